@@ -1,0 +1,150 @@
+"""Everything sessiongate raises on purpose.
+
+Two branches, and code may catch one without the other:
+
+* `Refused`: we know the answer, and it is no.
+* `Unavailable`: we could not find out. Never end, open or extend a session because of it, and
+  never count it as a failed guess.
+
+Each dialect turns every leaf of this tree into its own form in one table; a test finds the gap.
+The texts are for people and for logs, and hold no secret; which words reach a client is decided
+by the dialect.
+"""
+
+
+class SessionGateError(Exception):
+    """Anything sessiongate raises on purpose."""
+
+
+class Refused(SessionGateError):
+    """We know the answer, and it is no."""
+
+
+class BadCredentials(Refused):
+    """Unknown name, wrong password, disabled account: one and the same to the client."""
+
+
+class LockedOut(Refused):
+    """Too many failed tries. To the client it looks like BadCredentials."""
+
+
+class AlreadyLoggedIn(Refused):
+    """A login came on a live session."""
+
+
+class BadTicket(Refused):
+    """A clone ticket that is unknown, used, expired, or whose session has ended."""
+
+
+class NoSession(Refused):
+    """No session, an unknown one, an ended one, or carriers that contradict each other."""
+
+
+class NoPermission(Refused):
+    """The caller is known and lacks a privilege."""
+
+    def __init__(self, privilege: str) -> None:
+        super().__init__(f"the privilege {privilege} is missing")
+        self.privilege = privilege
+
+
+class InvalidLocale(Refused):
+    """The locale is not of the form `en` or `en_US`, or is unknown to the server."""
+
+
+class NotFound(Refused):
+    """The session (or extension) that a request names does not exist."""
+
+
+class InvalidArgument(Refused):
+    """One argument is well-formed but not allowed. `name` is the argument's name on the wire."""
+
+    def __init__(self, name: str, why: str = "") -> None:
+        super().__init__(f"{name}: {why}" if why else name)
+        self.name = name
+
+
+class NotSupported(Refused):
+    """The operation exists in the dialect, and this server does not offer it."""
+
+
+class NoClientCertificate(Refused):
+    """An extension login came over a connection without a client certificate."""
+
+
+class CapReached(Refused):
+    """No room for one more session. `scope` says which cap: "principal" or "total"."""
+
+    def __init__(self, scope: str, limit: int, principal: str) -> None:
+        super().__init__(f"the {scope} cap of {limit} sessions is reached")
+        self.scope = scope
+        self.limit = limit
+        self.principal = principal
+
+
+class Malformed(Refused):
+    """The request cannot be read. The text says where it breaks, never what it contained."""
+
+
+class UnknownAddress(Refused):
+    """No such path, release, object type, method or property in this dialect."""
+
+
+class UnknownObject(Refused):
+    """A managed object of a known type that does not exist here."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"no {kind} of this name")
+        self.kind = kind
+        self.name = name
+
+
+class UnknownMethod(Refused):
+    """A method that the object's type does not have here."""
+
+    def __init__(self, kind: str, name: str, method: str) -> None:
+        super().__init__(f"{kind} has no such method")
+        self.kind = kind
+        self.name = name
+        self.method = method
+
+
+class WrongVerb(Refused):
+    """The address exists and does not take this HTTP method. `allowed` lists those it takes."""
+
+    def __init__(self, *allowed: str) -> None:
+        super().__init__(f"only {', '.join(allowed)} here")
+        self.allowed = allowed
+
+
+class Unavailable(SessionGateError):
+    """We could not find out."""
+
+    retry_after = 5
+    """Seconds after which a client may usefully try again."""
+
+
+class IdentityUnavailable(Unavailable):
+    """The directory that knows this name does not answer."""
+
+
+class StoreUnavailable(Unavailable):
+    """The session store does not answer, or cannot write."""
+
+
+class UpstreamUnavailable(Unavailable):
+    """A vCenter or ZVM that we call does not answer."""
+
+
+class Overloaded(Unavailable):
+    """A queue is full: the answer would come too late to be of use."""
+
+    retry_after = 1
+
+
+class ConfigError(Exception):
+    """Settings that cannot be served: every problem at once, each naming setting, rule, way out."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

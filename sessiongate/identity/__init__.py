@@ -1,0 +1,1 @@
+"""Who: identity providers behind one port, and the guard around each of them."""

@@ -1,0 +1,1 @@
+"""Pure rules: functions over values. No clock, store, log or randomness in here."""

@@ -1,0 +1,94 @@
+"""The words that every part of the house shares: session, ticket, principal, and how one ends."""
+
+from datetime import datetime, timedelta
+from enum import Enum
+
+import msgspec
+
+
+class Ended(Enum):
+    """Why a session is over. The value is what logs, audit and metrics show."""
+
+    LOGOUT = "logout"
+    IDLE = "idle"
+    AGED = "aged"
+    TERMINATED = "terminated"
+    USER_CHANGED = "user_changed"
+    """The account was disabled, removed, or its password or role changed."""
+    EVICTED = "evicted"
+
+
+class Session(msgspec.Struct, gc=False):
+    """What we opened for a client. Holds the digest of its token, never the token.
+
+    `key` is public: shown in lists, used to end the session, useless as a credential. Mutable
+    only by the store that owns it (touches, locale, impersonation).
+    """
+
+    digest: bytes
+    key: str
+    principal: str
+    """Canonical account name; what caps, lockout and "the same user" go by."""
+    user_name: str
+    """The name as its directory spells it (vSphere's userName)."""
+    login_name: str
+    """The name as typed at login."""
+    full_name: str
+    roles: tuple[str, ...]
+    provider: str
+    dialect: str
+    locale: str
+    message_locale: str
+    extension: bool
+    ip_address: str
+    """The peer's address, or the name of the Unix socket it came by."""
+    user_agent: str
+    login_at: datetime
+    active_at: datetime
+    call_count: int = 0
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    """Something single-use, in a table of its own: never a session.
+
+    `kind` says what it may be used for ("clone", "service", "local"); `subject` is the key of the
+    session it belongs to, or the account name for a local ticket.
+    """
+
+    kind: str
+    subject: str
+    expires_at: datetime
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How long a session may live. `total` of None means no absolute limit."""
+
+    idle: timedelta
+    total: timedelta | None = None
+
+
+class Caps(msgspec.Struct, frozen=True):
+    """How many sessions may live at once. 0 means no cap."""
+
+    per_principal: int = 0
+    total: int = 0
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who an identity provider says this is."""
+
+    name: str
+    """Canonical account name (see `rules.accounts`)."""
+    user_name: str
+    """The name as its directory spells it."""
+    full_name: str
+    roles: tuple[str, ...]
+    provider: str
+
+
+class Client(msgspec.Struct, frozen=True):
+    """Where a request came from."""
+
+    ip_address: str
+    user_agent: str
+    dialect: str

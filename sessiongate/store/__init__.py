@@ -1,0 +1,1 @@
+"""Where sessions live: one port, several stores."""

@@ -1,0 +1,87 @@
+"""The port of every store, and its promises. The contract suites in `sessiongate.testing` hold them.
+
+All methods are safe to call concurrently from one event loop. A store that cannot answer raises
+StoreUnavailable; it never says None or True instead. What a method acknowledges by returning is
+durable in a durable store. `now` is always an aware UTC datetime; a limit just reached has passed.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Protocol
+
+from sessiongate.session import Caps, Ended, Session, Ticket
+
+
+class SessionStore(Protocol):
+    """Keeps sessions, knows their limits, and lets each of them end exactly once."""
+
+    async def add(self, session: Session, caps: Caps) -> None:
+        """Keep a new session. Raises CapReached, atomically, when there is no room for it."""
+        ...
+
+    async def use(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this token digest, touched: active_at = now, call_count + 1.
+
+        None when there is none or its time is up. One that is past its limits ends here and now,
+        and shows up in the next `expire`.
+        """
+        ...
+
+    async def find(self, key: str, now: datetime) -> Session | None:
+        """The live session of this public key, untouched, or None."""
+        ...
+
+    def list(self, now: datetime) -> AsyncIterator[Session]:
+        """All live sessions, in no particular order, without holding up other callers."""
+        ...
+
+    async def change(self, session: Session) -> bool:
+        """Keep changed facts of a live session (locale, principal). False if it has ended."""
+        ...
+
+    async def end(self, key: str, reason: Ended) -> Session | None:
+        """End this session. Of many callers at once exactly one gets it; the others None."""
+        ...
+
+    async def expire(self, now: datetime, at_most: int) -> list[tuple[Session, Ended]]:
+        """End sessions past their limits, at most so many, and say which ended since last time."""
+        ...
+
+
+class TicketStore(Protocol):
+    """Keeps single-use tickets, by the digest of their text, apart from sessions."""
+
+    async def put(self, digest: bytes, ticket: Ticket) -> None:
+        """Keep a ticket until it is taken or expires."""
+        ...
+
+    async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
+        """Hand out a live ticket of this kind once, and never again; else None."""
+        ...
+
+
+class NoticeStore(Protocol):
+    """Keeps the one global message of SessionManager."""
+
+    async def message(self) -> str:
+        """The message, "" when there is none."""
+        ...
+
+    async def set_message(self, text: str) -> None:
+        """Replace the message."""
+        ...
+
+
+class Store(SessionStore, TicketStore, NoticeStore, Protocol):
+    """All three tables and the life of the store itself."""
+
+    async def start(self) -> datetime | None:
+        """Open, load, and say the latest time this store has seen (None if it never has).
+
+        Raises StoreUnavailable, with a sentence that names the way out, if it cannot be opened.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Write what is pending and let go. Idempotent."""
+        ...

@@ -1,0 +1,47 @@
+"""Requests and replies as plain values: what a handler sees of HTTP, and all that it may say."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+
+class Request(msgspec.Struct, gc=False):
+    """One request, read once and completely, within limits.
+
+    `path` and `query` are the raw bytes of the request line as ASCII text, percent-escapes and
+    all, split at the first `?`. Header names are lower case; values are Latin-1 text.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    peer: str
+    """The peer's IP address, or the path of the Unix socket it came by."""
+    secure: bool
+    """True when the request came over our own TLS."""
+
+    def header(self, name: str) -> str | None:
+        """The first value of this header (name in lower case)."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def all(self, name: str) -> list[str]:
+        """Every value of this header, in order (name in lower case)."""
+        return [value for key, value in self.headers if key == name]
+
+
+class Reply(msgspec.Struct, gc=False):
+    """One reply. The server adds Content-Length, Date and the connection headers."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    close: bool = False
+    """Close the connection after this reply."""
+
+
+Handler = Callable[[Request], Awaitable[Reply]]
