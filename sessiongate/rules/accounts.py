@@ -1,7 +1,11 @@
-"""One canonical name per person, however the name was typed.
+r"""One canonical name per person, however the name was typed.
 
-`user`, `\\user`, `DOMAIN\\user`, `user@domain.tld`, any case, any Unicode compatibility form and
-any white space around it: the canonical name is `user` or `user@domain`, NFKC, case-folded.
+`user`, `\user`, `DOMAIN\user`, `user@domain.tld`, any case, any Unicode compatibility form, any
+letters that do not show and any white space around it: the canonical name is `user` or
+`user@domain`, NFKC, case-folded. A canonical name reads back as itself. What a directory would
+take for one name (RFC 4518) must be one name here too, or each spelling gets guesses of its own.
+
+Which domains stand for which provider is not decided here.
 """
 
 import unicodedata
@@ -12,6 +16,17 @@ from sessiongate.errors import BadCredentials
 
 # Longest name worth a look-up: AD caps UPNs at 1024 characters, everyone else far below.
 LONGEST_NAME = 1024
+
+# Letters that directories skip when they compare names (RFC 4518, section 2.2) and whose Unicode
+# category is not Cf: combining grapheme joiner, Mongolian todo soft hyphen, Mongolian and general
+# variation selectors, object replacement character.
+_SKIPPED = frozenset("\u034f\u1806\u180b\u180c\u180d\ufffc") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
+
+# Case-folding and NFKC each undo a little of the other: two rounds settle every letter of Unicode
+# 16, the third is for those to come.
+_ROUNDS = 3
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -28,22 +43,63 @@ class Account(msgspec.Struct, frozen=True):
 
 
 def parse_account(typed: str) -> Account:
-    """Read a name in any of its spellings. Raises BadCredentials when no user is left of it.
+    r"""Read a name in any of its spellings. Raises BadCredentials when no user is left of it.
 
-    Both `DOMAIN\\user` and `user@DOMAIN` give the same account. In `a\\b@c` the part before the
-    backslash is the domain and the rest is the user, as Windows reads it.
+    Both `DOMAIN\user` and `user@DOMAIN` give the same account. In `a\b@c` the part before the
+    backslash is the domain and the rest is the user, as Windows reads it; `\user` and `.\user`
+    name no domain.
     """
     if len(typed) > LONGEST_NAME:
         raise BadCredentials("the user name is too long")
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", typed).casefold()).strip()
-    if any(unicodedata.category(letter) == "Cc" for letter in text):
-        raise BadCredentials("the user name holds control characters")
-    domain, backslash, user = text.partition("\\")
-    if not backslash:
-        user, at, domain = text.rpartition("@")
-        if not at:
-            user, domain = text, ""
-    user, domain = user.strip(), domain.strip().rstrip(".")
+    user, domain = _split(_fold(typed))
     if not user:
         raise BadCredentials("no user name")
+    # Each of these would give two accounts one canonical name, or one account two.
+    if "\\" in user or "\\" in domain or "@" in domain or ("@" in user and not domain):
+        raise BadCredentials("the user name holds more than one domain")
     return Account(user, domain, typed)
+
+
+def canonical_domain(typed: str) -> str:
+    """A domain as it stands in canonical names: `CORP.` and `corp` are both `corp`."""
+    return _trim_domain(_fold(typed))
+
+
+def directory_form(typed: str) -> str:
+    r"""A name as vSphere's directory shows it: `user` as spelled, or `DOMAIN\user`."""
+    user, domain = _split(unicodedata.normalize("NFKC", typed).strip())
+    return f"{domain.upper()}\\{user}" if domain else user
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The user and the domain in it, "" for none."""
+    before, backslash, rest = text.partition("\\")
+    if backslash and _trim_domain(before):
+        return rest.strip(), _trim_domain(before)
+    rest = rest if backslash else text
+    user, at, domain = rest.rpartition("@")
+    return (user.strip(), _trim_domain(domain)) if at else (rest.strip(), "")
+
+
+def _trim_domain(text: str) -> str:
+    """Without white space around it and without the dots that end a rooted DNS name."""
+    return text.strip(" .")
+
+
+def _fold(typed: str) -> str:
+    """The letters that tell one name from another. Raises BadCredentials for control letters."""
+    text = typed.strip()
+    for letter in text:
+        if unicodedata.category(letter) in ("Cc", "Cs"):
+            raise BadCredentials("the user name holds control characters")
+    for _ in range(_ROUNDS):
+        text = " ".join(_visible(_visible(text).casefold()).split())
+    return text
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        letter
+        for letter in unicodedata.normalize("NFKC", text)
+        if unicodedata.category(letter) != "Cf" and letter not in _SKIPPED
+    )

@@ -1,0 +1,106 @@
+"""When a name, or a name from one address, may not be tried any more.
+
+A counter is a value; each function says what it is after something happened. Who keeps the
+counters, and which tries count against which, is the guard's business (`identity.guard`).
+
+A limit just reached has passed: a failure exactly `window` old is forgotten, and a lock is open
+again at `until` itself.
+"""
+
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+
+import msgspec
+
+# How much of an IPv6 address names the host that guesses. A host owns the 2**64 addresses of its
+# network (RFC 4291, section 2.5.1) and would have guesses with each of them.
+_IPV6_HOST_BITS = 64
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """After so many failures within `window`, no more tries for `duration`. 0 attempts: never."""
+
+    attempts: int
+    window: timedelta
+    duration: timedelta
+
+
+class Tries(msgspec.Struct, frozen=True):
+    """What is remembered of one counter: failures still in the window, tries under way, a lock."""
+
+    failed_at: tuple[datetime, ...] = ()
+    under_way: int = 0
+    until: datetime | None = None
+
+
+NO_TRIES = Tries()
+
+
+def is_locked(tries: Tries, now: datetime) -> bool:
+    """Whether a lock holds at this moment."""
+    return tries.until is not None and now < tries.until
+
+
+def may_try(tries: Tries, policy: Policy, now: datetime) -> bool:
+    """Whether one more try may begin. Tries under way count as if they had failed already.
+
+    Otherwise many tries at once would all be let through before the first of them fails.
+    """
+    if not policy.attempts:
+        return True
+    if is_locked(tries, now):
+        return False
+    return len(_recent(tries, policy, now)) + tries.under_way < policy.attempts
+
+
+def began(tries: Tries) -> Tries:
+    """A try has begun. Each is followed by one of `failed`, `succeeded` or `unknown`."""
+    return msgspec.structs.replace(tries, under_way=tries.under_way + 1)
+
+
+def failed(tries: Tries, policy: Policy, now: datetime) -> Tries:
+    """A try has failed. The failure that fills the window locks; a lock is never made longer."""
+    under_way = max(0, tries.under_way - 1)
+    if not policy.attempts:
+        return Tries(under_way=under_way)
+    if is_locked(tries, now):
+        return msgspec.structs.replace(tries, under_way=under_way)
+    failures = (*_recent(tries, policy, now), now)
+    if len(failures) >= policy.attempts:
+        return Tries(under_way=under_way, until=now + policy.duration)
+    return Tries(failures, under_way)
+
+
+def succeeded(tries: Tries) -> Tries:
+    """A try had the right password: its failures are forgotten, a lock that came since is not."""
+    return Tries(under_way=max(0, tries.under_way - 1), until=tries.until)
+
+
+def unknown(tries: Tries) -> Tries:
+    """A try had no outcome (the directory is down): neither a failure nor a success."""
+    return msgspec.structs.replace(tries, under_way=max(0, tries.under_way - 1))
+
+
+def is_idle(tries: Tries, policy: Policy, now: datetime) -> bool:
+    """Whether nothing of it is worth remembering any more."""
+    return not (tries.under_way or is_locked(tries, now) or _recent(tries, policy, now))
+
+
+def place_of(address: str) -> str:
+    """What stands for an address when its tries are counted: an IPv6 host is its /64 network.
+
+    A text that is no IP address (the name of a Unix socket) stands for itself.
+    """
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), _IPV6_HOST_BITS), strict=False))
+
+
+def _recent(tries: Tries, policy: Policy, now: datetime) -> tuple[datetime, ...]:
+    return tuple(at for at in tries.failed_at if now - at < policy.window)

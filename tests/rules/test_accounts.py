@@ -1,0 +1,129 @@
+"""Account names: one person, one canonical name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.errors import BadCredentials
+from sessiongate.rules.accounts import (
+    LONGEST_NAME,
+    Account,
+    canonical_domain,
+    directory_form,
+    parse_account,
+)
+
+# Letters that a Windows account name may hold and whose cases are a plain pair. (Some, such as the
+# Turkish dotless i, are letters of their own: their upper case is another letter's.)
+NAMES = st.text(st.sampled_from("abcdefxyzäöüéßñжд0123456789.-_"), min_size=1, max_size=20).filter(
+    lambda text: text.strip(".") == text
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "canonical"),
+    [
+        ("alice", "alice"),
+        ("ALICE", "alice"),
+        ("  alice\t\n", "alice"),
+        ("\\alice", "alice"),
+        (".\\alice", "alice"),
+        ("alice@", "alice"),
+        ("CORP\\alice", "alice@corp"),
+        ("alice@corp", "alice@corp"),
+        ("Alice@Corp.Example.", "alice@corp.example"),
+        (" corp \\ alice ", "alice@corp"),
+        ("\\alice@corp", "alice@corp"),
+        ("corp\\alice@corp.example", "alice@corp.example@corp"),
+        ("ａｌｉｃｅ", "alice"),
+        ("ａｌｉｃｅ＠ｃｏｒｐ", "alice@corp"),
+        ("CORP＼alice", "alice@corp"),
+        ("al\u200bi\u00adce\ufeff", "alice"),
+        ("alice\ufe0f\u034f", "alice"),
+        ("Straße", "strasse"),
+        ("e\u0301va", "éva"),
+        ("svc \u2003 backup", "svc backup"),
+        ("root", "root"),
+        ("administrator@vsphere.local", "administrator@vsphere.local"),
+    ],
+)
+def test_a_name_is_canonical(typed: str, canonical: str) -> None:
+    account = parse_account(typed)
+    assert account.canonical == canonical
+    assert account.typed == typed
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", " ", "\\", "@", "@corp", "corp\\", " \\ ", "\u200b", ".\\", "corp\\\u200b", "@corp@"],
+)
+def test_sec_31_a_name_without_a_user_is_refused(typed: str) -> None:
+    with pytest.raises(BadCredentials):
+        parse_account(typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["a\\b\\c", "a@x\\b", "a@b@", "\\a@b@", "al\0ice", "a\nb", "a\x7fb", "\ud800"]
+)
+def test_a_name_that_could_be_two_is_refused(typed: str) -> None:
+    with pytest.raises(BadCredentials):
+        parse_account(typed)
+
+
+def test_a_name_has_a_longest_form() -> None:
+    assert parse_account("a" * LONGEST_NAME)
+    with pytest.raises(BadCredentials):
+        parse_account("a" * (LONGEST_NAME + 1))
+
+
+@given(st.text(max_size=40) | st.text("ab@\\. \u200bＡ＠", max_size=12))
+def test_sec_31_any_text_gives_a_user_or_a_refusal(typed: str) -> None:
+    """Whatever a client sends, we get an account with a user, or BadCredentials, nothing else."""
+    try:
+        account = parse_account(typed)
+    except BadCredentials:
+        return
+    assert account.user
+    again = parse_account(account.canonical)
+    assert again == Account(account.user, account.domain, account.canonical)
+
+
+@given(NAMES, NAMES)
+def test_sec_21_all_spellings_of_a_name_are_one(user: str, domain: str) -> None:
+    spellings = {
+        f"{domain}\\{user}",
+        f"{user}@{domain}",
+        f"{domain.upper()}\\{user.title()}",
+        f" {user.upper()}@{domain}. ",
+        f"\\{user}@{domain}",
+        f"{user[:1]}\u200b{user[1:]}@{domain}",
+    }
+    assert len({parse_account(spelling).canonical for spelling in spellings}) == 1
+
+
+@given(st.characters(exclude_categories=("Cs", "Cc")))
+def test_a_canonical_name_reads_back_as_itself(letter: str) -> None:
+    try:
+        canonical = parse_account(f"a{letter}\u0345b").canonical
+    except BadCredentials:
+        return
+    assert parse_account(canonical).canonical == canonical
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("Alice", "Alice"),
+        (" Alice ", "Alice"),
+        ("corp\\Alice", "CORP\\Alice"),
+        ("Alice@vsphere.local", "VSPHERE.LOCAL\\Alice"),
+        (".\\Alice", "Alice"),
+    ],
+)
+def test_the_directory_form_keeps_the_spelling(typed: str, shown: str) -> None:
+    assert directory_form(typed) == shown
+
+
+@pytest.mark.parametrize("typed", ["corp", "CORP", " Corp. ", "ＣＯＲＰ"])
+def test_a_domain_is_canonical(typed: str) -> None:
+    assert canonical_domain(typed) == "corp"
