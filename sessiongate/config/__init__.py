@@ -1,0 +1,48 @@
+"""The settings: TOML and environment in, one frozen Config out, or every problem at once.
+
+`values` reads single settings, `models` names them all with their defaults, `sources` merges
+default < file < environment < flag, `checks` holds rules between settings, and `show` tells people
+what is in force. Which classes the settings lead to is decided by `app`, not here.
+"""
+
+from sessiongate.config.load import RESERVED, load
+from sessiongate.config.models import (
+    Admin,
+    Config,
+    Dialects,
+    Hashing,
+    Lockout,
+    Role,
+    Server,
+    ServerLimits,
+    Sessions,
+    Settings,
+    Store,
+    Tls,
+    VsphereDialect,
+    ZertoDialect,
+)
+from sessiongate.config.show import schema, show
+from sessiongate.config.values import Address
+
+__all__ = [
+    "RESERVED",
+    "Address",
+    "Admin",
+    "Config",
+    "Dialects",
+    "Hashing",
+    "Lockout",
+    "Role",
+    "Server",
+    "ServerLimits",
+    "Sessions",
+    "Settings",
+    "Store",
+    "Tls",
+    "VsphereDialect",
+    "ZertoDialect",
+    "load",
+    "schema",
+    "show",
+]

@@ -1,0 +1,65 @@
+"""Rules between settings. Pure: settings in, problems out, each with its way out."""
+
+from collections.abc import Iterator
+
+from sessiongate.config.models import Settings
+from sessiongate.config.values import repeated
+
+
+def problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Say (setting, rule and way out) of everything that does not go together."""
+    yield from _server(settings)
+    yield from _sessions(settings)
+    yield from _providers(settings)
+
+
+def _server(settings: Settings) -> Iterator[tuple[str, str]]:
+    server = settings.server
+    if not server.listen:
+        yield "server.listen", "must hold at least one address; leave it out for 127.0.0.1:9669"
+    for position in repeated(server.listen):
+        yield "server.listen", f"entry {position} repeats an earlier one; remove it"
+    if any(repeated([address, settings.admin.listen]) for address in server.listen):
+        yield "admin.listen", "is also in server.listen; give it an address of its own"
+    if (server.tls.certificate is None) != (server.tls.key is None):
+        yield (
+            "server.tls",
+            "certificate and key come together; set both, or neither to have one made",
+        )
+    if server.tls.key_password is not None and server.tls.key is None:
+        yield "server.tls.key_password", "has no key to open; set server.tls.key or leave it out"
+    if server.workers > 1:
+        yield "server.workers", _one_worker(settings.store.url)
+
+
+def _one_worker(url: str) -> str:
+    if url == "memory:":
+        why = "the memory store lives inside one process"
+    else:
+        why = "one process owns a SQLite store's sessions"
+    return f"must be 1: {why}; more workers need a store that processes share"
+
+
+def _sessions(settings: Settings) -> Iterator[tuple[str, str]]:
+    sessions = settings.sessions
+    if sessions.absolute_timeout and sessions.idle_timeout > sessions.absolute_timeout:
+        yield (
+            "sessions.idle_timeout",
+            "must not exceed sessions.absolute_timeout; shorten it, or set the other to 0 for none",
+        )
+
+
+def _providers(settings: Settings) -> Iterator[tuple[str, str]]:
+    for name, table in settings.identity.items():
+        kind = table.get("type")
+        if not isinstance(kind, str) or not kind:
+            yield f"identity.{name}.type", 'is required; say which kind it is, such as "file"'
+    chosen = {
+        "dialects.zerto.windows": settings.dialects.zerto.windows,
+        "dialects.zerto.hypervisor": settings.dialects.zerto.hypervisor,
+        "dialects.vsphere.default": settings.dialects.vsphere.default,
+    }
+    there = ", ".join(sorted(settings.identity))
+    for setting, provider in chosen.items():
+        if provider not in settings.identity:
+            yield setting, f"must name an identity table; there are: {there}"

@@ -1,0 +1,134 @@
+"""From sources to the one Config: gather, fill in the profile, validate, cross-check.
+
+All problems of one run are reported together. None of them holds a value, and the exception has
+no cause attached, because the cause would.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from sessiongate.config import checks
+from sessiongate.config.models import Config, Sessions, Settings
+from sessiongate.config.show import leaves
+from sessiongate.config.sources import RESERVED, Gathered, gather
+from sessiongate.errors import ConfigError
+from sessiongate.rules.profile import effective
+
+__all__ = ["RESERVED", "load"]
+
+# The settings that a profile has a say in. None limits a session's age.
+_FROM_PROFILE = {
+    ("sessions", "idle_timeout"),
+    ("sessions", "max_per_principal"),
+    ("sessions", "max_total"),
+}
+
+
+def load(
+    path: Path | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    overrides: Mapping[str, object] = MappingProxyType({}),
+) -> Config:
+    """Read the settings: default < file < environment < overrides (dotted names).
+
+    Without a path, SESSIONGATE_CONFIG of the given environment names the file, if set. Raises
+    ConfigError with every problem found.
+    """
+    if path is None and environ.get("SESSIONGATE_CONFIG"):
+        path = Path(environ["SESSIONGATE_CONFIG"])
+    gathered = gather(path, environ, overrides)
+    tree = gathered.tree()
+    _identity_default(tree)
+    found = list(gathered.problems)
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as wrong:
+        told = wrong.errors(include_url=False, include_input=False)
+        found += [_told(error, gathered) for error in told]
+        found += _crossed(_without(tree, told), gathered, {str(error["loc"][0]) for error in told})
+    else:
+        settings = settings.model_copy(update={"sessions": _profiled(settings.sessions)})
+        found += _crossed(settings, gathered)
+    if found:
+        raise ConfigError(found)
+    origins = {
+        ".".join(setting): _origin(setting, settings, gathered) for setting, _ in leaves(settings)
+    }
+    return Config(**dict(settings), origins=MappingProxyType(origins))
+
+
+def _without(tree: dict[str, object], told: list[ErrorDetails]) -> Settings | None:
+    """The settings with defaults where they were wrong, to look for further problems."""
+    for error in told:
+        table: object = tree
+        for name in error["loc"][:-1]:
+            table = table.get(str(name)) if isinstance(table, dict) else None
+        if isinstance(table, dict):
+            table.pop(error["loc"][-1], None)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError:  # a required setting is missing, and said so already
+        return None
+
+
+def _crossed(
+    settings: Settings | None, gathered: Gathered, wrong: Collection[str] = ()
+) -> list[str]:
+    """Problems between settings, but for sections that have problems of their own."""
+    if settings is None:
+        return []
+    return [
+        f"{setting}: {rule}{gathered.where(tuple(setting.split('.')))}"
+        for setting, rule in checks.problems(settings)
+        if setting.partition(".")[0] not in wrong
+    ]
+
+
+def _identity_default(tree: dict[str, object]) -> None:
+    """Any identity table replaces the default one, so that no provider is there unasked."""
+    tables = tree.get("identity")
+    if isinstance(tables, dict) and isinstance(tables.get("local"), dict):
+        tables["local"].setdefault("type", "file")
+
+
+def _told(error: ErrorDetails, gathered: Gathered) -> str:
+    path = tuple(str(part) for part in error["loc"])
+    if error["type"] == "value_error":
+        rule = str(error.get("ctx", {}).get("error", "is not valid"))
+    elif error["type"] == "missing":
+        rule = "is required; `sessiongate config schema` says what it is"
+    else:
+        # pydantic's own words are not ours to vouch for: they could quote the value.
+        rule = "is not of the right form; `sessiongate config schema` says what it is"
+    return f"{'.'.join(path)}: {rule}{gathered.where(path)}"
+
+
+def _origin(setting: tuple[str, ...], settings: Settings, gathered: Gathered) -> str:
+    if setting in gathered.given:
+        return gathered.given[setting].origin
+    by_profile = settings.sessions.profile != "none" and setting in _FROM_PROFILE
+    return "profile" if by_profile else "default"
+
+
+def _profiled(sessions: Sessions) -> Sessions:
+    """Fill in from the profile what nobody set."""
+    given = sessions.model_fields_set
+    limits, caps = effective(
+        sessions.profile,
+        idle=sessions.idle_timeout if "idle_timeout" in given else None,
+        absolute=sessions.absolute_timeout if "absolute_timeout" in given else None,
+        per_principal=sessions.max_per_principal if "max_per_principal" in given else None,
+        total=sessions.max_total if "max_total" in given else None,
+    )
+    return sessions.model_copy(
+        update={
+            "idle_timeout": limits.idle,
+            "absolute_timeout": limits.total or sessions.absolute_timeout,
+            "max_per_principal": caps.per_principal,
+            "max_total": caps.total,
+        }
+    )

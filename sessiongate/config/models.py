@@ -1,0 +1,284 @@
+"""Every setting: its name, its type, its default as an operator would write it, what it is for.
+
+The descriptions are the reference that the documentation, `config schema` and `config show` print.
+Identity tables are kept as they are written, since each provider owns its own settings.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from platformdirs import user_data_dir
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SkipValidation,
+    WithJsonSchema,
+)
+
+from sessiongate.config import values
+from sessiongate.config.values import Address
+from sessiongate.rules.profile import PROFILES
+from sessiongate.secret import Secret
+from sessiongate.session import Caps, Limits
+
+_TEXT = WithJsonSchema({"type": "string"})
+_SPAN = WithJsonSchema({"type": "string", "format": "sessiongate-duration", "examples": ["30m"]})
+_LIST = WithJsonSchema({"type": "array", "items": {"type": "string"}})
+
+Duration = Annotated[timedelta, PlainValidator(values.duration), _SPAN]
+PositiveDuration = Annotated[timedelta, PlainValidator(values.positive_duration), _SPAN]
+Size = Annotated[
+    int,
+    PlainValidator(values.size),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["1MiB", 65536]}),
+]
+Count = Annotated[
+    int, PlainValidator(values.whole(0)), WithJsonSchema({"type": "integer", "minimum": 0})
+]
+PositiveCount = Annotated[
+    int, PlainValidator(values.whole(1)), WithJsonSchema({"type": "integer", "minimum": 1})
+]
+YesNo = Annotated[bool, PlainValidator(values.yes_or_no), WithJsonSchema({"type": "boolean"})]
+Text = Annotated[str, PlainValidator(values.word), _TEXT]
+SecretText = Annotated[
+    Secret,
+    PlainValidator(values.secret),
+    WithJsonSchema({"type": "string", "writeOnly": True}),
+]
+FilePath = Annotated[Path, PlainValidator(values.file_path), _TEXT]
+Listen = Annotated[Address, PlainValidator(values.listen), _TEXT]
+Listens = Annotated[tuple[Address, ...], PlainValidator(values.many(values.listen)), _LIST]
+Texts = Annotated[tuple[str, ...], PlainValidator(values.many(values.word)), _LIST]
+PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(values.public_name)), _LIST]
+StoreUrl = Annotated[str, PlainValidator(values.store_url), _TEXT]
+LocaleName = Annotated[str, PlainValidator(values.supported_locale), _TEXT]
+ProfileName = Annotated[
+    str,
+    PlainValidator(values.choice(*PROFILES)),
+    WithJsonSchema({"type": "string", "enum": list(PROFILES)}),
+]
+
+
+def _setting(default: object, description: str) -> Any:  # noqa: ANN401 -- as pydantic's own Field
+    """A setting whose default is written the way an operator writes it, and read the same way."""
+    return Field(default=default, description=description, validate_default=True)
+
+
+class _Table(BaseModel):
+    """A table of settings: nothing changes after reading, and nothing unknown gets in."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=False,
+    )
+
+
+class Tls(_Table):
+    """The server's certificate. Without these, one is made on first start."""
+
+    certificate: FilePath | None = _setting(
+        None, "PEM file with the server's certificate and its chain; goes together with key."
+    )
+    key: FilePath | None = _setting(
+        None, "PEM file with the certificate's private key; goes together with certificate."
+    )
+    key_password: SecretText | None = _setting(
+        None, "Password of the private key. key_password_file names a file that holds it."
+    )
+
+
+class ServerLimits(_Table):
+    """How much a client may send, and how slowly."""
+
+    body: Size = _setting("1MiB", "Largest request body.")
+    header_bytes: Size = _setting("64KiB", "Largest request head, request line included.")
+    header_count: PositiveCount = _setting(100, "Most header lines in one request.")
+    header_time: PositiveDuration = _setting("10s", "Time to send the request head.")
+    body_time: PositiveDuration = _setting("30s", "Time to send the request body.")
+    keep_alive: PositiveDuration = _setting("75s", "How long an unused connection stays open.")
+    connections: PositiveCount = _setting(20000, "Most connections at once.")
+    shutdown_grace: Duration = _setting(
+        "10s", "How long running requests may take to finish when the server stops."
+    )
+
+
+class Server(_Table):
+    """Where the server listens, and what it keeps."""
+
+    listen: Listens = _setting(
+        ["127.0.0.1:9669"],
+        'Addresses to listen on, all dialects on each: "HOST:PORT", "[IPV6]:PORT" or "unix:PATH". '
+        "In the environment, separated by commas.",
+    )
+    data_dir: FilePath = Field(
+        default_factory=lambda: user_data_dir("sessiongate"),
+        validate_default=True,
+        description="Directory of everything the server keeps: sessions, users, its certificate. "
+        "Unset: the platform's data directory.",
+    )
+    workers: PositiveCount = _setting(
+        1, "Server processes. More than one needs a store that processes can share."
+    )
+    plain_http: YesNo = _setting(
+        False, "Serve HTTP without TLS. Only behind something that ends TLS on the same machine."
+    )
+    public_names: PublicNames = _setting(
+        [], "Further names and addresses that clients reach the server by, for its certificate."
+    )
+    tls: Tls = Field(default_factory=Tls, description="The server's certificate.")
+    limits: ServerLimits = Field(
+        default_factory=ServerLimits, description="How much a client may send, and how slowly."
+    )
+
+
+class Admin(_Table):
+    """The listener of console, admin API, metrics and health."""
+
+    listen: Listen = _setting("127.0.0.1:9670", "Address of the admin listener.")
+
+
+class Sessions(_Table):
+    """How long sessions live and how many there may be."""
+
+    idle_timeout: PositiveDuration = _setting(
+        "30m", "A session unused for this long is over. Unset: the profile's, 30m."
+    )
+    absolute_timeout: Duration = _setting(
+        "0", "A session this old is over, used or not. 0 means no such limit."
+    )
+    max_per_principal: Count = _setting(
+        0, "Most sessions of one account at once, 0 for no cap. Unset: the profile's."
+    )
+    max_total: Count = _setting(0, "Most sessions at once, 0 for no cap. Unset: the profile's.")
+    profile: ProfileName = _setting(
+        "none",
+        "vCenter generation to imitate; it gives the caps and timeouts that are not set: "
+        "vc7 and vc8 550 sessions per account and 2000 in all, vc8u3 3000 in all.",
+    )
+    default_locale: LocaleName | None = _setting(
+        None,
+        "Locale of clients that ask for none. Unset: the locale of the server's environment, "
+        "or en where that is not supported.",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """How long a session may live, the profile taken into account."""
+        return Limits(idle=self.idle_timeout, total=self.absolute_timeout or None)
+
+    @property
+    def caps(self) -> Caps:
+        """How many sessions may live, the profile taken into account."""
+        return Caps(per_principal=self.max_per_principal, total=self.max_total)
+
+
+class Lockout(_Table):
+    """When failed logins shut an account out, and for how long."""
+
+    attempts: PositiveCount = _setting(5, "Failed logins within the window that lock an account.")
+    window: PositiveDuration = _setting("3m", "Time in which failed logins are counted.")
+    duration: PositiveDuration = _setting("5m", "How long a locked account stays locked.")
+
+
+class Hashing(_Table):
+    """The slow password hash, kept off the way of everything else."""
+
+    threads: Count = _setting(0, "Threads that hash passwords. 0 means as many as fit the machine.")
+    queue: PositiveCount = _setting(
+        64, "Logins that may wait for a thread; further ones are told to come back."
+    )
+    verified_cache: Duration = _setting(
+        "5m",
+        "How long a verified password may be used again without the slow hash. 0 turns it off.",
+    )
+
+
+class Store(_Table):
+    """Where sessions live."""
+
+    url: StoreUrl = _setting(
+        "sqlite:sessiongate.db",
+        "memory: (lost on stop) or sqlite:FILE, where a relative FILE is in server.data_dir.",
+    )
+
+
+class ZertoDialect(_Table):
+    """Which provider checks Zerto logins."""
+
+    windows: Text = _setting("local", "Identity table for AuthenticationMethod 0 (Windows).")
+    hypervisor: Text = _setting("local", "Identity table for AuthenticationMethod 1 (hypervisor).")
+
+
+class VsphereDialect(_Table):
+    """Which provider checks vSphere logins."""
+
+    default: Text = _setting("local", "Identity table for names whose domain no provider claims.")
+
+
+class Dialects(_Table):
+    """Which provider each dialect asks."""
+
+    zerto: ZertoDialect = Field(default_factory=ZertoDialect, description="The Zerto dialect.")
+    vsphere: VsphereDialect = Field(
+        default_factory=VsphereDialect, description="The vSphere dialects."
+    )
+
+
+class Role(_Table):
+    """A named set of privileges, beside the built-in roles."""
+
+    privileges: Texts = Field(
+        description="vSphere privileges of the role, such as System.View; may be empty."
+    )
+
+
+class Settings(_Table):
+    """The settings of sessiongate."""
+
+    server: Server = Field(
+        default_factory=Server, description="Where the server listens, and what it keeps."
+    )
+    admin: Admin = Field(default_factory=Admin, description="The admin listener.")
+    sessions: Sessions = Field(
+        default_factory=Sessions, description="How long sessions live, and how many there may be."
+    )
+    lockout: Lockout = Field(
+        default_factory=Lockout, description="When failed logins lock an account."
+    )
+    hashing: Hashing = Field(default_factory=Hashing, description="The slow password hash.")
+    store: Store = Field(default_factory=Store, description="Where sessions live.")
+    identity: dict[str, dict[str, object]] = Field(
+        default={"local": {"type": "file"}},
+        description="Each table is one identity provider under a name of your choice; type says "
+        "which kind, all else belongs to the provider. Keys that end in password, passphrase, "
+        "secret or token are secrets, and with _file added name a file that holds the secret. "
+        "The default stands only while no table is given.",
+    )
+    dialects: Dialects = Field(
+        default_factory=Dialects, description="Which provider each dialect asks."
+    )
+    roles: dict[str, Role] = Field(
+        default={}, description="Each table is one role of your own under a name of your choice."
+    )
+
+
+class Config(Settings):
+    """The settings in force, and where each of them came from."""
+
+    origins: Annotated[Mapping[str, str], SkipValidation] = Field(
+        default={}, exclude=True, repr=False, description="Setting to where it came from."
+    )
+    """Dotted setting -> "default", "profile", "file", "env" or "flag"."""
+
+    @property
+    def store_path(self) -> Path | None:
+        """The SQLite file, or None for the memory store."""
+        kind, _, file = self.store.url.partition(":")
+        return self.server.data_dir / file if kind == "sqlite" else None

@@ -1,0 +1,366 @@
+"""Where settings come from: the file, the environment, the flags, each later one winning.
+
+Every source becomes a flat table of dotted settings, each with its origin and with words for the
+operator that say where it stands. What is no setting becomes a problem with a suggestion. Values
+are not judged here, except that a secret's file is read.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from inspect import isclass
+from pathlib import Path
+from typing import get_args, get_origin
+
+from pydantic import BaseModel
+
+from sessiongate.config.models import Settings
+from sessiongate.secret import Secret
+
+PREFIX = "SESSIONGATE_"
+
+# Names in our part of the environment that are no settings: they steer the start, not the server.
+RESERVED = frozenset(
+    {
+        "SESSIONGATE_CONFIG",
+        "SESSIONGATE_BOOTSTRAP_ADMIN_USERNAME",
+        "SESSIONGATE_BOOTSTRAP_ADMIN_PASSWORD",
+        "SESSIONGATE_BOOTSTRAP_ADMIN_PASSWORD_FILE",
+        "SESSIONGATE_REQUIRE_PEERS",
+    }
+)
+
+# Kubernetes puts these into every pod beside a Service called "sessiongate"; nobody wrote them.
+_SERVICE_LINK = re.compile(
+    r"SESSIONGATE(?:_[A-Z0-9]+)*_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9]+)*"
+    r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+_SERVICE_PORT = re.compile(r"SESSIONGATE(?:_[A-Z0-9]+)*_PORT")
+
+# Secrets of provider tables, which have no model here, are known by the end of their name.
+_SECRET_KEY = re.compile(r"(?:.*[_-])?(?:password|passphrase|secret|token)", re.IGNORECASE)
+
+_FREE_NAME = re.compile(r"[A-Za-z0-9](?:_?[A-Za-z0-9-])*")
+
+# Far above any password or key, and far below what hurts.
+_LONGEST_SECRET = 1 << 16
+
+Path_ = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A setting somebody gave: its value, the origin's short name, and words for where."""
+
+    value: object
+    origin: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    secret: bool = False
+    path: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Free:
+    """Tables whose names the operator chooses. Without `inner`, what they hold is theirs too."""
+
+    inner: "_Section | None"
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    fields: "dict[str, _Leaf | _Free | _Section]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    setting: Path_
+    leaf: _Leaf
+    by_file: bool = False
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The settings given so far, and what was wrong with them."""
+
+    given: dict[Path_, Given] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def tree(self) -> dict[str, object]:
+        """The given settings as nested tables."""
+        root: dict[str, object] = {}
+        for path, given in self.given.items():
+            table = root
+            for name in path[:-1]:
+                inner = table.setdefault(name, {})
+                table = inner if isinstance(inner, dict) else {}
+            table[path[-1]] = given.value
+        return root
+
+    def where(self, path: Path_) -> str:
+        """Words for where a setting, or the first one inside a table, was given."""
+        inside = [given for name, given in self.given.items() if name[: len(path)] == path]
+        return f" ({inside[0].where})" if inside else ""
+
+    def put(self, path: Path_, given: Given) -> None:
+        """Keep a setting; it takes the place of a table or a value that stood in its way."""
+        for other in list(self.given):
+            if other[: len(path)] == path or path[: len(other)] == other:
+                del self.given[other]
+        self.given[path] = given
+
+
+def secret_key(name: str) -> bool:
+    """Say whether a key of a provider table holds a secret."""
+    return _SECRET_KEY.fullmatch(name) is not None
+
+
+def gather(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> Gathered:
+    """Collect what file, environment and flags give, in this order."""
+    gathered = Gathered()
+    if path is not None:
+        _file(gathered, path)
+    _environment(gathered, environ)
+    _flags(gathered, overrides)
+    return gathered
+
+
+def _shape(model: type[BaseModel]) -> _Section:
+    fields: dict[str, _Leaf | _Free | _Section] = {}
+    for name, info in model.model_fields.items():
+        annotation = info.annotation
+        if isclass(annotation) and issubclass(annotation, BaseModel):
+            fields[name] = _shape(annotation)
+        elif get_origin(annotation) is dict:
+            inner = get_args(annotation)[1]
+            known = isclass(inner) and issubclass(inner, BaseModel)
+            fields[name] = _Free(_shape(inner) if known else None)
+        else:
+            fields[name] = _Leaf(secret=_is(annotation, Secret), path=_is(annotation, Path))
+    return _Section(fields)
+
+
+def _is(annotation: object, kind: type) -> bool:
+    return annotation is kind or any(_is(part, kind) for part in get_args(annotation))
+
+
+_ROOT = _shape(Settings)
+
+
+def _find(path: Path_) -> _Place | _Section | _Free | None:
+    """What stands at this name: a setting, a table, or nothing."""
+    node: _Leaf | _Free | _Section = _ROOT
+    for depth, name in enumerate(path):
+        if isinstance(node, _Free):
+            if node.inner is None:
+                return _free_place(path, depth)
+            node = node.inner
+        elif isinstance(node, _Section) and name in node.fields:
+            node = node.fields[name]
+        elif isinstance(node, _Section):
+            stem = name.removesuffix("_file")
+            leaf = node.fields.get(stem)
+            last = depth == len(path) - 1
+            if last and stem != name and isinstance(leaf, _Leaf) and leaf.secret:
+                return _Place((*path[:-1], stem), leaf, by_file=True)
+            return None
+        else:
+            return None
+    return _Place(path, node) if isinstance(node, _Leaf) else node
+
+
+def _free_place(path: Path_, depth: int) -> _Place | _Free:
+    if depth == len(path) - 1:
+        return _Free(None)
+    stem = path[-1].removesuffix("_file")
+    if stem != path[-1] and secret_key(stem):
+        return _Place((*path[:-1], stem), _Leaf(secret=True), by_file=True)
+    return _Place(path, _Leaf(secret=secret_key(path[-1])))
+
+
+def _known(asked: Path_) -> Iterator[Path_]:
+    """Every setting there is, with the free names that were asked for."""
+
+    def inside(node: _Leaf | _Free | _Section, path: Path_) -> Iterator[Path_]:
+        if isinstance(node, _Leaf):
+            yield path
+            if node.secret:
+                yield (*path[:-1], f"{path[-1]}_file")
+        elif isinstance(node, _Section):
+            for name, child in node.fields.items():
+                yield from inside(child, (*path, name))
+        else:
+            name = asked[len(path)] if len(asked) > len(path) else "NAME"
+            yield from inside(node.inner or _Section({"type": _Leaf()}), (*path, name))
+
+    return inside(_ROOT, ())
+
+
+def _unknown(name: str, asked: Path_, where: str, spell: type["_Spelling"]) -> str:
+    names = [spell.of(path) for path in _known(asked)]
+    close = get_close_matches(name, names, n=1, cutoff=0.75)
+    hint = f"did you mean {close[0]}?" if close else "`sessiongate config schema` lists them all"
+    return f"{name}: is not a setting; {hint} ({where})"
+
+
+class _Spelling:
+    """How a setting's name is written in the file and by flags."""
+
+    @staticmethod
+    def of(path: Path_) -> str:
+        return ".".join(path)
+
+
+class _EnvironmentSpelling(_Spelling):
+    @staticmethod
+    def of(path: Path_) -> str:
+        return PREFIX + "__".join(path).upper()
+
+
+def _take(gathered: Gathered, name: str, path: Path_, given: Given, base: Path) -> Path_ | None:
+    """Keep one given setting, or say what is wrong with it. Returns the setting it belongs to."""
+    spell = _EnvironmentSpelling if given.origin == "env" else _Spelling
+    place = _find(path)
+    if place is None:
+        gathered.problems.append(_unknown(name, path, given.where, spell))
+        return None
+    if path[0] in {"identity", "roles"} and not all(map(_FREE_NAME.fullmatch, path[1:2])):
+        gathered.problems.append(
+            f"{name}: names are letters and digits, with - or single _ between ({given.where})"
+        )
+        return None
+    if not isinstance(place, _Place):
+        if given.value == {}:
+            if len(path) > 1:
+                gathered.put(path, given)
+        else:
+            gathered.problems.append(
+                f"{name}: is a table, not a setting; give the settings inside it ({given.where})"
+            )
+        return None
+    value = given.value
+    if place.by_file:
+        value = _secret_from(gathered, name, given, base)
+    elif place.leaf.secret and len(path) > 1 and path[0] == "identity":
+        value = _provider_secret(gathered, name, given)
+    elif place.leaf.path and isinstance(value, str) and value and not value.startswith("~"):
+        value = str(base / value)
+    if value is not None:
+        gathered.put(place.setting, Given(value, given.origin, given.where))
+    return place.setting
+
+
+def _provider_secret(gathered: Gathered, name: str, given: Given) -> Secret | None:
+    if isinstance(given.value, str) and given.value:
+        return Secret(given.value)
+    gathered.problems.append(
+        f"{name}: must be a text that is not empty; write it in quotes ({given.where})"
+    )
+    return None
+
+
+def _secret_from(gathered: Gathered, name: str, given: Given, base: Path) -> Secret | None:
+    """Read a secret's file. Its name is not told: somebody may have put the secret there."""
+    why = "must name a file"
+    if isinstance(given.value, str) and given.value and "\0" not in given.value:
+        try:
+            with (base / Path(given.value).expanduser()).open("rb") as file:
+                raw = file.read(_LONGEST_SECRET + 1)
+            text = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        except OSError as problem:
+            why = f"names a file that cannot be read: {problem.strerror or 'no access'}"
+        except RuntimeError:
+            why = "begins with ~ but no home is known"
+        except UnicodeDecodeError:
+            why = "names a file that is not UTF-8 text"
+        else:
+            if text and len(raw) <= _LONGEST_SECRET:
+                return Secret(text)
+            why = "names a file that is empty or far too long"
+    gathered.problems.append(
+        f"{name}: {why}; put the secret alone into a file the server may read ({given.where})"
+    )
+    return None
+
+
+def _flatten(table: Mapping[str, object], path: Path_ = ()) -> Iterator[tuple[Path_, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _flatten(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _file(gathered: Gathered, path: Path) -> None:
+    try:
+        table = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as problem:
+        why = problem.strerror or "no access"
+        gathered.problems.append(f"{path}: cannot be read: {why}; name a file the server may read")
+        return
+    except UnicodeDecodeError:
+        gathered.problems.append(f"{path}: is not UTF-8; save it as UTF-8 text")
+        return
+    except (ValueError, RecursionError) as problem:
+        # The parser's own words may quote the file, and with it a secret: only the place is told.
+        found = re.search(r"\(at line (\d+), column (\d+)\)\Z", str(problem))
+        at = f" at line {found[1]}, column {found[2]}" if found else ""
+        gathered.problems.append(f"{path}: is not TOML{at}; text goes in quotes, tables in [ ]")
+        return
+    base = path.absolute().parent
+    taken: set[Path_] = set()
+    for name, value in _flatten(table):
+        setting = _take(gathered, ".".join(name), name, Given(value, "file", f"in {path}"), base)
+        _once(gathered, ".".join(name), setting, taken, f"in {path}")
+
+
+def _environment(gathered: Gathered, environ: Mapping[str, str]) -> None:
+    taken: set[Path_] = set()
+    spelt = {
+        tuple(part.casefold() for part in path[:length]): path[:length]
+        for path in gathered.given
+        for length in range(1, len(path) + 1)
+    }
+    for variable in sorted(environ):
+        upper = variable.upper()
+        if not upper.startswith(PREFIX) or upper in RESERVED or _from_kubernetes(upper, environ):
+            continue
+        folded: Path_ = ()
+        path: Path_ = ()
+        for part in upper.removeprefix(PREFIX).lower().split("__"):
+            folded = (*folded, part)
+            # A free name keeps the spelling it has in the file.
+            path = spelt.get(folded, (*path, part))
+        given = Given(environ[variable], "env", "in the environment")
+        setting = _take(gathered, variable, path, given, Path.cwd())
+        _once(gathered, variable, setting, taken, given.where)
+
+
+def _from_kubernetes(variable: str, environ: Mapping[str, str]) -> bool:
+    if _SERVICE_LINK.fullmatch(variable):
+        return True
+    return bool(_SERVICE_PORT.fullmatch(variable)) and "://" in environ.get(variable, "")
+
+
+def _flags(gathered: Gathered, overrides: Mapping[str, object]) -> None:
+    for name, value in overrides.items():
+        given = Given(value, "flag", "on the command line")
+        _take(gathered, name, tuple(name.split(".")), given, Path.cwd())
+
+
+def _once(
+    gathered: Gathered, name: str, setting: Path_ | None, taken: set[Path_], where: str
+) -> None:
+    if setting is not None and setting in taken:
+        gathered.problems.append(
+            f"{name}: sets {'.'.join(setting)} a second time; keep one of the two ({where})"
+        )
+    if setting is not None:
+        taken.add(setting)

@@ -1,0 +1,274 @@
+"""How one setting is read: durations, sizes, addresses, names. Pure.
+
+Each reader takes what TOML or the environment gave and returns the value, or raises ValueError
+with the rule and the way out. No reader ever repeats what it was given: it may be a password that
+ended up in the wrong place.
+"""
+
+# ruff: noqa: TRY004 -- pydantic collects ValueError and lets TypeError through
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+
+from sessiongate.rules import locale
+from sessiongate.secret import Secret
+
+T = TypeVar("T")
+
+_DURATION = re.compile(
+    r"(?=[0-9])(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?"
+)
+# A century: far above any sensible limit, and far below what overflows a date it is added to.
+_LONGEST = timedelta(days=36500)
+_DURATION_RULE = 'must be a duration such as "90s", "30m", "1h30m" or "2d" ("0" for none)'
+
+_SIZE = re.compile(r"([0-9]{1,12}) ?(b|kib|mib|gib)?", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_SIZE_RULE = 'must be a size above 0 such as "64KiB" or "1MiB", or a whole number of bytes'
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_LISTEN_RULE = 'must be "HOST:PORT", "[IPV6]:PORT" or "unix:PATH"'
+
+# sun_path holds 108 bytes on Linux, the last one a zero.
+LONGEST_SOCKET_PATH = 107
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: `host` and `port`, or a Unix socket's `path` (then host is "", port 0)."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def duration(value: object) -> timedelta:
+    """Read `30m`, `90s`, `1h30m`, `2d` or `0`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value == 0:
+            return timedelta(0)
+        raise ValueError(f'{_DURATION_RULE}; a number alone has no unit, add one: "90s"')
+    if not isinstance(value, str):
+        raise ValueError(f"{_DURATION_RULE}; write it in quotes")
+    text = value.strip()
+    if text == "0":
+        return timedelta(0)
+    if text.isascii() and text.isdigit():
+        raise ValueError(f'{_DURATION_RULE}; a number alone has no unit, add one: "90s"')
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{_DURATION_RULE}; units go from days to seconds")
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if span > _LONGEST:
+        raise ValueError("must not exceed 36500 days; write a shorter duration")
+    return span
+
+
+def positive_duration(value: object) -> timedelta:
+    """Read a duration that may not be 0."""
+    span = duration(value)
+    if not span:
+        raise ValueError('must be above 0; write a duration such as "30m"')
+    return span
+
+
+def duration_text(span: timedelta) -> str:
+    """Write a duration the way `duration` reads it."""
+    rest, parts = int(span.total_seconds()), ""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, length)
+        parts += f"{count}{unit}" if count else ""
+    return parts or "0"
+
+
+def size(value: object) -> int:
+    """Read `1MiB`, `64KiB` or a number of bytes, above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(_SIZE_RULE)
+    found = _SIZE.fullmatch(str(value).strip())
+    if found is None:
+        raise ValueError(f"{_SIZE_RULE}; units are KiB, MiB and GiB")
+    count = int(found[1]) * _UNITS[(found[2] or "").lower()]
+    if not count:
+        raise ValueError(_SIZE_RULE)
+    return count
+
+
+def whole(at_least: int) -> Callable[[object], int]:
+    """Make the reader of a whole number that has a lowest value."""
+    rule = f"must be a whole number of at least {at_least}"
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{rule}; write it in digits")
+        if not at_least <= value < 10**9:
+            raise ValueError(f"{rule} and below a thousand million")
+        return value
+
+    return read
+
+
+def yes_or_no(value: object) -> bool:
+    """Read a boolean; the environment may also say yes, no, on, off, 1 and 0."""
+    if isinstance(value, bool):
+        return value
+    said = value.strip().lower() if isinstance(value, str) else ""
+    if said in {"true", "yes", "on", "1"}:
+        return True
+    if said in {"false", "no", "off", "0"}:
+        return False
+    raise ValueError("must be true or false")
+
+
+def choice(*names: str) -> Callable[[object], str]:
+    """Make the reader of one word out of a few."""
+
+    def read(value: object) -> str:
+        if isinstance(value, str) and value.strip() in names:
+            return value.strip()
+        raise ValueError(f"must be one of {', '.join(names)}")
+
+    return read
+
+
+def word(value: object) -> str:
+    """Read a text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text that is not empty; write it in quotes")
+    return value.strip()
+
+
+def secret(value: object) -> Secret:
+    """Read a secret. White space in it counts; an empty one is refused, as nobody means that."""
+    if isinstance(value, Secret):
+        value = value.reveal()
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a text that is not empty; write it in quotes, or leave it out")
+    return Secret(value)
+
+
+def file_path(value: object) -> Path:
+    """Read a file or directory name, `~` allowed, and make it absolute."""
+    if isinstance(value, Path):
+        value = str(value)
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("must be the name of a file or directory; write it in quotes")
+    try:
+        return Path(value).expanduser().absolute()
+    except (OSError, RuntimeError):
+        raise ValueError("begins with ~ but no home is known; write the full name") from None
+
+
+def many(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
+    """Make the reader of a list: a TOML array, or a text with commas in the environment."""
+
+    def read_all(value: object) -> tuple[T, ...]:
+        if isinstance(value, str):
+            value = [part for part in (part.strip() for part in value.split(",")) if part]
+        if not isinstance(value, list | tuple):
+            raise ValueError('must be a list such as ["one", "two"]')
+        entries: list[T] = []
+        for position, entry in enumerate(value, 1):
+            try:
+                entries.append(read(entry))
+            except ValueError as problem:
+                raise ValueError(f"entry {position} {problem}") from None
+        return tuple(entries)
+
+    return read_all
+
+
+def listen(value: object) -> Address:
+    """Read `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. Port 0 means any free port."""
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{_LISTEN_RULE}; write it in quotes")
+    text = value.strip()
+    if text.startswith("unix:"):
+        return _socket(text.removeprefix("unix:"))
+    host, colon, port = text.rpartition(":")
+    if not colon or not host:
+        raise ValueError(f'{_LISTEN_RULE}; "0.0.0.0:PORT" is every IPv4 address')
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
+        raise ValueError(f"{_LISTEN_RULE}; the port is a number from 0 (any free one) to 65535")
+    return Address(host=_host(host), port=int(port))
+
+
+def public_name(value: object) -> str:
+    """Read a DNS name (one leading `*.` allowed) or an IP address for the certificate."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        if _HOST.fullmatch(text.removeprefix("*.")):
+            return text
+    raise ValueError('must be a DNS name (in its "xn--" form if need be) or an IP address')
+
+
+def store_url(value: object) -> str:
+    """Read which store: `memory:` or `sqlite:FILE`."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text == "memory:":
+        return text
+    file = text.removeprefix("sqlite:")
+    if file == text or not file or file.startswith(("//", ":")) or "\0" in file:
+        raise ValueError("must be memory: or sqlite:FILE; other stores are not built yet")
+    return text
+
+
+def supported_locale(value: object) -> str:
+    """Read a locale that the server knows."""
+    if isinstance(value, str) and value in locale.SUPPORTED:
+        return value
+    raise ValueError('must be a locale that CLDR knows, written as "en" or "en_US"')
+
+
+def repeated(addresses: Iterable[Address]) -> list[int]:
+    """Say which entries (counted from 1) repeat an earlier one. Port 0 never collides."""
+    seen: set[Address] = set()
+    again: list[int] = []
+    for position, address in enumerate(addresses, 1):
+        if address in seen and (address.path or address.port):
+            again.append(position)
+        seen.add(address)
+    return again
+
+
+def _socket(path: str) -> Address:
+    if not path or "\0" in path:
+        raise ValueError(f"{_LISTEN_RULE}; a socket needs a path")
+    if len(path.encode("utf-8", "surrogatepass")) > LONGEST_SOCKET_PATH:
+        raise ValueError(
+            f"is a socket path longer than {LONGEST_SOCKET_PATH} bytes; choose a shorter one"
+        )
+    return Address(path=path)
+
+
+def _host(text: str) -> str:
+    bracketed = text.startswith("[") and text.endswith("]")
+    bare = text[1:-1] if bracketed else text
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        # All digits and dots is an IPv4 address gone wrong, never a name.
+        if not bracketed and _HOST.fullmatch(bare) and not re.fullmatch(r"[0-9.]+", bare):
+            return bare.lower()
+        raise ValueError(f"{_LISTEN_RULE}; the host is a name or an IP address") from None
+    if bracketed != (address.version == 6):
+        raise ValueError(f"{_LISTEN_RULE}; an IPv6 address, and nothing else, goes in [brackets]")
+    return str(address)
