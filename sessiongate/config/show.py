@@ -68,8 +68,4 @@ def _plain(value: object, key: str) -> object:
         return duration_text(value)
     if value is None or isinstance(value, bool | int | float):
         return value
-    return (
-        _USER_IN_ADDRESS.sub(rf"\1{HIDDEN}@", str(value))
-        if isinstance(value, str | Path | Address)
-        else str(value)
-    )
+    return _USER_IN_ADDRESS.sub(rf"\1{HIDDEN}@", str(value))
