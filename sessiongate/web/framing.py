@@ -1,0 +1,251 @@
+"""Where an HTTP/1.1 message begins and ends: bytes to a request head, a reply to bytes. Pure.
+
+llhttp (httptools) reads the head and is strict about line ends and tokens. It is lenient on what
+this module refuses itself: several or no Host, `Transfer-Encoding: gzip, chunked`, HTTP/0.9 and
+2.0, RTSP and ICE, two spaces in the request line, targets that are not a path. It is also silent
+on how long a chunk extension is and, through httptools, on where a chunked body ends; what follows
+could then not be vetted, so chunks are read here.
+
+A message that two readers could cut in two ways is Malformed, never repaired.
+"""
+
+import re
+from enum import Enum
+from functools import lru_cache
+from http import HTTPStatus
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from sessiongate.errors import Malformed
+from sessiongate.web.http import Reply
+
+# The target is a path in visible ASCII, without a fragment: never a URL (we are no forward
+# proxy), never `*` or `host:port`.
+_REQUEST_LINE = re.compile(rb'([A-Z][A-Z-]{0,31}) (/[!"$-~]*) HTTP/1\.([01])\r\n')
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+_LENGTH = re.compile(r"[0-9]{1,15}")
+_FRAMING = frozenset({"connection", "content-length", "expect", "host", "transfer-encoding"})
+
+# In a head that is not whole yet: a line end that is not CR LF, or a control character. Such a
+# head might never show the end that we wait for.
+_BROKEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+
+
+class Head:
+    """A request head, taken apart. llhttp fills in `headers`, through `on_header`."""
+
+    __slots__ = (
+        "_framing",
+        "expects_continue",
+        "headers",
+        "keep_alive",
+        "length",
+        "method",
+        "path",
+        "query",
+    )
+
+    def __init__(self, method: str, target: str) -> None:
+        self.method = method
+        self.path, _, self.query = target.partition("?")
+        self.headers: list[tuple[str, str]] = []
+        self.length: int | None = 0
+        """Bytes of body to come; None when it comes in chunks."""
+        self.keep_alive = True
+        self.expects_continue = False
+        self._framing: list[tuple[str, str]] = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by llhttp. It has cut the white space before the value, not that after it."""
+        header = (name.decode("ascii").lower(), value.decode("latin-1").rstrip(" \t"))
+        self.headers.append(header)
+        if header[0] in _FRAMING:
+            self._framing.append(header)
+
+    def settle(self, version: bytes) -> None:
+        """Judge the headers that say how this message and this connection go on."""
+        hosts = 0
+        lengths: list[str] = []
+        codings: list[str] = []
+        for name, value in self._framing:
+            if name == "host":
+                hosts += 1
+                if _HOST.fullmatch(value) is None:
+                    raise Malformed("Host is not a host")
+            elif name == "content-length":
+                lengths.append(value)
+            elif name == "transfer-encoding":
+                codings.append(value)
+            elif name == "connection":
+                if "close" in (option.strip(" \t").lower() for option in value.split(",")):
+                    self.keep_alive = False
+            elif value.lower() == "100-continue" and version == b"1":
+                self.expects_continue = True
+        if version == b"0":
+            self.keep_alive = False
+            if codings or hosts > 1:
+                raise Malformed("HTTP/1.0 with chunks or several Hosts")
+        elif hosts != 1:
+            raise Malformed("not exactly one Host")
+        if codings:
+            if codings != ["chunked"] or lengths:
+                raise Malformed("Transfer-Encoding is not only chunked")
+            self.length = None
+        elif lengths:
+            if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
+                raise Malformed("not exactly one Content-Length")
+            self.length = int(lengths[0])
+
+
+def read_head(raw: bytes) -> Head:
+    """Read a whole head, from the method to the empty line. Raises Malformed."""
+    line = _REQUEST_LINE.match(raw)
+    if line is None:
+        raise Malformed("request line")
+    method, target, version = line.groups()
+    if method == b"CONNECT":
+        raise Malformed("no tunnels here")
+    head = Head(method.decode("ascii"), target.decode("ascii"))
+    try:
+        # A parser for each head costs a quarter of a microsecond, and none outlives its head:
+        # idle connections hold none, and no state leaks from one message into the next.
+        HttpRequestParser(head).feed_data(raw)
+    except HttpParserUpgrade:
+        pass  # An offer that we do not take up: the request is served as HTTP/1.1.
+    except HttpParserError:
+        raise Malformed("request head") from None
+    head.settle(version)
+    return head
+
+
+def hopeless(partial: bytes | bytearray, seen: int) -> bool:
+    """Whether these first bytes can never grow into a head that we accept.
+
+    Bytes before `seen` were looked at before.
+    """
+    return not 0x41 <= partial[0] <= 0x5A or _BROKEN.search(partial, max(0, seen - 1)) is not None
+
+
+# RFC 9112 lets us bound what nobody reads. No client of these APIs sends extensions; 128 bytes
+# leave room for an intermediary's signature.
+_EXTENSION = 128
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t -~\x80-\xff]{0,%d})?\r\n" % (_EXTENSION - 1))
+_CHUNK_LINE_PART = re.compile(
+    rb"(?:[0-9A-Fa-f]{1,15}(?:;[\t -~\x80-\xff]{0,%d})?\r?)?" % (_EXTENSION - 1)
+)
+_TRAILER_LINE = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)?\r\n")
+
+
+class Took(Enum):
+    """How far a chunked body has come."""
+
+    MORE = "more"
+    DONE = "done"
+    TOO_LARGE = "too large"
+
+
+class Chunks:
+    """A chunked body on its way. Trailers are read past and forgotten: no one may merge them."""
+
+    __slots__ = ("_left", "_limit", "_trailer", "_trailer_limit", "body")
+
+    def __init__(self, limit: int, trailer_limit: int) -> None:
+        self.body = bytearray()
+        self._limit = limit
+        self._left = -2
+        """Bytes of this chunk still to come; -2: a size is next; -1: the CR LF after the data."""
+        self._trailer = 0
+        """Bytes of trailers so far, counted from 1 once the last chunk has been seen."""
+        self._trailer_limit = trailer_limit
+
+    def take(self, buffer: bytearray) -> Took:
+        """Eat what belongs to this body off the front of the buffer. Raises Malformed."""
+        at = 0
+        try:
+            while not self._trailer:
+                if self._left >= 0:
+                    piece = buffer[at : at + self._left]
+                    self.body += piece
+                    at += len(piece)
+                    self._left -= len(piece)
+                    if self._left:
+                        return Took.MORE
+                    self._left = -1
+                if self._left == -1:
+                    end = buffer[at : at + 2]
+                    if end != b"\r\n":
+                        if end and end != b"\r":
+                            raise Malformed("chunk end")
+                        return Took.MORE
+                    at += 2
+                    self._left = -2
+                line = _CHUNK_LINE.match(buffer, at)
+                if line is None:
+                    if _CHUNK_LINE_PART.fullmatch(buffer, at) is None:
+                        raise Malformed("chunk size")
+                    return Took.MORE
+                at = line.end()
+                self._left = int(line[1], 16)
+                if len(self.body) + self._left > self._limit:
+                    return Took.TOO_LARGE
+                if not self._left:
+                    self._trailer = 1
+            return self._skip_trailers(buffer, at)
+        finally:
+            # Inside _skip_trailers the buffer is cut further; this cut is of chunks only.
+            if not self._trailer:
+                del buffer[:at]
+
+    def _skip_trailers(self, buffer: bytearray, at: int) -> Took:
+        del buffer[:at]
+        while True:
+            end = buffer.find(b"\n") + 1
+            if self._trailer + (end or len(buffer)) > self._trailer_limit:
+                raise Malformed("trailers too long")
+            if not end:
+                if b"\r" in buffer[:-1] or b"\0" in buffer:
+                    raise Malformed("trailer")
+                return Took.MORE
+            if _TRAILER_LINE.fullmatch(buffer, 0, end) is None:
+                raise Malformed("trailer")
+            del buffer[:end]
+            self._trailer += end
+            if end == 2:
+                return Took.DONE
+
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# Ours to write: a second copy would let two readers cut our reply in two ways.
+_OURS = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding"})
+_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\nDate: " for s in HTTPStatus}
+
+
+@lru_cache(maxsize=256)
+def _is_header_name(name: str) -> bool:
+    return _TOKEN.fullmatch(name) is not None and name.lower() not in _OURS
+
+
+def write_reply(reply: Reply, date: str, *, close: bool, without_body: bool) -> bytes:
+    """The bytes of a reply. Raises ValueError on whatever could split it or break its framing.
+
+    `without_body` is for HEAD: the length is told, the body is kept.
+    """
+    status = reply.status
+    if not 200 <= status <= 599:
+        raise ValueError("the status is not that of a final reply")
+    parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: ", date]
+    if status in (204, 304):
+        without_body = True
+    else:
+        parts.append(f"\r\nContent-Length: {len(reply.body)}")
+    for name, value in reply.headers:
+        if not _is_header_name(name):
+            raise ValueError("a header name is not a token, or is the server's to write")
+        # isprintable() is the quick answer; it also says no to a few harmless characters.
+        if not value.isprintable() and _UNFIT.search(value) is not None:
+            raise ValueError("a header value holds a control character")
+        parts.append(f"\r\n{name}: {value}")
+    parts.append("\r\nConnection: close\r\n\r\n" if close else "\r\n\r\n")
+    head = "".join(parts).encode("latin-1")
+    return head if without_body else head + reply.body

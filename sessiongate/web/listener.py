@@ -1,0 +1,237 @@
+"""Listening sockets and TLS: where requests come in, and how the door is shut.
+
+Decides addresses, socket modes and TLS settings. What a connection does is `http1`'s. Problems of
+the settings (address, certificate, key) are ConfigErrors, before the first request.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from sessiongate.errors import ConfigError
+from sessiongate.secret import Secret
+from sessiongate.web.http import Handler
+from sessiongate.web.http1 import Connection, Edge, HttpLimits
+
+# Connections that the kernel holds for us before we accept: a whole site logging in after a
+# restart. Linux cuts it to net.core.somaxconn (4096 by default since 5.4).
+_BACKLOG = 4096
+
+_SWEEP_EVERY = 1.0
+_TLS_HANDSHAKE = 10.0
+_TLS_GOODBYE = 5.0
+
+# How long aborted connections and cancelled handlers get to unwind, after the grace.
+_LAST_WAIT = 1.0
+
+
+class Listener:
+    """An open door. `stop` shuts it."""
+
+    def __init__(self, edge: Edge, server: asyncio.Server, address: str, port: int) -> None:
+        self.address = address
+        """Where it really listens: "host:port", "[host]:port" or "unix:/path"."""
+        self.port = port
+        """0 for a Unix socket."""
+        self._edge = edge
+        self._server = server
+        self._inode = _inode(edge.unix_path)
+        self._timer = edge.loop.call_later(_SWEEP_EVERY, self._tick)
+
+    def sweep(self) -> None:
+        """End the connections that are late. Runs by itself once a second."""
+        self._edge.sweep()
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open, or have a request still handled."""
+        return len(self._edge.connections)
+
+    async def stop(self, grace: timedelta) -> None:
+        """Accept no more, close what idles, let requests finish, force the rest after the grace."""
+        edge = self._edge
+        edge.stopping = True
+        self._server.close()
+        self._remove_path()
+        for connection in tuple(edge.connections):
+            connection.retire()
+        await self._empty(grace.total_seconds())
+        tasks = [one.task for one in edge.connections if one.task is not None]
+        for connection in tuple(edge.connections):
+            connection.kill()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST_WAIT)
+        await self._empty(_LAST_WAIT)
+        self._timer.cancel()
+
+    async def _empty(self, seconds: float) -> None:
+        if self._edge.connections:
+            self._edge.emptied.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._edge.emptied.wait(), seconds)
+
+    def _remove_path(self) -> None:
+        """Take our Unix socket's name away, unless a successor already listens under it."""
+        path = self._edge.unix_path
+        if path is not None and _inode(path) == self._inode:
+            Path(path).unlink(missing_ok=True)
+
+    def _tick(self) -> None:
+        self._timer = self._edge.loop.call_later(_SWEEP_EVERY, self._tick)
+        self._edge.sweep()
+
+
+async def listen(
+    address: str,
+    handler: Handler,
+    limits: HttpLimits,
+    tls: ssl.SSLContext | None,
+    *,
+    socket_mode: int = 0o600,
+    now: Callable[[], float] | None = None,
+) -> Listener:
+    """Listen at "127.0.0.1:9669", "[::1]:9669" or "unix:/path". Port 0 takes a free one.
+
+    Raises ConfigError when the address is none of these or cannot be had. `socket_mode` is for
+    Unix sockets. `[::]` serves IPv4 too.
+    """
+    loop = asyncio.get_running_loop()
+    path = address.removeprefix("unix:") if address.startswith("unix:") else None
+    try:
+        door = _tcp_socket(address) if path is None else _unix_socket(path, socket_mode)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError([f"listen: {address} cannot be had: {why}"]) from None
+    edge = Edge(handler, limits, now or loop.time, path)
+    handshake = _TLS_HANDSHAKE if tls else None
+    goodbye = _TLS_GOODBYE if tls else None
+    if path is not None:
+        server = await loop.create_unix_server(
+            lambda: Connection(edge),
+            sock=door,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=handshake,
+            ssl_shutdown_timeout=goodbye,
+        )
+        return Listener(edge, server, address, 0)
+    host, port = door.getsockname()[:2]
+    server = await loop.create_server(
+        lambda: Connection(edge),
+        sock=door,
+        backlog=_BACKLOG,
+        ssl=tls,
+        ssl_handshake_timeout=handshake,
+        ssl_shutdown_timeout=goodbye,
+    )
+    return Listener(edge, server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", port)
+
+
+def tls_context(certificate: Path, key: Path, key_password: Secret | None = None) -> ssl.SSLContext:
+    """TLS 1.2 and 1.3 with this chain and key (PEM). Raises ConfigError when they do not load."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Forward secrecy and AEAD only; the list is for TLS 1.2, as all of 1.3's are both.
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    problems = [
+        f"tls.{setting}: {path} cannot be read: {why}"
+        for setting, path in (("certificate", certificate), ("key", key))
+        if (why := _why_unreadable(path))
+    ]
+    if problems:
+        raise ConfigError(problems)
+    try:
+        # A password is always given: without one OpenSSL would ask for it on the terminal.
+        context.load_cert_chain(
+            certificate, key, password=key_password.reveal if key_password else lambda: ""
+        )
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise ConfigError(
+            [
+                f"tls.key: {key} does not open, or is not the key of {certificate} ({reason}); "
+                "both must be PEM, and tls.key_password must be set for an encrypted key"
+            ]
+        ) from None
+    return context
+
+
+def _why_unreadable(path: Path) -> str:
+    try:
+        with path.open("rb"):
+            return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _tcp_socket(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        name = "127.0.0.1" if host == "localhost" else host[1:-1] if bracketed else host
+        ip = ipaddress.ip_address(name)
+        if bracketed != (ip.version == 6) or not (port.isascii() and port.isdigit()):
+            raise ValueError
+        number = int(port)
+        if number > 65535:
+            raise ValueError
+    except ValueError:
+        raise ConfigError(
+            [f"listen: {address!r} is not 127.0.0.1:9669, [::1]:9669 or unix:/path in form"]
+        ) from None
+    if ip.version == 4:
+        return socket.create_server((str(ip), number), backlog=_BACKLOG)
+    return socket.create_server(
+        (str(ip), number),
+        family=socket.AF_INET6,
+        backlog=_BACKLOG,
+        dualstack_ipv6=ip.is_unspecified and socket.has_dualstack_ipv6(),
+    )
+
+
+def _unix_socket(path: str, mode: int) -> socket.socket:
+    if not path.startswith("/"):
+        raise ConfigError(["listen: a Unix socket needs an absolute path: unix:/path"])
+    _clear_stale(path)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # Bound under a mask that lets nobody in: no moment at which the mode is wider than asked.
+    mask = os.umask(0o777)
+    try:
+        door.bind(path)
+    except OSError:
+        door.close()
+        raise
+    finally:
+        os.umask(mask)
+    Path(path).chmod(mode)
+    return door
+
+
+def _clear_stale(path: str) -> None:
+    """Remove a socket that a server left behind. A live one, or another kind of file, stays."""
+    try:
+        if not stat.S_ISSOCK(Path(path).lstat().st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink(missing_ok=True)
+
+
+def _inode(path: str | None) -> int | None:
+    try:
+        return Path(path).lstat().st_ino if path is not None else None
+    except OSError:
+        return None
