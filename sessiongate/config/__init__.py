@@ -1,8 +1,9 @@
 """The settings: TOML and environment in, one frozen Config out, or every problem at once.
 
-`values` reads single settings, `models` names them all with their defaults, `sources` merges
-default < file < environment < flag, `checks` holds rules between settings, and `show` tells people
-what is in force. Which classes the settings lead to is decided by `app`, not here.
+`values` reads single settings, `models` names them all with their defaults, `names` finds one by
+its name, `sources` merges default < file < environment < flag, `checks` holds the rules between
+settings, and `show` tells people what is in force. Which classes the settings lead to is decided
+by `app`, not here.
 """
 
 from sessiongate.config.load import RESERVED, load

@@ -256,6 +256,7 @@ class Settings(_Table):
     store: Store = Field(default_factory=Store, description="Where sessions live.")
     identity: dict[str, dict[str, object]] = Field(
         default={"local": {"type": "file"}},
+        repr=False,  # what providers keep in addresses and the like is not ours to judge
         description="Each table is one identity provider under a name of your choice; type says "
         "which kind, all else belongs to the provider. Keys that end in password, passphrase, "
         "secret or token are secrets, and with _file added name a file that holds the secret. "

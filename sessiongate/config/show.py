@@ -10,7 +10,7 @@ from datetime import timedelta
 from pydantic import BaseModel
 
 from sessiongate.config.models import Config, Settings
-from sessiongate.config.sources import secret_key
+from sessiongate.config.names import secret_key
 from sessiongate.config.values import duration_text
 from sessiongate.secret import Secret
 

@@ -10,13 +10,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from inspect import isclass
 from pathlib import Path
-from typing import get_args, get_origin
 
-from pydantic import BaseModel
-
-from sessiongate.config.models import Settings
+from sessiongate.config.names import Name, Place, find, known
 from sessiongate.secret import Secret
 
 PREFIX = "SESSIONGATE_"
@@ -39,15 +35,10 @@ _SERVICE_LINK = re.compile(
 )
 _SERVICE_PORT = re.compile(r"SESSIONGATE(?:_[A-Z0-9]+)*_PORT")
 
-# Secrets of provider tables, which have no model here, are known by the end of their name.
-_SECRET_KEY = re.compile(r"(?:.*[_-])?(?:password|passphrase|secret|token)", re.IGNORECASE)
-
 _FREE_NAME = re.compile(r"[A-Za-z0-9](?:_?[A-Za-z0-9-])*")
 
 # Far above any password or key, and far below what hurts.
 _LONGEST_SECRET = 1 << 16
-
-Path_ = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +50,11 @@ class Given:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    secret: bool = False
-    path: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Free:
-    """Tables whose names the operator chooses. Without `inner`, what they hold is theirs too."""
-
-    inner: "_Section | None"
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    fields: "dict[str, _Leaf | _Free | _Section]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    setting: Path_
-    leaf: _Leaf
-    by_file: bool = False
-
-
 @dataclass(slots=True)
 class Gathered:
     """The settings given so far, and what was wrong with them."""
 
-    given: dict[Path_, Given] = field(default_factory=dict)
+    given: dict[Name, Given] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def tree(self) -> dict[str, object]:
@@ -102,22 +68,17 @@ class Gathered:
             table[path[-1]] = given.value
         return root
 
-    def where(self, path: Path_) -> str:
+    def where(self, path: Name) -> str:
         """Words for where a setting, or the first one inside a table, was given."""
         inside = [given for name, given in self.given.items() if name[: len(path)] == path]
         return f" ({inside[0].where})" if inside else ""
 
-    def put(self, path: Path_, given: Given) -> None:
+    def put(self, path: Name, given: Given) -> None:
         """Keep a setting; it takes the place of a table or a value that stood in its way."""
         for other in list(self.given):
             if other[: len(path)] == path or path[: len(other)] == other:
                 del self.given[other]
         self.given[path] = given
-
-
-def secret_key(name: str) -> bool:
-    """Say whether a key of a provider table holds a secret."""
-    return _SECRET_KEY.fullmatch(name) is not None
 
 
 def gather(
@@ -132,79 +93,8 @@ def gather(
     return gathered
 
 
-def _shape(model: type[BaseModel]) -> _Section:
-    fields: dict[str, _Leaf | _Free | _Section] = {}
-    for name, info in model.model_fields.items():
-        annotation = info.annotation
-        if isclass(annotation) and issubclass(annotation, BaseModel):
-            fields[name] = _shape(annotation)
-        elif get_origin(annotation) is dict:
-            inner = get_args(annotation)[1]
-            known = isclass(inner) and issubclass(inner, BaseModel)
-            fields[name] = _Free(_shape(inner) if known else None)
-        else:
-            fields[name] = _Leaf(secret=_is(annotation, Secret), path=_is(annotation, Path))
-    return _Section(fields)
-
-
-def _is(annotation: object, kind: type) -> bool:
-    return annotation is kind or any(_is(part, kind) for part in get_args(annotation))
-
-
-_ROOT = _shape(Settings)
-
-
-def _find(path: Path_) -> _Place | _Section | _Free | None:
-    """What stands at this name: a setting, a table, or nothing."""
-    node: _Leaf | _Free | _Section = _ROOT
-    for depth, name in enumerate(path):
-        if isinstance(node, _Free):
-            if node.inner is None:
-                return _free_place(path, depth)
-            node = node.inner
-        elif isinstance(node, _Section) and name in node.fields:
-            node = node.fields[name]
-        elif isinstance(node, _Section):
-            stem = name.removesuffix("_file")
-            leaf = node.fields.get(stem)
-            last = depth == len(path) - 1
-            if last and stem != name and isinstance(leaf, _Leaf) and leaf.secret:
-                return _Place((*path[:-1], stem), leaf, by_file=True)
-            return None
-        else:
-            return None
-    return _Place(path, node) if isinstance(node, _Leaf) else node
-
-
-def _free_place(path: Path_, depth: int) -> _Place | _Free:
-    if depth == len(path) - 1:
-        return _Free(None)
-    stem = path[-1].removesuffix("_file")
-    if stem != path[-1] and secret_key(stem):
-        return _Place((*path[:-1], stem), _Leaf(secret=True), by_file=True)
-    return _Place(path, _Leaf(secret=secret_key(path[-1])))
-
-
-def _known(asked: Path_) -> Iterator[Path_]:
-    """Every setting there is, with the free names that were asked for."""
-
-    def inside(node: _Leaf | _Free | _Section, path: Path_) -> Iterator[Path_]:
-        if isinstance(node, _Leaf):
-            yield path
-            if node.secret:
-                yield (*path[:-1], f"{path[-1]}_file")
-        elif isinstance(node, _Section):
-            for name, child in node.fields.items():
-                yield from inside(child, (*path, name))
-        else:
-            name = asked[len(path)] if len(asked) > len(path) else "NAME"
-            yield from inside(node.inner or _Section({"type": _Leaf()}), (*path, name))
-
-    return inside(_ROOT, ())
-
-
-def _unknown(name: str, asked: Path_, where: str, spell: type["_Spelling"]) -> str:
-    names = [spell.of(path) for path in _known(asked)]
+def _unknown(name: str, asked: Name, where: str, spell: type["_Spelling"]) -> str:
+    names = [spell.of(path) for path in known(asked)]
     close = get_close_matches(name, names, n=1, cutoff=0.75)
     hint = f"did you mean {close[0]}?" if close else "`sessiongate config schema` lists them all"
     return f"{name}: is not a setting; {hint} ({where})"
@@ -214,20 +104,20 @@ class _Spelling:
     """How a setting's name is written in the file and by flags."""
 
     @staticmethod
-    def of(path: Path_) -> str:
+    def of(path: Name) -> str:
         return ".".join(path)
 
 
 class _EnvironmentSpelling(_Spelling):
     @staticmethod
-    def of(path: Path_) -> str:
+    def of(path: Name) -> str:
         return PREFIX + "__".join(path).upper()
 
 
-def _take(gathered: Gathered, name: str, path: Path_, given: Given, base: Path) -> Path_ | None:
+def _take(gathered: Gathered, name: str, path: Name, given: Given, base: Path) -> Name | None:
     """Keep one given setting, or say what is wrong with it. Returns the setting it belongs to."""
     spell = _EnvironmentSpelling if given.origin == "env" else _Spelling
-    place = _find(path)
+    place = find(path)
     if place is None:
         gathered.problems.append(_unknown(name, path, given.where, spell))
         return None
@@ -236,7 +126,7 @@ def _take(gathered: Gathered, name: str, path: Path_, given: Given, base: Path) 
             f"{name}: names are letters and digits, with - or single _ between ({given.where})"
         )
         return None
-    if not isinstance(place, _Place):
+    if not isinstance(place, Place):
         if given.value == {}:
             if len(path) > 1:
                 gathered.put(path, given)
@@ -290,7 +180,7 @@ def _secret_from(gathered: Gathered, name: str, given: Given, base: Path) -> Sec
     return None
 
 
-def _flatten(table: Mapping[str, object], path: Path_ = ()) -> Iterator[tuple[Path_, object]]:
+def _flatten(table: Mapping[str, object], path: Name = ()) -> Iterator[tuple[Name, object]]:
     for name, value in table.items():
         if isinstance(value, dict) and value:
             yield from _flatten(value, (*path, name))
@@ -315,14 +205,14 @@ def _file(gathered: Gathered, path: Path) -> None:
         gathered.problems.append(f"{path}: is not TOML{at}; text goes in quotes, tables in [ ]")
         return
     base = path.absolute().parent
-    taken: set[Path_] = set()
+    taken: set[Name] = set()
     for name, value in _flatten(table):
         setting = _take(gathered, ".".join(name), name, Given(value, "file", f"in {path}"), base)
         _once(gathered, ".".join(name), setting, taken, f"in {path}")
 
 
 def _environment(gathered: Gathered, environ: Mapping[str, str]) -> None:
-    taken: set[Path_] = set()
+    taken: set[Name] = set()
     spelt = {
         tuple(part.casefold() for part in path[:length]): path[:length]
         for path in gathered.given
@@ -332,8 +222,8 @@ def _environment(gathered: Gathered, environ: Mapping[str, str]) -> None:
         upper = variable.upper()
         if not upper.startswith(PREFIX) or upper in RESERVED or _from_kubernetes(upper, environ):
             continue
-        folded: Path_ = ()
-        path: Path_ = ()
+        folded: Name = ()
+        path: Name = ()
         for part in upper.removeprefix(PREFIX).lower().split("__"):
             folded = (*folded, part)
             # A free name keeps the spelling it has in the file.
@@ -356,7 +246,7 @@ def _flags(gathered: Gathered, overrides: Mapping[str, object]) -> None:
 
 
 def _once(
-    gathered: Gathered, name: str, setting: Path_ | None, taken: set[Path_], where: str
+    gathered: Gathered, name: str, setting: Name | None, taken: set[Name], where: str
 ) -> None:
     if setting is not None and setting in taken:
         gathered.problems.append(

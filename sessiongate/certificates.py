@@ -1,0 +1,374 @@
+"""The server's own certificate: a small local CA, and a leaf for the names clients use.
+
+Made on first start and never overwritten by one; renewed when the leaf nears its end or lacks a
+name, always by our own CA. Files that are there and cannot be used are a ConfigError, not a reason
+to replace them. A certificate that the operator brought is only described. Trusting the CA, and
+printing fingerprints, is left to people and to the command line.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sessiongate.errors import ConfigError
+from sessiongate.secret import Secret
+
+CA_LIFE = timedelta(days=3652)  # ten years: renewing it means that every client trusts a new one
+# Browsers and Apple's clients refuse leaves of more than 398 days (CA/Browser Forum, 2020).
+LEAF_LIFE = timedelta(days=397)
+RENEW_BEFORE = timedelta(days=30)
+# Clients whose clock is somewhat slow still take a certificate that was made a moment ago.
+SLOW_CLOCKS = timedelta(hours=1)
+
+# How we know a certificate as one of ours, and an operator sees where it is from.
+CA_NAME = "sessiongate local CA"
+
+_DIRECTORY = "tls"
+_PUT_BACK = "put the right file back, or move both files away to have new ones made"
+_NAME_ONE = "name a file of that kind which the server may read"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What people ask about a certificate."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    sha1: str
+    """As `AA:BB:…`: what vSphere's tools call the thumbprint."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The files to serve with. `ca` is what clients may trust, None for an operator's own."""
+
+    certificate: Path
+    key: Path
+    ca: Path | None
+    facts: CertificateFacts
+    made: bool
+    """Whether the certificate was made just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    certificate: x509.Certificate
+    key: PrivateKeyTypes
+
+
+def names_for(hosts: Iterable[str], public_names: Iterable[str], hostname: str) -> tuple[str, ...]:
+    """The names the certificate should hold: local ones, the machine's, and those of settings.
+
+    `hosts` are those we listen on; the addresses that mean "every address" are no names.
+    """
+    named = [*public_names, hostname, *hosts, "localhost", "127.0.0.1", "::1"]
+    wanted = (_name(text) for text in named)
+    return tuple(dict.fromkeys(text for text in wanted if text not in {"", "0.0.0.0", "::"}))  # noqa: S104 -- left out, not bound
+
+
+def ensure(data_dir: Path, names: Sequence[str], now: datetime) -> Certificates:
+    """The certificate in `data_dir/tls`, made or renewed if need be.
+
+    Renewed is only a leaf of a sessiongate CA: one that ends within 30 days or lacks one of
+    `names`. Raises ConfigError for files that are there and cannot be used.
+    """
+    directory = _directory(data_dir)
+    leaf = _pair(directory, "server")
+    if leaf is not None:
+        facts = _facts(leaf.certificate)
+        ours = CA_NAME in facts.issuer
+        lacking = set(map(_name, names)) - set(facts.names)
+        if not ours or (not lacking and facts.not_after - now > RENEW_BEFORE):
+            return _certificates(directory, facts, made=False)
+    return renew(data_dir, names, now)
+
+
+def renew(data_dir: Path, names: Sequence[str], now: datetime) -> Certificates:
+    """Make a new leaf and key from the same CA, or from a new CA when that one is at its end.
+
+    Raises ConfigError when the CA's files are there and cannot be used.
+    """
+    directory = _directory(data_dir)
+    ca = _pair(directory, "ca")
+    if ca is None or ca.certificate.not_valid_after_utc - now <= RENEW_BEFORE:
+        ca = _new_ca(now)
+        _put_pair(directory, "ca", ca, [ca.certificate])
+    elif not isinstance(ca.key, ec.EllipticCurvePrivateKey) or not _may_sign(ca.certificate):
+        raise ConfigError([f"{directory / 'ca.pem'}: is not a CA of ours; {_PUT_BACK}"])
+    leaf = _new_leaf(ca, [name for name in map(_name, names) if name], now)
+    _put_pair(directory, "server", leaf, [leaf.certificate, ca.certificate])
+    return _certificates(directory, _facts(leaf.certificate), made=True)
+
+
+def own(certificate: Path, key: Path, key_password: Secret | None) -> Certificates:
+    """The operator's own certificate: read, never changed. Raises ConfigError if it will not do."""
+    password = None if key_password is None else key_password.reveal().encode()
+    pair = _read_pair(certificate, key, password, _NAME_ONE)
+    return Certificates(certificate, key, None, _facts(pair.certificate), made=False)
+
+
+def describe(path: Path) -> CertificateFacts:
+    """The facts of the first certificate in a PEM file. Raises ConfigError if there is none."""
+    return _facts(_read_certificate(path, _NAME_ONE))
+
+
+def _certificates(directory: Path, facts: CertificateFacts, *, made: bool) -> Certificates:
+    ca = directory / "ca.pem"
+    return Certificates(
+        certificate=directory / "server.pem",
+        key=directory / "server.key",
+        ca=ca if ca.exists() and CA_NAME in facts.issuer else None,
+        facts=facts,
+        made=made,
+    )
+
+
+def _facts(certificate: x509.Certificate) -> CertificateFacts:
+    try:
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        found = [*alternatives.value.get_values_for_type(x509.DNSName)]
+        found += map(str, alternatives.value.get_values_for_type(x509.IPAddress))
+    except (x509.ExtensionNotFound, ValueError):
+        found = []
+    return CertificateFacts(
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        names=tuple(map(_name, found)),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        # SHA-1 names a certificate here and secures nothing: govc and PowerCLI ask for it.
+        sha1=_colons(certificate.fingerprint(hashes.SHA1())),  # noqa: S303
+        sha256=_colons(certificate.fingerprint(hashes.SHA256())),
+    )
+
+
+def _colons(digest: bytes) -> str:
+    return digest.hex(":").upper()
+
+
+def _name(text: str) -> str:
+    """One spelling per name; "" for what cannot stand in a certificate."""
+    text = text.strip().rstrip(".").lower()
+    try:
+        return str(ip_address(text.partition("%")[0]))
+    except ValueError:
+        fits = text.isascii() and len(text) <= 253 and text.isprintable() and " " not in text
+        return text if fits else ""
+
+
+def _new_ca(now: datetime) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    serial = x509.random_serial_number()
+    # A part of the serial number keeps two CAs apart in a client's list of those it trusts.
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{CA_NAME} {serial % 16**6:06x}")])
+    public = key.public_key()
+    usage = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(serial)
+        .not_valid_before(now - SLOW_CLOCKS)
+        .not_valid_after(now + CA_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return _Pair(certificate, key)
+
+
+def _new_leaf(ca: _Pair, names: Sequence[str], now: datetime) -> _Pair:
+    if not isinstance(ca.key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the CA's key is not of our making")
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key()
+    short = next((name for name in names if len(name) <= 64), "localhost")  # X.520's bound
+    begins = now - SLOW_CLOCKS
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    authority = ca.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, short)]))
+        .issuer_name(ca.certificate.subject)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(min(begins + LEAF_LIFE, ca.certificate.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([_general(name) for name in names or ["localhost"]]),
+            critical=False,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority),
+            critical=False,
+        )
+        .sign(ca.key, hashes.SHA256())
+    )
+    return _Pair(certificate, key)
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        certificate.verify_directly_issued_by(certificate)
+    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature):
+        return False
+    return constraints.ca
+
+
+def _directory(data_dir: Path) -> Path:
+    directory = data_dir / _DIRECTORY
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+    except OSError as problem:
+        raise ConfigError([_cannot_write(directory, problem)]) from None
+    return directory
+
+
+def _cannot_write(path: Path, problem: OSError) -> str:
+    why = problem.strerror or "no access"
+    return f"{path}: cannot be written: {why}; make server.data_dir a directory the server may use"
+
+
+def _pair(directory: Path, stem: str) -> _Pair | None:
+    """The certificate and key of this name, or None when neither is there."""
+    certificate, key = directory / f"{stem}.pem", directory / f"{stem}.key"
+    waiting = directory / f"{stem}.key.new"
+    # A stop between the two renames of `_put_pair` leaves the new certificate with its key still
+    # waiting: then the second rename is made up for.
+    if certificate.exists() and waiting.exists() and _match(certificate, waiting):
+        _replace(waiting, key)
+    if not certificate.exists() and not key.exists():
+        return None
+    return _read_pair(certificate, key, None, _PUT_BACK)
+
+
+def _match(certificate: Path, key: Path) -> bool:
+    try:
+        _read_pair(certificate, key, None, _PUT_BACK)
+    except ConfigError:
+        return False
+    return True
+
+
+def _read_pair(certificate_path: Path, key_path: Path, password: bytes | None, way: str) -> _Pair:
+    certificate = _read_certificate(certificate_path, way)
+    try:
+        key = serialization.load_pem_private_key(_bytes(key_path, way), password)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError(
+            [
+                f"{key_path}: must be a private key in PEM form"
+                f" that server.tls.key_password opens, if it is locked; {way}"
+            ]
+        ) from None
+    if _public_bytes(certificate.public_key()) != _public_bytes(key.public_key()):
+        raise ConfigError(
+            [f"{key_path}: must be the key of the certificate in {certificate_path}; {way}"]
+        )
+    return _Pair(certificate, key)
+
+
+def _public_bytes(key: object) -> bytes:
+    return key.public_bytes(  # type: ignore[attr-defined,no-any-return]
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _read_certificate(path: Path, way: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificates(_bytes(path, way))[0]
+    except ValueError:
+        raise ConfigError([f"{path}: must be a certificate in PEM form; {way}"]) from None
+
+
+def _bytes(path: Path, way: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        why = problem.strerror or "no access"
+        raise ConfigError([f"{path}: cannot be read: {why}; {way}"]) from None
+
+
+def _put_pair(directory: Path, stem: str, pair: _Pair, chain: Sequence[x509.Certificate]) -> None:
+    """Write both files so that a stop at any point leaves the old pair or the new one."""
+    key = pair.key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    pem = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
+    new_key, new_pem = directory / f"{stem}.key.new", directory / f"{stem}.pem.new"
+    _write(new_key, key, 0o600)
+    _write(new_pem, pem, 0o644)
+    _replace(new_pem, directory / f"{stem}.pem")
+    _replace(new_key, directory / f"{stem}.key")
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        # Made with its mode, not given it afterwards: nobody gets to open a key in between.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as problem:
+        raise ConfigError([_cannot_write(path, problem)]) from None
+
+
+def _replace(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except OSError as problem:
+        raise ConfigError([_cannot_write(target, problem)]) from None
