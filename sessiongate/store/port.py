@@ -1,4 +1,4 @@
-"""The port of every store, and its promises. The contract suites in `sessiongate.testing` hold them.
+"""The port of every store, and its promises; the suites in `sessiongate.testing` hold them.
 
 All methods are safe to call concurrently from one event loop. A store that cannot answer raises
 StoreUnavailable; it never says None or True instead. What a method acknowledges by returning is
@@ -10,6 +10,9 @@ from datetime import datetime
 from typing import Protocol
 
 from sessiongate.session import Caps, Ended, Session, Ticket
+
+Endings = list[tuple[Session, Ended]]
+"""Sessions and why they are over. Named out here: inside the port `list` is a method."""
 
 
 class SessionStore(Protocol):
@@ -43,7 +46,7 @@ class SessionStore(Protocol):
         """End this session. Of many callers at once exactly one gets it; the others None."""
         ...
 
-    async def expire(self, now: datetime, at_most: int) -> list[tuple[Session, Ended]]:
+    async def expire(self, now: datetime, at_most: int) -> Endings:
         """End sessions past their limits, at most so many, and say which ended since last time."""
         ...
 

@@ -1,0 +1,252 @@
+"""The session table in memory: indexes, caps, limits. Decides everything, waits for nothing.
+
+The stores of one process stand on it. No method suspends, so each is one atomic step of the event
+loop: that is what makes caps exact and lets each session end once. Time is judged at the latest
+`now` ever seen, so a clock that steps back revives nothing.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from sessiongate.errors import CapReached
+from sessiongate.rules.life import due_at, judge
+from sessiongate.session import Caps, Ended, Limits, Session
+from sessiongate.store.wheel import Kept, Wheel
+
+# An index is split into this many dicts by a byte of the key: growing one dict of a million
+# entries would hold up the event loop for tens of milliseconds, and so would copying its keys.
+SHARDS = 256
+
+# How many different clients (name, address, agent, ...) are remembered for sharing, and how many
+# strings. Bounds memory to a few megabytes; past it sharing starts afresh.
+CLIENTS_SHARED = 20_000
+WORDS_SHARED = 50_000
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# What C code offers and the type stubs do not say: 60 ns against 400 ns of copy.copy.
+_copy: Callable[[Session], Session] = Session.__copy__  # type: ignore[attr-defined]
+
+_Facts = tuple[
+    str, str, str, str, tuple[str, ...], str, str, str, str, bool, str, str
+]  # in the order of Session's fields, principal to user_agent
+
+
+def nobody(_: bytes) -> None:
+    """Tell no one."""
+
+
+class SessionTable:
+    """Sessions by digest and by key. `ended` is told of each that its limits have ended."""
+
+    def __init__(self, limits: Limits, ended: Callable[[bytes], None] = nobody) -> None:
+        self._limits = limits
+        self._tell = ended
+        self._by_digest: list[dict[bytes, Kept]] = [{} for _ in range(SHARDS)]
+        self._by_key: list[dict[str, Kept]] = [{} for _ in range(SHARDS)]
+        self._wheel = Wheel(self._at)
+        self._counts: dict[str, int] = {}
+        self._clients: dict[_Facts, Session] = {}
+        self._words: dict[str, str] = {}
+        self._noticed: deque[tuple[Session, Ended]] = deque()
+        self.seen = EPOCH
+        """The latest time that any caller has told."""
+        self.total = 0
+        """How many sessions are kept."""
+
+    def add(self, session: Session, caps: Caps) -> Kept:
+        """Keep a new session, or raise CapReached and keep nothing."""
+        if 0 < caps.total <= self.total:
+            raise CapReached("total", caps.total, session.principal)
+        if 0 < caps.per_principal <= self._counts.get(session.principal, 0):
+            raise CapReached("principal", caps.per_principal, session.principal)
+        if self._known(session.digest) or self.by_key(session.key):
+            # 128 random bits do not repeat; a caller who adds a session twice does.
+            raise ValueError("a session with this digest or key is already kept")
+        kept = Kept(
+            session.digest,
+            session.key,
+            self.shared(session),
+            session.login_at,
+            session.active_at,
+            session.call_count,
+        )
+        self.keep(kept)
+        return kept
+
+    def keep(self, kept: Kept) -> None:
+        """Take in a row as it is: no caps, no questions. For `add`, and for loading a file."""
+        self._by_digest[kept.digest[0]][kept.digest] = kept
+        self._by_key[_shard(kept.key)][kept.key] = kept
+        principal = kept.facts.principal
+        self._counts[principal] = self._counts.get(principal, 0) + 1
+        self.total += 1
+        self.seen = max(self.seen, kept.login_at, kept.active_at)
+        self._wheel.put(kept, due_at(kept.login_at, kept.active_at, self._limits))
+
+    def use(self, digest: bytes, now: datetime) -> Kept | None:
+        """The live session of this digest, touched; None when there is none or it has ended."""
+        kept = self._by_digest[digest[0]].get(digest)
+        if kept is None:
+            return None
+        if now > self.seen:
+            self.seen = now
+        verdict = judge(kept.login_at, kept.active_at, self._limits, self.seen)
+        if verdict is not None:
+            self._notice(kept, verdict)
+            return None
+        if now > kept.active_at:
+            kept.active_at = now
+        kept.call_count += 1
+        return kept
+
+    def find(self, key: str, now: datetime) -> Kept | None:
+        """The live session of this key, untouched."""
+        kept = self.by_key(key)
+        return kept if kept is not None and self.alive(kept, now) else None
+
+    def alive(self, kept: Kept, now: datetime) -> bool:
+        """Whether a session once taken from this table is still kept and within its limits."""
+        if now > self.seen:
+            self.seen = now
+        return (
+            kept.bucket is not None
+            and judge(kept.login_at, kept.active_at, self._limits, self.seen) is None
+        )
+
+    def by_key(self, key: str) -> Kept | None:
+        """The kept session of this key, whatever its limits say."""
+        return self._by_key[_shard(key)].get(key)
+
+    def rows(self) -> Iterator[Kept]:
+        """Every kept session. The table may change meanwhile; ask `alive` of what comes."""
+        for shard in self._by_key:
+            yield from list(shard.values())
+
+    def change(self, session: Session) -> None:
+        """Take over the facts of a kept session; digest, key, times and count stay as they are."""
+        kept = self._known(session.digest)
+        if kept is None:
+            return
+        self._uncount(kept.facts.principal)
+        kept.facts = self.shared(session)
+        self._counts[session.principal] = self._counts.get(session.principal, 0) + 1
+
+    def end(self, key: str) -> Kept | None:
+        """End this session by somebody's deed. None if its limits came first."""
+        kept = self.by_key(key)
+        if kept is None:
+            return None
+        verdict = judge(kept.login_at, kept.active_at, self._limits, self.seen)
+        if verdict is not None:
+            self._notice(kept, verdict)
+            return None
+        self.drop(kept)
+        return kept
+
+    def drop(self, kept: Kept) -> None:
+        """Forget a session without a word."""
+        if kept.bucket is None:
+            return
+        self._wheel.drop(kept)
+        del self._by_digest[kept.digest[0]][kept.digest]
+        del self._by_key[_shard(kept.key)][kept.key]
+        self._uncount(kept.facts.principal)
+        self.total -= 1
+
+    def step(self, now: datetime, at_most: int) -> int:
+        """Look at so many sessions that are due, end those whose time is up; how many were seen."""
+        self.seen = max(self.seen, now)
+        for looked_at in range(at_most):
+            kept = self._wheel.due(self.seen)
+            if kept is None:
+                return looked_at
+            verdict = judge(kept.login_at, kept.active_at, self._limits, self.seen)
+            if verdict is not None:
+                self._notice(kept, verdict)
+            else:
+                self._wheel.drop(kept)
+                self._wheel.put(kept, due_at(kept.login_at, kept.active_at, self._limits))
+        return at_most
+
+    @property
+    def unreported(self) -> int:
+        """How many sessions their limits have ended that nobody was told of."""
+        return len(self._noticed)
+
+    def report(self, at_most: int) -> list[tuple[Session, Ended]]:
+        """Sessions that their limits have ended, each reported once."""
+        return [self._noticed.popleft() for _ in range(min(at_most, len(self._noticed)))]
+
+    def shared(self, session: Session) -> Session:
+        """A Session with the same facts that all sessions of the same client share."""
+        facts = facts_of(session)
+        found = self._clients.get(facts)
+        if found is None:
+            found = self.share(facts)
+        return found
+
+    def share(self, facts: _Facts) -> Session:
+        """Remember these facts for sharing, their strings too."""
+        if len(self._clients) >= CLIENTS_SHARED:
+            self._clients.clear()
+        if len(self._words) >= WORDS_SHARED:
+            self._words.clear()
+        word = self._words.setdefault
+        told = tuple(word(fact, fact) if isinstance(fact, str) else fact for fact in facts)
+        form = Session(b"", "", *told, login_at=EPOCH, active_at=EPOCH)  # type: ignore[misc,arg-type]
+        self._clients[facts_of(form)] = form
+        return form
+
+    def _at(self, digest: bytes) -> Kept:
+        return self._by_digest[digest[0]][digest]
+
+    def _known(self, digest: bytes) -> Kept | None:
+        return self._by_digest[digest[0]].get(digest)
+
+    def _notice(self, kept: Kept, verdict: Ended) -> None:
+        self.drop(kept)
+        self._noticed.append((session_of(kept), verdict))
+        self._tell(kept.digest)
+
+    def _uncount(self, principal: str) -> None:
+        left = self._counts[principal] - 1
+        if left:
+            self._counts[principal] = left
+        else:
+            del self._counts[principal]
+
+
+def session_of(kept: Kept) -> Session:
+    """The session as the port knows it: a copy, the caller's to change."""
+    session = _copy(kept.facts)
+    session.digest = kept.digest
+    session.key = kept.key
+    session.login_at = kept.login_at
+    session.active_at = kept.active_at
+    session.call_count = kept.call_count
+    return session
+
+
+def facts_of(session: Session) -> _Facts:
+    """What sessions of one client have in common."""
+    return (
+        session.principal,
+        session.user_name,
+        session.login_name,
+        session.full_name,
+        session.roles,
+        session.provider,
+        session.dialect,
+        session.locale,
+        session.message_locale,
+        session.extension,
+        session.ip_address,
+        session.user_agent,
+    )
+
+
+def _shard(key: str) -> int:
+    # High bits: the dict within the shard goes by the low ones, and they must still differ there.
+    return hash(key) >> 40 & 255
