@@ -109,6 +109,14 @@ class UnknownMethod(Refused):
         self.method = method
 
 
+class UnknownProperty(Refused):
+    """A property that the object's type does not have here. `name` is its path as asked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("no such property")
+        self.name = name
+
+
 class WrongVerb(Refused):
     """The address exists and does not take this HTTP method. `allowed` lists those it takes."""
 

@@ -1,0 +1,1 @@
+"""What the operator reaches: the control socket, for the command line."""

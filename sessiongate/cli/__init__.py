@@ -1,0 +1,1 @@
+"""The commands: parse, then call. Nouns first; `--output json` for scripts."""

@@ -1,0 +1,68 @@
+"""`sessiongate cert`: the server's certificate."""
+
+from datetime import UTC, datetime
+
+import typer
+
+from sessiongate import certificates
+from sessiongate.app import certificate_names
+from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
+from sessiongate.cli.output import Exit, Output, fail, show_facts
+from sessiongate.config import Config
+
+app = typer.Typer(no_args_is_help=True, help="The server's certificate.")
+
+
+@app.command()
+def show(
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show the certificate that clients see, with its fingerprints."""
+    loaded = settings(config, data_dir)
+    path = loaded.server.tls.certificate or loaded.server.data_dir / "tls" / "server.pem"
+    if not path.exists():
+        fail(
+            Exit.REFUSED,
+            f"there is no certificate at {path} yet",
+            "`sessiongate init` or the first `sessiongate serve` makes one",
+        )
+    _show(loaded, certificates.describe(path), output)
+
+
+@app.command()
+def renew(
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Make a new certificate from the local CA. A running server takes it at its next start."""
+    loaded = settings(config, data_dir)
+    if loaded.server.tls.certificate is not None:
+        fail(
+            Exit.REFUSED,
+            "server.tls.certificate names a certificate of your own: renew it where it was made",
+        )
+    made = certificates.renew(
+        loaded.server.data_dir, certificate_names(loaded), datetime.now(UTC)
+    )
+    _show(loaded, made.facts, output)
+
+
+def _show(config: Config, facts: certificates.CertificateFacts, output: Output) -> None:
+    ca = config.server.data_dir / "tls" / "ca.pem"
+    own = config.server.tls.certificate is not None
+    show_facts(
+        {
+            "subject": facts.subject,
+            "issuer": facts.issuer,
+            "names": list(facts.names),
+            "valid_from": facts.not_before.isoformat(),
+            "valid_until": facts.not_after.isoformat(),
+            "sha1_fingerprint": facts.sha1,
+            "sha256_fingerprint": facts.sha256,
+            "trust": None if own else str(ca),
+        },
+        output,
+    )

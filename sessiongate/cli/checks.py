@@ -1,0 +1,107 @@
+"""What `sessiongate check` looks at, one row each."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from sessiongate import certificates
+from sessiongate.app import roles_of, users_file
+from sessiongate.cli.control import server_answers
+from sessiongate.config import Config
+from sessiongate.errors import ConfigError
+from sessiongate.identity.users_file import list_users
+from sessiongate.rules.access import ADMINISTER
+
+# As the server itself: a certificate of our own is renewed at a start this near its end.
+_SOON = timedelta(days=30)
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One thing looked at. `result` is "ok", "note" or "problem"."""
+
+    check: str
+    result: str
+    detail: str
+
+
+async def run_checks(config: Config) -> list[Row]:
+    """Look at everything. The settings themselves were read before, or we would not be here."""
+    return [
+        Row("settings", "ok", "every setting is known and fits"),
+        _data_dir(config.server.data_dir),
+        _certificate(config),
+        _roles(config),
+        *_users(config),
+        _server(config),
+    ]
+
+
+def _data_dir(path: Path) -> Row:
+    there = path if path.exists() else next(one for one in path.parents if one.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        return Row("data directory", "problem", f"{there} is not writable for this account")
+    if not path.exists():
+        return Row("data directory", "note", f"{path} will be made at the first start")
+    if path.stat().st_mode & 0o077:
+        return Row("data directory", "note", f"others may look into {path}; chmod 700 is enough")
+    return Row("data directory", "ok", str(path))
+
+
+def _certificate(config: Config) -> Row:
+    if config.server.plain_http:
+        return Row("certificate", "note", "plain HTTP: whatever ends TLS in front has it")
+    own = config.server.tls.certificate
+    path = own or config.server.data_dir / "tls" / "server.pem"
+    if own is None and not path.exists():
+        return Row("certificate", "note", "one will be made at the first start")
+    try:
+        facts = certificates.describe(path)
+    except ConfigError as error:
+        return Row("certificate", "problem", "; ".join(error.problems))
+    left = facts.not_after - datetime.now(UTC)
+    until = f"valid until {facts.not_after:%Y-%m-%d}"
+    if left <= timedelta(0):
+        return Row("certificate", "problem", f"{path} has expired; renew it")
+    if left < _SOON:
+        return Row("certificate", "note", f"{until}; renew it soon")
+    return Row("certificate", "ok", f"{until}, SHA-256 {facts.sha256}")
+
+
+def _roles(config: Config) -> Row:
+    try:
+        names = roles_of(config).names()
+    except ConfigError as error:
+        return Row("roles", "problem", "; ".join(error.problems))
+    return Row("roles", "ok", ", ".join(names))
+
+
+def _users(config: Config) -> list[Row]:
+    rows = []
+    for name, table in config.identity.items():
+        if table.get("type") != "file":
+            continue
+        check = f"users of {name}"
+        try:
+            users = list_users(users_file(config, name))
+            roles = roles_of(config)
+        except ConfigError as error:
+            rows.append(Row(check, "problem", "; ".join(error.problems)))
+            continue
+        known = set(roles.names())
+        lost = [user.name for user in users if user.role not in known]
+        able = [user for user in users if not user.disabled]
+        if lost:
+            rows.append(Row(check, "problem", f"roles that do not exist: of {', '.join(lost)}"))
+        elif not any(ADMINISTER in roles.privileges_of((user.role,)) for user in able):
+            rows.append(Row(check, "note", "no administrator; `sessiongate users add` makes one"))
+        else:
+            rows.append(Row(check, "ok", f"{len(able)} may log in"))
+    return rows
+
+
+def _server(config: Config) -> Row:
+    if server_answers(config.server.data_dir):
+        return Row("server", "ok", "running and answering")
+    return Row("server", "note", "not running on this data directory")

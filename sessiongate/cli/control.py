@@ -1,0 +1,74 @@
+"""The command line's side of the control socket."""
+
+import http.client
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sessiongate.admin.control import socket_path
+from sessiongate.cli.output import Exit, fail
+
+# A list of a million sessions takes a while to write; a dead server answers nothing at all.
+_PATIENCE = 60.0
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON of the server
+    """The running server's answer, or exit with the reason."""
+    path = socket_path(data_dir)
+    connection = _Connection(path)
+    try:
+        connection.request(verb, address)
+        reply = connection.getresponse()
+        answer = msgspec.json.decode(reply.read())
+    except (FileNotFoundError, ConnectionRefusedError):
+        fail(
+            Exit.UNREACHABLE,
+            f"no server is running on the data directory {data_dir}",
+            "start it with `sessiongate serve`, or name the right one with --data-dir",
+        )
+    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+        fail(Exit.UNREACHABLE, f"the server at {path} does not answer: {type(error).__name__}")
+    finally:
+        connection.close()
+    if reply.status != 200:
+        fail(Exit.REFUSED, str(answer.get("error", "the server refused")))
+    return answer
+
+
+def tell_users_changed(data_dir: Path) -> bool:
+    """Have a running server read its users again at once. False where none is running.
+
+    Without one nothing is lost: the next server reads the file when it starts.
+    """
+    return _answers(data_dir, "POST", "/users/refresh")
+
+
+def server_answers(data_dir: Path) -> bool:
+    """Whether a server is running on this data directory and answers."""
+    return _answers(data_dir, "GET", "/")
+
+
+def _answers(data_dir: Path, verb: str, address: str) -> bool:
+    connection = _Connection(socket_path(data_dir))
+    try:
+        connection.request(verb, address)
+        return connection.getresponse().status in (200, 404)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,221 @@
+"""`sessiongate serve`, `dev`, `init` and `check`: a server, from nothing to running."""
+
+import asyncio
+import os
+import secrets
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sessiongate import app as application
+from sessiongate.app import Started
+from sessiongate.cli.checks import run_checks
+from sessiongate.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    ListenOption,
+    OutputOption,
+    settings,
+)
+from sessiongate.cli.output import Exit, Output, show_rows
+from sessiongate.config import Config
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.users_file import add_user, list_users
+from sessiongate.logs import LogFormat, configure_logs
+from sessiongate.rules.access import ADMINISTRATOR
+from sessiongate.secret import Secret
+
+PlainOption = Annotated[
+    bool, typer.Option("--plain-http", help="Serve without TLS. Only behind something that has it.")
+]
+LogOption = Annotated[LogFormat, typer.Option("--log-format", help="How log lines look.")]
+
+# 24 letters of 64: more random bits than the hash that will hold it can be searched for.
+_PASSWORD_BYTES = 18
+
+
+def serve(
+    config: ConfigOption = None,
+    listen: ListenOption = None,
+    data_dir: DataDirOption = None,
+    plain_http: PlainOption = False,
+    log_format: LogOption = LogFormat.AUTO,
+) -> None:
+    """Serve all dialects until stopped."""
+    configure_logs(log_format)
+    loaded = settings(config, data_dir, _flags(listen, plain_http))
+    if application.bootstrap(loaded, os.environ):
+        print("The first administrator was added from the environment.", flush=True)
+    _run(loaded, lambda started: _announce(loaded, started))
+
+
+def dev(
+    user: Annotated[
+        list[str] | None,
+        typer.Option("--user", help="NAME:PASSWORD of an administrator. May be repeated."),
+    ] = None,
+    listen: ListenOption = None,
+    plain_http: PlainOption = False,
+    log_format: LogOption = LogFormat.AUTO,
+) -> None:
+    """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
+    configure_logs(log_format)
+    with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
+        loaded = settings(
+            None, Path(folder), {**_flags(listen, plain_http), "store.url": "memory:"}
+        )
+        people = [_name_and_password(text) for text in user or ()]
+        if not people:
+            people = [("administrator@vsphere.local", secrets.token_urlsafe(_PASSWORD_BYTES))]
+        for name, password in people:
+            _add_administrator(loaded, name, password)
+        name, password = people[0]
+        shown = None if user else password
+
+        def announce(started: Started) -> None:
+            _announce(loaded, started)
+            _credentials(name, shown)
+            _recipes(loaded, started, name)
+
+        _run(loaded, announce)
+
+
+def init(
+    admin: Annotated[str, typer.Option("--admin", help="Name of the administrator.")] = "admin",
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Prepare a data directory: certificate, and an administrator if there is no user yet.
+
+    The administrator's password is random and shown this once.
+    """
+    loaded = settings(config, data_dir)
+    made = application.certificates_of(loaded)
+    print(f"Data directory: {loaded.server.data_dir}")
+    if made is not None:
+        _fingerprints(made.facts.sha1, made.facts.sha256)
+    path = application.users_file(loaded)
+    if list_users(path):
+        print(f"Users: {path} has some already; none was added.")
+        return
+    password = secrets.token_urlsafe(_PASSWORD_BYTES)
+    _add_administrator(loaded, admin, password)
+    print(f"Administrator {admin} added. The password is shown this once:")
+    _credentials(admin, password)
+    print()
+
+
+def check(
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Check settings, files, users and what the server needs to reach. Exit code 1: a problem."""
+    rows = asyncio.run(run_checks(settings(config, data_dir)))
+    show_rows(
+        [{"check": row.check, "result": row.result, "detail": row.detail} for row in rows],
+        ("check", "result", "detail"),
+        output,
+        "Nothing was checked.",
+    )
+    if any(row.result == "problem" for row in rows):
+        raise typer.Exit(int(Exit.REFUSED))
+
+
+def _flags(listen: list[str] | None, plain_http: bool) -> dict[str, object]:
+    flags: dict[str, object] = {}
+    if listen:
+        flags["server.listen"] = list(listen)
+    if plain_http:
+        flags["server.plain_http"] = True
+    return flags
+
+
+def _run(config: Config, announce: application.Announce) -> None:
+    if sys.platform == "win32":
+        asyncio.run(application.serve(config, announce))
+        return
+    import uvloop
+
+    uvloop.run(application.serve(config, announce))
+
+
+def _name_and_password(text: str) -> tuple[str, str]:
+    name, colon, password = text.partition(":")
+    if not colon or not name or not password:
+        raise typer.BadParameter("must be NAME:PASSWORD", param_hint="--user")
+    return name, password
+
+
+def _add_administrator(config: Config, name: str, password: str) -> None:
+    add_user(
+        application.users_file(config),
+        name,
+        Secret(password),
+        ADMINISTRATOR,
+        hasher=PasswordHasher(1),
+        roles=(ADMINISTRATOR,),
+        created=datetime.now(UTC).replace(microsecond=0),
+    )
+
+
+def _announce(config: Config, started: Started) -> None:
+    for address in started.addresses:
+        print(f"Listening on {_url(config, address)}")
+    if started.certificates is None:
+        print("WARNING: plain HTTP. Passwords and tokens cross the network in clear text,")
+        print("and session cookies are sent without Secure. Put TLS in front, or drop plain_http.")
+    else:
+        _fingerprints(started.certificates.facts.sha1, started.certificates.facts.sha256)
+        if started.certificates.ca is not None:
+            print(f"Clients may trust {started.certificates.ca}")
+    if not started.has_users:
+        print("There is no user yet, so nobody can log in. Add the first administrator with:")
+        print(
+            f"  sessiongate users add admin --role administrator"
+            f" --data-dir {config.server.data_dir}"
+        )
+    sys.stdout.flush()
+
+
+def _fingerprints(sha1: str, sha256: str) -> None:
+    print(f"Certificate SHA-1   {sha1}")
+    print(f"Certificate SHA-256 {sha256}")
+
+
+def _url(config: Config, address: str) -> str:
+    if address.startswith("unix:"):
+        return address
+    return f"{'http' if config.server.plain_http else 'https'}://{address}"
+
+
+def _credentials(name: str, password: str | None) -> None:
+    """Lines for the shell that set what the recipes use."""
+    print()
+    print(f"  export SG_USER='{name}'")
+    if password is not None:
+        print(f"  export SG_PASSWORD='{password}'")
+
+
+def _recipes(config: Config, started: Started, name: str) -> None:
+    """Lines for the shell that log in by each dialect."""
+    address = next((one for one in started.addresses if not one.startswith("unix:")), None)
+    if address is None:
+        return
+    url = _url(config, address)
+    ca = started.certificates.ca if started.certificates is not None else None
+    curl = f"curl -sS --cacert {ca}" if ca is not None else "curl -sS"
+    print()
+    print("  # Zerto: the session is in the header x-zerto-session")
+    print(f'  {curl} -i -u "$SG_USER:$SG_PASSWORD" -X POST {url}/v1/session/add')
+    print("  # vSphere (VI/JSON): the session is in the header vmware-api-session-id")
+    print(
+        f"  {curl} -i {url}/sdk/vim25/8.0.3.0/SessionManager/SessionManager/Login"
+        """ -d '{"userName":"'"$SG_USER"'","password":"'"$SG_PASSWORD"'"}'"""
+    )
+    print()
+    sys.stdout.flush()

@@ -1,0 +1,25 @@
+"""Plugin name to class: ours by table, others by entry point, each imported only when chosen."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from sessiongate.errors import ConfigError
+
+IDENTITY: Mapping[str, str] = {"file": "sessiongate.identity.plugin:file"}
+"""Identity providers by their `type`: functions from settings to a provider."""
+
+IDENTITY_GROUP = "sessiongate.identity"
+
+
+def find(name: str, built_in: Mapping[str, str], group: str, setting: str) -> object:
+    """Load the plugin of this name: ours first, then installed packages'. Raises ConfigError."""
+    if address := built_in.get(name):
+        module, _, attribute = address.partition(":")
+        found: object = getattr(import_module(module), attribute)
+        return found
+    others = entry_points(group=group)
+    for entry in others.select(name=name):
+        return entry.load()
+    known = sorted({*built_in, *(entry.name for entry in others)})
+    raise ConfigError([f"{setting}: no such type; there are {', '.join(known)}"])

@@ -1,0 +1,23 @@
+"""Tokens, keys and tickets from random bytes that the caller brings. No meaning is inside them."""
+
+TOKEN_BYTES = 20
+"""160 bits. OWASP asks for 64 at least, our own rule for 128; 40 hex digits is vSphere's form."""
+
+GUID_BYTES = 16
+"""128 bits, all of them random: Zerto's tokens have the form of a GUID, not its version bits."""
+
+
+def hex_token(random: bytes) -> str:
+    """A token in the form that vSphere's clients know: 40 lower-case hex digits."""
+    return random[:TOKEN_BYTES].hex()
+
+
+def guid(random: bytes) -> str:
+    """16 random bytes in GUID form, lower case: Zerto's tokens, and the public session keys."""
+    text = random[:GUID_BYTES].hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def clone_ticket(random: bytes, host: str) -> str:
+    """A clone ticket, with the prefix and the server's name that vSphere's own tickets show."""
+    return f"cst-{host}-{random[:TOKEN_BYTES].hex()}"

@@ -1,0 +1,1 @@
+"""The use cases. Async; they know ports and rules, never an adapter."""

@@ -1,0 +1,93 @@
+"""AcquireLocalTicket: a one-time password in a file that only the server's own account can read.
+
+Whoever can read that file could read the session store as well, so it proves as much as any
+password. Only callers on the server's own host may ask; the files go away with use or in time.
+"""
+
+import ipaddress
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from sessiongate.errors import BadCredentials, Malformed, NoPermission
+from sessiongate.rules.access import SYSTEM_VIEW
+from sessiongate.rules.token import TOKEN_BYTES, hex_token
+from sessiongate.secret import Secret
+from sessiongate.service.sessions import TICKET_LIFE, Opened, Sessions
+from sessiongate.session import Client, Ticket
+from sessiongate.store.port import TicketStore
+
+# Marks a password as a ticket, so that ordinary logins need no look-up in the ticket table.
+_MARK = "local-ticket-"
+
+# Local callers are anonymous here, so what they can leave on the disk is bounded.
+_MOST_FILES = 100
+
+
+class LocalLogin:
+    """Issues local tickets and redeems them at login."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        tickets: TicketStore,
+        folder: Path,
+        *,
+        provider: str,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._sessions = sessions
+        self._tickets = tickets
+        self._folder = folder
+        self._provider = provider
+        self._random = random
+
+    async def issue(self, user_name: str, client: Client) -> str:
+        """Path of a file with a one-time password for this user.
+
+        Raises Malformed for a caller on another host, BadCredentials for an unknown user, and
+        NoPermission for one without any privilege.
+        """
+        if not _is_local(client.ip_address):
+            raise Malformed("a local ticket is only for a caller on the server's own host")
+        principal = await self._sessions.principal(user_name, self._provider)
+        if principal is None:
+            raise BadCredentials("no such user")
+        if not self._sessions.allows(principal):
+            raise NoPermission(SYSTEM_VIEW)
+        ticket = Secret(_MARK + hex_token(self._random(TOKEN_BYTES)))
+        expires_at = self._sessions.clock.now() + TICKET_LIFE
+        await self._tickets.put(ticket.digest(), Ticket("local", principal.name, expires_at))
+        return str(self._write(ticket))
+
+    def _write(self, ticket: Secret) -> Path:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        oldest = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        for stale in oldest[: max(0, len(oldest) - _MOST_FILES + 1)]:
+            stale.unlink(missing_ok=True)
+        path = self._folder / ticket.digest().hex()
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(ticket.reveal(), encoding="ascii")
+        return path
+
+    async def redeem(
+        self, user_name: str, password: Secret, client: Client, locale: str | None
+    ) -> Opened | None:
+        """A session for a local ticket used as a password; None if the password is not one."""
+        if not password.reveal().startswith(_MARK) or not _is_local(client.ip_address):
+            return None
+        digest = password.digest()
+        taken = await self._tickets.take(digest, "local", self._sessions.clock.now())
+        principal = await self._sessions.principal(user_name, self._provider)
+        (self._folder / digest.hex()).unlink(missing_ok=True)
+        if taken is None or principal is None or principal.name != taken.subject:
+            raise BadCredentials("the local ticket is unknown, used, expired or another user's")
+        return await self._sessions.login_as(principal, user_name, client, locale, "local ticket")
+
+
+def _is_local(address: str) -> bool:
+    """Whether this is the loopback range, or the name of a Unix socket."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address.startswith(("/", "unix:"))

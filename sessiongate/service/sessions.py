@@ -1,0 +1,294 @@
+"""The life of sessions: login, check, clone, impersonation, end. What every dialect comes to.
+
+Who somebody is, the providers decide; where sessions live and when their time is up, the store;
+what a reply looks like, the dialects. A refused login leaves no session behind.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import msgspec
+
+from sessiongate.clock import Clock
+from sessiongate.errors import (
+    BadCredentials,
+    BadTicket,
+
+    NoPermission,
+    Refused,
+    SessionGateError,
+)
+from sessiongate.identity.choice import Choice
+from sessiongate.rules import access
+from sessiongate.rules.accounts import parse_account
+from sessiongate.rules.locale import choose, message_locale
+from sessiongate.rules.token import GUID_BYTES, TOKEN_BYTES, clone_ticket, guid, hex_token
+from sessiongate.secret import Secret
+from sessiongate.service import journal
+from sessiongate.session import Caps, Client, Ended, Principal, Session, Ticket
+from sessiongate.store.port import Store
+
+TICKET_LIFE = timedelta(seconds=60)
+"""How long a clone or service ticket waits to be used."""
+
+# Names and agents come from clients. vSphere's own columns are shorter; nobody reads further.
+_LONGEST_AGENT = 512
+
+# At most so many sessions are looked at per step of the sweep, so that it never holds up a check.
+_SWEEP = 5_000
+
+
+class Opened(msgspec.Struct):
+    """A new session, and the one copy of its token."""
+
+    session: Session
+    token: Secret
+
+
+class Sessions:
+    """Opens, checks, lists and ends sessions."""
+
+    def __init__(
+        self,
+        store: Store,
+        choice: Choice,
+        roles: access.Roles,
+        clock: Clock,
+        *,
+        caps: Caps,
+        default_locale: str,
+        host: str,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.clock = clock
+        self.default_locale = default_locale
+        self.host = host
+        self._store = store
+        self._choice = choice
+        self._roles = roles
+        self._caps = caps
+        self._random = random
+        self._logins = 0
+        self._changed: set[str] = set()
+
+    async def login(
+        self,
+        name: str,
+        password: Secret,
+        client: Client,
+        *,
+        locale: str | None = None,
+        provider: str | None = None,
+        default: str,
+    ) -> Opened:
+        """Open a session for who this is.
+
+        `provider` names the provider where the dialect chose one; else the name's domain does,
+        else `default`. Raises InvalidLocale, BadCredentials, LockedOut, NoPermission (a known
+        user without any privilege), CapReached, or an Unavailable.
+        """
+        try:
+            chosen = choose(locale, self.default_locale)
+            account = parse_account(name)
+            guard = (
+                self._choice.named(provider)
+                if provider is not None
+                else self._choice.choose(account, default)
+            )
+            self._logins += 1
+            try:
+                principal = await guard.authenticate(account, password, client.ip_address)
+                opened = await self._open("login", principal, name, client, chosen)
+                if principal.name in self._changed:
+                    await self._store.end(opened.session.key, Ended.USER_CHANGED)
+                    raise BadCredentials("the account changed during the login")
+            finally:
+                self._logins -= 1
+                if not self._logins:
+                    self._changed.clear()
+        except SessionGateError as error:
+            journal.refused("login", name, client, error)
+            raise
+        return opened
+
+    async def login_as(
+        self, principal: Principal, typed: str, client: Client, locale: str | None, how: str
+    ) -> Opened:
+        """Open a session for a principal whom somebody else has vouched for."""
+        return await self._open(how, principal, typed, client, choose(locale, self.default_locale))
+
+    async def _open(
+        self,
+        how: str,
+        principal: Principal,
+        typed: str,
+        client: Client,
+        locale: str,
+        *,
+        extension: bool = False,
+    ) -> Opened:
+        if not self.allows(principal):
+            raise NoPermission(access.SYSTEM_VIEW)
+        token = self._new_token(client.dialect)
+        now = self.clock.now()
+        session = Session(
+            digest=token.digest(),
+            key=guid(self._random(GUID_BYTES)),
+            principal=principal.name,
+            user_name=principal.user_name,
+            login_name=typed,
+            full_name=principal.full_name,
+            roles=principal.roles,
+            provider=principal.provider,
+            dialect=client.dialect,
+            locale=locale,
+            message_locale=message_locale(locale),
+            extension=extension,
+            ip_address=client.ip_address,
+            user_agent=client.user_agent[:_LONGEST_AGENT],
+            login_at=now,
+            active_at=now,
+        )
+        await self._store.add(session, self._caps)
+        journal.opened(how, session)
+        return Opened(session, token)
+
+    def _new_token(self, dialect: str) -> Secret:
+        if dialect == "zerto":
+            return Secret(guid(self._random(GUID_BYTES)))
+        return Secret(hex_token(self._random(TOKEN_BYTES)))
+
+    async def check(self, token: Secret) -> Session | None:
+        """The live session of this token, with this call counted; None if there is none."""
+        return await self._store.use(token.digest(), self.clock.now())
+
+    async def find(self, key: str) -> Session | None:
+        """The live session of this public key, untouched."""
+        return await self._store.find(key, self.clock.now())
+
+    def list(self) -> AsyncIterator[Session]:
+        """All live sessions."""
+        return self._store.list(self.clock.now())
+
+    async def end(self, key: str, reason: Ended, by: str = "") -> bool:
+        """End the session of this key. False if it had ended before."""
+        session = await self._store.end(key, reason)
+        if session is not None:
+            journal.ended(session, reason, by)
+        return session is not None
+
+    async def end_all_of(self, principal: str, reason: Ended, by: str = "") -> int:
+        """End every session of this canonical name, and undo logins of it still under way."""
+        if self._logins:
+            self._changed.add(principal)
+        keys = [session.key async for session in self.list() if session.principal == principal]
+        count = 0
+        for key in keys:
+            count += await self.end(key, reason, by)
+        return count
+
+    async def set_locale(self, session: Session, locale: str) -> None:
+        """Change the locale of a session. Raises InvalidLocale."""
+        chosen = choose(locale, self.default_locale)
+        changed = msgspec.structs.replace(
+            session, locale=chosen, message_locale=message_locale(chosen)
+        )
+        await self._store.change(changed)
+
+    async def clone_ticket(self, session: Session) -> Secret:
+        """A ticket that opens one session of the same user, once, within TICKET_LIFE."""
+        ticket = Secret(clone_ticket(self._random(TOKEN_BYTES), self.host))
+        await self._put(ticket, "clone", session.key)
+        return ticket
+
+    async def service_ticket(self, session: Session) -> Secret:
+        """A single-use ticket for one request of this session's user to another service."""
+        ticket = Secret(guid(self._random(GUID_BYTES)))
+        await self._put(ticket, "service", session.key)
+        return ticket
+
+    async def _put(self, ticket: Secret, kind: str, subject: str) -> None:
+        expires_at = self.clock.now() + TICKET_LIFE
+        await self._store.put(ticket.digest(), Ticket(kind, subject, expires_at))
+
+    async def clone(self, ticket: Secret, client: Client) -> Opened:
+        """Open a session with a clone ticket. Raises BadTicket, which also uses the ticket up."""
+        try:
+            now = self.clock.now()
+            taken = await self._store.take(ticket.digest(), "clone", now)
+            parent = await self._store.find(taken.subject, now) if taken is not None else None
+            if parent is None:
+                raise BadTicket("the clone ticket is unknown, used, expired, or its session ended")
+            return await self._open(
+                "clone", _principal(parent), parent.login_name, client, parent.locale
+            )
+        except Refused as error:
+            journal.refused("clone", "", client, error)
+            raise
+
+    async def impersonate(
+        self, actor: Session, name: str, client: Client, locale: str | None
+    ) -> Opened:
+        """Turn the caller's session into one of a user who has a live session.
+
+        Raises BadCredentials when that user has none, NoPermission when that user may do anything
+        that the caller may not. The caller's own session ends, since it has become the new one.
+        """
+        chosen = choose(locale, self.default_locale)
+        wanted = await self.canonical(name, actor.provider)
+        subject = await self._session_of(wanted)
+        if subject is None:
+            raise BadCredentials("no live session of that user")
+        if not access.may_become(self.privileges(actor), self.privileges(subject)):
+            raise NoPermission(access.IMPERSONATE_USER)
+        opened = await self._open(
+            "impersonation", _principal(subject), subject.login_name, client, chosen
+        )
+        journal.acted(actor, "impersonate", subject=subject.principal)
+        await self.end(actor.key, Ended.LOGOUT)
+        return opened
+
+    async def _session_of(self, principal: str) -> Session | None:
+        async for session in self.list():
+            if session.principal == principal:
+                return session
+        return None
+
+    async def canonical(self, name: str, default: str) -> str:
+        """The one canonical name behind any spelling, known or not."""
+        account = parse_account(name)
+        found = await self._choice.choose(account, default).find(account)
+        return found.name if found is not None else account.canonical
+
+    async def principal(self, name: str, default: str) -> Principal | None:
+        """The account of this name, without a password check."""
+        account = parse_account(name)
+        return await self._choice.choose(account, default).find(account)
+
+    def privileges(self, session: Session) -> frozenset[str]:
+        """What this session's roles allow."""
+        return self._roles.privileges_of(session.roles)
+
+    def allows(self, principal: Principal) -> bool:
+        """Whether this principal has any privilege at all."""
+        return bool(self._roles.privileges_of(principal.roles))
+
+    async def sweep(self) -> int:
+        """End sessions whose time is up, a bounded number of them, and write down each end."""
+        ended = await self._store.expire(self.clock.now(), _SWEEP)
+        for session, reason in ended:
+            journal.ended(session, reason)
+        return len(ended)
+
+
+def _principal(session: Session) -> Principal:
+    return Principal(
+        session.principal,
+        session.user_name,
+        session.full_name,
+        session.roles,
+        session.provider,
+    )
+
+

@@ -1,0 +1,70 @@
+"""Which endpoint answers which path, and the last net under all of them.
+
+Decisions go by the raw path as it came, never by a rebuilt URL: what is matched here is what the
+endpoint reads. Zerto's paths ignore case, all others keep it.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from sessiongate.web.http import Handler, Reply, Request
+
+_log = structlog.get_logger("sessiongate.web")
+
+Unforeseen = Callable[[Request], Reply]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A path, or a prefix ending in `/`, and who answers it."""
+
+    path: str
+    handler: Handler
+    unforeseen: Unforeseen
+    any_case: bool = False
+
+    def takes(self, path: str) -> bool:
+        """Whether this route answers the path."""
+        if self.any_case:
+            path = path.lower()
+        return path.startswith(self.path) if self.path.endswith("/") else path == self.path
+
+
+class Routes:
+    """The handler of a listener: the first route that takes the path, else `nowhere`."""
+
+    def __init__(self, routes: list[Route], nowhere: Route) -> None:
+        self._routes = routes
+        self._nowhere = nowhere
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request. An error that nobody foresaw gets the dialect's generic form."""
+        route = self._find(request.path)
+        try:
+            return await route.handler(request)
+        except Exception:  # noqa: BLE001 - the server's last net
+            # The traceback is ours to read; the request with its secrets is not in it.
+            _log.exception("unforeseen error", path=route.path)
+            return route.unforeseen(request)
+
+    def _find(self, path: str) -> Route:
+        for route in self._routes:
+            if route.takes(path):
+                return route
+        return self._nowhere
+
+
+async def nowhere(request: Request) -> Reply:
+    """A path that no dialect has."""
+    return _plain(404, "There is nothing at this address.")
+
+
+def unforeseen(request: Request) -> Reply:
+    """An internal error outside every dialect."""
+    return _plain(500, "An internal error occurred.")
+
+
+def _plain(status: int, text: str) -> Reply:
+    body = msgspec.json.encode({"Message": text})
+    return Reply(status, (("content-type", "application/json; charset=utf-8"),), body)

@@ -1,0 +1,58 @@
+"""Where a request may carry a session's token, and which of these each dialect looks at.
+
+One session table stands behind every dialect, so a request could carry two different tokens. That
+is refused rather than resolved: "first wins" is how one site's cookie shadows another's session.
+"""
+
+from collections.abc import Iterable
+
+from sessiongate.errors import NoSession
+from sessiongate.secret import Secret
+
+VMWARE_HEADER = "vmware-api-session-id"
+ZERTO_HEADER = "x-zerto-session"
+SOAP_COOKIE = "vmware_soap_session"
+REST_COOKIE = "vmware-api-session-id"
+
+# Our longest token has 40 characters. A longer text cannot be one; it is not even hashed.
+_LONGEST_TOKEN = 256
+
+
+def token_in(headers: Iterable[tuple[str, str]], accepted: frozenset[str]) -> Secret | None:
+    """The token that these headers carry, or None.
+
+    `accepted` names the carriers that the dialect takes: header names, and `cookie:NAME` for
+    cookies. The others are read too, but only to find a contradiction. Raises NoSession when two
+    carriers disagree, or one is too long for a token.
+    """
+    seen: set[str] = set()
+    taken: str | None = None
+    for name, value in headers:
+        if name in (VMWARE_HEADER, ZERTO_HEADER):
+            pairs: Iterable[tuple[str, str]] = ((name, value.strip()),)
+        elif name == "cookie":
+            pairs = _session_cookies(value)
+        else:
+            continue
+        for carrier, text in pairs:
+            if not text:
+                continue
+            seen.add(text)
+            if carrier in accepted:
+                taken = text
+    if len(seen) > 1:
+        raise NoSession("the request carries two different sessions")
+    if taken is None:
+        return None
+    if len(taken) > _LONGEST_TOKEN:
+        raise NoSession("the session token is too long to be one")
+    return Secret(taken)
+
+
+def _session_cookies(header: str) -> Iterable[tuple[str, str]]:
+    """Session cookies of a Cookie header; pyVmomi sends the attributes back as if cookies too."""
+    for part in header.split(";"):
+        name, equals, value = part.partition("=")
+        name = name.strip()
+        if equals and name in (SOAP_COOKIE, REST_COOKIE):
+            yield f"cookie:{name}", value.strip().strip('"')

@@ -1,0 +1,64 @@
+"""Release negotiation: `POST /api/vcenter/system?action=hello`, and that API's error bodies.
+
+Source: the vendor's page on system hello (8.0 U2 and later).
+"""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from sessiongate import errors
+from sessiongate.errors import InvalidArgument, Malformed
+from sessiongate.wire.vim_json import knows_release
+
+PATH = "/api/vcenter/system"
+
+_MOST_RELEASES = 128
+_LONGEST_RELEASE = 64
+
+
+class _Spec(msgspec.Struct):
+    api_releases: list[str]
+
+
+def is_hello(query: str) -> bool:
+    """Whether the query asks for the hello action, percent-encoded or not."""
+    return ("action", "hello") in parse_qsl(query, keep_blank_values=True)
+
+
+def read_releases(body: bytes) -> list[str]:
+    """The client's releases, in its order. Raises Malformed or InvalidArgument."""
+    try:
+        releases = msgspec.json.decode(body, type=_Spec).api_releases
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise Malformed("the body is not an object with an array of strings, api_releases") from None
+    if not releases or len(releases) > _MOST_RELEASES:
+        raise InvalidArgument("api_releases", f"must hold 1 to {_MOST_RELEASES} releases")
+    if any(len(release) > _LONGEST_RELEASE for release in releases):
+        raise InvalidArgument("api_releases", f"a release has at most {_LONGEST_RELEASE} characters")
+    return releases
+
+
+def negotiate(releases: Sequence[str]) -> str:
+    """The first release that both sides know, or "" for none."""
+    return next((release for release in releases if knows_release(release)), "")
+
+
+_FORMS: Mapping[type[errors.SessionGateError], tuple[int, str]] = {
+    Malformed: (400, "INVALID_ARGUMENT"),
+    InvalidArgument: (400, "INVALID_ARGUMENT"),
+    errors.UnknownAddress: (404, "NOT_FOUND"),
+    errors.WrongVerb: (405, "UNSUPPORTED"),
+}
+
+
+def refusal(error: errors.SessionGateError | None) -> tuple[int, bytes]:
+    """Status and body of an error in the Automation API's form."""
+    status, kind = _FORMS.get(type(error), (500, "INTERNAL_SERVER_ERROR")) if error else _UNFORESEEN
+    text = f"{error}." if status < 500 else "An internal error occurred."
+    message = {"args": [], "default_message": text, "id": f"sessiongate.{kind.lower()}"}
+    return status, msgspec.json.encode({"error_type": kind, "messages": [message]})
+
+
+_UNFORESEEN = (500, "INTERNAL_SERVER_ERROR")

@@ -1,0 +1,131 @@
+"""XML in, with nothing that XML can do to a server: the one place where XML is parsed.
+
+Document types and entity declarations are refused by the parser's own events, so that no encoding
+trick hides them; nothing outside the document is ever fetched; depth and number of elements are
+bounded, and the body's size has been bounded before. One parse over the whole body.
+"""
+
+from collections.abc import Mapping
+from typing import NoReturn
+from xml.parsers import expat
+from xml.sax.saxutils import escape as _escape
+
+import msgspec
+
+from sessiongate.errors import Malformed
+
+DEEPEST = 64
+"""Real SOAP requests of this API stay below fifteen levels."""
+MOST_ELEMENTS = 20_000
+MOST_ATTRIBUTES = 1_000
+_ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1"})
+
+
+class Element(msgspec.Struct):
+    """An element by namespace and local name; prefixes are gone. `text` is its own text, joined."""
+
+    namespace: str
+    name: str
+    attributes: Mapping[tuple[str, str], str]
+    children: list["Element"]
+    text: str = ""
+
+    def child(self, name: str) -> "Element | None":
+        """The first child of this local name."""
+        for child in self.children:
+            if child.name == name:
+                return child
+        return None
+
+
+def parse(document: bytes) -> Element:
+    """The root element. Raises Malformed with a sentence that repeats nothing of the document."""
+    return _Reader().read(document)
+
+
+class _Reader:
+    """Expat's events made into Elements, with the limits kept as they come."""
+
+    def __init__(self) -> None:
+        self._root: Element | None = None
+        self._open: list[Element] = []
+        self._texts: list[list[str]] = []
+        self._elements = 0
+
+    def read(self, document: bytes) -> Element:
+        parser = expat.ParserCreate(namespace_separator="\n")
+        parser.buffer_text = True
+        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+        parser.XmlDeclHandler = self._declared
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.EntityDeclHandler = self._doctype
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._data
+        try:
+            parser.Parse(document, True)
+        except expat.ExpatError as broken:
+            raise Malformed(
+                f"the XML is not well-formed at line {broken.lineno}, column {broken.offset + 1}"
+            ) from None
+        except (LookupError, UnicodeError, ValueError):
+            raise Malformed("the XML is in an encoding that is not taken here; use UTF-8") from None
+        if self._root is None:
+            raise Malformed("the XML document is empty")
+        return self._root
+
+    def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in _ENCODINGS:
+            raise Malformed("the XML is in an encoding that is not taken here; use UTF-8")
+
+    def _doctype(self, *_: object) -> NoReturn:
+        raise Malformed("a document type declaration is not taken here")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if len(self._open) >= DEEPEST:
+            raise Malformed(f"the XML is nested deeper than {DEEPEST} elements")
+        if self._elements > MOST_ELEMENTS:
+            raise Malformed(f"the XML holds more than {MOST_ELEMENTS} elements")
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise Malformed(f"an XML element holds more than {MOST_ATTRIBUTES} attributes")
+        space, local = _split(name)
+        element = Element(space, local, {_split(k): v for k, v in attributes.items()}, [])
+        if self._open:
+            self._open[-1].children.append(element)
+        else:
+            self._root = element
+        self._open.append(element)
+        self._texts.append([])
+
+    def _end(self, _name: str) -> None:
+        self._open.pop().text = "".join(self._texts.pop())
+
+    def _data(self, data: str) -> None:
+        self._texts[-1].append(data)
+
+
+def _split(name: str) -> tuple[str, str]:
+    space, mark, local = name.rpartition("\n")
+    return (space, local) if mark else ("", name)
+
+
+def escape(text: str) -> str:
+    """Text as XML character data or attribute value. What XML 1.0 cannot hold becomes U+FFFD."""
+    text = _escape(text, _ENTITIES)
+    if text.isprintable():
+        return text
+    return "".join(letter if _holdable(ord(letter)) else "\ufffd" for letter in text)
+
+
+# A bare carriage return would be read back as a line feed.
+_ENTITIES = {'"': "&quot;", "\r": "&#13;"}
+
+
+def _holdable(code: int) -> bool:
+    return (
+        code in (0x9, 0xA)
+        or 0x20 <= code <= 0xD7FF
+        or 0xE000 <= code <= 0xFFFD
+        or 0x10000 <= code <= 0x10FFFF
+    )

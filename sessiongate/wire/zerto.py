@@ -1,0 +1,148 @@
+"""Zerto's classic session API: `/v1/session/add` and `/v1/session`.
+
+Source: the vendor's "Session API" page, and what its clients in the field send (docs/wire.md).
+"""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from sessiongate import errors
+from sessiongate.errors import Malformed
+from sessiongate.wire.accept import XML, preferred
+from sessiongate.wire.xml import escape, parse
+
+WINDOWS = 0
+"""AuthenticationMethod for Windows credentials, and for none given."""
+HYPERVISOR = 1
+"""AuthenticationMethod for credentials of the hypervisor manager."""
+
+START = "/v1/session/add"
+END = "/v1/session"
+SESSION_HEADER = "x-zerto-session"
+CHALLENGE = 'Basic realm="zvm"'
+"""Basic only: .NET prefers Negotiate or NTLM wherever they are offered too, and then fails."""
+
+_MEMBER = "authenticationmethod"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Status, content type and body of a reply."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+def address(path: str) -> str | None:
+    """START or END for a path of this API in any letter case, with or without a last slash."""
+    lowered = path.lower().removesuffix("/")
+    return lowered if lowered in (START, END) else None
+
+
+def read_method(body: bytes, content_type: str | None) -> int:
+    """WINDOWS or HYPERVISOR. Raises Malformed for a body that says neither and is not empty."""
+    if not body.strip():
+        return WINDOWS
+    media = (content_type or "").partition(";")[0].strip().lower()
+    if media in ("application/xml", "text/xml") or (not media and body.lstrip()[:1] == b"<"):
+        return _method_of(_xml_member(body))
+    return _method_of(_json_member(body))
+
+
+def _json_member(body: bytes) -> object:
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise Malformed("the body is not JSON") from None
+    if not isinstance(found, dict):
+        raise Malformed("the body is not a JSON object")
+    values = [value for name, value in found.items() if str(name).lower() == _MEMBER]
+    if len(values) > 1:
+        raise Malformed("AuthenticationMethod is given twice")
+    return values[0] if values else None
+
+
+def _xml_member(body: bytes) -> object:
+    stack = [parse(body)]
+    values = []
+    while stack:
+        element = stack.pop()
+        if element.name.lower() == _MEMBER:
+            values.append(element.text)
+        stack.extend(element.children)
+    if len(values) > 1:
+        raise Malformed("AuthenticationMethod is given twice")
+    return values[0] if values else None
+
+
+def _method_of(value: object) -> int:
+    if value is None:
+        return WINDOWS
+    if isinstance(value, str):
+        text = value.strip()
+        if text in ("0", "1"):
+            return int(text)
+    elif isinstance(value, int) and not isinstance(value, bool) and value in (WINDOWS, HYPERVISOR):
+        return value
+    raise Malformed("AuthenticationMethod must be 0 (Windows) or 1 (hypervisor manager)")
+
+
+class Form(msgspec.Struct, frozen=True):
+    """How an error looks here. `text` of None stands for the error's own sentence."""
+
+    status: int
+    text: str | None
+    challenge: bool = False
+
+
+_WRONG = Form(401, "User name or password is incorrect.", challenge=True)
+_BUSY = Form(503, "The service is not available now. Try again later.")
+_NOWHERE = Form(404, "There is no such resource.")
+
+FORMS: Mapping[type[errors.SessionGateError], Form] = {
+    errors.BadCredentials: _WRONG,
+    errors.LockedOut: _WRONG,  # a guesser must learn no more than "wrong"
+    errors.AlreadyLoggedIn: _WRONG,
+    errors.BadTicket: _WRONG,
+    errors.NoSession: Form(401, "The session is missing, unknown or has ended. Log in again."),
+    errors.NoPermission: Form(403, "This user has no permission to use this server."),
+    errors.InvalidLocale: Form(400, "The locale is invalid or unknown to the server."),
+    errors.NotFound: _NOWHERE,
+    errors.InvalidArgument: Form(400, None),
+    errors.NotSupported: Form(501, "This operation is not offered here."),
+    errors.NoClientCertificate: _WRONG,
+    errors.CapReached: Form(503, "There are too many sessions. End some, or try again later."),
+    errors.Malformed: Form(400, None),
+    errors.UnknownAddress: _NOWHERE,
+    errors.UnknownObject: _NOWHERE,
+    errors.UnknownMethod: _NOWHERE,
+    errors.UnknownProperty: _NOWHERE,
+    errors.WrongVerb: Form(405, "This resource does not take this method."),
+    errors.IdentityUnavailable: _BUSY,
+    errors.StoreUnavailable: _BUSY,
+    errors.UpstreamUnavailable: _BUSY,
+    errors.Overloaded: _BUSY,
+}
+
+INTERNAL = Form(500, "An internal error occurred.")
+
+
+def refusal(error: errors.SessionGateError | None, accept: str | None) -> Answer:
+    """The error body, `{"Message": ...}` or its XML form by Accept; None for an error unforeseen."""
+    form = FORMS[type(error)] if error is not None else INTERNAL
+    text = form.text if form.text is not None else f"{error}."
+    if preferred(accept) == XML:
+        body = f"<Error><Message>{escape(text)}</Message></Error>".encode()
+        return Answer(form.status, "application/xml; charset=utf-8", body)
+    body = msgspec.json.encode({"Message": text})
+    return Answer(form.status, "application/json; charset=utf-8", body)
+
+
+_TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def as_issued(token: str) -> str:
+    """A token as we wrote it: one of GUID form is lower-cased, since GUIDs have no case."""
+    return token.lower() if _TOKEN.fullmatch(token) else token
