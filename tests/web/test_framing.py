@@ -1,0 +1,208 @@
+"""Where messages begin and end, without a socket."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.errors import Malformed
+from sessiongate.web.framing import Chunks, Took, hopeless, read_head, write_reply
+from sessiongate.web.http import Reply
+
+DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
+def take(wire: bytes, step: int, limit: int = 1000, trailers: int = 1000) -> tuple[Took, bytes]:
+    """Feed a chunked body in pieces of this size. Says how it went, and the body."""
+    chunks = Chunks(limit, trailers)
+    buffer = bytearray()
+    for at in range(0, len(wire), step):
+        buffer += wire[at : at + step]
+        took = chunks.take(buffer)
+        if took is not Took.MORE:
+            return took, bytes(chunks.body)
+    return Took.MORE, bytes(chunks.body)
+
+
+def test_a_head_is_taken_apart() -> None:
+    head = read_head(b"PUT /a%2Fb?c=d?e HTTP/1.1\r\nHost: x\r\nX-Y: \t\xe9 \t \r\nX-y:\r\n\r\n")
+    assert (head.method, head.path, head.query) == ("PUT", "/a%2Fb", "c=d?e")
+    assert head.headers == [("host", "x"), ("x-y", "é"), ("x-y", "")]
+    assert head.keep_alive
+    assert head.length == 0
+
+
+@pytest.mark.parametrize("value", ["close", "Close", "keep-alive, close", "close\t, te"])
+def test_close_is_read_from_a_list(value: str) -> None:
+    assert not read_head(
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: %b\r\n\r\n" % value.encode()
+    ).keep_alive
+
+
+def test_http_1_0_closes_and_needs_no_host() -> None:
+    assert not read_head(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive
+
+
+@pytest.mark.parametrize("host", [b"x/../admin?", b"a b", b"a@b", b"a\\b", b"a,b/c", b"a#b"])
+def test_a_host_that_is_no_host_is_refused(host: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_head(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+
+
+@pytest.mark.parametrize("host", [b"", b"a_b:8", b"[::1]:9669", b"[fe80::1%25eth0]", b"10.0.0.1"])
+def test_a_host_is_accepted(host: bytes) -> None:
+    assert read_head(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host).path == "/"
+
+
+@given(st.binary(), st.binary())
+def test_any_bytes_are_a_head_or_malformed(start: bytes, rest: bytes) -> None:
+    """Whatever comes, it is read or refused by one error; and a target is a visible path."""
+    for raw in (start + rest, b"GET /" + start + b" HTTP/1.1\r\nHost: x\r\n" + rest + b"\r\n\r\n"):
+        try:
+            head = read_head(raw)
+        except Malformed:
+            continue
+        assert head.path.startswith("/")
+        assert all("!" <= sign <= "~" and sign != "#" for sign in head.path + head.query)
+        assert not any(sign in value for _, value in head.headers for sign in "\r\n\0")
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
+def test_chunks_are_joined_and_trailers_forgotten(step: int) -> None:
+    wire = b"5;a=b\r\nhello\r\n1\r\n \r\n005\r\nworld\r\n0\r\nX: y\r\nHost: z\r\n\r\n"
+    assert take(wire, step) == (Took.DONE, b"hello world")
+
+
+def test_what_follows_the_body_stays() -> None:
+    buffer = bytearray(b"1\r\na\r\n0\r\n\r\nGET /")
+    assert Chunks(10, 10).take(buffer) is Took.DONE
+    assert buffer == b"GET /"
+
+
+@pytest.mark.parametrize("step", [1, 4, 1000])
+def test_a_body_just_at_the_limit_fits(step: int) -> None:
+    assert take(b"4\r\nabcd\r\n0\r\n\r\n", step, limit=4)[0] is Took.DONE
+    assert take(b"5\r\nabcde\r\n0\r\n\r\n", step, limit=4)[0] is Took.TOO_LARGE
+    assert take(b"4\r\nabcd\r\n1\r\ne\r\n0\r\n\r\n", step, limit=4)[0] is Took.TOO_LARGE
+
+
+def test_a_size_is_refused_before_its_data_comes() -> None:
+    assert take(b"ffffffffffff\r\n", 1000)[0] is Took.TOO_LARGE
+
+
+BAD_CHUNKS = {
+    "no size": b"\r\n\r\n",
+    "bare lf after size": b"5\nhello\r\n0\r\n\r\n",
+    "bare lf after data": b"5\r\nhello\n0\r\n\r\n",
+    "bare lf after last": b"0\n\r\n",
+    "bare lf at end": b"0\r\n\n",
+    "bare lf in trailer": b"0\r\nX: a\n\r\n",
+    "bare cr in trailer": b"0\r\nX: a\rb\r\n\r\n",
+    "bare cr after size": b"5\rhello\r\n0\r\n\r\n",
+    "bare cr in extension": b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+    "bare lf in extension": b"5;a\nb\r\nhello\r\n0\r\n\r\n",
+    "space before extension": b"5 ;a\r\nhello\r\n0\r\n\r\n",
+    "space before size": b" 5\r\nhello\r\n0\r\n\r\n",
+    "0x": b"0x5\r\nhello\r\n0\r\n\r\n",
+    "negative": b"-5\r\nhello\r\n0\r\n\r\n",
+    "underscore": b"1_0\r\nhello\r\n0\r\n\r\n",
+    "data too long": b"5\r\nhelloX\r\n0\r\n\r\n",
+    "size too long": b"0" * 16 + b"\r\n\r\n",
+    "long extension": b"5;" + b"a" * 128 + b"\r\nhello\r\n0\r\n\r\n",
+    "fold in trailer": b"0\r\nX: a\r\n b\r\n\r\n",
+    "space before colon": b"0\r\nX : a\r\n\r\n",
+    "NUL in trailer": b"0\r\nX: \0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+@pytest.mark.parametrize("name", BAD_CHUNKS)
+def test_bad_chunks_are_malformed(name: str, step: int) -> None:
+    with pytest.raises(Malformed):
+        take(BAD_CHUNKS[name], step)
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+def test_long_trailers_are_malformed(step: int) -> None:
+    wire = b"0\r\n" + b"X: aaaaaaaaaa\r\n" * 20 + b"\r\n"
+    assert take(wire, step)[0] is Took.DONE
+    with pytest.raises(Malformed):
+        take(wire, step, trailers=200)
+
+
+@given(st.lists(st.binary(min_size=1), max_size=20), st.integers(1, 50))
+def test_what_was_chunked_is_read(pieces: list[bytes], step: int) -> None:
+    wire = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces) + b"0\r\n\r\n"
+    assert take(wire, step, limit=10_000) == (Took.DONE, b"".join(pieces))
+
+
+@given(st.binary(), st.integers(1, 9))
+def test_any_bytes_are_chunks_or_malformed(wire: bytes, step: int) -> None:
+    """How the bytes were cut on their way never matters."""
+
+    def outcome(step: int) -> object:
+        try:
+            return take(wire, step)
+        except Malformed:
+            return Malformed
+
+    assert (outcome(step) is Malformed) == (outcome(1000) is Malformed)
+
+
+@pytest.mark.parametrize(
+    "partial", [b"\x16\x03\x01", b"GET / HTTP/1.1\nH", b"GET /\0", b"get", b"G\rE"]
+)
+def test_some_beginnings_are_hopeless(partial: bytes) -> None:
+    assert hopeless(partial, 0)
+
+
+@pytest.mark.parametrize("partial", [b"G", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\nHost"])
+def test_others_are_not(partial: bytes) -> None:
+    assert not hopeless(partial, 0)
+
+
+def test_a_reply_is_written() -> None:
+    reply = Reply(200, (("X-A", "é"),), b"body")
+    assert write_reply(reply, DATE, close=True, without_body=False) == (
+        b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 4\r\n"
+        b"X-A: \xe9\r\nConnection: close\r\n\r\nbody"
+    )
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_some_replies_have_neither_body_nor_length(status: int) -> None:
+    written = write_reply(Reply(status, (), b"x"), DATE, close=False, without_body=False)
+    assert b"ength" not in written
+    assert written.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("status", [0, 100, 101, 199, 600, -1])
+def test_only_final_statuses_are_written(status: int) -> None:
+    with pytest.raises(ValueError):
+        write_reply(Reply(status), DATE, close=False, without_body=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a:", "a\r\nb", "é", "Content-Length", "transfer-encoding", "Date"]
+)
+def test_a_header_name_is_a_token_and_not_the_servers_own(name: str) -> None:
+    with pytest.raises(ValueError):
+        write_reply(Reply(200, ((name, "v"),)), DATE, close=False, without_body=False)
+
+
+@given(st.text() | st.text(st.sampled_from("aé\r\n\0\t :Ā\x85\u2028")), st.integers(0, 2))
+def test_sec_42_no_value_splits_a_head(value: str, place: int) -> None:
+    """Whatever text a reply carries, the head keeps its lines, or there is no head at all."""
+    headers = [("X-A", "1"), ("X-B", "2"), ("X-C", "3")]
+    headers[place] = (headers[place][0], value)
+    try:
+        written = write_reply(
+            Reply(200, tuple(headers), b"body"), DATE, close=False, without_body=False
+        )
+    except ValueError:
+        return
+    head, _, body = written.partition(b"\r\n\r\n")
+    assert body == b"body"
+    lines = head.split(b"\r\n")
+    assert lines[3:] == [f"{name}: {text}".encode("latin-1") for name, text in headers]
+    assert head.count(b"\r") == head.count(b"\n") == 5
+    assert b"\0" not in head
