@@ -50,10 +50,9 @@ class MemoryStore:
         kept = self._table.find(key, now)
         return session_of(kept) if kept is not None else None
 
-    async def list(self, now: datetime) -> AsyncIterator[Session]:
+    def list(self, now: datetime) -> AsyncIterator[Session]:
         """All live sessions; others get their turn in between."""
-        async for session in live_sessions(self._table, now):
-            yield session
+        return live_sessions(self._table, now)
 
     async def change(self, session: Session) -> bool:
         """Keep the facts of this session; its times and count stay the store's own."""

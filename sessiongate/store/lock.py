@@ -1,0 +1,47 @@
+"""One process owns a store's file. The kernel keeps the rule and forgets it with the process."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from sessiongate.errors import StoreUnavailable
+
+
+class FileLock:
+    """A lock on `<file>.lock`, held until `release` or the end of the process, kill -9 included."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._held: int | None = None
+
+    def take(self) -> None:
+        """Take the lock, or raise StoreUnavailable saying who has it."""
+        path = self._file.with_name(self._file.name + ".lock")
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as broken:
+            raise StoreUnavailable(
+                f"the lock {path} cannot be opened ({broken.strerror}): give this user the right "
+                f"to write in {path.parent}, or name another file in store.url"
+            ) from broken
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as broken:
+            owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+            os.close(lock)
+            who = f"process {owner}" if owner.isdigit() else "another process"
+            raise StoreUnavailable(
+                f"one process owns a session file, and {self._file} belongs to {who}: stop that "
+                "one, name another file in store.url, or use a shared store (redis) for several "
+                "processes"
+            ) from broken
+        # The file stays when we let go: deleting it would let two processes lock two files.
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        self._held = lock
+
+    def release(self) -> None:
+        """Let go. Idempotent."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None

@@ -1,0 +1,241 @@
+"""What stands in the file: tables, and how sessions, tickets and times are written down.
+
+Times are whole microseconds since 1970, UTC. Sessions and tickets are known by the digest of
+their secret; the secret itself never comes here. Strings are kept as they are: one that is not
+valid Unicode (a lone surrogate) goes in as bytes instead of text.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sessiongate.errors import StoreUnavailable
+from sessiongate.session import Session, Ticket
+from sessiongate.store.table import EPOCH, Facts, SessionTable
+from sessiongate.store.wheel import Kept
+
+VERSION = 1
+"""What `PRAGMA user_version` says. A file with a greater one is not ours to touch."""
+
+_TABLES = """
+CREATE TABLE session (
+  digest BLOB PRIMARY KEY,
+  key TEXT NOT NULL,
+  login_at INTEGER NOT NULL,
+  active_at INTEGER NOT NULL,
+  call_count INTEGER NOT NULL,
+  principal TEXT NOT NULL,
+  user_name TEXT NOT NULL,
+  login_name TEXT NOT NULL,
+  full_name TEXT NOT NULL,
+  roles TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  dialect TEXT NOT NULL,
+  locale TEXT NOT NULL,
+  message_locale TEXT NOT NULL,
+  extension INTEGER NOT NULL,
+  ip_address TEXT NOT NULL,
+  user_agent TEXT NOT NULL
+);
+CREATE TABLE ticket (
+  digest BLOB PRIMARY KEY,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value);
+"""
+
+ADD = "INSERT OR REPLACE INTO session VALUES (?,?,?,?,?, ?,?,?,?,?, ?,?,?,?,?, ?,?)"
+CHANGE = (
+    "UPDATE session SET principal=?, user_name=?, login_name=?, full_name=?, roles=?, provider=?,"
+    " dialect=?, locale=?, message_locale=?, extension=?, ip_address=?, user_agent=?"
+    " WHERE digest=?"
+)
+TOUCH = "UPDATE session SET active_at=?, call_count=? WHERE digest=?"
+END = "DELETE FROM session WHERE digest=?"
+PUT = "INSERT OR REPLACE INTO ticket VALUES (?, ?, ?, ?)"
+TAKE = "DELETE FROM ticket WHERE digest=?"
+SET = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
+MARK = (
+    "INSERT INTO meta VALUES ('clock', ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
+)
+
+_MICROSECOND = timedelta(microseconds=1)
+
+Text = str | bytes
+Value = str | bytes | int
+
+
+def open_file(path: Path) -> sqlite3.Connection:
+    """Open the file, made with our tables where it is new. Raises StoreUnavailable or sqlite3's."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Made here, not by SQLite, whose files are readable for all; -wal and -shm take after it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as broken:
+        raise StoreUnavailable(
+            f"the session file {path} cannot be opened ({broken.strerror}): give this user the "
+            "right to write it, or name another file in store.url"
+        ) from broken
+    connection = connect(path)
+    try:
+        _check(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that begins and commits only when told to."""
+    # A reader from outside (a backup) never blocks us in WAL; a writer may, for at most a second.
+    connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise StoreUnavailable(
+            f"the session file {path} was written by a newer sessiongate (schema {version}; this "
+            f"one knows {VERSION}): run that release or a later one, or name another file in "
+            "store.url"
+        )
+    if version == 0:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+            raise StoreUnavailable(
+                f"{path} is a database of something else: name another file in store.url"
+            )
+        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+
+
+def session_row(session: Session) -> tuple[Value, ...]:
+    """A session as ADD takes it."""
+    return (
+        session.digest,
+        _text(session.key),
+        micros(session.login_at),
+        micros(session.active_at),
+        session.call_count,
+        *_facts_row(session),
+    )
+
+
+def change_row(session: Session) -> tuple[Value, ...]:
+    """A session's facts as CHANGE takes them."""
+    return (*_facts_row(session), session.digest)
+
+
+def touch_row(kept: Kept) -> tuple[Value, ...]:
+    """A session's touches as TOUCH takes them."""
+    return (micros(kept.active_at), kept.call_count, kept.digest)
+
+
+def ticket_row(digest: bytes, ticket: Ticket) -> tuple[Value, ...]:
+    """A ticket as PUT takes it."""
+    return (digest, _text(ticket.kind), _text(ticket.subject), micros(ticket.expires_at))
+
+
+def load_sessions(connection: sqlite3.Connection, table: SessionTable) -> None:
+    """Fill an empty table. Nothing is judged: each session's limits find it by their time."""
+    forms: dict[tuple[Value, ...], Session] = {}
+    for row in connection.execute("SELECT * FROM session"):
+        digest, key, login, active, calls = row[:5]
+        facts = row[5:]
+        form = forms.get(facts)
+        if form is None:
+            if len(forms) >= 20_000:  # as many as the table shares
+                forms.clear()
+            form = forms[facts] = table.share(_told(facts))
+        login_at = EPOCH + timedelta(microseconds=login)
+        active_at = login_at if active == login else EPOCH + timedelta(microseconds=active)
+        table.keep(Kept(digest, _plain(key), form, login_at, active_at, calls))
+
+
+def load_tickets(connection: sqlite3.Connection) -> Iterator[tuple[bytes, Ticket]]:
+    """All tickets, expired or not."""
+    for digest, kind, subject, expires in connection.execute("SELECT * FROM ticket"):
+        yield digest, Ticket(_plain(kind), _plain(subject), moment(expires))
+
+
+def load_meta(connection: sqlite3.Connection) -> tuple[str, datetime]:
+    """The message, and the latest time ever committed (1970 where nothing was)."""
+    meta = dict(connection.execute("SELECT name, value FROM meta"))
+    return _plain(meta.get("message", "")), moment(meta.get("clock", 0))
+
+
+def message_row(text: str) -> tuple[Value, ...]:
+    """The message as SET takes it."""
+    return ("message", _text(text))
+
+
+def micros(at: datetime) -> int:
+    """A time as the file holds it, exact."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def moment(written: int) -> datetime:
+    """A time from the file."""
+    return EPOCH + timedelta(microseconds=written)
+
+
+def _facts_row(session: Session) -> tuple[Value, ...]:
+    return (
+        _text(session.principal),
+        _text(session.user_name),
+        _text(session.login_name),
+        _text(session.full_name),
+        json.dumps(session.roles),
+        _text(session.provider),
+        _text(session.dialect),
+        _text(session.locale),
+        _text(session.message_locale),
+        int(session.extension),
+        _text(session.ip_address),
+        _text(session.user_agent),
+    )
+
+
+def _told(facts: tuple[Value, ...]) -> Facts:
+    told = [_plain(fact) if isinstance(fact, str | bytes) else "" for fact in facts]
+    principal, user_name, login_name, full_name, roles, provider, dialect, *rest = told
+    locale, message_locale, _, ip_address, user_agent = rest
+    return (
+        principal,
+        user_name,
+        login_name,
+        full_name,
+        tuple(json.loads(roles)),
+        provider,
+        dialect,
+        locale,
+        message_locale,
+        bool(facts[9]),
+        ip_address,
+        user_agent,
+    )
+
+
+def _text(text: str) -> Text:
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _plain(written: Text) -> str:
+    return written if isinstance(written, str) else written.decode("utf-8", "surrogatepass")
