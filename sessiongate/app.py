@@ -23,11 +23,11 @@ from sessiongate.identity.choice import Choice
 from sessiongate.identity.guard import Guard
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.plugin import Made, Plugin, Surroundings, users_path
+from sessiongate.identity.tally import Lockout
 from sessiongate.identity.users_file import add_user, list_users
 from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.access import ADMINISTRATOR, Roles, problems_with
 from sessiongate.rules.locale import server_default
-from sessiongate.rules.lockout import Lockout
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
 from sessiongate.service.about import about_info
@@ -94,9 +94,7 @@ def certificates_of(config: Config) -> Certificates | None:
         return None
     if tls.certificate is not None and tls.key is not None:
         return certificates.own(tls.certificate, tls.key, tls.key_password)
-    return certificates.ensure(
-        config.server.data_dir, certificate_names(config), datetime.now(UTC)
-    )
+    return certificates.ensure(config.server.data_dir, certificate_names(config), datetime.now(UTC))
 
 
 def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
@@ -232,19 +230,18 @@ class Server:
         ]
         return sessions, Routes(table, Route("", routes.nowhere, routes.unforeseen))
 
-    def _choice(self) -> Choice:
+    def _choice(self) -> Choice[Guard]:
         config = self.config
         cache = VerifiedCredentials(self._clock, config.hashing.verified_cache)
-        lockout = Lockout(
-            config.lockout.attempts, config.lockout.window, config.lockout.duration
-        )
+        lockout = Lockout(config.lockout.attempts, config.lockout.window, config.lockout.duration)
         guards = {
             name: Guard(
+                name,
                 made.provider,
                 self._clock,
-                lockout,
-                cache,
                 dummy=self._hasher.verify_nothing,
+                lockout=lockout,
+                verified=cache,
             )
             for name, made in self._made.items()
         }
@@ -334,7 +331,7 @@ def _has_users(config: Config) -> bool:
 
 
 def _instance(config: Config) -> str:
-    """This server's own UUID: made once, and the same after every restart."""
+    """The server's own UUID: made once, and the same after every restart."""
     path = config.server.data_dir / "instance"
     try:
         return path.read_text(encoding="ascii").strip()

@@ -44,9 +44,7 @@ def renew(
             Exit.REFUSED,
             "server.tls.certificate names a certificate of your own: renew it where it was made",
         )
-    made = certificates.renew(
-        loaded.server.data_dir, certificate_names(loaded), datetime.now(UTC)
-    )
+    made = certificates.renew(loaded.server.data_dir, certificate_names(loaded), datetime.now(UTC))
     _show(loaded, made.facts, output)
 
 

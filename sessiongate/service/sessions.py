@@ -14,12 +14,12 @@ from sessiongate.clock import Clock
 from sessiongate.errors import (
     BadCredentials,
     BadTicket,
-
     NoPermission,
     Refused,
     SessionGateError,
 )
 from sessiongate.identity.choice import Choice
+from sessiongate.identity.guard import Guard
 from sessiongate.rules import access
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.locale import choose, message_locale
@@ -52,7 +52,7 @@ class Sessions:
     def __init__(
         self,
         store: Store,
-        choice: Choice,
+        choice: Choice[Guard],
         roles: access.Roles,
         clock: Clock,
         *,
@@ -91,11 +91,7 @@ class Sessions:
         try:
             chosen = choose(locale, self.default_locale)
             account = parse_account(name)
-            guard = (
-                self._choice.named(provider)
-                if provider is not None
-                else self._choice.choose(account, default)
-            )
+            guard = self._choice.choose(account, default, provider or "")
             self._logins += 1
             try:
                 principal = await guard.authenticate(account, password, client.ip_address)
@@ -290,5 +286,3 @@ def _principal(session: Session) -> Principal:
         session.roles,
         session.provider,
     )
-
-

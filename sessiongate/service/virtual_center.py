@@ -140,9 +140,7 @@ class VirtualCenter:
     async def impersonate_user(
         self, context: Context, user_name: str, locale: str | None = None
     ) -> Opened:
-        return await self._sessions.impersonate(
-            _caller(context), user_name, context.client, locale
-        )
+        return await self._sessions.impersonate(_caller(context), user_name, context.client, locale)
 
     def _require_no_session(self, context: Context) -> None:
         if context.caller is not None:
@@ -168,9 +166,7 @@ class VirtualCenter:
 
     async def acquire_local_ticket(self, context: Context, user_name: str) -> Data:
         path = await self._local.issue(user_name, context.client)
-        return Data(
-            "SessionManagerLocalTicket", {"userName": user_name, "passwordFilePath": path}
-        )
+        return Data("SessionManagerLocalTicket", {"userName": user_name, "passwordFilePath": path})
 
     # SessionManager: all sessions
 
@@ -198,7 +194,7 @@ class VirtualCenter:
         await self._notices.set_message(message)
         journal.acted(_caller(context), "update service message")
 
-    # SessionManager: properties
+    # The properties of SessionManager
 
     async def current_session(self, context: Context) -> Data | None:
         return user_session(context.caller) if context.caller is not None else None
@@ -332,4 +328,3 @@ def _missing(
     fault = fault_of(error, target, prop.privilege, locale)
     localized = Data("LocalizedMethodFault", {"fault": fault.data, "localizedMessage": ""})
     return Data("MissingProperty", {"path": path, "fault": localized})
-

@@ -1,1 +1,1 @@
-"""The vSphere model, once: types, methods, properties and faults. JSON and SOAP are codecs over it."""
+"""The vSphere model, once: types, methods, properties, faults. JSON and SOAP are its codecs."""

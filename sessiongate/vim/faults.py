@@ -37,19 +37,13 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.AlreadyLoggedIn: _LOGIN,
     errors.BadTicket: _LOGIN,
     errors.NoSession: Form("NotAuthenticated", "The session is not authenticated."),
-    errors.NoPermission: Form(
-        "NoPermission", "Permission to perform this operation was denied."
-    ),
-    errors.InvalidLocale: Form(
-        "InvalidLocale", "The locale is invalid or unknown to the server."
-    ),
+    errors.NoPermission: Form("NoPermission", "Permission to perform this operation was denied."),
+    errors.InvalidLocale: Form("InvalidLocale", "The locale is invalid or unknown to the server."),
     errors.NotFound: Form("NotFound", "The object or item referred to could not be found."),
     errors.InvalidArgument: Form(
         "InvalidArgument", "A specified parameter was not correct: {name}"
     ),
-    errors.NotSupported: Form(
-        "NotSupported", "The operation is not supported on the object."
-    ),
+    errors.NotSupported: Form("NotSupported", "The operation is not supported on the object."),
     errors.NoClientCertificate: Form(
         "NoClientCertificate", "No client certificate was presented on this connection."
     ),

@@ -84,7 +84,7 @@ TYPES: Mapping[str, tuple[Field, ...]] = {
         " locale:string messageLocale:string extensionSession:boolean ipAddress:string"
         " userAgent:string callCount:long",
         {
-            "key": "Public name of the session: shown in lists, used to end it, never a credential.",
+            "key": "Public name of the session: shown in lists, ends it, never a credential.",
             "userName": "The user of this session, as the directory spells the name.",
             "fullName": "The user's full name, or the user name where none is known.",
             "loginTime": "When the session was opened.",
@@ -121,9 +121,7 @@ TYPES: Mapping[str, tuple[Field, ...]] = {
     ),
     "RetrieveOptions": _fields("maxObjects:int?"),
     "RetrieveResult": _fields("token:string? objects:ObjectContent*"),
-    "ObjectContent": _fields(
-        f"obj:{MOREF} propSet:DynamicProperty* missingSet:MissingProperty*"
-    ),
+    "ObjectContent": _fields(f"obj:{MOREF} propSet:DynamicProperty* missingSet:MissingProperty*"),
     "DynamicProperty": _fields(f"name:string val:{ANY}"),
     "MissingProperty": _fields("path:string fault:LocalizedMethodFault"),
     "LocalizedMethodFault": _fields("fault:MethodFault localizedMessage:string?"),

@@ -32,11 +32,11 @@ def read_releases(body: bytes) -> list[str]:
     try:
         releases = msgspec.json.decode(body, type=_Spec).api_releases
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("the body is not an object with an array of strings, api_releases") from None
+        raise Malformed("the body is no object with an array of strings, api_releases") from None
     if not releases or len(releases) > _MOST_RELEASES:
         raise InvalidArgument("api_releases", f"must hold 1 to {_MOST_RELEASES} releases")
     if any(len(release) > _LONGEST_RELEASE for release in releases):
-        raise InvalidArgument("api_releases", f"a release has at most {_LONGEST_RELEASE} characters")
+        raise InvalidArgument("api_releases", f"no release is longer than {_LONGEST_RELEASE}")
     return releases
 
 

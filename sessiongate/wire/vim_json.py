@@ -192,7 +192,7 @@ def write_fault(fault: Fault) -> bytes:
     return msgspec.json.encode({**body, "faultstring": fault.message})
 
 
-def to_json(value: Value) -> Any:
+def to_json(value: Value) -> Any:  # noqa: ANN401 - JSON is whatever JSON is
     """A value as plain JSON. Data carry `_typeName`; boxed values say their type."""
     if isinstance(value, Data):
         return {
@@ -212,7 +212,7 @@ def to_json(value: Value) -> Any:
     return value
 
 
-def _boxed(box: Boxed) -> Any:
+def _boxed(box: Boxed) -> Any:  # noqa: ANN401 - JSON is whatever JSON is
     plain = to_json(box.value)
     if box.array:
         name = box.type[:1].upper() + box.type[1:]
@@ -225,4 +225,3 @@ def _boxed(box: Boxed) -> Any:
 def moment(when: datetime) -> str:
     """An RFC 3339 time in UTC with six digits of fraction, the form of both vSphere codecs."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-

@@ -130,7 +130,7 @@ INTERNAL = Form(500, "An internal error occurred.")
 
 
 def refusal(error: errors.SessionGateError | None, accept: str | None) -> Answer:
-    """The error body, `{"Message": ...}` or its XML form by Accept; None for an error unforeseen."""
+    """The error body, `{"Message": ...}` or the XML form by Accept; None for one unforeseen."""
     form = FORMS[type(error)] if error is not None else INTERNAL
     text = form.text if form.text is not None else f"{error}."
     if preferred(accept) == XML:
