@@ -239,15 +239,15 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """Late: say so if a request had begun, and end the connection."""
-        if self._at is _DONE:
-            self._transport.abort()
-        elif self._stalled:
+        if self._stalled:
             owed = self._transport.get_write_buffer_size()
-            if owed < self._owed:
+            if owed < self._owed:  # It reads, if slowly.
                 self._owed = owed
                 self.due = self._edge.now() + self._edge.keep_alive
             else:
                 self._transport.abort()
+        elif self._at is _DONE:
+            self._transport.abort()
         elif self._at is _BODY or self._rest:
             self._refuse(408, "too slow")
         else:
@@ -263,6 +263,8 @@ class Connection(asyncio.Protocol):
         if not self._gone:
             self._transport.abort()
         if self.task is not None:
+            # A task that has not had its first step is cancelled without running any of _answer.
+            self.task.add_done_callback(self._cancelled)
             self.task.cancel()
 
     # Our own steps.
@@ -415,6 +417,10 @@ class Connection(asyncio.Protocol):
         self.due = self._edge.now() + self._edge.keep_alive
         if self._rest or self._held or self._eof:
             self._advance()
+
+    def _cancelled(self, task: asyncio.Task[None]) -> None:
+        self.task = None
+        self._drop()
 
     def _drop(self) -> None:
         if self._gone:

@@ -362,7 +362,7 @@ async def test_sec_47_a_peer_that_never_reads_is_cut_off(opened: Open) -> None:
     handled: list[str] = []
     house = await opened(long)
     peer = await house.peer()
-    peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    peer.writer.transport.pause_reading()
     peer.send(GET % b"1" + GET % b"2")
     await until(lambda: bool(handled))
     await settled()
@@ -552,6 +552,16 @@ async def test_stopping_forces_the_rest_after_the_grace(opened: Open) -> None:
     assert house.listener.connections == 0
 
 
+async def test_stopping_forces_even_what_has_not_begun(opened: Open) -> None:
+    house = await opened()
+    edge = house.listener._edge
+    wire = Wire(edge)
+    wire.connection.data_received(GET % b"")
+    wire.connection.connection_lost(None)
+    await house.listener.stop(timedelta(0))
+    assert house.listener.connections == 0
+
+
 @pytest.mark.parametrize(
     ("host", "plain"),
     [
@@ -653,7 +663,7 @@ PIECES = st.sampled_from(
 
 def replies(out: bytes, heads: list[bool]) -> list[int]:
     """The statuses in these bytes. Fails when they are not replies, one after the other."""
-    found = []
+    found: list[int] = []
     while out:
         head, end, out = out.partition(b"\r\n\r\n")
         status = re.match(rb"HTTP/1\.1 (\d{3}) [A-Za-z ]+(\r\n|\Z)", head)
@@ -672,7 +682,7 @@ def replies(out: bytes, heads: list[bool]) -> list[int]:
     return found
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=400)
 @given(st.lists(PIECES | st.binary(max_size=20), max_size=12), st.data())
 def test_any_bytes_yield_at_most_one_reply_per_request(parts: list[bytes], data: Any) -> None:
     """Each request gets one reply, one refusal may follow, and cutting changes nothing."""

@@ -1,0 +1,289 @@
+"""Doors: addresses, Unix sockets, TLS, and what a peer is called."""
+
+import asyncio
+import contextlib
+import logging
+import re
+import socket
+import ssl
+import stat
+import warnings
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+
+from sessiongate.errors import ConfigError
+from sessiongate.secret import Secret
+from sessiongate.web.http import Reply, Request
+from sessiongate.web.http1 import HttpLimits
+from sessiongate.web.listener import Listener, listen, tls_context
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+NOW = timedelta(0)
+
+
+async def who(request: Request) -> Reply:
+    return Reply(200, (), f"<{request.peer} {request.secure}>".encode())
+
+
+async def open_door(address: str, tls: ssl.SSLContext | None = None, **more: Any) -> Listener:
+    return await listen(address, who, HttpLimits(), tls, **more)
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    """What the handler calls us."""
+    writer.write(GET)
+    async with asyncio.timeout(5):
+        answer = await reader.read(-1)
+    writer.close()
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+class Pair:
+    """A self-signed certificate and its key, in files."""
+
+    def __init__(self, folder: Path, password: bytes | None = None) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+            .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
+            .add_extension(
+                x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]),
+                critical=False,
+            )
+            .sign(key, hashes.SHA256())
+        )
+        how: KeySerializationEncryption = (
+            BestAvailableEncryption(password) if password else NoEncryption()
+        )
+        self.certificate = folder / "certificate.pem"
+        self.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+        self.key = folder / "key.pem"
+        self.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how))
+
+
+def client(pair: Pair, version: ssl.TLSVersion) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=pair.certificate)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with warnings.catch_warnings():
+        # TLS 1.1 is asked for only to be refused.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.minimum_version = version
+        context.maximum_version = version
+    return context
+
+
+async def test_ipv4_peers_are_named_by_address() -> None:
+    door = await open_door("127.0.0.1:0")
+    assert door.address == f"127.0.0.1:{door.port}"
+    assert door.port > 0
+    assert await ask(*await asyncio.open_connection("127.0.0.1", door.port)) == "<127.0.0.1 False>"
+    await door.stop(NOW)
+
+
+needs_ipv6 = pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+
+
+@needs_ipv6
+async def test_ipv6_peers_are_named_by_address() -> None:
+    door = await open_door("[::1]:0")
+    assert door.address == f"[::1]:{door.port}"
+    assert await ask(*await asyncio.open_connection("::1", door.port)) == "<::1 False>"
+    await door.stop(NOW)
+
+
+@needs_ipv6
+async def test_ipv4_peers_keep_their_name_on_a_socket_for_both() -> None:
+    door = await open_door("[::]:0")
+    assert await ask(*await asyncio.open_connection("127.0.0.1", door.port)) == "<127.0.0.1 False>"
+    assert await ask(*await asyncio.open_connection("::1", door.port)) == "<::1 False>"
+    await door.stop(NOW)
+
+
+async def test_unix_peers_are_named_by_the_socket(tmp_path: Path) -> None:
+    path = tmp_path / "door"
+    door = await open_door(f"unix:{path}")
+    assert door.address == f"unix:{path}"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
+    await door.stop(NOW)
+    assert not path.exists()
+
+
+async def test_a_unix_sockets_mode_can_be_wider(tmp_path: Path) -> None:
+    door = await open_door(f"unix:{tmp_path}/door", socket_mode=0o660)
+    assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660
+    await door.stop(NOW)
+
+
+async def test_a_socket_left_behind_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "door"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    door = await open_door(f"unix:{path}")
+    with pytest.raises(ConfigError, match="cannot be had"):
+        await open_door(f"unix:{path}")
+    assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
+    await door.stop(NOW)
+
+
+async def test_no_other_file_is_replaced_by_a_socket(tmp_path: Path) -> None:
+    path = tmp_path / "door"
+    path.write_text("mine")
+    with pytest.raises(ConfigError):
+        await open_door(f"unix:{path}")
+    assert path.read_text() == "mine"
+
+
+async def test_stopping_leaves_a_successors_socket(tmp_path: Path) -> None:
+    path = tmp_path / "door"
+    door = await open_door(f"unix:{path}")
+    # Kept under another name, so that its inode cannot be given to the successor.
+    path.rename(tmp_path / "old")
+    successor = await open_door(f"unix:{path}")
+    await door.stop(NOW)
+    assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
+    await successor.stop(NOW)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "9669",
+        ":9669",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:x",
+        "127.0.0.1:-1",
+        "127.0.0.1:65536",
+        "127.0.0.1:²",
+        "::1:9669",
+        "[127.0.0.1]:9669",
+        "[::1]",
+        "example.com:80",
+        "unix:relative",
+        "unix:",
+    ],
+)
+async def test_an_address_of_another_form_is_a_config_error(address: str) -> None:
+    with pytest.raises(ConfigError, match="listen"):
+        await open_door(address)
+
+
+async def test_an_address_in_use_is_a_config_error() -> None:
+    door = await open_door("127.0.0.1:0")
+    with pytest.raises(ConfigError, match="cannot be had"):
+        await open_door(door.address)
+    await door.stop(NOW)
+
+
+async def test_stopping_twice_does_no_harm() -> None:
+    door = await open_door("127.0.0.1:0")
+    await door.stop(NOW)
+    await door.stop(NOW)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_tls_is_spoken(version: ssl.TLSVersion, tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", door.port, ssl=client(pair, version)
+    )
+    spoken = writer.get_extra_info("ssl_object")
+    assert spoken.version() == version.name.replace("_", ".")
+    assert spoken.selected_alpn_protocol() == "http/1.1"
+    assert await ask(reader, writer) == "<127.0.0.1 True>"
+    await door.stop(timedelta(seconds=5))
+
+
+async def test_tls_1_1_is_not_spoken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pair = Pair(tmp_path)
+    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    with caplog.at_level(logging.INFO), pytest.raises((ssl.SSLError, ConnectionError)):
+        await asyncio.open_connection(
+            "127.0.0.1", door.port, ssl=client(pair, ssl.TLSVersion.TLSv1_1)
+        )
+    await door.stop(NOW)
+    assert caplog.records == []
+
+
+async def test_sec_45_plain_http_on_a_tls_port_is_closed_without_redirect(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pair = Pair(tmp_path)
+    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(GET)
+    said = b""
+    with caplog.at_level(logging.INFO):
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionResetError):
+                said = await reader.read(-1)
+    writer.close()
+    await door.stop(NOW)
+    assert re.search(rb"HTTP|ocation", said) is None
+    assert caplog.records == []
+    assert capfd.readouterr().err == ""
+
+
+async def test_a_refusal_over_tls_arrives_and_closes(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", door.port, ssl=client(pair, ssl.TLSVersion.TLSv1_3)
+    )
+    writer.write(b"GET / HTTP/1.1\n\n")
+    async with asyncio.timeout(5):
+        assert (await reader.read(-1)).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+    await door.stop(timedelta(seconds=5))
+
+
+def test_an_encrypted_key_needs_its_password(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, b"hunter2")
+    tls_context(pair.certificate, pair.key, Secret("hunter2"))
+    for password in (None, Secret("hunter3")):
+        with pytest.raises(ConfigError, match="key_password") as caught:
+            tls_context(pair.certificate, pair.key, password)
+        assert "hunter" not in str(caught.value)
+
+
+def test_every_unreadable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        tls_context(tmp_path / "a.pem", tmp_path / "b.pem")
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "tls.certificate",
+        "tls.key",
+    ]
+
+
+def test_a_key_of_another_certificate_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = Pair(tmp_path / "one"), Pair(tmp_path / "two")
+    for certificate, key in ((one.certificate, two.key), (one.key, one.certificate)):
+        with pytest.raises(ConfigError, match=r"tls\.key"):
+            tls_context(certificate, key)
