@@ -1,0 +1,219 @@
+"""Local users, from a file that may change at any time.
+
+Each login looks whether the file has changed (one stat), and `refresh`, called once a second and
+by the control socket, does so without a login: whoever is removed or disabled, or has another
+password or role, is told to the `on_change` callbacks, after which no login can succeed by the
+old record. A file that breaks while we run changes nothing: the last good users stay.
+
+A file that is gone, or empty, has no users; but editors empty or remove a file while they save
+it, so that is believed only on the second look.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.users_file import User, Users, parse_users
+from sessiongate.rules.accounts import Account, canonical_domain, directory_form
+from sessiongate.secret import Secret
+from sessiongate.session import Principal
+
+# Seconds until an empty file is believed: editors finish within a few milliseconds.
+SECOND_LOOK = 0.1
+
+# How often one login starts over because its account changed while its password was hashed.
+_ROUNDS = 3
+
+_log = structlog.get_logger(__name__)
+
+
+class _Look(msgspec.Struct, frozen=True):
+    """What a file was when we read it: a later look that differs means a change."""
+
+    inode: int = 0
+    size: int = -1
+    modified: int = 0
+    changed: int = 0
+
+
+_NO_FILE = _Look()
+
+
+class FileIdentity:
+    """Vouches for the users of one file.
+
+    `domains` are those whose names are local names too: with `vsphere.local`, the stored user
+    `administrator` is also `administrator@vsphere.local`, unless that one is stored as well.
+    """
+
+    def __init__(
+        self, name: str, path: Path, hasher: PasswordHasher, domains: tuple[str, ...] = ()
+    ) -> None:
+        self.name = name
+        self._path = path
+        self._hasher = hasher
+        self._domains = frozenset(map(canonical_domain, domains))
+        self._users: Users = {}
+        self._look: _Look | None = None
+        self._broken: _Look | None = None
+        self._problems: list[str] = []
+        self._tell: list[Callable[[str], None]] = []
+        self._reading = asyncio.Lock()
+
+    async def authenticate(self, account: Account, password: Secret) -> Principal:
+        """Who this is, or BadCredentials: unknown, wrong and disabled alike, at the same cost."""
+        for _ in range(_ROUNDS):
+            await self.refresh()
+            user = self._find(account)
+            right = await self._verify(user, password)
+            # The record may have changed while the hash ran. Judging by the old one could open a
+            # session for an account whose sessions have just been ended.
+            await self.refresh()
+            if self._find(account) == user:
+                if user is None or user.disabled or not right:
+                    raise BadCredentials("unknown name, wrong password or disabled account")
+                return self._principal(user)
+        raise IdentityUnavailable("the account keeps changing")
+
+    async def find(self, account: Account) -> Principal | None:
+        """The account without a password check, None where unknown or disabled."""
+        await self.refresh()
+        user = self._find(account)
+        return None if user is None or user.disabled else self._principal(user)
+
+    def on_change(self, tell: Callable[[str], None]) -> None:
+        """Call `tell` with the canonical name of each account whose sessions must end now."""
+        self._tell.append(tell)
+
+    async def start(self) -> None:
+        """Read the file. Raises ConfigError for one that cannot be read or has problems."""
+        self._look, self._users = await asyncio.to_thread(_read, self._path, False)
+
+    async def close(self) -> None:
+        """Nothing to let go of: the hasher belongs to whoever made it."""
+
+    def name_of(self, account: Account) -> str:
+        """The one name under which tries of this account count, whether it exists or not."""
+        user = self._find(account)
+        if user is not None:
+            return user.canonical
+        return account.user if account.domain in self._domains else account.canonical
+
+    async def version_of(self, account: Account) -> str:
+        """A text that changes with the account's credential and rights, "" where it has none."""
+        await self.refresh()
+        user = self._find(account)
+        return "" if user is None or user.disabled else f"{user.stored} {user.role}"
+
+    async def refresh(self) -> None:
+        """See whether the file has changed; if so, take over what it says and tell. Never fails."""
+        if self._has_changed():
+            async with self._reading:
+                # Whoever waited here finds the work done.
+                if self._has_changed():
+                    await self._reload()
+
+    def _has_changed(self) -> bool:
+        try:
+            look = _look_of(self._path.stat())
+        except FileNotFoundError:
+            look = _NO_FILE
+        except OSError:
+            return True  # reading it will fail too, and say why
+        return look not in (self._look, self._broken)
+
+    async def _reload(self) -> None:
+        try:
+            look, users = await asyncio.to_thread(_read, self._path, bool(self._users))
+        except _Broken as broken:
+            if broken.problems != self._problems:
+                _log.error("users_file_broken", provider=self.name, problems=broken.problems)
+            self._broken, self._problems = broken.look, broken.problems
+            return
+        # No await from here on: nobody sees the new users before everybody is told, or the
+        # other way round.
+        before, self._users = self._users, users
+        self._look, self._broken, self._problems = look, None, []
+        for user in before.values():
+            if _must_leave(user, users.get(user.canonical)):
+                for tell in self._tell:
+                    tell(user.canonical)
+
+    def _find(self, account: Account) -> User | None:
+        user = self._users.get(account.canonical)
+        if user is None and account.domain in self._domains:
+            user = self._users.get(account.user)
+        return user
+
+    async def _verify(self, user: User | None, password: Secret) -> bool:
+        if user is None or not password.reveal():
+            return await self._hasher.verify_nothing(password)
+        return await self._hasher.verify(user.stored, password)
+
+    def _principal(self, user: User) -> Principal:
+        return Principal(
+            name=user.canonical,
+            user_name=directory_form(user.name),
+            full_name=user.full_name or user.name,
+            roles=(user.role,),
+            provider=self.name,
+        )
+
+
+class _Broken(ConfigError):
+    """A file that says nothing usable.
+
+    `look` is of the text that made no sense, which need not be read again until it differs; None
+    where the system could not give us the text, which is worth trying again at once.
+    """
+
+    def __init__(self, look: _Look | None, problems: list[str]) -> None:
+        super().__init__(problems)
+        self.look = look
+
+
+def _read(path: Path, had_users: bool) -> tuple[_Look, Users]:
+    """The users, and the look of the very file they were read from. Blocks."""
+    look, users = _read_once(path)
+    if had_users and not users:
+        time.sleep(SECOND_LOOK)
+        look, users = _read_once(path)
+        if look == _NO_FILE and not path.parent.is_dir():
+            # Not an answer: the disk with the data directory is away.
+            raise _Broken(None, [f"{path}: cannot be read: its directory is gone"])
+    return look, users
+
+
+def _read_once(path: Path) -> tuple[_Look, Users]:
+    try:
+        with path.open("rb") as file:
+            look = _look_of(os.fstat(file.fileno()))
+            data = file.read()
+    except FileNotFoundError:
+        return _NO_FILE, {}
+    except OSError as unreadable:
+        problem = f"{path}: cannot be read: {unreadable.strerror}"
+        raise _Broken(None, [problem]) from unreadable
+    try:
+        return look, parse_users(data, str(path))
+    except ConfigError as broken:
+        raise _Broken(look, broken.problems) from broken
+
+
+def _look_of(stat: os.stat_result) -> _Look:
+    return _Look(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def _must_leave(before: User, after: User | None) -> bool:
+    if before.disabled:
+        return False  # has no sessions
+    if after is None or after.disabled:
+        return True
+    return (before.stored, before.role) != (after.stored, after.role)

@@ -1,0 +1,212 @@
+"""The guard round any identity provider: lockout, even timing, and no check paid for twice.
+
+In this order: a locked name is refused at the cost of a check; a credential verified a short while
+ago is let in without one; the same credential being checked right now waits for that one check;
+else a try is reserved and the provider asked. An outage counts for nothing. The provider never
+learns that it is guarded.
+
+How many tries, and when a lock opens: `rules.lockout`. The counters: `identity.tally`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from sessiongate.clock import Clock
+from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
+from sessiongate.identity.port import IdentityProvider
+from sessiongate.identity.tally import Lockout, Tally
+from sessiongate.identity.verified import VerifiedCredentials
+from sessiongate.rules.accounts import Account, parse_account
+from sessiongate.secret import Secret
+from sessiongate.session import Principal
+
+
+@runtime_checkable
+class KnowsNames(Protocol):
+    """A provider that may add: which spellings are one person, and when credentials change."""
+
+    def name_of(self, account: Account) -> str:
+        """The one name under which tries of this account count, whether it exists or not."""
+        ...
+
+    async def version_of(self, account: Account) -> str:
+        """A text that changes with the account's credential and rights, "" where it has none."""
+        ...
+
+
+class Guard:
+    """An identity provider whose names lock after too many failures.
+
+    `dummy` spends what a check of `inner` costs (`PasswordHasher.verify_nothing`). `verified` may
+    be shared by all guards; without it each login is checked.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inner: IdentityProvider,
+        clock: Clock,
+        *,
+        dummy: Callable[[Secret], Awaitable[object]],
+        lockout: Lockout | None = None,
+        verified: VerifiedCredentials | None = None,
+    ) -> None:
+        self.name = name
+        self._inner = inner
+        self._names = inner if isinstance(inner, KnowsNames) else None
+        self._clock = clock
+        self._dummy = dummy
+        self._tally = Tally(lockout or Lockout())
+        # Not `or`: an empty table is falsy.
+        self._verified = VerifiedCredentials(clock, timedelta(0)) if verified is None else verified
+        self._flights: dict[bytes, asyncio.Task[Principal]] = {}
+        self._watches: set[_Watch] = set()
+        # First of all who are told: nothing may be let in by what has just been changed.
+        inner.on_change(self._changed)
+
+    async def authenticate(
+        self, account: Account, password: Secret, address: str = ""
+    ) -> Principal:
+        """Who this is. Raises BadCredentials, LockedOut, IdentityUnavailable or Overloaded.
+
+        `address` is the client's: a name is locked for one address long before it is for all.
+        """
+        version = await self._version_of(account)
+        # No await from here to the flight: between looking and reserving nothing may happen.
+        name = self._name_of(account)
+        if self._tally.is_locked(name, address, self._clock.now()):
+            return await self._refuse(password)
+        key = self._verified.key(self.name, name, password, version)
+        principal = self._verified.get(key)
+        if principal is not None:
+            return principal
+        flight = self._flights.get(key)
+        if flight is None:
+            if not self._tally.begin(name, address, self._clock.now()):
+                return await self._refuse(password)
+            flight = self._depart(key, self._check(key, name, account, password, address))
+        with self._watch() as watch:
+            principal = await _arrival(flight)
+            watch.refuse_changed(name, principal)
+        return principal
+
+    async def find(self, account: Account) -> Principal | None:
+        """As the provider says."""
+        return await self._inner.find(account)
+
+    def on_change(self, tell: Callable[[str], None]) -> None:
+        """As the provider says."""
+        self._inner.on_change(tell)
+
+    async def start(self) -> None:
+        """As the provider says."""
+        await self._inner.start()
+
+    async def close(self) -> None:
+        """Give up the checks under way and close the provider."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+        await self._inner.close()
+
+    def unlock(self, typed: str) -> bool:
+        """Let this name try again, from anywhere. False if nothing was held against it.
+
+        Raises BadCredentials for what is no name.
+        """
+        return self._tally.unlock(self._name_of(parse_account(typed)))
+
+    def locked(self) -> dict[str, datetime]:
+        """The names locked for somebody, and until when."""
+        return self._tally.locked(self._clock.now())
+
+    def _name_of(self, account: Account) -> str:
+        return self._names.name_of(account) if self._names else account.canonical
+
+    async def _version_of(self, account: Account) -> str:
+        return await self._names.version_of(account) if self._names else ""
+
+    async def _refuse(self, password: Secret) -> Principal:
+        await self._dummy(password)
+        raise LockedOut("too many failed tries")
+
+    def _depart(
+        self, key: bytes, check: Coroutine[None, None, Principal]
+    ) -> asyncio.Task[Principal]:
+        # A task of its own: a client that hangs up neither takes its failure back nor stops the
+        # check for others who wait for the same.
+        flight = asyncio.create_task(check)
+        self._flights[key] = flight
+        flight.add_done_callback(lambda done: self._landed(key, done))
+        return flight
+
+    def _landed(self, key: bytes, flight: asyncio.Task[Principal]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # seen, also where nobody waits any more
+
+    async def _check(
+        self, key: bytes, name: str, account: Account, password: Secret, address: str
+    ) -> Principal:
+        """Ask the provider and keep the books. Runs once for all who ask the same meanwhile."""
+        try:
+            with self._watch() as watch:
+                principal = await self._ask(account, password)
+                watch.refuse_changed(name, principal)
+        except (BadCredentials, LockedOut):
+            self._tally.failed(name, address, self._clock.now())
+            self._verified.drop(name)
+            raise
+        except BaseException:
+            self._tally.unknown(name, address, self._clock.now())
+            raise
+        self._tally.succeeded(name, address, self._clock.now())
+        self._verified.keep(key, name, principal)
+        return principal
+
+    async def _ask(self, account: Account, password: Secret) -> Principal:
+        if not password.reveal():
+            # To a directory an empty password is an anonymous bind, which succeeds.
+            await self._dummy(password)
+            raise BadCredentials("an empty password")
+        return await self._inner.authenticate(account, password)
+
+    def _changed(self, name: str) -> None:
+        self._verified.drop(name)
+        for watch in self._watches:
+            watch.told.add(name)
+
+    @contextmanager
+    def _watch(self) -> "Iterator[_Watch]":
+        watch = _Watch()
+        self._watches.add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+
+
+class _Watch:
+    """Hears of the accounts that change while somebody waits for a check."""
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+
+    def refuse_changed(self, name: str, principal: Principal) -> None:
+        """Raise IdentityUnavailable if it has changed: what was found out is no longer true."""
+        if self.told & {name, principal.name}:
+            raise IdentityUnavailable("the account changed while it was checked")
+
+
+async def _arrival(flight: asyncio.Task[Principal]) -> Principal:
+    try:
+        return await asyncio.shield(flight)
+    except asyncio.CancelledError:
+        if flight.cancelled():
+            raise IdentityUnavailable("the provider is closing") from None
+        raise

@@ -1,0 +1,169 @@
+"""The counters of failed tries of one provider, in bounded tables.
+
+Each try counts three times: for the name from that address, for the name from anywhere, and for
+the address whatever the name. The first locks early, so that a guesser locks out himself and not
+his victim. The second locks much later, and holds against guessing from many addresses. When a
+counter locks is decided in `rules.lockout`; all methods here are one step on the event loop, so
+no two tries see the same count.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from sessiongate.rules.lockout import (
+    NO_TRIES,
+    Policy,
+    Tries,
+    began,
+    failed,
+    is_idle,
+    is_locked,
+    may_try,
+    place_of,
+    succeeded,
+    unknown,
+)
+
+# NIST SP 800-63B (3.2.2) allows no more than 100 failures of one account: 20 times the five that
+# one address has. Fewer, and a handful of addresses could lock anybody out.
+TOTAL_TIMES = 20
+
+# Entries of each table, about 20 MB when full of failures. A directory that checks 250 passwords a
+# second would need the whole window of three minutes to push one name out.
+SIZE = 50_000
+
+Key = tuple[str, str]
+
+
+class Lockout(msgspec.Struct, frozen=True):
+    """When names lock. The defaults are vSphere's (5 failures in 180 s, 300 s locked).
+
+    `total_attempts` is for one name from all addresses together; None is 20 times `attempts`.
+    `address_attempts` is for one address whatever the name, against one password tried on many
+    names; 0, the default, is off, since whole offices and proxies share an address.
+    """
+
+    attempts: int = 5
+    window: timedelta = timedelta(minutes=3)
+    duration: timedelta = timedelta(minutes=5)
+    total_attempts: int | None = None
+    address_attempts: int = 0
+
+    def policy(self, attempts: int) -> Policy:
+        """The policy of one of the counters. No attempts for a name turns them all off."""
+        return Policy(attempts if self.attempts else 0, self.window, self.duration)
+
+
+class Tally:
+    """What is known of failed tries. `name` is canonical, `address` the client's, "" if unknown."""
+
+    def __init__(self, lockout: Lockout, *, size: int = SIZE) -> None:
+        total = lockout.total_attempts
+        total = lockout.attempts * TOTAL_TIMES if total is None else total
+        self._pairs = _Table(lockout.policy(lockout.attempts), size)
+        self._names = _Table(lockout.policy(total), size)
+        self._places = _Table(lockout.policy(lockout.address_attempts), size)
+
+    def is_locked(self, name: str, address: str, now: datetime) -> bool:
+        """Whether this name is locked for this address."""
+        return any(is_locked(table.get(key), now) for table, key in self._counters(name, address))
+
+    def begin(self, name: str, address: str, now: datetime) -> bool:
+        """Take a place for one try, if there is one. Give it back by one of the next three."""
+        counters = list(self._counters(name, address))
+        if not all(may_try(table.get(key), table.policy, now) for table, key in counters):
+            return False
+        for table, key in counters:
+            table.put(key, began(table.get(key)), now)
+        return True
+
+    def failed(self, name: str, address: str, now: datetime) -> None:
+        """The try was wrong."""
+        for table, key in self._counters(name, address):
+            table.put(key, failed(table.get(key), table.policy, now), now)
+
+    def succeeded(self, name: str, address: str, now: datetime) -> None:
+        """The try was right, which forgives what came from this address.
+
+        The wider counters keep theirs: else each login of the owner, or of anybody behind the
+        same address, would give a guesser all his tries back.
+        """
+        for table, key in self._counters(name, address):
+            forgive = succeeded if table is self._pairs else unknown
+            table.put(key, forgive(table.get(key)), now)
+
+    def unknown(self, name: str, address: str, now: datetime) -> None:
+        """The try had no outcome."""
+        for table, key in self._counters(name, address):
+            table.put(key, unknown(table.get(key)), now)
+
+    def unlock(self, name: str) -> bool:
+        """Forget the failures of this name, from anywhere. False if there were none."""
+        pairs = self._pairs.forget(name)
+        return self._names.forget(name) or pairs
+
+    def locked(self, now: datetime) -> dict[str, datetime]:
+        """The names locked for somebody, and until when at the latest."""
+        latest: dict[str, datetime] = {}
+        for table in (self._pairs, self._names):
+            for name, until in table.locks(now):
+                latest[name] = max(until, latest.get(name, until))
+        return latest
+
+    def __len__(self) -> int:
+        return len(self._pairs) + len(self._names) + len(self._places)
+
+    def _counters(self, name: str, address: str) -> Iterator[tuple["_Table", Key]]:
+        place = place_of(address)
+        yield self._pairs, (name, place)
+        yield self._names, (name, "")
+        yield self._places, ("", place)
+
+
+class _Table:
+    """Counters under one policy. The longest untouched leave first, locked ones apart from others.
+
+    Apart, so that many names tried once do not push out a lock, nor many locks a count.
+    """
+
+    def __init__(self, policy: Policy, size: int) -> None:
+        self.policy = policy
+        self._size = size
+        self._open: OrderedDict[Key, Tries] = OrderedDict()
+        self._locked: OrderedDict[Key, Tries] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open) + len(self._locked)
+
+    def get(self, key: Key) -> Tries:
+        return self._open.get(key) or self._locked.get(key) or NO_TRIES
+
+    def put(self, key: Key, tries: Tries, now: datetime) -> None:
+        self._open.pop(key, None)
+        self._locked.pop(key, None)
+        if not self.policy.attempts or is_idle(tries, self.policy, now):
+            return
+        table = self._locked if is_locked(tries, now) else self._open
+        table[key] = tries
+        if len(table) > self._size:
+            # One with a try under way stays if it can: its place would be given out twice.
+            del table[next((each for each in table if not table[each].under_way), key)]
+
+    def forget(self, name: str) -> bool:
+        keys = [(table, key) for table in (self._open, self._locked) for key in table]
+        found = [(table, key) for table, key in keys if key[0] == name]
+        for table, key in found:
+            # Tries under way go on counting: the one that unlocks did not see them end.
+            if table[key].under_way:
+                self._open[key] = Tries(under_way=table.pop(key).under_way)
+            else:
+                del table[key]
+        return bool(found)
+
+    def locks(self, now: datetime) -> Iterator[tuple[str, datetime]]:
+        for (name, _), tries in self._locked.items():
+            if tries.until is not None and now < tries.until:
+                yield name, tries.until

@@ -1,0 +1,280 @@
+"""The file of local users: `users.toml`, read whole, and rewritten whole or not at all.
+
+    [users."alice"]
+    password = "$argon2id$..."
+    role = "administrator"
+
+Also `full_name`, `disabled` and `created`. Names are kept as spelled and told apart by their
+canonical form. Every change happens under a lock beside the file, so two commands at once lose
+nothing; comments written by hand do not outlive a change. Whether a role exists is asked of
+whoever adds a user: one that is gone later gives no privileges.
+"""
+
+import difflib
+import fcntl
+import json
+import os
+import tempfile
+import tomllib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import tomli_w
+
+from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, NotFound
+from sessiongate.identity.hashing import PasswordHasher, is_stored_hash
+from sessiongate.rules.accounts import parse_account
+from sessiongate.secret import Secret
+
+T = TypeVar("T")
+
+_SETTINGS = ("password", "role", "full_name", "disabled", "created")
+
+
+class User(msgspec.Struct, frozen=True):
+    """One local user. `stored` is the password's hash and does not show."""
+
+    name: str
+    """As spelled when the user was added."""
+    canonical: str
+    stored: str
+    role: str
+    full_name: str = ""
+    disabled: bool = False
+    created: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"User({self.name!r}, role={self.role!r}, disabled={self.disabled})"
+
+
+Users = Mapping[str, User]
+"""By canonical name."""
+
+
+def read_users(path: Path) -> dict[str, User]:
+    """All users, none if there is no file. Raises ConfigError with every problem in the file."""
+    try:
+        return parse_users(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return {}
+    except OSError as unreadable:
+        raise ConfigError([f"{path}: cannot be read: {unreadable.strerror}"]) from unreadable
+
+
+def parse_users(data: bytes, source: str) -> dict[str, User]:
+    """The users in this text. Problems name `source`, user and rule, never a value."""
+    try:
+        tables = tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as broken:
+        raise ConfigError([f"{source}: must be UTF-8"]) from broken
+    except tomllib.TOMLDecodeError as broken:
+        raise ConfigError([f"{source}: is not TOML: {broken}"]) from broken
+    problems = [f"{source}: {name}: not a setting" for name in tables.keys() - {"users"}]
+    entries = tables.get("users", {})
+    if not isinstance(entries, dict):
+        raise ConfigError([*problems, f'{source}: users: must be tables, [users."NAME"]'])
+    users: dict[str, User] = {}
+    for name, entry in entries.items():
+        user, wrong = _read_user(name, entry)
+        problems += [f"{source}: users.{json.dumps(name)}{problem}" for problem in wrong]
+        if user and user.canonical in users:
+            other = json.dumps(users[user.canonical].name)
+            problems.append(f"{source}: users.{json.dumps(name)}: is the same name as {other}")
+        elif user:
+            users[user.canonical] = user
+    if problems:
+        raise ConfigError(sorted(problems))
+    return users
+
+
+def _read_user(name: str, entry: object) -> tuple[User | None, list[str]]:
+    try:
+        canonical = parse_account(name).canonical
+    except BadCredentials as refused:
+        return None, [f": {refused}"]
+    if not isinstance(entry, dict):
+        return None, [": must be a table"]
+    problems = [f".{key}: not a setting{_meant(key)}" for key in entry.keys() - set(_SETTINGS)]
+    stored, role = entry.get("password"), entry.get("role")
+    full_name, disabled = entry.get("full_name", ""), entry.get("disabled", False)
+    created = entry.get("created")
+    if not isinstance(stored, str) or not is_stored_hash(stored):
+        problems.append(".password: must be an argon2id hash, as `users passwd` writes it")
+    if not isinstance(role, str) or not role:
+        problems.append(".role: must be the name of a role")
+    if not isinstance(full_name, str):
+        problems.append(".full_name: must be a text")
+    if not isinstance(disabled, bool):
+        problems.append(".disabled: must be true or false")
+    if created is not None and not (isinstance(created, datetime) and created.tzinfo):
+        problems.append(".created: must be a time with its offset")
+    if problems:
+        return None, problems
+    return User(name, canonical, str(stored), str(role), full_name, disabled, created), []
+
+
+def _meant(key: str) -> str:
+    near = difflib.get_close_matches(key, _SETTINGS, 1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+def list_users(path: Path) -> list[User]:
+    """All users, by canonical name."""
+    return sorted(read_users(path).values(), key=lambda user: user.canonical)
+
+
+def add_user(
+    path: Path,
+    name: str,
+    password: Secret,
+    role: str,
+    *,
+    hasher: PasswordHasher,
+    roles: Collection[str],
+    full_name: str = "",
+    created: datetime | None = None,
+) -> User:
+    """Add a user. Raises InvalidArgument for a name, role or password that cannot be.
+
+    That is a name that is taken or no name, a role not in `roles`, an empty or endless password.
+    """
+    canonical = _canonical(name)
+    if role not in roles:
+        raise InvalidArgument("role", f"unknown; there are {', '.join(roles)}")
+    user = User(name.strip(), canonical, _hash(hasher, password), role, full_name, False, created)
+
+    def add(users: dict[str, User]) -> None:
+        if canonical in users:
+            raise InvalidArgument("name", f"the user {users[canonical].name!r} exists")
+        users[canonical] = user
+
+    _change(path, add)
+    return user
+
+
+def remove_user(path: Path, name: str) -> User:
+    """Remove a user. Raises NotFound."""
+    return _change_one(path, name, lambda users, user: users.pop(user.canonical))
+
+
+def set_password(path: Path, name: str, password: Secret, *, hasher: PasswordHasher) -> User:
+    """Give a user another password. Raises NotFound, or InvalidArgument for an unusable one."""
+    stored = _hash(hasher, password)
+    return _replace(path, name, stored=stored)
+
+
+def set_disabled(path: Path, name: str, disabled: bool) -> User:
+    """Disable a user, or enable one again. Raises NotFound."""
+    return _replace(path, name, disabled=disabled)
+
+
+def set_role(path: Path, name: str, role: str, *, roles: Collection[str]) -> User:
+    """Give a user another role. Raises NotFound, or InvalidArgument for one not in `roles`."""
+    if role not in roles:
+        raise InvalidArgument("role", f"unknown; there are {', '.join(roles)}")
+    return _replace(path, name, role=role)
+
+
+def _canonical(name: str) -> str:
+    try:
+        return parse_account(name).canonical
+    except BadCredentials as refused:
+        raise InvalidArgument("name", str(refused)) from refused
+
+
+def _hash(hasher: PasswordHasher, password: Secret) -> str:
+    if not password.reveal():
+        raise InvalidArgument("password", "must not be empty")
+    return hasher.hash_now(password)
+
+
+def _replace(path: Path, name: str, **facts: object) -> User:
+    def replace(users: dict[str, User], user: User) -> User:
+        users[user.canonical] = msgspec.structs.replace(user, **facts)
+        return users[user.canonical]
+
+    return _change_one(path, name, replace)
+
+
+def _change_one(path: Path, name: str, change: Callable[[dict[str, User], User], User]) -> User:
+    canonical = _canonical(name)
+
+    def change_it(users: dict[str, User]) -> User:
+        if canonical not in users:
+            raise NotFound(f"there is no user {name.strip()!r}")
+        return change(users, users[canonical])
+
+    return _change(path, change_it)
+
+
+def _change(path: Path, change: Callable[[dict[str, User]], T]) -> T:
+    """Read, change and write under the lock. A file with problems is left as it is."""
+    # A link stays a link: the file it points to is what gets replaced.
+    target = path.resolve()
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(target):
+        users = read_users(target)
+        answer = change(users)
+        _write(target, users)
+    return answer
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    # The lock is a file of its own, never replaced: a lock on users.toml itself would be held on
+    # the old file by one command and on its replacement by the next.
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _give_to_owner(lock, path)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _write(path: Path, users: Users) -> None:
+    data = tomli_w.dumps({"users": {user.name: _entry(user) for user in users.values()}})
+    # mkstemp makes the file 0600: it holds password hashes.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(data)
+            file.flush()
+            _give_to_owner(handle, path)
+            os.fsync(handle)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _entry(user: User) -> dict[str, object]:
+    entry: dict[str, object] = {"password": user.stored, "role": user.role}
+    if user.full_name:
+        entry["full_name"] = user.full_name
+    if user.disabled:
+        entry["disabled"] = True
+    if user.created:
+        entry["created"] = user.created
+    return entry
+
+
+def _give_to_owner(handle: int, path: Path) -> None:
+    """Root's commands must not take the file away from the account that the server runs as."""
+    if os.geteuid() == 0:
+        owner = (path if path.exists() else path.parent).stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+
+
+def _sync_directory(path: Path) -> None:
+    # Without it a power cut may bring the old name back after the command said "done".
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,100 @@
+"""Credentials that a slow check has found right a short while ago.
+
+What is kept is a keyed BLAKE2b of provider, name, password and the credential's version, under a
+key that only this process has: the table cannot be guessed at offline, nor be of use to another
+process. Only successes are kept, for `keep` after the real check and no longer however often they
+are used. Who drops a name, and when, is decided by the guard.
+"""
+
+import secrets
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+import msgspec
+
+from sessiongate.clock import Clock
+from sessiongate.secret import Secret
+from sessiongate.session import Principal
+
+# A password changed at a directory that cannot tell us works here for this long.
+LONGEST_KEEP = timedelta(minutes=5)
+
+# About 5 MB of entries; more service accounts than any vCenter has.
+SIZE = 10_000
+
+_DIGEST_BYTES = 32
+
+
+class _Verified(msgspec.Struct, frozen=True):
+    names: frozenset[str]
+    principal: Principal
+    until: datetime
+
+
+class VerifiedCredentials:
+    """A bounded table of right credentials; the oldest leave first. A `keep` of 0 keeps none."""
+
+    def __init__(self, clock: Clock, keep: timedelta = LONGEST_KEEP, *, size: int = SIZE) -> None:
+        if not timedelta(0) <= keep <= LONGEST_KEEP:
+            raise ValueError(f"credentials are kept for at most {LONGEST_KEEP}")
+        self._clock = clock
+        self._keep = keep
+        self._size = size
+        self._secret = secrets.token_bytes(_DIGEST_BYTES)
+        # In the order of keeping, which is the order of expiry.
+        self._table: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._keys: dict[str, set[bytes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def key(self, provider: str, name: str, password: Secret, version: str = "") -> bytes:
+        """What this credential is known by. Of no use without this process's secret."""
+        mac = blake2b(key=self._secret, digest_size=_DIGEST_BYTES)
+        for text in (provider, name, password.reveal(), version):
+            # Each with its length before it: ("ab", "c") and ("a", "bc") must differ.
+            data = text.encode("utf-8", "surrogatepass")
+            mac.update(len(data).to_bytes(8, "big"))
+            mac.update(data)
+        return mac.digest()
+
+    def get(self, key: bytes) -> Principal | None:
+        """Who was verified with it, None if nobody was or too long ago."""
+        verified = self._table.get(key)
+        if verified is None:
+            return None
+        if self._clock.now() >= verified.until:
+            self._forget(key)
+            return None
+        return verified.principal
+
+    def keep(self, key: bytes, name: str, principal: Principal) -> None:
+        """Remember a success, for `drop` to find by this name or by the principal's."""
+        if not self._keep:
+            return
+        now = self._clock.now()
+        self._forget(key)
+        names = frozenset((name, principal.name))
+        self._table[key] = _Verified(names, principal, now + self._keep)
+        for each in names:
+            self._keys.setdefault(each, set()).add(key)
+        while len(self._table) > self._size or self._oldest().until <= now:
+            self._forget(next(iter(self._table)))
+
+    def drop(self, name: str) -> None:
+        """Forget all credentials of this name."""
+        for key in tuple(self._keys.get(name, ())):
+            self._forget(key)
+
+    def _oldest(self) -> _Verified:
+        return next(iter(self._table.values()))
+
+    def _forget(self, key: bytes) -> None:
+        verified = self._table.pop(key, None)
+        if verified is None:
+            return
+        for name in verified.names:
+            self._keys[name].discard(key)
+            if not self._keys[name]:
+                del self._keys[name]

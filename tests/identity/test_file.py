@@ -1,0 +1,432 @@
+"""Local users from a file that changes under us."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
+from sessiongate.identity.file import FileIdentity
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.port import IdentityProvider
+from sessiongate.identity.users_file import (
+    User,
+    add_user,
+    remove_user,
+    set_disabled,
+    set_password,
+    set_role,
+)
+from sessiongate.rules.accounts import parse_account
+from sessiongate.secret import Secret
+from sessiongate.session import Principal
+from tests.identity.fakes import PASSWORD, WRONG, cheap_hasher
+
+ROLES = ("administrator", "user")
+
+
+class HeldHasher(PasswordHasher):
+    """Hashes at once, but lets a verification's answer out only when the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 1000, memory_kib=8, passes=1)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.reached = asyncio.Event()
+
+    async def verify(self, stored: str, password: Secret) -> bool:
+        answer = await super().verify(stored, password)
+        self.reached.set()
+        await self.gate.wait()
+        return answer
+
+
+class House:
+    """A file of users, its provider, and who was told to leave."""
+
+    def __init__(self, path: Path, hasher: PasswordHasher, domains: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self.hasher = hasher
+        self.identity = FileIdentity("local", path, hasher, domains)
+        self.left: list[str] = []
+        self.identity.on_change(self.left.append)
+
+    def add(self, name: str, role: str = "user", full_name: str = "") -> None:
+        add_user(
+            self.path,
+            name,
+            PASSWORD,
+            role,
+            hasher=self.hasher,
+            roles=ROLES,
+            full_name=full_name,
+        )
+
+    async def login(self, typed: str, password: Secret = PASSWORD) -> Principal:
+        return await self.identity.authenticate(parse_account(typed), password)
+
+    async def is_refused(self, typed: str, password: Secret = PASSWORD) -> bool:
+        try:
+            await self.login(typed, password)
+        except BadCredentials:
+            return True
+        return False
+
+
+@pytest.fixture
+def hasher() -> Iterator[PasswordHasher]:
+    hasher = cheap_hasher()
+    yield hasher
+    hasher.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, hasher: PasswordHasher) -> House:
+    house = House(tmp_path / "users.toml", hasher)
+    house.add("Alice", "administrator", "Alice Liddell")
+    return house
+
+
+async def test_it_is_a_provider(house: House) -> None:
+    provider: IdentityProvider = house.identity
+    await provider.start()
+    assert await provider.find(parse_account("alice"))
+    await provider.close()
+
+
+async def test_the_right_password_gives_the_principal(house: House) -> None:
+    await house.identity.start()
+    assert await house.login(" ALICE ") == Principal(
+        name="alice",
+        user_name="Alice",
+        full_name="Alice Liddell",
+        roles=("administrator",),
+        provider="local",
+    )
+
+
+async def test_a_user_with_a_domain_is_shown_as_the_directory_shows_it(house: House) -> None:
+    house.add("corp\\JDoe")
+    for typed in ("CORP\\jdoe", "jdoe@corp", "JDOE@Corp."):
+        principal = await house.login(typed)
+        assert (principal.name, principal.user_name) == ("jdoe@corp", "CORP\\JDoe")
+        assert principal.full_name == "corp\\JDoe"
+    assert await house.is_refused("jdoe")
+
+
+async def test_a_claimed_domain_is_our_own(tmp_path: Path, hasher: PasswordHasher) -> None:
+    house = House(tmp_path / "users.toml", hasher, ("VSPHERE.LOCAL",))
+    house.add("administrator")
+    house.add("carol@vsphere.local")
+    house.add("carol", "administrator")
+    for typed in ("Administrator", "administrator@vsphere.local", "vsphere.local\\administrator"):
+        assert (await house.login(typed)).name == "administrator"
+        assert house.identity.name_of(parse_account(typed)) == "administrator"
+    assert await house.is_refused("administrator@elsewhere")
+    # One that is stored with the domain goes before one that is stored without.
+    assert (await house.login("carol@vsphere.local")).roles == ("user",)
+    assert (await house.login("carol")).roles == ("administrator",)
+    # Also for names that do not exist, all spellings count as one.
+    for typed in ("nobody", "nobody@vsphere.local"):
+        assert house.identity.name_of(parse_account(typed)) == "nobody"
+    assert house.identity.name_of(parse_account("nobody@x")) == "nobody@x"
+
+
+async def test_sec_24_unknown_wrong_and_disabled_do_the_same_work(house: House) -> None:
+    house.add("bob")
+    set_disabled(house.path, "bob", True)
+    await house.identity.start()
+    texts = set()
+    for typed, password in [
+        ("alice", WRONG),
+        ("nobody", WRONG),
+        ("nobody", PASSWORD),
+        ("bob", PASSWORD),
+        ("bob", WRONG),
+        ("alice", Secret("")),
+        ("alice", Secret("x" * 5000)),
+    ]:
+        before = house.hasher.done
+        with pytest.raises(BadCredentials) as caught:
+            await house.login(typed, password)
+        assert type(caught.value) is BadCredentials
+        assert house.hasher.done == before + 1, f"the work for {typed}"
+        texts.add(str(caught.value))
+    assert len(texts) == 1
+
+
+async def test_sec_30_no_default_credentials(tmp_path: Path, hasher: PasswordHasher) -> None:
+    """No file, an empty file and a file without users let nobody in."""
+    house = House(tmp_path / "users.toml", hasher)
+    await house.identity.start()
+    names = ["administrator", "admin", "root", "administrator@vsphere.local"]
+    passwords = ["", "admin", "root", "vmware", "VMware1!", "password", "Zertodata123!"]
+    for text in (None, "", "[users]"):
+        if text is not None:
+            house.path.write_text(text)
+        for name, password in itertools.product(names, passwords):
+            assert await house.is_refused(name, Secret(password))
+    assert await house.identity.find(parse_account("admin")) is None
+
+
+async def test_sec_31_empty_names_and_passwords_never_log_in(house: House) -> None:
+    """Not even where somebody has put the hash of an empty password into the file by hand."""
+    empty = await house.hasher.hash(Secret(""))
+    text = house.path.read_text()
+    house.path.write_text(f'{text}\n[users.bob]\npassword = "{empty}"\nrole = "user"\n')
+    assert await house.hasher.verify(empty, Secret(""))
+    assert await house.is_refused("bob", Secret(""))
+    assert await house.is_refused("alice", Secret(""))
+    with pytest.raises(BadCredentials):
+        parse_account("")
+
+
+async def test_a_change_takes_effect_without_restart(house: House) -> None:
+    await house.identity.start()
+    assert await house.is_refused("bob")
+    house.add("bob")
+    assert (await house.login("bob")).name == "bob"
+    assert await house.identity.find(parse_account("bob"))
+    assert house.left == []
+
+
+async def test_sec_11_who_is_removed_or_disabled_must_leave(house: House) -> None:
+    house.add("bob")
+    house.add("CORP\\carl")
+    await house.identity.start()
+    set_disabled(house.path, "alice", True)
+    await house.identity.refresh()
+    assert house.left == ["alice"]
+    assert await house.is_refused("alice")
+    assert await house.identity.find(parse_account("alice")) is None
+    remove_user(house.path, "corp\\carl")
+    await house.identity.refresh()
+    assert house.left == ["alice", "carl@corp"]
+    assert await house.is_refused("carl@corp")
+    # Who is out already need not leave again, and coming back ends nothing.
+    set_password(house.path, "alice", WRONG, hasher=house.hasher)
+    set_disabled(house.path, "alice", False)
+    await house.identity.refresh()
+    assert house.left == ["alice", "carl@corp"]
+    assert await house.login("alice", WRONG)
+
+
+async def test_sec_11_a_role_that_changes_ends_sessions(house: House) -> None:
+    await house.identity.start()
+    set_role(house.path, "alice", "user", roles=ROLES)
+    await house.identity.refresh()
+    assert house.left == ["alice"]
+    assert (await house.login("alice")).roles == ("user",)
+
+
+async def test_sec_12_a_password_that_changes_ends_sessions(house: House) -> None:
+    house.add("bob")
+    await house.identity.start()
+    set_password(house.path, "alice", WRONG, hasher=house.hasher)
+    await house.identity.refresh()
+    assert house.left == ["alice"]
+    assert await house.is_refused("alice")
+    assert await house.login("alice", WRONG)
+
+
+async def test_sec_11_a_login_under_way_does_not_survive_the_change(tmp_path: Path) -> None:
+    """The password was right by the old record; by the time the hash is done it is disabled."""
+    hasher = HeldHasher()
+    house = House(tmp_path / "users.toml", hasher)
+    house.add("alice")
+    await house.identity.start()
+    hasher.gate.clear()
+    login = asyncio.create_task(house.login("alice"))
+    await hasher.reached.wait()
+    set_disabled(house.path, "alice", True)
+    hasher.gate.set()
+    with pytest.raises(BadCredentials):
+        await login
+    assert house.left == ["alice"]
+    hasher.close()
+
+
+async def test_sec_12_a_login_under_way_is_judged_by_the_new_password(tmp_path: Path) -> None:
+    hasher = HeldHasher()
+    house = House(tmp_path / "users.toml", hasher)
+    house.add("alice")
+    await house.identity.start()
+    hasher.gate.clear()
+    old = asyncio.create_task(house.login("alice", PASSWORD))
+    new = asyncio.create_task(house.login("alice", WRONG))
+    await hasher.reached.wait()
+    set_password(house.path, "alice", WRONG, hasher=hasher)
+    hasher.gate.set()
+    with pytest.raises(BadCredentials):
+        await old
+    assert (await new).name == "alice"
+    hasher.close()
+
+
+async def test_an_account_that_never_rests_gives_no_answer(tmp_path: Path) -> None:
+    class Restless(HeldHasher):
+        async def verify(self, stored: str, password: Secret) -> bool:
+            answer = await super().verify(stored, password)
+            set_password(path, "alice", PASSWORD, hasher=self)
+            return answer
+
+    path = tmp_path / "users.toml"
+    hasher = Restless()
+    house = House(path, hasher)
+    house.add("alice")
+    with pytest.raises(IdentityUnavailable):
+        await house.login("alice")
+    hasher.close()
+
+
+async def test_two_users_at_once_get_each_their_own(house: House) -> None:
+    house.add("bob")
+    names = ["alice", "bob"] * 20
+    principals = await asyncio.gather(*(house.login(name) for name in names))
+    assert [principal.name for principal in principals] == names
+
+
+async def test_a_broken_file_is_fatal_at_the_start_only(house: House) -> None:
+    good = house.path.read_text()
+    house.path.write_text("[users.alice")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        await house.identity.start()
+    house.path.write_text(good)
+    await house.identity.start()
+
+    house.path.write_text("[users.alice")
+    with capture_logs() as logs:
+        for _ in range(3):
+            await house.identity.refresh()
+            assert await house.login("alice")
+    assert [line["event"] for line in logs] == ["users_file_broken"]
+    assert house.left == []
+
+    house.path.write_text(good)
+    assert await house.login("alice")
+    house.path.write_text("[users.alice")
+    with capture_logs() as logs:
+        await house.identity.refresh()
+    assert len(logs) == 1, "broken anew is news"
+
+
+async def test_a_file_that_cannot_be_read_changes_nothing_and_is_tried_again(house: House) -> None:
+    await house.identity.start()
+    kept = house.path.rename(house.path.with_suffix(".kept"))
+    house.path.mkdir()
+    with capture_logs() as logs:
+        await house.identity.refresh()
+        assert await house.login("alice")
+    assert len(logs) == 1
+    house.path.rmdir()
+    kept.rename(house.path)
+    set_disabled(house.path, "alice", True)
+    await house.identity.refresh()
+    assert house.left == ["alice"]
+
+
+async def test_a_directory_that_cannot_be_entered_changes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.identity.start()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(Path, "stat", refuse)
+        patch.setattr(Path, "open", refuse)
+        await house.identity.refresh()
+        await house.identity.refresh()
+    assert len(logs) == 1
+    assert await house.login("alice")
+
+
+async def test_a_disk_that_is_away_changes_nothing(tmp_path: Path, hasher: PasswordHasher) -> None:
+    house = House(tmp_path / "disk" / "users.toml", hasher)
+    house.add("alice")
+    await house.identity.start()
+    (tmp_path / "disk").rename(tmp_path / "away")
+    with capture_logs():
+        assert await house.login("alice")
+    assert house.left == []
+
+
+async def test_a_file_that_stays_empty_or_away_is_believed(house: House) -> None:
+    await house.identity.start()
+    good = house.path.read_text()
+    house.path.write_text("")
+    await house.identity.refresh()
+    assert house.left == ["alice"]
+    house.path.write_text(good)
+    assert await house.login("alice")
+    house.path.unlink()
+    assert await house.is_refused("alice")
+    assert house.left == ["alice", "alice"]
+
+
+async def test_an_editor_that_empties_the_file_while_it_saves_ends_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.identity.start()
+    good = house.path.read_text()
+    house.path.write_text("")
+
+    def saved(_: float) -> None:
+        house.path.write_text(good)
+
+    monkeypatch.setattr("sessiongate.identity.file.time.sleep", saved)
+    await house.identity.refresh()
+    assert house.left == []
+    assert await house.login("alice")
+
+
+async def test_the_file_is_read_again_only_when_it_has_changed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.identity.start()
+    reads: list[str] = []
+
+    def read(_: bytes, source: str) -> dict[str, User]:
+        reads.append(source)
+        return {}
+
+    monkeypatch.setattr("sessiongate.identity.file.parse_users", read)
+    await house.login("alice")
+    await house.identity.refresh()
+    assert reads == []
+
+
+async def test_many_who_see_a_change_read_it_once(house: House) -> None:
+    await house.identity.start()
+    set_disabled(house.path, "alice", True)
+    await asyncio.gather(*(house.identity.refresh() for _ in range(10)))
+    assert house.left == ["alice"]
+
+
+async def test_a_version_changes_with_credential_and_rights(house: House) -> None:
+    account = parse_account("alice")
+    versions = {await house.identity.version_of(account)}
+    set_role(house.path, "alice", "user", roles=ROLES)
+    versions.add(await house.identity.version_of(account))
+    set_password(house.path, "alice", WRONG, hasher=house.hasher)
+    versions.add(await house.identity.version_of(account))
+    set_disabled(house.path, "alice", True)
+    versions.add(await house.identity.version_of(account))
+    assert len(versions) == 4
+    assert "" in versions
+    assert await house.identity.version_of(parse_account("nobody")) == ""
+
+
+async def test_a_change_within_one_tick_of_the_file_system_is_seen(house: House) -> None:
+    """Same size and same times: a file replaced by another has another inode."""
+    await house.identity.start()
+    before = house.path.stat()
+    set_password(house.path, "alice", WRONG, hasher=house.hasher)
+    os.utime(house.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert house.path.stat().st_size == before.st_size
+    assert await house.login("alice", WRONG)

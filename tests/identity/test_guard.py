@@ -1,0 +1,423 @@
+"""The guard: lockout, even work, and no check paid for twice."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Overloaded, Refused
+from sessiongate.identity.file import FileIdentity
+from sessiongate.identity.guard import Guard
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.port import IdentityProvider
+from sessiongate.identity.tally import Lockout
+from sessiongate.identity.users_file import add_user, set_disabled, set_password
+from sessiongate.identity.verified import VerifiedCredentials
+from sessiongate.rules.accounts import parse_account
+from sessiongate.secret import Secret
+from sessiongate.session import Principal
+from tests.identity.fakes import (
+    PASSWORD,
+    WRONG,
+    FakeClock,
+    FakeProvider,
+    cheap_hasher,
+    let_run,
+)
+
+MINUTE = timedelta(minutes=1)
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+ATTEMPTS = 5
+
+
+class House:
+    """A guard round a fake provider that knows alice."""
+
+    def __init__(self, lockout: Lockout | None = None, keep: timedelta = 5 * MINUTE) -> None:
+        self.clock = FakeClock()
+        self.inner = FakeProvider(alice=PASSWORD.reveal(), bob=PASSWORD.reveal())
+        self.dummies = 0
+        self.verified = VerifiedCredentials(self.clock, keep)
+        self.guard = Guard(
+            "fake",
+            self.inner,
+            self.clock,
+            dummy=self.dummy,
+            lockout=lockout,
+            verified=self.verified,
+        )
+
+    async def dummy(self, _: Secret) -> None:
+        self.dummies += 1
+
+    async def login(
+        self, typed: str = "alice", password: Secret = PASSWORD, address: str = HERE
+    ) -> Principal:
+        return await self.guard.authenticate(parse_account(typed), password, address)
+
+    async def outcome(
+        self, typed: str = "alice", password: Secret = WRONG, address: str = HERE
+    ) -> type[Exception] | None:
+        try:
+            await self.login(typed, password, address)
+        except (Refused, IdentityUnavailable, Overloaded) as refused:
+            return type(refused)
+        return None
+
+    async def guess(self, times: int, typed: str = "alice", address: str = HERE) -> None:
+        for number in range(times):
+            assert await self.outcome(typed, Secret(f"guess {number}"), address) is BadCredentials
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def hasher() -> Iterator[PasswordHasher]:
+    hasher = cheap_hasher()
+    yield hasher
+    hasher.close()
+
+
+async def test_it_is_a_provider(house: House) -> None:
+    provider: IdentityProvider = house.guard
+    await provider.start()
+    assert (await provider.authenticate(parse_account("alice"), PASSWORD)).name == "alice"
+    assert await provider.find(parse_account("bob"))
+    told: list[str] = []
+    provider.on_change(told.append)
+    house.inner.change("alice", "new")
+    assert told == ["alice"]
+    await provider.close()
+    assert house.inner.log == ["start", "close"]
+
+
+# Lockout
+
+
+async def test_sec_21_one_counter_over_all_spellings(house: House) -> None:
+    spellings = ["alice", "ALICE", " Alice\t", "\\alice", "ａｌｉｃｅ", "al\u00adice", ".\\Alice"]
+    for number, spelling in enumerate(spellings):
+        expected = BadCredentials if number < ATTEMPTS else LockedOut
+        assert await house.outcome(spelling, Secret(f"guess {number}")) is expected
+    assert await house.outcome("alice", PASSWORD) is LockedOut
+    assert house.inner.checks == ATTEMPTS
+
+
+async def test_sec_21_a_domain_is_part_of_the_name(house: House) -> None:
+    for number, spelling in enumerate(
+        ["CORP\\eve", "eve@corp", "EVE@corp.", "corp\\EVE", "eve@CORP"]
+    ):
+        assert await house.outcome(spelling, Secret(f"guess {number}")) is BadCredentials
+    assert await house.outcome("eve@corp") is LockedOut
+    assert await house.outcome("eve") is BadCredentials
+
+
+async def test_a_lock_opens_when_its_time_is_over(house: House) -> None:
+    await house.guess(ATTEMPTS)
+    house.clock.tick(5 * MINUTE - timedelta(microseconds=1))
+    assert await house.outcome("alice", PASSWORD) is LockedOut
+    house.clock.tick(timedelta(microseconds=1))
+    assert (await house.login()).name == "alice"
+
+
+async def test_a_success_gives_the_tries_back(house: House) -> None:
+    await house.guess(ATTEMPTS - 1)
+    assert await house.login()
+    await house.guess(ATTEMPTS)
+    assert await house.outcome() is LockedOut
+
+
+async def test_no_attempts_turn_the_lockout_off() -> None:
+    house = House(Lockout(attempts=0))
+    await house.guess(50)
+    assert await house.login()
+
+
+async def test_an_administrator_unlocks(house: House) -> None:
+    await house.guess(ATTEMPTS)
+    assert list(house.guard.locked()) == ["alice"]
+    assert house.guard.unlock(" ALICE ")
+    assert not house.guard.unlock("alice")
+    assert await house.login()
+
+
+@pytest.mark.parametrize("outage", [IdentityUnavailable("down"), Overloaded("full")])
+async def test_an_outage_counts_for_nothing(house: House, outage: Exception) -> None:
+    house.inner.outage = outage
+    for _ in range(50):
+        assert await house.outcome() is type(outage)
+    house.inner.outage = None
+    await house.guess(ATTEMPTS)
+
+
+async def test_a_lockout_of_the_directory_counts_as_a_failure(house: House) -> None:
+    house.inner.outage = LockedOut("at the directory")
+    for number in range(ATTEMPTS):
+        assert await house.outcome(password=Secret(f"guess {number}")) is LockedOut
+    assert await house.outcome() is LockedOut
+    assert house.inner.checks == ATTEMPTS
+
+
+async def test_sec_23_parallel_tries_verify_at_most_n(house: House) -> None:
+    """500 wrong guesses at once and the right one among them: no more checks than tries."""
+    house.inner.gate.clear()
+    passwords = [Secret(f"guess {number}") for number in range(500)]
+    passwords.insert(250, PASSWORD)
+    tries = [asyncio.create_task(house.outcome("alice", each)) for each in passwords]
+    await let_run()
+    house.inner.gate.set()
+    outcomes = await asyncio.gather(*tries)
+    assert house.inner.checks == ATTEMPTS
+    assert outcomes.count(BadCredentials) == ATTEMPTS
+    assert outcomes.count(LockedOut) == 501 - ATTEMPTS
+    assert house.dummies == 501 - ATTEMPTS
+
+
+async def test_sec_23_hanging_up_does_not_take_a_try_back(house: House) -> None:
+    house.inner.gate.clear()
+    for number in range(ATTEMPTS):
+        guess = asyncio.create_task(house.login("alice", Secret(f"guess {number}")))
+        await let_run()
+        guess.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await guess
+    assert await house.outcome() is LockedOut
+    house.inner.gate.set()
+    await let_run()
+    assert list(house.guard.locked()) == ["alice"]
+
+
+async def test_sec_24_a_locked_name_does_the_work_of_a_wrong_password(
+    tmp_path: Path, hasher: PasswordHasher
+) -> None:
+    path = tmp_path / "users.toml"
+    add_user(path, "alice", PASSWORD, "user", hasher=hasher, roles=["user"])
+    clock = FakeClock()
+    guard = Guard("local", FileIdentity("local", path, hasher), clock, dummy=hasher.verify_nothing)
+    for typed in ("alice", "nobody"):
+        for number in range(2 * ATTEMPTS):
+            before = hasher.done
+            with pytest.raises(BadCredentials if number < ATTEMPTS else LockedOut):
+                await guard.authenticate(parse_account(typed), Secret(f"guess {number}"))
+            assert hasher.done == before + 1
+    before = hasher.done
+    with pytest.raises(LockedOut):
+        await guard.authenticate(parse_account("alice"), PASSWORD)
+    assert hasher.done == before + 1, "the right password gives itself away by nothing"
+
+
+async def test_sec_25_an_attacker_locks_himself_out_and_not_the_victim(house: House) -> None:
+    await house.guess(ATTEMPTS, address=THERE)
+    assert await house.outcome("alice", PASSWORD, THERE) is LockedOut
+    assert (await house.login("alice", PASSWORD, HERE)).name == "alice"
+    assert await house.outcome("alice", PASSWORD, THERE) is LockedOut
+
+
+async def test_sec_25_many_addresses_together_have_a_hundred_tries(house: House) -> None:
+    """NIST SP 800-63B, 3.2.2. An IPv6 host does not get them anew with each of its addresses."""
+    for number in range(20):
+        await house.guess(ATTEMPTS, address=f"2001:db8:0:{number}::1")
+        assert await house.outcome(address=f"2001:db8:0:{number}::ffff") is LockedOut
+    assert house.inner.checks == 100
+    assert await house.outcome("alice", PASSWORD, HERE) is LockedOut
+
+
+async def test_sec_31_an_empty_password_never_reaches_the_directory(house: House) -> None:
+    assert await house.outcome("alice", Secret("")) is BadCredentials
+    assert (house.inner.checks, house.dummies) == (0, 1)
+
+
+# Verified credentials and shared checks
+
+
+async def test_a_verified_credential_is_not_checked_again_for_a_while(house: House) -> None:
+    first = await house.login()
+    for _ in range(100):
+        assert await house.login("ALICE") == first
+    assert house.inner.checks == 1
+    house.clock.tick(5 * MINUTE)
+    await house.login()
+    assert house.inner.checks == 2
+
+
+async def test_without_a_table_each_login_is_checked() -> None:
+    inner = FakeProvider(alice=PASSWORD.reveal())
+    guard = Guard("fake", inner, FakeClock(), dummy=House().dummy)
+    for _ in range(3):
+        await guard.authenticate(parse_account("alice"), PASSWORD)
+    assert inner.checks == 3
+
+
+async def test_failures_are_not_kept(house: House) -> None:
+    for _ in range(3):
+        assert await house.outcome() is BadCredentials
+    assert house.inner.checks == 3
+
+
+async def test_a_failure_drops_what_was_verified(house: House) -> None:
+    await house.login()
+    await house.outcome()
+    await house.login()
+    assert house.inner.checks == 3
+
+
+async def test_a_lock_holds_against_what_was_verified(house: House) -> None:
+    await house.login()
+    await house.guess(ATTEMPTS)
+    assert await house.outcome("alice", PASSWORD) is LockedOut
+
+
+async def test_sec_12_a_change_drops_what_was_verified(house: House) -> None:
+    await house.login()
+    house.inner.change("alice", "another")
+    assert await house.outcome("alice", PASSWORD) is BadCredentials
+
+
+async def test_a_check_that_a_change_overtook_lets_nobody_in(house: House) -> None:
+    """The provider said yes, and the account has changed since: nobody knows any more."""
+    house.inner.gate.clear()
+    login = asyncio.create_task(house.outcome("alice", PASSWORD))
+    await let_run()
+    house.inner.change("alice", PASSWORD.reveal())
+    house.inner.gate.set()
+    assert await login is IdentityUnavailable
+    assert len(house.verified) == 0
+    await house.login()
+    await house.guess(ATTEMPTS)
+
+
+async def test_a_change_between_the_answer_and_its_hearing_lets_nobody_in(house: House) -> None:
+    house.inner.gate.clear()
+    login = asyncio.create_task(house.outcome("alice", PASSWORD))
+    await let_run()
+    flight = next(iter(house.guard._flights.values()))
+    # Called before the one who waits for the flight runs again.
+    flight.add_done_callback(lambda _: house.inner.change("alice", "another"))
+    house.inner.gate.set()
+    assert await login is IdentityUnavailable
+    assert await house.outcome("alice", PASSWORD) is BadCredentials
+
+
+async def test_identical_checks_under_way_are_one(house: House) -> None:
+    house.inner.gate.clear()
+    logins = [asyncio.create_task(house.login()) for _ in range(100)]
+    other = asyncio.create_task(house.login("bob"))
+    await let_run()
+    house.inner.gate.set()
+    assert {each.name for each in await asyncio.gather(*logins)} == {"alice"}
+    assert (await other).name == "bob"
+    assert house.inner.checks == 2
+
+
+async def test_one_who_hangs_up_does_not_stop_the_others(house: House) -> None:
+    house.inner.gate.clear()
+    logins = [asyncio.create_task(house.login()) for _ in range(3)]
+    await let_run()
+    logins[0].cancel()
+    await let_run()
+    house.inner.gate.set()
+    outcomes = await asyncio.gather(*logins, return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert [type(each) for each in outcomes[1:]] == [Principal, Principal]
+    assert house.inner.checks == 1
+
+
+async def test_a_locked_address_does_not_share_the_check_of_another(house: House) -> None:
+    await house.guess(ATTEMPTS, address=THERE)
+    house.inner.gate.clear()
+    login = asyncio.create_task(house.login(address=HERE))
+    await let_run()
+    assert await house.outcome("alice", PASSWORD, THERE) is LockedOut
+    house.inner.gate.set()
+    assert await login
+
+
+async def test_closing_gives_up_the_checks_under_way(house: House) -> None:
+    house.inner.gate.clear()
+    login = asyncio.create_task(house.outcome("alice", PASSWORD))
+    await let_run()
+    await house.guard.close()
+    assert await login is IdentityUnavailable
+    assert house.inner.log == ["close"]
+
+
+# Round the real file
+
+
+class LocalHouse:
+    """A guard round a file, claiming vsphere.local."""
+
+    def __init__(self, path: Path, hasher: PasswordHasher) -> None:
+        self.path, self.hasher = path, hasher
+        add_user(path, "Administrator", PASSWORD, "user", hasher=hasher, roles=["user"])
+        clock = FakeClock()
+        self.guard = Guard(
+            "local",
+            FileIdentity("local", path, hasher, ("vsphere.local",)),
+            clock,
+            dummy=hasher.verify_nothing,
+            verified=VerifiedCredentials(clock),
+        )
+
+    async def login(self, typed: str, password: Secret = PASSWORD) -> Principal:
+        return await self.guard.authenticate(parse_account(typed), password)
+
+
+@pytest.fixture
+def local(tmp_path: Path, hasher: PasswordHasher) -> LocalHouse:
+    return LocalHouse(tmp_path / "users.toml", hasher)
+
+
+async def test_sec_21_a_claimed_domain_gives_no_further_tries(local: LocalHouse) -> None:
+    spellings = ["administrator", "administrator@vsphere.local", "VSPHERE.LOCAL\\Administrator"]
+    for number in range(ATTEMPTS):
+        with pytest.raises(BadCredentials):
+            await local.login(spellings[number % 3], Secret(f"guess {number}"))
+    for spelling in spellings:
+        with pytest.raises(LockedOut):
+            await local.login(spelling)
+    assert local.guard.unlock("vsphere.local\\ADMINISTRATOR")
+    assert await local.login("administrator")
+
+
+async def test_sec_11_who_is_disabled_is_out_at_the_next_login(local: LocalHouse) -> None:
+    """What was verified a moment ago does not count, though nobody has refreshed anything."""
+    await local.login("administrator")
+    before = local.hasher.done
+    await local.login("administrator@vsphere.local")
+    assert local.hasher.done == before, "verified under its other spelling"
+    set_disabled(local.path, "administrator", True)
+    with pytest.raises(BadCredentials):
+        await local.login("administrator")
+
+
+async def test_sec_12_the_old_password_is_out_at_the_next_login(local: LocalHouse) -> None:
+    await local.login("administrator")
+    set_password(local.path, "administrator", WRONG, hasher=local.hasher)
+    with pytest.raises(BadCredentials):
+        await local.login("administrator")
+    assert await local.login("administrator", WRONG)
+
+
+async def test_sec_28_a_flood_of_guesses_is_refused_at_a_full_queue(tmp_path: Path) -> None:
+    hasher = cheap_hasher(threads=1, waiting=2)
+    local = LocalHouse(tmp_path / "users.toml", hasher)
+    await local.login("administrator")
+    release = threading.Event()
+    slow = asyncio.create_task(hasher._run(release.wait))
+    await let_run(1)
+    flood = [asyncio.create_task(local.login(f"user{number}", WRONG)) for number in range(50)]
+    full = await asyncio.gather(*flood[2:], return_exceptions=True)
+    assert {type(outcome) for outcome in full} == {Overloaded}
+    assert await local.login("administrator"), "what was verified needs no place in the queue"
+    release.set()
+    await slow
+    outcomes = await asyncio.gather(*flood[:2], return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [BadCredentials, BadCredentials]
+    hasher.close()
