@@ -402,6 +402,57 @@ async def test_pipelined_requests_are_answered_in_order(opened: Open) -> None:
         assert (await peer.reply())[1] == b"/%d" % n
 
 
+async def test_a_flood_behind_a_busy_request_is_not_taken_in(opened: Open) -> None:
+    async def slow_first(request: Request) -> Reply:
+        if request.path == "/first":
+            entered.set()
+            await gate.wait()
+        return Reply(204)
+
+    entered, gate = asyncio.Event(), asyncio.Event()
+    house = await opened(slow_first)
+    peer = await house.peer(GET % b"first")
+    await entered.wait()
+    count = 100_000
+    peer.send(GET % b"" * count + b"GET / HTTP/1.0\r\n\r\n")
+    (connection,) = house.listener._edge.connections
+    await until(lambda: connection._held)
+    await settled()
+    assert len(connection._rest) < 1_000_000
+    gate.set()
+    async with asyncio.timeout(60):
+        assert (await peer.reader.read(-1)).count(b"HTTP/1.1 204") == count + 2
+
+
+async def test_a_slow_reader_is_told_from_one_that_never_reads() -> None:
+    async def handler(request: Request) -> Reply:
+        return Reply(200)
+
+    time = Time()
+    edge = Edge(handler, HttpLimits(), time)
+    wire = Wire(edge)
+    wire.owed = 1000
+    wire.connection.pause_writing()
+    wire.connection.data_received(GET % b"")
+    wire.owed = 900
+    time.at += 75
+    edge.sweep()
+    assert not wire.closed
+    time.at += 75
+    edge.sweep()
+    assert wire.closed
+
+
+async def test_sec_47_a_crowd_above_the_cap_is_cut_off_without_words() -> None:
+    async def handler(request: Request) -> Reply:
+        return Reply(200)
+
+    edge = Edge(handler, HttpLimits(connections=1), lambda: 0.0)
+    crowd = [Wire(edge) for _ in range(300)]
+    assert [wire.out[:12] for wire in crowd] == [b""] + [b"HTTP/1.1 503"] * 256 + [b""] * 43
+    assert [wire.closed for wire in crowd] == [False] + [True] * 299
+
+
 async def test_bodies_of_pipelined_requests_do_not_run_into_each_other(opened: Open) -> None:
     house = await opened()
     post = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
@@ -586,12 +637,16 @@ class Wire(asyncio.Transport):
         super().__init__({"peername": ("127.0.0.1", 1)})
         self.out = b""
         self.closed = False
+        self.owed = 0
         self.connection = Connection(edge)
         self.connection.connection_made(self)
 
     def write(self, data: Any) -> None:
         assert not self.closed
         self.out += data
+
+    def get_write_buffer_size(self) -> int:
+        return self.owed
 
     def can_write_eof(self) -> bool:
         return True
