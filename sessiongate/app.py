@@ -39,14 +39,16 @@ from sessiongate.session import Ended
 from sessiongate.store.memory import MemoryStore
 from sessiongate.store.port import Store
 from sessiongate.store.sqlite import SqliteStore
-from sessiongate.web import routes
+from sessiongate.web import automation, routes
+from sessiongate.web.http import Reply, Request
 from sessiongate.web.http1 import HttpLimits
 from sessiongate.web.listener import Listener, listen, tls_context
 from sessiongate.web.routes import Route, Routes
-from sessiongate.web.vim_json import HelloEndpoint, VimJsonEndpoint, automation_refusal
+from sessiongate.web.vim_json import VimJsonEndpoint
 from sessiongate.web.zerto import ZertoEndpoint
 from sessiongate.web.zerto import refusal as zerto_refusal
-from sessiongate.wire import hello, vim_json
+from sessiongate.wire import automation as automation_wire
+from sessiongate.wire import hello, vapi_rpc, vim_json
 
 _log = structlog.get_logger("sessiongate")
 
@@ -223,10 +225,18 @@ class Server:
             hypervisor=config.dialects.zerto.hypervisor,
         )
         json = VimJsonEndpoint(sessions, center)
+        api = automation.ApiSessionEndpoint(sessions, provider=provider)
+        rest = automation.RestSessionEndpoint(sessions, provider=provider)
+        rpc = automation.RpcEndpoint(sessions, provider=provider)
         table = [
             Route(vim_json.PREFIX, json, json.unforeseen),
             Route("/v1/", zerto, lambda request: zerto_refusal(request, None), any_case=True),
-            Route(hello.PATH, HelloEndpoint(), lambda _: automation_refusal(None)),
+            Route(automation_wire.API_SESSION, api, _api_unforeseen),
+            Route(vapi_rpc.PATH, rpc, rpc.unforeseen),
+            Route(hello.PATH, automation.HelloEndpoint(), _api_unforeseen),
+            Route("/api/", automation.api_nowhere, _api_unforeseen),
+            Route(automation_wire.REST_SESSION, rest, _rest_unforeseen),
+            Route("/rest/", automation.rest_nowhere, _rest_unforeseen),
         ]
         return sessions, Routes(table, Route("", routes.nowhere, routes.unforeseen))
 
@@ -279,6 +289,14 @@ class Server:
             self._listeners.append(await listen(str(address), handler, http, secured))
         path = socket_path(config.server.data_dir)
         self._listeners.append(await listen(f"unix:{path}", control, http, None))
+
+
+def _api_unforeseen(request: Request) -> Reply:
+    return automation.api_refusal(None)
+
+
+def _rest_unforeseen(request: Request) -> Reply:
+    return automation.rest_refusal(None)
 
 
 def _store(config: Config) -> Store:

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from sessiongate.rules.accounts import parse_account
 from sessiongate.errors import NotFound, SessionGateError, UnknownAddress, WrongVerb
+from sessiongate.rules.accounts import parse_account
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.web.http import Reply, Request

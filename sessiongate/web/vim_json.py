@@ -1,9 +1,7 @@
-"""Endpoint of VI/JSON, and of the release negotiation that precedes it."""
+"""Endpoint of VI/JSON."""
 
 from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from sessiongate import errors
 from sessiongate.rules.locale import choose, message_locale
@@ -15,7 +13,7 @@ from sessiongate.vim.methods import Method
 from sessiongate.vim.types import MoRef
 from sessiongate.web.client import client_of
 from sessiongate.web.http import Reply, Request
-from sessiongate.wire import hello, vim_json
+from sessiongate.wire import vim_json
 from sessiongate.wire.carriers import VMWARE_HEADER, token_in
 
 DIALECT = "vi-json"
@@ -91,28 +89,3 @@ def fault_reply(
     if isinstance(error, errors.Unavailable):
         headers.append(("retry-after", str(error.retry_after)))
     return Reply(fault.status, tuple(headers), vim_json.write_fault(fault))
-
-
-class HelloEndpoint:
-    """Answers `POST /api/vcenter/system?action=hello`: which release both sides speak."""
-
-    async def __call__(self, request: Request) -> Reply:
-        """Answer a request, with errors in the Automation API's form."""
-        try:
-            if not hello.is_hello(request.query):
-                raise errors.UnknownAddress("the query is not action=hello")
-            if request.method != "POST":
-                raise errors.WrongVerb("POST")
-            chosen = hello.negotiate(hello.read_releases(request.body))
-        except errors.SessionGateError as error:
-            return automation_refusal(error)
-        return Reply(200, (_JSON,), msgspec.json.encode({"api_release": chosen}))
-
-
-def automation_refusal(error: errors.SessionGateError | None) -> Reply:
-    """An error in the Automation API's form; None stands for one that we did not expect."""
-    status, body = hello.refusal(error)
-    headers = [_JSON]
-    if isinstance(error, errors.WrongVerb):
-        headers.append(("allow", ", ".join(error.allowed)))
-    return Reply(status, tuple(headers), body)

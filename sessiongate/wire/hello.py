@@ -1,14 +1,13 @@
-"""Release negotiation: `POST /api/vcenter/system?action=hello`, and that API's error bodies.
+"""Release negotiation: `POST /api/vcenter/system?action=hello`, without a session.
 
 Source: the vendor's page on system hello (8.0 U2 and later).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from sessiongate import errors
 from sessiongate.errors import InvalidArgument, Malformed
 from sessiongate.wire.vim_json import knows_release
 
@@ -43,22 +42,3 @@ def read_releases(body: bytes) -> list[str]:
 def negotiate(releases: Sequence[str]) -> str:
     """The first release that both sides know, or "" for none."""
     return next((release for release in releases if knows_release(release)), "")
-
-
-_FORMS: Mapping[type[errors.SessionGateError], tuple[int, str]] = {
-    Malformed: (400, "INVALID_ARGUMENT"),
-    InvalidArgument: (400, "INVALID_ARGUMENT"),
-    errors.UnknownAddress: (404, "NOT_FOUND"),
-    errors.WrongVerb: (405, "UNSUPPORTED"),
-}
-
-
-def refusal(error: errors.SessionGateError | None) -> tuple[int, bytes]:
-    """Status and body of an error in the Automation API's form."""
-    status, kind = _FORMS.get(type(error), (500, "INTERNAL_SERVER_ERROR")) if error else _UNFORESEEN
-    text = f"{error}." if status < 500 else "An internal error occurred."
-    message = {"args": [], "default_message": text, "id": f"sessiongate.{kind.lower()}"}
-    return status, msgspec.json.encode({"error_type": kind, "messages": [message]})
-
-
-_UNFORESEEN = (500, "INTERNAL_SERVER_ERROR")

@@ -1,0 +1,161 @@
+"""The Automation API's sessions: `/api/session`, `/rest/com/vmware/cis/session`, and their errors.
+
+The two faces differ in status, shape and error body; clients rely on each of these. Source: the
+vendor's pages on session management, and what its clients need (docs/wire.md).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from sessiongate import errors
+from sessiongate.session import Session
+from sessiongate.wire.vim_json import moment
+
+API_SESSION = "/api/session"
+REST_SESSION = "/rest/com/vmware/cis/session"
+SESSION_HEADER = "vmware-api-session-id"
+CHALLENGE = 'Basic realm="VAPI endpoint"'
+
+
+class Form(msgspec.Struct, frozen=True):
+    """How an error looks here. `text` of None stands for the error's own sentence."""
+
+    status: int
+    kind: str
+    id: str
+    text: str | None = None
+
+
+_AUTHENTICATION = Form(
+    401,
+    "UNAUTHENTICATED",
+    "com.vmware.vapi.endpoint.method.authentication.required",
+    "Authentication required.",
+)
+_DENIED = Form(
+    403,
+    "UNAUTHORIZED",
+    "com.vmware.vapi.endpoint.method.authorization.denied",
+    "Permission to perform this operation was denied.",
+)
+_NOWHERE = Form(
+    404, "NOT_FOUND", "com.vmware.vapi.rest.httpNotFound", "There is nothing at this address."
+)
+_BUSY = Form(
+    503,
+    "SERVICE_UNAVAILABLE",
+    "com.vmware.vapi.endpoint.serviceUnavailable",
+    "The service is not available now. Try again later.",
+)
+_WRONG = Form(400, "INVALID_ARGUMENT", "com.vmware.vapi.rest.invalidArgument")
+
+FORMS: Mapping[type[errors.SessionGateError], Form] = {
+    errors.BadCredentials: _AUTHENTICATION,
+    errors.LockedOut: _AUTHENTICATION,  # a guesser must learn no more than "wrong"
+    errors.AlreadyLoggedIn: _AUTHENTICATION,
+    errors.BadTicket: _AUTHENTICATION,
+    errors.NoSession: _AUTHENTICATION,
+    errors.NoClientCertificate: _AUTHENTICATION,
+    errors.NoPermission: _DENIED,
+    errors.InvalidLocale: _WRONG,
+    errors.InvalidArgument: _WRONG,
+    errors.Malformed: _WRONG,
+    errors.NotFound: _NOWHERE,
+    errors.UnknownAddress: _NOWHERE,
+    errors.UnknownObject: _NOWHERE,
+    errors.UnknownMethod: _NOWHERE,
+    errors.UnknownProperty: _NOWHERE,
+    errors.NotSupported: Form(
+        501, "UNSUPPORTED", "com.vmware.vapi.rest.unsupported", "This is not offered here."
+    ),
+    errors.WrongVerb: Form(
+        405, "UNSUPPORTED", "com.vmware.vapi.rest.httpMethodNotAllowed", "Not this method here."
+    ),
+    errors.CapReached: _BUSY,
+    errors.IdentityUnavailable: _BUSY,
+    errors.StoreUnavailable: _BUSY,
+    errors.UpstreamUnavailable: _BUSY,
+    errors.Overloaded: _BUSY,
+}
+
+INTERNAL = Form(
+    500,
+    "INTERNAL_SERVER_ERROR",
+    "com.vmware.vapi.endpoint.internalServerError",
+    "An internal error occurred.",
+)
+
+TOO_MANY = "com.vmware.vapi.endpoint.failedToLoginMaxUserSessionCountReached"
+"""What a vCenter before 8.0 U3 says at the cap of one user's sessions."""
+
+
+# How much of a client's own words an error may repeat.
+_LONGEST_ECHO = 200
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An error, ready for either face and for JSON-RPC."""
+
+    status: int
+    kind: str
+    id: str
+    text: str
+
+
+def refusal_of(error: errors.SessionGateError | None) -> Refusal:
+    """What to say of this error; None stands for one that we did not expect."""
+    form = FORMS[type(error)] if error is not None else INTERNAL
+    if isinstance(error, errors.CapReached) and error.scope == "principal":
+        text = (
+            f"User session count is limited to {error.limit}. Existing session count is"
+            f" {error.limit} for user {error.principal}"
+        )
+        return Refusal(form.status, form.kind, TOO_MANY, text)
+    return Refusal(form.status, form.kind, form.id, form.text or f"{error}.")
+
+
+def no_operations(path: str) -> Refusal:
+    """What `/rest` says of a path that nothing answers, in the vendor's own words."""
+    return Refusal(
+        404,
+        "NOT_FOUND",
+        "com.vmware.vapi.rest.operationsForUrlNotFound",
+        f"Unable to find operations for URL: {path[:_LONGEST_ECHO]}",
+    )
+
+
+def write_api_error(refusal: Refusal) -> bytes:
+    """The error body of `/api`: type and messages."""
+    return msgspec.json.encode({"error_type": refusal.kind, "messages": [_message(refusal)]})
+
+
+def write_rest_error(refusal: Refusal) -> bytes:
+    """The error body of `/rest`: the type's full name, and the same inside `value`."""
+    value = {"error_type": refusal.kind, "messages": [_message(refusal)]}
+    name = f"com.vmware.vapi.std.errors.{refusal.kind.lower()}"
+    return msgspec.json.encode({"type": name, "value": value})
+
+
+def _message(refusal: Refusal) -> dict[str, object]:
+    return {"args": [], "default_message": refusal.text, "id": refusal.id}
+
+
+def session_info(session: Session) -> dict[str, str]:
+    """What `get` tells of a session: the name as typed at login, and two times."""
+    return {
+        "user": session.login_name,
+        "created_time": _milliseconds(session.login_at),
+        "last_accessed_time": _milliseconds(session.active_at),
+    }
+
+
+def _milliseconds(when: datetime) -> str:
+    return f"{moment(when)[:-4]}Z"
+
+
+def is_get_action(query: str) -> bool:
+    """Whether the query is `~action=get`, with the tilde written out or percent-encoded."""
+    return ("~action", "get") in parse_qsl(query, keep_blank_values=True)

@@ -1,0 +1,160 @@
+"""vAPI JSON-RPC at `POST /api`: create, get and delete of `com.vmware.cis.session`.
+
+Refusals come inside HTTP 200, since the vendor's client takes any other status for a broken line.
+Source: the messages of the vendor's Python runtime (docs/wire.md).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sessiongate.errors import BadCredentials, NoSession, SessionGateError
+from sessiongate.secret import Secret
+from sessiongate.wire.automation import Refusal, refusal_of
+
+PATH = "/api"
+SERVICE = "com.vmware.cis.session"
+OPERATIONS = ("create", "get", "delete")
+
+PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
+DISAGREE = -31001
+"""The vapi-service or vapi-operation header contradicts the body."""
+
+_USER_PASSWORD = "com.vmware.vapi.std.security.user_pass"
+_SESSION_ID = "com.vmware.vapi.std.security.session_id"
+
+Id = str | int | float | None
+
+
+class RpcError(Exception):
+    """Not a call at all: answered on the level of JSON-RPC. `id` is the request's, if legible."""
+
+    def __init__(self, code: int, message: str, request: Id = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.id = request
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call of an operation of a service. `security` is the security context as it came."""
+
+    id: Id
+    service: str
+    operation: str
+    security: Mapping[str, object]
+
+
+def read_call(body: bytes, service: str | None, operation: str | None) -> Call:
+    """The call in a body, checked against the two vapi headers where they came. Or RpcError."""
+    try:
+        raw = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise RpcError(PARSE, "Parse error") from None
+    if not isinstance(raw, dict):
+        raise RpcError(INVALID_REQUEST, "Invalid request")
+    request = raw.get("id")
+    if isinstance(request, bool) or not isinstance(request, str | int | float | None):
+        raise RpcError(INVALID_REQUEST, "Invalid request")
+    if raw.get("jsonrpc") != "2.0" or not isinstance(raw.get("method"), str):
+        raise RpcError(INVALID_REQUEST, "Invalid request", request)
+    if raw["method"] != "invoke":
+        raise RpcError(NO_METHOD, "Method not found", request)
+    params = raw.get("params")
+    if not isinstance(params, dict):
+        raise RpcError(INVALID_PARAMS, "Invalid params", request)
+    called, done = params.get("serviceId"), params.get("operationId")
+    if not isinstance(called, str) or not isinstance(done, str):
+        raise RpcError(INVALID_PARAMS, "Invalid params", request)
+    if service not in (None, called) or operation not in (None, done):
+        raise RpcError(DISAGREE, "The vapi headers and the body disagree", request)
+    return Call(request, called, done, _security(params))
+
+
+def _security(params: Mapping[str, Any]) -> Mapping[str, object]:
+    context = params.get("ctx")
+    security = context.get("securityCtx") if isinstance(context, dict) else None
+    return security if isinstance(security, dict) else {}
+
+
+def credential(call: Call) -> tuple[str, Secret]:
+    """User name and password of a create. Raises BadCredentials for any other scheme."""
+    name, password = call.security.get("userName"), call.security.get("password")
+    if (
+        call.security.get("schemeId") != _USER_PASSWORD
+        or not isinstance(name, str)
+        or not isinstance(password, str)
+    ):
+        raise BadCredentials("no user name and password in the security context")
+    return name, Secret(password)
+
+
+def session_id(call: Call) -> str | None:
+    """The session that the security context carries. Raises NoSession for one that is no text."""
+    if call.security.get("schemeId") != _SESSION_ID:
+        return None
+    found = call.security.get("sessionId")
+    if not isinstance(found, str) or not found:
+        raise NoSession("the security context names a session and holds none")
+    return found
+
+
+def write_output(call: Call, output: object) -> bytes:
+    """A result, under the id of the call."""
+    return _encode({"jsonrpc": "2.0", "id": call.id, "result": {"output": output}})
+
+
+def created(token: Secret) -> object:
+    """The output of create."""
+    return {"SECRET": token.reveal()}
+
+
+def info(facts: Mapping[str, str]) -> object:
+    """The output of get."""
+    return {"STRUCTURE": {"com.vmware.cis.session.info": facts}}
+
+
+def write_refusal(call: Call, error: SessionGateError | None) -> bytes:
+    """A refusal as a result; None stands for an error that we did not expect."""
+    return _encode(_refused(call, refusal_of(error)))
+
+
+def write_no_operation(call: Call) -> bytes:
+    """The refusal of a service or operation that does not exist here."""
+    unknown = Refusal(
+        404,
+        "OPERATION_NOT_FOUND",
+        "vapi.method.input.invalid.interface",
+        "There is no such operation here.",
+    )
+    return _encode(_refused(call, unknown))
+
+
+def _refused(call: Call, refusal: Refusal) -> object:
+    message = {
+        "id": refusal.id,
+        "default_message": refusal.text,
+        "args": [],
+        "params": {"OPTIONAL": None},
+        "localized": {"OPTIONAL": None},
+    }
+    fields = {
+        "messages": [{"STRUCTURE": {"com.vmware.vapi.std.localizable_message": message}}],
+        "data": {"OPTIONAL": None},
+        "error_type": {"OPTIONAL": refusal.kind},
+    }
+    if refusal.kind == "UNAUTHENTICATED":
+        fields["challenge"] = {"OPTIONAL": None}
+    name = f"com.vmware.vapi.std.errors.{refusal.kind.lower()}"
+    return {"jsonrpc": "2.0", "id": call.id, "result": {"error": {"ERROR": {name: fields}}}}
+
+
+def write_rpc_error(error: RpcError) -> bytes:
+    """An error on the level of JSON-RPC."""
+    detail = {"code": error.code, "message": error.message}
+    return _encode({"jsonrpc": "2.0", "id": error.id, "error": detail})
+
+
+def _encode(value: object) -> bytes:
+    return msgspec.json.encode(value)
