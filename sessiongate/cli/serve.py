@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shlex
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -33,6 +34,9 @@ PlainOption = Annotated[
     bool, typer.Option("--plain-http", help="Serve without TLS. Only behind something that has it.")
 ]
 LogOption = Annotated[LogFormat, typer.Option("--log-format", help="How log lines look.")]
+ExamplesOption = Annotated[
+    bool, typer.Option("--examples", help="Show curl lines that log in by each dialect.")
+]
 
 # 24 letters of 64: more random bits than the hash that will hold it can be searched for.
 _PASSWORD_BYTES = 18
@@ -44,13 +48,22 @@ def serve(
     data_dir: DataDirOption = None,
     plain_http: PlainOption = False,
     log_format: LogOption = LogFormat.AUTO,
+    examples: ExamplesOption = False,
 ) -> None:
     """Serve all dialects until stopped."""
     configure_logs(log_format)
     loaded = settings(config, data_dir, _flags(listen, plain_http))
     if application.bootstrap(loaded, os.environ):
         print("The first administrator was added from the environment.", flush=True)
-    _run(loaded, lambda started: _announce(loaded, started))
+
+    def announce(started: Started) -> None:
+        _announce(loaded, started)
+        if examples:
+            print()
+            print("In another terminal, with SG_USER and SG_PASSWORD set as init has shown them:")
+            _recipes(loaded, started)
+
+    _run(loaded, announce)
 
 
 def dev(
@@ -79,7 +92,7 @@ def dev(
         def announce(started: Started) -> None:
             _announce(loaded, started)
             _credentials(name, shown)
-            _recipes(loaded, started, name)
+            _recipes(loaded, started)
 
         _run(loaded, announce)
 
@@ -196,19 +209,19 @@ def _url(config: Config, address: str) -> str:
 def _credentials(name: str, password: str | None) -> None:
     """Lines for the shell that set what the recipes use."""
     print()
-    print(f"  export SG_USER='{name}'")
+    print(f"  export SG_USER={shlex.quote(name)}")
     if password is not None:
-        print(f"  export SG_PASSWORD='{password}'")
+        print(f"  export SG_PASSWORD={shlex.quote(password)}")
 
 
-def _recipes(config: Config, started: Started, name: str) -> None:
+def _recipes(config: Config, started: Started) -> None:
     """Lines for the shell that log in by each dialect."""
     address = next((one for one in started.addresses if not one.startswith("unix:")), None)
     if address is None:
         return
     url = _url(config, address)
     ca = started.certificates.ca if started.certificates is not None else None
-    curl = f"curl -sS --cacert {ca}" if ca is not None else "curl -sS"
+    curl = f"curl -sS --cacert {shlex.quote(str(ca))}" if ca is not None else "curl -sS"
     print()
     print("  # Zerto: the session is in the header x-zerto-session")
     print(f'  {curl} -i -u "$SG_USER:$SG_PASSWORD" -X POST {url}/v1/session/add')

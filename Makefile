@@ -1,0 +1,79 @@
+# Set up, run and check sessiongate. Needs make and Python 3.11 or newer; pip fetches the rest into
+# .venv from the package registry it is set up for, and takes only what requirements/ has pinned.
+
+VENV ?= .venv
+LISTEN ?= 127.0.0.1:9669
+DATA_DIR ?= var
+PYTHON ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+# The package itself, as it stands in this tree. Its build tools are pinned in run.txt.
+INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format cover fuzz bench lock clean
+
+help: ## Say what there is to make
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/.run ## Serve on LISTEN, everything kept in DATA_DIR; the first run makes an administrator
+	@$(BIN)/sessiongate init --data-dir "$(DATA_DIR)"
+	@exec $(BIN)/sessiongate serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)" --examples
+
+test: $(VENV)/.dev ## Run all tests; those of a peer that is not installed are skipped
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.dev ## Is it good? Format, lint, types, house rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/house
+
+format: $(VENV)/.dev ## Put the sources into the one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+cover: $(VENV)/.dev ## Branch coverage; rules and wire must be whole, each from its own test file
+	$(BIN)/coverage run --branch --source=sessiongate -m pytest -q
+	$(BIN)/coverage report --skip-covered
+	$(BIN)/python -m tests.house.own_coverage
+
+fuzz: $(VENV)/.dev ## Try every stated property with many more examples
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -q -m hypothesis
+
+bench: $(VENV)/.dev ## Measure speed and memory
+	$(BIN)/python bench/run.py
+
+# Everything in one resolution, so that both lists agree; needs uv.
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate pyproject.toml requirements/build.in
+lock: ## Pin anew what pyproject.toml and requirements/*.in ask for (UPGRADE=--upgrade for newer)
+	$(LOCK) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
+	$(LOCK) -c requirements/dev.txt -o requirements/run.txt
+
+clean: ## Remove what make made, except DATA_DIR
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements/run.txt
+	$(INSTALL_SELF)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(INSTALL_SELF)
+	@touch $@ $(VENV)/.run
+
+# The first of these that is new enough, unless PYTHON names one.
+$(BIN)/python:
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    "$$python" -c 'import ensurepip' 2>/dev/null || { \
+	      echo "$$python has no venv module; install it (python3-venv on Debian)" >&2; exit 1; }; \
+	    exec "$$python" -m venv "$(VENV)"; \
+	  fi; \
+	done; \
+	echo "sessiongate needs Python 3.11 or newer; name one with PYTHON=/path/to/python3" >&2; \
+	exit 1

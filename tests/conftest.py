@@ -1,0 +1,33 @@
+"""How the tests run: how hard Hypothesis tries, and what a missing peer means."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# In each run the same examples, so that a red test is red for everybody; `make fuzz` looks for
+# new ones. No deadline: a busy machine is no bug.
+settings.register_profile("default", derandomize=True, max_examples=60, deadline=None)
+settings.register_profile(
+    "fuzz",
+    max_examples=5_000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+REQUIRE_PEERS = os.environ.get("SESSIONGATE_REQUIRE_PEERS") == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where every peer is required, a test skipped for want of one has failed."""
+    report = yield
+    missing = report.skipped and not hasattr(report, "wasxfail")
+    if REQUIRE_PEERS and missing and item.get_closest_marker("peer") is not None:
+        report.outcome = "failed"
+        report.longrepr = f"a required peer is missing: {report.longrepr}"
+    return report
