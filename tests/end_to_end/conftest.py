@@ -1,0 +1,49 @@
+"""Servers for the end-to-end tests: one that all cheap tests share, and one for each rough test.
+
+Tests that share must not count on what others left: they log in themselves and look only for
+their own sessions.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.serving import Server, with_people
+
+MakeServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server with `PEOPLE`. Nobody may stop it or change its users."""
+    # Wrong passwords are typed on purpose here; locks are the subject of tests of their own.
+    server = with_people(
+        tmp_path_factory.mktemp("shared") / "data", settings="[lockout]\nattempts = 100000\n"
+    )
+    with server:
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A running server with `PEOPLE`, for this test alone."""
+    with with_people(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[MakeServer]:
+    """Makes servers with `PEOPLE` and these facts (`Server`'s fields), started; ends them all."""
+    made: list[Server] = []
+
+    def make(**facts: Any) -> Server:
+        server = with_people(tmp_path / f"data{len(made)}", **facts)
+        made.append(server)
+        return server.start()
+
+    yield make
+    for server in made:
+        server.kill9()

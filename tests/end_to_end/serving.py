@@ -1,0 +1,438 @@
+"""A real `sessiongate serve`: a child process, a free port, TLS that is verified, requests.
+
+Everything goes over loopback. Whoever starts a server stops it: use it as a context manager, or
+by the fixtures of `conftest`. Its output is read as it comes, so that waiting is for a real line
+and never for a time.
+"""
+
+import http.client
+import json
+import os
+import resource
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Self
+
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.users_file import add_user
+from sessiongate.rules.access import Roles
+from sessiongate.secret import Secret
+
+# Starting takes about a second; a loaded machine may take many times that.
+PATIENCE = 30.0
+
+RELEASE = "8.0.3.0"
+ADMIN = ("admin", "Correct horse:battery/9")
+OPERATOR = ("olga", "operator pass 1")
+USER = ("ursula", "user pass 1")
+OTHER = ("ulf", "user pass 2")
+NOBODY = ("norbert", "no access 1")
+PEOPLE: Mapping[tuple[str, str], str] = {
+    ADMIN: "administrator",
+    OPERATOR: "operator",
+    USER: "user",
+    OTHER: "user",
+    NOBODY: "no-access",
+}
+"""Name and password of each user of a server made by `people`, and the role."""
+
+Body = bytes | str | Mapping[str, Any] | Sequence[Any] | None
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply. Header names are lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key == name), None)
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def without_date(self) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+        """Everything that two equal replies share."""
+        kept = tuple((name, value) for name, value in self.headers if name != "date")
+        return self.status, kept, self.body
+
+
+class Client:
+    """One connection, kept open over several requests."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self.connection = connection
+
+    def request(self, verb: str, path: str, headers: Headers = (), body: Body = None) -> Reply:
+        """Send exactly these headers (besides Host, Accept-Encoding, Content-Length), and read."""
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        data = _bytes(body)
+        connection = self.connection
+        connection.putrequest(verb, path)
+        if data is not None or verb in ("POST", "PUT", "PATCH"):
+            connection.putheader("Content-Length", str(len(data or b"")))
+        for name, value in pairs:
+            connection.putheader(name, value.encode("latin-1"))
+        connection.endheaders(data or None)
+        answer = connection.getresponse()
+        got = answer.read()
+        return Reply(
+            answer.status,
+            tuple((name.lower(), value) for name, value in answer.getheaders()),
+            got,
+        )
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def _bytes(body: Body) -> bytes | None:
+    if body is None or isinstance(body, bytes):
+        return body
+    return body.encode() if isinstance(body, str) else json.dumps(body).encode()
+
+
+def basic(user: str, password: str, encoding: str = "utf-8") -> str:
+    """The value of an Authorization header."""
+    return "Basic " + b64encode(f"{user}:{password}".encode(encoding)).decode()
+
+
+def vim(member: str, release: str = RELEASE) -> str:
+    """The VI/JSON path of a member of SessionManager, or of `Type/id/member`."""
+    if "/" not in member:
+        member = f"SessionManager/SessionManager/{member}"
+    return f"/sdk/vim25/{release}/{member}"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Lines:
+    """The lines of a child's pipe, as they come."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self.lines: list[str] = []
+        self._pipe = pipe
+        self._ended = False
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self._pipe:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def wait_for(self, wanted: Callable[[list[str]], bool]) -> bool:
+        """Whether the lines came to be as wanted, before the pipe ended and in bounded time."""
+        with self._news:
+            self._news.wait_for(lambda: self._ended or wanted(self.lines), PATIENCE)
+            return wanted(self.lines)
+
+    def close(self) -> None:
+        self._thread.join(PATIENCE)
+        self._pipe.close()
+
+    @property
+    def text(self) -> str:
+        with self._news:
+            return "\n".join(self.lines)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Ours, without what would reach into a server: its settings, and the locale."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SESSIONGATE_", "LC_", "LANG"))
+    }
+    return {**kept, "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
+def run_command(
+    *args: str, stdin: str = "", environ: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Finished:
+    """Run `sessiongate ...` to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sessiongate.cli.main", *args],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 2,
+        check=False,
+        env=environment(environ),
+        cwd=cwd,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def add_people(path: Path, people: Mapping[tuple[str, str], str]) -> None:
+    """Put users into a file, as `users add` does but without a process for each."""
+    hasher = PasswordHasher(1)
+    for (name, password), role in people.items():
+        add_user(
+            path,
+            name,
+            Secret(password),
+            role,
+            hasher=hasher,
+            roles=Roles().names(),
+            created=datetime.now(UTC),
+        )
+    hasher.close()
+
+
+@dataclass
+class Server:
+    """A server on a data directory. `start` it; `kill9`, `stop` or `restart` it."""
+
+    data_dir: Path
+    settings: str = ""
+    """The text of its settings file; none is given for ""."""
+    flags: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ("serve",)
+    file_limit: int | None = None
+    """No file may grow beyond so many bytes: a full disk, for one process."""
+
+    def __post_init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+        self.addresses: list[str] = []
+        self.out: Lines
+        self.log: Lines
+        self.context: ssl.SSLContext | None = None
+
+    # Its life
+
+    def start(self) -> Self:
+        """Return when it listens; fail with what it said if it does not."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sessiongate.cli.main", *self._arguments()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(self.environ),
+            preexec_fn=self._limit if self.file_limit else None,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self.out = Lines(self.process.stdout)
+        self.log = Lines(self.process.stderr)
+        # All is printed at once, and the certificate or the warning comes after the addresses.
+        told = self.out.wait_for(
+            lambda lines: any("SHA-256" in line or "WARNING" in line for line in lines)
+        )
+        if not told:
+            self.kill9()
+            raise AssertionError(f"the server did not start:\n{self.out.text}\n{self.log.text}")
+        said = (line.removeprefix("Listening on ") for line in self.out.lines)
+        self.addresses = [line for line in said if line.startswith(("https:", "http:", "unix:"))]
+        return self
+
+    def _arguments(self) -> list[str]:
+        arguments = [*self.command, "--log-format", "json", *self.flags]
+        if self.command == ("serve",):
+            arguments += ["--data-dir", str(self.data_dir)]
+        if self.settings:
+            path = self.data_dir.with_name(f"{self.data_dir.name}.toml")
+            path.write_text(self.settings, encoding="utf-8")
+            arguments += ["--config", str(path)]
+        if "listen" not in self.settings and "--listen" not in self.flags:
+            arguments += ["--listen", "127.0.0.1:0"]
+        return arguments
+
+    def _limit(self) -> None:
+        assert self.file_limit is not None
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        """Wait for its end, and say its exit code."""
+        assert self.process is not None
+        code = self.process.wait(PATIENCE)
+        self.out.close()
+        self.log.close()
+        self.process = None
+        return code
+
+    def kill9(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.ended()
+
+    def stop(self) -> None:
+        """Have it stop, which it must do by itself and cleanly."""
+        self.signal(signal.SIGTERM)
+        code = self.ended()
+        assert code == 0, f"exit code {code}:\n{self.log.text}"
+        assert "Traceback" not in self.log.text, self.log.text
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill9()
+
+    # Talking to it
+
+    @property
+    def url(self) -> str:
+        return next(address for address in self.addresses if not address.startswith("unix:"))
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def ca(self) -> Path:
+        return self.data_dir / "tls" / "ca.pem"
+
+    def tls(self) -> ssl.SSLContext:
+        """What a careful client uses: only this server's own CA is trusted."""
+        context = ssl.create_default_context(cafile=str(self.ca))
+        context.check_hostname = True
+        return context
+
+    @contextmanager
+    def connected(self) -> Iterator[Client]:
+        """One connection, for several requests."""
+        connection: http.client.HTTPConnection
+        if self.url.startswith("https:"):
+            if self.context is None:
+                self.context = self.tls()
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=PATIENCE, context=self.context
+            )
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            yield Client(connection)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def connected_locally(self, path: str) -> Iterator[Client]:
+        """One connection by a Unix socket."""
+        connection = _UnixConnection(path)
+        try:
+            yield Client(connection)
+        finally:
+            connection.close()
+
+    def request(self, verb: str, path: str, headers: Headers = (), body: Body = None) -> Reply:
+        """One request on a connection of its own."""
+        with self.connected() as client:
+            return client.request(verb, path, headers, body)
+
+    def raw(self, data: bytes) -> bytes:
+        """Send these very bytes over TLS, and read until the server closes."""
+        with (
+            socket.create_connection(("127.0.0.1", self.port), PATIENCE) as plain,
+            self.tls().wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+        ):
+            secured.sendall(data)
+            chunks = []
+            while chunk := secured.recv(65536):
+                chunks.append(chunk)
+        return b"".join(chunks)
+
+    def run(self, *args: str, stdin: str = "") -> Finished:
+        """Run a command on this server's data directory."""
+        return run_command(*args, "--data-dir", str(self.data_dir), stdin=stdin)
+
+    # The two dialects, in short
+
+    def zerto_login(self, user: str, password: str, body: Body = None) -> Reply:
+        return self.request(
+            "POST", "/v1/session/add", {"Authorization": basic(user, password)}, body
+        )
+
+    def zerto_token(self, person: tuple[str, str]) -> str:
+        reply = self.zerto_login(*person)
+        assert reply.status == 200, reply
+        token = reply.header("x-zerto-session")
+        assert token
+        return token
+
+    def call(self, member: str, token: str | None = None, body: Body = None) -> Reply:
+        """Call a method of SessionManager (or `Type/id/method`)."""
+        return self.request("POST", vim(member), session(token), body)
+
+    def get(self, member: str, token: str | None = None) -> Reply:
+        """Read a property of SessionManager (or `Type/id/property`)."""
+        return self.request("GET", vim(member), session(token))
+
+    def vim_login(self, user: str, password: str, **more: Any) -> Reply:
+        return self.call("Login", None, {"userName": user, "password": password, **more})
+
+    def vim_token(self, person: tuple[str, str], **more: Any) -> str:
+        reply = self.vim_login(*person, **more)
+        assert reply.status == 200, reply
+        token = reply.header("vmware-api-session-id")
+        assert token
+        return token
+
+    def is_alive(self, token: str) -> bool:
+        """Whether a token is a live session, judged by whose it says it is."""
+        reply = self.get("currentSession", token)
+        assert reply.status == 200, reply
+        return reply.json() is not None
+
+
+def session(token: str | None) -> dict[str, str]:
+    """The header that carries a VI/JSON session."""
+    return {} if token is None else {"vmware-api-session-id": token}
+
+
+def with_people(data_dir: Path, **facts: Any) -> Server:
+    """A server, not started yet, that knows `PEOPLE`."""
+    add_people(data_dir / "users.toml", PEOPLE)
+    return Server(data_dir, **facts)
