@@ -146,7 +146,7 @@ class Guard:
 
     def _landed(self, key: bytes, flight: asyncio.Task[Principal]) -> None:
         if self._flights.get(key) is flight:
-            del self._flights[key]
+            del self._flights[key]  # cancelled before it began
         if not flight.cancelled():
             flight.exception()  # seen, also where nobody waits any more
 
@@ -165,6 +165,9 @@ class Guard:
         except BaseException:
             self._tally.unknown(name, address, self._clock.now())
             raise
+        finally:
+            # At once: who comes after the outcome must not be answered by it.
+            self._flights.pop(key, None)
         self._tally.succeeded(name, address, self._clock.now())
         self._verified.keep(key, name, principal)
         return principal

@@ -421,3 +421,13 @@ async def test_sec_28_a_flood_of_guesses_is_refused_at_a_full_queue(tmp_path: Pa
     outcomes = await asyncio.gather(*flood[:2], return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [BadCredentials, BadCredentials]
     hasher.close()
+
+
+async def test_a_check_given_up_before_it_began_leaves_nothing_behind(house: House) -> None:
+    login = asyncio.create_task(house.outcome("alice", PASSWORD))
+    # Runs after the login has made its check and before the check's first step.
+    closing = asyncio.create_task(house.guard.close())
+    assert await login is IdentityUnavailable
+    await closing
+    assert house.inner.checks == 0
+    assert house.guard._flights == {}
