@@ -82,7 +82,10 @@ class SessionTable:
         principal = kept.facts.principal
         self._counts[principal] = self._counts.get(principal, 0) + 1
         self.total += 1
-        self.seen = max(self.seen, kept.login_at, kept.active_at)
+        if kept.login_at > self.seen:
+            self.seen = kept.login_at
+        if kept.active_at > self.seen:
+            self.seen = kept.active_at
         self._wheel.put(kept, due_at(kept.login_at, kept.active_at, self._limits))
 
     def use(self, digest: bytes, now: datetime) -> Kept | None:
@@ -111,7 +114,7 @@ class SessionTable:
         if now > self.seen:
             self.seen = now
         return (
-            kept.bucket is not None
+            kept.second != 0
             and judge(kept.login_at, kept.active_at, self._limits, self.seen) is None
         )
 
@@ -147,7 +150,7 @@ class SessionTable:
 
     def drop(self, kept: Kept) -> None:
         """Forget a session without a word."""
-        if kept.bucket is None:
+        if kept.second == 0:
             return
         self._wheel.drop(kept)
         del self._by_digest[kept.digest[0]][kept.digest]

@@ -18,19 +18,12 @@ import msgspec
 from sessiongate.session import Session
 
 
-class Bucket(msgspec.Struct, gc=False, eq=False):
-    """The sessions that fall due within one second: the first of the chain."""
-
-    second: int
-    head: bytes | None = None
-
-
 class Kept(msgspec.Struct, gc=False, eq=False):
     """A session as the table keeps it: what is its own, and a form shared with its like.
 
     A flat Session takes 512 bytes with both indexes once it has been used; this takes about 430,
     because a dozen facts (name, roles, address, agent, ...) are kept once per client, not once per
-    session. `bucket` is None when the session is over.
+    session. `second` names the bucket; 0 when the session is over.
     """
 
     digest: bytes
@@ -40,7 +33,7 @@ class Kept(msgspec.Struct, gc=False, eq=False):
     login_at: datetime
     active_at: datetime
     call_count: int
-    bucket: Bucket | None = None
+    second: int = 0
     before: bytes | None = None
     after: bytes | None = None
 
@@ -50,44 +43,45 @@ class Wheel:
 
     def __init__(self, look_up: Callable[[bytes], Kept]) -> None:
         self._look_up = look_up
-        self._buckets: dict[int, Bucket] = {}
-        self._seconds: list[int] = []
+        self._heads: dict[int, Kept] = {}
+        # Seconds that have, or had, a bucket; each once, and none for longer than until it comes.
+        self._order: list[int] = []
+        self._ordered: set[int] = set()
 
     def put(self, kept: Kept, due: datetime) -> None:
         """File it under the first second at whose start it is surely due."""
         second = int(due.timestamp()) + 1
-        bucket = self._buckets.get(second)
-        if bucket is None:
-            bucket = self._buckets[second] = Bucket(second)
-            heapq.heappush(self._seconds, second)
-        head = bucket.head
+        head = self._heads.get(second)
         if head is not None:
-            self._look_up(head).before = kept.digest
-        kept.bucket = bucket
-        kept.before = None
-        kept.after = head
-        bucket.head = kept.digest
+            second = head.second  # one number object for the whole bucket, not 32 bytes for each
+            head.before = kept.digest
+            kept.after = head.digest
+        elif second not in self._ordered:
+            heapq.heappush(self._order, second)
+            self._ordered.add(second)
+        kept.second = second
+        self._heads[second] = kept
 
     def drop(self, kept: Kept) -> None:
         """Take it out, wherever it is."""
-        bucket, before, after = kept.bucket, kept.before, kept.after
-        if bucket is None:
-            return
-        if before is None:
-            bucket.head = after
-        else:
+        before, after = kept.before, kept.after
+        if before is not None:
             self._look_up(before).after = after
+        elif after is not None:
+            self._heads[kept.second] = self._look_up(after)
+        else:
+            del self._heads[kept.second]
         if after is not None:
             self._look_up(after).before = before
-        kept.bucket = kept.before = kept.after = None
+        kept.before = kept.after = None
+        kept.second = 0
 
     def due(self, now: datetime) -> Kept | None:
         """One session that is due for a look, left in its place; None when there is none."""
-        while self._seconds and self._seconds[0] <= now.timestamp():
-            bucket = self._buckets[self._seconds[0]]
-            if bucket.head is not None:
-                return self._look_up(bucket.head)
-            # Emptied buckets wait here for their second: at most one per second of the limit.
-            heapq.heappop(self._seconds)
-            del self._buckets[bucket.second]
+        second_now = now.timestamp()
+        while self._order and self._order[0] <= second_now:
+            head = self._heads.get(self._order[0])
+            if head is not None:
+                return head
+            self._ordered.remove(heapq.heappop(self._order))
         return None

@@ -221,7 +221,7 @@ class Writer:
         taken: list[Kept] = []
         while self._touches and len(taken) < rows:
             _, kept = self._touches.popitem()
-            if kept.bucket is not None:
+            if kept.second != 0:
                 taken.append(kept)
         jobs = [Job(schema.TOUCH, schema.touch_row(kept)) for kept in taken]
         # Without waiting for the platter: a power cut that takes the last touches along only
