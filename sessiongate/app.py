@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,7 @@ from sessiongate.identity.tally import Lockout
 from sessiongate.identity.users_file import add_user, list_users
 from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.access import ADMINISTRATOR, Roles, problems_with
+from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.locale import server_default
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
@@ -150,6 +152,7 @@ class Server:
         hashing = config.hashing
         self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
         self._made = _providers(config, self._hasher)
+        self._guards = self._guarded()
         self._listeners: list[Listener] = []
         self._endings: set[asyncio.Task[int]] = set()
         self._janitor: asyncio.Task[None] | None = None
@@ -166,7 +169,7 @@ class Server:
             for made in self._made.values():
                 await made.provider.start()
             sessions, handler = self._wire()
-            await self._listen(handler, Control(sessions, self._refresh), tls)
+            await self._listen(handler, Control(sessions, self._refresh, self._unlock), tls)
         except BaseException:
             await self.stop()
             raise
@@ -197,15 +200,15 @@ class Server:
         config = self.config
         sessions = Sessions(
             self._store,
-            self._choice(),
+            Choice(self._guards, _claims(self._made)),
             self._roles,
             self._clock,
             caps=config.sessions.caps,
             default_locale=server_default(config.sessions.default_locale, os.environ),
             host=socket.gethostname(),
         )
-        for made in self._made.values():
-            made.provider.on_change(lambda name: self._end_all_of(sessions, name))
+        for name, made in self._made.items():
+            made.provider.on_change(partial(self._end_all_of, sessions, name))
         provider = config.dialects.vsphere.default
         center = VirtualCenter(
             sessions,
@@ -240,11 +243,11 @@ class Server:
         ]
         return sessions, Routes(table, Route("", routes.nowhere, routes.unforeseen))
 
-    def _choice(self) -> Choice[Guard]:
+    def _guarded(self) -> dict[str, Guard]:
         config = self.config
         cache = VerifiedCredentials(self._clock, config.hashing.verified_cache)
         lockout = Lockout(config.lockout.attempts, config.lockout.window, config.lockout.duration)
-        guards = {
+        return {
             name: Guard(
                 name,
                 made.provider,
@@ -255,13 +258,17 @@ class Server:
             )
             for name, made in self._made.items()
         }
-        claims = {domain: name for name, made in self._made.items() for domain in made.domains}
-        return Choice(guards, claims)
 
-    def _end_all_of(self, sessions: Sessions, principal: str) -> None:
-        ending = asyncio.ensure_future(sessions.end_all_of(principal, Ended.USER_CHANGED))
+    def _end_all_of(self, sessions: Sessions, provider: str, principal: str) -> None:
+        ending = asyncio.ensure_future(
+            sessions.end_all_of(principal, Ended.USER_CHANGED, provider=provider)
+        )
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
+
+    def _unlock(self, name: str) -> bool:
+        """Let this name try again with every provider. False if none held anything against it."""
+        return any([guard.unlock(name) for guard in self._guards.values()])
 
     async def _refresh(self) -> None:
         """Look for changed users, and wait until the sessions of those have ended."""
@@ -325,6 +332,22 @@ def _providers(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
     if problems:
         raise ConfigError(problems)
     return made
+
+
+def _claims(made: Mapping[str, Made]) -> dict[str, str]:
+    """Which provider claims which domain. Raises ConfigError where two claim the same."""
+    claims: dict[str, str] = {}
+    problems = []
+    for name, one in made.items():
+        for domain in map(canonical_domain, one.domains):
+            if claims.setdefault(domain, name) != name:
+                problems.append(
+                    f"identity.{name}.domains: {domain} is claimed by identity.{claims[domain]}"
+                    " too; a domain has one provider"
+                )
+    if problems:
+        raise ConfigError(problems)
+    return claims
 
 
 def _as_plugin(found: object) -> Plugin:

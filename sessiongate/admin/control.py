@@ -78,9 +78,15 @@ def row(session: Session, now: datetime) -> SessionRow:
 class Control:
     """Answers the command line's questions."""
 
-    def __init__(self, sessions: Sessions, refresh: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        refresh: Callable[[], Awaitable[None]],
+        unlock: Callable[[str], bool],
+    ) -> None:
         self._sessions = sessions
         self._refresh = refresh
+        self._unlock = unlock
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; a refusal is `{"error": sentence}`."""
@@ -104,6 +110,8 @@ class Control:
             case ("POST", ["users", "refresh"]):
                 await self._refresh()
                 return {}
+            case ("POST", ["users", "unlock"]):
+                return {"unlocked": self._unlock(_one(request, "user"))}
             case ("POST" | "GET" | "DELETE", _):
                 raise UnknownAddress("no such address")
         raise WrongVerb("GET", "POST", "DELETE")

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from sessiongate.app import roles_of, users_file
-from sessiongate.cli.control import tell_users_changed
+from sessiongate.cli.control import ask, tell_users_changed
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
 from sessiongate.cli.output import Exit, Output, fail, show_rows
 from sessiongate.config import Config
@@ -152,6 +153,20 @@ def remove(
     path = users_file(loaded, provider)
     _done(loaded, lambda: store.remove_user(path, name))
     print("User removed. The user's sessions have ended.")
+
+
+@app.command()
+def unlock(
+    name: Name,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Let a user who is locked out by failed logins try again at once."""
+    address = f"/users/unlock?user={quote(name, safe='')}"
+    if ask(settings(config, data_dir).server.data_dir, "POST", address)["unlocked"]:
+        print("User unlocked.")
+    else:
+        print("Nothing was held against this user.")
 
 
 def _set_disabled(

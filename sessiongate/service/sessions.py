@@ -70,7 +70,7 @@ class Sessions:
         self._caps = caps
         self._random = random
         self._logins = 0
-        self._changed: set[str] = set()
+        self._changed: set[tuple[str, str]] = set()
 
     async def login(
         self,
@@ -96,7 +96,7 @@ class Sessions:
             try:
                 principal = await guard.authenticate(account, password, client.ip_address)
                 opened = await self._open("login", principal, name, client, chosen)
-                if principal.name in self._changed:
+                if (principal.provider, principal.name) in self._changed:
                     await self._store.end(opened.session.key, Ended.USER_CHANGED)
                     raise BadCredentials("the account changed during the login")
             finally:
@@ -174,11 +174,20 @@ class Sessions:
             journal.ended(session, reason, by)
         return session is not None
 
-    async def end_all_of(self, principal: str, reason: Ended, by: str = "") -> int:
-        """End every session of this canonical name, and undo logins of it still under way."""
-        if self._logins:
-            self._changed.add(principal)
-        keys = [session.key async for session in self.list() if session.principal == principal]
+    async def end_all_of(
+        self, principal: str, reason: Ended, by: str = "", provider: str = ""
+    ) -> int:
+        """End every session of this canonical name, at one provider or, with none given, at all.
+
+        Where a provider is given, logins of that name still under way there are undone as well.
+        """
+        if self._logins and provider:
+            self._changed.add((provider, principal))
+        keys = [
+            session.key
+            async for session in self.list()
+            if session.principal == principal and provider in ("", session.provider)
+        ]
         count = 0
         for key in keys:
             count += await self.end(key, reason, by)
