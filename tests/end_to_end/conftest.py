@@ -14,14 +14,20 @@ from tests.end_to_end.serving import Server, with_people
 
 MakeServer = Callable[..., Server]
 
+# Wrong passwords are typed on purpose here; locks are the subject of tests of their own.
+SHARED_SETTINGS = """
+[lockout]
+attempts = 100000
+[identity.local]
+type = "file"
+domains = ["CORP", "corp.example"]
+"""
+
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server with `PEOPLE`. Nobody may stop it or change its users."""
-    # Wrong passwords are typed on purpose here; locks are the subject of tests of their own.
-    server = with_people(
-        tmp_path_factory.mktemp("shared") / "data", settings="[lockout]\nattempts = 100000\n"
-    )
+    server = with_people(tmp_path_factory.mktemp("shared") / "data", settings=SHARED_SETTINGS)
     with server:
         yield server
         server.stop()
