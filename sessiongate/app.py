@@ -268,7 +268,7 @@ class Server:
 
     def _unlock(self, name: str) -> bool:
         """Let this name try again with every provider. False if none held anything against it."""
-        return any([guard.unlock(name) for guard in self._guards.values()])
+        return sum(guard.unlock(name) for guard in self._guards.values()) > 0
 
     async def _refresh(self) -> None:
         """Look for changed users, and wait until the sessions of those have ended."""
@@ -337,14 +337,15 @@ def _providers(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
 def _claims(made: Mapping[str, Made]) -> dict[str, str]:
     """Which provider claims which domain. Raises ConfigError where two claim the same."""
     claims: dict[str, str] = {}
-    problems = []
-    for name, one in made.items():
-        for domain in map(canonical_domain, one.domains):
-            if claims.setdefault(domain, name) != name:
-                problems.append(
-                    f"identity.{name}.domains: {domain} is claimed by identity.{claims[domain]}"
-                    " too; a domain has one provider"
-                )
+    pairs = [
+        (canonical_domain(domain), name) for name, one in made.items() for domain in one.domains
+    ]
+    problems = [
+        f"identity.{name}.domains: {domain} is claimed by identity.{claims[domain]} too;"
+        " a domain has one provider"
+        for domain, name in pairs
+        if claims.setdefault(domain, name) != name
+    ]
     if problems:
         raise ConfigError(problems)
     return claims
