@@ -13,8 +13,8 @@ from sessiongate.wire.vim_json import knows_release
 
 PATH = "/api/vcenter/system"
 
-_MOST_RELEASES = 128
-_LONGEST_RELEASE = 64
+MOST_RELEASES = 128
+LONGEST_RELEASE = 64
 
 
 class _Spec(msgspec.Struct):
@@ -32,10 +32,10 @@ def read_releases(body: bytes) -> list[str]:
         releases = msgspec.json.decode(body, type=_Spec).api_releases
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed("the body is no object with an array of strings, api_releases") from None
-    if not releases or len(releases) > _MOST_RELEASES:
-        raise InvalidArgument("api_releases", f"must hold 1 to {_MOST_RELEASES} releases")
-    if any(len(release) > _LONGEST_RELEASE for release in releases):
-        raise InvalidArgument("api_releases", f"no release is longer than {_LONGEST_RELEASE}")
+    if not releases or len(releases) > MOST_RELEASES:
+        raise InvalidArgument("api_releases", f"must hold 1 to {MOST_RELEASES} releases")
+    if any(len(release) > LONGEST_RELEASE for release in releases):
+        raise InvalidArgument("api_releases", f"no release is longer than {LONGEST_RELEASE}")
     return releases
 
 

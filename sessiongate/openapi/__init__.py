@@ -1,0 +1,1 @@
+"""The OpenAPI document, made from the tables that serve the API. Pure: tables in, a dict out."""
