@@ -241,6 +241,9 @@ class VirtualCenter:
         objects = await self._retrieve(context, spec_set)
         return Data("RetrieveResult", {"objects": objects}) if objects else None
 
+    async def retrieve_properties(self, context: Context, spec_set: Sequence[Data]) -> list[Value]:
+        return await self._retrieve(context, spec_set)
+
     async def _retrieve(self, context: Context, spec_set: Sequence[Data]) -> list[Value]:
         found: list[Value] = []
         for spec in spec_set:

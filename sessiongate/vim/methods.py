@@ -60,6 +60,13 @@ class Property(msgspec.Struct, frozen=True):
     """A privilege of our own that is enough as well."""
 
 
+class Call(msgspec.Struct, frozen=True):
+    """A method or property of an object that exists here, as some codec's request names it."""
+
+    target: MoRef
+    member: Method | Property
+
+
 def keyword(name: str) -> str:
     """The handler's keyword for a parameter: `sessionID` -> `session_id`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
@@ -277,6 +284,16 @@ _METHODS = (
         ("InvalidProperty", "ManagedObjectNotFound"),
         "retrieve_properties_ex",
         "Read properties of several objects; what may not be read comes in missingSet.",
+    ),
+    Method(
+        "PropertyCollector",
+        "RetrieveProperties",
+        (Field("specSet", "PropertyFilterSpec", array=True, about="Which properties of what."),),
+        Field("returnval", "ObjectContent", optional=True, array=True),
+        SYSTEM_ANONYMOUS,
+        ("InvalidProperty", "ManagedObjectNotFound"),
+        "retrieve_properties",
+        "The older form of RetrievePropertiesEx: the objects themselves, never paged.",
     ),
 )
 

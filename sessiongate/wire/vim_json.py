@@ -16,7 +16,7 @@ import msgspec
 from sessiongate.errors import Malformed, UnknownAddress, UnknownMethod, UnknownObject, WrongVerb
 from sessiongate.secret import Secret
 from sessiongate.vim.faults import Fault
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
+from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
 from sessiongate.vim.types import (
     BASES,
     LARGEST_LONG,
@@ -37,13 +37,6 @@ RELEASES = ("8.0.1.0", "8.0.2.0", "8.0.3.0", "9.0.0.0", "9.1.0.0")
 NEWER = r"9(\.[0-9]{1,3}){3}"
 """What a newer release looks like, as a regular expression that JSON Schema reads the same way."""
 _NEWER = re.compile(NEWER)
-
-
-class Call(msgspec.Struct, frozen=True):
-    """A method or property of an object that exists here."""
-
-    target: MoRef
-    member: Method | Property
 
 
 def knows_release(release: str) -> bool:
@@ -140,9 +133,9 @@ def _read(field: Field, raw: object, depth: int) -> Value:
         if abs(raw) <= LARGEST_LONG:
             return raw
     elif kind == "base64Binary" and isinstance(raw, str):
-        return _binary(field, raw)
+        return binary(field, raw)
     elif kind == "dateTime" and isinstance(raw, str):
-        return _moment(field, raw)
+        return read_moment(field, raw)
     elif isinstance(raw, dict) and kind == MOREF:
         return _reference(field, raw)
     elif isinstance(raw, dict) and kind in TYPES:
@@ -150,16 +143,19 @@ def _read(field: Field, raw: object, depth: int) -> Value:
     raise Malformed(f"the member {field.name} is not of the type {kind}")
 
 
-def _binary(field: Field, raw: str) -> bytes:
+def binary(field: Field, raw: str) -> bytes:
+    """Base64 text as bytes. Raises Malformed."""
     try:
         return b64decode(raw, validate=True)
     except ValueError:
         raise Malformed(f"the member {field.name} is not base64") from None
 
 
-def _moment(field: Field, raw: str) -> datetime:
+def read_moment(field: Field, raw: str) -> datetime:
+    """A dateTime's text as a time in UTC, which one without a zone is in. Raises Malformed."""
     try:
-        return msgspec.convert(raw, datetime).astimezone(UTC)
+        when = msgspec.convert(raw, datetime)
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     except (msgspec.ValidationError, ValueError, OverflowError):
         raise Malformed(f"the member {field.name} is not a dateTime") from None
 

@@ -1,0 +1,82 @@
+"""What the endpoints of VI/JSON and SOAP share: from a call that a codec has read to its outcome.
+
+The codecs read requests and write replies. Here the session is looked up, the call is run, and a
+refusal becomes a fault in the language of whoever asked.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sessiongate import errors
+from sessiongate.rules.locale import choose, message_locale
+from sessiongate.secret import Secret
+from sessiongate.service.sessions import Sessions
+from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
+from sessiongate.session import Session
+from sessiongate.vim.faults import Fault, fault_of
+from sessiongate.vim.methods import Call, Method
+from sessiongate.vim.types import MoRef
+from sessiongate.web.client import client_of
+from sessiongate.web.http import Request
+
+
+class Asked(msgspec.Struct):
+    """What is known of a request so far. A refusal names no more than has been read by then."""
+
+    target: MoRef | None = None
+    call: Call | None = None
+    arguments: Mapping[str, Any] = {}
+    caller: Session | None = None
+
+
+class Calls:
+    """Runs the calls of one dialect."""
+
+    def __init__(self, sessions: Sessions, center: VirtualCenter, dialect: str) -> None:
+        self._sessions = sessions
+        self._center = center
+        self._dialect = dialect
+
+    async def run(
+        self, request: Request, asked: Asked, call: Call, token: Secret | None
+    ) -> Outcome:
+        """Run a call for whose session this token is; `asked.caller` is whose that was."""
+        asked.caller = await self._sessions.check(token) if token is not None else None
+        context = Context(client_of(request, self._dialect), asked.caller)
+        if isinstance(call.member, Method):
+            return await self._center.call(context, call.member, asked.arguments)
+        return Outcome(await self._center.read(context, call.member))
+
+    def fault(self, error: errors.SessionGateError | None, asked: Asked) -> Fault:
+        """The fault for an error, None standing for one that we did not expect."""
+        privilege = asked.call.member.privilege if asked.call is not None else ""
+        return fault_of(error, asked.target, privilege, self._locale(asked))
+
+    def _locale(self, asked: Asked) -> str:
+        """Whose language a fault speaks: the session's, else the one asked for at login."""
+        if asked.caller is not None:
+            return asked.caller.message_locale
+        wanted = asked.arguments.get("locale")
+        default = self._sessions.default_locale
+        try:
+            return message_locale(choose(wanted if isinstance(wanted, str) else None, default))
+        except errors.InvalidLocale:
+            return message_locale(default)
+
+
+# A place becomes free when somebody's session ends. Often enough for a waiting client, and seldom
+# enough that those who wait are no load.
+_CAP_RETRY = 30
+
+
+def extra_headers(error: errors.SessionGateError | None) -> list[tuple[str, str]]:
+    """What HTTP says beside the fault: which verbs there are, when to try again."""
+    if isinstance(error, errors.WrongVerb):
+        return [("allow", ", ".join(error.allowed))]
+    if isinstance(error, errors.Unavailable):
+        return [("retry-after", str(error.retry_after))]
+    if isinstance(error, errors.CapReached):
+        return [("retry-after", str(_CAP_RETRY))]
+    return []
