@@ -1,0 +1,170 @@
+"""Who may import whom. This table is the architecture; it points downwards only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import PACKAGE, name_of, python_files, tree_of
+
+WORDS = {"errors", "secret", "session", "clock"}
+
+# A name stands for itself and all below it. `app` and `cli` are free to import what they like;
+# nobody below may import them, since no row names them.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "secret": set(),
+    "clock": set(),
+    "session": set(),
+    "logs": set(),
+    "plugins": {"errors"},
+    "rules": {"errors", "secret", "session"},
+    "messages": {"rules"},
+    "vim": {"errors", "secret", "session", "messages", "rules"},
+    "wire": {"errors", "secret", "session", "messages", "rules", "vim"},
+    "openapi": {"errors", "session", "messages", "rules", "vim", "wire"},
+    "certificates": {"errors", "secret", "clock"},
+    "config": {"errors", "secret", "session", "rules"},
+    "identity": WORDS | {"rules"},
+    "store": WORDS | {"rules"},
+    "service": WORDS
+    | {"messages", "rules", "vim", "store.port"}
+    | {"identity.port", "identity.choice", "identity.guard"},
+    "web": WORDS | {"messages", "rules", "vim", "wire", "openapi", "service"},
+    "admin": WORDS | {"messages", "rules", "service", "web.http"},
+    "testing": WORDS | {"rules", "store.port", "identity.port"},
+}
+FREE = {"app", "cli"}
+
+PURE = {"rules", "vim", "wire"}
+IMPURE = {
+    "asyncio",
+    "logging",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "shutil",
+    "signal",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "structlog",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "uvloop",
+}
+
+# Imports inside functions, each with its reason. The list may only shrink.
+HIDDEN: dict[tuple[str, str], str] = {
+    ("sessiongate/cli/serve.py", "uvloop"): "not installed on Windows",
+}
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The full names that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        dots = "." * node.level
+        return [f"{dots}{node.module or ''}.{alias.name}" for alias in node.names]
+    return []
+
+
+def below(name: str, allowed: set[str]) -> bool:
+    return any(f"{name}.".startswith(f"{one}.") for one in allowed)
+
+
+def breaches(area: str, source: str | ast.Module) -> list[str]:
+    """Imports, at the top or hidden in a function, that a module of this area may not make."""
+    tree = ast.parse(source) if isinstance(source, str) else source
+    wrong: list[str] = []
+    for node in ast.walk(tree):
+        for name in imported(node):
+            root, _, inner = name.partition(".")
+            if not root:
+                wrong.append(name)  # relative: says neither where from nor how far
+            elif root == "sessiongate":
+                if area in FREE or inner == "__version__":
+                    continue
+                if not below(inner, MAY_IMPORT[area] | {area}):
+                    wrong.append(name)
+            elif area in PURE and root in IMPURE:
+                wrong.append(name)
+    return wrong
+
+
+def hidden(tree: ast.Module) -> list[str]:
+    """Packages that are imported anywhere but at the top of a module."""
+    top = set(map(id, tree.body))
+    return [
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        if id(node) not in top
+        for name in imported(node)
+    ]
+
+
+def area_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+MODULES = [path for path in python_files(PACKAGE) if path != PACKAGE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_downwards(path: Path) -> None:
+    assert breaches(area_of(path), tree_of(path)) == []
+
+
+def test_every_area_has_a_row() -> None:
+    assert {area_of(path) for path in MODULES} <= MAY_IMPORT.keys() | FREE
+
+
+def test_the_table_itself_has_no_circle() -> None:
+    left = {area: {one.partition(".")[0] for one in row} for area, row in MAY_IMPORT.items()}
+    while left:
+        ends = [area for area, row in left.items() if not row & left.keys()]
+        assert ends, f"these import each other: {sorted(left)}"
+        for area in ends:
+            del left[area]
+
+
+def test_imports_hide_in_no_function() -> None:
+    found = {(name_of(path), name) for path in MODULES for name in hidden(tree_of(path))}
+    assert found == HIDDEN.keys()
+
+
+@pytest.mark.parametrize(
+    ("area", "source", "wrong"),
+    [
+        ("rules", "import time", ["time"]),
+        ("rules", "def f():\n    from os import environ", ["os.environ"]),
+        ("wire", "import os.path", ["os.path"]),
+        ("wire", "import sessiongate.store.memory", ["sessiongate.store.memory"]),
+        ("rules", "from sessiongate.store.port import Store", ["sessiongate.store.port.Store"]),
+        ("service", "from sessiongate.store.port import Store", []),
+        ("service", "from sessiongate.store import port", []),
+        ("service", "from sessiongate.store import sqlite", ["sessiongate.store.sqlite"]),
+        ("service", "from sessiongate.store.portal import x", ["sessiongate.store.portal.x"]),
+        ("service", "from sessiongate import app", ["sessiongate.app"]),
+        ("service", "from sessiongate.service import journal", []),
+        ("service", "from . import journal", ["..journal"]),
+        ("service", "import time", []),
+        ("web", "from sessiongate import __version__, messages", []),
+        ("cli", "from sessiongate import app", []),
+        ("store", "from sessiongate.testing import FakeClock", ["sessiongate.testing.FakeClock"]),
+    ],
+)
+def test_the_check_sees(area: str, source: str, wrong: list[str]) -> None:
+    assert breaches(area, source) == wrong
+
+
+def test_the_check_of_hidden_imports_sees() -> None:
+    source = "import os\ndef f():\n    import re\n    if f:\n        from json.x import y\n"
+    assert hidden(ast.parse(source)) == ["re", "json"]

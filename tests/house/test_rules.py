@@ -1,0 +1,262 @@
+"""How we write, as far as a machine can tell: words, sizes, errors, and a test for each module.
+
+The lists of exceptions may only shrink: a name that no longer needs its place in one fails here.
+"""
+
+import ast
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import (
+    PACKAGE,
+    ROOT,
+    TESTS,
+    functions_in,
+    name_of,
+    python_files,
+    tracked_files,
+    tree_of,
+)
+
+SOURCES = python_files(PACKAGE)
+TEST_FILES = python_files(TESTS)
+
+LONGEST_FUNCTION = 60
+LONGEST_MODULE = 400
+# Each of these is one subject that reads worse in two halves.
+LONG_MODULES = {"sessiongate/web/http1.py", "sessiongate/testing.py"}
+LONG_FUNCTIONS: set[str] = set()
+
+# Areas whose modules each have a test file of the same name.
+MIRRORED = ("rules", "vim", "wire", "service", "identity")
+UNMIRRORED: set[str] = set()
+
+# Where an error of any kind may be caught and not raised again: style, section 3.
+LAST_NETS = {
+    "sessiongate/service/janitor.py",
+    "sessiongate/web/http1.py",
+    "sessiongate/web/routes.py",
+}
+
+MOCKS = "unittest.mock"
+
+
+def calls_in(tree: ast.AST) -> list[str]:
+    """What is called, as written: `print`, `time.sleep`, `datetime.now`."""
+    return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def imports_in(tree: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def undocumented(tree: ast.Module, also_without: Collection[str] = ()) -> list[str]:
+    """Public classes, functions and methods that have no docstring."""
+    missing = []
+
+    def look(body: list[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if node.name.startswith("_"):
+                continue
+            if ast.get_docstring(node) is None and node.name not in also_without:
+                missing.append(prefix + node.name)
+            if isinstance(node, ast.ClassDef):
+                look(node.body, f"{node.name}.")
+
+    look(tree.body, "")
+    return missing
+
+
+def caught_wide(tree: ast.Module) -> list[tuple[int, str, bool]]:
+    """Handlers of everything: line, what they catch, and whether they raise at their end."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type is not None else ""
+            if caught == "" or re.search(r"\b(Base)?Exception\b", caught):
+                found.append((node.lineno, caught, isinstance(node.body[-1], ast.Raise)))
+    return found
+
+
+def too_long(tree: ast.Module) -> list[str]:
+    return [
+        function.name
+        for function in functions_in(tree)
+        if (function.end_lineno or 0) - function.lineno + 1 > LONGEST_FUNCTION
+    ]
+
+
+@pytest.mark.parametrize("path", SOURCES + TEST_FILES, ids=name_of)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    if path.name == "__init__.py" and not path.read_text(encoding="utf-8").strip():
+        return
+    says = ast.get_docstring(tree_of(path))
+    assert says
+    if path in SOURCES:
+        assert len(says.splitlines()) <= 12
+
+
+def documented_here(path: Path) -> bool:
+    inner = path.relative_to(PACKAGE).parts
+    return inner[0] in ("rules", "vim", "wire", "service") or path.name == "port.py"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if documented_here(p)], ids=name_of)
+def test_public_names_make_a_promise(path: Path) -> None:
+    from_table: Collection[str] = ()
+    if name_of(path) == "sessiongate/service/virtual_center.py":
+        from_table = handlers()  # the method table says what each of them does
+    assert undocumented(tree_of(path), from_table) == []
+
+
+def handlers() -> set[str]:
+    """The handlers that the method table names, read from its text."""
+    from_vim = tree_of(PACKAGE / "vim" / "methods.py")
+    return {
+        str(node.value)
+        for node in ast.walk(from_vim)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.isidentifier()
+    }
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_modules_stay_readable(path: Path) -> None:
+    long = len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_MODULE
+    assert long == (name_of(path) in LONG_MODULES)
+    for function in too_long(tree_of(path)):
+        assert f"{name_of(path)}:{function}" in LONG_FUNCTIONS
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_sources_do_not_do_what_they_must_not(path: Path) -> None:
+    tree = tree_of(path)
+    calls, imports = calls_in(tree), imports_in(tree)
+    if "cli" not in path.relative_to(PACKAGE).parts:
+        assert "print" not in calls
+    assert not {name for name in imports if name.partition(".")[0] in ("random", "unittest")}
+    # Code that knows it is being tested is not the code that runs.
+    assert "PYTEST" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name in ("rules", "vim", "wire")])
+def test_pure_code_reads_no_clock(path: Path) -> None:
+    assert not [
+        call for call in calls_in(tree_of(path)) if re.search(r"\.(now|utcnow|today)$", call)
+    ]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_errors_of_every_kind_are_caught_in_the_last_nets_only(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, caught, raises in caught_wide(tree_of(path)):
+        if raises:
+            continue  # cleaned up and passed on
+        assert name_of(path) in LAST_NETS
+        assert caught == "Exception"  # a cancelled task must end
+        assert re.search(r"# noqa: BLE001 +(- )?\w", lines[number - 1]), "say why, beside it"
+
+
+def test_each_last_net_is_still_one() -> None:
+    for name in LAST_NETS:
+        assert any(not raises for _, _, raises in caught_wide(tree_of(ROOT / name)))
+
+
+@pytest.mark.parametrize("path", TEST_FILES, ids=name_of)
+def test_tests_neither_sleep_nor_mock(path: Path) -> None:
+    tree = tree_of(path)
+    assert [call for call in calls_in(tree) if call.rpartition(".")[2] == "sleep"] == []
+    assert not [name for name in imports_in(tree) if f"{name}.".startswith(f"{MOCKS}.")]
+    assert "random" not in imports_in(tree)
+
+
+@pytest.mark.parametrize("area", MIRRORED)
+def test_each_module_has_its_test(area: str) -> None:
+    modules = {path.stem for path in (PACKAGE / area).glob("*.py")} - {"__init__", "port"}
+    tested = {path.stem.removeprefix("test_") for path in (TESTS / area).glob("test_*.py")}
+    missing = {f"{area}/{name}" for name in modules - tested}
+    assert missing == {name for name in UNMIRRORED if name.startswith(f"{area}/")}
+
+
+# Put together here, so that this file does not hold what it looks for.
+MACHINE_PATHS = ("/" + "work/", "/" + "root/", "/" + "home/", "/tmp" + "/p/")
+REGISTRIES = (
+    "pypi" + ".org",
+    "python" + "hosted.org",
+    "registry" + ".npmjs",
+    "proxy" + ".golang.org",
+    "index-" + "url",
+    "deb" + ".debian.org",
+)
+# Says "--no-emit-index-url", which keeps such addresses out.
+SPEAKS_OF_REGISTRIES = {"Makefile"}
+
+
+def forbidden_words(text: str, words: Collection[str]) -> list[str]:
+    """Those words that stand in the text, a path not in the middle of a longer one."""
+    return [word for word in words if re.search(rf"(?<![\w.]){re.escape(word)}", text)]
+
+
+def test_no_file_knows_the_machine_it_was_written_on() -> None:
+    found = []
+    for path in tracked_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        words = MACHINE_PATHS + (() if name_of(path) in SPEAKS_OF_REGISTRIES else REGISTRIES)
+        found += [f"{name_of(path)}: {word}" for word in forbidden_words(text, words)]
+    assert found == []
+
+
+# These checks have tests of their own: one that never finds anything proves nothing.
+
+
+def test_the_check_of_docstrings_sees() -> None:
+    tree = ast.parse('def f(): ...\nclass C:\n    "x"\n    def g(self): ...\n    def _h(self): ...')
+    assert undocumented(tree) == ["f", "C.g"]
+    assert undocumented(tree, {"g"}) == ["f"]
+
+
+def test_the_check_of_wide_handlers_sees() -> None:
+    tree = ast.parse(
+        "try: ...\nexcept (OSError, Exception): ...\n"
+        "try: ...\nexcept BaseException:\n    raise\n"
+        "try: ...\nexcept: ...\n"
+        "try: ...\nexcept ExceptionGroup: ...\n"
+    )
+    assert caught_wide(tree) == [
+        (2, "(OSError, Exception)", False),
+        (4, "BaseException", True),
+        (7, "", False),
+    ]
+
+
+def test_the_check_of_lengths_sees() -> None:
+    assert too_long(ast.parse("def f():\n" + "    x = 1\n" * LONGEST_FUNCTION)) == ["f"]
+    assert too_long(ast.parse("def f():\n" + "    x = 1\n" * (LONGEST_FUNCTION - 1))) == []
+
+
+def test_the_check_of_calls_and_imports_sees() -> None:
+    tree = ast.parse(f"import time, {MOCKS}\nasync def f():\n    time.sleep(1)\n    print(x.now())")
+    assert {"time.sleep", "print", "x.now"} <= set(calls_in(tree))
+    assert MOCKS in imports_in(tree)
+    assert f"{MOCKS}.Mock" in imports_in(ast.parse(f"from {MOCKS} import Mock"))
+
+
+def test_the_check_of_machine_paths_sees() -> None:
+    words = (MACHINE_PATHS[0],)
+    assert forbidden_words(f"see {MACHINE_PATHS[0]}main", words) == [MACHINE_PATHS[0]]
+    assert forbidden_words(f"sessiongate/net{MACHINE_PATHS[0]}x", words) == []

@@ -1,0 +1,129 @@
+"""The tables that hold the house together: errors and their forms, methods and their handlers."""
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from sessiongate import errors
+from sessiongate.messages import MESSAGES
+from sessiongate.service.virtual_center import VirtualCenter
+from sessiongate.vim import faults
+from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
+from sessiongate.vim.types import BASES, MOREF, PRIMITIVES, TYPES, Field
+from tests.house.sources import PACKAGE, ROOT
+
+
+def leaves(root: type) -> set[type]:
+    """The classes below a class that have none below themselves."""
+    below = root.__subclasses__()
+    return {leaf for one in below for leaf in leaves(one)} if below else {root}
+
+
+def tables() -> dict[str, Mapping[type, Any]]:
+    """Every table FORMS of every module of the codecs, by the module's name."""
+    found: dict[str, Mapping[type, Any]] = {}
+    for area in ("vim", "wire"):
+        for path in sorted((PACKAGE / area).rglob("*.py")):
+            dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            table = getattr(import_module(dotted), "FORMS", None)
+            if isinstance(table, Mapping):
+                found[dotted] = table
+    return found
+
+
+TABLES = tables()
+LEAVES = {error for error in leaves(errors.SessionGateError) if error.__module__ == errors.__name__}
+
+
+def test_the_tree_has_two_branches() -> None:
+    assert set(errors.SessionGateError.__subclasses__()) == {errors.Refused, errors.Unavailable}
+    assert len(LEAVES) > 15
+
+
+def test_the_known_dialects_have_tables() -> None:
+    assert {"sessiongate.vim.faults", "sessiongate.wire.zerto"} <= TABLES.keys()
+
+
+@pytest.mark.parametrize("dialect", sorted(TABLES))
+def test_every_error_has_a_form(dialect: str) -> None:
+    assert TABLES[dialect].keys() == LEAVES
+
+
+@pytest.mark.parametrize("dialect", sorted(TABLES))
+def test_an_outage_is_never_told_as_a_no(dialect: str) -> None:
+    table = TABLES[dialect]
+    down = {table[error].status for error in LEAVES if issubclass(error, errors.Unavailable)}
+    assert down == {503}
+
+
+@pytest.mark.parametrize("dialect", sorted(TABLES))
+def test_locked_looks_like_wrong(dialect: str) -> None:
+    assert TABLES[dialect][errors.LockedOut] == TABLES[dialect][errors.BadCredentials]
+
+
+def test_every_fault_is_a_type_and_speaks_every_language() -> None:
+    for form in (*faults.FORMS.values(), faults.INTERNAL):
+        assert form.fault in TYPES
+        assert form.message in MESSAGES
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: f"{m.on}.{m.name}")
+def test_every_method_has_its_handler(method: Method) -> None:
+    handler = getattr(VirtualCenter, method.handler)
+    assert inspect.iscoroutinefunction(handler)
+    parameters = list(inspect.signature(handler).parameters.values())[1:]
+    assert [one.name for one in parameters] == [
+        "context",
+        *(keyword(field.name) for field in method.params),
+    ]
+    for parameter, field in zip(parameters[1:], method.params, strict=True):
+        expected = None if field.optional else inspect.Parameter.empty
+        assert parameter.default is expected, parameter.name
+
+
+@pytest.mark.parametrize("prop", PROPERTIES.values(), ids=lambda p: f"{p.on}.{p.name}")
+def test_every_property_has_its_handler(prop: Property) -> None:
+    handler = getattr(VirtualCenter, prop.handler)
+    assert inspect.iscoroutinefunction(handler)
+    assert list(inspect.signature(handler).parameters) == ["self", "context"]
+
+
+def test_no_handler_is_left_over() -> None:
+    named = {one.handler for one in METHODS.values()} | {one.handler for one in PROPERTIES.values()}
+    takes_context = {
+        name
+        for name, function in inspect.getmembers(VirtualCenter, inspect.iscoroutinefunction)
+        if not name.startswith("_") and "context" in inspect.signature(function).parameters
+    }
+    assert takes_context - {"call", "read"} == named
+
+
+def known(field: Field) -> bool:
+    return field.type in PRIMITIVES | TYPES.keys() | {MOREF, "anyType"}
+
+
+def test_every_type_that_is_used_is_known() -> None:
+    fields = [field for members in TYPES.values() for field in members]
+    for method in METHODS.values():
+        fields += method.params
+        if method.result is not None:
+            fields.append(method.result)
+        assert method.on in OBJECTS
+    for prop in PROPERTIES.values():
+        fields.append(prop.field)
+        assert prop.on in OBJECTS
+    assert [field for field in fields if not known(field)] == []
+    assert BASES.keys() | set(BASES.values()) <= TYPES.keys()
+
+
+# SSPIChallenge belongs to a handshake that is answered with NotSupported here.
+# NoSubjectName and PasswordExpired are declared by the vendor and never sent by us.
+NEVER_SENT = {"SSPIChallenge", "NoSubjectName", "PasswordExpired"}
+
+
+def test_every_declared_fault_is_one_we_know() -> None:
+    declared = {fault for method in METHODS.values() for fault in method.faults}
+    assert declared - NEVER_SENT <= TYPES.keys()
