@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,7 @@ from sessiongate.rules.locale import server_default
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
 from sessiongate.service.about import about_info
+from sessiongate.service.extensions import Extension, Extensions
 from sessiongate.service.janitor import Janitor, every_second
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Sessions
@@ -42,9 +44,10 @@ from sessiongate.store.memory import MemoryStore
 from sessiongate.store.port import Store
 from sessiongate.store.sqlite import SqliteStore
 from sessiongate.web import automation, routes
-from sessiongate.web.http import Reply, Request
+from sessiongate.web.http import Handler, Reply, Request
 from sessiongate.web.http1 import HttpLimits
 from sessiongate.web.listener import Listener, listen, tls_context
+from sessiongate.web.proxies import TrustedProxies
 from sessiongate.web.routes import Route, Routes
 from sessiongate.web.vim_json import VimJsonEndpoint
 from sessiongate.web.zerto import ZertoEndpoint
@@ -168,7 +171,12 @@ class Server:
                 self._clock.not_before(seen)
             for made in self._made.values():
                 await made.provider.start()
-            sessions, handler = self._wire()
+            sessions, routed = self._wire()
+            handler: Handler = routed
+            if config.server.trusted_proxies:
+                handler = TrustedProxies(
+                    routed, config.server.trusted_proxies, config.server.client_certificate_header
+                )
             await self._listen(handler, Control(sessions, self._refresh, self._unlock), tls)
         except BaseException:
             await self.stop()
@@ -215,6 +223,7 @@ class Server:
             self._store,
             about_info(config.sessions.profile, _instance(config), __version__),
             provider=provider,
+            extensions=Extensions(sessions, _extensions(config)),
             local=LocalLogin(
                 sessions,
                 self._store,
@@ -278,7 +287,7 @@ class Server:
                 await refresh()
         await asyncio.gather(*self._endings)
 
-    async def _listen(self, handler: Routes, control: Control, tls: ssl.SSLContext | None) -> None:
+    async def _listen(self, handler: Handler, control: Control, tls: ssl.SSLContext | None) -> None:
         config = self.config
         limits = config.server.limits
         http = HttpLimits(
@@ -357,10 +366,33 @@ def _as_plugin(found: object) -> Plugin:
     return found
 
 
+def _extensions(config: Config) -> dict[str, Extension]:
+    """The registered extensions. Raises ConfigError for one without anything to know it by."""
+    registered = {}
+    problems = []
+    for key, table in config.extensions.items():
+        fingerprint = table.fingerprint
+        if fingerprint is None and table.certificate is not None:
+            fingerprint = sha256(certificates.read_der(table.certificate)).hexdigest()
+        if fingerprint is None:
+            problems.append(f"extensions.{key}: needs fingerprint or certificate")
+        else:
+            registered[key] = Extension(key, fingerprint, table.role)
+    if problems:
+        raise ConfigError(problems)
+    return registered
+
+
 def _tls(config: Config, served: Certificates | None) -> ssl.SSLContext | None:
     if served is None:
         return None
-    return tls_context(served.certificate, served.key, config.server.tls.key_password)
+    files = [table.certificate for table in config.extensions.values() if table.certificate]
+    return tls_context(
+        served.certificate,
+        served.key,
+        config.server.tls.key_password,
+        clients=[certificates.read_der(file) for file in files],
+    )
 
 
 def _has_users(config: Config) -> bool:

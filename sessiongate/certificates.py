@@ -126,6 +126,11 @@ def describe(path: Path) -> CertificateFacts:
     return _facts(_read_certificate(path, _NAME_ONE))
 
 
+def read_der(path: Path) -> bytes:
+    """The first certificate in a PEM file, in DER. Raises ConfigError if there is none."""
+    return _read_certificate(path, _NAME_ONE).public_bytes(serialization.Encoding.DER)
+
+
 def _certificates(directory: Path, facts: CertificateFacts, *, made: bool) -> Certificates:
     ca = directory / "ca.pem"
     return Certificates(

@@ -72,6 +72,10 @@ class NoClientCertificate(Refused):
     """An extension login came over a connection without a client certificate."""
 
 
+class NoSubjectName(Refused):
+    """The client certificate of an extension login names no subject."""
+
+
 class CapReached(Refused):
     """No room for one more session. `scope` says which cap: "principal" or "total"."""
 

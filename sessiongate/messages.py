@@ -28,6 +28,7 @@ MESSAGES: tuple[str, ...] = (
     "The request is not valid.",
     "Invalid URI",
     "No client certificate was presented on this connection.",
+    "The client certificate names no subject.",
     "The method '{method}' is not found on this object.",
     "The service is not available now. Try again later.",
     "There are too many sessions.",

@@ -92,3 +92,5 @@ class Client(msgspec.Struct, frozen=True):
     ip_address: str
     user_agent: str
     dialect: str
+    certificate: bytes | None = None
+    """The client's certificate (DER), where it showed one that somebody checked."""

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from sessiongate.config import values
-from sessiongate.config.values import Address
+from sessiongate.config.values import Address, Network
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, Limits
@@ -54,6 +54,8 @@ Listen = Annotated[Address, PlainValidator(values.listen), _TEXT]
 Listens = Annotated[tuple[Address, ...], PlainValidator(values.many(values.listen)), _LIST]
 Texts = Annotated[tuple[str, ...], PlainValidator(values.many(values.word)), _LIST]
 PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(values.public_name)), _LIST]
+Networks = Annotated[tuple[Network, ...], PlainValidator(values.many(values.network)), _LIST]
+Fingerprint = Annotated[str, PlainValidator(values.fingerprint), _TEXT]
 StoreUrl = Annotated[str, PlainValidator(values.store_url), _TEXT]
 LocaleName = Annotated[str, PlainValidator(values.supported_locale), _TEXT]
 ProfileName = Annotated[
@@ -131,6 +133,16 @@ class Server(_Table):
     )
     public_names: PublicNames = _setting(
         [], "Further names and addresses that clients reach the server by, for its certificate."
+    )
+    trusted_proxies: Networks = _setting(
+        [],
+        "Addresses and networks of proxies whose X-Forwarded-For is believed, and whose "
+        "client_certificate_header. None by default.",
+    )
+    client_certificate_header: Text | None = _setting(
+        None,
+        "Header in which a trusted proxy passes on the client certificate that it has checked, as "
+        "URL-encoded PEM (nginx: $ssl_client_escaped_cert).",
     )
     tls: Tls = Field(default_factory=Tls, description="The server's certificate.")
     limits: ServerLimits = Field(
@@ -239,6 +251,20 @@ class Role(_Table):
     )
 
 
+class Extension(_Table):
+    """A vCenter extension that may log in by its client certificate."""
+
+    role: Text = Field(description="Role of the extension's sessions.")
+    fingerprint: Fingerprint | None = _setting(
+        None, "SHA-256 or SHA-1 fingerprint of its certificate, as AA:BB:..."
+    )
+    certificate: FilePath | None = _setting(
+        None,
+        "PEM file of its certificate. Needed where our own TLS is to see it; a certificate that "
+        "a trusted proxy has checked needs the fingerprint only.",
+    )
+
+
 class Settings(_Table):
     """The settings of sessiongate."""
 
@@ -264,6 +290,10 @@ class Settings(_Table):
     )
     dialects: Dialects = Field(
         default_factory=Dialects, description="Which provider each dialect asks."
+    )
+    extensions: dict[str, Extension] = Field(
+        default={},
+        description="Each table is one extension, under its extension key in quotes.",
     )
     roles: dict[str, Role] = Field(
         default={}, description="Each table is one role of your own under a name of your choice."

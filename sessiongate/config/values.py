@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
 
@@ -218,6 +218,28 @@ def public_name(value: object) -> str:
         if _HOST.fullmatch(text.removeprefix("*.")):
             return text
     raise ValueError('must be a DNS name (in its "xn--" form if need be) or an IP address')
+
+
+Network = IPv4Network | IPv6Network
+
+
+def network(value: object) -> Network:
+    """Read an address or a network of addresses, but not a network that is everybody's."""
+    try:
+        found = ip_network(value.strip() if isinstance(value, str) else "", strict=False)
+    except ValueError:
+        raise ValueError('must be an address or a network: "10.0.0.5", "10.0.0.0/24"') from None
+    if found.prefixlen == 0:
+        raise ValueError("must not hold every address: anybody could then claim to be anybody")
+    return found
+
+
+def fingerprint(value: object) -> str:
+    """Read a SHA-256 or SHA-1 fingerprint, with or without colons; lower-case hex digits out."""
+    text = value.replace(":", "").strip().lower() if isinstance(value, str) else ""
+    if len(text) not in (40, 64) or set(text) - set("0123456789abcdef"):
+        raise ValueError("must be the 64 hex digits of a SHA-256, or the 40 of a SHA-1")
+    return text
 
 
 def store_url(value: object) -> str:

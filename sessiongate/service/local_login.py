@@ -82,7 +82,9 @@ class LocalLogin:
         (self._folder / digest.hex()).unlink(missing_ok=True)
         if taken is None or principal is None or principal.name != taken.subject:
             raise BadCredentials("the local ticket is unknown, used, expired or another user's")
-        return await self._sessions.login_as(principal, user_name, client, locale, "local ticket")
+        return await self._sessions.login_as(
+            principal, client, locale, typed=user_name, how="local ticket"
+        )
 
 
 def _is_local(address: str) -> bool:

@@ -109,10 +109,18 @@ class Sessions:
         return opened
 
     async def login_as(
-        self, principal: Principal, typed: str, client: Client, locale: str | None, how: str
+        self,
+        principal: Principal,
+        client: Client,
+        locale: str | None,
+        *,
+        typed: str,
+        how: str,
+        extension: bool = False,
     ) -> Opened:
         """Open a session for a principal whom somebody else has vouched for."""
-        return await self._open(how, principal, typed, client, choose(locale, self.default_locale))
+        chosen = choose(locale, self.default_locale)
+        return await self._open(how, principal, typed, client, chosen, extension=extension)
 
     async def _open(
         self,

@@ -16,6 +16,7 @@ from sessiongate.rules import locale as locales
 from sessiongate.rules.access import SYSTEM_ANONYMOUS
 from sessiongate.secret import Secret
 from sessiongate.service import journal
+from sessiongate.service.extensions import Extensions
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Client, Ended, Session
@@ -62,12 +63,14 @@ class VirtualCenter:
         *,
         provider: str,
         local: LocalLogin,
+        extensions: Extensions,
     ) -> None:
         self._sessions = sessions
         self._notices = notices
         self._about = about
         self._provider = provider
         self._local = local
+        self._extensions = extensions
 
     async def call(self, context: Context, method: Method, arguments: Mapping[str, Any]) -> Outcome:
         """Run a method: authenticated, then allowed, then done."""
@@ -126,12 +129,16 @@ class VirtualCenter:
     async def login_extension_by_certificate(
         self, context: Context, extension_key: str, locale: str | None = None
     ) -> Opened:
-        raise errors.NoClientCertificate("the connection has no client certificate")
+        self._require_no_session(context)
+        return await self._extensions.login(extension_key, context.client, locale)
 
     async def login_extension_by_subject_name(
         self, context: Context, extension_key: str, locale: str | None = None
     ) -> Opened:
-        raise errors.NoClientCertificate("the connection has no client certificate")
+        self._require_no_session(context)
+        return await self._extensions.login(
+            extension_key, context.client, locale, by_subject_name=True
+        )
 
     async def clone_session(self, context: Context, clone_ticket: Secret) -> Opened:
         self._require_no_session(context)

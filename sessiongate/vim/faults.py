@@ -47,6 +47,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.NoClientCertificate: Form(
         "NoClientCertificate", "No client certificate was presented on this connection."
     ),
+    errors.NoSubjectName: Form("NoSubjectName", "The client certificate names no subject."),
     errors.CapReached: Form("SystemError", "There are too many sessions.", 503),
     errors.Malformed: Form("InvalidRequest", "The request is not valid."),
     # A monitoring script in the field looks for "Invalid URI" and "InvalidRequest".

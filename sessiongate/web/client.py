@@ -6,4 +6,5 @@ from sessiongate.web.http import Request
 
 def client_of(request: Request, dialect: str) -> Client:
     """Address, agent and dialect of a request. An absent User-Agent is an empty one."""
-    return Client(request.peer, request.header("user-agent") or "", dialect)
+    agent = request.header("user-agent") or ""
+    return Client(request.peer, agent, dialect, request.certificate)

@@ -21,6 +21,8 @@ class Request(msgspec.Struct, gc=False):
     """The peer's IP address, or the path of the Unix socket it came by."""
     secure: bool
     """True when the request came over our own TLS."""
+    certificate: bytes | None = None
+    """The client's certificate (DER), where it showed one and the TLS in front could check it."""
 
     def header(self, name: str) -> str | None:
         """The first value of this header (name in lower case)."""

@@ -134,6 +134,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_advancing",
         "_at",
+        "_certificate",
         "_chunks",
         "_edge",
         "_eof",
@@ -161,6 +162,7 @@ class Connection(asyncio.Protocol):
         self._chunks: Chunks | None = None
         self._peer = ""
         self._secure = False
+        self._certificate: bytes | None = None
         self._held = False
         self._stalled = False
         self._owed = 0
@@ -176,7 +178,10 @@ class Connection(asyncio.Protocol):
         """A peer has come (and, over TLS, has shaken hands)."""
         edge = self._edge
         self._transport = cast("asyncio.Transport", transport)
-        self._secure = transport.get_extra_info("sslcontext") is not None
+        tls = transport.get_extra_info("ssl_object")
+        self._secure = tls is not None
+        if tls is not None:
+            self._certificate = tls.getpeercert(binary_form=True)
         if edge.unix_path is not None:
             self._peer = edge.unix_path
         else:
@@ -377,7 +382,14 @@ class Connection(asyncio.Protocol):
         self._at = _BUSY
         self.due = math.inf
         request = Request(
-            head.method, head.path, head.query, head.headers, body, self._peer, self._secure
+            head.method,
+            head.path,
+            head.query,
+            head.headers,
+            body,
+            self._peer,
+            self._secure,
+            self._certificate,
         )
         _start(self, self._answer(request, head.keep_alive))
 

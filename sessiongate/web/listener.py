@@ -11,7 +11,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -134,14 +134,29 @@ async def listen(
     return Listener(edge, server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", port)
 
 
-def tls_context(certificate: Path, key: Path, key_password: Secret | None = None) -> ssl.SSLContext:
-    """TLS 1.2 and 1.3 with this chain and key (PEM). Raises ConfigError when they do not load."""
+def tls_context(
+    certificate: Path,
+    key: Path,
+    key_password: Secret | None = None,
+    *,
+    clients: Sequence[bytes] = (),
+) -> ssl.SSLContext:
+    """TLS 1.2 and 1.3 with this chain and key (PEM). Raises ConfigError when they do not load.
+
+    With `clients`, certificates in DER, a client may show one of these; one that shows any other
+    fails the handshake, one that shows none is served as before.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Forward secrecy and AEAD only; the list is for TLS 1.2, as all of 1.3's are both.
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
+    if clients:
+        context.load_verify_locations(cadata=b"".join(clients))
+        # The certificates themselves are trusted: those of extensions are seldom from a CA.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_mode = ssl.CERT_OPTIONAL
     problems = [
         f"tls.{setting}: {path} cannot be read: {why}"
         for setting, path in (("certificate", certificate), ("key", key))

@@ -59,6 +59,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.BadTicket: _AUTHENTICATION,
     errors.NoSession: _AUTHENTICATION,
     errors.NoClientCertificate: _AUTHENTICATION,
+    errors.NoSubjectName: _AUTHENTICATION,
     errors.NoPermission: _DENIED,
     errors.InvalidLocale: _WRONG,
     errors.InvalidArgument: _WRONG,

@@ -113,6 +113,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.InvalidArgument: Form(400, None),
     errors.NotSupported: Form(501, "This operation is not offered here."),
     errors.NoClientCertificate: _WRONG,
+    errors.NoSubjectName: _WRONG,
     errors.CapReached: Form(503, "There are too many sessions. End some, or try again later."),
     errors.Malformed: Form(400, None),
     errors.UnknownAddress: _NOWHERE,

@@ -1,0 +1,67 @@
+"""What a trusted proxy says of its client: the address, and the certificate that it has checked.
+
+Believed only from the configured networks, by default from nobody. From anyone else these headers
+are a stranger's claim and change nothing.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sessiongate.web.http import Handler, Reply, Request
+
+Networks = Sequence[IPv4Network | IPv6Network]
+
+
+class TrustedProxies:
+    """A handler around another, which sees clients as the trusted proxies in front saw them."""
+
+    def __init__(self, inner: Handler, trusted: Networks, certificate_header: str | None) -> None:
+        self._inner = inner
+        self._trusted = trusted
+        self._header = certificate_header.lower() if certificate_header is not None else None
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request, with address and certificate taken over where they may be."""
+        if self._is_trusted(request.peer):
+            request = msgspec.structs.replace(
+                request,
+                peer=self._client(request),
+                certificate=self._certificate(request),
+            )
+        return await self._inner(request)
+
+    def _is_trusted(self, peer: str) -> bool:
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)
+
+    def _client(self, request: Request) -> str:
+        """The last hop that is not one of the trusted proxies; what stands before it is hearsay."""
+        hops = [hop.strip() for line in request.all("x-forwarded-for") for hop in line.split(",")]
+        client = request.peer
+        for hop in reversed(hops):
+            try:
+                client = str(ip_address(hop))
+            except ValueError:
+                break
+            if not self._is_trusted(client):
+                break
+        return client
+
+    def _certificate(self, request: Request) -> bytes | None:
+        """The certificate in the configured header; a header given twice is believed not at all."""
+        values = request.all(self._header) if self._header is not None else []
+        if len(values) != 1:
+            return None
+        try:
+            pem = unquote_to_bytes(values[0])
+            return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+        except ValueError:
+            return None
