@@ -20,9 +20,9 @@ def covered(module: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         data = f"--data-file={folder}/coverage"
         python = [sys.executable, "-m"]
+        watched = [*python, "coverage", "run", "--branch", f"--include={module}", data]
         run = subprocess.run(
-            [*python, "coverage", "run", "--branch", f"--include={module}", data]
-            + ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)],
+            [*watched, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -49,6 +49,17 @@ def calls_in(tree: ast.AST) -> list[str]:
     return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
+def sleeps_in(tree: ast.AST) -> list[str]:
+    """Calls that wait for a time; `sleep(0)` only lets others have their turn."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).rpartition(".")[2] == "sleep"
+        and [ast.unparse(one) for one in node.args] != ["0"]
+    ]
+
+
 def imports_in(tree: ast.AST) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -177,7 +188,7 @@ def test_each_last_net_is_still_one() -> None:
 @pytest.mark.parametrize("path", TEST_FILES, ids=name_of)
 def test_tests_neither_sleep_nor_mock(path: Path) -> None:
     tree = tree_of(path)
-    assert [call for call in calls_in(tree) if call.rpartition(".")[2] == "sleep"] == []
+    assert sleeps_in(tree) == []
     assert not [name for name in imports_in(tree) if f"{name}.".startswith(f"{MOCKS}.")]
     assert "random" not in imports_in(tree)
 
@@ -254,6 +265,14 @@ def test_the_check_of_calls_and_imports_sees() -> None:
     assert {"time.sleep", "print", "x.now"} <= set(calls_in(tree))
     assert MOCKS in imports_in(tree)
     assert f"{MOCKS}.Mock" in imports_in(ast.parse(f"from {MOCKS} import Mock"))
+
+
+def test_the_check_of_sleep_sees() -> None:
+    assert sleeps_in(ast.parse("await asyncio.sleep(0)\nsleep()")) == ["sleep()"]
+    assert sleeps_in(ast.parse("time.sleep(0.1)\nawait sleep(1)")) == [
+        "time.sleep(0.1)",
+        "sleep(1)",
+    ]
 
 
 def test_the_check_of_machine_paths_sees() -> None:

@@ -18,8 +18,10 @@ from tests.house.sources import PACKAGE, ROOT
 
 def leaves(root: type) -> set[type]:
     """The classes below a class that have none below themselves."""
-    below = root.__subclasses__()
-    return {leaf for one in below for leaf in leaves(one)} if below else {root}
+    found: set[type] = set()
+    for one in root.__subclasses__():
+        found |= leaves(one)
+    return found or {root}
 
 
 def tables() -> dict[str, Mapping[type, Any]]:
