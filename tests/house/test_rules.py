@@ -211,7 +211,7 @@ REGISTRIES = (
     "index-" + "url",
     "deb" + ".debian.org",
 )
-# Says "--no-emit-index-url", which keeps such addresses out.
+# Names the option that keeps such addresses out.
 SPEAKS_OF_REGISTRIES = {"Makefile"}
 
 

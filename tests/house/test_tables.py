@@ -19,7 +19,8 @@ from tests.house.sources import PACKAGE, ROOT
 def leaves(root: type) -> set[type]:
     """The classes below a class that have none below themselves."""
     found: set[type] = set()
-    for one in root.__subclasses__():
+    below: list[type] = root.__subclasses__()
+    for one in below:
         found |= leaves(one)
     return found or {root}
 
