@@ -50,9 +50,10 @@ from sessiongate.web.listener import Listener, listen, tls_context
 from sessiongate.web.proxies import TrustedProxies
 from sessiongate.web.routes import Route, Routes
 from sessiongate.web.vim_json import VimJsonEndpoint
+from sessiongate.web.vim_soap import VimSoapEndpoint, service_versions_reply
 from sessiongate.web.zerto import ZertoEndpoint
 from sessiongate.web.zerto import refusal as zerto_refusal
-from sessiongate.wire import automation as automation_wire
+from sessiongate.wire import automation as automation_wire, service_versions
 from sessiongate.wire import hello, vapi_rpc, vim_json
 
 _log = structlog.get_logger("sessiongate")
@@ -237,11 +238,15 @@ class Server:
             hypervisor=config.dialects.zerto.hypervisor,
         )
         json = VimJsonEndpoint(sessions, center)
+        soap = VimSoapEndpoint(sessions, center)
         api = automation.ApiSessionEndpoint(sessions, provider=provider)
         rest = automation.RestSessionEndpoint(sessions, provider=provider)
         rpc = automation.RpcEndpoint(sessions, provider=provider)
         table = [
             Route(vim_json.PREFIX, json, json.unforeseen),
+            Route("/sdk", soap, soap.unforeseen),
+            Route(service_versions.PATH, service_versions_reply, soap.unforeseen),
+            Route("/sdk/", soap, soap.unforeseen),
             Route("/v1/", zerto, lambda request: zerto_refusal(request, None), any_case=True),
             Route(automation_wire.API_SESSION, api, _api_unforeseen),
             Route(vapi_rpc.PATH, rpc, rpc.unforeseen),

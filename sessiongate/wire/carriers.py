@@ -5,6 +5,7 @@ is refused rather than resolved: "first wins" is how one site's cookie shadows a
 """
 
 from collections.abc import Iterable
+from itertools import chain
 
 from sessiongate.errors import NoSession
 from sessiongate.secret import Secret
@@ -13,33 +14,33 @@ VMWARE_HEADER = "vmware-api-session-id"
 ZERTO_HEADER = "x-zerto-session"
 SOAP_COOKIE = "vmware_soap_session"
 REST_COOKIE = "vmware-api-session-id"
+VC_COOKIE = "vcSessionCookie"
+"""A SOAP header with the value of SOAP_COOKIE, for services that never see the cookie itself."""
 
 # Our longest token has 40 characters. A longer text cannot be one; it is not even hashed.
 _LONGEST_TOKEN = 256
 
 
-def token_in(headers: Iterable[tuple[str, str]], accepted: frozenset[str]) -> Secret | None:
+def token_in(
+    headers: Iterable[tuple[str, str]],
+    accepted: frozenset[str],
+    inside: Iterable[tuple[str, str]] = (),
+) -> Secret | None:
     """The token that these headers carry, or None.
 
-    `accepted` names the carriers that the dialect takes: header names, and `cookie:NAME` for
-    cookies. The others are read too, but only to find a contradiction. Raises NoSession when two
-    carriers disagree, or one is too long for a token.
+    `accepted` names the carriers that the dialect takes: header names, `cookie:NAME` for cookies,
+    and the names in `inside`, carriers that the codec found in the body, each with its text. The
+    others are read too, but only to find a contradiction. Raises NoSession when two carriers
+    disagree, or one is too long for a token.
     """
     seen: set[str] = set()
     taken: str | None = None
-    for name, value in headers:
-        if name in (VMWARE_HEADER, ZERTO_HEADER):
-            pairs: Iterable[tuple[str, str]] = ((name, value.strip()),)
-        elif name == "cookie":
-            pairs = _session_cookies(value)
-        else:
+    for carrier, text in chain(_carriers(headers), inside):
+        if not text:
             continue
-        for carrier, text in pairs:
-            if not text:
-                continue
-            seen.add(text)
-            if carrier in accepted:
-                taken = text
+        seen.add(text)
+        if carrier in accepted:
+            taken = text
     if len(seen) > 1:
         raise NoSession("the request carries two different sessions")
     if taken is None:
@@ -47,6 +48,14 @@ def token_in(headers: Iterable[tuple[str, str]], accepted: frozenset[str]) -> Se
     if len(taken) > _LONGEST_TOKEN:
         raise NoSession("the session token is too long to be one")
     return Secret(taken)
+
+
+def _carriers(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    for name, value in headers:
+        if name in (VMWARE_HEADER, ZERTO_HEADER):
+            yield name, value.strip()
+        elif name == "cookie":
+            yield from _session_cookies(value)
 
 
 def _session_cookies(header: str) -> Iterable[tuple[str, str]]:
