@@ -43,7 +43,7 @@ from sessiongate.session import Ended
 from sessiongate.store.memory import MemoryStore
 from sessiongate.store.port import Store
 from sessiongate.store.sqlite import SqliteStore
-from sessiongate.web import automation, routes
+from sessiongate.web import automation, pages, routes
 from sessiongate.web.http import Handler, Reply, Request
 from sessiongate.web.http1 import HttpLimits
 from sessiongate.web.listener import Listener, listen, tls_context
@@ -53,8 +53,8 @@ from sessiongate.web.vim_json import VimJsonEndpoint
 from sessiongate.web.vim_soap import VimSoapEndpoint, service_versions_reply
 from sessiongate.web.zerto import ZertoEndpoint
 from sessiongate.web.zerto import refusal as zerto_refusal
-from sessiongate.wire import automation as automation_wire, service_versions
-from sessiongate.wire import hello, vapi_rpc, vim_json
+from sessiongate.wire import automation as automation_wire
+from sessiongate.wire import hello, service_versions, vapi_rpc, vim_json
 
 _log = structlog.get_logger("sessiongate")
 
@@ -242,6 +242,7 @@ class Server:
         api = automation.ApiSessionEndpoint(sessions, provider=provider)
         rest = automation.RestSessionEndpoint(sessions, provider=provider)
         rpc = automation.RpcEndpoint(sessions, provider=provider)
+        page = pages.ApiPage()
         table = [
             Route(vim_json.PREFIX, json, json.unforeseen),
             Route("/sdk", soap, soap.unforeseen),
@@ -254,6 +255,7 @@ class Server:
             Route("/api/", automation.api_nowhere, _api_unforeseen),
             Route(automation_wire.REST_SESSION, rest, _rest_unforeseen),
             Route("/rest/", automation.rest_nowhere, _rest_unforeseen),
+            *(Route(path, page, routes.unforeseen) for path in pages.PATHS),
         ]
         return sessions, Routes(table, Route("", routes.nowhere, routes.unforeseen))
 
