@@ -1,0 +1,80 @@
+"""What a trusted proxy says is believed, and nobody else."""
+
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
+
+from sessiongate import certificates
+from sessiongate.web.http import Reply, Request
+from sessiongate.web.proxies import TrustedProxies
+
+TRUSTED = (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
+HEADER = "X-Client-Cert"
+
+
+async def seen_by(headers: list[tuple[str, str]], peer: str) -> Request:
+    seen: list[Request] = []
+
+    async def inner(request: Request) -> Reply:
+        seen.append(request)
+        return Reply(204)
+
+    request = Request("GET", "/", "", headers, b"", peer, True, b"own")
+    await TrustedProxies(inner, TRUSTED, HEADER)(request)
+    return seen[0]
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.9", "10.0.1.1", "/run/door.sock", ""])
+async def test_sec_26_a_stranger_cannot_claim_another_address(peer: str) -> None:
+    claims = [("x-forwarded-for", "203.0.113.5"), (HEADER.lower(), "anything")]
+    seen = await seen_by(claims, peer)
+    assert (seen.peer, seen.certificate) == (peer, b"own")
+
+
+@pytest.mark.parametrize(
+    ("line", "client"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        ("198.51.100.1, 203.0.113.5", "203.0.113.5"),
+        ("203.0.113.5, 10.0.0.7", "203.0.113.5"),
+        ("10.0.0.8, 10.0.0.7", "10.0.0.8"),
+        ("2001:db8::5, fd00::9", "2001:db8::5"),
+        ("unknown", "10.0.0.5"),
+        ("203.0.113.5, spoofed", "10.0.0.5"),
+        ("203.0.113.5:1234", "10.0.0.5"),
+        ("", "10.0.0.5"),
+    ],
+)
+async def test_sec_26_the_last_hop_that_is_no_proxy_of_ours_is_the_client(
+    line: str, client: str
+) -> None:
+    assert (await seen_by([("x-forwarded-for", line)], "10.0.0.5")).peer == client
+
+
+async def test_several_header_lines_are_one_list() -> None:
+    lines = [("x-forwarded-for", "203.0.113.5"), ("x-forwarded-for", "10.0.0.7")]
+    assert (await seen_by(lines, "10.0.0.5")).peer == "203.0.113.5"
+
+
+async def test_a_proxy_without_word_of_its_client_is_the_client() -> None:
+    assert (await seen_by([], "10.0.0.5")).peer == "10.0.0.5"
+
+
+async def test_a_certificate_that_a_proxy_has_checked_is_taken_over(tmp_path: Path) -> None:
+    made = certificates.ensure(tmp_path, ["x.example"], datetime.now(UTC))
+    certificate = load_pem_x509_certificate(made.certificate.read_bytes())
+    escaped = quote(certificate.public_bytes(Encoding.PEM), safe="")
+    seen = await seen_by([(HEADER.lower(), escaped)], "10.0.0.5")
+    assert seen.certificate == certificate.public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize("values", [[], ["nonsense"], ["%2D", "%2D"], ["%zz%ff"]])
+async def test_no_certificate_or_an_unclear_one_is_none(values: list[str]) -> None:
+    """What the connection to the proxy itself showed is not the client's either."""
+    headers = [(HEADER.lower(), value) for value in values]
+    assert (await seen_by(headers, "10.0.0.5")).certificate is None
