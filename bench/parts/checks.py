@@ -1,0 +1,178 @@
+"""What a check costs: against the bare server, over TLS, among a million, and beside other work."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tools import populate
+from tools.children import Child, hello, scratch, sessiongate
+from tools.load import (
+    Load,
+    Way,
+    alternate,
+    compare,
+    p99,
+    rate_ratio,
+    rates,
+)
+from tools.pipelined import post, send
+from tools.table import Bench, Measured, NotMeasured, Part, Target
+
+FEW = 10_000
+_TOKEN = re.compile(rb"x-zerto-session: *(\S+)", re.IGNORECASE)
+
+# Touches are collected for five seconds and written over five more: a slice must see both.
+_TOUCHED_FOR = 11
+
+
+def check(server: Child, tokens: Path, path: str = "/api/session") -> Way:
+    """An authenticated GET that clients really make, each request with another session."""
+    carrier = "x-zerto-session" if path.startswith("/v1/") else "vmware-api-session-id"
+    return Way(server.url, path, told={"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier})
+
+
+def _hello(bench: Bench) -> Iterator[Measured]:
+    with scratch() as folder:
+        tokens = populate.write_sessions(folder / "few", FEW)
+        with hello(folder) as bare, sessiongate(folder / "few") as server:
+            found = compare(
+                bench.rounds,
+                bench.seconds,
+                Way(bare.url, "/"),
+                check(server, tokens),
+                check(server, tokens, "/v1/serverDateTime"),
+            )
+    yield Measured("hello", rate_ratio(found, 1, 0), rates(found, 1, 0))
+    yield Measured("hello-zerto", rate_ratio(found, 2, 0), rates(found, 2, 0))
+
+
+def _tls(bench: Bench) -> Iterator[Measured]:
+    with scratch() as folder:
+        plain = populate.write_sessions(folder / "plain", FEW)
+        tls = populate.write_sessions(folder / "tls", FEW)
+        with (
+            sessiongate(folder / "plain") as one,
+            sessiongate(folder / "tls", tls=True) as other,
+        ):
+            found = compare(bench.rounds, bench.seconds, check(one, plain), check(other, tls))
+    yield Measured("tls", rate_ratio(found, 1, 0), rates(found, 1, 0))
+
+
+def _many(bench: Bench) -> Iterator[Measured]:
+    with scratch() as folder:
+        few = populate.write_sessions(folder / "few", FEW)
+        many = populate.write_sessions(folder / "many", bench.many)
+        with sessiongate(folder / "many") as crowd, sessiongate(folder / "few") as small:
+            each = (crowd.rss - small.rss) / (bench.many - FEW)
+            yield Measured("restart", crowd.took, f"{bench.many:,} sessions, start to listening")
+            yield Measured("rss", each, f"RSS of the server at {bench.many:,} less that at {FEW:,}")
+            found = compare(bench.rounds, bench.seconds, check(small, few), check(crowd, many))
+    yield Measured("many", rate_ratio(found, 1, 0), f"{bench.many:,}: {rates(found, 1, 0)}")
+
+
+def log_in(server: Child, count: int) -> list[str]:
+    """The tokens of so many logins by Zerto's dialect, of one user."""
+    request = post(server.url, "/v1/session/add", {"Authorization": populate.basic("bench0")}, b"")
+    found = (_TOKEN.search(head) for head, _ in send(server.url, request, count, within=30))
+    tokens = [match[1].decode("ascii") for match in found if match is not None]
+    if len(tokens) != count:
+        raise NotMeasured("too few logins in half a minute")
+    return tokens
+
+
+def _touches(bench: Bench) -> Iterator[Measured]:
+    rounds = 1 if bench.quick else 3
+    with scratch() as folder:
+        for name in ("memory", "file"):
+            populate.write_users(folder / name, 1)
+        with (
+            sessiongate(folder / "memory", {"STORE__URL": "memory:"}) as memory,
+            sessiongate(folder / "file") as durable,
+        ):
+            ways = [
+                check(server, populate.write_tokens(folder / name, log_in(server, FEW)))
+                for name, server in (("memory", memory), ("file", durable))
+            ]
+            found = compare(rounds, _TOUCHED_FOR, *ways)
+    yield Measured("touches", rate_ratio(found, 1, 0), rates(found, 1, 0))
+    yield Measured("touches-p99", p99(found, 1), f"without: {p99(found, 0):.1f} ms")
+
+
+def _cold(bench: Bench) -> Iterator[Measured]:
+    """Cold logins by several users at once: one verification per login, nothing remembered."""
+    users = 8
+    with scratch() as folder:
+        tokens = populate.write_sessions(folder / "server", FEW)
+        logins = populate.write_users(folder / "server", users)
+        with sessiongate(folder / "server", {"HASHING__VERIFIED_CACHE": "0"}) as server:
+            checks = check(server, tokens)
+            cold = Way(
+                server.url,
+                "/v1/session/add",
+                "post.lua",
+                {"BENCH_LOGINS": str(logins)},
+                connections=users // 2,
+            )
+            seconds = bench.seconds
+            found = alternate(
+                bench.rounds, [lambda: checks.run(seconds), _beside(checks, cold, seconds)]
+            )
+    yield Measured("cold", rate_ratio(found, 1, 0), rates(found, 1, 0))
+    yield Measured("cold-p99", p99(found, 1), f"without: {p99(found, 0):.1f} ms")
+
+
+def _beside(checks: Way, cold: Way, seconds: int) -> Callable[[], Load]:
+    """Checks measured while cold logins come all the time."""
+
+    def run() -> Load:
+        other = cold.start(seconds + 1)
+        try:
+            return checks.run(seconds)
+        finally:
+            cold.result(other, seconds + 1)
+
+    return run
+
+
+PARTS = (
+    Part(
+        "hello",
+        (
+            Target("hello", "check: GET /api/session, 10 k sessions", "hello-world", ">=", 0.75),
+            Target(
+                "hello-zerto",
+                "check: GET /v1/serverDateTime, 10 k sessions",
+                "hello-world",
+                ">=",
+                0.75,
+            ),
+        ),
+        _hello,
+    ),
+    Part("tls", (Target("tls", "check over HTTPS", "over HTTP", ">=", 0.85),), _tls),
+    Part(
+        "million",
+        (
+            Target("many", "check at 1 M sessions", "at 10 k", ">=", 0.90),
+            Target("restart", "restart with 1 M sessions", "-", "<=", 6, "s"),
+            Target("rss", "memory per session, as served", "-", "<=", 500, "B"),
+        ),
+        _many,
+    ),
+    Part(
+        "touches",
+        (
+            Target("touches", "checks, touches persisted", "memory only", ">=", 0.9),
+            Target("touches-p99", "p99 of checks, touches persisted", "-", "<=", 10, "ms"),
+        ),
+        _touches,
+    ),
+    Part(
+        "cold-beside",
+        (
+            Target("cold", "checks, cold logins in flight", "without", ">=", 0.8),
+            Target("cold-p99", "p99 of checks, cold logins in flight", "-", "<=", 10, "ms"),
+        ),
+        _cold,
+    ),
+)

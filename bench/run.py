@@ -1,0 +1,130 @@
+"""Measure speed and memory, print one table. `bench/setup` installs the peers.
+
+Ratios of one run count, absolute figures do not: both sides of a ratio are measured in turns, in
+the same run on the same machine, and the median over the rounds is shown. What cannot be measured
+is "not measured", never ok. Exit code 0 says that the table is there, whatever is in it.
+"""
+
+import argparse
+import importlib.metadata
+import platform
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from parts import checks
+from tools.table import Bench, Row, as_markdown, as_text, rows_of
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "performance.md"
+MARKS = ("<!-- table: written by bench/run.py --write -->", "<!-- end of table -->")
+
+PARTS = (*checks.PARTS,)
+
+# A whole run, and a quick one. No part begins after its time.
+LONGEST = 600.0
+LONGEST_QUICK = 90.0
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    options = _options()
+    bench = Bench(options.quick)
+    until = time.monotonic() + (LONGEST_QUICK if options.quick else LONGEST)
+    rows: list[Row] = []
+    for part in PARTS:
+        if options.only and part.name not in options.only:
+            continue
+        if time.monotonic() > until:
+            rows += [Row(target, None, "the run's time was up") for target in part.targets]
+            continue
+        print(f"measuring {part.name} ...", file=sys.stderr, flush=True)
+        rows += rows_of(part, bench)
+    facts = _facts(options.quick)
+    print(as_text(rows))
+    print()
+    print("\n".join(facts))
+    if options.write:
+        _write(rows, facts)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Plain)
+    names = [part.name for part in PARTS]
+    parser.add_argument("--only", nargs="+", choices=names, help="measure these parts")
+    parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds; 100 k for 1 M")
+    parser.add_argument("--write", action="store_true", help=f"keep the table in docs/{PAGE.name}")
+    options = parser.parse_args()
+    if options.write and (options.only or options.quick):
+        parser.error("--write keeps whole runs only")
+    return options
+
+
+class _Plain(argparse.RawDescriptionHelpFormatter):
+    """The description as it is written."""
+
+
+def _facts(quick: bool) -> list[str]:
+    """Machine, versions, date: without them no figure means anything."""
+    packages = ("sessiongate", "uvloop", "httptools", "msgspec", "argon2-cffi")
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
+    kind = "quick run (ratios are rough)" if quick else "full run"
+    commit = _said("git", "rev-parse", "--short", "HEAD")
+    return [
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {kind}, commit {commit}",
+        f"{_processor()}, {platform.system()} {platform.release()}",
+        f"CPython {platform.python_version()}, {', '.join(versions)}, {ssl.OPENSSL_VERSION}",
+        f"wrk {_wrk()}, vcsim {_vcsim()}",
+    ]
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return f"{len(models)} × {models[0]}" if models else platform.machine()
+
+
+def _wrk() -> str:
+    said = _said("wrk", "-v").split()
+    return said[1] if len(said) > 1 else "missing"
+
+
+def _vcsim() -> str:
+    go, binary = shutil.which("go") or "/usr/local/go/bin/go", ROOT / ".peers" / "bin" / "vcsim"
+    if not binary.exists():
+        return "missing"
+    for line in _said(go, "version", "-m", str(binary)).splitlines():
+        words = line.split()
+        if words[:2] == ["mod", "github.com/vmware/govmomi/vcsim"]:
+            return words[2]
+    return "of unknown version"
+
+
+def _said(*command: str) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=ROOT, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (done.stdout or done.stderr).strip()
+
+
+def _write(rows: list[Row], facts: list[str]) -> None:
+    """Put the table between its marks on the page; the words around it stay."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, begin, rest = page.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not begin or not end:
+        sys.exit(f"{PAGE} has no place for the table")
+    table = "\n".join([as_markdown(rows), "", *(f"- {fact}" for fact in facts)])
+    PAGE.write_text(f"{before}{begin}\n\n{table}\n\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The processes that are measured: started on a free loopback port, ended by their own pid."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.table import NotMeasured
+
+BENCH = Path(__file__).parent.parent
+PEERS = BENCH.parent / ".peers" / "bin"
+
+# How long a child may take until it listens: a million sessions are to load in six seconds.
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Child:
+    """A running process, and where it listens."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+    took: float
+    """Seconds from its start until it listened."""
+
+    @property
+    def rss(self) -> int:
+        """Bytes of memory that it holds."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A directory that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="sessiongate-bench-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def running(
+    command: Sequence[str], pattern: str, log: Path, environ: Mapping[str, str] | None = None
+) -> Iterator[Child]:
+    """Run a command whose output says its address, as group 1 of the pattern."""
+    began = time.monotonic()
+    with log.open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(
+            list(command),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **(environ or {})},
+        )
+    try:
+        url = _address(process, re.compile(pattern), log)
+        yield Child(process, url, time.monotonic() - began)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+
+
+def _address(process: "subprocess.Popen[str]", pattern: re.Pattern[str], log: Path) -> str:
+    out = process.stdout
+    if out is None:
+        raise NotMeasured("a child has no output")
+    watchdog = threading.Timer(_PATIENCE, process.kill)
+    watchdog.start()
+    try:
+        for line in out:
+            found = pattern.search(line)
+            if found is not None:
+                # What else it says must not fill the pipe.
+                threading.Thread(target=out.read, daemon=True).start()
+                return found[1]
+    finally:
+        watchdog.cancel()
+    tail = log.read_text(encoding="utf-8", errors="replace")[-300:].strip()
+    raise NotMeasured(f"{Path(process.args[0]).name} did not start: {tail}")  # type: ignore[index,arg-type]
+
+
+@contextmanager
+def sessiongate(
+    data_dir: Path, settings: Mapping[str, str] | None = None, *, tls: bool = False
+) -> Iterator[Child]:
+    """`sessiongate serve` on this data directory; settings as SECTION__KEY."""
+    command = [
+        *(sys.executable, "-m", "sessiongate.cli.main", "serve"),
+        *("--data-dir", str(data_dir), "--listen", "127.0.0.1:0", "--log-format", "json"),
+    ]
+    environ = {f"SESSIONGATE_{name}": value for name, value in (settings or {}).items()}
+    if not tls:
+        command.append("--plain-http")
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pattern = r"Listening on (https?://\S+)"
+    with running(command, pattern, data_dir / "serve.log", environ) as child:
+        yield child
+
+
+@contextmanager
+def hello(folder: Path) -> Iterator[Child]:
+    """The bare server: our HTTP edge and a handler that does nothing."""
+    command = [sys.executable, str(BENCH / "children" / "hello.py")]
+    with running(command, r"Listening on (http://\S+)", folder / "hello.log") as child:
+        yield child
+
+
+@contextmanager
+def vcsim(folder: Path, *, tls: bool) -> Iterator[Child]:
+    """The vCenter simulator of govmomi, freshly started."""
+    found = shutil.which("vcsim", path=f"{PEERS}{os.pathsep}{os.environ.get('PATH', '')}")
+    if found is None:
+        raise NotMeasured("vcsim is missing (bench/setup)")
+    command = [found, "-l", "127.0.0.1:0", f"-tls={'true' if tls else 'false'}"]
+    pattern = r"GOVC_URL=(https?://\S+?)/sdk"
+    with running(command, pattern, folder / "vcsim.log") as child:
+        # The address comes with a user and a password in it.
+        scheme, _, rest = child.url.partition("://")
+        yield Child(child.process, f"{scheme}://{rest.rpartition('@')[2]}", child.took)
+
+
+def result_of(script: str, *arguments: str, timeout: float) -> list[float]:
+    """Run a script of children/ and read the numbers on its last line."""
+    try:
+        done = subprocess.run(
+            [sys.executable, str(BENCH / "children" / script), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NotMeasured(f"{script} took longer than {timeout:.0f} s") from None
+    lines = done.stdout.strip().splitlines()
+    if done.returncode != 0 or not lines:
+        raise NotMeasured(f"{script} failed: {done.stderr.strip()[-200:]}")
+    return [float(word) for word in lines[-1].split()]

@@ -1,0 +1,119 @@
+"""Load by wrk, from a process of its own, and ratios between two ways measured in turns."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tools.table import NotMeasured, median
+
+T = TypeVar("T")
+
+SCRIPTS = Path(__file__).parent.parent / "wrk"
+CONNECTIONS = 32
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run of wrk found: requests per second, milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to load a server: an address, a script, and what the script is told."""
+
+    url: str
+    path: str
+    script: str = "get.lua"
+    told: Mapping[str, str] | None = None
+    connections: int = CONNECTIONS
+
+    def start(self, seconds: int) -> "subprocess.Popen[str]":
+        """Begin to load."""
+        wrk = shutil.which("wrk")
+        if wrk is None:
+            raise NotMeasured("wrk is missing (bench/setup)")
+        environ = {
+            "PATH": os.environ.get("PATH", ""),
+            "BENCH_WRK": str(SCRIPTS),
+            "BENCH_PATH": self.path,
+            **(self.told or {}),
+        }
+        command = [wrk, "-t1", f"-c{self.connections}", f"-d{seconds}s", "--timeout", "10s"]
+        return subprocess.Popen(
+            [*command, "-s", str(SCRIPTS / self.script), self.url],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, seconds: int) -> Load:
+        """Load for so long."""
+        return self.result(self.start(seconds), seconds)
+
+    def result(self, process: "subprocess.Popen[str]", seconds: int) -> Load:
+        """Wait for the end of a load and read its figures. Errors are no figures."""
+        try:
+            out, _ = process.communicate(timeout=seconds + 30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise NotMeasured(f"wrk on {self.path} did not end") from None
+        line = next((line for line in out.splitlines() if line.startswith("BENCH ")), None)
+        if line is None:
+            raise NotMeasured(f"wrk on {self.path} failed: {out.strip()[-200:]}")
+        requests, duration, p50, p99, errors = map(int, line.split()[1:])
+        if errors or not requests:
+            raise NotMeasured(f"{errors} errors in {requests} requests to {self.path}")
+        return Load(requests / duration * 1e6, p50 / 1e3, p99 / 1e3)
+
+
+def alternate(rounds: int, ways: Sequence[Callable[[], T]]) -> list[list[T]]:
+    """One list of results per round, in the order of the ways.
+
+    Every other round goes backwards, so that a machine that grows slower favours nobody.
+    """
+    found: list[list[T]] = []
+    for number in range(rounds):
+        order = list(enumerate(ways))
+        if number % 2:
+            order.reverse()
+        results = {index: way() for index, way in order}
+        found.append([results[index] for index in range(len(ways))])
+    return found
+
+
+def compare(rounds: int, seconds: int, *ways: Way) -> list[list[Load]]:
+    """Load each way in turns, after a second each to warm up."""
+    for way in ways:
+        way.run(1)
+    return alternate(rounds, [lambda way=way: way.run(seconds) for way in ways])
+
+
+def rate_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:
+    """Median over the rounds of the rate of one way to that of the other."""
+    return median(loads[one].rate / loads[other].rate for loads in found)
+
+
+def p99_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:
+    """Median over the rounds of the p99 of one way to that of the other."""
+    return median(loads[one].p99 / loads[other].p99 for loads in found)
+
+
+def p99(found: Sequence[Sequence[Load]], one: int) -> float:
+    """Median over the rounds of a way's p99, in milliseconds."""
+    return median(loads[one].p99 for loads in found)
+
+
+def rates(found: Sequence[Sequence[Load]], one: int, other: int) -> str:
+    """The absolute rates behind a ratio."""
+    first, second = (median(loads[way].rate for loads in found) for way in (one, other))
+    return f"{first:,.0f}/s against {second:,.0f}/s"

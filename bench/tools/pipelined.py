@@ -1,0 +1,54 @@
+"""A plain HTTP client that sends many requests at once and reads the replies in order.
+
+For preparing a server (logins whose tokens are needed); what is measured is loaded by wrk.
+"""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from tools.table import NotMeasured
+
+# Requests on their way at once: few enough to fit the sockets' buffers.
+_AHEAD = 32
+
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+def send(url: str, request: bytes, times: int, *, within: float) -> Iterator[tuple[bytes, bytes]]:
+    """Head and body of each reply to the same request; fewer of them when time is up."""
+    where = urlsplit(url)
+    until = time.monotonic() + within
+    with socket.create_connection((where.hostname, where.port), timeout=30) as peer:
+        stream = peer.makefile("rb")
+        left = times
+        while left and time.monotonic() < until:
+            step = min(left, _AHEAD)
+            peer.sendall(request * step)
+            for _ in range(step):
+                yield _reply(stream)
+            left -= step
+
+
+def post(url: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
+    """The bytes of a POST request."""
+    where = urlsplit(url)
+    lines = [f"POST {path} HTTP/1.1", f"Host: {where.netloc}", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _reply(stream) -> tuple[bytes, bytes]:  # noqa: ANN001 - socket.makefile's buffered reader
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = stream.readline()
+        if not line:
+            raise NotMeasured("a server hung up")
+        head += line
+    length = _LENGTH.search(head)
+    body = stream.read(int(length[1])) if length else b""
+    if not head.startswith(b"HTTP/1.1 2"):
+        raise NotMeasured(f"a server answered {head[:40]!r}")
+    return head, body

@@ -1,0 +1,139 @@
+"""What is promised, what was measured, and the one table of both."""
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+
+class NotMeasured(Exception):
+    """This could not be measured here; the text says why."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One row before it is measured. `sign` is ">=" or "<="."""
+
+    key: str
+    measure: str
+    against: str
+    sign: str
+    bound: float
+    unit: str = ""
+
+    def holds(self, value: float) -> bool:
+        """Whether this value keeps the promise."""
+        return value >= self.bound if self.sign == ">=" else value <= self.bound
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The value of a target, and the absolute figures behind it."""
+
+    key: str
+    value: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `value` of None was not measured."""
+
+    target: Target
+    value: float | None
+    note: str
+
+    @property
+    def state(self) -> str:
+        """ok, short or not measured."""
+        if self.value is None:
+            return "not measured"
+        return "ok" if self.target.holds(self.value) else "short"
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Measure, against, ratio, bound, state, note."""
+        target = self.target
+        sign = {">=": "≥", "<=": "≤"}[target.sign]
+        value = "-" if self.value is None else _number(self.value, target.unit)
+        bound = f"{sign} {_number(target.bound, target.unit)}"
+        return target.measure, target.against, value, bound, self.state, self.note
+
+
+@dataclass(frozen=True)
+class Part:
+    """Measures that are taken together because they share servers."""
+
+    name: str
+    targets: Sequence[Target]
+    run: "Callable[[Bench], Iterable[Measured]]"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How much to measure: the same rows in every run, with fewer and shorter rounds if quick."""
+
+    quick: bool
+
+    @property
+    def rounds(self) -> int:
+        """Alternating rounds per ratio."""
+        return 2 if self.quick else 7
+
+    @property
+    def seconds(self) -> int:
+        """How long each way is loaded per round."""
+        return 1 if self.quick else 3
+
+    @property
+    def many(self) -> int:
+        """The great number of sessions."""
+        return 100_000 if self.quick else 1_000_000
+
+
+def rows_of(part: Part, bench: Bench) -> Iterator[Row]:
+    """Measure a part. Every target gets a row, whatever goes wrong."""
+    left = {target.key: target for target in part.targets}
+    why = "the measure ended without it"
+    try:
+        for measured in part.run(bench):
+            yield Row(left.pop(measured.key), measured.value, measured.note)
+    except NotMeasured as reason:
+        why = str(reason)
+    for target in left.values():
+        yield Row(target, None, why)
+
+
+COLUMNS = ("measure", "against", "ratio", "bound", "state", "note")
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """The table for a terminal."""
+    cells = [COLUMNS, *(row.cells for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS) - 1)]
+    lines = []
+    for line in cells:
+        fixed = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+        lines.append("  ".join([*fixed, line[-1]]).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """The table for a page."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+    lines += ["| " + " | ".join(row.cells) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle value; NotMeasured where there is none."""
+    found = list(values)
+    if not found:
+        raise NotMeasured("no round was completed")
+    return statistics.median(found)
+
+
+def _number(value: float, unit: str) -> str:
+    if unit:
+        return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
