@@ -1,0 +1,49 @@
+"""Which of two formats an Accept header asks for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.wire.accept import JSON, XML, preferred
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        (None, JSON),
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/json", JSON),
+        ("text/json", JSON),
+        ("application/xml", XML),
+        ("text/xml; charset=utf-8", XML),
+        ("TEXT/XML", XML),
+        # the more exact range wins among equals, then the first named
+        ("*/*, application/xml", XML),
+        ("application/*, text/xml", XML),
+        ("application/json, application/xml", JSON),
+        ("application/xml, application/json", XML),
+        # weights
+        ("application/json;q=0.5, application/xml", XML),
+        ("application/json; Q=0.9, application/xml;q=0.8", JSON),
+        ("application/xml;q=0, text/plain", JSON),
+        ("application/xml;q=0", JSON),
+        # weights that are none count as 0
+        ("application/xml;q=nan", JSON),
+        ("application/xml;q=2", JSON),
+        ("application/xml;q=-1", JSON),
+        ("application/xml;q=high", JSON),
+        ("application/xml;version=1;q=0.1", XML),
+        # nothing that we know: JSON rather than a refusal
+        ("text/html, image/webp", JSON),
+        (",,;q=1,", JSON),
+    ],
+)
+def test_the_format_asked_for(accept: str | None, wanted: str) -> None:
+    assert preferred(accept) == wanted
+
+
+@given(st.text())
+def test_any_header_chooses_one_of_the_two(accept: str) -> None:
+    """Whatever Accept says, the answer is JSON or XML and no error."""
+    assert preferred(accept) in (JSON, XML)

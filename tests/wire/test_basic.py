@@ -1,0 +1,82 @@
+"""Basic credentials as clients write them, and as attackers do."""
+
+from base64 import b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.errors import BadCredentials
+from sessiongate.wire.basic import LONGEST_HEADER, read_basic
+
+
+def written(name: str, password: str, encoding: str = "utf-8") -> str:
+    return "Basic " + b64encode(f"{name}:{password}".encode(encoding)).decode()
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "password"),
+    [
+        (written("root", "s3cret"), "root", "s3cret"),
+        (written("root", "a:b:c"), "root", "a:b:c"),
+        (written("root", ""), "root", ""),
+        (written("LAB\\Jürgen", "пароль 密码"), "LAB\\Jürgen", "пароль 密码"),
+        (written("Jürgen", "grün", "latin-1"), "Jürgen", "grün"),
+        ("bAsIc " + written("a", "b")[6:], "a", "b"),
+        ("  Basic    " + written("a", "b")[6:] + "  ", "a", "b"),
+    ],
+)
+def test_a_credential_is_read(header: str, name: str, password: str) -> None:
+    found, secret = read_basic(header)
+    assert (found, secret.reveal()) == (name, password)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic ",
+        "Bearer cm9vdDpy",
+        "Basic cm9vdDpy!",
+        "Basic cm9vdDp",
+        "Basic ünicode",
+        written("", "password"),
+        written("  ", "password"),
+        "Basic " + b64encode(b"no colon").decode(),
+        "Basic " + "A" * (LONGEST_HEADER + 1),
+    ],
+)
+def test_anything_else_is_refused_and_not_repeated(header: str | None) -> None:
+    with pytest.raises(BadCredentials) as refusal:
+        read_basic(header)
+    assert "cm9v" not in str(refusal.value)
+    assert "password" not in str(refusal.value).replace("name and password", "")
+
+
+def test_the_longest_credential_is_taken() -> None:
+    blob = b64encode(b"a:" + b"b" * (LONGEST_HEADER * 3 // 4 - 2)).decode()
+    assert len(blob) == LONGEST_HEADER
+    assert read_basic(f"Basic {blob}")[0] == "a"
+
+
+@given(st.one_of(st.text(), st.binary().map(lambda raw: "Basic " + b64encode(raw).decode())))
+def test_any_header_is_read_or_refused(header: str) -> None:
+    """Whatever a client sends, we get a name and a password or BadCredentials, nothing else."""
+    try:
+        name, _ = read_basic(header)
+    except BadCredentials:
+        return
+    assert name.strip()
+    assert ":" not in name
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters=":"), min_size=1).filter(str.strip),
+    st.text(st.characters(codec="utf-8")),
+)
+def test_what_was_written_is_read(name: str, password: str) -> None:
+    """A name without a colon and any password at all come through unchanged."""
+    found, secret = read_basic(written(name, password))
+    assert (found, secret.reveal()) == (name, password)

@@ -1,0 +1,149 @@
+"""XML in, and text out: what is read, what is refused, and what every limit is."""
+
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.errors import Malformed
+from sessiongate.wire.xml import DEEPEST, MOST_ATTRIBUTES, MOST_ELEMENTS, escape, parse
+
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+
+
+def test_elements_by_namespace_and_local_name() -> None:
+    root = parse(
+        f'<s:Envelope xmlns:s="{SOAP}" xmlns:x="urn:x"><s:Body x:a="1" b="2">one<i/>two'
+        "<i>&lt;&#x4e2d;</i></s:Body></s:Envelope>".encode()
+    )
+    assert (root.namespace, root.name) == (SOAP, "Envelope")
+    body = root.child("Body")
+    assert body is not None
+    assert body.attributes == {("urn:x", "a"): "1", ("", "b"): "2"}
+    assert body.text == "onetwo"
+    assert [child.text for child in body.children] == ["", "<中"]
+    assert body.child("i") is body.children[0]
+    assert body.child("j") is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "us-ascii"])
+def test_usual_encodings_are_read(encoding: str) -> None:
+    document = f'<?xml version="1.0" encoding="{encoding}"?><a>x</a>'.encode(encoding)
+    assert parse(document).text == "x"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"   ",
+        b"<a>",
+        b"<a></b>",
+        b"<a/><b/>",
+        b"<a b='1' b='2'/>",
+        b"<a>&undefined;</a>",
+        b"<a>\xff</a>",
+        b"<a>\x00</a>",
+        b"\x00<\x00a",
+        b"not xml",
+        b"<x:a/>",
+    ],
+)
+def test_what_is_no_xml_is_malformed(document: bytes) -> None:
+    with pytest.raises(Malformed):
+        parse(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<!DOCTYPE a><a/>",
+        b'<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>',
+        b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
+        b'<!DOCTYPE a [<!ENTITY % p SYSTEM "http://192.0.2.1/"> %p;]><a/>',
+        '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a><a/>'.encode("utf-16"),
+    ],
+)
+def test_a_document_type_is_refused_by_name(document: bytes) -> None:
+    with pytest.raises(Malformed, match="document type"):
+        parse(document)
+
+
+@pytest.mark.parametrize("encoding", ["utf-7", "shift_jis", "base64", "rot13", "nonesuch"])
+def test_other_encodings_are_refused_by_name(encoding: str) -> None:
+    with pytest.raises(Malformed, match="encoding"):
+        parse(f'<?xml version="1.0" encoding="{encoding}"?><a/>'.encode())
+
+
+def nested(depth: int) -> bytes:
+    return b"<a>" * depth + b"</a>" * depth
+
+
+def test_depth_is_bounded() -> None:
+    assert parse(nested(DEEPEST)).name == "a"
+    with pytest.raises(Malformed, match="deeper"):
+        parse(nested(DEEPEST + 1))
+
+
+def test_the_number_of_elements_is_bounded() -> None:
+    assert len(parse(b"<a>" + b"<b/>" * (MOST_ELEMENTS - 1) + b"</a>").children) < MOST_ELEMENTS
+    with pytest.raises(Malformed, match="elements"):
+        parse(b"<a>" + b"<b/>" * MOST_ELEMENTS + b"</a>")
+
+
+def test_the_number_of_attributes_is_bounded() -> None:
+    def with_attributes(count: int) -> bytes:
+        return b"<a %s/>" % b" ".join(b"a%d='1'" % number for number in range(count))
+
+    assert len(parse(with_attributes(MOST_ATTRIBUTES)).attributes) == MOST_ATTRIBUTES
+    with pytest.raises(Malformed, match="attributes"):
+        parse(with_attributes(MOST_ATTRIBUTES + 1))
+
+
+def test_a_refusal_repeats_nothing_of_the_document() -> None:
+    with pytest.raises(Malformed) as refusal:
+        parse(b"<hunter2></hunter3>")
+    assert "hunter" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("plain", "plain"),
+        ('a<b>&"c"', "a&lt;b&gt;&amp;&quot;c&quot;"),
+        ("tab\tline\n", "tab\tline\n"),
+        ("\r", "&#13;"),
+        ("\x00\x0b\x1f", "\ufffd\ufffd\ufffd"),
+        ("\ud800\ufffe\uffff", "\ufffd\ufffd\ufffd"),
+        ("\U0001f600\x85", "\U0001f600\x85"),
+    ],
+)
+def test_escaping(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+
+
+pieces = st.sampled_from(
+    ["<a>", "</a>", "<b c='d'>", "</b>", "&lt;", "&x;", "<!DOCTYPE a>", "t", "\0"]
+)
+
+
+@given(st.one_of(st.binary(), st.lists(pieces).map(lambda parts: "".join(parts).encode())))
+def test_any_bytes_are_read_or_malformed(document: bytes) -> None:
+    """Whatever the bytes, we get an element or Malformed, nothing else."""
+    try:
+        root = parse(document)
+    except Malformed:
+        return
+    assert root.name
+
+
+@given(st.text())
+def test_escaped_text_is_well_formed_and_reads_back(text: str) -> None:
+    """Any text at all, escaped, is XML; what XML can hold comes back the same."""
+    document = f'<a b="{escape(text)}">{escape(text)}</a>'.encode()
+    root = parse(document)
+    assert root.text == ElementTree.fromstring(document).text or root.text == ""
+    assert len(root.text) == len(text)
+    if all(letter.isprintable() or letter in "\t\n\r" for letter in text):
+        assert root.text == text
