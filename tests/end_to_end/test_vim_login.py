@@ -73,7 +73,11 @@ def test_the_flow_of_the_page(shared: Server) -> None:
     assert user["callCount"] == 0
     assert user["lastActiveTime"] == user["loginTime"]
     assert MOMENT.fullmatch(user["loginTime"])
-    assert before < datetime.fromisoformat(user["loginTime"]) < datetime.now(UTC) + timedelta(1)
+    assert (
+        before
+        < datetime.fromisoformat(user["loginTime"])
+        < datetime.now(UTC) + timedelta(seconds=1)
+    )
 
     again = shared.request("GET", vim("currentSession", "8.0.2.0"), session(token)).json()
     assert again["callCount"] == 1
