@@ -1,0 +1,39 @@
+"""The fake clock obeys, and the contracts find a store that breaks them."""
+
+from datetime import timedelta
+
+import pytest
+
+from sessiongate.session import Ended, Limits, Session
+from sessiongate.store.memory import MemoryStore
+from sessiongate.store.port import Store
+from sessiongate.testing import T0, FakeClock, StoreContract
+
+
+def test_the_clock_moves_only_when_told() -> None:
+    clock = FakeClock()
+    assert clock.now() == clock.now() == T0
+    clock.tick(timedelta(minutes=1))
+    clock.not_before(T0)
+    assert clock.now() == T0 + timedelta(minutes=1)
+    clock.not_before(T0 + timedelta(hours=1))
+    assert clock.now() == T0 + timedelta(hours=1)
+
+
+class Undying(MemoryStore):
+    async def end(self, key: str, reason: Ended) -> Session | None:
+        return await self.find(key, T0)
+
+
+async def test_a_store_that_ends_nothing_fails_the_contract() -> None:
+    class Broken(StoreContract):
+        async def make(self, limits: Limits) -> Store:
+            return Undying(limits)
+
+    with pytest.raises(AssertionError):
+        await Broken().test_of_fifty_who_end_a_session_one_gets_it()
+
+
+async def test_a_contract_says_what_is_missing() -> None:
+    with pytest.raises(NotImplementedError):
+        await StoreContract().test_close_is_idempotent()
