@@ -136,7 +136,6 @@ TYPES: Mapping[str, tuple[Field, ...]] = {
     "NotSupported": _METHOD_FAULT,
     "NoClientCertificate": _METHOD_FAULT,
     "NoSubjectName": _METHOD_FAULT,
-    "NoSubjectName": _METHOD_FAULT,
     "SSPIChallenge": (*_METHOD_FAULT, *_fields("base64Token:string")),
     "InvalidArgument": (*_METHOD_FAULT, *_fields("invalidProperty:string?")),
     "InvalidRequest": _METHOD_FAULT,

@@ -47,9 +47,9 @@ class _Reader:
     """Expat's events made into Elements, with the limits kept as they come."""
 
     def __init__(self) -> None:
-        self._root: Element | None = None
-        self._open: list[Element] = []
-        self._texts: list[list[str]] = []
+        # The outermost stands for the document: Expat sees to it that it gets just one child.
+        self._open = [Element("", "", {}, [])]
+        self._texts: list[list[str]] = [[]]
         self._elements = 0
 
     def read(self, document: bytes) -> Element:
@@ -68,11 +68,7 @@ class _Reader:
             raise Malformed(
                 f"the XML is not well-formed at line {broken.lineno}, column {broken.offset + 1}"
             ) from None
-        except (LookupError, UnicodeError, ValueError):
-            raise Malformed("the XML is in an encoding that is not taken here; use UTF-8") from None
-        if self._root is None:
-            raise Malformed("the XML document is empty")
-        return self._root
+        return self._open[0].children[0]
 
     def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding is not None and encoding.lower() not in _ENCODINGS:
@@ -83,7 +79,7 @@ class _Reader:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
-        if len(self._open) >= DEEPEST:
+        if len(self._open) > DEEPEST:
             raise Malformed(f"the XML is nested deeper than {DEEPEST} elements")
         if self._elements > MOST_ELEMENTS:
             raise Malformed(f"the XML holds more than {MOST_ELEMENTS} elements")
@@ -91,10 +87,7 @@ class _Reader:
             raise Malformed(f"an XML element holds more than {MOST_ATTRIBUTES} attributes")
         space, local = _split(name)
         element = Element(space, local, {_split(k): v for k, v in attributes.items()}, [])
-        if self._open:
-            self._open[-1].children.append(element)
-        else:
-            self._root = element
+        self._open[-1].children.append(element)
         self._open.append(element)
         self._texts.append([])
 
