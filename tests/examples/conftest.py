@@ -1,0 +1,5 @@
+"""The server that the examples talk to."""
+
+from tests.end_to_end.conftest import shared
+
+__all__ = ["shared"]
