@@ -1,0 +1,28 @@
+// The simulator that clients of vSphere are usually tested with: TLS, an empty inventory, one user.
+// Takes the user's name and password; prints its address, and serves until its input ends.
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net/url"
+	"os"
+
+	"github.com/vmware/govmomi/simulator"
+)
+
+func main() {
+	model := simulator.VPX()
+	model.Datacenter, model.Host, model.Cluster, model.Machine = 0, 0, 0, 0
+	if err := model.Create(); err != nil {
+		log.Fatal(err)
+	}
+	model.Service.Listen = &url.URL{Host: "127.0.0.1:0", User: url.UserPassword(os.Args[1], os.Args[2])}
+	model.Service.TLS = new(tls.Config)
+	server := model.Service.NewServer()
+	fmt.Println(server.URL.Host)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	server.Close()
+}

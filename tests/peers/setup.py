@@ -1,0 +1,53 @@
+"""Build the peers that tests talk to, into .peers/ of the working tree: real clients of vSphere.
+
+Each release of pyVmomi gets an environment of its own, since they exclude one another. govc and
+the simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`).
+Takes what is there already as done; remove .peers/ to start afresh.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+PEERS = Path(__file__).resolve().parents[2] / ".peers"
+GO = Path(__file__).resolve().parent / "go"
+
+PYVMOMI = ("9.1.1.0", "8.0.3.0.1", "7.0.3")
+"""The newest release of each line that is still in use."""
+
+
+def interpreter(version: str) -> Path:
+    """The Python that has this release of pyVmomi."""
+    return PEERS / f"pyvmomi-{version}" / "bin" / "python"
+
+
+def program(name: str) -> Path:
+    """A program built with Go: `govc` or `vcsim`."""
+    return PEERS / "bin" / name
+
+
+def main() -> int:
+    """Build what is missing. The exit code says whether everything is there."""
+    for version in PYVMOMI:
+        python = interpreter(version)
+        done = python.parent.parent / "done"
+        if not done.exists():
+            venv.create(python.parent.parent, with_pip=True, clear=True)
+            pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
+            subprocess.run((*pip, "-q", f"pyvmomi=={version}"), check=True)
+            done.touch()
+    go = shutil.which("go")
+    if go is None:
+        sys.stderr.write("no Go here: govc and vcsim are not built\n")
+        return 1
+    # Go itself knows what is up to date.
+    environment = {**os.environ, "GOBIN": str(PEERS / "bin")}
+    subprocess.run((go, "install", "./govc", "./vcsim"), cwd=GO, env=environment, check=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
