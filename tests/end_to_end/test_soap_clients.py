@@ -180,7 +180,7 @@ class Govc:
             "GOVC_URL": f"{server.url}/sdk",
             "GOVC_USERNAME": person[0],
             "GOVC_PASSWORD": person[1],
-            "GOVC_TLS_CA_CERTS": str(server.ca),
+            "GOVC_TLS_CA_CERTS": str(server.ca) if server.url.startswith("https:") else "",
             "GOVC_VI_JSON": "true" if json else "",
         }
 
