@@ -32,10 +32,20 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Routes:
-    """The handler of a listener: the first route that takes the path, else `nowhere`."""
+    """The handler of a listener: the route of the whole path, else the first that takes it.
+
+    What none takes is `nowhere`'s.
+    """
 
     def __init__(self, routes: list[Route], nowhere: Route) -> None:
-        self._routes = routes
+        # A whole path is looked up, and comes before every prefix of it; the first of each counts.
+        self._whole: dict[str, Route] = {}
+        self._others: list[Route] = []
+        for route in routes:
+            if route.any_case or route.path.endswith("/"):
+                self._others.append(route)
+            else:
+                self._whole.setdefault(route.path, route)
         self._nowhere = nowhere
 
     async def __call__(self, request: Request) -> Reply:
@@ -49,7 +59,10 @@ class Routes:
             return route.unforeseen(request)
 
     def _find(self, path: str) -> Route:
-        for route in self._routes:
+        found = self._whole.get(path)
+        if found is not None:
+            return found
+        for route in self._others:
             if route.takes(path):
                 return route
         return self._nowhere

@@ -14,6 +14,7 @@ VMWARE_HEADER = "vmware-api-session-id"
 ZERTO_HEADER = "x-zerto-session"
 SOAP_COOKIE = "vmware_soap_session"
 REST_COOKIE = "vmware-api-session-id"
+_HEADERS = frozenset({VMWARE_HEADER, ZERTO_HEADER})
 VC_COOKIE = "vcSessionCookie"
 """A SOAP header with the value of SOAP_COOKIE, for services that never see the cookie itself."""
 
@@ -33,16 +34,16 @@ def token_in(
     others are read too, but only to find a contradiction. Raises NoSession when two carriers
     disagree, or one is too long for a token.
     """
-    seen: set[str] = set()
+    seen = ""
     taken: str | None = None
     for carrier, text in chain(_carriers(headers), inside):
         if not text:
             continue
-        seen.add(text)
+        if seen and text != seen:
+            raise NoSession("the request carries two different sessions")
+        seen = text
         if carrier in accepted:
             taken = text
-    if len(seen) > 1:
-        raise NoSession("the request carries two different sessions")
     if taken is None:
         return None
     if len(taken) > _LONGEST_TOKEN:
@@ -50,12 +51,14 @@ def token_in(
     return Secret(taken)
 
 
-def _carriers(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
     for name, value in headers:
-        if name in (VMWARE_HEADER, ZERTO_HEADER):
-            yield name, value.strip()
+        if name in _HEADERS:
+            found.append((name, value.strip()))
         elif name == "cookie":
-            yield from _session_cookies(value)
+            found += _session_cookies(value)
+    return found
 
 
 def _session_cookies(header: str) -> Iterable[tuple[str, str]]:

@@ -222,4 +222,5 @@ def _boxed(box: Boxed) -> Any:  # noqa: ANN401 - JSON is whatever JSON is
 
 def moment(when: datetime) -> str:
     """An RFC 3339 time in UTC with six digits of fraction, the form of both vSphere codecs."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # isoformat takes a third of the time of strftime, and pads years below 1000. The end is +00:00.
+    return f"{when.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
