@@ -146,7 +146,9 @@ def load_sessions(connection: sqlite3.Connection, table: SessionTable) -> None:
             form = forms[client] = table.share(_facts(client))
         login_at = EPOCH + timedelta(microseconds=login)
         active_at = login_at if active == login else EPOCH + timedelta(microseconds=active)
-        table.keep(Kept(digest, _plain(key), form, login_at, active_at, calls))
+        if not isinstance(key, str):
+            key = _plain(key)
+        table.keep(Kept(digest, key, form, login_at, active_at, calls))
 
 
 def load_tickets(connection: sqlite3.Connection) -> Iterator[tuple[bytes, Ticket]]:

@@ -188,9 +188,10 @@ class Writer:
             self._commit(jobs)
         if self._flushed:
             self._flush()
-        if self._touches and time.monotonic() >= self._touch_at:
+        begun = time.monotonic()
+        if self._touches and begun >= self._touch_at:
             broken = self._touch(self._touch_step)
-            self._touch_at = time.monotonic() + (RETRY_EVERY if broken else TOUCH_EVERY)
+            self._touch_at = begun + (RETRY_EVERY if broken else TOUCH_EVERY)
 
     def _commit(self, jobs: list[Job]) -> None:
         owed = self._owed[:GROUP]
