@@ -4,6 +4,7 @@ Who somebody is, the providers decide; where sessions live and when their time i
 what a reply looks like, the dialects. A refused login leaves no session behind.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -35,8 +36,12 @@ TICKET_LIFE = timedelta(seconds=60)
 # Names and agents come from clients. vSphere's own columns are shorter; nobody reads further.
 _LONGEST_AGENT = 512
 
-# At most so many sessions are looked at per step of the sweep, so that it never holds up a check.
-_SWEEP = 5_000
+# Sessions looked at in one step of the sweep. With 5,000 that had all ended, building the list of
+# them held up other callers for 7 ms; with 500 it is 1.5 ms.
+_SWEEP = 500
+
+# Steps in one sweep: as many as 50,000 ends a second, far above any rate of logins we can take.
+_SWEEPS = 100
 
 
 class Opened(msgspec.Struct):
@@ -289,10 +294,16 @@ class Sessions:
 
     async def sweep(self) -> int:
         """End sessions whose time is up, a bounded number of them, and write down each end."""
-        ended = await self._store.expire(self.clock.now(), _SWEEP)
-        for session, reason in ended:
-            journal.ended(session, reason)
-        return len(ended)
+        count = 0
+        for _ in range(_SWEEPS):
+            ended = await self._store.expire(self.clock.now(), _SWEEP)
+            for session, reason in ended:
+                journal.ended(session, reason)
+            count += len(ended)
+            if len(ended) < _SWEEP:
+                break
+            await asyncio.sleep(0)
+        return count
 
 
 def _principal(session: Session) -> Principal:
