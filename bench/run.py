@@ -16,14 +16,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from parts import checks
+from parts import checks, logins, stores
 from tools.table import Bench, Row, as_markdown, as_text, rows_of
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 MARKS = ("<!-- table: written by bench/run.py --write -->", "<!-- end of table -->")
 
-PARTS = (*checks.PARTS,)
+PARTS = (*checks.PARTS, *logins.PARTS, *stores.PARTS)
 
 # A whole run, and a quick one. No part begins after its time.
 LONGEST = 600.0
@@ -100,7 +100,7 @@ def _vcsim() -> str:
         return "missing"
     for line in _said(go, "version", "-m", str(binary)).splitlines():
         words = line.split()
-        if words[:2] == ["mod", "github.com/vmware/govmomi/vcsim"]:
+        if words[0] in ("mod", "dep") and words[1].startswith("github.com/vmware/govmomi"):
             return words[2]
     return "of unknown version"
 

@@ -28,7 +28,7 @@ _TOUCHED_FOR = 11
 def check(server: Child, tokens: Path, path: str = "/api/session") -> Way:
     """An authenticated GET that clients really make, each request with another session."""
     carrier = "x-zerto-session" if path.startswith("/v1/") else "vmware-api-session-id"
-    return Way(server.url, path, told={"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier})
+    return Way(server, path, told={"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier})
 
 
 def _hello(bench: Bench) -> Iterator[Measured]:
@@ -38,7 +38,7 @@ def _hello(bench: Bench) -> Iterator[Measured]:
             found = compare(
                 bench.rounds,
                 bench.seconds,
-                Way(bare.url, "/"),
+                Way(bare, "/"),
                 check(server, tokens),
                 check(server, tokens, "/v1/serverDateTime"),
             )
@@ -107,7 +107,7 @@ def _cold(bench: Bench) -> Iterator[Measured]:
         with sessiongate(folder / "server", {"HASHING__VERIFIED_CACHE": "0"}) as server:
             checks = check(server, tokens)
             cold = Way(
-                server.url,
+                server,
                 "/v1/session/add",
                 "post.lua",
                 {"BENCH_LOGINS": str(logins)},

@@ -32,6 +32,13 @@ class Child:
     """Seconds from its start until it listened."""
 
     @property
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used, all threads together."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def rss(self) -> int:
         """Bytes of memory that it holds."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
@@ -139,6 +146,7 @@ def result_of(script: str, *arguments: str, timeout: float) -> list[float]:
             text=True,
             timeout=timeout,
             check=False,
+            env={**os.environ, "PYTHONPATH": str(BENCH)},
         )
     except subprocess.TimeoutExpired:
         raise NotMeasured(f"{script} took longer than {timeout:.0f} s") from None

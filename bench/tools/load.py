@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tools.children import Child
 from tools.table import NotMeasured, median
 
 T = TypeVar("T")
@@ -18,18 +19,23 @@ CONNECTIONS = 32
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk found: requests per second, milliseconds."""
+    """What one run of wrk found: requests per second, milliseconds.
+
+    `cpu` is the server's processor time per request in microseconds. Where others share the
+    machine the rate suffers from them and this does not.
+    """
 
     rate: float
     p50: float
     p99: float
+    cpu: float
 
 
 @dataclass(frozen=True)
 class Way:
     """One way to load a server: an address, a script, and what the script is told."""
 
-    url: str
+    server: Child
     path: str
     script: str = "get.lua"
     told: Mapping[str, str] | None = None
@@ -48,7 +54,7 @@ class Way:
         }
         command = [wrk, "-t1", f"-c{self.connections}", f"-d{seconds}s", "--timeout", "10s"]
         return subprocess.Popen(
-            [*command, "-s", str(SCRIPTS / self.script), self.url],
+            [*command, "-s", str(SCRIPTS / self.script), self.server.url],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -57,9 +63,12 @@ class Way:
 
     def run(self, seconds: int) -> Load:
         """Load for so long."""
-        return self.result(self.start(seconds), seconds)
+        spent = self.server.cpu
+        return self.result(self.start(seconds), seconds, spent)
 
-    def result(self, process: "subprocess.Popen[str]", seconds: int) -> Load:
+    def result(
+        self, process: "subprocess.Popen[str]", seconds: int, spent: float | None = None
+    ) -> Load:
         """Wait for the end of a load and read its figures. Errors are no figures."""
         try:
             out, _ = process.communicate(timeout=seconds + 30)
@@ -73,7 +82,8 @@ class Way:
         requests, duration, p50, p99, errors = map(int, line.split()[1:])
         if errors or not requests:
             raise NotMeasured(f"{errors} errors in {requests} requests to {self.path}")
-        return Load(requests / duration * 1e6, p50 / 1e3, p99 / 1e3)
+        cpu = (self.server.cpu - spent) / requests * 1e6 if spent is not None else 0.0
+        return Load(requests / duration * 1e6, p50 / 1e3, p99 / 1e3, cpu)
 
 
 def alternate(rounds: int, ways: Sequence[Callable[[], T]]) -> list[list[T]]:
@@ -114,6 +124,10 @@ def p99(found: Sequence[Sequence[Load]], one: int) -> float:
 
 
 def rates(found: Sequence[Sequence[Load]], one: int, other: int) -> str:
-    """The absolute rates behind a ratio."""
-    first, second = (median(loads[way].rate for loads in found) for way in (one, other))
-    return f"{first:,.0f}/s against {second:,.0f}/s"
+    """The absolute rates behind a ratio, and what each costs the server's processor."""
+    rate = [median(loads[way].rate for loads in found) for way in (one, other)]
+    cpu = [median(loads[way].cpu for loads in found) for way in (one, other)]
+    return (
+        f"{rate[0]:,.0f}/s against {rate[1]:,.0f}/s;"
+        f" CPU {cpu[0]:.1f} against {cpu[1]:.1f} µs ({cpu[1] / cpu[0]:.2f})"
+    )
