@@ -1,10 +1,13 @@
-"""How the tests run: how hard Hypothesis tries, and what a missing peer means."""
+"""How the tests run: how hard Hypothesis tries, what a missing peer means, and the services."""
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.gate import Gate
 
 # In each run the same examples, so that a red test is red for everybody; `make fuzz` looks for
 # new ones. No deadline: a busy machine is no bug.
@@ -31,3 +34,9 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"a required peer is missing: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """The services over an empty store, with a clock of their own."""
+    return Gate(tmp_path)

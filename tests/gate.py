@@ -1,0 +1,107 @@
+"""A server's inside without its edge: the real services over the real memory store.
+
+Only time and people are fakes. `ada` is an administrator, `bob` a plain user, `eve` an operator,
+and `nil` may do nothing at all; the password of each is the name twice.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sessiongate.identity.choice import Choice
+from sessiongate.identity.guard import Guard
+from sessiongate.identity.tally import Lockout
+from sessiongate.rules.access import Roles
+from sessiongate.secret import Secret
+from sessiongate.service.about import about_info
+from sessiongate.service.extensions import Extension, Extensions
+from sessiongate.service.local_login import LocalLogin
+from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
+from sessiongate.session import Caps, Client, Limits, Session
+from sessiongate.store.memory import MemoryStore
+from sessiongate.testing import FakeClock, FakeIdentity
+from sessiongate.vim.methods import METHODS, PROPERTIES
+from sessiongate.vim.types import Value
+
+LIMITS = Limits(idle=timedelta(minutes=30), total=timedelta(hours=12))
+CLIENT = Client("192.0.2.7", "curl/8", "vi-json")
+HERE = Client("127.0.0.1", "curl/8", "vi-json")
+PEOPLE = {"ada": "administrator", "bob": "user", "eve": "operator", "nil": "no-access"}
+INSTANCE = "0f8fad5b-d9cb-469f-a165-70867728950e"
+CERTIFICATE = b"a certificate"
+EXTENSION = Extension("com.example.backup", "", "user")
+
+
+def password_of(name: str) -> Secret:
+    return Secret(name + name)
+
+
+@dataclass
+class Gate:
+    """The parts, wired as `app` wires them."""
+
+    folder: Path
+    caps: Caps = field(default_factory=Caps)
+    extensions: dict[str, Extension] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore(LIMITS)
+        self.identity = FakeIdentity("local")
+        self.other = FakeIdentity("other")
+        for name, role in PEOPLE.items():
+            self.identity.add(name, name + name, role)
+        self.other.add("bob@corp", "bobbob", "user")
+        guards = {"local": self._guard(self.identity), "other": self._guard(self.other)}
+        self.sessions = Sessions(
+            self.store,
+            Choice(guards, {"corp": "other"}),
+            Roles({"greeter": ("Sessions.GlobalMessage",)}),
+            self.clock,
+            caps=self.caps,
+            default_locale="en",
+            host="gate.example",
+        )
+        self.local = LocalLogin(
+            self.sessions, self.store, self.folder / "local-tickets", provider="local"
+        )
+        self.center = VirtualCenter(
+            self.sessions,
+            self.store,
+            about_info("none", INSTANCE, "0.1.0"),
+            provider="local",
+            local=self.local,
+            extensions=Extensions(self.sessions, self.extensions),
+        )
+
+    def _guard(self, identity: FakeIdentity) -> Guard:
+        async def nothing(_: Secret) -> None:
+            return None
+
+        return Guard(
+            identity.name, identity, self.clock, dummy=nothing, lockout=Lockout(attempts=3)
+        )
+
+    async def login(self, name: str, client: Client = CLIENT, **facts: Any) -> Opened:
+        """A session of one of our people."""
+        return await self.sessions.login(
+            name, password_of(name), client, **{"default": "local", **facts}
+        )
+
+    async def call(
+        self, caller: Session | None, name: str, client: Client = CLIENT, **arguments: Any
+    ) -> Outcome:
+        """Call a method of the SessionManager, or of whatever has one of this name."""
+        method = next(one for (_, named), one in METHODS.items() if named == name)
+        return await self.center.call(Context(client, caller), method, arguments)
+
+    async def read(self, caller: Session | None, name: str) -> Value | None:
+        """Read a property of the SessionManager, or of whatever has one of this name."""
+        prop = next(one for (_, named), one in PROPERTIES.items() if named == name)
+        return await self.center.read(Context(CLIENT, caller), prop)
+
+    async def live(self) -> list[str]:
+        """Who has a session now."""
+        return sorted([session.principal async for session in self.sessions.list()])

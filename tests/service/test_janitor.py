@@ -1,0 +1,50 @@
+"""The janitor's rounds: every step, in order, whatever one of them raises."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from sessiongate.service.janitor import Janitor
+
+
+async def test_every_step_runs_in_order_and_a_failing_one_is_logged() -> None:
+    done: list[str] = []
+
+    async def first() -> None:
+        done.append("first")
+        raise RuntimeError("out of order")
+
+    async def second() -> None:
+        done.append("second")
+
+    with capture_logs() as logs:
+        await Janitor([first, second]).step()
+    assert done == ["first", "second"]
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("janitor step failed", "error")
+    ]
+
+
+async def test_it_pauses_before_each_round_and_stops_when_cancelled() -> None:
+    told: list[str] = []
+
+    async def step() -> None:
+        told.append("step")
+
+    async def pause() -> None:
+        told.append("pause")
+        if len(told) == 5:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Janitor([step]).run(pause)
+    assert told == ["pause", "step", "pause", "step", "pause"]
+
+
+async def test_a_cancelled_step_is_not_swallowed() -> None:
+    async def step() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Janitor([step]).step()

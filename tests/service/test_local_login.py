@@ -1,0 +1,78 @@
+"""Local tickets: whoever can read the file gets in, once, within the minute."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from sessiongate.errors import BadCredentials, Malformed, NoPermission
+from sessiongate.secret import Secret
+from sessiongate.service.sessions import TICKET_LIFE
+from sessiongate.session import Client
+from tests.gate import CLIENT, HERE, Gate
+
+
+async def test_the_file_logs_in_once(gate: Gate) -> None:
+    path = Path(await gate.local.issue("BOB", HERE))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    password = Secret(path.read_text(encoding="ascii"))
+    assert password.reveal() not in path.name
+    opened = await gate.local.redeem("bob", password, HERE, "de")
+    assert opened is not None
+    assert (opened.session.principal, opened.session.locale) == ("bob", "de")
+    assert not path.exists()
+    with pytest.raises(BadCredentials):
+        await gate.local.redeem("bob", password, HERE, None)
+    assert await gate.live() == ["bob"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "/run/gate.sock", "unix:x"])
+async def test_callers_on_this_host_may_ask(gate: Gate, address: str) -> None:
+    assert Path(await gate.local.issue("bob", Client(address, "", "vi-json"))).exists()
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::1", "", "localhost"])
+async def test_callers_elsewhere_may_not(gate: Gate, address: str) -> None:
+    with pytest.raises(Malformed):
+        await gate.local.issue("bob", Client(address, "", "vi-json"))
+
+
+async def test_only_users_who_may_do_something_get_one(gate: Gate) -> None:
+    with pytest.raises(BadCredentials):
+        await gate.local.issue("nobody", HERE)
+    with pytest.raises(NoPermission):
+        await gate.local.issue("nil", HERE)
+
+
+async def issued(gate: Gate, name: str = "bob") -> Secret:
+    path = Path(await gate.local.issue(name, HERE))
+    return Secret(path.read_text(encoding="ascii"))
+
+
+async def test_a_ticket_is_for_its_user_and_not_for_ever(gate: Gate) -> None:
+    with pytest.raises(BadCredentials):
+        await gate.local.redeem("ada", await issued(gate), HERE, None)
+    with pytest.raises(BadCredentials):
+        await gate.local.redeem("nobody", await issued(gate), HERE, None)
+    password = await issued(gate)
+    gate.clock.tick(TICKET_LIFE)
+    with pytest.raises(BadCredentials):
+        await gate.local.redeem("bob", password, HERE, None)
+    assert await gate.live() == []
+
+
+async def test_it_works_from_here_only(gate: Gate) -> None:
+    password = await issued(gate)
+    assert await gate.local.redeem("bob", password, CLIENT, None) is None
+    assert await gate.local.redeem("bob", password, HERE, None) is not None
+
+
+async def test_any_other_password_is_none_of_its_business(gate: Gate) -> None:
+    assert await gate.local.redeem("bob", Secret("bobbob"), HERE, None) is None
+
+
+async def test_files_that_nobody_uses_do_not_pile_up(gate: Gate) -> None:
+    paths = [Path(await gate.local.issue("bob", HERE)) for _ in range(120)]
+    assert len([path for path in paths if path.exists()]) == 100
+    assert paths[-1].exists()
