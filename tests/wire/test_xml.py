@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.wire.xml import DEEPEST, MOST_ATTRIBUTES, MOST_ELEMENTS, escape, parse
+from sessiongate.wire.xml import DEEPEST, LARGEST, MOST_ATTRIBUTES, MOST_ELEMENTS, escape, parse
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 
@@ -84,6 +84,13 @@ def test_depth_is_bounded() -> None:
     assert parse(nested(DEEPEST)).name == "a"
     with pytest.raises(Malformed, match="deeper"):
         parse(nested(DEEPEST + 1))
+
+
+def test_size_is_bounded() -> None:
+    room = LARGEST - len(b"<a></a>")
+    assert len(parse(b"<a>" + b"x" * room + b"</a>").text) == room
+    with pytest.raises(Malformed, match="larger"):
+        parse(b"<a>" + b"x" * (room + 1) + b"</a>")
 
 
 def test_the_number_of_elements_is_bounded() -> None:
