@@ -222,5 +222,6 @@ def _boxed(box: Boxed) -> Any:  # noqa: ANN401 - JSON is whatever JSON is
 
 def moment(when: datetime) -> str:
     """An RFC 3339 time in UTC with six digits of fraction, the form of both vSphere codecs."""
-    # isoformat takes a third of the time of strftime, and pads years below 1000. The end is +00:00.
-    return f"{when.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
+    # msgspec writes this form, but for a fraction of zero, in a tenth of the time of strftime.
+    text: str = msgspec.to_builtins(when.astimezone(UTC))
+    return text if when.microsecond else f"{text[:-1]}.000000Z"
