@@ -1,0 +1,57 @@
+"""What errors carry, and that catching one branch does not catch the other."""
+
+import pytest
+
+from sessiongate import errors
+
+
+def test_the_branches_are_apart() -> None:
+    assert not issubclass(errors.Refused, errors.Unavailable)
+    assert not issubclass(errors.Unavailable, errors.Refused)
+    assert not issubclass(errors.ConfigError, errors.SessionGateError)
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "facts"),
+    [
+        (
+            errors.NoPermission("System.View"),
+            "the privilege System.View is missing",
+            {"privilege": "System.View"},
+        ),
+        (errors.InvalidArgument("key"), "key", {"name": "key"}),
+        (errors.InvalidArgument("key", "too long"), "key: too long", {"name": "key"}),
+        (
+            errors.CapReached("total", 5, "ada"),
+            "the total cap of 5 sessions is reached",
+            {"scope": "total", "limit": 5, "principal": "ada"},
+        ),
+        (
+            errors.UnknownObject("Folder", "f"),
+            "no Folder of this name",
+            {"kind": "Folder", "name": "f"},
+        ),
+        (
+            errors.UnknownMethod("Folder", "f", "m"),
+            "Folder has no such method",
+            {"kind": "Folder", "name": "f", "method": "m"},
+        ),
+        (errors.UnknownProperty("p"), "no such property", {"name": "p"}),
+        (errors.WrongVerb("GET", "POST"), "only GET, POST here", {"allowed": ("GET", "POST")}),
+    ],
+)
+def test_errors_carry_facts_for_the_dialects(
+    error: errors.SessionGateError, text: str, facts: dict[str, object]
+) -> None:
+    assert str(error) == text
+    assert {name: getattr(error, name) for name in facts} == facts
+
+
+def test_an_outage_says_when_to_come_back() -> None:
+    assert errors.StoreUnavailable("x").retry_after > errors.Overloaded("x").retry_after > 0
+
+
+def test_every_problem_of_the_settings_is_told() -> None:
+    error = errors.ConfigError(["a: must be b", "c: is not a setting"])
+    assert str(error) == "a: must be b\nc: is not a setting"
+    assert error.problems == ["a: must be b", "c: is not a setting"]
