@@ -16,14 +16,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from parts import checks, logins, stores
+from parts import checks, logins, soap, stores
 from tools.table import Bench, Row, as_markdown, as_text, rows_of
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 MARKS = ("<!-- table: written by bench/run.py --write -->", "<!-- end of table -->")
 
-PARTS = (*checks.PARTS, *logins.PARTS, *stores.PARTS)
+PARTS = (*checks.PARTS, *logins.PARTS, *soap.PARTS, *stores.PARTS)
 
 # A whole run, and a quick one. No part begins after its time.
 LONGEST = 600.0
@@ -95,7 +95,7 @@ def _wrk() -> str:
 
 
 def _vcsim() -> str:
-    go, binary = shutil.which("go") or "/usr/local/go/bin/go", ROOT / ".peers" / "bin" / "vcsim"
+    go, binary = shutil.which("go") or "/usr/local/go/bin/go", ROOT / ".peers" / "bench" / "vcsim"
     if not binary.exists():
         return "missing"
     for line in _said(go, "version", "-m", str(binary)).splitlines():

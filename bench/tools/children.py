@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from tools.table import NotMeasured
 
 BENCH = Path(__file__).parent.parent
-PEERS = BENCH.parent / ".peers" / "bin"
+PEERS = BENCH.parent / ".peers" / "bench"
 
 # How long a child may take until it listens: a million sessions are to load in six seconds.
 _PATIENCE = 60.0
@@ -126,10 +125,10 @@ def hello(folder: Path) -> Iterator[Child]:
 @contextmanager
 def vcsim(folder: Path, *, tls: bool) -> Iterator[Child]:
     """The vCenter simulator of govmomi, freshly started."""
-    found = shutil.which("vcsim", path=f"{PEERS}{os.pathsep}{os.environ.get('PATH', '')}")
-    if found is None:
+    found = PEERS / "vcsim"
+    if not found.exists():
         raise NotMeasured("vcsim is missing (bench/setup)")
-    command = [found, "-l", "127.0.0.1:0", f"-tls={'true' if tls else 'false'}"]
+    command = [str(found), f"-tls={'true' if tls else 'false'}"]
     pattern = r"GOVC_URL=(https?://\S+?)/sdk"
     with running(command, pattern, folder / "vcsim.log") as child:
         # The address comes with a user and a password in it.

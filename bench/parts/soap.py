@@ -1,0 +1,153 @@
+"""SOAP against vcsim, the simulator that everyone tests with: checks, and logins."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+
+from tools import populate
+from tools.children import Child, scratch, sessiongate, vcsim
+from tools.load import Load, Way, compare, p99_ratio, rate_ratio, rates
+from tools.pipelined import post, send
+from tools.table import Bench, Measured, NotMeasured, Part, Target, median
+
+PATH = "/sdk"
+LOGINS = 30_000
+
+_HEADERS = {"Content-Type": 'text/xml; charset="utf-8"', "SOAPAction": '"urn:vim25/8.0.3.0"'}
+_ENVELOPE = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">'
+    '<soapenv:Body><{method} xmlns="urn:vim25"><_this type="SessionManager">SessionManager</_this>'
+    "{arguments}</{method}></soapenv:Body></soapenv:Envelope>"
+)
+_KEY = re.compile(rb"<key>([^<]+)</key>")
+_NAME = re.compile(rb"<userName>([^<]+)</userName>")
+_COOKIE = re.compile(rb'set-cookie: *(vmware_soap_session="?[^";\r]+"?)', re.IGNORECASE)
+
+Start = Callable[[Path], AbstractContextManager[Child]]
+
+
+def _envelope(method: str, **arguments: str) -> bytes:
+    members = "".join(f"<{name}>{value}</{name}>" for name, value in arguments.items())
+    return _ENVELOPE.format(method=method, arguments=members).encode()
+
+
+# vcsim takes any name and password; ours are those of a user that it knows.
+_LOGIN = _envelope("Login", userName="bench0", password=populate.PASSWORD)
+
+
+def login(server: Child, folder: Path) -> Way:
+    """SOAP logins of one user, whose credential is soon verified."""
+    return _way(server, folder / f"{server.process.pid}-login", _LOGIN, _HEADERS)
+
+
+def is_active(server: Child, folder: Path) -> Way:
+    """SessionIsActive of a session about itself."""
+    [(head, body)] = send(server.url, post(server.url, PATH, _HEADERS, _LOGIN), 1, within=10)
+    cookie, key, name = _COOKIE.search(head), _KEY.search(body), _NAME.search(body)
+    if cookie is None or key is None or name is None:
+        raise NotMeasured("a SOAP login did not give a session")
+    asked = _envelope("SessionIsActive", sessionID=key[1].decode(), userName=name[1].decode())
+    headers = {**_HEADERS, "Cookie": cookie[1].decode()}
+    [(_, answer)] = send(server.url, post(server.url, PATH, headers, asked), 1, within=10)
+    if b"<returnval>true</returnval>" not in answer:
+        raise NotMeasured("SessionIsActive did not say that the session is active")
+    return _way(server, folder / f"{server.process.pid}-active", asked, headers)
+
+
+def _way(server: Child, stem: Path, body: bytes, headers: dict[str, str]) -> Way:
+    body_file, header_file = stem.with_suffix(".xml"), stem.with_suffix(".headers")
+    body_file.write_bytes(body)
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    header_file.write_text("\n".join(lines), encoding="ascii")
+    told = {"BENCH_BODY": str(body_file), "BENCH_HEADERS": str(header_file)}
+    return Way(server, PATH, "post.lua", told)
+
+
+@contextmanager
+def _both(folder: Path, number: int = 0, *, tls: bool = False) -> Iterator[tuple[Child, Child]]:
+    """Our server and vcsim, both freshly started."""
+    data_dir = folder / f"server{number}"
+    populate.write_users(data_dir, 1)
+    with sessiongate(data_dir, tls=tls) as ours, vcsim(folder, tls=tls) as theirs:
+        yield ours, theirs
+
+
+def _checks(bench: Bench) -> Iterator[Measured]:
+    for scheme in ("http", "https"):
+        with scratch() as folder, _both(folder, tls=scheme == "https") as servers:
+            ways = [is_active(server, folder) for server in servers]
+            found = compare(bench.rounds, bench.seconds, *ways)
+        yield Measured(scheme, rate_ratio(found, 0, 1), rates(found, 0, 1))
+        ours, theirs = (median(loads[way].p99 for loads in found) for way in (0, 1))
+        note = f"{ours:.2f} ms against {theirs:.2f} ms"
+        yield Measured(f"{scheme}-p99", p99_ratio(found, 0, 1), note)
+
+
+def _logins(bench: Bench) -> Iterator[Measured]:
+    found: list[list[Load]] = []
+    with scratch() as folder:
+        for number in range(2 if bench.quick else 5):
+            # Fresh ones each time: vcsim grows slower with every login.
+            with _both(folder, number) as servers:
+                ways = [login(server, folder) for server in servers]
+                if number % 2:
+                    ways.reverse()
+                loads = [way.run(2) for way in ways]
+                found.append(loads[::-1] if number % 2 else loads)
+    yield Measured("login", rate_ratio(found, 0, 1), rates(found, 0, 1))
+
+
+def _after_logins(bench: Bench) -> Iterator[Measured]:
+    with scratch() as folder, _both(folder) as servers:
+        for server in servers:
+            _log_in(login(server, folder))
+        ways = [is_active(server, folder) for server in servers]
+        # Long slices: vcsim answers some twenty times a second now.
+        found = [[way.run(5) for way in ways] for _ in range(1 if bench.quick else 3)]
+    yield Measured("after", rate_ratio(found, 0, 1), rates(found, 0, 1))
+
+
+def _log_in(way: Way) -> None:
+    """At least LOGINS of them, in at most a minute."""
+    done = 0.0
+    for turn in count():
+        if done >= LOGINS:
+            return
+        if turn == 30:
+            raise NotMeasured(f"only {done:,.0f} of {LOGINS:,} logins in a minute")
+        done += way.run(2).rate * 2
+
+
+PARTS = (
+    Part(
+        "soap",
+        (
+            Target("http", "SOAP SessionIsActive, HTTP", "vcsim, fresh", ">=", 1.2),
+            Target("http-p99", "its p99", "vcsim's", "<=", 0.4),
+            Target("https", "SOAP SessionIsActive, HTTPS", "vcsim, fresh", ">=", 1.0),
+            Target("https-p99", "its p99", "vcsim's", "<=", 0.4),
+        ),
+        _checks,
+    ),
+    Part(
+        "soap-login",
+        (Target("login", "SOAP Login, cached credential, SQLite", "vcsim's", ">=", 1.0),),
+        _logins,
+    ),
+    Part(
+        "soap-crowd",
+        (
+            Target(
+                "after",
+                "SOAP SessionIsActive after 30 k logins",
+                "vcsim after 30 k",
+                ">=",
+                300,
+            ),
+        ),
+        _after_logins,
+    ),
+)
