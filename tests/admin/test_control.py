@@ -1,0 +1,118 @@
+"""What the command line asks a running server, without the socket."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiongate.admin.control import Control, socket_path
+from tests.gate import Gate
+from tests.web.requests import request
+
+
+@dataclass
+class Told:
+    """What the server was asked to do."""
+
+    refreshed: int = 0
+    unlocked: list[str] = field(default_factory=list)
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+
+    def unlock(self, name: str) -> bool:
+        self.unlocked.append(name)
+        return name == "ada"
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def control(gate: Gate, told: Told) -> Control:
+    return Control(gate.sessions, told.refresh, told.unlock)
+
+
+async def ask(control: Control, method: str, path: str) -> tuple[int, Any]:
+    reply = await control(request(method, path))
+    return reply.status, json.loads(reply.body)
+
+
+async def test_sessions_are_listed_without_their_tokens(control: Control, gate: Gate) -> None:
+    opened = await gate.login("ada")
+    await gate.login("bob")
+    gate.clock.tick(timedelta(seconds=90))
+    status, rows = await ask(control, "GET", "/sessions")
+    assert status == 200
+    assert sorted(row["user"] for row in rows) == ["ada", "bob"]
+    assert opened.token.reveal() not in json.dumps(rows)
+    assert opened.session.digest.hex() not in json.dumps(rows)
+    status, rows = await ask(control, "GET", "/sessions?user=ADA")
+    assert [(row["user"], row["idle_seconds"], row["calls"]) for row in rows] == [("ada", 90, 0)]
+    assert rows[0]["roles"] == ["administrator"]
+    assert rows[0]["login_at"] == "2026-01-01T00:00:00Z"
+
+
+async def test_a_session_is_shown_and_ended_by_its_key(control: Control, gate: Gate) -> None:
+    key = (await gate.login("ada")).session.key
+    assert (await ask(control, "GET", f"/sessions/{key}"))[1]["user"] == "ada"
+    assert await ask(control, "DELETE", f"/sessions/{key}") == (200, {"ended": 1})
+    for method in ("GET", "DELETE"):
+        status, answer = await ask(control, method, f"/sessions/{key}")
+        assert (status, answer) == (404, {"error": "no live session has this key"})
+
+
+async def test_sessions_of_one_user_or_of_all_are_ended(control: Control, gate: Gate) -> None:
+    for name in ("ada", "bob", "bob", "eve"):
+        await gate.login(name)
+    assert await ask(control, "DELETE", "/sessions?user=Bob") == (200, {"ended": 2})
+    assert await gate.live() == ["ada", "eve"]
+    assert await ask(control, "DELETE", "/sessions") == (200, {"ended": 2})
+    assert await gate.live() == []
+
+
+async def test_users_are_looked_at_again(control: Control, told: Told) -> None:
+    assert await ask(control, "POST", "/users/refresh") == (200, {})
+    assert told.refreshed == 1
+
+
+async def test_a_name_is_unlocked(control: Control, told: Told) -> None:
+    assert await ask(control, "POST", "/users/unlock?user=ada") == (200, {"unlocked": True})
+    assert await ask(control, "POST", "/users/unlock?user=b%40c") == (200, {"unlocked": False})
+    assert told.unlocked == ["ada", "b@c"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/sessions/a/b", 404),
+        ("POST", "/sessions", 404),
+        ("PUT", "/sessions", 400),
+        ("GET", "/sessions?user=a%5Cb%5Cc", 400),
+    ],
+)
+async def test_other_questions_are_refused(
+    control: Control, method: str, path: str, status: int
+) -> None:
+    found, answer = await ask(control, method, path)
+    assert (found, list(answer)) == (status, ["error"])
+
+
+def test_the_socket_is_in_the_data_directory(tmp_path: Path) -> None:
+    short = Path("/var/lib/sessiongate")
+    assert socket_path(short).name == "control.sock"
+    assert socket_path(short).parent == short.resolve()
+
+
+def test_a_name_too_long_for_a_socket_gets_a_short_one(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    found = socket_path(long)
+    assert len(str(found).encode()) <= 107
+    assert found == socket_path(long)
+    assert found != socket_path(tmp_path / ("y" * 100))
