@@ -108,6 +108,7 @@ SPOKEN = {
     "9.1.1.0": "vim.version.v9_1_0_0",
     "8.0.3.0.1": "vim.version.v8_0_3_0",
     "7.0.3": "vim.version.v7_0_3_0",
+    "6.7.3": "vim.version.version15",
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 PEERS = Path(__file__).resolve().parents[2] / ".peers"
 GO = Path(__file__).resolve().parent / "go"
 
-PYVMOMI = ("9.1.1.0", "8.0.3.0.1", "7.0.3")
+PYVMOMI = ("9.1.1.0", "8.0.3.0.1", "7.0.3", "6.7.3")
 """The newest release of each line that is still in use."""
 
 
