@@ -1,0 +1,5 @@
+"""The server that the lines of the pages are run against."""
+
+from tests.end_to_end.conftest import shared
+
+__all__ = ["shared"]

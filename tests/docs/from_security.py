@@ -1,0 +1,143 @@
+"""The table of security requirements: what each asks, in our words, and the tests that hold it.
+
+The tests are found by their names, `test_sec_NN_...`. `PARTLY` names what no test can hold yet,
+because the part of the server that it is about does not exist.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.docs.tables import code, table
+
+TESTS = Path(__file__).resolve().parents[1]
+_NAME = re.compile(r"^\s*(?:async )?def (test_sec_(\d\d)_\w+)", re.MULTILINE)
+
+REQUIREMENTS: Mapping[int, str] = {
+    1: "Tokens come from the system's random source, hold 128 random bits or more, and mean "
+    "nothing.",
+    2: "At rest there is only a digest of the token; the public key of a session is another thing.",
+    3: "Each login gives a new token; a token that the client brings along is never taken over.",
+    4: "Unknown, forged and ended tokens look the same.",
+    5: "The server itself enforces the idle limit, to the second.",
+    6: "The absolute limit holds whatever the activity.",
+    7: "Probes that the server makes for itself do not count as the client's activity.",
+    8: "A logout holds at once in every process and on every node.",
+    9: "Ending a session twice does no harm and gets the documented answer.",
+    10: "An ended session stays ended after a restart, after a crash, and when the clock is set "
+    "back.",
+    11: "Disabling or removing a user ends the user's sessions, leases and tickets.",
+    12: "A changed password ends the sessions opened with the old one.",
+    13: "An administrator can end one session, all of a user, or all.",
+    14: "A user sees and ends only the user's own sessions.",
+    15: "Caps on sessions are exact under parallel logins, and documented.",
+    16: "A clone ticket works once, for a minute, is no session, and dies with its session.",
+    17: "Impersonation needs its privilege, never gives more privileges, and is written down with "
+    "both names.",
+    18: "Tokens and passwords never get into an address, log, error or label; one in an address "
+    "is ignored.",
+    19: "Two different sessions in one request are refused.",
+    20: "Cookies are HttpOnly and, over TLS, Secure, with a path and without a domain.",
+    21: "All spellings of a name share one count of failed logins.",
+    22: "A lock holds on every way in.",
+    23: "Parallel tries cannot get past the limit.",
+    24: "Unknown, wrong, locked and disabled give the same reply and cost the same work.",
+    25: "A guesser locks himself out and not his victim; an operator can unlock.",
+    26: "The client's address is taken from a trusted proxy only.",
+    27: "Passwords are hashed with argon2id, whole and unchanged, however long.",
+    28: "Hashing is bounded, so that a flood of logins does not hold up live sessions.",
+    29: "A malformed Basic header gets a clean 401.",
+    30: "There are no default credentials; bootstrap happens once.",
+    31: "Empty names and empty passwords never log in.",
+    32: "AuthenticationMethod selects the directory; a refusal is not taken to another one.",
+    33: "Forward-auth believes forwarding headers from configured proxies only, by default none.",
+    34: "Identity headers from clients are dropped in every spelling.",
+    35: "A Connection header cannot remove our security headers.",
+    36: "No user agent, suffix, fragment or query gets around a check.",
+    37: "An original address that cannot be read is denied.",
+    38: "Host and path are made canonical once; deciding and forwarding use the same bytes.",
+    39: "Decisions go by the raw path, never by a rebuilt address.",
+    40: "Ambiguous framing is refused with 400, and the connection is closed.",
+    41: "Forwarded requests are built anew; lengths and encodings are not copied.",
+    42: "Line ends in any value cannot split a header or a log line.",
+    43: "Clients' credentials never reach upstreams, and upstreams' tokens never reach clients.",
+    44: "Redirects go only to listed targets.",
+    45: "Only listed methods are taken; plain HTTP on a TLS port is not redirected.",
+    46: "The set of upstreams is closed: nothing in a request can name another.",
+    47: "Body, head and time are limited; slow and huge senders are cut off.",
+    48: "When a decision cannot be made, the answer is no; our snippets for proxies say so too.",
+    49: "DTDs, entities and external references are refused before they are read.",
+    50: "XML is limited in depth, attributes and size, in every encoding.",
+    51: "Faults have the right type and a general text, and never a stack trace.",
+    52: "Every string in XML output is escaped.",
+    53: "LoginByToken is off until a signer is configured; identity is read from what is signed.",
+    54: "Times, audience and single use of a SAML token are checked.",
+    55: "Issuer, audience, expiry and algorithm of OIDC tokens are pinned.",
+    56: "Many cold clients cause one upstream login per place.",
+    57: "The cap of a pool holds across processes and nodes.",
+    58: "A refused upstream login stops further tries for a while.",
+    59: "Waiters of a pool are bounded, served in order, and told when to come back.",
+    60: "Nothing of one user ever reaches another through the pool.",
+    61: "Calls that leave state upstream keep their lease, and it is cleaned afterwards.",
+    62: "Safe calls are repeated once on an ended upstream session, others never.",
+    63: "A dead upstream session is replaced; an outage heals without a restart.",
+    64: "Upstream sessions are renewed before their age limit.",
+    65: "A stop logs out every upstream session; a start clears up after a crash.",
+    66: "A broken upstream reply becomes 502 and harms nobody else.",
+    67: "Upstream certificates are verified; doing without is loud.",
+    68: "Secrets are never shown by any command, and upstream secrets are encrypted or kept "
+    "elsewhere.",
+    69: "Every decision, refusal and end of a session is written down.",
+    70: "The audit log shows tampering, is bounded, and a failure to write it is seen.",
+    71: "The console has a strict content policy and refuses cross-site requests.",
+    72: "The admin plane has a listener of its own, on loopback by default.",
+}
+"""What each asks."""
+
+PARTLY: Mapping[int, str] = {
+    8: "one process owns the sessions so far; several wait for a shared store",
+    11: "leases wait for the gateway",
+    13: "commands; the console is not built yet",
+    17: "both names are in the log; the audit file is not built yet",
+    18: "metric labels wait for the metrics",
+    20: "the console's own cookie waits for the console",
+    22: "every dialect that exists; console and forward-auth are not built yet",
+    24: "by what work is done; a statistical test of times is not written yet",
+    30: "the one-time set-up link waits for the console",
+    46: "no request can name a target; there are no upstreams yet",
+    68: "settings; upstream secrets wait for the gateway",
+}
+"""What of a requirement waits for a part that does not exist yet."""
+
+
+def tests_by_requirement() -> dict[int, list[str]]:
+    """The names of the tests that hold each requirement."""
+    found: dict[int, list[str]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        for name, number in _NAME.findall(path.read_text(encoding="utf-8")):
+            found.setdefault(int(number), []).append(name)
+    return {number: sorted(set(names)) for number, names in found.items()}
+
+
+def state_of(number: int, names: list[str]) -> str:
+    """Open without a test, part where something is missing that a test would have to see."""
+    if not names:
+        return "open"
+    return "part" if number in PARTLY else "held"
+
+
+def requirements_table() -> str:
+    """A row for each requirement, and the count of each state."""
+    tests = tests_by_requirement()
+    rows = []
+    for number, asks in REQUIREMENTS.items():
+        names = tests.get(number, [])
+        state = state_of(number, names)
+        if state == "part":
+            asks = f"{asks} *Missing: {PARTLY[number]}.*"
+        shown = [code(name.removeprefix(f"test_sec_{number:02}_")) for name in names]
+        rows.append((str(number), asks, state, "<br>".join(shown)))
+    count = {state: sum(row[2] == state for row in rows) for state in ("held", "part", "open")}
+    summary = f"{count['held']} held, {count['part']} in part, {count['open']} open."
+    head = ("#", "What it asks", "State", "Tests, without `test_sec_NN_`")
+    return f"{summary}\n\n{table(head, rows)}"

@@ -1,0 +1,57 @@
+"""Shell lines of the pages, run as they stand against a real server.
+
+A block is run when `<!-- run -->` stands before it. Only what depends on the place differs: the
+server's address, its data directory, and the directory of the sources.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, ROOT
+from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment
+
+BLOCK = re.compile(r"^<!-- run(?:: (?P<says>[^\n]+))? -->\n```sh\n(?P<lines>.*?)^```", re.M | re.S)
+PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted(DOCS.glob("*.md"))]
+BLOCKS = [
+    pytest.param(block["lines"], block["says"], id=f"{path.name}-{number}")
+    for path in PAGES
+    for number, block in enumerate(BLOCK.finditer(path.read_text(encoding="utf-8")), 1)
+]
+
+
+@pytest.mark.parametrize(("lines", "says"), BLOCKS)
+def test_lines_work_as_they_stand(lines: str, says: str | None, shared: Server) -> None:
+    """They run to their end without an error, and print what the page promises."""
+    here = lines.replace("https://127.0.0.1:9669", shared.url)
+    here = here.replace("var/tls/ca.pem", str(shared.ca))
+    here = here.replace("--data-dir var", f"--data-dir {shared.data_dir}")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", here],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 2,
+        check=False,
+        cwd=ROOT,
+        env=environment(
+            {
+                "SG_USER": ADMIN[0],
+                "SG_PASSWORD": ADMIN[1],
+                "SG_URL": shared.url,
+                "SG_CA": str(shared.ca),
+                "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            }
+        ),
+    )
+    assert done.returncode == 0, done.stderr
+    assert not re.search(r"^HTTP/1.1 [45]", done.stdout, re.MULTILINE), done.stdout
+    for wanted in (says or "").split(", "):
+        assert wanted in done.stdout
+
+
+def test_the_first_page_is_run() -> None:
+    assert any("README" in str(block.id) for block in BLOCKS)
