@@ -1,0 +1,155 @@
+"""HTTP to one upstream: bounded in time and size, and no cleverer than that.
+
+No redirects, cookies, retries or decompression, and no proxy but one that the settings name. All
+that can go wrong comes out as UpstreamUnavailable, whose sentence holds nothing of the request or
+of the answer: either may hold a secret.
+
+Which certificate is believed: one of the system's CAs or of a CA file, for the name that is
+called; or exactly the one with the pinned fingerprint, whoever signed it and for whichever name.
+"""
+
+import asyncio
+import hmac
+import ssl
+from datetime import timedelta
+from hashlib import sha1, sha256
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from sessiongate.errors import UpstreamUnavailable
+from sessiongate.wire.vim_client import Answer, Ask
+
+TIMEOUT = timedelta(seconds=10)
+"""From the first look-up of the name to the last byte of the answer."""
+
+LARGEST_BODY = 256 * 1024
+"""A UserSession has less than a kilobyte; faults of real servers, a few."""
+
+# Servers close unused connections after 60 seconds and more. Well below that, a call never meets a
+# connection that is just being closed; and one login's two calls share a handshake.
+_KEEP_ALIVE = 5.0
+
+# One call each: more than the most checks at once that a provider lets through.
+_CONNECTIONS = 100
+
+_CHUNK = 16 * 1024
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """Which certificate is believed. `fingerprint` is a SHA-1 or SHA-256 in lower-case hex."""
+
+    ca: Path | None = None
+    fingerprint: str | None = None
+    verify: bool = True
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether any certificate would do, so that anybody could be at the other end."""
+        return not self.verify and self.fingerprint is None
+
+    def context(self) -> ssl.SSLContext:
+        """The TLS context that believes just that. Raises OSError where the CA file is none."""
+        context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
+        if self.fingerprint is not None:
+            context.sslobject_class = _pinned(bytes.fromhex(self.fingerprint))
+        if self.fingerprint is not None or not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+def _pinned(pin: bytes) -> type[ssl.SSLObject]:
+    # SHA-1 names a certificate here, as vSphere's tools show it. To fool it takes another
+    # certificate with the digest of the given one, which nobody can make, unlike mere collisions.
+    digest = sha256 if len(pin) == sha256().digest_size else sha1
+
+    class Pinned(ssl.SSLObject):
+        """TLS to whoever has this certificate, and its key: checked before anything is sent."""
+
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            certificate = self.getpeercert(binary_form=True) or b""
+            if not hmac.compare_digest(digest(certificate).digest(), pin):
+                raise ssl.SSLCertVerificationError("the fingerprint is another one")
+
+    return Pinned
+
+
+class HttpUpstream:
+    """Posts to one server. `url` is `https://host[:port]`, without a path."""
+
+    def __init__(
+        self,
+        url: str,
+        trust: Trust,
+        *,
+        timeout: timedelta = TIMEOUT,
+        largest_body: int = LARGEST_BODY,
+        proxy: str | None = None,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._context = trust.context()
+        self._timeout = timeout.total_seconds()
+        self._largest = largest_body
+        self._proxy = proxy
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Get ready to call. Calls nobody yet."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=self._context, limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            auto_decompress=False,
+            trust_env=False,
+            headers={"User-Agent": "sessiongate", "Accept-Encoding": "identity"},
+        )
+
+    async def close(self) -> None:
+        """Let go of connections. Idempotent."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def post(self, ask: Ask) -> Answer:
+        """Send it, once, and read the whole answer. Raises UpstreamUnavailable."""
+        session = self._session
+        if session is None or session.closed:
+            raise UpstreamUnavailable("closed")
+        # `from None` throughout: the causes hold the request, with its password or token.
+        try:
+            async with session.post(
+                f"{self._url}{ask.path}",
+                data=ask.body,
+                headers=ask.headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+            ) as response:
+                body = await self._body(response)
+                headers = tuple((name.lower(), value) for name, value in response.headers.items())
+                return Answer(response.status, headers, body)
+        except TimeoutError:
+            raise UpstreamUnavailable(f"no whole answer within {self._timeout:g} seconds") from None
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
+            raise UpstreamUnavailable("its certificate is not the one to be trusted") from None
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            raise UpstreamUnavailable("no TLS with it") from None
+        except aiohttp.ClientConnectorError:
+            raise UpstreamUnavailable("no connection to it") from None
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError, ValueError):
+            raise UpstreamUnavailable("the connection or its answer broke") from None
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > self._largest:
+                response.close()
+                raise UpstreamUnavailable(f"an answer of more than {self._largest} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)

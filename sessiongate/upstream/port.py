@@ -1,0 +1,35 @@
+"""The port of a server that we log in at as somebody else's client."""
+
+from typing import Protocol
+
+from sessiongate.secret import Secret
+from sessiongate.wire.vim_client import Fault, Opened
+
+
+class SessionUpstream(Protocol):
+    """A vCenter, as far as its sessions go. Its name is for sentences and logs.
+
+    Every call may raise UpstreamUnavailable: no connection, no trust, no time, or an answer that
+    makes no sense. A refusal is an answer and comes back as a value.
+    """
+
+    name: str
+
+    async def login(self, name: str, password: Secret) -> Opened | Fault:
+        """Open a session there, or say what was answered instead.
+
+        Raises BadCredentials for what no account there can have.
+        """
+        ...
+
+    async def logout(self, opened: Opened) -> None:
+        """End a session there. One that has already ended is no error."""
+        ...
+
+    async def start(self) -> None:
+        """Get ready to call. Calls nobody yet: a server that is down must not keep us down."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. Idempotent."""
+        ...

@@ -1,0 +1,298 @@
+"""The client's side of VI/JSON and SOAP: what we say to a vCenter's SessionManager, what it says.
+
+Only logging in and out: the two calls that checking a password takes. Nothing of an answer is
+believed before it has been read whole and is of the right types; texts that the vCenter chose are
+kept out of sentences for logs, since it has just been told a password and might repeat it.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+
+import msgspec
+
+from sessiongate.errors import BadCredentials, Malformed
+from sessiongate.secret import Secret
+from sessiongate.wire.carriers import SOAP_COOKIE
+from sessiongate.wire.vim_json import PREFIX, SESSION_HEADER
+from sessiongate.wire.vim_soap import ENVELOPE, VIM, XSI
+from sessiongate.wire.xml import Element, escape, parse
+
+Headers = tuple[tuple[str, str], ...]
+
+# The oldest published release: every vCenter that speaks VI/JSON takes it, newer ones included.
+_RELEASE = "8.0.1.0"
+_MANAGER = f"{PREFIX}{_RELEASE}/SessionManager/SessionManager"
+
+# Real servers refuse versions newer than themselves. Login and UserSession are the same since.
+_SOAP_ACTION = '"urn:vim25/6.0"'
+
+# Real tokens have 40 letters, tickets of other makes a few hundred.
+_LONGEST_TOKEN = 4096
+
+# As long as the longest name that is worth a look-up; nobody's full name is longer.
+_LONGEST_TEXT = 1024
+
+
+class Form(Enum):
+    """The two wire forms of the same calls."""
+
+    JSON = "VI/JSON"
+    SOAP = "SOAP"
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A POST, ready to be sent. Holds a password or a token, and does not show it."""
+
+    path: str
+    headers: Headers
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Ask({self.path!r})"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back. May hold a token, and does not show it. Header names are lower case."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status})"
+
+    def all(self, name: str) -> list[str]:
+        """The values of every header of this name."""
+        return [value for key, value in self.headers if key == name]
+
+
+class UserSession(msgspec.Struct, frozen=True):
+    """Whose session the vCenter has opened."""
+
+    key: str
+    """The session's public name there."""
+    user_name: str
+    r"""As its directory spells it: `VSPHERE.LOCAL\Administrator`."""
+    full_name: str
+    locale: str
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A session at the vCenter, and the token that ends it."""
+
+    form: Form
+    token: Secret
+    user: UserSession
+
+
+KNOWN_FAULTS = frozenset(
+    {
+        "InvalidLogin",
+        "PasswordExpired",
+        "NoPermission",
+        "NotAuthenticated",
+        "InvalidLocale",
+        "InvalidRequest",
+        "InvalidArgument",
+        "ManagedObjectNotFound",
+        "MethodNotFound",
+        "NotSupported",
+        "RestrictedVersion",
+        "SystemError",
+    }
+)
+"""What logs may repeat: names of the vendor's own, which cannot hold what a client has said."""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A refusal in vim's words: the name of its type, "" for one that logs must not repeat."""
+
+    name: str
+
+
+def write_login(form: Form, name: str, password: Secret) -> Ask:
+    """The call that opens a session.
+
+    Raises BadCredentials for what the form cannot carry: no account there can have such a name or
+    password, and sending something like it would be another guess.
+    """
+    return _LOGINS[form](name, password.reveal())
+
+
+def _json_login(name: str, password: str) -> Ask:
+    try:
+        body = msgspec.json.encode({"userName": name, "password": password})
+    except UnicodeEncodeError:
+        raise BadCredentials("the name or password holds letters that JSON cannot carry") from None
+    return Ask(f"{_MANAGER}/Login", _JSON, body)
+
+
+def _soap_login(name: str, password: str) -> Ask:
+    members = f"<userName>{_exact(name)}</userName><password>{_exact(password)}</password>"
+    return Ask("/sdk", _XML, _envelope("Login", members))
+
+
+def _exact(text: str) -> str:
+    escaped = escape(text)
+    if escaped.count("\ufffd") != text.count("\ufffd"):
+        raise BadCredentials("the name or password holds letters that XML cannot carry")
+    return escaped
+
+
+_LOGINS: dict[Form, Callable[[str, str], Ask]] = {Form.JSON: _json_login, Form.SOAP: _soap_login}
+
+_JSON: Headers = (("content-type", "application/json"),)
+_XML: Headers = (("content-type", "text/xml; charset=utf-8"), ("soapaction", _SOAP_ACTION))
+
+
+def write_logout(form: Form, token: Secret) -> Ask:
+    """The call that ends the session of this token."""
+    if form is Form.JSON:
+        return Ask(f"{_MANAGER}/Logout", (*_JSON, (SESSION_HEADER, token.reveal())), b"{}")
+    cookie = ("cookie", f"{SOAP_COOKIE}={token.reveal()}")
+    return Ask("/sdk", (*_XML, cookie), _envelope("Logout", ""))
+
+
+def _envelope(method: str, members: str) -> bytes:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<soapenv:Envelope xmlns:soapenv="{ENVELOPE}">'
+        f'<soapenv:Body><{method} xmlns="{VIM}">'
+        f'<_this type="SessionManager">SessionManager</_this>{members}</{method}>'
+        "</soapenv:Body></soapenv:Envelope>"
+    ).encode()
+
+
+def lacks_json(answer: Answer) -> bool:
+    """Whether this answer to VI/JSON says that the server does not speak it.
+
+    vCenter before 8.0 U1 answers 404; where `/sdk` and all below it is one SOAP endpoint, the JSON
+    is read as broken XML.
+    """
+    if answer.status in (404, 405):
+        return True
+    kinds = answer.all("content-type")
+    return answer.status in (400, 500) and any("xml" in kind.lower() for kind in kinds)
+
+
+def read_login(form: Form, answer: Answer) -> Opened | Fault:
+    """What came of a login: a session or a refusal. Raises Malformed for anything else."""
+    if answer.status == 200:
+        return Opened(form, _token(form, answer), _SESSIONS[form](answer.body))
+    if answer.status == 500:
+        return read_fault(form, answer.body)
+    raise Malformed(f"status {answer.status}")
+
+
+def read_fault(form: Form, body: bytes) -> Fault:
+    """The fault in the body of a 500. Raises Malformed where there is none."""
+    name = _FAULTS[form](body)
+    return Fault(name if name in KNOWN_FAULTS else "")
+
+
+def read_user_session(form: Form, body: bytes) -> UserSession:
+    """The session in the body of Login's 200. Raises Malformed."""
+    return _SESSIONS[form](body)
+
+
+def _token(form: Form, answer: Answer) -> Secret:
+    if form is Form.JSON:
+        found = answer.all(SESSION_HEADER)
+    else:
+        pairs = (value.partition(";")[0].partition("=") for value in answer.all("set-cookie"))
+        # Quotes and all: some servers compare what they get with what they sent.
+        found = [value.strip() for name, _, value in pairs if name.strip() == SOAP_COOKIE]
+    if len(found) != 1 or not found[0].strip('"') or len(found[0]) > _LONGEST_TOKEN:
+        raise Malformed("a session without one token to end it by")
+    if not (found[0].isascii() and found[0].isprintable()):
+        raise Malformed("a token that no header can carry")
+    return Secret(found[0])
+
+
+class _JsonSession(msgspec.Struct, rename="camel"):
+    key: str
+    user_name: str
+    full_name: str | None = None
+    locale: str | None = None
+
+
+class _JsonFault(msgspec.Struct):
+    type_name: str = msgspec.field(name="_typeName")
+
+
+_json_session = msgspec.json.Decoder(_JsonSession).decode
+_json_fault_of = msgspec.json.Decoder(_JsonFault).decode
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def _read_json_session(body: bytes) -> UserSession:
+    try:
+        raw = _json_session(body)
+    except _UNREADABLE:
+        raise Malformed("the body is not a UserSession in JSON") from None
+    return _session(raw.key, raw.user_name, raw.full_name, raw.locale)
+
+
+def _read_json_fault(body: bytes) -> str:
+    try:
+        return _json_fault_of(body).type_name
+    except _UNREADABLE:
+        raise Malformed("the body is not a fault in JSON") from None
+
+
+def _read_soap_session(body: bytes) -> UserSession:
+    session = _only(_only(_content(body), "LoginResponse", VIM), "returnval", VIM)
+    texts = {
+        name: [part.text for part in session.children if (part.namespace, part.name) == (VIM, name)]
+        for name in ("key", "userName", "fullName", "locale")
+    }
+    if len(texts["key"]) != 1 or len(texts["userName"]) != 1:
+        raise Malformed("the UserSession has no key or no userName")
+    full_name, locale = ("".join(texts[name][:1]) for name in ("fullName", "locale"))
+    return _session(texts["key"][0], texts["userName"][0], full_name, locale)
+
+
+def _read_soap_fault(body: bytes) -> str:
+    fault = _only(_content(body), "Fault", ENVELOPE)
+    details = [part for one in fault.children if one.name == "detail" for part in one.children]
+    if not details:
+        return ""  # broken XML and unknown versions are told without any
+    said = details[0].attributes.get((XSI, "type"), details[0].name.removesuffix("Fault"))
+    return said.rpartition(":")[2].strip()
+
+
+def _content(body: bytes) -> Element:
+    root = parse(body)
+    if (root.namespace, root.name) != (ENVELOPE, "Envelope"):
+        raise Malformed("the body is not a SOAP 1.1 envelope")
+    return _only(root, "Body", ENVELOPE)
+
+
+def _only(holder: Element, name: str, namespace: str) -> Element:
+    found = [one for one in holder.children if (one.namespace, one.name) == (namespace, name)]
+    if len(found) != 1:
+        raise Malformed(f"the XML does not hold one {name}")
+    return found[0]
+
+
+_SESSIONS: dict[Form, Callable[[bytes], UserSession]] = {
+    Form.JSON: _read_json_session,
+    Form.SOAP: _read_soap_session,
+}
+_FAULTS: dict[Form, Callable[[bytes], str]] = {
+    Form.JSON: _read_json_fault,
+    Form.SOAP: _read_soap_fault,
+}
+
+
+def _session(key: str, user_name: str, full_name: str | None, locale: str | None) -> UserSession:
+    if not key or not user_name:
+        raise Malformed("the UserSession has an empty key or userName")
+    if max(map(len, (key, user_name, locale or ""))) > _LONGEST_TEXT:
+        raise Malformed("the UserSession holds a name that is too long")
+    return UserSession(key, user_name, _readable(full_name or "")[:_LONGEST_TEXT], locale or "")
+
+
+def _readable(text: str) -> str:
+    """On one line, and without letters that move the cursor of whoever reads a log."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
