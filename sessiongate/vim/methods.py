@@ -6,6 +6,7 @@ function of `service.virtual_center.VirtualCenter` that does the work; a test wa
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import msgspec
 
@@ -67,6 +68,7 @@ class Call(msgspec.Struct, frozen=True):
     member: Method | Property
 
 
+@cache
 def keyword(name: str) -> str:
     """The handler's keyword for a parameter: `sessionID` -> `session_id`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

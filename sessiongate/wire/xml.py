@@ -90,8 +90,9 @@ class _Reader:
             raise Malformed(f"the XML holds more than {MOST_ELEMENTS} elements")
         if len(attributes) > MOST_ATTRIBUTES:
             raise Malformed(f"an XML element holds more than {MOST_ATTRIBUTES} attributes")
-        space, local = _split(name)
-        element = Element(space, local, {_split(k): v for k, v in attributes.items()}, [])
+        space, _, local = name.rpartition("\n")
+        named = {_split(key): value for key, value in attributes.items()} if attributes else {}
+        element = Element(space, local, named, [])
         self._open[-1].children.append(element)
         self._open.append(element)
         self._texts.append([])
@@ -104,8 +105,8 @@ class _Reader:
 
 
 def _split(name: str) -> tuple[str, str]:
-    space, mark, local = name.rpartition("\n")
-    return (space, local) if mark else ("", name)
+    space, _, local = name.rpartition("\n")
+    return space, local
 
 
 def escape(text: str) -> str:
