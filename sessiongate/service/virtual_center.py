@@ -181,6 +181,8 @@ class VirtualCenter:
         session = await self._sessions.find(session_id)
         if session is None:
             return False
+        if user_name == session.user_name:  # as we said it ourselves: no directory need be asked
+            return True
         try:
             wanted = await self._sessions.canonical(user_name, session.provider)
         except errors.BadCredentials:  # not a name at all, so nobody's session
