@@ -16,6 +16,7 @@ from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
 from sessiongate.service.about import about_info
 from sessiongate.service.extensions import Extension, Extensions
+from sessiongate.service.journal import Journal
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
@@ -60,6 +61,7 @@ class Gate:
             Choice(guards, {"corp": "other"}),
             Roles({"greeter": ("Sessions.GlobalMessage",)}),
             self.clock,
+            Journal(self.clock, self.store.audit),
             caps=self.caps,
             default_locale="en",
             host="gate.example",

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sessiongate import __version__
-from sessiongate.cli import certificates, configuration, serve, sessions, users
+from sessiongate.cli import audit, certificates, configuration, serve, sessions, users
 from sessiongate.cli.output import Exit, fail
 from sessiongate.errors import ConfigError, SessionGateError
 
@@ -22,6 +22,7 @@ app.command("init")(serve.init)
 app.command("check")(serve.check)
 app.add_typer(users.app, name="users")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(audit.app, name="audit")
 app.add_typer(configuration.app, name="config")
 app.add_typer(certificates.app, name="cert")
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import typer
 
+from sessiongate.admin import inbox
 from sessiongate.app import roles_of, users_file
 from sessiongate.cli.control import ask, tell_users_changed
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
@@ -50,6 +51,7 @@ def add(
     password = _password(password_stdin, name)
     user = _done(
         loaded,
+        "user added",
         lambda: store.add_user(
             path,
             name,
@@ -60,6 +62,7 @@ def add(
             full_name=full_name,
             created=datetime.now(UTC).replace(microsecond=0),
         ),
+        f"role {role}",
     )
     print(f"User {user.name} added with the role {user.role}.")
 
@@ -98,7 +101,11 @@ def passwd(
     loaded = settings(config, data_dir)
     path = users_file(loaded, provider)
     password = _password(password_stdin, name)
-    _done(loaded, lambda: store.set_password(path, name, password, hasher=PasswordHasher(1)))
+    _done(
+        loaded,
+        "password set",
+        lambda: store.set_password(path, name, password, hasher=PasswordHasher(1)),
+    )
     print("Password set. Sessions opened with the old one have ended.")
 
 
@@ -113,7 +120,12 @@ def role(
     """Give a user another role, and end the user's sessions."""
     loaded = settings(config, data_dir)
     path = users_file(loaded, provider)
-    _done(loaded, lambda: store.set_role(path, name, new_role, roles=roles_of(loaded).names()))
+    _done(
+        loaded,
+        "role set",
+        lambda: store.set_role(path, name, new_role, roles=roles_of(loaded).names()),
+        f"role {new_role}",
+    )
     print(f"Role set to {new_role}. The user's sessions have ended.")
 
 
@@ -151,7 +163,7 @@ def remove(
     """Remove a user, and end the user's sessions at once."""
     loaded = settings(config, data_dir)
     path = users_file(loaded, provider)
-    _done(loaded, lambda: store.remove_user(path, name))
+    _done(loaded, "user removed", lambda: store.remove_user(path, name))
     print("User removed. The user's sessions have ended.")
 
 
@@ -174,15 +186,17 @@ def _set_disabled(
 ) -> None:
     loaded = settings(config, data_dir)
     path = users_file(loaded, provider)
-    _done(loaded, lambda: store.set_disabled(path, name, disabled))
+    what = "user disabled" if disabled else "user enabled"
+    _done(loaded, what, lambda: store.set_disabled(path, name, disabled))
 
 
-def _done(config: Config, change: Callable[[], User]) -> User:
-    """Make a change to the file, and have a running server notice at once."""
+def _done(config: Config, what: str, change: Callable[[], User], detail: str = "") -> User:
+    """Make a change to the file, leave it for the audit, and have a running server notice."""
     try:
         user = change()
     except (InvalidArgument, NotFound) as error:
         fail(Exit.REFUSED, str(error))
+    inbox.leave(config.server.data_dir, what, user.canonical, detail)
     tell_users_changed(config.server.data_dir)
     return user
 

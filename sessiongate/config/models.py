@@ -55,6 +55,7 @@ Listens = Annotated[tuple[Address, ...], PlainValidator(values.many(values.liste
 Texts = Annotated[tuple[str, ...], PlainValidator(values.many(values.word)), _LIST]
 PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(values.public_name)), _LIST]
 Networks = Annotated[tuple[Network, ...], PlainValidator(values.many(values.network)), _LIST]
+SyslogTarget = Annotated[str, PlainValidator(values.syslog), _TEXT]
 Fingerprint = Annotated[str, PlainValidator(values.fingerprint), _TEXT]
 StoreUrl = Annotated[str, PlainValidator(values.store_url), _TEXT]
 LocaleName = Annotated[str, PlainValidator(values.supported_locale), _TEXT]
@@ -221,6 +222,21 @@ class Store(_Table):
     )
 
 
+class Audit(_Table):
+    """The record of every decision."""
+
+    max_events: PositiveCount = _setting(
+        1_000_000, "Most events kept in the store; the oldest go first. About 500 bytes each."
+    )
+    max_age: PositiveDuration = _setting("365d", "Events older than this are let go.")
+    file: FilePath | None = _setting(
+        None, "File that gets a copy of every event, as JSON lines. It may be rotated."
+    )
+    syslog: SyslogTarget | None = _setting(
+        None, "Syslog that gets a copy of every event: udp:HOST:PORT, tcp:HOST:PORT or unix:PATH."
+    )
+
+
 class ZertoDialect(_Table):
     """Which provider checks Zerto logins."""
 
@@ -280,6 +296,7 @@ class Settings(_Table):
     )
     hashing: Hashing = Field(default_factory=Hashing, description="The slow password hash.")
     store: Store = Field(default_factory=Store, description="Where sessions live.")
+    audit: Audit = Field(default_factory=Audit, description="The record of every decision.")
     identity: dict[str, dict[str, object]] = Field(
         default={"local": {"type": "file"}},
         repr=False,  # what providers keep in addresses and the like is not ours to judge

@@ -242,6 +242,18 @@ def fingerprint(value: object) -> str:
     return text
 
 
+def syslog(value: object) -> str:
+    """Read where a syslog is: udp:HOST:PORT, tcp:HOST:PORT or unix:PATH."""
+    text = value.strip() if isinstance(value, str) else ""
+    kind, _, rest = text.partition(":")
+    host, _, port = rest.rpartition(":")
+    if kind == "unix" and rest.startswith("/"):
+        return text
+    if kind in ("udp", "tcp") and host and port.isascii() and port.isdigit() and int(port) < 65536:
+        return text
+    raise ValueError("must be udp:HOST:PORT, tcp:HOST:PORT or unix:PATH, such as unix:/dev/log")
+
+
 def store_url(value: object) -> str:
     """Read which store: `memory:` or `sqlite:FILE`."""
     text = value.strip() if isinstance(value, str) else ""

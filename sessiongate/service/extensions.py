@@ -12,7 +12,6 @@ import msgspec
 from cryptography import x509
 
 from sessiongate.errors import BadCredentials, NoClientCertificate, NoSubjectName, NotFound, Refused
-from sessiongate.service import journal
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Client, Principal
 
@@ -46,7 +45,7 @@ class Extensions:
         try:
             principal = self._identify(key, client, by_subject_name)
         except Refused as error:
-            journal.refused("extension", key, client, error)
+            await self._sessions.journal.refused("extension", key, client, error)
             raise
         return await self._sessions.login_as(
             principal, client, locale, typed=key, how="extension", extension=True

@@ -1,65 +1,167 @@
-"""One line for every decision: who, from where, in which dialect, and how it came out.
+"""One record for every decision: who, from where, in which dialect, and how it came out.
 
-Names and keys only. Tokens and passwords are Secrets and cannot get in here.
+Each goes to the log, and as an event to the audit, which is on the disk before the client hears
+of the decision. Where the audit cannot be written the decision stands: the log says so, and the
+event follows. Names and keys only; tokens and passwords are Secrets and cannot get in here.
 """
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import structlog
 
+from sessiongate.clock import Clock
+from sessiongate.errors import StoreUnavailable, Unavailable
+from sessiongate.service import audit
+from sessiongate.service.audit import Event
 from sessiongate.session import Client, Ended, Session
+from sessiongate.store.port import AuditStore
 
 _log = structlog.get_logger("sessiongate.sessions")
 
 # A key's first block tells sessions apart in a log without spelling out the whole name.
 _KEY_PREFIX = 8
 
+# How much of a name that a client typed is repeated.
+_LONGEST_NAME = 256
 
-def opened(how: str, session: Session) -> None:
-    """A session was opened: by login, clone or impersonation."""
-    _log.info(
-        "session opened",
-        how=how,
-        user=session.principal,
-        key=session.key[:_KEY_PREFIX],
-        dialect=session.dialect,
-        ip=session.ip_address,
-    )
+Ship = Callable[[bytes], None]
+"""Takes a copy of each event elsewhere. Must not block and must not raise."""
 
 
-def refused(how: str, name: str, client: Client, error: Exception) -> None:
-    """A way in was refused, or could not be decided. The reason is for us, not for the client."""
-    _log.warning(
-        "login refused",
-        how=how,
-        user=name[:256],
-        dialect=client.dialect,
-        ip=client.ip_address,
-        reason=type(error).__name__,
-        detail=str(error),
-    )
+def _nowhere(line: bytes) -> None:
+    pass
 
 
-def ended(session: Session, reason: Ended, by: str = "") -> None:
-    """A session is over. `by` names who ended it where that was somebody else."""
-    _log.info(
-        "session ended",
-        reason=reason.value,
-        user=session.principal,
-        key=session.key[:_KEY_PREFIX],
-        by=by or session.principal,
-    )
+class Journal:
+    """Writes down decisions."""
 
+    def __init__(self, clock: Clock, store: AuditStore, ship: Ship = _nowhere) -> None:
+        self._clock = clock
+        self._store = store
+        self._ship = ship
 
-def denied(session: Session, what: str, privilege: str) -> None:
-    """A caller asked for something that its privileges do not allow."""
-    _log.warning(
-        "permission denied",
-        user=session.principal,
-        key=session.key[:_KEY_PREFIX],
-        what=what,
-        privilege=privilege,
-    )
+    def opening(self, how: str, session: Session) -> None:
+        """A session is about to be opened. Its event reaches the disk before the session does."""
+        self._note(audit.of_session(session, self._clock.now(), "session opened", how=how))
 
+    def opened(self, how: str, session: Session) -> None:
+        """A session was opened: by login, clone, impersonation, or for an extension."""
+        _log.info(
+            "session opened",
+            how=how,
+            user=session.principal,
+            key=session.key[:_KEY_PREFIX],
+            dialect=session.dialect,
+            ip=session.ip_address,
+        )
 
-def acted(session: Session, what: str, **facts: str) -> None:
-    """A caller did something that others notice, such as changing the global message."""
-    _log.info("done", what=what, user=session.principal, key=session.key[:_KEY_PREFIX], **facts)
+    def not_opened(self, session: Session, error: BaseException) -> None:
+        """A session whose opening was written down found no place, so that it never was."""
+        self._note(
+            audit.of_session(
+                session,
+                self._clock.now(),
+                "session not opened",
+                reason=type(error).__name__,
+                detail=str(error),
+            )
+        )
+
+    async def refused(self, how: str, name: str, client: Client, error: Exception) -> None:
+        """A way in was refused, or could not be decided. The reason is not for the client."""
+        name = name[:_LONGEST_NAME]
+        _log.warning(
+            "login refused",
+            how=how,
+            user=name,
+            dialect=client.dialect,
+            ip=client.ip_address,
+            reason=type(error).__name__,
+            detail=str(error),
+        )
+        result = "unavailable" if isinstance(error, Unavailable) else "refused"
+        await self._write(
+            audit.of_client(
+                client,
+                self._clock.now(),
+                "login refused",
+                result,
+                how=how,
+                user=name,
+                reason=type(error).__name__,
+                detail=str(error),
+            )
+        )
+
+    async def ended(self, session: Session, reason: Ended, by: str = "") -> None:
+        """A session is over. `by` names who ended it where that was somebody else."""
+        await self._write(self._ending(session, reason, by))
+
+    def expired(self, session: Session, reason: Ended) -> None:
+        """A session is over without anybody's doing, so nobody waits for the disk."""
+        self._note(self._ending(session, reason))
+
+    def _ending(self, session: Session, reason: Ended, by: str = "") -> Event:
+        _log.info(
+            "session ended",
+            reason=reason.value,
+            user=session.principal,
+            key=session.key[:_KEY_PREFIX],
+            by=by or session.principal,
+        )
+        event = audit.of_session(session, self._clock.now(), "session ended", reason=reason.value)
+        if by:
+            event.user, event.subject = by, session.principal
+        return event
+
+    def denied(self, session: Session, what: str, privilege: str) -> None:
+        """A caller asked for something that its privileges do not allow."""
+        _log.warning(
+            "permission denied",
+            user=session.principal,
+            key=session.key[:_KEY_PREFIX],
+            what=what,
+            privilege=privilege,
+        )
+        event = audit.of_session(
+            session, self._clock.now(), "permission denied", reason=privilege, detail=what
+        )
+        event.result = "refused"
+        self._note(event)
+
+    def acted(self, session: Session, what: str, subject: str = "") -> None:
+        """A caller did something that others notice: impersonation, a new global message."""
+        _log.info(
+            what, user=session.principal, key=session.key[:_KEY_PREFIX], subject=subject or None
+        )
+        self._note(audit.of_session(session, self._clock.now(), what, subject=subject))
+
+    async def happened(self, what: str, **facts: str) -> None:
+        """Something that concerns no session: a start, a stop, changed users or settings."""
+        _log.info(what, **facts)
+        now = self._clock.now()
+        await self._write(Event(at=now, event=what, result="ok", **facts))
+
+    async def told(self, event: Event) -> None:
+        """Keep an event that somebody else has made, such as the command line."""
+        await self._write(event)
+
+    def let_go(self, most: int, age: timedelta) -> None:
+        """Let go of the oldest events: those beyond so many, and those older than this."""
+        self._store.let_go(most, self._since(age))
+
+    def _since(self, age: timedelta) -> datetime:
+        return self._clock.now() - age
+
+    def _note(self, event: Event) -> None:
+        line = audit.write(event)
+        self._store.note(line, event.at)
+        self._ship(line)
+
+    async def _write(self, event: Event) -> None:
+        line = audit.write(event)
+        self._ship(line)
+        with suppress(StoreUnavailable):  # the writer has logged it, and will try again
+            await self._store.write(line, event.at)

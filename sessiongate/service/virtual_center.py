@@ -15,7 +15,6 @@ from sessiongate.messages import CATALOGUES
 from sessiongate.rules import locale as locales
 from sessiongate.rules.access import SYSTEM_ANONYMOUS
 from sessiongate.secret import Secret
-from sessiongate.service import journal
 from sessiongate.service.extensions import Extensions
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
@@ -93,7 +92,7 @@ class VirtualCenter:
             raise NoSession(f"{what} needs a session")
         held = self._sessions.privileges(context.caller)
         if privilege not in held and (not also or also not in held):
-            journal.denied(context.caller, what, privilege)
+            self._sessions.journal.denied(context.caller, what, privilege)
             raise NoPermission(privilege)
 
     # SessionManager: ways in
@@ -201,7 +200,7 @@ class VirtualCenter:
         if len(message) > _LONGEST_MESSAGE:
             raise errors.InvalidArgument("message", f"longer than {_LONGEST_MESSAGE} characters")
         await self._notices.set_message(message)
-        journal.acted(_caller(context), "update service message")
+        self._sessions.journal.acted(_caller(context), "service message changed")
 
     # The properties of SessionManager
 

@@ -9,45 +9,33 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+
+import structlog
 
 from sessiongate.rules.chain import START, Link, Verdict, link, verify
+from sessiongate.store.schema import micros
 from sessiongate.store.writer import Writer
 
-TABLES = """
-CREATE TABLE audit (number INTEGER PRIMARY KEY, payload BLOB NOT NULL, hash BLOB NOT NULL);
-CREATE TRIGGER audit_newest AFTER INSERT ON audit BEGIN
-  INSERT OR REPLACE INTO meta VALUES ('audit_newest', NEW.number);
-END;
-"""
-
-_APPEND = "INSERT INTO audit VALUES (?, ?, ?)"
-_LET_GO = "DELETE FROM audit WHERE number <= ?"
-# One statement, so that anchor and rows cannot part: a trigger deletes nothing by itself.
-_ANCHOR = (
-    "INSERT OR REPLACE INTO meta SELECT 'audit_anchor', number || ':' || hex(hash)"
-    " FROM audit WHERE number = ?"
+_APPEND = "INSERT INTO audit VALUES (?, ?, ?, ?)"
+# First the anchor, then the rows up to it: after a crash in between the chain is still whole.
+_ANCHOR_BY_NUMBER = (
+    "INSERT OR REPLACE INTO audit_anchor SELECT 1, number, hash FROM audit WHERE number = ?"
 )
+_ANCHOR_BY_TIME = (
+    "INSERT OR REPLACE INTO audit_anchor SELECT 1, number, hash FROM audit WHERE at < ?"
+    " ORDER BY number DESC LIMIT 1"
+)
+_LET_GO = "DELETE FROM audit WHERE number <= (SELECT number FROM audit_anchor)"
 
 # What the memory store keeps: enough to see what just happened, and no more.
 _IN_MEMORY = 10_000
 
+# Events that may wait for a disk that refuses. More would fill the memory while a guesser guesses.
+_MOST_OWED = 100_000
 
-class AuditStore(Protocol):
-    """Keeps events, in order, as one chain."""
-
-    def note(self, payload: bytes) -> None:
-        """Keep an event. On the disk before anything acknowledged later; never waits."""
-        ...
-
-    async def write(self, payload: bytes) -> None:
-        """Keep an event; on the disk when this returns, or, with StoreUnavailable, later."""
-        ...
-
-    def let_go(self, most: int) -> None:
-        """Let go of the oldest events beyond so many."""
-        ...
+_log = structlog.get_logger("sessiongate.audit")
 
 
 class MemoryAudit:
@@ -56,15 +44,15 @@ class MemoryAudit:
     def __init__(self) -> None:
         self.payloads: deque[bytes] = deque(maxlen=_IN_MEMORY)
 
-    def note(self, payload: bytes) -> None:
+    def note(self, payload: bytes, at: datetime) -> None:
         """Keep an event."""
         self.payloads.append(payload)
 
-    async def write(self, payload: bytes) -> None:
+    async def write(self, payload: bytes, at: datetime) -> None:
         """Keep an event."""
         self.payloads.append(payload)
 
-    def let_go(self, most: int) -> None:
+    def let_go(self, most: int, before: datetime) -> None:
         """Let go of the oldest events beyond so many."""
         while len(self.payloads) > most:
             self.payloads.popleft()
@@ -76,53 +64,61 @@ class SqliteAudit:
     def __init__(self) -> None:
         self._writer: Writer | None = None
         self._number = 0
-        self._oldest = 1
         self._hash = START
+        self._lost = 0
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Find the chain's end, so that the next event follows it."""
-        self._number, self._hash = anchor_of(connection)
-        self._oldest = self._number + 1
-        last = connection.execute("SELECT max(number) FROM audit").fetchone()[0]
+        self._number, self._hash = _anchor(connection)
+        last = connection.execute(
+            "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1"
+        ).fetchone()
         if last is not None:
-            row = connection.execute("SELECT hash FROM audit WHERE number = ?", (last,))
-            self._number, self._hash = last, row.fetchone()[0]
+            self._number, self._hash = last
 
     def open(self, writer: Writer) -> None:
         """Write by this writer from now on."""
         self._writer = writer
 
-    def note(self, payload: bytes) -> None:
+    def note(self, payload: bytes, at: datetime) -> None:
         """Keep an event. On the disk before anything acknowledged later."""
-        if self._writer is not None:
-            self._writer.owe(_APPEND, self._next(payload))
+        writer = self._room()
+        if writer is not None:
+            writer.owe(_APPEND, self._next(payload, at))
 
-    async def write(self, payload: bytes) -> None:
+    async def write(self, payload: bytes, at: datetime) -> None:
         """Keep an event; on the disk when this returns."""
+        writer = self._room()
+        if writer is not None:
+            await writer.write_owed(_APPEND, self._next(payload, at))
+
+    def let_go(self, most: int, before: datetime) -> None:
+        """Let go of the oldest events: those beyond so many, and those of before this time."""
         if self._writer is not None:
-            await self._writer.write_owed(_APPEND, self._next(payload))
+            self._writer.owe(_ANCHOR_BY_TIME, (micros(before),))
+            self._writer.owe(_ANCHOR_BY_NUMBER, (self._number - most,))
+            self._writer.owe(_LET_GO, ())
 
-    def let_go(self, most: int) -> None:
-        """Let go of the oldest events beyond so many."""
-        last = self._number - most
-        if self._writer is not None and last >= self._oldest:
-            self._oldest = last + 1
-            self._writer.owe(_ANCHOR, (last,))
-            self._writer.owe(_LET_GO, (last,))
+    def _room(self) -> Writer | None:
+        """The writer, if it can still be owed an event. What is lost is counted and said."""
+        writer = self._writer
+        if writer is None or writer.owing < _MOST_OWED:
+            return writer
+        self._lost += 1
+        if self._lost == 1:
+            _log.error("audit events are being lost: the disk refuses and the queue is full")
+        return None
 
-    def _next(self, payload: bytes) -> tuple[int, bytes, bytes]:
+    def _next(self, payload: bytes, at: datetime) -> tuple[int, int, bytes, bytes]:
         made = link(self._number + 1, self._hash, payload)
         self._number, self._hash = made.number, made.hash
-        return made.number, made.payload, made.hash
+        return made.number, micros(at), made.payload, made.hash
 
 
-def anchor_of(connection: sqlite3.Connection) -> tuple[int, bytes]:
+def _anchor(connection: sqlite3.Connection) -> tuple[int, bytes]:
     """Number and hash of the last event that was let go; of none, before the first."""
-    row = connection.execute("SELECT value FROM meta WHERE name = 'audit_anchor'").fetchone()
-    if row is None:
-        return 0, START
-    number, _, digest = str(row[0]).partition(":")
-    return int(number), bytes.fromhex(digest)
+    row = connection.execute("SELECT number, hash FROM audit_anchor").fetchone()
+    return (row[0], row[1]) if row is not None else (0, START)
 
 
 class AuditFile:
@@ -153,9 +149,8 @@ class AuditFile:
         """Whether every event is as it was written, none is missing, and all are in order."""
         with self._open() as connection:
             connection.execute("BEGIN")  # one view of the file, whatever is written meanwhile
-            anchor = anchor_of(connection)
-            row = connection.execute("SELECT value FROM meta WHERE name = 'audit_newest'")
-            newest = row.fetchone()
+            anchor = _anchor(connection)
+            newest = connection.execute("SELECT number FROM audit_newest").fetchone()
             rows = connection.execute(
                 "SELECT number, payload, hash FROM audit WHERE number > ? ORDER BY number",
                 (anchor[0],),
@@ -163,7 +158,7 @@ class AuditFile:
             links = (
                 Link(number, bytes(payload), bytes(digest)) for number, payload, digest in rows
             )
-            return verify(links, anchor, int(newest[0]) if newest else anchor[0], known_head)
+            return verify(links, anchor, newest[0] if newest else anchor[0], known_head)
 
     def _open(self) -> "closing[sqlite3.Connection]":
         return closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5.0))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from sessiongate.session import Caps, Ended, Limits, Session, Ticket
+from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.port import Endings
 from sessiongate.store.table import SessionTable, session_of
 from sessiongate.store.tickets import TicketTable
@@ -28,6 +29,7 @@ class MemoryStore:
         self._table = SessionTable(limits)
         self._tickets = TicketTable()
         self._message = ""
+        self.audit = MemoryAudit()
 
     async def start(self) -> datetime | None:
         """Nothing to open, nothing seen."""

@@ -75,8 +75,29 @@ class NoticeStore(Protocol):
         ...
 
 
+class AuditStore(Protocol):
+    """Keeps events in order, as one hash chain (`rules.chain`). An event is one line of JSON."""
+
+    def note(self, payload: bytes, at: datetime) -> None:
+        """Keep an event without waiting: durable before anything acknowledged later."""
+        ...
+
+    async def write(self, payload: bytes, at: datetime) -> None:
+        """Keep an event, durable on return. With StoreUnavailable it is kept, and written later."""
+        ...
+
+    def let_go(self, most: int, before: datetime) -> None:
+        """Let go of the oldest events: those beyond so many, and those of before this time."""
+        ...
+
+
 class Store(SessionStore, TicketStore, NoticeStore, Protocol):
-    """All three tables and the life of the store itself."""
+    """All three tables, the audit, and the life of the store itself."""
+
+    @property
+    def audit(self) -> AuditStore:
+        """Where this store keeps events."""
+        ...
 
     async def start(self) -> datetime | None:
         """Open, load, and say the latest time this store has seen (None if it never has).

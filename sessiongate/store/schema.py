@@ -38,6 +38,17 @@ CREATE TABLE ticket (
   expires_at INTEGER NOT NULL
 );
 CREATE TABLE meta (name TEXT PRIMARY KEY, value);
+CREATE TABLE audit (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  hash BLOB NOT NULL
+);
+CREATE TABLE audit_anchor (one INTEGER PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE audit_newest (one INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+CREATE TRIGGER audit_written AFTER INSERT ON audit BEGIN
+  INSERT OR REPLACE INTO audit_newest VALUES (1, NEW.number);
+END;
 """
 
 ADD = "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?)"

@@ -17,6 +17,7 @@ from pathlib import Path
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Ended, Limits, Session, Ticket
 from sessiongate.store import schema
+from sessiongate.store.audit import SqliteAudit
 from sessiongate.store.lock import FileLock
 from sessiongate.store.memory import expire_sessions, live_sessions
 from sessiongate.store.port import Endings
@@ -43,6 +44,7 @@ class SqliteStore:
         self._empty()
         self._lock = FileLock(self._path)
         self._running: Writer | None = None
+        self.audit = SqliteAudit()
         self._pacing: asyncio.Task[None] | None = None
 
     async def start(self) -> datetime | None:
@@ -56,6 +58,7 @@ class SqliteStore:
             self._lock.release()
             raise
         self._running = writer
+        self.audit.open(writer)
         self._pacing = asyncio.create_task(self._pace(), name="sessiongate-store-touches")
         seen = self._table.seen
         return seen if seen > EPOCH else None
@@ -195,6 +198,7 @@ class SqliteStore:
         schema.load_sessions(connection, self._table)
         for digest, ticket in schema.load_tickets(connection):
             self._tickets.keep(digest, ticket)
+        self.audit.load(connection)
         self._message, seen = schema.load_meta(connection)
         self._table.seen = self._tickets.seen = max(self._table.seen, seen)
 

@@ -94,6 +94,11 @@ class Writer:
         """Return when this is on the disk. Raises StoreUnavailable; it is then done later."""
         await self._wait(Job(statement, row, owed=True))
 
+    @property
+    def owing(self) -> int:
+        """How many statements are kept because the disk refused them."""
+        return len(self._owed)
+
     def owe(self, statement: str, row: tuple[schema.Value, ...]) -> None:
         """Have this done, without waiting."""
         self._jobs.put(Job(statement, row, owed=True))

@@ -1,14 +1,19 @@
 """One line for every decision, and no secret in any of them."""
 
 from collections.abc import MutableMapping
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.errors import BadCredentials, NoPermission
+from sessiongate.errors import BadCredentials, CapReached, NoPermission, StoreUnavailable
 from sessiongate.secret import Secret
-from sessiongate.session import Ended
+from sessiongate.service.audit import Event, read
+from sessiongate.service.journal import Journal
+from sessiongate.session import Caps, Ended
+from sessiongate.store.audit import MemoryAudit
 from tests.gate import CLIENT, Gate
 
 Line = MutableMapping[str, Any]
@@ -41,7 +46,7 @@ async def test_every_decision_has_a_line(gate: Gate) -> None:
         ("session opened", "bob", "login", None),
         ("session opened", "bob", "clone", None),
         ("permission denied", "bob", None, None),
-        ("done", "ada", None, None),
+        ("service message changed", "ada", None, None),
         ("session ended", "bob", None, "terminated"),
         ("session ended", "ada", None, "logout"),
     ]
@@ -65,3 +70,88 @@ async def test_a_long_name_is_cut(gate: Gate) -> None:
     with capture_logs() as logs, pytest.raises(BadCredentials):
         await gate.sessions.login("x" * 1000, Secret("y"), CLIENT, default="local")
     assert len(logs[0]["user"]) == 256
+
+
+async def events(gate: Gate) -> list[Event]:
+    audit = gate.store.audit
+    return [read(payload) for payload in audit.payloads]
+
+
+async def test_sec_69_the_audit_tells_the_whole_story(gate: Gate) -> None:
+    await story(gate)
+    told = [
+        (one.event, one.result, one.user, one.subject, one.how, one.reason)
+        for one in await events(gate)
+    ]
+    assert told == [
+        ("session opened", "ok", "ada", "", "login", ""),
+        ("login refused", "refused", "bob", "", "login", "BadCredentials"),
+        ("session opened", "ok", "bob", "", "login", ""),
+        ("session opened", "ok", "bob", "", "clone", ""),
+        ("permission denied", "refused", "bob", "", "", "Sessions.GlobalMessage"),
+        ("service message changed", "ok", "ada", "", "", ""),
+        ("session ended", "ok", "ada", "bob", "", "terminated"),
+        ("session ended", "ok", "ada", "", "", "logout"),
+    ]
+    for one in await events(gate):
+        assert (one.at, one.ip, one.agent, one.dialect) == (
+            gate.clock.now(),
+            CLIENT.ip_address,
+            CLIENT.user_agent,
+            CLIENT.dialect,
+        )
+
+
+async def test_sec_69_of_a_token_the_audit_has_eight_digits_of_its_digest(gate: Gate) -> None:
+    opened = await gate.login("ada")
+    (event,) = await events(gate)
+    assert event.token == opened.token.digest().hex()[:8]
+    assert event.key == opened.session.key
+    _, secrets = await story(gate)
+    text = b"".join(gate.store.audit.payloads).decode()
+    assert [secret for secret in secrets if secret in text] == []
+
+
+async def test_sec_17_impersonation_is_written_down_with_both_names(gate: Gate) -> None:
+    await gate.login("bob")
+    ada = await gate.login("ada")
+    await gate.call(ada.session, "ImpersonateUser", user_name="bob")
+    told = [(one.event, one.user, one.subject, one.how) for one in await events(gate)][2:]
+    assert told == [
+        ("session opened", "bob", "", "impersonation"),
+        ("user impersonated", "ada", "bob", ""),
+        ("session ended", "ada", "", ""),
+    ]
+
+
+async def test_a_session_that_found_no_place_is_written_down_as_not_opened(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, Caps(per_principal=1))
+    await gate.login("bob")
+    with pytest.raises(CapReached):
+        await gate.login("bob")
+    told = [(one.event, one.reason) for one in await events(gate)][1:]
+    assert told == [
+        ("session opened", ""),
+        ("session not opened", "CapReached"),
+        ("login refused", "CapReached"),
+    ]
+
+
+async def test_an_expired_session_is_written_down_with_its_reason(gate: Gate) -> None:
+    await gate.login("bob")
+    gate.clock.tick(timedelta(minutes=30, seconds=2))
+    assert await gate.sessions.sweep() == 1
+    assert [(one.event, one.reason) for one in await events(gate)][1:] == [
+        ("session ended", "idle")
+    ]
+
+
+async def test_what_the_audit_cannot_write_stands_all_the_same(gate: Gate) -> None:
+    class Full(MemoryAudit):
+        async def write(self, payload: bytes, at: datetime) -> None:
+            raise StoreUnavailable("no room")
+
+    shipped: list[bytes] = []
+    journal = Journal(gate.clock, Full(), shipped.append)
+    await journal.happened("server started")
+    assert [read(line).event for line in shipped] == ["server started"]

@@ -1,0 +1,82 @@
+"""How the command line's changes come into the audit: a file that the server takes in.
+
+Commands change the users file themselves, with or without a server running. Each leaves its event
+here, flushed to the disk, and the server takes events in at its start and whenever it is told.
+"""
+
+import fcntl
+import getpass
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import DecodeError
+
+from sessiongate.service import audit
+from sessiongate.service.audit import Event
+
+_NAME = "audit-inbox.jsonl"
+
+
+def leave(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
+    """Leave the event of a change made by the command line."""
+    event = Event(
+        at=datetime.now(UTC),
+        event=what,
+        result="ok",
+        user=f"os:{_who()}",
+        subject=subject,
+        how="command line",
+        detail=detail,
+    )
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / _NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.write(descriptor, audit.write(event) + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def waiting(data_dir: Path) -> list[Event | None]:
+    """What was left, oldest first, a line each. It stays until `taken`.
+
+    None stands for a line that is no event: half of one, from a command that was killed.
+    """
+    return [_event(line) for line in _read(data_dir).splitlines()]
+
+
+def taken(data_dir: Path, count: int) -> None:
+    """Remove the first lines: they are in the audit now. What came since then stays."""
+    try:
+        descriptor = os.open(data_dir / _NAME, os.O_RDWR)
+    except FileNotFoundError:
+        return
+    with os.fdopen(descriptor, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        rest = file.read().splitlines(keepends=True)[count:]
+        file.seek(0)
+        file.truncate()
+        file.writelines(rest)
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        return audit.read(line)
+    except DecodeError:
+        return None
+
+
+def _read(data_dir: Path) -> bytes:
+    try:
+        return (data_dir / _NAME).read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

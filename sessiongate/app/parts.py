@@ -1,0 +1,136 @@
+"""The parts of a server, made from its settings: store, providers and their guards, TLS."""
+
+import ssl
+from collections.abc import Mapping
+from hashlib import sha256
+
+from sessiongate import certificates, plugins
+from sessiongate.certificates import Certificates
+from sessiongate.clock import Clock
+from sessiongate.config import Config
+from sessiongate.errors import ConfigError
+from sessiongate.identity.guard import Guard
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.plugin import Made, Plugin, Surroundings
+from sessiongate.identity.tally import Lockout
+from sessiongate.identity.verified import VerifiedCredentials
+from sessiongate.rules.accounts import canonical_domain
+from sessiongate.service.extensions import Extension
+from sessiongate.store.memory import MemoryStore
+from sessiongate.store.port import Store
+from sessiongate.store.sqlite import SqliteStore
+from sessiongate.web.http1 import HttpLimits
+from sessiongate.web.listener import tls_context
+
+
+def store_of(config: Config) -> Store:
+    path = config.store_path
+    if path is None:
+        return MemoryStore(config.sessions.limits)
+    return SqliteStore(path, config.sessions.limits)
+
+
+def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
+    around = Surroundings(config.server.data_dir, hasher)
+    made: dict[str, Made] = {}
+    problems: list[str] = []
+    for name, table in config.identity.items():
+        own = {key: value for key, value in table.items() if key != "type"}
+        try:
+            plugin = plugins.find(
+                str(table.get("type")),
+                plugins.IDENTITY,
+                plugins.IDENTITY_GROUP,
+                f"identity.{name}.type",
+            )
+            made[name] = _as_plugin(plugin)(name, own, around)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return made
+
+
+def claims_of(made: Mapping[str, Made]) -> dict[str, str]:
+    """Which provider claims which domain. Raises ConfigError where two claim the same."""
+    claims: dict[str, str] = {}
+    pairs = [
+        (canonical_domain(domain), name) for name, one in made.items() for domain in one.domains
+    ]
+    problems = [
+        f"identity.{name}.domains: {domain} is claimed by identity.{claims[domain]} too;"
+        " a domain has one provider"
+        for domain, name in pairs
+        if claims.setdefault(domain, name) != name
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return claims
+
+
+def _as_plugin(found: object) -> Plugin:
+    if not callable(found):
+        raise ConfigError(["identity: a plugin is not a function from settings to a provider"])
+    return found
+
+
+def extensions_of(config: Config) -> dict[str, Extension]:
+    """The registered extensions. Raises ConfigError for one without anything to know it by."""
+    registered = {}
+    problems = []
+    for key, table in config.extensions.items():
+        fingerprint = table.fingerprint
+        if fingerprint is None and table.certificate is not None:
+            fingerprint = sha256(certificates.read_der(table.certificate)).hexdigest()
+        if fingerprint is None:
+            problems.append(f"extensions.{key}: needs fingerprint or certificate")
+        else:
+            registered[key] = Extension(key, fingerprint, table.role)
+    if problems:
+        raise ConfigError(problems)
+    return registered
+
+
+def tls_of(config: Config, served: Certificates | None) -> ssl.SSLContext | None:
+    if served is None:
+        return None
+    files = [table.certificate for table in config.extensions.values() if table.certificate]
+    return tls_context(
+        served.certificate,
+        served.key,
+        config.server.tls.key_password,
+        clients=[certificates.read_der(file) for file in files],
+    )
+
+
+def guards_of(
+    config: Config, made: Mapping[str, Made], hasher: PasswordHasher, clock: Clock
+) -> dict[str, Guard]:
+    """A guard around each provider."""
+    cache = VerifiedCredentials(clock, config.hashing.verified_cache)
+    lockout = Lockout(config.lockout.attempts, config.lockout.window, config.lockout.duration)
+    return {
+        name: Guard(
+            name,
+            one.provider,
+            clock,
+            dummy=hasher.verify_nothing,
+            lockout=lockout,
+            verified=cache,
+        )
+        for name, one in made.items()
+    }
+
+
+def http_limits(config: Config) -> HttpLimits:
+    """What one client may send, and how slowly."""
+    limits = config.server.limits
+    return HttpLimits(
+        body=limits.body,
+        header_bytes=limits.header_bytes,
+        header_count=limits.header_count,
+        header_timeout=limits.header_time,
+        body_timeout=limits.body_time,
+        keep_alive=limits.keep_alive,
+        connections=limits.connections,
+    )

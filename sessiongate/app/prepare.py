@@ -1,0 +1,116 @@
+"""What follows from the settings before a server runs: roles, files, certificate, first user."""
+
+import os
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sessiongate import certificates
+from sessiongate.admin import inbox
+from sessiongate.certificates import Certificates
+from sessiongate.config import Config
+from sessiongate.errors import ConfigError
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.plugin import users_path
+from sessiongate.identity.users_file import add_user, list_users
+from sessiongate.rules.access import ADMINISTRATOR, Roles, problems_with
+from sessiongate.rules.token import GUID_BYTES, guid
+from sessiongate.secret import Secret
+
+
+def roles_of(config: Config) -> Roles:
+    """The roles of these settings. Raises ConfigError."""
+    custom = {name: role.privileges for name, role in config.roles.items()}
+    if problems := problems_with(custom):
+        raise ConfigError(problems)
+    return Roles(custom)
+
+
+def users_file(config: Config, provider: str | None = None) -> Path:
+    """The users file of this provider, or of the only one of type `file`. Raises ConfigError."""
+    files = {name: table for name, table in config.identity.items() if table.get("type") == "file"}
+    if provider is None and len(files) == 1:
+        provider = next(iter(files))
+    if provider is None or provider not in files:
+        names = ", ".join(files) or "none in the settings"
+        raise ConfigError([f"--provider: must be a provider of type file; there are: {names}"])
+    return users_path(files[provider], config.server.data_dir)
+
+
+def certificate_names(config: Config) -> tuple[str, ...]:
+    """The names that the server's own certificate is made for."""
+    hosts = [address.host for address in config.server.listen if address.host]
+    return certificates.names_for(hosts, config.server.public_names, socket.gethostname())
+
+
+def certificates_of(config: Config) -> Certificates | None:
+    """The certificate to serve with, made if need be; None for plain HTTP. Raises ConfigError."""
+    tls = config.server.tls
+    if config.server.plain_http:
+        return None
+    if tls.certificate is not None and tls.key is not None:
+        return certificates.own(tls.certificate, tls.key, tls.key_password)
+    return certificates.ensure(config.server.data_dir, certificate_names(config), datetime.now(UTC))
+
+
+def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
+    """Add the first administrator from the environment, if there is no user yet.
+
+    Says whether it did. Raises ConfigError where only half of it is set.
+    """
+    prefix = "SESSIONGATE_BOOTSTRAP_ADMIN_"
+    name = environ.get(f"{prefix}USERNAME", "")
+    password = environ.get(f"{prefix}PASSWORD", "")
+    file = environ.get(f"{prefix}PASSWORD_FILE", "")
+    if not (name or password or file):
+        return False
+    if not name or bool(password) == bool(file):
+        raise ConfigError(
+            [
+                f"{prefix}USERNAME goes together with one of {prefix}PASSWORD and"
+                f" {prefix}PASSWORD_FILE; set both of a pair, or none"
+            ]
+        )
+    if file:
+        try:
+            password = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                [f"{prefix}PASSWORD_FILE: cannot be read: {type(error).__name__}"]
+            ) from None
+    path = users_file(config)
+    if list_users(path):
+        return False
+    add_user(
+        path,
+        name,
+        Secret(password),
+        ADMINISTRATOR,
+        hasher=PasswordHasher(1),
+        roles=(ADMINISTRATOR,),
+        created=datetime.now(UTC).replace(microsecond=0),
+    )
+    inbox.leave(config.server.data_dir, "user added", name, "from the environment")
+    return True
+
+
+def has_users(config: Config) -> bool:
+    """Whether anybody could log in. Providers other than files are taken to know somebody."""
+    tables = config.identity.items()
+    return any(
+        table.get("type") != "file" or bool(list_users(users_file(config, name)))
+        for name, table in tables
+    )
+
+
+def instance_of(config: Config) -> str:
+    """The server's own UUID: made once, and the same after every restart."""
+    path = config.server.data_dir / "instance"
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        made = guid(os.urandom(GUID_BYTES))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(f"{made}\n", encoding="ascii")
+        return made

@@ -1,0 +1,224 @@
+"""The life of a server: start everything in order, run, stop everything in the reverse."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+import structlog
+
+from sessiongate import __version__
+from sessiongate.admin import inbox
+from sessiongate.admin.control import Control, socket_path
+from sessiongate.admin.shipping import Shipping
+from sessiongate.app import parts
+from sessiongate.app.dialects import dialects
+from sessiongate.app.prepare import certificates_of, has_users, instance_of, roles_of
+from sessiongate.certificates import Certificates
+from sessiongate.clock import SystemClock
+from sessiongate.config import Config, show
+from sessiongate.identity.choice import Choice
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.rules.locale import server_default
+from sessiongate.service.about import about_info
+from sessiongate.service.extensions import Extensions
+from sessiongate.service.janitor import Janitor, every_second
+from sessiongate.service.journal import Journal
+from sessiongate.service.local_login import LocalLogin
+from sessiongate.service.sessions import Sessions
+from sessiongate.service.virtual_center import VirtualCenter
+from sessiongate.session import Ended
+from sessiongate.web.http import Handler
+from sessiongate.web.listener import Listener, listen
+from sessiongate.web.proxies import TrustedProxies
+
+_log = structlog.get_logger("sessiongate")
+
+
+class Started(msgspec.Struct, frozen=True):
+    """What people want to know of a server that has just started."""
+
+    addresses: tuple[str, ...]
+    certificates: Certificates | None
+    has_users: bool
+
+
+Announce = Callable[[Started], None]
+
+
+class Server:
+    """A server of these settings: `start`, and `stop` once."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._roles = roles_of(config)
+        self._clock = SystemClock()
+        self._store = parts.store_of(config)
+        hashing = config.hashing
+        self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
+        self._made = parts.providers_of(config, self._hasher)
+        self._guards = parts.guards_of(config, self._made, self._hasher, self._clock)
+        self._shipping = Shipping(config.audit.file, config.audit.syslog)
+        self._journal = Journal(self._clock, self._store.audit, self._shipping)
+        self._listeners: list[Listener] = []
+        self._endings: set[asyncio.Task[None]] = set()
+        self._janitor: asyncio.Task[None] | None = None
+        self._running = False
+
+    async def start(self) -> Started:
+        """Open the store, read the users, listen. Raises ConfigError or StoreUnavailable."""
+        config = self.config
+        served = certificates_of(config)
+        tls = parts.tls_of(config, served)
+        seen = await self._store.start()
+        try:
+            if seen is not None:
+                self._clock.not_before(seen)
+            for made in self._made.values():
+                await made.provider.start()
+            sessions = self._sessions()
+            handler = self._handler(sessions)
+            await self._take_in()
+            await self._journal.happened("server started", detail=_digest_of(config))
+            self._running = True
+            await self._listen(handler, Control(sessions, self._refresh, self._unlock), tls)
+        except BaseException:
+            await self.stop()
+            raise
+        steps = (sessions.sweep, self._refresh, self._let_go)
+        self._janitor = asyncio.create_task(Janitor(steps).run(every_second))
+        return Started(
+            addresses=tuple(listener.address for listener in self._listeners[:-1]),
+            certificates=served,
+            has_users=has_users(config),
+        )
+
+    async def stop(self) -> None:
+        """Accept no more, finish what runs, write what is pending. Idempotent."""
+        if self._janitor is not None:
+            self._janitor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._janitor
+        grace = self.config.server.limits.shutdown_grace
+        await asyncio.gather(*(listener.stop(grace) for listener in self._listeners))
+        self._listeners.clear()
+        await asyncio.gather(*self._endings)
+        for made in self._made.values():
+            await made.provider.close()
+        self._hasher.close()
+        if self._running:
+            self._running = False
+            await self._journal.happened("server stopped")
+        await self._store.close()
+        await asyncio.to_thread(self._shipping.close)
+
+    def _sessions(self) -> Sessions:
+        config = self.config
+        sessions = Sessions(
+            self._store,
+            Choice(self._guards, parts.claims_of(self._made)),
+            self._roles,
+            self._clock,
+            self._journal,
+            caps=config.sessions.caps,
+            default_locale=server_default(config.sessions.default_locale, os.environ),
+            host=socket.gethostname(),
+        )
+        for name, made in self._made.items():
+            made.provider.on_change(partial(self._changed, sessions, name))
+        return sessions
+
+    def _handler(self, sessions: Sessions) -> Handler:
+        config = self.config
+        provider = config.dialects.vsphere.default
+        center = VirtualCenter(
+            sessions,
+            self._store,
+            about_info(config.sessions.profile, instance_of(config), __version__),
+            provider=provider,
+            extensions=Extensions(sessions, parts.extensions_of(config)),
+            local=LocalLogin(
+                sessions,
+                self._store,
+                config.server.data_dir / "local-tickets",
+                provider=provider,
+            ),
+        )
+        routed = dialects(config, sessions, center)
+        if not config.server.trusted_proxies:
+            return routed
+        return TrustedProxies(
+            routed, config.server.trusted_proxies, config.server.client_certificate_header
+        )
+
+    def _changed(self, sessions: Sessions, provider: str, principal: str) -> None:
+        """An account was changed: its sessions end. `_refresh` waits until they have."""
+        ending = asyncio.ensure_future(self._end_all_of(sessions, provider, principal))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    async def _end_all_of(self, sessions: Sessions, provider: str, principal: str) -> None:
+        await sessions.end_all_of(principal, Ended.USER_CHANGED, provider=provider)
+        await self._journal.happened("account changed", subject=principal, provider=provider)
+
+    def _unlock(self, name: str) -> bool:
+        """Let this name try again with every provider. False if none held anything against it."""
+        return sum(guard.unlock(name) for guard in self._guards.values()) > 0
+
+    async def _refresh(self) -> None:
+        """Look for changed users, and wait until the sessions of those have ended."""
+        await self._take_in()
+        for made in self._made.values():
+            refresh = getattr(made.provider, "refresh", None)
+            if refresh is not None:
+                await refresh()
+        await asyncio.gather(*self._endings)
+
+    async def _take_in(self) -> None:
+        """Take what the command line has changed into the audit."""
+        left = inbox.waiting(self.config.server.data_dir)
+        for event in left:
+            if event is not None:
+                await self._journal.told(event)
+        if left:
+            inbox.taken(self.config.server.data_dir, len(left))
+
+    async def _let_go(self) -> None:
+        """Keep the audit within its bounds."""
+        audit = self.config.audit
+        self._journal.let_go(audit.max_events, audit.max_age)
+
+    async def _listen(self, handler: Handler, control: Control, tls: ssl.SSLContext | None) -> None:
+        http = parts.http_limits(self.config)
+        for address in self.config.server.listen:
+            # A Unix socket never leaves the machine, and its clients speak plain HTTP to it.
+            secured = tls if address.host else None
+            self._listeners.append(await listen(str(address), handler, http, secured))
+        path = socket_path(self.config.server.data_dir)
+        self._listeners.append(await listen(f"unix:{path}", control, http, None))
+
+
+def _digest_of(config: Config) -> str:
+    """The settings in force, without their secrets, as a digest: a change shows in the audit."""
+    shown = json.dumps(show(config), sort_keys=True, default=str)
+    return f"settings {hashlib.sha256(shown.encode()).hexdigest()[:16]}"
+
+
+async def serve(config: Config, announce: Announce) -> None:
+    """Serve until SIGTERM or SIGINT, then stop gracefully."""
+    server = Server(config)
+    announce(await server.start())
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, done.set)
+    await done.wait()
+    _log.info("stopping")
+    await server.stop()

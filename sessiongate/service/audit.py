@@ -1,0 +1,78 @@
+"""What the audit keeps: one event for every decision, complete enough to tell the story alone.
+
+Names and public keys, and of a token the first eight digits of its digest: enough to find the
+events of one session, useless for anything else.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from sessiongate.session import Client, Session
+
+# What a client says of itself is kept, cut to a length that nobody can fill a disk with.
+_LONGEST = 256
+
+
+class Event(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One decision."""
+
+    at: datetime
+    event: str
+    """What was decided: `session opened`, `login refused`, `session ended`, ..."""
+    result: str
+    """`ok`, `refused` or `unavailable`."""
+    user: str = ""
+    """Canonical name of whoever acted, or the name as typed where nobody was found out."""
+    subject: str = ""
+    """Canonical name of whoever it was done to, where that is somebody else."""
+    ip: str = ""
+    agent: str = ""
+    dialect: str = ""
+    provider: str = ""
+    key: str = ""
+    token: str = ""
+    """The first eight hex digits of the token's digest."""
+    how: str = ""
+    reason: str = ""
+    detail: str = ""
+
+
+def of_session(session: Session, at: datetime, event: str, **facts: str) -> Event:
+    """An event about a session that exists."""
+    return Event(
+        at=at.astimezone(UTC),
+        event=event,
+        result="ok",
+        user=session.principal,
+        ip=session.ip_address,
+        agent=session.user_agent[:_LONGEST],
+        dialect=session.dialect,
+        provider=session.provider,
+        key=session.key,
+        token=session.digest[:4].hex(),
+        **facts,
+    )
+
+
+def of_client(client: Client, at: datetime, event: str, result: str, **facts: str) -> Event:
+    """An event about a client that has no session."""
+    return Event(
+        at=at.astimezone(UTC),
+        event=event,
+        result=result,
+        ip=client.ip_address,
+        agent=client.user_agent[:_LONGEST],
+        dialect=client.dialect,
+        **{name: value[:_LONGEST] for name, value in facts.items()},
+    )
+
+
+def write(event: Event) -> bytes:
+    """An event as the one line of JSON that is kept, chained and shipped."""
+    return msgspec.json.encode(event)
+
+
+def read(line: bytes) -> Event:
+    """An event from its line. Raises msgspec.DecodeError for one that is not."""
+    return msgspec.json.decode(line, type=Event)

@@ -1,0 +1,53 @@
+"""Events are one line of JSON, and read back as they were written."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.service.audit import Event, of_client, of_session, read, write
+from sessiongate.session import Client
+from sessiongate.testing import T0, a_session
+
+TEXT = st.text(st.characters(codec="utf-8"))
+
+
+@given(TEXT, TEXT, TEXT)
+def test_sec_42_whatever_a_client_called_itself_stays_on_one_line(
+    user: str, agent: str, detail: str
+) -> None:
+    """An event is one line whatever is in it, and reads back as it was."""
+    event = Event(at=T0, event="x", result="ok", user=user, agent=agent, detail=detail)
+    line = write(event)
+    assert b"\n" not in line
+    assert b"\r" not in line
+    assert read(line) == event
+
+
+def test_what_is_empty_is_left_out() -> None:
+    assert msgspec.json.decode(write(Event(at=T0, event="x", result="ok"))).keys() == {
+        "at",
+        "event",
+        "result",
+    }
+
+
+def test_times_are_utc() -> None:
+    local = datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=2)))
+    event = of_session(a_session(), local, "x")
+    assert event.at == datetime(2026, 1, 1, 1, tzinfo=UTC)
+    assert event.at.utcoffset() == timedelta(0)
+
+
+def test_what_a_client_says_is_cut() -> None:
+    client = Client("192.0.2.1", "a" * 5000, "soap")
+    event = of_client(client, T0, "x", "refused", user="u" * 5000)
+    assert (len(event.agent), len(event.user)) == (256, 256)
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b'{"at": 1}', b"[]"])
+def test_what_is_no_event_is_refused(line: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        read(line)
