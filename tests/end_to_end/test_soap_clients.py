@@ -170,6 +170,55 @@ def test_the_simulator_is_told_the_same_story(simulator: int) -> None:
     assert {name: fact for name, fact in facts.items() if fact != EXPECTED[name]} == INTENDED
 
 
+GOVMOMI: dict[str, Any] = {
+    "is a vCenter": True,
+    "stranger": "nobody",
+    "stranger's time": "NotAuthenticated",
+    "wrong password": "InvalidLogin",
+    "login": "ok",
+    "user": "admin",
+    "time": "now",
+    "second login": "InvalidLogin",
+    "active": True,
+    "active, fault": "ok",
+    "set locale": "ok",
+    "set unknown locale": "InvalidLocale",
+    "set message": "ok",
+    "retrieve": "ok",
+    "message": "down at <5>",
+    "default locale": "en",
+    "locale": "de",
+    "ticket": "ok",
+    "clone": "ok",
+    "clone's user": "admin",
+    "ticket used twice": "InvalidLogin",
+    "terminate own": "InvalidArgument",
+    "terminate unknown": "NotFound",
+    "terminate": "ok",
+    "terminated": "nobody",
+    "terminated's time": "NotAuthenticated",
+    "service ticket": "ok",
+    "local ticket": "ok",
+    "local ticket's user": "admin",
+    "token login": "InvalidLogin",
+    "impersonate who is not there": "InvalidLogin",
+    "logout": "ok",
+    "after logout": "nobody",
+    "after logout, time": "NotAuthenticated",
+    "logout twice": "NotAuthenticated",
+    "login again": "ok",
+    "logout again": "ok",
+}
+
+
+@pytest.mark.parametrize("form", ["soap", "json"])
+def test_govmomi_tells_the_same_in_both_wire_forms(server: Server, form: str) -> None:
+    story = present(program("story"))
+    done = run(story, f"{server.url}/sdk", *ADMIN, server.ca, form)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == GOVMOMI
+
+
 class Govc:
     """govc with a home of its own, as one user of a server."""
 

@@ -25,7 +25,7 @@ def interpreter(version: str) -> Path:
 
 
 def program(name: str) -> Path:
-    """A program built with Go: `govc` or `vcsim`."""
+    """A program built with Go: `govc`, `story` or `vcsim`."""
     return PEERS / "bin" / name
 
 
@@ -45,7 +45,9 @@ def main() -> int:
         return 1
     # Go itself knows what is up to date.
     environment = {**os.environ, "GOBIN": str(PEERS / "bin")}
-    subprocess.run((go, "install", "./govc", "./vcsim"), cwd=GO, env=environment, check=True)
+    subprocess.run(
+        (go, "install", "./govc", "./story", "./vcsim"), cwd=GO, env=environment, check=True
+    )
     return 0
 
 
