@@ -272,7 +272,9 @@ def _may_sign(certificate: x509.Certificate) -> bool:
 def _directory(data_dir: Path) -> Path:
     directory = data_dir / _DIRECTORY
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: `mode` is for the last of them only, and users and sessions live above.
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
         directory.chmod(0o700)
     except OSError as problem:
         raise ConfigError([_cannot_write(directory, problem)]) from None

@@ -100,6 +100,13 @@ def test_a_client_does_not_accept_another_name(tmp_path: Path) -> None:
         shake_hands(ensure(tmp_path, NAMES, NOW), "other.example.com")
 
 
+def test_a_data_directory_that_is_new_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Whoever comes first makes it, and that is us: users and sessions will live there too."""
+    data_dir = tmp_path / "new" / "data"
+    ensure(data_dir, NAMES, NOW)
+    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
+
+
 def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     first = ensure(tmp_path, NAMES, NOW)
     before = contents(tmp_path / "tls")
