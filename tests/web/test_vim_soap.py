@@ -1,15 +1,19 @@
 """SOAP's endpoint over the real services: cookies, statuses, faults."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Session
@@ -540,6 +544,46 @@ async def test_sec_52_a_hostile_name_stays_text(gate: Gate) -> None:
         assert written is not None
         assert (written.text, written.children) == (name, [])
     assert b"<x>" not in answer.reply.body
+
+
+# Anything else
+
+PARTS = st.sampled_from(
+    [
+        *(name for _, name in METHODS),
+        *(name for _, name in PROPERTIES),
+        *(f"<{tag}>" for tag in ("prop", "/prop", "specSet", "/specSet", "obj", "userName")),
+        *THIS.values(),
+        *ARGUMENTS.values(),
+        "Fetch",
+        "&amp;",
+        "]]>",
+        "<![CDATA[",
+        'xsi:type="UserSession"',
+    ]
+)
+
+
+@given(st.text(max_size=40) | PARTS, st.lists(st.text(max_size=20) | PARTS, max_size=6))
+def test_whatever_is_sent_a_soap_reply_comes_back(name: str, members: list[str]) -> None:
+    """Any body gets a result, a vim25 fault or the client's own, and opens nothing by accident."""
+
+    async def story() -> None:
+        with TemporaryDirectory() as folder:
+            soap = Soap(Gate(Path(folder)))
+            inner = f'<{name} xmlns="urn:vim25">{"".join(members)}</{name}>'
+            document = f'<s:Envelope xmlns:s="{SOAP}" xmlns:xsi="{XSI}"><s:Body>{inner}</s:Body>'
+            body = f"{document}</s:Envelope>".encode("utf-8", "surrogatepass")
+            answer = Answer(await soap.send(body))
+            if answer.status == 200:
+                assert answer.inner.name.endswith("Response")
+            else:
+                assert answer.status == 500
+                code = answer.inner.children[0].text
+                assert code == "ClientFaultCode" or answer.fault != "SystemError"
+            assert len(await soap.gate.live()) == len(answer.all("set-cookie"))
+
+    asyncio.run(story())
 
 
 # The list of versions
