@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "openapi": {"errors", "session", "messages", "rules", "vim", "wire"},
     "certificates": {"errors", "secret", "clock"},
     "config": {"errors", "secret", "session", "rules"},
-    "identity": WORDS | {"rules"},
+    "upstream": WORDS | {"messages", "rules", "vim", "wire"},
+    "identity": WORDS | {"rules", "upstream.port"},
     "store": WORDS | {"rules"},
     "service": WORDS
     | {"messages", "rules", "vim", "store.port"}
