@@ -212,6 +212,8 @@ def _credentials(name: str, password: str | None) -> None:
     print(f"  export SG_USER={shlex.quote(name)}")
     if password is not None:
         print(f"  export SG_PASSWORD={shlex.quote(password)}")
+    else:
+        print("  # and SG_PASSWORD, as given with --user")
 
 
 def _recipes(config: Config, started: Started) -> None:
@@ -230,5 +232,7 @@ def _recipes(config: Config, started: Started) -> None:
         f"  {curl} -i {url}/sdk/vim25/8.0.3.0/SessionManager/SessionManager/Login"
         """ -d '{"userName":"'"$SG_USER"'","password":"'"$SG_PASSWORD"'"}'"""
     )
+    print("  # vSphere (Automation REST): the session is the reply itself")
+    print(f'  {curl} -i -u "$SG_USER:$SG_PASSWORD" -X POST {url}/api/session')
     print()
     sys.stdout.flush()

@@ -55,3 +55,25 @@ def test_lines_work_as_they_stand(lines: str, says: str | None, shared: Server) 
 
 def test_the_first_page_is_run() -> None:
     assert any("README" in str(block.id) for block in BLOCKS)
+
+
+def test_the_lines_that_the_server_prints_work(tmp_path: Path) -> None:
+    """`dev` and `make run` print a curl line for each dialect that curl speaks easily."""
+    with Server(tmp_path, command=("dev",)) as server:
+        assert server.out.wait_for(lambda lines: any("/api/session" in line for line in lines))
+        said = [line.strip() for line in server.out.lines]
+        exports = [line for line in said if line.startswith("export ")]
+        recipes = [line for line in said if line.startswith("curl ")]
+        assert [len(exports), len(recipes)] == [2, 3]
+        for recipe in recipes:
+            done = subprocess.run(
+                ["bash", "-euc", "\n".join([*exports, recipe])],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                check=True,
+                env=environment(),
+            )
+            assert re.match(r"HTTP/1\.1 20[01] ", done.stdout), done.stdout
+        server.stop()
