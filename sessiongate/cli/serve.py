@@ -206,6 +206,14 @@ def _url(config: Config, address: str) -> str:
     return f"{'http' if config.server.plain_http else 'https'}://{address}"
 
 
+def reachable(address: str) -> str:
+    """The address as a client on this machine calls it: "every address" is in no certificate."""
+    for every, one in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
+        if address.startswith(every):
+            return one + address.removeprefix(every)
+    return address
+
+
 def _credentials(name: str, password: str | None) -> None:
     """Lines for the shell that set what the recipes use."""
     print()
@@ -221,7 +229,7 @@ def _recipes(config: Config, started: Started) -> None:
     address = next((one for one in started.addresses if not one.startswith("unix:")), None)
     if address is None:
         return
-    url = _url(config, address)
+    url = _url(config, reachable(address))
     ca = started.certificates.ca if started.certificates is not None else None
     curl = f"curl -sS --cacert {shlex.quote(str(ca))}" if ca is not None else "curl -sS"
     print()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sessiongate.cli.serve import reachable
 from tests.docs.pages import DOCS, ROOT
 from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment
 
@@ -77,3 +78,19 @@ def test_the_lines_that_the_server_prints_work(tmp_path: Path) -> None:
             )
             assert re.match(r"HTTP/1\.1 20[01] ", done.stdout), done.stdout
         server.stop()
+
+
+@pytest.mark.parametrize(
+    ("address", "called"),
+    [
+        ("0.0.0.0:9669", "127.0.0.1:9669"),
+        ("[::]:9669", "[::1]:9669"),
+        ("10.0.0.0:9669", "10.0.0.0:9669"),
+        ("127.0.0.1:9669", "127.0.0.1:9669"),
+        ("[fe80::]:9669", "[fe80::]:9669"),
+    ],
+)
+def test_printed_lines_call_an_address_that_is_in_the_certificate(
+    address: str, called: str
+) -> None:
+    assert reachable(address) == called
