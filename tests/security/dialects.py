@@ -9,14 +9,18 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 from xml.sax.saxutils import escape
 
 from tests.end_to_end.serving import Body, Headers, Reply, basic, vim
 
-Carrier = Mapping[str, str]
-NOTHING: Carrier = MappingProxyType({})
+Carrier = Headers
+NOTHING: Carrier = ()
+
+
+def plus(headers: Carrier, name: str, value: str) -> list[tuple[str, str]]:
+    """These headers and one more."""
+    return [*(headers.items() if isinstance(headers, Mapping) else headers), (name, value)]
 
 
 class Asker(Protocol):
@@ -109,7 +113,7 @@ class Zerto(Dialect):
     verbs = frozenset({"POST"})
 
     def login(self, to: Asker, user: str, password: str, headers: Carrier = NOTHING) -> Reply:
-        return to.request("POST", self.path, {**headers, "Authorization": basic(user, password)})
+        return to.request("POST", self.path, plus(headers, "Authorization", basic(user, password)))
 
     def token_of(self, reply: Reply) -> str | None:
         return reply.header("x-zerto-session")
@@ -195,8 +199,9 @@ class Soap(Manages):
             f'"http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>{inner}'
             "</soapenv:Body></soapenv:Envelope>"
         )
-        fixed = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '"urn:vim25/8.0.2.0"'}
-        return to.request("POST", self.path + query, {**fixed, **headers}, body)
+        headers = plus(headers, "Content-Type", "text/xml; charset=UTF-8")
+        headers = plus(headers, "SOAPAction", '"urn:vim25/8.0.2.0"')
+        return to.request("POST", self.path + query, headers, body)
 
     def login(self, to: Asker, user: str, password: str, headers: Carrier = NOTHING) -> Reply:
         return self._call(to, "Login", headers, ("userName", user), ("password", password))
@@ -259,7 +264,7 @@ class ApiSession(Dialect):
     verbs = frozenset({"POST", "GET", "DELETE"})
 
     def login(self, to: Asker, user: str, password: str, headers: Carrier = NOTHING) -> Reply:
-        return to.request("POST", self.path, {**headers, "Authorization": basic(user, password)})
+        return to.request("POST", self.path, plus(headers, "Authorization", basic(user, password)))
 
     def token_of(self, reply: Reply) -> str | None:
         found = reply.json()

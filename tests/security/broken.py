@@ -1,0 +1,97 @@
+"""Every dialect over services that fail in a way nobody foresaw: what clients get, and the log.
+
+Run as a program, so that the log is set up as a server's is: `broken.py json` or `broken.py text`.
+Prints the replies by dialect as JSON; the log goes to standard error.
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any, NoReturn
+
+from sessiongate.logs import LogFormat, configure_logs
+from sessiongate.web import automation
+from sessiongate.web.http import Request
+from sessiongate.web.routes import Route, Routes, nowhere, unforeseen
+from sessiongate.web.vim_json import VimJsonEndpoint
+from sessiongate.web.vim_soap import VimSoapEndpoint
+from sessiongate.web.zerto import ZertoEndpoint
+from sessiongate.web.zerto import refusal as zerto_refusal
+from tests.end_to_end.serving import USER, Body, Headers, Reply
+from tests.security.dialects import DIALECTS
+
+CANARY = "canary-of-the-stack"
+TOKEN = "5ec2e7" * 6 + "0000"
+
+
+class Broken:
+    """A service whose every use fails."""
+
+    default_locale = "en"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(CANARY)
+
+
+def routes() -> Routes:
+    """The endpoints as the server wires them, over a service that breaks."""
+    broken: Any = Broken()
+    vi_json = VimJsonEndpoint(broken, broken)
+    soap = VimSoapEndpoint(broken, broken)
+    rpc = automation.RpcEndpoint(broken, provider="local")
+    zerto = ZertoEndpoint(broken, windows="local", hypervisor="local")
+    api = automation.ApiSessionEndpoint(broken, provider="local")
+    rest = automation.RestSessionEndpoint(broken, provider="local")
+    table = [
+        Route("/v1/", zerto, lambda request: zerto_refusal(request, None), any_case=True),
+        Route("/sdk/vim25/", vi_json, vi_json.unforeseen),
+        Route("/sdk", soap, soap.unforeseen),
+        Route("/api/session", api, lambda _: automation.api_refusal(None)),
+        Route("/rest/com/vmware/cis/session", rest, lambda _: automation.rest_refusal(None)),
+        Route("/api", rpc, rpc.unforeseen),
+    ]
+    return Routes(table, Route("", nowhere, unforeseen))
+
+
+class Recorder:
+    """Takes what a client sends and keeps it as the request that an endpoint would see."""
+
+    def __init__(self) -> None:
+        self.seen: list[Request] = []
+
+    def request(self, verb: str, path: str, headers: Headers = (), body: Body = None) -> Reply:
+        pairs = headers if not hasattr(headers, "items") else headers.items()
+        data = body if isinstance(body, str) else json.dumps(body) if body else ""
+        self.seen.append(
+            Request(
+                method=verb,
+                path=path.partition("?")[0],
+                query=path.partition("?")[2],
+                headers=[(name.lower(), value) for name, value in pairs],
+                body=data.encode(),
+                peer="127.0.0.1",
+                secure=True,
+            )
+        )
+        return Reply(200, (), b"{}")
+
+
+async def replies() -> dict[str, list[dict[str, Any]]]:
+    """What each dialect answers to a login, a check and a logout."""
+    answer = routes()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for dialect in DIALECTS:
+        client = Recorder()
+        dialect.login(client, *USER)
+        dialect.check(client, dialect.carry(TOKEN))
+        dialect.logout(client, dialect.carry(TOKEN))
+        got = [await answer(request) for request in client.seen]
+        found[dialect.name] = [
+            {"status": reply.status, "body": reply.body.decode()} for reply in got
+        ]
+    return found
+
+
+if __name__ == "__main__":
+    configure_logs(LogFormat(sys.argv[1]))
+    print(json.dumps(asyncio.run(replies())))  # noqa: T201

@@ -1,0 +1,409 @@
+"""What HTTP can carry in and out: requirements 18 to 20, 39, 40, 42, 45, 47, 51, 52."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.end_to_end.serving import (
+    ADMIN,
+    PATIENCE,
+    USER,
+    Reply,
+    Server,
+    add_people,
+    basic,
+    vim,
+)
+from tests.security.broken import CANARY, TOKEN
+from tests.security.dialects import DIALECTS, MANAGERS, Dialect, Manages
+
+MakeServer = Callable[..., Server]
+Someone = Callable[[str], tuple[str, str]]
+
+over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+over_managers = pytest.mark.parametrize("dialect", MANAGERS, ids=str)
+
+# 18: where no token or password may turn up
+
+
+def test_sec_18_no_secret_in_any_output(server: Server) -> None:
+    """Everything is done with secrets that stand out, and then looked for everywhere."""
+    secrets = [USER[1], "Canary-wrong-password", "local-ticket-canary"]
+    said: list[bytes] = []
+
+    def keep(reply: Reply, *, opens: bool = False) -> Reply:
+        if not opens:
+            said.append(reply.body + repr(reply.headers).encode())
+        return reply
+
+    admin = server.vim_token(ADMIN)
+    secrets += [ADMIN[1], admin]
+    for dialect in DIALECTS:
+        token = dialect.token(server, USER)
+        secrets.append(token)
+        carrier = dialect.carry(token)
+        keep(dialect.login(server, USER[0], "Canary-wrong-password"))
+        keep(dialect.login(server, "nobody-knows", "local-ticket-canary"))
+        keep(dialect.check(server, carrier))
+        keep(dialect.check(server, carrier, f"?vmware-api-session-id={token}"))
+        keep(dialect.login(server, *USER, carrier), opens=dialect.name not in ("vi-json", "soap"))
+        keep(server.request("PUT", dialect.path, carrier))
+        keep(server.request("GET", f"/no/such/path?token={token}", carrier))
+        if isinstance(dialect, Manages):
+            ticket = dialect.clone_ticket(server, carrier)
+            secrets.append(ticket)
+            keep(dialect.clone(server, f"{ticket}x"))
+            keep(dialect.list_sessions(server, dialect.carry(admin)))
+            keep(dialect.terminate(server, dialect.carry(admin), token))
+        keep(dialect.logout(server, carrier))
+        keep(dialect.logout(server, carrier))
+    bodies = ('{"password": "Canary-wrong-password", "userName": 5}', '["Canary-wrong-password"')
+    for body in bodies:
+        for path in (vim("Login"), "/sdk", "/api", "/v1/session/add"):
+            keep(server.request("POST", path, {"Authorization": basic(*USER)}, body), opens=True)
+    commands = [
+        server.run(*command)
+        for command in (
+            ("sessions", "list"),
+            ("sessions", "list", "--output", "json"),
+            ("users", "list"),
+            ("config", "show"),
+            ("check",),
+        )
+    ]
+    server.stop()
+    everything = "\n".join(
+        [server.out.text, server.log.text, *(one.out + one.err for one in commands)]
+    )
+    assert "login refused" in server.log.text
+    assert "session opened" in server.log.text
+    for secret in secrets:
+        assert secret not in everything
+        for reply in said:
+            assert secret.encode() not in reply
+
+
+@over_dialects
+@pytest.mark.parametrize(
+    "name", ["vmware-api-session-id", "x-zerto-session", "vmware_soap_session"]
+)
+def test_sec_18_a_token_in_the_query_is_ignored(
+    name: str, dialect: Dialect, shared: Server
+) -> None:
+    token = dialect.token(shared, USER)
+    assert not dialect.worked(dialect.check(shared, {}, f"?{name}={token}"))
+    assert dialect.is_alive(shared, token)
+
+
+# 19: two carriers
+
+
+CARRIERS: dict[str, Callable[[str], tuple[str, str]]] = {
+    "vmware header": lambda token: ("vmware-api-session-id", token),
+    "zerto header": lambda token: ("x-zerto-session", token),
+    "soap cookie": lambda token: ("Cookie", f'vmware_soap_session="{token}"'),
+    "rest cookie": lambda token: ("Cookie", f"vmware-api-session-id={token}"),
+}
+
+
+@over_dialects
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_sec_19_carriers_that_disagree_are_refused(
+    carrier: str, first: bool, dialect: Dialect, shared: Server
+) -> None:
+    mine, other = dialect.token(shared, USER), dialect.token(shared, ADMIN)
+    ours = list(dialect.carry(mine).items())
+    theirs = [CARRIERS[carrier](other)]
+    both = theirs + ours if first else ours + theirs
+    assert not dialect.worked(dialect.check(shared, both))
+    assert not dialect.worked(dialect.logout(shared, both))
+    assert dialect.is_alive(shared, mine)
+    assert dialect.is_alive(shared, other)
+    # Two that agree are one.
+    assert dialect.worked(dialect.check(shared, [CARRIERS[carrier](mine), *ours]))
+
+
+# 20: cookies
+
+
+@over_dialects
+def test_sec_20_cookies_are_set_where_clients_need_them_and_closed(
+    dialect: Dialect, shared: Server
+) -> None:
+    login = dialect.login(shared, *USER)
+    token = dialect.token_of(login)
+    assert token
+    cookies = login.all("set-cookie")
+    assert len(cookies) == (1 if dialect.sets_cookie else 0)
+    for cookie in cookies:
+        attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
+        assert {"httponly", "secure"} <= attributes
+        assert any(attribute.startswith("path=/") for attribute in attributes)
+        assert not any(attribute.startswith("domain") for attribute in attributes)
+    for reply in (
+        dialect.check(shared, dialect.carry(token)),
+        dialect.login(shared, USER[0], "wrong"),
+        dialect.logout(shared, dialect.carry(token)),
+        dialect.check(shared, {}),
+    ):
+        assert reply.all("set-cookie") == []
+
+
+# 39, 40: what a request is
+
+
+@pytest.mark.parametrize("host", ["x/../v1/session", "admin", "127.0.0.1:1", "[::1]", "x?y"])
+@over_dialects
+def test_sec_39_the_host_header_decides_nothing(
+    host: str, dialect: Dialect, shared: Server
+) -> None:
+    """Either refused as unreadable, or answered by the path that came."""
+    line = f"GET /v1/serverDateTime HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    token = dialect.token(shared, USER)
+    with_token = f"{line}x-zerto-session: {token}\r\n\r\n"
+    without = shared.raw(f"{line}\r\n".encode()).split(b" ")[1]
+    assert without in (b"400", b"401")
+    assert shared.raw(with_token.encode()).split(b" ")[1] in (b"400", b"200")
+    assert dialect.is_alive(shared, token)
+
+
+PATHS = [
+    "/v1//session",
+    "/v1/./session",
+    "/v1/x/../session",
+    "/v1/session;a=b",
+    "/v1/%73ession",
+    "//v1/session",
+    "/v1\\session",
+    "/sdk/vim25/8.0.3.0/../8.0.3.0/SessionManager/SessionManager/Logout",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_sec_39_paths_are_taken_as_they_come(path: str, shared: Server) -> None:
+    """No spelling of a path reaches what another path names, with or without a session."""
+    token = shared.zerto_token(USER)
+    for verb in ("DELETE", "POST"):
+        reply = shared.request(
+            verb, path, {"x-zerto-session": token, "vmware-api-session-id": token}
+        )
+        assert reply.status >= 400
+    assert shared.is_alive(token)
+
+
+AMBIGUOUS = {
+    "two hosts": b"Host: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
+    "no host": b"Content-Length: 0\r\n\r\n",
+    "length and chunked": b"Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"0\r\n\r\n",
+    "two lengths": b"Host: a\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\n{}{}",
+    "bad chunk": b"Host: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    "folded": b"Host: a\r\nX-A: b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    "bare line feeds": b"Host: a\nContent-Length: 0\n\n",
+    "space before colon": b"Host : a\r\nContent-Length: 0\r\n\r\n",
+    "negative length": b"Host: a\r\nContent-Length: -1\r\n\r\n",
+    "unknown coding": b"Host: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "nul": b"Host: a\r\nX-A: \x00\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("how", AMBIGUOUS)
+@over_dialects
+def test_sec_40_ambiguous_requests_get_one_400_and_the_door(
+    how: str, dialect: Dialect, shared: Server
+) -> None:
+    smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+    line = f"POST {dialect.path} HTTP/1.1\r\n".encode()
+    answer = shared.raw(line + AMBIGUOUS[how] + smuggled)
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 501 ")), answer[:200]
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+# 42: what is repeated splits nothing
+
+
+@over_dialects
+def test_sec_42_names_and_agents_split_neither_reply_nor_log(
+    dialect: Dialect, shared: Server, someone: Someone
+) -> None:
+    evil = f'{dialect.name}\r\nX-Evil: 1\n\x0b\x1b[31m\u2028\x85{{}}"level": "info"'
+    if dialect.name == "soap":
+        evil = evil.replace("\x0b", "").replace("\x1b", "")  # XML cannot hold them
+    before = len(shared.log.lines)
+    refused = dialect.login(shared, evil, "wrong", {"User-Agent": "agent \xe9 \u00ff"})
+    assert not dialect.worked(refused)
+    assert refused.header("x-evil") is None
+    assert shared.log.wait_for(lambda lines: len(lines) > before)
+    for line in shared.log.lines[before:]:
+        assert "X-Evil" not in line or json.loads(line)["event"] == "login refused", line
+        json.loads(line)
+    opened = dialect.token(shared, someone("user"))
+    assert dialect.is_alive(shared, opened)
+
+
+def test_sec_42_a_locale_that_would_split_is_refused(shared: Server) -> None:
+    reply = shared.vim_login(*USER, locale="en\r\nX-Evil: 1")
+    assert reply.status == 500
+    assert reply.json()["_typeName"] == "InvalidLocale"
+    assert reply.header("x-evil") is None
+
+
+# 45: verbs, and plain HTTP
+
+
+VERBS = ("TRACE", "PUT", "PATCH", "OPTIONS", "CONNECT", "PROPFIND", "DELETE", "GET", "HEAD")
+
+
+@pytest.mark.parametrize(
+    ("verb", "dialect"),
+    [(verb, one) for one in DIALECTS for verb in VERBS if verb not in one.verbs],
+    ids=str,
+)
+def test_sec_45_only_listed_methods(verb: str, dialect: Dialect, shared: Server) -> None:
+    canary = "canary-of-trace"
+    reply = shared.request(verb, dialect.path, {"X-Canary": canary})
+    assert reply.status in (400, 404, 405, 501), reply
+    if reply.status == 405:
+        assert set((reply.header("allow") or "").split(", ")) == dialect.verbs
+    assert canary.encode() not in reply.body
+    assert reply.header("access-control-allow-origin") is None
+
+
+@over_dialects
+def test_sec_45_plain_http_is_not_redirected(dialect: Dialect, shared: Server) -> None:
+    with socket.create_connection(("127.0.0.1", shared.port), PATIENCE) as plain:
+        plain.sendall(
+            f"POST {dialect.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        got = b""
+        try:
+            while chunk := plain.recv(4096):
+                got += chunk
+        except ConnectionResetError:
+            pass
+    assert b"HTTP/" not in got
+    assert b"Location" not in got
+
+
+# 47: limits
+
+
+@over_dialects
+def test_sec_47_a_body_beyond_the_limit_is_413(dialect: Dialect, shared: Server) -> None:
+    head = f"POST {dialect.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n"
+    answer = shared.raw(head.encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@over_dialects
+def test_sec_47_deep_and_wide_bodies_are_answered_soon(dialect: Dialect, shared: Server) -> None:
+    bodies = (b"[" * 500_000, b'{"a":' * 100_000, b"<a>" * 100_000, b'{"a":1,' * 50_000)
+    headers = {"Authorization": basic(*USER), "Content-Type": "application/json"}
+    for body in bodies:
+        reply = shared.request("POST", dialect.path, headers, body)
+        # The dialects that take their credential from a header need not look at the body.
+        assert reply.status in (200, 201, 400, 500)
+        if reply.status == 500:
+            assert b"InvalidRequest" in reply.body or b"fault" in reply.body.lower()
+        if dialect.name == "zerto":
+            assert reply.status == 400
+    assert shared.zerto_login(*USER).status == 200
+
+
+# 51: an error that nobody foresaw
+
+
+@pytest.fixture(scope="module", params=["json", "text"])
+def broken(request: pytest.FixtureRequest) -> tuple[dict[str, list[dict[str, Any]]], str]:
+    """The replies of every dialect over services that break, by dialect, and the log of it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.security.broken", request.param],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    return json.loads(done.stdout), done.stderr
+
+
+@over_dialects
+def test_sec_51_an_unforeseen_error_tells_nothing(
+    dialect: Dialect, broken: tuple[dict[str, list[dict[str, Any]]], str]
+) -> None:
+    replies = broken[0][dialect.name]
+    assert len(replies) >= 3
+    for reply in replies:
+        # JSON-RPC has its errors inside a 200.
+        assert reply["status"] == (200 if dialect.name == "json-rpc" else 500)
+        text = reply["body"]
+        for hidden in (CANARY, "RuntimeError", "Traceback", "sessiongate/", ".py", USER[1]):
+            assert hidden not in text
+        if dialect.name == "soap":
+            assert "SystemError" in text
+            assert ET.fromstring(text).tag.endswith("Envelope")
+        elif dialect.name == "vi-json":
+            assert json.loads(text)["_typeName"] == "SystemError"
+            assert json.loads(text)["faultstring"]
+        elif dialect.name == "zerto":
+            assert list(json.loads(text)) == ["Message"]
+        else:
+            assert "INTERNAL_SERVER_ERROR" in text
+
+
+def test_sec_51_18_the_traceback_is_ours_and_holds_no_secret(
+    broken: tuple[dict[str, list[dict[str, Any]]], str],
+) -> None:
+    replies, log = broken
+    assert set(replies) == {dialect.name for dialect in DIALECTS}
+    assert log.count("unforeseen error") == sum(map(len, replies.values()))
+    assert CANARY in log
+    assert "routes.py" in log
+    for secret in (USER[1], TOKEN, basic(*USER)):
+        assert secret not in log
+
+
+# 52: names are text
+
+MARKUP = "</userName><x>&\"'<!--"
+
+
+@over_dialects
+def test_sec_52_a_name_full_of_markup_stays_text(dialect: Dialect, shared: Server) -> None:
+    person = (MARKUP + dialect.name, "markup pass")
+    add_people(shared.data_dir / "users.toml", {person: "user"})
+    login = dialect.login(shared, *person)
+    token = dialect.token_of(login)
+    assert token
+    shown = shared.get("currentSession", token).json()
+    assert shown["userName"] == person[0]
+    assert shown["fullName"] == person[0]
+    if dialect.name == "soap":
+        root = ET.fromstring(login.body)
+        (name,) = root.iter("{urn:vim25}userName")
+        assert name.text == person[0]
+        assert not list(root.iter("{urn:vim25}x"))
+    check = dialect.check(shared, dialect.carry(token))
+    assert dialect.worked(check)
+    if dialect.name in ("api", "rest", "json-rpc"):
+        assert person[0] in json.dumps(check.json(), ensure_ascii=False).replace('\\"', '"')
+
+
+@over_managers
+def test_sec_52_a_message_full_of_markup_stays_text(dialect: Manages, shared: Server) -> None:
+    admin = shared.vim_token(ADMIN)
+    assert shared.call("UpdateServiceMessage", admin, {"message": MARKUP}).status == 204
+    assert shared.get("message", admin).json() == MARKUP
+    wrong = {"userName": MARKUP, "locale": MARKUP}
+    reply = shared.call("ImpersonateUser", admin, wrong)
+    assert reply.status == 500
+    assert shared.call("UpdateServiceMessage", admin, {"message": ""}).status == 204
