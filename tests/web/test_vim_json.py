@@ -73,7 +73,7 @@ async def test_a_session_is_read_and_logged_out(endpoint: VimJsonEndpoint) -> No
         ("POST", "Logout", b"", 500, "NotAuthenticated"),
         ("GET", "Login", b"", 405, "InvalidRequest"),
         ("PUT", "Login", b"", 405, "InvalidRequest"),
-        ("HEAD", "nonesuch", b"", 405, "InvalidRequest"),
+        ("HEAD", "nonesuch", b"", 500, "MethodNotFound"),
     ],
 )
 async def test_refusals_are_faults(
