@@ -51,7 +51,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def _row(option: Any) -> tuple[str, str]:
     named = option.opts[0].startswith("-")
-    shown = option.opts[0] if named else (option.metavar or option.name).upper()
+    shown = ", ".join(option.opts) if named else (option.metavar or option.name).upper()
     if named and not option.is_flag:
         shown += " " + (_choices(option) or (option.metavar or option.name).upper())
     about = str(option.help or "")
