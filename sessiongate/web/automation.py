@@ -7,6 +7,7 @@ from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.web.client import client_of
 from sessiongate.web.http import Reply, Request
+from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import automation, hello, vapi_rpc
 from sessiongate.wire.basic import read_basic
 from sessiongate.wire.carriers import REST_COOKIE, SOAP_COOKIE, VMWARE_HEADER, token_in
@@ -213,8 +214,4 @@ def _error_headers(
     headers = [_JSON]
     if refusal.status == 401:
         headers.append(("www-authenticate", automation.CHALLENGE))
-    if isinstance(error, errors.WrongVerb):
-        headers.append(("allow", ", ".join(error.allowed)))
-    if isinstance(error, errors.Unavailable):
-        headers.append(("retry-after", str(error.retry_after)))
-    return tuple(headers)
+    return (*headers, *extra_headers(error))

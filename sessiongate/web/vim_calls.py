@@ -64,19 +64,3 @@ class Calls:
             return message_locale(choose(wanted if isinstance(wanted, str) else None, default))
         except errors.InvalidLocale:
             return message_locale(default)
-
-
-# A place becomes free when somebody's session ends. Often enough for a waiting client, and seldom
-# enough that those who wait are no load.
-_CAP_RETRY = 30
-
-
-def extra_headers(error: errors.SessionGateError | None) -> list[tuple[str, str]]:
-    """What HTTP says beside the fault: which verbs there are, when to try again."""
-    if isinstance(error, errors.WrongVerb):
-        return [("allow", ", ".join(error.allowed))]
-    if isinstance(error, errors.Unavailable):
-        return [("retry-after", str(error.retry_after))]
-    if isinstance(error, errors.CapReached):
-        return [("retry-after", str(_CAP_RETRY))]
-    return []

@@ -5,7 +5,8 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import Outcome, VirtualCenter
 from sessiongate.vim.methods import Call, Method
 from sessiongate.web.http import Reply, Request
-from sessiongate.web.vim_calls import Asked, Calls, extra_headers
+from sessiongate.web.refusals import extra_headers
+from sessiongate.web.vim_calls import Asked, Calls
 from sessiongate.wire import vim_json
 from sessiongate.wire.carriers import VMWARE_HEADER, token_in
 

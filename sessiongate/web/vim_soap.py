@@ -14,7 +14,8 @@ from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.vim.methods import Method
 from sessiongate.web import routes
 from sessiongate.web.http import Reply, Request
-from sessiongate.web.vim_calls import Asked, Calls, extra_headers
+from sessiongate.web.refusals import extra_headers
+from sessiongate.web.vim_calls import Asked, Calls
 from sessiongate.wire import service_versions, vim_soap
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE, token_in
 

@@ -8,6 +8,7 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.web.client import client_of
 from sessiongate.web.http import Reply, Request
+from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import zerto
 from sessiongate.wire.basic import read_basic
 from sessiongate.wire.carriers import ZERTO_HEADER, token_in
@@ -84,8 +85,4 @@ def refusal(request: Request, error: errors.SessionGateError | None) -> Reply:
     form = zerto.FORMS[type(error)] if error is not None else zerto.INTERNAL
     if form.challenge:
         headers.append(("www-authenticate", zerto.CHALLENGE))
-    if isinstance(error, errors.WrongVerb):
-        headers.append(("allow", ", ".join(error.allowed)))
-    if isinstance(error, errors.Unavailable):
-        headers.append(("retry-after", str(error.retry_after)))
-    return Reply(answer.status, tuple(headers), answer.body)
+    return Reply(answer.status, (*headers, *extra_headers(error)), answer.body)
