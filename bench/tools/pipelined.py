@@ -43,6 +43,30 @@ def send(url: str, request: bytes, times: int, *, within: float) -> Iterator[tup
             left -= step
 
 
+def latencies(url: str, request: bytes, seconds: float) -> list[float]:
+    """Milliseconds of the same request over one connection, again and again for so long."""
+    where = urlsplit(url)
+    found = []
+    with socket.create_connection((where.hostname, where.port), timeout=30) as peer:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream = peer.makefile("rb")
+        until = time.perf_counter() + seconds
+        began = 0.0
+        while began < until:
+            began = time.perf_counter()
+            peer.sendall(request)
+            _reply(stream)
+            found.append((time.perf_counter() - began) * 1e3)
+    return found
+
+
+def get(url: str, path: str, headers: dict[str, str]) -> bytes:
+    """The bytes of a GET request."""
+    lines = [f"GET {path} HTTP/1.1", f"Host: {urlsplit(url).netloc}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
 def post(url: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
     """The bytes of a POST request."""
     where = urlsplit(url)

@@ -51,13 +51,14 @@ def sessions(count: int, now: datetime) -> Iterator[Session]:
         )
 
 
-def write_sessions(data_dir: Path, count: int) -> Path:
+def write_sessions(data_dir: Path, count: int, opened: datetime | None = None) -> Path:
     """A session file with so many sessions, and a file of tokens spread over all of them."""
+    opened = opened or datetime.now(UTC)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = schema.open_file(data_dir / "sessiongate.db")
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("BEGIN")
-    rows = (schema.session_row(session) for session in sessions(count, datetime.now(UTC)))
+    rows = (schema.session_row(session) for session in sessions(count, opened))
     connection.executemany(schema.ADD, rows)
     connection.execute("COMMIT")
     connection.close()
