@@ -139,6 +139,9 @@ class Unavailable(SessionGateError):
 class IdentityUnavailable(Unavailable):
     """The directory that knows this name does not answer."""
 
+    reached = False
+    """Whether it did answer, and could not say anything about this one account."""
+
 
 class StoreUnavailable(Unavailable):
     """The session store does not answer, or cannot write."""

@@ -6,7 +6,10 @@ from importlib.metadata import entry_points
 
 from sessiongate.errors import ConfigError
 
-IDENTITY: Mapping[str, str] = {"file": "sessiongate.identity.plugin:file"}
+IDENTITY: Mapping[str, str] = {
+    "file": "sessiongate.identity.plugin:file",
+    "vcenter": "sessiongate.identity.vcenter_plugin:vcenter",
+}
 """Identity providers by their `type`: functions from settings to a provider."""
 
 IDENTITY_GROUP = "sessiongate.identity"

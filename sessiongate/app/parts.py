@@ -9,9 +9,11 @@ from sessiongate.certificates import Certificates
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
+from sessiongate.identity.breaker import Breaker
 from sessiongate.identity.guard import Guard
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.plugin import Made, Plugin, Surroundings
+from sessiongate.identity.port import IdentityProvider
 from sessiongate.identity.tally import Lockout
 from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.accounts import canonical_domain
@@ -106,13 +108,13 @@ def tls_of(config: Config, served: Certificates | None) -> ssl.SSLContext | None
 def guards_of(
     config: Config, made: Mapping[str, Made], hasher: PasswordHasher, clock: Clock
 ) -> dict[str, Guard]:
-    """A guard around each provider."""
+    """A guard around each provider, and a breaker between for those that may be far away."""
     cache = VerifiedCredentials(clock, config.hashing.verified_cache)
     lockout = Lockout(config.lockout.attempts, config.lockout.window, config.lockout.duration)
     return {
         name: Guard(
             name,
-            one.provider,
+            _with_breaker(config, name, one.provider, clock),
             clock,
             dummy=hasher.verify_nothing,
             lockout=lockout,
@@ -120,6 +122,13 @@ def guards_of(
         )
         for name, one in made.items()
     }
+
+
+def _with_breaker(
+    config: Config, name: str, provider: IdentityProvider, clock: Clock
+) -> IdentityProvider:
+    is_near = config.identity[name].get("type") == "file"
+    return provider if is_near else Breaker(name, provider, clock)
 
 
 def http_limits(config: Config) -> HttpLimits:

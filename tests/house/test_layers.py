@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "certificates": {"errors", "secret", "clock"},
     "config": {"errors", "secret", "session", "rules"},
     "upstream": WORDS | {"messages", "rules", "vim", "wire"},
-    "identity": WORDS | {"rules", "upstream.port"},
+    "identity": WORDS | {"rules", "config.values", "upstream", "wire.vim_client"},
     "store": WORDS | {"rules"},
     "service": WORDS
     | {"messages", "rules", "vim", "store.port"}
