@@ -138,6 +138,7 @@ def vcsim(folder: Path, *, tls: bool) -> Iterator[Child]:
 
 def result_of(script: str, *arguments: str, timeout: float) -> list[float]:
     """Run a script of children/ and read the numbers on its last line."""
+    path = [str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         done = subprocess.run(
             [sys.executable, str(BENCH / "children" / script), *arguments],
@@ -145,7 +146,7 @@ def result_of(script: str, *arguments: str, timeout: float) -> list[float]:
             text=True,
             timeout=timeout,
             check=False,
-            env={**os.environ, "PYTHONPATH": str(BENCH)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         )
     except subprocess.TimeoutExpired:
         raise NotMeasured(f"{script} took longer than {timeout:.0f} s") from None
