@@ -81,7 +81,7 @@ def log_in(server: Child, count: int) -> list[str]:
 
 
 def _touches(bench: Bench) -> Iterator[Measured]:
-    rounds = 1 if bench.quick else 3
+    rounds = 1 if bench.quick else 2
     with scratch() as folder:
         for name in ("memory", "file"):
             populate.write_users(folder / name, 1)

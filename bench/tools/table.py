@@ -77,7 +77,7 @@ class Bench:
     @property
     def rounds(self) -> int:
         """Alternating rounds per ratio."""
-        return 3 if self.quick else 15
+        return 3 if self.quick else 11
 
     @property
     def seconds(self) -> int:
