@@ -62,12 +62,11 @@ def vcenter(name: str, table: Mapping[str, object], around: Surroundings) -> Mad
     proxy = read.one("proxy", _address, None)
     domains = read.one("domains", values.many(values.word), tuple[str, ...]())
     aliases = read.texts("aliases", canonical_domain)
-    names = Names(
-        read.one("role", values.word, "user"),
-        read.texts("roles", lambda text: parse_account(text).canonical),
-        default_domain=read.one("default_domain", values.word, ""),
-        aliases=aliases,
-    )
+    default_domain = read.one("default_domain", values.word, "")
+    role = read.one("role", values.word, "user")
+    spelled = Names(role, default_domain=default_domain, aliases=aliases)
+    roles = read.texts("roles", lambda text: spelled.canonical(parse_account(text)))
+    names = Names(role, roles, default_domain=default_domain, aliases=aliases)
     read.together(url, trust)
     http = read.made(trust, lambda: HttpUpstream(url, trust, timeout=timeout, proxy=proxy))
     if http is None or read.problems:

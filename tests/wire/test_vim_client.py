@@ -1,0 +1,295 @@
+"""What we say to a vCenter and how its answers are read, without one."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.errors import BadCredentials, Malformed
+from sessiongate.secret import Secret
+from sessiongate.vim.methods import METHODS
+from sessiongate.vim.types import MoRef
+from sessiongate.wire import vim_json, vim_soap
+from sessiongate.wire.vim_client import (
+    Answer,
+    Ask,
+    Fault,
+    Form,
+    Opened,
+    UserSession,
+    lacks_json,
+    read_fault,
+    read_login,
+    read_user_session,
+    write_login,
+    write_logout,
+)
+
+SESSION = {"key": "k", "userName": "LAB\\ada", "fullName": "Ada", "locale": "en"}
+LOGIN = METHODS["SessionManager", "Login"]
+MANAGER = MoRef("SessionManager", "SessionManager")
+
+
+def header(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    return pairs
+
+
+def soap(content: str) -> bytes:
+    return (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"<e:Header/><e:Body>{content}</e:Body></e:Envelope>"
+    ).encode()
+
+
+def response(members: str) -> bytes:
+    inner = f"<returnval>{members}</returnval>"
+    return soap(f'<LoginResponse xmlns="urn:vim25">{inner}</LoginResponse>')
+
+
+def said(ask: Ask) -> tuple[str, str]:
+    """Name and password, as our own server reads such a login."""
+    if ask.path == "/sdk":
+        call = vim_soap.read_envelope(ask.body).call
+        assert vim_soap.read_call(call, vim_soap.read_target(call)).member == LOGIN
+        arguments = vim_soap.read_arguments(LOGIN, call)
+    else:
+        target, name = vim_json.read_path(ask.path)
+        assert vim_json.read_call("POST", target, name).member == LOGIN
+        arguments = vim_json.read_arguments(LOGIN, ask.body)
+    return arguments["user_name"], arguments["password"].reveal()
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize(
+    "text",
+    ["plain", " blanks ", "<&>\"'", "]]>", "</password>", "a\r\nb\tc", "\ufffd", "\U0001f511"],
+)
+def test_a_login_arrives_letter_by_letter(form: Form, text: str) -> None:
+    assert said(write_login(form, f"ada{text}", Secret(text))) == (f"ada{text}", text)
+
+
+@pytest.mark.parametrize("form", Form)
+@given(text=st.text(min_size=1))
+def test_a_login_arrives_as_it_is_or_is_not_written(form: Form, text: str) -> None:
+    try:
+        ask = write_login(form, "ada", Secret(text))
+    except BadCredentials:
+        assert form is Form.SOAP
+        assert not text.isprintable()
+        return
+    assert said(ask) == ("ada", text)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"), [(Form.JSON, "\ud800"), (Form.SOAP, "\ud800"), (Form.SOAP, "a\0b")]
+)
+def test_what_a_form_cannot_carry_is_a_wrong_password(form: Form, text: str) -> None:
+    with pytest.raises(BadCredentials, match="cannot carry") as raised:
+        write_login(form, "ada", Secret(text))
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
+    with pytest.raises(BadCredentials, match="cannot carry"):
+        write_login(form, text, Secret("x"))
+
+
+def test_the_session_is_carried_as_it_came() -> None:
+    ask = write_logout(Form.JSON, Secret("abc"))
+    assert vim_json.read_path(ask.path) == (MANAGER, "Logout")
+    assert ("vmware-api-session-id", "abc") in ask.headers
+    ask = write_logout(Form.SOAP, Secret('"abc"'))
+    assert ("cookie", 'vmware_soap_session="abc"') in ask.headers
+    call = vim_soap.read_envelope(ask.body).call
+    assert (vim_soap.read_target(call), call.name) == (MANAGER, "Logout")
+
+
+def test_sec_18_nothing_here_shows_a_secret() -> None:
+    for form in Form:
+        assert "canary" not in repr(write_login(form, "ada", Secret("canary")))
+        assert "canary" not in repr(write_logout(form, Secret("canary")))
+    answer = Answer(200, header(("vmware-api-session-id", "canary")), json.dumps(SESSION).encode())
+    assert "canary" not in repr(answer)
+    assert "canary" not in repr(read_login(Form.JSON, answer))
+
+
+USER = UserSession("k", "LAB\\ada", "Ada", "en")
+
+
+def test_a_session_in_json() -> None:
+    body = json.dumps({"_typeName": "UserSession", **SESSION, "callCount": 0, "new": [1]}).encode()
+    answer = Answer(200, header(("vmware-api-session-id", "abc")), body)
+    opened = read_login(Form.JSON, answer)
+    assert isinstance(opened, Opened)
+    assert (opened.form, opened.user, opened.token.reveal()) == (Form.JSON, USER, "abc")
+
+
+def test_a_session_in_soap() -> None:
+    members = "".join(f"<{name}>{value}</{name}>" for name, value in SESSION.items())
+    cookies = header(
+        ("set-cookie", "other=1; Path=/"),
+        ("set-cookie", 'vmware_soap_session="abc"; Path=/; HttpOnly; Secure; '),
+    )
+    opened = read_login(Form.SOAP, Answer(200, cookies, response(members)))
+    assert isinstance(opened, Opened)
+    assert (opened.form, opened.user, opened.token.reveal()) == (Form.SOAP, USER, '"abc"')
+
+
+@pytest.mark.parametrize("form", Form)
+def test_what_is_not_said_is_empty(form: Form) -> None:
+    bodies = {
+        Form.JSON: b'{"key":"k","userName":"ada","fullName":null}',
+        Form.SOAP: response("<key>k</key><userName>ada</userName>"),
+    }
+    assert read_user_session(form, bodies[form]) == UserSession("k", "ada", "", "")
+
+
+def test_a_full_name_stays_on_its_line() -> None:
+    name = "Ada\r\n\x1b[31m" + "x" * 5_000
+    body = json.dumps({**SESSION, "fullName": name}).encode()
+    full_name = read_user_session(Form.JSON, body).full_name
+    assert full_name.isprintable()
+    assert full_name.startswith("Ada")
+    assert len(full_name) == 1024
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        {**SESSION, "key": ""},
+        {**SESSION, "userName": ""},
+        {**SESSION, "userName": "a" * 1025},
+        {**SESSION, "key": 1},
+        {**SESSION, "locale": ["en"]},
+        {"key": "k"},
+        [],
+        None,
+    ],
+)
+def test_sec_66_a_session_that_is_none_in_json(session: object) -> None:
+    with pytest.raises(Malformed):
+        read_user_session(Form.JSON, json.dumps(session).encode())
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{", b"[" * 100_000, b'{"key":"\xff"}'])
+def test_sec_66_no_json_at_all(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_user_session(Form.JSON, body)
+    with pytest.raises(Malformed):
+        read_fault(Form.JSON, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<a/>",
+        soap(""),
+        soap("<LoginResponse/>"),
+        soap('<LoginResponse xmlns="urn:vim25"/>'),
+        soap('<LoginResponse xmlns="urn:other"><returnval/></LoginResponse>'),
+        response("<key>k</key>"),
+        response("<userName>ada</userName>"),
+        response("<key/><userName>ada</userName>"),
+        response("<key>k</key><userName>ada</userName><userName>bob</userName>"),
+        response("<key>k</key><userName>ada</userName>") + b"<more/>",
+        soap("</e:Body><e:Body>"),
+    ],
+)
+def test_sec_66_a_session_that_is_none_in_soap(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_user_session(Form.SOAP, body)
+
+
+@pytest.mark.parametrize(
+    ("form", "headers"),
+    [
+        (Form.JSON, ()),
+        (Form.JSON, (("vmware-api-session-id", ""),)),
+        (Form.JSON, (("vmware-api-session-id", "a"), ("vmware-api-session-id", "b"))),
+        (Form.JSON, (("vmware-api-session-id", "a" * 4097),)),
+        (Form.JSON, (("vmware-api-session-id", "a\tb"),)),
+        (Form.JSON, (("vmware-api-session-id", "ä"),)),
+        (Form.JSON, (("set-cookie", "vmware_soap_session=a"),)),
+        (Form.SOAP, (("set-cookie", "other=a"),)),
+        (Form.SOAP, (("set-cookie", "vmware_soap_session"),)),
+        (Form.SOAP, (("set-cookie", 'vmware_soap_session=""; Path=/'),)),
+        (Form.SOAP, (("vmware-api-session-id", "a"),)),
+    ],
+)
+def test_sec_66_a_session_that_could_not_be_ended_is_none(
+    form: Form, headers: tuple[tuple[str, str], ...]
+) -> None:
+    bodies = {
+        Form.JSON: json.dumps(SESSION).encode(),
+        Form.SOAP: response("<key>k</key><userName>ada</userName>"),
+    }
+    with pytest.raises(Malformed, match="token"):
+        read_login(form, Answer(200, headers, bodies[form]))
+
+
+def fault(detail: str) -> bytes:
+    return soap(f"<e:Fault><faultcode>x</faultcode><faultstring>y</faultstring>{detail}</e:Fault>")
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "name"),
+    [
+        (Form.JSON, b'{"_typeName":"InvalidLogin","faultstring":"No."}', "InvalidLogin"),
+        (Form.JSON, b'{"_typeName":"PasswordExpired"}', "PasswordExpired"),
+        (Form.SOAP, fault('<detail><a xsi:type="NoPermission"/></detail>'), "NoPermission"),
+        (Form.SOAP, fault('<detail><a xsi:type="v:InvalidLogin "/></detail>'), "InvalidLogin"),
+        (Form.SOAP, fault("<detail><NoPermissionFault/></detail>"), "NoPermission"),
+        (Form.SOAP, fault("<detail/>"), ""),
+        (Form.SOAP, fault(""), ""),
+    ],
+)
+def test_faults(form: Form, body: bytes, name: str) -> None:
+    assert read_fault(form, body) == Fault(name)
+    assert read_login(form, Answer(500, (), body)) == Fault(name)
+
+
+def test_sec_18_a_fault_cannot_say_a_password_back() -> None:
+    assert read_fault(Form.JSON, b'{"_typeName":"my password"}') == Fault("")
+    body = fault('<detail><a xsi:type="my password"/></detail>')
+    assert read_fault(Form.SOAP, body) == Fault("")
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        (Form.JSON, b"{}"),
+        (Form.JSON, b'{"_typeName":1}'),
+        (Form.SOAP, soap("<Fault/>")),
+        (Form.SOAP, b"<html>"),
+    ],
+)
+def test_sec_66_faults_that_are_none(form: Form, body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_fault(form, body)
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("status", [201, 204, 301, 401, 404, 502, 503])
+def test_other_statuses_are_no_answer(form: Form, status: int) -> None:
+    with pytest.raises(Malformed, match=f"status {status}"):
+        read_login(form, Answer(status, (), fault("")))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "lacks"),
+    [
+        (404, "text/html", True),
+        (404, "application/json", True),
+        (405, "", True),
+        (500, "text/xml; charset=utf-8", True),
+        (400, "Application/SOAP+XML", True),
+        (500, "application/json", False),
+        (500, "", False),
+        (400, "text/html", False),
+        (503, "text/xml", False),
+        (200, "text/xml", False),
+    ],
+)
+def test_who_does_not_speak_json(status: int, kind: str, lacks: bool) -> None:
+    headers = (("content-type", kind),) if kind else ()
+    assert lacks_json(Answer(status, headers, b"")) is lacks
