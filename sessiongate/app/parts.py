@@ -10,6 +10,8 @@ from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.identity.breaker import Breaker
+from sessiongate.identity.clients import PROVIDER as CLIENTS
+from sessiongate.identity.clients import ClientAccount, ClientIdentity
 from sessiongate.identity.guard import Guard
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.plugin import Made, Plugin, Surroundings
@@ -51,6 +53,15 @@ def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
     if problems:
         raise ConfigError(problems)
     return made
+
+
+def with_clients(config: Config, made: Mapping[str, Made]) -> dict[str, Made]:
+    """The providers, and beside them that of the appliance dialect's clients."""
+    clients = {
+        name: ClientAccount(name, client.secret, client.role)
+        for name, client in config.dialects.appliance.clients.items()
+    }
+    return {**made, CLIENTS: Made(ClientIdentity(clients), near=True)}
 
 
 def claims_of(made: Mapping[str, Made]) -> dict[str, str]:
@@ -114,7 +125,7 @@ def guards_of(
     return {
         name: Guard(
             name,
-            _with_breaker(config, name, one.provider, clock),
+            _with_breaker(name, one, clock),
             clock,
             dummy=hasher.verify_nothing,
             lockout=lockout,
@@ -124,11 +135,9 @@ def guards_of(
     }
 
 
-def _with_breaker(
-    config: Config, name: str, provider: IdentityProvider, clock: Clock
-) -> IdentityProvider:
-    is_near = config.identity[name].get("type") == "file"
-    return provider if is_near else Breaker(name, provider, clock)
+def _with_breaker(name: str, made: Made, clock: Clock) -> IdentityProvider:
+    """A provider that can be out of reach gets a breaker; one in this process needs none."""
+    return made.provider if made.near else Breaker(name, made.provider, clock)
 
 
 def http_limits(config: Config) -> HttpLimits:

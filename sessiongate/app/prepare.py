@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from joserfc.jwk import RSAKey
+
 from sessiongate import certificates
 from sessiongate.admin import inbox
 from sessiongate.certificates import Certificates
@@ -102,6 +104,19 @@ def has_users(config: Config) -> bool:
         table.get("type") != "file" or bool(list_users(users_file(config, name)))
         for name, table in tables
     )
+
+
+def signing_key_of(config: Config) -> bytes:
+    """The private key of access tokens (PEM): made once, readable for the server's account."""
+    path = config.server.data_dir / "openid.key"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        made = RSAKey.generate_key(2048, private=True).as_pem(private=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(made)
+        return made
 
 
 def instance_of(config: Config) -> str:

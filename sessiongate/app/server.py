@@ -21,7 +21,13 @@ from sessiongate.admin.control import Control, socket_path
 from sessiongate.admin.shipping import Shipping
 from sessiongate.app import parts
 from sessiongate.app.dialects import dialects
-from sessiongate.app.prepare import certificates_of, has_users, instance_of, roles_of
+from sessiongate.app.prepare import (
+    certificates_of,
+    has_users,
+    instance_of,
+    roles_of,
+    signing_key_of,
+)
 from sessiongate.certificates import Certificates
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config, show
@@ -29,6 +35,7 @@ from sessiongate.identity.choice import Choice
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info
+from sessiongate.service.access_tokens import AccessTokens
 from sessiongate.service.extensions import Extensions
 from sessiongate.service.janitor import Janitor, every_second
 from sessiongate.service.journal import Journal
@@ -64,7 +71,7 @@ class Server:
         self._store = parts.store_of(config)
         hashing = config.hashing
         self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
-        self._made = parts.providers_of(config, self._hasher)
+        self._made = parts.with_clients(config, parts.providers_of(config, self._hasher))
         self._guards = parts.guards_of(config, self._made, self._hasher, self._clock)
         self._shipping = Shipping(config.audit.file, config.audit.syslog)
         self._journal = Journal(self._clock, self._store.audit, self._shipping)
@@ -152,7 +159,9 @@ class Server:
                 provider=provider,
             ),
         )
-        routed = dialects(config, sessions, center)
+        appliance = config.dialects.appliance
+        tokens = AccessTokens(signing_key_of(config), self._clock, appliance.access_token)
+        routed = dialects(config, sessions, center, tokens)
         if not config.server.trusted_proxies:
             return routed
         return TrustedProxies(

@@ -59,6 +59,8 @@ def _providers(settings: Settings) -> Iterator[tuple[str, str]]:
         "dialects.zerto.hypervisor": settings.dialects.zerto.hypervisor,
         "dialects.vsphere.default": settings.dialects.vsphere.default,
     }
+    if settings.dialects.appliance.provider is not None:
+        chosen["dialects.appliance.provider"] = settings.dialects.appliance.provider
     there = ", ".join(sorted(settings.identity))
     for setting, provider in chosen.items():
         if provider not in settings.identity:

@@ -244,6 +244,28 @@ class ZertoDialect(_Table):
     hypervisor: Text = _setting("local", "Identity table for AuthenticationMethod 1 (hypervisor).")
 
 
+class ApplianceClient(_Table):
+    """A program that logs in to the appliance dialect by its own secret."""
+
+    secret: SecretText = Field(description="The client's secret. secret_file names its file.")
+    role: Text = Field(description="Role of the client's sessions.")
+
+
+class ApplianceDialect(_Table):
+    """Logins of the Zerto appliance: OpenID Connect below /auth/realms/zerto."""
+
+    provider: Text | None = _setting(
+        None, "Identity table that checks users. Unset: that of dialects.zerto.windows."
+    )
+    access_token: PositiveDuration = _setting(
+        "60s", "How long an access token is good for. Clients that never refresh want more."
+    )
+    clients: dict[str, ApplianceClient] = Field(
+        default={},
+        description="Each table is one client with a secret of its own, beside zerto-client.",
+    )
+
+
 class VsphereDialect(_Table):
     """Which provider checks vSphere logins."""
 
@@ -254,6 +276,9 @@ class Dialects(_Table):
     """Which provider each dialect asks."""
 
     zerto: ZertoDialect = Field(default_factory=ZertoDialect, description="The Zerto dialect.")
+    appliance: ApplianceDialect = Field(
+        default_factory=ApplianceDialect, description="The Zerto appliance's dialect."
+    )
     vsphere: VsphereDialect = Field(
         default_factory=VsphereDialect, description="The vSphere dialects."
     )

@@ -28,6 +28,8 @@ class Made(msgspec.Struct, frozen=True):
 
     provider: IdentityProvider
     domains: tuple[str, ...] = ()
+    near: bool = False
+    """Whether it answers from this process, so that it cannot be out of reach."""
 
 
 Plugin = Callable[[str, Mapping[str, object], Surroundings], Made]
@@ -61,4 +63,4 @@ def file(name: str, table: Mapping[str, object], around: Surroundings) -> Made:
         raise ConfigError(problems)
     claimed = tuple(map(str, domains))
     provider = FileIdentity(name, users_path(table, around.data_dir), around.hasher, claimed)
-    return Made(provider, claimed)
+    return Made(provider, claimed, near=True)

@@ -119,6 +119,18 @@ class Sessions:
             raise
         return opened
 
+    async def vouch(
+        self, name: str, password: Secret, client: Client, *, provider: str
+    ) -> Principal:
+        """Who this is, without opening a session. Raises as `login` does, and writes refusals."""
+        try:
+            account = parse_account(name)
+            guard = self._choice.choose(account, provider, provider)
+            return await guard.authenticate(account, password, client.ip_address)
+        except SessionGateError as error:
+            await self.journal.refused("vouch", name, client, error)
+            raise
+
     async def login_as(
         self,
         principal: Principal,
@@ -182,6 +194,10 @@ class Sessions:
     async def check(self, token: Secret) -> Session | None:
         """The live session of this token, with this call counted; None if there is none."""
         return await self._store.use(token.digest(), self.clock.now())
+
+    async def check_digest(self, digest: bytes) -> Session | None:
+        """The same for a caller whose token was verified in another way and names the digest."""
+        return await self._store.use(digest, self.clock.now())
 
     async def find(self, key: str) -> Session | None:
         """The live session of this public key, untouched."""

@@ -1,5 +1,7 @@
 """Endpoint of Zerto's session API."""
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from sessiongate import errors
@@ -12,6 +14,7 @@ from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import zerto
 from sessiongate.wire.basic import read_basic
 from sessiongate.wire.carriers import ZERTO_HEADER, token_in
+from sessiongate.wire.openid import bearer_of
 from sessiongate.wire.vim_json import moment
 
 DIALECT = "zerto"
@@ -23,8 +26,16 @@ _TIME = "/v1/serverdatetime"
 class ZertoEndpoint:
     """Answers everything below `/v1/`."""
 
-    def __init__(self, sessions: Sessions, *, windows: str, hypervisor: str) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        *,
+        windows: str,
+        hypervisor: str,
+        by_bearer: Callable[[Request], Awaitable[Session]],
+    ) -> None:
         self._sessions = sessions
+        self._by_bearer = by_bearer
         self._providers = {zerto.WINDOWS: windows, zerto.HYPERVISOR: hypervisor}
 
     async def __call__(self, request: Request) -> Reply:
@@ -65,6 +76,13 @@ class ZertoEndpoint:
 
     async def _caller(self, request: Request) -> Session:
         token = token_in(request.headers, _CARRIERS)
+        bearer = bearer_of(request.header("authorization"))
+        if bearer is not None:
+            if token is not None:
+                raise errors.NoSession("the request carries two sessions")
+            if "." in bearer:  # a signed token of the appliance dialect; ours have no dots
+                return await self._by_bearer(request)
+            token = Secret(bearer)
         if token is None:
             raise errors.NoSession("no x-zerto-session header")
         session = await self._sessions.check(Secret(zerto.as_issued(token.reveal())))

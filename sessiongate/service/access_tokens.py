@@ -1,0 +1,144 @@
+"""Access tokens: short-lived signed views of a session in our table.
+
+The session is what lives and ends; a token only points to it, by the digest that the store knows
+it by. So a token dies with its session at once, wherever that is ended, and the store needs no
+second table. Signing and verifying is a library's work.
+"""
+
+import uuid
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from sessiongate.clock import Clock
+from sessiongate.session import Session
+
+_ALGORITHM = "RS256"
+# Ours, so that a user has the same subject in every token and on every node.
+_SUBJECTS = uuid.UUID("6f7b1f4e-93f3-4a86-9c0c-7f1a5d0e2b11")
+_DIGEST = "sgd"
+"""Claim with the session's digest. It is no credential: a token is what hashes to it."""
+
+
+class Expired(Exception):
+    """The token was ours, and its time is up."""
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """What a token of ours says."""
+
+    digest: bytes
+    key: str
+    client: str
+    all: Mapping[str, Any]
+
+
+class AccessTokens:
+    """Signs and reads tokens. Knows nothing of which sessions live."""
+
+    def __init__(self, private_pem: bytes, clock: Clock, life: timedelta) -> None:
+        self._key = RSAKey.import_key(private_pem)
+        self._id = self._key.thumbprint()
+        self._clock = clock
+        self.life = life
+
+    def access(self, session: Session, issuer: str, client: str, scope: str) -> str:
+        """An access token, good for `life`."""
+        return self._sign(
+            "Bearer",
+            session,
+            issuer,
+            client,
+            self.life,
+            {
+                "aud": "account",
+                "acr": "1",
+                "realm_access": {"roles": sorted(session.roles)},
+                "scope": scope,
+                **_person(session),
+            },
+        )
+
+    def refresh(self, session: Session, issuer: str, client: str, life: timedelta) -> str:
+        """A refresh token, good as long as the session stays in use."""
+        return self._sign("Refresh", session, issuer, client, life, {"aud": issuer})
+
+    def identity(self, session: Session, issuer: str, client: str) -> str:
+        """An ID token."""
+        return self._sign(
+            "ID", session, issuer, client, self.life, {"aud": client, **_person(session)}
+        )
+
+    def _sign(
+        self,
+        kind: str,
+        session: Session,
+        issuer: str,
+        client: str,
+        life: timedelta,
+        claims: Mapping[str, Any],
+    ) -> str:
+        now = self._clock.now()
+        header = {"alg": _ALGORITHM, "typ": "JWT", "kid": self._id}
+        return jwt.encode(
+            header,
+            {
+                "exp": _seconds(now + life),
+                "iat": _seconds(now),
+                "jti": str(uuid.uuid4()),
+                "iss": issuer,
+                "sub": subject_of(session),
+                "typ": kind,
+                "azp": client,
+                "session_state": session.key,
+                "sid": session.key,
+                _DIGEST: session.digest.hex(),
+                **claims,
+            },
+            self._key,
+        )
+
+    def read(self, token: str, kind: str) -> Claims | None:
+        """What a token of ours of this kind says; None for any other text. Raises Expired."""
+        try:
+            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
+        except (JoseError, ValueError, TypeError):
+            return None
+        digest, key = claims.get(_DIGEST), claims.get("sid")
+        if claims.get("typ") != kind or not isinstance(digest, str) or not isinstance(key, str):
+            return None
+        if _seconds(self._clock.now()) >= int(claims["exp"]):
+            raise Expired
+        return Claims(bytes.fromhex(digest), key, str(claims.get("azp", "")), claims)
+
+    def public(self) -> dict[str, Any]:
+        """The verifying key as a JWKS."""
+        known = {"kid": self._id, "alg": _ALGORITHM, "use": "sig"}
+        return {"keys": [{**known, **self._key.as_dict(private=False)}]}
+
+    def public_der(self) -> str:
+        """The verifying key in DER, base64."""
+        return b64encode(self._key.as_der(private=False)).decode("ascii")
+
+
+def subject_of(session: Session) -> str:
+    """What a token calls its user: one text for one user, and no name."""
+    return str(uuid.uuid5(_SUBJECTS, f"{session.provider}/{session.principal}"))
+
+
+def _person(session: Session) -> dict[str, Any]:
+    return {
+        "preferred_username": session.login_name,
+        "name": session.full_name,
+        "email_verified": False,
+    }
+
+
+def _seconds(when: datetime) -> int:
+    return int(when.astimezone(UTC).timestamp())

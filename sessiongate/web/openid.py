@@ -1,0 +1,273 @@
+"""Endpoints of the appliance dialect: `/auth/realms/zerto`, as Keycloak serves them there."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import timedelta
+
+import msgspec
+
+from sessiongate import errors
+from sessiongate.secret import Secret
+from sessiongate.service.access_tokens import AccessTokens, Claims, Expired, subject_of
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Ended, Session
+from sessiongate.web.client import client_of
+from sessiongate.web.http import Reply, Request
+from sessiongate.wire import openid
+from sessiongate.wire.openid import OAuthError, Refusal, TokenSet
+
+DIALECT = "zerto-appliance"
+
+_JSON = ("content-type", "application/json")
+_NO_STORE = (("cache-control", "no-store"), ("pragma", "no-cache"))
+
+
+class OpenIdEndpoint:
+    """Answers everything below the realm."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        tokens: AccessTokens,
+        *,
+        provider: str,
+        client_provider: str,
+        clients: Collection[str],
+        refresh_life: timedelta,
+    ) -> None:
+        self._sessions = sessions
+        self._tokens = tokens
+        self._provider = provider
+        self._client_provider = client_provider
+        self._clients = clients
+        self._refresh_life = refresh_life
+        self._addresses: Mapping[
+            str, tuple[tuple[str, ...], Callable[[Request], Awaitable[Reply]]]
+        ] = {
+            openid.TOKEN: (("POST",), self._token),
+            openid.LOGOUT: (("POST",), self._logout),
+            openid.USERINFO: (("GET", "POST"), self._userinfo),
+            openid.INTROSPECT: (("POST",), self._introspect),
+            openid.REVOKE: (("POST",), self._revoke),
+            openid.CERTS: (("GET",), self._certs),
+            openid.DISCOVERY: (("GET",), self._discovery),
+            openid.REALM: (("GET",), self._realm),
+        }
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request, with errors in OAuth's form."""
+        try:
+            return await self._answer(request)
+        except OAuthError as refused:
+            return _refused(refused.refusal)
+        except errors.SessionGateError as error:
+            return _refused(openid.FORMS[type(error)], error)
+
+    async def _answer(self, request: Request) -> Reply:
+        found = self._addresses.get(request.path.removesuffix("/"))
+        if found is None:
+            raise errors.UnknownAddress("nothing here")
+        verbs, answer = found
+        if request.method not in verbs:
+            raise errors.WrongVerb(*verbs)
+        return await answer(request)
+
+    async def _token(self, request: Request) -> Reply:
+        form = openid.read_form(request.body, request.header("content-type"))
+        grant = openid.grant_of(form)
+        client = openid.client_of(form, request.header("authorization"))
+        if client.id != openid.PUBLIC_CLIENT and client.id not in self._clients:
+            raise OAuthError(openid.UNKNOWN_CLIENT)
+        issuer = _origin(request) + openid.REALM
+        scope = openid.scope_of(form)
+        if grant == "client_credentials":
+            session = await self._service_account(request, client)
+            return self._granted(session, issuer, client.id, scope, with_refresh=False)
+        if client.id != openid.PUBLIC_CLIENT:
+            raise OAuthError(openid.NO_DIRECT_GRANT)
+        if grant == "password":
+            session = await self._user(request, form)
+        else:
+            session = await self._refreshed(form, client.id)
+        return self._granted(session, issuer, client.id, scope, with_refresh=True)
+
+    async def _user(self, request: Request, form: Mapping[str, str]) -> Session:
+        name, password = form.get("username", ""), Secret(form.get("password", ""))
+        opened = await self._sessions.login(
+            name,
+            password,
+            client_of(request, DIALECT),
+            provider=self._provider,
+            default=self._provider,
+        )
+        return opened.session
+
+    async def _service_account(self, request: Request, client: openid.ClientCredential) -> Session:
+        if client.id == openid.PUBLIC_CLIENT:
+            raise OAuthError(openid.NO_SERVICE_ACCOUNT)
+        try:
+            opened = await self._sessions.login(
+                client.id,
+                Secret(client.secret or ""),
+                client_of(request, DIALECT),
+                provider=self._client_provider,
+                default=self._client_provider,
+            )
+        except (errors.BadCredentials, errors.LockedOut):
+            raise OAuthError(openid.WRONG_SECRET) from None
+        return opened.session
+
+    async def _refreshed(self, form: Mapping[str, str], client: str) -> Session:
+        session = await self._sessions.check_digest(self._refresh_claims(form, client).digest)
+        if session is None:
+            raise OAuthError(openid.DEAD_SESSION)
+        return session
+
+    def _refresh_claims(self, form: Mapping[str, str], client: str) -> Claims:
+        text = form.get("refresh_token")
+        if not text:
+            raise OAuthError(openid.NO_REFRESH_TOKEN)
+        try:
+            claims = self._tokens.read(text, "Refresh")
+        except Expired:
+            raise OAuthError(openid.EXPIRED_REFRESH_TOKEN) from None
+        if claims is None or claims.client != client:
+            raise OAuthError(openid.WRONG_REFRESH_TOKEN)
+        return claims
+
+    def _granted(
+        self, session: Session, issuer: str, client: str, scope: str, *, with_refresh: bool
+    ) -> Reply:
+        tokens = TokenSet(
+            access_token=self._tokens.access(session, issuer, client, scope),
+            expires_in=int(self._tokens.life.total_seconds()),
+            refresh_expires_in=int(self._refresh_life.total_seconds()) if with_refresh else 0,
+            token_type="Bearer",
+            session_state=session.key,
+            scope=scope,
+        )
+        if with_refresh:
+            tokens.refresh_token = self._tokens.refresh(session, issuer, client, self._refresh_life)
+        if "openid" in scope:
+            tokens.id_token = self._tokens.identity(session, issuer, client)
+        return Reply(200, (_JSON, *_NO_STORE), openid.write_tokens(tokens))
+
+    async def _logout(self, request: Request) -> Reply:
+        """End the session of a refresh token.
+
+        Keycloak refuses a logout without one. A script in the field posts `logout=true` with the
+        bearer alone and ignores the refusal, so that its session stays; here it ends.
+        """
+        form = openid.read_form(request.body, request.header("content-type"))
+        if "refresh_token" not in form and openid.bearer_of(request.header("authorization")):
+            session = await self.caller(request)
+            await self._sessions.end(session.key, Ended.LOGOUT)
+            return Reply(204)
+        claims = self._refresh_claims(form, form.get("client_id", ""))
+        await self._sessions.end(claims.key, Ended.LOGOUT)
+        return Reply(204)
+
+    async def caller(self, request: Request) -> Session:
+        """The session of the request's bearer token. Raises NoSession."""
+        text = openid.bearer_of(request.header("authorization"))
+        claims = self._live_claims(text) if text is not None else None
+        session = await self._sessions.check_digest(claims.digest) if claims else None
+        if session is None:
+            raise errors.NoSession("no bearer token of a live session")
+        return session
+
+    def _live_claims(self, text: str) -> Claims | None:
+        try:
+            return self._tokens.read(text, "Bearer")
+        except Expired:
+            return None
+
+    async def _userinfo(self, request: Request) -> Reply:
+        session = await self.caller(request)
+        facts = {
+            "sub": subject_of(session),
+            "preferred_username": session.login_name,
+            "name": session.full_name,
+            "email_verified": False,
+        }
+        return Reply(200, (_JSON, *_NO_STORE), msgspec.json.encode(facts))
+
+    async def _introspect(self, request: Request) -> Reply:
+        form = openid.read_form(request.body, request.header("content-type"))
+        client = openid.client_of(form, request.header("authorization"))
+        if client.id == openid.PUBLIC_CLIENT or client.id not in self._clients:
+            raise OAuthError(openid.UNKNOWN_CLIENT)
+        await self._vouch(request, client)
+        claims = self._any_claims(form.get("token", ""))
+        session = await self._sessions.find(claims.key) if claims is not None else None
+        if claims is None or session is None:
+            return Reply(200, (_JSON, *_NO_STORE), openid.write_inactive())
+        facts = {
+            **{name: value for name, value in claims.all.items() if name != "sgd"},
+            "active": True,
+            "client_id": claims.client,
+            "username": session.login_name,
+        }
+        return Reply(200, (_JSON, *_NO_STORE), msgspec.json.encode(facts))
+
+    async def _vouch(self, request: Request, client: openid.ClientCredential) -> None:
+        """Check a client's secret without opening a session."""
+        try:
+            await self._sessions.vouch(
+                client.id,
+                Secret(client.secret or ""),
+                client_of(request, DIALECT),
+                provider=self._client_provider,
+            )
+        except (errors.BadCredentials, errors.LockedOut):
+            raise OAuthError(openid.WRONG_SECRET) from None
+
+    async def _revoke(self, request: Request) -> Reply:
+        form = openid.read_form(request.body, request.header("content-type"))
+        client = openid.client_of(form, request.header("authorization"))
+        if client.id != openid.PUBLIC_CLIENT:
+            await self._vouch(request, client)
+        claims = self._any_claims(form.get("token", ""))
+        if claims is not None and claims.client == client.id:
+            await self._sessions.end(claims.key, Ended.LOGOUT)
+        return Reply(200)
+
+    def _any_claims(self, text: str) -> Claims | None:
+        for kind in ("Bearer", "Refresh"):
+            try:
+                claims = self._tokens.read(text, kind)
+            except Expired:
+                return None
+            if claims is not None:
+                return claims
+        return None
+
+    async def _certs(self, request: Request) -> Reply:
+        return Reply(200, (_JSON,), msgspec.json.encode(self._tokens.public()))
+
+    async def _discovery(self, request: Request) -> Reply:
+        return Reply(200, (_JSON,), openid.discovery(_origin(request)))
+
+    async def _realm(self, request: Request) -> Reply:
+        return Reply(200, (_JSON,), openid.realm(_origin(request), self._tokens.public_der()))
+
+    def unforeseen(self, request: Request) -> Reply:
+        """The reply for an error that we did not expect."""
+        return _refused(openid.INTERNAL)
+
+
+def _origin(request: Request) -> str:
+    """Scheme and host as the client reached us: discovery, issuer and tokens must say the same."""
+    return f"{'https' if request.secure else 'http'}://{request.header('host') or ''}"
+
+
+def _refused(refusal: Refusal, error: errors.SessionGateError | None = None) -> Reply:
+    headers = [_JSON, *_NO_STORE]
+    if refusal is openid.UNKNOWN_CLIENT or refusal is openid.WRONG_SECRET:
+        headers.append(("www-authenticate", 'Basic realm="zerto"'))
+    if refusal is openid.INVALID_TOKEN:
+        headers.append(("www-authenticate", 'Bearer realm="zerto", error="invalid_token"'))
+    if isinstance(error, errors.WrongVerb):
+        headers.append(("allow", ", ".join(error.allowed)))
+    if isinstance(error, errors.Unavailable):
+        headers.append(("retry-after", str(error.retry_after)))
+    return Reply(refusal.status, tuple(headers), openid.write_refusal(refusal))
