@@ -43,7 +43,9 @@ def main() -> None:
             rows += [Row(target, None, "the run's time was up") for target in part.targets]
             continue
         print(f"measuring {part.name} ...", file=sys.stderr, flush=True)
+        began = time.monotonic()
         rows += rows_of(part, bench)
+        print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     facts = _facts(options.quick)
     print(as_text(rows))
     print()

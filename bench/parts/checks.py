@@ -36,8 +36,7 @@ def _hello(bench: Bench) -> Iterator[Measured]:
         tokens = populate.write_sessions(folder / "few", FEW)
         with hello(folder) as bare, sessiongate(folder / "few") as server:
             found = compare(
-                bench.rounds,
-                bench.seconds,
+                bench,
                 Way(bare, "/"),
                 check(server, tokens),
                 check(server, tokens, "/v1/serverDateTime"),
@@ -54,7 +53,7 @@ def _tls(bench: Bench) -> Iterator[Measured]:
             sessiongate(folder / "plain") as one,
             sessiongate(folder / "tls", tls=True) as other,
         ):
-            found = compare(bench.rounds, bench.seconds, check(one, plain), check(other, tls))
+            found = compare(bench, check(one, plain), check(other, tls))
     yield Measured("tls", rate_ratio(found, 1, 0), rates(found, 1, 0))
 
 
@@ -66,7 +65,7 @@ def _many(bench: Bench) -> Iterator[Measured]:
             each = (crowd.rss - small.rss) / (bench.many - FEW)
             yield Measured("restart", crowd.took, f"{bench.many:,} sessions, start to listening")
             yield Measured("rss", each, f"RSS of the server at {bench.many:,} less that at {FEW:,}")
-            found = compare(bench.rounds, bench.seconds, check(small, few), check(crowd, many))
+            found = compare(bench, check(small, few), check(crowd, many))
     yield Measured("many", rate_ratio(found, 1, 0), f"{bench.many:,}: {rates(found, 1, 0)}")
 
 
@@ -81,7 +80,6 @@ def log_in(server: Child, count: int) -> list[str]:
 
 
 def _touches(bench: Bench) -> Iterator[Measured]:
-    rounds = 1 if bench.quick else 2
     with scratch() as folder:
         for name in ("memory", "file"):
             populate.write_users(folder / name, 1)
@@ -93,7 +91,7 @@ def _touches(bench: Bench) -> Iterator[Measured]:
                 check(server, populate.write_tokens(folder / name, log_in(server, FEW)))
                 for name, server in (("memory", memory), ("file", durable))
             ]
-            found = compare(rounds, _TOUCHED_FOR, *ways)
+            found = compare(bench, *ways, rounds=2, seconds=_TOUCHED_FOR)
     yield Measured("touches", rate_ratio(found, 1, 0), rates(found, 1, 0))
     yield Measured("touches-p99", p99(found, 1), f"without: {p99(found, 0):.1f} ms")
 
@@ -166,6 +164,7 @@ PARTS = (
             Target("touches-p99", "p99 of checks, touches persisted", "-", "<=", 10, "ms"),
         ),
         _touches,
+        whole_run_only=True,
     ),
     Part(
         "cold-beside",

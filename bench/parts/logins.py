@@ -31,7 +31,7 @@ def _durable(bench: Bench) -> Iterator[Measured]:
             sessiongate(folder / "file") as durable,
         ):
             ways = [login(memory, files[0]), login(durable, files[1])]
-            found = compare(bench.rounds, bench.seconds, *ways)
+            found = compare(bench, *ways)
     yield Measured("durable", rate_ratio(found, 1, 0), rates(found, 1, 0))
 
 

@@ -5,11 +5,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from tools.children import Child
-from tools.table import NotMeasured, median
+from tools.table import Bench, NotMeasured, median
 
 T = TypeVar("T")
 
@@ -101,11 +102,15 @@ def alternate(rounds: int, ways: Sequence[Callable[[], T]]) -> list[list[T]]:
     return found
 
 
-def compare(rounds: int, seconds: int, *ways: Way) -> list[list[Load]]:
-    """Load each way in turns, after a second each to warm up."""
-    for way in ways:
-        way.run(1)
-    return alternate(rounds, [lambda way=way: way.run(seconds) for way in ways])
+def compare(
+    bench: Bench, *ways: Way, rounds: int | None = None, seconds: int | None = None
+) -> list[list[Load]]:
+    """Load each way in turns, in a whole run after a second each to warm up."""
+    if not bench.quick:
+        for way in ways:
+            way.run(1)
+    each = seconds or bench.seconds
+    return alternate(rounds or bench.rounds, [partial(way.run, each) for way in ways])
 
 
 def rate_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:

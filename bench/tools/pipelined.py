@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from io import BufferedReader
 from urllib.parse import urlsplit
 
 from tools.table import NotMeasured
@@ -75,7 +76,7 @@ def post(url: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def _reply(stream) -> tuple[bytes, bytes]:  # noqa: ANN001 - socket.makefile's buffered reader
+def _reply(stream: BufferedReader) -> tuple[bytes, bytes]:
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         line = stream.readline()

@@ -66,6 +66,8 @@ class Part:
     name: str
     targets: Sequence[Target]
     run: "Callable[[Bench], Iterable[Measured]]"
+    whole_run_only: bool = False
+    """It takes too long for a quick run."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Bench:
     @property
     def rounds(self) -> int:
         """Alternating rounds per ratio."""
-        return 3 if self.quick else 11
+        return 2 if self.quick else 11
 
     @property
     def seconds(self) -> int:
@@ -95,6 +97,8 @@ def rows_of(part: Part, bench: Bench) -> Iterator[Row]:
     left = {target.key: _scaled(target, bench) for target in part.targets}
     why = "the measure ended without it"
     try:
+        if part.whole_run_only and bench.quick:
+            raise NotMeasured("in whole runs only")
         for measured in part.run(bench):
             yield Row(left.pop(measured.key), measured.value, measured.note)
     except NotMeasured as reason:
