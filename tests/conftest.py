@@ -20,6 +20,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+pytest_plugins = ["tests.peers.interop"]
+
 REQUIRE_PEERS = os.environ.get("SESSIONGATE_REQUIRE_PEERS") == "1"
 
 

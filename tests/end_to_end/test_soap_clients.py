@@ -1,7 +1,6 @@
 """Real SOAP clients, unmodified, over verified TLS; and the simulator told the same story."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.clients import Govc, present, run
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, NOBODY, PATIENCE, USER, Server
 from tests.peers.setup import PYVMOMI, interpreter, program
@@ -25,19 +25,6 @@ PROPERTIES = [
     "sessionList",
     "supportedLocaleList",
 ]
-
-
-def present(path: Path) -> Path:
-    if not path.exists():
-        pytest.skip(f"{path.name} is not built: run tests/peers/setup.py")
-    return path
-
-
-def run(*command: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    arguments = [str(part) for part in command]
-    return subprocess.run(
-        arguments, capture_output=True, text=True, timeout=2 * PATIENCE, env=env, check=False
-    )
 
 
 def told(version: str, port: int, ca: str) -> dict[str, Any]:
@@ -112,7 +99,10 @@ SPOKEN = {
 }
 
 
-@pytest.mark.parametrize("version", PYVMOMI)
+@pytest.mark.parametrize(
+    "version",
+    [pytest.param(one, marks=pytest.mark.interop(f"pyvmomi-{one}")) for one in PYVMOMI],
+)
 def test_pyvmomi_tells_a_sessions_whole_life(server: Server, version: str) -> None:
     facts = told(version, server.port, str(server.ca))
     assert facts.pop("version") == SPOKEN[version]
@@ -164,6 +154,7 @@ INTENDED: dict[str, Any] = {
 }
 
 
+@pytest.mark.interop("vcsim")
 def test_the_simulator_is_told_the_same_story(simulator: int) -> None:
     facts = told(PYVMOMI[0], simulator, "-")
     del facts["version"]
@@ -211,7 +202,10 @@ GOVMOMI: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("form", ["soap", "json"])
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(one, marks=pytest.mark.interop(f"govmomi-{one}")) for one in ("soap", "json")],
+)
 def test_govmomi_tells_the_same_in_both_wire_forms(server: Server, form: str) -> None:
     story = present(program("story"))
     done = run(story, f"{server.url}/sdk", *ADMIN, server.ca, form)
@@ -219,40 +213,13 @@ def test_govmomi_tells_the_same_in_both_wire_forms(server: Server, form: str) ->
     assert json.loads(done.stdout) == GOVMOMI
 
 
-class Govc:
-    """govc with a home of its own, as one user of a server."""
-
-    def __init__(self, server: Server, home: Path, person: tuple[str, str], *, json: bool) -> None:
-        self.program = present(program("govc"))
-        self.env = {
-            "HOME": str(home),
-            "PATH": os.environ["PATH"],
-            "GOVC_URL": f"{server.url}/sdk",
-            "GOVC_USERNAME": person[0],
-            "GOVC_PASSWORD": person[1],
-            "GOVC_TLS_CA_CERTS": str(server.ca) if server.url.startswith("https:") else "",
-            "GOVC_VI_JSON": "true" if json else "",
-        }
-
-    def __call__(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return run(self.program, *command, env=self.env)
-
-    def said(self, *command: str) -> str:
-        done = self(*command)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def listing(self, *flags: str) -> Any:
-        """Properties of the SessionManager, as `session.ls` got them."""
-        return json.loads(self.said("session.ls", "-json", *flags))
-
-    def current(self) -> dict[str, Any]:
-        session = self.listing("-S")["currentSession"]
-        assert isinstance(session, dict)
-        return session
-
-
-BOTH = pytest.mark.parametrize("json", [False, True], ids=["soap", "json"])
+BOTH = pytest.mark.parametrize(
+    "json",
+    [
+        pytest.param(False, marks=pytest.mark.interop("govc-soap"), id="soap"),
+        pytest.param(True, marks=pytest.mark.interop("govc-json"), id="json"),
+    ],
+)
 
 
 @BOTH
@@ -294,6 +261,7 @@ def test_govc_says_why_nobody_gets_in(shared: Server, tmp_path: Path, json: bool
     assert "Permission to perform this operation was denied." in denied.stderr
 
 
+@pytest.mark.interop("govc-soap")
 def test_govc_keeps_its_session_between_commands(shared: Server, tmp_path: Path) -> None:
     govc = Govc(shared, tmp_path, USER, json=False)
     govc.said("session.login")
@@ -303,12 +271,14 @@ def test_govc_keeps_its_session_between_commands(shared: Server, tmp_path: Path)
     assert govc.current()["key"] != first["key"]
 
 
+@pytest.mark.interop("govc-soap")
 def test_govc_keeps_its_session_over_plain_http(make_server: MakeServer, tmp_path: Path) -> None:
     # A cookie marked Secure would not come back.
     govc = Govc(make_server(flags=("--plain-http",)), tmp_path, USER, json=False)
     assert govc.current()["key"] == govc.current()["key"]
 
 
+@pytest.mark.interop("govc-soap")
 def test_govc_takes_a_cookie_and_a_clone_ticket(shared: Server, tmp_path: Path) -> None:
     govc = Govc(shared, tmp_path, USER, json=False)
     first = govc.current()

@@ -1,6 +1,7 @@
 """Build the peers that tests talk to, into .peers/ of the working tree: real clients of vSphere.
 
-Each release of pyVmomi gets an environment of its own, since they exclude one another. govc and
+Each release of pyVmomi gets an environment of its own, since they exclude one another, and so does
+the VCF SDK. govc and
 the simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`).
 Takes what is there already as done; remove .peers/ to start afresh.
 """
@@ -18,36 +19,52 @@ GO = Path(__file__).resolve().parent / "go"
 PYVMOMI = ("9.1.1.0", "8.0.3.0.1", "7.0.3", "6.7.3")
 """The newest release of each line that is still in use."""
 
+VCF_SDK = "9.1.1.0"
+# What `vcf-sdk` of this release brings for vSphere; the rest of it, for NSX, SDDC Manager and
+# others, is left out.
+_VCF_PARTS = (f"vmware-vcenter=={VCF_SDK}", f"pyvmomi=={VCF_SDK}")
+GOVMOMI = "0.53.0"
+"""As pinned in `go/go.mod`."""
+
 
 def interpreter(version: str) -> Path:
     """The Python that has this release of pyVmomi."""
     return PEERS / f"pyvmomi-{version}" / "bin" / "python"
 
 
+def sdk_interpreter() -> Path:
+    """The Python that has the VCF SDK, and the pyVmomi that comes with it."""
+    return PEERS / f"vcf-sdk-{VCF_SDK}" / "bin" / "python"
+
+
 def program(name: str) -> Path:
-    """A program built with Go: `govc`, `story` or `vcsim`."""
+    """A program built with Go: `govc`, `story`, `rest` or `vcsim`."""
     return PEERS / "bin" / name
+
+
+def _install(python: Path, *packages: str) -> None:
+    """Make the environment of this interpreter, with these packages, if it is not there yet."""
+    done = python.parent.parent / "done"
+    if not done.exists():
+        venv.create(python.parent.parent, with_pip=True, clear=True)
+        pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
+        subprocess.run((*pip, "-q", *packages), check=True)
+        done.touch()
 
 
 def main() -> int:
     """Build what is missing. The exit code says whether everything is there."""
     for version in PYVMOMI:
-        python = interpreter(version)
-        done = python.parent.parent / "done"
-        if not done.exists():
-            venv.create(python.parent.parent, with_pip=True, clear=True)
-            pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
-            subprocess.run((*pip, "-q", f"pyvmomi=={version}"), check=True)
-            done.touch()
+        _install(interpreter(version), f"pyvmomi=={version}")
+    _install(sdk_interpreter(), *_VCF_PARTS)
     go = shutil.which("go")
     if go is None:
         sys.stderr.write("no Go here: govc and vcsim are not built\n")
         return 1
     # Go itself knows what is up to date.
     environment = {**os.environ, "GOBIN": str(PEERS / "bin")}
-    subprocess.run(
-        (go, "install", "./govc", "./story", "./vcsim"), cwd=GO, env=environment, check=True
-    )
+    programs = ("./govc", "./story", "./rest", "./vcsim")
+    subprocess.run((go, "install", *programs), cwd=GO, env=environment, check=True)
     return 0
 
 

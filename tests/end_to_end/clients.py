@@ -1,0 +1,58 @@
+"""Real clients as programs: run one of them, and govc as one user of a server."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.serving import PATIENCE, Server
+from tests.peers.setup import program
+
+
+def present(path: Path) -> Path:
+    if not path.exists():
+        pytest.skip(f"{path.name} is not built: run tests/peers/setup.py")
+    return path
+
+
+def run(*command: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    arguments = [str(part) for part in command]
+    return subprocess.run(
+        arguments, capture_output=True, text=True, timeout=2 * PATIENCE, env=env, check=False
+    )
+
+
+class Govc:
+    """govc with a home of its own, as one user of a server."""
+
+    def __init__(self, server: Server, home: Path, person: tuple[str, str], *, json: bool) -> None:
+        self.program = present(program("govc"))
+        self.env = {
+            "HOME": str(home),
+            "PATH": os.environ["PATH"],
+            "GOVC_URL": f"{server.url}/sdk",
+            "GOVC_USERNAME": person[0],
+            "GOVC_PASSWORD": person[1],
+            "GOVC_TLS_CA_CERTS": str(server.ca) if server.url.startswith("https:") else "",
+            "GOVC_VI_JSON": "true" if json else "",
+        }
+
+    def __call__(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return run(self.program, *command, env=self.env)
+
+    def said(self, *command: str) -> str:
+        done = self(*command)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def listing(self, *flags: str) -> Any:
+        """Properties of the SessionManager, as `session.ls` got them."""
+        return json.loads(self.said("session.ls", "-json", *flags))
+
+    def current(self) -> dict[str, Any]:
+        session = self.listing("-S")["currentSession"]
+        assert isinstance(session, dict)
+        return session

@@ -1,0 +1,178 @@
+"""What real clients were run against us, and what came of it: the table of docs/interop.md.
+
+A test marked `interop("key")` exercises the row of that key in `EXERCISES`. A run with
+`--write-interop` writes the table anew: a row has passed when every test of its key passed.
+"""
+
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.peers.setup import GOVMOMI, PYVMOMI, VCF_SDK
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
+BEGIN = "<!-- made: clients (`make interop` writes it) -->"
+END = "<!-- end of clients -->"
+HEAD = "| Client | Version | Wire | Exercised | Result |\n| --- | --- | --- | --- | --- |"
+
+PASSED, FAILED, MISSING = "passed", "failed", "not run"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One row: a client, and what the tests do with it."""
+
+    client: str
+    version: Callable[[], str]
+    wire: str
+    what: str
+
+
+def _fixed(version: str) -> Callable[[], str]:
+    return lambda: version
+
+
+def _curl() -> str:
+    """The version of the curl that is on this machine, or "" without one."""
+    curl = shutil.which("curl")
+    if curl is None:
+        return ""
+    said = subprocess.run((curl, "--version"), capture_output=True, text=True, check=True).stdout
+    return said.split()[1]
+
+
+_WHOLE_LIFE = (
+    "login, properties, locale, message, second login, clone tickets, terminate, service and "
+    "local tickets, logout, login again; every refusal on the way"
+)
+_GOVC = "about, session.ls, session.rm, session.login with cache, cookie and clone ticket, logout"
+
+EXERCISES: Mapping[str, Exercise] = {
+    **{
+        f"pyvmomi-{version}": Exercise(
+            "pyVmomi",
+            _fixed(version),
+            "SOAP",
+            # The older two have no `sessionId=`.
+            _WHOLE_LIFE + ("; `sessionId=`" if version[0] in "89" else ""),
+        )
+        for version in PYVMOMI
+    },
+    "govmomi-soap": Exercise("govmomi", _fixed(GOVMOMI), "SOAP", _WHOLE_LIFE),
+    "govmomi-json": Exercise("govmomi", _fixed(GOVMOMI), "VI/JSON", _WHOLE_LIFE),
+    "govmomi-rest": Exercise(
+        "govmomi, REST client",
+        _fixed(GOVMOMI),
+        "`/rest`, `/api`",
+        "login, session, a SOAP session used and ended, logout, keepalive handler, refusals",
+    ),
+    "govc-soap": Exercise("govc", _fixed(GOVMOMI), "SOAP", _GOVC),
+    "govc-json": Exercise("govc", _fixed(GOVMOMI), "VI/JSON", "about, session.ls, session.rm"),
+    "govc-rest": Exercise(
+        "govc, `-r`", _fixed(GOVMOMI), "`/rest`, `/api`", "session.login with cache and cookie"
+    ),
+    "vcf-sdk": Exercise(
+        "VCF SDK, `create_vsphere_client`",
+        _fixed(VCF_SDK),
+        "vAPI JSON-RPC",
+        "login, get, `session_id=` with sessions of its own and of other dialects, its session in "
+        "pyVmomi, logout by destruction and by `with`, refusals",
+    ),
+    "curl": Exercise(
+        "curl",
+        _curl,
+        "`/api`, `/rest`",
+        "login, look, logout in every form, cookie jar, refusals",
+    ),
+    "vcsim": Exercise(
+        "vcsim, told pyVmomi's story beside us",
+        _fixed(GOVMOMI),
+        "SOAP",
+        "every answer the same but for the differences listed below",
+    ),
+}
+"""Every row of the table, by the key that tests are marked with."""
+
+
+def key_of(item: pytest.Item) -> str | None:
+    """The key of the row that a test belongs to."""
+    mark = item.get_closest_marker("interop")
+    if mark is None:
+        return None
+    key = str(mark.args[0])
+    if key not in EXERCISES:
+        raise pytest.UsageError(f"{item.nodeid}: no row {key!r} in tests/peers/interop.py")
+    return key
+
+
+def table(results: Mapping[str, str]) -> str:
+    """The table, with the result of each key."""
+    rows = [
+        f"| {one.client} | {one.version() or '-'} | {one.wire} | {one.what} | "
+        f"{results.get(key, MISSING)} |"
+        for key, one in EXERCISES.items()
+    ]
+    return "\n".join([HEAD, *rows])
+
+
+def with_table(page: str, made: str) -> str:
+    """The page with this table between its marks."""
+    marked = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+    return marked.sub(lambda _: f"{BEGIN}\n\n{made}\n\n{END}", page)
+
+
+class Recorder:
+    """Remembers what came of each marked test of a run, and writes the table at its end."""
+
+    def __init__(self, *, page: Path) -> None:
+        self._page = page
+        self._keys: dict[str, str] = {}
+        self._results: dict[str, set[str]] = defaultdict(set)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Learn which test belongs to which row."""
+        self._keys = {item.nodeid: key for item in items if (key := key_of(item)) is not None}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the result of a marked test; a failing set-up is a failure too."""
+        key = self._keys.get(report.nodeid)
+        if key is None:
+            return
+        if report.failed:
+            self._results[key].add(FAILED)
+        elif report.skipped:
+            self._results[key].add(MISSING)
+        elif report.when == "call":
+            self._results[key].add(PASSED)
+
+    def results(self) -> dict[str, str]:
+        """The result of each row: the worst of its tests'."""
+        return {
+            key: next(one for one in (FAILED, MISSING, PASSED) if one in found)
+            for key, found in self._results.items()
+        }
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the page."""
+        page = self._page.read_text(encoding="utf-8")
+        self._page.write_text(with_table(page, table(self.results())), encoding="utf-8")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that makes a run write the table."""
+    parser.addoption(
+        "--write-interop", action="store_true", help="write the table of docs/interop.md"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the mark; record where it was asked for."""
+    config.addinivalue_line("markers", "interop(key): exercises a row of docs/interop.md")
+    if config.getoption("--write-interop"):
+        config.pluginmanager.register(Recorder(page=PAGE))
