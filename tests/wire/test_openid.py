@@ -1,0 +1,186 @@
+"""Forms in, OAuth errors and documents out, as the appliance's clients know them."""
+
+import json
+from base64 import b64encode
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate import errors
+from sessiongate.wire import openid
+from sessiongate.wire.openid import (
+    OAuthError,
+    Refusal,
+    TokenSet,
+    bearer_of,
+    client_of,
+    grant_of,
+    read_form,
+    scope_of,
+)
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def refusal(body: bytes, content_type: str | None = FORM) -> Refusal:
+    with pytest.raises(OAuthError) as refused:
+        read_form(body, content_type)
+    return refused.value.refusal
+
+
+def test_a_form_is_its_members() -> None:
+    body = b"grant_type=password&password=a%26b%3D%C3%A4+c&scope="
+    assert read_form(body, f"{FORM}; charset=UTF-8") == {
+        "grant_type": "password",
+        "password": "a&b=ä c",
+        "scope": "",
+    }
+
+
+def test_no_body_is_no_member() -> None:
+    assert read_form(b"", None) == {}
+    assert read_form(b"", FORM) == {}
+
+
+@pytest.mark.parametrize("content_type", ["application/json", None, "text/plain"])
+def test_another_type_is_refused(content_type: str | None) -> None:
+    assert refusal(b"grant_type=password", content_type).status == 415
+
+
+def test_a_member_twice_is_refused() -> None:
+    assert refusal(b"username=a&username=b") == Refusal(
+        400, "invalid_request", "duplicated parameter"
+    )
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"a=%ff", b"&".join([b"a=b"] * 200)])
+def test_what_is_no_form_is_refused(body: bytes) -> None:
+    assert refusal(body).status == 400
+
+
+def test_the_grant_is_judged_before_the_client() -> None:
+    with pytest.raises(OAuthError) as missing:
+        grant_of({})
+    assert missing.value.refusal.description == "Missing form parameter: grant_type"
+    with pytest.raises(OAuthError) as unknown:
+        grant_of({"grant_type": "implicit"})
+    assert unknown.value.refusal.code == "unsupported_grant_type"
+    assert grant_of({"grant_type": "password"}) == "password"
+
+
+def basic(text: str) -> str:
+    return "Basic " + b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("form", "authorization", "expected"),
+    [
+        ({"client_id": "robot"}, None, ("robot", None)),
+        ({"client_id": "robot", "client_secret": "s"}, None, ("robot", "s")),
+        ({}, basic("robot:s:t"), ("robot", "s:t")),
+        ({}, basic("ro%20bot:s%2B"), ("ro bot", "s+")),
+        ({"client_id": "robot"}, "Bearer x", ("robot", None)),
+    ],
+)
+def test_a_client_says_who_it_is_by_form_or_basic(
+    form: dict[str, str], authorization: str | None, expected: tuple[str, str | None]
+) -> None:
+    client = client_of(form, authorization)
+    assert (client.id, client.secret) == expected
+    assert "s" not in repr(client).replace("ClientCredential", "").replace("robot", "")
+
+
+@pytest.mark.parametrize("authorization", [None, "Basic ???", "Basic /w=="])
+def test_a_client_that_does_not_is_refused(authorization: str | None) -> None:
+    with pytest.raises(OAuthError) as refused:
+        client_of({}, authorization)
+    assert refused.value.refusal is openid.UNKNOWN_CLIENT
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer  abc ", "abc"),
+        ("Bearer ", None),
+        ("Basic abc", None),
+        (None, None),
+    ],
+)
+def test_a_bearer_token_is_found(header: str | None, token: str | None) -> None:
+    assert bearer_of(header) == token
+
+
+def test_openid_is_granted_where_it_is_asked_for() -> None:
+    assert scope_of({}) == "profile email"
+    assert scope_of({"scope": "email openid"}) == "openid profile email"
+
+
+def test_a_token_set_has_the_members_that_clients_read() -> None:
+    full = TokenSet("a", 60, 1800, "Bearer", "key", "profile email", "r", "i")
+    assert json.loads(openid.write_tokens(full)) == {
+        "access_token": "a",
+        "expires_in": 60,
+        "refresh_expires_in": 1800,
+        "refresh_token": "r",
+        "token_type": "Bearer",
+        "not-before-policy": 0,
+        "session_state": "key",
+        "scope": "profile email",
+        "id_token": "i",
+    }
+    bare = json.loads(openid.write_tokens(TokenSet("a", 60, 0, "Bearer", "key", "x")))
+    assert "refresh_token" not in bare
+    assert "id_token" not in bare
+
+
+def test_errors_are_those_of_rfc_6749() -> None:
+    written = json.loads(openid.write_refusal(openid.FORMS[errors.LockedOut]))
+    assert written == {
+        "error": "invalid_grant",
+        "error_description": "Invalid user credentials",
+    }
+    assert openid.FORMS[errors.LockedOut] == openid.FORMS[errors.BadCredentials]
+
+
+def test_discovery_speaks_of_the_origin_that_the_client_used() -> None:
+    document = json.loads(openid.discovery("https://zvm.example"))
+    assert document["issuer"] == "https://zvm.example/auth/realms/zerto"
+    for name, value in document.items():
+        if name.endswith(("_endpoint", "_uri")):
+            assert value.startswith("https://zvm.example/auth/realms/zerto/")
+    assert set(document["grant_types_supported"]) == set(openid.GRANTS)
+
+
+def test_the_realm_says_where_tokens_are_made() -> None:
+    document = json.loads(openid.realm("https://zvm.example", "key"))
+    assert (document["realm"], document["public_key"]) == ("zerto", "key")
+    assert f"{document['token-service']}/token" == f"https://zvm.example{openid.TOKEN}"
+    assert json.loads(openid.write_inactive()) == {"active": False}
+
+
+MEMBERS = st.dictionaries(
+    st.text(st.characters(codec="utf-8"), min_size=1),
+    st.text(st.characters(codec="utf-8")),
+    max_size=20,
+)
+
+
+@given(MEMBERS)
+def test_what_was_written_is_read(members: dict[str, str]) -> None:
+    assert read_form(urlencode(members).encode(), FORM) == members
+
+
+@given(st.binary())
+def test_any_body_is_a_form_or_an_oauth_error(body: bytes) -> None:
+    """Whatever is sent is members or an OAuthError, and nothing else."""
+    try:
+        form = read_form(body, FORM)
+    except OAuthError as refused:
+        status = refused.refusal.status
+    else:
+        assert all(isinstance(value, str) for value in form.values())
+        return
+    assert status == 400
