@@ -100,7 +100,7 @@ class VirtualCenter:
     async def login(
         self, context: Context, user_name: str, password: Secret, locale: str | None = None
     ) -> Opened:
-        self._require_no_session(context)
+        await self._require_no_session(context, "login")
         local = await self._local.redeem(user_name, password, context.client, locale)
         if local is not None:
             return local
@@ -128,19 +128,19 @@ class VirtualCenter:
     async def login_extension_by_certificate(
         self, context: Context, extension_key: str, locale: str | None = None
     ) -> Opened:
-        self._require_no_session(context)
+        await self._require_no_session(context, "extension")
         return await self._extensions.login(extension_key, context.client, locale)
 
     async def login_extension_by_subject_name(
         self, context: Context, extension_key: str, locale: str | None = None
     ) -> Opened:
-        self._require_no_session(context)
+        await self._require_no_session(context, "extension")
         return await self._extensions.login(
             extension_key, context.client, locale, by_subject_name=True
         )
 
     async def clone_session(self, context: Context, clone_ticket: Secret) -> Opened:
-        self._require_no_session(context)
+        await self._require_no_session(context, "clone")
         return await self._sessions.clone(clone_ticket, context.client)
 
     async def impersonate_user(
@@ -148,9 +148,12 @@ class VirtualCenter:
     ) -> Opened:
         return await self._sessions.impersonate(_caller(context), user_name, context.client, locale)
 
-    def _require_no_session(self, context: Context) -> None:
+    async def _require_no_session(self, context: Context, how: str) -> None:
         if context.caller is not None:
-            raise errors.AlreadyLoggedIn("the request carries a live session")
+            error = errors.AlreadyLoggedIn("the request carries a live session")
+            name = context.caller.principal
+            await self._sessions.journal.refused(how, name, context.client, error)
+            raise error
 
     # SessionManager: the caller's own session
 

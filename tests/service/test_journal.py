@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.errors import BadCredentials, CapReached, NoPermission, StoreUnavailable
+from sessiongate.errors import (
+    AlreadyLoggedIn,
+    BadCredentials,
+    CapReached,
+    NoPermission,
+    StoreUnavailable,
+)
 from sessiongate.secret import Secret
 from sessiongate.service.audit import Event, read
 from sessiongate.service.journal import Journal
@@ -155,3 +161,12 @@ async def test_what_the_audit_cannot_write_stands_all_the_same(gate: Gate) -> No
     journal = Journal(gate.clock, Full(), shipped.append)
     await journal.happened("server started")
     assert [read(line).event for line in shipped] == ["server started"]
+
+
+async def test_sec_69_a_login_on_a_live_session_is_written_down_too(gate: Gate) -> None:
+    ada = await gate.login("ada")
+    with pytest.raises(AlreadyLoggedIn):
+        await gate.call(ada.session, "Login", user_name="ada", password=Secret("adaada"))
+    assert [(one.event, one.user, one.reason) for one in await events(gate)][1:] == [
+        ("login refused", "ada", "AlreadyLoggedIn")
+    ]
