@@ -104,6 +104,8 @@ class Refusal(msgspec.Struct, frozen=True):
     kind: str
     id: str
     text: str
+    args: tuple[str, ...] = ()
+    """What the text was made with, for clients that make their own."""
 
 
 def refusal_of(error: errors.SessionGateError | None) -> Refusal:
@@ -120,11 +122,13 @@ def refusal_of(error: errors.SessionGateError | None) -> Refusal:
 
 def no_operations(path: str) -> Refusal:
     """What `/rest` says of a path that nothing answers, in the vendor's own words."""
+    shown = path[:_LONGEST_ECHO]
     return Refusal(
         404,
         "NOT_FOUND",
         "com.vmware.vapi.rest.operationsForUrlNotFound",
-        f"Unable to find operations for URL: {path[:_LONGEST_ECHO]}",
+        f"Unable to find operations for URL: {shown}",
+        (shown,),
     )
 
 
@@ -141,7 +145,7 @@ def write_rest_error(refusal: Refusal) -> bytes:
 
 
 def _message(refusal: Refusal) -> dict[str, object]:
-    return {"args": [], "default_message": refusal.text, "id": refusal.id}
+    return {"args": refusal.args, "default_message": refusal.text, "id": refusal.id}
 
 
 def session_info(session: Session) -> dict[str, str]:

@@ -135,7 +135,7 @@ def _refused(call: Call, refusal: Refusal) -> object:
     message = {
         "id": refusal.id,
         "default_message": refusal.text,
-        "args": [],
+        "args": refusal.args,
         "params": {"OPTIONAL": None},
         "localized": {"OPTIONAL": None},
     }

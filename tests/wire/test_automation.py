@@ -80,6 +80,8 @@ def test_a_path_that_nothing_answers_is_repeated_in_part() -> None:
     assert refusal.status == 404
     assert refusal.text.startswith("Unable to find operations for URL: /rest/x")
     assert len(refusal.text) < 300
+    [told] = json.loads(write_rest_error(refusal))["value"]["messages"]
+    assert told["args"] == ["/rest/" + "x" * 194]
 
 
 def test_a_session_tells_name_and_times_and_no_secret() -> None:
