@@ -8,6 +8,7 @@ from sessiongate.errors import ConfigError
 
 IDENTITY: Mapping[str, str] = {
     "file": "sessiongate.identity.plugin:file",
+    "ldap": "sessiongate.identity.ldap:plugin",
     "vcenter": "sessiongate.identity.vcenter_plugin:vcenter",
 }
 """Identity providers by their `type`: functions from settings to a provider."""
