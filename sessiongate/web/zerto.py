@@ -18,7 +18,8 @@ from sessiongate.wire.openid import bearer_of
 from sessiongate.wire.vim_json import moment
 
 DIALECT = "zerto"
-_CARRIERS = frozenset({ZERTO_HEADER})
+_BEARER = "bearer"
+_CARRIERS = frozenset({ZERTO_HEADER, _BEARER})
 _JSON = (("content-type", "application/json; charset=utf-8"),)
 _TIME = "/v1/serverdatetime"
 
@@ -75,14 +76,14 @@ class ZertoEndpoint:
         return Reply(200)
 
     async def _caller(self, request: Request) -> Session:
-        token = token_in(request.headers, _CARRIERS)
+        # The bearer is one more carrier, so that a contradiction with any other is found.
         bearer = bearer_of(request.header("authorization"))
-        if bearer is not None:
-            if token is not None:
-                raise errors.NoSession("the request carries two sessions")
-            if "." in bearer:  # a signed token of the appliance dialect; ours have no dots
-                return await self._by_bearer(request)
-            token = Secret(bearer)
+        inside = ((_BEARER, bearer),) if bearer is not None else ()
+        if bearer is not None and "." in bearer:
+            # A signed token of the appliance dialect; ours have no dots.
+            token_in(request.headers, frozenset(), inside)
+            return await self._by_bearer(request)
+        token = token_in(request.headers, _CARRIERS, inside)
         if token is None:
             raise errors.NoSession("no x-zerto-session header")
         session = await self._sessions.check(Secret(zerto.as_issued(token.reveal())))

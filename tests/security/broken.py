@@ -9,14 +9,11 @@ import json
 import sys
 from typing import Any, NoReturn
 
+from sessiongate.app.dialects import dialects
+from sessiongate.config import load
 from sessiongate.logs import LogFormat, configure_logs
-from sessiongate.web import automation
 from sessiongate.web.http import Request
-from sessiongate.web.routes import Route, Routes, nowhere, unforeseen
-from sessiongate.web.vim_json import VimJsonEndpoint
-from sessiongate.web.vim_soap import VimSoapEndpoint
-from sessiongate.web.zerto import ZertoEndpoint
-from sessiongate.web.zerto import refusal as zerto_refusal
+from sessiongate.web.routes import Routes
 from tests.end_to_end.serving import USER, Body, Headers, Reply
 from tests.security.dialects import DIALECTS
 
@@ -34,23 +31,9 @@ class Broken:
 
 
 def routes() -> Routes:
-    """The endpoints as the server wires them, over a service that breaks."""
+    """The endpoints as the server wires them, over services that break."""
     broken: Any = Broken()
-    vi_json = VimJsonEndpoint(broken, broken)
-    soap = VimSoapEndpoint(broken, broken)
-    rpc = automation.RpcEndpoint(broken, provider="local")
-    zerto = ZertoEndpoint(broken, windows="local", hypervisor="local")
-    api = automation.ApiSessionEndpoint(broken, provider="local")
-    rest = automation.RestSessionEndpoint(broken, provider="local")
-    table = [
-        Route("/v1/", zerto, lambda request: zerto_refusal(request, None), any_case=True),
-        Route("/sdk/vim25/", vi_json, vi_json.unforeseen),
-        Route("/sdk", soap, soap.unforeseen),
-        Route("/api/session", api, lambda _: automation.api_refusal(None)),
-        Route("/rest/com/vmware/cis/session", rest, lambda _: automation.rest_refusal(None)),
-        Route("/api", rpc, rpc.unforeseen),
-    ]
-    return Routes(table, Route("", nowhere, unforeseen))
+    return dialects(load(None, {}, {}), broken, broken, broken)
 
 
 class Recorder:

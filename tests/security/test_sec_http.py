@@ -131,6 +131,23 @@ def test_sec_19_carriers_that_disagree_are_refused(
     assert dialect.worked(dialect.check(shared, [CARRIERS[carrier](mine), *ours]))
 
 
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_sec_19_a_bearer_is_one_more_carrier(carrier: str, shared: Server) -> None:
+    mine, other = shared.zerto_token(USER), shared.zerto_token(ADMIN)
+    bearer = ("Authorization", f"Bearer {mine}")
+    assert shared.request("GET", "/v1/serverDateTime", [bearer]).status == 200
+    same = [bearer, CARRIERS[carrier](mine)]
+    assert shared.request("GET", "/v1/serverDateTime", same).status == 200
+    both = [bearer, CARRIERS[carrier](other)]
+    for verb, path in (("GET", "/v1/serverDateTime"), ("DELETE", "/v1/session")):
+        assert shared.request(verb, path, both).status == 401
+    assert shared.is_alive(mine)
+    assert shared.is_alive(other)
+    # Also beside a signed token, whatever that may say.
+    signed = ("Authorization", "Bearer aaaa.bbbb.cccc")
+    assert shared.request("GET", "/v1/serverDateTime", [signed, both[1]]).status == 401
+
+
 # 20: cookies
 
 
