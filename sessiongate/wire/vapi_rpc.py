@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from sessiongate.errors import BadCredentials, NoSession, SessionGateError
+from sessiongate.errors import BadCredentials, Malformed, NoSession, SessionGateError
 from sessiongate.secret import Secret
 from sessiongate.wire.automation import Refusal, refusal_of
+from sessiongate.wire.json_body import read_json
 
 PATH = "/api"
 SERVICE = "com.vmware.cis.session"
@@ -25,6 +26,9 @@ _USER_PASSWORD = "com.vmware.vapi.std.security.user_pass"
 _SESSION_ID = "com.vmware.vapi.std.security.session_id"
 
 Id = str | int | float | None
+
+# Clients count from 0, or use a UUID. What is sent back is bounded, whatever was sent.
+_LONGEST_ID = 256
 
 
 class RpcError(Exception):
@@ -49,13 +53,15 @@ class Call(msgspec.Struct, frozen=True):
 def read_call(body: bytes, service: str | None, operation: str | None) -> Call:
     """The call in a body, checked against the two vapi headers where they came. Or RpcError."""
     try:
-        raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raw = read_json(body)
+    except Malformed:
         raise RpcError(PARSE, "Parse error") from None
     if not isinstance(raw, dict):
         raise RpcError(INVALID_REQUEST, "Invalid request")
     request = raw.get("id")
     if isinstance(request, bool) or not isinstance(request, str | int | float | None):
+        raise RpcError(INVALID_REQUEST, "Invalid request")
+    if isinstance(request, str) and len(request) > _LONGEST_ID:
         raise RpcError(INVALID_REQUEST, "Invalid request")
     if raw.get("jsonrpc") != "2.0" or not isinstance(raw.get("method"), str):
         raise RpcError(INVALID_REQUEST, "Invalid request", request)

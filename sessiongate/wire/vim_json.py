@@ -28,6 +28,7 @@ from sessiongate.vim.types import (
     MoRef,
     Value,
 )
+from sessiongate.wire.json_body import read_json
 
 PREFIX = "/sdk/vim25/"
 SESSION_HEADER = "vmware-api-session-id"
@@ -91,10 +92,7 @@ def read_arguments(method: Method, body: bytes) -> dict[str, Any]:
     """
     raw: object = {}
     if body.strip():
-        try:
-            raw = msgspec.json.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise Malformed("the body is not JSON") from None
+        raw = read_json(body)
     if not isinstance(raw, dict):
         raise Malformed("the body is not a JSON object")
     return {

@@ -11,6 +11,7 @@ import msgspec
 from sessiongate import errors
 from sessiongate.errors import Malformed
 from sessiongate.wire.accept import XML, preferred
+from sessiongate.wire.json_body import read_json
 from sessiongate.wire.xml import escape, parse
 
 WINDOWS = 0
@@ -52,10 +53,7 @@ def read_method(body: bytes, content_type: str | None) -> int:
 
 
 def _json_member(body: bytes) -> object:
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("the body is not JSON") from None
+    found = read_json(body)
     if not isinstance(found, dict):
         raise Malformed("the body is not a JSON object")
     values = [value for name, value in found.items() if str(name).lower() == _MEMBER]

@@ -66,6 +66,7 @@ def test_a_call_is_read() -> None:
         (b"[]", INVALID_REQUEST, None),
         (body(id=True), INVALID_REQUEST, None),
         (body(id={}), INVALID_REQUEST, None),
+        (body(id="x" * 257), INVALID_REQUEST, None),
         (body(jsonrpc="1.0"), INVALID_REQUEST, "1"),
         (body(method=1, id=7), INVALID_REQUEST, 7),
         (body(method="call"), NO_METHOD, "1"),

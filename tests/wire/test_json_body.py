@@ -1,0 +1,83 @@
+"""JSON bodies: read, or refused soon and cheaply."""
+
+import json
+import sys
+import time
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.errors import Malformed
+from sessiongate.wire.json_body import MOST_VALUES, read_json
+
+HOSTILE = {
+    "deep arrays": b"[" * 500_000,
+    "deep arrays, whole": b"[" * 5_000 + b"]" * 5_000,
+    "deep objects": b'{"a":' * 150_000,
+    "many arrays": b"[" + b",".join([b"[]"] * 300_000) + b"]",
+    "many objects": b'{"a":[' + b",".join([b"{}"] * 300_000) + b"]}",
+    "many members": b"{" + b",".join(b'"%d":1' % n for n in range(90_000)) + b"}",
+    "one member many times": b"{" + b",".join([b'"a":1'] * 150_000) + b"}",
+    "many values more than fit": b"[" + b",".join([b"1"] * MOST_VALUES) + b",1]",
+    "long number": b"9" * 1_000_000,
+    "huge exponent": b"1e99999",
+    "unended string": b'"' + b"x" * 1_000_000,
+    "escapes without a pair": b'"\\ud800"',
+    "not UTF-8": b'"\xc0\xaf"',
+    "UTF-16": "{}".encode("utf-16"),
+    "a mark before": b"\xef\xbb\xbf{}",
+    "NUL": b"\x00",
+    "two values": b"{}{}",
+    "not a number": b"NaN",
+    "a trailing comma": b"[1,]",
+    "nothing": b"",
+}
+
+# Under a tracer (coverage) all of Python is several times slower.
+AT_ONCE = 0.05 if sys.gettrace() is None else 0.5
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_body_of_ours_is_refused_at_once(name: str) -> None:
+    """Within 50 ms of work, at the best of three tries, and without growing."""
+    times = []
+    for _ in range(3):
+        start = time.thread_time()
+        with pytest.raises(Malformed):
+            read_json(HOSTILE[name])
+        times.append(time.thread_time() - start)
+    assert min(times) < AT_ONCE
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed):
+            read_json(HOSTILE[name])
+        assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_limit_leaves_room() -> None:
+    keys = ["52a67ed8-0f0b-1714-4534-86a177fc5158"] * (MOST_VALUES - 10)
+    assert read_json(json.dumps({"sessionId": keys}).encode()) == {"sessionId": keys}
+    assert read_json(b'"' + b"x" * 1_000_000 + b'"') == "x" * 1_000_000
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_what_was_written_is_read(value: object) -> None:
+    assert read_json(json.dumps(value).encode()) == value
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_bytes_are_a_value_or_malformed(body: bytes) -> None:
+    try:
+        found = read_json(body)
+    except Malformed:
+        return
+    assert found == json.loads(body)
