@@ -183,7 +183,9 @@ class VirtualCenter:
         session = await self._sessions.find(session_id)
         if session is None:
             return False
-        if user_name == session.user_name:  # as we said it ourselves: no directory need be asked
+        # As we said it ourselves, or as it was typed at that login: no directory need be asked, and
+        # some cannot be asked which names are one person.
+        if user_name in (session.user_name, session.login_name):
             return True
         try:
             wanted = await self._sessions.canonical(user_name, session.provider)

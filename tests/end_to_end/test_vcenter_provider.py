@@ -100,6 +100,7 @@ def test_the_zerto_sample_with_a_vcenter_user(upstream: Server, make_server: Mak
     assert done.stdout.startswith("session started\nserver time ")
     assert "session opened" in upstream.log.text
     assert sessions(upstream) == []
+    assert VERA[1] not in server.log.text + upstream.log.text
 
 
 def trust_in(upstream: Server, how: str) -> str:
@@ -122,6 +123,20 @@ def test_what_the_vcenter_says_of_its_users(
     assert roles == {"vera": ["user"], "boss": ["administrator"]}
     assert {one["provider"] for one in sessions(server)} == {"vc"}
     assert sessions(upstream) == []
+
+
+def test_the_name_as_typed_is_a_name_of_the_session(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    """The vCenter alone knows that both are one person, and cannot be asked."""
+    server = make_server(settings=front(trust_in(upstream, "ca"), upstream.url))
+    typed = f"CORP.EXAMPLE\\{BOSS[0]}"
+    token = server.vim_token((typed, BOSS[1]))
+    current = server.get("currentSession", token).json()
+    assert current["userName"] == "boss"
+    for name, is_active in ((typed, True), ("boss", True), ("CORP.EXAMPLE\\vera", False)):
+        asked = {"sessionID": current["key"], "userName": name}
+        assert server.call("SessionIsActive", token, asked).json() is is_active
 
 
 def test_sec_32_each_method_asks_its_own_provider(
