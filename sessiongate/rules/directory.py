@@ -58,6 +58,10 @@ _INAPPROPRIATE = 48
 INVALID_CREDENTIALS = 49
 _UNWILLING = 53
 
+# operationsError, timeLimitExceeded, busy, unavailable, other: a state of the server, not of an
+# account. Another server may be in a better one.
+OF_THE_SERVER = frozenset({1, 3, 51, 52, 80})
+
 # userAccountControl, MS-ADTS 2.2.16.
 _ACCOUNT_DISABLE = 0x2
 

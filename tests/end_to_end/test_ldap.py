@@ -1,0 +1,197 @@
+"""A server whose people are in a real directory: Zerto's samples, vSphere, and an outage."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.serving import ADMIN, Server, basic, with_people
+from tests.peers import slapd as peer
+from tests.peers.relay import Relay
+from tests.peers.slapd import GROUPS, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
+
+pytestmark = pytest.mark.peer
+
+ADA = "ada's pass:word/1"
+BOB = "bob's password 1"
+
+SETTINGS = """
+[identity.local]
+type = "file"
+[identity.corp]
+type = "ldap"
+url = "ldaps://127.0.0.1:{port}"
+ca = "{ca}"
+bind_dn = "{service}"
+bind_password_file = "{password}"
+base_dn = "{base}"
+domains = ["corp.example", "CORP"]
+default_role = "user"
+connect_timeout = "500ms"
+operation_timeout = "500ms"
+timeout = "1s"
+[identity.corp.groups]
+"cn=admins,{groups}" = "administrator"
+"cn=operators,{groups}" = "operator"
+[dialects.zerto]
+windows = "corp"
+"""
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
+    if why := peer.missing():
+        pytest.skip(why)
+    with Slapd(tmp_path_factory.mktemp("slapd")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def relay(directory: Slapd) -> Iterator[Relay]:
+    with Relay(directory.tls_port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(
+    directory: Slapd, relay: Relay, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("served")
+    password = folder / "password"
+    password.write_text(f"{SERVICE_PASSWORD}\n")
+    settings = SETTINGS.format(
+        port=relay.port,
+        ca=directory.ca,
+        service=SERVICE,
+        password=password,
+        base=SUFFIX,
+        groups=GROUPS,
+    )
+    with with_people(folder / "data", settings=settings) as running:
+        yield running
+        running.stop()
+
+
+def principal(server: Server, token: str) -> tuple[str, str]:
+    found = server.get("currentSession", token).json()
+    return found["userName"], found["fullName"]
+
+
+def test_the_powershell_sample_with_a_directory_user(server: Server) -> None:
+    """No body and a JSON Content-Type: the default method, 0, which is Windows."""
+    headers = {"Authorization": basic("CORP\\ada", ADA), "Content-Type": "application/json"}
+    reply = server.request("POST", "/v1/session/add", headers, b"")
+    assert reply.status == 200
+    token = reply.header("x-zerto-session")
+    assert token is not None
+    assert principal(server, token) == ("CORP\\ada", "Ada of Corp")
+    ended = server.request("DELETE", "/v1/session", {"x-zerto-session": token})
+    assert ended.status == 200
+
+
+def test_the_c_sharp_sample_with_a_directory_user(server: Server) -> None:
+    """AuthenticationMethod 0 in a JSON body."""
+    headers = {"Authorization": basic("ada@corp.example", ADA), "Content-Type": "application/json"}
+    body = json.dumps({"AuthenticationMethod": 0})
+    reply = server.request("POST", "/v1/session/add", headers, body)
+    assert reply.status == 200
+    token = reply.header("x-zerto-session")
+    assert token is not None
+    assert principal(server, token)[0] == "CORP\\ada"
+    # The other method names another provider, which does not know her: nobody else is asked.
+    other = server.request(
+        "POST", "/v1/session/add", headers, json.dumps({"AuthenticationMethod": 1})
+    )
+    assert other.status == 401
+
+
+def test_vsphere_logins_by_domain(server: Server) -> None:
+    token = server.vim_token(("CORP\\ada", ADA))
+    assert principal(server, token) == ("CORP\\ada", "Ada of Corp")
+    # Her group makes her an administrator, which shows in what she may see.
+    assert server.get("sessionList", token).status == 200
+    assert server.vim_login("bob@corp.example", "wrong").status == 500
+    # Local people are still local.
+    assert principal(server, server.vim_token(ADMIN))[0] == "admin"
+    assert server.vim_login("ada", ADA).status == 500
+
+
+def test_sec_24_every_refusal_looks_alike(server: Server) -> None:
+    tries = [
+        ("carol", "wrong"),
+        ("nobody", "wrong"),
+        ("expired", "expired's password 1"),
+        ("locked", "locked's password 1"),
+        ("ad532", "any"),
+        ("carol", ""),
+    ]
+    replies = [server.zerto_login(f"CORP\\{name}", word).without_date() for name, word in tries]
+    assert {status for status, _, _ in replies} == {401}
+    assert len(set(replies)) == 1
+
+
+def test_an_outage_is_told_as_one_and_ends_without_a_restart(server: Server, relay: Relay) -> None:
+    assert server.zerto_login("CORP\\bob", BOB).status == 200
+    alive = server.zerto_token(("CORP\\dave", "dave's password 1"))
+    for silent, name in ((False, "carol"), (True, "twin")):
+        typed, password = f"CORP\\{name}", f"{name}'s password 1"
+        relay.silent, relay.refuse = silent, not silent
+        if not silent:
+            relay.cut()
+        # Four in all: a fifth, and the directory would be left alone for a while.
+        for _ in range(2):
+            reply = server.zerto_login(typed, password)
+            assert reply.status == 503
+            assert reply.header("retry-after") is not None
+            assert server.vim_login(typed, password).status in (500, 503)
+        # Sessions go on, and so does who was verified a moment ago.
+        assert server.is_alive(alive)
+        assert server.zerto_login("CORP\\bob", BOB).status == 200
+        relay.heal()
+        # With the outages before it, this one would be the fifth failure, which locks.
+        assert server.zerto_login(typed, "wrong").status == 401
+        assert server.zerto_login(typed, password).status == 200
+
+
+def test_a_thousand_logins_cost_the_directory_a_dozen_binds(
+    server: Server, directory: Slapd
+) -> None:
+    before = directory.binds()
+    with server.connected() as client:
+        for _ in range(200):
+            reply = client.request(
+                "POST",
+                "/v1/session/add",
+                {"Authorization": basic("CORP\\eve", "eve's password 1")},
+            )
+            assert reply.status == 200
+    assert directory.binds() - before - 1 <= 12
+
+
+def test_the_log_tells_what_clients_are_not_told(server: Server) -> None:
+    assert server.log.wait_for(lambda lines: any("directory_down" in line for line in lines))
+    assert SERVICE_PASSWORD not in server.log.text
+    assert ADA not in server.log.text
+
+
+def test_sec_67_insecure_is_loud(directory: Slapd, tmp_path: Path) -> None:
+    settings = f"""
+[identity.corp]
+type = "ldap"
+url = "{directory.ldap}"
+start_tls = false
+bind_dn = "{SERVICE}"
+bind_password = "{SERVICE_PASSWORD}"
+base_dn = "{SUFFIX}"
+[dialects.zerto]
+windows = "corp"
+hypervisor = "corp"
+[dialects.vsphere]
+default = "corp"
+"""
+    with with_people(tmp_path / "data", settings=settings) as server:
+        assert server.log.wait_for(lambda lines: any("directory_insecure" in one for one in lines))
+        assert "unencrypted" in server.log.text
+        # In no group of ours, and no role by default: known, and may do nothing.
+        assert server.zerto_login("ada", ADA).status in (401, 403)

@@ -1,0 +1,183 @@
+"""Several servers of one directory: who is asked, who is left alone, what is used again."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sessiongate.errors import BadCredentials, IdentityUnavailable
+from sessiongate.identity.ldap_connection import NoAnswer
+from sessiongate.identity.ldap_messages import Result
+from sessiongate.identity.ldap_servers import IDLE, Server, Servers, told
+from sessiongate.rules.ldap_filter import Has
+from sessiongate.secret import Secret
+from tests.peers.ldap_house import made_of, provider_of, table_of
+from tests.peers.relay import Relay
+from tests.peers.slapd import SUFFIX, Slapd
+
+EVERYBODY = Has("objectClass")
+COOL_DOWN = 30.0
+
+
+class Ticks:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def ticks() -> Ticks:
+    return Ticks()
+
+
+@pytest.fixture
+def relays(slapd: Slapd) -> Iterator[tuple[Relay, Relay]]:
+    """Two servers of the same directory, each with a line of its own."""
+    with Relay(slapd.tls_port) as one, Relay(slapd.tls_port) as other:
+        yield one, other
+
+
+def servers_of(slapd: Slapd, relays: tuple[Relay, ...], ticks: Ticks, **more: object) -> Servers:
+    url = [f"ldaps://127.0.0.1:{relay.port}" for relay in relays]
+    settings = provider_of(slapd, url=url, operation_timeout="300ms", **more)._settings
+    return Servers("corp", settings.addresses, settings.means, ticks)
+
+
+async def look(server: Server) -> str:
+    entries, _ = await server.search(SUFFIX, EVERYBODY, ["dc"], subtree=False)
+    return entries[0].dn
+
+
+async def who(server: Server) -> int:
+    await look(server)
+    return server.address.port
+
+
+@pytest.mark.peer
+async def test_the_first_that_works_is_asked(
+    slapd: Slapd, relays: tuple[Relay, Relay], ticks: Ticks
+) -> None:
+    one, other = relays
+    servers = servers_of(slapd, relays, ticks)
+    assert await servers.ask(who) == one.port
+    one.refuse = True
+    one.cut()
+    assert await servers.ask(who) == other.port
+    # It is back, and left alone until it has cooled down.
+    one.heal()
+    tried = one.accepted
+    assert await servers.ask(who) == other.port
+    assert one.accepted == tried
+    ticks.now += COOL_DOWN
+    assert await servers.ask(who) == one.port
+    servers.close()
+
+
+@pytest.mark.peer
+async def test_where_all_are_down_all_are_tried_again_at_once(
+    slapd: Slapd, relays: tuple[Relay, Relay], ticks: Ticks
+) -> None:
+    one, other = relays
+    servers = servers_of(slapd, relays, ticks)
+    one.refuse = other.refuse = True
+    with pytest.raises(IdentityUnavailable) as outage:
+        await servers.ask(who)
+    assert str(outage.value).count("ldaps://") == 2
+    other.refuse = False
+    assert await servers.ask(who) == other.port
+    servers.close()
+
+
+@pytest.mark.peer
+async def test_a_refusal_is_an_answer_and_nobody_else_is_asked(
+    slapd: Slapd, relays: tuple[Relay, Relay], ticks: Ticks
+) -> None:
+    servers = servers_of(slapd, relays, ticks)
+    asked: list[int] = []
+
+    async def refuse(server: Server) -> None:
+        asked.append(server.address.port)
+        raise BadCredentials("no")
+
+    for _ in range(2):
+        with pytest.raises(BadCredentials):
+            await servers.ask(refuse)
+    assert asked == [relays[0].port] * 2
+
+
+@pytest.mark.peer
+async def test_a_connection_is_used_again_until_it_is_too_old(
+    slapd: Slapd, relays: tuple[Relay, Relay], ticks: Ticks
+) -> None:
+    one, _ = relays
+    servers = servers_of(slapd, relays, ticks)
+    for _ in range(5):
+        await servers.ask(look)
+        ticks.now += IDLE / 2
+    assert one.accepted == 1
+    ticks.now += IDLE
+    await servers.ask(look)
+    assert one.accepted == 2
+    servers.close()
+    await servers.ask(look)
+    assert one.accepted == 3
+    servers.close()
+
+
+@pytest.mark.peer
+async def test_one_dead_line_takes_the_older_ones_with_it(
+    slapd: Slapd, relays: tuple[Relay, Relay], ticks: Ticks
+) -> None:
+    one, _ = relays
+    servers = servers_of(slapd, relays, ticks)
+
+    async def twice(server: Server) -> str:
+        connection = await server._as_service()
+        await look(server)
+        server._keep(connection)
+        return await look(server)
+
+    await servers.ask(twice)
+    assert one.accepted == 2
+    one.freeze()
+    # One wait for the frozen line, not one for each of the two.
+    assert await servers.ask(look) == SUFFIX
+    assert one.accepted == 3
+    servers.close()
+
+
+@pytest.mark.peer
+async def test_a_service_account_is_tried_again_after_the_cool_down(
+    slapd: Slapd, relays: tuple[Relay, Relay], ticks: Ticks
+) -> None:
+    one, _ = relays
+    servers = servers_of(slapd, relays[:1], ticks, bind_password=Secret("wrong"))
+    for _ in range(3):
+        with pytest.raises(IdentityUnavailable, match="service account is refused"):
+            await servers.ask(look)
+    assert one.accepted == 1
+    ticks.now += COOL_DOWN
+    with pytest.raises(IdentityUnavailable):
+        await servers.ask(look)
+    assert one.accepted == 2
+
+
+@pytest.mark.peer
+async def test_without_a_service_account_nobody_searches_as_it(slapd: Slapd) -> None:
+    table = table_of(slapd, bind_dn=None, bind_password=None, user_dn="{user}@{domain}")
+    assert made_of(table).domains == ("corp.example", "corp")
+    provider = provider_of(slapd, bind_dn=None, bind_password=None, user_dn="{user}@{domain}")
+    settings = provider._settings
+    with pytest.raises(NoAnswer, match="no service account"):
+        await Server(settings.addresses[0], settings.means).search(SUFFIX, EVERYBODY, [])
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "text"),
+    [("", "no reason given"), ("a\0\nb\x1b[31m", "a  b [31m"), ("x" * 500, "x" * 200)],
+)
+def test_what_a_server_says_is_one_line(diagnostic: str, text: str) -> None:
+    assert told(Result(1, diagnostic)) == text
