@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import structlog
 
+from sessiongate.request_id import add_to_line
+
 
 class LogFormat(StrEnum):
     """The form of a log line."""
@@ -38,6 +40,7 @@ def configure_logs(form: LogFormat) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            add_to_line,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *tail,
         ],

@@ -43,22 +43,27 @@ def dialects(
     rpc = automation.RpcEndpoint(sessions, provider=provider)
     page = pages.ApiPage()
     table = [
-        Route(vim_json.PREFIX, json, json.unforeseen),
-        Route("/sdk", soap, soap.unforeseen),
-        Route(service_versions.PATH, service_versions_reply, soap.unforeseen),
-        Route("/sdk/", soap, soap.unforeseen),
-        Route("/v1/", zerto, lambda request: zerto_refusal(request, None), any_case=True),
-        Route(openid.REALM, appliance, appliance.unforeseen),
-        Route(f"{openid.REALM}/", appliance, appliance.unforeseen),
-        Route(automation_wire.API_SESSION, api, _api_unforeseen),
-        Route(vapi_rpc.PATH, rpc, rpc.unforeseen),
-        Route(hello.PATH, automation.HelloEndpoint(), _api_unforeseen),
-        Route("/api/", automation.api_nowhere, _api_unforeseen),
-        Route(automation_wire.REST_SESSION, rest, _rest_unforeseen),
-        Route("/rest/", automation.rest_nowhere, _rest_unforeseen),
-        *(Route(path, page, routes.unforeseen) for path in pages.PATHS),
+        Route(vim_json.PREFIX, json, json.unforeseen, dialect="vi-json"),
+        Route("/sdk", soap, soap.unforeseen, dialect="soap"),
+        Route(service_versions.PATH, service_versions_reply, soap.unforeseen, dialect="soap"),
+        Route("/sdk/", soap, soap.unforeseen, dialect="soap"),
+        Route("/v1/", zerto, _zerto_unforeseen, any_case=True, dialect="zerto"),
+        Route(openid.REALM, appliance, appliance.unforeseen, dialect="zerto-appliance"),
+        Route(f"{openid.REALM}/", appliance, appliance.unforeseen, dialect="zerto-appliance"),
+        Route(automation_wire.API_SESSION, api, _api_unforeseen, dialect="rest"),
+        Route(vapi_rpc.PATH, rpc, rpc.unforeseen, dialect="vapi-rpc"),
+        Route(hello.PATH, automation.HelloEndpoint(), _api_unforeseen, dialect="rest"),
+        Route("/api/", automation.api_nowhere, _api_unforeseen, dialect="rest"),
+        Route(automation_wire.REST_SESSION, rest, _rest_unforeseen, dialect="rest"),
+        Route("/rest/", automation.rest_nowhere, _rest_unforeseen, dialect="rest"),
+        *(Route(path, page, routes.unforeseen, dialect="page") for path in pages.PATHS),
     ]
-    return Routes(table, Route("", routes.nowhere, routes.unforeseen))
+    nowhere = Route("", routes.nowhere, routes.unforeseen)
+    return Routes(table, nowhere, sessions.journal.meters.requests)
+
+
+def _zerto_unforeseen(request: Request) -> Reply:
+    return zerto_refusal(request, None)
 
 
 def _api_unforeseen(request: Request) -> Reply:

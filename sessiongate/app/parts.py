@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from hashlib import sha256
+from ipaddress import ip_address
 
 from sessiongate import certificates, plugins
 from sessiongate.certificates import Certificates
@@ -138,6 +139,11 @@ def guards_of(
 def _with_breaker(name: str, made: Made, clock: Clock) -> IdentityProvider:
     """A provider that can be out of reach gets a breaker; one in this process needs none."""
     return made.provider if made.near else Breaker(name, made.provider, clock)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    return host == "localhost" or ip_address(host).is_loopback
 
 
 def http_limits(config: Config) -> HttpLimits:

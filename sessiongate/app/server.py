@@ -18,6 +18,8 @@ import structlog
 from sessiongate import __version__
 from sessiongate.admin import inbox
 from sessiongate.admin.control import Control, socket_path
+from sessiongate.admin.metrics import Published
+from sessiongate.admin.operations import Operations
 from sessiongate.admin.shipping import Shipping
 from sessiongate.app import parts
 from sessiongate.app.dialects import dialects
@@ -31,8 +33,10 @@ from sessiongate.app.prepare import (
 from sessiongate.certificates import Certificates
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config, show
+from sessiongate.errors import ConfigError, Unavailable
 from sessiongate.identity.choice import Choice
 from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.meters import Meters
 from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info
 from sessiongate.service.access_tokens import AccessTokens
@@ -43,7 +47,9 @@ from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.session import Ended
+from sessiongate.store.measured import MeasuredStore
 from sessiongate.web.http import Handler
+from sessiongate.web.http1 import HttpLimits
 from sessiongate.web.listener import Listener, listen
 from sessiongate.web.proxies import TrustedProxies
 
@@ -68,22 +74,25 @@ class Server:
         self.config = config
         self._roles = roles_of(config)
         self._clock = SystemClock()
-        self._store = parts.store_of(config)
+        self._meters = Meters()
+        self._store = MeasuredStore(parts.store_of(config), self._meters)
         hashing = config.hashing
         self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
         self._made = parts.with_clients(config, parts.providers_of(config, self._hasher))
         self._guards = parts.guards_of(config, self._made, self._hasher, self._clock)
         self._shipping = Shipping(config.audit.file, config.audit.syslog)
-        self._journal = Journal(self._clock, self._store.audit, self._shipping)
-        self._listeners: list[Listener] = []
+        self._journal = Journal(self._clock, self._store.audit, self._shipping, self._meters)
+        self._dialects: list[Listener] = []
+        self._backstage: list[Listener] = []
         self._endings: set[asyncio.Task[None]] = set()
         self._janitor: asyncio.Task[None] | None = None
         self._running = False
+        self._served: Certificates | None = None
 
     async def start(self) -> Started:
         """Open the store, read the users, listen. Raises ConfigError or StoreUnavailable."""
         config = self.config
-        served = certificates_of(config)
+        served = self._served = certificates_of(config)
         tls = parts.tls_of(config, served)
         seen = await self._store.start()
         try:
@@ -103,7 +112,7 @@ class Server:
         steps = (sessions.sweep, self._refresh, self._let_go)
         self._janitor = asyncio.create_task(Janitor(steps).run(every_second))
         return Started(
-            addresses=tuple(listener.address for listener in self._listeners[:-1]),
+            addresses=tuple(listener.address for listener in self._dialects),
             certificates=served,
             has_users=has_users(config),
         )
@@ -115,8 +124,10 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._janitor
         grace = self.config.server.limits.shutdown_grace
-        await asyncio.gather(*(listener.stop(grace) for listener in self._listeners))
-        self._listeners.clear()
+        listeners = [*self._dialects, *self._backstage]
+        await asyncio.gather(*(listener.stop(grace) for listener in listeners))
+        self._dialects.clear()
+        self._backstage.clear()
         await asyncio.gather(*self._endings)
         for made in self._made.values():
             await made.provider.close()
@@ -210,9 +221,43 @@ class Server:
         for address in self.config.server.listen:
             # A Unix socket never leaves the machine, and its clients speak plain HTTP to it.
             secured = tls if address.host else None
-            self._listeners.append(await listen(str(address), handler, http, secured))
+            self._dialects.append(await listen(str(address), handler, http, secured))
         path = socket_path(self.config.server.data_dir)
-        self._listeners.append(await listen(f"unix:{path}", control, http, None))
+        self._backstage.append(await listen(f"unix:{path}", control, http, None))
+        await self._listen_for_operators(http, tls)
+
+    async def _listen_for_operators(self, http: HttpLimits, tls: ssl.SSLContext | None) -> None:
+        address = self.config.admin.listen
+        operations = Operations(
+            Published(self._meters, __version__), self._values, self._store.count
+        )
+        # Scrapers on this machine speak plain HTTP; what leaves the machine is encrypted.
+        secured = tls if address.host and not parts.is_loopback(address.host) else None
+        try:
+            self._backstage.append(await listen(str(address), operations, http, secured))
+        except ConfigError as error:
+            if self.config.origins.get("admin.listen", "default") != "default":
+                raise
+            # Nobody asked for it by name: a second server on this machine serves all the same.
+            _log.warning("no operations listener", why=error.problems[0], setting="admin.listen")
+
+    async def _values(self) -> dict[str, float]:
+        """What is true at this moment, for metrics."""
+        guards = self._guards.values()
+        values: dict[str, float] = {
+            "sessiongate_connections": sum(one.connections for one in self._dialects),
+            "sessiongate_hashing_queue": self._hasher.pending,
+            "sessiongate_hashes_total": self._hasher.done,
+            "sessiongate_names_locked": sum(len(guard.locked()) for guard in guards),
+            "sessiongate_lockouts_total": sum(guard.lockouts for guard in guards),
+            "sessiongate_verified_cache_hits_total": sum(guard.hits for guard in guards),
+        }
+        if self._served is not None:
+            until = self._served.facts.not_after
+            values["sessiongate_certificate_not_after_seconds"] = until.timestamp()
+        with contextlib.suppress(Unavailable):  # then the errors are counted, and this is unknown
+            values["sessiongate_sessions_live"] = await self._store.count()
+        return values
 
 
 def _digest_of(config: Config) -> str:

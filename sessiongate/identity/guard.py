@@ -64,6 +64,10 @@ class Guard:
         self._verified = VerifiedCredentials(clock, timedelta(0)) if verified is None else verified
         self._flights: dict[bytes, asyncio.Task[Principal]] = {}
         self._watches: set[_Watch] = set()
+        self.hits = 0
+        """Logins let in by a credential verified a short while ago."""
+        self.lockouts = 0
+        """Logins refused because the name was locked."""
         # First of all who are told: nothing may be let in by what has just been changed.
         inner.on_change(self._changed)
 
@@ -82,6 +86,7 @@ class Guard:
         key = self._verified.key(self.name, name, password, version)
         principal = self._verified.get(key)
         if principal is not None:
+            self.hits += 1
             return principal
         flight = self._flights.get(key)
         if flight is None:
@@ -131,6 +136,7 @@ class Guard:
         return await self._names.version_of(account) if self._names else ""
 
     async def _refuse(self, password: Secret) -> Principal:
+        self.lockouts += 1
         await self._dummy(password)
         raise LockedOut("too many failed tries")
 

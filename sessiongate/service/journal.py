@@ -5,14 +5,16 @@ of the decision. Where the audit cannot be written the decision stands: the log 
 event follows. Names and keys only; tokens and passwords are Secrets and cannot get in here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 
+from sessiongate import errors
 from sessiongate.clock import Clock
 from sessiongate.errors import StoreUnavailable, Unavailable
+from sessiongate.meters import Meters
 from sessiongate.service import audit
 from sessiongate.service.audit import Event
 from sessiongate.session import Client, Ended, Session
@@ -30,6 +32,21 @@ Ship = Callable[[bytes], None]
 """Takes a copy of each event elsewhere. Must not block and must not raise."""
 
 
+_RESULTS: Mapping[type[Exception], str] = {
+    errors.LockedOut: "locked",
+    errors.NoPermission: "no_permission",
+    errors.CapReached: "cap",
+    errors.InvalidLocale: "invalid_locale",
+}
+"""What metrics call a refusal; every other one is "refused", and every outage "unavailable"."""
+
+
+def _result_of(error: Exception) -> str:
+    if isinstance(error, Unavailable):
+        return "unavailable"
+    return _RESULTS.get(type(error), "refused")
+
+
 def _nowhere(line: bytes) -> None:
     pass
 
@@ -37,7 +54,14 @@ def _nowhere(line: bytes) -> None:
 class Journal:
     """Writes down decisions."""
 
-    def __init__(self, clock: Clock, store: AuditStore, ship: Ship = _nowhere) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        store: AuditStore,
+        ship: Ship = _nowhere,
+        meters: Meters | None = None,
+    ) -> None:
+        self.meters = meters or Meters()
         self._clock = clock
         self._store = store
         self._ship = ship
@@ -48,6 +72,7 @@ class Journal:
 
     def opened(self, how: str, session: Session) -> None:
         """A session was opened: by login, clone, impersonation, or for an extension."""
+        self.meters.logins[session.dialect, "ok"] += 1
         _log.info(
             "session opened",
             how=how,
@@ -72,6 +97,7 @@ class Journal:
     async def refused(self, how: str, name: str, client: Client, error: Exception) -> None:
         """A way in was refused, or could not be decided. The reason is not for the client."""
         name = name[:_LONGEST_NAME]
+        self.meters.logins[client.dialect, _result_of(error)] += 1
         _log.warning(
             "login refused",
             how=how,
@@ -104,6 +130,7 @@ class Journal:
         self._note(self._ending(session, reason))
 
     def _ending(self, session: Session, reason: Ended, by: str = "") -> Event:
+        self.meters.ends[reason.value] += 1
         _log.info(
             "session ended",
             reason=reason.value,

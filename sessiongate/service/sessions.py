@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from time import perf_counter
 
 import msgspec
 
@@ -99,6 +100,7 @@ class Sessions:
         else `default`. Raises InvalidLocale, BadCredentials, LockedOut, NoPermission (a known
         user without any privilege), CapReached, or an Unavailable.
         """
+        began = perf_counter()
         try:
             chosen = choose(locale, self.default_locale)
             account = parse_account(name)
@@ -117,6 +119,9 @@ class Sessions:
         except SessionGateError as error:
             await self.journal.refused("login", name, client, error)
             raise
+        finally:
+            meters = self.journal.meters
+            meters.timing(meters.login_times, client.dialect).add(perf_counter() - began)
         return opened
 
     async def vouch(

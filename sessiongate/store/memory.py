@@ -12,7 +12,7 @@ from sessiongate.session import Caps, Ended, Limits, Session, Ticket
 from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.port import Endings
 from sessiongate.store.table import SessionTable, session_of
-from sessiongate.store.tickets import TicketTable
+from sessiongate.store.tickets import MARK, TicketTable
 
 # Sessions handed out by `list` before other callers get their turn: under a millisecond.
 LIST_STEP = 500
@@ -68,6 +68,10 @@ class MemoryStore:
         kept = self._table.end(key)
         return session_of(kept) if kept is not None else None
 
+    async def count(self) -> int:
+        """How many sessions are kept."""
+        return self._table.total
+
     async def expire(self, now: datetime, at_most: int) -> Endings:
         """End what is past its limits, and report all that ended so since last time."""
         left = await expire_sessions(self._table, now, at_most)
@@ -81,6 +85,10 @@ class MemoryStore:
     async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
         """A live ticket of this kind, once."""
         return self._tickets.take(digest, kind, now)
+
+    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+        """Keep a mark where there is none, or raise Overloaded."""
+        return self._tickets.mark(digest, Ticket(MARK, "", expires_at)) is not None
 
     async def message(self) -> str:
         """The message."""

@@ -46,6 +46,10 @@ class SessionStore(Protocol):
         """End this session. Of many callers at once exactly one gets it; the others None."""
         ...
 
+    async def count(self) -> int:
+        """How many sessions are kept, those past their limits and not yet noticed included."""
+        ...
+
     async def expire(self, now: datetime, at_most: int) -> Endings:
         """End sessions past their limits, at most so many, and say which ended since last time."""
         ...
@@ -60,6 +64,13 @@ class TicketStore(Protocol):
 
     async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
         """Hand out a live ticket of this kind once, and never again; else None."""
+        ...
+
+    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+        """Keep a mark until it expires: True for the first who sets it, False for all others.
+
+        What a mark is about must be of no use by itself once the mark has expired.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ durable says StoreUnavailable; it recovers by itself. One process owns the file.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
@@ -22,7 +22,7 @@ from sessiongate.store.lock import FileLock
 from sessiongate.store.memory import expire_sessions, live_sessions
 from sessiongate.store.port import Endings
 from sessiongate.store.table import EPOCH, SessionTable, session_of
-from sessiongate.store.tickets import TicketTable
+from sessiongate.store.tickets import MARK, TicketTable
 from sessiongate.store.wheel import Kept
 from sessiongate.store.writer import Writer
 
@@ -135,6 +135,10 @@ class SqliteStore:
         await writer.write_owed(schema.END, (kept.digest,))
         return session_of(kept)
 
+    async def count(self) -> int:
+        """How many sessions are kept."""
+        return self._table.total
+
     async def expire(self, now: datetime, at_most: int) -> Endings:
         """End what is past its limits; the file follows without being waited for."""
         writer = self._writer
@@ -145,8 +149,20 @@ class SqliteStore:
 
     async def put(self, digest: bytes, ticket: Ticket) -> None:
         """Keep a ticket, on the disk before this returns."""
+        await self._keep(digest, ticket, self._tickets.put(digest, ticket))
+
+    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+        """Keep a mark where there is none: in memory first, which decides; then on the disk."""
+        ticket = Ticket(MARK, "", expires_at)
+        purged = self._tickets.mark(digest, ticket)
+        if purged is None:
+            return False
+        await self._keep(digest, ticket, purged)
+        return True
+
+    async def _keep(self, digest: bytes, ticket: Ticket, made_room: Iterable[bytes]) -> None:
         writer = self._writer
-        for purged in self._tickets.put(digest, ticket):
+        for purged in made_room:
             writer.owe(schema.TAKE, (purged,))
         try:
             await self._write(writer, schema.PUT, schema.ticket_row(digest, ticket))

@@ -4,11 +4,13 @@ Decisions go by the raw path as it came, never by a rebuilt URL: what is matched
 endpoint reads. Zerto's paths ignore case, all others keep it.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 import structlog
 
+from sessiongate.request_id import RequestId, current
 from sessiongate.web.http import Handler, Reply, Request
 
 _log = structlog.get_logger("sessiongate.web")
@@ -23,6 +25,8 @@ class Route(msgspec.Struct, frozen=True):
     handler: Handler
     unforeseen: Unforeseen
     any_case: bool = False
+    dialect: str = "none"
+    """What metrics call the requests that come this way."""
 
     def takes(self, path: str) -> bool:
         """Whether this route answers the path."""
@@ -37,7 +41,10 @@ class Routes:
     What none takes is `nowhere`'s.
     """
 
-    def __init__(self, routes: list[Route], nowhere: Route) -> None:
+    def __init__(
+        self, routes: list[Route], nowhere: Route, requests: Counter[tuple[str, int]] | None = None
+    ) -> None:
+        self._requests: Counter[tuple[str, int]] = Counter() if requests is None else requests
         # A whole path is looked up, and comes before every prefix of it; the first of each counts.
         self._whole: dict[str, Route] = {}
         self._others: list[Route] = []
@@ -51,12 +58,19 @@ class Routes:
     async def __call__(self, request: Request) -> Reply:
         """Answer a request. An error that nobody foresaw gets the dialect's generic form."""
         route = self._find(request.path)
+        identity = RequestId(request.header("x-request-id") or request.header("vapi-ctx-opid"))
+        current.set(identity)
+        brought = identity.brought
         try:
-            return await route.handler(request)
+            reply = await route.handler(request)
         except Exception:  # noqa: BLE001 - the server's last net
             # The traceback is ours to read; the request with its secrets is not in it.
             _log.exception("unforeseen error", path=route.path)
-            return route.unforeseen(request)
+            reply = route.unforeseen(request)
+        self._requests[route.dialect, reply.status] += 1
+        if brought:
+            reply.headers = (*reply.headers, ("x-request-id", brought))
+        return reply
 
     def _find(self, path: str) -> Route:
         found = self._whole.get(path)

@@ -7,7 +7,7 @@ cookie opens nothing by GET) and never a Domain. `Secure` is left out where the 
 plain HTTP, since Go's cookie jar would then not send the cookie back.
 """
 
-from sessiongate import errors
+from sessiongate import errors, request_id
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
@@ -48,6 +48,8 @@ class VimSoapEndpoint:
             return self._fault(error, asked)
 
     async def _answer(self, request: Request, message: vim_soap.Message, asked: Asked) -> Reply:
+        if message.operation_id:
+            request_id.adopt(message.operation_id)
         asked.target = vim_soap.read_target(message.call)
         call = asked.call = vim_soap.read_call(message.call, asked.target)
         if isinstance(call.member, Method):

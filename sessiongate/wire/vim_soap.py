@@ -49,6 +49,8 @@ class Message(msgspec.Struct, frozen=True):
 
     call: Element
     carriers: tuple[tuple[str, str], ...]
+    operation_id: str = ""
+    """What the client calls this request in its own log."""
 
 
 def read_envelope(document: bytes) -> Message:
@@ -59,7 +61,18 @@ def read_envelope(document: bytes) -> Message:
     bodies = [part for part in root.children if _is_soap(part, "Body")]
     if len(bodies) != 1 or len(bodies[0].children) != 1:
         raise Malformed("the envelope does not hold one body with one element")
-    return Message(bodies[0].children[0], tuple(_carriers(root)))
+    return Message(bodies[0].children[0], tuple(_carriers(root)), _operation_id(root))
+
+
+def _operation_id(root: Element) -> str:
+    found = [
+        part.text.strip()
+        for header in root.children
+        if _is_soap(header, "Header")
+        for part in header.children
+        if part.name == "operationID"
+    ]
+    return found[0] if found else ""
 
 
 def _carriers(root: Element) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,133 @@
+"""The counts as Prometheus reads them. docs/metrics.md lists every name, and a test compares.
+
+The text format is the client library's work; what is read at a scrape is what stands in `Meters`
+and in the parts at that moment. No label is anything that a client chose.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from sessiongate.meters import BOUNDS, Meters, Timing
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+GAUGES: Mapping[str, str] = {
+    "sessiongate_sessions_live": "Sessions in the store.",
+    "sessiongate_connections": "Open connections of the dialects' listeners.",
+    "sessiongate_hashing_queue": "Password hashes waiting or running.",
+    "sessiongate_names_locked": "Account names that are locked for somebody.",
+    "sessiongate_certificate_not_after_seconds": "When the served certificate ends, in Unix time.",
+}
+
+COUNTERS: Mapping[str, str] = {
+    "sessiongate_hashes_total": "Password hashes made.",
+    "sessiongate_lockouts_total": "Logins refused because the name was locked.",
+    "sessiongate_verified_cache_hits_total": "Logins that needed no hash.",
+}
+"""Counters without labels that parts keep themselves."""
+
+
+class Published(Collector):
+    """Everything that `/metrics` shows."""
+
+    def __init__(self, meters: Meters, version: str) -> None:
+        self._meters = meters
+        self._version = version
+        self._values: Mapping[str, float] = {}
+
+    def text(self, values: Mapping[str, float]) -> bytes:
+        """The exposition, in Prometheus's text format.
+
+        `values` is what is true at this moment, by the names of GAUGES and COUNTERS.
+        """
+        self._values = values
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return generate_latest(registry)
+
+    def collect(self) -> Iterable[Metric]:
+        """The metric families, as the library asks for them."""
+        yield from self._counted()
+        yield _histogram(
+            "sessiongate_login_seconds",
+            "Time of a login, from request to session, by dialect.",
+            "dialect",
+            self._meters.login_times,
+        )
+        yield _histogram(
+            "sessiongate_store_seconds",
+            "Time of a store operation; use is the check of a session.",
+            "operation",
+            self._meters.store_times,
+        )
+        yield from self._momentary()
+
+    def _counted(self) -> Iterator[Metric]:
+        meters = self._meters
+        logins = CounterMetricFamily(
+            "sessiongate_logins_total",
+            "Logins by dialect and result.",
+            labels=["dialect", "result"],
+        )
+        for (dialect, result), count in meters.logins.items():
+            logins.add_metric([dialect, result], count)
+        yield logins
+        ends = CounterMetricFamily(
+            "sessiongate_session_ends_total", "Ended sessions by reason.", labels=["reason"]
+        )
+        for reason, count in meters.ends.items():
+            ends.add_metric([reason], count)
+        yield ends
+        requests = CounterMetricFamily(
+            "sessiongate_requests_total",
+            "Answered requests by dialect and HTTP status.",
+            labels=["dialect", "status"],
+        )
+        for (dialect, status), count in meters.requests.items():
+            requests.add_metric([dialect, str(status)], count)
+        yield requests
+        errors = CounterMetricFamily(
+            "sessiongate_store_errors_total",
+            "Store operations that could not be done, by operation.",
+            labels=["operation"],
+        )
+        for operation, count in meters.store_errors.items():
+            errors.add_metric([operation], count)
+        yield errors
+
+    def _momentary(self) -> Iterator[Metric]:
+        build = GaugeMetricFamily(
+            "sessiongate_build_info", "Which sessiongate this is.", labels=["version"]
+        )
+        build.add_metric([self._version], 1)
+        yield build
+        values = self._values
+        for name, about in GAUGES.items():
+            if name in values:
+                yield GaugeMetricFamily(name, about, value=values[name])
+        for name, about in COUNTERS.items():
+            if name in values:
+                yield CounterMetricFamily(name, about, value=values[name])
+
+
+def _histogram(
+    name: str, about: str, label: str, timings: Mapping[str, Timing]
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, about, labels=[label])
+    for key, timing in timings.items():
+        total = 0
+        buckets: list[tuple[str, float]] = []
+        for bound, count in zip((*BOUNDS, float("inf")), timing.buckets, strict=True):
+            total += count
+            buckets.append(("+Inf" if bound == float("inf") else repr(bound), total))
+        family.add_metric([key], buckets, timing.seconds)
+    return family

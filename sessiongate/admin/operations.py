@@ -1,0 +1,53 @@
+"""The operations listener: is the process alive, can it serve, and what has it done.
+
+On an address of its own, so that no path of a dialect ever leads here, and nothing here ever
+leads to a session.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from sessiongate.admin.metrics import CONTENT_TYPE, Published
+from sessiongate.errors import Unavailable
+from sessiongate.web.http import Reply, Request
+
+_JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
+
+
+class Operations:
+    """Answers `/healthz`, `/readyz` and `/metrics`."""
+
+    def __init__(
+        self,
+        published: Published,
+        values: Callable[[], Awaitable[Mapping[str, float]]],
+        probe: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._published = published
+        self._values = values
+        self._probe = probe
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request."""
+        if request.path not in ("/healthz", "/readyz", "/metrics"):
+            return _said(404, "there is nothing at this address")
+        if request.method not in ("GET", "HEAD"):
+            reply = _said(405, "only GET here")
+            reply.headers = (*reply.headers, ("allow", "GET, HEAD"))
+            return reply
+        if request.path == "/metrics":
+            text = self._published.text(await self._values())
+            return Reply(200, (("content-type", CONTENT_TYPE),), text)
+        if request.path == "/healthz":
+            return _said(200, "ok")
+        try:
+            await self._probe()
+        except Unavailable:
+            # The reason is in the log: this listener may be open to more people than that is.
+            return _said(503, "the session store does not answer")
+        return _said(200, "ok")
+
+
+def _said(status: int, text: str) -> Reply:
+    return Reply(status, _JSON, msgspec.json.encode({"status": text}))

@@ -1,0 +1,104 @@
+"""A store around another that measures it: how long each operation takes, and how often it fails.
+
+A limit that is reached is an answer, not a failure; only what the store could not find out counts
+as an error.
+"""
+
+from collections.abc import AsyncIterator, Awaitable
+from datetime import datetime
+from time import perf_counter
+from typing import TypeVar
+
+from sessiongate.errors import Unavailable
+from sessiongate.meters import Meters
+from sessiongate.session import Caps, Ended, Session, Ticket
+from sessiongate.store.port import AuditStore, Endings, Store
+
+T = TypeVar("T")
+
+
+class MeasuredStore:
+    """The same store, measured."""
+
+    def __init__(self, inner: Store, meters: Meters) -> None:
+        self._inner = inner
+        self._meters = meters
+        self._checks = meters.timing(meters.store_times, "use")
+
+    @property
+    def audit(self) -> AuditStore:
+        """Where the store keeps events."""
+        return self._inner.audit
+
+    async def use(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this digest, touched: the hot path, so written out."""
+        began = perf_counter()
+        try:
+            return await self._inner.use(digest, now)
+        except Unavailable:
+            self._meters.store_errors["use"] += 1
+            raise
+        finally:
+            self._checks.add(perf_counter() - began)
+
+    async def add(self, session: Session, caps: Caps) -> None:
+        """Keep a new session."""
+        await self._measured("add", self._inner.add(session, caps))
+
+    async def find(self, key: str, now: datetime) -> Session | None:
+        """The live session of this key, untouched."""
+        return await self._measured("find", self._inner.find(key, now))
+
+    def list(self, now: datetime) -> AsyncIterator[Session]:
+        """All live sessions. Takes as long as whoever reads it, so it is not measured."""
+        return self._inner.list(now)
+
+    async def change(self, session: Session) -> bool:
+        """Keep changed facts of a live session."""
+        return await self._measured("change", self._inner.change(session))
+
+    async def end(self, key: str, reason: Ended) -> Session | None:
+        """End this session."""
+        return await self._measured("end", self._inner.end(key, reason))
+
+    async def count(self) -> int:
+        """How many sessions are kept."""
+        return await self._measured("count", self._inner.count())
+
+    async def expire(self, now: datetime, at_most: int) -> Endings:
+        """End sessions past their limits."""
+        return await self._measured("expire", self._inner.expire(now, at_most))
+
+    async def put(self, digest: bytes, ticket: Ticket) -> None:
+        """Keep a ticket."""
+        await self._measured("put", self._inner.put(digest, ticket))
+
+    async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
+        """Hand out a ticket once."""
+        return await self._measured("take", self._inner.take(digest, kind, now))
+
+    async def message(self) -> str:
+        """The global message."""
+        return await self._measured("message", self._inner.message())
+
+    async def set_message(self, text: str) -> None:
+        """Replace the global message."""
+        await self._measured("set_message", self._inner.set_message(text))
+
+    async def start(self) -> datetime | None:
+        """Open the store."""
+        return await self._inner.start()
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self._inner.close()
+
+    async def _measured(self, operation: str, work: Awaitable[T]) -> T:
+        began = perf_counter()
+        try:
+            return await work
+        except Unavailable:
+            self._meters.store_errors[operation] += 1
+            raise
+        finally:
+            self._meters.timing(self._meters.store_times, operation).add(perf_counter() - began)
