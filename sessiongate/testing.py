@@ -455,6 +455,33 @@ class TicketContract(_Contract):
             await store.expire(ticket.expires_at, 10)
             assert await store.take(digest_of("late"), "clone", T0) is None
 
+    async def test_sec_54_of_fifty_who_set_a_mark_one_is_the_first(self) -> None:
+        async with self.opened() as store:
+            until = T0 + timedelta(minutes=5)
+            answers = await asyncio.gather(
+                *(store.mark(digest_of("one"), until) for _ in range(50))
+            )
+            assert sorted(answers) == [False] * 49 + [True]
+            assert await store.mark(digest_of("another"), until)
+
+    async def test_sec_54_a_mark_is_no_ticket_and_no_session(self) -> None:
+        async with self.opened() as store:
+            assert await store.mark(digest_of("one"), T0 + timedelta(minutes=5))
+            for kind in ("clone", "service", "local"):
+                assert await store.take(digest_of("one"), kind, T0) is None
+            assert await store.use(digest_of("one"), T0) is None
+            assert not await store.mark(digest_of("one"), T0 + timedelta(minutes=5))
+
+    async def test_sec_54_a_mark_stays_until_it_expires(self) -> None:
+        async with self.opened() as store:
+            until = T0 + timedelta(minutes=5)
+            assert await store.mark(digest_of("one"), until)
+            await store.expire(until - TICK, 10)
+            assert not await store.mark(digest_of("one"), until)
+            async with self.reopened(store) as (second, _):
+                if second is not None:
+                    assert not await second.mark(digest_of("one"), until)
+
     async def test_sec_16_tickets_stay_used_and_unused_after_a_restart(self) -> None:
         async with self.opened() as store:
             ticket = a_ticket()

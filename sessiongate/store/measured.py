@@ -77,6 +77,10 @@ class MeasuredStore:
         """Hand out a ticket once."""
         return await self._measured("take", self._inner.take(digest, kind, now))
 
+    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+        """Keep a mark."""
+        return await self._measured("mark", self._inner.mark(digest, expires_at))
+
     async def message(self) -> str:
         """The global message."""
         return await self._measured("message", self._inner.message())

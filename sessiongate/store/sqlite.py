@@ -149,19 +149,21 @@ class SqliteStore:
 
     async def put(self, digest: bytes, ticket: Ticket) -> None:
         """Keep a ticket, on the disk before this returns."""
-        await self._keep(digest, ticket, self._tickets.put(digest, ticket))
+        writer = self._writer
+        await self._keep(writer, digest, ticket, self._tickets.put(digest, ticket))
 
     async def mark(self, digest: bytes, expires_at: datetime) -> bool:
         """Keep a mark where there is none: in memory first, which decides; then on the disk."""
-        ticket = Ticket(MARK, "", expires_at)
+        writer, ticket = self._writer, Ticket(MARK, "", expires_at)
         purged = self._tickets.mark(digest, ticket)
         if purged is None:
             return False
-        await self._keep(digest, ticket, purged)
+        await self._keep(writer, digest, ticket, purged)
         return True
 
-    async def _keep(self, digest: bytes, ticket: Ticket, made_room: Iterable[bytes]) -> None:
-        writer = self._writer
+    async def _keep(
+        self, writer: Writer, digest: bytes, ticket: Ticket, made_room: Iterable[bytes]
+    ) -> None:
         for purged in made_room:
             writer.owe(schema.TAKE, (purged,))
         try:

@@ -10,6 +10,9 @@ from sessiongate.session import Ticket
 # bounds what a client can make us remember to about 30 MB.
 MOST_TICKETS = 100_000
 
+MARK = "mark"
+"""The kind of a mark, which is nobody's ticket: it is never taken, and goes when it expires."""
+
 # Tickets looked at to make room when the table is full: under a millisecond.
 ROOM_STEP = 1_000
 
@@ -31,6 +34,10 @@ class TicketTable:
                 raise Overloaded(f"{self._most} tickets are waiting to be used")
         self._tickets[digest] = ticket
         return purged
+
+    def mark(self, digest: bytes, ticket: Ticket) -> list[bytes] | None:
+        """Keep a ticket where nothing is kept yet; None where something is. Else as `put`."""
+        return None if digest in self._tickets else self.put(digest, ticket)
 
     def keep(self, digest: bytes, ticket: Ticket) -> None:
         """Take in a ticket as it is. For loading a file."""

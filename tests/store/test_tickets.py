@@ -30,3 +30,14 @@ def test_purging_goes_round() -> None:
     purged = [digest for _ in range(5) for digest in table.purge(now, 2)]
     assert sorted(purged) == sorted(digest_of(str(number)) for number in range(0, 10, 2))
     assert len(table) == 5
+
+
+def test_sec_54_a_mark_is_set_once_and_goes_when_it_has_expired() -> None:
+    table = TicketTable(most=1)
+    mark = a_ticket("mark")
+    assert table.mark(digest_of("one"), mark) == []
+    assert table.mark(digest_of("one"), mark) is None
+    with pytest.raises(Overloaded):
+        table.mark(digest_of("two"), mark)
+    table.purge(mark.expires_at, 10)
+    assert table.mark(digest_of("one"), mark) == []
