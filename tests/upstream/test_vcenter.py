@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, UpstreamUnavailable
 from sessiongate.secret import Secret
+from sessiongate.upstream import vcenter as vcenter_module
 from sessiongate.upstream.http import HttpUpstream, Trust
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim_client import Fault, Form, Opened, UserSession
@@ -237,3 +238,15 @@ async def test_a_logout_that_fails_says_so(answer: bytes, why: str) -> None:
         with pytest.raises(UpstreamUnavailable, match=f"vc: logout: .*{why}") as raised:
             await vcenter.logout(opened)
         assert JSON_TOKEN not in str(raised.value)
+
+
+async def test_a_logout_is_not_waited_for_as_long_as_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vcenter_module, "LOGOUT_TIMEOUT", timedelta(milliseconds=50))
+    async with calling(kind_vcenter, seconds=30) as (vcenter, server):
+        opened = await vcenter.login("ada", RIGHT)
+        assert isinstance(opened, Opened)
+        server.gate.clear()
+        with pytest.raises(UpstreamUnavailable, match="vc: logout: no answer in time"):
+            await vcenter.logout(opened)
