@@ -68,6 +68,26 @@ async def test_after_some_outages_in_a_row_nobody_is_asked() -> None:
     assert story.provider.checks == OUTAGES
 
 
+class KnowsNobody(FakeProvider):
+    """A provider that finds without asking."""
+
+    looks_up = False
+
+
+async def test_finding_that_asks_nobody_neither_fails_nor_proves_anything() -> None:
+    provider = KnowsNobody()
+    breaker = Breaker("far", provider, FakeClock())
+    provider.outage = IdentityUnavailable("down")
+    for _ in range(OUTAGES):
+        with pytest.raises(IdentityUnavailable):
+            await breaker.authenticate(ADA, PASSWORD)
+        assert await breaker.find(ADA) is None
+    with pytest.raises(IdentityUnavailable, match="is down"):
+        await breaker.authenticate(ADA, PASSWORD)
+    assert await breaker.find(ADA) is None
+    assert provider.checks == OUTAGES
+
+
 async def test_the_client_is_told_the_rest_of_the_while() -> None:
     story = Story()
     await story.goes_down()

@@ -285,6 +285,7 @@ async def test_a_nameless_user_is_called_by_the_user_name() -> None:
 async def test_nobody_is_known_without_a_password() -> None:
     async with vouching(names=Names("user", default_domain="vsphere.local")) as (provider, server):
         assert await provider.find(ADA) is None
+        assert not provider.looks_up
         told: list[str] = []
         provider.on_change(told.append)
         assert isinstance(provider, KnowsNames)
