@@ -354,10 +354,10 @@ def test_half_a_bootstrap_is_refused(environ: dict[str, str], tmp_path: Path) ->
 def test_dev_serves_a_throw_away_instance(tmp_path: Path) -> None:
     server = Server(tmp_path, command=("dev",), flags=("--user", "ci:ci:pass"))
     with server:
+        assert server.out.wait_for(lambda lines: any("Login" in line for line in lines))
         (trust,) = (line for line in server.out.lines if line.startswith("Clients may trust "))
         ca = Path(trust.removeprefix("Clients may trust "))
         server.data_dir = ca.parent.parent
-        assert server.out.wait_for(lambda lines: any("Login" in line for line in lines))
         assert server.zerto_login("ci", "ci:pass").status == 200
         assert server.get("sessionList", server.vim_token(("ci", "ci:pass"))).status == 200
         assert "ci:pass" not in server.out.text
