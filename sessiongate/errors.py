@@ -135,12 +135,12 @@ class Unavailable(SessionGateError):
     retry_after = 5
     """Seconds after which a client may usefully try again."""
 
+    reached = False
+    """Whether whom we asked did answer, so that it may well know about others."""
+
 
 class IdentityUnavailable(Unavailable):
     """The directory that knows this name does not answer."""
-
-    reached = False
-    """Whether it did answer, and could not say anything about this one account."""
 
 
 class StoreUnavailable(Unavailable):

@@ -126,7 +126,9 @@ class VCenterIdentity:
         try:
             outcome = await self._upstream.login(account.typed.strip(), password)
         except UpstreamUnavailable as error:
-            raise IdentityUnavailable(str(error)) from None
+            unknown = IdentityUnavailable(str(error))
+            unknown.reached = error.reached
+            raise unknown from None
         if isinstance(outcome, Fault):
             return self._refused(account, outcome)
         principal = None

@@ -136,13 +136,12 @@ async def test_any_other_fault_is_an_outage_of_this_account(
     "answer",
     [
         http(503, "busy"),
-        http(404),
         http(302, "", "Location: /elsewhere"),
         http(200, "{", f"vmware-api-session-id: {JSON_TOKEN}"),
         http(200, b"x" * 1_000_000),
         b"",
     ],
-    ids=["503", "404", "redirect", "half", "huge", "nothing"],
+    ids=["503", "redirect", "half", "huge", "nothing"],
 )
 async def test_sec_66_an_outage_is_never_a_refusal(answer: bytes) -> None:
     async with vouching(saying(answer)) as (provider, _):
@@ -150,6 +149,14 @@ async def test_sec_66_an_outage_is_never_a_refusal(answer: bytes) -> None:
             await provider.authenticate(ADA, RIGHT)
     assert not raised.value.reached
     assert JSON_TOKEN not in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429])
+async def test_who_does_not_like_the_request_is_not_down(status: int) -> None:
+    async with vouching(saying(http(status, "no"))) as (provider, _):
+        with pytest.raises(IdentityUnavailable) as raised:
+            await provider.authenticate(ADA, RIGHT)
+    assert raised.value.reached
 
 
 async def test_sec_66_a_dripping_vcenter_is_given_up_in_time() -> None:
