@@ -135,6 +135,7 @@ class Server:
         if self._running:
             self._running = False
             await self._journal.happened("server stopped")
+            await self._let_go()
         await self._store.close()
         await asyncio.to_thread(self._shipping.close)
 

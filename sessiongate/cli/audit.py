@@ -1,7 +1,6 @@
 """`sessiongate audit`: what was decided, whether that record is whole, and taking it elsewhere."""
 
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,8 +68,7 @@ def export(
     """Write every kept event to standard output, as JSON lines with number and hash."""
     with _audit(config, data_dir) as audit:
         for one in audit.all():
-            sys.stdout.buffer.write(msgspec.json.encode(_row(one)) + b"\n")
-    sys.stdout.flush()
+            print(msgspec.json.encode(_row(one)).decode())
 
 
 @contextmanager

@@ -1,0 +1,114 @@
+"""The provider of docs/write-a-provider.md: run, tested, installed and logged in with."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiongate.errors import ConfigError, IdentityUnavailable
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.plugin import Surroundings
+from sessiongate.identity.port import IdentityProvider
+from sessiongate.rules.accounts import parse_account
+from sessiongate.secret import Secret
+from sessiongate.testing import ProviderContract
+from tests.end_to_end.serving import Server, with_people
+
+PAGE = Path(__file__).parents[2] / "docs" / "write-a-provider.md"
+KNOWN = ("ada", "correct horse")
+
+
+def block(name: str) -> str:
+    """The code block that stands behind this mark on the page."""
+    found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def run(*blocks: str, **names: object) -> dict[str, Any]:
+    space: dict[str, Any] = dict(names)
+    for text in blocks:
+        exec(compile(text, str(PAGE), "exec"), space)
+    return space
+
+
+def write_people(path: Path) -> None:
+    salt = bytes(range(16))
+    made = hashlib.scrypt(KNOWN[1].encode(), salt=salt, n=2**14, r=8, p=1)
+    path.write_text(f"{KNOWN[0]}:{salt.hex()}:{made.hex()}\n")
+
+
+class TestTheProviderOfThePage(ProviderContract):
+    known = KNOWN
+
+    @pytest.fixture(autouse=True)
+    def _people(self, tmp_path: Path) -> None:
+        self.people = tmp_path / "people.txt"
+        write_people(self.people)
+
+    async def make(self) -> IdentityProvider:
+        made: IdentityProvider = run(block("provider"))["ScryptFile"]("people", self.people, "user")
+        return made
+
+    async def cut(self) -> bool:
+        self.people.unlink()
+        return True
+
+
+def test_the_contract_of_the_page_names_the_same_people(tmp_path: Path) -> None:
+    space = run(block("provider"), block("contract"), PEOPLE=tmp_path / "people.txt")
+    assert space["TestScryptFile"].known == KNOWN
+
+
+def test_the_page_shows_it_in_about_thirty_lines() -> None:
+    lines = [line for line in block("provider").splitlines() if line.strip()]
+    assert len(lines) <= 36
+
+
+async def test_its_settings_are_its_own(tmp_path: Path) -> None:
+    plugin = run(block("provider"))["plugin"]
+    hasher = PasswordHasher(1)
+    around = Surroundings(tmp_path, hasher)
+    with pytest.raises(ConfigError, match=r"identity\.people\.paht: not a setting"):
+        plugin("people", {"paht": "x"}, around)
+    made = plugin("people", {}, around)
+    with pytest.raises(IdentityUnavailable):
+        await made.provider.authenticate(parse_account("ada"), Secret("x"))
+    hasher.close()
+
+
+SETTINGS = """
+[identity.people]
+type = "scrypt-file"
+[dialects.vsphere]
+default = "people"
+[dialects.zerto]
+windows = "people"
+hypervisor = "people"
+"""
+
+
+def test_installed_as_a_package_it_logs_people_in(tmp_path: Path) -> None:
+    """As pip would leave it: a module, and beside it the metadata with the entry point."""
+    site = tmp_path / "site"
+    about = site / "scrypt_file-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "scrypt_file.py").write_text(block("provider"))
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: scrypt-file\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[sessiongate.identity]\nscrypt-file = scrypt_file:plugin\n"
+    )
+    server = Server(tmp_path / "data", SETTINGS, environ={"PYTHONPATH": str(site)})
+    server.data_dir.mkdir()
+    write_people(server.data_dir / "people.txt")
+    with server:
+        assert server.zerto_login(*KNOWN).status == 200
+        assert server.vim_login(*KNOWN).status == 200
+        assert server.zerto_login(KNOWN[0], "wrong").status == 401
+
+
+def test_a_type_that_nobody_provides_is_said_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"identity\.people\.type: no such type; there are"):
+        with_people(tmp_path / "data", settings=SETTINGS).start()

@@ -1,0 +1,111 @@
+"""The audit of a real server: the whole story, whole after kill -9, and a change is found."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from tests.end_to_end.conftest import MakeServer
+from tests.end_to_end.serving import ADMIN, USER, Server
+
+
+def events(server: Server) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in server.run("audit", "export").out.splitlines()]
+
+
+def told(server: Server) -> list[tuple[str, ...]]:
+    names = ("event", "result", "user", "subject", "dialect", "reason")
+    return [tuple(event.get(name, "") for name in names) for event in events(server)]
+
+
+def test_sec_69_the_audit_tells_the_whole_story(make_server: MakeServer) -> None:
+    server = make_server()
+    admin, user = server.vim_token(ADMIN), server.zerto_token(USER)
+    server.zerto_login(USER[0], "wrong")
+    key = server.get("currentSession", user).json()["key"]
+    server.call("UpdateServiceMessage", user, {"message": "no"})
+    server.call("TerminateSession", admin, {"sessionId": [key]})
+    server.call("Logout", admin)
+    server.run("users", "disable", USER[0])
+    server.stop()
+    story = told(server)
+    assert story[0][:2] == ("server started", "ok")
+    assert story[1:] == [
+        ("session opened", "ok", ADMIN[0], "", "vi-json", ""),
+        ("session opened", "ok", USER[0], "", "zerto", ""),
+        ("login refused", "refused", USER[0], "", "zerto", "BadCredentials"),
+        ("permission denied", "refused", USER[0], "", "zerto", "Sessions.GlobalMessage"),
+        ("session ended", "ok", ADMIN[0], USER[0], "zerto", "terminated"),
+        ("session ended", "ok", ADMIN[0], "", "vi-json", "logout"),
+        ("user disabled", "ok", story[-3][2], USER[0], "", ""),
+        ("account changed", "ok", "", USER[0], "", ""),
+        ("server stopped", "ok", "", "", "", ""),
+    ]
+    assert story[-3][2].startswith("os:")
+
+
+def test_sec_70_the_audit_is_whole_after_kill_9_and_a_flipped_byte_is_found(
+    make_server: MakeServer,
+) -> None:
+    server = make_server()
+    tokens = [server.zerto_token(ADMIN) for _ in range(20)]
+    for token in tokens[:10]:
+        server.request("DELETE", "/v1/session", {"x-zerto-session": token})
+    server.kill9()
+    kinds = [event["event"] for event in events(server)]
+    assert kinds.count("session opened") == 20
+    assert kinds.count("session ended") == 10
+    verified = server.run("audit", "verify", "--output", "json")
+    assert (verified.code, verified.json()["whole"]) == (0, True)
+    server.start()
+    server.stop()
+    assert server.run("audit", "verify").code == 0
+
+    flip_a_byte(server.data_dir / "sessiongate.db")
+    verified = server.run("audit", "verify", "--output", "json")
+    assert (verified.code, verified.json()["whole"], verified.json()["broken_at"]) == (1, False, 5)
+
+
+def flip_a_byte(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    (payload,) = connection.execute("SELECT payload FROM audit WHERE number = 5").fetchone()
+    changed = bytes([payload[0] ^ 1]) + bytes(payload[1:])
+    connection.execute("UPDATE audit SET payload = ? WHERE number = 5", (changed,))
+    connection.commit()
+    connection.close()
+
+
+def test_sec_70_copies_go_to_a_file_and_the_store_keeps_no_more_than_it_should(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "copies" / "audit.jsonl"
+    server = make_server(settings=f'[audit]\nmax_events = 5\nfile = "{file}"\n')
+    for _ in range(12):
+        server.zerto_token(ADMIN)
+    server.stop()
+    server.start()
+    server.stop()
+    copies = [json.loads(line)["event"] for line in file.read_text().splitlines()]
+    assert copies.count("session opened") == 12
+    kept = events(server)
+    assert len(kept) < len(copies)
+    assert server.run("audit", "verify").code == 0
+
+
+def test_sec_18_the_audit_holds_no_secret(make_server: MakeServer) -> None:
+    server = make_server()
+    token = server.vim_token(ADMIN)
+    ticket = server.call("AcquireCloneTicket", token).json()
+    clone = server.call("CloneSession", None, {"cloneTicket": ticket})
+    secrets = [token, ticket, clone.header("vmware-api-session-id") or "", ADMIN[1]]
+    text = server.run("audit", "export").out
+    assert all(secret and secret not in text for secret in secrets)
+
+
+def test_a_tail_shows_the_last_events_in_a_table(make_server: MakeServer) -> None:
+    server = make_server()
+    server.zerto_login(USER[0], "wrong")
+    shown = server.run("audit", "tail", "-n", "1").out
+    assert "login refused" in shown
+    assert "BadCredentials" in shown
+    assert len(shown.splitlines()) == 2
