@@ -175,6 +175,31 @@ def test_the_log_tells_what_clients_are_not_told(server: Server) -> None:
     assert ADA not in server.log.text
 
 
+def test_sec_67_start_tls_and_a_fingerprint(directory: Slapd, tmp_path: Path) -> None:
+    right = directory.tls.facts.sha256
+    wrong = right[:-2] + ("00" if right[-2:] != "00" else "11")
+    for fingerprint, status in ((right, 200), (wrong, 503)):
+        settings = f"""
+[identity.corp]
+type = "ldap"
+url = "{directory.ldap}"
+fingerprint = "{fingerprint}"
+user_dn = "uid={{user}},ou=people,{SUFFIX}"
+base_dn = "{SUFFIX}"
+default_role = "user"
+[dialects]
+zerto.windows = "corp"
+zerto.hypervisor = "corp"
+vsphere.default = "corp"
+"""
+        with with_people(tmp_path / fingerprint[-2:], settings=settings) as server:
+            assert server.zerto_login("ada", ADA).status == status
+            if status == 503:
+                assert server.log.wait_for(lambda lines: "another fingerprint" in "".join(lines))
+            server.stop()
+            assert "directory_insecure" not in server.log.text
+
+
 def test_sec_67_insecure_is_loud(directory: Slapd, tmp_path: Path) -> None:
     settings = f"""
 [identity.corp]

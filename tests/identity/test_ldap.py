@@ -350,6 +350,15 @@ async def test_a_line_cut_in_the_middle_is_an_outage_and_heals(
         assert outages >= len(CUTS) - 2
 
 
+async def test_a_login_as_a_whole_has_a_limit(slapd: Slapd) -> None:
+    with Relay(slapd.tls_port) as relay:
+        relay.silent = True
+        url = [f"ldaps://127.0.0.1:{relay.port}"] * 2 + ["ldaps://localhost:1"]
+        async with opened(slapd, url=url, timeout="200ms") as provider, asyncio.timeout(3):
+            with pytest.raises(IdentityUnavailable, match=r"no answer within 0\.2 s"):
+                await login(provider, *ADA)
+
+
 async def test_a_line_that_dies_while_it_is_unused_costs_nobody_a_login(slapd: Slapd) -> None:
     with Relay(slapd.tls_port) as relay:
         url = f"ldaps://127.0.0.1:{relay.port}"

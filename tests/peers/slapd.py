@@ -176,8 +176,8 @@ DIRECTORY = [
 
 def missing() -> str:
     """Why there can be no slapd here, "" if there can."""
-    if _program("slapd") is None or _program("slapadd") is None:
-        return "slapd is not installed"
+    if _program("slapd") is None or _program("ldapmodify") is None:
+        return "slapd or ldap-utils are not installed"
     if _directory(_MODULES) is None or _directory(_SCHEMAS) is None:
         return "slapd's modules or schemas are not where Debian or Fedora have them"
     return ""
@@ -273,6 +273,9 @@ class Slapd:
         (self.folder / "db").mkdir(exist_ok=True)
         self._config = self.folder / "slapd.conf"
         self._config.write_text(_settings(self.folder, self.tls), encoding="utf-8")
+        # A copy: Debian confines the one in /usr/sbin to directories of its own (AppArmor).
+        self._program = self.folder / "slapd"
+        shutil.copy(_program("slapd") or "slapd", self._program)
         self._fill()
 
     @property
@@ -291,16 +294,33 @@ class Slapd:
     def _fill(self) -> None:
         path = self.folder / "directory.ldif"
         path.write_text("\n".join(with_memberships(self.entries)), encoding="utf-8")
-        slapadd = _program("slapadd") or "slapadd"
         # -q leaves out what a restart makes up for; operational attributes are given as they are.
-        command = [slapadd, "-q", "-f", str(self._config), "-b", SUFFIX, "-l", str(path)]
+        command = [
+            str(self._program),
+            "-T",
+            "add",
+            "-q",
+            "-f",
+            str(self._config),
+            "-b",
+            SUFFIX,
+            "-l",
+            str(path),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
     def start(self) -> Self:
         """Return when it listens."""
-        slapd = _program("slapd") or "slapd"
-        command = [slapd, "-f", str(self._config), "-h", f"{self.ldap} {self.ldaps}", "-d", "0"]
+        command = [
+            str(self._program),
+            "-f",
+            str(self._config),
+            "-h",
+            f"{self.ldap} {self.ldaps}",
+            "-d",
+            "0",
+        ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
