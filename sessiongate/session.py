@@ -5,6 +5,8 @@ from enum import Enum
 
 import msgspec
 
+from sessiongate.secret import Secret
+
 
 class Ended(Enum):
     """Why a session is over. The value is what logs, audit and metrics show."""
@@ -94,3 +96,28 @@ class Client(msgspec.Struct, frozen=True):
     dialect: str
     certificate: bytes | None = None
     """The client's certificate (DER), where it showed one that somebody checked."""
+
+
+class PresentedToken(msgspec.Struct, frozen=True):
+    """A token that a request carried outside its body's arguments, unread. Never logged.
+
+    `text` is a bearer token as it stood in the header, or the XML document with a SAML assertion
+    in it, whole: the signature is over its very bytes, each of which is one character here.
+    """
+
+    kind: str
+    """SAML or BEARER."""
+    text: Secret
+
+    @classmethod
+    def of_document(cls, document: bytes) -> "PresentedToken":
+        """The assertion in this document."""
+        return cls(SAML, Secret(document.decode("latin-1")))
+
+    def document(self) -> bytes:
+        """The document as it came."""
+        return self.text.reveal().encode("latin-1")
+
+
+SAML = "saml"
+BEARER = "bearer"
