@@ -71,16 +71,16 @@ class Connection(asyncio.Protocol):
             async with asyncio.timeout(connect_limit):
                 await connection._connect(address, trust)
         except TimeoutError:
-            connection.close()
+            connection._drop()
             raise NoAnswer(f"no connection within {connect_limit:g} s") from None
         except ssl.SSLError as problem:
-            connection.close()
+            connection._drop()
             raise NoAnswer(f"TLS failed: {_reason(problem)}") from problem
         except OSError as problem:
-            connection.close()
+            connection._drop()
             raise NoAnswer(f"no connection: {problem.strerror or problem}") from problem
         except BaseException:
-            connection.close()
+            connection._drop()
             raise
         return connection
 
@@ -129,8 +129,7 @@ class Connection(asyncio.Protocol):
         """Say good-bye and hang up. Idempotent, and never waits."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(messages.unbind_request(self._next()))
-            # Not close(): that waits for the other side's good-bye, which may never come.
-            self._transport.abort()
+        self._drop()
 
     # What asyncio tells us
 
@@ -209,7 +208,7 @@ class Connection(asyncio.Protocol):
             raise self._fail(f"an unreadable answer: {problem}") from problem
         except BaseException:
             # Cancelled in the middle: the answer would be taken for that of the next question.
-            self.close()
+            self._drop()
             raise
 
     async def _collect(self, number: int, request: bytes) -> list[messages.Answer]:
@@ -239,8 +238,13 @@ class Connection(asyncio.Protocol):
             await self._news
 
     def _fail(self, why: str) -> NoAnswer:
-        self.close()
+        self._drop()
         return NoAnswer(why)
+
+    def _drop(self) -> None:
+        """Hang up without a word. Not by close(): it waits for a good-bye that may never come."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 def _is_entry(answer: messages.Answer) -> bool:
