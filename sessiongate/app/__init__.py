@@ -12,6 +12,7 @@ from sessiongate.app.prepare import (
     users_file,
 )
 from sessiongate.app.server import Announce, Server, Started, serve
+from sessiongate.app.workers import place_of, serve_as_worker, supervise
 
 __all__ = [
     "Announce",
@@ -20,7 +21,10 @@ __all__ = [
     "bootstrap",
     "certificate_names",
     "certificates_of",
+    "place_of",
     "roles_of",
     "serve",
+    "serve_as_worker",
+    "supervise",
     "users_file",
 ]

@@ -9,7 +9,8 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -62,16 +63,38 @@ class Started(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
     certificates: Certificates | None
     has_users: bool
+    operations: str = ""
+    """The address of the operations listener, as a URL; "" where there is none to name."""
 
 
 Announce = Callable[[Started], None]
+
+OPERATIONS = "operations"
+"""The name of the operations listener's door among those that a worker is handed."""
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """Sockets that somebody else has opened, by address. `number` is the worker's."""
+
+    number: int = 0
+    taken: Mapping[str, socket.socket] | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process does what only one of several does."""
+        return self.number == 0
+
+    def of(self, address: str) -> socket.socket | None:
+        """The door of this address, None where it is for us to open."""
+        return self.taken.get(address) if self.taken is not None else None
 
 
 class Server:
     """A server of these settings: `start`, and `stop` once."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, doors: Doors | None = None) -> None:
         self.config = config
+        self._doors = doors or Doors()
         self._roles = roles_of(config)
         self._clock = SystemClock()
         self._meters = Meters()
@@ -88,6 +111,7 @@ class Server:
         self._janitor: asyncio.Task[None] | None = None
         self._running = False
         self._served: Certificates | None = None
+        self._operations = ""
 
     async def start(self) -> Started:
         """Open the store, read the users, listen. Raises ConfigError or StoreUnavailable."""
@@ -115,9 +139,10 @@ class Server:
             addresses=tuple(listener.address for listener in self._dialects),
             certificates=served,
             has_users=has_users(config),
+            operations=self._operations,
         )
 
-    async def stop(self) -> None:
+    async def stop(self, linger: timedelta = timedelta(0)) -> None:
         """Accept no more, finish what runs, write what is pending. Idempotent."""
         if self._janitor is not None:
             self._janitor.cancel()
@@ -125,7 +150,7 @@ class Server:
                 await self._janitor
         grace = self.config.server.limits.shutdown_grace
         listeners = [*self._dialects, *self._backstage]
-        await asyncio.gather(*(listener.stop(grace) for listener in listeners))
+        await asyncio.gather(*(listener.stop(grace, linger) for listener in listeners))
         self._dialects.clear()
         self._backstage.clear()
         await asyncio.gather(*self._endings)
@@ -205,6 +230,8 @@ class Server:
 
     async def _take_in(self) -> None:
         """Take what the command line has changed into the audit."""
+        if not self._doors.is_first:
+            return
         left = inbox.waiting(self.config.server.data_dir)
         for event in left:
             if event is not None:
@@ -222,25 +249,36 @@ class Server:
         for address in self.config.server.listen:
             # A Unix socket never leaves the machine, and its clients speak plain HTTP to it.
             secured = tls if address.host else None
-            self._dialects.append(await listen(str(address), handler, http, secured))
-        path = socket_path(self.config.server.data_dir)
-        self._backstage.append(await listen(f"unix:{path}", control, http, None))
+            name = str(address)
+            door = self._doors.of(name)
+            self._dialects.append(await listen(name, handler, http, secured, door=door))
+        if self._doors.is_first:
+            name = f"unix:{socket_path(self.config.server.data_dir)}"
+            door = self._doors.of(name)
+            self._backstage.append(await listen(name, control, http, None, door=door))
         await self._listen_for_operators(http, tls)
 
     async def _listen_for_operators(self, http: HttpLimits, tls: ssl.SSLContext | None) -> None:
         address = self.config.admin.listen
+        door = self._doors.of(OPERATIONS)
+        if self._doors.taken is not None and door is None:
+            return  # the parent could not have it, and has said so
         operations = Operations(
             Published(self._meters, __version__), self._values, self._store.count
         )
         # Scrapers on this machine speak plain HTTP; what leaves the machine is encrypted.
         secured = tls if address.host and not parts.is_loopback(address.host) else None
         try:
-            self._backstage.append(await listen(str(address), operations, http, secured))
+            listener = await listen(str(address), operations, http, secured, door=door)
         except ConfigError as error:
             if self.config.origins.get("admin.listen", "default") != "default":
-                raise
+                raise ConfigError([f"admin.{problem}" for problem in error.problems]) from None
             # Nobody asked for it by name: a second server on this machine serves all the same.
             _log.warning("no operations listener", why=error.problems[0], setting="admin.listen")
+            return
+        self._backstage.append(listener)
+        scheme = "" if address.path else "https://" if secured is not None else "http://"
+        self._operations = f"{scheme}{listener.address}"
 
     async def _values(self) -> dict[str, float]:
         """What is true at this moment, for metrics."""

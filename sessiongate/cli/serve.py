@@ -53,7 +53,7 @@ def serve(
     """Serve all dialects until stopped."""
     configure_logs(log_format)
     loaded = settings(config, data_dir, _flags(listen, plain_http))
-    if application.bootstrap(loaded, os.environ):
+    if application.place_of(os.environ) is None and application.bootstrap(loaded, os.environ):
         print("The first administrator was added from the environment.", flush=True)
 
     def announce(started: Started) -> None:
@@ -149,12 +149,19 @@ def _flags(listen: list[str] | None, plain_http: bool) -> dict[str, object]:
 
 
 def _run(config: Config, announce: application.Announce) -> None:
+    place = application.place_of(os.environ)
+    if place is not None:
+        work = application.serve_as_worker(config, place)
+    elif config.server.workers > 1:
+        work = application.supervise(config, announce)
+    else:
+        work = application.serve(config, announce)
     if sys.platform == "win32":
-        asyncio.run(application.serve(config, announce))
+        asyncio.run(work)
         return
     import uvloop
 
-    uvloop.run(application.serve(config, announce))
+    uvloop.run(work)
 
 
 def _name_and_password(text: str) -> tuple[str, str]:
@@ -179,6 +186,8 @@ def _add_administrator(config: Config, name: str, password: str) -> None:
 def _announce(config: Config, started: Started) -> None:
     for address in started.addresses:
         print(f"Listening on {_url(config, address)}")
+    if started.operations:
+        print(f"Operations on {started.operations}")
     if started.certificates is None:
         print("WARNING: plain HTTP. Passwords and tokens cross the network in clear text,")
         print("and session cookies are sent without Secure. Put TLS in front, or drop plain_http.")

@@ -80,7 +80,7 @@ class Guard:
         """
         version = await self._version_of(account)
         # No await from here to the flight: between looking and reserving nothing may happen.
-        name = self._name_of(account)
+        name = self.name_of(account)
         if self._tally.is_locked(name, address, self._clock.now()):
             return await self._refuse(password)
         key = self._verified.key(self.name, name, password, version)
@@ -123,13 +123,14 @@ class Guard:
 
         Raises BadCredentials for what is no name.
         """
-        return self._tally.unlock(self._name_of(parse_account(typed)))
+        return self._tally.unlock(self.name_of(parse_account(typed)))
 
     def locked(self) -> dict[str, datetime]:
         """The names locked for somebody, and until when."""
         return self._tally.locked(self._clock.now())
 
-    def _name_of(self, account: Account) -> str:
+    def name_of(self, account: Account) -> str:
+        """The one name under which tries of this account count, whether it exists or not."""
         return self._names.name_of(account) if self._names else account.canonical
 
     async def _version_of(self, account: Account) -> str:

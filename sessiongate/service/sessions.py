@@ -309,8 +309,9 @@ class Sessions:
     async def canonical(self, name: str, default: str) -> str:
         """The one canonical name behind any spelling, known or not."""
         account = parse_account(name)
-        found = await self._choice.choose(account, default).find(account)
-        return found.name if found is not None else account.canonical
+        guard = self._choice.choose(account, default)
+        found = await guard.find(account)
+        return found.name if found is not None else guard.name_of(account)
 
     async def principal(self, name: str, default: str) -> Principal | None:
         """The account of this name, without a password check."""

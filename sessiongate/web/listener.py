@@ -35,14 +35,17 @@ _LAST_WAIT = 1.0
 class Listener:
     """An open door. `stop` shuts it."""
 
-    def __init__(self, edge: Edge, server: asyncio.Server, address: str, port: int) -> None:
+    def __init__(
+        self, edge: Edge, server: asyncio.Server, address: str, port: int, *, ours: bool = True
+    ) -> None:
         self.address = address
         """Where it really listens: "host:port", "[host]:port" or "unix:/path"."""
         self.port = port
         """0 for a Unix socket."""
         self._edge = edge
         self._server = server
-        self._inode = _inode(edge.unix_path)
+        # A door that was handed to us stays where it is when we go.
+        self._inode = _inode(edge.unix_path) if ours else None
         self._timer = edge.loop.call_later(_SWEEP_EVERY, self._tick)
 
     def sweep(self) -> None:
@@ -54,12 +57,18 @@ class Listener:
         """How many connections are open, or have a request still handled."""
         return len(self._edge.connections)
 
-    async def stop(self, grace: timedelta) -> None:
-        """Accept no more, close what idles, let requests finish, force the rest after the grace."""
+    async def stop(self, grace: timedelta, linger: timedelta = timedelta(0)) -> None:
+        """Accept no more, close what idles, let requests finish, force the rest after the grace.
+
+        With `linger`, connections that idle stay open so long, and close with the reply to what
+        comes meanwhile: a client that was about to send is answered, and told to go elsewhere.
+        """
         edge = self._edge
         edge.stopping = True
         self._server.close()
         self._remove_path()
+        if linger:
+            await self._empty(linger.total_seconds())
         for connection in tuple(edge.connections):
             connection.retire()
         await self._empty(grace.total_seconds())
@@ -80,7 +89,7 @@ class Listener:
     def _remove_path(self) -> None:
         """Take our Unix socket's name away, unless a successor already listens under it."""
         path = self._edge.unix_path
-        if path is not None and _inode(path) == self._inode:
+        if path is not None and self._inode is not None and _inode(path) == self._inode:
             Path(path).unlink(missing_ok=True)
 
     def _tick(self) -> None:
@@ -96,19 +105,19 @@ async def listen(
     *,
     socket_mode: int = 0o600,
     now: Callable[[], float] | None = None,
+    door: socket.socket | None = None,
 ) -> Listener:
     """Listen at "127.0.0.1:9669", "[::1]:9669" or "unix:/path". Port 0 takes a free one.
 
     Raises ConfigError when the address is none of these or cannot be had. `socket_mode` is for
-    Unix sockets. `[::]` serves IPv4 too.
+    Unix sockets. `[::]` serves IPv4 too. `door` is the socket of this address where somebody else
+    has opened it, and shares it with other processes.
     """
     loop = asyncio.get_running_loop()
-    path = address.removeprefix("unix:") if address.startswith("unix:") else None
-    try:
-        door = _tcp_socket(address) if path is None else _unix_socket(path, socket_mode)
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise ConfigError([f"listen: {address} cannot be had: {why}"]) from None
+    path = _path_of(address)
+    ours = door is None
+    if door is None:
+        door = open_door(address, socket_mode)
     edge = Edge(handler, limits, now or loop.time, path)
     handshake = _TLS_HANDSHAKE if tls else None
     goodbye = _TLS_GOODBYE if tls else None
@@ -121,7 +130,7 @@ async def listen(
             ssl_handshake_timeout=handshake,
             ssl_shutdown_timeout=goodbye,
         )
-        return Listener(edge, server, address, 0)
+        return Listener(edge, server, address, 0, ours=ours)
     host, port = door.getsockname()[:2]
     server = await loop.create_server(
         lambda: Connection(edge),
@@ -131,7 +140,26 @@ async def listen(
         ssl_handshake_timeout=handshake,
         ssl_shutdown_timeout=goodbye,
     )
-    return Listener(edge, server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", port)
+    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return Listener(edge, server, name, port, ours=ours)
+
+
+def open_door(address: str, socket_mode: int = 0o600) -> socket.socket:
+    """A bound and listening socket of this address. Raises ConfigError."""
+    path = _path_of(address)
+    try:
+        if path is None:
+            return _tcp_socket(address)
+        door = _unix_socket(path, socket_mode)
+        door.listen(_BACKLOG)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError([f"listen: {address} cannot be had: {why}"]) from None
+    return door
+
+
+def _path_of(address: str) -> str | None:
+    return address.removeprefix("unix:") if address.startswith("unix:") else None
 
 
 def tls_context(
