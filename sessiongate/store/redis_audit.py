@@ -1,0 +1,149 @@
+"""The audit in Redis: one chain that all servers add to.
+
+Redis cannot make the hashes, so a server makes them after the head that it knows, and a script
+adds the events only if that is still the head; else they are linked anew after the one it names.
+Events wait in this process until they are in; whatever the store acknowledges waits for those
+noted before it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+
+from sessiongate.errors import StoreUnavailable
+from sessiongate.rules.chain import START, link
+from sessiongate.store.redis_batch import Calls
+from sessiongate.store.redis_keys import Keys
+from sessiongate.store.redis_scripts import APPEND, LET_GO
+from sessiongate.store.schema import micros
+
+# Events added at once, about 100 KB.
+_TOGETHER = 200
+
+# Events that may wait for a Redis that refuses. More would fill the memory.
+_MOST_OWED = 100_000
+
+# Between two tries while Redis refuses.
+_PAUSE = 1.0
+
+# Other servers may add in between again and again; each time at least one of us gets on.
+_MOST_TRIES = 100
+
+_log = structlog.get_logger("sessiongate.audit")
+
+
+class RedisAudit:
+    """The chain in Redis. `open` before use, `close` in the end."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = (keys.chain, keys.head)
+        self._anchored = (keys.chain, keys.head, keys.anchor)
+        self._calls: Calls | None = None
+        self._waiting: deque[tuple[bytes, datetime]] = deque()
+        self._noted = 0
+        self._kept = 0
+        self._head = (0, START)
+        self._adding: asyncio.Task[None] | None = None
+        self._trimming: asyncio.Task[None] | None = None
+        self._lost = 0
+        self._turn = asyncio.Lock()
+
+    def open(self, calls: Calls) -> None:
+        """Add by these calls from now on."""
+        self._calls = calls
+        self._begin()
+
+    async def close(self) -> None:
+        """Add what waits, if Redis takes it."""
+        with suppress(StoreUnavailable):
+            await self.settled()
+        self._calls = None
+        for task in (self._adding, self._trimming):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        if self._waiting:
+            _log.error("store closed with unwritten audit events", events=len(self._waiting))
+
+    def note(self, payload: bytes, at: datetime) -> None:
+        """Keep an event. In Redis before anything acknowledged later."""
+        if len(self._waiting) >= _MOST_OWED:
+            self._lost += 1
+            if self._lost == 1:
+                _log.error("audit events are being lost: the store refuses and the queue is full")
+            return
+        self._waiting.append((payload, at))
+        self._noted += 1
+        self._begin()
+
+    async def write(self, payload: bytes, at: datetime) -> None:
+        """Keep an event; in Redis when this returns."""
+        self.note(payload, at)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until all that was noted so far is in. Raises StoreUnavailable; it follows then."""
+        noted = self._noted
+        while self._kept < noted:
+            await self._add()
+
+    def let_go(self, most: int, before: datetime) -> None:
+        """Let go of the oldest events."""
+        calls = self._calls
+        if calls is not None and (self._trimming is None or self._trimming.done()):
+            self._trimming = asyncio.create_task(
+                _quietly(lambda: calls.run(LET_GO, self._anchored, most, micros(before)))
+            )
+
+    def _begin(self) -> None:
+        idle = self._adding is None or self._adding.done()
+        if self._waiting and idle and self._calls is not None:
+            self._adding = asyncio.create_task(self._keep_adding())
+
+    async def _keep_adding(self) -> None:
+        while self._waiting:
+            try:
+                await self._add()
+            except StoreUnavailable:
+                await asyncio.sleep(_PAUSE)
+
+    async def _add(self) -> None:
+        """Add what waits, or wait for whoever is adding."""
+        if self._turn.locked():
+            async with self._turn:
+                return
+        async with self._turn:
+            await self._add_some()
+
+    async def _add_some(self) -> None:
+        if self._calls is None:
+            raise StoreUnavailable("the store is not open")
+        events = [self._waiting[at] for at in range(min(len(self._waiting), _TOGETHER))]
+        if not events:
+            return
+        for _ in range(_MOST_TRIES):
+            number, before = self._head
+            arguments: list[bytes | int] = [number, before]
+            for payload, at in events:
+                made = link(number + 1, before, payload)
+                number, before = made.number, made.hash
+                arguments += [micros(at), payload, before]
+            answer = await self._calls.run(APPEND, self._keys, *arguments)
+            if answer[0] == 1:
+                self._head = (number, before)
+                for _ in events:
+                    self._waiting.popleft()
+                self._kept += len(events)
+                return
+            self._head = (int(answer[1]), answer[2])
+        raise StoreUnavailable("the audit's chain is too busy")
+
+
+async def _quietly(call: Callable[[], "asyncio.Future[object]"]) -> None:
+    with suppress(StoreUnavailable):
+        await call()

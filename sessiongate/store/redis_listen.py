@@ -1,0 +1,120 @@
+"""Hearing of ends: one line to each primary, on which Redis tells whom no cache may answer for.
+
+A line that is quiet proves nothing, so each is asked four times a second whether it still hears.
+What was told before Redis answered that has reached us, since a line keeps its order. So `live` is
+a promise: every end of longer than a second ago has been heard of.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from redis.asyncio import Connection
+from redis.exceptions import RedisError
+
+# How often a line is asked, and for how long its answer counts from when it was asked.
+ASK_EVERY = 0.25
+GOOD_FOR = 1.0
+
+# Between two tries to listen again.
+_PAUSE = 0.25
+
+_log = structlog.get_logger("sessiongate.store")
+
+Clock = Callable[[], float]
+
+
+class Listening:
+    """Listens until closed, and begins anew when a line breaks."""
+
+    def __init__(
+        self,
+        lines: Callable[[], list[Connection]],
+        channel: str,
+        *,
+        told: Callable[[bytes], None],
+        lost: Callable[[], None],
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._lines = lines
+        self._channel = channel
+        self._told = told
+        self._lost = lost
+        self._clock = clock
+        self._asked: list[float] = []
+        self._heard: list[float] = []
+        self._task: asyncio.Task[None] | None = None
+        self._first = asyncio.Event()
+
+    @property
+    def live(self) -> bool:
+        """Whether every end of more than a second ago has been heard of."""
+        heard = self._heard
+        if not heard:
+            return False
+        oldest = heard[0] if len(heard) == 1 else min(heard)
+        return self._clock() - oldest < GOOD_FOR
+
+    async def start(self, patience: float) -> None:
+        """Begin, and wait so long for the first time that it is live."""
+        self._task = asyncio.create_task(self._run(), name="sessiongate-store-listening")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._first.wait()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            lines = self._lines()
+            self._asked = [0.0] * len(lines)
+            try:
+                # The first that breaks takes the others along: half of the ends are not enough.
+                async with asyncio.TaskGroup() as group:
+                    pending = [math.inf for _ in lines]
+                    for number, line in enumerate(lines):
+                        group.create_task(self._listen(number, line, pending))
+            except* (RedisError, OSError, TimeoutError) as broken:
+                why = type(broken.exceptions[0]).__name__
+                if self._heard:
+                    _log.warning("the store's ends are not heard: no cache until then", error=why)
+            finally:
+                self._heard = []
+                self._lost()
+                for line in lines:
+                    await line.disconnect(nowait=True)
+            await asyncio.sleep(_PAUSE)
+
+    async def _listen(self, number: int, line: Connection, pending: list[float]) -> None:
+        async with asyncio.timeout(GOOD_FOR):
+            await line.connect()  # type: ignore[no-untyped-call]
+        await line.send_command("SUBSCRIBE", self._channel)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._ask(number, line))
+            while True:
+                message = await line.read_response()
+                if message[0] == b"message":
+                    self._told(message[2])
+                elif message[0] == b"pong":
+                    pending[number] = float(message[1])
+                    if math.inf not in pending:
+                        self._heard = pending
+                        self._first.set()
+
+    async def _ask(self, number: int, line: Connection) -> None:
+        """Ask whether the line still hears; give it up when it has not answered for long."""
+        while True:
+            self._asked[number] = self._clock()
+            await line.send_command("PING", repr(self._asked[number]), check_health=False)
+            await asyncio.sleep(ASK_EVERY)
+            if self._heard and self._clock() - self._heard[number] > 3 * GOOD_FOR:
+                raise TimeoutError

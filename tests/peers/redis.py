@@ -1,0 +1,233 @@
+"""A real Redis or Valkey: child processes on free loopback ports, with directories of their own.
+
+One server, a Cluster of three, or a primary with a replica and Sentinels. Every write is on the
+disk before its answer (append-only file), so that a killed server comes back with all it had.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+# Starting takes a fraction of a second; a loaded machine may take many times that.
+PATIENCE = 30.0
+
+_PROGRAMS = ("redis-server", "valkey-server")
+
+SLOTS = 16384
+
+
+def missing() -> str:
+    """Why there is no Redis here, "" where there is one."""
+    return "" if _program() else "no redis-server and no valkey-server on this machine"
+
+
+def _program() -> str | None:
+    return next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+
+
+def free_port() -> int:
+    """A loopback port that nobody has, nor the one 10,000 above, which a Cluster's bus takes."""
+    while True:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            if port > 55000:
+                continue
+            try:
+                other.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+            return port
+
+
+@dataclass
+class Redis:
+    """One server in `folder`. Use it as a context manager, or `start` and `stop` it."""
+
+    folder: Path
+    options: Sequence[str] = ()
+    sentinel: bool = False
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> Self:
+        """Return when it answers."""
+        command = [_program() or "redis-server", "--port", str(self.port)]
+        if self.sentinel:
+            config = self.folder / "sentinel.conf"
+            if not config.exists():
+                config.write_text("\n".join(self.options) + "\n", encoding="ascii")
+            command = [command[0], str(config), "--sentinel", *command[1:]]
+        command += ["--bind", "127.0.0.1", "--dir", str(self.folder)]
+        if not self.sentinel:
+            durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+            command += [*durable, *self.options]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self.until(self._answers)
+        return self
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop it where it is, connections and all: it answers nothing until `thaw`."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def ask(self, *command: str | int | bytes) -> bytes:
+        """The raw answer to a command, on a line of its own."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as line:
+            parts = [one if isinstance(one, bytes) else str(one).encode() for one in command]
+            sent = b"*%d\r\n" % len(parts)
+            for part in parts:
+                sent += b"$%d\r\n%s\r\n" % (len(part), part)
+            line.sendall(sent)
+            # After QUIT it hangs up, so that everything up to the end is the answer.
+            line.sendall(b"*1\r\n$4\r\nQUIT\r\n")
+            answer = b""
+            while data := line.recv(65536):
+                answer += data
+        return answer.removesuffix(b"+OK\r\n")
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait until this is so."""
+        assert self._process is not None
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < deadline, "redis-server does not get there"
+            try:
+                self._process.wait(0.02)
+            except subprocess.TimeoutExpired:
+                continue
+            raise AssertionError(f"redis-server ended: {(self.folder / 'log').read_text()}")
+
+    def _answers(self) -> bool:
+        try:
+            return self.ask("PING") == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(PATIENCE)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Cluster:
+    """Three servers that share the slots."""
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        own = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", *options)
+        self.servers = [Redis(folder / str(number), own) for number in range(3)]
+
+    @property
+    def url(self) -> str:
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{one.port}" for one in self.servers)
+
+    def __enter__(self) -> Self:
+        for one in self.servers:
+            one.start()
+        first, *others = self.servers
+        step = SLOTS // len(self.servers) + 1
+        for number, one in enumerate(self.servers):
+            last = min((number + 1) * step, SLOTS) - 1
+            one.ask("CLUSTER", "ADDSLOTSRANGE", number * step, last)
+            one.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        for one in others:
+            first.ask("CLUSTER", "MEET", "127.0.0.1", one.port)
+        for one in self.servers:
+            one.until(partial(self._whole, one))
+        return self
+
+    def _whole(self, one: Redis) -> bool:
+        info = one.ask("CLUSTER", "INFO")
+        return b"cluster_state:ok" in info and b"cluster_known_nodes:3" in info
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.servers:
+            one.stop()
+
+
+class Watched:
+    """A primary and its replica, and three Sentinels that put the one in the other's place."""
+
+    SERVICE = "gate"
+
+    def __init__(self, folder: Path) -> None:
+        self.primary = Redis(folder / "primary")
+        replica = ("--replicaof", f"127.0.0.1 {self.primary.port}")
+        self.replica = Redis(folder / "replica", (*replica, "--repl-diskless-sync-delay", "0"))
+        watch = (
+            f"sentinel monitor {self.SERVICE} 127.0.0.1 {self.primary.port} 2",
+            f"sentinel down-after-milliseconds {self.SERVICE} 500",
+            f"sentinel failover-timeout {self.SERVICE} 5000",
+        )
+        self.sentinels = [
+            Redis(folder / f"sentinel-{number}", watch, sentinel=True) for number in range(3)
+        ]
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels)
+        return f"redis+sentinel://{hosts}/{self.SERVICE}"
+
+    def __enter__(self) -> Self:
+        self.primary.start()
+        self.replica.start()
+        self.replica.until(lambda: b"master_link_status:up" in self.replica.ask("INFO"))
+        for one in self.sentinels:
+            one.start()
+        for one in self.sentinels:
+            one.until(partial(self._watches, one))
+        return self
+
+    def _watches(self, sentinel: Redis) -> bool:
+        said = sentinel.ask("INFO", "sentinel")
+        return b"slaves=1,sentinels=3" in said
+
+    def in_step(self) -> None:
+        """Wait until the replica has everything."""
+        self.primary.ask("WAIT", 1, 5000)
+
+    def __exit__(self, *_: object) -> None:
+        for one in (*self.sentinels, self.replica, self.primary):
+            one.stop()
