@@ -49,9 +49,14 @@ class MeasuredStore:
         """The live session of this key, untouched."""
         return await self._measured("find", self._inner.find(key, now))
 
-    def list(self, now: datetime) -> AsyncIterator[Session]:
-        """All live sessions. Takes as long as whoever reads it, so it is not measured."""
-        return self._inner.list(now)
+    async def list(self, now: datetime) -> AsyncIterator[Session]:
+        """All live sessions. Takes as long as whoever reads it, so only failures are counted."""
+        try:
+            async for session in self._inner.list(now):
+                yield session
+        except Unavailable:
+            self._meters.store_errors["list"] += 1
+            raise
 
     async def change(self, session: Session) -> bool:
         """Keep changed facts of a live session."""

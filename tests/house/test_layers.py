@@ -16,7 +16,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "secret": set(),
     "clock": set(),
     "session": set(),
-    "logs": set(),
+    "meters": set(),
+    "request_id": set(),
+    "logs": {"request_id"},
     "plugins": {"errors"},
     "rules": {"errors", "secret", "session"},
     "messages": {"rules"},
@@ -27,12 +29,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"errors", "secret", "session", "rules"},
     "upstream": WORDS | {"messages", "rules", "vim", "wire"},
     "identity": WORDS | {"rules", "config.values", "upstream", "wire.vim_client"},
-    "store": WORDS | {"rules"},
+    "store": WORDS | {"rules", "meters"},
     "service": WORDS
-    | {"messages", "rules", "vim", "store.port"}
+    | {"messages", "meters", "rules", "vim", "store.port"}
     | {"identity.port", "identity.choice", "identity.guard"},
-    "web": WORDS | {"messages", "rules", "vim", "wire", "openapi", "service"},
-    "admin": WORDS | {"messages", "rules", "service", "web.http"},
+    "web": WORDS | {"request_id", "messages", "rules", "vim", "wire", "openapi", "service"},
+    "admin": WORDS | {"meters", "messages", "rules", "service", "web.http"},
     "testing": WORDS | {"rules", "store.port", "identity.port"},
 }
 FREE = {"app", "cli"}

@@ -1,0 +1,123 @@
+"""A measured store keeps the promises of the store inside, and counts what is asked of it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+import pytest
+
+from sessiongate.errors import CapReached, StoreUnavailable
+from sessiongate.meters import Meters
+from sessiongate.session import Caps, Ended, Limits, Session, Ticket
+from sessiongate.store.audit import MemoryAudit
+from sessiongate.store.measured import MeasuredStore
+from sessiongate.store.memory import MemoryStore
+from sessiongate.store.port import Store
+from sessiongate.testing import (
+    LIMITS,
+    NO_CAPS,
+    T0,
+    NoticeContract,
+    StoreContract,
+    TicketContract,
+    a_session,
+    digest_of,
+)
+
+
+class Measured:
+    async def make(self, limits: Limits) -> Store:
+        return MeasuredStore(MemoryStore(limits), Meters())
+
+
+class TestSessions(Measured, StoreContract):
+    pass
+
+
+class TestTickets(Measured, TicketContract):
+    pass
+
+
+class TestNotice(Measured, NoticeContract):
+    pass
+
+
+class Broken:
+    """A store that has gone away: nothing can be found out."""
+
+    def __init__(self) -> None:
+        self.audit = MemoryAudit()
+
+    async def _gone(self, *_: Any, **__: Any) -> NoReturn:
+        raise StoreUnavailable("gone")
+
+    use = add = find = change = end = count = _gone
+    expire = put = take = mark = message = set_message = start = _gone
+
+    async def list(self, now: datetime) -> AsyncIterator[Session]:
+        yield a_session(at=now)
+        raise StoreUnavailable("gone")
+
+    async def close(self) -> None:
+        pass
+
+
+Ask = Callable[[Store], Awaitable[object]]
+
+OPERATIONS: dict[str, Ask] = {
+    "use": lambda store: store.use(digest_of("x"), T0),
+    "add": lambda store: store.add(a_session(), NO_CAPS),
+    "find": lambda store: store.find("x", T0),
+    "change": lambda store: store.change(a_session()),
+    "end": lambda store: store.end("x", Ended.LOGOUT),
+    "count": lambda store: store.count(),
+    "expire": lambda store: store.expire(T0, 10),
+    "put": lambda store: store.put(digest_of("x"), Ticket("clone", "x", T0 + timedelta(hours=1))),
+    "take": lambda store: store.take(digest_of("x"), "clone", T0),
+    "mark": lambda store: store.mark(digest_of("x"), T0 + timedelta(hours=1)),
+    "message": lambda store: store.message(),
+    "set_message": lambda store: store.set_message("x"),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_each_operation_is_timed_under_its_name(name: str) -> None:
+    meters = Meters()
+    store = MeasuredStore(MemoryStore(LIMITS), meters)
+    await store.start()
+    await OPERATIONS[name](store)
+    await OPERATIONS[name](store)
+    counts = {one: sum(timing.buckets) for one, timing in meters.store_times.items()}
+    assert counts == {"use": 0} | {name: 2}
+    assert meters.store_errors == {}
+    await store.close()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_an_outage_is_counted_and_passed_on(name: str) -> None:
+    meters = Meters()
+    store = MeasuredStore(Broken(), meters)
+    with pytest.raises(StoreUnavailable):
+        await OPERATIONS[name](store)
+    assert meters.store_errors == {name: 1}
+    assert sum(meters.store_times[name].buckets) == 1
+
+
+async def test_a_list_that_breaks_off_is_an_outage_too() -> None:
+    meters = Meters()
+    sessions = MeasuredStore(Broken(), meters).list(T0)
+    assert (await anext(sessions)).login_at == T0
+    with pytest.raises(StoreUnavailable):
+        await anext(sessions)
+    assert meters.store_errors == {"list": 1}
+
+
+async def test_a_cap_that_is_reached_is_an_answer() -> None:
+    meters = Meters()
+    store = MeasuredStore(MemoryStore(LIMITS), meters)
+    caps = Caps(total=1)
+    await store.add(a_session(), caps)
+    with pytest.raises(CapReached):
+        await store.add(a_session(), caps)
+    assert meters.store_errors == {}
+    assert sum(meters.store_times["add"].buckets) == 2
