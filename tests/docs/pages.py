@@ -12,6 +12,7 @@ from tests.docs.from_access import roles_table
 from tests.docs.from_commands import commands_reference, exit_codes
 from tests.docs.from_security import requirements_table
 from tests.docs.from_settings import settings_reference
+from tests.docs.from_simulator import simulator_table
 from tests.docs.from_wire import errors_table, methods_table, properties_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,7 @@ HOW = "make docs"
 
 MADE: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "commands.md": {"commands": commands_reference, "exit codes": exit_codes},
+    "interop.md": {"simulator": simulator_table},
     "security.md": {"requirements": requirements_table},
     "settings.md": {"settings": settings_reference},
     "users-and-roles.md": {"roles": roles_table},

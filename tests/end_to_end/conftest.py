@@ -4,13 +4,16 @@ Tests that share must not count on what others left: they log in themselves and 
 their own sessions.
 """
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.serving import Server, with_people
+from tests.end_to_end.clients import present
+from tests.end_to_end.serving import ADMIN, PATIENCE, Server, with_people
+from tests.peers.setup import program
 
 MakeServer = Callable[..., Server]
 
@@ -53,3 +56,19 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
     yield make
     for server in made:
         server.kill9()
+
+
+@pytest.fixture
+def simulator() -> Iterator[int]:
+    """The port of a fresh simulator that knows the administrator."""
+    command = [str(present(program("vcsim"))), *ADMIN]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        try:
+            yield int(address.rpartition(":")[2])
+        finally:
+            process.stdin.close()  # which is how it is told to end
+            process.wait(PATIENCE)

@@ -100,6 +100,28 @@ def test_govmomis_rest_client_tells_its_story(server: Server) -> None:
     assert server.run("sessions", "list", "--output", "json").json() == []
 
 
+# What the simulator says where we, as a vCenter does, say something else.
+INTENDED: dict[str, Any] = {
+    # One session for all, as from 8.0 U3 on. Its tables are apart.
+    "a SOAP session here": "nobody",
+    "a SOAP session ended here": "401",
+    "a SOAP session is gone": False,
+    # It has no /api/session, and does have tags.
+    "by the other face": "404",
+    "by the other face, user": "",
+    "a service that is not here": "ok",
+}
+
+
+@pytest.mark.interop("vcsim-rest")
+def test_the_simulator_is_told_the_rest_story(simulator: int) -> None:
+    done = run(present(program("rest")), f"https://127.0.0.1:{simulator}/sdk", *ADMIN, "-")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts.keys() == REST.keys()
+    assert {name: fact for name, fact in facts.items() if fact != REST[name]} == INTENDED
+
+
 @pytest.mark.interop("govc-rest")
 def test_govc_keeps_and_takes_rest_sessions(shared: Server, tmp_path: Path) -> None:
     govc = Govc(shared, tmp_path, USER, json=False)

@@ -1,8 +1,6 @@
 """Real SOAP clients, unmodified, over verified TLS; and the simulator told the same story."""
 
 import json
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import pytest
 
 from tests.end_to_end.clients import Govc, present, run
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, NOBODY, PATIENCE, USER, Server
+from tests.end_to_end.serving import ADMIN, NOBODY, USER, Server
 from tests.peers.setup import PYVMOMI, interpreter, program
 
 pytestmark = pytest.mark.peer
@@ -107,22 +105,6 @@ def test_pyvmomi_tells_a_sessions_whole_life(server: Server, version: str) -> No
     facts = told(version, server.port, str(server.ca))
     assert facts.pop("version") == SPOKEN[version]
     assert facts == EXPECTED
-
-
-@pytest.fixture
-def simulator() -> Iterator[int]:
-    """The port of a fresh simulator that knows the administrator."""
-    command = [str(present(program("vcsim"))), *ADMIN]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        try:
-            yield int(address.rpartition(":")[2])
-        finally:
-            process.stdin.close()  # which is how it is told to end
-            process.wait(PATIENCE)
 
 
 # What the simulator says where we, as a vCenter does, say something else.

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.tables import table
 from tests.peers.setup import GOVMOMI, PYVMOMI, VCF_SDK
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
 BEGIN = "<!-- made: clients (`make interop` writes it) -->"
 END = "<!-- end of clients -->"
-HEAD = "| Client | Version | Wire | Exercised | Result |\n| --- | --- | --- | --- | --- |"
+HEAD = ("Client", "Version", "Wire", "Exercised", "Result")
 
 PASSED, FAILED, MISSING = "passed", "failed", "not run"
 
@@ -96,6 +97,12 @@ EXERCISES: Mapping[str, Exercise] = {
         "SOAP",
         "every answer the same but for the differences listed below",
     ),
+    "vcsim-rest": Exercise(
+        "vcsim, told the REST client's story beside us",
+        _fixed(GOVMOMI),
+        "`/rest`",
+        "every answer the same but for the differences listed below",
+    ),
 }
 """Every row of the table, by the key that tests are marked with."""
 
@@ -111,14 +118,13 @@ def key_of(item: pytest.Item) -> str | None:
     return key
 
 
-def table(results: Mapping[str, str]) -> str:
+def clients_table(results: Mapping[str, str]) -> str:
     """The table, with the result of each key."""
     rows = [
-        f"| {one.client} | {one.version() or '-'} | {one.wire} | {one.what} | "
-        f"{results.get(key, MISSING)} |"
+        (one.client, one.version() or "-", one.wire, one.what, results.get(key, MISSING))
         for key, one in EXERCISES.items()
     ]
-    return "\n".join([HEAD, *rows])
+    return table(HEAD, rows)
 
 
 def with_table(page: str, made: str) -> str:
@@ -161,7 +167,7 @@ class Recorder:
     def pytest_sessionfinish(self) -> None:
         """Write the page."""
         page = self._page.read_text(encoding="utf-8")
-        self._page.write_text(with_table(page, table(self.results())), encoding="utf-8")
+        self._page.write_text(with_table(page, clients_table(self.results())), encoding="utf-8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,8 +29,10 @@ SERVICE = "com.vmware.cis.session"
 
 
 def endpoint_of(gate: Gate, path: str) -> Handler:
-    make = {API: ApiSessionEndpoint, REST: RestSessionEndpoint, RPC: RpcEndpoint}[path]
-    return make(gate.sessions, provider="local")
+    if path == RPC:
+        return RpcEndpoint(gate.sessions, provider="local")
+    face = ApiSessionEndpoint if path == API else RestSessionEndpoint
+    return face(gate.sessions, provider="local")
 
 
 def basic(name: str, password: str) -> str:

@@ -1,4 +1,5 @@
-// A session's life, told by govmomi's REST client: URL USER PASSWORD CA-FILE. Prints what came of it.
+// A session's life, told by govmomi's REST client: URL USER PASSWORD CA-FILE, with `-` for the CA file
+// to trust anybody (a simulator). Prints what came of it.
 package main
 
 import (
@@ -48,9 +49,11 @@ func who(c *rest.Client) string {
 }
 
 func connect(address *url.URL, ca string) *vim25.Client {
-	transport := soap.NewClient(address, false)
-	if err := transport.SetRootCAs(ca); err != nil {
-		log.Fatal(err)
+	transport := soap.NewClient(address, ca == "-")
+	if ca != "-" {
+		if err := transport.SetRootCAs(ca); err != nil {
+			log.Fatal(err)
+		}
 	}
 	vim, err := vim25.NewClient(ctx, transport)
 	if err != nil {
@@ -81,9 +84,7 @@ func main() {
 	}
 	facts["by the other face"] = outcome(c.Do(ctx, ask, &raw))
 	var info struct{ User string }
-	if err := json.Unmarshal(raw.Bytes(), &info); err != nil {
-		log.Fatal(err)
-	}
+	_ = json.Unmarshal(raw.Bytes(), &info) // where there was no reply there is no user
 	facts["by the other face, user"] = info.User
 	ask = c.Resource("/com/vmware/cis/tagging/category").Request(http.MethodGet)
 	facts["a service that is not here"] = outcome(c.Do(ctx, ask, nil))

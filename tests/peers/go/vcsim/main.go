@@ -1,4 +1,5 @@
-// The simulator that clients of vSphere are usually tested with: TLS, an empty inventory, one user.
+// The simulator that clients of vSphere are usually tested with: TLS, an empty inventory, one user,
+// SOAP and what it has of the Automation API.
 // Takes the user's name and password; prints its address, and serves until its input ends.
 package main
 
@@ -11,6 +12,7 @@ import (
 	"os"
 
 	"github.com/vmware/govmomi/simulator"
+	_ "github.com/vmware/govmomi/vapi/simulator"
 )
 
 func main() {
@@ -21,6 +23,7 @@ func main() {
 	}
 	model.Service.Listen = &url.URL{Host: "127.0.0.1:0", User: url.UserPassword(os.Args[1], os.Args[2])}
 	model.Service.TLS = new(tls.Config)
+	model.Service.RegisterEndpoints = true
 	server := model.Service.NewServer()
 	fmt.Println(server.URL.Host)
 	_, _ = io.Copy(io.Discard, os.Stdin)
