@@ -15,7 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "secret": set(),
     "clock": set(),
-    "session": set(),
+    "session": {"secret"},
     "meters": set(),
     "request_id": set(),
     "logs": {"request_id"},
