@@ -18,6 +18,7 @@ from sessiongate.config.values import (
     listen,
     public_name,
     size,
+    store_prefix,
     store_url,
     yes_or_no,
 )
@@ -399,6 +400,16 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
     ("overrides", "expected"),
     [
         ({"server.workers": 2, "store.url": "memory:"}, "server.workers: must be 1: the memory"),
+        ({"store.password": "x"}, "store.password: is about Redis"),
+        ({"store.cache": True}, "store.cache: is about Redis"),
+        (
+            {"store.url": "redis://h", "store.certificate_authority": "ca.pem"},
+            "store.certificate_authority: needs TLS",
+        ),
+        (
+            {"store.url": "redis://h", "store.sentinel_password": "x"},
+            "store.sentinel_password: has no Sentinel",
+        ),
         (
             {"sessions.idle_timeout": "2h", "sessions.absolute_timeout": "1h"},
             "sessions.idle_timeout: must not exceed",
@@ -415,7 +426,8 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
         ({"identity.local.password": 3}, "identity.local.password: must be a text"),
         ({"roles.x.privileges": [1]}, "roles.x.privileges: entry 1 must be a text"),
         ({"roles.x": {}}, "roles.x.privileges: is required"),
-        ({"store.url": "redis://x"}, "store.url: must be memory: or sqlite:FILE; other stores are"),
+        ({"store.url": "redis://"}, "store.url: must be redis://HOST"),
+        ({"store.url": "postgres://x"}, "store.url: must be memory:, sqlite:FILE, or"),
         ({"store.url": "sqlite:"}, "store.url: must be memory:"),
         ({"sessions.default_locale": "xx"}, "sessions.default_locale: must be a locale"),
         ({"sessions.idle_timeout": "0"}, "sessions.idle_timeout: must be above 0"),
@@ -423,6 +435,12 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
 )
 def test_refused(overrides: dict[str, object], expected: str) -> None:
     assert any(problem.startswith(expected) for problem in problems(None, {}, overrides))
+
+
+def test_more_workers_go_with_a_store_that_they_share() -> None:
+    config = load(None, {}, {"server.workers": 4, "store.url": "redis://cache.example.com"})
+    assert config.server.workers == 4
+    assert config.store_path is None
 
 
 def test_addresses_with_any_free_port_do_not_collide() -> None:
@@ -576,3 +594,10 @@ def test_the_rest_of_the_readers() -> None:
     for wrong in ["sqlite://host/x", "sqlite::memory:", "memory", 3]:
         with pytest.raises(ValueError, match="must be memory:"):
             store_url(wrong)
+    assert store_url(" redis://cache.example.com/3 ") == "redis://cache.example.com/3"
+    with pytest.raises(ValueError, match=r"store\.password"):
+        store_url("redis://me:secret@cache.example.com")
+    assert store_prefix(" lab.1:sg ") == "lab.1:sg"
+    for wrong in ["", "a{b}", "x" * 65, 3]:
+        with pytest.raises(ValueError, match="must be 1 to 64"):
+            store_prefix(wrong)

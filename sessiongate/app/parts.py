@@ -20,9 +20,12 @@ from sessiongate.identity.port import IdentityProvider
 from sessiongate.identity.tally import Lockout
 from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.accounts import canonical_domain
+from sessiongate.rules.store_url import is_redis, parse_redis
 from sessiongate.service.extensions import Extension
 from sessiongate.store.memory import MemoryStore
 from sessiongate.store.port import Store
+from sessiongate.store.redis import RedisStore
+from sessiongate.store.redis_client import RedisSettings
 from sessiongate.store.sqlite import SqliteStore
 from sessiongate.web.http1 import HttpLimits
 from sessiongate.web.listener import tls_context
@@ -30,9 +33,25 @@ from sessiongate.web.listener import tls_context
 
 def store_of(config: Config) -> Store:
     path = config.store_path
-    if path is None:
-        return MemoryStore(config.sessions.limits)
-    return SqliteStore(path, config.sessions.limits)
+    if path is not None:
+        return SqliteStore(path, config.sessions.limits)
+    if is_redis(config.store.url):
+        return RedisStore(redis_settings_of(config), config.sessions.limits)
+    return MemoryStore(config.sessions.limits)
+
+
+def redis_settings_of(config: Config) -> RedisSettings:
+    """How to reach the Redis of these settings, which is what `store.url` names."""
+    store = config.store
+    return RedisSettings(
+        parse_redis(store.url),
+        password=store.password,
+        sentinel_password=store.sentinel_password,
+        certificate_authority=store.certificate_authority,
+        prefix=store.prefix,
+        timeout=store.timeout,
+        cache=store.cache,
+    )
 
 
 def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:

@@ -12,6 +12,7 @@ import typer
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
 from sessiongate.cli.output import Exit, Output, fail, show_facts, show_rows
 from sessiongate.rules.chain import Link
+from sessiongate.rules.store_url import is_redis
 from sessiongate.store.audit import AuditFile
 
 app = typer.Typer(no_args_is_help=True, help="The audit of the embedded store.")
@@ -73,7 +74,14 @@ def export(
 
 @contextmanager
 def _audit(config: Path | None, data_dir: Path | None) -> Iterator[AuditFile]:
-    path = settings(config, data_dir).store_path
+    config_read = settings(config, data_dir)
+    path = config_read.store_path
+    if is_redis(config_read.store.url):
+        fail(
+            Exit.REFUSED,
+            "the audit of a shared store is in Redis, and this command does not read it there yet;"
+            " ship it by audit.file or audit.syslog",
+        )
     if path is None:
         fail(Exit.REFUSED, "the memory store keeps its audit in the process; ship it by [audit]")
     if not path.exists():

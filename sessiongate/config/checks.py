@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 from sessiongate.config.models import Settings
 from sessiongate.config.values import repeated
+from sessiongate.rules.store_url import is_redis, parse_redis
 
 
 def problems(settings: Settings) -> Iterator[tuple[str, str]]:
     """Say (setting, rule and way out) of everything that does not go together."""
     yield from _server(settings)
+    yield from _store(settings)
     yield from _sessions(settings)
     yield from _providers(settings)
 
@@ -28,7 +30,7 @@ def _server(settings: Settings) -> Iterator[tuple[str, str]]:
         )
     if server.tls.key_password is not None and server.tls.key is None:
         yield "server.tls.key_password", "has no key to open; set server.tls.key or leave it out"
-    if server.workers > 1:
+    if server.workers > 1 and not is_redis(settings.store.url):
         yield "server.workers", _one_worker(settings.store.url)
 
 
@@ -38,6 +40,25 @@ def _one_worker(url: str) -> str:
     else:
         why = "one process owns a SQLite store's sessions"
     return f"must be 1: {why}; more workers need a store that processes share"
+
+
+def _store(settings: Settings) -> Iterator[tuple[str, str]]:
+    store = settings.store
+    if is_redis(store.url):
+        servers = parse_redis(store.url)
+        if store.certificate_authority is not None and not servers.tls:
+            yield (
+                "store.certificate_authority",
+                "needs TLS; begin store.url with rediss, or leave it out",
+            )
+        if store.sentinel_password is not None and servers.kind != "sentinel":
+            yield "store.sentinel_password", "has no Sentinel in store.url; leave it out"
+        return
+    for name in ("password", "sentinel_password", "certificate_authority"):
+        if getattr(store, name) is not None:
+            yield f"store.{name}", "is about Redis; name one in store.url, or leave it out"
+    if store.cache:
+        yield "store.cache", "is about Redis: the other stores are in memory; leave it out"
 
 
 def _sessions(settings: Settings) -> Iterator[tuple[str, str]]:

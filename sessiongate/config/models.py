@@ -58,6 +58,7 @@ Networks = Annotated[tuple[Network, ...], PlainValidator(values.many(values.netw
 SyslogTarget = Annotated[str, PlainValidator(values.syslog), _TEXT]
 Fingerprint = Annotated[str, PlainValidator(values.fingerprint), _TEXT]
 StoreUrl = Annotated[str, PlainValidator(values.store_url), _TEXT]
+StorePrefix = Annotated[str, PlainValidator(values.store_prefix), _TEXT]
 LocaleName = Annotated[str, PlainValidator(values.supported_locale), _TEXT]
 ProfileName = Annotated[
     str,
@@ -218,7 +219,30 @@ class Store(_Table):
 
     url: StoreUrl = _setting(
         "sqlite:sessiongate.db",
-        "memory: (lost on stop) or sqlite:FILE, where a relative FILE is in server.data_dir.",
+        "memory: (lost on stop), sqlite:FILE, where a relative FILE is in server.data_dir, or a "
+        "Redis or Valkey that several servers share: redis://[USER@]HOST:PORT/DB, "
+        "redis+unix:///PATH?db=DB, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE?db=DB, "
+        "redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS.",
+    )
+    password: SecretText | None = _setting(
+        None, "Password of the Redis. password_file names a file that holds it."
+    )
+    sentinel_password: SecretText | None = _setting(
+        None, "Password of the Sentinels, where they have one."
+    )
+    certificate_authority: FilePath | None = _setting(
+        None, "PEM file of the authority behind the Redis' certificate. Unset: the platform's."
+    )
+    prefix: StorePrefix = _setting(
+        "sg", "What the names of our keys in Redis begin with. Servers that share have the same."
+    )
+    timeout: PositiveDuration = _setting(
+        "2s", "How long Redis may take to answer before clients are told to come back (503)."
+    )
+    cache: YesNo = _setting(
+        False,
+        "Remember sessions in each server and have Redis push their ends: checks are as fast as "
+        "with the memory store, and an end is felt elsewhere some milliseconds later.",
     )
 
 
@@ -352,6 +376,6 @@ class Config(Settings):
 
     @property
     def store_path(self) -> Path | None:
-        """The SQLite file, or None for the memory store."""
+        """The SQLite file, or None for a store without one."""
         kind, _, file = self.store.url.partition(":")
         return self.server.data_dir / file if kind == "sqlite" else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sessiongate.rules import locale
+from sessiongate.rules import store_url as store_address
 from sessiongate.secret import Secret
 
 T = TypeVar("T")
@@ -30,6 +31,9 @@ _DURATION_RULE = 'must be a duration such as "90s", "30m", "1h30m" or "2d" ("0" 
 _SIZE = re.compile(r"([0-9]{1,12}) ?(b|kib|mib|gib)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _SIZE_RULE = 'must be a size above 0 such as "64KiB" or "1MiB", or a whole number of bytes'
+
+# Without braces, which say to a Cluster what belongs together.
+_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
@@ -255,13 +259,24 @@ def syslog(value: object) -> str:
 
 
 def store_url(value: object) -> str:
-    """Read which store: `memory:` or `sqlite:FILE`."""
+    """Read which store: `memory:`, `sqlite:FILE`, or the address of a Redis."""
     text = value.strip() if isinstance(value, str) else ""
     if text == "memory:":
         return text
+    if store_address.is_redis(text):
+        store_address.parse_redis(text)
+        return text
     file = text.removeprefix("sqlite:")
     if file == text or not file or file.startswith(("//", ":")) or "\0" in file:
-        raise ValueError("must be memory: or sqlite:FILE; other stores are not built yet")
+        raise ValueError("must be memory:, sqlite:FILE, or the address of a Redis: redis://HOST")
+    return text
+
+
+def store_prefix(value: object) -> str:
+    """Read what the names of our keys in a shared store begin with."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not _PREFIX.fullmatch(text):
+        raise ValueError("must be 1 to 64 letters, digits, dots, colons, hyphens or underscores")
     return text
 
 
