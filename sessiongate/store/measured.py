@@ -16,6 +16,23 @@ from sessiongate.store.port import AuditStore, Endings, Store
 
 T = TypeVar("T")
 
+OPERATIONS = (
+    "use",
+    "add",
+    "find",
+    "change",
+    "end",
+    "list",
+    "count",
+    "expire",
+    "put",
+    "take",
+    "mark",
+    "message",
+    "set_message",
+)
+"""What may fail."""
+
 
 class MeasuredStore:
     """The same store, measured."""
@@ -24,6 +41,9 @@ class MeasuredStore:
         self._inner = inner
         self._meters = meters
         self._checks = meters.timing(meters.store_times, "use")
+        for operation in OPERATIONS:
+            # Seen at 0 before it grows: Prometheus takes no notice of the first error otherwise.
+            meters.store_errors[operation] += 0
 
     @property
     def audit(self) -> AuditStore:

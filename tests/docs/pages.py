@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.docs.from_access import roles_table
 from tests.docs.from_commands import commands_reference, exit_codes
+from tests.docs.from_metrics import metrics_table
 from tests.docs.from_security import requirements_table
 from tests.docs.from_settings import settings_reference
 from tests.docs.from_simulator import simulator_table
@@ -22,6 +23,7 @@ HOW = "make docs"
 MADE: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "commands.md": {"commands": commands_reference, "exit codes": exit_codes},
     "interop.md": {"simulator": simulator_table},
+    "metrics.md": {"metrics": metrics_table},
     "security.md": {"requirements": requirements_table},
     "settings.md": {"settings": settings_reference},
     "users-and-roles.md": {"roles": roles_table},

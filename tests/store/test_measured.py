@@ -10,7 +10,7 @@ from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.meters import Meters
 from sessiongate.session import Caps, Ended, Limits, Session, Ticket
 from sessiongate.store.audit import MemoryAudit
-from sessiongate.store.measured import MeasuredStore
+from sessiongate.store.measured import OPERATIONS, MeasuredStore
 from sessiongate.store.memory import MemoryStore
 from sessiongate.store.port import Store
 from sessiongate.testing import (
@@ -64,7 +64,7 @@ class Broken:
 
 Ask = Callable[[Store], Awaitable[object]]
 
-OPERATIONS: dict[str, Ask] = {
+ASKED: dict[str, Ask] = {
     "use": lambda store: store.use(digest_of("x"), T0),
     "add": lambda store: store.add(a_session(), NO_CAPS),
     "find": lambda store: store.find("x", T0),
@@ -80,27 +80,34 @@ OPERATIONS: dict[str, Ask] = {
 }
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", ASKED)
 async def test_each_operation_is_timed_under_its_name(name: str) -> None:
     meters = Meters()
     store = MeasuredStore(MemoryStore(LIMITS), meters)
     await store.start()
-    await OPERATIONS[name](store)
-    await OPERATIONS[name](store)
+    await ASKED[name](store)
+    await ASKED[name](store)
     counts = {one: sum(timing.buckets) for one, timing in meters.store_times.items()}
     assert counts == {"use": 0} | {name: 2}
-    assert meters.store_errors == {}
+    assert +meters.store_errors == {}
     await store.close()
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", ASKED)
 async def test_an_outage_is_counted_and_passed_on(name: str) -> None:
     meters = Meters()
     store = MeasuredStore(Broken(), meters)
     with pytest.raises(StoreUnavailable):
-        await OPERATIONS[name](store)
-    assert meters.store_errors == {name: 1}
+        await ASKED[name](store)
+    assert +meters.store_errors == {name: 1}
     assert sum(meters.store_times[name].buckets) == 1
+
+
+def test_every_operation_is_seen_before_it_fails() -> None:
+    meters = Meters()
+    MeasuredStore(MemoryStore(LIMITS), meters)
+    assert meters.store_errors == dict.fromkeys(OPERATIONS, 0)
+    assert set(OPERATIONS) == ASKED.keys() | {"list"}
 
 
 async def test_a_list_that_breaks_off_is_an_outage_too() -> None:
@@ -109,7 +116,7 @@ async def test_a_list_that_breaks_off_is_an_outage_too() -> None:
     assert (await anext(sessions)).login_at == T0
     with pytest.raises(StoreUnavailable):
         await anext(sessions)
-    assert meters.store_errors == {"list": 1}
+    assert +meters.store_errors == {"list": 1}
 
 
 async def test_a_cap_that_is_reached_is_an_answer() -> None:
@@ -119,5 +126,5 @@ async def test_a_cap_that_is_reached_is_an_answer() -> None:
     await store.add(a_session(), caps)
     with pytest.raises(CapReached):
         await store.add(a_session(), caps)
-    assert meters.store_errors == {}
+    assert +meters.store_errors == {}
     assert sum(meters.store_times["add"].buckets) == 2

@@ -1,0 +1,70 @@
+"""Every metric there is, as the exposition has it once everything has happened at least once."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from sessiongate.admin.metrics import COUNTERS, GAUGES, Published
+from sessiongate.meters import Meters
+
+VERSION = "1.2.3"
+
+
+def used() -> Meters:
+    """Counts of a process in which everything has happened."""
+    meters = Meters()
+    meters.logins["zerto", "ok"] += 2
+    meters.logins["soap", "refused"] += 1
+    meters.ends["logout"] += 1
+    meters.requests["zerto", 200] += 3
+    meters.store_errors["add"] += 1
+    meters.timing(meters.login_times, "zerto").add(0.03)
+    for seconds in (0.0001, 0.0002, 7.0):
+        meters.timing(meters.store_times, "use").add(seconds)
+    return meters
+
+
+def values() -> dict[str, float]:
+    """Momentary values, each another."""
+    return {name: float(place) for place, name in enumerate((*GAUGES, *COUNTERS), 1)}
+
+
+def read(text: bytes) -> dict[str, Metric]:
+    """An exposition, as Prometheus's own parser reads it, by the names that are documented."""
+    return {name_of(one): one for one in text_string_to_metric_families(text.decode())}
+
+
+def name_of(family: Metric) -> str:
+    """The name that queries use: the parser cuts the ending of counters off."""
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def everything() -> dict[str, Metric]:
+    """Every family by name."""
+    return read(Published(used(), VERSION).text(values()))
+
+
+def labels_of(family: Metric) -> tuple[str, ...]:
+    """The labels of a family, without the one that histograms have by themselves."""
+    return tuple(sorted({key for one in family.samples for key in one.labels if key != "le"}))
+
+
+def samples(families: Iterable[Metric]) -> dict[str, frozenset[str]]:
+    """The names of all samples, each with its labels: what a query may name."""
+    found: dict[str, frozenset[str]] = {}
+    for family in families:
+        for one in family.samples:
+            found[one.name] = found.get(one.name, frozenset()) | one.labels.keys()
+    return found
+
+
+def value(families: Mapping[str, Metric], sample: str, **labels: str) -> float:
+    """The value of one sample."""
+    (found,) = [
+        one.value
+        for family in families.values()
+        for one in family.samples
+        if one.name == sample and one.labels == labels
+    ]
+    return found
