@@ -1,5 +1,7 @@
 """Which dialect answers at which address."""
 
+from collections import Counter
+
 from sessiongate.config import Config
 from sessiongate.identity.clients import PROVIDER as CLIENTS
 from sessiongate.service.access_tokens import AccessTokens
@@ -18,9 +20,13 @@ from sessiongate.wire import hello, openid, service_versions, vapi_rpc, vim_json
 
 
 def dialects(
-    config: Config, sessions: Sessions, center: VirtualCenter, tokens: AccessTokens
+    config: Config,
+    sessions: Sessions,
+    center: VirtualCenter,
+    tokens: AccessTokens,
+    requests: Counter[tuple[str, int]],
 ) -> Routes:
-    """All dialects over one session table."""
+    """All dialects over one session table. `requests` counts answers by dialect and status."""
     provider = config.dialects.vsphere.default
     appliance = OpenIdEndpoint(
         sessions,
@@ -59,7 +65,7 @@ def dialects(
         *(Route(path, page, routes.unforeseen, dialect="page") for path in pages.PATHS),
     ]
     nowhere = Route("", routes.nowhere, routes.unforeseen)
-    return Routes(table, nowhere, sessions.journal.meters.requests)
+    return Routes(table, nowhere, requests)
 
 
 def _zerto_unforeseen(request: Request) -> Reply:

@@ -7,6 +7,7 @@ Prints the replies by dialect as JSON; the log goes to standard error.
 import asyncio
 import json
 import sys
+from collections import Counter
 from typing import Any, NoReturn
 
 from sessiongate.app.dialects import dialects
@@ -33,7 +34,7 @@ class Broken:
 def routes() -> Routes:
     """The endpoints as the server wires them, over services that break."""
     broken: Any = Broken()
-    return dialects(load(None, {}, {}), broken, broken, broken)
+    return dialects(load(None, {}, {}), broken, broken, broken, Counter())
 
 
 class Recorder:
