@@ -78,7 +78,7 @@ def _pinned(pin: bytes) -> type[ssl.SSLObject]:
 
 
 class HttpUpstream:
-    """Posts to one server. `url` is `https://host[:port]`, without a path."""
+    """Calls one server. `url` is `https://host[:port]`, without a path."""
 
     def __init__(
         self,
@@ -117,14 +117,25 @@ class HttpUpstream:
 
     async def post(self, ask: Ask) -> Answer:
         """Send it, once, and read the whole answer. Raises UpstreamUnavailable."""
+        return await self._call("POST", ask)
+
+    async def get(self, path: str) -> Answer:
+        """Ask for what is at this path, and read it whole. Raises UpstreamUnavailable.
+
+        To ask again does no harm: where the connection breaks, aiohttp does so once.
+        """
+        return await self._call("GET", Ask(path, (("accept", "application/json"),), b""))
+
+    async def _call(self, verb: str, ask: Ask) -> Answer:
         session = self._session
         if session is None or session.closed:
             raise UpstreamUnavailable("closed")
         # `from None` throughout: the causes hold the request, with its password or token.
         try:
-            async with session.post(
+            async with session.request(
+                verb,
                 f"{self._url}{ask.path}",
-                data=ask.body,
+                data=ask.body if verb == "POST" else None,
                 headers=ask.headers,
                 allow_redirects=False,
                 proxy=self._proxy,
