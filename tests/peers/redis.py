@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 # Starting takes a fraction of a second; a loaded machine may take many times that.
 PATIENCE = 30.0
@@ -46,6 +46,18 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+def _answer(lines: BinaryIO) -> bytes:
+    said = lines.readline().removesuffix(b"\r\n")
+    kind, rest = said[:1], said[1:]
+    if kind == b"":
+        raise ConnectionResetError
+    if kind == b"$":
+        return lines.read(int(rest) + 2)[:-2] if int(rest) >= 0 else b""
+    if kind == b"*":
+        return b"".join(_answer(lines) for _ in range(int(rest)))
+    return rest
 
 
 @dataclass
@@ -101,19 +113,15 @@ class Redis:
         os.kill(self._process.pid, signal.SIGCONT)
 
     def ask(self, *command: str | int | bytes) -> bytes:
-        """The raw answer to a command, on a line of its own."""
+        """The answer to a command, on a line of its own; the parts of a list follow each other."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as line:
             parts = [one if isinstance(one, bytes) else str(one).encode() for one in command]
             sent = b"*%d\r\n" % len(parts)
             for part in parts:
                 sent += b"$%d\r\n%s\r\n" % (len(part), part)
             line.sendall(sent)
-            # After QUIT it hangs up, so that everything up to the end is the answer.
-            line.sendall(b"*1\r\n$4\r\nQUIT\r\n")
-            answer = b""
-            while data := line.recv(65536):
-                answer += data
-        return answer.removesuffix(b"+OK\r\n")
+            with line.makefile("rb") as answers:
+                return _answer(answers)
 
     def until(self, done: Callable[[], bool]) -> None:
         """Wait until this is so."""
@@ -129,7 +137,7 @@ class Redis:
 
     def _answers(self) -> bool:
         try:
-            return self.ask("PING") == b"+PONG\r\n"
+            return self.ask("PING") == b"PONG"
         except OSError:
             return False
 
@@ -146,7 +154,11 @@ class Redis:
             process.wait(PATIENCE)
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -164,6 +176,14 @@ class Cluster:
         return "redis+cluster://" + ",".join(f"127.0.0.1:{one.port}" for one in self.servers)
 
     def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         for one in self.servers:
             one.start()
         first, *others = self.servers
@@ -176,7 +196,6 @@ class Cluster:
             first.ask("CLUSTER", "MEET", "127.0.0.1", one.port)
         for one in self.servers:
             one.until(partial(self._whole, one))
-        return self
 
     def _whole(self, one: Redis) -> bool:
         info = one.ask("CLUSTER", "INFO")
@@ -211,6 +230,14 @@ class Watched:
         return f"redis+sentinel://{hosts}/{self.SERVICE}"
 
     def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         self.primary.start()
         self.replica.start()
         self.replica.until(lambda: b"master_link_status:up" in self.replica.ask("INFO"))
@@ -218,7 +245,6 @@ class Watched:
             one.start()
         for one in self.sentinels:
             one.until(partial(self._watches, one))
-        return self
 
     def _watches(self, sentinel: Redis) -> bool:
         said = sentinel.ask("INFO", "sentinel")

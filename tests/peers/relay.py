@@ -25,10 +25,13 @@ class Relay:
         """Go silent when so many bytes have come from the client, over all lines."""
         self.cut_after: int | None = None
         """Hang up when so many bytes have come from the client, over all lines."""
+        self.lose_answer_to: bytes | None = None
+        """Once, pass on what holds these bytes, and hang up instead of passing on the answer."""
         self.accepted = 0
         self.sent = 0
         self._lines: list[socket.socket] = []
         self._frozen: set[socket.socket] = set()
+        self._unanswered: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
@@ -89,7 +92,13 @@ class Relay:
     def _pump(self, source: socket.socket, sink: socket.socket, from_client: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if source in self._unanswered:
+                    self._unanswered.discard(source)
+                    break
                 if from_client:
+                    if self.lose_answer_to is not None and self.lose_answer_to in data:
+                        self.lose_answer_to = None
+                        self._unanswered.add(sink)
                     self.sent += len(data)
                     if self.silent_after is not None and self.sent > self.silent_after:
                         self.silent = True
