@@ -33,6 +33,10 @@ def leave(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
     descriptor = os.open(data_dir / _NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.geteuid() == 0:
+            # Root's commands must not leave what the server's own account cannot read.
+            owner = data_dir.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         os.write(descriptor, audit.write(event) + b"\n")
         os.fsync(descriptor)
     finally:
