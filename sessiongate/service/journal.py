@@ -32,7 +32,7 @@ Ship = Callable[[bytes], None]
 """Takes a copy of each event elsewhere. Must not block and must not raise."""
 
 
-_RESULTS: Mapping[type[Exception], str] = {
+RESULTS: Mapping[type[Exception], str] = {
     errors.LockedOut: "locked",
     errors.NoPermission: "no_permission",
     errors.CapReached: "cap",
@@ -44,7 +44,7 @@ _RESULTS: Mapping[type[Exception], str] = {
 def _result_of(error: Exception) -> str:
     if isinstance(error, Unavailable):
         return "unavailable"
-    return _RESULTS.get(type(error), "refused")
+    return RESULTS.get(type(error), "refused")
 
 
 def _nowhere(line: bytes) -> None:
