@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from sessiongate.config import tokens
 from sessiongate.config.models import Settings
 from sessiongate.config.values import repeated
+from sessiongate.rules.access import BUILT_IN
 from sessiongate.rules.store_url import is_redis, parse_redis
 
 
@@ -13,6 +15,7 @@ def problems(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _store(settings)
     yield from _sessions(settings)
     yield from _providers(settings)
+    yield from tokens.problems(settings.tokens, (*BUILT_IN, *settings.roles))
 
 
 def _server(settings: Settings) -> Iterator[tuple[str, str]]:

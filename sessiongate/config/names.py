@@ -32,9 +32,12 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Tables whose names the operator chooses. Without `inner`, what they hold is theirs too."""
+    """Names that the operator chooses, for tables or for single settings.
 
-    inner: "_Section | None"
+    Without `inner`, what the tables hold is theirs too.
+    """
+
+    inner: "_Section | Leaf | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,10 @@ def _shape(model: type[BaseModel]) -> _Section:
             fields[name] = _shape(annotation)
         elif get_origin(annotation) is dict:
             inner = get_args(annotation)[1]
-            known = isclass(inner) and issubclass(inner, BaseModel)
-            fields[name] = Free(_shape(inner) if known else None)
+            if isclass(inner) and issubclass(inner, BaseModel):
+                fields[name] = Free(_shape(inner))
+            else:
+                fields[name] = Free(Leaf() if inner is str else None)
         else:
             fields[name] = Leaf(secret=_is(annotation, Secret), path=_is(annotation, Path))
     return _Section(fields)

@@ -122,7 +122,7 @@ def _take(gathered: Gathered, name: str, path: Name, given: Given, base: Path) -
     if place is None:
         gathered.problems.append(_unknown(name, path, given.where, spell))
         return None
-    if path[0] in {"identity", "roles"} and not all(map(_FREE_NAME.fullmatch, path[1:2])):
+    if path[0] in {"identity", "roles", "tokens"} and not all(map(_FREE_NAME.fullmatch, path[1:2])):
         gathered.problems.append(
             f"{name}: names are letters and digits, with - or single _ between ({given.where})"
         )
@@ -141,11 +141,19 @@ def _take(gathered: Gathered, name: str, path: Name, given: Given, base: Path) -
         value = _secret_from(gathered, name, given, base)
     elif place.leaf.secret and len(path) > 1 and path[0] == "identity":
         value = _provider_secret(gathered, name, given)
-    elif place.leaf.path and isinstance(value, str) and value and not value.startswith("~"):
-        value = str(base / value)
+    elif place.leaf.path and isinstance(value, list):
+        value = [_based(one, base) for one in value]
+    elif place.leaf.path:
+        value = _based(value, base)
     if value is not None:
         gathered.put(place.setting, Given(value, given.origin, given.where))
     return place.setting
+
+
+def _based(value: object, base: Path) -> object:
+    """The name of a file, from where its setting stands; any other value as it is."""
+    name = isinstance(value, str) and value and not value.startswith("~")
+    return str(base / str(value)) if name else value
 
 
 def _provider_secret(gathered: Gathered, name: str, given: Given) -> Secret | None:

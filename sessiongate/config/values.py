@@ -14,6 +14,7 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from sessiongate.rules import locale
 from sessiongate.rules import store_url as store_address
@@ -163,6 +164,35 @@ def secret(value: object) -> Secret:
     if not isinstance(value, str) or not value:
         raise ValueError("must be a text that is not empty; write it in quotes, or leave it out")
     return Secret(value)
+
+
+def texts(value: object) -> dict[str, str]:
+    """Read a table of texts, none of them empty, under names that the operator chooses."""
+    rule = "must be a table of texts under names in quotes"
+    if not isinstance(value, dict):
+        raise ValueError(rule)
+    found: dict[str, str] = {}
+    for name, text in value.items():
+        if not isinstance(name, str) or not isinstance(text, str) or not text.strip():
+            raise ValueError(rule)
+        found[name] = text.strip()
+    return found
+
+
+def https_url(value: object) -> str:
+    """Read an address that begins with https."""
+    text = word(value)
+    rule = 'must be an address such as "https://idp.example/keys", without user or fragment'
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(rule) from None
+    if parts.scheme != "https" or not parts.hostname or port == 0 or not text.isprintable():
+        raise ValueError(rule)
+    if "@" in parts.netloc or parts.fragment or " " in text:
+        raise ValueError(rule)
+    return text
 
 
 def file_path(value: object) -> Path:

@@ -24,6 +24,24 @@ def settings_reference() -> str:
     return "\n\n".join(parts)
 
 
+def defaults() -> Mapping[str, object]:
+    """Every setting with its default, None for one that is unset, required, or the machine's."""
+    return dict(_defaults(schema(), schema(), ()))
+
+
+def _defaults(root: Node, node: Node, path: tuple[str, ...]) -> Iterator[tuple[str, object]]:
+    for name, held in node.get("properties", {}).items():
+        inner = _followed(root, held)
+        if inner.get("type") != "object":
+            yield ".".join((*path, name)), held.get("default")
+            continue
+        free = inner.get("additionalProperties")
+        if isinstance(free, dict):
+            yield from _defaults(root, _followed(root, free), (*path, name, "NAME"))
+        else:
+            yield from _defaults(root, inner, (*path, name))
+
+
 def _sections(
     root: Node, node: Node, path: tuple[str, ...]
 ) -> Iterator[tuple[str, str, str, list[tuple[str, str, str]]]]:
@@ -35,7 +53,9 @@ def _sections(
             rows.append(_row(path, name, held, name in node.get("required", ())))
             continue
         free = inner.get("additionalProperties")
-        if isinstance(free, dict):
+        if isinstance(free, dict) and free.get("type") == "string":
+            rows.append(_row(path, name, held, name in node.get("required", ())))
+        elif isinstance(free, dict):
             below.append((("NAME",), name, _about(held), _followed(root, free)))
         else:
             below.append(((), name, _about(held) or _about(inner), inner))
