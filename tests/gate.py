@@ -4,6 +4,7 @@ Only time and people are fakes. `ada` is an administrator, `bob` a plain user, `
 and `nil` may do nothing at all; the password of each is the name twice.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from sessiongate.identity.choice import Choice
 from sessiongate.identity.guard import Guard
 from sessiongate.identity.tally import Lockout
+from sessiongate.identity.tokens import TokenVerifier
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
 from sessiongate.service.about import about_info
@@ -19,8 +21,9 @@ from sessiongate.service.extensions import Extension, Extensions
 from sessiongate.service.journal import Journal
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.token_login import TokenLogin
 from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
-from sessiongate.session import Caps, Client, Limits, Session
+from sessiongate.session import Caps, Client, Limits, PresentedToken, Session
 from sessiongate.store.memory import MemoryStore
 from sessiongate.testing import FakeClock, FakeIdentity
 from sessiongate.vim.methods import METHODS, PROPERTIES
@@ -46,10 +49,11 @@ class Gate:
     folder: Path
     caps: Caps = field(default_factory=Caps)
     extensions: dict[str, Extension] = field(default_factory=dict)
+    verifiers: Sequence[TokenVerifier] = ()
+    store: MemoryStore = field(default_factory=lambda: MemoryStore(LIMITS))
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
-        self.store = MemoryStore(LIMITS)
         self.identity = FakeIdentity("local")
         self.other = FakeIdentity("other")
         for name, role in PEOPLE.items():
@@ -76,6 +80,7 @@ class Gate:
             provider="local",
             local=self.local,
             extensions=Extensions(self.sessions, self.extensions),
+            tokens=TokenLogin(self.sessions, self.store, self.verifiers),
         )
 
     def _guard(self, identity: FakeIdentity) -> Guard:
@@ -93,11 +98,16 @@ class Gate:
         )
 
     async def call(
-        self, caller: Session | None, name: str, client: Client = CLIENT, **arguments: Any
+        self,
+        caller: Session | None,
+        name: str,
+        client: Client = CLIENT,
+        token: PresentedToken | None = None,
+        **arguments: Any,
     ) -> Outcome:
         """Call a method of the SessionManager, or of whatever has one of this name."""
         method = next(one for (_, named), one in METHODS.items() if named == name)
-        return await self.center.call(Context(client, caller), method, arguments)
+        return await self.center.call(Context(client, caller, token), method, arguments)
 
     async def read(self, caller: Session | None, name: str) -> Value | None:
         """Read a property of the SessionManager, or of whatever has one of this name."""

@@ -31,6 +31,7 @@ from sessiongate.app.prepare import (
     roles_of,
     signing_key_of,
 )
+from sessiongate.app.tokens import verifiers_of
 from sessiongate.certificates import Certificates
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config, show
@@ -46,6 +47,7 @@ from sessiongate.service.janitor import Janitor, every_second
 from sessiongate.service.journal import Journal
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Sessions
+from sessiongate.service.token_login import TokenLogin
 from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.session import Ended
 from sessiongate.store.measured import MeasuredStore
@@ -103,6 +105,7 @@ class Server:
         self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
         self._made = parts.with_clients(config, parts.providers_of(config, self._hasher))
         self._guards = parts.guards_of(config, self._made, self._hasher, self._clock)
+        self._verifiers = verifiers_of(config)
         self._shipping = Shipping(config.audit.file, config.audit.syslog)
         self._journal = Journal(self._clock, self._store.audit, self._shipping, self._meters)
         self._dialects: list[Listener] = []
@@ -124,6 +127,8 @@ class Server:
                 self._clock.not_before(seen)
             for made in self._made.values():
                 await made.provider.start()
+            for verifier in self._verifiers:
+                await verifier.start()
             sessions = self._sessions()
             handler = self._handler(sessions)
             await self._take_in()
@@ -156,6 +161,8 @@ class Server:
         await asyncio.gather(*self._endings)
         for made in self._made.values():
             await made.provider.close()
+        for verifier in self._verifiers:
+            await verifier.close()
         self._hasher.close()
         if self._running:
             self._running = False
@@ -189,6 +196,7 @@ class Server:
             about_info(config.sessions.profile, instance_of(config), __version__),
             provider=provider,
             extensions=Extensions(sessions, parts.extensions_of(config)),
+            tokens=TokenLogin(sessions, self._store, self._verifiers),
             local=LocalLogin(
                 sessions,
                 self._store,

@@ -40,3 +40,10 @@ class Choice(Generic[P]):
             return self._providers[name]
         except KeyError:
             raise IdentityUnavailable(f"no identity provider is called {name!r}") from None
+
+    def knowing(self, account: Account, provider: str) -> P | None:
+        """Who could know this account better than its name says, if anybody.
+
+        Nobody where it belongs to a provider that vouches for tokens or certificates only.
+        """
+        return self._providers.get(self._claims.get(account.domain, provider))

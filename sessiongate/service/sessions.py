@@ -309,7 +309,9 @@ class Sessions:
     async def canonical(self, name: str, default: str) -> str:
         """The one canonical name behind any spelling, known or not."""
         account = parse_account(name)
-        guard = self._choice.choose(account, default)
+        guard = self._choice.knowing(account, default)
+        if guard is None:
+            return account.canonical
         found = await guard.find(account)
         return found.name if found is not None else guard.name_of(account)
 

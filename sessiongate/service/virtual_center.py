@@ -18,7 +18,8 @@ from sessiongate.secret import Secret
 from sessiongate.service.extensions import Extensions
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
-from sessiongate.session import Client, Ended, Session
+from sessiongate.service.token_login import TokenLogin
+from sessiongate.session import Client, Ended, PresentedToken, Session
 from sessiongate.store.port import NoticeStore
 from sessiongate.vim.faults import fault_of
 from sessiongate.vim.methods import (
@@ -42,6 +43,8 @@ class Context(msgspec.Struct, frozen=True):
 
     client: Client
     caller: Session | None
+    token: PresentedToken | None = None
+    """What a LoginByToken carries beside its arguments."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -63,6 +66,7 @@ class VirtualCenter:
         provider: str,
         local: LocalLogin,
         extensions: Extensions,
+        tokens: TokenLogin,
     ) -> None:
         self._sessions = sessions
         self._notices = notices
@@ -70,6 +74,7 @@ class VirtualCenter:
         self._provider = provider
         self._local = local
         self._extensions = extensions
+        self._tokens = tokens
 
     async def call(self, context: Context, method: Method, arguments: Mapping[str, Any]) -> Outcome:
         """Run a method: authenticated, then allowed, then done."""
@@ -109,7 +114,8 @@ class VirtualCenter:
         )
 
     async def login_by_token(self, context: Context, locale: str | None = None) -> Opened:
-        raise errors.BadCredentials("token logins are not configured here")
+        await self._require_no_session(context, "token")
+        return await self._tokens.login(context.token, context.client, locale)
 
     async def login_by_sspi(
         self, context: Context, base64_token: Secret, locale: str | None = None

@@ -20,6 +20,7 @@ from sessiongate.vim.methods import Call, Method
 from sessiongate.vim.types import MoRef
 from sessiongate.web.client import client_of
 from sessiongate.web.http import Request
+from sessiongate.wire import tokens
 
 
 class Asked(msgspec.Struct):
@@ -40,11 +41,21 @@ class Calls:
         self._dialect = dialect
 
     async def run(
-        self, request: Request, asked: Asked, call: Call, token: Secret | None
+        self,
+        request: Request,
+        asked: Asked,
+        call: Call,
+        token: Secret | None,
+        document: bytes | None = None,
     ) -> Outcome:
-        """Run a call for whose session this token is; `asked.caller` is whose that was."""
+        """Run a call for whose session this token is; `asked.caller` is whose that was.
+
+        `document` is the request's body, where a SAML assertion stands in it.
+        """
         asked.caller = await self._sessions.check(token) if token is not None else None
-        context = Context(client_of(request, self._dialect), asked.caller)
+        by_token = call.member.name == tokens.METHOD
+        beside = tokens.presented(request.headers, document) if by_token else None
+        context = Context(client_of(request, self._dialect), asked.caller, beside)
         if isinstance(call.member, Method):
             return await self._center.call(context, call.member, asked.arguments)
         return Outcome(await self._center.read(context, call.member))

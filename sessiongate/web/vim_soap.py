@@ -55,7 +55,8 @@ class VimSoapEndpoint:
         if isinstance(call.member, Method):
             asked.arguments = vim_soap.read_arguments(call.member, message.call)
         token = token_in(request.headers, _CARRIERS, message.carriers)
-        outcome = await self._calls.run(request, asked, call, token)
+        document = request.body if message.asserted else None
+        outcome = await self._calls.run(request, asked, call, token, document)
         headers = [_XML, _NO_CACHE]
         if outcome.token is not None:
             headers.append(("set-cookie", _cookie(outcome.token, secure=request.secure)))

@@ -36,6 +36,7 @@ from sessiongate.wire.xml import Element, escape, parse
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 VIM = "urn:vim25"
+SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 PATHS = frozenset({"/sdk", "/sdk/", "/sdk/vimService"})
@@ -51,6 +52,8 @@ class Message(msgspec.Struct, frozen=True):
     carriers: tuple[tuple[str, str], ...]
     operation_id: str = ""
     """What the client calls this request in its own log."""
+    asserted: bool = False
+    """Whether a SAML assertion stands in its header, where WS-Security has it."""
 
 
 def read_envelope(document: bytes) -> Message:
@@ -61,29 +64,38 @@ def read_envelope(document: bytes) -> Message:
     bodies = [part for part in root.children if _is_soap(part, "Body")]
     if len(bodies) != 1 or len(bodies[0].children) != 1:
         raise Malformed("the envelope does not hold one body with one element")
-    return Message(bodies[0].children[0], tuple(_carriers(root)), _operation_id(root))
+    return Message(
+        bodies[0].children[0], tuple(_carriers(root)), _operation_id(root), _asserted(root)
+    )
 
 
 def _operation_id(root: Element) -> str:
-    found = [
-        part.text.strip()
-        for header in root.children
-        if _is_soap(header, "Header")
-        for part in header.children
-        if part.name == "operationID"
-    ]
+    found = [block.text.strip() for block in _blocks(root) if block.name == "operationID"]
     return found[0] if found else ""
+
+
+def _asserted(root: Element) -> bool:
+    return any(
+        part.name == "Assertion"
+        for block in _blocks(root)
+        if block.name == "Security" and block.namespace == SECURITY
+        for part in block.children
+    )
 
 
 def _carriers(root: Element) -> Iterator[tuple[str, str]]:
     """The session's token as clients copy it from another service's cookie, name and all or not."""
+    for block in _blocks(root):
+        if block.name == VC_COOKIE:
+            text = block.text.partition(";")[0].strip().removeprefix(f"{SOAP_COOKIE}=")
+            yield VC_COOKIE, text.strip('"')
+
+
+def _blocks(root: Element) -> Iterator[Element]:
+    """What stands in the header."""
     for header in root.children:
-        if not _is_soap(header, "Header"):
-            continue
-        for part in header.children:
-            if part.name == VC_COOKIE:
-                text = part.text.partition(";")[0].strip().removeprefix(f"{SOAP_COOKIE}=")
-                yield VC_COOKIE, text.strip('"')
+        if _is_soap(header, "Header"):
+            yield from header.children
 
 
 def _is_soap(part: Element, name: str) -> bool:

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": WORDS | {"rules", "meters"},
     "service": WORDS
     | {"messages", "meters", "rules", "vim", "store.port"}
-    | {"identity.port", "identity.choice", "identity.guard"},
+    | {"identity.port", "identity.choice", "identity.guard", "identity.tokens"},
     "web": WORDS | {"request_id", "messages", "rules", "vim", "wire", "openapi", "service"},
     "admin": WORDS | {"meters", "messages", "rules", "service", "web.http"},
     "testing": WORDS | {"rules", "store.port", "identity.port"},

@@ -44,6 +44,7 @@ from sessiongate.vim.types import (
     Value,
 )
 from sessiongate.wire.vim_soap import (
+    SECURITY,
     Message,
     read_arguments,
     read_call,
@@ -696,3 +697,22 @@ def test_an_unreadable_document_is_the_clients_fault() -> None:
     assert text.name == "faultstring"
     assert text.text.startswith("\n")
     assert "while parsing HTTP request before method was determined" in text.text
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", False),
+        (f'<s:Header><Security xmlns="{SECURITY}"><Assertion/></Security></s:Header>', True),
+        (
+            f'<s:Header><x/><Security xmlns="{SECURITY}"><y/><Assertion/></Security></s:Header>',
+            True,
+        ),
+        (f'<s:Header><Security xmlns="{SECURITY}"/></s:Header>', False),
+        ('<s:Header><Security xmlns="urn:other"><Assertion/></Security></s:Header>', False),
+        ("<s:Header><Assertion/></s:Header>", False),
+    ],
+)
+def test_an_assertion_is_seen_where_it_belongs(header: str, expected: bool) -> None:
+    document = f'<s:Envelope xmlns:s="{SOAP}">{header}<s:Body><x/></s:Body></s:Envelope>'
+    assert read_envelope(document.encode()).asserted is expected

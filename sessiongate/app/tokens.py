@@ -1,0 +1,100 @@
+"""The verifiers of tokens, made from the settings."""
+
+from importlib import import_module
+from pathlib import Path
+
+from cryptography import x509
+
+from sessiongate.config import Config
+from sessiongate.config.tokens import TokenIssuer
+from sessiongate.errors import ConfigError
+from sessiongate.identity import oidc
+from sessiongate.identity.keys import (
+    DiscoveredSource,
+    FileSource,
+    Keys,
+    KeySource,
+    UrlSource,
+    origin_of,
+    path_of,
+)
+from sessiongate.identity.tokens import Grants, TokenVerifier
+from sessiongate.upstream.http import HttpUpstream, Trust
+
+
+def verifiers_of(config: Config) -> list[TokenVerifier]:
+    """A verifier for each issuer. Raises ConfigError with every problem."""
+    made: list[TokenVerifier] = []
+    problems: list[str] = []
+    for name, issuer in config.tokens.items():
+        grants = Grants(
+            name, domain=issuer.domain or "", role=issuer.role or "", roles=issuer.roles
+        )
+        make = _saml if issuer.type == "saml" else _oidc
+        try:
+            made.append(make(name, issuer, grants))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return made
+
+
+def _saml(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
+    try:
+        # Only where it is wanted: signxml and lxml are an extra.
+        saml = import_module("sessiongate.identity.saml")
+        problem_of = import_module("sessiongate.identity.saml_signature").certificate_problem
+    except ImportError as missing:
+        rule = f"needs {missing.name}; install the extra: pip install 'sessiongate[saml]'"
+        raise ConfigError([f"tokens.{name}.type: {rule}"]) from None
+    setting = f"tokens.{name}.certificates"
+    certificates = [one for file in issuer.certificates for one in _certificates(setting, file)]
+    problems = [
+        f"{setting}: holds a certificate with {problem}"
+        for one in certificates
+        if (problem := problem_of(one))
+    ]
+    if problems:
+        raise ConfigError(problems)
+    expected = saml.Expected(
+        issuer.issuer, issuer.audience, issuer.name_attribute or "", issuer.groups_attribute
+    )
+    verifier: TokenVerifier = saml.SamlVerifier(name, expected, certificates, grants)
+    return verifier
+
+
+def _certificates(setting: str, file: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(file.read_bytes())
+    except OSError as wrong:
+        raise ConfigError([f"{setting}: {file} cannot be read: {wrong.strerror}"]) from None
+    except ValueError:
+        raise ConfigError([f"{setting}: {file} must hold certificates in PEM form"]) from None
+
+
+def _oidc(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
+    expected = oidc.Expected(
+        issuer.issuer,
+        issuer.audience,
+        issuer.name_claim,
+        issuer.groups_claim,
+        issuer.algorithms,
+    )
+    keys = Keys(name, _source(name, issuer))
+    return oidc.OidcVerifier(name, expected, keys, grants)
+
+
+def _source(name: str, issuer: TokenIssuer) -> KeySource:
+    if issuer.jwks_file is not None:
+        return FileSource(f"tokens.{name}.jwks_file", issuer.jwks_file)
+    address = issuer.jwks_url or issuer.issuer
+    trust = Trust(ca=issuer.ca, fingerprint=issuer.fingerprint)
+    try:
+        upstream = HttpUpstream(origin_of(address), trust)
+    except OSError:  # an ssl.SSLError is one too: a file that is there and holds no certificate
+        rule = f"{issuer.ca} must be a file of CA certificates in PEM form"
+        raise ConfigError([f"tokens.{name}.ca: {rule}"]) from None
+    if issuer.jwks_url is not None:
+        return UrlSource(upstream, path_of(issuer.jwks_url))
+    return DiscoveredSource(upstream, issuer.issuer)

@@ -1,0 +1,65 @@
+"""LoginByToken: a session for whoever a token vouches for, once where it is good for one login.
+
+Whose token it is and whether it is to be believed, the verifiers know; each configured issuer has
+one. Without any, nobody logs in this way. A refused token is no guess at anybody's password, so it
+counts for no lock; what it costs to look at one is bounded by the verifiers.
+"""
+
+from collections.abc import Sequence
+
+from sessiongate.errors import BadCredentials, SessionGateError
+from sessiongate.identity.tokens import TokenVerifier, Vouched
+from sessiongate.rules.locale import choose
+from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.session import Client, PresentedToken
+from sessiongate.store.port import TicketStore
+
+
+class TokenLogin:
+    """Opens sessions for tokens."""
+
+    def __init__(
+        self, sessions: Sessions, tickets: TicketStore, verifiers: Sequence[TokenVerifier] = ()
+    ) -> None:
+        self._sessions = sessions
+        self._tickets = tickets
+        self._verifiers = tuple(verifiers)
+
+    async def login(
+        self, presented: PresentedToken | None, client: Client, locale: str | None
+    ) -> Opened:
+        """Open a session for whom this token names.
+
+        Raises BadCredentials, InvalidLocale, NoPermission where none of the token's groups is a
+        role here, CapReached, or an Unavailable. The audit says which; a client hears less.
+        """
+        how, name = "token", ""
+        try:
+            choose(locale, self._sessions.default_locale)  # a bad one must not use the token up
+            if not self._verifiers:
+                raise BadCredentials("token logins are not configured here")
+            if presented is None:
+                raise BadCredentials("the request does not carry one token")
+            verifier = self._of(presented)
+            how = f"token {verifier.name}"
+            vouched = await verifier.verify(presented, self._sessions.clock.now())
+            name = vouched.typed
+            await self._use_up(vouched)
+            return await self._sessions.login_as(
+                vouched.principal, client, locale, typed=vouched.typed, how=how
+            )
+        except SessionGateError as error:
+            await self._sessions.journal.refused(how, name, client, error)
+            raise
+
+    def _of(self, presented: PresentedToken) -> TokenVerifier:
+        """The verifier of the issuer that the token names. Nothing is believed by that."""
+        for verifier in self._verifiers:
+            if verifier.takes(presented):
+                return verifier
+        raise BadCredentials("the token is of no issuer that is configured here")
+
+    async def _use_up(self, vouched: Vouched) -> None:
+        once = vouched.once
+        if once is not None and not await self._tickets.mark(once.digest, once.expires_at):
+            raise BadCredentials("the token has been used before")

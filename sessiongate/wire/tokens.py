@@ -1,0 +1,62 @@
+"""Tokens that a LoginByToken carries beside its arguments, found and not yet read.
+
+In SOAP a SAML assertion stands in the Security header, as pyVmomi and govmomi send it; in any form
+`Authorization: Bearer` holds an OAuth token. For SAML where there is no SOAP header, the vendor's
+`Authorization: SIGN token="..."` is taken too, the assertion packed with gzip and base64; what
+VI/JSON servers really take is not published.
+"""
+
+import re
+import zlib
+from base64 import b64decode
+from collections.abc import Iterable
+
+from sessiongate.secret import Secret
+from sessiongate.session import BEARER, PresentedToken
+
+METHOD = "LoginByToken"
+"""The one method that looks at such a token. pyVmomi sends it along with all the others, too."""
+
+_SIGN = re.compile(r'token="([A-Za-z0-9+/=]+)"')
+
+# An assertion with a thousand groups has 150 KiB. More is not unpacked, however small it came.
+_LONGEST = 256 * 1024
+
+_GZIP = 31
+"""What zlib calls the format, with its largest window."""
+
+
+def presented(
+    headers: Iterable[tuple[str, str]], document: bytes | None = None
+) -> PresentedToken | None:
+    """The one token of a request; None where there is none, more than one, or it is unreadable.
+
+    `document` is the whole SOAP document, if an assertion stands in its header.
+    """
+    values = [value.strip() for name, value in headers if name == "authorization"]
+    found = [one for value in values if (one := _authorization(value)) is not None]
+    if document is not None:
+        found.append(PresentedToken.of_document(document))
+    return found[0] if len(found) == 1 else None
+
+
+def _authorization(value: str) -> PresentedToken | None:
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() == "bearer" and rest.strip():
+        return PresentedToken(BEARER, Secret(rest.strip()))
+    if scheme.lower() == "sign":
+        assertion = _unpacked(rest)
+        return PresentedToken.of_document(assertion) if assertion is not None else None
+    return None
+
+
+def _unpacked(parameters: str) -> bytes | None:
+    packed = _SIGN.findall(parameters)
+    if len(packed) != 1:
+        return None
+    unzip = zlib.decompressobj(_GZIP)
+    try:
+        assertion = unzip.decompress(b64decode(packed[0], validate=True), _LONGEST)
+    except (ValueError, zlib.error):
+        return None
+    return assertion if unzip.eof else None
