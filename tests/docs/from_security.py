@@ -98,7 +98,6 @@ PARTLY: Mapping[int, str] = {
     8: "several processes, which wait for a shared store",
     11: "leases, which wait for the gateway",
     13: "the console",
-    18: "labels of metrics, which do not exist yet",
     20: "the console's own cookie",
     22: "console and forward-auth, which do not exist yet",
     30: "the one-time set-up link",

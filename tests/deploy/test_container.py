@@ -1,0 +1,127 @@
+"""Container and compose files: plain image names, no root, and variables that are settings."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from sessiongate.config import RESERVED, Settings, load
+from tests.docs.from_environment import text_of, variable, variables
+from tests.docs.from_settings import defaults
+from tests.house.sources import ROOT
+
+CONTAINERFILE = (ROOT / "deploy" / "container" / "Containerfile").read_text(encoding="utf-8")
+COMPOSE_FILE = ROOT / "deploy" / "container" / "compose.yaml"
+
+# Two underscores, as nobody but a person writes them into the environment.
+VARIABLE = re.compile(r"\bSESSIONGATE_[A-Z0-9_]+")
+
+
+def service() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))
+    one: dict[str, Any] = found["services"]["sessiongate"]
+    return one
+
+
+def image_environment() -> dict[str, str]:
+    """What the image sets of ours."""
+    return dict(re.findall(r"\b(SESSIONGATE_\w+)=(\S+)", CONTAINERFILE))
+
+
+def test_images_are_named_without_a_registry() -> None:
+    named = re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)
+    assert named
+    for image in (*named, service()["image"]):
+        assert re.fullmatch(r"[a-z]+(:[\w.-]+)?", image), image
+
+
+def test_what_the_image_copies_is_there() -> None:
+    for line in re.findall(r"^COPY (?!--from)(.+)$", CONTAINERFILE, re.MULTILINE):
+        for name in line.split()[:-1]:
+            assert (ROOT / name).exists(), name
+    assert COMPOSE_FILE.parent.joinpath(service()["build"]["context"]).resolve() == ROOT
+    assert (ROOT / service()["build"]["dockerfile"]).is_file()
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    users = re.findall(r"^USER (\S+)$", CONTAINERFILE, re.MULTILINE)
+    assert users == ["10001:10001"]
+    assert CONTAINERFILE.index("USER ") < CONTAINERFILE.index("ENTRYPOINT ")
+    assert service()["cap_drop"] == ["ALL"]
+    assert service()["read_only"] is True
+
+
+@pytest.mark.parametrize("environ", [image_environment(), service()["environment"]])
+def test_variables_are_settings(environ: Mapping[str, str]) -> None:
+    assert environ
+    settings = load(environ=environ)
+    named = {name for name, origin in settings.origins.items() if origin == "env"}
+    assert {variable(name) for name in named} == environ.keys() - RESERVED
+    assert environ.keys() & RESERVED <= {
+        "SESSIONGATE_BOOTSTRAP_ADMIN_USERNAME",
+        "SESSIONGATE_BOOTSTRAP_ADMIN_PASSWORD_FILE",
+    }
+
+
+def test_health_is_asked_where_the_listener_is() -> None:
+    admin = image_environment()["SESSIONGATE_ADMIN__LISTEN"]
+    assert f"http://{admin}/readyz" in CONTAINERFILE
+    assert service()["environment"]["SESSIONGATE_ADMIN__LISTEN"] == admin
+
+
+def test_no_secret_is_in_the_files() -> None:
+    for name, value in service()["environment"].items():
+        if "PASSWORD" in name:
+            assert name.endswith("_FILE")
+            assert value.startswith("/run/secrets/")
+
+
+def test_the_image_listens_where_the_port_leads() -> None:
+    (published,) = service()["ports"]
+    inside = published.rpartition(":")[2]
+    assert image_environment()["SESSIONGATE_SERVER__LISTEN"].endswith(f":{inside}")
+    assert f"EXPOSE {inside}\n" in CONTAINERFILE
+
+
+# The table of variables
+
+
+def test_every_setting_has_its_variable() -> None:
+    for dotted in load().origins:
+        if dotted.startswith("identity."):
+            continue  # a provider's own settings, and on the provider's page
+        name = variable(dotted)
+        assert any(f"{one}__".startswith(f"{name}__") for one in variables())
+
+
+def test_every_variable_takes_its_default() -> None:
+    """All at once, as they stand in the table: the settings are what they are without any."""
+    given = {
+        name: value
+        for name, value in variables().items()
+        if value is not None and "__NAME__" not in name
+    }
+    assert len(given) > 30
+    settings, plain = load(environ=given), load(environ={})
+    for table in Settings.model_fields:
+        assert getattr(settings, table) == getattr(plain, table)
+    assert list(settings.origins.values()).count("env") == len(given)
+
+
+def test_lists_and_the_unset_are_written_as_the_environment_has_them() -> None:
+    assert text_of(["a", "b"]) == "a,b"
+    assert text_of(None) is None
+    assert text_of([]) is None
+    assert [text_of(one) for one in (False, 5, "30m")] == ["false", "5", "30m"]
+    assert defaults()["server.listen"] == ["127.0.0.1:9669"]
+
+
+@pytest.mark.parametrize("page", ["deploy.md", "operations.md"])
+def test_variables_on_the_pages_exist(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    known = variables().keys() | RESERVED
+    for name in VARIABLE.findall(text):
+        # A name that ends in an underscore is the beginning of others.
+        assert name in known or name.endswith("_"), name
