@@ -97,7 +97,8 @@ class Control:
             return Reply(status, _JSON, msgspec.json.encode({"error": str(error)}))
 
     async def _answer(self, request: Request) -> object:
-        parts = [unquote(part) for part in request.path.strip("/").split("/")]
+        # Nothing is cut off the end: an empty key is no key, and not the list of all.
+        parts = [unquote(part) for part in request.path.removeprefix("/").split("/")]
         match (request.method, parts):
             case ("GET", ["sessions"]):
                 return await self._list(_one(request, "user"))
@@ -111,14 +112,14 @@ class Control:
                 await self._refresh()
                 return {}
             case ("POST", ["users", "unlock"]):
-                return {"unlocked": self._unlock(_one(request, "user"))}
+                return {"unlocked": self._unlock(_one(request, "user") or "")}
             case ("POST" | "GET" | "DELETE", _):
                 raise UnknownAddress("no such address")
         raise WrongVerb("GET", "POST", "DELETE")
 
-    async def _list(self, user: str) -> list[SessionRow]:
+    async def _list(self, user: str | None) -> list[SessionRow]:
         now = self._sessions.clock.now()
-        wanted = parse_account(user).canonical if user else None
+        wanted = parse_account(user).canonical if user is not None else None
         return [
             row(session, now)
             async for session in self._sessions.list()
@@ -136,8 +137,8 @@ class Control:
             raise NotFound("no live session has this key")
         return {"ended": 1}
 
-    async def _end_all(self, user: str) -> int:
-        if user:
+    async def _end_all(self, user: str | None) -> int:
+        if user is not None:
             wanted = parse_account(user).canonical
             return await self._sessions.end_all_of(wanted, Ended.TERMINATED, "command line")
         keys = [session.key async for session in self._sessions.list()]
@@ -146,5 +147,6 @@ class Control:
         )
 
 
-def _one(request: Request, name: str) -> str:
-    return parse_qs(request.query).get(name, [""])[0]
+def _one(request: Request, name: str) -> str | None:
+    """A member of the query; None where it is missing, which is not the same as empty."""
+    return parse_qs(request.query, keep_blank_values=True).get(name, [None])[0]

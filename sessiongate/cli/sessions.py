@@ -22,7 +22,7 @@ def list_(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List live sessions by their public keys."""
-    query = f"?user={quote(user, safe='')}" if user else ""
+    query = f"?user={quote(user, safe='')}" if user is not None else ""
     rows = ask(settings(config, data_dir).server.data_dir, "GET", f"/sessions{query}")
     show_rows(rows, _COLUMNS, output, "No session is open.")
 

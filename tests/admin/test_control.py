@@ -76,6 +76,25 @@ async def test_sessions_of_one_user_or_of_all_are_ended(control: Control, gate: 
     assert await gate.live() == []
 
 
+@pytest.mark.parametrize("path", ["/sessions?user=", "/sessions?user", "/sessions?user=%20"])
+async def test_an_empty_name_is_nobody_and_not_everybody(
+    control: Control, gate: Gate, path: str
+) -> None:
+    """As from `--user "$NAME"` in a script whose NAME is not set."""
+    await gate.login("ada")
+    for method in ("DELETE", "GET"):
+        assert await ask(control, method, path) == (400, {"error": "no user name"})
+    assert await gate.live() == ["ada"]
+
+
+async def test_an_empty_key_is_no_key_and_not_all_of_them(control: Control, gate: Gate) -> None:
+    await gate.login("ada")
+    for method in ("DELETE", "GET"):
+        status, _ = await ask(control, method, "/sessions/")
+        assert status == 404
+    assert await gate.live() == ["ada"]
+
+
 async def test_users_are_looked_at_again(control: Control, told: Told) -> None:
     assert await ask(control, "POST", "/users/refresh") == (200, {})
     assert told.refreshed == 1

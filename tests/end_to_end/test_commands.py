@@ -172,6 +172,9 @@ def test_terminate_all_of_a_user_and_all(server: Server) -> None:
     ended = done(server.run("sessions", "terminate", "--user", "\\Ursula", "--output", "json"))
     assert ended.json() == {"ended": 2}
     assert [server.is_alive(token) for token in mine + others] == [False, False, True, True]
+    for empty in (("--user", ""), ("--user", " "), ("",)):
+        assert server.run("sessions", "terminate", *empty).code == 1
+    assert [server.is_alive(token) for token in others] == [True, True]
     assert "2 session" in done(server.run("sessions", "terminate", "--all")).out
     assert not any(server.is_alive(token) for token in others)
     for args in ((), ("--all", "--user", "x"), ("some-key", "--all")):
