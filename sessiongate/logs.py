@@ -28,11 +28,12 @@ def configure_logs(form: LogFormat) -> None:
     text = form is LogFormat.TEXT or (form is LogFormat.AUTO and sys.stderr.isatty())
     tail: list[structlog.typing.Processor] = (
         [
+            _legible,
             structlog.dev.ConsoleRenderer(
                 # A file that was asked for text is no terminal: escapes would only be in the way.
                 colors=sys.stderr.isatty(),
                 exception_formatter=structlog.dev.plain_traceback,
-            )
+            ),
         ]
         if text
         else [_TRACEBACKS, structlog.processors.JSONRenderer()]
@@ -48,3 +49,16 @@ def configure_logs(form: LogFormat) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _legible(
+    _logger: object, _method: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Escape what would steer a terminal or end the line: names come from clients.
+
+    JSON needs none of this, and the renderer itself escapes only what holds white space.
+    """
+    for key, value in line.items():
+        if isinstance(value, str) and not value.isprintable():
+            line[key] = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in value)
+    return line

@@ -10,14 +10,14 @@ PROGRAM = """
 import structlog
 from sessiongate.logs import LogFormat, configure_logs
 configure_logs(LogFormat({form!r}))
-structlog.get_logger("x").info("session opened", user="alice")
+structlog.get_logger("x").info("session opened", user={user!r})
 """
 
 
-def logged(form: str) -> str:
+def logged(form: str, user: str = "alice") -> str:
     """What a program with this form of log writes to a standard error that is no terminal."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(form=form)],
+        [sys.executable, "-c", PROGRAM.format(form=form, user=user)],
         capture_output=True,
         text=True,
         check=True,
@@ -39,3 +39,14 @@ def test_text_in_a_file_is_plain() -> None:
     assert "session opened" in line
     assert "user=alice" in line
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "user", ["a\x1b[2Jb", "\x1b]0;title\x07", "a\x9b2Jb", "a\u2028b", "a\x85b", "a\rb", "a b\nc"]
+)
+def test_sec_42_a_name_neither_steers_a_terminal_nor_starts_a_line(form: str, user: str) -> None:
+    """Colours, titles and line ends by one name that a client sent, in every log format."""
+    (line,) = logged(form, user).splitlines()
+    assert line.isprintable()
+    assert "session opened" in line
