@@ -102,8 +102,13 @@ def _fold(typed: str) -> str:
 
 
 def _visible(text: str) -> str:
+    normal = unicodedata.normalize("NFKC", text)
+    if len(normal) > LONGEST_NAME:
+        # One letter can stand for eighteen. Such names would fill the tables of failed tries with
+        # gigabytes, each after 30 ms of the event loop.
+        raise BadCredentials("the user name is too long")
     return "".join(
         letter
-        for letter in unicodedata.normalize("NFKC", text)
+        for letter in normal
         if unicodedata.category(letter) != "Cf" and letter not in _SKIPPED
     )

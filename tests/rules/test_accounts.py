@@ -76,6 +76,15 @@ def test_a_name_has_a_longest_form() -> None:
         parse_account("a" * (LONGEST_NAME + 1))
 
 
+@pytest.mark.parametrize("letter", ["\ufdfa", "\u3300", "\ufb03"])
+def test_a_name_is_no_longer_when_its_letters_are_written_out(letter: str) -> None:
+    """U+FDFA alone is eighteen letters: what counts is what would be remembered."""
+    with pytest.raises(BadCredentials, match="too long"):
+        parse_account(letter * LONGEST_NAME)
+    fits = parse_account(letter * (LONGEST_NAME // 18))
+    assert len(fits.canonical) <= LONGEST_NAME
+
+
 @given(st.text(max_size=40) | st.text("ab@\\. \u200bＡ＠", max_size=12))
 def test_sec_31_any_text_gives_a_user_or_a_refusal(typed: str) -> None:
     """Whatever a client sends, we get an account with a user, or BadCredentials, nothing else."""
