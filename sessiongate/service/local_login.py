@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from sessiongate.errors import BadCredentials, Malformed, NoPermission
+from sessiongate.errors import BadCredentials, Malformed, NoPermission, Refused
 from sessiongate.rules.access import SYSTEM_VIEW
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
 from sessiongate.secret import Secret
@@ -19,6 +19,9 @@ from sessiongate.store.port import TicketStore
 
 # Marks a password as a ticket, so that ordinary logins need no look-up in the ticket table.
 _MARK = "local-ticket-"
+
+# What the audit calls the two halves.
+_ISSUE, _REDEEM = "local ticket asked for", "local ticket"
 
 # Local callers are anonymous here, so what they can leave on the disk is bounded.
 _MOST_FILES = 100
@@ -48,6 +51,13 @@ class LocalLogin:
         Raises Malformed for a caller on another host, BadCredentials for an unknown user, and
         NoPermission for one without any privilege.
         """
+        try:
+            return await self._issue(user_name, client)
+        except Refused as error:
+            await self._sessions.journal.refused(_ISSUE, user_name, client, error)
+            raise
+
+    async def _issue(self, user_name: str, client: Client) -> str:
         if not _is_local(client.ip_address):
             raise Malformed("a local ticket is only for a caller on the server's own host")
         principal = await self._sessions.principal(user_name, self._provider)
@@ -76,6 +86,15 @@ class LocalLogin:
         """A session for a local ticket used as a password; None if the password is not one."""
         if not password.reveal().startswith(_MARK) or not _is_local(client.ip_address):
             return None
+        try:
+            return await self._redeem(user_name, password, client, locale)
+        except BadCredentials as error:
+            await self._sessions.journal.refused(_REDEEM, user_name, client, error)
+            raise
+
+    async def _redeem(
+        self, user_name: str, password: Secret, client: Client, locale: str | None
+    ) -> Opened:
         digest = password.digest()
         taken = await self._tickets.take(digest, "local", self._sessions.clock.now())
         principal = await self._sessions.principal(user_name, self._provider)
@@ -83,7 +102,7 @@ class LocalLogin:
         if taken is None or principal is None or principal.name != taken.subject:
             raise BadCredentials("the local ticket is unknown, used, expired or another user's")
         return await self._sessions.login_as(
-            principal, client, locale, typed=user_name, how="local ticket"
+            principal, client, locale, typed=user_name, how=_REDEEM
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from sessiongate.errors import BadCredentials, Malformed, NoPermission
 from sessiongate.secret import Secret
+from sessiongate.service.audit import read
 from sessiongate.service.sessions import TICKET_LIFE
 from sessiongate.session import Client
 from tests.gate import CLIENT, HERE, Gate
@@ -60,6 +61,24 @@ async def test_a_ticket_is_for_its_user_and_not_for_ever(gate: Gate) -> None:
     with pytest.raises(BadCredentials):
         await gate.local.redeem("bob", password, HERE, None)
     assert await gate.live() == []
+
+
+async def test_sec_69_every_refused_local_ticket_is_written_down(gate: Gate) -> None:
+    with pytest.raises(BadCredentials):
+        await gate.local.redeem("ada", await issued(gate), HERE, None)
+    with pytest.raises(BadCredentials):
+        await gate.local.issue("nobody", HERE)
+    with pytest.raises(NoPermission):
+        await gate.local.issue("nil", HERE)
+    with pytest.raises(Malformed):
+        await gate.local.issue("ada", CLIENT)
+    events = [read(payload) for payload in gate.store.audit.payloads]
+    assert [(one.event, one.result, one.user, one.how, one.reason) for one in events] == [
+        ("login refused", "refused", "ada", "local ticket", "BadCredentials"),
+        ("login refused", "refused", "nobody", "local ticket asked for", "BadCredentials"),
+        ("login refused", "refused", "nil", "local ticket asked for", "NoPermission"),
+        ("login refused", "refused", "ada", "local ticket asked for", "Malformed"),
+    ]
 
 
 async def test_it_works_from_here_only(gate: Gate) -> None:
