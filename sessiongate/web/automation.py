@@ -29,7 +29,7 @@ class _Face:
         self._provider = provider
 
     async def _login(self, request: Request) -> Opened:
-        name, password = read_basic(request.header("authorization"))
+        name, password = read_basic(request.credential())
         client = client_of(request, DIALECT)
         return await self._sessions.login(name, password, client, default=self._provider)
 

@@ -35,6 +35,11 @@ class Request(msgspec.Struct, gc=False):
         """Every value of this header, in order (name in lower case)."""
         return [value for key, value in self.headers if key == name]
 
+    def credential(self) -> str | None:
+        """The Authorization header. Two that differ are none, as nobody can say whose they are."""
+        values = set(self.all("authorization"))
+        return values.pop() if len(values) == 1 else None
+
 
 class Reply(msgspec.Struct, gc=False):
     """One reply. The server adds Content-Length, Date and the connection headers."""

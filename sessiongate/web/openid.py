@@ -74,7 +74,7 @@ class OpenIdEndpoint:
     async def _token(self, request: Request) -> Reply:
         form = openid.read_form(request.body, request.header("content-type"))
         grant = openid.grant_of(form)
-        client = openid.client_of(form, request.header("authorization"))
+        client = openid.client_of(form, request.credential())
         if client.id != openid.PUBLIC_CLIENT and client.id not in self._clients:
             raise OAuthError(openid.UNKNOWN_CLIENT)
         issuer = _origin(request) + openid.REALM
@@ -158,7 +158,7 @@ class OpenIdEndpoint:
         bearer alone and ignores the refusal, so that its session stays; here it ends.
         """
         form = openid.read_form(request.body, request.header("content-type"))
-        if "refresh_token" not in form and openid.bearer_of(request.header("authorization")):
+        if "refresh_token" not in form and openid.bearer_of(request.credential()):
             session = await self.caller(request)
             await self._sessions.end(session.key, Ended.LOGOUT)
             return Reply(204)
@@ -168,7 +168,7 @@ class OpenIdEndpoint:
 
     async def caller(self, request: Request) -> Session:
         """The session of the request's bearer token. Raises NoSession."""
-        text = openid.bearer_of(request.header("authorization"))
+        text = openid.bearer_of(request.credential())
         claims = self._live_claims(text) if text is not None else None
         session = await self._sessions.check_digest(claims.digest) if claims else None
         if session is None:
@@ -193,7 +193,7 @@ class OpenIdEndpoint:
 
     async def _introspect(self, request: Request) -> Reply:
         form = openid.read_form(request.body, request.header("content-type"))
-        client = openid.client_of(form, request.header("authorization"))
+        client = openid.client_of(form, request.credential())
         if client.id == openid.PUBLIC_CLIENT or client.id not in self._clients:
             raise OAuthError(openid.UNKNOWN_CLIENT)
         await self._vouch(request, client)
@@ -223,7 +223,7 @@ class OpenIdEndpoint:
 
     async def _revoke(self, request: Request) -> Reply:
         form = openid.read_form(request.body, request.header("content-type"))
-        client = openid.client_of(form, request.header("authorization"))
+        client = openid.client_of(form, request.credential())
         if client.id != openid.PUBLIC_CLIENT:
             await self._vouch(request, client)
         claims = self._any_claims(form.get("token", ""))

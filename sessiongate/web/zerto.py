@@ -62,7 +62,7 @@ class ZertoEndpoint:
 
     async def _start(self, request: Request) -> Reply:
         # The credential first: a client that was not challenged yet may send any body at all.
-        name, password = read_basic(request.header("authorization"))
+        name, password = read_basic(request.credential())
         method = zerto.read_method(request.body, request.header("content-type"))
         provider = self._providers[method]
         opened = await self._sessions.login(
@@ -77,9 +77,9 @@ class ZertoEndpoint:
 
     async def _caller(self, request: Request) -> Session:
         # The bearer is one more carrier, so that a contradiction with any other is found.
-        bearer = bearer_of(request.header("authorization"))
-        inside = ((_BEARER, bearer),) if bearer is not None else ()
-        if bearer is not None and "." in bearer:
+        found = [bearer_of(value) for value in request.all("authorization")]
+        inside = [(_BEARER, bearer) for bearer in found if bearer is not None]
+        if any("." in bearer for _, bearer in inside):
             # A signed token of the appliance dialect; ours have no dots.
             token_in(request.headers, frozenset(), inside)
             return await self._by_bearer(request)

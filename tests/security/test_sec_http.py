@@ -148,6 +148,33 @@ def test_sec_19_a_bearer_is_one_more_carrier(carrier: str, shared: Server) -> No
     assert shared.request("GET", "/v1/serverDateTime", [signed, both[1]]).status == 401
 
 
+def test_sec_19_two_bearers_are_two_carriers(shared: Server) -> None:
+    mine, other = (
+        ("Authorization", f"Bearer {shared.zerto_token(person)}") for person in (USER, ADMIN)
+    )
+    signed = ("Authorization", "Bearer aaaa.bbbb.cccc")
+    header = ("x-zerto-session", mine[1].removeprefix("Bearer "))
+    address = "/v1/serverDateTime"
+    for both in (
+        [mine, other],
+        [other, mine],
+        [mine, signed],
+        [signed, mine],
+        [header, mine, other],
+    ):
+        assert shared.request("GET", address, both).status == 401
+    assert shared.request("GET", address, [mine, mine]).status == 200
+
+
+def test_sec_19_two_passwords_are_none(shared: Server) -> None:
+    """Whoever stands in front may have looked at the other one."""
+    right, wrong = ("Authorization", basic(*USER)), ("Authorization", basic(USER[0], "wrong"))
+    for path in ("/v1/session/add", "/api/session", "/rest/com/vmware/cis/session"):
+        for both in ([right, wrong], [wrong, right]):
+            assert shared.request("POST", path, both).status == 401
+        assert shared.request("POST", path, [right, right]).status in (200, 201)
+
+
 # 20: cookies
 
 
