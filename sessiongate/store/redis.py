@@ -200,6 +200,7 @@ class RedisStore:
             # It is dead already. A place that cannot be given back now is found by the sweep.
             with suppress(StoreUnavailable):
                 await self._calls.run(scripts.SETTLE, self._book, 1, rows.text(key))
+            await self._for_good()
         return session
 
     async def count(self) -> int:
@@ -234,13 +235,19 @@ class RedisStore:
             micros(self._now(now)),
             os.urandom(rows.NONCE),
         )
-        return rows.ticket_from(row) if row is not None else None
+        if row is None:
+            return None
+        await self._for_good()
+        return rows.ticket_from(row)
 
     async def mark(self, digest: bytes, expires_at: datetime) -> bool:
         """Keep a mark where there is none."""
         keep = rows.keep_until(expires_at, self._seen)
         name = (self._keys.mark(digest),)
-        return bool(await self._calls.run(scripts.MARK, name, os.urandom(rows.NONCE), keep))
+        first = bool(await self._calls.run(scripts.MARK, name, os.urandom(rows.NONCE), keep))
+        if first:
+            await self._for_good()
+        return first
 
     async def message(self) -> str:
         """The message."""
@@ -266,6 +273,11 @@ class RedisStore:
         if self._running is None:
             raise StoreUnavailable(f"the store at {self._servers.name} is not open")
         return self._running
+
+    async def _for_good(self) -> None:
+        """What has just ended must not come back with a replica that has not heard of it."""
+        if self._settings.servers.kind == "sentinel":
+            await self._calls.on_a_replica(self._keys.sync)
 
     def _now(self, now: datetime) -> datetime:
         """The latest time seen: a clock that steps back revives nothing."""

@@ -37,6 +37,9 @@ BATCH = 250
 # too late to be of use.
 MOST_WAITING = 10_000
 
+# Milliseconds that an end waits for a replica: some hundred times what one in step takes.
+REPLICA_WITHIN = 200
+
 # What may be over as soon as it is asked again on another line.
 _PASSING = (ConnectionError, ClusterDownError, ReadOnlyError)
 
@@ -68,6 +71,7 @@ class Calls:
         self._lines: set[asyncio.Task[None]] = set()
         self._called = False
         self._failing = False
+        self._alone = False
         self._closed = False
 
     def run(self, script: Script, keys: tuple[str, ...], *arguments: Argument) -> Any:  # noqa: ANN401
@@ -83,6 +87,24 @@ class Calls:
     def send(self, *command: Argument) -> Any:  # noqa: ANN401
         """A future of what a plain command answers."""
         return self._ask(_Call(None, command, self._loop.create_future()))
+
+    async def on_a_replica(self, key: str) -> None:
+        """Wait until what was written so far is on a replica too, for a moment at most.
+
+        Where there is none in step, the store goes on without, and says so once.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                # WAIT is about what its own line has written last, so it gets something to write.
+                _, replicas = await self._pipeline(
+                    [("SET", key, "1", "PX", 1000), ("WAIT", 1, REPLICA_WITHIN)]
+                )
+        except (RedisError, OSError, TimeoutError):
+            replicas = 0
+        alone = not isinstance(replicas, int) or replicas < 1
+        if alone and not self._alone:
+            _log.warning("no replica is in step: a fail-over now would undo ends", store=self._name)
+        self._alone = alone
 
     async def close(self) -> None:
         """Refuse what waits, and let what is on its way finish."""

@@ -111,6 +111,14 @@ class Cache:
             for fetch in fetches:
                 fetch.spoilt = True
 
+    def knows(self, digest: bytes) -> bool:
+        """Whether anything is remembered of a session."""
+        return digest in self._entries
+
+    def under_way(self, digest: bytes) -> list[Fetch]:
+        """The questions about a session that are not answered yet."""
+        return list(self._fetches.get(digest, ()))
+
     def untold(self, digest: bytes) -> Entry | None:
         """What Redis has not heard of this session."""
         return self._untold.get(digest)

@@ -54,6 +54,8 @@ class Keys:
         """Hash: principal -> how many sessions."""
         self.seen = f"{book}seen"
         """The latest time that any server has told."""
+        self.sync = f"{book}sync"
+        """Nothing; written to see whether a replica is in step."""
         self.message = f"{book}message"
         """The global message."""
         audit = f"{prefix}:{{audit}}:"

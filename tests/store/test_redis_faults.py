@@ -1,18 +1,23 @@
 """What becomes of sessions when Redis dies, hangs, is full, or is replaced: nothing."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import pytest
+from structlog.testing import capture_logs
 
+from sessiongate import certificates
 from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.store_url import parse_redis
+from sessiongate.secret import Secret
 from sessiongate.session import Caps, Ended
 from sessiongate.store import redis_scripts as scripts
 from sessiongate.store.redis import RedisStore
@@ -186,14 +191,34 @@ async def test_a_sentinel_puts_the_replica_in_the_primarys_place(tmp_path: Path)
             for one in (alive, gone):
                 await store.add(one, NO_CAPS)
             assert await store.use(gone.digest, T0) is not None
-            assert await store.end(gone.key, Ended.TERMINATED) is not None
             watched.in_step()
+            assert await store.end(gone.key, Ended.TERMINATED) is not None
+            # The end is on the replica before it is acknowledged.
             watched.primary.kill()
             await answered(lambda: store.add(a_session("new"), NO_CAPS))
             assert await store.use(alive.digest, T0) is not None
             assert await store.use(gone.digest, T0) is None
             assert await store.use(digest_of("new"), T0) is not None
             assert b"role:master" in watched.replica.ask("INFO", "replication")
+
+
+async def test_without_a_replica_in_step_ends_go_on_and_it_is_said(tmp_path: Path) -> None:
+    if why := peer.missing():
+        pytest.skip(why)
+    with Watched(tmp_path) as watched:
+        async with opened(watched.url) as store:
+            sessions = [a_session() for _ in range(3)]
+            for one in sessions:
+                await store.add(one, NO_CAPS)
+            with capture_logs() as logs:
+                assert await store.end(sessions[0].key, Ended.LOGOUT) is not None
+                assert logs == []
+                watched.replica.stop()
+                for one in sessions[1:]:
+                    assert await store.end(one.key, Ended.LOGOUT) is not None
+            assert [one["event"] for one in logs] == [
+                "no replica is in step: a fail-over now would undo ends"
+            ]
 
 
 async def test_a_node_of_a_cluster_is_killed_and_comes_back(tmp_path: Path) -> None:
@@ -223,3 +248,66 @@ async def test_a_store_that_is_not_there_says_what_to_do() -> None:
         await store.start()
     with pytest.raises(StoreUnavailable, match="is not open"):
         await store.use(digest_of("any"), T0)
+
+
+# Ways in
+
+
+async def works(settings: RedisSettings) -> None:
+    store = RedisStore(settings, LIMITS)
+    await store.start()
+    try:
+        session = a_session()
+        await store.add(session, NO_CAPS)
+        for _ in range(2):
+            assert await store.use(session.digest, T0) is not None
+        await store.put(digest_of("ticket"), a_ticket())
+        assert await store.take(digest_of("ticket"), "clone", T0) is not None
+        await store.audit.write(b"{}", T0)
+        assert set(await everyone(store, T0)) == {session.key}
+        assert await store.change(session)
+        assert await store.end(session.key, Ended.LOGOUT) is not None
+        assert await store.expire(T0 + LIMITS.idle, 10) == []
+    finally:
+        await store.close()
+
+
+async def test_the_rights_that_the_page_names_are_enough(own: Redis) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
+    [rights] = re.findall(r"`(~sg:\* [^`]+)`", page)
+    own.ask("ACL", "SETUSER", "gate", "on", ">the password", *rights.split())
+    servers = parse_redis(f"redis://gate@127.0.0.1:{own.port}")
+    with capture_logs() as logs:
+        await works(RedisSettings(servers, password=Secret("the password"), cache=True))
+    assert logs == []
+    for password in (None, Secret("xyzzy")):
+        with pytest.raises(StoreUnavailable, match=r"store\.password") as refused:
+            await works(RedisSettings(servers, password=password))
+        assert "xyzzy" not in str(refused.value)
+
+
+async def test_by_tls_the_certificate_is_checked(tmp_path: Path) -> None:
+    if why := peer.missing():
+        pytest.skip(why)
+    ours = certificates.ensure(tmp_path / "ours", ["127.0.0.1"], datetime.now(UTC))
+    others = certificates.ensure(tmp_path / "others", ["127.0.0.1"], datetime.now(UTC))
+    port = peer.free_port()
+    options = [
+        *("--tls-port", str(port), "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(ours.certificate), "--tls-key-file", str(ours.key)),
+        *("--tls-ca-cert-file", str(ours.ca)),
+    ]
+    with Redis(tmp_path / "redis", options):
+        servers = parse_redis(f"rediss://127.0.0.1:{port}")
+        await works(RedisSettings(servers, certificate_authority=ours.ca, cache=True))
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            await works(RedisSettings(servers, certificate_authority=others.ca))
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            await works(RedisSettings(servers))
+
+
+async def test_by_a_socket_of_the_machine(tmp_path: Path) -> None:
+    if why := peer.missing():
+        pytest.skip(why)
+    with TemporaryDirectory() as short, Redis(tmp_path, ("--unixsocket", f"{short}/redis")):
+        await works(RedisSettings(parse_redis(f"redis+unix://{short}/redis?db=3"), cache=True))
