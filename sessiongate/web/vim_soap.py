@@ -7,15 +7,18 @@ cookie opens nothing by GET) and never a Domain. `Secure` is left out where the 
 plain HTTP, since Go's cookie jar would then not send the cookie back.
 """
 
+from collections.abc import Iterable
+
 from sessiongate import errors, request_id
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
-from sessiongate.vim.methods import Method
+from sessiongate.vim.methods import Call, Method
 from sessiongate.web import routes
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
 from sessiongate.web.vim_calls import Asked, Calls
+from sessiongate.web.vim_polls import Polls
 from sessiongate.wire import service_versions, vim_soap
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE, token_in
 
@@ -30,6 +33,7 @@ class VimSoapEndpoint:
 
     def __init__(self, sessions: Sessions, center: VirtualCenter) -> None:
         self._calls = Calls(sessions, center, DIALECT)
+        self.polls = Polls()
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a SOAP fault."""
@@ -39,6 +43,10 @@ class VimSoapEndpoint:
         try:
             if request.method != "POST":
                 raise errors.WrongVerb("POST")
+            known = self.polls.recall(request.body)
+            if known is not None:
+                asked, call = known
+                return await self._run(request, asked, call)
             try:
                 message = vim_soap.read_envelope(request.body)
             except errors.Malformed as unreadable:
@@ -54,8 +62,20 @@ class VimSoapEndpoint:
         call = asked.call = vim_soap.read_call(message.call, asked.target)
         if isinstance(call.member, Method):
             asked.arguments = vim_soap.read_arguments(call.member, message.call)
-        token = token_in(request.headers, _CARRIERS, message.carriers)
         document = request.body if message.asserted else None
+        reply = await self._run(request, asked, call, message.carriers, document)
+        self.polls.keep(request.body, message, asked)
+        return reply
+
+    async def _run(
+        self,
+        request: Request,
+        asked: Asked,
+        call: Call,
+        carriers: Iterable[tuple[str, str]] = (),
+        document: bytes | None = None,
+    ) -> Reply:
+        token = token_in(request.headers, _CARRIERS, carriers)
         outcome = await self._calls.run(request, asked, call, token, document)
         headers = [_XML, _NO_CACHE]
         if outcome.token is not None:
