@@ -165,6 +165,24 @@ class Journal:
         )
         self._note(audit.of_session(session, self._clock.now(), what, subject=subject))
 
+    def failed(self, session: Session, what: str, subject: str, error: Exception) -> None:
+        """A caller tried to do something to somebody, by the name as typed, and was refused."""
+        subject = subject[:_LONGEST_NAME]
+        reason, detail = type(error).__name__, str(error)
+        _log.warning(
+            what,
+            user=session.principal,
+            key=session.key[:_KEY_PREFIX],
+            subject=subject,
+            reason=reason,
+            detail=detail,
+        )
+        event = audit.of_session(
+            session, self._clock.now(), what, subject=subject, reason=reason, detail=detail
+        )
+        event.result = "refused"
+        self._note(event)
+
     async def happened(self, what: str, **facts: str) -> None:
         """Something that concerns no session: a start, a stop, changed users or settings."""
         _log.info(what, **facts)

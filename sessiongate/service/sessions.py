@@ -6,7 +6,7 @@ what a reply looks like, the dialects. A refused login leaves no session behind.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from time import perf_counter
 
@@ -17,6 +17,7 @@ from sessiongate.errors import (
     BadCredentials,
     BadTicket,
     NoPermission,
+    NoSession,
     Refused,
     SessionGateError,
 )
@@ -56,6 +57,16 @@ class Opened(msgspec.Struct):
     token: Secret
 
 
+class _Login:
+    """A login under way, and the accounts (provider, name) that have changed since it began.
+
+    One for each: what changed before a login is no concern of it, however many others overlap.
+    """
+
+    def __init__(self) -> None:
+        self.changed: set[tuple[str, str]] = set()
+
+
 class Sessions:
     """Opens, checks, lists and ends sessions."""
 
@@ -81,8 +92,7 @@ class Sessions:
         self._roles = roles
         self._caps = caps
         self._random = random
-        self._logins = 0
-        self._changed: set[tuple[str, str]] = set()
+        self._logins: set[_Login] = set()
 
     async def login(
         self,
@@ -105,17 +115,16 @@ class Sessions:
             chosen = choose(locale, self.default_locale)
             account = parse_account(name)
             guard = self._choice.choose(account, default, provider or "")
-            self._logins += 1
+            under_way = _Login()
+            self._logins.add(under_way)
             try:
                 principal = await guard.authenticate(account, password, client.ip_address)
                 opened = await self._open("login", principal, name, client, chosen)
-                if (principal.provider, principal.name) in self._changed:
-                    await self._store.end(opened.session.key, Ended.USER_CHANGED)
+                if (principal.provider, principal.name) in under_way.changed:
+                    await self.end(opened.session.key, Ended.USER_CHANGED)
                     raise BadCredentials("the account changed during the login")
             finally:
-                self._logins -= 1
-                if not self._logins:
-                    self._changed.clear()
+                self._logins.discard(under_way)
         except SessionGateError as error:
             await self.journal.refused("login", name, client, error)
             raise
@@ -196,9 +205,9 @@ class Sessions:
             return Secret(guid(self._random(GUID_BYTES)))
         return Secret(hex_token(self._random(TOKEN_BYTES)))
 
-    async def check(self, token: Secret) -> Session | None:
+    def check(self, token: Secret) -> Awaitable[Session | None]:
         """The live session of this token, with this call counted; None if there is none."""
-        return await self._store.use(token.digest(), self.clock.now())
+        return self._store.use(token.digest(), self.clock.now())
 
     async def check_digest(self, digest: bytes) -> Session | None:
         """The same for a caller whose token was verified in another way and names the digest."""
@@ -226,8 +235,9 @@ class Sessions:
 
         Where a provider is given, logins of that name still under way there are undone as well.
         """
-        if self._logins and provider:
-            self._changed.add((provider, principal))
+        if provider:
+            for login in self._logins:
+                login.changed.add((provider, principal))
         keys = [
             session.key
             async for session in self.list()
@@ -284,8 +294,18 @@ class Sessions:
         """Turn the caller's session into one of a user who has a live session.
 
         Raises BadCredentials when that user has none, NoPermission when that user may do anything
-        that the caller may not. The caller's own session ends, since it has become the new one.
+        that the caller may not, and NoSession when the caller's session ended meanwhile. It ends
+        here, since it has become the new one: of several calls at once one gets it.
         """
+        try:
+            return await self._impersonate(actor, name, client, locale)
+        except Refused as error:
+            self.journal.failed(actor, "user not impersonated", name, error)
+            raise
+
+    async def _impersonate(
+        self, actor: Session, name: str, client: Client, locale: str | None
+    ) -> Opened:
         chosen = choose(locale, self.default_locale)
         wanted = await self.canonical(name, actor.provider)
         subject = await self._session_of(wanted)
@@ -296,8 +316,11 @@ class Sessions:
         opened = await self._open(
             "impersonation", _principal(subject), subject.login_name, client, chosen
         )
+        if await self._store.end(actor.key, Ended.LOGOUT) is None:
+            await self.end(opened.session.key, Ended.LOGOUT)
+            raise NoSession("the session ended before it could become another user's")
         self.journal.acted(actor, "user impersonated", subject.principal)
-        await self.end(actor.key, Ended.LOGOUT)
+        await self.journal.ended(actor, Ended.LOGOUT)
         return opened
 
     async def _session_of(self, principal: str) -> Session | None:

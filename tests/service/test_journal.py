@@ -15,10 +15,11 @@ from sessiongate.errors import (
     NoPermission,
     StoreUnavailable,
 )
+from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
 from sessiongate.service.audit import Event, read
 from sessiongate.service.journal import Journal
-from sessiongate.session import Caps, Ended
+from sessiongate.session import Caps, Ended, Principal
 from sessiongate.store.audit import MemoryAudit
 from tests.gate import CLIENT, Gate
 
@@ -127,6 +128,37 @@ async def test_sec_17_impersonation_is_written_down_with_both_names(gate: Gate) 
         ("session opened", "bob", "", "impersonation"),
         ("user impersonated", "ada", "bob", ""),
         ("session ended", "ada", "", ""),
+    ]
+
+
+async def test_sec_17_a_refused_impersonation_is_written_down_with_both_names(gate: Gate) -> None:
+    ada, eve = await gate.login("ada"), await gate.login("eve")
+    with pytest.raises(NoPermission):
+        await gate.sessions.impersonate(eve.session, "ADA", CLIENT, None)
+    with pytest.raises(BadCredentials):
+        await gate.sessions.impersonate(ada.session, "nobody", CLIENT, None)
+    told = [
+        (one.event, one.result, one.user, one.subject, one.reason) for one in await events(gate)
+    ]
+    assert told[2:] == [
+        ("user not impersonated", "refused", "eve", "ADA", "NoPermission"),
+        ("user not impersonated", "refused", "ada", "nobody", "BadCredentials"),
+    ]
+
+
+async def test_sec_69_a_login_that_is_undone_ends_in_the_audit_too(gate: Gate) -> None:
+    async def meanwhile(account: Account, password: Secret) -> Principal:
+        await gate.sessions.end_all_of("bob", Ended.USER_CHANGED, provider="local")
+        return await authenticate(account, password)
+
+    authenticate = gate.identity.authenticate
+    gate.identity.authenticate = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(BadCredentials):
+        await gate.login("bob")
+    assert [(one.event, one.reason) for one in await events(gate)] == [
+        ("session opened", ""),
+        ("session ended", "user_changed"),
+        ("login refused", "BadCredentials"),
     ]
 
 

@@ -14,6 +14,7 @@ from sessiongate.errors import (
     InvalidLocale,
     LockedOut,
     NoPermission,
+    NoSession,
     SessionGateError,
 )
 from sessiongate.rules.access import KNOWN
@@ -179,6 +180,28 @@ async def test_a_change_in_the_middle_of_a_login_undoes_it(gate: Gate) -> None:
     assert await gate.live() == ["bob"]
 
 
+async def test_a_login_after_a_change_is_not_undone_by_others_that_overlap(gate: Gate) -> None:
+    """Somebody always logs in on a busy server, or a stranger sees to it by wrong passwords."""
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slowly(account: Account, password: Secret) -> Principal:
+        if account.user == "eve":
+            held.set()
+            await let_go.wait()
+        return await authenticate(account, password)
+
+    authenticate = gate.identity.authenticate
+    gate.identity.authenticate = slowly  # type: ignore[method-assign]
+    other = asyncio.create_task(gate.login("eve"))
+    await held.wait()
+    await gate.sessions.end_all_of("bob", Ended.USER_CHANGED, provider="local")
+    opened = await gate.login("bob")
+    assert await gate.sessions.check(opened.token) is not None
+    let_go.set()
+    await other
+    assert await gate.live() == ["bob", "eve"]
+
+
 async def test_caps_hold(tmp_path: Path) -> None:
     gate = Gate(tmp_path, caps=Caps(per_principal=2, total=3))
     results = await asyncio.gather(*(gate.login("ada") for _ in range(5)), return_exceptions=True)
@@ -266,6 +289,27 @@ async def test_impersonation_needs_a_live_session_of_the_other(gate: Gate) -> No
     with pytest.raises(InvalidLocale):
         await gate.sessions.impersonate(actor.session, "bob", CLIENT, "x")
     assert await gate.sessions.check(actor.token) is not None
+
+
+async def test_sec_17_of_many_impersonations_at_once_one_gets_the_session(gate: Gate) -> None:
+    await gate.login("bob")
+    actor = await gate.login("ada")
+    results = await asyncio.gather(
+        *(gate.sessions.impersonate(actor.session, "bob", CLIENT, None) for _ in range(8)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, NoSession) for one in results) == 7
+    assert await gate.live() == ["bob", "bob"]
+
+
+async def test_sec_17_who_has_been_thrown_out_becomes_nobody(gate: Gate) -> None:
+    """The caller is terminated after the request was let in and before it is done."""
+    await gate.login("bob")
+    actor = await gate.login("ada")
+    await gate.sessions.end(actor.session.key, Ended.TERMINATED)
+    with pytest.raises(NoSession):
+        await gate.sessions.impersonate(actor.session, "bob", CLIENT, None)
+    assert await gate.live() == ["bob"]
 
 
 async def test_impersonation_gives_no_new_privilege(gate: Gate) -> None:
