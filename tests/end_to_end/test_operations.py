@@ -5,7 +5,9 @@ Request ids too: what a client calls its request stands in our log lines and in 
 
 import http.client
 import json
+import shutil
 import socket
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -321,3 +323,28 @@ def test_lines_of_one_request_share_an_id_and_no_other_has_it(running: Server) -
         for number in range(3)
     }
     assert len(ids) == 3
+
+
+# Backup, as docs/operations.md has it
+
+
+def test_a_backup_of_a_running_server_holds_its_sessions(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    """What `sqlite3 FILE .backup` does, by the same call of the library."""
+    server = make_server()
+    token = server.vim_token(USER)
+    copy = tmp_path / "copy"
+    shutil.copytree(server.data_dir, copy, ignore=shutil.ignore_patterns("*.db*", "*.sock"))
+    with (
+        closing(sqlite3.connect(server.data_dir / "sessiongate.db")) as source,
+        closing(sqlite3.connect(copy / "sessiongate.db")) as target,
+    ):
+        source.backup(target)
+    later = server.vim_token(USER)
+    server.stop()
+    with Server(copy) as restored:
+        assert restored.is_alive(token)
+        assert not restored.is_alive(later)
+        restored.stop()
+    assert run_command("audit", "verify", "--data-dir", str(copy)).code == 0
