@@ -52,12 +52,13 @@ fuzz: $(VENV)/.dev ## Try every stated property with many more examples
 bench: $(VENV)/.dev ## Measure speed and memory
 	$(BIN)/python bench/run.py
 
-# Everything in one resolution, so that both lists agree; needs uv.
+# Everything in one resolution, so that the lists agree; needs uv.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate pyproject.toml requirements/build.in
 lock: ## Pin anew what pyproject.toml and requirements/*.in ask for (UPGRADE=--upgrade for newer)
 	$(LOCK) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/run.txt
+	$(LOCK) --extra saml -c requirements/dev.txt -o requirements/saml.txt
 
 clean: ## Remove what make made, except DATA_DIR
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
