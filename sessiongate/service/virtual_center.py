@@ -37,6 +37,11 @@ from sessiongate.vim.values import user_session
 # The global message is shown in one line of a client's window.
 _LONGEST_MESSAGE = 4096
 
+# One request may read so much. There are four objects and a few dozen paths, and each object named
+# once more repeats all of its lists: 280 kB of such names were answered by 58 MB, to anybody.
+_MOST_OBJECTS = 8
+_MOST_PATHS = 100
+
 
 class Context(msgspec.Struct, frozen=True):
     """Who calls, from where. `caller` is None without a live session."""
@@ -274,6 +279,10 @@ class VirtualCenter:
                     raise errors.UnknownObject(target.kind, target.name)
                 of_kind = [one for one in wanted if one.members["type"] == target.kind]
                 if of_kind and not holder.members.get("skip"):
+                    if len(found) == _MOST_OBJECTS:
+                        raise errors.InvalidArgument(
+                            "specSet", f"more than {_MOST_OBJECTS} objects in one request"
+                        )
                     found.append(await self._content(context, target, of_kind))
         return found
 
@@ -311,6 +320,8 @@ def _paths(target: MoRef, wanted: Sequence[Data]) -> list[str]:
         if one.members.get("all"):
             asked = [name for kind, name in PROPERTIES if kind == target.kind]
         paths.update(dict.fromkeys(asked))
+    if len(paths) > _MOST_PATHS:
+        raise errors.InvalidArgument("pathSet", f"more than {_MOST_PATHS} paths of one object")
     return list(paths)
 
 

@@ -346,6 +346,19 @@ async def test_what_may_not_be_read_is_missing_and_said_why(gate: Gate) -> None:
     assert missing(content) == {"sessionList": "NotAuthenticated", "message": "NotAuthenticated"}
 
 
+async def test_a_request_reads_a_bounded_number_of_objects_and_paths(gate: Gate) -> None:
+    """Each object named once more repeats all of its lists, also to a stranger."""
+    one = spec(SESSION_MANAGER, all=True)
+    holders: Any = one.members["objectSet"]
+    many = Data("PropertyFilterSpec", {**one.members, "objectSet": holders * 9})
+    paths = [f"sessionList.a{number}" for number in range(101)]
+    for specs in ([many], [one] * 9, [spec(SESSION_MANAGER, *paths)]):
+        with pytest.raises(InvalidArgument, match="more than"):
+            await retrieve(gate, None, *specs)
+    assert len(await retrieve(gate, None, *[one] * 8)) == 8
+    assert len(missing((await retrieve(gate, None, spec(SESSION_MANAGER, *paths[:100])))[0])) == 100
+
+
 async def test_all_means_all_and_each_once(gate: Gate) -> None:
     caller = await session_of(gate, "ada")
     await gate.call(caller, "UpdateServiceMessage", message="x")
