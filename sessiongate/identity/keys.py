@@ -136,19 +136,23 @@ class Keys:
         return self._tried_at is None or now - self._tried_at >= pause
 
     async def _renewed(self, now: datetime) -> None:
-        if self._flight is None:
-            if not self._may_read(now):
-                raise IdentityUnavailable(f"the keys of {self._name} could not be read")
-            self._depart(now)
-        if self._flight is not None:
-            await asyncio.shield(self._flight)
+        if self._flight is None and not self._may_read(now):
+            raise IdentityUnavailable(f"the keys of {self._name} could not be read")
+        flight = self._depart(now)
+        try:
+            await asyncio.shield(flight)
+        except asyncio.CancelledError:
+            if flight.cancelled():  # and not whoever waits for it
+                raise IdentityUnavailable("the verifier is closing") from None
+            raise
 
-    def _depart(self, now: datetime) -> None:
+    def _depart(self, now: datetime) -> asyncio.Task[None]:
         """Begin to read, once for all who want to know."""
         if self._flight is None:
             self._tried_at = now
             self._flight = asyncio.create_task(self._read(now))
             self._flight.add_done_callback(self._landed)
+        return self._flight
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flight = None

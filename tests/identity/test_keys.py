@@ -41,6 +41,7 @@ class FakeSource:
         self.reads = 0
         self.gate = asyncio.Event()
         self.gate.set()
+        self.asked = asyncio.Event()
 
     async def start(self) -> None:
         pass
@@ -50,6 +51,7 @@ class FakeSource:
 
     async def read(self) -> bytes:
         self.reads += 1
+        self.asked.set()
         await self.gate.wait()
         if self.outage:
             raise IdentityUnavailable("it does not answer")
@@ -130,6 +132,29 @@ async def test_sec_55_keys_outlast_an_outage_and_unknown_ones_are_undecided() ->
         with pytest.raises(IdentityUnavailable):
             await keys.of("first", "RS256", T0 + STALE + RETRY)
     await keys.close()
+
+
+async def test_closing_ends_a_reading_under_way() -> None:
+    source, keys = made()
+    source.gate.clear()
+    waiting = asyncio.ensure_future(keys.of("first", "RS256", T0))
+    await source.asked.wait()
+    await keys.close()
+    with pytest.raises(IdentityUnavailable):
+        await waiting
+
+
+async def test_who_hangs_up_does_not_stop_the_others() -> None:
+    source, keys = made()
+    source.gate.clear()
+    first, second = (asyncio.ensure_future(keys.of("first", "RS256", T0)) for _ in range(2))
+    await source.asked.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    source.gate.set()
+    assert await second
+    assert source.reads == 1
 
 
 async def test_sec_55_a_token_without_a_key_id_needs_the_only_key() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
@@ -302,6 +303,10 @@ def test_no_certificate_with_a_weak_key_is_taken() -> None:
     assert certificate_problem(signer().certificate) == ""
     assert certificate_problem(signer("ec").certificate) == ""
     assert "2048" in certificate_problem(signer("weak").certificate)
+    short = signer_with(ec.generate_private_key(ec.SECP224R1()))
+    assert "256" in certificate_problem(short.certificate)
+    other = signer_with(dsa.generate_private_key(2048))
+    assert "neither" in certificate_problem(other.certificate)
 
 
 def test_signxml_writes_down_nothing_of_what_it_reads(caplog: pytest.LogCaptureFixture) -> None:
