@@ -105,7 +105,7 @@ class SessionTable:
             return None
         if now > self.seen:
             self.seen = now
-        verdict = self._verdict(kept)
+        verdict = judge(kept.login_at, kept.active_at, self._limits, self.seen)
         if verdict is not None:
             self._notice(kept, verdict)
             return None

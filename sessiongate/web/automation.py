@@ -16,6 +16,7 @@ DIALECT = "rest"
 RPC_DIALECT = "vapi-rpc"
 
 _JSON = ("content-type", "application/json")
+_JSON_ONLY = (_JSON,)
 _API_CARRIERS = frozenset({VMWARE_HEADER})
 _REST_CARRIERS = frozenset({VMWARE_HEADER, f"cookie:{REST_COOKIE}"})
 _RPC_CARRIERS = _REST_CARRIERS | {f"cookie:{SOAP_COOKIE}"}
@@ -47,23 +48,21 @@ class ApiSessionEndpoint(_Face):
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with errors in the form of `/api`."""
         try:
-            return await self._answer(request)
+            match request.method:
+                case "GET":
+                    session = await self._caller(request, _API_CARRIERS)
+                    body = msgspec.json.encode(automation.session_info(session))
+                    return Reply(200, _JSON_ONLY, body)
+                case "POST":
+                    opened = await self._login(request)
+                    return Reply(201, _JSON_ONLY, msgspec.json.encode(opened.token.reveal()))
+                case "DELETE":
+                    session = await self._caller(request, _API_CARRIERS)
+                    await self._sessions.end(session.key, Ended.LOGOUT)
+                    return Reply(204)
+            raise errors.WrongVerb("POST", "GET", "DELETE")
         except errors.SessionGateError as error:
             return api_refusal(error)
-
-    async def _answer(self, request: Request) -> Reply:
-        match request.method:
-            case "POST":
-                opened = await self._login(request)
-                return Reply(201, (_JSON,), msgspec.json.encode(opened.token.reveal()))
-            case "GET":
-                session = await self._caller(request, _API_CARRIERS)
-                return Reply(200, (_JSON,), msgspec.json.encode(automation.session_info(session)))
-            case "DELETE":
-                session = await self._caller(request, _API_CARRIERS)
-                await self._sessions.end(session.key, Ended.LOGOUT)
-                return Reply(204)
-        raise errors.WrongVerb("POST", "GET", "DELETE")
 
 
 class RestSessionEndpoint(_Face):

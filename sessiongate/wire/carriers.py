@@ -5,7 +5,6 @@ is refused rather than resolved: "first wins" is how one site's cookie shadows a
 """
 
 from collections.abc import Iterable
-from itertools import chain
 
 from sessiongate.errors import NoSession
 from sessiongate.secret import Secret
@@ -36,7 +35,9 @@ def token_in(
     """
     seen = ""
     taken: str | None = None
-    for carrier, text in chain(_carriers(headers), inside):
+    found = _carriers(headers)
+    found += inside
+    for carrier, text in found:
         if not text:
             continue
         if seen and text != seen:

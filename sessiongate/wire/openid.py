@@ -158,7 +158,9 @@ def write_refusal(refusal: Refusal) -> bytes:
 
 def bearer_of(authorization: str | None) -> str | None:
     """The token of an `Authorization: Bearer` header, or None."""
-    scheme, _, token = (authorization or "").strip().partition(" ")
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
