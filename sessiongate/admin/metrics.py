@@ -31,6 +31,8 @@ GAUGES: Mapping[str, str] = {
 COUNTERS: Mapping[str, str] = {
     "sessiongate_hashes_total": "Password hashes made.",
     "sessiongate_lockouts_total": "Logins refused because the name was locked.",
+    "sessiongate_store_cache_hits_total": "Checks answered by this process's cache of the store.",
+    "sessiongate_store_cache_misses_total": "Checks that the cache could not answer.",
     "sessiongate_verified_cache_hits_total": "Logins that needed no hash.",
 }
 """Counters without labels that parts keep themselves."""

@@ -54,6 +54,17 @@ def redis_settings_of(config: Config) -> RedisSettings:
     )
 
 
+def cache_counts(store: Store) -> dict[str, float]:
+    """What metrics show of the store's cache; nothing where there is none."""
+    memory = store.memory if isinstance(store, RedisStore) else None
+    if memory is None:
+        return {}
+    return {
+        "sessiongate_store_cache_hits_total": memory.cache.hits,
+        "sessiongate_store_cache_misses_total": memory.cache.misses,
+    }
+
+
 def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
     around = Surroundings(config.server.data_dir, hasher)
     made: dict[str, Made] = {}
@@ -137,9 +148,12 @@ def tls_of(config: Config, served: Certificates | None) -> ssl.SSLContext | None
 
 
 def guards_of(
-    config: Config, made: Mapping[str, Made], hasher: PasswordHasher, clock: Clock
+    config: Config, made: Mapping[str, Made], hasher: PasswordHasher, clock: Clock, store: Store
 ) -> dict[str, Guard]:
-    """A guard around each provider, and a breaker between for those that may be far away."""
+    """A guard around each provider, and a breaker between for those that may be far away.
+
+    Servers that share a store share what is held against a name.
+    """
     cache = VerifiedCredentials(clock, config.hashing.verified_cache)
     lockout = Lockout(config.lockout.attempts, config.lockout.window, config.lockout.duration)
     return {
@@ -149,6 +163,7 @@ def guards_of(
             clock,
             dummy=hasher.verify_nothing,
             lockout=lockout,
+            tries=store.tries(name, lockout.policies) if isinstance(store, RedisStore) else None,
             verified=cache,
         )
         for name, one in made.items()

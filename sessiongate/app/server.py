@@ -100,11 +100,13 @@ class Server:
         self._roles = roles_of(config)
         self._clock = SystemClock()
         self._meters = Meters()
-        self._store = MeasuredStore(parts.store_of(config), self._meters)
+        store = parts.store_of(config)
+        self._store = MeasuredStore(store, self._meters)
+        self._cache_counts = partial(parts.cache_counts, store)
         hashing = config.hashing
         self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
         self._made = parts.with_clients(config, parts.providers_of(config, self._hasher))
-        self._guards = parts.guards_of(config, self._made, self._hasher, self._clock)
+        self._guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
         self._verifiers = verifiers_of(config)
         self._shipping = Shipping(config.audit.file, config.audit.syslog)
         self._journal = Journal(self._clock, self._store.audit, self._shipping, self._meters)
@@ -223,9 +225,10 @@ class Server:
         await sessions.end_all_of(principal, Ended.USER_CHANGED, provider=provider)
         await self._journal.happened("account changed", subject=principal, provider=provider)
 
-    def _unlock(self, name: str) -> bool:
+    async def _unlock(self, name: str) -> bool:
         """Let this name try again with every provider. False if none held anything against it."""
-        return sum(guard.unlock(name) for guard in self._guards.values()) > 0
+        unlocked = [await guard.unlock(name) for guard in self._guards.values()]
+        return any(unlocked)
 
     async def _refresh(self) -> None:
         """Look for changed users, and wait until the sessions of those have ended."""
@@ -295,14 +298,15 @@ class Server:
             "sessiongate_connections": sum(one.connections for one in self._dialects),
             "sessiongate_hashing_queue": self._hasher.pending,
             "sessiongate_hashes_total": self._hasher.done,
-            "sessiongate_names_locked": sum(len(guard.locked()) for guard in guards),
             "sessiongate_lockouts_total": sum(guard.lockouts for guard in guards),
             "sessiongate_verified_cache_hits_total": sum(guard.hits for guard in guards),
+            **self._cache_counts(),
         }
         if self._served is not None:
             until = self._served.facts.not_after
             values["sessiongate_certificate_not_after_seconds"] = until.timestamp()
         with contextlib.suppress(Unavailable):  # then the errors are counted, and this is unknown
+            values["sessiongate_names_locked"] = sum([len(await one.locked()) for one in guards])
             values["sessiongate_sessions_live"] = await self._store.count()
         return values
 
