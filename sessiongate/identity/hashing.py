@@ -16,6 +16,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock, get_native_id
 from typing import TypeVar
 
@@ -168,7 +169,9 @@ def _base64(data: bytes) -> str:
 def _step_back() -> None:
     """Let this thread give way to the event loop's where there are not cores enough for both."""
     if sys.platform == "linux":  # elsewhere a priority is the whole process's
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), _PRIORITY)
+        # Where a container's filter of system calls forbids it, hashing goes on all the same.
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), _PRIORITY)
 
 
 def _cores() -> int:

@@ -125,7 +125,7 @@ def test_systemd_finds_little_left_open(here: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="system calls of Linux")
 def test_threads_that_hash_may_step_back() -> None:
-    """`setpriority` is in a group that the filter denies; without it no password is hashed."""
+    """`setpriority` is in a group that the filter denies, and hashing must give way to checks."""
     filters = settings()["SystemCallFilter"]
     denied = next(place for place, value in enumerate(filters) if "@resources" in value)
     assert "setpriority" in " ".join(filters[denied + 1 :])

@@ -19,6 +19,24 @@ def hasher() -> Iterator[PasswordHasher]:
     hasher.close()
 
 
+async def test_a_thread_that_may_not_step_back_hashes_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def forbidden(_which: int, _who: int, priority: int) -> None:
+        asked.append(priority)
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("os.setpriority", forbidden, raising=False)
+    hasher = cheap_hasher()
+    stored = await hasher.hash(PASSWORD)
+    assert await hasher.verify(stored, PASSWORD)
+    assert asked
+    hasher.close()
+
+
 async def test_a_password_verifies_against_its_hash_only(hasher: PasswordHasher) -> None:
     stored = await hasher.hash(PASSWORD)
     assert is_stored_hash(stored)
