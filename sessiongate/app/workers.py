@@ -3,7 +3,8 @@
 The parent opens the sockets and hands them to every worker, so that all accept from one queue: a
 worker that stops leaves nobody waiting in a queue of its own. The parent serves no request and
 keeps no session. SIGTERM stops all of them gracefully; SIGHUP replaces them one after the other,
-each only once its successor answers; a worker that dies is started again.
+each only once its successor answers; a worker that dies is started again. Workers whose parent has
+died stop by themselves: they would hold its doors shut for the next one.
 """
 
 import asyncio
@@ -12,13 +13,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import structlog
 
 from sessiongate.admin.control import socket_path
+from sessiongate.app import parts
 from sessiongate.app.prepare import (
     certificates_of,
     has_users,
@@ -42,15 +45,21 @@ _PAUSE = 1.0
 # How long a worker that stops keeps idle connections open, to answer what is on its way already.
 LINGER = timedelta(seconds=2)
 
+# Beyond its own limits for stopping: writing what is pending, to a store that may be slow.
+_LAST_WAIT = timedelta(seconds=10)
+
 _log = structlog.get_logger("sessiongate.workers")
 
 
 class Place(msgspec.Struct):
-    """What a worker is told: its number, its doors by address, and where to say it is ready."""
+    """What a worker is told: its number, its doors by address, and its lines to the parent."""
 
     number: int
     doors: dict[str, int]
     ready: int
+    """Where to say that it is ready."""
+    parent: int
+    """What ends when the parent does."""
 
 
 def place_of(environ: Mapping[str, str]) -> Place | None:
@@ -60,14 +69,30 @@ def place_of(environ: Mapping[str, str]) -> Place | None:
 
 
 async def serve_as_worker(config: Config, place: Place) -> None:
-    """Serve at the doors that were handed to us, until SIGTERM."""
+    """Serve at the doors that were handed to us, until SIGTERM or the end of our parent."""
     taken = {address: socket.socket(fileno=number) for address, number in place.doors.items()}
+    if new := [str(one) for one in config.server.listen if str(one) not in taken]:
+        # Opened by each worker for itself, it would be had by the first one only.
+        raise ConfigError(
+            [
+                f"server.listen: {one} is new; addresses take a restart, SIGHUP opens none"
+                for one in new
+            ]
+        )
     server = Server(config, Doors(place.number, taken))
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def orphaned() -> None:
+        loop.remove_reader(place.parent)
+        _log.warning("the parent process is gone; stopping", number=place.number)
+        done.set()
+
+    loop.add_reader(place.parent, orphaned)
     loop.add_signal_handler(signal.SIGTERM, done.set)
-    # The terminal's interrupt reaches us too; the parent says when to stop.
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    # A terminal sends these to us too; the parent says what is to be done.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, lambda: None)
     await server.start()
     os.write(place.ready, b"ready")
     os.close(place.ready)
@@ -84,7 +109,10 @@ class Supervisor:
         self._shared: dict[str, socket.socket] = {}
         self._own: list[dict[str, socket.socket]] = []
         self._workers: dict[int, asyncio.subprocess.Process] = {}
-        self._stopping = False
+        # One process at a time begins or ends in a worker's place.
+        self._changing = [asyncio.Lock() for _ in range(config.server.workers)]
+        # Workers hold the other end: it ends when we do, however that comes.
+        self._alive, self._life = os.pipe()
 
     async def run(self, announce: Announce) -> None:
         """Start all workers, and keep them running until SIGTERM or SIGINT."""
@@ -99,23 +127,35 @@ class Supervisor:
         for end in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(end, stop.set)
         loop.add_signal_handler(signal.SIGHUP, replace.set)
-        keepers: list[asyncio.Task[None]] = []
+
+        def started() -> None:
+            operations = ", ".join(self._operations())
+            announce(Started(self._addresses(), served, has_users(config), operations))
+
+        work = asyncio.create_task(self._work(started, replace))
+        stopped = asyncio.create_task(stop.wait())
         try:
-            for number in range(config.server.workers):
-                self._workers[number] = await self._start(number)
-            keepers = [asyncio.create_task(self._keep(number)) for number in self._workers]
-            announce(Started(self._addresses(), served, has_users(config)))
-            replacing = asyncio.create_task(self._replace_when(replace))
-            await stop.wait()
-            replacing.cancel()
+            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._stopping = True
-            await self._stop_all()
-            await asyncio.gather(*keepers)
-            for doors in (self._shared, *self._own):
-                for door in doors.values():
-                    door.close()
-            socket_path(config.server.data_dir).unlink(missing_ok=True)
+            # First of all nobody may start another.
+            failed = work.exception() if work.done() else None
+            for task in (work, stopped):
+                task.cancel()
+            await asyncio.gather(work, stopped, return_exceptions=True)
+            _log.info("stopping")
+            await asyncio.gather(*(self._end(process) for process in self._workers.values()))
+            self._close_doors()
+        if failed is not None:
+            raise failed
+
+    async def _work(self, started: Callable[[], None], replace: asyncio.Event) -> None:
+        for number in range(self._config.server.workers):
+            self._workers[number] = await self._start(number)
+        started()
+        async with asyncio.TaskGroup() as group:
+            for number in self._workers:
+                group.create_task(self._keep(number))
+            group.create_task(self._replace_when(replace))
 
     def _open_doors(self) -> None:
         config = self._config
@@ -125,58 +165,79 @@ class Supervisor:
         for number in range(config.server.workers):
             # Commands speak to one worker; each has an operations listener, on ports in a row.
             own = {control: open_door(control)} if number == 0 else {}
-            admin = config.admin.listen
-            if admin.host and admin.port:
-                named = Address(admin.host, admin.port + number)
-                try:
-                    own[OPERATIONS] = open_door(str(named))
-                except ConfigError as error:
-                    _log.warning("no operations listener", number=number, why=error.problems[0])
             self._own.append(own)
+            try:
+                own[OPERATIONS] = open_door(str(_nth(config.admin.listen, number)))
+            except ConfigError as error:
+                if config.origins.get("admin.listen", "default") != "default":
+                    raise ConfigError([f"admin.{one}" for one in error.problems]) from None
+                _log.warning("no operations listener", number=number, why=error.problems[0])
+
+    def _close_doors(self) -> None:
+        for doors in (self._shared, *self._own):
+            for door in doors.values():
+                path = door.getsockname() if door.family == socket.AF_UNIX else None
+                door.close()
+                if path:
+                    Path(path).unlink(missing_ok=True)
+        for number in (self._alive, self._life):
+            os.close(number)
 
     def _addresses(self) -> tuple[str, ...]:
-        return tuple(_address_of(name, door) for name, door in self._shared.items())
+        return tuple(_address_of(door) for door in self._shared.values())
+
+    def _operations(self) -> Iterable[str]:
+        address = self._config.admin.listen
+        encrypted = not (self._config.server.plain_http or parts.is_loopback(address.host or "::1"))
+        scheme = "" if address.path else "https://" if encrypted else "http://"
+        for doors in self._own:
+            if OPERATIONS in doors:
+                yield scheme + _address_of(doors[OPERATIONS])
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         """A worker that answers. Raises ConfigError for one that does not come to that."""
         mine = {**self._shared, **self._own[number]}
         doors = {name: door.fileno() for name, door in mine.items()}
         listening, ready = os.pipe()
-        place = msgspec.json.encode(Place(number, doors, ready)).decode()
+        place = msgspec.json.encode(Place(number, doors, ready, self._alive)).decode()
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
-                pass_fds=[*doors.values(), ready],
+                pass_fds=[*doors.values(), ready, self._alive],
                 env={**os.environ, WORKER: place},
             )
+        except BaseException:
+            os.close(listening)
+            raise
         finally:
             os.close(ready)
+        said = b""
         try:
-            said = await asyncio.wait_for(asyncio.to_thread(os.read, listening, 16), _START)
-        except TimeoutError:
-            said = b""
+            said = await _read(listening)
         finally:
             os.close(listening)
+            if said != b"ready":  # or we are stopping, and nobody else knows of it
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
         if said != b"ready":
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
             raise ConfigError([f"worker {number} did not start; its own words stand above"])
         _log.info("worker started", number=number, pid=process.pid)
         return process
 
     async def _keep(self, number: int) -> None:
-        """Start this worker again whenever it dies, unless all are stopping."""
-        while not self._stopping:
+        """Start this worker again whenever it dies."""
+        while True:
             process = self._workers[number]
             code = await process.wait()
-            if self._stopping or self._workers[number] is not process:
-                continue
-            _log.error("worker died", number=number, pid=process.pid, code=code)
-            try:
-                self._workers[number] = await self._start(number)
-            except ConfigError:
-                await asyncio.sleep(_PAUSE)
+            async with self._changing[number]:
+                if self._workers[number] is not process:
+                    continue
+                _log.error("worker died", number=number, pid=process.pid, code=code)
+                try:
+                    self._workers[number] = await self._start(number)
+                except ConfigError:
+                    await asyncio.sleep(_PAUSE)
 
     async def _replace_when(self, asked: asyncio.Event) -> None:
         """Replace the workers one after the other, each time somebody asks."""
@@ -184,28 +245,62 @@ class Supervisor:
             await asked.wait()
             asked.clear()
             for number in sorted(self._workers):
-                try:
-                    successor = await self._start(number)
-                except ConfigError as error:
-                    _log.error("worker not replaced", number=number, why=error.problems[0])
-                    continue
-                old, self._workers[number] = self._workers[number], successor
-                await _end(old)
+                await self._replace(number)
             _log.info("all workers replaced")
 
-    async def _stop_all(self) -> None:
-        await asyncio.gather(*(_end(process) for process in self._workers.values()))
+    async def _replace(self, number: int) -> None:
+        async with self._changing[number]:
+            try:
+                successor = await self._start(number)
+            except ConfigError as error:
+                _log.error("worker not replaced", number=number, why=error.problems[0])
+                return
+            old, self._workers[number] = self._workers[number], successor
+        ending = asyncio.create_task(self._end(old))
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await ending  # told to stop meanwhile: it is among no workers any more
+            raise
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """Have it stop gracefully; make it, where it does not."""
+        patience = LINGER + self._config.server.limits.shutdown_grace + _LAST_WAIT
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), patience.total_seconds())
+        except TimeoutError:
+            _log.error("worker does not stop and is killed", pid=process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    await process.wait()
+async def _read(pipe: int) -> bytes:
+    """What a worker says first: nothing where it ends before that, or takes too long."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(pipe, readable.set)
+    try:
+        await asyncio.wait_for(readable.wait(), _START)
+    except TimeoutError:
+        return b""
+    finally:
+        loop.remove_reader(pipe)
+    return os.read(pipe, 16)
 
 
-def _address_of(name: str, door: socket.socket) -> str:
-    if name.startswith("unix:"):
-        return name
+def _nth(address: Address, number: int) -> Address:
+    """The address of this worker's operations listener, by that of the first."""
+    if address.path:
+        return Address(path=f"{address.path}.{number}" if number else address.path)
+    return Address(address.host, address.port + number if address.port else 0)
+
+
+def _address_of(door: socket.socket) -> str:
+    if door.family == socket.AF_UNIX:
+        return f"unix:{door.getsockname()}"
     host, port = door.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -92,6 +92,9 @@ class Edge:
         self.connections: set[Connection] = set()
         """Also those whose peer has left while their request is still handled."""
         self.stopping = False
+        """Every reply closes its connection."""
+        self.shut = False
+        """Nobody comes in any more, not even those who were on their way."""
         self.emptied = asyncio.Event()
         self.date = formatdate(time.time(), usegmt=True)
         self.header_timeout = limits.header_timeout.total_seconds()
@@ -190,7 +193,7 @@ class Connection(asyncio.Protocol):
         self.due = edge.now() + edge.header_timeout
         edge.connections.add(self)
         over = len(edge.connections) - edge.limits.connections
-        if edge.stopping or over > _REFUSED_POLITELY:
+        if edge.shut or over > _REFUSED_POLITELY:
             self._at = _DONE
             self._transport.abort()
         elif over > 0:

@@ -62,13 +62,14 @@ class Listener:
 
         With `linger`, connections that idle stay open so long, and close with the reply to what
         comes meanwhile: a client that was about to send is answered, and told to go elsewhere.
+        So is one that is still shaking hands, which stands in no list: it is waited for in full.
         """
         edge = self._edge
         edge.stopping = True
         self._server.close()
         self._remove_path()
-        if linger:
-            await self._empty(linger.total_seconds())
+        await asyncio.sleep(linger.total_seconds())
+        edge.shut = True
         for connection in tuple(edge.connections):
             connection.retire()
         await self._empty(grace.total_seconds())
