@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.wire.xml import DEEPEST, LARGEST, MOST_ATTRIBUTES, MOST_ELEMENTS, escape, parse
+from sessiongate.wire.xml import (
+    DEEPEST,
+    LARGEST,
+    LONGEST_NAMESPACE,
+    MOST_ATTRIBUTES,
+    MOST_ELEMENTS,
+    MOST_NAMESPACES,
+    escape,
+    parse,
+)
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 
@@ -48,6 +57,18 @@ def test_usual_encodings_are_read(encoding: str) -> None:
         b"\x00<\x00a",
         b"not xml",
         b"<x:a/>",
+        b"<a x:b='1'/>",
+        b"<a xmlns:x=''/>",
+        b"<x:y:a xmlns:x='urn:x'/>",
+        b"<x: xmlns:x='urn:x'/>",
+        b"<:a/>",
+        b"<a xmlns:x:y='urn:x'/>",
+        b"<a xmlns:xml='urn:x'/>",
+        b"<a xmlns:xmlns='urn:x'/>",
+        b"<a xmlns='http://www.w3.org/XML/1998/namespace'/>",
+        b"<a xmlns='http://www.w3.org/2000/xmlns/'/>",
+        b"<a xmlns:x='urn:x' xmlns:y='urn:x' x:b='1' y:b='2'/>",
+        b"<a><b xmlns:x='urn:x'/><x:c/></a>",
     ],
 )
 def test_what_is_no_xml_is_malformed(document: bytes) -> None:
@@ -106,6 +127,40 @@ def test_the_number_of_attributes_is_bounded() -> None:
     assert len(parse(with_attributes(MOST_ATTRIBUTES)).attributes) == MOST_ATTRIBUTES
     with pytest.raises(Malformed, match="attributes"):
         parse(with_attributes(MOST_ATTRIBUTES + 1))
+
+
+def test_sec_50_a_long_namespace_is_not_written_out_for_every_element() -> None:
+    """Half a megabyte of it and 9,000 elements took gigabytes, and 15 seconds."""
+    fits = b"u" * LONGEST_NAMESPACE
+    root = parse(b"<a xmlns='%s'><b/><b/></a>" % fits)
+    assert {child.namespace for child in root.children} == {fits.decode()}
+    assert root.children[0].namespace is root.namespace
+    for declared in (b"xmlns", b"xmlns:n"):
+        with pytest.raises(Malformed, match="longer"):
+            parse(b"<a %s='u%s'/>" % (declared, fits))
+
+
+def test_sec_50_the_number_of_namespaces_is_bounded() -> None:
+    def with_namespaces(count: int) -> bytes:
+        return b"<a %s/>" % b" ".join(b"xmlns:n%d='urn:%d'" % (each, each) for each in range(count))
+
+    room = MOST_NAMESPACES - 2  # none and xml are always there
+    assert parse(with_namespaces(room)).attributes == {}
+    with pytest.raises(Malformed, match="namespaces"):
+        parse(with_namespaces(room + 1))
+
+
+def test_namespaces_hold_where_they_are_declared() -> None:
+    root = parse(
+        b"<a xmlns='urn:1' xmlns:p='urn:2' xml:lang='en'><b xmlns='' p:c='1' c='2'/>"
+        b"<p:b xmlns:p='urn:3'><p:c/></p:b><p:d/></a>"
+    )
+    assert (root.namespace, root.name) == ("urn:1", "a")
+    assert root.attributes == {("http://www.w3.org/XML/1998/namespace", "lang"): "en"}
+    plain, inner, after = root.children
+    assert (plain.namespace, plain.attributes) == ("", {("urn:2", "c"): "1", ("", "c"): "2"})
+    assert (inner.namespace, inner.children[0].namespace) == ("urn:3", "urn:3")
+    assert (after.namespace, after.name) == ("urn:2", "d")
 
 
 def test_a_refusal_repeats_nothing_of_the_document() -> None:
