@@ -2,9 +2,12 @@
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from sessiongate.admin import inbox
+from sessiongate.cli.control import tell_users_changed
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, USER, Server
 
@@ -42,6 +45,25 @@ def test_sec_69_the_audit_tells_the_whole_story(make_server: MakeServer) -> None
         ("server stopped", "ok", "", "", "", ""),
     ]
     assert story[-3][2].startswith("os:")
+
+
+def test_sec_69_changes_by_many_commands_at_once_are_each_written_down_once(
+    make_server: MakeServer,
+) -> None:
+    """Each command leaves its event and then has the server look, as the server does by itself."""
+    server = make_server()
+    names = [[f"u{number}-{turn}" for turn in range(25)] for number in range(4)]
+
+    def commands(mine: list[str]) -> None:
+        for name in mine:
+            inbox.leave(server.data_dir, "user added", name)
+            assert tell_users_changed(server.data_dir)
+
+    with ThreadPoolExecutor(len(names)) as many:
+        list(many.map(commands, names))
+    server.stop()
+    added = [one["subject"] for one in events(server) if one["event"] == "user added"]
+    assert sorted(added) == sorted(name for mine in names for name in mine)
 
 
 def test_sec_70_the_audit_is_whole_after_kill_9_and_a_flipped_byte_is_found(
