@@ -57,7 +57,8 @@ class Writer:
         self.mark = 0
         """The latest time seen, in microseconds: written with every commit."""
         self._path = path
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._batch: list[Job] = []
+        self._batches: SimpleQueue[list[Job]] = SimpleQueue()
         self._waiting = 0
         self._owed: list[Job] = []
         self._touches: dict[bytes, Kept] = {}
@@ -101,7 +102,7 @@ class Writer:
 
     def owe(self, statement: str, row: tuple[schema.Value, ...]) -> None:
         """Have this done, without waiting."""
-        self._jobs.put(Job(statement, row, owed=True))
+        self._put(Job(statement, row, owed=True))
 
     @property
     def touching(self) -> bool:
@@ -116,31 +117,47 @@ class Writer:
         self._touch_step = max(TOUCH_ROWS, int(len(touches) * TOUCH_EVERY / TOUCH_WITHIN))
         self._touching = True  # first: the thread unsets it, perhaps before the next line is done
         self._touches = touches
-        self._jobs.put(None)
+        self._hand_over()
 
     async def flush(self) -> None:
         """Write all touches handed over, now. Raises StoreUnavailable; they are then kept."""
         flushed: asyncio.Future[None] = self._loop.create_future()
         self._flushed.append(flushed)
-        self._jobs.put(None)
+        self._hand_over()
         await flushed
 
     async def close(self) -> None:
         """Write what is pending and end the thread."""
+        self._hand_over()
         self._closing = True
-        self._jobs.put(None)
+        self._hand_over()
         await asyncio.to_thread(self._thread.join)
 
     async def _wait(self, job: Job) -> None:
         job.waiter = self._loop.create_future()
         self._waiting += 1
         try:
-            self._jobs.put(job)
-            if self._stopped:  # the thread will not look again
-                _resolve([(job.waiter, self._refusal("stopped"))])
+            self._put(job)
             await job.waiter
         finally:
             self._waiting -= 1
+
+    def _put(self, job: Job) -> None:
+        """Keep it for the thread, which is woken once for all that comes in one turn of the loop.
+
+        Woken for the first, it would commit that alone and let the others wait for the next.
+        """
+        if not self._batch:
+            self._loop.call_soon(self._hand_over)
+        self._batch.append(job)
+
+    def _hand_over(self) -> None:
+        """Wake the thread: it has jobs, or something else has changed."""
+        batch, self._batch = self._batch, []
+        self._batches.put(batch)
+        if self._stopped:  # the thread will not look again
+            why = self._refusal("stopped")
+            _resolve([(job.waiter, why) for job in batch if job.waiter is not None])
 
     # From here on: the writing thread.
 
@@ -179,13 +196,10 @@ class Writer:
     def _gather(self, patience: float | None) -> list[Job]:
         jobs: list[Job] = []
         with suppress(Empty):
-            job = self._jobs.get(timeout=patience) if patience != 0 else self._jobs.get_nowait()
-            while True:
-                if job is not None:
-                    jobs.append(job)
-                if len(jobs) >= GROUP:
-                    break
-                job = self._jobs.get_nowait()
+            batches = self._batches
+            jobs += batches.get(timeout=patience) if patience != 0 else batches.get_nowait()
+            while len(jobs) < GROUP:
+                jobs += batches.get_nowait()
         return jobs
 
     def _turn(self, jobs: list[Job]) -> None:
