@@ -82,7 +82,7 @@ class Control:
         self,
         sessions: Sessions,
         refresh: Callable[[], Awaitable[None]],
-        unlock: Callable[[str], bool],
+        unlock: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._sessions = sessions
         self._refresh = refresh
@@ -112,7 +112,7 @@ class Control:
                 await self._refresh()
                 return {}
             case ("POST", ["users", "unlock"]):
-                return {"unlocked": self._unlock(_one(request, "user") or "")}
+                return {"unlocked": await self._unlock(_one(request, "user") or "")}
             case ("POST" | "GET" | "DELETE", _):
                 raise UnknownAddress("no such address")
         raise WrongVerb("GET", "POST", "DELETE")

@@ -5,7 +5,7 @@ ago is let in without one; the same credential being checked right now waits for
 else a try is reserved and the provider asked. An outage counts for nothing. The provider never
 learns that it is guarded.
 
-How many tries, and when a lock opens: `rules.lockout`. The counters: `identity.tally`.
+How many tries, and when a lock opens: `rules.lockout`. The counters: `identity.tries`.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from typing import Protocol, runtime_checkable
 from sessiongate.clock import Clock
 from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
 from sessiongate.identity.port import IdentityProvider
-from sessiongate.identity.tally import Lockout, Tally
+from sessiongate.identity.tally import Lockout
+from sessiongate.identity.tries import OwnTries, Tries
 from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.accounts import Account, parse_account
 from sessiongate.secret import Secret
@@ -52,6 +53,7 @@ class Guard:
         *,
         dummy: Callable[[Secret], Awaitable[object]],
         lockout: Lockout | None = None,
+        tries: Tries | None = None,
         verified: VerifiedCredentials | None = None,
     ) -> None:
         self.name = name
@@ -59,7 +61,7 @@ class Guard:
         self._names = inner if isinstance(inner, KnowsNames) else None
         self._clock = clock
         self._dummy = dummy
-        self._tally = Tally(lockout or Lockout())
+        self._tries = OwnTries(lockout or Lockout()) if tries is None else tries
         # Not `or`: an empty table is falsy.
         self._verified = VerifiedCredentials(clock, timedelta(0)) if verified is None else verified
         self._flights: dict[bytes, asyncio.Task[Principal]] = {}
@@ -78,11 +80,11 @@ class Guard:
 
         `address` is the client's: a name is locked for one address long before it is for all.
         """
-        version = await self._version_of(account)
-        # No await from here to the flight: between looking and reserving nothing may happen.
         name = self.name_of(account)
-        if self._tally.is_locked(name, address, self._clock.now()):
+        if await self._tries.is_locked(name, address, self._clock.now()):
             return await self._refuse(password)
+        version = await self._version_of(account)
+        # No await from here to the flight: who asks the same meanwhile must find it.
         key = self._verified.key(self.name, name, password, version)
         principal = self._verified.get(key)
         if principal is not None:
@@ -90,8 +92,6 @@ class Guard:
             return principal
         flight = self._flights.get(key)
         if flight is None:
-            if not self._tally.begin(name, address, self._clock.now()):
-                return await self._refuse(password)
             flight = self._depart(key, self._check(key, name, account, password, address))
         with self._watch() as watch:
             principal = await _arrival(flight)
@@ -118,16 +118,16 @@ class Guard:
         await asyncio.gather(*flights, return_exceptions=True)
         await self._inner.close()
 
-    def unlock(self, typed: str) -> bool:
+    async def unlock(self, typed: str) -> bool:
         """Let this name try again, from anywhere. False if nothing was held against it.
 
         Raises BadCredentials for what is no name.
         """
-        return self._tally.unlock(self.name_of(parse_account(typed)))
+        return await self._tries.unlock(self.name_of(parse_account(typed)))
 
-    def locked(self) -> dict[str, datetime]:
+    async def locked(self) -> dict[str, datetime]:
         """The names locked for somebody, and until when."""
-        return self._tally.locked(self._clock.now())
+        return await self._tries.locked(self._clock.now())
 
     def name_of(self, account: Account) -> str:
         """The one name under which tries of this account count, whether it exists or not."""
@@ -160,23 +160,31 @@ class Guard:
     async def _check(
         self, key: bytes, name: str, account: Account, password: Secret, address: str
     ) -> Principal:
-        """Ask the provider and keep the books. Runs once for all who ask the same meanwhile."""
+        """Reserve a try, ask the provider, and keep the books.
+
+        Runs once for all who ask the same meanwhile.
+        """
+        attempt = await self._tries.begin(name, address, self._clock.now())
+        if attempt is None:
+            return await self._refuse(password)
         try:
             with self._watch() as watch:
                 principal = await self._ask(account, password)
                 watch.refuse_changed(name, principal)
+            # No await between the outcome and this: what changes later drops it again.
+            self._verified.keep(key, name, principal)
         except (BadCredentials, LockedOut):
-            self._tally.failed(name, address, self._clock.now())
             self._verified.drop(name)
+            self._flights.pop(key, None)
+            await attempt.failed(self._clock.now())
             raise
         except BaseException:
-            self._tally.unknown(name, address, self._clock.now())
-            raise
-        finally:
-            # At once: who comes after the outcome must not be answered by it.
             self._flights.pop(key, None)
-        self._tally.succeeded(name, address, self._clock.now())
-        self._verified.keep(key, name, principal)
+            await attempt.unknown(self._clock.now())
+            raise
+        # At once: who comes after the outcome must not be answered by it.
+        self._flights.pop(key, None)
+        await attempt.succeeded(self._clock.now())
         return principal
 
     async def _ask(self, account: Account, password: Secret) -> Principal:

@@ -56,16 +56,24 @@ class Lockout(msgspec.Struct, frozen=True):
         """The policy of one of the counters. No attempts for a name turns them all off."""
         return Policy(attempts if self.attempts else 0, self.window, self.duration)
 
+    @property
+    def policies(self) -> tuple[Policy, Policy, Policy]:
+        """Of a name from one address, of a name from anywhere, of an address whatever the name."""
+        total = self.total_attempts
+        return (
+            self.policy(self.attempts),
+            self.policy(self.attempts * TOTAL_TIMES if total is None else total),
+            self.policy(self.address_attempts),
+        )
+
 
 class Tally:
     """What is known of failed tries. `name` is canonical, `address` the client's, "" if unknown."""
 
     def __init__(self, lockout: Lockout, *, size: int = SIZE) -> None:
-        total = lockout.total_attempts
-        total = lockout.attempts * TOTAL_TIMES if total is None else total
-        self._pairs = _Table(lockout.policy(lockout.attempts), size)
-        self._names = _Table(lockout.policy(total), size)
-        self._places = _Table(lockout.policy(lockout.address_attempts), size)
+        self._pairs, self._names, self._places = (
+            _Table(policy, size) for policy in lockout.policies
+        )
 
     def is_locked(self, name: str, address: str, now: datetime) -> bool:
         """Whether this name is locked for this address."""

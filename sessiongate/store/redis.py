@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.rules.life import due_at
+from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Ended, Limits, Session, Ticket
 from sessiongate.store import redis_keys as rows
 from sessiongate.store import redis_scripts as scripts
@@ -23,6 +24,7 @@ from sessiongate.store.redis_audit import RedisAudit
 from sessiongate.store.redis_batch import Calls
 from sessiongate.store.redis_client import RedisSettings, Servers
 from sessiongate.store.redis_memory import Memory
+from sessiongate.store.redis_tries import RedisTries
 from sessiongate.store.schema import micros, moment
 from sessiongate.store.table import EPOCH
 
@@ -257,6 +259,10 @@ class RedisStore:
     async def set_message(self, text: str) -> None:
         """Replace the message."""
         await self._calls.send("SET", self._keys.message, rows.text(text))
+
+    def tries(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisTries:
+        """Counters of failed logins by this provider, which all servers share."""
+        return RedisTries(lambda: self._calls, self._keys, provider, policies)
 
     @property
     def memory(self) -> Memory | None:

@@ -56,6 +56,8 @@ class Keys:
         """The latest time that any server has told."""
         self.sync = f"{book}sync"
         """Nothing; written to see whether a replica is in step."""
+        self.locked = f"{book}locked"
+        """Sorted set: provider and name -> until when it is locked."""
         self.message = f"{book}message"
         """The global message."""
         audit = f"{prefix}:{{audit}}:"

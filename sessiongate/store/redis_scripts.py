@@ -22,7 +22,8 @@ class Script(msgspec.Struct, frozen=True):
     sha: bytes
 
 
-def _script(text: str, *, full: bool = False) -> Script:
+def script(text: str, *, full: bool = False) -> Script:
+    """A script of this text; `full`: it also runs when Redis' memory is full."""
     flags = "#!lua flags=allow-oom\n" if full else "#!lua\n"
     written = (flags + text.replace("KNOWN_FOR", str(_KNOWN_FOR))).encode("ascii")
     # Redis knows scripts by this name; nothing hangs on how strong it is.
@@ -61,7 +62,7 @@ if keep > 0 and math.floor(now / 3600000000) > math.floor(active / 3600000000) t
 end
 """
 
-USE = _script(
+USE = script(
     _JUDGE
     + "if state ~= 0 then return false end"
     + _OVER
@@ -71,7 +72,7 @@ USE = _script(
 )
 """Judge and touch. Answers with the row as it was before."""
 
-TOUCH = _script(
+TOUCH = script(
     _JUDGE
     + "if state ~= 0 then return false end"
     + _OVER
@@ -81,12 +82,12 @@ TOUCH = _script(
 )
 """Take over what a cache has answered: the time of the last use, and how many there were."""
 
-FIND = _script(
+FIND = script(
     _JUDGE + "if state ~= 0 or verdict(now) > 0 then return false end return row", full=True
 )
 """Judge without touching."""
 
-PUT = _script("""
+PUT = script("""
 local keep = tonumber(ARGV[2])
 local done
 if keep > 0 then
@@ -99,7 +100,7 @@ return 0
 """)
 """Keep a new session. 0 where another one has its digest."""
 
-CHANGE = _script(
+CHANGE = script(
     _JUDGE
     + """
 if state ~= 0 or verdict(now) > 0 then return 0 end
@@ -110,7 +111,7 @@ return 1
 )
 """Replace what seldom changes."""
 
-END = _script(
+END = script(
     _JUDGE
     + """
 if state == 3 and string.sub(row, -8) == ARGV[5] then return string.sub(row, 1, -10) end
@@ -127,7 +128,7 @@ return row
 )
 """End by somebody's deed: exactly one nonce gets the row."""
 
-DROP = _script(
+DROP = script(
     """
 redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[1], string.sub(KEYS[1], -64))
@@ -137,7 +138,7 @@ return 1
 )
 """Forget a session whose login has failed in the end."""
 
-REAP = _script(
+REAP = script(
     """
 local row = redis.call('GET', KEYS[1])
 if not row then return {0} end
@@ -182,7 +183,7 @@ local function see(at)
 end
 """
 
-RESERVE = _script(
+RESERVE = script(
     _RELEASE
     + """
 local key, place, due, each, all, now = unpack(ARGV)
@@ -202,7 +203,7 @@ return 'ok'
 )
 """Take a place for a session, within the caps: "ok", "total", "principal", or "kept" (a double)."""
 
-SETTLE = _script(
+SETTLE = script(
     _RELEASE
     + """
 local gone = tonumber(ARGV[1])
@@ -215,7 +216,7 @@ return 1
 )
 """Give back the places of those that are gone; look later at the others."""
 
-MOVE = _script(
+MOVE = script(
     """
 local had = redis.call('HGET', KEYS[1], ARGV[1])
 if not had or had == ARGV[2] then return 0 end
@@ -228,7 +229,7 @@ return 1
 )
 """A session is somebody else's now: the caps count who it is."""
 
-DUE = _script(
+DUE = script(
     _RELEASE
     + """
 see(ARGV[1])
@@ -244,10 +245,10 @@ return found
 )
 """Those to look at, which are then this caller's for a while, so that others need not look too."""
 
-SEE = _script(_RELEASE + "see(ARGV[1]) return redis.call('GET', KEYS[4]) or '0'", full=True)
+SEE = script(_RELEASE + "see(ARGV[1]) return redis.call('GET', KEYS[4]) or '0'", full=True)
 """The latest time that anybody has told."""
 
-TAKE = _script(
+TAKE = script(
     """
 local row = redis.call('GET', KEYS[1])
 if not row then return false end
@@ -265,7 +266,7 @@ return row
 )
 """Hand out a ticket of this kind to one nonce."""
 
-MARK = _script("""
+MARK = script("""
 local keep = string.format('%.0f', tonumber(ARGV[2]))
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', keep) then return 1 end
 if redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end
@@ -273,7 +274,7 @@ return 0
 """)
 """Set a mark: one nonce is the first."""
 
-APPEND = _script("""
+APPEND = script("""
 local number = redis.call('HGET', KEYS[2], 'number') or '0'
 local hash = redis.call('HGET', KEYS[2], 'hash') or string.rep('\\0', 32)
 if hash == ARGV[#ARGV] then return {1} end
@@ -289,7 +290,7 @@ return {1}
 """)
 """Add events after the head that the caller knows; else say what the head is: {0, number, hash}."""
 
-LET_GO = _script(
+LET_GO = script(
     """
 local newest = tonumber(redis.call('HGET', KEYS[2], 'number') or '0')
 local function let_go(row)

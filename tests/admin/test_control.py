@@ -23,7 +23,7 @@ class Told:
     async def refresh(self) -> None:
         self.refreshed += 1
 
-    def unlock(self, name: str) -> bool:
+    async def unlock(self, name: str) -> bool:
         self.unlocked.append(name)
         return name == "ada"
 

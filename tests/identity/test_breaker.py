@@ -216,7 +216,7 @@ async def test_outages_never_count_as_tries_and_tries_never_as_outages() -> None
     for _ in range(50):
         with pytest.raises(IdentityUnavailable):
             await guard.authenticate(ADA, WRONG)
-    assert guard.locked() == {}
+    assert await guard.locked() == {}
     assert story.provider.checks == OUTAGES
     story.provider.outage = None
     story.clock.tick(COOL_DOWN)
@@ -224,7 +224,7 @@ async def test_outages_never_count_as_tries_and_tries_never_as_outages() -> None
     for _ in range(OUTAGES + 1):
         with pytest.raises((BadCredentials, LockedOut)):
             await guard.authenticate(ADA, WRONG)
-    assert list(guard.locked()) == ["ada"]
+    assert list(await guard.locked()) == ["ada"]
     assert await story.login() == principal("ada")
 
 

@@ -1,0 +1,86 @@
+"""Where a guard keeps its counters of failed tries: in this process, or in a shared store.
+
+The port, and the one in this process, which stands on `identity.tally`. What counts against which,
+and when a counter locks, is the same everywhere (`rules.lockout`).
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from sessiongate.identity.tally import Lockout, Tally
+
+
+class Try(Protocol):
+    """One try under way. It ends by exactly one of these."""
+
+    async def failed(self, now: datetime) -> None:
+        """It was wrong."""
+        ...
+
+    async def succeeded(self, now: datetime) -> None:
+        """It was right, which forgives what came from this address."""
+        ...
+
+    async def unknown(self, now: datetime) -> None:
+        """It had no outcome."""
+        ...
+
+
+class Tries(Protocol):
+    """The counters of one provider. Raises StoreUnavailable where they cannot be asked."""
+
+    async def is_locked(self, name: str, address: str, now: datetime) -> bool:
+        """Whether this name is locked for this address."""
+        ...
+
+    async def begin(self, name: str, address: str, now: datetime) -> Try | None:
+        """Take a place for one try, atomically; None where there is none."""
+        ...
+
+    async def unlock(self, name: str) -> bool:
+        """Forget the failures of this name, from anywhere. False if there were none."""
+        ...
+
+    async def locked(self, now: datetime) -> dict[str, datetime]:
+        """The names locked for somebody, and until when at the latest."""
+        ...
+
+
+class OwnTries:
+    """Counters in this process. Nothing here ever waits."""
+
+    def __init__(self, lockout: Lockout) -> None:
+        self._tally = Tally(lockout)
+
+    async def is_locked(self, name: str, address: str, now: datetime) -> bool:
+        """As the tally says."""
+        return self._tally.is_locked(name, address, now)
+
+    async def begin(self, name: str, address: str, now: datetime) -> Try | None:
+        """As the tally says."""
+        return (
+            _OwnTry(self._tally, name, address) if self._tally.begin(name, address, now) else None
+        )
+
+    async def unlock(self, name: str) -> bool:
+        """As the tally says."""
+        return self._tally.unlock(name)
+
+    async def locked(self, now: datetime) -> dict[str, datetime]:
+        """As the tally says."""
+        return self._tally.locked(now)
+
+
+class _OwnTry:
+    def __init__(self, tally: Tally, name: str, address: str) -> None:
+        self._tally = tally
+        self._who = (name, address)
+
+    async def failed(self, now: datetime) -> None:
+        self._tally.failed(*self._who, now)
+
+    async def succeeded(self, now: datetime) -> None:
+        self._tally.succeeded(*self._who, now)
+
+    async def unknown(self, now: datetime) -> None:
+        self._tally.unknown(*self._who, now)
