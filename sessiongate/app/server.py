@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -114,6 +114,10 @@ class Server:
         self._dialects: list[Listener] = []
         self._backstage: list[Listener] = []
         self._endings: set[asyncio.Task[None]] = set()
+        self._changes: set[tuple[str, str]] = set()
+        """Accounts (provider, name) that have changed and whose sessions may not have ended yet."""
+        self._looked_at: datetime | None = None
+        self._live: Sessions | None = None
         self._janitor: asyncio.Task[None] | None = None
         self._running = False
         self._served: Certificates | None = None
@@ -132,12 +136,12 @@ class Server:
                 await made.provider.start()
             for verifier in self._verifiers:
                 await verifier.start()
-            sessions = self._sessions()
+            sessions = self._live = self._sessions()
             handler = self._handler(sessions)
             await self._take_in()
             await self._journal.happened("server started", detail=_digest_of(config))
             self._running = True
-            await self._listen(handler, Control(sessions, self._refresh, self._unlock), tls)
+            await self._listen(handler, Control(sessions, self._told, self._unlock), tls)
         except BaseException:
             await self.stop()
             raise
@@ -161,6 +165,10 @@ class Server:
         await asyncio.gather(*(listener.stop(grace, linger) for listener in listeners))
         self._dialects.clear()
         self._backstage.clear()
+        if self._running:
+            # The last look at what this process has opened: nobody else knows that it has.
+            with contextlib.suppress(Unavailable):
+                await self._refresh()
         await asyncio.gather(*self._endings)
         for made in self._made.values():
             await made.provider.close()
@@ -218,12 +226,22 @@ class Server:
 
     def _changed(self, sessions: Sessions, provider: str, principal: str) -> None:
         """An account was changed: its sessions end. `_refresh` waits until they have."""
-        ending = asyncio.ensure_future(self._end_all_of(sessions, provider, principal))
+        self._changes.add((provider, principal))
+        ending = asyncio.ensure_future(self._end_at_once(sessions, provider, principal))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
-    async def _end_all_of(self, sessions: Sessions, provider: str, principal: str) -> None:
-        await sessions.end_all_of(principal, Ended.USER_CHANGED, provider=provider)
+    async def _end_at_once(self, sessions: Sessions, provider: str, principal: str) -> None:
+        with contextlib.suppress(Unavailable):  # then `_refresh` tries until it can be done
+            await self._end_all_of(sessions, provider, principal, self._looked_at)
+
+    async def _end_all_of(
+        self, sessions: Sessions, provider: str, principal: str, looked_at: datetime | None
+    ) -> None:
+        await sessions.end_all_of(
+            principal, Ended.USER_CHANGED, provider=provider, looked_at=looked_at
+        )
+        self._changes.discard((provider, principal))
         await self._journal.happened("account changed", subject=principal, provider=provider)
 
     async def _unlock(self, name: str) -> bool:
@@ -231,14 +249,25 @@ class Server:
         unlocked = [await guard.unlock(name) for guard in self._guards.values()]
         return any(unlocked)
 
+    async def _told(self) -> None:
+        """Users were changed by a command: nobody can have logged in by the new record before."""
+        self._looked_at = None
+        await self._refresh()
+
     async def _refresh(self) -> None:
         """Look for changed users, and wait until the sessions of those have ended."""
         await self._take_in()
+        began = self._clock.now()
         for made in self._made.values():
             refresh = getattr(made.provider, "refresh", None)
             if refresh is not None:
                 await refresh()
         await asyncio.gather(*self._endings)
+        if self._live is not None:
+            for provider, principal in tuple(self._changes):  # the store was away
+                await self._end_all_of(self._live, provider, principal, None)
+            self._live.looked(began)
+        self._looked_at = began
 
     async def _take_in(self) -> None:
         """Take what the command line has changed into the audit."""

@@ -6,8 +6,9 @@ what a reply looks like, the dialects. A refused login leaves no session behind.
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 
 import msgspec
@@ -93,6 +94,9 @@ class Sessions:
         self._caps = caps
         self._random = random
         self._logins: set[_Login] = set()
+        self._recent: deque[tuple[datetime, str]] = deque()
+        """When and with which key this process has opened sessions, since accounts were looked at.
+        """
 
     async def login(
         self,
@@ -197,6 +201,7 @@ class Sessions:
         except BaseException as error:
             self.journal.not_opened(session, error)
             raise
+        self._recent.append((now, session.key))
         self.journal.opened(how, session)
         return Opened(session, token)
 
@@ -229,25 +234,41 @@ class Sessions:
         return session is not None
 
     async def end_all_of(
-        self, principal: str, reason: Ended, by: str = "", provider: str = ""
+        self,
+        principal: str,
+        reason: Ended,
+        by: str = "",
+        provider: str = "",
+        looked_at: datetime | None = None,
     ) -> int:
         """End every session of this canonical name, at one provider or, with none given, at all.
 
         Where a provider is given, logins of that name still under way there are undone as well.
+        `looked_at` is when the account was last seen unchanged. Servers that share a store find
+        out one after the other, and none may end what was opened at another by the new record: so
+        what others have opened since then is left to them.
         """
         if provider:
             for login in self._logins:
                 login.changed.add((provider, principal))
+        ours = {key for _, key in self._recent}
         keys = [
             session.key
             async for session in self.list()
-            if session.principal == principal and provider in ("", session.provider)
+            if session.principal == principal
+            and provider in ("", session.provider)
+            and (looked_at is None or session.login_at < looked_at or session.key in ours)
         ]
         count = 0
         for first in range(0, len(keys), _TOGETHER):
             some = keys[first : first + _TOGETHER]
             count += sum(await asyncio.gather(*(self.end(key, reason, by) for key in some)))
         return count
+
+    def looked(self, at: datetime) -> None:
+        """All accounts were looked at after this time, and changes told by `end_all_of`."""
+        while self._recent and self._recent[0][0] < at:
+            self._recent.popleft()
 
     async def set_locale(self, session: Session, locale: str) -> None:
         """Change the locale of a session. Raises InvalidLocale."""

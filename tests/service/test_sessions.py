@@ -162,6 +162,33 @@ async def test_sessions_of_the_same_name_at_another_provider_stay(gate: Gate) ->
     assert await gate.live() == ["bob"]
 
 
+async def test_a_late_look_at_an_account_leaves_what_others_opened_since(
+    gate: Gate, tmp_path: Path
+) -> None:
+    """Two servers on one store: the second finds out after somebody has logged in anew."""
+    other = Gate(tmp_path, store=gate.store)
+    before = [await one.login("bob") for one in (gate, other)]
+    for one in (gate, other):
+        one.clock.tick(TICK)
+    looked_at = gate.clock.now()
+    gate.sessions.looked(looked_at)
+    for one in (gate, other):
+        one.clock.tick(TICK)
+    ours, theirs = await gate.login("bob"), await other.login("bob")
+    ended = await gate.sessions.end_all_of(
+        "bob", Ended.USER_CHANGED, provider="local", looked_at=looked_at
+    )
+    assert ended == 3
+    assert await gate.live() == ["bob"]
+    assert await gate.sessions.check(theirs.token) is not None
+    for opened in (*before, ours):
+        assert await gate.sessions.check(opened.token) is None
+    # Theirs is theirs to end; and nothing is left by who knows no earlier look.
+    assert await other.sessions.end_all_of("bob", Ended.USER_CHANGED, looked_at=looked_at) == 1
+    await other.login("bob")
+    assert await gate.sessions.end_all_of("bob", Ended.USER_CHANGED, provider="local") == 1
+
+
 async def test_a_change_in_the_middle_of_a_login_undoes_it(gate: Gate) -> None:
     changed: list[int] = []
 
