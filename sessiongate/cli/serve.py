@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import secrets
 import shlex
 import sys
@@ -149,6 +150,8 @@ def _flags(listen: list[str] | None, plain_http: bool) -> dict[str, object]:
 
 
 def _run(config: Config, announce: application.Announce) -> None:
+    # A core file would hold passwords and tokens that are in memory at that moment.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     place = application.place_of(os.environ)
     if place is not None:
         work = application.serve_as_worker(config, place)

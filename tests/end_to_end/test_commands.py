@@ -383,3 +383,13 @@ def test_help_and_version() -> None:
     text = done(run_here("--help")).out
     for command in ("serve", "dev", "init", "check", "users", "sessions", "config", "cert"):
         assert command in text
+
+
+def test_sec_68_a_server_leaves_no_core_file(server: Server) -> None:
+    """A core file would hold what is secret in memory."""
+    assert server.process is not None
+    limits = Path(f"/proc/{server.process.pid}/limits")
+    if not limits.exists():
+        pytest.skip("this system does not show a process's limits")
+    (core,) = (line for line in limits.read_text().splitlines() if "core file size" in line)
+    assert core.split()[4:6] == ["0", "0"]
