@@ -51,13 +51,12 @@ class VerifiedCredentials:
 
     def key(self, provider: str, name: str, password: Secret, version: str = "") -> bytes:
         """What this credential is known by. Of no use without this process's secret."""
-        mac = blake2b(key=self._secret, digest_size=_DIGEST_BYTES)
+        parts: list[bytes] = []
         for text in (provider, name, password.reveal(), version):
             # Each with its length before it: ("ab", "c") and ("a", "bc") must differ.
             data = text.encode("utf-8", "surrogatepass")
-            mac.update(len(data).to_bytes(8, "big"))
-            mac.update(data)
-        return mac.digest()
+            parts += (len(data).to_bytes(8, "big"), data)
+        return blake2b(b"".join(parts), key=self._secret, digest_size=_DIGEST_BYTES).digest()
 
     def get(self, key: bytes) -> Principal | None:
         """Who was verified with it, None if nobody was or too long ago."""

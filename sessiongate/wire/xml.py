@@ -5,6 +5,7 @@ trick hides them; nothing outside the document is ever fetched; depth and number
 bounded, and the body's size has been bounded before. One parse over the whole body.
 """
 
+import re
 from collections.abc import Mapping
 from typing import NoReturn
 from xml.parsers import expat
@@ -167,7 +168,8 @@ def _resolved(name: str, scope: Mapping[str, str], default: str) -> tuple[str, s
 
 def escape(text: str) -> str:
     """Text as XML character data or attribute value. What XML 1.0 cannot hold becomes U+FFFD."""
-    text = _escape(text, _ENTITIES)
+    if _SPECIAL.search(text) is not None:
+        text = _escape(text, _ENTITIES)
     if text.isprintable():
         return text
     return "".join(letter if _holdable(ord(letter)) else "\ufffd" for letter in text)
@@ -175,6 +177,8 @@ def escape(text: str) -> str:
 
 # A bare carriage return would be read back as a line feed.
 _ENTITIES = {'"': "&quot;", "\r": "&#13;"}
+# Most texts hold nothing to escape, which this says in a third of the time of escaping.
+_SPECIAL = re.compile('[&<>"\r]')
 
 
 def _holdable(code: int) -> bool:
