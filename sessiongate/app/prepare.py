@@ -1,11 +1,14 @@
 """What follows from the settings before a server runs: roles, files, certificate, first user."""
 
+import contextlib
 import os
 import socket
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from sessiongate import certificates
@@ -107,25 +110,53 @@ def has_users(config: Config) -> bool:
 
 
 def signing_key_of(config: Config) -> bytes:
-    """The private key of access tokens (PEM): made once, readable for the server's account."""
+    """The private key of access tokens (PEM): made once, readable for the server's account.
+
+    Raises ConfigError for a file that holds none.
+    """
     path = config.server.data_dir / "openid.key"
+    found = _made_once(
+        path, lambda: RSAKey.generate_key(2048, private=True).as_pem(private=True), 0o600
+    )
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        made = RSAKey.generate_key(2048, private=True).as_pem(private=True)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(made)
-        return made
+        RSAKey.import_key(found)
+    except (JoseError, ValueError):
+        raise ConfigError(
+            [
+                f"{path}: is no private key in PEM; move it away, and the next start makes another."
+                " Clients then have to ask for new access tokens"
+            ]
+        ) from None
+    return found
 
 
 def instance_of(config: Config) -> str:
     """The server's own UUID: made once, and the same after every restart."""
     path = config.server.data_dir / "instance"
+    found = _made_once(path, lambda: f"{guid(os.urandom(GUID_BYTES))}\n".encode("ascii"), 0o644)
+    return found.decode("ascii").strip()
+
+
+def _made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
+    """What this file holds, made where there is none. Of several processes at once one makes it.
+
+    It gets its name when it is whole: a crash in the middle must not leave an empty file, with
+    which no server would start any more.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if found := path.read_bytes():
+            return found
+        path.unlink()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        made = guid(os.urandom(GUID_BYTES))
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(f"{made}\n", encoding="ascii")
-        return made
+        with os.fdopen(handle, "wb") as file:
+            file.write(make())
+            file.flush()
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        Path(temporary).unlink()
+    return path.read_bytes()
