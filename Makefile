@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs interop cover fuzz bench lock clean
+.PHONY: help run test check format docs interop cover fuzz bench soak lock clean
 
 help: ## Say what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ fuzz: $(VENV)/.dev ## Try every stated property with many more examples
 
 bench: $(VENV)/.dev ## Measure speed and memory
 	$(BIN)/python bench/run.py
+
+soak: $(VENV)/.dev ## An hour of mixed traffic, each reply judged; samples go to soak.jsonl
+	$(BIN)/python bench/soak.py
 
 # Everything in one resolution, so that the lists agree; needs uv.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
