@@ -1,9 +1,13 @@
 """How log lines look: for people at a terminal, as JSON everywhere else."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
+import msgspec
 import structlog
 
 from sessiongate.request_id import add_to_line
@@ -36,7 +40,7 @@ def configure_logs(form: LogFormat) -> None:
             ),
         ]
         if text
-        else [_TRACEBACKS, structlog.processors.JSONRenderer()]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer(_as_json)]
     )
     structlog.configure(
         processors=[
@@ -50,6 +54,19 @@ def configure_logs(form: LogFormat) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _as_json(line: structlog.typing.EventDict, default: Callable[[Any], Any]) -> str:
+    """A line as JSON in plain ASCII, so that no letter of a client's means anything to a terminal.
+
+    msgspec takes an eighth of the time of json and writes other letters out, so json escapes those
+    few lines that hold any, and what msgspec does not know.
+    """
+    try:
+        text = msgspec.json.encode(line)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+        return json.dumps(line, default=default)
+    return text.decode("ascii") if text.isascii() else json.dumps(line, default=default)
 
 
 def _legible(

@@ -34,6 +34,21 @@ def test_a_file_gets_json(form: str) -> None:
     assert (said["event"], said["user"], said["level"]) == ("session opened", "alice", "info")
 
 
+@pytest.mark.parametrize("user", ["bob", "Zoë", 'a"b', "a\\ud800b", "a\x85b"])
+def test_json_is_ascii_whatever_the_letters_and_says_the_same(user: str) -> None:
+    (line,) = logged("json", user).splitlines()
+    assert line.isascii()
+    assert json.loads(line)["user"] == user
+
+
+def test_json_shows_what_it_does_not_know_and_numbers_of_any_size() -> None:
+    program = PROGRAM.format(form="json", user="bob").replace("'bob'", "{1: object, 2: 2**70}")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stderr)["user"] == {"1": "<class 'object'>", "2": 2**70}
+
+
 def test_text_in_a_file_is_plain() -> None:
     (line,) = logged("text").splitlines()
     assert "session opened" in line
