@@ -17,6 +17,7 @@ from redis.exceptions import (
     ConnectionError,  # noqa: A004 - Redis' own
     NoScriptError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
 )
 
@@ -42,6 +43,9 @@ REPLICA_WITHIN = 200
 
 # What may be over as soon as it is asked again on another line.
 _PASSING = (ConnectionError, ClusterDownError, ReadOnlyError)
+
+# Whatever else says that Redis cannot be asked. A Cluster has its own, which is no RedisError.
+_BROKEN = (RedisError, RedisClusterException, OSError)
 
 _log = structlog.get_logger("sessiongate.store")
 
@@ -99,7 +103,7 @@ class Calls:
                 _, replicas = await self._pipeline(
                     [("SET", key, "1", "PX", 1000), ("WAIT", 1, REPLICA_WITHIN)]
                 )
-        except (RedisError, OSError, TimeoutError):
+        except (*_BROKEN, TimeoutError):
             replicas = 0
         alone = not isinstance(replicas, int) or replicas < 1
         if alone and not self._alone:
@@ -146,8 +150,10 @@ class Calls:
             batch = batch + list(self._waiting)
             self._waiting.clear()
             self._fail(batch, "TimeoutError")
-        except (RedisError, OSError) as broken:
+        except _BROKEN as broken:
             self._fail(batch, type(broken).__name__)
+        finally:
+            self._refuse(batch, "broken off")  # nobody waits for ever, whatever happened
 
     async def _try(self, batch: list[_Call]) -> None:
         try:
@@ -194,7 +200,8 @@ class Calls:
 
     async def _mend(self) -> None:
         if isinstance(self._client, RedisCluster):
-            await self._client.aclose()  # it finds out anew who serves what
+            # It finds out anew who serves what; lines to those that still do stay as they are.
+            await self._client.nodes_manager.initialize()
 
     def _answer(self, call: _Call, result: object) -> None:
         if isinstance(result, Exception):

@@ -32,6 +32,10 @@ NONCE = 8
 # report. Only where no server runs for a day does Redis forget sessions by itself.
 MARGIN = timedelta(days=1)
 
+# The same for tickets and marks, which nobody sweeps: for clocks that are not quite in step. A
+# client can make many, and they go after minutes.
+TICKET_MARGIN = timedelta(minutes=10)
+
 _FOREVER = timedelta(days=36500)
 
 _TICKET = struct.Struct(">BdB")
@@ -155,4 +159,4 @@ def keep_for(limits: Limits) -> int:
 def keep_until(at: datetime, seen: datetime) -> int:
     """Milliseconds for which Redis keeps what is over at this time."""
     left = max(at - seen, timedelta(0))
-    return (min(left, _FOREVER) + MARGIN) // timedelta(milliseconds=1)
+    return (min(left, _FOREVER) + TICKET_MARGIN) // timedelta(milliseconds=1)

@@ -201,6 +201,30 @@ class Cluster:
         info = one.ask("CLUSTER", "INFO")
         return b"cluster_state:ok" in info and b"cluster_known_nodes:3" in info
 
+    def slot_of(self, key: str) -> int:
+        return int(self.servers[0].ask("CLUSTER", "KEYSLOT", key))
+
+    def begin_to_move(self, slot: int) -> tuple[Redis, Redis]:
+        """The server that has a slot, and another that is to have it."""
+        step = SLOTS // len(self.servers) + 1
+        source, target = self.servers[slot // step], self.servers[(slot // step + 1) % 3]
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.ask("CLUSTER", "MYID"))
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.ask("CLUSTER", "MYID"))
+        return source, target
+
+    def move_keys(self, slot: int, source: Redis, target: Redis) -> int:
+        """Move what is in a slot; how many keys that were."""
+        count = int(source.ask("CLUSTER", "COUNTKEYSINSLOT", slot))
+        for _ in range(count):
+            key = source.ask("CLUSTER", "GETKEYSINSLOT", slot, 1)
+            said = source.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 5000)
+            assert said == b"OK", said
+        return count
+
+    def end_to_move(self, slot: int, target: Redis) -> None:
+        for one in (target, *(one for one in self.servers if one is not target)):
+            one.ask("CLUSTER", "SETSLOT", slot, "NODE", target.ask("CLUSTER", "MYID"))
+
     def __exit__(self, *_: object) -> None:
         for one in self.servers:
             one.stop()

@@ -221,6 +221,22 @@ async def test_without_a_replica_in_step_ends_go_on_and_it_is_said(tmp_path: Pat
             ]
 
 
+async def test_a_cluster_of_which_nothing_is_left_comes_back(tmp_path: Path) -> None:
+    if why := peer.missing():
+        pytest.skip(why)
+    with Cluster(tmp_path) as own:
+        async with opened(own.url, cache=True) as store:
+            session = a_session()
+            await store.add(session, NO_CAPS)
+            for server in own.servers:
+                server.kill()
+            for _ in range(3):
+                await refused_in_time(store.use(session.digest, T0))
+            for server in own.servers:
+                server.start()
+            assert await answered(lambda: store.use(session.digest, T0)) is not None
+
+
 async def test_a_node_of_a_cluster_is_killed_and_comes_back(tmp_path: Path) -> None:
     if why := peer.missing():
         pytest.skip(why)
@@ -241,8 +257,39 @@ async def test_a_node_of_a_cluster_is_killed_and_comes_back(tmp_path: Path) -> N
             assert len(await everyone(store, T0)) == 19
 
 
-async def test_a_store_that_is_not_there_says_what_to_do() -> None:
-    settings = RedisSettings(parse_redis(f"redis://127.0.0.1:{peer.free_port()}"))
+async def test_a_cluster_moves_its_slots_under_way(tmp_path: Path) -> None:
+    if why := peer.missing():
+        pytest.skip(why)
+    with Cluster(tmp_path) as own:
+        async with opened(own.url) as store:
+            sessions = [a_session() for _ in range(10)]
+            for one in sessions:
+                await store.add(one, NO_CAPS)
+            for name in ("sg:{book}:due", f"sg:s:{sessions[0].digest.hex()}"):
+                slot = own.slot_of(name)
+                source, target = own.begin_to_move(slot)
+                # In the middle: the keys are still at the one, new ones go to the other.
+                assert await store.use(sessions[0].digest, T0) is not None
+                moved = own.move_keys(slot, source, target)
+                assert moved
+                own.end_to_move(slot, target)
+                assert await store.use(sessions[0].digest, T0) is not None
+                await store.add(a_session(), NO_CAPS)
+            assert len(await everyone(store, T0)) == await store.count() == 12
+            assert await store.end(sessions[0].key, Ended.LOGOUT) is not None
+            assert len(await store.expire(T0 + LIMITS.idle, 100)) == 11
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:{port}",
+        "redis+cluster://127.0.0.1:{port}",
+        "redis+sentinel://127.0.0.1:{port}/gate",
+    ],
+)
+async def test_a_store_that_is_not_there_says_what_to_do(url: str) -> None:
+    settings = RedisSettings(parse_redis(url.format(port=peer.free_port())), cache=True)
     store = RedisStore(settings, LIMITS)
     with pytest.raises(StoreUnavailable, match=r"see that it runs.*store\.url"):
         await store.start()
