@@ -129,6 +129,9 @@ def hopeless(partial: bytes | bytearray, seen: int) -> bool:
 # RFC 9112 lets us bound what nobody reads. No client of these APIs sends extensions; 128 bytes
 # leave room for an intermediary's signature.
 _EXTENSION = 128
+# Chunks of one body. Clients fill a buffer before they send one; a megabyte in single bytes would
+# hold up everybody else for over a second.
+_MOST_CHUNKS = 10_000
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t -~\x80-\xff]{0,%d})?\r\n" % (_EXTENSION - 1))
 _CHUNK_LINE_PART = re.compile(
     rb"(?:[0-9A-Fa-f]{1,15}(?:;[\t -~\x80-\xff]{0,%d})?\r?)?" % (_EXTENSION - 1)
@@ -147,10 +150,11 @@ class Took(Enum):
 class Chunks:
     """A chunked body on its way. Trailers are read past and forgotten: no one may merge them."""
 
-    __slots__ = ("_left", "_limit", "_trailer", "_trailer_limit", "body")
+    __slots__ = ("_count", "_left", "_limit", "_trailer", "_trailer_limit", "body")
 
     def __init__(self, limit: int, trailer_limit: int) -> None:
         self.body = bytearray()
+        self._count = 0
         self._limit = limit
         self._left = -2
         """Bytes of this chunk still to come; -2: a size is next; -1: the CR LF after the data."""
@@ -186,6 +190,9 @@ class Chunks:
                     return Took.MORE
                 at = line.end()
                 self._left = int(line[1], 16)
+                self._count += 1
+                if self._count > _MOST_CHUNKS:
+                    raise Malformed("too many chunks")
                 if len(self.body) + self._left > self._limit:
                     return Took.TOO_LARGE
                 if not self._left:

@@ -85,6 +85,16 @@ def test_a_body_just_at_the_limit_fits(step: int) -> None:
     assert take(b"4\r\nabcd\r\n1\r\ne\r\n0\r\n\r\n", step, limit=4)[0] is Took.TOO_LARGE
 
 
+def test_sec_47_the_number_of_chunks_is_bounded() -> None:
+    """A megabyte in single bytes held up every other client for over a second."""
+    end = b"0\r\n\r\n"
+    chunks = Chunks(1024 * 1024, 1024)
+    assert chunks.take(bytearray(b"1\r\nx\r\n" * 9_999 + end)) is Took.DONE
+    assert len(chunks.body) == 9_999
+    with pytest.raises(Malformed, match="too many"):
+        Chunks(1024 * 1024, 1024).take(bytearray(b"1\r\nx\r\n" * 10_001))
+
+
 def test_a_size_is_refused_before_its_data_comes() -> None:
     assert take(b"ffffffffffff\r\n", 1000)[0] is Took.TOO_LARGE
 
