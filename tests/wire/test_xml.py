@@ -163,6 +163,15 @@ def test_namespaces_hold_where_they_are_declared() -> None:
     assert (after.namespace, after.name) == ("urn:2", "d")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_sec_50_many_attributes_are_refused_before_they_are_read(encoding: str) -> None:
+    """Before: the document does not even end, which the parser would have said."""
+    document = "<a " + " ".join(f"a{number}=''" for number in range(20_001))
+    with pytest.raises(Malformed, match="too many attributes"):
+        parse(document.encode(encoding))
+    assert parse(f"<a>{'=' * 20_000}</a>".encode()).text == "=" * 20_000
+
+
 def test_a_refusal_repeats_nothing_of_the_document() -> None:
     with pytest.raises(Malformed) as refusal:
         parse(b"<hunter2></hunter3>")
