@@ -35,6 +35,21 @@ def _durable(bench: Bench) -> Iterator[Measured]:
     yield Measured("durable", rate_ratio(found, 1, 0), rates(found, 1, 0))
 
 
+def _cached(bench: Bench) -> Iterator[Measured]:
+    with scratch() as folder:
+        logins = populate.write_users(folder / "cached", 1)
+        (folder / "config.toml").write_text('[identity.local]\ntype = "unhashed"\n', "utf-8")
+        # Both in memory: the disk would hide what is compared here.
+        settings = {"STORE__URL": "memory:"}
+        none = {"CONFIG": str(folder / "config.toml"), "HASHING__VERIFIED_CACHE": "0"}
+        with (
+            sessiongate(folder / "none", settings | none, script="unhashed.py") as unhashed,
+            sessiongate(folder / "cached", settings) as cached,
+        ):
+            found = compare(bench, login(unhashed, logins), login(cached, logins))
+    yield Measured("cached", rate_ratio(found, 1, 0), rates(found, 1, 0))
+
+
 def _cold(bench: Bench) -> Iterator[Measured]:
     settings = {"HASHING__VERIFIED_CACHE": "0", "HASHING__THREADS": "1"}
     with scratch() as folder:
@@ -76,6 +91,11 @@ PARTS = (
         "durable-login",
         (Target("durable", "login, SQLite, cached credential", "memory only", ">=", 0.33),),
         _durable,
+    ),
+    Part(
+        "cached-login",
+        (Target("cached", "login, cached credential", "no hashing at all", ">=", 0.9),),
+        _cached,
     ),
     Part(
         "cold-login",

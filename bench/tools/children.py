@@ -98,14 +98,23 @@ def _address(process: "subprocess.Popen[str]", pattern: re.Pattern[str], log: Pa
 
 @contextmanager
 def sessiongate(
-    data_dir: Path, settings: Mapping[str, str] | None = None, *, tls: bool = False
+    data_dir: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    tls: bool = False,
+    script: str = "",
 ) -> Iterator[Child]:
-    """`sessiongate serve` on this data directory; settings as SECTION__KEY."""
+    """`sessiongate serve` on this data directory; settings as SECTION__KEY.
+
+    A script of children/ may stand in for the command.
+    """
+    program = [str(BENCH / "children" / script)] if script else ["-m", "sessiongate.cli.main"]
     command = [
-        *(sys.executable, "-m", "sessiongate.cli.main", "serve"),
+        *(sys.executable, *program, "serve"),
         *("--data-dir", str(data_dir), "--listen", "127.0.0.1:0", "--log-format", "json"),
     ]
     environ = {f"SESSIONGATE_{name}": value for name, value in (settings or {}).items()}
+    environ |= _modules()
     if not tls:
         command.append("--plain-http")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -138,7 +147,6 @@ def vcsim(folder: Path, *, tls: bool) -> Iterator[Child]:
 
 def result_of(script: str, *arguments: str, timeout: float) -> list[float]:
     """Run a script of children/ and read the numbers on its last line."""
-    path = [str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         done = subprocess.run(
             [sys.executable, str(BENCH / "children" / script), *arguments],
@@ -146,7 +154,7 @@ def result_of(script: str, *arguments: str, timeout: float) -> list[float]:
             text=True,
             timeout=timeout,
             check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+            env={**os.environ, **_modules()},
         )
     except subprocess.TimeoutExpired:
         raise NotMeasured(f"{script} took longer than {timeout:.0f} s") from None
@@ -154,3 +162,9 @@ def result_of(script: str, *arguments: str, timeout: float) -> list[float]:
     if done.returncode != 0 or not lines:
         raise NotMeasured(f"{script} failed: {done.stderr.strip()[-200:]}")
     return [float(word) for word in lines[-1].split()]
+
+
+def _modules() -> dict[str, str]:
+    """The environment in which scripts of children/ find the modules of the bench."""
+    path = [str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(path)}

@@ -1,0 +1,68 @@
+"""A Redis or Valkey of its own for a measure, kept as docs/redis.md asks for."""
+
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tools.children import Child, running
+from tools.table import NotMeasured
+
+_PROGRAMS = ("redis-server", "valkey-server")
+
+
+class Redis:
+    """A running server. Its address is a setting of `[store]`."""
+
+    def __init__(self, child: Child, port: int) -> None:
+        self.child = child
+        self.port = port
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a sessiongate that uses it is told."""
+        return {"STORE__URL": f"redis://127.0.0.1:{self.port}/0"}
+
+    def ask(self, *command: str) -> bytes:
+        """The answer to a command, whole: a text, or what stands after a number's sign."""
+        sent = f"*{len(command)}\r\n" + "".join(f"${len(one)}\r\n{one}\r\n" for one in command)
+        with socket.create_connection(("127.0.0.1", self.port), 30) as line:
+            line.sendall(sent.encode("ascii"))
+            lines = line.makefile("rb")
+            head = lines.readline().strip()
+            return lines.read(int(head[1:])) if head.startswith(b"$") else head[1:]
+
+    def info(self, section: str) -> Mapping[str, str]:
+        """The fields of a section of INFO."""
+        lines = self.ask("INFO", section).decode("ascii").splitlines()
+        pairs = (line.partition(":") for line in lines if ":" in line)
+        return {name: value for name, _, value in pairs}
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[Redis]:
+    """Serve on a free port of loopback, and write down what is acknowledged within a second."""
+    program = next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+    if program is None:
+        raise NotMeasured("no redis-server and no valkey-server on this machine")
+    folder.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
+    command += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
+    with running(command, r"(Ready to accept) connections", folder / "redis.log") as child:
+        found = Redis(child, port)
+        _until_it_answers(found)
+        yield found
+
+
+def _until_it_answers(found: Redis) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            if found.ask("PING") == b"PONG":
+                return
+    raise NotMeasured("Redis does not answer")
