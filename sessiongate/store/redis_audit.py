@@ -50,7 +50,7 @@ class RedisAudit:
         self._adding: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
         self._lost = 0
-        self._turn = asyncio.Lock()
+        self._attempt: asyncio.Task[None] | None = None
 
     def open(self, calls: Calls) -> None:
         """Add by these calls from now on."""
@@ -62,10 +62,10 @@ class RedisAudit:
         with suppress(StoreUnavailable):
             await self.settled()
         self._calls = None
-        for task in (self._adding, self._trimming):
+        for task in (self._adding, self._trimming, self._attempt):
             if task is not None:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
+                with suppress(asyncio.CancelledError, StoreUnavailable):
                     await task
         if self._waiting:
             _log.error("store closed with unwritten audit events", events=len(self._waiting))
@@ -113,12 +113,14 @@ class RedisAudit:
                 await asyncio.sleep(_PAUSE)
 
     async def _add(self) -> None:
-        """Add what waits, or wait for whoever is adding."""
-        if self._turn.locked():
-            async with self._turn:
-                return
-        async with self._turn:
-            await self._add_some()
+        """Add what waits, together with whoever is adding already: all hear how it went.
+
+        One after the other they would each wait for a Redis that does not answer.
+        """
+        if self._attempt is None or self._attempt.done():
+            self._attempt = asyncio.create_task(self._add_some())
+            self._attempt.add_done_callback(_seen)
+        await asyncio.shield(self._attempt)
 
     async def _add_some(self) -> None:
         if self._calls is None:
@@ -142,6 +144,12 @@ class RedisAudit:
                 return
             self._head = (int(answer[1]), answer[2])
         raise StoreUnavailable("the audit's chain is too busy")
+
+
+def _seen(attempt: asyncio.Task[None]) -> None:
+    """Whoever waited for it knows; where nobody does any more, the next attempt says the same."""
+    if not attempt.cancelled():
+        attempt.exception()
 
 
 async def _quietly(call: Callable[[], "asyncio.Future[object]"]) -> None:
