@@ -137,7 +137,9 @@ def test_sec_48_redis_goes_silent_in_the_middle_of_requests(
         assert time.monotonic() - began < BOUND + 1
         for dialect, reply in asked.items():
             must_be_an_outage(dialect, reply)
-        waits = [partial(all_is_refused, server, {one: token}) for one, token in alive.items()]
+        waits: list[Callable[[], None]] = [
+            partial(all_is_refused, server, {one: token}) for one, token in alive.items()
+        ]
         with running(waits):
             pass
         relay.heal()
