@@ -150,7 +150,13 @@ class RedisStore:
             cursor, found = await self._calls.send(
                 "HSCAN", self._keys.places, cursor, "COUNT", STEP
             )
-            named = [(key, place[:32]) for key, place in found.items()]
+            # A Cluster's client makes a dict of it.
+            held = (
+                found
+                if isinstance(found, dict)
+                else dict(zip(found[::2], found[1::2], strict=True))
+            )
+            named = [(key, place[:32]) for key, place in held.items()]
             new = [(key, one) for key, one in named if one not in told]
             told.update(one for _, one in new)
             asked = [

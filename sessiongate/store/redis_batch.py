@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any
 
 import structlog
-from redis.asyncio import RedisCluster
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import (
     ClusterDownError,
     ConnectionError,  # noqa: A004 - Redis' own
@@ -19,6 +19,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
 )
 
 from sessiongate.errors import Overloaded, StoreUnavailable
@@ -192,10 +193,32 @@ class Calls:
         return left
 
     async def _pipeline(self, commands: list[tuple[Argument, ...]]) -> list[Any]:
+        if not isinstance(self._client, RedisCluster):
+            return await self._on_a_line(self._client, commands)
         pipeline: Any = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
         results: list[Any] = await pipeline.execute(raise_on_error=False)
+        return results
+
+    async def _on_a_line(self, client: Redis, commands: list[tuple[Argument, ...]]) -> list[Any]:
+        """What redis-py's pipeline does, for half of the processor's time per call."""
+        pool: Any = client.connection_pool
+        line: Any = await pool.get_connection()
+        results: list[Any] = []
+        try:
+            await line.send_packed_command(b"".join(map(_packed, commands)), check_health=False)
+            for _ in commands:
+                try:
+                    results.append(await line.read_response())
+                except ResponseError as refused:
+                    results.append(refused)
+        except BaseException:
+            # What is still to come is not for whoever has the line next.
+            await line.disconnect(nowait=True)
+            raise
+        finally:
+            await pool.release(line)
         return results
 
     async def _mend(self) -> None:
@@ -223,3 +246,12 @@ class Calls:
 
     def _unavailable(self, why: str) -> StoreUnavailable:
         return StoreUnavailable(f"the store at {self._name} does not answer ({why})")
+
+
+def _packed(command: tuple[Argument, ...]) -> bytes:
+    """A command as Redis reads it."""
+    parts = [b"*%d\r\n" % len(command)]
+    for argument in command:
+        told = argument if type(argument) is bytes else str(argument).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(told), told))
+    return b"".join(parts)
