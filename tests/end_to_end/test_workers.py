@@ -238,6 +238,57 @@ def test_sec_15_57_parallel_logins_at_all_workers_leave_exactly_the_cap(
         assert not DIALECTS[0].worked(DIALECTS[0].login(clients[0], *ADMIN))
 
 
+@pytest.mark.parametrize("dialect", [DIALECTS[0]], ids=str)
+def test_sec_23_tries_are_counted_for_all_workers_together(
+    dialect: Dialect, pair: tuple[Server, bool], two: list[Client]
+) -> None:
+    server, cache = pair
+    here, there = two
+    person = (f"guessed-{int(cache)}", "hard to guess 1")
+    added = ("add", person[0], "--role", "user", "--password-stdin")
+    assert server.run("users", *added, stdin=f"{person[1]}\n").code == 0
+    token = dialect.token(here, person)
+    for at in (here, there, here, there, here):  # five tries lock
+        assert not dialect.worked(dialect.login(at, person[0], "wrong"))
+    for at in two:
+        assert not dialect.worked(dialect.login(at, *person))
+        assert dialect.is_alive(at, token)  # a lock is about logins
+    assert server.run("users", "unlock", person[0]).code == 0
+    for at in two:
+        assert dialect.worked(dialect.login(at, *person))
+
+
+def test_sec_23_parallel_guesses_at_all_workers_count_each(
+    pair: tuple[Server, bool],
+) -> None:
+    """However many come at once to however many workers, five passwords are looked at."""
+    server, cache = pair
+    name = f"raced-{int(cache)}"
+    added = ("add", name, "--role", "user", "--password-stdin")
+    assert server.run("users", *added, stdin="hard to guess 2\n").code == 0
+
+    def guess(number: int) -> None:
+        with server.connected() as client:
+            for turn in range(4):
+                body = {"userName": name, "password": f"guess {number} {turn}"}
+                assert client.request("POST", vim("Login"), {}, body).status == 500
+
+    with running([partial(guess, number) for number in range(12)]):
+        pass
+    with one_at_each(server) as clients:
+        for client in clients:
+            body = {"userName": name, "password": "hard to guess 2"}
+            assert client.request("POST", vim("Login"), {}, body).status == 500
+    reasons = [one["reason"] for one in said(server, "login refused") if one["user"] == name]
+    assert len(reasons) == 12 * 4 + 2
+    assert reasons.count("BadCredentials") == 5
+    assert reasons.count("LockedOut") == len(reasons) - 5
+    assert server.run("users", "unlock", name).code == 0
+    with one_at_each(server) as clients:
+        for client in clients:
+            assert client.request("POST", vim("Login"), {}, body).status == 200
+
+
 # Coming and going
 
 
