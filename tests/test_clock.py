@@ -1,6 +1,7 @@
 """The clock that servers run on never goes backwards."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 
@@ -38,6 +39,29 @@ def test_it_goes_on_with_the_boot_clock_alone(boot: Boot) -> None:
     assert clock.now() == start
     boot.passes(timedelta(hours=5, microseconds=7))
     assert clock.now() == start + timedelta(hours=5, microseconds=7)
+
+
+@pytest.mark.parametrize("step", [timedelta(days=-400), timedelta(days=400)], ids=["back", "on"])
+def test_a_step_of_the_wall_clock_is_not_noticed(
+    step: timedelta, boot: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set back, it would revive sessions; set forward, end them all."""
+
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            real = datetime.now(tz) + step
+            return cls.combine(real.date(), real.timetz())
+
+    clock = SystemClock()
+    start = clock.now()
+    monkeypatch.setattr(module, "datetime", Stepped)
+    assert clock.now() == start
+    boot.passes(timedelta(minutes=30))
+    assert clock.now() == start + timedelta(minutes=30)
+    # The next start believes the wall, but nothing earlier than what a store has seen.
+    assert abs(SystemClock().now() - start - step) < timedelta(minutes=1)
+    assert SystemClock(floor=start).now() >= start
 
 
 def test_it_starts_no_earlier_than_what_was_seen() -> None:

@@ -219,6 +219,38 @@ async def test_tls_is_spoken(version: ssl.TLSVersion, tmp_path: Path) -> None:
     await door.stop(timedelta(seconds=5))
 
 
+@pytest.mark.parametrize("lingers", [True, False])
+async def test_who_is_shaking_hands_is_still_answered_by_one_who_lingers(
+    lingers: bool, tmp_path: Path
+) -> None:
+    """Such a connection stands in no list yet, and its kernel has given it to nobody else."""
+    pair = Pair(tmp_path)
+    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = client(pair, ssl.TLSVersion.TLSv1_3)
+    spoken = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with pytest.raises(ssl.SSLWantReadError):
+        spoken.do_handshake()
+    writer.write(outgoing.read())
+    incoming.write(await reader.read(65536))  # so the server is at it
+    stopping = asyncio.create_task(door.stop(NOW, timedelta(seconds=0.5) if lingers else NOW))
+    if not lingers:
+        await stopping
+    spoken.do_handshake()
+    spoken.write(GET.replace(b"close", b"keep-alive"))
+    with contextlib.suppress(ConnectionError):
+        writer.write(outgoing.read())
+        incoming.write(await reader.read(-1))
+    answer = b""
+    with contextlib.suppress(ssl.SSLError):
+        while part := spoken.read(65536):
+            answer += part
+    assert (b" 200 OK\r\n" in answer, b"close" in answer.lower()) == (lingers, lingers)
+    await stopping
+    writer.close()
+
+
 async def test_tls_1_1_is_not_spoken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pair = Pair(tmp_path)
     door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
