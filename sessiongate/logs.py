@@ -65,8 +65,13 @@ def _as_json(line: structlog.typing.EventDict, default: Callable[[Any], Any]) ->
     try:
         text = msgspec.json.encode(line)
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
-        return json.dumps(line, default=default)
-    return text.decode("ascii") if text.isascii() else json.dumps(line, default=default)
+        return _escaped(line, default)
+    return text.decode("ascii") if text.isascii() else _escaped(line, default)
+
+
+def _escaped(line: structlog.typing.EventDict, default: Callable[[Any], Any]) -> str:
+    # Without blanks, as msgspec writes: whoever searches the log must know one spelling only.
+    return json.dumps(line, default=default, separators=(",", ":"))
 
 
 def _legible(

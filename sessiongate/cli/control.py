@@ -1,6 +1,7 @@
 """The command line's side of the control socket."""
 
 import http.client
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,26 @@ _PATIENCE = 60.0
 class _Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, data_dir: Path) -> None:
         super().__init__("localhost", timeout=_PATIENCE)
-        self._path = path
+        self._data_dir = data_dir
+        self._path = socket_path(data_dir)
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
+        owners = {os.getuid(), 0, self._data_dir.stat().st_uid}
+        if self._path.stat().st_uid not in owners:
+            # For long data directories it is among the system's temporary files, where anybody
+            # may have taken its name first.
+            raise ConnectionRefusedError
         self.sock.connect(str(self._path))
 
 
 def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON of the server
     """The running server's answer, or exit with the reason."""
     path = socket_path(data_dir)
-    connection = _Connection(path)
+    connection = _Connection(data_dir)
     try:
         connection.request(verb, address)
         reply = connection.getresponse()
@@ -64,7 +71,7 @@ def server_answers(data_dir: Path) -> bool:
 
 
 def _answers(data_dir: Path, verb: str, address: str) -> bool:
-    connection = _Connection(socket_path(data_dir))
+    connection = _Connection(data_dir)
     try:
         connection.request(verb, address)
         return connection.getresponse().status in (200, 404)

@@ -68,7 +68,11 @@ class LocalLogin:
         ticket = Secret(_MARK + hex_token(self._random(TOKEN_BYTES)))
         expires_at = self._sessions.clock.now() + TICKET_LIFE
         await self._tickets.put(ticket.digest(), Ticket("local", principal.name, expires_at))
-        return str(self._write(ticket))
+        path = str(self._write(ticket))
+        await self._sessions.journal.happened(
+            "local ticket issued", subject=principal.name, ip=client.ip_address
+        )
+        return path
 
     def _write(self, ticket: Secret) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -328,8 +328,7 @@ class Sessions:
         self, actor: Session, name: str, client: Client, locale: str | None
     ) -> Opened:
         chosen = choose(locale, self.default_locale)
-        wanted = await self.canonical(name, actor.provider)
-        subject = await self._session_of(wanted)
+        subject = await self._session_of(*await self._person(name, actor.provider))
         if subject is None:
             raise BadCredentials("no live session of that user")
         if not access.may_become(self.privileges(actor), self.privileges(subject)):
@@ -344,20 +343,24 @@ class Sessions:
         await self.journal.ended(actor, Ended.LOGOUT)
         return opened
 
-    async def _session_of(self, principal: str) -> Session | None:
+    async def _session_of(self, principal: str, provider: str) -> Session | None:
         async for session in self.list():
-            if session.principal == principal:
+            if session.principal == principal and provider in ("", session.provider):
                 return session
         return None
 
     async def canonical(self, name: str, default: str) -> str:
         """The one canonical name behind any spelling, known or not."""
+        return (await self._person(name, default))[0]
+
+    async def _person(self, name: str, default: str) -> tuple[str, str]:
+        """Canonical name and provider of whoever is called so; no provider where none knows."""
         account = parse_account(name)
         guard = self._choice.knowing(account, default)
         if guard is None:
-            return account.canonical
+            return account.canonical, ""
         found = await guard.find(account)
-        return found.name if found is not None else guard.name_of(account)
+        return (found.name if found is not None else guard.name_of(account)), guard.name
 
     async def principal(self, name: str, default: str) -> Principal | None:
         """The account of this name, without a password check."""

@@ -324,7 +324,7 @@ def test_sessions_end_when_they_are_dormant(make_server: Callable[..., Server]) 
     token = server.zerto_token(USER)
     assert server.is_alive(token)
     # The sweep writes down the end: that line is what we wait for.
-    assert server.log.wait_for(lambda lines: any('"reason": "idle"' in line for line in lines))
+    assert server.log.wait_for(lambda lines: any('"reason":"idle"' in line for line in lines))
     assert not server.is_alive(token)
     assert end(server, token).status == 401
 

@@ -156,7 +156,7 @@ def test_sec_04_no_reply_tells_unknown_from_ended(make_server: MakeServer) -> No
     server = make_server(settings='[sessions]\nidle_timeout = "1s"\n')
     idle = {dialect.name: dialect.token(server, USER) for dialect in DIALECTS}
     assert server.log.wait_for(
-        lambda lines: sum('"reason": "idle"' in line for line in lines) == len(DIALECTS)
+        lambda lines: sum('"reason":"idle"' in line for line in lines) == len(DIALECTS)
     )
     for dialect in DIALECTS:
         logged_out = dialect.token(server, USER)

@@ -63,7 +63,7 @@ async def test_a_ticket_is_for_its_user_and_not_for_ever(gate: Gate) -> None:
     assert await gate.live() == []
 
 
-async def test_sec_69_every_refused_local_ticket_is_written_down(gate: Gate) -> None:
+async def test_sec_69_every_local_ticket_is_written_down_issued_or_refused(gate: Gate) -> None:
     with pytest.raises(BadCredentials):
         await gate.local.redeem("ada", await issued(gate), HERE, None)
     with pytest.raises(BadCredentials):
@@ -73,7 +73,12 @@ async def test_sec_69_every_refused_local_ticket_is_written_down(gate: Gate) -> 
     with pytest.raises(Malformed):
         await gate.local.issue("ada", CLIENT)
     events = [read(payload) for payload in gate.store.audit.payloads]
-    assert [(one.event, one.result, one.user, one.how, one.reason) for one in events] == [
+    assert (events[0].event, events[0].subject, events[0].ip) == (
+        "local ticket issued",
+        "bob",
+        HERE.ip_address,
+    )
+    assert [(one.event, one.result, one.user, one.how, one.reason) for one in events[1:]] == [
         ("login refused", "refused", "ada", "local ticket", "BadCredentials"),
         ("login refused", "refused", "nobody", "local ticket asked for", "BadCredentials"),
         ("login refused", "refused", "nil", "local ticket asked for", "NoPermission"),

@@ -380,3 +380,12 @@ async def test_a_principal_somebody_else_vouched_for_gets_in(gate: Gate) -> None
     assert (opened.session.extension, opened.session.locale) == (True, "de")
     with pytest.raises(InvalidLocale):
         await gate.sessions.login_as(principal, CLIENT, "x", typed="key", how="extension")
+
+
+async def test_sec_17_a_namesake_of_another_provider_is_not_impersonated(gate: Gate) -> None:
+    """Two providers may each know a bob: who is meant is said by the name, not by chance."""
+    gate.other.add("bob", "bobbob", "user")
+    await gate.sessions.login("bob", password_of("bob"), CLIENT, provider="other", default="other")
+    ada = await gate.login("ada")
+    with pytest.raises(BadCredentials):
+        await gate.call(ada.session, "ImpersonateUser", user_name="bob")
