@@ -51,5 +51,5 @@ def unhashed(name: str, table: Mapping[str, object], around: Surroundings) -> Ma
     return Made(Unhashed(name), near=True)
 
 
-plugins.IDENTITY = {**plugins.IDENTITY, "unhashed": f"{__name__}:unhashed"}  # type: ignore[misc]
+plugins.IDENTITY = {**plugins.IDENTITY, "unhashed": f"{__name__}:unhashed"}
 main()

@@ -7,9 +7,10 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from io import BufferedReader
+from itertools import repeat
 from urllib.parse import urlsplit
 
 from tools.table import NotMeasured
@@ -22,6 +23,13 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 def send(url: str, request: bytes, times: int, *, within: float) -> Iterator[tuple[bytes, bytes]]:
     """Head and body of each reply to the same request; fewer of them when time is up."""
+    return send_all(url, list(repeat(request, times)), within=within)
+
+
+def send_all(
+    url: str, requests: Sequence[bytes], *, within: float
+) -> Iterator[tuple[bytes, bytes]]:
+    """The same for requests that differ."""
     where = urlsplit(url)
     until = time.monotonic() + within
     with ExitStack() as opened:
@@ -35,13 +43,13 @@ def send(url: str, request: bytes, times: int, *, within: float) -> Iterator[tup
             context.verify_mode = ssl.CERT_NONE
             peer = opened.enter_context(context.wrap_socket(peer))
         stream = peer.makefile("rb")
-        left = times
-        while left and time.monotonic() < until:
-            step = min(left, _AHEAD)
-            peer.sendall(request * step)
-            for _ in range(step):
+        for at in range(0, len(requests), _AHEAD):
+            if time.monotonic() >= until:
+                return
+            some = requests[at : at + _AHEAD]
+            peer.sendall(b"".join(some))
+            for _ in some:
                 yield _reply(stream)
-            left -= step
 
 
 def latencies(url: str, request: bytes, seconds: float) -> list[float]:

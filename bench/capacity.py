@@ -1,0 +1,310 @@
+"""Measure what one session, one check and one login cost: the figures of docs/capacity.md.
+
+Bytes in SQLite and in Redis, processor time by dialect, and what two workers over one Redis do
+against what these costs predict. Processor time is of processes and not of the clock: where others
+share the machine it is hardly touched by them, while rates are.
+"""
+
+import argparse
+import asyncio
+import os
+import resource
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from operator import attrgetter
+from pathlib import Path
+
+import uvloop
+from parts.checks import check, log_in
+from parts.logins import login
+from tools import populate
+from tools.children import Child, scratch, sessiongate
+from tools.dialects import ALL, Dialect, Opened, Reply, Request
+from tools.load import CONNECTIONS, Load, Way, alternate
+from tools.pipelined import send, send_all
+from tools.shared import Redis, redis
+
+from sessiongate.rules.store_url import parse_redis
+from sessiongate.session import Caps, Limits
+from sessiongate.store.redis import RedisStore
+from sessiongate.store.redis_client import RedisSettings
+
+SESSIONS = 100_000
+LOGINS = 20_000
+ENDS = 5_000
+SECONDS = 4
+ROUNDS = 5
+
+# More than are used in one second, few enough for two caches to fill in the warming up.
+SPARSE = 30_000
+WARM = 12
+
+# Additions on their way at once.
+_AT_ONCE = 200
+
+
+def main() -> None:
+    """Measure all, or what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=MEASURES, help="measure these")
+    options = parser.parse_args()
+    for name, measure in MEASURES.items():
+        if not options.only or name in options.only:
+            print(f"{name}:", flush=True)
+            for line in measure():
+                print(f"  {line}", flush=True)
+
+
+def _sqlite() -> Iterator[str]:
+    """Tables of a file that a server has written: sessions, and the audit of their logins."""
+    with scratch() as folder:
+        populate.write_users(folder, 1)
+        with sessiongate(folder) as server:
+            log_in_all(server)
+        path = folder / "sessiongate.db"
+        with closing(sqlite3.connect(path)) as file:
+            pages = dict(file.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
+            for table in ("session", "audit"):
+                ((count,),) = file.execute(f"SELECT count(*) FROM {table}")
+                held = sum(size for name, size in pages.items() if table in name)
+                yield f"{table}: {held / count:.0f} bytes each, of {count:,}"
+        yield f"file: {path.stat().st_size / LOGINS:.0f} bytes for each of {LOGINS:,} logins"
+
+
+def log_in_all(server: Child) -> None:
+    """So many logins."""
+    for _ in range(LOGINS // 5_000):
+        log_in(server, 5_000)
+
+
+def _redis() -> Iterator[str]:
+    with scratch() as folder, redis(folder / "redis") as shared:
+        before = int(shared.info("memory")["used_memory"])
+        uvloop.run(_add(shared))
+        each = (int(shared.info("memory")["used_memory"]) - before) / SESSIONS
+        yield f"session: {each:.0f} bytes each of used_memory, of {SESSIONS:,}"
+        for key in ("places", "due", "counts"):
+            held = int(shared.ask("MEMORY", "USAGE", f"sg:{{book}}:{key}", "SAMPLES", "0"))
+            yield f"  of these in the book's {key}: {held / SESSIONS:.0f} bytes"
+        rss = int(shared.info("memory")["used_memory_rss"])
+        yield f"resident: {rss / 2**20:.0f} MiB; append-only file {_size(folder):.0f} MiB"
+    with scratch() as folder, redis(folder / "redis") as shared:
+        populate.write_users(folder / "one", 1)
+        with sessiongate(folder / "one", shared.settings) as server:
+            log_in_all(server)
+        held = int(shared.ask("MEMORY", "USAGE", "sg:{audit}:chain", "SAMPLES", "0"))
+        count = int(shared.ask("XLEN", "sg:{audit}:chain"))
+        yield f"audit: {held / count:.0f} bytes each, of {count:,}"
+
+
+async def _add(shared: Redis, count: int = SESSIONS) -> None:
+    limits = Limits(idle=timedelta(hours=1), total=None)
+    servers = parse_redis(shared.settings["STORE__URL"])
+    store = RedisStore(RedisSettings(servers), limits)
+    await store.start()
+    waiting = populate.sessions(count, datetime.now(UTC))
+    while some := list(islice(waiting, _AT_ONCE)):
+        await asyncio.gather(*(store.add(one, Caps()) for one in some))
+    await store.close()
+
+
+def _size(folder: Path) -> float:
+    return sum(one.stat().st_size for one in folder.rglob("*.aof")) / 2**20
+
+
+def _dialects() -> Iterator[str]:
+    """SQLite, plain HTTP, one connection's worth of a user whose password is remembered."""
+    with scratch() as folder:
+        populate.write_users(folder, 1)
+        with sessiongate(folder) as server:
+            for dialect in ALL:
+                opened = _opened(server, dialect)
+                found = [
+                    _way(server, folder, f"{dialect.name}-{number}", request)
+                    for number, request in enumerate(
+                        (dialect.check(opened), dialect.login("bench0"))
+                    )
+                ]
+                checks, logins = (way.run(SECONDS) for way in found)
+                yield (
+                    f"{dialect.name}: check {checks.cpu:.0f} µs ({checks.rate:,.0f}/s), "
+                    f"login {logins.cpu:.0f} µs ({logins.rate:,.0f}/s)"
+                )
+
+
+def _opened(server: Child, dialect: Dialect) -> Opened:
+    host = server.url.partition("://")[2]
+    [(head, body)] = send(server.url, dialect.login("bench0").written(host), 1, within=10)
+    return dialect.opened(Reply(int(head[9:12]), head, body))
+
+
+def _way(server: Child, folder: Path, name: str, request: Request) -> Way:
+    """The request, again and again."""
+    if request.verb == "GET":
+        ((carrier, value),) = request.headers
+        tokens = folder / f"{name}.txt"
+        tokens.write_text(value, encoding="ascii")
+        return Way(
+            server, request.path, told={"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier}
+        )
+    body, headers = folder / f"{name}.body", folder / f"{name}.headers"
+    body.write_bytes(request.body)
+    lines = [f"{name}: {value}" for name, value in request.headers]
+    headers.write_text("\n".join(lines), encoding="ascii")
+    told = {"BENCH_BODY": str(body), "BENCH_HEADERS": str(headers)}
+    return Way(server, request.path, "post.lua", told)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Requests per second, and microseconds of processor time of each, by who spends them."""
+
+    rate: float
+    servers: float
+    redis: float
+    client: float
+    free: float
+    """Processors that others left to us."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rate:,.0f}/s; a request costs {self.servers:.1f} µs of sessiongate, "
+            f"{self.redis:.1f} µs of Redis, {self.client:.1f} µs of wrk; "
+            f"{self.free:.2f} processors were ours"
+        )
+
+    def predicted(self, workers: int, free: float) -> float:
+        """What so many workers can do: each has one processor at most, Redis one, all what is free.
+
+        wrk has one thread, and so one processor too.
+        """
+        each = (workers / self.servers, 1 / max(self.redis, 1e-9), 1 / self.client)
+        together = free / (self.servers + self.redis + self.client)
+        return min(*each, together) * 1e6
+
+
+def _ends() -> Iterator[str]:
+    """Logouts over 32 connections."""
+    with scratch() as folder, redis(folder / "redis") as shared:
+        for name, settings in (("SQLite", {}), ("Redis", shared.settings)):
+            data_dir = folder / name
+            populate.write_users(data_dir, 1)
+            with sessiongate(data_dir, settings) as server:
+                host = server.url.partition("://")[2]
+                ends = [
+                    Request("DELETE", "/v1/session", (("x-zerto-session", token),)).written(host)
+                    for token in log_in(server, ENDS)
+                ]
+                mine, other = server.cpu, shared.child.cpu
+                with ThreadPoolExecutor(CONNECTIONS) as threads:
+                    shares = [ends[at::CONNECTIONS] for at in range(CONNECTIONS)]
+                    done = sum(threads.map(partial(_send, server.url), shares))
+                spent = [server.cpu - mine, shared.child.cpu - other]
+            ours, its = (seconds / done * 1e6 for seconds in spent)
+            yield f"{name}: {ours:.0f} µs of sessiongate, {its:.0f} µs of Redis"
+
+
+def _send(url: str, requests: Sequence[bytes]) -> int:
+    return sum(1 for _ in send_all(url, requests, within=60))
+
+
+def _workers() -> Iterator[str]:
+    """One worker and two over one Redis, in turns: the second as predicted from the first?"""
+    cached = {"STORE__CACHE": "true"}
+    cases: Sequence[tuple[str, dict[str, str], int]] = (
+        ("check, exact", {}, 5_000),
+        ("check, local cache, each session used several times a second", cached, 5_000),
+        ("check, local cache, each session used every other second", cached, SPARSE),
+        ("login", {}, 0),
+    )
+    for name, settings, sessions in cases:
+        with scratch() as folder, redis(folder / "redis") as shared:
+            settings = shared.settings | settings
+            for number in (1, 2):
+                populate.write_users(folder / str(number), 1)
+            tokens = [populate.token(number) for number in range(sessions)]
+            populate.write_tokens(folder, tokens)
+            if sessions:
+                uvloop.run(_add(shared, sessions))
+            with (
+                sessiongate(folder / "1", settings) as single,
+                sessiongate(folder / "2", settings | {"SERVER__WORKERS": "2"}) as double,
+            ):
+                ways = [
+                    check(server, folder / "tokens.txt")
+                    if sessions
+                    else login(server, folder / str(number) / "logins.txt")
+                    for number, server in ((1, single), (2, double))
+                ]
+                # As many requests on their way for each worker, or batches would differ.
+                ways[1] = replace(ways[1], connections=2 * CONNECTIONS)
+                for way in ways:
+                    way.run(WARM)
+                found = alternate(ROUNDS, [partial(_cost, way, shared) for way in ways])
+        one, two = (
+            sorted(costs, key=attrgetter("rate"))[ROUNDS // 2] for costs in zip(*found, strict=True)
+        )
+        yield f"{name}, 1 worker: {one}"
+        yield f"{name}, 2 workers: {two}"
+        guess = one.predicted(2, two.free)
+        yield f"  predicted for 2 from 1: {guess:,.0f}/s; measured is {two.rate / guess:.2f} of it"
+
+
+def _cost(way: Way, shared: Redis) -> Cost:
+    ours = [way.server.process.pid, *_children(way.server.process.pid)]
+    began = time.monotonic()
+    mine, other = _seconds(ours), shared.child.cpu
+    client, busy = _wrk(), _busy()
+    load: Load = way.run(SECONDS)
+    took = time.monotonic() - began
+    mine, other = _seconds(ours) - mine, shared.child.cpu - other
+    client, busy = _wrk() - client, _busy() - busy
+    free = (os.cpu_count() or 1) - max(busy - mine - other - client, 0) / took
+    requests = load.rate * SECONDS / 1e6
+    return Cost(load.rate, mine / requests, other / requests, client / requests, free)
+
+
+def _children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [int(one) for one in listed]
+
+
+def _seconds(pids: Sequence[int]) -> float:
+    """Processor time of these processes."""
+    spent = 0
+    for pid in pids:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+        spent += sum(map(int, stat.rpartition(")")[2].split()[11:13]))
+    return spent / os.sysconf("SC_CLK_TCK")
+
+
+def _wrk() -> float:
+    """Processor time of children that have ended: while servers run, those are wrk's."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _busy() -> float:
+    """Processor time of the whole machine, without idling and waiting for disks."""
+    fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+    ticks = list(map(int, fields))
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+MEASURES: dict[str, Callable[[], Iterator[str]]] = {
+    "sqlite": _sqlite,
+    "redis": _redis,
+    "dialects": _dialects,
+    "ends": _ends,
+    "workers": _workers,
+}
+
+if __name__ == "__main__":
+    main()
