@@ -18,6 +18,8 @@ class Ended(Enum):
     USER_CHANGED = "user_changed"
     """The account was disabled, removed, or its password or role changed."""
     EVICTED = "evicted"
+    UNCLAIMED = "unclaimed"
+    """The client had gone before the reply of the login: nobody ever had the token."""
 
 
 class Session(msgspec.Struct, gc=False):

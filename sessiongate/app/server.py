@@ -141,7 +141,8 @@ class Server:
             await self._take_in()
             await self._journal.happened("server started", detail=_digest_of(config))
             self._running = True
-            await self._listen(handler, Control(sessions, self._told, self._unlock), tls)
+            control = Control(sessions, self._told, self._unlock)
+            await self._listen(handler, control, tls, partial(self._unclaimed, sessions))
         except BaseException:
             await self.stop()
             raise
@@ -288,14 +289,32 @@ class Server:
         audit = self.config.audit
         self._journal.let_go(audit.max_events, audit.max_age)
 
-    async def _listen(self, handler: Handler, control: Control, tls: ssl.SSLContext | None) -> None:
+    def _unclaimed(self, sessions: Sessions, key: str) -> None:
+        """End a session whose token nobody got: it would fill the caps of who tries again."""
+        ending = asyncio.ensure_future(self._end_unclaimed(sessions, key))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    async def _end_unclaimed(self, sessions: Sessions, key: str) -> None:
+        with contextlib.suppress(Unavailable):  # its idle limit ends it then
+            await sessions.end(key, Ended.UNCLAIMED)
+
+    async def _listen(
+        self,
+        handler: Handler,
+        control: Control,
+        tls: ssl.SSLContext | None,
+        unclaimed: Callable[[str], None],
+    ) -> None:
         http = parts.http_limits(self.config)
         for address in self.config.server.listen:
             # A Unix socket never leaves the machine, and its clients speak plain HTTP to it.
             secured = tls if address.host else None
             name = str(address)
             door = self._doors.of(name)
-            self._dialects.append(await listen(name, handler, http, secured, door=door))
+            self._dialects.append(
+                await listen(name, handler, http, secured, door=door, unclaimed=unclaimed)
+            )
         if self._doors.is_first:
             name = f"unix:{socket_path(self.config.server.data_dir)}"
             door = self._doors.of(name)

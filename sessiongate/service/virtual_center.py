@@ -57,6 +57,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     value: Value | None
     token: Secret | None = None
+    opened: str = ""
+    """Key of the session that it opened."""
 
 
 class VirtualCenter:
@@ -86,7 +88,7 @@ class VirtualCenter:
         self._permit(context, method.name, method.privilege)
         result = await getattr(self, method.handler)(context, **arguments)
         if isinstance(result, Opened):
-            return Outcome(user_session(result.session), result.token)
+            return Outcome(user_session(result.session), result.token, result.session.key)
         return Outcome(result)
 
     async def read(self, context: Context, prop: Property) -> Value | None:

@@ -55,7 +55,8 @@ class ApiSessionEndpoint(_Face):
                     return Reply(200, _JSON_ONLY, body)
                 case "POST":
                     opened = await self._login(request)
-                    return Reply(201, _JSON_ONLY, msgspec.json.encode(opened.token.reveal()))
+                    body = msgspec.json.encode(opened.token.reveal())
+                    return Reply(201, _JSON_ONLY, body, opened=opened.session.key)
                 case "DELETE":
                     session = await self._caller(request, _API_CARRIERS)
                     await self._sessions.end(session.key, Ended.LOGOUT)
@@ -97,7 +98,8 @@ class RestSessionEndpoint(_Face):
             secure = "; Secure" if request.secure else ""
             cookie = f"{REST_COOKIE}={token}; Path=/rest; HttpOnly{secure}; SameSite=Strict"
             headers.append(("set-cookie", cookie))
-        return Reply(200, tuple(headers), msgspec.json.encode({"value": token}))
+        body = msgspec.json.encode({"value": token})
+        return Reply(200, tuple(headers), body, opened=opened.session.key)
 
     async def _get(self, request: Request) -> Reply:
         session = await self._caller(request, _REST_CARRIERS)
@@ -125,16 +127,21 @@ class RpcEndpoint:
         if call.service != vapi_rpc.SERVICE or call.operation not in vapi_rpc.OPERATIONS:
             return _rpc(vapi_rpc.write_no_operation(call))
         try:
+            if call.operation == "create":
+                return await self._create(request, call)
             return _rpc(vapi_rpc.write_output(call, await self._output(request, call)))
         except errors.SessionGateError as error:
             return _rpc(vapi_rpc.write_refusal(call, error))
 
+    async def _create(self, request: Request, call: vapi_rpc.Call) -> Reply:
+        name, password = vapi_rpc.credential(call)
+        client = client_of(request, RPC_DIALECT)
+        opened = await self._sessions.login(name, password, client, default=self._provider)
+        reply = _rpc(vapi_rpc.write_output(call, vapi_rpc.created(opened.token)))
+        reply.opened = opened.session.key
+        return reply
+
     async def _output(self, request: Request, call: vapi_rpc.Call) -> object:
-        if call.operation == "create":
-            name, password = vapi_rpc.credential(call)
-            client = client_of(request, RPC_DIALECT)
-            opened = await self._sessions.login(name, password, client, default=self._provider)
-            return vapi_rpc.created(opened.token)
         session = await self._caller(request, call)
         if call.operation == "get":
             return vapi_rpc.info(automation.session_info(session))

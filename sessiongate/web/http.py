@@ -49,6 +49,8 @@ class Reply(msgspec.Struct, gc=False):
     body: bytes = b""
     close: bool = False
     """Close the connection after this reply."""
+    opened: str = ""
+    """The key of the session whose token this reply carries, and which nobody else has."""
 
 
 Handler = Callable[[Request], Awaitable[Reply]]

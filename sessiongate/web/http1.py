@@ -88,6 +88,8 @@ class Edge:
         self.limits = limits
         self.now = now
         self.unix_path = unix_path
+        self.unclaimed: Callable[[str], None] | None = None
+        """Told the keys of sessions whose client had gone before the reply."""
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         """Also those whose peer has left while their request is still handled."""
@@ -401,6 +403,8 @@ class Connection(asyncio.Protocol):
         without_body = request.method == "HEAD"
         try:
             reply = await edge.handler(request)
+            if self._gone and reply.opened and edge.unclaimed is not None:
+                edge.unclaimed(reply.opened)
             close = reply.close or not keep_alive or edge.stopping
             data = write_reply(reply, edge.date, close=close, without_body=without_body)
         except asyncio.CancelledError:

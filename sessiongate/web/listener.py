@@ -107,12 +107,14 @@ async def listen(
     socket_mode: int = 0o600,
     now: Callable[[], float] | None = None,
     door: socket.socket | None = None,
+    unclaimed: Callable[[str], None] | None = None,
 ) -> Listener:
     """Listen at "127.0.0.1:9669", "[::1]:9669" or "unix:/path". Port 0 takes a free one.
 
     Raises ConfigError when the address is none of these or cannot be had. `socket_mode` is for
     Unix sockets. `[::]` serves IPv4 too. `door` is the socket of this address where somebody else
-    has opened it, and shares it with other processes.
+    has opened it, and shares it with other processes. `unclaimed` is told the key of each session
+    whose client had gone before the reply that opened it.
     """
     loop = asyncio.get_running_loop()
     path = _path_of(address)
@@ -120,6 +122,7 @@ async def listen(
     if door is None:
         door = open_door(address, socket_mode)
     edge = Edge(handler, limits, now or loop.time, path)
+    edge.unclaimed = unclaimed
     handshake = _TLS_HANDSHAKE if tls else None
     goodbye = _TLS_GOODBYE if tls else None
     if path is not None:

@@ -149,7 +149,10 @@ class OpenIdEndpoint:
             tokens.refresh_token = self._tokens.refresh(session, issuer, client, self._refresh_life)
         if "openid" in scope:
             tokens.id_token = self._tokens.identity(session, issuer, client)
-        return Reply(200, (_JSON, *_NO_STORE), openid.write_tokens(tokens))
+        # A refresh opens nothing: the client has had tokens of this session before.
+        opened = session.key if session.call_count == 0 else ""
+        body = openid.write_tokens(tokens)
+        return Reply(200, (_JSON, *_NO_STORE), body, opened=opened)
 
     async def _logout(self, request: Request) -> Reply:
         """End the session of a refresh token.

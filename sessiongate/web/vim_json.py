@@ -50,4 +50,5 @@ def _result(call: Call, outcome: Outcome) -> Reply:
     headers = [_JSON]
     if outcome.token is not None:
         headers.append((vim_json.SESSION_HEADER, outcome.token.reveal()))
-    return Reply(200, tuple(headers), vim_json.write_result(outcome.value))
+    body = vim_json.write_result(outcome.value)
+    return Reply(200, tuple(headers), body, opened=outcome.opened)

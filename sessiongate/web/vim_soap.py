@@ -80,7 +80,8 @@ class VimSoapEndpoint:
         headers = [_XML, _NO_CACHE]
         if outcome.token is not None:
             headers.append(("set-cookie", _cookie(outcome.token, secure=request.secure)))
-        return Reply(200, tuple(headers), vim_soap.write_result(call, outcome.value))
+        body = vim_soap.write_result(call, outcome.value)
+        return Reply(200, tuple(headers), body, opened=outcome.opened)
 
     def unforeseen(self, request: Request) -> Reply:
         """The reply for an error that we did not expect."""

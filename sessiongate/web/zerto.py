@@ -68,7 +68,8 @@ class ZertoEndpoint:
         opened = await self._sessions.login(
             name, password, client_of(request, DIALECT), provider=provider, default=provider
         )
-        return Reply(200, ((zerto.SESSION_HEADER, opened.token.reveal()),))
+        header = (zerto.SESSION_HEADER, opened.token.reveal())
+        return Reply(200, (header,), opened=opened.session.key)
 
     async def _end(self, request: Request) -> Reply:
         session = await self._caller(request)
