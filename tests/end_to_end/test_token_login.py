@@ -18,12 +18,15 @@ from tests.end_to_end.clients import Govc, present
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, PATIENCE, USER, Server, environment, vim
 from tests.identity.assertions import AUDIENCE, GROUPS, ISSUER, Assertion, in_soap, signed, signer
+from tests.peers.interop import TOKENS
 from tests.peers.setup import interpreter
 
 REALM = "/auth/realms/zerto"
 STORY = Path(__file__).resolve().parents[1] / "peers" / "pyvmomi_token.py"
-# These take `token=`; older ones know Windows tokens only.
-PYVMOMI = [pytest.param(one, marks=pytest.mark.peer) for one in ("9.1.1.0", "8.0.3.0.1")]
+PYVMOMI = [
+    pytest.param(one, marks=(pytest.mark.peer, pytest.mark.interop(f"pyvmomi-token-{one}")))
+    for one in TOKENS
+]
 
 
 def assertion(identity: str, **facts: Any) -> str:
@@ -165,6 +168,7 @@ def test_pyvmomi_logs_in_by_saml(gate: Server, version: str) -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.interop("govc-token")
 def test_govc_logs_in_by_saml(gate: Server, tmp_path: Path) -> None:
     govc = Govc(gate, tmp_path, ("", ""), json=False)
     token = assertion("_one", **STAFF)

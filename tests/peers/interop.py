@@ -22,6 +22,9 @@ BEGIN = "<!-- made: clients (`make interop` writes it) -->"
 END = "<!-- end of clients -->"
 HEAD = ("Client", "Version", "Wire", "Exercised", "Result")
 
+# The pyVmomi that take `token=`; older ones know Windows tokens only.
+TOKENS = ("9.1.1.0", "8.0.3.0.1")
+
 PASSED, FAILED, MISSING = "passed", "failed", "not run"
 
 
@@ -65,6 +68,21 @@ EXERCISES: Mapping[str, Exercise] = {
         )
         for version in PYVMOMI
     },
+    **{
+        f"pyvmomi-token-{version}": Exercise(
+            "pyVmomi, by token",
+            _fixed(version),
+            "SOAP",
+            "`tokenType` saml and oauth-bearer; an assertion a second time",
+        )
+        for version in TOKENS
+    },
+    "govc-token": Exercise(
+        "govc, by token",
+        _fixed(GOVMOMI),
+        "SOAP",
+        "session.login -token with an assertion, and a second time",
+    ),
     "govmomi-soap": Exercise("govmomi", _fixed(GOVMOMI), "SOAP", _WHOLE_LIFE),
     "govmomi-json": Exercise("govmomi", _fixed(GOVMOMI), "VI/JSON", _WHOLE_LIFE),
     "govmomi-rest": Exercise(
