@@ -39,6 +39,9 @@ ExamplesOption = Annotated[
     bool, typer.Option("--examples", help="Show curl lines that log in by each dialect.")
 ]
 
+# Files that are no connections of clients: the store's, logs, directories', Redis's.
+_OTHER_FILES = 1024
+
 # 24 letters of 64: more random bits than the hash that will hold it can be searched for.
 _PASSWORD_BYTES = 18
 
@@ -152,6 +155,7 @@ def _flags(listen: list[str] | None, plain_http: bool) -> dict[str, object]:
 def _run(config: Config, announce: application.Announce) -> None:
     # A core file would hold passwords and tokens that are in memory at that moment.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _make_room(config.server.limits.connections)
     place = application.place_of(os.environ)
     if place is not None:
         work = application.serve_as_worker(config, place)
@@ -165,6 +169,16 @@ def _run(config: Config, announce: application.Announce) -> None:
     import uvloop
 
     uvloop.run(work)
+
+
+def _make_room(connections: int) -> None:
+    """Raise the number of files we may open towards what the connections need, where we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _name_and_password(text: str) -> tuple[str, str]:

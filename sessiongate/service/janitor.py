@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from sessiongate.errors import Unavailable
+
 _log = structlog.get_logger("sessiongate.janitor")
 
 Step = Callable[[], Awaitable[object]]
@@ -21,6 +23,9 @@ class Janitor:
         for step in self._steps:
             try:
                 await step()
+            except Unavailable as error:
+                # An outage says so in one line a round; the next round tries again.
+                _log.warning("janitor step put off", why=str(error))
             except Exception:  # noqa: BLE001 - one failed round must not be the last
                 _log.exception("janitor step failed")
 

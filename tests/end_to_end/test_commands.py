@@ -393,3 +393,13 @@ def test_sec_68_a_server_leaves_no_core_file(server: Server) -> None:
         pytest.skip("this system does not show a process's limits")
     (core,) = (line for line in limits.read_text().splitlines() if "core file size" in line)
     assert core.split()[4:6] == ["0", "0"]
+
+
+def test_a_server_may_open_as_many_files_as_its_connections_need(server: Server) -> None:
+    assert server.process is not None
+    limits = Path(f"/proc/{server.process.pid}/limits")
+    if not limits.exists():
+        pytest.skip("this system does not show a process's limits")
+    (line,) = (one for one in limits.read_text().splitlines() if one.startswith("Max open files"))
+    soft, hard = line.split()[3:5]
+    assert soft == hard or int(soft) >= 21_024

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.errors import StoreUnavailable
 from sessiongate.service.janitor import Janitor
 
 
@@ -48,3 +49,15 @@ async def test_a_cancelled_step_is_not_swallowed() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await Janitor([step]).step()
+
+
+async def test_an_outage_is_one_line_a_round() -> None:
+    async def step() -> None:
+        raise StoreUnavailable("no answer")
+
+    with capture_logs() as logs:
+        await Janitor([step]).step()
+    assert [(line["event"], line["log_level"], line["why"]) for line in logs] == [
+        ("janitor step put off", "warning", "no answer")
+    ]
+    assert "exc_info" not in logs[0]
