@@ -1,6 +1,8 @@
 """What follows from the settings before a server runs: roles, files, certificate, first user."""
 
 import contextlib
+import hashlib
+import json
 import os
 import socket
 import tempfile
@@ -14,7 +16,7 @@ from joserfc.jwk import RSAKey
 from sessiongate import certificates
 from sessiongate.admin import inbox
 from sessiongate.certificates import Certificates
-from sessiongate.config import Config
+from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.plugin import users_path
@@ -107,6 +109,12 @@ def has_users(config: Config) -> bool:
         table.get("type") != "file" or bool(list_users(users_file(config, name)))
         for name, table in tables
     )
+
+
+def digest_of(config: Config) -> str:
+    """The settings in force, without their secrets, as a digest: a change shows in the audit."""
+    shown = json.dumps(show(config), sort_keys=True, default=str)
+    return f"settings {hashlib.sha256(shown.encode()).hexdigest()[:16]}"
 
 
 def signing_key_of(config: Config) -> bytes:

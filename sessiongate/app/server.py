@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import hashlib
-import json
 import os
 import signal
 import socket
@@ -26,6 +24,7 @@ from sessiongate.app import parts
 from sessiongate.app.dialects import dialects
 from sessiongate.app.prepare import (
     certificates_of,
+    digest_of,
     has_users,
     instance_of,
     roles_of,
@@ -34,18 +33,21 @@ from sessiongate.app.prepare import (
 from sessiongate.app.tokens import verifiers_of
 from sessiongate.certificates import Certificates
 from sessiongate.clock import SystemClock
-from sessiongate.config import Config, show
+from sessiongate.config import Config
 from sessiongate.errors import ConfigError, Unavailable
 from sessiongate.identity.choice import Choice
+from sessiongate.identity.file import FileIdentity
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.meters import Meters
 from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info
 from sessiongate.service.access_tokens import AccessTokens
+from sessiongate.service.audit import Event
 from sessiongate.service.extensions import Extensions
 from sessiongate.service.janitor import Janitor, every_second
 from sessiongate.service.journal import Journal
 from sessiongate.service.local_login import LocalLogin
+from sessiongate.service.meanwhile import end_outdated
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.service.virtual_center import VirtualCenter
@@ -55,6 +57,9 @@ from sessiongate.web.http import Handler
 from sessiongate.web.http1 import HttpLimits
 from sessiongate.web.listener import Listener, listen
 from sessiongate.web.proxies import TrustedProxies
+
+# Within so long a running server has noticed a changed user, and the store has a later time.
+_NOTICED = timedelta(seconds=5)
 
 _log = structlog.get_logger("sessiongate")
 
@@ -138,8 +143,8 @@ class Server:
                 await verifier.start()
             sessions = self._live = self._sessions()
             handler = self._handler(sessions)
-            await self._take_in()
-            await self._journal.happened("server started", detail=_digest_of(config))
+            await self._catch_up(sessions, await self._take_in(), seen)
+            await self._journal.happened("server started", detail=digest_of(config))
             self._running = True
             control = Control(sessions, self._told, self._unlock)
             await self._listen(handler, control, tls, partial(self._unclaimed, sessions))
@@ -270,19 +275,32 @@ class Server:
             self._live.looked(began)
         self._looked_at = began
 
-    async def _take_in(self) -> None:
-        """Take what the command line has changed into the audit."""
-        if not self._doors.is_first:
+    async def _catch_up(self, sessions: Sessions, told: list[Event], seen: datetime | None) -> None:
+        """End the sessions of users who changed since `seen`, when a server was last running."""
+        if not self._doors.is_first or seen is None:
             return
+        files = {
+            name: made.provider
+            for name, made in self._made.items()
+            if isinstance(made.provider, FileIdentity)
+        }
+        if told or any(file.changed_since(seen - _NOTICED) for file in files.values()):
+            await end_outdated(sessions, files, told)
+
+    async def _take_in(self) -> list[Event]:
+        """Take what the command line has changed into the audit, and say what that was."""
+        if not self._doors.is_first:
+            return []
         # One at a time: of two, the second would write the same events again, and then remove as
         # many lines, whose events nobody has read.
         async with self._taking_in:
             left = inbox.waiting(self.config.server.data_dir)
-            for event in left:
-                if event is not None:
-                    await self._journal.told(event)
+            events = [event for event in left if event is not None]
+            for event in events:
+                await self._journal.told(event)
             if left:
                 inbox.taken(self.config.server.data_dir, len(left))
+        return events
 
     async def _let_go(self) -> None:
         """Keep the audit within its bounds."""
@@ -361,12 +379,6 @@ class Server:
             values["sessiongate_names_locked"] = sum([len(await one.locked()) for one in guards])
             values["sessiongate_sessions_live"] = await self._store.count()
         return values
-
-
-def _digest_of(config: Config) -> str:
-    """The settings in force, without their secrets, as a digest: a change shows in the audit."""
-    shown = json.dumps(show(config), sort_keys=True, default=str)
-    return f"settings {hashlib.sha256(shown.encode()).hexdigest()[:16]}"
 
 
 async def serve(config: Config, announce: Announce) -> None:

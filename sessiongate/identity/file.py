@@ -13,6 +13,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -111,6 +112,14 @@ class FileIdentity:
         await self.refresh()
         user = self._find(account)
         return "" if user is None or user.disabled else f"{user.stored} {user.role}"
+
+    def changed_since(self, when: datetime) -> bool:
+        """Whether the file that was read may be another one than at that time."""
+        look = self._look
+        if look is None or look == _NO_FILE:
+            return True
+        # Not when it was modified: a file that is moved or copied here may bring an old time along.
+        return look.changed >= when.timestamp() * 1e9
 
     async def refresh(self) -> None:
         """See whether the file has changed; if so, take over what it says and tell. Never fails."""

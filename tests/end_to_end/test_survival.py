@@ -13,11 +13,14 @@ import pytest
 from tests.end_to_end.serving import (
     ADMIN,
     OTHER,
+    PEOPLE,
     USER,
     Client,
     Server,
+    add_people,
     basic,
     run_command,
+    run_here,
     session,
     vim,
 )
@@ -140,6 +143,36 @@ def test_sessions_outlive_a_restart_with_all_their_facts(server: Server) -> None
     assert after["lastActiveTime"] > before["lastActiveTime"]
     times = {"callCount": 0, "lastActiveTime": ""}
     assert {**after, **times} == {**before, **times}
+
+
+@pytest.mark.parametrize(
+    ("command", "stdin"),
+    [
+        (("users", "disable", USER[0]), ""),
+        (("users", "remove", USER[0]), ""),
+        (("users", "role", USER[0], "operator"), ""),
+        (("users", "passwd", USER[0], "--password-stdin"), "another password\n"),
+    ],
+    ids=["disabled", "removed", "role", "password"],
+)
+def test_a_user_who_changes_while_no_server_runs_has_no_session_after(
+    command: tuple[str, ...], stdin: str, server: Server
+) -> None:
+    theirs, others = server.vim_token(USER), server.vim_token(OTHER)
+    server.stop()
+    assert run_here(*command, "--data-dir", str(server.data_dir), stdin=stdin).code == 0
+    server.start()
+    assert _alive(server, {theirs, others}) == {others}
+
+
+def test_a_users_file_changed_by_hand_while_no_server_runs_counts_too(server: Server) -> None:
+    theirs, others = server.vim_token(USER), server.vim_token(OTHER)
+    server.stop()
+    users = server.data_dir / "users.toml"
+    users.unlink()
+    add_people(users, {OTHER: PEOPLE[OTHER]})
+    server.start()
+    assert _alive(server, {theirs, others}) == {others}
 
 
 def test_tickets_are_used_up_for_good(server: Server) -> None:

@@ -1,0 +1,47 @@
+"""Accounts that changed while no server was running: their sessions end at the next start.
+
+A running server ends them as soon as an account changes. A store that outlives the process would
+otherwise bring back the sessions of somebody who has been shut out since. What is compared is what
+a session shows, name and role; another password shows only where a command has set it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from sessiongate.errors import BadCredentials
+from sessiongate.rules.accounts import Account, parse_account
+from sessiongate.service.audit import Event
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Ended, Principal, Session
+
+
+class Finds(Protocol):
+    """A provider that knows its accounts without their passwords."""
+
+    async def find(self, account: Account) -> Principal | None:
+        """The account, None where unknown or disabled."""
+        ...
+
+
+async def end_outdated(
+    sessions: Sessions, providers: Mapping[str, Finds], told: Sequence[Event]
+) -> int:
+    """End what these providers no longer vouch for, and what is older than a change in `told`."""
+    changed = {event.subject: event.at for event in sorted(told, key=lambda one: one.at)}
+    outdated: list[str] = []
+    async for session in sessions.list():
+        provider = providers.get(session.provider)
+        if provider is None:
+            continue
+        at = changed.get(session.principal)
+        if (at is not None and session.login_at <= at) or await _has_changed(session, provider):
+            outdated.append(session.key)
+    return sum([await sessions.end(key, Ended.USER_CHANGED) for key in outdated])
+
+
+async def _has_changed(session: Session, provider: Finds) -> bool:
+    try:
+        found = await provider.find(parse_account(session.principal))
+    except BadCredentials:  # not a name, so nobody's
+        return True
+    return found is None or (found.name, found.roles) != (session.principal, session.roles)
