@@ -372,7 +372,8 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
         " (on the command line)",
         "server.workers: must be 1: one process owns a SQLite store's sessions;"
         f" more workers need a store that processes share {at}",
-        f"dialects.vsphere.default: must name an identity table; there are: local {at}",
+        "dialects.vsphere.default: must name an identity table, local if unset;"
+        f" there are: local {at}",
     ]
 
 
@@ -426,6 +427,11 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
         ({"identity.local.password": 3}, "identity.local.password: must be a text"),
         ({"roles.x.privileges": [1]}, "roles.x.privileges: entry 1 must be a text"),
         ({"roles.x": {}}, "roles.x.privileges: is required"),
+        ({"extensions.com.role": "usr"}, "extensions.com.role: must name a role; there are: adm"),
+        (
+            {f"dialects.appliance.clients.ci.{key}": "usr" for key in ("secret", "role")},
+            "dialects.appliance.clients.ci.role: must name a role; there are: adm",
+        ),
         ({"store.url": "redis://"}, "store.url: must be redis://HOST"),
         ({"store.url": "postgres://x"}, "store.url: must be memory:, sqlite:FILE, or"),
         ({"store.url": "sqlite:"}, "store.url: must be memory:"),

@@ -1,7 +1,8 @@
 """A Config in, a running server out: the only package that knows concrete classes.
 
 `prepare` is what follows from the settings before anything runs, `parts` makes the pieces,
-`dialects` gives each address its endpoint, `server` starts and stops the whole.
+`dialects` gives each address its endpoint, `server` starts and stops the whole, `trial` says what
+would keep it from starting.
 """
 
 from sessiongate.app.prepare import (
@@ -12,6 +13,12 @@ from sessiongate.app.prepare import (
     users_file,
 )
 from sessiongate.app.server import Announce, Server, Started, serve
+from sessiongate.app.trial import (
+    extensions_problems,
+    providers_problems,
+    store_problem,
+    tokens_problems,
+)
 from sessiongate.app.workers import place_of, serve_as_worker, supervise
 
 __all__ = [
@@ -21,10 +28,14 @@ __all__ = [
     "bootstrap",
     "certificate_names",
     "certificates_of",
+    "extensions_problems",
     "place_of",
+    "providers_problems",
     "roles_of",
     "serve",
     "serve_as_worker",
+    "store_problem",
     "supervise",
+    "tokens_problems",
     "users_file",
 ]

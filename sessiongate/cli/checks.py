@@ -1,18 +1,27 @@
 """What `sessiongate check` looks at, one row each."""
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from sessiongate import certificates
-from sessiongate.app import roles_of, users_file
+from sessiongate.app import (
+    extensions_problems,
+    providers_problems,
+    roles_of,
+    store_problem,
+    tokens_problems,
+    users_file,
+)
 from sessiongate.cli.control import server_answers
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.identity.users_file import list_users
 from sessiongate.rules.access import ADMINISTER
+from sessiongate.rules.store_url import is_redis
 
 # As the server itself: a certificate of our own is renewed at a start this near its end.
 _SOON = timedelta(days=30)
@@ -33,7 +42,9 @@ async def run_checks(config: Config) -> list[Row]:
         _data_dir(config.server.data_dir),
         _certificate(config),
         _roles(config),
+        *await _providers(config),
         *_users(config),
+        *await _store(config),
         _server(config),
     ]
 
@@ -75,6 +86,31 @@ def _roles(config: Config) -> Row:
     except ConfigError as error:
         return Row("roles", "problem", "; ".join(error.problems))
     return Row("roles", "ok", ", ".join(names))
+
+
+async def _providers(config: Config) -> list[Row]:
+    """Those whose settings only they themselves can judge, each problem in a row of its own."""
+    looked: dict[str, tuple[Iterable[str], list[str]]] = {
+        "providers": (config.identity, await providers_problems(config)),
+        "tokens": (config.tokens, await tokens_problems(config)),
+        "extensions": (config.extensions, extensions_problems(config)),
+    }
+    rows = []
+    for check, (tables, problems) in looked.items():
+        if problems:
+            rows += [Row(check, "problem", problem) for problem in problems]
+        elif tables:
+            rows.append(Row(check, "ok", ", ".join(tables)))
+    return rows
+
+
+async def _store(config: Config) -> list[Row]:
+    if not is_redis(config.store.url):
+        return []
+    problem = await store_problem(config)
+    if problem is not None:
+        return [Row("store", "problem", problem)]
+    return [Row("store", "ok", "Redis answers")]
 
 
 def _users(config: Config) -> list[Row]:

@@ -1,6 +1,7 @@
 """`sessiongate serve`, `dev`, `init` and `check`: a server, from nothing to running."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import secrets
@@ -132,7 +133,10 @@ def check(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Check settings, files, users and what the server needs to reach. Exit code 1: a problem."""
-    rows = asyncio.run(run_checks(settings(config, data_dir)))
+    loaded = settings(config, data_dir)
+    # What is tried may log; standard output is for the rows.
+    with contextlib.redirect_stdout(sys.stderr):
+        rows = asyncio.run(run_checks(loaded))
     show_rows(
         [{"check": row.check, "result": row.result, "detail": row.detail} for row in rows],
         ("check", "result", "detail"),

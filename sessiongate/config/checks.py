@@ -15,6 +15,7 @@ def problems(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _store(settings)
     yield from _sessions(settings)
     yield from _providers(settings)
+    yield from _roles(settings)
     yield from tokens.problems(settings.tokens, (*BUILT_IN, *settings.roles))
 
 
@@ -88,4 +89,15 @@ def _providers(settings: Settings) -> Iterator[tuple[str, str]]:
     there = ", ".join(sorted(settings.identity))
     for setting, provider in chosen.items():
         if provider not in settings.identity:
-            yield setting, f"must name an identity table; there are: {there}"
+            # Who wrote another table has often not written this at all.
+            yield setting, f"must name an identity table, local if unset; there are: {there}"
+
+
+def _roles(settings: Settings) -> Iterator[tuple[str, str]]:
+    there = sorted({*BUILT_IN, *settings.roles})
+    chosen = {f"extensions.{key}": one.role for key, one in settings.extensions.items()}
+    for key, client in settings.dialects.appliance.clients.items():
+        chosen[f"dialects.appliance.clients.{key}"] = client.role
+    for table, role in chosen.items():
+        if role not in there:
+            yield f"{table}.role", f"must name a role; there are: {', '.join(there)}"

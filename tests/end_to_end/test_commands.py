@@ -271,6 +271,82 @@ def test_check_says_what_is_well_and_what_is_not(server: Server) -> None:
     assert "problem" in {row["result"] for row in broken.json()}
 
 
+def test_check_finds_what_a_start_would_refuse(tmp_path: Path) -> None:
+    path = tmp_path / "gate.toml"
+    path.write_text(
+        """
+        [identity.local]
+        type = "file"
+        [identity.vc]
+        type = "vcenter"
+        [identity.ad]
+        type = "ldpa"
+        [tokens.idp]
+        type = "oidc"
+        issuer = "https://idp.example"
+        audience = "gate"
+        role = "user"
+        ca = "gate.toml"
+        [extensions."com.example.tool"]
+        role = "user"
+        [store]
+        url = "redis://127.0.0.1:1/0"
+        """
+    )
+    asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"), "--output", "json")
+    broken = run_here("check", *asked)
+    assert broken.code == 1
+    said = [(row["check"], row["detail"]) for row in broken.json() if row["result"] == "problem"]
+    assert [check for check, _ in said] == [
+        "providers",
+        "providers",
+        "tokens",
+        "extensions",
+        "store",
+    ]
+    starts = (
+        "identity.vc.url:",
+        "identity.ad.type:",
+        "tokens.idp.ca:",
+        "extensions.com.example.tool:",
+    )
+    for (_, detail), start in zip(said, (*starts, "the store at 127.0.0.1:1"), strict=True):
+        assert detail.startswith(start)
+    assert not (tmp_path / "data").exists()
+
+
+def test_check_names_what_it_has_tried(tmp_path: Path) -> None:
+    path = tmp_path / "gate.toml"
+    path.write_text(
+        """
+        [identity.local]
+        type = "file"
+        [identity.vc]
+        type = "vcenter"
+        url = "https://vcenter.example"
+        [tokens.idp]
+        type = "oidc"
+        issuer = "https://idp.example"
+        audience = "gate"
+        role = "user"
+        """
+    )
+    asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"), "--output", "json")
+    rows = {row["check"]: row for row in done(run_here("check", *asked)).json()}
+    assert (rows["providers"]["result"], rows["providers"]["detail"]) == ("ok", "local, vc")
+    assert (rows["tokens"]["result"], rows["tokens"]["detail"]) == ("ok", "idp")
+    assert not {"extensions", "store"} & rows.keys()
+
+
+def test_two_providers_of_one_domain_are_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "gate.toml"
+    both = (f'[identity.{one}]\ntype = "file"\ndomains = ["CORP"]\n' for one in ("local", "b"))
+    path.write_text("".join(both))
+    broken = run_here("check", "--config", str(path), "--data-dir", str(tmp_path / "data"))
+    assert broken.code == 1
+    assert "claimed by identity.local too" in broken.out
+
+
 def test_init_prints_a_password_once(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     first = done(run_here("init", "--data-dir", str(data_dir)))

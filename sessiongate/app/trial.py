@@ -1,0 +1,74 @@
+"""Settings tried out as far as a server can be made from them without being started.
+
+It says what would keep `serve` from starting beyond what the settings say by themselves: a provider
+that refuses its table, a certificate that is not there, a Redis that does not answer. It listens
+nowhere, reads no users and asks no directory.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from sessiongate.app import parts
+from sessiongate.app.tokens import verifiers_of
+from sessiongate.config import Config
+from sessiongate.errors import ConfigError, StoreUnavailable
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.rules.store_url import is_redis
+
+
+async def providers_problems(config: Config) -> list[str]:
+    """What is wrong with the identity tables."""
+    hasher = PasswordHasher(1)
+    try:
+        made = parts.providers_of(config, hasher)
+        problems = _problems_of(lambda: parts.claims_of(made))
+        for one in made.values():
+            await one.provider.close()
+    except ConfigError as error:
+        return error.problems
+    finally:
+        hasher.close()
+    return problems
+
+
+async def tokens_problems(config: Config) -> list[str]:
+    """What is wrong with the issuers of tokens."""
+    try:
+        verifiers = verifiers_of(config)
+    except ConfigError as error:
+        return error.problems
+    for verifier in verifiers:
+        await verifier.close()
+    return []
+
+
+def extensions_problems(config: Config) -> list[str]:
+    """What is wrong with the extensions."""
+    return _problems_of(lambda: parts.extensions_of(config))
+
+
+async def store_problem(config: Config) -> str | None:
+    """Why the store cannot be used, where it is one that servers share.
+
+    A file is not opened: the server that runs owns it.
+    """
+    if not is_redis(config.store.url):
+        return None
+    store = parts.store_of(config)
+    try:
+        await store.start()
+    except StoreUnavailable as error:
+        return str(error)
+    except ConfigError as error:
+        return "; ".join(error.problems)
+    with suppress(StoreUnavailable):
+        await store.close()
+    return None
+
+
+def _problems_of(make: Callable[[], object]) -> list[str]:
+    try:
+        make()
+    except ConfigError as error:
+        return error.problems
+    return []
