@@ -1,1 +1,1 @@
-"""What the operator reaches: the control socket, for the command line."""
+"""What the operator reaches: control socket, metrics and health, and copies of the audit."""

@@ -10,12 +10,15 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from msgspec import DecodeError
 
 from sessiongate.service import audit
 from sessiongate.service.audit import Event
 
 _NAME = "audit-inbox.jsonl"
+
+_log = structlog.get_logger("sessiongate.audit")
 
 
 def leave(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
@@ -46,7 +49,8 @@ def leave(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
 def waiting(data_dir: Path) -> list[Event | None]:
     """What was left, oldest first, a line each. It stays until `taken`.
 
-    None stands for a line that is no event: half of one, from a command that was killed.
+    None stands for a line that is no event: half of one, from a command that was killed. A file
+    that we may not read or change waits, too: it must not keep a server from its other work.
     """
     return [_event(line) for line in _read(data_dir).splitlines()]
 
@@ -74,8 +78,13 @@ def _event(line: bytes) -> Event | None:
 
 def _read(data_dir: Path) -> bytes:
     try:
-        return (data_dir / _NAME).read_bytes()
+        # To be changed, too: what could be read but not removed would be taken in for ever.
+        with (data_dir / _NAME).open("r+b") as file:
+            return file.read()
     except FileNotFoundError:
+        return b""
+    except OSError as error:
+        _log.error("changes by commands cannot be taken into the audit", why=error.strerror)
         return b""
 
 

@@ -137,8 +137,8 @@ class Server:
         try:
             if seen is not None:
                 self._clock.not_before(seen)
-            for made in self._made.values():
-                await made.provider.start()
+            for guard in self._guards.values():
+                await guard.start()
             for verifier in self._verifiers:
                 await verifier.start()
             sessions = self._live = self._sessions()
@@ -176,8 +176,8 @@ class Server:
             with contextlib.suppress(Unavailable):
                 await self._refresh()
         await asyncio.gather(*self._endings)
-        for made in self._made.values():
-            await made.provider.close()
+        for guard in self._guards.values():
+            await guard.close()
         for verifier in self._verifiers:
             await verifier.close()
         self._hasher.close()
@@ -299,7 +299,8 @@ class Server:
             for event in events:
                 await self._journal.told(event)
             if left:
-                inbox.taken(self.config.server.data_dir, len(left))
+                # It waits for a command that is just leaving something, however long that takes.
+                await asyncio.to_thread(inbox.taken, self.config.server.data_dir, len(left))
         return events
 
     async def _let_go(self) -> None:

@@ -40,6 +40,11 @@ def test_half_a_line_is_no_event_and_goes_with_the_others(tmp_path: Path) -> Non
     assert inbox.waiting(tmp_path) == []
 
 
+def test_a_file_that_cannot_be_read_waits(tmp_path: Path) -> None:
+    (tmp_path / "audit-inbox.jsonl").mkdir()
+    assert inbox.waiting(tmp_path) == []
+
+
 def test_nothing_was_left(tmp_path: Path) -> None:
     assert inbox.waiting(tmp_path) == []
     inbox.taken(tmp_path, 3)
