@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from sessiongate.errors import NotFound, SessionGateError, UnknownAddress, WrongVerb
+from sessiongate.errors import NotFound, SessionGateError, Unavailable, UnknownAddress, WrongVerb
 from sessiongate.rules.accounts import parse_account
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
@@ -93,8 +93,7 @@ class Control:
         try:
             return Reply(200, _JSON, msgspec.json.encode(await self._answer(request)))
         except SessionGateError as error:
-            status = 404 if isinstance(error, NotFound | UnknownAddress) else 400
-            return Reply(status, _JSON, msgspec.json.encode({"error": str(error)}))
+            return Reply(_status(error), _JSON, msgspec.json.encode({"error": str(error)}))
 
     async def _answer(self, request: Request) -> object:
         # Nothing is cut off the end: an empty key is no key, and not the list of all.
@@ -145,6 +144,12 @@ class Control:
         return sum(
             [await self._sessions.end(key, Ended.TERMINATED, "command line") for key in keys]
         )
+
+
+def _status(error: SessionGateError) -> int:
+    if isinstance(error, Unavailable):
+        return 503
+    return 404 if isinstance(error, NotFound | UnknownAddress) else 400
 
 
 def _one(request: Request, name: str) -> str | None:

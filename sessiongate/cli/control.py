@@ -52,9 +52,17 @@ def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON 
         fail(Exit.UNREACHABLE, f"the server at {path} does not answer: {type(error).__name__}")
     finally:
         connection.close()
+    if reply.status >= 500:
+        # Not an answer: nobody knows yet whether it is yes or no.
+        fail(Exit.UNREACHABLE, f"the server cannot say: {_said(answer)}")
     if reply.status != 200:
-        fail(Exit.REFUSED, str(answer.get("error", "the server refused")))
+        fail(Exit.REFUSED, _said(answer))
     return answer
+
+
+def _said(answer: object) -> str:
+    known = answer if isinstance(answer, dict) else {}
+    return str(known.get("error") or known.get("Message") or "it gives no reason")
 
 
 def tell_users_changed(data_dir: Path) -> bool:

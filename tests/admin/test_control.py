@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sessiongate.admin.control import Control, socket_path
+from sessiongate.errors import StoreUnavailable
 from tests.gate import Gate
 from tests.web.requests import request
 
@@ -135,3 +136,11 @@ def test_a_name_too_long_for_a_socket_gets_a_short_one(tmp_path: Path) -> None:
     assert len(str(found).encode()) <= 107
     assert found == socket_path(long)
     assert found != socket_path(tmp_path / ("y" * 100))
+
+
+async def test_an_outage_is_no_refusal(gate: Gate, told: Told) -> None:
+    async def away() -> None:
+        raise StoreUnavailable("the store does not answer")
+
+    answer = await ask(Control(gate.sessions, away, told.unlock), "POST", "/users/refresh")
+    assert answer == (503, {"error": "the store does not answer"})
