@@ -617,9 +617,20 @@ class ProviderContract:
             assert await provider.find(parse_account(self.unknown)) is None
 
     async def test_the_event_loop_is_never_held_up(self) -> None:
+        # A gap may be the busy machine's; a provider that blocks holds the loop up every time.
+        stalls = []
+        async with self._started() as provider:
+            for _ in range(_STALL_TRIES):
+                stalls.append(await self._longest_gap(provider))
+                if stalls[-1] < LONGEST_STALL:
+                    return
+        raise AssertionError(f"the event loop was held up for {min(stalls):.3f} s at the least")
+
+    async def _longest_gap(self, provider: IdentityProvider) -> float:
+        """The longest time between two turns of the event loop during one check."""
         name, password = self.known
         loop = asyncio.get_running_loop()
-        gaps: list[float] = []
+        gaps = [0.0]
 
         async def watch() -> None:
             last = loop.time()
@@ -629,12 +640,12 @@ class ProviderContract:
                 gaps.append(now - last)
                 last = now
 
-        async with self._started() as provider:
-            watcher = asyncio.create_task(watch())
-            await provider.authenticate(parse_account(name), Secret(password))
-            watcher.cancel()
-        # The longest gap may be the machine's; a provider that blocks holds up every look-up.
-        assert sum(gap >= LONGEST_STALL for gap in gaps) <= 1
+        watcher = asyncio.create_task(watch())
+        await asyncio.sleep(0)
+        await provider.authenticate(parse_account(name), Secret(password))
+        await asyncio.sleep(0)  # one that never gave the loop a turn is seen only now
+        watcher.cancel()
+        return max(gaps)
 
     async def test_an_outage_is_no_refusal(self) -> None:
         name, password = self.known
@@ -648,6 +659,8 @@ class ProviderContract:
                     continue
                 raise AssertionError("an outage was taken for an answer")
 
+
+_STALL_TRIES = 20
 
 LONGEST_STALL = 0.05
 """Seconds: checks of thousands of sessions wait meanwhile."""
