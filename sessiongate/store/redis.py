@@ -218,7 +218,8 @@ class RedisStore:
     async def expire(self, now: datetime, at_most: int) -> Endings:
         """End what is past its limits. Each end is told to one server."""
         now = self._now(now)
-        await self.flush()
+        if self._memory is not None:
+            await self._memory.tell_before(now)
         ended, self._unreported = self._unreported[:at_most], self._unreported[at_most:]
         if len(ended) < at_most:
             ended += await self._reap(now, at_most - len(ended))

@@ -11,6 +11,7 @@ before it asks until it is kept, and an end, or a loss of the lines, spoils it.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import islice
 
 import msgspec
 
@@ -123,9 +124,14 @@ class Cache:
         """What Redis has not heard of this session."""
         return self._untold.get(digest)
 
+    @property
+    def behind(self) -> int:
+        """Of how many sessions there is something to tell."""
+        return len(self._untold)
+
     def take_untold(self, at_most: int = TELL_STEP) -> list[Entry]:
         """Some of what Redis has not heard of, to be told now. `tell_later` gives it back."""
-        taken = list(self._untold.values())[:at_most] if self._untold else []
+        taken = list(islice(self._untold.values(), at_most))
         for entry in taken:
             del self._untold[entry.session.digest]
         return taken

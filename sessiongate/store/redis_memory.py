@@ -7,7 +7,7 @@ of in `redis_listen`.
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from redis.asyncio import Connection
@@ -16,10 +16,11 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Limits, Session
 from sessiongate.store import redis_keys as rows
 from sessiongate.store.redis_batch import Calls
-from sessiongate.store.redis_cache import TELL_EVERY, Cache, Entry
+from sessiongate.store.redis_cache import TELL_EVERY, TELL_STEP, Cache, Entry
 from sessiongate.store.redis_listen import Listening
 from sessiongate.store.redis_scripts import TOUCH
 from sessiongate.store.schema import micros
+from sessiongate.store.table import EPOCH
 
 
 class Memory:
@@ -32,6 +33,7 @@ class Memory:
         self._keep_for = rows.keep_for(limits)
         self._listening: Listening | None = None
         self._telling: asyncio.Task[None] | None = None
+        self._told_at = EPOCH
         self.cache = Cache(limits, self._live)
 
     async def start(self, lines: Callable[[], list[Connection]], patience: float) -> None:
@@ -84,9 +86,23 @@ class Memory:
             await self._tell([untold])
 
     async def tell_all(self) -> None:
-        """Tell Redis of all uses. Raises StoreUnavailable; they stay untold."""
-        while taken := self.cache.take_untold():
+        """Tell Redis of all uses until now. Raises StoreUnavailable; they stay untold."""
+        # Sessions are used again while this goes on. Those come last, and are for the next time:
+        # to wait for an end of them would be to tell each use by itself.
+        left = self.cache.behind
+        while left > 0 and (taken := self.cache.take_untold(min(left, TELL_STEP))):
+            left -= len(taken)
             await self._tell(taken)
+
+    async def tell_before(self, now: datetime) -> None:
+        """Tell Redis of all uses, unless it was told less than a second before `now`.
+
+        For whoever has Redis judge many sessions, a few at a time. What was used here since then
+        was still far from its limit by what Redis knows, or Redis would have been asked.
+        """
+        if abs(now - self._told_at) >= timedelta(seconds=TELL_EVERY):
+            await self.tell_all()
+            self._told_at = now
 
     async def _tell(self, entries: Sequence[Entry]) -> None:
         told = [(entry, entry.session.active_at, self.cache.take(entry)) for entry in entries]

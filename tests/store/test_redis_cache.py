@@ -1,9 +1,14 @@
 """What a server may remember of sessions: never past an end, never so long that they idle out."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 from sessiongate.session import Limits, Session
-from sessiongate.store.redis_cache import NEAR, Cache
+from sessiongate.store.redis_batch import Calls
+from sessiongate.store.redis_cache import NEAR, TELL_STEP, Cache
+from sessiongate.store.redis_keys import Keys
+from sessiongate.store.redis_memory import Memory
 from sessiongate.testing import LIMITS, T0, TICK, a_session
 
 
@@ -131,6 +136,55 @@ def test_uses_that_redis_did_not_take_are_kept_for_later() -> None:
     [entry] = cache.take_untold()
     assert cache.take(entry) == 4
     assert cache.take_untold() == []
+
+
+class UsedMeanwhile(Calls):
+    """Takes every use that it is told of, and uses a session again each time."""
+
+    def __init__(self, cache: Cache, sessions: list[Session]) -> None:
+        self.told = 0
+        self._cache, self._sessions = cache, sessions
+
+    def run(self, *_: object) -> Any:
+        self.told += 1
+        if self.told < 10 * len(self._sessions):  # an end, even where nobody else makes one
+            session = self._sessions[self.told % len(self._sessions)]
+            self._cache.use(session.digest, T0)
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(1)
+        return done
+
+
+async def test_telling_all_ends_though_sessions_are_used_meanwhile() -> None:
+    """Else a busy server told Redis of nearly every use, and not of each session once a second."""
+    cache = cache_of(size=1_000)
+    sessions = [a_session() for _ in range(2 * TELL_STEP + 50)]
+    for session in sessions:
+        fetched(cache, session)
+        cache.use(session.digest, T0)
+    redis = UsedMeanwhile(cache, sessions)
+    memory = Memory(redis, Keys("sg"), LIMITS)
+    memory.cache = cache
+    await memory.tell_all()
+    assert redis.told == len(sessions)
+    # Nothing of what came meanwhile is lost: the next time tells it.
+    assert cache.behind > 0
+    await memory.tell_all()
+    assert redis.told > len(sessions)
+
+
+async def test_a_sweep_of_many_steps_tells_all_uses_once() -> None:
+    cache, session = cache_of(), a_session()
+    fetched(cache, session)
+    redis = UsedMeanwhile(cache, [])
+    memory = Memory(redis, Keys("sg"), LIMITS)
+    memory.cache = cache
+    second = timedelta(seconds=1)
+    for now in (T0, T0 + second / 2, T0 + second - TICK, T0 + second):
+        cache.use(session.digest, T0)
+        await memory.tell_before(now)
+    assert redis.told == 2
+    assert cache.behind == 0
 
 
 def test_a_second_fetch_loses_no_use() -> None:
