@@ -17,7 +17,6 @@ class Ended(Enum):
     TERMINATED = "terminated"
     USER_CHANGED = "user_changed"
     """The account was disabled, removed, or its password or role changed."""
-    EVICTED = "evicted"
     UNCLAIMED = "unclaimed"
     """The client had gone before the reply of the login: nobody ever had the token."""
 

@@ -22,7 +22,7 @@ from sessiongate.session import Session
 _ALGORITHM = "RS256"
 # Ours, so that a user has the same subject in every token and on every node.
 _SUBJECTS = uuid.UUID("6f7b1f4e-93f3-4a86-9c0c-7f1a5d0e2b11")
-_DIGEST = "sgd"
+DIGEST = "sgd"
 """Claim with the session's digest. It is no credential: a token is what hashes to it."""
 
 
@@ -98,7 +98,7 @@ class AccessTokens:
                 "azp": client,
                 "session_state": session.key,
                 "sid": session.key,
-                _DIGEST: session.digest.hex(),
+                DIGEST: session.digest.hex(),
                 **claims,
             },
             self._key,
@@ -110,7 +110,7 @@ class AccessTokens:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
         except (JoseError, ValueError, TypeError):
             return None
-        digest, key = claims.get(_DIGEST), claims.get("sid")
+        digest, key = claims.get(DIGEST), claims.get("sid")
         if claims.get("typ") != kind or not isinstance(digest, str) or not isinstance(key, str):
             return None
         if _seconds(self._clock.now()) >= int(claims["exp"]):

@@ -7,11 +7,12 @@ import msgspec
 
 from sessiongate import errors
 from sessiongate.secret import Secret
-from sessiongate.service.access_tokens import AccessTokens, Claims, Expired, subject_of
+from sessiongate.service.access_tokens import DIGEST, AccessTokens, Claims, Expired, subject_of
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.web.client import client_of
 from sessiongate.web.http import Reply, Request
+from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import openid
 from sessiongate.wire.openid import OAuthError, Refusal, TokenSet
 
@@ -205,7 +206,7 @@ class OpenIdEndpoint:
         if claims is None or session is None:
             return Reply(200, (_JSON, *_NO_STORE), openid.write_inactive())
         facts = {
-            **{name: value for name, value in claims.all.items() if name != "sgd"},
+            **{name: value for name, value in claims.all.items() if name != DIGEST},
             "active": True,
             "client_id": claims.client,
             "username": session.login_name,
@@ -269,8 +270,4 @@ def _refused(refusal: Refusal, error: errors.SessionGateError | None = None) -> 
         headers.append(("www-authenticate", 'Basic realm="zerto"'))
     if refusal is openid.INVALID_TOKEN:
         headers.append(("www-authenticate", 'Bearer realm="zerto", error="invalid_token"'))
-    if isinstance(error, errors.WrongVerb):
-        headers.append(("allow", ", ".join(error.allowed)))
-    if isinstance(error, errors.Unavailable):
-        headers.append(("retry-after", str(error.retry_after)))
-    return Reply(refusal.status, tuple(headers), openid.write_refusal(refusal))
+    return Reply(refusal.status, (*headers, *extra_headers(error)), openid.write_refusal(refusal))

@@ -6,7 +6,7 @@ own API description, and what Keycloak answers (docs/wire.md).
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
@@ -240,8 +240,3 @@ def realm(origin: str, public_key: str) -> bytes:
 def write_inactive() -> bytes:
     """What introspection says of a token that is not one of a live session."""
     return b'{"active":false}'
-
-
-def roles_claim(roles: Iterable[str]) -> dict[str, list[str]]:
-    """Realm roles in the place where Keycloak puts them."""
-    return {"roles": sorted(roles)}

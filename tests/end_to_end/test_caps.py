@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from urllib.parse import urlencode
 
 import pytest
 
@@ -79,6 +80,21 @@ def test_zerto_says_503(full: Server) -> None:
     reply = by_basic("/v1/session/add")(full)
     assert (reply.status, list(reply.json())) == (503, ["Message"])
     assert reply.header("x-zerto-session") is None
+
+
+def test_the_appliance_says_when_to_come_back(full: Server) -> None:
+    form = urlencode(
+        {
+            "grant_type": "password",
+            "client_id": "zerto-client",
+            "username": ADMIN[0],
+            "password": ADMIN[1],
+        }
+    ).encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    path = "/auth/realms/zerto/protocol/openid-connect/token"
+    reply = full.request("POST", path, kind, form)
+    assert (reply.status, reply.header("retry-after")) == (503, "30")
 
 
 def test_vi_json_says_503_with_a_fault(full: Server) -> None:
