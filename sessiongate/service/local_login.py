@@ -1,7 +1,8 @@
 """AcquireLocalTicket: a one-time password in a file that only the server's own account can read.
 
 Whoever can read that file could read the session store as well, so it proves as much as any
-password. Only callers on the server's own host may ask; the files go away with use or in time.
+password. Only callers on the server's own host may ask; a file goes away with its use, or as the
+oldest of too many.
 """
 
 import ipaddress
@@ -9,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from sessiongate.errors import BadCredentials, Malformed, NoPermission, Refused
+from sessiongate.errors import BadCredentials, Malformed, NoPermission, Refused, StoreUnavailable
 from sessiongate.rules.access import SYSTEM_VIEW
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
 from sessiongate.secret import Secret
@@ -68,7 +69,10 @@ class LocalLogin:
         ticket = Secret(_MARK + hex_token(self._random(TOKEN_BYTES)))
         expires_at = self._sessions.clock.now() + TICKET_LIFE
         await self._tickets.put(ticket.digest(), Ticket("local", principal.name, expires_at))
-        path = str(self._write(ticket))
+        try:
+            path = str(self._write(ticket))
+        except OSError as error:
+            raise StoreUnavailable(f"a local ticket cannot be written: {error.strerror}") from None
         await self._sessions.journal.happened(
             "local ticket issued", subject=principal.name, ip=client.ip_address
         )
@@ -76,7 +80,7 @@ class LocalLogin:
 
     def _write(self, ticket: Secret) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        oldest = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        oldest = sorted(self._folder.iterdir(), key=_written)
         for stale in oldest[: max(0, len(oldest) - _MOST_FILES + 1)]:
             stale.unlink(missing_ok=True)
         path = self._folder / ticket.digest().hex()
@@ -92,7 +96,7 @@ class LocalLogin:
             return None
         try:
             return await self._redeem(user_name, password, client, locale)
-        except BadCredentials as error:
+        except Refused as error:
             await self._sessions.journal.refused(_REDEEM, user_name, client, error)
             raise
 
@@ -108,6 +112,13 @@ class LocalLogin:
         return await self._sessions.login_as(
             principal, client, locale, typed=user_name, how=_REDEEM
         )
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # used meanwhile, at another worker
+        return 0.0
 
 
 def _is_local(address: str) -> bool:

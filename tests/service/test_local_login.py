@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.errors import BadCredentials, Malformed, NoPermission
+from sessiongate.errors import (
+    BadCredentials,
+    InvalidLocale,
+    Malformed,
+    NoPermission,
+    StoreUnavailable,
+)
 from sessiongate.secret import Secret
 from sessiongate.service.audit import read
 from sessiongate.service.sessions import TICKET_LIFE
@@ -84,6 +90,19 @@ async def test_sec_69_every_local_ticket_is_written_down_issued_or_refused(gate:
         ("login refused", "refused", "nil", "local ticket asked for", "NoPermission"),
         ("login refused", "refused", "ada", "local ticket asked for", "Malformed"),
     ]
+
+
+async def test_a_ticket_that_opens_nothing_is_written_down(gate: Gate) -> None:
+    with pytest.raises(InvalidLocale):
+        await gate.local.redeem("bob", await issued(gate), HERE, "xx_nowhere")
+    last = read(gate.store.audit.payloads[-1])
+    assert (last.event, last.user, last.reason) == ("login refused", "bob", "InvalidLocale")
+
+
+async def test_a_ticket_that_cannot_be_written_is_an_outage(gate: Gate) -> None:
+    (gate.folder / "local-tickets").write_text("a file, where the folder should be")
+    with pytest.raises(StoreUnavailable):
+        await gate.local.issue("bob", HERE)
 
 
 async def test_it_works_from_here_only(gate: Gate) -> None:
