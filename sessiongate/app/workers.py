@@ -206,8 +206,11 @@ class Supervisor:
                 pass_fds=[*doors.values(), ready, self._alive],
                 env={**os.environ, WORKER: place},
             )
-        except BaseException:
+        except BaseException as error:
             os.close(listening)
+            if isinstance(error, OSError):  # no room for one more: not the end of all the others
+                why = error.strerror or type(error).__name__
+                raise ConfigError([f"worker {number} cannot be started: {why}"]) from None
             raise
         finally:
             os.close(ready)
@@ -236,7 +239,8 @@ class Supervisor:
                 _log.error("worker died", number=number, pid=process.pid, code=code)
                 try:
                     self._workers[number] = await self._start(number)
-                except ConfigError:
+                except ConfigError as error:
+                    _log.error("worker not started", number=number, why=error.problems[0])
                     await asyncio.sleep(_PAUSE)
 
     async def _replace_when(self, asked: asyncio.Event) -> None:
