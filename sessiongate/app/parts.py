@@ -1,11 +1,12 @@
 """The parts of a server, made from its settings: store, providers and their guards, TLS."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from ipaddress import ip_address
 
 from sessiongate import certificates, plugins
+from sessiongate.app.prepare import roles_of
 from sessiongate.certificates import Certificates
 from sessiongate.clock import Clock
 from sessiongate.config import Config
@@ -67,6 +68,7 @@ def cache_counts(store: Store) -> dict[str, float]:
 
 def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
     around = Surroundings(config.server.data_dir, hasher)
+    known = roles_of(config).names()
     made: dict[str, Made] = {}
     problems: list[str] = []
     for name, table in config.identity.items():
@@ -79,11 +81,21 @@ def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
                 f"identity.{name}.type",
             )
             made[name] = _as_plugin(plugin)(name, own, around)
+            problems += _roles_problems(name, made[name].roles, known)
         except ConfigError as error:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
     return made
+
+
+def _roles_problems(name: str, named: Iterable[str], known: Collection[str]) -> list[str]:
+    there = ", ".join(sorted(known))
+    return [
+        f"identity.{name}: the role {role!r} does not exist; there are: {there}"
+        for role in dict.fromkeys(named)
+        if role not in known
+    ]
 
 
 def with_clients(config: Config, made: Mapping[str, Made]) -> dict[str, Made]:

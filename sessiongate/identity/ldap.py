@@ -259,7 +259,12 @@ class LdapIdentity:
 def plugin(name: str, table: Mapping[str, object], around: Surroundings) -> Made:
     """The provider of type `ldap`. Its settings: `ldap_settings`."""
     settings = ldap_settings.read(name, table, around)
-    return Made(LdapIdentity(name, settings), tuple(settings.domains))
+    named = (*settings.groups.values(), settings.default_role)
+    return Made(
+        LdapIdentity(name, settings),
+        tuple(settings.domains),
+        roles=tuple(role for role in named if role),
+    )
 
 
 def _judge(result: Result) -> None:

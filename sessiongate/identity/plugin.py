@@ -30,6 +30,8 @@ class Made(msgspec.Struct, frozen=True):
     domains: tuple[str, ...] = ()
     near: bool = False
     """Whether it answers from this process, so that it cannot be out of reach."""
+    roles: tuple[str, ...] = ()
+    """The roles that its settings name: they must exist, or nobody with one could log in."""
 
 
 Plugin = Callable[[str, Mapping[str, object], Surroundings], Made]

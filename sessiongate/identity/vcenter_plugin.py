@@ -75,7 +75,11 @@ def vcenter(name: str, table: Mapping[str, object], around: Surroundings) -> Mad
         # Loud, at every start: whoever answers at that address sees every password.
         _log.error("certificate of the vCenter is not verified", provider=name, url=url)
     upstream = VCenter(name, http, timeout=timeout, form=_FORMS[form])
-    return Made(VCenterIdentity(name, upstream, names), _claimed(domains, aliases))
+    return Made(
+        VCenterIdentity(name, upstream, names),
+        _claimed(domains, aliases),
+        roles=(role, *roles.values()),
+    )
 
 
 def _claimed(domains: Sequence[str], aliases: Mapping[str, str]) -> tuple[str, ...]:

@@ -158,7 +158,8 @@ def open_door(address: str, socket_mode: int = 0o600) -> socket.socket:
         door.listen(_BACKLOG)
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise ConfigError([f"listen: {address} cannot be had: {why}"]) from None
+        rule = f"{address} cannot be had: {why}; free it, or listen elsewhere"
+        raise ConfigError([f"listen: {rule}"]) from None
     return door
 
 

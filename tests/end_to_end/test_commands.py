@@ -338,6 +338,35 @@ def test_check_names_what_it_has_tried(tmp_path: Path) -> None:
     assert not {"extensions", "store"} & rows.keys()
 
 
+@pytest.mark.parametrize(
+    ("table", "wrong"),
+    [
+        ('type = "vcenter"\nurl = "https://vcenter.example"\nrole = "usr"', "usr"),
+        (
+            'type = "vcenter"\nurl = "https://vcenter.example"\n[identity.far.roles]\nbob = "boss"',
+            "boss",
+        ),
+        (
+            'type = "ldap"\nurl = "ldaps://dc.example"\nbase_dn = "dc=x"\nbind_dn = "cn=gate,dc=x"'
+            '\nbind_password = "x"\ndefault_role = "usr"',
+            "usr",
+        ),
+    ],
+)
+def test_a_role_of_a_provider_that_does_not_exist_is_a_problem(
+    tmp_path: Path, table: str, wrong: str
+) -> None:
+    path = tmp_path / "gate.toml"
+    path.write_text(f'[identity.local]\ntype = "file"\n[identity.far]\n{table}\n')
+    asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"), "--output", "json")
+    broken = run_here("check", *asked)
+    [problem] = [row["detail"] for row in broken.json() if row["result"] == "problem"]
+    assert problem == (
+        f"identity.far: the role {wrong!r} does not exist;"
+        " there are: administrator, no-access, operator, user"
+    )
+
+
 def test_two_providers_of_one_domain_are_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "gate.toml"
     both = (f'[identity.{one}]\ntype = "file"\ndomains = ["CORP"]\n' for one in ("local", "b"))
