@@ -46,6 +46,15 @@ ROUNDS = 5
 SPARSE = 30_000
 WARM = 12
 
+# What workers are measured with: further settings, and how many sessions; none means logins.
+_CACHED = {"STORE__CACHE": "true"}
+CASES: Sequence[tuple[str, dict[str, str], int]] = (
+    ("check, exact", {}, 5_000),
+    ("check, local cache, each session used several times a second", _CACHED, 5_000),
+    ("check, local cache, each session used every other second", _CACHED, SPARSE),
+    ("login", {}, 0),
+)
+
 # Additions on their way at once.
 _AT_ONCE = 200
 
@@ -217,14 +226,7 @@ def _send(url: str, requests: Sequence[bytes]) -> int:
 
 def _workers() -> Iterator[str]:
     """One worker and two over one Redis, in turns: the second as predicted from the first?"""
-    cached = {"STORE__CACHE": "true"}
-    cases: Sequence[tuple[str, dict[str, str], int]] = (
-        ("check, exact", {}, 5_000),
-        ("check, local cache, each session used several times a second", cached, 5_000),
-        ("check, local cache, each session used every other second", cached, SPARSE),
-        ("login", {}, 0),
-    )
-    for name, settings, sessions in cases:
+    for name, settings, sessions in CASES:
         with scratch() as folder, redis(folder / "redis") as shared:
             settings = shared.settings | settings
             for number in (1, 2):

@@ -39,7 +39,8 @@ def sessions(count: int, now: datetime) -> Iterator[Session]:
             login_name=f"user{client}@vsphere.local",
             full_name=f"User {client}",
             roles=(ADMINISTRATOR,),
-            provider="local",
+            # Not a users file: whoever is not in that has no session after a start.
+            provider="directory",
             dialect="rest",
             locale="en",
             message_locale="en",
