@@ -11,7 +11,7 @@ import typer
 
 from sessiongate.admin import inbox
 from sessiongate.app import roles_of, users_file
-from sessiongate.cli.control import ask, tell_users_changed
+from sessiongate.cli.control import ask, server_answers, tell_users_changed
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
 from sessiongate.cli.output import Exit, Output, fail, show_rows
 from sessiongate.config import Config
@@ -197,7 +197,13 @@ def _done(config: Config, what: str, change: Callable[[], User], detail: str = "
     except (InvalidArgument, NotFound) as error:
         fail(Exit.REFUSED, str(error))
     inbox.leave(config.server.data_dir, what, user.canonical, detail)
-    tell_users_changed(config.server.data_dir)
+    data_dir = config.server.data_dir
+    if not tell_users_changed(data_dir) and server_answers(data_dir):
+        print(
+            "sessiongate: the running server could not take this in yet, so sessions may still be"
+            " open; it tries again each second, and its log says why it cannot",
+            file=sys.stderr,
+        )
     return user
 
 

@@ -16,12 +16,13 @@ from sessiongate.errors import (
     NoPermission,
     NoSession,
     SessionGateError,
+    StoreUnavailable,
 )
 from sessiongate.rules.access import KNOWN
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import TICKET_LIFE
-from sessiongate.session import Caps, Client, Ended, Principal
+from sessiongate.session import Caps, Client, Ended, Principal, Session
 from sessiongate.testing import T0, TICK
 from tests.gate import CLIENT, LIMITS, Gate, password_of
 
@@ -389,3 +390,21 @@ async def test_sec_17_a_namesake_of_another_provider_is_not_impersonated(gate: G
     ada = await gate.login("ada")
     with pytest.raises(BadCredentials):
         await gate.call(ada.session, "ImpersonateUser", user_name="bob")
+
+
+async def test_an_impersonation_that_breaks_off_leaves_no_session_behind(gate: Gate) -> None:
+    await gate.login("bob")
+    ada = await gate.login("ada")
+    end = gate.store.end
+    ends: list[str] = []
+
+    async def first_fails(key: str, reason: Ended) -> Session | None:
+        ends.append(key)
+        if len(ends) == 1:
+            raise StoreUnavailable("no answer")
+        return await end(key, reason)
+
+    gate.store.end = first_fails  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await gate.call(ada.session, "ImpersonateUser", user_name="bob")
+    assert await gate.live() == ["ada", "bob"]
