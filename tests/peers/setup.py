@@ -2,7 +2,8 @@
 
 Each release of pyVmomi gets an environment of its own, since they exclude one another, and so does
 the VCF SDK. govc and
-the simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`).
+the simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`), and
+an OpenID provider comes from npm where that is installed.
 Takes what is there already as done; remove .peers/ to start afresh.
 """
 
@@ -25,6 +26,8 @@ VCF_SDK = "9.1.1.0"
 _VCF_PARTS = (f"vmware-vcenter=={VCF_SDK}", f"pyvmomi=={VCF_SDK}")
 GOVMOMI = "0.53.0"
 """As pinned in `go/go.mod`."""
+OIDC_PROVIDER = "8.8.1"
+"""The last of its line. That runs on Node 20, which 9.13 says it does not support."""
 
 
 def interpreter(version: str) -> Path:
@@ -42,6 +45,11 @@ def program(name: str) -> Path:
     return PEERS / "bin" / name
 
 
+def oidc_provider() -> Path:
+    """The package `oidc-provider`, once it is whole: its directory is there only then."""
+    return PEERS / "oidc" / OIDC_PROVIDER / "node_modules" / "oidc-provider"
+
+
 def _install(python: Path, *packages: str) -> None:
     """Make the environment of this interpreter, with these packages, if it is not there yet."""
     done = python.parent.parent / "done"
@@ -57,15 +65,39 @@ def main() -> int:
     for version in PYVMOMI:
         _install(interpreter(version), f"pyvmomi=={version}")
     _install(sdk_interpreter(), *_VCF_PARTS)
+    # Both are tried, whatever became of the first.
+    built = [_build_with_go(), _install_oidc_provider()]
+    return 0 if all(built) else 1
+
+
+def _build_with_go() -> bool:
     go = shutil.which("go")
     if go is None:
         sys.stderr.write("no Go here: govc and vcsim are not built\n")
-        return 1
+        return False
     # Go itself knows what is up to date.
     environment = {**os.environ, "GOBIN": str(PEERS / "bin")}
     programs = ("./govc", "./story", "./rest", "./vcsim")
     subprocess.run((go, "install", *programs), cwd=GO, env=environment, check=True)
-    return 0
+    return True
+
+
+def _install_oidc_provider() -> bool:
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.stderr.write("no npm here: oidc-provider is not installed\n")
+        return False
+    folder = oidc_provider().parents[1]
+    if not folder.exists():
+        # Under another name until it is whole, so that one that broke off is not taken as done.
+        fresh = folder.with_name("unfinished")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        quiet = ("--no-audit", "--no-fund", "--loglevel=error")
+        package = f"oidc-provider@{OIDC_PROVIDER}"
+        subprocess.run((npm, "install", *quiet, "--prefix", str(fresh), package), check=True)
+        fresh.rename(folder)
+    return True
 
 
 if __name__ == "__main__":
