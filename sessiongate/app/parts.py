@@ -167,7 +167,14 @@ def guards_of(
     Servers that share a store share what is held against a name.
     """
     cache = VerifiedCredentials(clock, config.hashing.verified_cache)
-    lockout = Lockout(config.lockout.attempts, config.lockout.window, config.lockout.duration)
+    limits = config.lockout
+    lockout = Lockout(
+        limits.attempts,
+        limits.window,
+        limits.duration,
+        total_attempts=limits.total_attempts or None,
+        address_attempts=limits.address_attempts,
+    )
     return {
         name: Guard(
             name,

@@ -154,6 +154,16 @@ class Lockout(_Table):
     attempts: PositiveCount = _setting(5, "Failed logins within the window that lock an account.")
     window: PositiveDuration = _setting("3m", "Time in which failed logins are counted.")
     duration: PositiveDuration = _setting("5m", "How long a locked account stays locked.")
+    total_attempts: Count = _setting(
+        0,
+        "Failed logins of one account from all addresses together that lock it for everybody. "
+        "0: twenty times attempts, so that a guesser does not lock others out.",
+    )
+    address_attempts: Count = _setting(
+        0,
+        "Failed logins from one address, whatever the names, that lock the address. 0 turns it "
+        "off, since offices and proxies share an address.",
+    )
 
 
 class Hashing(_Table):

@@ -102,7 +102,6 @@ PARTLY: Mapping[int, str] = {
     22: "console and forward-auth, which do not exist yet",
     30: "the one-time set-up link",
     46: "the gateway's upstreams, which do not exist yet",
-    68: "encryption at rest: a secret is in the settings, the environment, or a file of its own",
 }
 """What of a requirement waits for a part that does not exist yet."""
 

@@ -155,3 +155,36 @@ def test_sec_24_a_locked_name_looks_like_a_wrong_password(
     unknown = ask(server, "no-such-user", "wrong")
     assert wrong.without_date() == locked.without_date() == unknown.without_date()
     assert results(server) == ["BadCredentials", "LockedOut", "BadCredentials"]
+
+
+def test_sec_22_an_address_that_guesses_many_names_is_shut_out_at_every_door(
+    make_server: MakeServer,
+) -> None:
+    server = make_server(settings="[lockout]\nattempts = 3\naddress_attempts = 6\n")
+    for number, ask in enumerate(itertools.islice(itertools.cycle(DOORS.values()), 6)):
+        assert not lets_in(ask(server, f"somebody-{number}", "one password"))
+    assert not any(lets_in(ask(server, *USER)) for ask in DOORS.values())
+    assert results(server) == ["BadCredentials"] * 6 + ["LockedOut"] * len(DOORS)
+
+
+def test_sec_25_a_name_is_shut_out_for_all_addresses_only_after_many_more_tries(
+    make_server: MakeServer,
+) -> None:
+    settings = """
+[lockout]
+attempts = 2
+total_attempts = 4
+[server]
+trusted_proxies = ["127.0.0.1"]
+"""
+    server = make_server(settings=settings)
+
+    def by(address: str, password: str) -> int:
+        headers = {"Authorization": basic(NAME, password), "X-Forwarded-For": address}
+        return server.request("POST", "/v1/session/add", headers).status
+
+    assert [by("203.0.113.5", "wrong") for _ in range(3)] == [401, 401, 401]
+    assert by("203.0.113.5", USER[1]) == 401  # the guesser is out
+    assert by("198.51.100.7", USER[1]) == 200  # the victim is not
+    assert [by("192.0.2.9", "wrong") for _ in range(2)] == [401, 401]
+    assert by("192.0.2.77", USER[1]) == 401  # four in all: now everybody waits
