@@ -1,13 +1,15 @@
-"""How the tests run: how hard Hypothesis tries, what a missing peer means, and the services."""
+"""How the tests run: how hard Hypothesis tries, what a missing peer means, and what all share."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.gate import Gate
+from tests.peers import redis as peer
+from tests.peers.redis import Cluster, Redis
 
 # In each run the same examples, so that a red test is red for everybody; `make fuzz` looks for
 # new ones. No deadline: a busy machine is no bug.
@@ -42,3 +44,21 @@ def pytest_runtest_makereport(
 def gate(tmp_path: Path) -> Gate:
     """The services over an empty store, with a clock of their own."""
     return Gate(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A running Redis that all tests share. Nobody may stop it."""
+    if why := peer.missing():
+        pytest.skip(why)
+    with Redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A running Cluster of three that all tests share. Nobody may stop it."""
+    if why := peer.missing():
+        pytest.skip(why)
+    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running

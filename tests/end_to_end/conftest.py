@@ -1,11 +1,13 @@
 """Servers for the end-to-end tests: one that all cheap tests share, and one for each rough test.
 
 Tests that share must not count on what others left: they log in themselves and look only for
-their own sessions.
+their own sessions. Each of them is told to a server over every kind of store, since no client may
+notice which it is; `EMBEDDED` marks those that have nothing to do with it.
 """
 
 import subprocess
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,49 @@ domains = ["CORP", "corp.example"]
 """
 
 
+EMBEDDED = pytest.mark.parametrize("store", ["sqlite"], indirect=True, scope="session")
+"""For a test of what no store has a part in: once, over SQLite."""
+
+_PREFIXES = (f"t{number}" for number in count(1))
+"""Servers that share a Redis here share nothing in it."""
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "memory",
+        "sqlite",
+        *(pytest.param(one, marks=pytest.mark.peer) for one in ("redis", "cached", "cluster")),
+    ],
+)
+def store(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Makes the settings of an empty store of one kind, which each test gets in turn."""
+    match request.param:
+        case "memory":
+            return lambda: '[store]\nurl = "memory:"\n'
+        case "sqlite":
+            return lambda: ""  # as it comes
+        case kind:
+            url = request.getfixturevalue("cluster" if kind == "cluster" else "redis").url
+            more = "cache = true\n" if kind == "cached" else ""
+            return lambda: f'[store]\nurl = "{url}"\nprefix = "{next(_PREFIXES)}"\n{more}'
+
+
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared(store: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server with `PEOPLE`. Nobody may stop it or change its users."""
-    server = with_people(tmp_path_factory.mktemp("shared") / "data", settings=SHARED_SETTINGS)
+    settings = store() + SHARED_SETTINGS
+    server = with_people(tmp_path_factory.mktemp("shared") / "data", settings=settings)
     with server:
         yield server
         server.stop()
+
+
+@pytest.fixture
+def over_store(store: Callable[[], str], tmp_path: Path) -> Iterator[Server]:
+    """A running server with `PEOPLE` over one kind of store, for this test alone."""
+    with with_people(tmp_path / "data", settings=store()) as running:
+        yield running
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Locator, Page, Request, async_playwright, expect
 
+from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, Server
 
 pytestmark = pytest.mark.peer
@@ -91,6 +92,7 @@ async def opened(server: Server, address: str) -> AsyncIterator[Opened]:
 @pytest.mark.parametrize(
     "address", ["/docs", "/swagger/index.html", "/management/api/swagger/index.html"]
 )
+@EMBEDDED
 async def test_the_page_is_at_each_of_its_addresses_and_asks_nobody_else(
     shared: Server, address: str
 ) -> None:
@@ -100,6 +102,7 @@ async def test_the_page_is_at_each_of_its_addresses_and_asks_nobody_else(
         await expect(shown.operation("/SessionManager/{moId}/Login")).to_be_visible()
 
 
+@EMBEDDED
 async def test_a_vsphere_login_can_be_tried_out(shared: Server) -> None:
     async with opened(shared, "/docs") as shown:
         reply = await shown.try_out(
@@ -111,6 +114,7 @@ async def test_a_vsphere_login_can_be_tried_out(shared: Server) -> None:
         await expect(reply).to_contain_text('"messageLocale": "de"')
 
 
+@EMBEDDED
 async def test_a_zerto_login_can_be_tried_out(shared: Server) -> None:
     async with opened(shared, "/swagger/index.html") as shown:
         page = shown.page

@@ -58,14 +58,14 @@ OPENERS: dict[str, Callable[[Server], str]] = {
 
 @pytest.mark.interop("vcf-sdk")
 @pytest.mark.parametrize("opener", OPENERS)
-def test_the_sdk_tells_a_sessions_whole_life(opener: str, server: Server) -> None:
+def test_the_sdk_tells_a_sessions_whole_life(opener: str, over_store: Server) -> None:
     python = present(sdk_interpreter())
-    token = OPENERS[opener](server)
-    done = run(python, VCF_STORY, "127.0.0.1", server.port, server.ca, *ADMIN, token)
+    token = OPENERS[opener](over_store)
+    done = run(python, VCF_STORY, "127.0.0.1", over_store.port, over_store.ca, *ADMIN, token)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == SDK
     # Whatever it opened it has also ended.
-    assert server.run("sessions", "list", "--output", "json").json() == []
+    assert over_store.run("sessions", "list", "--output", "json").json() == []
 
 
 REST: dict[str, Any] = {
@@ -93,11 +93,11 @@ REST: dict[str, Any] = {
 
 
 @pytest.mark.interop("govmomi-rest")
-def test_govmomis_rest_client_tells_its_story(server: Server) -> None:
-    done = run(present(program("rest")), f"{server.url}/sdk", *ADMIN, server.ca)
+def test_govmomis_rest_client_tells_its_story(over_store: Server) -> None:
+    done = run(present(program("rest")), f"{over_store.url}/sdk", *ADMIN, over_store.ca)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == REST
-    assert server.run("sessions", "list", "--output", "json").json() == []
+    assert over_store.run("sessions", "list", "--output", "json").json() == []
 
 
 # What the simulator says where we, as a vCenter does, say something else.

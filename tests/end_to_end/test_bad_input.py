@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import USER, Client, Reply, Server, basic, vim
 from tests.security.dialects import DIALECTS, Dialect
 
@@ -87,6 +88,7 @@ def send(client: Client, dialect: Dialect, body: bytes) -> Reply:
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("dialect", known(), ids=str)
+@EMBEDDED
 def test_bad_bodies_are_refused_at_once(dialect: Dialect, body: str, shared: Server) -> None:
     with shared.connected() as client:
         times = []
@@ -140,6 +142,7 @@ CHUNKED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("how", CHUNKED)
 @pytest.mark.parametrize("dialect", known(), ids=str)
+@EMBEDDED
 def test_bodies_in_chunks_are_refused_too(dialect: Dialect, how: str, shared: Server) -> None:
     kind = TYPES.get(dialect.name, "application/json")
     head = (
@@ -158,6 +161,7 @@ def test_bodies_in_chunks_are_refused_too(dialect: Dialect, how: str, shared: Se
 
 
 @pytest.mark.parametrize("dialect", known(), ids=str)
+@EMBEDDED
 def test_a_query_of_any_kind_changes_nothing(dialect: Dialect, shared: Server) -> None:
     token = dialect.token(shared, USER)
     for query in ("?", "?a=%ff%00", "?" + "&" * 2_000, "?~action=", "?%", "?a;b=c"):

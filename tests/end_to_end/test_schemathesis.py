@@ -14,6 +14,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from sessiongate.openapi.document import document
+from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, Server, basic
 
 # "No 500" is not among them: a vSphere fault is a 500.
@@ -43,6 +44,7 @@ def credential(path: str, server: Server) -> dict[str, str]:
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("label", sorted(OPERATIONS))
+@EMBEDDED
 def test_every_reply_is_one_that_the_document_declares(
     shared: Server, label: str, mode: schemathesis.GenerationMode
 ) -> None:

@@ -101,8 +101,8 @@ SPOKEN = {
     "version",
     [pytest.param(one, marks=pytest.mark.interop(f"pyvmomi-{one}")) for one in PYVMOMI],
 )
-def test_pyvmomi_tells_a_sessions_whole_life(server: Server, version: str) -> None:
-    facts = told(version, server.port, str(server.ca))
+def test_pyvmomi_tells_a_sessions_whole_life(over_store: Server, version: str) -> None:
+    facts = told(version, over_store.port, str(over_store.ca))
     assert facts.pop("version") == SPOKEN[version]
     assert facts == EXPECTED
 
@@ -188,9 +188,9 @@ GOVMOMI: dict[str, Any] = {
     "form",
     [pytest.param(one, marks=pytest.mark.interop(f"govmomi-{one}")) for one in ("soap", "json")],
 )
-def test_govmomi_tells_the_same_in_both_wire_forms(server: Server, form: str) -> None:
+def test_govmomi_tells_the_same_in_both_wire_forms(over_store: Server, form: str) -> None:
     story = present(program("story"))
-    done = run(story, f"{server.url}/sdk", *ADMIN, server.ca, form)
+    done = run(story, f"{over_store.url}/sdk", *ADMIN, over_store.ca, form)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == GOVMOMI
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate import certificates
+from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import PATIENCE, USER, Server
 
 MakeServer = Callable[..., Server]
@@ -26,12 +27,14 @@ def shake_hands(server: Server, context: ssl.SSLContext, name: str = "127.0.0.1"
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+@EMBEDDED
 def test_tls_1_2_and_1_3(version: ssl.TLSVersion, name: str, shared: Server) -> None:
     context = shared.tls()
     context.minimum_version = context.maximum_version = version
     assert shake_hands(shared, context, name) == version.name.replace("_", ".")
 
 
+@EMBEDDED
 def test_nothing_older(shared: Server) -> None:
     context = shared.tls()
     with warnings.catch_warnings():
@@ -46,6 +49,7 @@ def test_nothing_older(shared: Server) -> None:
     assert "NO_CIPHERS_AVAILABLE" not in str(refused.value)
 
 
+@EMBEDDED
 def test_a_client_that_trusts_others_does_not_get_in(shared: Server) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(shared, ssl.create_default_context())
@@ -53,6 +57,7 @@ def test_a_client_that_trusts_others_does_not_get_in(shared: Server) -> None:
         shake_hands(shared, shared.tls(), "zvm.example.com")
 
 
+@EMBEDDED
 def test_the_key_is_small_and_elliptic(shared: Server) -> None:
     context = shared.tls()
     context.maximum_version = ssl.TLSVersion.TLSv1_2

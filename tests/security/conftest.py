@@ -5,10 +5,10 @@ from itertools import count
 
 import pytest
 
-from tests.end_to_end.conftest import make_server, server, shared
+from tests.end_to_end.conftest import make_server, server, shared, store
 from tests.end_to_end.serving import Server, add_people
 
-__all__ = ["make_server", "server", "shared", "someone"]
+__all__ = ["make_server", "server", "shared", "someone", "store"]
 
 Person = tuple[str, str]
 _NUMBERS = count(1)
