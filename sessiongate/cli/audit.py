@@ -1,4 +1,7 @@
-"""`sessiongate audit`: what was decided, whether that record is whole, and taking it elsewhere."""
+"""`sessiongate audit`: what was decided, whether that record is whole, and taking it elsewhere.
+
+The record is read where it is kept, the session file or Redis; no server need be running.
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,13 +12,17 @@ from typing import Annotated
 import msgspec
 import typer
 
+from sessiongate.app.parts import redis_settings_of
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
 from sessiongate.cli.output import Exit, Output, fail, show_facts, show_rows
+from sessiongate.config import Config
+from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.chain import Link
 from sessiongate.rules.store_url import is_redis
 from sessiongate.store.audit import AuditFile
+from sessiongate.store.redis_audit_reader import RedisAuditReader
 
-app = typer.Typer(no_args_is_help=True, help="The audit of the embedded store.")
+app = typer.Typer(no_args_is_help=True, help="The audit of the SQLite or Redis store.")
 
 _COLUMNS = ("number", "at", "event", "result", "user", "ip", "dialect", "reason")
 
@@ -73,23 +80,28 @@ def export(
 
 
 @contextmanager
-def _audit(config: Path | None, data_dir: Path | None) -> Iterator[AuditFile]:
-    config_read = settings(config, data_dir)
-    path = config_read.store_path
-    if is_redis(config_read.store.url):
-        fail(
-            Exit.REFUSED,
-            "the audit of a shared store is in Redis, and this command does not read it there yet;"
-            " ship it by audit.file or audit.syslog",
-        )
+def _audit(config: Path | None, data_dir: Path | None) -> Iterator[AuditFile | RedisAuditReader]:
+    read = settings(config, data_dir)
+    try:
+        if is_redis(read.store.url):
+            with RedisAuditReader(redis_settings_of(read)) as shared:
+                yield shared
+        else:
+            yield AuditFile(_file(read))
+    except StoreUnavailable as error:
+        fail(Exit.REFUSED, str(error))
+    except sqlite3.Error as error:
+        what = getattr(error, "sqlite_errorname", error)
+        fail(Exit.REFUSED, f"{read.store_path} cannot be read: {what}")
+
+
+def _file(read: Config) -> Path:
+    path = read.store_path
     if path is None:
         fail(Exit.REFUSED, "the memory store keeps its audit in the process; ship it by [audit]")
     if not path.exists():
         fail(Exit.REFUSED, f"there is no session file at {path} yet")
-    try:
-        yield AuditFile(path)
-    except sqlite3.Error as error:
-        fail(Exit.REFUSED, f"{path} cannot be read: {getattr(error, 'sqlite_errorname', error)}")
+    return path
 
 
 def _row(one: Link) -> dict[str, object]:

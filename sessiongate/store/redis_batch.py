@@ -65,9 +65,12 @@ class _Call:
 
 
 class Calls:
-    """Sends scripts and plain commands. `close` in the end."""
+    """Sends scripts and plain commands. `close` in the end.
 
-    def __init__(self, client: Client, name: str, timeout: float) -> None:
+    `quiet`: outages are raised, as always, but not logged, for callers that tell a person.
+    """
+
+    def __init__(self, client: Client, name: str, timeout: float, *, quiet: bool = False) -> None:
         self._client = client
         self._name = name
         self._timeout = timeout
@@ -75,6 +78,7 @@ class Calls:
         self._waiting: deque[_Call] = deque()
         self._lines: set[asyncio.Task[None]] = set()
         self._called = False
+        self._quiet = quiet
         self._failing = False
         self._alone = False
         self._closed = False
@@ -233,7 +237,7 @@ class Calls:
             call.done.set_result(result)
 
     def _fail(self, calls: list[_Call], why: str, detail: str = "") -> None:
-        if not self._failing:
+        if not self._failing and not self._quiet:
             self._failing = True
             _log.error("store does not answer", store=self._name, error=why, detail=detail or None)
         self._refuse(calls, why)

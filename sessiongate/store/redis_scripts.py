@@ -314,3 +314,29 @@ return 1
     full=True,
 )
 """Let go of the oldest events, and move the chain's anchor along. KEYS: chain, head, anchor."""
+
+READ = script(
+    """
+local told = {
+  redis.call('HGET', KEYS[3], 'number') or '0', redis.call('HGET', KEYS[3], 'hash') or '',
+  redis.call('HGET', KEYS[2], 'number') or '0',
+}
+local count = tonumber(ARGV[2])
+if count == 0 then return told end
+local first = string.format('%.0f-0', tonumber(ARGV[1]) + 1)
+for _, row in ipairs(redis.call('XRANGE', KEYS[1], first, '+', 'COUNT', count)) do
+  local fields = {}
+  for at = 1, #row[2], 2 do fields[row[2][at]] = row[2][at + 1] end
+  told[#told + 1] = row[1]
+  told[#told + 1] = fields.payload or ''
+  told[#told + 1] = fields.hash or ''
+end
+return told
+""",
+    full=True,
+)
+"""A page of events after a number, and where the chain begins and ends at that moment.
+
+KEYS: chain, head, anchor. Answers anchor's number and hash, the newest number, and then number,
+payload and hash of each event.
+"""

@@ -298,12 +298,16 @@ class Server:
         if self.command == ("serve",):
             arguments += ["--data-dir", str(self.data_dir)]
         if self.settings:
-            path = self.data_dir.with_name(f"{self.data_dir.name}.toml")
-            path.write_text(self.settings, encoding="utf-8")
-            arguments += ["--config", str(path)]
+            arguments += ["--config", str(self.write_settings())]
         if "listen" not in self.settings and "--listen" not in self.flags:
             arguments += ["--listen", "127.0.0.1:0"]
         return arguments
+
+    def write_settings(self) -> Path:
+        """Write its settings file, which lies beside the data directory."""
+        path = self.data_dir.with_name(f"{self.data_dir.name}.toml")
+        path.write_text(self.settings, encoding="utf-8")
+        return path
 
     def _limit(self) -> None:
         assert self.file_limit is not None
@@ -408,8 +412,9 @@ class Server:
         return b"".join(chunks)
 
     def run(self, *args: str, stdin: str = "") -> Finished:
-        """Run a command on this server's data directory."""
-        return run_here(*args, "--data-dir", str(self.data_dir), stdin=stdin)
+        """Run a command on this server's data directory, with its settings."""
+        environ = {"SESSIONGATE_CONFIG": str(self.write_settings())} if self.settings else {}
+        return run_here(*args, "--data-dir", str(self.data_dir), stdin=stdin, environ=environ)
 
     # The two dialects, in short
 

@@ -2,14 +2,18 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from sessiongate.admin import inbox
 from sessiongate.cli.control import tell_users_changed
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, USER, Server
+from tests.peers.redis import free_port
 
 
 def events(server: Server) -> list[dict[str, Any]]:
@@ -95,6 +99,42 @@ def flip_a_byte(path: Path) -> None:
     connection.execute("UPDATE audit SET payload = ? WHERE number = 5", (changed,))
     connection.commit()
     connection.close()
+
+
+SHARED = [pytest.param(one, marks=pytest.mark.peer) for one in ("redis", "cluster")]
+
+
+@pytest.mark.parametrize("store", SHARED, indirect=True, scope="session")
+def test_sec_70_the_audit_in_redis_is_whole_after_kill_9_too(
+    make_server: MakeServer, store: Callable[[], str]
+) -> None:
+    settings = store()
+    first, second = make_server(settings=settings), make_server(settings=settings)
+    for _ in range(10):
+        first.zerto_token(ADMIN)
+        second.zerto_token(USER)
+    verified = first.run("audit", "verify", "--output", "json")
+    assert (verified.code, verified.json()["whole"]) == (0, True)
+    head = verified.json()["head"]
+    first.kill9()
+    second.zerto_token(USER)
+    second.stop()
+    story = events(second)
+    assert [one["event"] for one in story].count("session opened") == 21
+    assert {one["user"] for one in story if one["event"] == "session opened"} == {ADMIN[0], USER[0]}
+    assert second.run("audit", "verify", "--head", head).code == 0
+    assert second.run("audit", "verify", "--head", "00" * 32 + "01").code == 1
+    assert "server stopped" in second.run("audit", "tail", "-n", "1").out
+
+
+def test_a_redis_that_is_away_is_named(server: Server) -> None:
+    port = free_port()
+    server.settings = f'[store]\nurl = "redis://127.0.0.1:{port}"\n'
+    server.write_settings()
+    told = server.run("audit", "tail")
+    assert (told.code, told.out) == (1, "")
+    assert f"the store at 127.0.0.1:{port} does not answer" in told.err
+    assert "Traceback" not in told.err
 
 
 def test_sec_70_copies_go_to_a_file_and_the_store_keeps_no_more_than_it_should(

@@ -1,0 +1,136 @@
+"""The audit in Redis, read from outside: servers may be adding to it meanwhile.
+
+It is read in pages, and each page comes with the chain's head and its anchor of the same moment.
+Where events were let go between two pages, the reading begins again after the new anchor.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Self
+
+import msgspec
+
+from sessiongate.errors import StoreUnavailable
+from sessiongate.rules.chain import START, Link, Verdict, verify
+from sessiongate.store.redis_batch import Calls
+from sessiongate.store.redis_client import RedisSettings, Servers
+from sessiongate.store.redis_keys import Keys
+from sessiongate.store.redis_scripts import READ
+
+# About 150 KB, and some milliseconds of Redis' time.
+_PAGE = 500
+
+# Events are let go once a second at most, and a page takes milliseconds.
+_TRIES = 5
+
+
+class _Page(msgspec.Struct, frozen=True):
+    anchor: tuple[int, bytes]
+    newest: int
+    links: list[Link]
+
+
+class _LetGo(Exception):
+    """Events that were still to be read have been let go."""
+
+
+class RedisAuditReader:
+    """The audit under one prefix. Use it as a context manager; every method asks Redis.
+
+    They raise StoreUnavailable. Not for use inside an event loop.
+    """
+
+    def __init__(self, settings: RedisSettings) -> None:
+        keys = Keys(settings.prefix)
+        self._keys = (keys.chain, keys.head, keys.anchor)
+        self._servers = Servers(settings)
+        self._timeout = settings.timeout.total_seconds()
+        self._runner = asyncio.Runner()
+        self._calls: Calls | None = None
+
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        self._runner.run(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._runner.run(self._close())
+        finally:
+            self._runner.close()
+
+    def tail(self, count: int) -> list[Link]:
+        """The last events, oldest first."""
+        for _ in range(_TRIES):
+            now = self._page(0, 0)
+            try:
+                return list(self._links(max(now.anchor[0], now.newest - count), now.newest))
+            except _LetGo:
+                continue
+        raise _too_fast()
+
+    def all(self) -> Iterator[Link]:
+        """Every event that is kept, oldest first. What is let go meanwhile is left out."""
+        now = self._page(0, 0)
+        after = now.anchor[0]
+        while after < now.newest:
+            try:
+                for one in self._links(after, now.newest):
+                    yield one
+                    after = one.number
+            except _LetGo:
+                after = self._page(0, 0).anchor[0]
+            else:
+                return
+
+    def verify(self, known_head: bytes | None = None) -> Verdict:
+        """Whether every event is as it was written, none is missing, and all are in order."""
+        for _ in range(_TRIES):
+            now = self._page(0, 0)
+            links = self._links(now.anchor[0], now.newest)
+            try:
+                return verify(links, now.anchor, now.newest, known_head)
+            except _LetGo:
+                continue
+        raise _too_fast()
+
+    def _links(self, after: int, until: int) -> Iterator[Link]:
+        """Events after this number, as far as they stand there. Raises _LetGo."""
+        while True:
+            page = self._page(after, _PAGE)
+            if page.anchor[0] > after:
+                raise _LetGo
+            for one in page.links:
+                if one.number > until:
+                    return
+                yield one
+            if len(page.links) < _PAGE:
+                return
+            after = page.links[-1].number
+
+    def _page(self, after: int, count: int) -> _Page:
+        return self._runner.run(self._ask(after, count))
+
+    async def _ask(self, after: int, count: int) -> _Page:
+        if self._calls is None:
+            raise StoreUnavailable("the audit is not open")
+        told = await self._calls.run(READ, self._keys, after, count)
+        anchor, anchored, newest, *rest = told
+        links = [
+            Link(int(rest[at].partition(b"-")[0]), rest[at + 1], rest[at + 2])
+            for at in range(0, len(rest), 3)
+        ]
+        return _Page((int(anchor), anchored or START), int(newest), links)
+
+    async def _open(self) -> None:
+        self._calls = Calls(self._servers.open(), self._servers.name, self._timeout, quiet=True)
+
+    async def _close(self) -> None:
+        calls, self._calls = self._calls, None
+        if calls is not None:
+            await calls.close()
+        await self._servers.close()
+
+
+def _too_fast() -> StoreUnavailable:
+    return StoreUnavailable("events are let go faster than they can be read; try again")
