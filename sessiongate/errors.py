@@ -146,6 +146,9 @@ class IdentityUnavailable(Unavailable):
 class StoreUnavailable(Unavailable):
     """The session store does not answer, or cannot write."""
 
+    ended: object = None
+    """The session that is over all the same, where a store has ended one and cannot write that."""
+
 
 class UpstreamUnavailable(Unavailable):
     """A vCenter or ZVM that we call does not answer."""

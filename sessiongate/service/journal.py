@@ -125,6 +125,36 @@ class Journal:
         """A session is over. `by` names who ended it where that was somebody else."""
         await self._write(self._ending(session, reason, by))
 
+    def end_failed(self, key: str, reason: Ended, by: str, error: StoreUnavailable) -> None:
+        """A session was to end, and the store could not write it or did not answer.
+
+        Where the store knows the session it is over, and will stay so once that is written. Else
+        nobody knows; whoever tries again finds out.
+        """
+        session = error.ended
+        if isinstance(session, Session):
+            event = self._event_of(session, reason, by)
+            self.meters.ends[reason.value] += 1
+        else:
+            event = Event(
+                at=self._clock.now(),
+                event="session ended",
+                result="ok",
+                user=by,
+                key=key,
+                reason=reason.value,
+            )
+        event.result, event.detail = "unavailable", str(error)
+        _log.warning(
+            "session end not written" if error.ended is not None else "session end not confirmed",
+            reason=reason.value,
+            key=key[:_KEY_PREFIX],
+            by=by or event.user or None,
+            detail=event.detail,
+        )
+        # The client gets an outage for an answer, so that nobody need wait for the disk.
+        self._note(event)
+
     def expired(self, session: Session, reason: Ended) -> None:
         """A session is over without anybody's doing, so nobody waits for the disk."""
         self._note(self._ending(session, reason))
@@ -138,6 +168,9 @@ class Journal:
             key=session.key[:_KEY_PREFIX],
             by=by or session.principal,
         )
+        return self._event_of(session, reason, by)
+
+    def _event_of(self, session: Session, reason: Ended, by: str) -> Event:
         event = audit.of_session(session, self._clock.now(), "session ended", reason=reason.value)
         if by:
             event.user, event.subject = by, session.principal

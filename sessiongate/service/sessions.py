@@ -21,6 +21,7 @@ from sessiongate.errors import (
     NoSession,
     Refused,
     SessionGateError,
+    StoreUnavailable,
 )
 from sessiongate.identity.choice import Choice
 from sessiongate.identity.guard import Guard
@@ -221,10 +222,18 @@ class Sessions:
 
     async def end(self, key: str, reason: Ended, by: str = "") -> bool:
         """End the session of this key. False if it had ended before."""
-        session = await self._store.end(key, reason)
+        session = await self._end(key, reason, by)
         if session is not None:
             await self.journal.ended(session, reason, by)
         return session is not None
+
+    async def _end(self, key: str, reason: Ended, by: str = "") -> Session | None:
+        """End it and leave writing that down to the caller, but where the store fails."""
+        try:
+            return await self._store.end(key, reason)
+        except StoreUnavailable as error:
+            self.journal.end_failed(key, reason, by, error)
+            raise
 
     async def end_all_of(
         self,
@@ -331,7 +340,7 @@ class Sessions:
         )
         was = None
         try:
-            was = await self._store.end(actor.key, Ended.LOGOUT)
+            was = await self._end(actor.key, Ended.LOGOUT)
         finally:
             if was is None:
                 # Nobody gets its token: left alone it would fill a cap until its idle limit.

@@ -43,7 +43,11 @@ class SessionStore(Protocol):
         ...
 
     async def end(self, key: str, reason: Ended) -> Session | None:
-        """End this session. Of many callers at once exactly one gets it; the others None."""
+        """End this session. Of many callers at once exactly one gets it; the others None.
+
+        Where it is over and only the writing failed, the one gets it in the StoreUnavailable, as
+        `ended`, and the writing is up to the store. Without that nobody knows whether it is over.
+        """
         ...
 
     async def count(self) -> int:

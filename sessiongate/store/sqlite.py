@@ -124,15 +124,21 @@ class SqliteStore:
     async def end(self, key: str, reason: Ended) -> Session | None:
         """End this session. It is dead at once; when this returns it also stays dead.
 
-        Raises StoreUnavailable where the disk refuses: dead all the same, and the file follows as
-        soon as it can be written.
+        Raises StoreUnavailable where the disk refuses: dead all the same, which its `ended` says,
+        and the file follows as soon as it can be written.
         """
         writer = self._writer
         kept = self._table.end(key)
         if kept is None:
             return None
         self._mark(writer)
-        await writer.write_owed(schema.END, (kept.digest,))
+        try:
+            await writer.write_owed(schema.END, (kept.digest,))
+        except StoreUnavailable as refused:
+            # One of its own: all whose writes went into one commit are told by the same error.
+            unwritten = StoreUnavailable(str(refused))
+            unwritten.ended = session_of(kept)
+            raise unwritten from refused
         return session_of(kept)
 
     async def count(self) -> int:

@@ -1,6 +1,8 @@
 """One line for every decision, and no secret in any of them."""
 
+import sqlite3
 from collections.abc import MutableMapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,18 @@ from sessiongate.errors import (
     BadCredentials,
     CapReached,
     NoPermission,
+    NotFound,
     StoreUnavailable,
 )
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
 from sessiongate.service.audit import Event, read
 from sessiongate.service.journal import Journal
-from sessiongate.session import Caps, Ended, Principal
+from sessiongate.session import Caps, Ended, Principal, Session
 from sessiongate.store.audit import MemoryAudit
-from tests.gate import CLIENT, Gate
+from sessiongate.store.sqlite import SqliteStore
+from sessiongate.testing import everyone
+from tests.gate import CLIENT, LIMITS, Gate
 
 Line = MutableMapping[str, Any]
 
@@ -193,6 +198,106 @@ async def test_what_the_audit_cannot_write_stands_all_the_same(gate: Gate) -> No
     journal = Journal(gate.clock, Full(), shipped.append)
     await journal.happened("server started")
     assert [read(line).event for line in shipped] == ["server started"]
+
+
+def put_away(path: Path, there: str, away: str) -> None:
+    """The disk takes no change to sessions for now; or, the other way round, it does again."""
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(f"ALTER TABLE {there} RENAME TO {away}")
+
+
+async def test_sec_69_an_end_that_the_disk_refuses_is_written_down_and_happens_once(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "sessions.db"
+    store = SqliteStore(path, LIMITS)
+    await store.start()
+    gate = Gate(tmp_path, store=store)  # type: ignore[arg-type]
+    out, thrown_out, ada = [await gate.login(name) for name in ("bob", "eve", "ada")]
+    put_away(path, "session", "away")
+    with capture_logs() as logs:
+        with pytest.raises(StoreUnavailable):
+            await gate.call(out.session, "Logout")
+        with pytest.raises(StoreUnavailable):
+            await gate.call(ada.session, "TerminateSession", session_id=[thrown_out.session.key])
+        # Whoever tries again finds that it is over.
+        assert not await gate.sessions.end(out.session.key, Ended.LOGOUT)
+        with pytest.raises(NotFound):
+            await gate.call(ada.session, "TerminateSession", session_id=[thrown_out.session.key])
+    assert [(line["event"], line["reason"], line["by"]) for line in logs if "by" in line] == [
+        ("session end not written", "logout", "bob"),
+        ("session end not written", "terminated", "ada"),
+    ]
+    assert await gate.live() == ["ada"]
+    put_away(path, "away", "session")
+    await store.close()
+    with closing(sqlite3.connect(path)) as file:
+        lines = [
+            payload for (payload,) in file.execute("SELECT payload FROM audit ORDER BY number")
+        ]
+    told = [read(line) for line in lines]
+    assert [
+        (one.event, one.result, one.user, one.subject, one.key, one.reason) for one in told[3:]
+    ] == [
+        ("session ended", "unavailable", "bob", "", out.session.key, "logout"),
+        ("session ended", "unavailable", "ada", "eve", thrown_out.session.key, "terminated"),
+    ]
+    assert all("cannot be written" in one.detail for one in told[3:])
+    again = SqliteStore(path, LIMITS)
+    await again.start()
+    assert await everyone(again, gate.clock.now()) == {ada.session.key: ada.session}
+    await again.close()
+
+
+async def test_sec_69_an_impersonation_whose_end_the_disk_refuses_is_written_down(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "sessions.db"
+    store = SqliteStore(path, LIMITS)
+    await store.start()
+    gate = Gate(tmp_path, store=store)  # type: ignore[arg-type]
+    await gate.login("bob")
+    ada = await gate.login("ada")
+    opening = store.add
+
+    async def add_and_fail(session: Session, caps: Caps) -> None:
+        await opening(session, caps)
+        put_away(path, "session", "away")
+
+    store.add = add_and_fail  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await gate.call(ada.session, "ImpersonateUser", user_name="bob")
+    put_away(path, "away", "session")
+    assert await gate.live() == ["bob"]
+    await store.close()
+    with closing(sqlite3.connect(path)) as file:
+        lines = [
+            payload for (payload,) in file.execute("SELECT payload FROM audit ORDER BY number")
+        ]
+    told = [(one.event, one.result, one.user, one.reason) for one in map(read, lines)]
+    assert told[3:5] == [
+        ("session ended", "unavailable", "ada", "logout"),
+        ("session ended", "unavailable", "bob", "unclaimed"),
+    ]
+
+
+async def test_sec_69_an_end_that_nobody_can_confirm_is_written_down(gate: Gate) -> None:
+    async def away(key: str, reason: Ended) -> Session | None:
+        raise StoreUnavailable("no answer")
+
+    bob = await gate.login("bob")
+    gate.store.end = away  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await gate.sessions.end(bob.session.key, Ended.TERMINATED, by="ada")
+    last = (await events(gate))[-1]
+    assert (last.event, last.result, last.user, last.key, last.reason, last.detail) == (
+        "session ended",
+        "unavailable",
+        "ada",
+        bob.session.key,
+        "terminated",
+        "no answer",
+    )
 
 
 async def test_sec_69_a_login_on_a_live_session_is_written_down_too(gate: Gate) -> None:

@@ -270,10 +270,26 @@ async def test_deletes_are_tried_again_without_being_asked(path: Path) -> None:
         session = a_session()
         await store.add(session, NO_CAPS)
         ask(path, "ALTER TABLE session RENAME TO away")
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable) as refused:
             await store.end(session.key, Ended.LOGOUT)
+        assert refused.value.ended == session
+        assert await store.end(session.key, Ended.LOGOUT) is None
         ask(path, "ALTER TABLE away RENAME TO session")
         await until(lambda: ask(path, "SELECT * FROM session") == [])
+
+
+async def test_each_of_those_who_end_sessions_in_vain_is_told_of_its_own(path: Path) -> None:
+    async with opened(path) as store:
+        sessions = [a_session() for _ in range(5)]
+        for session in sessions:
+            await store.add(session, NO_CAPS)
+        ask(path, "ALTER TABLE session RENAME TO away")
+        refusals = await asyncio.gather(
+            *(store.end(one.key, Ended.LOGOUT) for one in sessions), return_exceptions=True
+        )
+        told = [one.ended for one in refusals if isinstance(one, StoreUnavailable)]
+        assert told == sessions
+        ask(path, "ALTER TABLE away RENAME TO session")
 
 
 async def test_what_cannot_be_written_at_all_harms_nobody_else(path: Path) -> None:
