@@ -418,6 +418,7 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
         ({"sessions.absolute_timeout": "10m"}, "sessions.idle_timeout: must not exceed"),
         ({"server.tls.certificate": "c"}, "server.tls: certificate and key come together"),
         ({"server.tls.key_password": "x"}, "server.tls.key_password: has no key to open"),
+        ({"audit.syslog": "tcp:log.example:0"}, "audit.syslog: has a port that is not 1 to 65535"),
         ({"server.listen": ["[::1]:1", "[0:0::1]:1"]}, "server.listen: entry 2 repeats"),
         ({"server.listen": []}, "server.listen: must hold at least one address"),
         ({"admin.listen": "127.0.0.1:9669"}, "admin.listen: is also in server.listen"),

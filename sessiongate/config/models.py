@@ -219,10 +219,14 @@ class Audit(_Table):
     )
     max_age: PositiveDuration = _setting("365d", "Events older than this are let go.")
     file: FilePath | None = _setting(
-        None, "File that gets a copy of every event, as JSON lines. It may be rotated."
+        None,
+        "File that gets a copy of every event, as JSON lines. Its directory must exist; the file "
+        "may be rotated.",
     )
     syslog: SyslogTarget | None = _setting(
-        None, "Syslog that gets a copy of every event: udp:HOST:PORT, tcp:HOST:PORT or unix:PATH."
+        None,
+        "Syslog that gets a copy of every event: udp:HOST:PORT, tcp:HOST:PORT or unix:PATH. One "
+        "that is away holds up neither start nor stop.",
     )
 
 

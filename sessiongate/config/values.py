@@ -283,8 +283,10 @@ def syslog(value: object) -> str:
     host, _, port = rest.rpartition(":")
     if kind == "unix" and rest.startswith("/"):
         return text
-    if kind in ("udp", "tcp") and host and port.isascii() and port.isdigit() and int(port) < 65536:
-        return text
+    if kind in ("udp", "tcp") and host and port.isascii() and port.isdigit():
+        if 0 < int(port[:6]) < 65536:
+            return text
+        raise ValueError("has a port that is not 1 to 65535; syslog's own is 514")
     raise ValueError("must be udp:HOST:PORT, tcp:HOST:PORT or unix:PATH, such as unix:/dev/log")
 
 

@@ -1,7 +1,16 @@
-"""Copies of events arrive: in a file that may be rotated, and at a syslog."""
+"""Copies of events arrive: in a file that may be rotated, and at a syslog that may be away."""
 
+import os
 import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,9 +18,57 @@ from structlog.testing import capture_logs
 from sessiongate.admin.shipping import Shipping
 from sessiongate.errors import ConfigError
 
+# Far more than anything here takes, and far less than what it guards against.
+PATIENCE = 20.0
+
+
+def until(so: Callable[[], bool]) -> None:
+    """Wait until this is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not so():
+        assert time.monotonic() < deadline, "it does not come to that"
+        os.sched_yield()
+
+
+def took(work: Callable[[], None]) -> float:
+    """Do this, and say how many seconds it took."""
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+@contextmanager
+def listening(port: int = 0) -> Iterator[socket.socket]:
+    """A TCP syslog that accepts when asked to."""
+    with socket.create_server(("127.0.0.1", port)) as door:
+        door.settimeout(PATIENCE)
+        yield door
+
+
+def read_lines(connection: socket.socket, count: int) -> list[bytes]:
+    """So many lines of a stream."""
+    connection.settimeout(PATIENCE)
+    data = b""
+    while data.count(b"\n") < count:
+        part = connection.recv(65536)
+        assert part, "the connection ended too soon"
+        data += part
+    return data.splitlines()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port: int = door.getsockname()[1]
+    return port
+
+
+def events(logs: list[Any]) -> list[str]:
+    return [line["event"] for line in logs]
+
 
 def test_sec_70_a_file_gets_every_event_as_a_line(tmp_path: Path) -> None:
-    file = tmp_path / "logs" / "audit.jsonl"
+    file = tmp_path / "audit.jsonl"
     ship = Shipping(file, None)
     ship(b'{"event":"one"}')
     ship('{"event":"zwei: ü"}'.encode())
@@ -27,11 +84,11 @@ def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     ship = Shipping(file, None)
     ship(b"before")
-    ship.close()
+    until(lambda: file.read_text() == "before\n")
     file.rename(tmp_path / "audit.1")
-    ship = Shipping(file, None)
     ship(b"after")
     ship.close()
+    assert (tmp_path / "audit.1").read_text() == "before\n"
     assert file.read_text() == "after\n"
 
 
@@ -67,9 +124,15 @@ def test_nowhere_to_ship_to_is_no_work() -> None:
     ship(b"after the end")
 
 
-def test_a_file_that_cannot_be_written_is_said_at_the_start() -> None:
-    with pytest.raises(ConfigError, match=r"^audit\.file: "):
-        Shipping(Path("/proc/nowhere/audit"), None)
+def test_a_file_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^audit\.file: .* cannot be written: Is a directory"):
+        Shipping(tmp_path, None)
+
+
+def test_the_directory_of_a_file_is_not_made_unasked(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^audit\.file: the directory .*/logs does not exist"):
+        Shipping(tmp_path / "logs" / "audit.jsonl", None)
+    assert not (tmp_path / "logs").exists()
 
 
 def test_a_syslog_that_is_away_is_said_once_and_holds_up_nobody() -> None:
@@ -77,5 +140,142 @@ def test_a_syslog_that_is_away_is_said_once_and_holds_up_nobody() -> None:
         ship = Shipping(None, "unix:/nowhere/log")
         ship(b"one")
         ship(b"two")
+        assert took(ship.close) < 2
+    assert events(logs) == [
+        "copies of audit events cannot be delivered",
+        "copies of audit events were not delivered",
+    ]
+    assert (logs[0]["to"], logs[0]["why"]) == ("audit.syslog", "No such file or directory")
+    assert logs[1]["copies"] == ship.lost == 2
+
+
+def test_no_start_waits_for_a_syslog_on_tcp() -> None:
+    with closing(socket.socket()) as full, ExitStack() as others:
+        # A port whose queue is full answers no further connection: what a dead host looks like.
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        for _ in range(3):
+            waiting = others.enter_context(closing(socket.socket()))
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        ships: list[Shipping] = []
+        assert took(lambda: ships.append(Shipping(None, f"tcp:127.0.0.1:{address[1]}"))) < 1
+        assert took(lambda: ships[0](b"event")) < 1
+        assert took(lambda: ships[0].close(timedelta(seconds=0.2))) < 3
+        assert ships[0].lost == 1
+
+
+def test_what_a_syslog_on_tcp_missed_follows_when_it_is_there() -> None:
+    port = free_port()
+    with capture_logs() as logs:
+        ship = Shipping(None, f"tcp:127.0.0.1:{port}")
+        ship(b"one")
+        ship(b"two")
+        until(lambda: bool(logs))
+        with listening(port) as door, closing(door.accept()[0]) as connection:
+            assert read_lines(connection, 2) == [b"<86>one", b"<86>two"]
+            until(lambda: len(logs) == 2)
+            ship.close()
+    assert events(logs) == [
+        "copies of audit events cannot be delivered",
+        "copies of audit events are delivered again",
+    ]
+    assert ship.lost == 0
+
+
+def test_a_syslog_on_tcp_that_was_restarted_gets_what_follows() -> None:
+    with listening() as door:
+        ship = Shipping(None, f"tcp:127.0.0.1:{door.getsockname()[1]}")
+        ship(b"one")
+        with closing(door.accept()[0]) as connection:
+            assert read_lines(connection, 1) == [b"<86>one"]
+        ship(b"two")
+        with closing(door.accept()[0]) as connection:
+            assert read_lines(connection, 1) == [b"<86>two"]
         ship.close()
-    assert [line["event"] for line in logs] == ["copies of audit events cannot be delivered"]
+
+
+def test_a_syslog_that_reads_nothing_does_not_hold_up_a_stop() -> None:
+    with listening() as door, capture_logs() as logs:
+        ship = Shipping(None, f"tcp:127.0.0.1:{door.getsockname()[1]}")
+        ship(b"first")
+        with closing(door.accept()[0]):
+            for _ in range(40):  # more than the kernel keeps for one connection
+                ship(b"x" * 1_000_000)
+            assert took(lambda: ship.close(timedelta(seconds=0.5))) < 3
+        assert events(logs)[-1] == "copies of audit events were not delivered"
+        assert 1 <= logs[-1]["copies"] == ship.lost <= 40
+    names = [one.name for one in threading.enumerate()]
+    assert "sessiongate-audit-audit.syslog" not in names
+
+
+def test_a_stuck_syslog_keeps_no_copy_from_the_file(tmp_path: Path) -> None:
+    with listening() as door:
+        ship = Shipping(tmp_path / "audit.jsonl", f"tcp:127.0.0.1:{door.getsockname()[1]}")
+        with closing(door):
+            for number in range(40):
+                ship(b"%d" % number + b"x" * 1_000_000)
+            until(lambda: (tmp_path / "audit.jsonl").stat().st_size > 40_000_000)
+            ship.close(timedelta(seconds=0.1))
+
+
+def test_what_does_not_fit_the_queue_is_said_once_and_counted() -> None:
+    with capture_logs() as logs:
+        ship = Shipping(None, "unix:/nowhere/log", most_waiting=2)
+        for _ in range(5):
+            ship(b"event")
+        assert ship.lost == 3
+        ship.close()
+    assert (
+        events(logs).count("copies of audit events are being lost: file or syslog does not keep up")
+        == 1
+    )
+    assert ship.lost == 5
+
+
+def test_a_copy_that_is_too_long_for_a_datagram_holds_up_no_other() -> None:
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(PATIENCE)
+        ship = Shipping(None, f"udp:127.0.0.1:{receiver.getsockname()[1]}")
+        ship(b"x" * 100_000)
+        ship(b"short")
+        ship.close()
+        assert receiver.recv(65536) == b"<86>short\0"
+    assert ship.lost == 1
+
+
+FULL_DISK = """
+import resource, signal, sys, time
+from pathlib import Path
+from sessiongate.admin.shipping import Shipping
+
+file = Path(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+ship = Shipping(file, None)
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (15, before[1]))
+ship(b"0123456789")
+ship(b"abcdefghij")
+deadline = time.monotonic() + 20
+while file.stat().st_size < 15 and time.monotonic() < deadline:
+    pass
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
+ship.close()
+print(ship.lost)
+"""
+"""The limit on a file's size, which is a process's, cuts a write as a full disk does."""
+
+
+def test_half_a_line_that_a_full_disk_left_is_a_line_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=3 * PATIENCE,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "0"
+    assert file.read_text().splitlines() == ["0123456789", "abcd", "abcdefghij"]

@@ -12,7 +12,7 @@ import pytest
 from sessiongate.admin import inbox
 from sessiongate.cli.control import tell_users_changed
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, USER, Server
+from tests.end_to_end.serving import ADMIN, USER, Server, run_command
 from tests.peers.redis import free_port
 
 
@@ -140,7 +140,7 @@ def test_a_redis_that_is_away_is_named(server: Server) -> None:
 def test_sec_70_copies_go_to_a_file_and_the_store_keeps_no_more_than_it_should(
     make_server: MakeServer, tmp_path: Path
 ) -> None:
-    file = tmp_path / "copies" / "audit.jsonl"
+    file = tmp_path / "audit.jsonl"
     server = make_server(settings=f'[audit]\nmax_events = 5\nfile = "{file}"\n')
     for _ in range(12):
         server.zerto_token(ADMIN)
@@ -152,6 +152,28 @@ def test_sec_70_copies_go_to_a_file_and_the_store_keeps_no_more_than_it_should(
     kept = events(server)
     assert len(kept) < len(copies)
     assert server.run("audit", "verify").code == 0
+
+
+def test_a_syslog_that_is_away_holds_up_neither_start_nor_stop(make_server: MakeServer) -> None:
+    server = make_server(settings=f'[audit]\nsyslog = "tcp:127.0.0.1:{free_port()}"\n')
+    assert server.zerto_token(ADMIN)
+    server.stop()
+    said = [one["event"] for one in map(json.loads, server.log.lines)]
+    assert said.count("copies of audit events cannot be delivered") == 1
+    assert said.count("copies of audit events were not delivered") == 1
+    assert [one["event"] for one in events(server)][-1] == "server stopped"
+
+
+def test_a_file_in_a_directory_that_is_not_there_is_an_error_of_its_setting(tmp_path: Path) -> None:
+    done = run_command(
+        "serve",
+        *("--data-dir", str(tmp_path / "data"), "--listen", "127.0.0.1:0"),
+        environ={"SESSIONGATE_AUDIT__FILE": str(tmp_path / "logs" / "audit.jsonl")},
+    )
+    assert done.code == 2
+    assert f"audit.file: the directory {tmp_path}/logs does not exist" in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "logs").exists()
 
 
 def test_sec_18_the_audit_holds_no_secret(make_server: MakeServer) -> None:
