@@ -272,19 +272,19 @@ class StoreContract(_Contract):
             idle, gone = a_session(), a_session()
             await store.add(idle, NO_CAPS)
             await store.add(gone, NO_CAPS)
-            assert await store.end(gone.key, Ended.LOGOUT) is not None
+            assert await store.end(gone.key) is not None
             assert await store.use(idle.digest, T0 + LIMITS.idle) is None
             for session in (idle, gone):
                 assert await store.use(session.digest, T0) is None
                 assert await store.find(session.key, T0) is None
-                assert await store.end(session.key, Ended.TERMINATED) is None
+                assert await store.end(session.key) is None
 
     async def test_sec_10_ended_stays_ended_after_a_restart(self) -> None:
         async with self.opened() as store:
             out, idle, alive = a_session(), a_session(), a_session()
             for session in (out, idle, alive):
                 await store.add(session, NO_CAPS)
-            await store.end(out.key, Ended.LOGOUT)
+            await store.end(out.key)
             last = T0 + LIMITS.idle - TICK
             await store.use(alive.digest, last)
             assert await store.use(idle.digest, last + TICK) is None
@@ -304,9 +304,7 @@ class StoreContract(_Contract):
         async with self.opened() as store:
             session = a_session()
             await store.add(session, NO_CAPS)
-            answers = await asyncio.gather(
-                *(store.end(session.key, Ended.TERMINATED) for _ in range(50))
-            )
+            answers = await asyncio.gather(*(store.end(session.key) for _ in range(50)))
             assert [one.key for one in answers if one is not None] == [session.key]
             assert await store.use(session.digest, T0) is None
             assert await store.expire(T0, 10) == []
@@ -331,7 +329,7 @@ class StoreContract(_Contract):
             await store.add(first, caps)
             await store.add(a_session(principal="bob"), caps)
             assert await self.refused(store, a_session(principal="ada"), caps) == "principal"
-            await store.end(first.key, Ended.LOGOUT)
+            await store.end(first.key)
             await store.add(a_session(principal="ada"), caps)
 
     async def test_sec_15_expired_sessions_make_room(self) -> None:
@@ -368,7 +366,7 @@ class StoreContract(_Contract):
             # The caps count who it is now.
             assert await self.refused(store, a_session(principal="bob"), caps) == "principal"
             assert await self.refused(store, a_session(principal="ada"), caps) == ""
-            await store.end(session.key, Ended.LOGOUT)
+            await store.end(session.key)
             assert not await store.change(stale)
             assert await store.find(session.key, T0) is None
 
@@ -382,7 +380,7 @@ class StoreContract(_Contract):
                 if len(listed) == 1:
                     rest = [one for one in sessions if one.key != session.key]
                     await asyncio.gather(
-                        *(store.end(one.key, Ended.TERMINATED) for one in rest[:100]),
+                        *(store.end(one.key) for one in rest[:100]),
                         *(store.add(a_session(), NO_CAPS) for _ in range(100)),
                     )
             assert {one.key for one in rest[100:]} <= listed

@@ -8,7 +8,7 @@ import pytest
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
-from sessiongate.session import Ended, Limits, Principal, Session
+from sessiongate.session import Limits, Principal, Session
 from sessiongate.store.memory import MemoryStore
 from sessiongate.store.port import Store
 from sessiongate.testing import (
@@ -32,7 +32,7 @@ def test_the_clock_moves_only_when_told() -> None:
 
 
 class Undying(MemoryStore):
-    async def end(self, key: str, reason: Ended) -> Session | None:
+    async def end(self, key: str) -> Session | None:
         return await self.find(key, T0)
 
 

@@ -230,7 +230,7 @@ class Sessions:
     async def _end(self, key: str, reason: Ended, by: str = "") -> Session | None:
         """End it and leave writing that down to the caller, but where the store fails."""
         try:
-            return await self._store.end(key, reason)
+            return await self._store.end(key)
         except StoreUnavailable as error:
             self.journal.end_failed(key, reason, by, error)
             raise

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sessiongate.errors import Unavailable
 from sessiongate.meters import Meters
-from sessiongate.session import Caps, Ended, Session, Ticket
+from sessiongate.session import Caps, Session, Ticket
 from sessiongate.store.port import AuditStore, Endings, Store
 
 T = TypeVar("T")
@@ -82,9 +82,9 @@ class MeasuredStore:
         """Keep changed facts of a live session."""
         return await self._measured("change", self._inner.change(session))
 
-    async def end(self, key: str, reason: Ended) -> Session | None:
+    async def end(self, key: str) -> Session | None:
         """End this session."""
-        return await self._measured("end", self._inner.end(key, reason))
+        return await self._measured("end", self._inner.end(key))
 
     async def count(self) -> int:
         """How many sessions are kept."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from sessiongate.session import Caps, Ended, Limits, Session, Ticket
+from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.port import Endings
 from sessiongate.store.table import SessionTable, session_of
@@ -63,7 +63,7 @@ class MemoryStore:
         self._table.change(session)
         return True
 
-    async def end(self, key: str, reason: Ended) -> Session | None:
+    async def end(self, key: str) -> Session | None:
         """End this session; exactly one caller gets it."""
         kept = self._table.end(key)
         return session_of(kept) if kept is not None else None

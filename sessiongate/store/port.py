@@ -42,7 +42,7 @@ class SessionStore(Protocol):
         """Keep changed facts of a live session (locale, principal). False if it has ended."""
         ...
 
-    async def end(self, key: str, reason: Ended) -> Session | None:
+    async def end(self, key: str) -> Session | None:
         """End this session. Of many callers at once exactly one gets it; the others None.
 
         Where it is over and only the writing failed, the one gets it in the StoreUnavailable, as

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.rules.life import due_at
 from sessiongate.rules.lockout import Policy
-from sessiongate.session import Caps, Ended, Limits, Session, Ticket
+from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store import redis_keys as rows
 from sessiongate.store import redis_scripts as scripts
 from sessiongate.store.port import Endings
@@ -188,7 +188,7 @@ class RedisStore:
             )
         return bool(changed)
 
-    async def end(self, key: str, reason: Ended) -> Session | None:
+    async def end(self, key: str) -> Session | None:
         """End this session, here and on every other server."""
         digest = await self._digest_of(key)
         if digest is None:

@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.session import Caps, Ended, Limits, Session, Ticket
+from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store import schema
 from sessiongate.store.audit import SqliteAudit
 from sessiongate.store.lock import FileLock
@@ -121,7 +121,7 @@ class SqliteStore:
         self._table.change(session)
         return True
 
-    async def end(self, key: str, reason: Ended) -> Session | None:
+    async def end(self, key: str) -> Session | None:
         """End this session. It is dead at once; when this returns it also stays dead.
 
         Raises StoreUnavailable where the disk refuses: dead all the same, which its `ended` says,

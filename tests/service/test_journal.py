@@ -282,7 +282,7 @@ async def test_sec_69_an_impersonation_whose_end_the_disk_refuses_is_written_dow
 
 
 async def test_sec_69_an_end_that_nobody_can_confirm_is_written_down(gate: Gate) -> None:
-    async def away(key: str, reason: Ended) -> Session | None:
+    async def away(key: str) -> Session | None:
         raise StoreUnavailable("no answer")
 
     bob = await gate.login("bob")

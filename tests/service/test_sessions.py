@@ -398,11 +398,11 @@ async def test_an_impersonation_that_breaks_off_leaves_no_session_behind(gate: G
     end = gate.store.end
     ends: list[str] = []
 
-    async def first_fails(key: str, reason: Ended) -> Session | None:
+    async def first_fails(key: str) -> Session | None:
         ends.append(key)
         if len(ends) == 1:
             raise StoreUnavailable("no answer")
-        return await end(key, reason)
+        return await end(key)
 
     gate.store.end = first_fails  # type: ignore[method-assign]
     with pytest.raises(StoreUnavailable):

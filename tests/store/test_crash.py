@@ -39,7 +39,7 @@ async def client(store, name):
         say("added", session.key)
         await store.put(digest_of(f"ticket {session.key}"), a_ticket())
         if number % 2:
-            await store.end(session.key, Ended.LOGOUT)
+            await store.end(session.key)
             say("ended", session.key)
             await store.take(digest_of(f"ticket {session.key}"), "clone", T0)
             say("taken", session.key)
@@ -75,7 +75,7 @@ async def main():
             say("refused")
     say("checked" if await store.use(first.digest, T0) else "lost")
     try:
-        await store.end(second.key, Ended.LOGOUT)
+        await store.end(second.key)
     except StoreUnavailable:
         say("ended" if await store.use(second.digest, T0) is None else "alive")
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -8,7 +8,7 @@ import pytest
 
 from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.meters import Meters
-from sessiongate.session import Caps, Ended, Limits, Session, Ticket
+from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.measured import OPERATIONS, MeasuredStore
 from sessiongate.store.memory import MemoryStore
@@ -69,7 +69,7 @@ ASKED: dict[str, Ask] = {
     "add": lambda store: store.add(a_session(), NO_CAPS),
     "find": lambda store: store.find("x", T0),
     "change": lambda store: store.change(a_session()),
-    "end": lambda store: store.end("x", Ended.LOGOUT),
+    "end": lambda store: store.end("x"),
     "count": lambda store: store.count(),
     "expire": lambda store: store.expire(T0, 10),
     "put": lambda store: store.put(digest_of("x"), Ticket("clone", "x", T0 + timedelta(hours=1))),

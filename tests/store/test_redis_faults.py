@@ -81,11 +81,11 @@ async def test_redis_is_killed_and_comes_back(own: Redis, cache: bool) -> None:
         alive, gone = a_session(), a_session()
         for one in (alive, gone):
             await store.add(one, NO_CAPS)
-        assert await store.end(gone.key, Ended.LOGOUT) is not None
+        assert await store.end(gone.key) is not None
         own.kill()
         await refused_in_time(store.add(a_session(), NO_CAPS))
         await refused_in_time(store.use(alive.digest, T0))
-        await refused_in_time(store.end(alive.key, Ended.LOGOUT))
+        await refused_in_time(store.end(alive.key))
         own.start()
         used = await answered(lambda: store.use(alive.digest, T0))
         assert used is not None
@@ -129,7 +129,7 @@ async def test_an_end_whose_answer_is_lost_is_still_an_end_for_who_asked(own: Re
             await store.put(digest_of("ticket"), ticket)
             asked: list[tuple[Script, Callable[[], Awaitable[object]]]] = [
                 (scripts.PUT, partial(store.add, session, Caps(total=1))),
-                (scripts.END, partial(store.end, session.key, Ended.LOGOUT)),
+                (scripts.END, partial(store.end, session.key)),
                 (scripts.TAKE, partial(store.take, digest_of("ticket"), "clone", T0)),
                 (scripts.MARK, partial(store.mark, digest_of("mark"), T0)),
             ]
@@ -174,7 +174,7 @@ async def test_a_full_redis_takes_no_logins_and_keeps_nobody_alive(own: Redis) -
             await store.add(a_session(), NO_CAPS)
         assert await store.use(sessions[0].digest, T0) is not None
         assert await store.take(digest_of("ticket"), "clone", T0) is not None
-        assert await store.end(sessions[0].key, Ended.LOGOUT) is not None
+        assert await store.end(sessions[0].key) is not None
         assert await store.use(sessions[0].digest, T0) is None
         assert len(await store.expire(T0 + LIMITS.idle, 10)) == 2
         own.ask("CONFIG", "SET", "maxmemory", 0)
@@ -192,7 +192,7 @@ async def test_a_sentinel_puts_the_replica_in_the_primarys_place(tmp_path: Path)
                 await store.add(one, NO_CAPS)
             assert await store.use(gone.digest, T0) is not None
             watched.in_step()
-            assert await store.end(gone.key, Ended.TERMINATED) is not None
+            assert await store.end(gone.key) is not None
             # The end is on the replica before it is acknowledged.
             watched.primary.kill()
             await answered(lambda: store.add(a_session("new"), NO_CAPS))
@@ -211,11 +211,11 @@ async def test_without_a_replica_in_step_ends_go_on_and_it_is_said(tmp_path: Pat
             for one in sessions:
                 await store.add(one, NO_CAPS)
             with capture_logs() as logs:
-                assert await store.end(sessions[0].key, Ended.LOGOUT) is not None
+                assert await store.end(sessions[0].key) is not None
                 assert logs == []
                 watched.replica.stop()
                 for one in sessions[1:]:
-                    assert await store.end(one.key, Ended.LOGOUT) is not None
+                    assert await store.end(one.key) is not None
             assert [one["event"] for one in logs] == [
                 "no replica is in step: a fail-over now would undo ends"
             ]
@@ -245,7 +245,7 @@ async def test_a_node_of_a_cluster_is_killed_and_comes_back(tmp_path: Path) -> N
             sessions = [a_session() for _ in range(20)]
             for one in sessions:
                 await store.add(one, NO_CAPS)
-            await store.end(sessions[0].key, Ended.LOGOUT)
+            await store.end(sessions[0].key)
             own.servers[1].kill()
             asked = [store.use(one.digest, T0) for one in sessions]
             answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -276,7 +276,7 @@ async def test_a_cluster_moves_its_slots_under_way(tmp_path: Path) -> None:
                 assert await store.use(sessions[0].digest, T0) is not None
                 await store.add(a_session(), NO_CAPS)
             assert len(await everyone(store, T0)) == await store.count() == 12
-            assert await store.end(sessions[0].key, Ended.LOGOUT) is not None
+            assert await store.end(sessions[0].key) is not None
             assert len(await store.expire(T0 + LIMITS.idle, 100)) == 11
 
 
@@ -313,7 +313,7 @@ async def works(settings: RedisSettings) -> None:
         await store.audit.write(b"{}", T0)
         assert set(await everyone(store, T0)) == {session.key}
         assert await store.change(session)
-        assert await store.end(session.key, Ended.LOGOUT) is not None
+        assert await store.end(session.key) is not None
         assert await store.expire(T0 + LIMITS.idle, 10) == []
     finally:
         await store.close()

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from sessiongate.errors import CapReached
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
-from sessiongate.session import Caps, Ended, Session
+from sessiongate.session import Caps, Session
 from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_cache import NEAR
 from sessiongate.store.redis_client import RedisSettings, Servers
@@ -83,10 +83,10 @@ async def test_sec_08_an_end_on_one_node_refuses_the_next_request_on_another(url
         session = a_session()
         await first.add(session, NO_CAPS)
         assert await second.use(session.digest, T0) is not None
-        assert await first.end(session.key, Ended.LOGOUT) is not None
+        assert await first.end(session.key) is not None
         assert await second.use(session.digest, T0) is None
         assert await second.find(session.key, T0) is None
-        assert await second.end(session.key, Ended.TERMINATED) is None
+        assert await second.end(session.key) is None
         assert await second.expire(T0 + LIMITS.idle, 10) == []
 
 
@@ -100,7 +100,7 @@ async def test_sec_08_an_end_is_pushed_to_who_remembers_the_session(url: str) ->
                 assert await store.use(session.digest, T0) is not None
         assert memory_of(second).cache.hits == memory_of(third).cache.hits == 20
         for session in sessions:
-            assert await first.end(session.key, Ended.LOGOUT) is not None
+            assert await first.end(session.key) is not None
             began = time.monotonic()
             for store in (second, third):
                 held = memory_of(store).cache
@@ -115,7 +115,7 @@ async def test_sec_08_who_ends_a_session_forgets_it_at_once(url: str) -> None:
         await store.add(session, NO_CAPS)
         for _ in range(3):
             assert await store.use(session.digest, T0) is not None
-        ended = await store.end(session.key, Ended.LOGOUT)
+        ended = await store.end(session.key)
         assert ended is not None
         assert ended.call_count == 3
         assert await store.use(session.digest, T0) is None
@@ -137,7 +137,7 @@ async def test_sec_08_a_fetch_that_an_end_overtakes_never_revives_it(url: str) -
         fetch = asyncio.create_task(memory.fetch(session.digest, slowly()))
         await answered.wait()
         [under_way] = memory.cache.under_way(session.digest)
-        assert await first.end(session.key, Ended.LOGOUT) is not None
+        assert await first.end(session.key) is not None
         await until(lambda: under_way.spoilt)
         go_on.set()
         assert await fetch is not None  # this request came before the end
@@ -171,7 +171,7 @@ async def test_sec_10_an_ended_session_stays_ended_after_kill_minus_nine(tmp_pat
             out, idle, alive = a_session(), a_session(), a_session()
             for session in (out, idle, alive):
                 await store.add(session, NO_CAPS)
-            await store.end(out.key, Ended.LOGOUT)
+            await store.end(out.key)
             now = T0 + LIMITS.idle
             assert await store.use(alive.digest, now - TICK) is not None
             assert await store.use(idle.digest, now) is None
@@ -182,7 +182,7 @@ async def test_sec_10_an_ended_session_stays_ended_after_kill_minus_nine(tmp_pat
             for session in (out, idle):
                 assert await store.use(session.digest, now - HOUR) is None
                 assert await store.find(session.key, now - HOUR) is None
-                assert await store.end(session.key, Ended.TERMINATED) is None
+                assert await store.end(session.key) is None
             assert set(await everyone(store, now - HOUR)) == {alive.key}
 
 
@@ -253,7 +253,7 @@ async def main(url, prefix, seed):
             return
         assert await store.count() <= 20
         if number % 2:
-            assert await store.end(session.key, Ended.LOGOUT)
+            assert await store.end(session.key)
     print("ready", flush=True)
     sys.stdin.readline()
     await asyncio.gather(*(one(number) for number in range(100)))
@@ -397,7 +397,7 @@ async def test_sec_02_redis_never_holds_a_token(tmp_path: Path) -> None:
             await first.add(session, NO_CAPS)
             await first.put(ticket.digest(), a_ticket())
             assert await second.use(token.digest(), T0) is not None
-            assert await second.end(session.key, Ended.LOGOUT) is not None
+            assert await second.end(session.key) is not None
         own.ask("BGREWRITEAOF")
         own.ask("SAVE")
     files = [one for one in tmp_path.rglob("*") if one.is_file()]

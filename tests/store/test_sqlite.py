@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.secret import Secret
-from sessiongate.session import Caps, Ended, Limits, Session
+from sessiongate.session import Caps, Limits, Session
 from sessiongate.store.port import Store
 from sessiongate.store.sqlite import SqliteStore
 from sessiongate.testing import (
@@ -143,7 +143,7 @@ async def test_start_tells_the_latest_time_seen(path: Path) -> None:
     await store.add(session, NO_CAPS)
     await store.use(session.digest, T0 + timedelta(minutes=3))
     await store.expire(later, 10)
-    await store.end(session.key, Ended.LOGOUT)
+    await store.end(session.key)
     await store.close()
     assert await store.start() == later
     await store.close()
@@ -154,7 +154,7 @@ async def test_what_was_acknowledged_is_in_the_file(path: Path) -> None:
         one, two = a_session(), a_session()
         await store.add(one, NO_CAPS)
         await store.add(two, NO_CAPS)
-        await store.end(two.key, Ended.LOGOUT)
+        await store.end(two.key)
         await store.put(digest_of("ticket"), a_ticket())
         assert ask(path, "SELECT digest FROM session") == [(one.digest,)]
         assert ask(path, "SELECT digest FROM ticket") == [(digest_of("ticket"),)]
@@ -192,7 +192,7 @@ async def test_a_session_that_ended_leaves_no_touch_behind(path: Path) -> None:
         session = a_session()
         await store.add(session, NO_CAPS)
         await store.use(session.digest, T0)
-        await store.end(session.key, Ended.LOGOUT)
+        await store.end(session.key)
         await store.flush()
         assert ask(path, "SELECT * FROM session") == []
 
@@ -241,7 +241,7 @@ async def test_a_broken_file_refuses_logins_and_serves_checks_until_it_is_mended
             )
             assert {type(one) for one in results} == {StoreUnavailable}
             with pytest.raises(StoreUnavailable):
-                await store.end(ended.key, Ended.TERMINATED)
+                await store.end(ended.key)
             known.locale = "de_DE"
             with pytest.raises(StoreUnavailable):
                 await store.change(known)
@@ -271,9 +271,9 @@ async def test_deletes_are_tried_again_without_being_asked(path: Path) -> None:
         await store.add(session, NO_CAPS)
         ask(path, "ALTER TABLE session RENAME TO away")
         with pytest.raises(StoreUnavailable) as refused:
-            await store.end(session.key, Ended.LOGOUT)
+            await store.end(session.key)
         assert refused.value.ended == session
-        assert await store.end(session.key, Ended.LOGOUT) is None
+        assert await store.end(session.key) is None
         ask(path, "ALTER TABLE away RENAME TO session")
         await until(lambda: ask(path, "SELECT * FROM session") == [])
 
@@ -285,7 +285,7 @@ async def test_each_of_those_who_end_sessions_in_vain_is_told_of_its_own(path: P
             await store.add(session, NO_CAPS)
         ask(path, "ALTER TABLE session RENAME TO away")
         refusals = await asyncio.gather(
-            *(store.end(one.key, Ended.LOGOUT) for one in sessions), return_exceptions=True
+            *(store.end(one.key) for one in sessions), return_exceptions=True
         )
         told = [one.ended for one in refusals if isinstance(one, StoreUnavailable)]
         assert told == sessions
@@ -425,7 +425,7 @@ async def _follow(story: list[tuple[str, int]]) -> None:
                 assert used == (known[0] if known else None)
             elif deed == "end" and len(model) > number:
                 key = list(model)[number]
-                assert await store.end(key, Ended.TERMINATED) == model.pop(key)
+                assert await store.end(key) == model.pop(key)
             elif deed == "change" and len(model) > number:
                 changed = list(model.values())[number]
                 changed.locale = "fr_FR"
