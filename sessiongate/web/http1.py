@@ -12,12 +12,10 @@ import asyncio
 import math
 import sys
 import time
-import traceback
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from email.utils import formatdate
 from enum import Enum
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -26,6 +24,7 @@ import structlog
 from sessiongate.errors import Malformed
 from sessiongate.web.framing import Chunks, Head, Took, hopeless, read_head, write_reply
 from sessiongate.web.http import Handler, Reply, Request
+from sessiongate.web.traces import traced
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
 # buffer's worth. More would only move the peer's queue into our memory.
@@ -412,10 +411,7 @@ class Connection(asyncio.Protocol):
             self._drop()
             raise
         except Exception as error:  # noqa: BLE001  the server's last net
-            # Not the error's text, nor local variables: both may hold what the client sent.
-            structlog.get_logger().error(
-                "handler_failed", error=type(error).__qualname__, at=_where(error)
-            )
+            structlog.get_logger().error("handler_failed", **traced(error))
             close = True
             data = write_reply(_SAY[500], edge.date, close=True, without_body=without_body)
         self.task = None
@@ -503,8 +499,3 @@ def _plain_address(host: str) -> str:
     if address.startswith("::ffff:") and "." in address:
         return address[7:]
     return address
-
-
-def _where(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

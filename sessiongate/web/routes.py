@@ -12,6 +12,7 @@ import structlog
 
 from sessiongate.request_id import RequestId, current
 from sessiongate.web.http import Handler, Reply, Request
+from sessiongate.web.traces import traced
 
 _log = structlog.get_logger("sessiongate.web")
 
@@ -63,9 +64,8 @@ class Routes:
         brought = identity.brought
         try:
             reply = await route.handler(request)
-        except Exception:  # noqa: BLE001 - the server's last net
-            # The traceback is ours to read; the request with its secrets is not in it.
-            _log.exception("unforeseen error", path=route.path)
+        except Exception as error:  # noqa: BLE001 - the server's last net
+            _log.error("unforeseen error", path=route.path, **traced(error))
             reply = route.unforeseen(request)
         self._requests[route.dialect, reply.status] += 1
         if brought:

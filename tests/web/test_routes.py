@@ -71,4 +71,6 @@ async def test_what_nobody_foresaw_is_logged_and_told_in_general_words() -> None
     assert other.status == 500
     assert b"hunter" not in other.body
     assert [line["event"] for line in logs] == ["unforeseen error", "unforeseen error"]
-    assert "hunter3" not in repr(logs)
+    assert [line["error"] for line in logs] == ["KeyError", "KeyError"]
+    assert "breaking" in logs[0]["at"][-1]
+    assert "hunter" not in repr(logs)
