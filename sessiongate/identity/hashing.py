@@ -63,8 +63,8 @@ def is_stored_hash(text: str) -> bool:
 class PasswordHasher:
     """A few threads that hash. `done` counts hashes, `pending` those waiting or running.
 
-    Verifying takes its cost from the stored hash; `outdated` says when that is not the cost in
-    force, so that the password can be set again.
+    Verifying takes its cost from the stored hash: one made at another cost stays good, and the
+    next change of the password makes it anew at the cost in force.
     """
 
     def __init__(
@@ -115,10 +115,6 @@ class PasswordHasher:
         text = _bytes_of(password) if _fits(password) else b""
         await self._run(lambda: self._matches(self._nobody, text))
         return False
-
-    def outdated(self, stored: str) -> bool:
-        """Whether this hash was made at another cost than the one in force."""
-        return self._argon2.check_needs_rehash(stored)
 
     def close(self) -> None:
         """Take no more work. What runs ends by itself; what waits is dropped."""

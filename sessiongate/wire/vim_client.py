@@ -177,7 +177,7 @@ def lacks_json(answer: Answer) -> bool:
 def read_login(form: Form, answer: Answer) -> Opened | Fault:
     """What came of a login: a session or a refusal. Raises Malformed for anything else."""
     if answer.status == 200:
-        return Opened(form, _token(form, answer), _SESSIONS[form](answer.body))
+        return Opened(form, _token(form, answer), read_user_session(form, answer.body))
     if answer.status == 500:
         return read_fault(form, answer.body)
     raise Malformed(f"status {answer.status}")
