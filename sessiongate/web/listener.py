@@ -251,16 +251,18 @@ def _unix_socket(path: str, mode: int) -> socket.socket:
         raise ConfigError(["listen: a Unix socket needs an absolute path: unix:/path"])
     _clear_stale(path)
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # Bound under a mask that lets nobody in: no moment at which the mode is wider than asked.
-    mask = os.umask(0o777)
     try:
+        # On Linux the file takes its mode from the socket, less the umask, so that it is at no
+        # moment wider than asked. Not by a umask of our own: that is the whole process's, and a
+        # file that another thread makes meanwhile would have it too. Where a socket has no mode,
+        # nobody gets in before `listen` either, and the mode is right by then.
+        with contextlib.suppress(OSError):
+            os.fchmod(door.fileno(), mode)
         door.bind(path)
+        Path(path).chmod(mode)
     except OSError:
         door.close()
         raise
-    finally:
-        os.umask(mask)
-    Path(path).chmod(mode)
     return door
 
 

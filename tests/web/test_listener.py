@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import socket
 import ssl
 import stat
+import sys
 import warnings
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -133,6 +135,34 @@ async def test_unix_peers_are_named_by_the_socket(tmp_path: Path) -> None:
 
 async def test_a_unix_sockets_mode_can_be_wider(tmp_path: Path) -> None:
     door = await open_door(f"unix:{tmp_path}/door", socket_mode=0o660)
+    assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660
+    await door.stop(NOW)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only there a socket has a mode before its file"
+)
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+async def test_a_unix_socket_is_at_no_moment_wider_than_asked(
+    mask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not by the umask, which all threads share: a file made meanwhile would have it too."""
+    seen: list[tuple[int, str]] = []
+    bind = socket.socket.bind
+
+    def watched(door: socket.socket, path: str) -> None:
+        during = re.search(r"^Umask:\s*(\d+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
+        bind(door, path)
+        assert during is not None
+        seen.append((stat.S_IMODE(Path(path).lstat().st_mode), during[1]))
+
+    monkeypatch.setattr(socket.socket, "bind", watched)
+    before = os.umask(mask)
+    try:
+        door = await open_door(f"unix:{tmp_path}/door", socket_mode=0o660)
+    finally:
+        os.umask(before)
+    assert seen == [(0o660 & ~mask, f"{mask:04o}")]
     assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660
     await door.stop(NOW)
 
