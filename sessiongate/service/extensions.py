@@ -11,7 +11,13 @@ from collections.abc import Mapping
 import msgspec
 from cryptography import x509
 
-from sessiongate.errors import BadCredentials, NoClientCertificate, NoSubjectName, NotFound, Refused
+from sessiongate.errors import (
+    BadCredentials,
+    NoClientCertificate,
+    NoSubjectName,
+    NotFound,
+    SessionGateError,
+)
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Client, Principal
 
@@ -44,12 +50,12 @@ class Extensions:
         """
         try:
             principal = self._identify(key, client, by_subject_name)
-        except Refused as error:
+            return await self._sessions.login_as(
+                principal, client, locale, typed=key, how="extension", extension=True
+            )
+        except SessionGateError as error:
             await self._sessions.journal.refused("extension", key, client, error)
             raise
-        return await self._sessions.login_as(
-            principal, client, locale, typed=key, how="extension", extension=True
-        )
 
     def _identify(self, key: str, client: Client, by_subject_name: bool) -> Principal:
         if client.certificate is None:

@@ -47,6 +47,11 @@ def _result_of(error: Exception) -> str:
     return RESULTS.get(type(error), "refused")
 
 
+def _outcome(error: Exception) -> str:
+    """What the audit calls a no and an outage."""
+    return "unavailable" if isinstance(error, Unavailable) else "refused"
+
+
 def _nowhere(line: bytes) -> None:
     pass
 
@@ -107,13 +112,12 @@ class Journal:
             reason=type(error).__name__,
             detail=str(error),
         )
-        result = "unavailable" if isinstance(error, Unavailable) else "refused"
         await self._write(
             audit.of_client(
                 client,
                 self._clock.now(),
                 "login refused",
-                result,
+                _outcome(error),
                 how=how,
                 user=name,
                 reason=type(error).__name__,
@@ -199,7 +203,7 @@ class Journal:
         self._note(audit.of_session(session, self._clock.now(), what, subject=subject))
 
     def failed(self, session: Session, what: str, subject: str, error: Exception) -> None:
-        """A caller tried to do something to somebody, by the name as typed, and was refused."""
+        """A caller tried to do something to somebody, by the name as typed, in vain."""
         subject = subject[:_LONGEST_NAME]
         reason, detail = type(error).__name__, str(error)
         _log.warning(
@@ -213,7 +217,7 @@ class Journal:
         event = audit.of_session(
             session, self._clock.now(), what, subject=subject, reason=reason, detail=detail
         )
-        event.result = "refused"
+        event.result = _outcome(error)
         self._note(event)
 
     async def happened(self, what: str, **facts: str) -> None:

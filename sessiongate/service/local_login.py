@@ -10,7 +10,13 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from sessiongate.errors import BadCredentials, Malformed, NoPermission, Refused, StoreUnavailable
+from sessiongate.errors import (
+    BadCredentials,
+    Malformed,
+    NoPermission,
+    SessionGateError,
+    StoreUnavailable,
+)
 from sessiongate.rules.access import SYSTEM_VIEW
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
 from sessiongate.secret import Secret
@@ -54,7 +60,7 @@ class LocalLogin:
         """
         try:
             return await self._issue(user_name, client)
-        except Refused as error:
+        except SessionGateError as error:
             await self._sessions.journal.refused(_ISSUE, user_name, client, error)
             raise
 
@@ -96,7 +102,7 @@ class LocalLogin:
             return None
         try:
             return await self._redeem(user_name, password, client, locale)
-        except Refused as error:
+        except SessionGateError as error:
             await self._sessions.journal.refused(_REDEEM, user_name, client, error)
             raise
 

@@ -19,7 +19,6 @@ from sessiongate.errors import (
     BadTicket,
     NoPermission,
     NoSession,
-    Refused,
     SessionGateError,
     StoreUnavailable,
 )
@@ -307,7 +306,7 @@ class Sessions:
             return await self._open(
                 "clone", _principal(parent), parent.login_name, client, parent.locale
             )
-        except Refused as error:
+        except SessionGateError as error:
             await self.journal.refused("clone", "", client, error)
             raise
 
@@ -322,7 +321,7 @@ class Sessions:
         """
         try:
             return await self._impersonate(actor, name, client, locale)
-        except Refused as error:
+        except SessionGateError as error:
             self.journal.failed(actor, "user not impersonated", name, error)
             raise
 

@@ -1,5 +1,6 @@
 """One line for every decision, and no secret in any of them."""
 
+import hashlib
 import sqlite3
 from collections.abc import MutableMapping
 from contextlib import closing
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -14,6 +16,7 @@ from sessiongate.errors import (
     AlreadyLoggedIn,
     BadCredentials,
     CapReached,
+    IdentityUnavailable,
     NoPermission,
     NotFound,
     StoreUnavailable,
@@ -21,12 +24,13 @@ from sessiongate.errors import (
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
 from sessiongate.service.audit import Event, read
+from sessiongate.service.extensions import Extension
 from sessiongate.service.journal import Journal
-from sessiongate.session import Caps, Ended, Principal, Session
+from sessiongate.session import Caps, Client, Ended, Principal, Session
 from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.sqlite import SqliteStore
 from sessiongate.testing import everyone
-from tests.gate import CLIENT, LIMITS, Gate
+from tests.gate import CLIENT, HERE, LIMITS, Gate
 
 Line = MutableMapping[str, Any]
 
@@ -279,6 +283,98 @@ async def test_sec_69_an_impersonation_whose_end_the_disk_refuses_is_written_dow
         ("session ended", "unavailable", "ada", "logout"),
         ("session ended", "unavailable", "bob", "unclaimed"),
     ]
+
+
+BACKUP = Extension("com.example.backup", hashlib.sha256(b"a certificate").hexdigest(), "user")
+SHOWN = msgspec.structs.replace(CLIENT, certificate=b"a certificate")
+
+
+@pytest.mark.parametrize(
+    ("fails", "client", "method", "arguments", "how", "user"),
+    [
+        (
+            "add",
+            CLIENT,
+            "Login",
+            {"user_name": "bob", "password": Secret("bobbob")},
+            "login",
+            "bob",
+        ),
+        ("take", CLIENT, "CloneSession", {"clone_ticket": Secret("cst-1")}, "clone", ""),
+        (
+            "add",
+            SHOWN,
+            "LoginExtensionByCertificate",
+            {"extension_key": BACKUP.key},
+            "extension",
+            BACKUP.key,
+        ),
+        ("put", HERE, "AcquireLocalTicket", {"user_name": "bob"}, "local ticket asked for", "bob"),
+        (
+            "take",
+            HERE,
+            "Login",
+            {"user_name": "bob", "password": Secret("local-ticket-1")},
+            "local ticket",
+            "bob",
+        ),
+    ],
+)
+async def test_sec_69_an_outage_is_written_down_on_every_way_in(
+    tmp_path: Path,
+    fails: str,
+    client: Client,
+    method: str,
+    arguments: dict[str, Any],
+    how: str,
+    user: str,
+) -> None:
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("no answer")
+
+    gate = Gate(tmp_path, extensions={BACKUP.key: BACKUP})
+    setattr(gate.store, fails, away)
+    with pytest.raises(StoreUnavailable):
+        await gate.call(None, method, client, **arguments)
+    last = (await events(gate))[-1]
+    assert (last.event, last.result, last.how, last.user, last.reason) == (
+        "login refused",
+        "unavailable",
+        how,
+        user,
+        "StoreUnavailable",
+    )
+    assert gate.sessions.journal.meters.logins["vi-json", "unavailable"] == 1
+
+
+async def test_sec_69_an_extension_that_finds_no_place_is_written_down(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, Caps(total=1), extensions={BACKUP.key: BACKUP})
+    await gate.login("bob")
+    with pytest.raises(CapReached):
+        await gate.call(None, "LoginExtensionByCertificate", SHOWN, extension_key=BACKUP.key)
+    last = (await events(gate))[-1]
+    assert (last.event, last.how, last.user, last.reason) == (
+        "login refused",
+        "extension",
+        BACKUP.key,
+        "CapReached",
+    )
+
+
+async def test_sec_69_an_impersonation_without_an_answer_is_written_down(gate: Gate) -> None:
+    await gate.login("bob")
+    ada = await gate.login("ada")
+    gate.identity.outage = True
+    with pytest.raises(IdentityUnavailable):
+        await gate.sessions.impersonate(ada.session, "bob", CLIENT, None)
+    last = (await events(gate))[-1]
+    assert (last.event, last.result, last.user, last.subject, last.reason) == (
+        "user not impersonated",
+        "unavailable",
+        "ada",
+        "bob",
+        "IdentityUnavailable",
+    )
 
 
 async def test_sec_69_an_end_that_nobody_can_confirm_is_written_down(gate: Gate) -> None:
