@@ -62,3 +62,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         pytest.skip(why)
     with Cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A running Valkey that all tests share. Nobody may stop it."""
+    if why := peer.missing(peer.VALKEY):
+        pytest.skip(why)
+    with Redis(tmp_path_factory.mktemp("valkey"), program=peer.VALKEY) as running:
+        yield running

@@ -29,6 +29,8 @@ domains = ["CORP", "corp.example"]
 """
 
 
+SHARED_STORES = ("redis", "cached", "cluster", "valkey")
+
 EMBEDDED = pytest.mark.parametrize("store", ["sqlite"], indirect=True, scope="session")
 """For a test of what no store has a part in: once, over SQLite."""
 
@@ -41,7 +43,7 @@ _PREFIXES = (f"t{number}" for number in count(1))
     params=[
         "memory",
         "sqlite",
-        *(pytest.param(one, marks=pytest.mark.peer) for one in ("redis", "cached", "cluster")),
+        *(pytest.param(one, marks=pytest.mark.peer) for one in SHARED_STORES),
     ],
 )
 def store(request: pytest.FixtureRequest) -> Callable[[], str]:
@@ -52,7 +54,7 @@ def store(request: pytest.FixtureRequest) -> Callable[[], str]:
         case "sqlite":
             return lambda: ""  # as it comes
         case kind:
-            url = request.getfixturevalue("cluster" if kind == "cluster" else "redis").url
+            url = request.getfixturevalue("redis" if kind == "cached" else kind).url
             more = "cache = true\n" if kind == "cached" else ""
             return lambda: f'[store]\nurl = "{url}"\nprefix = "{next(_PREFIXES)}"\n{more}'
 

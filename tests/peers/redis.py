@@ -19,18 +19,19 @@ from typing import BinaryIO, Self
 # Starting takes a fraction of a second; a loaded machine may take many times that.
 PATIENCE = 30.0
 
-_PROGRAMS = ("redis-server", "valkey-server")
+REDIS, VALKEY = "redis-server", "valkey-server"
+
+# With SESSIONGATE_TEST_REDIS=valkey-server all tests of Redis are told to that one.
+_DEFAULT = os.environ.get("SESSIONGATE_TEST_REDIS") or (
+    VALKEY if shutil.which(VALKEY) and not shutil.which(REDIS) else REDIS
+)
 
 SLOTS = 16384
 
 
-def missing() -> str:
-    """Why there is no Redis here, "" where there is one."""
-    return "" if _program() else "no redis-server and no valkey-server on this machine"
-
-
-def _program() -> str | None:
-    return next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+def missing(program: str = _DEFAULT) -> str:
+    """Why there is none here, "" where there is one."""
+    return "" if shutil.which(program) else f"no {program} on this machine"
 
 
 def free_port() -> int:
@@ -67,6 +68,7 @@ class Redis:
     folder: Path
     options: Sequence[str] = ()
     sentinel: bool = False
+    program: str = _DEFAULT
     port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class Redis:
 
     def start(self) -> Self:
         """Return when it answers."""
-        command = [_program() or "redis-server", "--port", str(self.port)]
+        command = [self.program, "--port", str(self.port)]
         if self.sentinel:
             config = self.folder / "sentinel.conf"
             if not config.exists():
@@ -128,12 +130,12 @@ class Redis:
         assert self._process is not None
         deadline = time.monotonic() + PATIENCE
         while not done():
-            assert time.monotonic() < deadline, "redis-server does not get there"
+            assert time.monotonic() < deadline, f"{self.program} does not get there"
             try:
                 self._process.wait(0.02)
             except subprocess.TimeoutExpired:
                 continue
-            raise AssertionError(f"redis-server ended: {(self.folder / 'log').read_text()}")
+            raise AssertionError(f"{self.program} ended: {(self.folder / 'log').read_text()}")
 
     def _answers(self) -> bool:
         try:

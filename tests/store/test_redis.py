@@ -1,4 +1,4 @@
-"""The Redis store keeps the promises of every store, on one server and on a Cluster."""
+"""The Redis store keeps the promises of every store: on one server, on a Cluster, on Valkey."""
 
 from datetime import timedelta
 from itertools import count
@@ -69,6 +69,19 @@ class OnThreeCached(OnThree):
     cache = True
 
 
+class OnValkey(OnOne):
+    """On one Valkey."""
+
+    @pytest.fixture(autouse=True)
+    def server(self, valkey: Redis) -> None:
+        self.url = valkey.url
+        self.made = {}
+
+
+class OnValkeyCached(OnValkey):
+    cache = True
+
+
 class TestSessions(OnOne, StoreContract):
     pass
 
@@ -102,4 +115,20 @@ class TestClusterNotice(OnThree, NoticeContract):
 
 
 class TestCachedClusterSessions(OnThreeCached, StoreContract):
+    pass
+
+
+class TestValkeySessions(OnValkey, StoreContract):
+    pass
+
+
+class TestValkeyTickets(OnValkey, TicketContract):
+    pass
+
+
+class TestValkeyNotice(OnValkey, NoticeContract):
+    pass
+
+
+class TestCachedValkeySessions(OnValkeyCached, StoreContract):
     pass

@@ -51,6 +51,14 @@ class TestOnOne(InRedis):
     pass
 
 
+class TestOnValkey(InRedis):
+    @pytest.fixture(autouse=True)
+    async def store(self, valkey: Redis) -> AsyncIterator[None]:
+        self.shared = await store_at(valkey.url)
+        yield
+        await self.shared.close()
+
+
 class TestOnThree(InRedis):
     @pytest.fixture(autouse=True)
     async def store(self, cluster: Cluster) -> AsyncIterator[None]:
