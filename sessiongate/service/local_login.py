@@ -1,23 +1,28 @@
 """AcquireLocalTicket: a one-time password in a file that only the server's own account can read.
 
 Whoever can read that file could read the session store as well, so it proves as much as any
-password. Only callers on the server's own host may ask; a file goes away with its use, or as the
-oldest of too many.
+password. Only callers on the server's own host may ask, and they learn which names there are: vim
+has its faults for that. A file goes away with its use, or as the oldest of too many.
 """
 
+import asyncio
 import ipaddress
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from sessiongate.errors import (
     BadCredentials,
     Malformed,
     NoPermission,
+    Overloaded,
     SessionGateError,
     StoreUnavailable,
 )
 from sessiongate.rules.access import SYSTEM_VIEW
+from sessiongate.rules.locale import choose
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import TICKET_LIFE, Opened, Sessions
@@ -32,6 +37,12 @@ _ISSUE, _REDEEM = "local ticket asked for", "local ticket"
 
 # Local callers are anonymous here, so what they can leave on the disk is bounded.
 _MOST_FILES = 100
+
+# Who may wait for the disk at once. A file takes it some 0.1 ms; while it hangs, nobody beyond
+# these is kept waiting for nothing.
+_MOST_WAITING = 64
+
+T = TypeVar("T")
 
 
 class LocalLogin:
@@ -51,6 +62,8 @@ class LocalLogin:
         self._folder = folder
         self._provider = provider
         self._random = random
+        self._waiting = 0
+        self._turn = asyncio.Lock()
 
     async def issue(self, user_name: str, client: Client) -> str:
         """Path of a file with a one-time password for this user.
@@ -76,13 +89,27 @@ class LocalLogin:
         expires_at = self._sessions.clock.now() + TICKET_LIFE
         await self._tickets.put(ticket.digest(), Ticket("local", principal.name, expires_at))
         try:
-            path = str(self._write(ticket))
+            path = str(await self._beside(lambda: self._write(ticket)))
         except OSError as error:
             raise StoreUnavailable(f"a local ticket cannot be written: {error.strerror}") from None
         await self._sessions.journal.happened(
             "local ticket issued", subject=principal.name, ip=client.ip_address
         )
         return path
+
+    async def _beside(self, work: Callable[[], T]) -> T:
+        """Run this on another thread: a disk that hangs must not stop the event loop.
+
+        One at a time, so that no more than one thread hangs with it. Raises Overloaded.
+        """
+        if self._waiting >= _MOST_WAITING:
+            raise Overloaded("too many local tickets wait for the disk")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(work)
+        finally:
+            self._waiting -= 1
 
     def _write(self, ticket: Secret) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,10 +136,14 @@ class LocalLogin:
     async def _redeem(
         self, user_name: str, password: Secret, client: Client, locale: str | None
     ) -> Opened:
+        # What may fail without the ticket comes before it is used up.
+        choose(locale, self._sessions.default_locale)
+        principal = await self._sessions.principal(user_name, self._provider)
         digest = password.digest()
         taken = await self._tickets.take(digest, "local", self._sessions.clock.now())
-        principal = await self._sessions.principal(user_name, self._provider)
-        (self._folder / digest.hex()).unlink(missing_ok=True)
+        path = self._folder / digest.hex()
+        with suppress(OSError, Overloaded):  # used up, it opens nothing; later ones push it out
+            await self._beside(lambda: path.unlink(missing_ok=True))
         if taken is None or principal is None or principal.name != taken.subject:
             raise BadCredentials("the local ticket is unknown, used, expired or another user's")
         return await self._sessions.login_as(

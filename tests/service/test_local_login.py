@@ -1,19 +1,25 @@
 """Local tickets: whoever can read the file gets in, once, within the minute."""
 
+import asyncio
 import stat
-from pathlib import Path
+from pathlib import Path, PosixPath
+from threading import Event
+from typing import ClassVar
 
 import pytest
 
 from sessiongate.errors import (
     BadCredentials,
+    IdentityUnavailable,
     InvalidLocale,
     Malformed,
     NoPermission,
+    Overloaded,
     StoreUnavailable,
 )
 from sessiongate.secret import Secret
 from sessiongate.service.audit import read
+from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import TICKET_LIFE
 from sessiongate.session import Client
 from tests.gate import CLIENT, HERE, Gate
@@ -97,6 +103,73 @@ async def test_a_ticket_that_opens_nothing_is_written_down(gate: Gate) -> None:
         await gate.local.redeem("bob", await issued(gate), HERE, "xx_nowhere")
     last = read(gate.store.audit.payloads[-1])
     assert (last.event, last.user, last.reason) == ("login refused", "bob", "InvalidLocale")
+
+
+@pytest.mark.parametrize("locale", ["xx_nowhere", "x", ""])
+async def test_a_bad_locale_does_not_use_the_ticket_up(gate: Gate, locale: str) -> None:
+    password = await issued(gate)
+    with pytest.raises(InvalidLocale):
+        await gate.local.redeem("bob", password, HERE, locale)
+    assert await gate.local.redeem("bob", password, HERE, "de") is not None
+
+
+async def test_an_outage_of_the_directory_does_not_use_the_ticket_up(gate: Gate) -> None:
+    password = await issued(gate)
+    gate.identity.outage = True
+    with pytest.raises(IdentityUnavailable):
+        await gate.local.redeem("bob", password, HERE, None)
+    gate.identity.outage = False
+    assert await gate.local.redeem("bob", password, HERE, None) is not None
+
+
+class SlowFolder(PosixPath):
+    """A folder on a disk that hangs until it is let go."""
+
+    let_go: ClassVar[Event]
+
+    def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        assert self.let_go.wait(10), "nobody could let go: the event loop hangs with the disk"
+        super().mkdir(mode, parents, exist_ok)
+
+
+@pytest.fixture
+def slow(gate: Gate) -> LocalLogin:
+    SlowFolder.let_go = Event()
+    return LocalLogin(gate.sessions, gate.store, SlowFolder(gate.folder / "slow"), provider="local")
+
+
+async def test_a_disk_that_hangs_holds_up_nobody_else(gate: Gate, slow: LocalLogin) -> None:
+    asking = asyncio.create_task(slow.issue("bob", HERE))
+    for _ in range(10):
+        opened = await gate.login("ada")
+        assert await gate.sessions.check(opened.token) is not None
+        await asyncio.sleep(0)
+    assert not asking.done()
+    SlowFolder.let_go.set()
+    assert Path(await asking).exists()
+
+
+async def test_of_those_who_wait_for_a_disk_some_are_sent_away(
+    gate: Gate, slow: LocalLogin
+) -> None:
+    asking = [asyncio.create_task(slow.issue("bob", HERE)) for _ in range(70)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    SlowFolder.let_go.set()
+    results = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(one) for one in results if not isinstance(one, str)] == [Overloaded] * 6
+    last = read(gate.store.audit.payloads[-1])
+    assert last.event == "local ticket issued"
+
+
+async def test_a_file_that_cannot_be_removed_keeps_nobody_out(gate: Gate) -> None:
+    path = Path(await gate.local.issue("bob", HERE))
+    password = Secret(path.read_text(encoding="ascii"))
+    path.unlink()
+    path.mkdir()  # unlinking a directory is an error for any account
+    assert await gate.local.redeem("bob", password, HERE, None) is not None
+    with pytest.raises(BadCredentials):
+        await gate.local.redeem("bob", password, HERE, None)
 
 
 async def test_a_ticket_that_cannot_be_written_is_an_outage(gate: Gate) -> None:
