@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tools import populate
-from tools.children import Child, hello, scratch, sessiongate
+from tools.children import Child, hello, nginx, scratch, sessiongate
 from tools.load import (
     Load,
     Way,
@@ -55,6 +56,29 @@ def _tls(bench: Bench) -> Iterator[Measured]:
         ):
             found = compare(bench, check(one, plain), check(other, tls))
     yield Measured("tls", rate_ratio(found, 1, 0), rates(found, 1, 0))
+
+
+def _nginx(bench: Bench) -> Iterator[Measured]:
+    """What a server in C does that only says hello, and what its TLS handshakes cost."""
+    with scratch() as folder:
+        plain = populate.write_sessions(folder / "plain", FEW)
+        tls = populate.write_sessions(folder / "tls", FEW)
+        with (
+            sessiongate(folder / "plain") as one,
+            sessiongate(folder / "tls", tls=True) as other,
+            nginx(folder / "nginx") as hello_in_c,
+            nginx(folder / "nginx-tls", folder / "tls") as tls_in_c,
+        ):
+            found = compare(bench, check(one, plain), Way(hello_in_c, "/"))
+            yield Measured("nginx", rate_ratio(found, 0, 1), rates(found, 0, 1))
+            closing = {"BENCH_CLOSE": "1"}
+            ours = check(other, tls)
+            found = compare(
+                bench,
+                replace(ours, told={**(ours.told or {}), **closing}),
+                Way(tls_in_c, "/", told=closing),
+            )
+            yield Measured("handshakes", rate_ratio(found, 0, 1), rates(found, 0, 1))
 
 
 def _many(bench: Bench) -> Iterator[Measured]:
@@ -146,6 +170,18 @@ PARTS = (
             ),
         ),
         _hello,
+    ),
+    Part(
+        "nginx",
+        (
+            Target("nginx", "check: GET /api/session, 10 k sessions", "nginx, a constant"),
+            Target(
+                "handshakes",
+                "check over HTTPS, a new connection each",
+                "nginx, a constant",
+            ),
+        ),
+        _nginx,
     ),
     Part("tls", (Target("tls", "check over HTTPS", "over HTTP", ">=", 0.85),), _tls),
     Part(

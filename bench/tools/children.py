@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -143,6 +145,68 @@ def vcsim(folder: Path, *, tls: bool) -> Iterator[Child]:
         # The address comes with a user and a password in it.
         scheme, _, rest = child.url.partition("://")
         yield Child(child.process, f"{scheme}://{rest.rpartition('@')[2]}", child.took)
+
+
+_NGINX = """
+daemon off;
+master_process off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder};
+    proxy_temp_path {folder};
+    fastcgi_temp_path {folder};
+    uwsgi_temp_path {folder};
+    scgi_temp_path {folder};
+    keepalive_requests 1000000000;
+    server {{
+        listen 127.0.0.1:{port}{how};
+        location / {{ return 200 "Hello World!"; }}
+    }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path, data_dir: Path | None = None) -> Iterator[Child]:
+    """nginx in one process that answers the same text to all.
+
+    With the data directory of a server of ours, over TLS with that one's certificate.
+    """
+    found = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+    if found is None:
+        raise NotMeasured("nginx is missing (bench/setup)")
+    folder.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    how = ""
+    if data_dir is not None:
+        tls = data_dir / "tls"
+        how = f" ssl; ssl_certificate {tls}/server.pem; ssl_certificate_key {tls}/server.key"
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, port=port, how=how), encoding="utf-8")
+    url = f"{'https' if how else 'http'}://127.0.0.1:{port}"
+    # It says nothing once it listens, so the shell names the address, and `exec` keeps the pid.
+    command = ["sh", "-c", f'echo "Listening on {url}"; exec "$0" "$@"', found, "-c", str(config)]
+    with running(command, r"Listening on (\S+)", folder / "nginx.log") as child:
+        _until_open(port)
+        yield child
+
+
+def _until_open(port: int) -> None:
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), _PATIENCE):
+                return
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise NotMeasured("nginx does not listen") from None
+            time.sleep(0.02)
 
 
 def result_of(script: str, *arguments: str, timeout: float) -> list[float]:

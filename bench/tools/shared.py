@@ -44,7 +44,7 @@ class Redis:
 @contextmanager
 def redis(folder: Path) -> Iterator[Redis]:
     """Serve on a free port of loopback, and write down what is acknowledged within a second."""
-    program = next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
         raise NotMeasured("no redis-server and no valkey-server on this machine")
     folder.mkdir(parents=True, exist_ok=True)

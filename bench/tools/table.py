@@ -11,13 +11,13 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """One row before it is measured. `sign` is ">=" or "<="."""
+    """One row before it is measured. `sign` is ">=" or "<="; "" promises nothing."""
 
     key: str
     measure: str
     against: str
-    sign: str
-    bound: float
+    sign: str = ""
+    bound: float = 0.0
     unit: str = ""
 
     def holds(self, value: float) -> bool:
@@ -44,18 +44,20 @@ class Row:
 
     @property
     def state(self) -> str:
-        """ok, short or not measured."""
+        """ok, short or not measured; nothing where nothing was promised."""
         if self.value is None:
             return "not measured"
+        if not self.target.sign:
+            return "-"
         return "ok" if self.target.holds(self.value) else "short"
 
     @property
     def cells(self) -> tuple[str, ...]:
         """Measure, against, ratio, bound, state, note."""
         target = self.target
-        sign = {">=": "≥", "<=": "≤"}[target.sign]
+        sign = {">=": "≥ ", "<=": "≤ ", "": ""}[target.sign]
         value = "-" if self.value is None else _number(self.value, target.unit)
-        bound = f"{sign} {_number(target.bound, target.unit)}"
+        bound = f"{sign}{_number(target.bound, target.unit)}" if sign else "-"
         return target.measure, target.against, value, bound, self.state, self.note
 
 

@@ -1,5 +1,5 @@
 -- GET of BENCH_PATH; with BENCH_TOKENS, each request carries the next token of that file in the
--- header BENCH_CARRIER.
+-- header BENCH_CARRIER. With BENCH_CLOSE each is on a connection of its own.
 dofile(os.getenv("BENCH_WRK") .. "/report.lua")
 
 local tokens, head, tail, at
@@ -7,6 +7,7 @@ local tokens, head, tail, at
 function init(args)
   tokens = lines_of("BENCH_TOKENS")
   local headers = {}
+  if os.getenv("BENCH_CLOSE") then headers["Connection"] = "close" end
   if tokens then headers[os.getenv("BENCH_CARRIER")] = "@TOKEN@" end
   local whole = wrk.format("GET", os.getenv("BENCH_PATH"), headers)
   if tokens then
