@@ -22,6 +22,7 @@ from sessiongate.admin.operations import Operations
 from sessiongate.admin.shipping import Shipping
 from sessiongate.app import parts
 from sessiongate.app.dialects import dialects
+from sessiongate.app.named import end_if_unnamed
 from sessiongate.app.prepare import (
     certificates_of,
     digest_of,
@@ -144,6 +145,7 @@ class Server:
             sessions = self._live = self._sessions()
             handler = self._handler(sessions)
             await self._catch_up(sessions, await self._take_in(), seen)
+            await end_if_unnamed(config, sessions, self._doors.number, seen)
             await self._journal.happened("server started", detail=digest_of(config))
             self._running = True
             control = Control(sessions, self._told, self._unlock)

@@ -2,11 +2,14 @@
 
 A running server ends them as soon as an account changes. A store that outlives the process would
 otherwise bring back the sessions of somebody who has been shut out since. What is compared is what
-a session shows, name and role; another password shows only where a command has set it.
+a session shows, name and role; another password shows only where a command has set it. Accounts
+that the settings name themselves change only so, and so do the providers that there are.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
+
+import msgspec
 
 from sessiongate.errors import BadCredentials
 from sessiongate.rules.accounts import Account, parse_account
@@ -36,7 +39,29 @@ async def end_outdated(
         at = changed.get(session.principal)
         if (at is not None and session.login_at <= at) or await _has_changed(session, provider):
             outdated.append(session.key)
-    return sum([await sessions.end(key, Ended.USER_CHANGED) for key in outdated])
+    return await sessions.end_each(outdated, Ended.USER_CHANGED)
+
+
+class Named(msgspec.Struct, frozen=True):
+    """Whom the settings name."""
+
+    providers: frozenset[str]
+    """All who may have vouched for a session, but for those in `accounts`."""
+    accounts: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """By providers that are tables of the settings: their accounts, each with its roles."""
+
+
+async def end_unnamed(sessions: Sessions, named: Named) -> int:
+    """End what settings in force no longer stand behind: another role, no account, no provider."""
+    outdated = [session.key async for session in sessions.list() if not _is_named(session, named)]
+    return await sessions.end_each(outdated, Ended.USER_CHANGED)
+
+
+def _is_named(session: Session, named: Named) -> bool:
+    accounts = named.accounts.get(session.provider)
+    if accounts is None:
+        return session.provider in named.providers
+    return accounts.get(session.principal) == session.roles
 
 
 async def _has_changed(session: Session, provider: Finds) -> bool:

@@ -7,7 +7,7 @@ what a reply looks like, the dialects. A refused login leaves no session behind.
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from time import perf_counter
 
@@ -40,7 +40,7 @@ TICKET_LIFE = timedelta(seconds=60)
 # Names and agents come from clients. vSphere's own columns are shorter; nobody reads further.
 _LONGEST_AGENT = 512
 
-# Sessions of one user that are ended at once: they share their commits to the disk.
+# Sessions that are ended at once: they share their commits to the disk.
 _TOGETHER = 100
 
 
@@ -260,6 +260,10 @@ class Sessions:
             and provider in ("", session.provider)
             and (looked_at is None or session.login_at < looked_at or session.key in ours)
         ]
+        return await self.end_each(keys, reason, by)
+
+    async def end_each(self, keys: Sequence[str], reason: Ended, by: str = "") -> int:
+        """End the sessions of these keys, many at once. How many had not ended before."""
         count = 0
         for first in range(0, len(keys), _TOGETHER):
             some = keys[first : first + _TOGETHER]

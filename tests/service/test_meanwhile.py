@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+import msgspec
+
 from sessiongate.secret import Secret
-from sessiongate.service.audit import Event
-from sessiongate.service.meanwhile import end_outdated
+from sessiongate.service.audit import Event, read
+from sessiongate.service.meanwhile import Named, end_outdated, end_unnamed
+from sessiongate.session import Principal
 from tests.gate import CLIENT, Gate
 
 
@@ -46,3 +49,16 @@ async def test_sessions_of_other_providers_are_not_ours_to_judge(gate: Gate) -> 
         await end_outdated(gate.sessions, {"local": gate.identity}, [told(gate, "bob@corp")]) == 0
     )
     assert await gate.live() == ["bob@corp"]
+
+
+async def test_sec_69_whom_the_settings_name_no_more_is_written_down_as_ended(gate: Gate) -> None:
+    principal = Principal("robot", "robot", "robot", ("user",), "clients")
+    for name in ("robot", "other"):
+        one = msgspec.structs.replace(principal, name=name)
+        await gate.sessions.login_as(one, CLIENT, None, typed=name, how="a test")
+    await gate.login("bob")
+    named = Named(frozenset({"local"}), {"clients": {"other": ("user",)}})
+    assert await end_unnamed(gate.sessions, named) == 1
+    assert await gate.live() == ["bob", "other"]
+    last = read(gate.store.audit.payloads[-1])
+    assert (last.event, last.user, last.reason) == ("session ended", "robot", "user_changed")
