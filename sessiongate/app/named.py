@@ -2,16 +2,15 @@
 
 Clients of the appliance dialect, extensions, providers and issuers of tokens come and go with the
 settings, which are read at a start. To look through a million sessions takes seconds, so it is done
-only where the names are others than at the last start; a small file says which those were. Each
-worker has its own: where workers are replaced one after the other, those who stay the longest open
-sessions by the old settings until they go.
+only where the names are others than at the last start; a small file has those. Each worker has one:
+where workers are replaced in turn, the last of them opens sessions by the old settings until it goes.
 """
 
-import hashlib
-import json
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from sessiongate.config import Config
 from sessiongate.identity.clients import PROVIDER as CLIENTS
@@ -42,23 +41,17 @@ async def end_if_unnamed(
     """
     named = named_by(config)
     path = config.server.data_dir / f"named.{worker}"
-    digest = _digest_of(named)
-    if _read(path) == digest:
+    before = _read(path)
+    if before == named:
         return
     if seen is not None:
-        await end_unnamed(sessions, named)
+        await end_unnamed(sessions, named, before)
     # Not written, or not whole after a crash, it costs the next start one look more.
     with suppress(OSError):
-        path.write_text(digest, encoding="ascii")
+        path.write_bytes(msgspec.json.encode(named))
 
 
-def _digest_of(named: Named) -> str:
-    accounts = {name: sorted(table.items()) for name, table in named.accounts.items()}
-    text = json.dumps([sorted(named.providers), sorted(accounts.items())])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read(path: Path) -> str:
-    with suppress(OSError, UnicodeDecodeError):
-        return path.read_text(encoding="ascii")
-    return ""
+def _read(path: Path) -> Named | None:
+    with suppress(OSError, msgspec.DecodeError):
+        return msgspec.json.decode(path.read_bytes(), type=Named)
+    return None

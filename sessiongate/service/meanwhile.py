@@ -46,22 +46,27 @@ class Named(msgspec.Struct, frozen=True):
     """Whom the settings name."""
 
     providers: frozenset[str]
-    """All who may have vouched for a session, but for those in `accounts`."""
+    """Who vouches for accounts, but for those in `accounts`."""
     accounts: Mapping[str, Mapping[str, tuple[str, ...]]]
     """By providers that are tables of the settings: their accounts, each with its roles."""
 
 
-async def end_unnamed(sessions: Sessions, named: Named) -> int:
-    """End what settings in force no longer stand behind: another role, no account, no provider."""
-    outdated = [session.key async for session in sessions.list() if not _is_named(session, named)]
+async def end_unnamed(sessions: Sessions, named: Named, before: Named | None) -> int:
+    """End what settings in force no longer stand behind: another role, no account, no provider.
+
+    A provider is gone where the settings `before` had it. One that was never heard of here is left
+    alone: it is another server's, or a store was given other settings for a while.
+    """
+    gone = before.providers - named.providers if before is not None else frozenset()
+    outdated = [one.key async for one in sessions.list() if _is_outdated(one, named, gone)]
     return await sessions.end_each(outdated, Ended.USER_CHANGED)
 
 
-def _is_named(session: Session, named: Named) -> bool:
+def _is_outdated(session: Session, named: Named, gone: frozenset[str]) -> bool:
     accounts = named.accounts.get(session.provider)
     if accounts is None:
-        return session.provider in named.providers
-    return accounts.get(session.principal) == session.roles
+        return session.provider in gone
+    return accounts.get(session.principal) != session.roles
 
 
 async def _has_changed(session: Session, provider: Finds) -> bool:

@@ -12,6 +12,7 @@ from sessiongate.testing import T0
 from tests.gate import CLIENT, Gate
 
 BACKUP = f'[extensions."com.Example.Backup"]\nfingerprint = "{"ab" * 32}"\nrole = "user"\n'
+ISSUER = 'type = "oidc"\nissuer = "https://idp.example"\naudience = "gate"\nrole = "user"\n'
 ROBOT = '[dialects.appliance.clients.Robot]\nsecret = "robot secret"\nrole = "user"\n'
 
 
@@ -34,8 +35,7 @@ async def everybody(gate: Gate) -> None:
 
 
 def test_named_are_providers_issuers_clients_and_extensions(tmp_path: Path) -> None:
-    issuer = 'type = "oidc"\nissuer = "https://idp.example"\naudience = "gate"\nrole = "user"\n'
-    named = named_by(settings(tmp_path, f"{BACKUP}{ROBOT}[tokens.idp]\n{issuer}"))
+    named = named_by(settings(tmp_path, f"{BACKUP}{ROBOT}[tokens.idp]\n{ISSUER}"))
     assert named.providers == {"local", "tokens.idp"}
     assert named.accounts == {
         "extensions": {"com.Example.Backup": ("user",)},
@@ -64,8 +64,24 @@ async def test_sessions_of_a_provider_that_is_gone_are_out(tmp_path: Path, gate:
     await opened(gate, "ada", "corp")
     await opened(gate, "bob", "tokens.idp")
     await opened(gate, "eve", "local")
+    await opened(gate, "nil", "of another server")
+    both = (
+        f'[tokens.idp]\n{ISSUER}[identity.local]\ntype = "file"\n[identity.corp]\ntype = "file"\n'
+    )
+    await end_if_unnamed(settings(tmp_path, both), gate.sessions, 0, T0)
+    assert await gate.live() == ["ada", "bob", "eve", "nil"]
     await end_if_unnamed(settings(tmp_path, ""), gate.sessions, 0, T0)
-    assert await gate.live() == ["eve"]
+    assert await gate.live() == ["eve", "nil"]
+
+
+async def test_what_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path, gate: Gate) -> None:
+    await everybody(gate)
+    for broken in (b"", b"{", b"\xff", b'{"providers": 1}'):
+        config = settings(tmp_path, "")
+        (config.server.data_dir / "named.0").write_bytes(broken)
+        await end_if_unnamed(config, gate.sessions, 0, T0)
+        assert await gate.live() == ["ada"]
+        await opened(gate, "robot", "appliance clients")
 
 
 async def test_the_same_names_cost_no_second_look(tmp_path: Path, gate: Gate) -> None:

@@ -58,7 +58,7 @@ async def test_sec_69_whom_the_settings_name_no_more_is_written_down_as_ended(ga
         await gate.sessions.login_as(one, CLIENT, None, typed=name, how="a test")
     await gate.login("bob")
     named = Named(frozenset({"local"}), {"clients": {"other": ("user",)}})
-    assert await end_unnamed(gate.sessions, named) == 1
+    assert await end_unnamed(gate.sessions, named, None) == 1
     assert await gate.live() == ["bob", "other"]
     last = read(gate.store.audit.payloads[-1])
     assert (last.event, last.user, last.reason) == ("session ended", "robot", "user_changed")
