@@ -3,7 +3,7 @@
 Clients of the appliance dialect, extensions, providers and issuers of tokens come and go with the
 settings, which are read at a start. To look through a million sessions takes seconds, so it is done
 only where the names are others than at the last start; a small file has those. Each worker has one:
-where workers are replaced in turn, the last of them opens sessions by the old settings until it goes.
+where workers are replaced in turn, the last one opens sessions by the old settings until it goes.
 """
 
 from contextlib import suppress

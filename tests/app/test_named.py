@@ -65,10 +65,14 @@ async def test_sessions_of_a_provider_that_is_gone_are_out(tmp_path: Path, gate:
     await opened(gate, "bob", "tokens.idp")
     await opened(gate, "eve", "local")
     await opened(gate, "nil", "of another server")
-    both = (
-        f'[tokens.idp]\n{ISSUER}[identity.local]\ntype = "file"\n[identity.corp]\ntype = "file"\n'
-    )
-    await end_if_unnamed(settings(tmp_path, both), gate.sessions, 0, T0)
+    both = '[identity.local]
+type = "file"
+[identity.corp]
+type = "file"
+'
+    all_three = f"[tokens.idp]
+{ISSUER}{both}"
+    await end_if_unnamed(settings(tmp_path, all_three), gate.sessions, 0, T0)
     assert await gate.live() == ["ada", "bob", "eve", "nil"]
     await end_if_unnamed(settings(tmp_path, ""), gate.sessions, 0, T0)
     assert await gate.live() == ["eve", "nil"]
