@@ -65,13 +65,8 @@ async def test_sessions_of_a_provider_that_is_gone_are_out(tmp_path: Path, gate:
     await opened(gate, "bob", "tokens.idp")
     await opened(gate, "eve", "local")
     await opened(gate, "nil", "of another server")
-    both = '[identity.local]
-type = "file"
-[identity.corp]
-type = "file"
-'
-    all_three = f"[tokens.idp]
-{ISSUER}{both}"
+    both = '[identity.local]\ntype = "file"\n[identity.corp]\ntype = "file"\n'
+    all_three = f"[tokens.idp]\n{ISSUER}{both}"
     await end_if_unnamed(settings(tmp_path, all_three), gate.sessions, 0, T0)
     assert await gate.live() == ["ada", "bob", "eve", "nil"]
     await end_if_unnamed(settings(tmp_path, ""), gate.sessions, 0, T0)
