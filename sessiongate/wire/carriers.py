@@ -17,6 +17,10 @@ _HEADERS = frozenset({VMWARE_HEADER, ZERTO_HEADER})
 VC_COOKIE = "vcSessionCookie"
 """A SOAP header with the value of SOAP_COOKIE, for services that never see the cookie itself."""
 
+WHITE_SPACE = " \t"
+"""What HTTP lets stand around the value of a header (RFC 9110, 5.6.3). Latin-1 has more, such as
+U+00A0, and a token with one of those is another text."""
+
 # Our longest token has 40 characters. A longer text cannot be one; it is not even hashed.
 _LONGEST_TOKEN = 256
 
@@ -56,7 +60,7 @@ def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, value in headers:
         if name in _HEADERS:
-            found.append((name, value.strip()))
+            found.append((name, value.strip(WHITE_SPACE)))
         elif name == "cookie":
             found += _session_cookies(value)
     return found
@@ -66,6 +70,6 @@ def _session_cookies(header: str) -> Iterable[tuple[str, str]]:
     """Session cookies of a Cookie header; pyVmomi sends the attributes back as if cookies too."""
     for part in header.split(";"):
         name, equals, value = part.partition("=")
-        name = name.strip()
+        name = name.strip(WHITE_SPACE)
         if equals and name in (SOAP_COOKIE, REST_COOKIE):
-            yield f"cookie:{name}", value.strip().strip('"')
+            yield f"cookie:{name}", value.strip(WHITE_SPACE).strip('"')

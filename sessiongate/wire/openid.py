@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from sessiongate import errors
+from sessiongate.wire.carriers import WHITE_SPACE
 
 REALM = "/auth/realms/zerto"
 BASE = f"{REALM}/protocol/openid-connect"
@@ -92,10 +93,10 @@ class ClientCredential(msgspec.Struct, frozen=True):
 
 def client_of(form: Mapping[str, str], authorization: str | None) -> ClientCredential:
     """The client, from HTTP Basic or the form. Raises OAuthError where it is in neither."""
-    scheme, _, blob = (authorization or "").strip().partition(" ")
+    scheme, _, blob = (authorization or "").strip(WHITE_SPACE).partition(" ")
     if scheme.lower() == "basic":
         try:
-            text = b64decode(blob.strip(), validate=True).decode("utf-8")
+            text = b64decode(blob.strip(WHITE_SPACE), validate=True).decode("utf-8")
         except (NotBase64, ValueError):
             raise OAuthError(UNKNOWN_CLIENT) from None
         name, _, secret = text.partition(":")
@@ -160,8 +161,8 @@ def bearer_of(authorization: str | None) -> str | None:
     """The token of an `Authorization: Bearer` header, or None."""
     if authorization is None:
         return None
-    scheme, _, token = authorization.strip().partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    scheme, _, token = authorization.strip(WHITE_SPACE).partition(" ")
+    return token.strip(WHITE_SPACE) or None if scheme.lower() == "bearer" else None
 
 
 class TokenSet(msgspec.Struct, omit_defaults=True):

@@ -44,6 +44,9 @@ PATHS = frozenset({"/sdk", "/sdk/", "/sdk/vimService"})
 
 FETCH = "Fetch"
 
+# XML's own white space, and no more: with anything else around it a token is another text.
+_SPACE = " \t\r\n"
+
 
 class Message(msgspec.Struct, frozen=True):
     """A readable envelope: the body's one element, and what its header says of the session."""
@@ -87,7 +90,7 @@ def _carriers(root: Element) -> Iterator[tuple[str, str]]:
     """The session's token as clients copy it from another service's cookie, name and all or not."""
     for block in _blocks(root):
         if block.name == VC_COOKIE:
-            text = block.text.partition(";")[0].strip().removeprefix(f"{SOAP_COOKIE}=")
+            text = block.text.partition(";")[0].strip(_SPACE).removeprefix(f"{SOAP_COOKIE}=")
             yield VC_COOKIE, text.strip('"')
 
 

@@ -42,6 +42,8 @@ def test_a_credential_is_read(header: str, name: str, password: str) -> None:
         "Basic cm9vdDpy!",
         "Basic cm9vdDp",
         "Basic ünicode",
+        "Basic cm9vdDpy\xa0",
+        "\x85Basic cm9vdDpy",
         written("", "password"),
         written("  ", "password"),
         "Basic " + b64encode(b"no colon").decode(),

@@ -37,6 +37,14 @@ COOKIE = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})
         ([("cookie", f'{SOAP_COOKIE}="abc"; Path=/; HttpOnly; Secure')], COOKIE, "abc"),
         ([("cookie", "other=1; vmware_soap_sessions=2")], COOKIE, None),
         ([("cookie", f"{SOAP_COOKIE}=")], COOKIE, None),
+        # white space is HTTP's own; with any other it is another text, and nobody's token
+        ([(VMWARE_HEADER, "\tabc\t")], VMWARE, "abc"),
+        ([(VMWARE_HEADER, "abc\xa0")], VMWARE, "abc\xa0"),
+        ([(VMWARE_HEADER, "\x85abc")], VMWARE, "\x85abc"),
+        ([(VMWARE_HEADER, "abc\x1f")], VMWARE, "abc\x1f"),
+        ([("cookie", f"{SOAP_COOKIE}=abc\xa0; a=b")], COOKIE, "abc\xa0"),
+        ([("cookie", f"{SOAP_COOKIE}\xa0=abc")], COOKIE, None),
+        ([("cookie", f"\xa0{SOAP_COOKIE}=abc")], COOKIE, None),
     ],
 )
 def test_the_token_that_is_carried(
@@ -55,6 +63,7 @@ def test_the_token_that_is_carried(
         [(VMWARE_HEADER, "abc"), ("cookie", f"{SOAP_COOKIE}=ABC")],
         [(ZERTO_HEADER, "abc"), ("cookie", f"{SOAP_COOKIE}=def")],
         [(VMWARE_HEADER, "a" * 257)],
+        [(VMWARE_HEADER, "abc"), (ZERTO_HEADER, "abc\xa0")],
     ],
 )
 def test_two_sessions_are_none(headers: Headers) -> None:

@@ -92,7 +92,7 @@ def test_a_client_says_who_it_is_by_form_or_basic(
     assert "s" not in repr(client).replace("ClientCredential", "").replace("robot", "")
 
 
-@pytest.mark.parametrize("authorization", [None, "Basic ???", "Basic /w=="])
+@pytest.mark.parametrize("authorization", [None, "Basic ???", "Basic /w==", "Basic cjpz\xa0"])
 def test_a_client_that_does_not_is_refused(authorization: str | None) -> None:
     with pytest.raises(OAuthError) as refused:
         client_of({}, authorization)
@@ -105,6 +105,8 @@ def test_a_client_that_does_not_is_refused(authorization: str | None) -> None:
         ("Bearer abc", "abc"),
         ("bearer  abc ", "abc"),
         ("Bearer ", None),
+        ("Bearer abc\xa0", "abc\xa0"),
+        ("\x85Bearer abc", None),
         ("Basic abc", None),
         (None, None),
     ],

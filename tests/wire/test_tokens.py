@@ -38,6 +38,11 @@ def test_a_bearer_token_stands_in_authorization(value: str) -> None:
     assert text_of(presented(authorization(value))) == "a.b.c"
 
 
+@pytest.mark.parametrize("value", ["Bearer a.b.c\xa0", "Bearer \x85a.b.c"])
+def test_white_space_that_is_not_https_belongs_to_the_token(value: str) -> None:
+    assert text_of(presented(authorization(value))) == value.removeprefix("Bearer ")
+
+
 def test_an_assertion_stands_in_the_document() -> None:
     assert document_of(presented(authorization(), ASSERTION)) == ASSERTION
     assert document_of(presented(authorization("Basic eA=="), ASSERTION)) == ASSERTION

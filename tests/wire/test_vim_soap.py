@@ -146,6 +146,8 @@ def test_an_envelope_in_utf_16_is_as_good() -> None:
         ),
         ("<vcSessionCookie>a</vcSessionCookie><vcSessionCookie>b</vcSessionCookie>", ("a", "b")),
         ("<vcSessionCookie/>", ("",)),
+        ("<vcSessionCookie>\n\tabc\r\n</vcSessionCookie>", ("abc",)),
+        ("<vcSessionCookie>abc\u00a0</vcSessionCookie>", ("abc\u00a0",)),
     ],
 )
 def test_a_header_may_carry_the_session(header: str, carriers: tuple[str, ...]) -> None:
