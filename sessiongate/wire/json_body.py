@@ -2,7 +2,11 @@
 
 The edge bounds how many bytes there are; here it is how many values, since a megabyte of empty
 arrays is a hundred thousand objects to build and to throw away. Depth is the parser's own limit.
+No object may have a member twice: the parser takes the last, others the first, and whoever looked
+at the body before us must have seen the same user name.
 """
+
+import json
 
 import msgspec
 
@@ -21,6 +25,19 @@ def read_json(body: bytes) -> object:
     if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES:
         raise Malformed(f"the body holds more than {MOST_VALUES} values")
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        found: object = msgspec.json.decode(body)
+        if body.count(b":") > 1:  # else there are no two members
+            # The fast parser has no word for it: 1.1 µs more for a login, 4.6 for one of JSON-RPC.
+            _members.decode(body.decode())
+    except (msgspec.DecodeError, RecursionError, ValueError):
         raise Malformed("the body is not JSON") from None
+    return found
+
+
+def _once(members: list[tuple[str, None]]) -> None:
+    """Of one object, whose values are not kept."""
+    if len({name for name, _ in members}) != len(members):
+        raise Malformed("the body has an object with the same member twice")
+
+
+_members = json.JSONDecoder(object_pairs_hook=_once, parse_int=len, parse_float=len)

@@ -106,6 +106,46 @@ def test_bad_bodies_are_refused_at_once(dialect: Dialect, body: str, shared: Ser
         assert client.request("GET", vim("defaultLocale")).status == 200
 
 
+TWICE: dict[str, tuple[str, str]] = {
+    "zerto": ("/v1/session/add", '{"AuthenticationMethod":1,"AuthenticationMethod":0}'),
+    "vi-json": (
+        vim("Login"),
+        f'{{"userName":"nobody","password":"x","userName":"{USER[0]}","password":"{USER[1]}"}}',
+    ),
+    "json-rpc": (
+        "/api",
+        '{"jsonrpc":"2.0","id":"1","method":"invoke","params":{"serviceId":"com.vmware.cis.session",'
+        '"operationId":"create","ctx":{"appCtx":{},"securityCtx":{"schemeId":'
+        '"com.vmware.vapi.std.security.user_pass","userName":"nobody","password":"x",'
+        f'"userName":"{USER[0]}","password":"{USER[1]}"}}}},"input":{{}}}}}}',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+@EMBEDDED
+def test_a_credential_given_twice_is_refused(name: str, shared: Server) -> None:
+    """The body says two things, and whoever looked at it before us may have read the other one."""
+    path, body = TWICE[name]
+    headers = {**WHO, "Content-Type": "application/json"} if name == "zerto" else {}
+    refused = shared.request("POST", path, headers, body)
+    assert REFUSED[name](refused), refused
+    once = json.dumps(json.loads(body))  # which keeps the last, as we did
+    taken = shared.request("POST", path, headers, once)
+    assert taken.status == 200, taken
+    assert not REFUSED[name](taken) if name != "json-rpc" else "SECRET" in taken.body.decode()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+@EMBEDDED
+def test_white_space_that_is_not_https_makes_it_another_token(
+    dialect: Dialect, shared: Server
+) -> None:
+    ((name, value),) = dialect.carry(dialect.token(shared, USER)).items()
+    for more, alive in ((" \t", True), ("\xa0", False), ("\x85", False)):
+        assert dialect.worked(dialect.check(shared, {name: value + more})) is alive
+
+
 def resident(server: Server) -> int:
     """Bytes of the server in memory."""
     assert server.process is not None

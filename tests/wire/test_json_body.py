@@ -32,6 +32,12 @@ HOSTILE = {
     "two values": b"{}{}",
     "not a number": b"NaN",
     "a trailing comma": b"[1,]",
+    "a member twice": b'{"userName":"ada","password":"x","userName":"bob"}',
+    "a member twice, with the same": b'{"a":1,"a":1}',
+    "a member twice, written otherwise": b'{"userName":1,"user\\u004eame":2}',
+    "a member twice, further in": b'[{"a":{"b":1}},{"a":{"b":1,"c":[],"b":2}}]',
+    "a member twice, with another between": b'{"a":{},"b":[{"a":1}],"a":{}}',
+    "members without a name": b'{"":1,"":2}',
     "nothing": b"",
 }
 
@@ -56,6 +62,13 @@ def test_what_is_no_body_of_ours_is_refused_at_once(name: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
     finally:
         tracemalloc.stop()
+
+
+def test_members_of_different_objects_may_share_a_name() -> None:
+    body = b'{"a":{"a":1,"A":2},"b":[{"a":1},{"a":[":",":"]}],"c":"{\\"a\\":1,\\"a\\":2}"}'
+    assert read_json(body) == json.loads(body)
+    assert read_json(b'{"a":"' + b":" * 100 + b'"}') == {"a": ":" * 100}
+    assert read_json(b'{"a":%s,"b":1e300}' % (b"9" * 300))
 
 
 def test_the_limit_leaves_room() -> None:
