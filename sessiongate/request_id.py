@@ -42,11 +42,17 @@ current: ContextVar[RequestId | None] = ContextVar("sessiongate_request_id", def
 """The request that this task answers."""
 
 
-def adopt(brought: str) -> None:
-    """Take an id that the client brought inside the body, unless it brought one before."""
+def adopt(brought: str) -> str:
+    """Take an id that the client brought inside the body, unless it brought one before.
+
+    Returns the id to give back with the reply: the client's, or ours where that one is not taken;
+    "" where one that came in a header is given back anyway.
+    """
     request = current.get()
-    if request is not None:
-        request.adopt(brought)
+    if request is None or request.brought:
+        return ""
+    request.adopt(brought)
+    return str(request)
 
 
 def add_to_line(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -68,6 +68,29 @@ async def test_who_answers_no_request_adopts_nothing() -> None:
         adopt("from-the-body")
         return line_now()["request_id"]
 
-    adopt("lost")
+    assert adopt("lost") == ""
     assert "request_id" not in line_now()
     assert await asyncio.create_task(answer()) == "from-the-body"
+
+
+@pytest.mark.parametrize("text", FIT)
+async def test_a_harmless_id_in_the_body_is_given_back(text: str) -> None:
+    async def answer(brought: str | None) -> str:
+        current.set(RequestId(brought))
+        return adopt(text)
+
+    assert await asyncio.create_task(answer(None)) == text
+    # The one of a header is given back anyway, and goes before.
+    assert await asyncio.create_task(answer("first")) == ""
+
+
+@pytest.mark.parametrize("text", UNFIT)
+async def test_for_any_other_in_the_body_ours_is_given_back(text: str) -> None:
+    async def answer() -> tuple[str, object]:
+        current.set(RequestId())
+        return adopt(text), line_now()["request_id"]
+
+    given, logged = await asyncio.create_task(answer())
+    assert given == logged
+    assert given.isalnum()
+    assert given != text

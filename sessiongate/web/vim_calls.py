@@ -30,6 +30,8 @@ class Asked(msgspec.Struct):
     call: Call | None = None
     arguments: Mapping[str, Any] = {}
     caller: Session | None = None
+    identity: str = ""
+    """What the client calls this request in its own log, to be given back."""
 
 
 class Calls:

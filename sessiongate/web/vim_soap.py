@@ -51,13 +51,16 @@ class VimSoapEndpoint:
                 message = vim_soap.read_envelope(request.body)
             except errors.Malformed as unreadable:
                 return Reply(500, (_XML, _NO_CACHE), vim_soap.write_unreadable(unreadable))
-            return await self._answer(request, message, asked)
+            reply = await self._answer(request, message, asked)
         except errors.SessionGateError as error:
-            return self._fault(error, asked)
+            reply = self._fault(error, asked)
+        if asked.identity:
+            reply.headers = (*reply.headers, ("x-request-id", asked.identity))
+        return reply
 
     async def _answer(self, request: Request, message: vim_soap.Message, asked: Asked) -> Reply:
         if message.operation_id:
-            request_id.adopt(message.operation_id)
+            asked.identity = request_id.adopt(message.operation_id)
         asked.target = vim_soap.read_target(message.call)
         call = asked.call = vim_soap.read_call(message.call, asked.target)
         if isinstance(call.member, Method):

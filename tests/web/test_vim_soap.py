@@ -601,3 +601,41 @@ async def test_the_list_of_versions_is_only_read() -> None:
     request = Request("POST", "/sdk/vimServiceVersions.xml", "", [], b"", "192.0.2.7", True)
     reply = await service_versions_reply(request)
     assert (reply.status, reply.headers) == (405, (("allow", "GET, HEAD"),))
+
+
+def named(text: str) -> str:
+    return f'<operationID xmlns="urn:vim25">{text}</operationID>'
+
+
+async def test_the_id_of_an_operation_comes_back_with_a_result_and_with_a_fault(soap: Soap) -> None:
+    done = await soap.call("CurrentTime", on="ServiceInstance", header=named("esxcli-7a-3"))
+    assert done.fault == "NotAuthenticated"
+    assert done.all("x-request-id") == ["esxcli-7a-3"]
+    token = (await soap.login("ada")).token
+    for number in range(3):
+        header = named(f" k{number}:VcHealth@1 ")
+        again = await soap.call("CurrentTime", on="ServiceInstance", token=token, header=header)
+        assert again.status == 200
+        assert again.all("x-request-id") == [f"k{number}:VcHealth@1"]
+
+
+@pytest.mark.parametrize("text", ["a b", "x" * 129, "a&#13;&#10;Set-Cookie: b=c", "\u00e4"])
+async def test_an_id_that_could_do_harm_comes_back_as_one_of_ours(soap: Soap, text: str) -> None:
+    answer = await soap.call("CurrentTime", on="ServiceInstance", header=named(text))
+    (given,) = answer.all("x-request-id")
+    assert given.isalnum()
+    assert len(given) == 16
+    assert answer.all("set-cookie") == []
+
+
+async def test_without_an_id_none_comes_back_and_the_headers_goes_before(soap: Soap) -> None:
+    for header in ("", named("")):
+        answer = await soap.call("CurrentTime", on="ServiceInstance", header=header)
+        assert answer.all("x-request-id") == []
+    document = (
+        f'<s:Envelope xmlns:s="{SOAP}"><s:Header>{named("inner")}</s:Header><s:Body>'
+        f'<CurrentTime xmlns="urn:vim25">{THIS["ServiceInstance"]}</CurrentTime>'
+        "</s:Body></s:Envelope>"
+    )
+    reply = await soap.send(document.encode(), headers=[("x-request-id", "outer")])
+    assert Answer(reply).all("x-request-id") == ["outer"]
