@@ -9,6 +9,7 @@ from sessiongate.app.prepare import (
     bootstrap,
     certificate_names,
     certificates_of,
+    roles_doubts,
     roles_of,
     users_file,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "extensions_problems",
     "place_of",
     "providers_problems",
+    "roles_doubts",
     "roles_of",
     "serve",
     "serve_as_worker",

@@ -21,7 +21,7 @@ from sessiongate.errors import ConfigError
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.plugin import users_path
 from sessiongate.identity.users_file import add_user, list_users
-from sessiongate.rules.access import ADMINISTRATOR, Roles, problems_with
+from sessiongate.rules.access import ADMINISTRATOR, Roles, doubts_about, problems_with
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
 
@@ -32,6 +32,11 @@ def roles_of(config: Config) -> Roles:
     if problems := problems_with(custom):
         raise ConfigError(problems)
     return Roles(custom)
+
+
+def roles_doubts(config: Config) -> list[str]:
+    """What in the roles of these settings is allowed, and probably a slip."""
+    return doubts_about({name: role.privileges for name, role in config.roles.items()})
 
 
 def users_file(config: Config, provider: str | None = None) -> Path:

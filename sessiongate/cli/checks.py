@@ -11,6 +11,7 @@ from sessiongate import certificates
 from sessiongate.app import (
     extensions_problems,
     providers_problems,
+    roles_doubts,
     roles_of,
     store_problem,
     tokens_problems,
@@ -41,7 +42,7 @@ async def run_checks(config: Config) -> list[Row]:
         Row("settings", "ok", "every setting is known and fits"),
         _data_dir(config.server.data_dir),
         _certificate(config),
-        _roles(config),
+        *_roles(config),
         *await _providers(config),
         *_users(config),
         *await _store(config),
@@ -80,12 +81,13 @@ def _certificate(config: Config) -> Row:
     return Row("certificate", "ok", f"{until}, SHA-256 {facts.sha256}")
 
 
-def _roles(config: Config) -> Row:
+def _roles(config: Config) -> list[Row]:
     try:
         names = roles_of(config).names()
     except ConfigError as error:
-        return Row("roles", "problem", "; ".join(error.problems))
-    return Row("roles", "ok", ", ".join(names))
+        return [Row("roles", "problem", "; ".join(error.problems))]
+    doubts = [Row("roles", "note", doubt) for doubt in roles_doubts(config)]
+    return doubts or [Row("roles", "ok", ", ".join(names))]
 
 
 async def _providers(config: Config) -> list[Row]:

@@ -338,6 +338,30 @@ def test_check_names_what_it_has_tried(tmp_path: Path) -> None:
     assert not {"extensions", "store"} & rows.keys()
 
 
+def test_check_notes_privileges_that_may_be_slips_and_a_start_refuses_those_that_are(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "gate.toml"
+    asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"), "--output", "json")
+    path.write_text(
+        "[roles.auditor]\n"
+        'privileges = ["System.View", "Sessions.TerminateSesion", "Alarm.Acknowledge"]'
+    )
+    rows = done(run_here("check", *asked)).json()
+    assert [(row["result"], row["detail"]) for row in rows if row["check"] == "roles"] == [
+        (
+            "note",
+            "roles.auditor.privileges: 'Sessions.TerminateSesion' has no effect here;"
+            " did you mean Sessions.TerminateSession?",
+        )
+    ]
+    path.write_text('[roles.auditor]\nprivileges = ["Sessiongate.ListSesions"]')
+    assert run_here("check", *asked).code == 1
+    refused = run_here("serve", "--config", str(path), "--data-dir", str(tmp_path / "data"))
+    assert refused.code == 2
+    assert "did you mean Sessiongate.ListSessions?" in refused.err
+
+
 @pytest.mark.parametrize(
     ("table", "wrong"),
     [

@@ -10,6 +10,7 @@ from sessiongate.rules.access import (
     SYSTEM_VIEW,
     VALIDATE_SESSION,
     Roles,
+    doubts_about,
     may_become,
     problems_with,
 )
@@ -82,3 +83,68 @@ def test_all_problems_come_at_once() -> None:
         "roles.x.privileges: 'System.' is not of the form Group.Name",
         "roles.x.privileges: 'a b.c' is not of the form Group.Name",
     ]
+
+
+@pytest.mark.parametrize(
+    ("privilege", "problem"),
+    [
+        ("sessions.terminateSession", "is spelled Sessions.TerminateSession"),
+        ("SYSTEM.VIEW", "is spelled System.View"),
+        (
+            "Sessiongate.ListSession",
+            "does not exist; did you mean Sessiongate.ListSessions?",
+        ),
+        (
+            "sessiongate.Everything",
+            "does not exist; there are: Sessiongate.Administer, Sessiongate.ListSessions",
+        ),
+    ],
+)
+def test_a_privilege_that_can_only_be_a_slip_is_refused(privilege: str, problem: str) -> None:
+    assert problems_with({"auditor": ["System.View", privilege]}) == [
+        f"roles.auditor.privileges: {privilege!r} {problem}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("privilege", "doubt"),
+    [
+        ("Sessions.TerminateSesion", "did you mean Sessions.TerminateSession?"),
+        ("Session.TerminateSession", "did you mean Sessions.TerminateSession?"),
+        ("System.Veiw", "did you mean System.View?"),
+        ("Sessions.ListSessions", "did you mean Sessiongate.ListSessions?"),
+        (
+            "System.Write",
+            "of this group these have one: System.Anonymous, System.Read, System.View",
+        ),
+    ],
+)
+def test_a_privilege_that_may_be_a_slip_is_named_with_what_it_is_like(
+    privilege: str, doubt: str
+) -> None:
+    custom = {"auditor": ["System.View", privilege]}
+    assert problems_with(custom) == []
+    assert doubts_about(custom) == [
+        f"roles.auditor.privileges: {privilege!r} has no effect here; {doubt}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "privilege",
+    [
+        "VirtualMachine.Interact.PowerOn",
+        "Host.Config.SystemManagement",
+        "Global.CancelTask",
+        "Extension.Register",
+        "Authorization.ModifyRoles",
+        "Trust.Read",
+    ],
+)
+def test_privileges_of_other_products_raise_no_doubt(privilege: str) -> None:
+    assert problems_with({"auditor": [privilege]}) == []
+    assert doubts_about({"auditor": [privilege]}) == []
+
+
+def test_our_own_privileges_raise_no_doubt() -> None:
+    assert problems_with({"auditor": sorted(KNOWN)}) == []
+    assert doubts_about({"auditor": sorted(KNOWN), "empty": []}) == []
