@@ -6,7 +6,7 @@ from typing import Any
 
 from sessiongate.session import Limits, Session
 from sessiongate.store.redis_batch import Calls
-from sessiongate.store.redis_cache import NEAR, TELL_STEP, Cache
+from sessiongate.store.redis_cache import NEAR, TELL_EVERY, TELL_STEP, Cache
 from sessiongate.store.redis_keys import Keys
 from sessiongate.store.redis_memory import Memory
 from sessiongate.testing import LIMITS, T0, TICK, a_session
@@ -156,7 +156,7 @@ class UsedMeanwhile(Calls):
 
 
 async def test_telling_all_ends_though_sessions_are_used_meanwhile() -> None:
-    """Else a busy server told Redis of nearly every use, and not of each session once a second."""
+    """Else a busy server told Redis of nearly every use, not of each session now and then."""
     cache = cache_of(size=1_000)
     sessions = [a_session() for _ in range(2 * TELL_STEP + 50)]
     for session in sessions:
@@ -179,8 +179,8 @@ async def test_a_sweep_of_many_steps_tells_all_uses_once() -> None:
     redis = UsedMeanwhile(cache, [])
     memory = Memory(redis, Keys("sg"), LIMITS)
     memory.cache = cache
-    second = timedelta(seconds=1)
-    for now in (T0, T0 + second / 2, T0 + second - TICK, T0 + second):
+    while_told = timedelta(seconds=TELL_EVERY)
+    for now in (T0, T0 + while_told / 2, T0 + while_told - TICK, T0 + while_told):
         cache.use(session.digest, T0)
         await memory.tell_before(now)
     assert redis.told == 2
