@@ -22,6 +22,11 @@ _ENVELOPE = (
     '<soapenv:Body><{method} xmlns="urn:vim25"><_this type="SessionManager">SessionManager</_this>'
     "{arguments}</{method}></soapenv:Body></soapenv:Envelope>"
 )
+# The script puts a number in the place of the mark.
+_HEADER = (
+    b'<soapenv:Header><operationID xmlns="urn:vim25">bench-@NUMBER-@</operationID>'
+    b"</soapenv:Header><soapenv:Body>"
+)
 _KEY = re.compile(rb"<key>([^<]+)</key>")
 _NAME = re.compile(rb"<userName>([^<]+)</userName>")
 _COOKIE = re.compile(rb'set-cookie: *(vmware_soap_session="?[^";\r]+"?)', re.IGNORECASE)
@@ -86,6 +91,20 @@ def _checks(bench: Bench) -> Iterator[Measured]:
         yield Measured(f"{scheme}-p99", p99_ratio(found, 0, 1), note)
 
 
+def _fresh(bench: Bench) -> Iterator[Measured]:
+    """Requests that no server has seen before: each has an operation's id of its own."""
+    with scratch() as folder, _both(folder) as servers:
+        ways = []
+        for server in servers:
+            way = is_active(server, folder)
+            told = dict(way.told or {})
+            body = Path(told["BENCH_BODY"])
+            body.write_bytes(body.read_bytes().replace(b"<soapenv:Body>", _HEADER, 1))
+            ways.append(way)
+        found = compare(bench, *ways)
+    yield Measured("new", rate_ratio(found, 0, 1), rates(found, 0, 1))
+
+
 def _logins(bench: Bench) -> Iterator[Measured]:
     found: list[list[Load]] = []
     with scratch() as folder:
@@ -133,8 +152,13 @@ PARTS = (
         _checks,
     ),
     Part(
+        "soap-new",
+        (Target("new", "the same, HTTP, no two requests alike", "vcsim, fresh"),),
+        _fresh,
+    ),
+    Part(
         "soap-login",
-        (Target("login", "SOAP Login, cached credential, SQLite", "vcsim's", ">=", 1.0),),
+        (Target("login", "SOAP Login, cached credential, SQLite", "vcsim's"),),
         _logins,
     ),
     Part(
