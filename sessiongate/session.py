@@ -88,6 +88,17 @@ class Principal(msgspec.Struct, frozen=True):
     roles: tuple[str, ...]
     provider: str
 
+    @classmethod
+    def of(cls, session: Session) -> "Principal":
+        """Whose session this is."""
+        return cls(
+            session.principal,
+            session.user_name,
+            session.full_name,
+            session.roles,
+            session.provider,
+        )
+
 
 class Client(msgspec.Struct, frozen=True):
     """Where a request came from."""

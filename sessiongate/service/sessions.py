@@ -308,7 +308,7 @@ class Sessions:
             if parent is None:
                 raise BadTicket("the clone ticket is unknown, used, expired, or its session ended")
             return await self._open(
-                "clone", _principal(parent), parent.login_name, client, parent.locale
+                "clone", Principal.of(parent), parent.login_name, client, parent.locale
             )
         except SessionGateError as error:
             await self.journal.refused("clone", "", client, error)
@@ -339,7 +339,7 @@ class Sessions:
         if not access.may_become(self.privileges(actor), self.privileges(subject)):
             raise NoPermission(access.IMPERSONATE_USER)
         opened = await self._open(
-            "impersonation", _principal(subject), subject.login_name, client, chosen
+            "impersonation", Principal.of(subject), subject.login_name, client, chosen
         )
         was = None
         try:
@@ -389,13 +389,3 @@ class Sessions:
     async def sweep(self) -> int:
         """End sessions whose time is up, and write down each end."""
         return await sweep(self._store, self.clock, self.journal)
-
-
-def _principal(session: Session) -> Principal:
-    return Principal(
-        session.principal,
-        session.user_name,
-        session.full_name,
-        session.roles,
-        session.provider,
-    )
