@@ -37,6 +37,8 @@ class Meters:
         """By reason."""
         self.requests: Counter[tuple[str, int]] = Counter()
         """By dialect and HTTP status."""
+        self.refusals: Counter[str] = Counter()
+        """What never became a request, by cause."""
         self.login_times: dict[str, Timing] = {}
         """By dialect: from the request to the session, hashing and disk included."""
         self.store_times: dict[str, Timing] = {}

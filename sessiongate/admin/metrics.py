@@ -29,6 +29,7 @@ GAUGES: Mapping[str, str] = {
 }
 
 COUNTERS: Mapping[str, str] = {
+    "sessiongate_audit_copies_lost_total": "Audit events that audit.file or audit.syslog missed.",
     "sessiongate_hashes_total": "Password hashes made.",
     "sessiongate_lockouts_total": "Logins refused because the name was locked.",
     "sessiongate_store_cache_hits_total": "Checks answered by this process's cache of the store.",
@@ -97,6 +98,14 @@ class Published(Collector):
         for (dialect, status), count in meters.requests.items():
             requests.add_metric([dialect, str(status)], count)
         yield requests
+        refusals = CounterMetricFamily(
+            "sessiongate_refused_requests_total",
+            "What was refused before it was a request of any dialect, by cause.",
+            labels=["cause"],
+        )
+        for cause, count in meters.refusals.items():
+            refusals.add_metric([cause], count)
+        yield refusals
         errors = CounterMetricFamily(
             "sessiongate_store_errors_total",
             "Store operations that could not be done, by operation.",

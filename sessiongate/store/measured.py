@@ -30,8 +30,33 @@ OPERATIONS = (
     "mark",
     "message",
     "set_message",
+    "audit",
 )
 """What may fail."""
+
+
+class MeasuredAudit:
+    """The same audit, with its failures counted: what could not be written at once."""
+
+    def __init__(self, inner: AuditStore, meters: Meters) -> None:
+        self._inner = inner
+        self._meters = meters
+
+    def note(self, payload: bytes, at: datetime) -> None:
+        """Keep an event without waiting."""
+        self._inner.note(payload, at)
+
+    async def write(self, payload: bytes, at: datetime) -> None:
+        """Keep an event, durable on return."""
+        try:
+            await self._inner.write(payload, at)
+        except Unavailable:
+            self._meters.store_errors["audit"] += 1
+            raise
+
+    def let_go(self, most: int, before: datetime) -> None:
+        """Let go of the oldest events."""
+        self._inner.let_go(most, before)
 
 
 class MeasuredStore:
@@ -40,6 +65,7 @@ class MeasuredStore:
     def __init__(self, inner: Store, meters: Meters) -> None:
         self._inner = inner
         self._meters = meters
+        self._audit = MeasuredAudit(inner.audit, meters)
         self._checks = meters.timing(meters.store_times, "use")
         for operation in OPERATIONS:
             # Seen at 0 before it grows: Prometheus takes no notice of the first error otherwise.
@@ -48,7 +74,7 @@ class MeasuredStore:
     @property
     def audit(self) -> AuditStore:
         """Where the store keeps events."""
-        return self._inner.audit
+        return self._audit
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, touched: the hot path, so written out."""

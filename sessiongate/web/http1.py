@@ -12,6 +12,7 @@ import asyncio
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from email.utils import formatdate
@@ -56,6 +57,16 @@ _SAY = {
 }
 
 
+CAUSES = {
+    400: "malformed",
+    408: "slow",
+    413: "body_too_large",
+    431: "head_too_large",
+    503: "too_many_connections",
+}
+"""What metrics call what never became a request."""
+
+
 class HttpLimits(msgspec.Struct, frozen=True):
     """How much one peer may send, and how long it may take."""
 
@@ -82,11 +93,17 @@ class Edge:
         limits: HttpLimits,
         now: Callable[[], float],
         unix_path: str | None = None,
+        refusals: Counter[str] | None = None,
     ) -> None:
         self.handler = handler
         self.limits = limits
         self.now = now
         self.unix_path = unix_path
+        self.refusals: Counter[str] = Counter() if refusals is None else refusals
+        """What never became a request, by cause."""
+        for cause in CAUSES.values():
+            # Seen at 0 before it grows: Prometheus takes no notice of the first one otherwise.
+            self.refusals[cause] += 0
         self.unclaimed: Callable[[str], None] | None = None
         """Told the keys of sessions whose client had gone before the reply."""
         self.loop = asyncio.get_running_loop()
@@ -196,6 +213,8 @@ class Connection(asyncio.Protocol):
         over = len(edge.connections) - edge.limits.connections
         if edge.shut or over > _REFUSED_POLITELY:
             self._at = _DONE
+            if not edge.shut:
+                edge.refusals[CAUSES[503]] += 1
             self._transport.abort()
         elif over > 0:
             self._refuse(503, "too many connections")
@@ -445,6 +464,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer what could not become a request, and look at no further byte."""
+        self._edge.refusals[CAUSES[status]] += 1
         structlog.get_logger().debug("refused", status=status, why=why, peer=self._peer)
         self._transport.write(
             write_reply(_SAY[status], self._edge.date, close=True, without_body=False)

@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 import stat
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -108,20 +109,22 @@ async def listen(
     now: Callable[[], float] | None = None,
     door: socket.socket | None = None,
     unclaimed: Callable[[str], None] | None = None,
+    refusals: Counter[str] | None = None,
 ) -> Listener:
     """Listen at "127.0.0.1:9669", "[::1]:9669" or "unix:/path". Port 0 takes a free one.
 
     Raises ConfigError when the address is none of these or cannot be had. `socket_mode` is for
     Unix sockets. `[::]` serves IPv4 too. `door` is the socket of this address where somebody else
     has opened it, and shares it with other processes. `unclaimed` is told the key of each session
-    whose client had gone before the reply that opened it.
+    whose client had gone before the reply that opened it. `refusals` counts, by cause, what never
+    became a request.
     """
     loop = asyncio.get_running_loop()
     path = _path_of(address)
     ours = door is None
     if door is None:
         door = open_door(address, socket_mode)
-    edge = Edge(handler, limits, now or loop.time, path)
+    edge = Edge(handler, limits, now or loop.time, path, refusals)
     edge.unclaimed = unclaimed
     handshake = _TLS_HANDSHAKE if tls else None
     goodbye = _TLS_GOODBYE if tls else None

@@ -13,6 +13,7 @@ from sessiongate.service import journal
 from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
 from sessiongate.web import automation, openid, vim_json, vim_soap, zerto
+from sessiongate.web.http1 import CAUSES
 from tests.admin.families import everything, samples
 from tests.house.sources import ROOT
 
@@ -140,6 +141,7 @@ def test_values_in_queries_exist() -> None:
         "result": RESULTS,
         "operation": set(OPERATIONS),
         "reason": {one.value for one in Ended},
+        "cause": set(CAUSES.values()),
     }
     seen = set()
     for where, query in queries():
@@ -157,6 +159,7 @@ def test_the_page_lists_the_values_of_labels() -> None:
         "dialect": DIALECTS | {"page", "none"},
         "result": RESULTS,
         "reason": {one.value for one in Ended},
+        "cause": set(CAUSES.values()),
         "operation": set(OPERATIONS),
     }.items():
         assert set(re.findall(r"`([\w-]+)`", rows[label])) == values, label

@@ -42,11 +42,18 @@ class TestNotice(Measured, NoticeContract):
     pass
 
 
+class BrokenAudit(MemoryAudit):
+    """An audit whose store has gone away."""
+
+    async def write(self, payload: bytes, at: datetime) -> NoReturn:
+        raise StoreUnavailable("gone")
+
+
 class Broken:
     """A store that has gone away: nothing can be found out."""
 
     def __init__(self) -> None:
-        self.audit = MemoryAudit()
+        self.audit = BrokenAudit()
 
     async def _gone(self, *_: Any, **__: Any) -> NoReturn:
         raise StoreUnavailable("gone")
@@ -107,7 +114,15 @@ def test_every_operation_is_seen_before_it_fails() -> None:
     meters = Meters()
     MeasuredStore(MemoryStore(LIMITS), meters)
     assert meters.store_errors == dict.fromkeys(OPERATIONS, 0)
-    assert set(OPERATIONS) == ASKED.keys() | {"list"}
+    assert set(OPERATIONS) == ASKED.keys() | {"list", "audit"}
+
+
+async def test_an_event_that_cannot_be_written_is_counted_and_one_that_can_is_kept() -> None:
+    meters = Meters()
+    with pytest.raises(StoreUnavailable):
+        await MeasuredStore(Broken(), meters).audit.write(b"{}", T0)
+    assert +meters.store_errors == {"audit": 1}
+    assert "audit" not in meters.store_times
 
 
 async def test_a_list_that_breaks_off_is_an_outage_too() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.http1 import Connection, Edge, HttpLimits, _plain_address
+from sessiongate.web.http1 import CAUSES, Connection, Edge, HttpLimits, _plain_address
 from sessiongate.web.listener import Listener, listen
 
 HOST = b"Host: x\r\n"
@@ -63,6 +64,7 @@ class House:
         self.time = Time()
         self.listener: Listener
         self.peers: list[Peer] = []
+        self.refusals: Counter[str] = Counter()
 
     async def echo(self, request: Request) -> Reply:
         self.seen.append(request)
@@ -98,6 +100,7 @@ async def opened() -> AsyncIterator[Open]:
                 HttpLimits(**limits),
                 None,
                 now=house.time,
+                refusals=house.refusals,
             )
 
             async def end() -> None:
@@ -286,6 +289,38 @@ async def test_sec_47_many_headers_are_refused(opened: Open) -> None:
     )
     peer = await house.peer(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 9 + b"\r\n")
     await peer.reply()
+
+
+async def test_what_never_became_a_request_is_counted_by_its_cause(opened: Open) -> None:
+    house = await opened(header_bytes=1000, body=10)
+    counted = house.refusals
+    assert counted == dict.fromkeys(CAUSES.values(), 0)
+    large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"
+    for data, cause in (
+        (b"nonsense\r\n\r\n", "malformed"),
+        (large, "body_too_large"),
+        (CHUNKED + b"b\r\n", "body_too_large"),
+        (GET % (b"a" * 1000), "head_too_large"),
+    ):
+        before = counted.copy()
+        await house.whole(data)
+        assert counted - before == {cause: 1}
+    slow = await house.peer(b"GET")
+    await until(lambda: house.listener.connections >= 1)
+    answer, _ = await (await house.peer(GET % b"fine")).reply()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    await house.sweep_after(10)
+    one_refusal(await slow.rest(), 408)
+    assert counted["slow"] == 1
+    assert counted.total() == 5
+
+
+async def test_one_connection_too_many_is_counted(opened: Open) -> None:
+    house = await opened(connections=1)
+    await house.peer()
+    await until(lambda: house.listener.connections == 1)
+    one_refusal(await house.whole(GET % b""), 503)
+    assert +house.refusals == {"too_many_connections": 1}
 
 
 async def test_sec_47_a_slow_head_is_answered_408(opened: Open) -> None:
