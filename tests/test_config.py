@@ -444,6 +444,26 @@ def test_refused(overrides: dict[str, object], expected: str) -> None:
     assert any(problem.startswith(expected) for problem in problems(None, {}, overrides))
 
 
+def test_every_address_that_is_none_is_named() -> None:
+    wrong = {"server.listen": ["9669", "127.0.0.1:9669", "[::1]:x", "unix:"]}
+    assert [line.partition(" must be")[0] for line in problems(None, {}, wrong)] == [
+        f"server.listen: entry {position}" for position in (1, 3, 4)
+    ]
+
+
+@pytest.mark.parametrize("text", ["off", " OFF "])
+def test_the_operations_listener_can_be_off(text: str) -> None:
+    assert load(None, {"SESSIONGATE_ADMIN__LISTEN": text}).admin.listen is None
+    assert load(None, {}, {"admin.listen": text}).admin.listen is None
+
+
+@pytest.mark.parametrize("text", ["", "none", "of", ":9670"])
+def test_only_off_turns_the_operations_listener_off(text: str) -> None:
+    (problem,) = problems(None, {}, {"admin.listen": text})
+    assert problem.startswith("admin.listen: must be ")
+    assert '"off" does without' in problem
+
+
 def test_more_workers_go_with_a_store_that_they_share() -> None:
     config = load(None, {}, {"server.workers": 4, "store.url": "redis://cache.example.com"})
     assert config.server.workers == 4

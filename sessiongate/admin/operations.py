@@ -24,6 +24,8 @@ class Operations:
         values: Callable[[], Awaitable[Mapping[str, float]]],
         probe: Callable[[], Awaitable[object]],
     ) -> None:
+        self.stopping = False
+        """Whether the server was told to stop, so that no client should be sent here any more."""
         self._published = published
         self._values = values
         self._probe = probe
@@ -41,6 +43,8 @@ class Operations:
             return Reply(200, (("content-type", CONTENT_TYPE),), text)
         if request.path == "/healthz":
             return _said(200, "ok")
+        if self.stopping:
+            return _said(503, "the server is stopping")
         try:
             await self._probe()
         except Unavailable:

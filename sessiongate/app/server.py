@@ -6,8 +6,7 @@ import gc
 import os
 import signal
 import socket
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,12 +15,13 @@ import structlog
 
 from sessiongate import __version__
 from sessiongate.admin import inbox
-from sessiongate.admin.control import Control, socket_path
+from sessiongate.admin.control import Control
 from sessiongate.admin.metrics import Published
 from sessiongate.admin.operations import Operations
 from sessiongate.admin.shipping import Shipping
 from sessiongate.app import parts
 from sessiongate.app.dialects import dialects
+from sessiongate.app.listeners import Doors, Listeners
 from sessiongate.app.named import end_if_unnamed
 from sessiongate.app.prepare import (
     certificates_of,
@@ -31,11 +31,12 @@ from sessiongate.app.prepare import (
     roles_of,
     signing_key_of,
 )
+from sessiongate.app.steps import Step, each_of
 from sessiongate.app.tokens import verifiers_of
 from sessiongate.certificates import Certificates
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
-from sessiongate.errors import ConfigError, Unavailable
+from sessiongate.errors import Unavailable
 from sessiongate.identity.choice import Choice
 from sessiongate.identity.file import FileIdentity
 from sessiongate.identity.hashing import PasswordHasher
@@ -55,8 +56,6 @@ from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.session import Ended
 from sessiongate.store.measured import MeasuredStore
 from sessiongate.web.http import Handler
-from sessiongate.web.http1 import HttpLimits
-from sessiongate.web.listener import Listener, listen
 from sessiongate.web.proxies import TrustedProxies
 
 # Within so long a running server has noticed a changed user, and the store has a later time.
@@ -76,25 +75,6 @@ class Started(msgspec.Struct, frozen=True):
 
 
 Announce = Callable[[Started], None]
-
-OPERATIONS = "operations"
-"""The name of the operations listener's door among those that a worker is handed."""
-
-
-class Doors(msgspec.Struct, frozen=True):
-    """Sockets that somebody else has opened, by address. `number` is the worker's."""
-
-    number: int = 0
-    taken: Mapping[str, socket.socket] | None = None
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this process does what only one of several does."""
-        return self.number == 0
-
-    def of(self, address: str) -> socket.socket | None:
-        """The door of this address, None where it is for us to open."""
-        return self.taken.get(address) if self.taken is not None else None
 
 
 class Server:
@@ -117,8 +97,10 @@ class Server:
         self._verifiers = verifiers_of(config)
         self._shipping = Shipping(config.audit.file, config.audit.syslog)
         self._journal = Journal(self._clock, self._store.audit, self._shipping, self._meters)
-        self._dialects: list[Listener] = []
-        self._backstage: list[Listener] = []
+        self._operations = Operations(
+            Published(self._meters, __version__), self._values, self._store.count
+        )
+        self._listeners: Listeners | None = None
         self._endings: set[asyncio.Task[None]] = set()
         self._changes: set[tuple[str, str]] = set()
         """Accounts (provider, name) that have changed and whose sessions may not have ended yet."""
@@ -127,68 +109,100 @@ class Server:
         self._janitor: asyncio.Task[None] | None = None
         self._running = False
         self._served: Certificates | None = None
-        self._operations = ""
 
     async def start(self) -> Started:
         """Open the store, read the users, listen. Raises ConfigError or StoreUnavailable."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self._end(timedelta(0))  # what goes wrong there is in the log
+            raise
+
+    async def _start(self) -> Started:
         config = self.config
         served = self._served = certificates_of(config)
-        tls = parts.tls_of(config, served)
+        listeners = self._listeners = Listeners(config, self._doors, parts.tls_of(config, served))
         seen = await self._store.start()
-        try:
-            if seen is not None:
-                self._clock.not_before(seen)
-            for guard in self._guards.values():
-                await guard.start()
-            for verifier in self._verifiers:
-                await verifier.start()
-            sessions = self._live = self._sessions()
-            handler = self._handler(sessions)
-            await self._catch_up(sessions, await self._take_in(), seen)
-            await end_if_unnamed(config, sessions, self._doors.number, seen)
-            await self._journal.happened("server started", detail=digest_of(config))
-            self._running = True
-            control = Control(sessions, self._told, self._unlock)
-            await self._listen(handler, control, tls, partial(self._unclaimed, sessions))
-        except BaseException:
-            await self.stop()
-            raise
+        if seen is not None:
+            self._clock.not_before(seen)
+        for guard in self._guards.values():
+            await guard.start()
+        for verifier in self._verifiers:
+            await verifier.start()
+        sessions = self._live = self._sessions()
+        handler = self._handler(sessions)
+        await self._catch_up(sessions, await self._take_in(), seen)
+        await end_if_unnamed(config, sessions, self._doors.number, seen)
+        await self._journal.happened("server started", detail=digest_of(config))
+        self._running = True
+        unclaimed = partial(self._unclaimed, sessions)
+        await listeners.open(handler, unclaimed, self._meters.refusals)
+        await listeners.open_control(Control(sessions, self._told, self._unlock))
+        await listeners.open_operations(self._operations)
         steps = (sessions.sweep, self._refresh, self._let_go)
         self._janitor = asyncio.create_task(Janitor(steps).run(every_second))
         return Started(
-            addresses=tuple(listener.address for listener in self._dialects),
+            addresses=tuple(listeners.addresses),
             certificates=served,
             has_users=has_users(config),
-            operations=self._operations,
+            operations=listeners.operations,
         )
 
-    async def stop(self, linger: timedelta = timedelta(0)) -> None:
-        """Accept no more, finish what runs, write what is pending. Idempotent."""
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Have `/readyz` say that the server goes, and serve on for as long as the settings say.
+
+        So whoever spreads clients over several servers has time to send no more here.
+        """
+        self._operations.stopping = True
+        delay = self.config.server.limits.shutdown_delay.total_seconds()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), delay)
+
+    async def stop(self, linger: timedelta = timedelta(0), *, replaced: bool = False) -> None:
+        """Accept no more, finish what runs, write what is pending. Idempotent.
+
+        Every step is taken, whatever becomes of the others; the first error is raised in the end.
+        `replaced` by a process that has the same doors, it is silent about its own readiness.
+        """
+        if error := await self._end(linger, replaced=replaced):
+            raise error
+
+    async def _end(self, linger: timedelta, *, replaced: bool = False) -> BaseException | None:
+        self._operations.stopping = not replaced
+        steps: list[Step] = [self._stop_janitor]
+        if self._listeners is not None:
+            steps.append(partial(self._listeners.stop, linger, replaced=replaced))
+            steps.append(self._listeners.stop_operations)
+        if self._running:
+            steps.append(self._look_once_more)
+        steps += [
+            self._stop_endings,
+            *(guard.close for guard in self._guards.values()),
+            *(verifier.close for verifier in self._verifiers),
+            self._close_hasher,
+        ]
+        if self._running:
+            self._running = False
+            steps += [partial(self._journal.happened, "server stopped"), self._let_go]
+        steps += [self._store.close, partial(asyncio.to_thread, self._shipping.close)]
+        return await each_of(steps)
+
+    async def _stop_janitor(self) -> None:
         if self._janitor is not None:
             self._janitor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._janitor
-        grace = self.config.server.limits.shutdown_grace
-        listeners = [*self._dialects, *self._backstage]
-        await asyncio.gather(*(listener.stop(grace, linger) for listener in listeners))
-        self._dialects.clear()
-        self._backstage.clear()
-        if self._running:
-            # The last look at what this process has opened: nobody else knows that it has.
-            with contextlib.suppress(Unavailable):
-                await self._refresh()
+
+    async def _look_once_more(self) -> None:
+        """The last look at what this process has opened: nobody else knows that it has."""
+        with contextlib.suppress(Unavailable):
+            await self._refresh()
+
+    async def _stop_endings(self) -> None:
         await asyncio.gather(*self._endings)
-        for guard in self._guards.values():
-            await guard.close()
-        for verifier in self._verifiers:
-            await verifier.close()
+
+    async def _close_hasher(self) -> None:
         self._hasher.close()
-        if self._running:
-            self._running = False
-            await self._journal.happened("server stopped")
-            await self._let_go()
-        await self._store.close()
-        await asyncio.to_thread(self._shipping.close)
 
     def _sessions(self) -> Sessions:
         config = self.config
@@ -320,59 +334,16 @@ class Server:
         with contextlib.suppress(Unavailable):  # its idle limit ends it then
             await sessions.end(key, Ended.UNCLAIMED)
 
-    async def _listen(
-        self,
-        handler: Handler,
-        control: Control,
-        tls: ssl.SSLContext | None,
-        unclaimed: Callable[[str], None],
-    ) -> None:
-        http = parts.http_limits(self.config)
-        for address in self.config.server.listen:
-            # A Unix socket never leaves the machine, and its clients speak plain HTTP to it.
-            secured = tls if address.host else None
-            name = str(address)
-            door = self._doors.of(name)
-            self._dialects.append(
-                await listen(name, handler, http, secured, door=door, unclaimed=unclaimed)
-            )
-        if self._doors.is_first:
-            name = f"unix:{socket_path(self.config.server.data_dir)}"
-            door = self._doors.of(name)
-            self._backstage.append(await listen(name, control, http, None, door=door))
-        await self._listen_for_operators(http, tls)
-
-    async def _listen_for_operators(self, http: HttpLimits, tls: ssl.SSLContext | None) -> None:
-        address = self.config.admin.listen
-        door = self._doors.of(OPERATIONS)
-        if self._doors.taken is not None and door is None:
-            return  # the parent could not have it, and has said so
-        operations = Operations(
-            Published(self._meters, __version__), self._values, self._store.count
-        )
-        # Scrapers on this machine speak plain HTTP; what leaves the machine is encrypted.
-        secured = tls if address.host and not parts.is_loopback(address.host) else None
-        try:
-            listener = await listen(str(address), operations, http, secured, door=door)
-        except ConfigError as error:
-            if self.config.origins.get("admin.listen", "default") != "default":
-                raise ConfigError([f"admin.{problem}" for problem in error.problems]) from None
-            # Nobody asked for it by name: a second server on this machine serves all the same.
-            _log.warning("no operations listener", why=error.problems[0], setting="admin.listen")
-            return
-        self._backstage.append(listener)
-        scheme = "" if address.path else "https://" if secured is not None else "http://"
-        self._operations = f"{scheme}{listener.address}"
-
     async def _values(self) -> dict[str, float]:
         """What is true at this moment, for metrics."""
         guards = self._guards.values()
         values: dict[str, float] = {
-            "sessiongate_connections": sum(one.connections for one in self._dialects),
+            "sessiongate_connections": self._listeners.connections if self._listeners else 0,
             "sessiongate_hashing_queue": self._hasher.pending,
             "sessiongate_hashes_total": self._hasher.done,
             "sessiongate_lockouts_total": sum(guard.lockouts for guard in guards),
             "sessiongate_verified_cache_hits_total": sum(guard.hits for guard in guards),
+            "sessiongate_audit_copies_lost_total": self._shipping.lost,
             **self._cache_counts(),
         }
         if self._served is not None:
@@ -392,11 +363,15 @@ async def serve(config: Config, announce: Announce) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, done.set)
     started = await server.start()
-    # What is here by now stays. Left among what the collector walks through, it would hold up
-    # every session for some 10 ms each time (measured at 1 M sessions); without, for 0.3 ms.
-    gc.collect()
-    gc.freeze()
-    announce(started)
-    await done.wait()
-    _log.info("stopping")
-    await server.stop()
+    try:
+        # What is here by now stays. Left among what the collector walks through, it would hold up
+        # every session for some 10 ms each time (measured at 1 M sessions); without, for 0.3 ms.
+        gc.collect()
+        gc.freeze()
+        announce(started)
+        await done.wait()
+        _log.info("stopping")
+        done.clear()  # told again, it waits no longer
+        await server.drain(done)
+    finally:
+        await server.stop()

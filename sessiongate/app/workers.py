@@ -22,13 +22,14 @@ import structlog
 
 from sessiongate.admin.control import socket_path
 from sessiongate.app import parts
+from sessiongate.app.listeners import OPERATIONS, Doors, without_operations
 from sessiongate.app.prepare import (
     certificates_of,
     has_users,
     instance_of,
     signing_key_of,
 )
-from sessiongate.app.server import OPERATIONS, Announce, Doors, Server, Started
+from sessiongate.app.server import Announce, Server, Started
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
 from sessiongate.web.listener import open_door
@@ -47,6 +48,10 @@ LINGER = timedelta(seconds=2)
 
 # Beyond its own limits for stopping: writing what is pending, to a store that may be slow.
 _LAST_WAIT = timedelta(seconds=10)
+
+# By which a worker learns that its successor answers already, at the same doors: nobody need hear
+# that it goes, unlike at SIGTERM, by which the whole server does.
+_SUCCEEDED = signal.SIGUSR1
 
 _log = structlog.get_logger("sessiongate.workers")
 
@@ -81,23 +86,37 @@ async def serve_as_worker(config: Config, place: Place) -> None:
         )
     server = Server(config, Doors(place.number, taken))
     done = asyncio.Event()
+    replaced = orphan = False
     loop = asyncio.get_running_loop()
 
     def orphaned() -> None:
+        nonlocal orphan
+        orphan = True
         loop.remove_reader(place.parent)
         _log.warning("the parent process is gone; stopping", number=place.number)
         done.set()
 
+    def succeeded() -> None:
+        nonlocal replaced
+        replaced = True
+        done.set()
+
     loop.add_reader(place.parent, orphaned)
     loop.add_signal_handler(signal.SIGTERM, done.set)
+    loop.add_signal_handler(_SUCCEEDED, succeeded)
     # A terminal sends these to us too; the parent says what is to be done.
     for number in (signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: None)
     await server.start()
-    os.write(place.ready, b"ready")
-    os.close(place.ready)
-    await done.wait()
-    await server.stop(LINGER)
+    try:
+        os.write(place.ready, b"ready")
+        os.close(place.ready)
+        await done.wait()
+        if not (replaced or orphan):
+            done.clear()  # told again, or left alone, it waits no longer
+            await server.drain(done)
+    finally:
+        await server.stop(LINGER, replaced=replaced)
 
 
 class Supervisor:
@@ -121,7 +140,11 @@ class Supervisor:
         served = certificates_of(config)
         instance_of(config)
         signing_key_of(config)
-        self._open_doors()
+        try:
+            self._open_doors()
+        except BaseException:
+            self._close_doors()  # a socket's file would stay behind
+            raise
         stop, replace = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for end in (signal.SIGTERM, signal.SIGINT):
@@ -143,10 +166,20 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(work, stopped, return_exceptions=True)
             _log.info("stopping")
-            await asyncio.gather(*(self._end(process) for process in self._workers.values()))
-            self._close_doors()
+            for end in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(end, self._hurry)
+            try:
+                await asyncio.gather(*(self._end(process) for process in self._workers.values()))
+            finally:
+                self._close_doors()
         if failed is not None:
             raise failed
+
+    def _hurry(self) -> None:
+        """Told to stop once more: so are the workers, which then wait no longer."""
+        for process in self._workers.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
 
     async def _work(self, started: Callable[[], None], replace: asyncio.Event) -> None:
         for number in range(self._config.server.workers):
@@ -159,19 +192,25 @@ class Supervisor:
 
     def _open_doors(self) -> None:
         config = self._config
+        problems: list[str] = []
         for address in config.server.listen:
-            self._shared[str(address)] = open_door(str(address))
+            try:
+                self._shared[str(address)] = open_door(str(address))
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError([f"server.{problem}" for problem in problems])
         control = f"unix:{socket_path(config.server.data_dir)}"
         for number in range(config.server.workers):
             # Commands speak to one worker; each has an operations listener, on ports in a row.
             own = {control: open_door(control)} if number == 0 else {}
             self._own.append(own)
+            if config.admin.listen is None:
+                continue
             try:
                 own[OPERATIONS] = open_door(str(_nth(config.admin.listen, number)))
             except ConfigError as error:
-                if config.origins.get("admin.listen", "default") != "default":
-                    raise ConfigError([f"admin.{one}" for one in error.problems]) from None
-                _log.warning("no operations listener", number=number, why=error.problems[0])
+                without_operations(config, error, number)
 
     def _close_doors(self) -> None:
         for doors in (self._shared, *self._own):
@@ -188,6 +227,8 @@ class Supervisor:
 
     def _operations(self) -> Iterable[str]:
         address = self._config.admin.listen
+        if address is None:
+            return
         encrypted = not (self._config.server.plain_http or parts.is_loopback(address.host or "::1"))
         scheme = "" if address.path else "https://" if encrypted else "http://"
         for doors in self._own:
@@ -260,18 +301,21 @@ class Supervisor:
                 _log.error("worker not replaced", number=number, why=error.problems[0])
                 return
             old, self._workers[number] = self._workers[number], successor
-        ending = asyncio.create_task(self._end(old))
+        ending = asyncio.create_task(self._end(old, _SUCCEEDED))
         try:
             await asyncio.shield(ending)
         except asyncio.CancelledError:
             await ending  # told to stop meanwhile: it is among no workers any more
             raise
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
+    async def _end(
+        self, process: asyncio.subprocess.Process, how: signal.Signals = signal.SIGTERM
+    ) -> None:
         """Have it stop gracefully; make it, where it does not."""
-        patience = LINGER + self._config.server.limits.shutdown_grace + _LAST_WAIT
+        limits = self._config.server.limits
+        patience = limits.shutdown_delay + LINGER + limits.shutdown_grace + _LAST_WAIT
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+            process.send_signal(how)
         try:
             await asyncio.wait_for(process.wait(), patience.total_seconds())
         except TimeoutError:

@@ -25,7 +25,8 @@ def _server(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "server.listen", "must hold at least one address; leave it out for 127.0.0.1:9669"
     for position in repeated(server.listen):
         yield "server.listen", f"entry {position} repeats an earlier one; remove it"
-    if any(repeated([address, settings.admin.listen]) for address in server.listen):
+    watched = settings.admin.listen
+    if watched is not None and any(repeated([address, watched]) for address in server.listen):
         yield "admin.listen", "is also in server.listen; give it an address of its own"
     if (server.tls.certificate is None) != (server.tls.key is None):
         yield (

@@ -39,7 +39,11 @@ SecretText = Annotated[
     WithJsonSchema({"type": "string", "writeOnly": True}),
 ]
 FilePath = Annotated[Path, PlainValidator(values.file_path), _TEXT]
-Listen = Annotated[Address, PlainValidator(values.listen), _TEXT]
+ListenOrOff = Annotated[
+    Address | None,
+    PlainValidator(values.listen_or_off),
+    WithJsonSchema({"type": "string", "examples": ["127.0.0.1:9670", "off"]}),
+]
 Listens = Annotated[tuple[Address, ...], PlainValidator(values.many(values.listen)), _LIST]
 Texts = Annotated[tuple[str, ...], PlainValidator(values.many(values.word)), _LIST]
 PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(values.public_name)), _LIST]

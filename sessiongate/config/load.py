@@ -15,6 +15,7 @@ from sessiongate.config import checks
 from sessiongate.config.models import Config, Sessions, Settings
 from sessiongate.config.show import leaves
 from sessiongate.config.sources import RESERVED, Gathered, gather
+from sessiongate.config.values import Several
 from sessiongate.errors import ConfigError
 from sessiongate.rules.profile import effective
 
@@ -48,7 +49,7 @@ def load(
         settings = Settings.model_validate(tree)
     except ValidationError as wrong:
         told = wrong.errors(include_url=False, include_input=False)
-        found += [_told(error, gathered) for error in told]
+        found += [line for error in told for line in _told(error, gathered)]
         found += _crossed(_without(tree, told), gathered, {str(error["loc"][0]) for error in told})
     else:
         settings = settings.model_copy(update={"sessions": _profiled(settings.sessions)})
@@ -95,16 +96,17 @@ def _identity_default(tree: dict[str, object]) -> None:
         tables["local"].setdefault("type", "file")
 
 
-def _told(error: ErrorDetails, gathered: Gathered) -> str:
+def _told(error: ErrorDetails, gathered: Gathered) -> list[str]:
     path = tuple(str(part) for part in error["loc"])
     if error["type"] == "value_error":
-        rule = str(error.get("ctx", {}).get("error", "is not valid"))
+        problem = error.get("ctx", {}).get("error", "is not valid")
+        rules = problem.problems if isinstance(problem, Several) else [str(problem)]
     elif error["type"] == "missing":
-        rule = "is required; `sessiongate config schema` says what it is"
+        rules = ["is required; `sessiongate config schema` says what it is"]
     else:
         # pydantic's own words are not ours to vouch for: they could quote the value.
-        rule = "is not of the right form; `sessiongate config schema` says what it is"
-    return f"{'.'.join(path)}: {rule}{gathered.where(path)}"
+        rules = ["is not of the right form; `sessiongate config schema` says what it is"]
+    return [f"{'.'.join(path)}: {rule}{gathered.where(path)}" for rule in rules]
 
 
 def _origin(setting: tuple[str, ...], settings: Settings, gathered: Gathered) -> str:

@@ -16,7 +16,7 @@ from sessiongate.config.kinds import (
     Duration,
     FilePath,
     Fingerprint,
-    Listen,
+    ListenOrOff,
     Listens,
     LocaleName,
     Networks,
@@ -66,6 +66,11 @@ class ServerLimits(_Table):
     shutdown_grace: Duration = _setting(
         "10s", "How long running requests may take to finish when the server stops."
     )
+    shutdown_delay: Duration = _setting(
+        "0",
+        "How long the server goes on as before when it is told to stop, while /readyz says 503 "
+        "already: as long as a load balancer needs to notice. Comes before shutdown_grace.",
+    )
 
 
 class Server(_Table):
@@ -108,9 +113,13 @@ class Server(_Table):
 
 
 class Admin(_Table):
-    """The listener of console, admin API, metrics and health."""
+    """The listener of metrics and health."""
 
-    listen: Listen = _setting("127.0.0.1:9670", "Address of the admin listener.")
+    listen: ListenOrOff = _setting(
+        "127.0.0.1:9670",
+        'Address of the operations listener, or "off" for none. With several workers that of the '
+        "first; the others have the ports after it.",
+    )
 
 
 class Sessions(_Table):
@@ -305,7 +314,7 @@ class Settings(_Table):
     server: Server = Field(
         default_factory=Server, description="Where the server listens, and what it keeps."
     )
-    admin: Admin = Field(default_factory=Admin, description="The admin listener.")
+    admin: Admin = Field(default_factory=Admin, description="The operations listener.")
     sessions: Sessions = Field(
         default_factory=Sessions, description="How long sessions live, and how many there may be."
     )

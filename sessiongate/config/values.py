@@ -207,6 +207,14 @@ def file_path(value: object) -> Path:
         raise ValueError("begins with ~ but no home is known; write the full name") from None
 
 
+class Several(ValueError):
+    """More than one thing is wrong with a value; `problems` has a rule and way out for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
 def many(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
     """Make the reader of a list: a TOML array, or a text with commas in the environment."""
 
@@ -216,11 +224,14 @@ def many(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
         if not isinstance(value, list | tuple):
             raise ValueError('must be a list such as ["one", "two"]')
         entries: list[T] = []
+        problems: list[str] = []
         for position, entry in enumerate(value, 1):
             try:
                 entries.append(read(entry))
             except ValueError as problem:
-                raise ValueError(f"entry {position} {problem}") from None
+                problems.append(f"entry {position} {problem}")
+        if problems:
+            raise Several(problems)
         return tuple(entries)
 
     return read_all
@@ -241,6 +252,16 @@ def listen(value: object) -> Address:
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
         raise ValueError(f"{_LISTEN_RULE}; the port is a number from 0 (any free one) to 65535")
     return Address(host=_host(host), port=int(port))
+
+
+def listen_or_off(value: object) -> Address | None:
+    """Read where to listen, or `off` for nowhere."""
+    if isinstance(value, str) and value.strip().lower() == "off":
+        return None
+    try:
+        return listen(value)
+    except ValueError as problem:
+        raise ValueError(f'{problem}; "off" does without') from None
 
 
 def public_name(value: object) -> str:

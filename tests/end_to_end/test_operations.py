@@ -129,14 +129,17 @@ def test_port_0_takes_a_free_one_and_says_which(running: Server) -> None:
 
 def test_sec_72_the_admin_listener_is_its_own_and_on_loopback_by_default() -> None:
     settings = load(environ={})
-    assert is_loopback(settings.admin.listen.host)
-    assert settings.admin.listen not in settings.server.listen
+    default = settings.admin.listen
+    assert default is not None
+    assert is_loopback(default.host)
+    assert default not in settings.server.listen
 
 
 def test_a_second_server_whose_default_address_is_taken_serves_all_the_same(
     make_server: MakeServer,
 ) -> None:
     default = load(environ={}).admin.listen
+    assert default is not None
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,0 +1,157 @@
+"""The doors of one process: which there are, who is behind each, and in which order they shut.
+
+All dialects are behind each address of `server.listen`, the command line behind the control socket
+of the first process, `/readyz` and its like behind `admin.listen`. The last of these stays open
+until no request of a client is left: whoever watches a server wants to see it go.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from sessiongate.admin.control import Control, socket_path
+from sessiongate.admin.operations import Operations
+from sessiongate.app import parts
+from sessiongate.config import Config
+from sessiongate.errors import ConfigError
+from sessiongate.web.http import Handler
+from sessiongate.web.listener import Listener, listen
+
+OPERATIONS = "operations"
+"""The name of the operations listener's door among those that a worker is handed."""
+
+# For a question that has reached the operations listener already: it answers in milliseconds, and
+# the store gives an answer or an outage soon after.
+_LAST_ANSWERS = timedelta(seconds=2)
+
+_log = structlog.get_logger("sessiongate")
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """Sockets that somebody else has opened, by address. `number` is the worker's."""
+
+    number: int = 0
+    taken: Mapping[str, socket.socket] | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process does what only one of several does."""
+        return self.number == 0
+
+    def of(self, address: str) -> socket.socket | None:
+        """The door of this address, None where it is for us to open."""
+        return self.taken.get(address) if self.taken is not None else None
+
+
+class Listeners:
+    """The listeners of a process: opened once, one kind after the other, and shut in the end."""
+
+    def __init__(self, config: Config, doors: Doors, tls: ssl.SSLContext | None) -> None:
+        self.addresses: list[str] = []
+        """Where the dialects are."""
+        self.operations = ""
+        """Where the operations listener is, as a URL; "" where there is none to name."""
+        self._config = config
+        self._doors = doors
+        self._tls = tls
+        self._http = parts.http_limits(config)
+        self._serving: list[Listener] = []
+        self._control: list[Listener] = []
+        self._watched: list[Listener] = []
+
+    @property
+    def connections(self) -> int:
+        """How many connections of clients there are."""
+        return sum(one.connections for one in self._serving)
+
+    async def open(
+        self, handler: Handler, unclaimed: Callable[[str], None], refusals: Counter[str]
+    ) -> None:
+        """Let clients in. Raises ConfigError that names every address which cannot be had."""
+        problems: list[str] = []
+        for address in self._config.server.listen:
+            # A Unix socket never leaves the machine, and its clients speak plain HTTP to it.
+            secured = self._tls if address.host else None
+            name = str(address)
+            try:
+                listener = await listen(
+                    name,
+                    handler,
+                    self._http,
+                    secured,
+                    door=self._doors.of(name),
+                    unclaimed=unclaimed,
+                    refusals=refusals,
+                )
+            except ConfigError as error:
+                problems += error.problems
+            else:
+                self._serving.append(listener)
+        if problems:
+            raise ConfigError([f"server.{problem}" for problem in problems])
+        self.addresses = [listener.address for listener in self._serving]
+
+    async def open_control(self, control: Control) -> None:
+        """Let the command line in, where this is the process that it speaks to."""
+        if not self._doors.is_first:
+            return
+        name = f"unix:{socket_path(self._config.server.data_dir)}"
+        door = self._doors.of(name)
+        self._control.append(await listen(name, control, self._http, None, door=door))
+
+    async def open_operations(self, operations: Operations) -> None:
+        """Let in those who watch the server, unless the settings say off."""
+        address = self._config.admin.listen
+        if address is None:
+            return
+        door = self._doors.of(OPERATIONS)
+        if self._doors.taken is not None and door is None:
+            return  # the parent could not have it, and has said so
+        # Scrapers on this machine speak plain HTTP; what leaves the machine is encrypted.
+        secured = self._tls if address.host and not parts.is_loopback(address.host) else None
+        try:
+            listener = await listen(str(address), operations, self._http, secured, door=door)
+        except ConfigError as error:
+            without_operations(self._config, error, self._doors.number)
+            return
+        self._watched.append(listener)
+        scheme = "" if address.path else "https://" if secured is not None else "http://"
+        self.operations = f"{scheme}{listener.address}"
+
+    async def stop(self, linger: timedelta, *, replaced: bool) -> None:
+        """Let no client in any more, and have those inside finish.
+
+        Where a successor answers at the same doors, it is also the one to be watched from now on.
+        """
+        listeners = [*self._serving, *self._control]
+        if replaced:
+            listeners += self._watched
+        await _stopped(listeners, self._config.server.limits.shutdown_grace, linger)
+
+    async def stop_operations(self) -> None:
+        """Have nobody watch any more."""
+        await _stopped(self._watched, _LAST_ANSWERS, timedelta(0))
+
+
+async def _stopped(listeners: Iterable[Listener], grace: timedelta, linger: timedelta) -> None:
+    async with asyncio.TaskGroup() as group:
+        for listener in listeners:
+            group.create_task(listener.stop(grace, linger))
+
+
+def without_operations(config: Config, error: ConfigError, number: int) -> None:
+    """Go on without an operations listener whose address nobody asked for, else raise."""
+    if config.origins.get("admin.listen", "default") != "default":
+        raise ConfigError([f"admin.{problem}" for problem in error.problems]) from None
+    _log.warning(
+        "no operations listener",
+        number=number,
+        why=error.problems[0],
+        way_out='admin.listen: another port, or "off"',
+    )

@@ -1,0 +1,199 @@
+"""The life of a server inside one process: whatever fails, all that was opened is closed."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from structlog.testing import capture_logs
+
+from sessiongate.app.listeners import Doors
+from sessiongate.app.server import Server
+from sessiongate.app.steps import Step, each_of
+from sessiongate.app.workers import Supervisor
+from sessiongate.config import Config, load
+from sessiongate.errors import ConfigError, StoreUnavailable
+from sessiongate.identity.file import FileIdentity
+
+
+def settings(folder: Path, **more: object) -> Config:
+    """A server over a file, on free ports."""
+    given: dict[str, object] = {
+        "server.data_dir": str(folder),
+        "server.listen": ["127.0.0.1:0"],
+        "server.plain_http": True,
+        "admin.listen": "127.0.0.1:0",
+    }
+    return load(None, {}, given | {name.replace("__", "."): value for name, value in more.items()})
+
+
+def port_of(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("http://"), int(port)
+
+
+def refuses(address: str) -> bool:
+    """Whether nobody listens there any more."""
+    with socket.socket() as asking:
+        return asking.connect_ex(port_of(address)) != 0
+
+
+async def test_every_step_is_taken_and_the_first_error_is_the_one() -> None:
+    taken: list[str] = []
+
+    def step(name: str, error: BaseException | None = None) -> Step:
+        async def take() -> None:
+            taken.append(name)
+            if error is not None:
+                raise error
+
+        return take
+
+    first = ValueError("hunter2")
+    steps = [step("one"), step("two", first), step("three", KeyError()), step("four")]
+    with capture_logs() as logs:
+        assert await each_of(steps) is first
+    assert taken == ["one", "two", "three", "four"]
+    assert [line["error"] for line in logs] == ["ValueError", "KeyError"]
+    assert "hunter2" not in repr(logs)
+    assert await each_of([]) is None
+
+
+async def test_a_step_that_was_cancelled_is_no_reason_to_stop_either() -> None:
+    async def cancelled() -> NoReturn:
+        raise asyncio.CancelledError
+
+    taken: list[str] = []
+
+    async def last() -> None:
+        taken.append("last")
+
+    with capture_logs():
+        assert isinstance(await each_of([cancelled, last]), asyncio.CancelledError)
+    assert taken == ["last"]
+
+
+async def test_a_provider_that_cannot_be_closed_keeps_nothing_else_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(settings(tmp_path / "data", audit__file=str(tmp_path / "audit.jsonl")))
+    started = await server.start()
+
+    async def fails(_: FileIdentity) -> NoReturn:
+        raise RuntimeError("out of order")
+
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(FileIdentity, "close", fails)
+        with pytest.raises(RuntimeError, match="out of order"):
+            await server.stop()
+    failed = [line for line in logs if line["log_level"] == "error"]
+    assert [line["error"] for line in failed] == ["RuntimeError"]
+    assert all(refuses(one) for one in (*started.addresses, started.operations))
+    assert '"server stopped"' in (tmp_path / "audit.jsonl").read_text()
+    names = [one.name for one in threading.enumerate()]
+    assert not [name for name in names if name.startswith("sessiongate-")]
+    # The file of sessions is free again, and closed well enough to be opened.
+    successor = Server(server.config)
+    await successor.start()
+    await successor.stop()
+
+
+async def test_stopping_twice_says_so_once(tmp_path: Path) -> None:
+    server = Server(settings(tmp_path / "data"))
+    await server.start()
+    with capture_logs() as logs:
+        await server.stop()
+        await server.stop()
+    assert [line["event"] for line in logs].count("server stopped") == 1
+
+
+async def test_a_store_that_cannot_be_had_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[FileIdentity] = []
+    close = FileIdentity.close
+
+    async def seen(provider: FileIdentity) -> None:
+        closed.append(provider)
+        await close(provider)
+
+    config = settings(tmp_path / "data")
+    owner = Server(config)
+    await owner.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(FileIdentity, "close", seen)
+        with pytest.raises(StoreUnavailable, match="one process owns a session file"):
+            await Server(config).start()
+    assert len(closed) == 1
+    await owner.stop()
+
+
+async def alone(config: Config) -> None:
+    await Server(config).start()
+
+
+async def with_workers(config: Config) -> None:
+    await Supervisor(config, ["/nowhere"]).run(lambda _: None)
+
+
+@pytest.mark.parametrize("start", [alone, with_workers])
+async def test_every_address_that_cannot_be_had_is_named_and_none_stays_open(
+    start: Callable[[Config], Awaitable[None]], tmp_path: Path
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        taken = [f"127.0.0.1:{door.getsockname()[1]}" for door in (one, two)]
+        path = tmp_path / "door"
+        listen = [taken[0], f"unix:{path}", taken[1]]
+        config = settings(tmp_path / "data", server__listen=listen)
+        with pytest.raises(ConfigError) as caught:
+            await start(config)
+        assert [problem.partition(" cannot")[0] for problem in caught.value.problems] == [
+            f"server.listen: {address}" for address in taken
+        ]
+        assert not path.exists()
+        assert not (tmp_path / "data" / "control.sock").exists()
+    free = Server(settings(tmp_path / "data", server__listen=listen))
+    await free.start()
+    await free.stop()
+
+
+async def test_no_parent_leaves_a_socket_behind_that_it_could_not_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        operations = f"127.0.0.1:{taken.getsockname()[1]}"
+        path = tmp_path / "door"
+        config = settings(
+            tmp_path / "data", server__listen=[f"unix:{path}"], admin__listen=operations
+        )
+        with pytest.raises(ConfigError, match=f"^admin.listen: {operations} cannot be had"):
+            await with_workers(config)
+    assert not path.exists()
+    assert not (tmp_path / "data" / "control.sock").exists()
+
+
+async def test_without_an_operations_listener_there_is_none(tmp_path: Path) -> None:
+    server = Server(settings(tmp_path / "data", admin__listen="off"))
+    with capture_logs() as logs:
+        started = await server.start()
+    assert started.operations == ""
+    assert not [line for line in logs if line["log_level"] != "info"]
+    await server.stop()
+
+
+async def test_no_worker_has_one_either(tmp_path: Path) -> None:
+    supervisor = Supervisor(settings(tmp_path / "data", admin__listen="off"), ["/nowhere"])
+    (tmp_path / "data").mkdir()
+    supervisor._open_doors()
+    try:
+        assert list(supervisor._operations()) == []
+        assert [name for own in supervisor._own for name in own if name == "operations"] == []
+    finally:
+        supervisor._close_doors()
+    server = Server(settings(tmp_path / "data", admin__listen="off"), Doors(1, {}))
+    assert (await server.start()).operations == ""
+    await server.stop()
