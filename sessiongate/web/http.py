@@ -20,7 +20,7 @@ class Request(msgspec.Struct, gc=False):
     peer: str
     """The peer's IP address, or the path of the Unix socket it came by."""
     secure: bool
-    """True when the request came over our own TLS."""
+    """True when the client spoke TLS: to us, or to a trusted proxy that says so."""
     certificate: bytes | None = None
     """The client's certificate (DER), where it showed one and the TLS in front could check it."""
 

@@ -1,4 +1,4 @@
-"""What a trusted proxy says of its client: the address, and the certificate that it has checked.
+"""What a trusted proxy says of its client: address, whether it came by TLS, and its certificate.
 
 Believed only from the configured networks, by default from nobody. From anyone else these headers
 are a stranger's claim and change nothing.
@@ -26,11 +26,12 @@ class TrustedProxies:
         self._header = certificate_header.lower() if certificate_header is not None else None
 
     async def __call__(self, request: Request) -> Reply:
-        """Answer a request, with address and certificate taken over where they may be."""
+        """Answer a request, with what the proxy says taken over where it may be."""
         if self._is_trusted(request.peer):
             request = msgspec.structs.replace(
                 request,
                 peer=self._client(request),
+                secure=request.secure or _came_by_tls(request),
                 certificate=self._certificate(request),
             )
         return await self._inner(request)
@@ -65,3 +66,9 @@ class TrustedProxies:
             return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
         except ValueError:
             return None
+
+
+def _came_by_tls(request: Request) -> bool:
+    """Whether the client spoke TLS to the proxy. A list is several hops' word, and none's here."""
+    said = request.all("x-forwarded-proto")
+    return len(said) == 1 and said[0].lower() == "https"

@@ -5,6 +5,7 @@ Who the client is, nginx says, and no header of the client's own.
 
 import json
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,41 @@ def test_sec_20_cookies_are_secure_behind_nginx_too(dialect: Dialect, front: Ngi
         attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
         assert {"httponly", "secure"} <= attributes
     assert reply.header("strict-transport-security")
+
+
+REALM = "/auth/realms/zerto"
+
+
+@pytest.mark.parametrize("claim", [[], [("X-Forwarded-Proto", "http")]], ids=["none", "http"])
+def test_issuer_and_discovery_are_of_the_address_that_the_client_used(
+    claim: list[tuple[str, str]], front: Nginx
+) -> None:
+    issuer = f"https://127.0.0.1:{front.port}{REALM}"
+    discovery = front.request("GET", f"{REALM}/.well-known/openid-configuration", claim).json()
+    assert discovery["issuer"] == issuer
+    assert discovery["token_endpoint"] == f"{issuer}/protocol/openid-connect/token"
+    form = (
+        f"grant_type=password&client_id=zerto-client&username={USER[0]}&password={quote(USER[1])}"
+    )
+    reply = front.request(
+        "POST",
+        f"{REALM}/protocol/openid-connect/token",
+        [("Content-Type", "application/x-www-form-urlencoded"), *claim],
+        form,
+    )
+    assert reply.status == 200, reply
+    payload = reply.json()["access_token"].split(".")[1]
+    assert json.loads(urlsafe_b64decode(payload + "=="))["iss"] == issuer
+
+
+def test_without_the_word_of_a_proxy_the_client_came_as_it_came(server: Server) -> None:
+    path = f"{REALM}/.well-known/openid-configuration"
+    assert server.request("GET", path).json()["issuer"] == f"{server.url}{REALM}"
+    assert server.url.startswith("http:")
+
+
+def test_a_page_names_its_transport_policy_once(front: Nginx) -> None:
+    assert len(front.request("GET", "/docs").all("strict-transport-security")) == 1
 
 
 @pytest.mark.parametrize(

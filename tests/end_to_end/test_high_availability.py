@@ -92,7 +92,6 @@ def before(folder: Path, nodes: list[Server]) -> Nginx:
             "        proxy_pass http://sessiongate;\n": to_nodes,
         },
     )
-    text = re.sub(r"^ *(proxy_cookie_flags|add_header Strict).*\n", "", text, flags=re.MULTILINE)
     file.write_text(text, encoding="utf-8")
     return front
 

@@ -17,14 +17,14 @@ TRUSTED = (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
 HEADER = "X-Client-Cert"
 
 
-async def seen_by(headers: list[tuple[str, str]], peer: str) -> Request:
+async def seen_by(headers: list[tuple[str, str]], peer: str, *, secure: bool = True) -> Request:
     seen: list[Request] = []
 
     async def inner(request: Request) -> Reply:
         seen.append(request)
         return Reply(204)
 
-    request = Request("GET", "/", "", headers, b"", peer, True, b"own")
+    request = Request("GET", "/", "", headers, b"", peer, secure, b"own")
     await TrustedProxies(inner, TRUSTED, HEADER)(request)
     return seen[0]
 
@@ -54,6 +54,39 @@ async def test_sec_26_the_last_hop_that_is_no_proxy_of_ours_is_the_client(
     line: str, client: str
 ) -> None:
     assert (await seen_by([("x-forwarded-for", line)], "10.0.0.5")).peer == client
+
+
+PROTO = "x-forwarded-proto"
+
+
+@pytest.mark.parametrize("secure", [True, False])
+@pytest.mark.parametrize(
+    ("said", "by_tls"),
+    [
+        (["https"], True),
+        (["HTTPS"], True),
+        (["http"], False),
+        (["https, http"], False),
+        (["http, https"], False),
+        (["https", "https"], False),
+        (["https", "http"], False),
+        (["https://x"], False),
+        (["wss"], False),
+        ([""], False),
+        ([], False),
+    ],
+)
+async def test_a_trusted_proxy_says_whether_its_client_came_by_tls(
+    said: list[str], by_tls: bool, secure: bool
+) -> None:
+    """And takes nothing away: what came over our own TLS did."""
+    headers = [(PROTO, value) for value in said]
+    assert (await seen_by(headers, "10.0.0.5", secure=secure)).secure == (by_tls or secure)
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.9", "10.0.1.1", "/run/door.sock", ""])
+async def test_sec_26_a_stranger_cannot_claim_to_have_come_by_tls(peer: str) -> None:
+    assert not (await seen_by([(PROTO, "https")], peer, secure=False)).secure
 
 
 async def test_several_header_lines_are_one_list() -> None:
