@@ -1,5 +1,5 @@
 """The server that the lines of the pages are run against."""
 
-from tests.end_to_end.conftest import shared
+from tests.end_to_end.conftest import shared, store
 
-__all__ = ["shared"]
+__all__ = ["shared", "store"]

@@ -13,6 +13,7 @@ import pytest
 
 from sessiongate.cli.serve import reachable
 from tests.docs.pages import DOCS, ROOT
+from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment
 
 BLOCK = re.compile(r"^<!-- run(?:: (?P<says>[^\n]+))? -->\n```sh\n(?P<lines>.*?)^```", re.M | re.S)
@@ -25,6 +26,7 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("lines", "says"), BLOCKS)
+@EMBEDDED
 def test_lines_work_as_they_stand(lines: str, says: str | None, shared: Server) -> None:
     """They run to their end without an error, and print what the page promises."""
     here = lines.replace("https://127.0.0.1:9669", shared.url)
