@@ -1,6 +1,7 @@
 """Who is taken out of the settings has no session after the restart, whatever the store."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,8 @@ from sessiongate import certificates
 from tests.end_to_end.serving import ADMIN, Server, basic, vim, with_people
 from tests.end_to_end.test_appliance import post
 from tests.end_to_end.test_extensions import KEY, made
+from tests.end_to_end.test_workers import wait_for
+from tests.peers.redis import Redis
 
 TRUSTING = """
 [server]
@@ -49,6 +52,23 @@ def test_clients_and_extensions_that_are_gone_are_out(
         told = [json.loads(line) for line in server.run("audit", "export").out.splitlines()]
     ended = [(one["user"], one["reason"]) for one in told if one["event"] == "session ended"]
     assert ended == [("robot", "user_changed"), (KEY, "user_changed")]
+
+
+@pytest.mark.peer
+def test_workers_that_are_replaced_end_them_too(redis: Redis, tmp_path: Path) -> None:
+    store = f'[store]\nurl = "{redis.url}"\nprefix = "named"\n'
+    common = f'{store}{TRUSTING}workers = 2\n[admin]\nlisten = "off"\n'
+    with with_people(tmp_path / "data", settings=common + ROBOT) as server:
+        admin = server.vim_token(ADMIN)
+        credential = {"Authorization": basic("robot", "robot secret")}
+        assert post(server, "/token", credential, grant_type="client_credentials").status == 200
+        assert users(server, admin) == ["admin", "robot"]
+        server.settings = common
+        server.write_settings()
+        server.signal(signal.SIGHUP)
+        wait_for(server, "all workers replaced")
+        assert users(server, admin) == ["admin"]
+        server.stop()
 
 
 def opened(server: Server, certificate: Path) -> None:
