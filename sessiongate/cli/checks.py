@@ -46,6 +46,7 @@ async def run_checks(config: Config) -> list[Row]:
         *await _providers(config),
         *_users(config),
         *await _store(config),
+        *_copies(config.audit.file),
         _server(config),
     ]
 
@@ -113,6 +114,16 @@ async def _store(config: Config) -> list[Row]:
     if problem is not None:
         return [Row("store", "problem", problem)]
     return [Row("store", "ok", "Redis answers")]
+
+
+def _copies(file: Path | None) -> list[Row]:
+    if file is None:
+        return []
+    if not file.parent.is_dir():
+        return [Row("audit.file", "problem", f"the directory {file.parent} does not exist")]
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        return [Row("audit.file", "problem", f"{file} is not writable for this account")]
+    return [Row("audit.file", "ok", str(file))]
 
 
 def _users(config: Config) -> list[Row]:

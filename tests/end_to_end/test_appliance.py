@@ -261,6 +261,26 @@ def test_discovery_and_keys_agree_with_the_tokens(server: Server) -> None:
     assert realm["realm"] == "zerto"
 
 
+def test_sec_33_nobody_but_a_trusted_proxy_says_that_a_client_came_by_tls(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = f"{REALM}/.well-known/openid-configuration"
+    folder = tmp_path_factory.mktemp("proxied")
+    for name, trusted in (("none", "[]"), ("this", '["127.0.0.1"]')):
+        settings = f"[server]\nplain_http = true\ntrusted_proxies = {trusted}\n"
+        flags = ("--listen", "127.0.0.1:0")
+        with with_people(folder / name, settings=settings, flags=flags) as server:
+            claim = {"X-Forwarded-Proto": "https"}
+            issuer = server.request("GET", path, claim).json()["issuer"]
+            login = server.request(
+                "POST", "/rest/com/vmware/cis/session", {**claim, "Authorization": basic(*USER)}
+            )
+            (cookie,) = login.all("set-cookie")
+            believed = trusted != "[]"
+            assert issuer.startswith("https:" if believed else "http:")
+            assert ("; Secure" in cookie) == believed
+
+
 def test_tokens_survive_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("again")
     with with_people(folder / "data", settings=SETTINGS) as server:

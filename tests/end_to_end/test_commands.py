@@ -291,6 +291,8 @@ def test_check_finds_what_a_start_would_refuse(tmp_path: Path) -> None:
         role = "user"
         [store]
         url = "redis://127.0.0.1:1/0"
+        [audit]
+        file = "/nowhere/audit.jsonl"
         """
     )
     asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"), "--output", "json")
@@ -303,6 +305,7 @@ def test_check_finds_what_a_start_would_refuse(tmp_path: Path) -> None:
         "tokens",
         "extensions",
         "store",
+        "audit.file",
     ]
     starts = (
         "identity.vc.url:",
@@ -310,7 +313,8 @@ def test_check_finds_what_a_start_would_refuse(tmp_path: Path) -> None:
         "tokens.idp.ca:",
         "extensions.com.example.tool:",
     )
-    for (_, detail), start in zip(said, (*starts, "the store at 127.0.0.1:1"), strict=True):
+    last = ("the store at 127.0.0.1:1", "the directory /nowhere does not exist")
+    for (_, detail), start in zip(said, (*starts, *last), strict=True):
         assert detail.startswith(start)
     assert not (tmp_path / "data").exists()
 

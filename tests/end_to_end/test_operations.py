@@ -228,6 +228,38 @@ def test_sec_18_no_label_holds_what_a_client_sent(running: Server) -> None:
     assert canary.encode() not in ask(running, "/metrics").body
 
 
+def test_what_never_became_a_request_is_counted(running: Server) -> None:
+    def counted(cause: str) -> float:
+        families = read(ask(running, "/metrics").body)
+        return value(families, "sessiongate_refused_requests_total", cause=cause)
+
+    for data, cause in (
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n", "body_too_large"),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n", "head_too_large"),
+    ):
+        before = counted(cause)
+        assert running.raw(data).startswith(b"HTTP/1.1 4")
+        assert counted(cause) == before + 1
+
+
+def test_sec_70_an_audit_that_cannot_be_written_is_counted(make_server: MakeServer) -> None:
+    server = make_server(settings=SETTINGS, flags=FLAGS, file_limit=96 * 1024)
+
+    def failed() -> float:
+        families = read(ask(server, "/metrics").body)
+        return value(families, "sessiongate_store_errors_total", operation="audit")
+
+    assert failed() == 0
+    for _ in range(2000):
+        if server.vim_login(*USER).status != 200:
+            break
+    before = failed()
+    assert before >= 1
+    server.zerto_login(USER[0], "wrong")
+    assert failed() == before + 1
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_only_reading(path: str, running: Server) -> None:
     assert ask(running, path, "HEAD").status == 200
