@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from sessiongate import certificates
+from tests.end_to_end.many import wait_for
 from tests.end_to_end.serving import ADMIN, Server, basic, vim, with_people
 from tests.end_to_end.test_appliance import post
 from tests.end_to_end.test_extensions import KEY, made
-from tests.end_to_end.test_workers import wait_for
 from tests.peers.redis import Redis
 
 TRUSTING = """
