@@ -11,7 +11,7 @@ import os
 import resource
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -54,6 +54,13 @@ CASES: Sequence[tuple[str, dict[str, str], int]] = (
     ("check, local cache, each session used every other second", _CACHED, SPARSE),
     ("login", {}, 0),
 )
+
+# So many servers in one process, and at all of them together so many who log in again and again.
+CHAIN_SERVERS = (1, 2, 4, 8, 16, 32)
+CHAIN_LOGINS = 64
+CHAIN_SECONDS = 3
+_BETWEEN = 0.02
+_EVENT = b'{"event":"session opened","more":"%s"}' % (b"x" * 250)
 
 # Additions on their way at once.
 _AT_ONCE = 200
@@ -259,6 +266,47 @@ def _workers() -> Iterator[str]:
         yield f"  predicted for 2 from 1: {guess:,.0f}/s; measured is {two.rate / guess:.2f} of it"
 
 
+def _chain() -> Iterator[str]:
+    """How often servers that add to the audit's one chain come too late and try again."""
+    with scratch() as folder, redis(folder / "redis") as shared:
+        for servers in CHAIN_SERVERS:
+            shared.ask("CONFIG", "RESETSTAT")
+            times = sorted(uvloop.run(_note(shared, servers)))
+            calls = shared.info("commandstats")
+            tried, added = _called(calls, "hget") / 2, _called(calls, "hset")
+            yield (
+                f"{servers} servers: {len(times) / CHAIN_SECONDS:,.0f} events/s, "
+                f"{tried / added:.1f} tries for each addition, "
+                f"{times[len(times) // 2] * 1e3:.1f} ms at the median"
+            )
+
+
+def _called(stats: Mapping[str, str], command: str) -> int:
+    return int(stats[f"cmdstat_{command}"].partition(",")[0].removeprefix("calls="))
+
+
+async def _note(shared: Redis, servers: int) -> list[float]:
+    """Seconds that each event took until it was in."""
+    limits = Limits(idle=timedelta(hours=1), total=None)
+    address = parse_redis(shared.settings["STORE__URL"])
+    stores = [RedisStore(RedisSettings(address), limits) for _ in range(servers)]
+    until, times = time.monotonic() + CHAIN_SECONDS, list[float]()
+
+    async def logins(store: RedisStore) -> None:
+        while time.monotonic() < until:
+            began = time.monotonic()
+            await store.audit.write(_EVENT, datetime.now(UTC))
+            times.append(time.monotonic() - began)
+            await asyncio.sleep(_BETWEEN)
+
+    for store in stores:
+        await store.start()
+    await asyncio.gather(*(logins(stores[at % servers]) for at in range(CHAIN_LOGINS)))
+    for store in stores:
+        await store.close()
+    return times
+
+
 def _cost(way: Way, shared: Redis) -> Cost:
     ours = [way.server.process.pid, *_children(way.server.process.pid)]
     began = time.monotonic()
@@ -305,6 +353,7 @@ MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "redis": _redis,
     "dialects": _dialects,
     "ends": _ends,
+    "chain": _chain,
     "workers": _workers,
 }
 
