@@ -261,7 +261,7 @@ def test_discovery_and_keys_agree_with_the_tokens(server: Server) -> None:
     assert realm["realm"] == "zerto"
 
 
-def test_sec_33_nobody_but_a_trusted_proxy_says_that_a_client_came_by_tls(
+def test_sec_20_26_nobody_but_a_trusted_proxy_says_that_a_client_came_by_tls(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = f"{REALM}/.well-known/openid-configuration"
