@@ -343,6 +343,7 @@ class Server:
             "sessiongate_hashes_total": self._hasher.done,
             "sessiongate_lockouts_total": sum(guard.lockouts for guard in guards),
             "sessiongate_verified_cache_hits_total": sum(guard.hits for guard in guards),
+            "sessiongate_audit_events_lost_total": self._store.audit.lost,
             "sessiongate_audit_copies_lost_total": self._shipping.lost,
             **self._cache_counts(),
         }

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from sessiongate.errors import Unavailable
+from sessiongate.traces import traced
 
 _log = structlog.get_logger("sessiongate.janitor")
 
@@ -26,8 +27,8 @@ class Janitor:
             except Unavailable as error:
                 # An outage says so in one line a round; the next round tries again.
                 _log.warning("janitor step put off", why=str(error))
-            except Exception:  # noqa: BLE001 - one failed round must not be the last
-                _log.exception("janitor step failed")
+            except Exception as error:  # noqa: BLE001 - one failed round must not be the last
+                _log.error("janitor step failed", **traced(error))
 
     async def run(self, pause: Callable[[], Awaitable[object]]) -> None:
         """Run the steps again and again, with a pause before each round, until cancelled."""

@@ -32,14 +32,17 @@ _LET_GO = "DELETE FROM audit WHERE number <= (SELECT number FROM audit_anchor)"
 # What the memory store keeps: enough to see what just happened, and no more.
 _IN_MEMORY = 10_000
 
-# Events that may wait for a disk that refuses. More would fill the memory while a guesser guesses.
-_MOST_OWED = 100_000
+# Events that may wait for a disk or a Redis that refuses. More would fill the memory while somebody
+# guesses.
+MOST_OWED = 100_000
 
 _log = structlog.get_logger("sessiongate.audit")
 
 
 class MemoryAudit:
     """The last events, for as long as the process lives."""
+
+    lost = 0
 
     def __init__(self) -> None:
         self.payloads: deque[bytes] = deque(maxlen=_IN_MEMORY)
@@ -61,11 +64,13 @@ class MemoryAudit:
 class SqliteAudit:
     """The chain in the session file. Lives as long as the writer it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_owed: int = MOST_OWED) -> None:
+        self._most_owed = most_owed
         self._writer: Writer | None = None
         self._number = 0
         self._hash = START
-        self._lost = 0
+        self.lost = 0
+        """How many events were dropped, since they could not be written for so long."""
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Find the chain's end, so that the next event follows it."""
@@ -102,10 +107,10 @@ class SqliteAudit:
     def _room(self) -> Writer | None:
         """The writer, if it can still be owed an event. What is lost is counted and said."""
         writer = self._writer
-        if writer is None or writer.owing < _MOST_OWED:
+        if writer is None or writer.owing < self._most_owed:
             return writer
-        self._lost += 1
-        if self._lost == 1:
+        self.lost += 1
+        if self.lost == 1:
             _log.error("audit events are being lost: the disk refuses and the queue is full")
         return None
 

@@ -42,6 +42,11 @@ class MeasuredAudit:
         self._inner = inner
         self._meters = meters
 
+    @property
+    def lost(self) -> int:
+        """How many events the inner one has dropped."""
+        return self._inner.lost
+
     def note(self, payload: bytes, at: datetime) -> None:
         """Keep an event without waiting."""
         self._inner.note(payload, at)

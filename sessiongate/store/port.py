@@ -93,6 +93,11 @@ class NoticeStore(Protocol):
 class AuditStore(Protocol):
     """Keeps events in order, as one hash chain (`rules.chain`). An event is one line of JSON."""
 
+    @property
+    def lost(self) -> int:
+        """How many events were dropped, since they could not be written for so long."""
+        ...
+
     def note(self, payload: bytes, at: datetime) -> None:
         """Keep an event without waiting: durable before anything acknowledged later."""
         ...

@@ -16,6 +16,7 @@ import structlog
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.chain import START, link
+from sessiongate.store.audit import MOST_OWED
 from sessiongate.store.redis_batch import Calls
 from sessiongate.store.redis_keys import Keys
 from sessiongate.store.redis_scripts import APPEND, LET_GO
@@ -23,9 +24,6 @@ from sessiongate.store.schema import micros
 
 # Events added at once, about 100 KB.
 _TOGETHER = 200
-
-# Events that may wait for a Redis that refuses. More would fill the memory.
-_MOST_OWED = 100_000
 
 # Between two tries while Redis refuses.
 _PAUSE = 1.0
@@ -41,7 +39,8 @@ _log = structlog.get_logger("sessiongate.audit")
 class RedisAudit:
     """The chain in Redis. `open` before use, `close` in the end."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, most_owed: int = MOST_OWED) -> None:
+        self._most_owed = most_owed
         self._keys = (keys.chain, keys.head)
         self._anchored = (keys.chain, keys.head, keys.anchor)
         self._calls: Calls | None = None
@@ -51,7 +50,8 @@ class RedisAudit:
         self._head = (0, START)
         self._adding: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
-        self._lost = 0
+        self.lost = 0
+        """How many events were dropped, since they could not be written for so long."""
         self._attempt: asyncio.Task[None] | None = None
 
     def open(self, calls: Calls) -> None:
@@ -74,9 +74,9 @@ class RedisAudit:
 
     def note(self, payload: bytes, at: datetime) -> None:
         """Keep an event. In Redis before anything acknowledged later."""
-        if len(self._waiting) >= _MOST_OWED:
-            self._lost += 1
-            if self._lost == 1:
+        if len(self._waiting) >= self._most_owed:
+            self.lost += 1
+            if self.lost == 1:
                 _log.error("audit events are being lost: the store refuses and the queue is full")
             return
         self._waiting.append((payload, at))

@@ -23,9 +23,9 @@ import msgspec
 import structlog
 
 from sessiongate.errors import Malformed
+from sessiongate.traces import traced
 from sessiongate.web.framing import Chunks, Head, Took, hopeless, read_head, write_reply
 from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.traces import traced
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
 # buffer's worth. More would only move the peer's queue into our memory.

@@ -11,8 +11,8 @@ import msgspec
 import structlog
 
 from sessiongate.request_id import RequestId, current
+from sessiongate.traces import traced
 from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.traces import traced
 
 _log = structlog.get_logger("sessiongate.web")
 

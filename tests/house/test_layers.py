@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clock": set(),
     "session": {"secret"},
     "meters": set(),
+    "traces": set(),
     "request_id": set(),
     "logs": {"request_id"},
     "plugins": {"errors"},
@@ -31,9 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identity": WORDS | {"rules", "config.values", "upstream", "wire.vim_client"},
     "store": WORDS | {"rules", "meters"},
     "service": WORDS
-    | {"messages", "meters", "rules", "vim", "store.port"}
+    | {"messages", "meters", "rules", "traces", "vim", "store.port"}
     | {"identity.port", "identity.choice", "identity.guard", "identity.tokens"},
-    "web": WORDS | {"request_id", "messages", "rules", "vim", "wire", "openapi", "service"},
+    "web": WORDS
+    | {"request_id", "messages", "rules", "traces", "vim", "wire", "openapi", "service"},
     "admin": WORDS | {"meters", "messages", "rules", "service", "web.http"},
     "testing": WORDS | {"rules", "store.port", "identity.port"},
 }

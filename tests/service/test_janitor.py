@@ -14,7 +14,7 @@ async def test_every_step_runs_in_order_and_a_failing_one_is_logged() -> None:
 
     async def first() -> None:
         done.append("first")
-        raise RuntimeError("out of order")
+        raise RuntimeError("a secret of a client's")
 
     async def second() -> None:
         done.append("second")
@@ -25,6 +25,7 @@ async def test_every_step_runs_in_order_and_a_failing_one_is_logged() -> None:
     assert [(line["event"], line["log_level"]) for line in logs] == [
         ("janitor step failed", "error")
     ]
+    assert "secret" not in str(logs)
 
 
 async def test_it_pauses_before_each_round_and_stops_when_cancelled() -> None:

@@ -6,9 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from sessiongate.store.audit import AuditFile, MemoryAudit
+from sessiongate.store.audit import AuditFile, MemoryAudit, SqliteAudit
+from sessiongate.store.redis_audit import RedisAudit
+from sessiongate.store.redis_keys import Keys
 from sessiongate.store.sqlite import SqliteStore
+from sessiongate.store.writer import Writer
 from sessiongate.testing import LIMITS, T0
 
 
@@ -137,3 +141,15 @@ async def test_the_memory_store_keeps_the_last_events() -> None:
     assert (len(audit.payloads), audit.payloads[-1]) == (10_000, b"last")
     audit.let_go(3, T0)
     assert list(audit.payloads) == [b"19998", b"19999", b"last"]
+
+
+def test_what_does_not_fit_the_queue_is_counted_and_said_once(file: Path) -> None:
+    """Neither gets rid of what it has: no disk, no Redis."""
+    embedded, shared = SqliteAudit(most_owed=0), RedisAudit(Keys("sg"), most_owed=2)
+    embedded.open(Writer(file))
+    with capture_logs() as logs:
+        for number in range(4):
+            embedded.note(b"%d" % number, T0)
+            shared.note(b"%d" % number, T0)
+    assert (embedded.lost, shared.lost) == (4, 2)
+    assert [line["log_level"] for line in logs] == ["error", "error"]

@@ -1,6 +1,6 @@
 """What the log hears of an error: kind and place, and no word of what it was about."""
 
-from sessiongate.web.traces import traced
+from sessiongate.traces import traced
 
 
 def outer(inner: Exception) -> None:
