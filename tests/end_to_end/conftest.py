@@ -48,6 +48,11 @@ _PREFIXES = (f"t{number}" for number in count(1))
 )
 def store(request: pytest.FixtureRequest) -> Callable[[], str]:
     """Makes the settings of an empty store of one kind, which each test gets in turn."""
+    return settings_of(request)
+
+
+def settings_of(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Makes the settings of an empty store of the kind that the request names."""
     match request.param:
         case "memory":
             return lambda: '[store]\nurl = "memory:"\n'

@@ -5,13 +5,19 @@ from itertools import count
 
 import pytest
 
-from tests.end_to_end.conftest import make_server, server, shared, store
+from tests.end_to_end.conftest import make_server, server, settings_of, shared
 from tests.end_to_end.serving import Server, add_people
 
 __all__ = ["make_server", "server", "shared", "someone", "store"]
 
 Person = tuple[str, str]
 _NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("cached", marks=pytest.mark.peer)])
+def store(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """As for the end-to-end tests, over the two that differ most: attacks are many."""
+    return settings_of(request)
 
 
 @pytest.fixture
