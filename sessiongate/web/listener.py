@@ -11,10 +11,12 @@ import os
 import socket
 import ssl
 import stat
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
@@ -99,6 +101,11 @@ class Listener:
         self._edge.sweep()
 
 
+# From Python 3.13 on a server that closes takes the file of its socket along, by default. It is
+# ours to remove, and not where other processes still serve behind it.
+_LEAVE_THE_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+
+
 async def listen(
     address: str,
     handler: Handler,
@@ -136,6 +143,7 @@ async def listen(
             ssl=tls,
             ssl_handshake_timeout=handshake,
             ssl_shutdown_timeout=goodbye,
+            **_LEAVE_THE_FILE,
         )
         return Listener(edge, server, address, 0, ours=ours)
     host, port = door.getsockname()[:2]

@@ -1,12 +1,14 @@
 """Reading a request's JSON body, bounded before it is read.
 
 The edge bounds how many bytes there are; here it is how many values, since a megabyte of empty
-arrays is a hundred thousand objects to build and to throw away. Depth is the parser's own limit.
-No object may have a member twice: the parser takes the last, others the first, and whoever looked
-at the body before us must have seen the same user name.
+arrays is a hundred thousand objects to build and to throw away. The parser's own limit on depth is
+the interpreter's, and newer ones have none to speak of, so there is one here. No object may have a
+member twice: the parser takes the last, others the first, and whoever looked at the body before us
+must have seen the same user name.
 """
 
 import json
+from collections.abc import Iterable
 
 import msgspec
 
@@ -16,13 +18,17 @@ from sessiongate.errors import Malformed
 MOST_VALUES = 10_000
 _BEFORE_VALUES = (b",", b"[", b"{")
 
+DEEPEST = 64
+"""Arrays and objects around a value, as XML may have elements. Real requests have four."""
+
 
 def read_json(body: bytes) -> object:
     """The value of a body. Raises Malformed; the text never repeats what was sent.
 
     A comma or bracket inside a string counts as one before a value.
     """
-    if sum(map(body.count, _BEFORE_VALUES)) > MOST_VALUES:
+    commas, *opened = map(body.count, _BEFORE_VALUES)
+    if commas + sum(opened) > MOST_VALUES:
         raise Malformed(f"the body holds more than {MOST_VALUES} values")
     try:
         found: object = msgspec.json.decode(body)
@@ -31,7 +37,24 @@ def read_json(body: bytes) -> object:
             _members.decode(body.decode())
     except (msgspec.DecodeError, RecursionError, ValueError):
         raise Malformed("the body is not JSON") from None
+    if sum(opened) > DEEPEST and _is_deep(found):
+        raise Malformed(f"the body is nested deeper than {DEEPEST} values")
     return found
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return False
+    return any(isinstance(one, list | dict) for one in level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _once(members: list[tuple[str, None]]) -> None:

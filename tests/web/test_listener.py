@@ -30,6 +30,7 @@ from cryptography.x509.oid import NameOID
 
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
+from sessiongate.web import listener
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.http1 import HttpLimits
 from sessiongate.web.listener import Listener, listen, tls_context
@@ -195,6 +196,19 @@ async def test_stopping_leaves_a_successors_socket(tmp_path: Path) -> None:
     await door.stop(NOW)
     assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
     await successor.stop(NOW)
+
+
+async def test_who_was_handed_a_unix_socket_leaves_its_file(tmp_path: Path) -> None:
+    """One of two processes behind it goes; newer Pythons would take the file along."""
+    path = str(tmp_path / "door")
+    shared = listener.open_door(f"unix:{path}")
+    with shared:
+        first = await open_door(f"unix:{path}", door=shared.dup())
+        second = await open_door(f"unix:{path}", door=shared.dup())
+        await first.stop(NOW)
+        assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
+        await second.stop(NOW)
+    Path(path).unlink()
 
 
 @pytest.mark.parametrize(

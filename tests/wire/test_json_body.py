@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.wire.json_body import MOST_VALUES, read_json
+from sessiongate.wire.json_body import DEEPEST, MOST_VALUES, read_json
 
 HOSTILE = {
     "deep arrays": b"[" * 500_000,
     "deep arrays, whole": b"[" * 5_000 + b"]" * 5_000,
+    "arrays a little too deep": b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1),
+    "objects a little too deep": b'{"a":' * DEEPEST + b"[]" + b"}" * DEEPEST,
     "deep objects": b'{"a":' * 150_000,
     "many arrays": b"[" + b",".join([b"[]"] * 300_000) + b"]",
     "many objects": b'{"a":[' + b",".join([b"{}"] * 300_000) + b"]}",
@@ -71,7 +73,11 @@ def test_members_of_different_objects_may_share_a_name() -> None:
     assert read_json(b'{"a":%s,"b":1e300}' % (b"9" * 300))
 
 
-def test_the_limit_leaves_room() -> None:
+def test_the_limits_leave_room() -> None:
+    deep = b"[" * DEEPEST + b"1" + b"]" * DEEPEST
+    assert read_json(deep) == json.loads(deep)
+    wide = b"[" + b",".join([b"[[]]"] * DEEPEST) + b"]"
+    assert read_json(wide) == json.loads(wide)
     keys = ["52a67ed8-0f0b-1714-4534-86a177fc5158"] * (MOST_VALUES - 10)
     assert read_json(json.dumps({"sessionId": keys}).encode()) == {"sessionId": keys}
     assert read_json(b'"' + b"x" * 1_000_000 + b'"') == "x" * 1_000_000
