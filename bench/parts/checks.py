@@ -85,6 +85,11 @@ def _many(bench: Bench) -> Iterator[Measured]:
     with scratch() as folder:
         few = populate.write_sessions(folder / "few", FEW)
         many = populate.write_sessions(folder / "many", bench.many)
+        populate.write_users(folder / "many", 1)
+        with sessiongate(folder / "many") as first:
+            # The first start looks whether somebody is gone. A restart need not, where the users
+            # are those of when the server last did something.
+            log_in(first, 1)
         with sessiongate(folder / "many") as crowd, sessiongate(folder / "few") as small:
             each = (crowd.rss - small.rss) / (bench.many - FEW)
             yield Measured("restart", crowd.took, f"{bench.many:,} sessions, start to listening")

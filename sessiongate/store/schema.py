@@ -162,8 +162,8 @@ def load_sessions(connection: sqlite3.Connection, table: SessionTable) -> None:
             if len(forms) >= CLIENTS_SHARED:
                 forms.clear()
             form = forms[client] = table.share(_facts(client))
-        login_at = EPOCH + timedelta(microseconds=login)
-        active_at = login_at if active == login else EPOCH + timedelta(microseconds=active)
+        login_at = moment(login)
+        active_at = login_at if active == login else moment(active)
         if not isinstance(key, str):
             key = _plain(key)
         table.keep(Kept(digest, key, form, login_at, active_at, calls))
@@ -193,7 +193,7 @@ def micros(at: datetime) -> int:
 
 def moment(written: int) -> datetime:
     """A time from the file."""
-    return EPOCH + timedelta(microseconds=written)
+    return EPOCH + _MICROSECOND * written  # half of what timedelta(microseconds=...) takes
 
 
 def _facts(client: str) -> Facts:
