@@ -29,6 +29,7 @@ def table_alone(count: int, seconds: float) -> float:
     table = SessionTable(Limits(IDLE))
     for session in populate.sessions(count, opened):
         table.add(session, Caps())
+    _as_a_server_does()
     over = opened + IDLE + timedelta(seconds=2)
     longest = 0.0
     until = time.perf_counter() + seconds
@@ -38,6 +39,12 @@ def table_alone(count: int, seconds: float) -> float:
         table.report(EXPIRE_STEP)
         began = time.thread_time()
     return longest * 1e3
+
+
+def _as_a_server_does() -> None:
+    """Once it has started; sessions that come later are not of the collector's."""
+    gc.collect()
+    gc.freeze()
 
 
 async def longest_gaps(
@@ -80,9 +87,7 @@ async def filled(count: int, opened: datetime) -> MemoryStore:
 async def main(count: int, seconds: float) -> None:
     """Measure and say."""
     alone = table_alone(count, seconds)
-    # As the server does once it has started; sessions that come later are not of the collector's.
-    gc.collect()
-    gc.freeze()
+    _as_a_server_does()
     opened = datetime.now(UTC)
     store = await filled(count, opened)
     over = opened + IDLE + timedelta(seconds=2)
