@@ -6,7 +6,7 @@ notice which it is; `EMBEDDED` marks those that have nothing to do with it.
 """
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,25 @@ SHARED_STORES = ("redis", "cached", "cluster", "valkey")
 
 EMBEDDED = pytest.mark.parametrize("store", ["sqlite"], indirect=True, scope="session")
 """For a test of what no store has a part in: once, over SQLite."""
+
+
+def first_over_all(
+    name: str, values: Sequence[str], row: Callable[[str], str] = str
+) -> pytest.MarkDecorator:
+    """For a client of several kinds: the first over every store, the others over SQLite alone.
+
+    `row` makes the key of a kind's row in docs/interop.md.
+    """
+    first, *others = values
+    pairs = [(first, kind) for kind in ("memory", "sqlite", *SHARED_STORES)]
+    pairs += [(one, "sqlite") for one in others]
+    return pytest.mark.parametrize(
+        (name, "store"),
+        [pytest.param(*pair, marks=pytest.mark.interop(row(pair[0]))) for pair in pairs],
+        indirect=["store"],
+        scope="session",
+    )
+
 
 _PREFIXES = (f"t{number}" for number in count(1))
 """Servers that share a Redis here share nothing in it."""

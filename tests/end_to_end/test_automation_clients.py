@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.clients import Govc, present, run
+from tests.end_to_end.conftest import first_over_all
 from tests.end_to_end.serving import ADMIN, USER, Server, basic
 from tests.peers.setup import program, sdk_interpreter
 
@@ -56,8 +57,7 @@ OPENERS: dict[str, Callable[[Server], str]] = {
 }
 
 
-@pytest.mark.interop("vcf-sdk")
-@pytest.mark.parametrize("opener", OPENERS)
+@first_over_all("opener", list(OPENERS), lambda _: "vcf-sdk")
 def test_the_sdk_tells_a_sessions_whole_life(opener: str, over_store: Server) -> None:
     python = present(sdk_interpreter())
     token = OPENERS[opener](over_store)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.clients import Govc, present, run
-from tests.end_to_end.conftest import MakeServer
+from tests.end_to_end.conftest import MakeServer, first_over_all
 from tests.end_to_end.serving import ADMIN, NOBODY, USER, Server
 from tests.peers.setup import PYVMOMI, interpreter, program
 
@@ -97,10 +97,7 @@ SPOKEN = {
 }
 
 
-@pytest.mark.parametrize(
-    "version",
-    [pytest.param(one, marks=pytest.mark.interop(f"pyvmomi-{one}")) for one in PYVMOMI],
-)
+@first_over_all("version", PYVMOMI, lambda version: f"pyvmomi-{version}")
 def test_pyvmomi_tells_a_sessions_whole_life(over_store: Server, version: str) -> None:
     facts = told(version, over_store.port, str(over_store.ca))
     assert facts.pop("version") == SPOKEN[version]
