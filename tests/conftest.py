@@ -49,10 +49,7 @@ def gate(tmp_path: Path) -> Gate:
 @pytest.fixture(scope="session")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """A running Redis that all tests share. Nobody may stop it."""
-    if why := peer.missing():
-        pytest.skip(why)
-    with Redis(tmp_path_factory.mktemp("redis")) as running:
-        yield running
+    yield from _running(tmp_path_factory.mktemp("redis"))
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +64,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """A running Valkey that all tests share. Nobody may stop it."""
-    if why := peer.missing(peer.VALKEY):
+    yield from _running(tmp_path_factory.mktemp("valkey"), peer.VALKEY)
+
+
+def _running(folder: Path, program: str = peer.DEFAULT) -> Iterator[Redis]:
+    if why := peer.missing(program):
         pytest.skip(why)
-    with Redis(tmp_path_factory.mktemp("valkey"), program=peer.VALKEY) as running:
+    with Redis(folder, program=program) as running:
         yield running

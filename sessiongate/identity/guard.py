@@ -178,7 +178,7 @@ class Guard:
             self._flights.pop(key, None)
             await attempt.failed(self._clock.now())
             raise
-        except BaseException:
+        except BaseException:  # an outage, or the client has gone: neither yes nor no
             self._flights.pop(key, None)
             await attempt.unknown(self._clock.now())
             raise

@@ -247,7 +247,7 @@ def _write(path: Path, users: Users) -> None:
             _give_to_owner(handle, path)
             os.fsync(handle)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException:  # whatever it was: half a file of hashes must not stay
         Path(temporary).unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)

@@ -191,7 +191,7 @@ class Sessions:
         self.journal.opening(how, session)
         try:
             await self._store.add(session, self._caps)
-        except BaseException as error:
+        except BaseException as error:  # cancelled too: the opening is in the journal already
             self.journal.not_opened(session, error)
             raise
         self._recent.append((now, session.key))

@@ -61,7 +61,7 @@ class RedisStore:
         calls = Calls(self._servers.open(), self._servers.name, timeout)
         try:
             seen = moment(int(await calls.run(scripts.SEE, self._book, 0)))
-        except BaseException as broken:
+        except BaseException as broken:  # cancelled too: lines must not stay open
             await calls.close()
             await self._servers.close()
             if isinstance(broken, StoreUnavailable):

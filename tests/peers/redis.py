@@ -22,14 +22,14 @@ PATIENCE = 30.0
 REDIS, VALKEY = "redis-server", "valkey-server"
 
 # With SESSIONGATE_TEST_REDIS=valkey-server all tests of Redis are told to that one.
-_DEFAULT = os.environ.get("SESSIONGATE_TEST_REDIS") or (
+DEFAULT = os.environ.get("SESSIONGATE_TEST_REDIS") or (
     VALKEY if shutil.which(VALKEY) and not shutil.which(REDIS) else REDIS
 )
 
 SLOTS = 16384
 
 
-def missing(program: str = _DEFAULT) -> str:
+def missing(program: str = DEFAULT) -> str:
     """Why there is none here, "" where there is one."""
     return "" if shutil.which(program) else f"no {program} on this machine"
 
@@ -68,7 +68,7 @@ class Redis:
     folder: Path
     options: Sequence[str] = ()
     sentinel: bool = False
-    program: str = _DEFAULT
+    program: str = DEFAULT
     port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
