@@ -80,11 +80,12 @@ REQUIREMENTS: Mapping[int, str] = {
     59: "Waiters of a pool are bounded, served in order, and told when to come back.",
     60: "Nothing of one user ever reaches another through the pool.",
     61: "Calls that leave state upstream keep their lease, and it is cleaned afterwards.",
-    62: "Safe calls are repeated once on an ended upstream session, others never.",
+    62: "A call is repeated once when its upstream session had ended, since it did not run; after "
+    "an unknown outcome only one without effect is.",
     63: "A dead upstream session is replaced; an outage heals without a restart.",
     64: "Upstream sessions are renewed before their age limit.",
     65: "A stop logs out every upstream session; a start clears up after a crash.",
-    66: "A broken upstream reply becomes 502 and harms nobody else.",
+    66: "A broken upstream reply becomes a fault of the dialect and harms nobody else.",
     67: "Upstream certificates are verified; doing without is loud.",
     68: "Secrets are never shown by any command, and upstream secrets are encrypted or kept "
     "elsewhere.",
@@ -92,6 +93,33 @@ REQUIREMENTS: Mapping[int, str] = {
     70: "The audit log shows tampering, is bounded, and a failure to write it is seen.",
     71: "The console has a strict content policy and refuses cross-site requests.",
     72: "The admin plane has a listener of its own, on loopback by default.",
+    73: "No connection holds up the others, whatever its peer sends: work for one connection is "
+    "bounded for each turn of the event loop.",
+    74: "Every accepted socket counts, also before its TLS handshake; descriptors are kept back "
+    "for the store and for operators.",
+    75: "Bytes held for callers who are not known yet have one bound for all connections together.",
+    76: "The queue for password hashing is fair between addresses.",
+    77: "A person has one count of failed logins, however many names a directory knows.",
+    78: "Refusals that cost nothing never push decisions about an identity out of the audit.",
+    79: "Whether a caller is local is proved, and never assumed of what a proxy forwards.",
+    80: "A command run as root on another account's data directory acts as that account and "
+    "follows no links.",
+    81: "Carriers of a session that disagree are refused in every dialect, the appliance's too.",
+    82: "An address from which a name logged in lately is not shut out by guesses from elsewhere.",
+    83: "Refusing an unknown name costs as much as checking the dearest stored hash.",
+    84: "Names that do not exist never push a guessed name's count out of memory.",
+    85: "State changes on cookie and Basic paths refuse requests from a foreign origin.",
+    86: "The bootstrap variables work once in the life of a data directory.",
+    87: "Refresh tokens rotate; one that comes again after its successor was used ends the "
+    "session.",
+    88: "Caps on sessions count a name for each provider.",
+    89: "The identity that a directory bound and the entry that is read are one person.",
+    90: "SIGHUP reloads or says why not, and never ends the server.",
+    91: "Only the owner of a session reaches the objects bound to it, also by guessing.",
+    92: "An upstream's token, key or cookie never reaches a client, and a client's never the "
+    "upstream.",
+    93: "Upstream sessions are encrypted at rest, and nothing shows their tokens.",
+    94: "Bytes after an upstream's reply never become another client's reply.",
 }
 """What each asks."""
 
