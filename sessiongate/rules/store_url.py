@@ -5,7 +5,7 @@ its own. No message repeats what it was given.
 """
 
 import re
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
@@ -56,13 +56,16 @@ def parse_redis(url: str) -> RedisServers:
     if scheme not in SCHEMES:
         raise ValueError(_RULE)
     base, _, kind = scheme.partition("+")
-    split = urlsplit(f"//{rest}")
-    user, at, places = split.netloc.rpartition("@")
+    # By hand: urlsplit knows one host, and newer Pythons refuse `[::1]` behind a comma.
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    address, _, fragment = rest.removeprefix(authority).partition("#")
+    path, _, asked = address.partition("?")
+    user, at, places = authority.rpartition("@")
     if ":" in user or (at and not user):
         raise ValueError("must hold no password: set store.password, or store.password_file")
-    path = unquote(split.path).strip("/")
-    query = _query(split.query)
-    if split.fragment or (query and kind != "sentinel"):
+    path = unquote(path).strip("/")
+    query = _query(asked)
+    if fragment or (query and kind != "sentinel"):
         raise ValueError(_RULE)
     hosts = tuple(
         _place(place, SENTINEL_PORT if kind == "sentinel" else PORT) for place in places.split(",")

@@ -28,6 +28,11 @@ from sessiongate.rules.store_url import RedisServers, is_redis, parse_redis
             "a:6379,[fe80::1]:6379",
         ),
         (
+            "redis+sentinel://[::1],[fe80::2]:1/gate",
+            RedisServers("sentinel", (("::1", 26379), ("fe80::2", 1)), service="gate"),
+            "[::1]:26379,[fe80::2]:1/gate",
+        ),
+        (
             "redis+unix:///run/redis%20x?db=2",
             RedisServers("single", (), path="/run/redis x", db=2),
             "unix:/run/redis x",
