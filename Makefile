@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs interop cover fuzz bench soak lock clean
+.PHONY: help run test check format docs locales interop cover fuzz bench soak lock clean
 
 help: ## Say what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ format: $(VENV)/.dev ## Put the sources into the one format
 
 docs: $(VENV)/.dev ## Write the tables in docs/ that are made from the code
 	$(BIN)/python -m tests.docs.pages
+
+locales: $(VENV)/.dev ## Write the lists of locales and messages that the package reads
+	$(BIN)/python -m tests.locales
 
 interop: $(VENV)/.dev ## Build the real clients, run their tests, write the table of docs/interop.md
 	$(BIN)/python tests/peers/setup.py

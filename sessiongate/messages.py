@@ -1,16 +1,15 @@
 """The words that clients read, in seven languages.
 
-The English text is the message's name, as gettext has it. Catalogues are the `.po` files under
-`locale/`, read by Babel when a language is first asked for: they are package data, so an editable
-install and a wheel behave alike and nothing has to be compiled. Which language a session reads is
-decided by `rules.locale`.
+The English text is the message's name, as gettext has it. People edit the `.po` files under
+`locale/`; `make locales` writes them into the one JSON file that is read here when a language is
+first asked for. Which language a session reads is decided by `rules.locale`.
 """
 
 import re
 from functools import cache
 from importlib import resources
 
-from babel.messages.pofile import read_po
+import msgspec
 
 from sessiongate.rules.locale import message_locale
 
@@ -51,15 +50,12 @@ def text(english: str, locale: str, **fields: object) -> str:
     return _FIELD.sub(lambda field: str(fields.get(field[1], field[0])), message)
 
 
-@cache
 def catalogue(name: str) -> dict[str, str]:
-    """English text to the text of this catalogue; empty translations are left out."""
-    file = resources.files("sessiongate").joinpath("locale", name, "LC_MESSAGES", "sessiongate.po")
-    with file.open("rb") as source:
-        found = read_po(source, locale=name, abort_invalid=True)
-    return {
-        message.id: message.string
-        for message in found
-        if isinstance(message.id, str) and message.id and isinstance(message.string, str)
-        if message.string and not message.fuzzy
-    }
+    """English text to the text of this catalogue; what it does not translate is left out."""
+    return _catalogues()[name]
+
+
+@cache
+def _catalogues() -> dict[str, dict[str, str]]:
+    file = resources.files("sessiongate").joinpath("locale", "catalogues.json")
+    return msgspec.json.decode(file.read_bytes(), type=dict[str, dict[str, str]])

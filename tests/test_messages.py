@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import sessiongate
 from sessiongate.messages import CATALOGUES, MESSAGES, catalogue, text
+from tests import locales
 
 LOCALES = Path(sessiongate.__file__).parent / "locale"
 FIELD = re.compile(r"\{[^}]*\}")
@@ -17,6 +18,11 @@ FIELD = re.compile(r"\{[^}]*\}")
 
 def test_the_catalogues_are_those_on_disk() -> None:
     assert sorted(CATALOGUES) == sorted(one.name for one in LOCALES.iterdir() if one.is_dir())
+
+
+def test_what_the_server_reads_is_what_people_edit() -> None:
+    made = locales.CATALOGUES.read_text(encoding="utf-8")
+    assert made == locales.catalogues(), "stale: `make locales` writes it"
 
 
 @pytest.mark.parametrize("name", CATALOGUES)

@@ -8,28 +8,16 @@ default is what the operator set, else the locale of its environment, else Engli
 import re
 from collections.abc import Mapping, Sequence
 
-from babel.core import get_global
-from babel.localedata import locale_identifiers
-
 from sessiongate.errors import InvalidLocale
+from sessiongate.rules.locales_known import BY_SCRIPT
 
 FORM = re.compile(r"[a-z]{2}(?:_[A-Z]{2})?")
 FALLBACK = "en"
 
 
-def _reduced(identifier: str) -> str | None:
-    """`zh_Hans_CN` to `zh_CN`, `en_US_POSIX` to `en_US`; None where our form cannot say it."""
-    language, *rest = identifier.split("_")
-    if rest and len(rest[0]) == 4:  # a script
-        rest = rest[1:]
-    short = "_".join([language, *rest[:1]])
-    return short if FORM.fullmatch(short) else None
+_SCRIPTS = {locale: script for script, row in BY_SCRIPT.items() for locale in row.split()}
 
-
-SUPPORTED: tuple[str, ...] = tuple(
-    sorted({short for short in map(_reduced, locale_identifiers()) if short})
-)
-_KNOWN = frozenset(SUPPORTED)
+SUPPORTED: tuple[str, ...] = tuple(sorted(_SCRIPTS))
 
 
 def choose(asked: str | None, default: str) -> str:
@@ -42,7 +30,7 @@ def choose(asked: str | None, default: str) -> str:
         return default
     if FORM.fullmatch(asked) is None:
         raise InvalidLocale("the locale is not of the form en or en_US")
-    if asked not in _KNOWN:
+    if asked not in _SCRIPTS:
         raise InvalidLocale("the locale is unknown to the server")
     return asked
 
@@ -60,7 +48,7 @@ def server_default(setting: str | None, environ: Mapping[str, str]) -> str:
         (environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), ""
     )
     short = re.split(r"[.@]", said, maxsplit=1)[0]
-    return short if short in _KNOWN else FALLBACK
+    return short if short in _SCRIPTS else FALLBACK
 
 
 def message_locale(
@@ -83,8 +71,5 @@ def message_locale(
 
 def _language_and_script(locale: str) -> tuple[str, str]:
     """The language, and the script it is most likely written in there."""
-    likely = get_global("likely_subtags")
     language = locale.partition("_")[0]
-    full = likely.get(locale) or likely.get(language) or language
-    script = next((part for part in full.split("_")[1:] if len(part) == 4), "")
-    return language, script
+    return language, _SCRIPTS.get(locale) or _SCRIPTS.get(language, "")
