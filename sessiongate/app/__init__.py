@@ -1,12 +1,13 @@
 """A Config in, a running server out: the only package that knows concrete classes.
 
-`prepare` is what follows from the settings before anything runs, `parts` makes the pieces,
+`prepare` is what follows from the settings before anything runs, `bootstrap` the first
+administrator, `parts` makes the pieces,
 `dialects` gives each address its endpoint, `listeners` are its doors, `server` starts and stops the
 whole, `workers` several of it, `trial` says what would keep it from starting.
 """
 
+from sessiongate.app.bootstrap import bootstrap
 from sessiongate.app.prepare import (
-    bootstrap,
     certificate_names,
     certificates_of,
     roles_doubts,

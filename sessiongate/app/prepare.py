@@ -1,4 +1,4 @@
-"""What follows from the settings before a server runs: roles, files, certificate, first user."""
+"""What follows from the settings before a server runs: roles, files, certificate, users."""
 
 import contextlib
 import hashlib
@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,16 +14,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from sessiongate import certificates
-from sessiongate.admin import inbox
 from sessiongate.certificates import Certificates
 from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
-from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.plugin import users_path
-from sessiongate.identity.users_file import add_user, list_users
-from sessiongate.rules.access import ADMINISTRATOR, Roles, doubts_about, problems_with
+from sessiongate.identity.users_file import list_users
+from sessiongate.rules.access import Roles, doubts_about, problems_with
 from sessiongate.rules.token import GUID_BYTES, guid
-from sessiongate.secret import Secret
 
 
 def roles_of(config: Config) -> Roles:
@@ -66,47 +63,6 @@ def certificates_of(config: Config) -> Certificates | None:
     return certificates.ensure(config.server.data_dir, certificate_names(config), datetime.now(UTC))
 
 
-def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
-    """Add the first administrator from the environment, if there is no user yet.
-
-    Says whether it did. Raises ConfigError where only half of it is set.
-    """
-    prefix = "SESSIONGATE_BOOTSTRAP_ADMIN_"
-    name = environ.get(f"{prefix}USERNAME", "")
-    password = environ.get(f"{prefix}PASSWORD", "")
-    file = environ.get(f"{prefix}PASSWORD_FILE", "")
-    if not (name or password or file):
-        return False
-    if not name or bool(password) == bool(file):
-        raise ConfigError(
-            [
-                f"{prefix}USERNAME goes together with one of {prefix}PASSWORD and"
-                f" {prefix}PASSWORD_FILE; set both of a pair, or none"
-            ]
-        )
-    if file:
-        try:
-            password = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                [f"{prefix}PASSWORD_FILE: cannot be read: {type(error).__name__}"]
-            ) from None
-    path = users_file(config)
-    if list_users(path):
-        return False
-    add_user(
-        path,
-        name,
-        Secret(password),
-        ADMINISTRATOR,
-        hasher=PasswordHasher(1),
-        roles=(ADMINISTRATOR,),
-        created=datetime.now(UTC).replace(microsecond=0),
-    )
-    inbox.leave(config.server.data_dir, "user added", name, "from the environment")
-    return True
-
-
 def has_users(config: Config) -> bool:
     """Whether anybody could log in. Providers other than files are taken to know somebody."""
     tables = config.identity.items()
@@ -128,7 +84,7 @@ def signing_key_of(config: Config) -> bytes:
     Raises ConfigError for a file that holds none.
     """
     path = config.server.data_dir / "openid.key"
-    found = _made_once(
+    found = made_once(
         path, lambda: RSAKey.generate_key(2048, private=True).as_pem(private=True), 0o600
     )
     try:
@@ -146,11 +102,11 @@ def signing_key_of(config: Config) -> bytes:
 def instance_of(config: Config) -> str:
     """The server's own UUID: made once, and the same after every restart."""
     path = config.server.data_dir / "instance"
-    found = _made_once(path, lambda: f"{guid(os.urandom(GUID_BYTES))}\n".encode("ascii"), 0o644)
+    found = made_once(path, lambda: f"{guid(os.urandom(GUID_BYTES))}\n".encode("ascii"), 0o644)
     return found.decode("ascii").strip()
 
 
-def _made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
+def made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
     """What this file holds, made where there is none. Of several processes at once one makes it.
 
     It gets its name when it is whole: a crash in the middle must not leave an empty file, with
@@ -172,4 +128,14 @@ def _made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
             os.link(temporary, path)
     finally:
         Path(temporary).unlink()
+    _sync_directory(path.parent)
     return path.read_bytes()
+
+
+def _sync_directory(path: Path) -> None:
+    """Have the names in it outlive a power cut too."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -494,3 +494,27 @@ def test_sec_30_no_password_opens_a_new_server(tmp_path: Path) -> None:
         add_people(server.data_dir / "users.toml", {USER: "user"})
         assert DIALECTS[0].worked(DIALECTS[0].login(server, *USER))
         server.stop()
+
+
+def test_sec_30_86_a_second_bootstrap_opens_nothing(tmp_path: Path) -> None:
+    """Over the wire and by every dialect: neither with the user there, nor with the last gone."""
+    name = "SESSIONGATE_BOOTSTRAP_ADMIN_USERNAME"
+    password = "SESSIONGATE_BOOTSTRAP_ADMIN_PASSWORD"
+    first = ("boss", "the first pass 1")
+    server = Server(tmp_path / "data", environ={name: first[0], password: first[1]})
+    with server:
+        for dialect in DIALECTS:
+            assert dialect.worked(dialect.login(server, *first)), dialect.name
+        server.environ = {name: first[0], password: "another pass 2"}
+        server.restart()
+        for dialect in DIALECTS:
+            assert not dialect.worked(dialect.login(server, first[0], "another pass 2"))
+            assert dialect.worked(dialect.login(server, *first)), dialect.name
+        assert server.run("users", "remove", first[0]).code == 0
+        server.environ = {name: first[0], password: first[1]}
+        server.restart()
+        for dialect in DIALECTS:
+            assert not dialect.worked(dialect.login(server, *first)), dialect.name
+        assert "SESSIONGATE_BOOTSTRAP_ADMIN_* ignored" in server.log.text
+        assert "There is no user yet" in server.out.text
+        server.stop()

@@ -1,0 +1,105 @@
+"""The first administrator out of the environment: once in the life of a data directory.
+
+The variables stay where they are, in a unit file or a compose file, long after they were used. So
+what counts is not whether there is a user now, but whether there ever was one: else a password
+that was given up years ago would be an administrator's again once the last user is removed.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from sessiongate.admin import inbox
+from sessiongate.app.prepare import made_once, users_file
+from sessiongate.config import Config
+from sessiongate.errors import ConfigError
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.users_file import add_user, list_users
+from sessiongate.rules.access import ADMINISTRATOR
+from sessiongate.secret import Secret
+
+PREFIX = "SESSIONGATE_BOOTSTRAP_ADMIN_"
+
+MARK = "bootstrapped"
+"""The file in the data directory that says that the variables are spent."""
+
+_WHY = b"""\
+SESSIONGATE_BOOTSTRAP_ADMIN_* are spent: this data directory has had users. See to it that
+somebody can log in with `sessiongate users add NAME --role administrator`.
+"""
+
+_log = structlog.get_logger("sessiongate")
+
+
+def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
+    """Add the first administrator from the environment, where there was never a user yet.
+
+    Says whether it did; where it is too late, the log says so. Raises ConfigError where only half
+    of it is set.
+    """
+    name = environ.get(f"{PREFIX}USERNAME", "")
+    password = environ.get(f"{PREFIX}PASSWORD", "")
+    file = environ.get(f"{PREFIX}PASSWORD_FILE", "")
+    if not (name or password or file):
+        return False
+    if not name or bool(password) == bool(file):
+        raise ConfigError(
+            [
+                f"{PREFIX}USERNAME goes together with one of {PREFIX}PASSWORD and"
+                f" {PREFIX}PASSWORD_FILE; set both of a pair, or none"
+            ]
+        )
+    path = users_file(config)
+    if _is_spent(config, path):
+        _spend(config)
+        _say_so(path)
+        return False
+    add_user(
+        path,
+        name,
+        Secret(_read(file) if file else password),
+        ADMINISTRATOR,
+        hasher=PasswordHasher(1),
+        roles=(ADMINISTRATOR,),
+        created=datetime.now(UTC).replace(microsecond=0),
+    )
+    _spend(config)
+    inbox.leave(config.server.data_dir, "user added", name, "from the environment")
+    return True
+
+
+def _is_spent(config: Config, users: Path) -> bool:
+    """Whether there was ever a user.
+
+    A users file is only made together with a user, and removing the last leaves it. So a crash
+    between adding the administrator and setting the mark is seen as well, and so is a directory
+    from before there was a mark.
+    """
+    return (config.server.data_dir / MARK).exists() or users.exists()
+
+
+def _spend(config: Config) -> None:
+    made_once(config.server.data_dir / MARK, lambda: _WHY, 0o644)
+
+
+def _say_so(path: Path) -> None:
+    what = f"{PREFIX}* ignored: they work once, and this data directory has had users"
+    if list_users(path):
+        _log.info(what)
+        return
+    _log.warning(
+        what,
+        why="there is no user now, so nobody can log in",
+        way_out="sessiongate users add NAME --role administrator",
+    )
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            [f"{PREFIX}PASSWORD_FILE: cannot be read: {type(error).__name__}"]
+        ) from None
