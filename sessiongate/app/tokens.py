@@ -19,7 +19,8 @@ from sessiongate.identity.keys import (
     path_of,
 )
 from sessiongate.identity.tokens import Grants, TokenVerifier
-from sessiongate.upstream.http import HttpUpstream, Trust
+from sessiongate.upstream.http import HttpUpstream
+from sessiongate.upstream.trust import Trust
 
 
 def verifiers_of(config: Config) -> list[TokenVerifier]:

@@ -21,6 +21,7 @@ from sessiongate.rules import ldap_filter
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.directory import canonical_dn
 from sessiongate.secret import Secret
+from sessiongate.upstream.trust import client_context
 
 T = TypeVar("T")
 
@@ -216,13 +217,13 @@ def _trust(
 
 def _context(reader: _Reader, data_dir: Path, ca: str) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=str(data_dir / ca) if ca else None)
+        return client_context(data_dir / ca if ca else None)
     except ssl.SSLError:
         reader.say("ca", "holds no certificate; name a PEM file with the CA's certificate")
     except OSError as problem:
         why = problem.strerror or "no access"
         reader.say("ca", f"cannot be read: {why}; name a PEM file with the CA's certificate")
-    return ssl.create_default_context()
+    return client_context()
 
 
 def _service(reader: _Reader, user_dn: str) -> tuple[str, Secret | None]:

@@ -23,7 +23,8 @@ from sessiongate.identity.plugin import Made, Surroundings, unknown_keys
 from sessiongate.identity.vcenter import Names, VCenterIdentity
 from sessiongate.rules.accounts import canonical_domain, parse_account
 from sessiongate.secret import Secret
-from sessiongate.upstream.http import TIMEOUT, HttpUpstream, Trust
+from sessiongate.upstream.http import TIMEOUT, HttpUpstream
+from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim_client import Form
 

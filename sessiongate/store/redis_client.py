@@ -6,6 +6,7 @@ by `redis_batch` alone.
 
 from datetime import timedelta
 from pathlib import Path
+from ssl import TLSVersion
 from typing import Any
 
 import msgspec
@@ -117,7 +118,7 @@ class Servers:
     def _tls(self) -> dict[str, Any]:
         if not self._settings.servers.tls:
             return {}
-        options: dict[str, Any] = {"ssl": True}
+        options: dict[str, Any] = {"ssl": True, "ssl_min_version": TLSVersion.TLSv1_2}
         if self._settings.certificate_authority is not None:
             options["ssl_ca_certs"] = str(self._settings.certificate_authority)
         return options

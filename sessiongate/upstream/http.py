@@ -9,16 +9,13 @@ called; or exactly the one with the pinned fingerprint, whoever signed it and fo
 """
 
 import asyncio
-import hmac
 import ssl
 from datetime import timedelta
-from hashlib import sha1, sha256
-from pathlib import Path
 
 import aiohttp
-import msgspec
 
 from sessiongate.errors import UpstreamUnavailable
+from sessiongate.upstream.trust import Trust
 from sessiongate.wire.vim_client import Answer, Ask
 
 TIMEOUT = timedelta(seconds=10)
@@ -35,46 +32,6 @@ _KEEP_ALIVE = 5.0
 _CONNECTIONS = 100
 
 _CHUNK = 16 * 1024
-
-
-class Trust(msgspec.Struct, frozen=True):
-    """Which certificate is believed. `fingerprint` is a SHA-1 or SHA-256 in lower-case hex."""
-
-    ca: Path | None = None
-    fingerprint: str | None = None
-    verify: bool = True
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether any certificate would do, so that anybody could be at the other end."""
-        return not self.verify and self.fingerprint is None
-
-    def context(self) -> ssl.SSLContext:
-        """The TLS context that believes just that. Raises OSError where the CA file is none."""
-        context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
-        if self.fingerprint is not None:
-            context.sslobject_class = _pinned(bytes.fromhex(self.fingerprint))
-        if self.fingerprint is not None or not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-
-def _pinned(pin: bytes) -> type[ssl.SSLObject]:
-    # SHA-1 names a certificate here, as vSphere's tools show it. To fool it takes another
-    # certificate with the digest of the given one, which nobody can make, unlike mere collisions.
-    digest = sha256 if len(pin) == sha256().digest_size else sha1
-
-    class Pinned(ssl.SSLObject):
-        """TLS to whoever has this certificate, and its key: checked before anything is sent."""
-
-        def do_handshake(self) -> None:
-            super().do_handshake()
-            certificate = self.getpeercert(binary_form=True) or b""
-            if not hmac.compare_digest(digest(certificate).digest(), pin):
-                raise ssl.SSLCertVerificationError("the fingerprint is another one")
-
-    return Pinned
 
 
 class HttpUpstream:

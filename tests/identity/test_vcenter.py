@@ -15,7 +15,8 @@ from sessiongate.identity.vcenter import Names, VCenterIdentity
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
-from sessiongate.upstream.http import HttpUpstream, Trust
+from sessiongate.upstream.http import HttpUpstream
+from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim_client import Form, Opened
 from tests.identity.fakes import let_run
