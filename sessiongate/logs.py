@@ -21,13 +21,22 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class LogLevel(StrEnum):
+    """The least that is written down."""
+
+    DEBUG = "debug"
+    """Also what the HTTP edge refuses, whoever sends it: a line for each."""
+    INFO = "info"
+    WARNING = "warning"
+
+
 # Without the local variables of each frame: passwords and tokens are among them.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
 
-def configure_logs(form: LogFormat) -> None:
+def configure_logs(form: LogFormat, level: LogLevel = LogLevel.INFO) -> None:
     """Send log lines to stderr, one event a line, whatever letters a client sent."""
     text = form is LogFormat.TEXT or (form is LogFormat.AUTO and sys.stderr.isatty())
     tail: list[structlog.typing.Processor] = (
@@ -49,7 +58,9 @@ def configure_logs(form: LogFormat) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *tail,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
         # One write a line, so that lines of several processes do not run into each other.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,

@@ -27,6 +27,37 @@ def logged(form: str, user: str = "alice") -> str:
     return done.stderr
 
 
+LEVELS = """
+import structlog
+from sessiongate.logs import LogFormat, LogLevel, configure_logs
+configure_logs(LogFormat.JSON{level})
+for name in ("debug", "info", "warning", "error"):
+    getattr(structlog.get_logger("x"), name)(name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("level", "first"),
+    [
+        ("", "info"),
+        (", LogLevel.DEBUG", "debug"),
+        (", LogLevel.INFO", "info"),
+        (", LogLevel.WARNING", "warning"),
+    ],
+)
+def test_what_is_below_the_level_is_not_written(level: str, first: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEVELS.format(level=level)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    names = ["debug", "info", "warning", "error"]
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert events == names[names.index(first) :]
+
+
 @pytest.mark.parametrize("form", ["auto", "json"])
 def test_a_file_gets_json(form: str) -> None:
     (line,) = logged(form).splitlines()

@@ -16,7 +16,7 @@ from sessiongate.web.vim_soap import VimSoapEndpoint, service_versions_reply
 from sessiongate.web.zerto import ZertoEndpoint
 from sessiongate.web.zerto import refusal as zerto_refusal
 from sessiongate.wire import automation as automation_wire
-from sessiongate.wire import hello, openid, service_versions, vapi_rpc, vim_json
+from sessiongate.wire import hello, openid, sdk_path, service_versions, vapi_rpc, vim_json
 
 
 def dialects(
@@ -65,7 +65,7 @@ def dialects(
         *(Route(path, page, routes.unforeseen, dialect="page") for path in pages.PATHS),
     ]
     nowhere = Route("", routes.nowhere, routes.unforeseen)
-    return Routes(table, nowhere, requests)
+    return Routes(table, nowhere, requests, respell=sdk_path.passed_over)
 
 
 def _zerto_unforeseen(request: Request) -> Reply:

@@ -28,7 +28,7 @@ from sessiongate.cli.output import Exit, Output, show_rows
 from sessiongate.config import Config
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.users_file import add_user, list_users
-from sessiongate.logs import LogFormat, configure_logs
+from sessiongate.logs import LogFormat, LogLevel, configure_logs
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.secret import Secret
 
@@ -36,6 +36,7 @@ PlainOption = Annotated[
     bool, typer.Option("--plain-http", help="Serve without TLS. Only behind something that has it.")
 ]
 LogOption = Annotated[LogFormat, typer.Option("--log-format", help="How log lines look.")]
+LevelOption = Annotated[LogLevel, typer.Option("--log-level", help="The least that is logged.")]
 ExamplesOption = Annotated[
     bool, typer.Option("--examples", help="Show curl lines that log in by each dialect.")
 ]
@@ -53,10 +54,11 @@ def serve(
     data_dir: DataDirOption = None,
     plain_http: PlainOption = False,
     log_format: LogOption = LogFormat.AUTO,
+    log_level: LevelOption = LogLevel.INFO,
     examples: ExamplesOption = False,
 ) -> None:
     """Serve all dialects until stopped."""
-    configure_logs(log_format)
+    configure_logs(log_format, log_level)
     loaded = settings(config, data_dir, _flags(listen, plain_http))
     if application.place_of(os.environ) is None and application.bootstrap(loaded, os.environ):
         print("The first administrator was added from the environment.", flush=True)
@@ -79,9 +81,10 @@ def dev(
     listen: ListenOption = None,
     plain_http: PlainOption = False,
     log_format: LogOption = LogFormat.AUTO,
+    log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
-    configure_logs(log_format)
+    configure_logs(log_format, log_level)
     with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
         loaded = settings(
             None, Path(folder), {**_flags(listen, plain_http), "store.url": "memory:"}

@@ -7,6 +7,7 @@ before stay good for a day; what they cannot decide is not known, and never a re
 """
 
 import asyncio
+from codecs import BOM_UTF8
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -172,7 +173,7 @@ class Keys:
 def keys_in(document: bytes) -> tuple[Listed, ...]:
     """The usable keys of a set. Raises IdentityUnavailable where there are none."""
     try:
-        found = msgspec.json.decode(document)
+        found = msgspec.json.decode(document.removeprefix(BOM_UTF8))
     except (msgspec.DecodeError, RecursionError):
         raise IdentityUnavailable("the issuer's key set is no JSON") from None
     entries = found.get("keys") if isinstance(found, dict) else None
@@ -283,7 +284,7 @@ class DiscoveredSource:
         document = await _got(self._upstream, f"{path}/.well-known/openid-configuration")
         found: object = None
         with suppress(msgspec.DecodeError, RecursionError):
-            found = msgspec.json.decode(document)
+            found = msgspec.json.decode(document.removeprefix(BOM_UTF8))
         if not isinstance(found, dict) or found.get("issuer") != self._issuer:
             raise IdentityUnavailable("what the issuer says of itself is of another issuer")
         address = found.get("jwks_uri")

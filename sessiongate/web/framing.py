@@ -2,15 +2,15 @@
 
 llhttp (httptools) reads the head and is strict about line ends and tokens. It is lenient on what
 this module refuses itself: several or no Host, `Transfer-Encoding: gzip, chunked`, HTTP/0.9 and
-2.0, RTSP and ICE, two spaces in the request line, targets that are not a path. It is also silent
-on how long a chunk extension is and, through httptools, on where a chunked body ends; what follows
-could then not be vetted, so chunks are read here.
+2.0, RTSP and ICE, two spaces in the request line, targets that are neither a path nor an http
+address. It is also silent on how long a chunk extension is and, through httptools, on where a
+chunked body ends; what follows could then not be vetted, so chunks are read here.
 
 A message that two readers could cut in two ways is Malformed, never repaired.
 """
 
 import re
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -19,9 +19,23 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from sessiongate.errors import Malformed
 from sessiongate.web.http import Reply
 
-# The target is a path in visible ASCII, without a fragment: never a URL (we are no forward
-# proxy), never `*` or `host:port`.
-_REQUEST_LINE = re.compile(rb'([A-Z][A-Z-]{0,31}) (/[!"$-~]*) HTTP/1\.([01])\r\n')
+
+class Flaw(StrEnum):
+    """Why what came is no request. The log and the metrics say it; the client learns no more."""
+
+    REQUEST_LINE = "request_line"
+    HEADERS = "headers"
+    """A line that is none, or what Content-Length and Transfer-Encoding say of the body."""
+    HOST = "host"
+    CHUNKS = "chunks"
+
+
+# The target is a path in visible ASCII, without a fragment, or a whole address around one (RFC
+# 9112, 3.2.2): never `*` or `host:port`. What the address says is the host; nothing is fetched.
+_REQUEST_LINE = re.compile(
+    rb"([A-Z][A-Z-]{0,31}) (?:[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+))?"
+    rb'([/?][!"$-~]*)? HTTP/1\.([01])\r\n'
+)
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _FRAMING = frozenset({"connection", "content-length", "expect", "host", "transfer-encoding"})
@@ -35,6 +49,7 @@ class Head:
     """A request head, taken apart. llhttp fills in `headers`, through `on_header`."""
 
     __slots__ = (
+        "_authority",
         "_framing",
         "expects_continue",
         "headers",
@@ -45,9 +60,11 @@ class Head:
         "query",
     )
 
-    def __init__(self, method: str, target: str) -> None:
+    def __init__(self, method: str, target: str, authority: str | None = None) -> None:
         self.method = method
         self.path, _, self.query = target.partition("?")
+        self._authority = authority
+        """The host of a target that is a whole address."""
         self.headers: list[tuple[str, str]] = []
         self.length: int | None = 0
         """Bytes of body to come; None when it comes in chunks."""
@@ -71,11 +88,11 @@ class Head:
             if name == "host":
                 hosts += 1
                 if _HOST.fullmatch(value) is None:
-                    raise Malformed("Host is not a host")
+                    raise Malformed(Flaw.HOST)
             elif name == "content-length":
                 lengths.append(value)
             elif name == "transfer-encoding":
-                codings.append(value)
+                codings.append(value.lower())
             elif name == "connection":
                 if "close" in (option.strip(" \t").lower() for option in value.split(",")):
                     self.keep_alive = False
@@ -83,17 +100,22 @@ class Head:
                 self.expects_continue = True
         if version == b"0":
             self.keep_alive = False
-            if codings or hosts > 1:
-                raise Malformed("HTTP/1.0 with chunks or several Hosts")
+            if codings:
+                raise Malformed(Flaw.HEADERS)
+            if hosts > 1:
+                raise Malformed(Flaw.HOST)
         elif hosts != 1:
-            raise Malformed("not exactly one Host")
+            raise Malformed(Flaw.HOST)
+        if self._authority is not None:
+            kept = [header for header in self.headers if header[0] != "host"]
+            self.headers = [("host", self._authority), *kept]
         if codings:
             if codings != ["chunked"] or lengths:
-                raise Malformed("Transfer-Encoding is not only chunked")
+                raise Malformed(Flaw.HEADERS)
             self.length = None
         elif lengths:
             if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
-                raise Malformed("not exactly one Content-Length")
+                raise Malformed(Flaw.HEADERS)
             self.length = int(lengths[0])
 
 
@@ -101,11 +123,16 @@ def read_head(raw: bytes) -> Head:
     """Read a whole head, from the method to the empty line. Raises Malformed."""
     line = _REQUEST_LINE.match(raw)
     if line is None:
-        raise Malformed("request line")
-    method, target, version = line.groups()
+        raise Malformed(Flaw.REQUEST_LINE)
+    method, authority, target, version = line.groups()
     if method == b"CONNECT":
-        raise Malformed("no tunnels here")
-    head = Head(method.decode("ascii"), target.decode("ascii"))
+        raise Malformed(Flaw.REQUEST_LINE)  # no tunnels here
+    if authority is not None:
+        head = _addressed(method.decode("ascii"), authority.decode("ascii"), target or b"")
+    elif target is None or target[:1] == b"?":
+        raise Malformed(Flaw.REQUEST_LINE)
+    else:
+        head = Head(method.decode("ascii"), target.decode("ascii"))
     try:
         # A parser for each head costs a quarter of a microsecond, and none outlives its head:
         # idle connections hold none, and no state leaks from one message into the next.
@@ -113,9 +140,17 @@ def read_head(raw: bytes) -> Head:
     except HttpParserUpgrade:
         pass  # An offer that we do not take up: the request is served as HTTP/1.1.
     except HttpParserError:
-        raise Malformed("request head") from None
+        raise Malformed(Flaw.HEADERS) from None
     head.settle(version)
     return head
+
+
+def _addressed(method: str, authority: str, target: bytes) -> Head:
+    """The head of a request whose target is a whole address. An absent path is `/`."""
+    if authority[0] == ":":
+        raise Malformed(Flaw.HOST)
+    path = target.decode("ascii")
+    return Head(method, path if path[:1] == "/" else f"/{path}", authority)
 
 
 def hopeless(partial: bytes | bytearray, seen: int) -> bool:
@@ -179,20 +214,20 @@ class Chunks:
                     end = buffer[at : at + 2]
                     if end != b"\r\n":
                         if end and end != b"\r":
-                            raise Malformed("chunk end")
+                            raise Malformed(Flaw.CHUNKS)
                         return Took.MORE
                     at += 2
                     self._left = -2
                 line = _CHUNK_LINE.match(buffer, at)
                 if line is None:
                     if _CHUNK_LINE_PART.fullmatch(buffer, at) is None:
-                        raise Malformed("chunk size")
+                        raise Malformed(Flaw.CHUNKS)
                     return Took.MORE
                 at = line.end()
                 self._left = int(line[1], 16)
                 self._count += 1
                 if self._count > _MOST_CHUNKS:
-                    raise Malformed("too many chunks")
+                    raise Malformed(Flaw.CHUNKS)
                 if len(self.body) + self._left > self._limit:
                     return Took.TOO_LARGE
                 if not self._left:
@@ -208,13 +243,13 @@ class Chunks:
         while True:
             end = buffer.find(b"\n") + 1
             if self._trailer + (end or len(buffer)) > self._trailer_limit:
-                raise Malformed("trailers too long")
+                raise Malformed(Flaw.CHUNKS)
             if not end:
                 if b"\r" in buffer[:-1] or b"\0" in buffer:
-                    raise Malformed("trailer")
+                    raise Malformed(Flaw.CHUNKS)
                 return Took.MORE
             if _TRAILER_LINE.fullmatch(buffer, 0, end) is None:
-                raise Malformed("trailer")
+                raise Malformed(Flaw.CHUNKS)
             del buffer[:end]
             self._trailer += end
             if end == 2:

@@ -24,7 +24,7 @@ import structlog
 
 from sessiongate.errors import Malformed
 from sessiongate.traces import traced
-from sessiongate.web.framing import Chunks, Head, Took, hopeless, read_head, write_reply
+from sessiongate.web.framing import Chunks, Flaw, Head, Took, hopeless, read_head, write_reply
 from sessiongate.web.http import Handler, Reply, Request
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
@@ -58,13 +58,13 @@ _SAY = {
 
 
 CAUSES = {
-    400: "malformed",
-    408: "slow",
-    413: "body_too_large",
-    431: "head_too_large",
-    503: "too_many_connections",
+    **{f"malformed_{flaw}": 400 for flaw in Flaw},
+    "slow": 408,
+    "body_too_large": 413,
+    "head_too_large": 431,
+    "too_many_connections": 503,
 }
-"""What metrics call what never became a request."""
+"""What metrics call what never became a request, and the status that it gets."""
 
 
 class HttpLimits(msgspec.Struct, frozen=True):
@@ -101,7 +101,7 @@ class Edge:
         self.unix_path = unix_path
         self.refusals: Counter[str] = Counter() if refusals is None else refusals
         """What never became a request, by cause."""
-        for cause in CAUSES.values():
+        for cause in CAUSES:
             # Seen at 0 before it grows: Prometheus takes no notice of the first one otherwise.
             self.refusals[cause] += 0
         self.unclaimed: Callable[[str], None] | None = None
@@ -214,10 +214,10 @@ class Connection(asyncio.Protocol):
         if edge.shut or over > _REFUSED_POLITELY:
             self._at = _DONE
             if not edge.shut:
-                edge.refusals[CAUSES[503]] += 1
+                self._note("too_many_connections", "closed without a word")
             self._transport.abort()
         elif over > 0:
-            self._refuse(503, "too many connections")
+            self._refuse("too_many_connections")
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -277,7 +277,7 @@ class Connection(asyncio.Protocol):
         elif self._at is _DONE:
             self._transport.abort()
         elif self._at is _BODY or self._rest:
-            self._refuse(408, "too slow")
+            self._refuse("slow", "in the body" if self._at is _BODY else "in the head")
         else:
             self._close()
 
@@ -314,7 +314,7 @@ class Connection(asyncio.Protocol):
                 if not moved:
                     break
         except Malformed as error:
-            self._refuse(400, str(error))
+            self._refuse(f"malformed_{error}")
         finally:
             self._advancing = False
         if self._at is _BUSY or self._at is _DONE or self._stalled:
@@ -334,11 +334,11 @@ class Connection(asyncio.Protocol):
         limit = self._edge.limits.header_bytes
         end = rest.find(b"\r\n\r\n", self._seen) + 4
         if end > limit or (end == 3 and len(rest) > limit):
-            self._refuse(431, "head too long")
+            self._refuse("head_too_large")
             return False
         if end == 3:
             if rest != b"\r" and hopeless(rest, self._seen):
-                raise Malformed("request head")
+                raise Malformed(Flaw.HEADERS)
             self._seen = max(0, len(rest) - 3)
             if self._at is _IDLE:
                 self._at = _HEAD
@@ -347,7 +347,7 @@ class Connection(asyncio.Protocol):
         head = read_head(self._eat(end))
         self._seen = 0
         if len(head.headers) > self._edge.limits.header_count:
-            self._refuse(431, "too many headers")
+            self._refuse("head_too_large", "too many headers")
         elif head.length == 0:
             self._handle(head, b"")
         else:
@@ -359,7 +359,7 @@ class Connection(asyncio.Protocol):
         if head.length is None:
             self._chunks = Chunks(limits.body, limits.header_bytes)
         elif head.length > limits.body:
-            self._refuse(413, "declared body too large")
+            self._refuse("body_too_large", "as declared")
             return
         self._head = head
         self._at = _BODY
@@ -381,7 +381,7 @@ class Connection(asyncio.Protocol):
             if took is Took.MORE:
                 return False
             if took is Took.TOO_LARGE:
-                self._refuse(413, "chunked body too large")
+                self._refuse("body_too_large", "in chunks")
                 return False
             body = bytes(self._chunks.body)
             self._chunks = None
@@ -462,14 +462,19 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.abort()
 
-    def _refuse(self, status: int, why: str) -> None:
+    def _refuse(self, cause: str, why: str = "") -> None:
         """Answer what could not become a request, and look at no further byte."""
-        self._edge.refusals[CAUSES[status]] += 1
-        structlog.get_logger().debug("refused", status=status, why=why, peer=self._peer)
+        self._note(cause, why)
         self._transport.write(
-            write_reply(_SAY[status], self._edge.date, close=True, without_body=False)
+            write_reply(_SAY[CAUSES[cause]], self._edge.date, close=True, without_body=False)
         )
         self._linger()
+
+    def _note(self, cause: str, why: str) -> None:
+        """Count a refusal, and have the log say whose it was: never what was sent."""
+        self._edge.refusals[cause] += 1
+        more = {"why": why} if why else {}
+        structlog.get_logger().debug("request refused", cause=cause, **more, peer=self._peer)
 
     def _linger(self) -> None:
         if self._secure or self._eof or not self._transport.can_write_eof():

@@ -1,7 +1,8 @@
 """Which endpoint answers which path, and the last net under all of them.
 
 Decisions go by the raw path as it came, never by a rebuilt URL: what is matched here is what the
-endpoint reads. Zerto's paths ignore case, all others keep it.
+endpoint reads. Zerto's paths ignore case, all others keep it. The one thing that is read into a
+path is `respell`'s: before the match, and for the endpoint too.
 """
 
 from collections import Counter
@@ -43,8 +44,14 @@ class Routes:
     """
 
     def __init__(
-        self, routes: list[Route], nowhere: Route, requests: Counter[tuple[str, int]] | None = None
+        self,
+        routes: list[Route],
+        nowhere: Route,
+        requests: Counter[tuple[str, int]] | None = None,
+        *,
+        respell: Callable[[str], str] = str,
     ) -> None:
+        self._respell = respell
         self._requests: Counter[tuple[str, int]] = Counter() if requests is None else requests
         # A whole path is looked up, and comes before every prefix of it; the first of each counts.
         self._whole: dict[str, Route] = {}
@@ -58,7 +65,10 @@ class Routes:
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request. An error that nobody foresaw gets the dialect's generic form."""
-        route = self._whole.get(request.path) or self._other(request.path)
+        route = self._whole.get(request.path)
+        if route is None:
+            path = request.path = self._respell(request.path)
+            route = self._whole.get(path) or self._other(path)
         identity = RequestId(request.header("x-request-id") or request.header("vapi-ctx-opid"))
         current.set(identity)
         brought = identity.brought

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from sessiongate.errors import InvalidArgument, Malformed
+from sessiongate.wire.json_body import read_json
 from sessiongate.wire.vim_json import knows_release
 
 PATH = "/api/vcenter/system"
@@ -29,8 +30,8 @@ def is_hello(query: str) -> bool:
 def read_releases(body: bytes) -> list[str]:
     """The client's releases, in its order. Raises Malformed or InvalidArgument."""
     try:
-        releases = msgspec.json.decode(body, type=_Spec).api_releases
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        releases = msgspec.convert(read_json(body), _Spec).api_releases
+    except msgspec.ValidationError:
         raise Malformed("the body is no object with an array of strings, api_releases") from None
     if not releases or len(releases) > MOST_RELEASES:
         raise InvalidArgument("api_releases", f"must hold 1 to {MOST_RELEASES} releases")

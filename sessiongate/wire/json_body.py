@@ -5,9 +5,12 @@ arrays is a hundred thousand objects to build and to throw away. The parser's ow
 the interpreter's, and newer ones have none to speak of, so there is one here. No object may have a
 member twice: the parser takes the last, others the first, and whoever looked at the body before us
 must have seen the same user name.
+
+A byte order mark in front is passed over (RFC 8259, 8.1): .NET and PowerShell write one.
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 
 import msgspec
@@ -22,11 +25,17 @@ DEEPEST = 64
 """Arrays and objects around a value, as XML may have elements. Real requests have four."""
 
 
+def is_blank(body: bytes) -> bool:
+    """Whether there is nothing in a body that a reader would see."""
+    return not body or not body.removeprefix(BOM_UTF8).strip()
+
+
 def read_json(body: bytes) -> object:
     """The value of a body. Raises Malformed; the text never repeats what was sent.
 
     A comma or bracket inside a string counts as one before a value.
     """
+    body = body.removeprefix(BOM_UTF8)
     commas, *opened = map(body.count, _BEFORE_VALUES)
     if commas + sum(opened) > MOST_VALUES:
         raise Malformed(f"the body holds more than {MOST_VALUES} values")

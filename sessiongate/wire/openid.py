@@ -6,6 +6,7 @@ own API description, and what Keycloak answers (docs/wire.md).
 
 from base64 import b64decode
 from binascii import Error as NotBase64
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -58,7 +59,7 @@ def read_form(body: bytes, content_type: str | None) -> dict[str, str]:
         raise OAuthError(Refusal(415, "invalid_request", "The body must be a form"))
     try:
         pairs = parse_qsl(
-            body.decode("utf-8"),
+            body.removeprefix(BOM_UTF8).decode("utf-8"),
             keep_blank_values=True,
             max_num_fields=_MOST_MEMBERS,
             errors="strict",

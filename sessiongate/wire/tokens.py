@@ -18,7 +18,8 @@ from sessiongate.wire.carriers import WHITE_SPACE
 METHOD = "LoginByToken"
 """The one method that looks at such a token. pyVmomi sends it along with all the others, too."""
 
-_SIGN = re.compile(r'token="([A-Za-z0-9+/=]+)"')
+# The names of parameters have no case, and blanks may stand around the sign (RFC 9110, 11.2).
+_SIGN = re.compile(r'(?i:\btoken)[ \t]*=[ \t]*"([A-Za-z0-9+/=]+)"')
 
 # An assertion with a thousand groups has 150 KiB. More is not unpacked, however small it came.
 _LONGEST = 256 * 1024

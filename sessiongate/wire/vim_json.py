@@ -28,7 +28,7 @@ from sessiongate.vim.types import (
     MoRef,
     Value,
 )
-from sessiongate.wire.json_body import read_json
+from sessiongate.wire.json_body import is_blank, read_json
 
 PREFIX = "/sdk/vim25/"
 SESSION_HEADER = "vmware-api-session-id"
@@ -91,7 +91,7 @@ def read_arguments(method: Method, body: bytes) -> dict[str, Any]:
     A missing body is an empty object. Unknown members are ignored, `_typeName` among them.
     """
     raw: object = {}
-    if body.strip():
+    if not is_blank(body):
         raw = read_json(body)
     if not isinstance(raw, dict):
         raise Malformed("the body is not a JSON object")

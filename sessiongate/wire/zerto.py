@@ -4,6 +4,7 @@ Source: the vendor's "Session API" page, and what its clients in the field send 
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from sessiongate import errors
 from sessiongate.errors import Malformed
 from sessiongate.wire.accept import XML, preferred
-from sessiongate.wire.json_body import read_json
+from sessiongate.wire.json_body import is_blank, read_json
 from sessiongate.wire.xml import escape, parse
 
 WINDOWS = 0
@@ -44,10 +45,12 @@ def address(path: str) -> str | None:
 
 def read_method(body: bytes, content_type: str | None) -> int:
     """WINDOWS or HYPERVISOR. Raises Malformed for a body that says neither and is not empty."""
-    if not body.strip():
+    if is_blank(body):
         return WINDOWS
     media = (content_type or "").partition(";")[0].strip().lower()
-    if media in ("application/xml", "text/xml") or (not media and body.lstrip()[:1] == b"<"):
+    if media in ("application/xml", "text/xml") or (
+        not media and body.removeprefix(BOM_UTF8).lstrip()[:1] == b"<"
+    ):
         return _method_of(_xml_member(body))
     return _method_of(_json_member(body))
 

@@ -18,7 +18,7 @@ def used() -> Meters:
     meters.logins["soap", "refused"] += 1
     meters.ends["logout"] += 1
     meters.requests["zerto", 200] += 3
-    meters.refusals["malformed"] += 4
+    meters.refusals["malformed_host"] += 4
     meters.store_errors["add"] += 1
     meters.timing(meters.login_times, "zerto").add(0.03)
     for seconds in (0.0001, 0.0002, 7.0):

@@ -79,7 +79,7 @@ def test_counts_have_their_labels() -> None:
     assert value(families, "sessiongate_logins_total", dialect="soap", result="refused") == 1
     assert value(families, "sessiongate_requests_total", dialect="zerto", status="200") == 3
     assert value(families, "sessiongate_session_ends_total", reason="logout") == 1
-    assert value(families, "sessiongate_refused_requests_total", cause="malformed") == 4
+    assert value(families, "sessiongate_refused_requests_total", cause="malformed_host") == 4
     assert value(families, "sessiongate_store_errors_total", operation="add") == 1
     assert value(families, "sessiongate_build_info", version=VERSION) == 1
 

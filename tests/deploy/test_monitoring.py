@@ -141,7 +141,7 @@ def test_values_in_queries_exist() -> None:
         "result": RESULTS,
         "operation": set(OPERATIONS),
         "reason": {one.value for one in Ended},
-        "cause": set(CAUSES.values()),
+        "cause": set(CAUSES),
     }
     seen = set()
     for where, query in queries():
@@ -159,7 +159,7 @@ def test_the_page_lists_the_values_of_labels() -> None:
         "dialect": DIALECTS | {"page", "none"},
         "result": RESULTS,
         "reason": {one.value for one in Ended},
-        "cause": set(CAUSES.values()),
+        "cause": set(CAUSES),
         "operation": set(OPERATIONS),
     }.items():
         assert set(re.findall(r"`([\w-]+)`", rows[label])) == values, label

@@ -234,7 +234,7 @@ def test_what_never_became_a_request_is_counted(running: Server) -> None:
         return value(families, "sessiongate_refused_requests_total", cause=cause)
 
     for data, cause in (
-        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "malformed"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "malformed_host"),
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n", "body_too_large"),
         (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n", "head_too_large"),
     ):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.clients import Govc, present, run
-from tests.end_to_end.conftest import MakeServer, first_over_all
+from tests.end_to_end.conftest import EMBEDDED, MakeServer, first_over_all
 from tests.end_to_end.serving import ADMIN, NOBODY, USER, Server
 from tests.peers.setup import PYVMOMI, interpreter, program
 
@@ -102,6 +102,26 @@ def test_pyvmomi_tells_a_sessions_whole_life(over_store: Server, version: str) -
     facts = told(version, over_store.port, str(over_store.ca))
     assert facts.pop("version") == SPOKEN[version]
     assert facts == EXPECTED
+
+
+PATHS = STORY.with_name("pyvmomi_path.py")
+
+
+@pytest.mark.parametrize("path", ["/sdk", "/sdk/", "//sdk", "//sdk/"])
+@pytest.mark.parametrize(
+    "version",
+    [pytest.param(one, marks=pytest.mark.interop(f"pyvmomi-{one}")) for one in PYVMOMI],
+)
+@EMBEDDED
+def test_pyvmomi_may_be_given_a_path_with_a_slash_too_many(
+    version: str, path: str, shared: Server
+) -> None:
+    """It joins the path and `/vimServiceVersions.xml`, and posts to the path itself."""
+    python = present(interpreter(version))
+    where = ("127.0.0.1", shared.port, str(shared.ca))
+    done = run(python, "-W", "ignore", PATHS, *where, *USER, path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [SPOKEN[version], USER[0]]
 
 
 # What the simulator says where we, as a vCenter does, say something else.

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.web.framing import Chunks, Took, hopeless, read_head, write_reply
+from sessiongate.web.framing import Chunks, Flaw, Took, hopeless, read_head, write_reply
 from sessiongate.web.http import Reply
 
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
@@ -53,10 +53,50 @@ def test_a_host_is_accepted(host: bytes) -> None:
     assert read_head(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host).path == "/"
 
 
+@pytest.mark.parametrize("coding", [b"chunked", b"Chunked", b"CHUNKED", b"cHuNkEd "])
+def test_the_name_of_a_coding_has_no_case(coding: bytes) -> None:
+    head = read_head(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: %b\r\n\r\n" % coding)
+    assert head.length is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"EXPECT: 100-Continue", b"Expect: 100-CONTINUE", b"expect:100-continue"],
+)
+def test_an_expectation_has_no_case(line: bytes) -> None:
+    assert read_head(b"POST / HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % line).expects_continue
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "path", "query"),
+    [
+        (b"http://gate.example.com/sdk", "gate.example.com", "/sdk", ""),
+        (b"HTTPS://Gate:9669/a%2F?b=c?d", "Gate:9669", "/a%2F", "b=c?d"),
+        (b"http://gate", "gate", "/", ""),
+        (b"http://gate?a", "gate", "/", "a"),
+        (b"http://[::1]:80//sdk", "[::1]:80", "//sdk", ""),
+        (b"http://169.254.169.254/v1/session", "169.254.169.254", "/v1/session", ""),
+    ],
+)
+def test_a_target_may_be_a_whole_address(target: bytes, host: str, path: str, query: str) -> None:
+    """RFC 9112, 3.2.2: its host counts, and what Host says does not."""
+    for version, other in ((b"1", b"Host: other\r\n"), (b"0", b"Host: other\r\n"), (b"0", b"")):
+        head = read_head(b"GET %b HTTP/1.%b\r\nX-A: b\r\n%b\r\n" % (target, version, other))
+        assert (head.path, head.query) == (path, query)
+        assert head.headers == [("host", host), ("x-a", "b")]
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: a\r\n", b"Host: a b\r\n"])
+def test_a_whole_address_mends_no_broken_host(hosts: bytes) -> None:
+    with pytest.raises(Malformed, match=Flaw.HOST):
+        read_head(b"GET http://gate/ HTTP/1.1\r\n%b\r\n" % hosts)
+
+
 @given(st.binary(), st.binary())
 def test_any_bytes_are_a_head_or_malformed(start: bytes, rest: bytes) -> None:
     """Whatever comes, it is read or refused by one error; and a target is a visible path."""
-    for raw in (start + rest, b"GET /" + start + b" HTTP/1.1\r\nHost: x\r\n" + rest + b"\r\n\r\n"):
+    end = b" HTTP/1.1\r\nHost: x\r\n" + rest + b"\r\n\r\n"
+    for raw in (start + rest, b"GET /" + start + end, b"GET http://x" + start + end):
         try:
             head = read_head(raw)
         except Malformed:
@@ -91,7 +131,7 @@ def test_sec_47_the_number_of_chunks_is_bounded() -> None:
     chunks = Chunks(1024 * 1024, 1024)
     assert chunks.take(bytearray(b"1\r\nx\r\n" * 9_999 + end)) is Took.DONE
     assert len(chunks.body) == 9_999
-    with pytest.raises(Malformed, match="too many"):
+    with pytest.raises(Malformed, match=Flaw.CHUNKS):
         Chunks(1024 * 1024, 1024).take(bytearray(b"1\r\nx\r\n" * 10_001))
 
 

@@ -161,7 +161,7 @@ REFUSED = {
     % HOST,
     "TE xchunked": b"POST / HTTP/1.1\r\n%bTransfer-Encoding: xchunked\r\n\r\n" % HOST,
     "TE identity": b"POST / HTTP/1.1\r\n%bTransfer-Encoding: identity\r\n\r\n" % HOST,
-    "TE Chunked": b"POST / HTTP/1.1\r\n%bTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n" % HOST,
+    "TE Gzip, Chunked": b"POST / HTTP/1.1\r\n%bTransfer-Encoding: Gzip, Chunked\r\n\r\n" % HOST,
     "TE twice": b"POST / HTTP/1.1\r\n%b%b\r\n0\r\n\r\n"
     % (HOST, b"Transfer-Encoding: chunked\r\n" * 2),
     "TE on 1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -236,12 +236,37 @@ async def test_sec_39_the_handler_sees_the_raw_path(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", [b"http://169.254.169.254/", b"https://x/y", b"*", b"x:80", b"x", b"?a"]
+    "target",
+    [
+        *(b"*", b"x:80", b"x", b"?a", b"//x y", b"http:", b"http://", b"http:///a", b"http:/a"),
+        *(b"http://:80/", b"http://u@x/", b"http://u:p@x/", b"http://x\\y/", b"http://x/a#b"),
+        *(b"ftp://x/", b"ws://x/", b"file:///etc/passwd", b"httpx://x/", b"http://x#a"),
+    ],
 )
-async def test_sec_46_an_absolute_target_is_refused(target: bytes, opened: Open) -> None:
+async def test_sec_46_other_targets_are_refused(target: bytes, opened: Open) -> None:
     house = await opened()
     one_refusal(await house.whole(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target), 400)
     assert house.seen == []
+
+
+async def test_sec_46_the_address_of_a_target_is_only_a_host(opened: Open) -> None:
+    """A client that thinks us its proxy is answered by us; whom it names hears nothing."""
+    knocks: list[object] = []
+
+    def knock(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        knocks.append(writer)
+        writer.close()
+
+    inside = await asyncio.start_server(knock, "127.0.0.1", 0)
+    named = f"127.0.0.1:{inside.sockets[0].getsockname()[1]}"
+    house = await opened()
+    peer = await house.peer(f"GET http://{named}/a?b HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert (await peer.reply())[1] == b"/a"
+    (seen,) = house.seen
+    assert (seen.path, seen.query, seen.all("host")) == ("/a", "b", [named])
+    assert knocks == []
+    inside.close()
+    await inside.wait_closed()
 
 
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\0b", "Ā", "a\rb"])
@@ -294,17 +319,27 @@ async def test_sec_47_many_headers_are_refused(opened: Open) -> None:
 async def test_what_never_became_a_request_is_counted_by_its_cause(opened: Open) -> None:
     house = await opened(header_bytes=1000, body=10)
     counted = house.refusals
-    assert counted == dict.fromkeys(CAUSES.values(), 0)
+    assert counted == dict.fromkeys(CAUSES, 0)
     large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"
     for data, cause in (
-        (b"nonsense\r\n\r\n", "malformed"),
+        (b"nonsense\r\n\r\n", "malformed_request_line"),
+        (b"GET nonsense HTTP/1.1\r\n\r\n", "malformed_request_line"),
+        (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", "malformed_headers"),
+        (b"GET / HTTP/1.1\r\n\r\n", "malformed_host"),
+        (CHUNKED.replace(b"chunked", b"gzip"), "malformed_headers"),
+        (CHUNKED + b"nonsense\r\n", "malformed_chunks"),
         (large, "body_too_large"),
         (CHUNKED + b"b\r\n", "body_too_large"),
         (GET % (b"a" * 1000), "head_too_large"),
     ):
         before = counted.copy()
-        await house.whole(data)
+        with structlog.testing.capture_logs() as logs:
+            await house.whole(data)
         assert counted - before == {cause: 1}
+        assert [(line["log_level"], line["cause"], line["peer"]) for line in logs] == [
+            ("debug", cause, "127.0.0.1")
+        ]
+        assert "nonsense" not in repr(logs)
     slow = await house.peer(b"GET")
     await until(lambda: house.listener.connections >= 1)
     answer, _ = await (await house.peer(GET % b"fine")).reply()
@@ -312,7 +347,19 @@ async def test_what_never_became_a_request_is_counted_by_its_cause(opened: Open)
     await house.sweep_after(10)
     one_refusal(await slow.rest(), 408)
     assert counted["slow"] == 1
-    assert counted.total() == 5
+    assert counted.total() == 10
+
+
+async def test_a_refusal_without_words_is_written_down_too(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessiongate.web.http1._REFUSED_POLITELY", 0)
+    house = await opened(connections=1)
+    await house.peer()
+    await until(lambda: house.listener.connections == 1)
+    with structlog.testing.capture_logs() as logs, contextlib.suppress(ConnectionResetError):
+        assert await house.whole(b"") == b""
+    assert [line["cause"] for line in logs] == ["too_many_connections"]
 
 
 async def test_one_connection_too_many_is_counted(opened: Open) -> None:

@@ -29,6 +29,7 @@ def test_the_first_release_that_both_know_is_chosen() -> None:
 def test_releases_come_in_their_order() -> None:
     body = b'{"api_releases":["9.0.0.0","8.0.3.0"],"more":1}'
     assert read_releases(body) == ["9.0.0.0", "8.0.3.0"]
+    assert read_releases(b"\xef\xbb\xbf" + body) == ["9.0.0.0", "8.0.3.0"]
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,7 @@ def test_releases_come_in_their_order() -> None:
         b'{"api_releases":[8]}',
         b'{"api_releases":["\xff"]}',
         b"[" * 100_000,
+        b'{"api_releases":["8.0.3.0"],"api_releases":["9.0.0.0"]}',
     ],
 )
 def test_another_body_is_malformed(body: bytes) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.wire.json_body import DEEPEST, MOST_VALUES, read_json
+from sessiongate.wire.json_body import DEEPEST, MOST_VALUES, is_blank, read_json
 
 HOSTILE = {
     "deep arrays": b"[" * 500_000,
@@ -29,7 +29,12 @@ HOSTILE = {
     "escapes without a pair": b'"\\ud800"',
     "not UTF-8": b'"\xc0\xaf"',
     "UTF-16": "{}".encode("utf-16"),
-    "a mark before": b"\xef\xbb\xbf{}",
+    "two marks before": b"\xef\xbb\xbf" * 2 + b"{}",
+    "a mark behind": b"{}\xef\xbb\xbf",
+    "a mark behind white space": b" \xef\xbb\xbf{}",
+    "half a mark": b"\xef\xbb{}",
+    "the mark of UTF-16": b"\xff\xfe{}",
+    "only a mark": b"\xef\xbb\xbf",
     "NUL": b"\x00",
     "two values": b"{}{}",
     "not a number": b"NaN",
@@ -100,3 +105,19 @@ def test_any_bytes_are_a_value_or_malformed(body: bytes) -> None:
     except Malformed:
         return
     assert found == json.loads(body)
+
+
+@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=9))
+def test_a_byte_order_mark_changes_nothing(value: object) -> None:
+    body = json.dumps(value).encode()
+    assert read_json(b"\xef\xbb\xbf" + body) == read_json(body) == value
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf \n"])
+def test_some_bodies_are_blank(body: bytes) -> None:
+    assert is_blank(body)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"\xef\xbb\xbf{}", b"\xef\xbb", b"\x00"])
+def test_others_are_not_blank(body: bytes) -> None:
+    assert not is_blank(body)

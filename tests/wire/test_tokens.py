@@ -49,7 +49,12 @@ def test_an_assertion_stands_in_the_document() -> None:
 
 
 def test_an_assertion_may_come_packed() -> None:
-    for value in (f'SIGN token="{packed(ASSERTION)}"', f'sign a="b", token="{packed(ASSERTION)}"'):
+    for value in (
+        f'SIGN token="{packed(ASSERTION)}"',
+        f'sign a="b", token="{packed(ASSERTION)}"',
+        f'Sign Token="{packed(ASSERTION)}"',
+        f'SIGN TOKEN = "{packed(ASSERTION)}",a="b"',
+    ):
         assert document_of(presented(authorization(value))) == ASSERTION
 
 
@@ -64,6 +69,7 @@ def test_an_assertion_may_come_packed() -> None:
         'SIGN token=""',
         'SIGN token="!"',
         'SIGN token="eA"',
+        f'SIGN mytoken="{packed(ASSERTION)}"',
         'SIGN token="eA=="',
         f'SIGN token="{packed(ASSERTION)[:-8]}"',
         f'SIGN token="{packed(ASSERTION)}", token="{packed(ASSERTION)}"',

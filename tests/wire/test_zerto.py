@@ -58,6 +58,18 @@ def test_addresses(path: str, found: str | None) -> None:
         (b"<a><b/><b><authenticationmethod> 0 </authenticationmethod></b></a>", XML_TYPE, WINDOWS),
         (b"  <AuthenticationMethod>1</AuthenticationMethod>", None, HYPERVISOR),
         (b"<a/>", "application/xml", WINDOWS),
+        (b"\xef\xbb\xbf", None, WINDOWS),
+        (b'\xef\xbb\xbf{"AuthenticationMethod":1}', "Application/JSON; Charset=UTF-8", HYPERVISOR),
+        (
+            b"\xef\xbb\xbf<a><AuthenticationMethod>1</AuthenticationMethod></a>",
+            None,
+            HYPERVISOR,
+        ),
+        (
+            b"\xef\xbb\xbf<a><AuthenticationMethod>1</AuthenticationMethod></a>",
+            "TEXT/XML",
+            HYPERVISOR,
+        ),
     ],
 )
 def test_methods(body: bytes, content_type: str | None, method: int) -> None:
