@@ -12,7 +12,9 @@ from sessiongate.upstream.trust import Trust, client_context
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Path:
-    return certificates.ensure(tmp_path, ("127.0.0.1",), datetime.now(UTC)).ca
+    made = certificates.ensure(tmp_path, ("127.0.0.1",), datetime.now(UTC)).ca
+    assert made is not None
+    return made
 
 
 def test_sec_67_old_tls_is_spoken_to_nobody(authority: Path) -> None:
