@@ -90,6 +90,14 @@ class Malformed(Refused):
     """The request cannot be read. The text says where it breaks, never what it contained."""
 
 
+class EncodedBody(Refused):
+    """The body came packed (Content-Encoding), and nobody here unpacks it."""
+
+
+class ForeignOrigin(Refused):
+    """A browser sent the request for a page of another site, and it could change something."""
+
+
 class UnknownAddress(Refused):
     """No such path, release, object type, method or property in this dialect."""
 

@@ -101,7 +101,7 @@ class Published(Collector):
         yield requests
         refusals = CounterMetricFamily(
             "sessiongate_refused_requests_total",
-            "What was refused before it was a request of any dialect, by cause.",
+            "What was refused before any dialect was asked, by cause.",
             labels=["cause"],
         )
         for cause, count in meters.refusals.items():

@@ -1,9 +1,9 @@
 """Which dialect answers at which address."""
 
-from collections import Counter
-
 from sessiongate.config import Config
+from sessiongate.errors import SessionGateError
 from sessiongate.identity.clients import PROVIDER as CLIENTS
+from sessiongate.meters import Meters
 from sessiongate.service.access_tokens import AccessTokens
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
@@ -24,9 +24,9 @@ def dialects(
     sessions: Sessions,
     center: VirtualCenter,
     tokens: AccessTokens,
-    requests: Counter[tuple[str, int]],
+    meters: Meters,
 ) -> Routes:
-    """All dialects over one session table. `requests` counts answers by dialect and status."""
+    """All dialects over one session table."""
     provider = config.dialects.vsphere.default
     appliance = OpenIdEndpoint(
         sessions,
@@ -49,32 +49,28 @@ def dialects(
     rpc = automation.RpcEndpoint(sessions, provider=provider)
     page = pages.ApiPage()
     table = [
-        Route(vim_json.PREFIX, json, json.unforeseen, dialect="vi-json"),
-        Route("/sdk", soap, soap.unforeseen, dialect="soap"),
-        Route(service_versions.PATH, service_versions_reply, soap.unforeseen, dialect="soap"),
-        Route("/sdk/", soap, soap.unforeseen, dialect="soap"),
-        Route("/v1/", zerto, _zerto_unforeseen, any_case=True, dialect="zerto"),
-        Route(openid.REALM, appliance, appliance.unforeseen, dialect="zerto-appliance"),
-        Route(f"{openid.REALM}/", appliance, appliance.unforeseen, dialect="zerto-appliance"),
-        Route(automation_wire.API_SESSION, api, _api_unforeseen, dialect="rest"),
-        Route(vapi_rpc.PATH, rpc, rpc.unforeseen, dialect="vapi-rpc"),
-        Route(hello.PATH, automation.HelloEndpoint(), _api_unforeseen, dialect="rest"),
-        Route("/api/", automation.api_nowhere, _api_unforeseen, dialect="rest"),
-        Route(automation_wire.REST_SESSION, rest, _rest_unforeseen, dialect="rest"),
-        Route("/rest/", automation.rest_nowhere, _rest_unforeseen, dialect="rest"),
-        *(Route(path, page, routes.unforeseen, dialect="page") for path in pages.PATHS),
+        Route(vim_json.PREFIX, json, json.refuse, dialect="vi-json"),
+        Route("/sdk", soap, soap.refuse, dialect="soap"),
+        Route(service_versions.PATH, service_versions_reply, soap.refuse, dialect="soap"),
+        Route("/sdk/", soap, soap.refuse, dialect="soap"),
+        Route("/v1/", zerto, zerto_refusal, any_case=True, dialect="zerto"),
+        Route(openid.REALM, appliance, appliance.refuse, dialect="zerto-appliance"),
+        Route(f"{openid.REALM}/", appliance, appliance.refuse, dialect="zerto-appliance"),
+        Route(automation_wire.API_SESSION, api, _api_refuse, dialect="rest"),
+        Route(vapi_rpc.PATH, rpc, rpc.refuse, dialect="vapi-rpc"),
+        Route(hello.PATH, automation.HelloEndpoint(), _api_refuse, dialect="rest"),
+        Route("/api/", automation.api_nowhere, _api_refuse, dialect="rest"),
+        Route(automation_wire.REST_SESSION, rest, _rest_refuse, dialect="rest"),
+        Route("/rest/", automation.rest_nowhere, _rest_refuse, dialect="rest"),
+        *(Route(path, page, routes.refuse, dialect="page") for path in pages.PATHS),
     ]
-    nowhere = Route("", routes.nowhere, routes.unforeseen)
-    return Routes(table, nowhere, requests, respell=sdk_path.passed_over)
+    nowhere = Route("", routes.nowhere, routes.refuse)
+    return Routes(table, nowhere, meters.requests, meters.refusals, respell=sdk_path.passed_over)
 
 
-def _zerto_unforeseen(request: Request) -> Reply:
-    return zerto_refusal(request, None)
+def _api_refuse(request: Request, error: SessionGateError | None) -> Reply:
+    return automation.api_refusal(error)
 
 
-def _api_unforeseen(request: Request) -> Reply:
-    return automation.api_refusal(None)
-
-
-def _rest_unforeseen(request: Request) -> Reply:
-    return automation.rest_refusal(None)
+def _rest_refuse(request: Request, error: SessionGateError | None) -> Reply:
+    return automation.rest_refusal(error)

@@ -239,7 +239,7 @@ class Server:
         )
         appliance = config.dialects.appliance
         tokens = AccessTokens(signing_key_of(config), self._clock, appliance.access_token)
-        routed = dialects(config, sessions, center, tokens, self._meters.requests)
+        routed = dialects(config, sessions, center, tokens, self._meters)
         if not config.server.trusted_proxies:
             return routed
         return TrustedProxies(

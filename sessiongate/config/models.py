@@ -98,8 +98,8 @@ class Server(_Table):
     )
     trusted_proxies: Networks = _setting(
         [],
-        "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are "
-        "believed, and whose client_certificate_header. None by default.",
+        "Addresses and networks of proxies whose X-Forwarded-For, X-Forwarded-Proto and "
+        "X-Forwarded-Host are believed, and whose client_certificate_header. None by default.",
     )
     client_certificate_header: Text | None = _setting(
         None,

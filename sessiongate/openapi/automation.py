@@ -33,6 +33,8 @@ def paths() -> dict[str, Json]:
         "responses": {
             "200": {"description": "The release.", "content": as_json(reference(RESULT))},
             "400": _failure("The releases cannot be read, or are too many or too long."),
+            "403": _failure("The request comes from a page of another origin."),
+            "415": _failure("The body has a Content-Encoding."),
             "404": _failure("The query is not `action=hello`."),
             "405": {
                 **_failure("The address does not take this HTTP method."),

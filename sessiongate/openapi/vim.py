@@ -83,7 +83,20 @@ def responses() -> dict[str, Json]:
         "headers": {"Retry-After": retry_after()},
         "content": as_json({"oneOf": [_outermost(["SystemError"]), reference(MESSAGE)]}),
     }
-    return {"VimWrongVerb": verb, "VimUnavailable": busy}
+    foreign = {
+        "description": "The request comes from a page of another origin.",
+        "content": as_json(_outermost(["InvalidRequest"])),
+    }
+    packed = {
+        "description": "The body has a Content-Encoding.",
+        "content": as_json(_outermost(["InvalidRequest"])),
+    }
+    return {
+        "VimWrongVerb": verb,
+        "VimUnavailable": busy,
+        "VimForeignOrigin": foreign,
+        "VimEncodedBody": packed,
+    }
 
 
 def security_schemes() -> dict[str, Json]:
@@ -140,9 +153,15 @@ def _call(method: Method) -> Json:
             token = {"type": "string", "minLength": 1}
             reply["headers"] = {SESSION_HEADER: header(about, token, required=True)}
         done = {"200": reply}
-    operation["responses"] = {**done, **_failures(method.faults, method.privilege)}
+    operation["responses"] = {**done, **_failures(method.faults, method.privilege), **_UNREAD}
     operation["security"] = _security(method)
     return operation
+
+
+_UNREAD = {
+    "403": {"$ref": "#/components/responses/VimForeignOrigin"},
+    "415": {"$ref": "#/components/responses/VimEncodedBody"},
+}
 
 
 def _read(prop: Property) -> Json:

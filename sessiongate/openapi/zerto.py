@@ -31,8 +31,10 @@ TIME = "/v1/serverDateTime"
 START_BODY = "StartSession"
 
 _AWAY = (errors.StoreUnavailable, errors.Overloaded)
+_UNREAD = (errors.EncodedBody, errors.ForeignOrigin)
 _ON_START = (
     errors.Malformed,
+    *_UNREAD,
     errors.BadCredentials,
     errors.NoPermission,
     errors.WrongVerb,
@@ -122,7 +124,10 @@ def _end() -> Json:
         "tags": [TAG],
         "summary": "End the session.",
         "security": [{SECURITY: []}],
-        "responses": {"200": {"description": "Ended."}, **_failures(_WITH_SESSION)},
+        "responses": {
+            "200": {"description": "Ended."},
+            **_failures((*_WITH_SESSION, *_UNREAD)),
+        },
     }
 
 
@@ -149,8 +154,16 @@ def _failures(kinds: Iterable[type[errors.SessionGateError]]) -> dict[str, Json]
     return {**found, "4XX": refused_reference()}
 
 
+# Where the error's own sentence is sent, this is what it is about.
+_OWN = {
+    400: "The request cannot be read.",
+    403: "The request comes from a page of another origin.",
+    415: "The body has a Content-Encoding.",
+}
+
+
 def _failure(status: int, forms: Iterable[Form]) -> Json:
-    sentences = [form.text or "The request cannot be read." for form in forms]
+    sentences = [form.text or _OWN[status] for form in forms]
     headers: Json = {}
     if any(form.challenge for form in forms):
         schema = {"type": "string", "const": CHALLENGE}

@@ -50,6 +50,8 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.NoSubjectName: Form("NoSubjectName", "The client certificate names no subject."),
     errors.CapReached: Form("SystemError", "There are too many sessions.", 503),
     errors.Malformed: Form("InvalidRequest", "The request is not valid."),
+    errors.EncodedBody: Form("InvalidRequest", "The request is not valid.", 415),
+    errors.ForeignOrigin: Form("InvalidRequest", "The request is not valid.", 403),
     # A monitoring script in the field looks for "Invalid URI" and "InvalidRequest".
     errors.UnknownAddress: Form("InvalidRequest", "Invalid URI"),
     errors.UnknownObject: Form(
@@ -121,6 +123,8 @@ def _fields(error: errors.SessionGateError | None) -> dict[str, str]:
 
 _EXPLAIN: Mapping[type[errors.SessionGateError], Callable[[errors.SessionGateError], str]] = {
     errors.Malformed: str,
+    errors.EncodedBody: str,
+    errors.ForeignOrigin: str,
     errors.InvalidArgument: str,
     errors.WrongVerb: str,
 }

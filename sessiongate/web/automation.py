@@ -160,12 +160,20 @@ class RpcEndpoint:
             raise errors.NoSession("no session, or one that has ended")
         return session
 
-    def unforeseen(self, request: Request) -> Reply:
-        """The reply for an error that we did not expect: still a 200, under the request's id."""
+    def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
+        """The reply for an error that was raised outside; None stands for one unforeseen.
+
+        That is still a 200, under the request's id. What is refused unread has no id, and by its
+        status is no call at all.
+        """
+        if error is not None:
+            body = vapi_rpc.write_rpc_error(vapi_rpc.unread(error))
+            status = automation.refusal_of(error).status
+            return Reply(status, (_JSON, *extra_headers(error)), body)
         try:
             call = vapi_rpc.read_call(request.body, None, None)
-        except vapi_rpc.RpcError as error:
-            return _rpc(vapi_rpc.write_rpc_error(error))
+        except vapi_rpc.RpcError as unreadable:
+            return _rpc(vapi_rpc.write_rpc_error(unreadable))
         return _rpc(vapi_rpc.write_refusal(call, None))
 
 

@@ -45,6 +45,11 @@ _FRAMING = frozenset({"connection", "content-length", "expect", "host", "transfe
 _BROKEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
 
 
+def is_host(text: str) -> bool:
+    """Whether this may stand in Host: a name or an address, and perhaps a port. It may be empty."""
+    return _HOST.fullmatch(text) is not None
+
+
 class Head:
     """A request head, taken apart. llhttp fills in `headers`, through `on_header`."""
 
@@ -87,7 +92,7 @@ class Head:
         for name, value in self._framing:
             if name == "host":
                 hosts += 1
-                if _HOST.fullmatch(value) is None:
+                if not is_host(value):
                     raise Malformed(Flaw.HOST)
             elif name == "content-length":
                 lengths.append(value)

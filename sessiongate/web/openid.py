@@ -254,9 +254,9 @@ class OpenIdEndpoint:
     async def _realm(self, request: Request) -> Reply:
         return Reply(200, (_JSON,), openid.realm(_origin(request), self._tokens.public_der()))
 
-    def unforeseen(self, request: Request) -> Reply:
-        """The reply for an error that we did not expect."""
-        return _refused(openid.INTERNAL)
+    def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
+        """The reply for an error that was raised outside; None stands for one unforeseen."""
+        return _refused(openid.FORMS[type(error)] if error is not None else openid.INTERNAL, error)
 
 
 def _origin(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""What a trusted proxy says of its client: address, whether it came by TLS, and its certificate.
+"""What a trusted proxy says of its client: address, host asked for, TLS or not, and certificate.
 
 Believed only from the configured networks, by default from nobody. From anyone else these headers
 are a stranger's claim and change nothing.
@@ -12,6 +12,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sessiongate.web.framing import is_host
 from sessiongate.web.http import Handler, Reply, Request
 
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -30,6 +31,7 @@ class TrustedProxies:
         if self._is_trusted(request.peer):
             request = msgspec.structs.replace(
                 request,
+                headers=_as_asked(request),
                 peer=self._client(request),
                 secure=request.secure or _came_by_tls(request),
                 certificate=self._certificate(request),
@@ -66,6 +68,18 @@ class TrustedProxies:
             return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
         except ValueError:
             return None
+
+
+def _as_asked(request: Request) -> list[tuple[str, str]]:
+    """The headers with Host as the client sent it, where the proxy has put another in its place.
+
+    A list is several hops' word, and none's here.
+    """
+    said = request.all("x-forwarded-host")
+    if len(said) != 1 or not said[0] or "," in said[0] or not is_host(said[0]):
+        return request.headers
+    kept = [header for header in request.headers if header[0] != "host"]
+    return [("host", said[0]), *kept]
 
 
 def _came_by_tls(request: Request) -> bool:

@@ -14,6 +14,8 @@ def extra_headers(error: errors.SessionGateError | None) -> list[tuple[str, str]
     """Headers for this error besides the dialect's own; None stands for one unforeseen."""
     if isinstance(error, errors.WrongVerb):
         return [("allow", ", ".join(error.allowed))]
+    if isinstance(error, errors.EncodedBody):
+        return [("accept-encoding", "identity")]
     if isinstance(error, errors.Unavailable):
         return [("retry-after", str(error.retry_after))]
     if isinstance(error, errors.CapReached):

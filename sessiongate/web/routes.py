@@ -1,4 +1,4 @@
-"""Which endpoint answers which path, and the last net under all of them.
+"""Which endpoint answers which path, what none is asked about, and the last net under all of them.
 
 Decisions go by the raw path as it came, never by a rebuilt URL: what is matched here is what the
 endpoint reads. Zerto's paths ignore case, all others keep it. The one thing that is read into a
@@ -11,13 +11,17 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
 from sessiongate.request_id import RequestId, current
 from sessiongate.traces import traced
 from sessiongate.web.http import Handler, Reply, Request
+from sessiongate.web.objections import CAUSES, objection
+from sessiongate.web.refusals import extra_headers
 
 _log = structlog.get_logger("sessiongate.web")
 
-Unforeseen = Callable[[Request], Reply]
+Refuse = Callable[[Request, SessionGateError | None], Reply]
+"""A refusal in a dialect's own form; None stands for an error that nobody foresaw."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -25,7 +29,7 @@ class Route(msgspec.Struct, frozen=True):
 
     path: str
     handler: Handler
-    unforeseen: Unforeseen
+    refuse: Refuse
     any_case: bool = False
     dialect: str = "none"
     """What metrics call the requests that come this way."""
@@ -48,11 +52,16 @@ class Routes:
         routes: list[Route],
         nowhere: Route,
         requests: Counter[tuple[str, int]] | None = None,
+        refusals: Counter[str] | None = None,
         *,
         respell: Callable[[str], str] = str,
     ) -> None:
         self._respell = respell
         self._requests: Counter[tuple[str, int]] = Counter() if requests is None else requests
+        self._refusals: Counter[str] = Counter() if refusals is None else refusals
+        for cause in CAUSES.values():
+            # Seen at 0 before it grows: Prometheus takes no notice of the first one otherwise.
+            self._refusals[cause] += 0
         # A whole path is looked up, and comes before every prefix of it; the first of each counts.
         self._whole: dict[str, Route] = {}
         self._others: list[tuple[str, Route]] = []
@@ -73,14 +82,24 @@ class Routes:
         current.set(identity)
         brought = identity.brought
         try:
-            reply = await route.handler(request)
+            reason = objection(request)
+            if reason is not None:
+                reply = self._refused(request, route, reason)
+            else:
+                reply = await route.handler(request)
         except Exception as error:  # noqa: BLE001 - the server's last net
             _log.error("unforeseen error", path=route.path, **traced(error))
-            reply = route.unforeseen(request)
+            reply = route.refuse(request, None)
         self._requests[route.dialect, reply.status] += 1
         if brought:
             reply.headers = (*reply.headers, ("x-request-id", brought))
         return reply
+
+    def _refused(self, request: Request, route: Route, reason: Refused) -> Reply:
+        cause = CAUSES[type(reason)]
+        self._refusals[cause] += 1
+        _log.debug("request refused", cause=cause, dialect=route.dialect, peer=request.peer)
+        return route.refuse(request, reason)
 
     def _other(self, path: str) -> Route:
         lowered = path.lower()
@@ -96,9 +115,12 @@ async def nowhere(request: Request) -> Reply:
     return _plain(404, "There is nothing at this address.")
 
 
-def unforeseen(request: Request) -> Reply:
-    """An internal error outside every dialect."""
-    return _plain(500, "An internal error occurred.")
+def refuse(request: Request, error: SessionGateError | None) -> Reply:
+    """A refusal outside every dialect."""
+    if error is None:
+        return _plain(500, "An internal error occurred.")
+    refused = _plain(403 if isinstance(error, ForeignOrigin) else 415, f"{error}.")
+    return Reply(refused.status, (*refused.headers, *extra_headers(error)), refused.body)
 
 
 def _plain(status: int, text: str) -> Reply:

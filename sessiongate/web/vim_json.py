@@ -34,9 +34,9 @@ class VimJsonEndpoint:
         except errors.SessionGateError as error:
             return self._fault(error, asked)
 
-    def unforeseen(self, request: Request) -> Reply:
-        """The reply for an error that we did not expect."""
-        return self._fault(None, Asked())
+    def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
+        """The reply for an error that was raised outside; None stands for one unforeseen."""
+        return self._fault(error, Asked())
 
     def _fault(self, error: errors.SessionGateError | None, asked: Asked) -> Reply:
         """A fault as VI/JSON sends it: HTTP 500 but for wrong verbs (405) and outages (503)."""

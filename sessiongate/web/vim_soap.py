@@ -86,9 +86,9 @@ class VimSoapEndpoint:
         body = vim_soap.write_result(call, outcome.value)
         return Reply(200, tuple(headers), body, opened=outcome.opened)
 
-    def unforeseen(self, request: Request) -> Reply:
-        """The reply for an error that we did not expect."""
-        return self._fault(None, Asked())
+    def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
+        """The reply for an error that was raised outside; None stands for one unforeseen."""
+        return self._fault(error, Asked())
 
     def _fault(self, error: errors.SessionGateError | None, asked: Asked) -> Reply:
         """A fault, by HTTP 500 but for wrong verbs (405), caps and outages (503)."""

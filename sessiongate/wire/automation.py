@@ -64,6 +64,8 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.InvalidLocale: _WRONG,
     errors.InvalidArgument: _WRONG,
     errors.Malformed: _WRONG,
+    errors.EncodedBody: Form(415, "UNSUPPORTED", "com.vmware.vapi.rest.unsupportedMediaType"),
+    errors.ForeignOrigin: Form(403, "UNAUTHORIZED", "com.vmware.vapi.rest.foreignOrigin"),
     errors.NotFound: _NOWHERE,
     errors.UnknownAddress: _NOWHERE,
     errors.UnknownObject: _NOWHERE,

@@ -123,6 +123,8 @@ BUSY = Refusal(503, "temporarily_unavailable", "The service is not available now
 TOO_MANY = Refusal(503, "temporarily_unavailable", "There are too many sessions")
 INVALID_TOKEN = Refusal(401, "invalid_token", "Token verification failed")
 INTERNAL = Refusal(500, "server_error", "An internal error occurred")
+ENCODED = Refusal(415, "invalid_request", "The body must not have a Content-Encoding")
+FOREIGN = Refusal(403, "access_denied", "The request comes from a page of another origin")
 _INVALID = Refusal(400, "invalid_request", "The request is not valid")
 _NOWHERE = Refusal(404, "not_found", "There is nothing at this address")
 
@@ -138,6 +140,8 @@ FORMS: Mapping[type[errors.SessionGateError], Refusal] = {
     errors.InvalidLocale: _INVALID,
     errors.InvalidArgument: _INVALID,
     errors.Malformed: _INVALID,
+    errors.EncodedBody: ENCODED,
+    errors.ForeignOrigin: FOREIGN,
     errors.NotSupported: _INVALID,
     errors.NotFound: _NOWHERE,
     errors.UnknownAddress: _NOWHERE,

@@ -162,5 +162,10 @@ def write_rpc_error(error: RpcError) -> bytes:
     return _encode({"jsonrpc": "2.0", "id": error.id, "error": detail})
 
 
+def unread(error: SessionGateError) -> RpcError:
+    """The refusal of a request whose body nobody has looked at."""
+    return RpcError(INVALID_REQUEST, refusal_of(error).text)
+
+
 def _encode(value: object) -> bytes:
     return msgspec.json.encode(value)

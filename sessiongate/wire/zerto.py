@@ -117,6 +117,8 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.NoSubjectName: _WRONG,
     errors.CapReached: Form(503, "There are too many sessions. End some, or try again later."),
     errors.Malformed: Form(400, None),
+    errors.EncodedBody: Form(415, None),
+    errors.ForeignOrigin: Form(403, None),
     errors.UnknownAddress: _NOWHERE,
     errors.UnknownObject: _NOWHERE,
     errors.UnknownMethod: _NOWHERE,

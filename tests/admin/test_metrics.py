@@ -130,8 +130,8 @@ def served(gate: Gate, folder: Path) -> Routes:
     tokens = AccessTokens(
         signing_key_of(settings), gate.clock, settings.dialects.appliance.access_token
     )
-    requests = gate.sessions.journal.meters.requests
-    return dialects(settings, gate.sessions, gate.center, tokens, requests)
+    meters = gate.sessions.journal.meters
+    return dialects(settings, gate.sessions, gate.center, tokens, meters)
 
 
 async def from_one_client(routes: Routes, number: int) -> None:

@@ -14,6 +14,7 @@ from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
 from sessiongate.web import automation, openid, vim_json, vim_soap, zerto
 from sessiongate.web.http1 import CAUSES
+from sessiongate.web.objections import CAUSES as UNREAD
 from tests.admin.families import everything, samples
 from tests.house.sources import ROOT
 
@@ -141,7 +142,7 @@ def test_values_in_queries_exist() -> None:
         "result": RESULTS,
         "operation": set(OPERATIONS),
         "reason": {one.value for one in Ended},
-        "cause": set(CAUSES),
+        "cause": {*CAUSES, *UNREAD.values()},
     }
     seen = set()
     for where, query in queries():
@@ -159,7 +160,7 @@ def test_the_page_lists_the_values_of_labels() -> None:
         "dialect": DIALECTS | {"page", "none"},
         "result": RESULTS,
         "reason": {one.value for one in Ended},
-        "cause": set(CAUSES),
+        "cause": {*CAUSES, *UNREAD.values()},
         "operation": set(OPERATIONS),
     }.items():
         assert set(re.findall(r"`([\w-]+)`", rows[label])) == values, label

@@ -153,7 +153,7 @@ def test_the_list_of_versions_is_reached_past_empty_segments(path: str, shared: 
 
 @pytest.mark.parametrize("path", ["//api/session", "/api//session", "//v1/session/add", "//rest/x"])
 @pytest.mark.parametrize("header", [True, False], ids=["known", "stranger"])
-def test_sec_38_no_other_path_has_a_second_spelling(
+def test_sec_39_no_other_path_has_a_second_spelling(
     path: str, header: bool, shared: Server
 ) -> None:
     named = {"Authorization": "Basic " + b64encode(":".join(USER).encode()).decode()}

@@ -7,12 +7,12 @@ Prints the replies by dialect as JSON; the log goes to standard error.
 import asyncio
 import json
 import sys
-from collections import Counter
 from typing import Any, NoReturn
 
 from sessiongate.app.dialects import dialects
 from sessiongate.config import load
 from sessiongate.logs import LogFormat, configure_logs
+from sessiongate.meters import Meters
 from sessiongate.web.http import Request
 from sessiongate.web.routes import Routes
 from tests.end_to_end.serving import USER, Body, Headers, Reply
@@ -34,7 +34,7 @@ class Broken:
 def routes() -> Routes:
     """The endpoints as the server wires them, over services that break."""
     broken: Any = Broken()
-    return dialects(load(None, {}, {}), broken, broken, broken, Counter())
+    return dialects(load(None, {}, {}), broken, broken, broken, Meters())
 
 
 class Recorder:

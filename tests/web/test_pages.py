@@ -9,7 +9,7 @@ import pytest
 from sessiongate.openapi.document import document
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.pages import PATHS, ApiPage
-from sessiongate.web.routes import Route, Routes, nowhere, unforeseen
+from sessiongate.web.routes import Route, Routes, nowhere, refuse
 
 PAGES = ("/docs", "/docs/", "/swagger/index.html", "/management/api/swagger/index.html")
 ASSETS = {
@@ -25,8 +25,8 @@ EVERYTHING = (*PAGES, *ASSETS, "/openapi.json")
 @pytest.fixture
 def site() -> Routes:
     page = ApiPage()
-    table = [Route(path, page, unforeseen) for path in PATHS]
-    return Routes(table, Route("", nowhere, unforeseen))
+    table = [Route(path, page, refuse) for path in PATHS]
+    return Routes(table, Route("", nowhere, refuse))
 
 
 async def ask(

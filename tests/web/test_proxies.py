@@ -111,3 +111,29 @@ async def test_no_certificate_or_an_unclear_one_is_none(values: list[str]) -> No
     """What the connection to the proxy itself showed is not the client's either."""
     headers = [(HEADER.lower(), value) for value in values]
     assert (await seen_by(headers, "10.0.0.5")).certificate is None
+
+
+HOST = ("host", "127.0.0.1:9669")
+
+
+async def host_seen(peer: str, *said: str) -> list[str]:
+    """The values of Host that the inside sees where Host was 127.0.0.1:9669."""
+    headers = [HOST, *(("x-forwarded-host", one) for one in said)]
+    return (await seen_by(headers, peer)).all("host")
+
+
+@pytest.mark.parametrize("host", ["gate.example.com", "Gate:8443", "[::1]:443"])
+async def test_the_host_is_the_one_that_the_client_asked_for(host: str) -> None:
+    assert await host_seen("10.0.0.5", host) == [host]
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.9", "/run/door.sock", ""])
+async def test_sec_85_a_stranger_cannot_claim_another_host(peer: str) -> None:
+    assert await host_seen(peer, "evil.example") == [HOST[1]]
+
+
+@pytest.mark.parametrize(
+    "said", [[], [""], ["a, b"], ["a", "b"], ["a", "a"], ["a/b"], ["a b"], ["a@b"], ["a?"]]
+)
+async def test_what_is_not_one_host_changes_nothing(said: list[str]) -> None:
+    assert await host_seen("10.0.0.5", *said) == [HOST[1]]

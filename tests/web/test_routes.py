@@ -1,10 +1,14 @@
 """Which endpoint answers which path, and what happens when one breaks."""
 
+from collections import Counter
+
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.errors import SessionGateError
 from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.routes import Route, Routes, nowhere, unforeseen
+from sessiongate.web.routes import Route, Routes, nowhere, refuse
+from sessiongate.wire.sdk_path import passed_over
 from tests.web.requests import request
 
 
@@ -15,19 +19,19 @@ def answering(text: bytes) -> Handler:
     return answer
 
 
-def broken(_: Request) -> Reply:
+def broken(_: Request, _error: SessionGateError | None) -> Reply:
     return Reply(500, body=b"in the dialect's form")
 
 
 ROUTES = Routes(
     [
-        Route("/sdk/vim25/", answering(b"json"), unforeseen),
-        Route("/sdk", answering(b"soap"), unforeseen),
-        Route("/sdk/", answering(b"more soap"), unforeseen),
-        Route("/v1/", answering(b"zerto"), unforeseen, any_case=True),
-        Route("/docs", answering(b"docs"), unforeseen, any_case=True),
+        Route("/sdk/vim25/", answering(b"json"), refuse),
+        Route("/sdk", answering(b"soap"), refuse),
+        Route("/sdk/", answering(b"more soap"), refuse),
+        Route("/v1/", answering(b"zerto"), refuse, any_case=True),
+        Route("/docs", answering(b"docs"), refuse, any_case=True),
     ],
-    Route("", nowhere, unforeseen),
+    Route("", nowhere, refuse),
 )
 
 
@@ -63,7 +67,7 @@ async def breaking(_: Request) -> Reply:
 
 
 async def test_what_nobody_foresaw_is_logged_and_told_in_general_words() -> None:
-    routes = Routes([Route("/x", breaking, broken)], Route("", breaking, unforeseen))
+    routes = Routes([Route("/x", breaking, broken)], Route("", breaking, refuse))
     with capture_logs() as logs:
         reply = await routes(request("POST", "/x", b"hunter3"))
         other = await routes(request("POST", "/y"))
@@ -74,3 +78,43 @@ async def test_what_nobody_foresaw_is_logged_and_told_in_general_words() -> None
     assert [line["error"] for line in logs] == ["KeyError", "KeyError"]
     assert "breaking" in logs[0]["at"][-1]
     assert "hunter" not in repr(logs)
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "cause"),
+    [
+        ({"origin": "https://evil.example"}, 403, "foreign_origin"),
+        ({"content_encoding": "gzip"}, 415, "encoded_body"),
+    ],
+)
+async def test_what_no_endpoint_is_asked_is_counted_and_written_down(
+    header: dict[str, str], status: int, cause: str
+) -> None:
+    refusals: Counter[str] = Counter()
+    requests: Counter[tuple[str, int]] = Counter()
+    routes = Routes(
+        [Route("/x", breaking, refuse, dialect="soap")],
+        Route("", breaking, refuse),
+        requests,
+        refusals,
+    )
+    assert refusals == {"foreign_origin": 0, "encoded_body": 0}
+    with capture_logs() as logs:
+        reply = await routes(request("POST", "/x", b"hunter2", host="gate", **header))
+    assert reply.status == status
+    assert +refusals == {cause: 1}
+    assert requests == {("soap", status): 1}
+    assert [(line["log_level"], line["cause"], line["dialect"]) for line in logs] == [
+        ("debug", cause, "soap")
+    ]
+    assert "hunter2" not in repr(logs)
+    assert "evil" not in repr(logs)
+
+
+async def test_a_path_is_respelled_for_the_match_and_for_the_endpoint() -> None:
+    async def told(asked: Request) -> Reply:
+        return Reply(200, body=asked.path.encode())
+
+    routes = Routes([Route("/sdk/", told, refuse)], Route("", nowhere, refuse), respell=passed_over)
+    assert (await routes(request("POST", "//sdk//x"))).body == b"/sdk/x"
+    assert (await routes(request("POST", "///sdk/x"))).status == 404

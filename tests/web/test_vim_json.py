@@ -146,6 +146,6 @@ async def test_carriers_that_contradict_each_other_are_no_session(
 
 
 def test_an_unforeseen_error_says_nothing(endpoint: VimJsonEndpoint) -> None:
-    reply = endpoint.unforeseen(request("POST", f"{MANAGER}/Login", LOGIN))
+    reply = endpoint.refuse(request("POST", f"{MANAGER}/Login", LOGIN), None)
     assert reply.status == 500
     assert content(reply)["_typeName"] == "SystemError"

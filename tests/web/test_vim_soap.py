@@ -91,9 +91,9 @@ class Soap:
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.endpoint = VimSoapEndpoint(gate.sessions, gate.center)
-        soap = Route("/sdk", self.endpoint, self.endpoint.unforeseen)
-        below = Route("/sdk/", self.endpoint, self.endpoint.unforeseen)
-        self.handler = Routes([soap, below], Route("", routes.nowhere, routes.unforeseen))
+        soap = Route("/sdk", self.endpoint, self.endpoint.refuse)
+        below = Route("/sdk/", self.endpoint, self.endpoint.refuse)
+        self.handler = Routes([soap, below], Route("", routes.nowhere, routes.refuse))
 
     async def send(
         self, body: bytes, *, verb: str = "POST", path: str = "/sdk", secure: bool = True,
