@@ -1,13 +1,16 @@
 """The keys that an issuer of tokens signs with: where they are read, how long they are believed.
 
 They are read when they are first needed, again in passing when they are no longer fresh, and once
-more when a token names a key that is not among them, which is how issuers change keys. All that is
-bounded: strangers decide which key a token names. When an issuer cannot be reached, keys read
+more when a token names a key that is not among them, which is how issuers change keys. Names are
+optional (RFC 7517, 4.5): where the token or the key has none, every key of a fitting kind is a
+candidate, and a token that none of them has signed may have been signed with a newer one. All that
+is bounded: strangers decide which key a token names. When an issuer cannot be reached, keys read
 before stay good for a day; what they cannot decide is not known, and never a refusal.
 """
 
 import asyncio
 from codecs import BOM_UTF8
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,6 +45,9 @@ STALE = timedelta(days=1)
 # Real sets hold two to a dozen.
 MOST_KEYS = 64
 
+FEW = 8
+"""Keys that may be tried for one token. Issuers that name no keys list one to three of a kind."""
+
 # Bits below which an RSA key can be broken (NIST SP 800-131A), and above which one is slow.
 _LEAST_RSA, _MOST_RSA = 2048, 8192
 
@@ -71,7 +77,10 @@ class KeySource(Protocol):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A key of the set, with what the set says of it. `algorithm` is "" for any of its kind."""
+    """A key of the set, with what the set says of it.
+
+    `algorithm` is "" for any of its kind, `id` is "" where the key has no name.
+    """
 
     id: str
     algorithm: str
@@ -121,16 +130,40 @@ class Keys:
             raise BadCredentials("the token is signed with a key that its issuer does not list")
         return found
 
-    def _matching(self, identity: str | None, algorithm: str) -> list[Key]:
-        usable = [
+    async def newer(
+        self, identity: str | None, algorithm: str, now: datetime, tried: Sequence[Key]
+    ) -> list[Key]:
+        """What else a token may have been signed with that none of `tried` has signed.
+
+        Nothing, where one of those bears the name that the token gives. Raises IdentityUnavailable
+        where that could not be found out.
+        """
+        if identity and any(one.id == identity for one in self._usable(algorithm)):
+            return []
+        if self._flight is not None or self._failed or self._may_read(now):
+            await self._renewed(now)
+        # Those of a set that has been read since are other objects.
+        return [
+            one
+            for one in self._matching(identity, algorithm)
+            if all(one is not each for each in tried)
+        ]
+
+    def _usable(self, algorithm: str) -> list[Listed]:
+        return [
             one
             for one in self._listed
             if one.kind == KINDS[algorithm] and one.algorithm in ("", algorithm)
         ]
-        if identity is None:
-            # Which of several was meant is not ours to try.
-            return [one.key for one in usable] if len(usable) == 1 else []
-        return [one.key for one in usable if one.id == identity]
+
+    def _matching(self, identity: str | None, algorithm: str) -> list[Key]:
+        usable = self._usable(algorithm)
+        if identity:
+            named = [one for one in usable if one.id == identity]
+            usable = named or [one for one in usable if not one.id]
+        if len(usable) > FEW:
+            raise BadCredentials(f"the token may be signed with any of more than {FEW} keys")
+        return [one.key for one in usable]
 
     def _may_read(self, now: datetime) -> bool:
         pause = RETRY if self._failed else PAUSE
@@ -187,16 +220,20 @@ def keys_in(document: bytes) -> tuple[Listed, ...]:
 
 def _listed(entry: object) -> Listed | None:
     """A key of the set, None for one that is for something else or not usable."""
-    if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+    if not isinstance(entry, dict):
         return None
-    kind, algorithm = entry.get("kty"), entry.get("alg", "")
-    verifies = entry.get("key_ops", ["verify"])
+    # All but the kind is optional. Some writers say so by a null.
+    given = {name: value for name, value in entry.items() if value is not None}
+    if given.get("use", "sig") != "sig":
+        return None
+    kind, algorithm = given.get("kty"), given.get("alg", "")
+    verifies = given.get("key_ops", ["verify"])
     if not isinstance(kind, str) or kind not in KINDS.values() or not isinstance(algorithm, str):
         return None
     if not isinstance(verifies, list) or "verify" not in verifies:
         return None
-    key = _public(kind, entry)
-    return Listed(str(entry.get("kid", "")), algorithm, kind, key) if key is not None else None
+    key = _public(kind, given)
+    return Listed(str(given.get("kid", "")), algorithm, kind, key) if key is not None else None
 
 
 def _public(kind: str, entry: dict[str, Any]) -> Key | None:

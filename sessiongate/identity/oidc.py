@@ -74,8 +74,7 @@ class OidcVerifier:
         algorithm, identity = self._algorithm(header), header.get("kid")
         if identity is not None and not isinstance(identity, str):
             raise BadCredentials("the token's key has no name")
-        keys = await self._keys.of(identity, algorithm, now)
-        claims = _signed(token, keys, algorithm)
+        claims = await self._claims(token, identity, algorithm, now)
         self._judge(claims, now)
         typed = self._name(claims)
         full_name = claims.get("name")
@@ -84,6 +83,18 @@ class OidcVerifier:
             self._grants.principal(typed, full_name if isinstance(full_name, str) else "", groups),
             typed,
         )
+
+    async def _claims(
+        self, token: str, identity: str | None, algorithm: str, now: datetime
+    ) -> Claims:
+        keys = await self._keys.of(identity, algorithm, now)
+        try:
+            return _signed(token, keys, algorithm)
+        except BadCredentials:
+            keys = await self._keys.newer(identity, algorithm, now, keys)
+            if not keys:
+                raise
+        return _signed(token, keys, algorithm)
 
     def _algorithm(self, header: Claims) -> str:
         algorithm, kind = header.get("alg"), header.get("typ", "JWT")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
 from sessiongate.identity.keys import (
+    FEW,
     FRESH,
     MOST_KEYS,
     PAUSE,
@@ -158,13 +159,72 @@ async def test_who_hangs_up_does_not_stop_the_others() -> None:
     assert source.reads == 1
 
 
-async def test_sec_55_a_token_without_a_key_id_needs_the_only_key() -> None:
-    _, one = made(entry(), entry("ec"))
-    assert len(await one.of(None, "RS256", T0)) == 1
-    assert len(await one.of(None, "ES256", T0)) == 1
-    _, two = made(entry(), entry("second"))
+def nameless(who: str = "first", **more: Any) -> dict[str, Any]:
+    """A key of a set without `kid`, which is optional."""
+    return {name: value for name, value in entry(who, **more).items() if name != "kid"}
+
+
+@pytest.mark.parametrize("identity", [None, ""])
+async def test_sec_55_a_token_without_a_key_id_may_be_signed_with_any_that_fits(
+    identity: str | None,
+) -> None:
+    _, keys = made(entry(), entry("second"), entry("ec"), entry("stranger", use="enc"))
+    assert len(await keys.of(identity, "RS256", T0)) == 2
+    assert len(await keys.of(identity, "ES256", T0)) == 1
+    _, none = made(entry("ec"))
     with pytest.raises(BadCredentials):
-        await two.of(None, "RS256", T0)
+        await none.of(identity, "RS256", T0)
+
+
+async def test_sec_55_a_key_without_an_id_is_tried_where_no_other_is_named() -> None:
+    _, keys = made(nameless(), nameless("second", kid=None), entry("ec"))
+    for identity in (None, "first", "made up"):
+        assert len(await keys.of(identity, "RS256", T0)) == 2
+    _, mixed = made(nameless(), entry("second"))
+    assert len(await mixed.of("second", "RS256", T0)) == 1
+    assert len(await mixed.of("made up", "RS256", T0)) == 1
+    assert len(await mixed.of(None, "RS256", T0)) == 2
+
+
+@pytest.mark.parametrize("identity", [None, "first"])
+async def test_sec_55_no_more_than_a_few_are_tried(identity: str | None) -> None:
+    for make in (nameless, entry):
+        _, few = made(*[make()] * FEW)
+        assert len(await few.of(identity, "RS256", T0)) == FEW
+        _, many = made(*[make()] * (FEW + 1))
+        with pytest.raises(BadCredentials, match=f"more than {FEW}"):
+            await many.of(identity, "RS256", T0)
+
+
+async def test_sec_55_what_none_of_them_signed_reads_them_anew_at_most_once_a_minute() -> None:
+    source, keys = made(nameless())
+    tried = await keys.of(None, "RS256", T0)
+    source.entries = (nameless("second"),)
+    for _ in range(50):
+        assert await keys.newer(None, "RS256", T0 + PAUSE - TICK, tried) == []
+    assert source.reads == 1
+    newer = await asyncio.gather(*(keys.newer(None, "RS256", T0 + PAUSE, tried) for _ in range(20)))
+    assert {len(one) for one in newer} == {1}
+    assert source.reads == 2
+    assert await keys.newer(None, "RS256", T0 + PAUSE, newer[0]) == []
+
+
+async def test_sec_55_a_key_that_is_named_is_the_only_one() -> None:
+    source, keys = made(entry())
+    tried = await keys.of("first", "RS256", T0)
+    source.entries = (entry("second", kid="first"),)
+    assert await keys.newer("first", "RS256", T0 + PAUSE, tried) == []
+    assert source.reads == 1
+
+
+async def test_sec_55_what_none_of_them_signed_is_undecided_during_an_outage() -> None:
+    source, keys = made(nameless())
+    tried = await keys.of("any", "RS256", T0)
+    source.outage = True
+    for _ in range(3):
+        with pytest.raises(IdentityUnavailable):
+            await keys.newer("any", "RS256", T0 + PAUSE, tried)
+    assert source.reads == 2
 
 
 async def test_sec_55_a_key_is_for_its_kind_and_its_algorithm() -> None:
@@ -198,6 +258,16 @@ def test_sec_55_unusable_keys_are_passed_over(unusable: dict[str, Any]) -> None:
         keys_in(key_set(unusable))
 
 
+@pytest.mark.parametrize("optional", ["kid", "alg", "use", "key_ops", "x5c", "x5t"])
+def test_sec_55_what_is_optional_may_be_missing_or_null(optional: str) -> None:
+    full = entry(alg="RS256", use="sig", key_ops=["verify"])
+    bare = {name: value for name, value in full.items() if name != optional}
+    for one in (bare, {**bare, optional: None}):
+        (listed,) = keys_in(key_set(one))
+        assert listed.id == ("" if optional == "kid" else "first")
+        assert listed.algorithm == ("" if optional == "alg" else "RS256")
+
+
 def test_private_keys_are_never_kept() -> None:
     (listed,) = keys_in(key_set({**key().as_dict(private=True)}))
     assert not listed.key.is_private
@@ -214,7 +284,9 @@ def test_too_many_keys_are_none() -> None:
         st.none() | st.integers() | st.text(max_size=5),
         lambda inner: (
             st.lists(inner, max_size=3)
-            | st.dictionaries(st.sampled_from(["keys", "kty", "n", "e", "x", "y", "crv"]), inner)
+            | st.dictionaries(
+                st.sampled_from(["keys", "kty", "kid", "alg", "n", "e", "x", "y", "crv"]), inner
+            )
         ),
         max_leaves=8,
     ).map(lambda value: json.dumps(value).encode())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable
-from sessiongate.identity.keys import Keys
+from sessiongate.identity.keys import PAUSE, Keys
 from sessiongate.identity.oidc import LONGEST, Expected, OidcVerifier
 from sessiongate.identity.tokens import SKEW, Grants, Vouched
 from sessiongate.secret import Secret
@@ -131,6 +131,48 @@ async def test_sec_55_a_changed_token_is_refused() -> None:
 async def test_sec_55_two_keys_of_one_name_are_both_looked_at() -> None:
     source = FakeSource(entry("second", kid="first"), entry())
     assert await verifier(source).verify(presented(token()), T0)
+
+
+NAMELESS = (
+    {**entry(), "kid": None},
+    {**entry("second"), "kid": None},
+    {**entry("ec"), "kid": None},
+)
+
+
+@pytest.mark.parametrize("listed", [KEYS, NAMELESS])
+@pytest.mark.parametrize(("by", "alg"), [("first", "PS256"), ("second", "RS256"), ("ec", "ES256")])
+async def test_sec_55_tokens_and_keys_may_be_without_names(
+    listed: tuple[dict[str, Any], ...], by: str, alg: str
+) -> None:
+    of = verifier(FakeSource(*listed))
+    unnamed = sign({"alg": alg}, CLAIMS, by)
+    assert (await of.verify(presented(unnamed), T0)).principal.name == "ada@corp.example"
+    if listed is NAMELESS:
+        assert await of.verify(presented(token(by, alg)), T0)
+    head, body, signature = unnamed.split(".")
+    for forged in (
+        sign({"alg": "RS256"}, CLAIMS, "stranger"),
+        f"{part({'alg': 'none'})}.{part(CLAIMS)}.",
+        f"{part({'alg': 'HS256'})}.{part(CLAIMS)}.{part(b'x' * 32)}",
+        f"{head}.{part({**CLAIMS, 'preferred_username': 'root'})}.{signature}",
+        f"{part({'alg': 'RS256', 'kid': 'x'})}.{body}.{signature}",
+        f"{head}.{body}.",
+    ):
+        with pytest.raises(BadCredentials):
+            await of.verify(presented(forged), T0)
+
+
+async def test_sec_55_a_new_key_without_a_name_is_read_when_a_token_needs_it() -> None:
+    source = FakeSource(NAMELESS[0])
+    of = verifier(source)
+    assert await of.verify(presented(sign({"alg": "RS256"}, CLAIMS, "first")), T0)
+    source.entries = (NAMELESS[1],)
+    second = presented(sign({"alg": "RS256"}, CLAIMS, "second"))
+    with pytest.raises(BadCredentials):
+        await of.verify(second, T0)  # just read
+    assert await of.verify(second, T0 + PAUSE)
+    assert source.reads == 2
 
 
 async def test_sec_55_what_is_not_for_logins_is_refused() -> None:
