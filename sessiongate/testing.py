@@ -545,6 +545,8 @@ class ProviderContract:
     known: tuple[str, str]
     """Name and password of somebody who may log in."""
     unknown = "nobody-of-this-name"
+    folded: tuple[str, str] | None = None
+    """Name and password of somebody whose name our books change: `Weiß`, who is `weiss` there."""
 
     async def make(self) -> IdentityProvider:
         """A provider, not yet started."""
@@ -596,6 +598,15 @@ class ProviderContract:
             first = await provider.authenticate(parse_account(name), Secret(password))
             again = await provider.authenticate(parse_account(name.upper()), Secret(password))
         assert first.name == again.name
+
+    async def test_a_name_is_asked_for_as_it_was_typed(self) -> None:
+        if self.folded is None:
+            return
+        name, password = self.folded
+        assert parse_account(name).user != name, "a name that is changed in our books"
+        async with self._started() as provider:
+            principal = await provider.authenticate(parse_account(name), Secret(password))
+        assert principal.name == parse_account(principal.name).canonical
 
     async def test_two_at_once_are_not_mixed_up(self) -> None:
         name, password = self.known

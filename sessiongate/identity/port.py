@@ -13,7 +13,8 @@ class IdentityProvider(Protocol):
 
     `authenticate` raises BadCredentials for unknown, wrong and disabled alike, in about the same
     time, and IdentityUnavailable when it could not find out. It holds settings and clients only;
-    facts of one request never stay on it.
+    facts of one request never stay on it. Others are asked for `account.asked`; `account.canonical`
+    is for comparing with names that were folded in the same way.
     """
 
     async def authenticate(self, account: Account, password: Secret) -> Principal:

@@ -5,6 +5,9 @@ letters that do not show and any white space around it: the canonical name is `u
 `user@domain`, NFKC, case-folded. A canonical name reads back as itself. What a directory would
 take for one name (RFC 4518) must be one name here too, or each spelling gets guesses of its own.
 
+The canonical name is for our own books. Whoever else is asked about somebody is asked in the
+letters that were typed (`Account.asked`): to many a directory `weiss` is somebody else than `weiß`.
+
 Which domains stand for which provider is not decided here.
 """
 
@@ -30,11 +33,27 @@ _ROUNDS = 3
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A parsed account name. `typed` is what the client sent; `domain` is "" where none was."""
+    """A parsed account name. `typed` is what the client sent; `domain` is "" where none was.
+
+    `user` and `domain` are folded: for comparing with what was folded in the same way.
+    """
 
     user: str
     domain: str
     typed: str
+
+    @property
+    def asked(self) -> str:
+        """The user as typed, without domain and outer white space: the name to ask others for.
+
+        Folded it is `user`, so that what is asked is what is counted.
+        """
+        for text in (self.typed.strip(), unicodedata.normalize("NFKC", self.typed).strip()):
+            # The second is for names whose backslash or @ is a wide one.
+            user, _ = _split(text)
+            if user == self.user or _folds_to(user, self.user):
+                return user
+        return self.user
 
     @property
     def canonical(self) -> str:
@@ -65,6 +84,26 @@ def canonical_domain(typed: str) -> str:
     return _trim_domain(_fold(typed))
 
 
+# Letters with a stroke, and pairs in one: no letter with a mark to Unicode, but to Windows.
+_STROKES = str.maketrans(
+    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ŧ": "t", "ı": "i"}
+    | {"æ": "ae", "œ": "oe", "þ": "th"}
+    | {chr(kana): chr(kana - 0x60) for kana in range(0x30A1, 0x30F7)}
+)
+
+
+def plain_letters(name: str) -> str:
+    """A canonical name without the marks on its letters, which Active Directory does not look at.
+
+    To it `müller` and `muller` are one name (MS-ADTS 3.1.1.2.2.4.13: case, marks, width and the
+    kind of kana are ignored). Folds rather more than it does: for counting, never for asking.
+    """
+    apart = unicodedata.normalize("NFKD", name.translate(_STROKES))
+    return unicodedata.normalize(
+        "NFC", "".join(letter for letter in apart if unicodedata.category(letter) != "Mn")
+    )
+
+
 def directory_form(typed: str) -> str:
     r"""A name as vSphere's directory shows it: `user` as spelled, or `DOMAIN\user`."""
     user, domain = _split(unicodedata.normalize("NFKC", typed).strip())
@@ -84,6 +123,13 @@ def _split(text: str) -> tuple[str, str]:
 def _trim_domain(text: str) -> str:
     """Without white space around it and without the dots that end a rooted DNS name."""
     return text.strip(" .")
+
+
+def _folds_to(text: str, folded: str) -> bool:
+    try:
+        return _fold(text) == folded
+    except BadCredentials:  # the domain was what made the whole readable
+        return False
 
 
 def _fold(typed: str) -> str:

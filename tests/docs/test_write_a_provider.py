@@ -18,6 +18,7 @@ from tests.end_to_end.serving import Server, with_people
 
 PAGE = Path(__file__).parents[2] / "docs" / "write-a-provider.md"
 KNOWN = ("ada", "correct horse")
+FOLDED = ("Weiß", "battery staple")
 
 
 def block(name: str) -> str:
@@ -36,12 +37,16 @@ def run(*blocks: str, **names: object) -> dict[str, Any]:
 
 def write_people(path: Path) -> None:
     salt = bytes(range(16))
-    made = hashlib.scrypt(KNOWN[1].encode(), salt=salt, n=2**14, r=8, p=1)
-    path.write_text(f"{KNOWN[0]}:{salt.hex()}:{made.hex()}\n")
+    lines = []
+    for name, password in (KNOWN, FOLDED):
+        made = hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)
+        lines.append(f"{name}:{salt.hex()}:{made.hex()}\n")
+    path.write_text("".join(lines))
 
 
 class TestTheProviderOfThePage(ProviderContract):
     known = KNOWN
+    folded = FOLDED
 
     @pytest.fixture(autouse=True)
     def _people(self, tmp_path: Path) -> None:
@@ -60,11 +65,12 @@ class TestTheProviderOfThePage(ProviderContract):
 def test_the_contract_of_the_page_names_the_same_people(tmp_path: Path) -> None:
     space = run(block("provider"), block("contract"), PEOPLE=tmp_path / "people.txt")
     assert space["TestScryptFile"].known == KNOWN
+    assert space["TestScryptFile"].folded == FOLDED
 
 
 def test_the_page_shows_it_in_about_thirty_lines() -> None:
     lines = [line for line in block("provider").splitlines() if line.strip()]
-    assert len(lines) <= 36
+    assert len(lines) <= 37
 
 
 async def test_its_settings_are_its_own(tmp_path: Path) -> None:

@@ -54,6 +54,46 @@ def test_a_name_is_canonical(typed: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("weiß", "weiß"),
+        ("WEISS", "WEISS"),
+        (" Alice\t", "Alice"),
+        ("CORP\\Weiß", "Weiß"),
+        (" corp \\ Weiß ", "Weiß"),
+        ("Weiß@Corp.Example.", "Weiß"),
+        ("\\Weiß", "Weiß"),
+        (".\\Weiß", "Weiß"),
+        ("weiß@", "weiß"),
+        ("corp\\Alice@Corp", "Alice@Corp"),
+        ("müller", "müller"),
+        ("mu\u0308ller", "mu\u0308ller"),
+        ("ｗｅｉß", "ｗｅｉß"),
+        ("svc  backup", "svc  backup"),
+        ("al\u200bice", "al\u200bice"),
+        # Only the folded form says where these are cut in two.
+        ("CORP＼Weiß", "Weiß"),
+        ("ｗｅｉß＠ｃｏｒｐ", "weiß"),
+        ("İstanbul", "İstanbul"),
+        ("ςίσυφος", "ςίσυφος"),
+    ],
+)
+def test_others_are_asked_for_the_name_as_typed(typed: str, asked: str) -> None:
+    assert parse_account(typed).asked == asked
+
+
+@given(st.text(max_size=40) | st.text("aßİﬀ@\\＠﹨＼ \u200b.\u0345\u03c2", max_size=12))
+def test_what_is_asked_is_what_is_counted(typed: str) -> None:
+    """Whatever is typed, the name that others are asked for folds to the name that is counted."""
+    try:
+        account = parse_account(typed)
+    except BadCredentials:
+        return
+    assert account.asked
+    assert parse_account(f"x\\{account.asked}").user == account.user
+
+
+@pytest.mark.parametrize(
     "typed",
     ["", " ", "\\", "@", "@corp", "corp\\", " \\ ", "\u200b", ".\\", "corp\\\u200b", "@corp@"],
 )
