@@ -23,6 +23,10 @@ class Refused(SessionGateError):
 class BadCredentials(Refused):
     """Unknown name, wrong password, disabled account: one and the same to the client."""
 
+    guess = True
+    """Whether it counts as a failed guess. Not where the password was right, or not looked at for
+    a reason that whoever has the wrong one is not told."""
+
 
 class LockedOut(Refused):
     """Too many failed tries. To the client it looks like BadCredentials."""

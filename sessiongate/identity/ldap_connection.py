@@ -26,6 +26,10 @@ class NoAnswer(Exception):
     """The server did not tell us. The text is for logs and holds no secret."""
 
 
+class Unsure(NoAnswer):
+    """The server did answer, and cannot tell. Others are no worse off, and other servers may."""
+
+
 class Address(msgspec.Struct, frozen=True):
     """A server: where it is, and whether TLS begins at once (`ldaps`)."""
 
@@ -116,7 +120,8 @@ class Connection(asyncio.Protocol):
             attributes,
             subtree=subtree,
             most=most,
-            seconds=math.ceil(self._limit),
+            # A second less than we wait: a search that takes long is told from a silent server.
+            seconds=max(1, math.ceil(self._limit) - 1),
         )
         answers = await self._ask(number, request)
         try:
@@ -124,6 +129,21 @@ class Connection(asyncio.Protocol):
         except ValueError as problem:
             raise self._fail(f"an unreadable answer: {problem}") from problem
         return entries, messages.read_result(answers[-1])
+
+    async def who_am_i(self) -> str | None:
+        """Who is logged in, as `dn:...` or `u:...` (RFC 4513, 5.2.1.8). None where it is not told.
+
+        "" is nobody.
+        """
+        number = self._next()
+        request = messages.extended_request(number, messages.WHO_AM_I)
+        answer = (await self._ask(number, request))[-1]
+        if messages.read_result(answer).code != SUCCESS:
+            return None
+        try:
+            return messages.read_value(answer)
+        except ValueError as problem:
+            raise self._fail(f"an unreadable answer: {problem}") from problem
 
     def close(self) -> None:
         """Say good-bye and hang up. Idempotent, and never waits."""
@@ -226,7 +246,8 @@ class Connection(asyncio.Protocol):
                     # Number 0 is the server's notice that it hangs up (section 4.4.1).
                     raise self._fail("the server ends the connection")
                 if size > messages.LARGEST:
-                    raise self._fail("an answer too large to be believed")
+                    self._drop()
+                    raise Unsure("an answer too large to be believed")
                 if answer.operation != messages.REFERENCE:
                     answers.append(answer)
                 if answer.operation not in (messages.ENTRY, messages.REFERENCE):

@@ -15,6 +15,7 @@ from sessiongate.rules import ldap_filter
 LARGEST = 8 << 20
 
 START_TLS = "1.3.6.1.4.1.1466.20037"
+WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
 PASSWORD_POLICY = "1.3.6.1.4.1.42.2.27.8.5.1"
 
 # Tags of RFC 4511's operations, section 4.
@@ -88,7 +89,7 @@ def search_request(
 
 
 def extended_request(number: int, name: str) -> bytes:
-    """An extended operation without a value, such as StartTLS."""
+    """An extended operation without a value: StartTLS, or "Who am I?" (RFC 4532)."""
     return _message(number, _tlv(EXTENDED, _tlv(0x80, name.encode())))
 
 
@@ -124,6 +125,14 @@ def read_result(answer: Answer) -> Result:
         raise ValueError("a result without code or text")
     diagnostic = parts[2][1].decode("utf-8", "replace")
     return Result(_number(parts[0][1]), diagnostic, _policy_error(answer.controls))
+
+
+def read_value(answer: Answer) -> str:
+    """The value of an extended operation's answer as text, "" for none: RFC 4511, section 4.12."""
+    values = [inner for tag, inner in list(_parts(answer.body))[3:] if tag == 0x8B]
+    if len(values) > 1:
+        raise ValueError("an answer with more than one value")
+    return values[0].decode("utf-8") if values else ""
 
 
 def read_entry(answer: Answer) -> Entry:

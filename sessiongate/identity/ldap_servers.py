@@ -14,10 +14,10 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable
-from sessiongate.identity.ldap_connection import Address, Connection, NoAnswer, Trust
+from sessiongate.errors import IdentityUnavailable, SessionGateError
+from sessiongate.identity.ldap_connection import Address, Connection, NoAnswer, Trust, Unsure
 from sessiongate.identity.ldap_messages import Entry, Result
-from sessiongate.rules.directory import INVALID_CREDENTIALS, SUCCESS
+from sessiongate.rules.directory import SUCCESS, refusal
 from sessiongate.rules.ldap_filter import Filter
 from sessiongate.secret import Secret
 
@@ -118,7 +118,7 @@ class Server:
         if result.code != SUCCESS or result.policy is not None:
             connection.close()
             text = f"the service account is refused (code {result.code}): {told(result)}"
-            if result.code == INVALID_CREDENTIALS:
+            if refusal(result.code, result.diagnostic, result.policy) is not None:
                 self._refused = (text, self._ticks() + means.cool_down)
             raise _Refused(text)
         self._refused = None
@@ -146,19 +146,26 @@ class Servers:
         Raises what the question raises, and IdentityUnavailable where nobody answers.
         """
         problems = []
+        reached = False
         for server in self._in_order():
             try:
                 answer = await question(server)
+            except Unsure as problem:
+                self._is_up(server)
+                problems.append(f"{server.address}: {problem}")
+                reached = True
             except NoAnswer as problem:
                 self._is_down(server, str(problem))
                 problems.append(f"{server.address}: {problem}")
-            except (BadCredentials, IdentityUnavailable):  # it did answer
+            except SessionGateError:  # it did answer
                 self._is_up(server)
                 raise
             else:
                 self._is_up(server)
                 return answer
-        raise IdentityUnavailable(f"{self._name}: {'; '.join(problems)}")
+        unavailable = IdentityUnavailable(f"{self._name}: {'; '.join(problems)}")
+        unavailable.reached = reached
+        raise unavailable
 
     def close(self) -> None:
         """Hang up everywhere."""

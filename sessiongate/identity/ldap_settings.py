@@ -1,7 +1,6 @@
-"""The settings of the provider of type `ldap`, read and judged.
+"""The settings of the provider of type `ldap`, read and judged; docs/directories.md explains them.
 
 All problems are told at once, each with its setting and the way out, and none with a value.
-docs/directories.md tells operators what each setting does.
 """
 
 import re
@@ -19,7 +18,7 @@ from sessiongate.identity.ldap_servers import Means
 from sessiongate.identity.plugin import Surroundings, unknown_keys
 from sessiongate.rules import ldap_filter
 from sessiongate.rules.accounts import canonical_domain
-from sessiongate.rules.directory import canonical_dn
+from sessiongate.rules.dn import canonical_dn
 from sessiongate.secret import Secret
 from sessiongate.upstream.trust import client_context
 
@@ -81,9 +80,9 @@ class Settings(msgspec.Struct, frozen=True):
     user_filter: ldap_filter.Filter
     user_dn: str
     domains: Mapping[str, str]
-    """Each domain that is ours, and the one that stands for `{domain}` in its place."""
+    """Each domain that is ours, and what stands for `{domain}` in its place, as it was written."""
     domain: str
-    """The first of our domains, "" where there is none."""
+    """The first of our domains, canonical; "" where there is none."""
     shown_domain: str
     name_attribute: str
     full_name_attributes: tuple[str, ...]
@@ -92,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True):
     group_depth: int
     groups: Mapping[str, str]
     """Canonical DN -> role."""
+    group_names: tuple[str, ...]
+    """The DNs of the same groups, as written: what the directory is asked for."""
     default_role: str | None
     timeout: float
     connections: int
@@ -104,9 +105,7 @@ def read(name: str, table: Mapping[str, object], around: Surroundings) -> Settin
     style = reader.take("style", _choice(tuple(_FILTERS)), "openldap")
     addresses = reader.take("url", _addresses, tuple[Address, ...]())
     if not addresses and "url" not in table:
-        reader.say(
-            "url", 'is required: the directory\'s address, such as "ldaps://dc1.example.com"'
-        )
+        reader.say("url", 'is required: an address such as "ldaps://dc1.example.com"')
     base_dn = reader.take("base_dn", _dn, "")
     if not base_dn and "base_dn" not in table:
         reader.say("base_dn", 'is required: where people are, such as "dc=example,dc=com"')
@@ -117,6 +116,7 @@ def read(name: str, table: Mapping[str, object], around: Surroundings) -> Settin
     trust, warnings = _trust(reader, addresses, around.data_dir)
     service, password = _service(reader, user_dn)
     full_name = reader.take("full_name_attribute", _attribute, "")
+    groups, group_names = _groups(reader)
     settings = Settings(
         style=style,
         addresses=addresses,
@@ -139,7 +139,8 @@ def read(name: str, table: Mapping[str, object], around: Surroundings) -> Settin
         groups_attribute=reader.take("groups_attribute", _attribute, "memberOf"),
         group_base_dn=reader.take("group_base_dn", _dn, base_dn),
         group_depth=reader.take("group_depth", _whole(0, 50), 8),
-        groups=_groups(reader),
+        groups=groups,
+        group_names=group_names,
         default_role=reader.take("default_role", _text, "") or None,
         timeout=reader.take("timeout", _seconds, 15.0),
         connections=reader.take("connections", _whole(1, 1000), 8),
@@ -179,12 +180,12 @@ def _domains(reader: _Reader) -> tuple[dict[str, str], str, str]:
     short = reader.take("domain_map", _domain_map, dict[str, str]())
     first = next(iter((*names, *short.values())), "")
     # A short (NetBIOS) name is another name for the first domain, unless the map says otherwise.
-    ours = {name: name if "." in name else first for name in names}
+    ours = {canonical_domain(name): name if "." in name else first for name in names}
     for name, full in short.items():
-        ours.setdefault(full, full)
-        ours[name] = full
-    shown = next((name for name in ours if "." not in name), first)
-    return ours, first, shown
+        ours.setdefault(canonical_domain(full), full)
+        ours[canonical_domain(name)] = full
+    shown = next((name for name in ours if "." not in name), canonical_domain(first))
+    return ours, canonical_domain(first), shown
 
 
 def _trust(
@@ -230,9 +231,7 @@ def _service(reader: _Reader, user_dn: str) -> tuple[str, Secret | None]:
     name = reader.take("bind_dn", _text, "")
     password = reader.take("bind_password", _secret, None)
     if bool(name) != (password is not None) and not reader.problems:
-        reader.say(
-            "bind_dn", "and bind_password (or bind_password_file) go together; give both or neither"
-        )
+        reader.say("bind_dn", "and bind_password (or bind_password_file) go together: give both")
     if not name and password is None and not user_dn and "bind_dn" not in reader.table:
         reader.say(
             "bind_dn",
@@ -242,19 +241,20 @@ def _service(reader: _Reader, user_dn: str) -> tuple[str, Secret | None]:
     return name, password
 
 
-def _groups(reader: _Reader) -> dict[str, str]:
+def _groups(reader: _Reader) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The role of each group by its canonical DN, and the DNs as written."""
     given = reader.table.get("groups", {})
     rule = 'must be a table of groups and roles: "cn=admins,dc=example,dc=com" = "administrator"'
     if not isinstance(given, dict):
         reader.say("groups", rule)
-        return {}
+        return {}, ()
     groups = {}
     for position, (group, role) in enumerate(given.items(), 1):
         try:
-            groups[_canonical(group)] = _text(role)
+            groups[canonical_dn(_text(group))] = _text(role)
         except ValueError:
             reader.say("groups", f"{rule}; entry {position} is not of that form")
-    return groups
+    return groups, tuple(group.strip() for group in given)
 
 
 # How one setting is read: the value, or ValueError with the rule.
@@ -336,10 +336,6 @@ def _address(text: str) -> Address:
     return Address(host, port or _PORTS[parts.scheme], parts.scheme == "ldaps")
 
 
-def _canonical(value: object) -> str:
-    return canonical_dn(_text(value))
-
-
 def _dn(value: object) -> str:
     text = _text(value)
     try:
@@ -381,8 +377,9 @@ def _template(value: object) -> str:
 
 
 def _domain_names(value: object) -> tuple[str, ...]:
-    names = tuple(map(canonical_domain, _many(value)))
-    if not all(names) or any("@" in name or "\\" in name for name in names):
+    names = tuple(name.strip(" .") for name in _many(value))
+    folded = [canonical_domain(name) for name in names]
+    if not all(folded) or any("@" in name or "\\" in name for name in folded):
         raise ValueError('must be names of domains, such as ["corp.example.com", "CORP"]')
     return names
 

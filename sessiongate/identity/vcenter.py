@@ -142,7 +142,9 @@ class VCenterIdentity:
         if fault.name == "InvalidLogin":
             raise BadCredentials(f"{self.name}: the vCenter says InvalidLogin")
         if fault.name == "PasswordExpired":
-            raise BadCredentials(f"{self.name}: the vCenter says that the password has expired")
+            expired = BadCredentials(f"{self.name}: the vCenter says that the password has expired")
+            expired.guess = False  # it was right: whoever has a wrong one is told InvalidLogin
+            raise expired
         if fault.name == "NoPermission":
             # The password was right, so this is no failed try; and nothing more than that.
             name = directory_form(account.typed)

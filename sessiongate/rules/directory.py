@@ -10,6 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
+import msgspec
+
+from sessiongate.rules.dn import canonical_dn, without_case
+
 Attributes = Mapping[str, tuple[bytes, ...]]
 """An entry's attributes, their names in lower case."""
 
@@ -29,38 +33,86 @@ class Why(Enum):
     MUST_CHANGE = "the password must be changed first"
     HOURS = "not allowed to log in at this time"
     PLACE = "not allowed to log in from this machine"
+    RESTRICTED = "the account is restricted"
+    TOO_MANY_GROUPS = "in more groups than Active Directory lets log in"
+    WAY = "not allowed to log in in this way"
+    NO_PASSWORD = "the entry has no password"
+    ANOTHER = "the name is one person's at the bind and another's in the search"
+    OTHER = "refused by the directory for a reason that is not known here"
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A refusal of one account: why, and whether it counts as a failed guess at its password.
+
+    It does not where the directory says so to nobody but whoever has the right password. A lock
+    or a lack that it tells everybody of counts: else names that exist could be told from others,
+    which lock here after a few tries.
+    """
+
+    why: Why
+    guess: bool = True
+    code: str = ""
+    """The directory's own code, where the reason does not say it all."""
+
+    def __str__(self) -> str:
+        """For logs."""
+        return f"{self.why.value} (code {self.code})" if self.code else self.why.value
 
 
 # The sub-codes of a failed bind, after "data" in the diagnostic message: Win32 error numbers in
-# hexadecimal (1326 ERROR_LOGON_FAILURE and its neighbours), MS-ERREF 2.2.
+# hexadecimal (1326 ERROR_LOGON_FAILURE and its neighbours), MS-ERREF 2.2. Active Directory looks at
+# the password before all of these but 525, 2030 (AD LDS: no such object) and 775.
 _AD_CODES = {
-    "525": Why.UNKNOWN,
-    "52e": Why.WRONG,
-    "530": Why.HOURS,
-    "531": Why.PLACE,
-    "532": Why.PASSWORD_EXPIRED,
-    "533": Why.DISABLED,
-    "701": Why.EXPIRED,
-    "773": Why.MUST_CHANGE,
-    "775": Why.LOCKED,
+    "525": Refusal(Why.UNKNOWN),
+    "2030": Refusal(Why.UNKNOWN),
+    "52e": Refusal(Why.WRONG),
+    "56": Refusal(Why.WRONG),
+    "775": Refusal(Why.LOCKED),
+    "52f": Refusal(Why.RESTRICTED, guess=False, code="52f"),
+    "530": Refusal(Why.HOURS, guess=False),
+    "531": Refusal(Why.PLACE, guess=False),
+    "532": Refusal(Why.PASSWORD_EXPIRED, guess=False),
+    "533": Refusal(Why.DISABLED, guess=False),
+    "568": Refusal(Why.TOO_MANY_GROUPS, guess=False, code="568"),
+    "569": Refusal(Why.WAY, guess=False, code="569"),
+    "701": Refusal(Why.EXPIRED, guess=False),
+    "773": Refusal(Why.MUST_CHANGE, guess=False),
 }
-_AD_DATA = re.compile(r"\bdata ([0-9a-f]+)\b", re.IGNORECASE)
+
+# Sub-codes of a domain controller that could not find out: no logon server (51f), no such domain or
+# none in reach (54b, 774), an internal error (54f), no resources (5aa), a time-out (5b4), a call to
+# another controller that failed (6ba to 6bf), broken trust (6fa to 6fe), no Netlogon (700).
+_AD_OUTAGES = frozenset(
+    {"51f", "54b", "54f", "5aa", "5b4", "6ba", "6bb", "6be", "6bf"}
+    | {"6fa", "6fb", "6fc", "6fd", "6fe", "700", "774"}
+)
+_AD_DATA = re.compile(r"\bdata 0*([0-9a-f]{1,8})\b", re.IGNORECASE)
 
 # The errors of the password policy control (draft-behera-ldap-password-policy-11, section 6.2).
-_POLICY = {0: Why.PASSWORD_EXPIRED, 1: Why.LOCKED, 2: Why.MUST_CHANGE}
+# Expiry and reset are told to whoever has the right password; a lock, to everybody.
+_POLICY = {
+    0: Refusal(Why.PASSWORD_EXPIRED, guess=False),
+    1: Refusal(Why.LOCKED),
+    2: Refusal(Why.MUST_CHANGE, guess=False),
+}
 
 SUCCESS = 0
 SIZE_LIMIT = 4
+NO_SUCH_OBJECT = 32
 _CONSTRAINT = 19
-_NO_SUCH_OBJECT = 32
 _BAD_DN = 34
 _INAPPROPRIATE = 48
 INVALID_CREDENTIALS = 49
 _UNWILLING = 53
 
-# operationsError, timeLimitExceeded, busy, unavailable, other: a state of the server, not of an
-# account. Another server may be in a better one.
-OF_THE_SERVER = frozenset({1, 3, 51, 52, 80})
+# operationsError, authMethodNotSupported, strongerAuthRequired, confidentialityRequired, busy,
+# unavailable, other: a state or a demand of the server, whoever it is about. Another server may be
+# in a better one.
+OF_THE_SERVER = frozenset({1, 7, 8, 13, 51, 52, 80})
+
+# timeLimitExceeded, sizeLimitExceeded, adminLimitExceeded: too much for one search. What is asked
+# for decides that, and so whoever typed the name.
+LIMITS = frozenset({3, SIZE_LIMIT, 11})
 
 # userAccountControl, MS-ADTS 2.2.16.
 _ACCOUNT_DISABLE = 0x2
@@ -73,7 +125,7 @@ _NEVER = (0, 0x7FFFFFFFFFFFFFFF)
 _LOCKED_FOR_GOOD = b"000001010000Z"
 
 
-def refusal(code: int, diagnostic: str, policy: int | None) -> Why | None:
+def refusal(code: int, diagnostic: str, policy: int | None) -> Refusal | None:
     """What the answer to a bind says about this account. None where it says nothing about it.
 
     `policy` is the error in the password policy control. A success is a refusal too when the
@@ -82,18 +134,35 @@ def refusal(code: int, diagnostic: str, policy: int | None) -> Why | None:
     if policy is not None and policy in _POLICY:
         return _POLICY[policy]
     if code == INVALID_CREDENTIALS:
-        data = _AD_DATA.search(diagnostic)
-        return _AD_CODES.get(data[1].lower(), Why.WRONG) if data else Why.WRONG
-    if code in (_NO_SUCH_OBJECT, _BAD_DN):
-        return Why.UNKNOWN
+        data = _data(diagnostic)
+        if data is None:
+            return Refusal(Why.WRONG)
+        if data in _AD_OUTAGES:
+            return None
+        return _AD_CODES.get(data, Refusal(Why.OTHER, guess=False, code=data))
+    if code in (NO_SUCH_OBJECT, _BAD_DN):
+        return Refusal(Why.UNKNOWN)
     if code == _INAPPROPRIATE:
-        return Why.WRONG  # an entry without a password
+        return Refusal(Why.NO_PASSWORD)
     # 389 Directory Server; of others these two codes are about the server or the request.
     if code == _CONSTRAINT and "retry limit" in diagnostic.lower():
-        return Why.LOCKED
+        return Refusal(Why.LOCKED)
     if code == _UNWILLING and "inactivated" in diagnostic.lower():
-        return Why.DISABLED
+        return Refusal(Why.DISABLED)
     return None
+
+
+def could_not_ask(code: int, diagnostic: str) -> bool:
+    """Whether a bind failed because the server could not reach whom it would have to ask.
+
+    Another server may reach them. It says nothing about the account, nor about other accounts.
+    """
+    return code == INVALID_CREDENTIALS and _data(diagnostic) in _AD_OUTAGES
+
+
+def _data(diagnostic: str) -> str | None:
+    found = _AD_DATA.search(diagnostic)
+    return found[1].lower() if found else None
 
 
 def disabled(facts: Attributes, now: datetime) -> Why | None:
@@ -128,40 +197,38 @@ def roles_of(
     groups: Iterable[str], mapping: Mapping[str, str], default: str | None
 ) -> tuple[str, ...]:
     """The roles of somebody in these groups, in the order of the mapping (canonical DN -> role)."""
-    member_of = {_comparable(group) for group in groups}
+    member_of = {comparable(group) for group in groups}
     roles = dict.fromkeys(role for group, role in mapping.items() if group in member_of)
     return tuple(roles) or (() if default is None else (default,))
 
 
-# Letters that mean something in a DN (RFC 4514, section 2.4); written as \XX all of them.
-_SPECIAL = frozenset('"+,;<>\\=#\0')
+def is_of(identity: str, dn: str, facts: Attributes, domains: Collection[str] = ()) -> bool:
+    r"""Whether what a server answers to "Who am I?" (RFC 4532) is this entry.
 
-
-def escape_dn(value: str) -> str:
-    """The text as the value of one attribute of a DN, whatever is in it."""
-    inner = value.strip(" ")
-    before, _, after = value.partition(inner) if inner else (value, "", "")
-    escaped = "".join(_hex(letter) if letter in _SPECIAL else letter for letter in inner)
-    return _hex(before) + escaped + _hex(after)
-
-
-def canonical_dn(text: str) -> str:
-    """A DN as it is compared: without case, superfluous spaces or a choice of escapes.
-
-    Raises ValueError for what is no DN.
+    The answer is `dn:` and a DN, or `u:` and a name, which Active Directory writes `DOMAIN\name`
+    as in msDS-PrincipalName; where an entry lacks that, the domain has to be one of `domains`.
     """
-    return ",".join(_canonical_rdn(rdn) for rdn in _split(text, ",;"))
+    form, _, told = identity.partition(":")
+    if form.lower() == "dn":
+        here, there = comparable(told), comparable(dn)
+        return here is not None and here == there
+    if form.lower() != "u" or not told.strip():
+        return False
+
+    if "msds-principalname" in facts:
+        return has(facts, "msDS-PrincipalName", told)
+    domain, backslash, name = told.partition("\\")
+    if backslash:
+        return without_case(domain) in domains and has(facts, "sAMAccountName", name)
+    return has(facts, "userPrincipalName" if "@" in told else "uid", told)
 
 
-def fill_dn(template: str, facts: Mapping[str, str]) -> str:
-    """A bind name from a template: escaped where it is a DN, as it is where it is a UPN."""
-    is_dn = "=" in template
-
-    def put(name: re.Match[str]) -> str:
-        fact = facts[name[1]]
-        return escape_dn(fact) if is_dn else fact
-
-    return re.sub(r"\{([a-z]+)\}", put, template)
+def has(facts: Attributes, attribute: str, text: str) -> bool:
+    """Whether one of this attribute's values is this text, whatever the case."""
+    return any(
+        without_case(value.decode("utf-8", "replace")) == without_case(text)
+        for value in facts.get(attribute.lower(), ())
+    )
 
 
 def chunks(names: Collection[str], size: int) -> list[tuple[str, ...]]:
@@ -170,9 +237,10 @@ def chunks(names: Collection[str], size: int) -> list[tuple[str, ...]]:
     return [tuple(ordered[at : at + size]) for at in range(0, len(ordered), size)]
 
 
-def _comparable(group: str) -> str | None:
+def comparable(name: str) -> str | None:
+    """A DN as it is compared, None for what is none."""
     try:
-        return canonical_dn(group)
+        return canonical_dn(name)
     except ValueError:
         return None  # what a directory should not send; it matches nothing
 
@@ -182,42 +250,3 @@ def _number(facts: Attributes, name: str) -> int | None:
         if re.fullmatch(rb"-?[0-9]{1,19}", value):
             return int(value)
     return None
-
-
-def _hex(text: str) -> str:
-    return "".join(f"\\{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
-
-
-def _split(text: str, separators: str) -> list[str]:
-    """The parts between separators that are not escaped."""
-    parts, part, letters = [], "", iter(text)
-    for letter in letters:
-        if letter == "\\":
-            part += letter + next(letters, "")
-        elif letter in separators:
-            parts.append(part)
-            part = ""
-        else:
-            part += letter
-    return [*parts, part]
-
-
-def _canonical_rdn(rdn: str) -> str:
-    pairs = []
-    for pair in _split(rdn, "+"):
-        name, equals, value = pair.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*|[0-9.]+", name.strip()):
-            raise ValueError("is no DN: it is made of parts such as cn=admins")
-        pairs.append(f"{name.strip().lower()}={_canonical_value(value)}")
-    return "+".join(sorted(pairs))
-
-
-def _canonical_value(value: str) -> str:
-    """Unescaped, folded, and escaped in the one way of `escape_dn`."""
-    plain = re.sub(
-        rb"\\([0-9A-Fa-f]{2}|.)",
-        lambda code: bytes([int(code[1], 16)]) if len(code[1]) == 2 else code[1],
-        value.encode("utf-8", "surrogatepass"),
-        flags=re.DOTALL,
-    ).decode("utf-8", "replace")
-    return escape_dn(" ".join(plain.casefold().split()))

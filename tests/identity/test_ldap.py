@@ -1,7 +1,7 @@
 """People of a real directory: who they are, why they are refused, and what an outage is."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,11 +16,12 @@ from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
-from sessiongate.testing import FakeClock
+from sessiongate.testing import FakeClock, ProviderContract
 from tests.peers.ldap_house import provider_of
 from tests.peers.relay import Relay
 from tests.peers.slapd import (
     AD_CODES,
+    AD_OUTAGES,
     DIRECTORY,
     GROUPS,
     PEOPLE,
@@ -60,6 +61,25 @@ async def test_it_is_a_provider(slapd: Slapd) -> None:
         provider.on_change(heard.append)
         await login(provider, *ADA)
         assert heard == []
+
+
+class TestTheDirectoryIsAProvider(ProviderContract):
+    known = ADA
+    folded = ("weiß", "weiß's password 1")
+
+    @pytest.fixture(autouse=True)
+    def _slapd(self, slapd: Slapd) -> Iterator[None]:
+        with Relay(slapd.tls_port) as self.relay:
+            self.slapd = slapd
+            yield
+
+    async def make(self) -> IdentityProvider:
+        return provider_of(self.slapd, url=f"ldaps://127.0.0.1:{self.relay.port}")
+
+    async def cut(self) -> bool:
+        self.relay.refuse = True
+        self.relay.cut()
+        return True
 
 
 @pytest.mark.parametrize(
@@ -132,10 +152,14 @@ async def test_a_password_is_wrong(slapd: Slapd) -> None:
 WHY = {
     "525": "unknown name",
     "52e": "wrong password",
+    "52f": "the account is restricted (code 52f)",
     "530": "not allowed to log in at this time",
     "531": "not allowed to log in from this machine",
     "532": "the password has expired",
     "533": "the account is disabled",
+    "568": "in more groups than Active Directory lets log in (code 568)",
+    "569": "not allowed to log in in this way (code 569)",
+    "5a1": "refused by the directory for a reason that is not known here (code 5a1)",
     "701": "the account has expired",
     "773": "the password must be changed first",
     "775": "the account is locked by the directory",
@@ -148,6 +172,18 @@ async def test_active_directory_says_why(slapd: Slapd, code: str) -> None:
         with pytest.raises(BadCredentials) as refused:
             await login(provider, f"ad{code}")
         assert str(refused.value) == WHY[code]
+        assert refused.value.guess is (code in ("525", "52e", "775"))
+
+
+@pytest.mark.parametrize("code", AD_OUTAGES)
+async def test_a_controller_that_reaches_no_other_is_an_outage(slapd: Slapd, code: str) -> None:
+    """Of this one account's domain: others are let in, and the breaker stays closed."""
+    async with opened(slapd) as provider:
+        for _ in range(2):
+            with pytest.raises(IdentityUnavailable, match=f"data {code}") as outage:
+                await login(provider, f"ad{code}")
+            assert outage.value.reached
+        assert (await login(provider, *ADA)).name == "ada@corp.example"
 
 
 async def test_the_directory_locks_by_itself(slapd: Slapd) -> None:
@@ -166,6 +202,34 @@ async def test_letters_that_mean_something_elsewhere(slapd: Slapd) -> None:
         assert found.name == "odd, (one)*@corp.example"
     async with opened(slapd, user_dn=f"uid={{user}},{PEOPLE}") as provider:
         assert (await login(provider, "odd, (one)*", "odd's password 1")).full_name == "Odd"
+
+
+@pytest.mark.parametrize("more", [{}, {"user_dn": f"uid={{user}},{PEOPLE}"}])
+@pytest.mark.parametrize("name", ["weiß", "weiss"])
+@pytest.mark.parametrize("spelled", ["{}", "CORP\\{}", " {}@corp.example "])
+async def test_a_name_is_asked_for_as_it_was_typed(
+    slapd: Slapd, more: dict[str, object], name: str, spelled: str
+) -> None:
+    """Both fold to one name here, and are two people there."""
+    async with opened(slapd, **more) as provider:
+        typed = spelled.format(name)
+        found = await login(provider, typed, f"{name}'s password 1")
+        assert found.user_name == f"CORP\\{name}"
+        assert found.full_name == f"{name.capitalize()} of Corp"
+        assert await provider.find(parse_account(typed)) == found
+        with pytest.raises(BadCredentials, match="wrong password"):
+            await login(provider, typed, "another password")
+
+
+async def test_a_group_is_asked_for_as_it_was_written(tmp_path: Path) -> None:
+    groups = [group("straße", "uid=ada"), group("strasse", "uid=bob")]
+    roles = {f"cn=Straße,{GROUPS}": "operator"}
+    with Slapd(tmp_path, entries=[*DIRECTORY, *groups]) as own:
+        for depth in (0, 8):
+            more = {"groups": roles, "groups_attribute": "seeAlso", "group_depth": depth}
+            async with opened(own, **more) as provider:
+                assert (await login(provider, *ADA)).roles == ("operator",)
+                assert (await login(provider, "bob")).roles == ("user",)
 
 
 async def test_sec_31_empty_names_and_passwords_never_bind(slapd: Slapd) -> None:

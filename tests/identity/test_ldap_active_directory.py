@@ -12,7 +12,7 @@ import pytest
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable
 from sessiongate.identity import ldap_messages as messages
-from sessiongate.identity.ldap import IN_CHAIN
+from sessiongate.identity.ldap_groups import IN_CHAIN
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
@@ -26,8 +26,18 @@ PASSWORD = Secret("right")
 Facts = dict[str, Sequence[str]]
 ADA: tuple[str, Facts] = (
     DN,
-    {"sAMAccountName": ["Ada"], "displayName": ["Ada Lovelace"], "userAccountControl": ["512"]},
+    {
+        "sAMAccountName": ["Ada"],
+        "displayName": ["Ada Lovelace"],
+        "userAccountControl": ["512"],
+        "msDS-PrincipalName": ["CORP\\Ada"],
+    },
 )
+
+
+def without(name: str, **more: Sequence[str]) -> tuple[str, Facts]:
+    """Ada without one of her attributes, or with others."""
+    return DN, {key: values for key, values in ADA[1].items() if key != name} | more
 
 
 def ended(operation: int, code: int = 0, text: str = "") -> bytes:
@@ -46,18 +56,29 @@ def found(*entries: tuple[str, Facts], code: int = 0) -> list[bytes]:
     return [*answers, ended(messages.FOUND, code)]
 
 
+def who(identity: str) -> bytes:
+    """The answer to "Who am I?"."""
+    parts = (tlv(10, b"\0"), tlv(4), tlv(4), tlv(0x8B, identity.encode()))
+    return tlv(messages.EXTENDED_DONE, *parts)
+
+
 Play = Callable[[int, bytes], list[bytes]]
 """The operation and its bytes in, the answers out."""
 
 
-def playing(people: list[bytes], groups: list[bytes], bound: bytes) -> tuple[Play, list[bytes]]:
-    """A directory with these answers, and the list of all it was asked."""
+def playing(
+    people: list[bytes], groups: list[bytes], bound: bytes, told: bytes = b""
+) -> tuple[Play, list[bytes]]:
+    """A directory with these answers, and the list of all it was asked. `told`: who is bound."""
     asked: list[bytes] = []
 
     def play(operation: int, body: bytes) -> list[bytes]:
         asked.append(body)
         if operation == messages.BIND:
             return [bound if PASSWORD.reveal().encode() in body else ended(messages.BOUND, 49)]
+        if operation == messages.EXTENDED:
+            assert messages.WHO_AM_I.encode() in body
+            return [told or who("u:CORP\\ada")]
         return groups if IN_CHAIN.encode() in body else people
 
     return play, asked
@@ -103,9 +124,10 @@ async def login(
     *,
     typed: str = "CORP\\Ada",
     bound: bytes = ended(messages.BOUND),
+    told: bytes = b"",
     **more: object,
 ) -> tuple[Principal, list[bytes]]:
-    play, asked = playing(people, groups, bound)
+    play, asked = playing(people, groups, bound, told)
     async with serving(play) as url:
         table: dict[str, object] = {
             "style": "ad",
@@ -133,12 +155,14 @@ async def test_a_direct_bind_by_upn_and_groups_in_groups() -> None:
         roles=("administrator",),
         provider="corp",
     )
-    bind, people, groups = asked
-    assert b"ada@corp.example" in bind
+    bind, _, people, groups = asked
+    assert b"Ada@corp.example" in bind
     assert b"sAMAccountName" in people
     # (member:1.2.840.113556.1.4.1941:=DN), as MS-ADTS 3.1.1.3.4.4.3 has it.
     chain = tlv(0x81, IN_CHAIN.encode()) + tlv(0x82, b"member") + tlv(0x83, DN.encode())
     assert tlv(0xA9, chain) in groups
+    # And of those, the groups of the settings: else there may be more than one answer may hold.
+    assert tlv(0xA3, tlv(4, b"cn"), tlv(4, b"vcenter admins")) in groups
 
 
 @pytest.mark.parametrize(
@@ -164,8 +188,12 @@ async def test_a_short_name_stands_for_its_own_suffix(typed: str, upn: str) -> N
         (found(ADA, ADA), BadCredentials, "more than one"),
         (found(ADA, code=4), BadCredentials, "more than one"),
         (found(code=1), IdentityUnavailable, "code 1"),
-        (found((DN, {"displayName": ["x"]})), IdentityUnavailable, "no account name"),
-        (found((DN, {"sAMAccountName": ["a\\b\\c"]})), IdentityUnavailable, "no account name"),
+        (found(without("sAMAccountName")), IdentityUnavailable, "no account name"),
+        (
+            found(without("", sAMAccountName=["a\\b\\c"])),
+            IdentityUnavailable,
+            "no account name",
+        ),
         (found((DN, {**ADA[1], "userAccountControl": ["514"]})), BadCredentials, "disabled"),
         (found((DN, {**ADA[1], "accountExpires": ["1"]})), BadCredentials, "expired"),
     ],
@@ -177,10 +205,89 @@ async def test_after_a_bind_that_succeeded(
         await login(people, found())
 
 
-async def test_groups_that_cannot_be_told_are_an_outage() -> None:
-    """Rights that are cut short could be too few, and nobody would know why."""
-    with pytest.raises(IdentityUnavailable, match="search for groups ended with code 4"):
-        await login(found(ADA), found((GROUP, {}), code=4))
+@pytest.mark.parametrize("code", [3, 4, 11])
+async def test_groups_that_cannot_be_told_are_an_outage_for_this_one(code: int) -> None:
+    """Rights that are cut short could be too few. `reached`: the breaker stays closed to others."""
+    with pytest.raises(IdentityUnavailable, match="too many groups") as outage:
+        await login(found(ADA), found((GROUP, {}), code=code))
+    assert outage.value.reached
+
+
+@pytest.mark.parametrize(("code", "reached"), [(3, True), (11, True), (18, True), (51, False)])
+async def test_a_search_for_somebody_that_goes_too_far_is_about_that_name(
+    code: int, reached: bool
+) -> None:
+    with pytest.raises(IdentityUnavailable, match=f"code {code}") as outage:
+        await login(found(code=code), found())
+    assert outage.value.reached is reached
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "reached"),
+    [
+        (2, IdentityUnavailable, True),
+        (3, IdentityUnavailable, True),
+        (7, IdentityUnavailable, False),
+        (8, IdentityUnavailable, False),
+        (10, IdentityUnavailable, True),
+        (11, IdentityUnavailable, True),
+        (13, IdentityUnavailable, False),
+        (48, BadCredentials, True),
+        (50, IdentityUnavailable, True),
+        (51, IdentityUnavailable, False),
+        (52, IdentityUnavailable, False),
+        (53, IdentityUnavailable, True),
+        (80, IdentityUnavailable, False),
+        (118, IdentityUnavailable, True),
+    ],
+)
+async def test_how_a_bind_may_end(code: int, kind: type[Exception], reached: bool) -> None:
+    with pytest.raises(kind) as ended_so:
+        await login(found(ADA), found(), bound=ended(messages.BOUND, code))
+    if isinstance(ended_so.value, IdentityUnavailable):
+        assert ended_so.value.reached is reached
+
+
+BOB = "CN=Bob,OU=People,DC=corp,DC=example"
+
+
+@pytest.mark.parametrize(
+    ("told", "entry"),
+    [
+        # The UPN is Bob's, the account name Ada's: his password must not open her session.
+        (who("u:CORP\\bob"), ADA),
+        (who(f"dn:{BOB}"), ADA),
+        # An account name of another domain in the forest.
+        (who("u:SALES\\ada"), ADA),
+        (who("u:SALES\\ada"), without("msDS-PrincipalName")),
+        (who(""), ADA),
+        (who("u:"), ADA),
+    ],
+)
+async def test_sec_89_who_is_bound_and_whose_entry_is_read_are_one_person(
+    told: bytes, entry: tuple[str, Facts]
+) -> None:
+    mixed = "(sAMAccountName={user})"
+    with pytest.raises(BadCredentials, match="another's in the search") as refused:
+        await login(found(entry), found((GROUP, {})), told=told, user_filter=mixed)
+    assert not refused.value.guess, "the password was right"
+
+
+@pytest.mark.parametrize("told", [who(f"dn:{DN.lower()}"), who("u:CORP\\Ada")])
+async def test_sec_89_the_entry_of_who_is_bound_is_read(told: bytes) -> None:
+    principal, _ = await login(found(ADA), found(), told=told)
+    assert principal.name == "ada@corp.example"
+
+
+async def test_sec_89_where_nobody_says_who_is_bound_the_bind_name_decides() -> None:
+    silent = ended(messages.EXTENDED_DONE, 2, "unsupported extended operation")
+    entry = without("", userPrincipalName=["ADA@corp.example"])
+    principal, _ = await login(found(entry), found(), told=silent)
+    assert principal.name == "ada@corp.example"
+    for other in (ADA, without("", userPrincipalName=["a.lovelace@corp.example"])):
+        with pytest.raises(IdentityUnavailable, match="does not say who is bound") as puzzled:
+            await login(found(other), found(), told=silent)
+        assert puzzled.value.reached
 
 
 async def test_a_name_with_a_domain_of_its_own_keeps_it() -> None:

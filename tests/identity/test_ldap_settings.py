@@ -97,8 +97,9 @@ def test_a_fingerprint_takes_the_place_of_the_chain(tmp_path: Path) -> None:
     [
         ({"domains": "corp.example.com"}, {"corp.example.com": "corp.example.com"}, None),
         (
+            # Told apart without case, and asked for as written.
             {"domains": ["Corp.Example.com.", "CORP"]},
-            {"corp.example.com": "corp.example.com", "corp": "corp.example.com"},
+            {"corp.example.com": "Corp.Example.com", "corp": "Corp.Example.com"},
             None,
         ),
         (

@@ -82,10 +82,19 @@ async def test_who_it_is_the_vcenter_says_and_the_session_is_closed(script: Scri
         assert logouts(server) == 1
 
 
-async def test_the_name_is_sent_as_it_was_typed() -> None:
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        (r" VSPHERE.local\ADA ", r"VSPHERE.local\\ADA"),
+        ("weiß@vsphere.local", "weiß@vsphere.local"),
+        ("mu\u0308ller", "mu\u0308ller"),
+        ("ａｄａ", "ａｄａ"),
+    ],
+)
+async def test_the_name_is_sent_as_it_was_typed(typed: str, sent: str) -> None:
     async with vouching() as (provider, server):
-        await provider.authenticate(parse_account(r" VSPHERE.local\ADA "), RIGHT)
-    assert rb'"userName":"VSPHERE.local\\ADA"' in server.asked[0].body
+        await provider.authenticate(parse_account(typed), RIGHT)
+    assert f'"userName":"{sent}"'.encode() in server.asked[0].body
 
 
 async def test_sec_31_an_empty_password_is_not_sent() -> None:
@@ -100,15 +109,19 @@ REFUSALS = [(Form.JSON, json_fault), (Form.SOAP, soap_fault)]
 
 @pytest.mark.parametrize(("form", "fault"), REFUSALS)
 @pytest.mark.parametrize(
-    ("name", "told"),
-    [("InvalidLogin", "InvalidLogin"), ("PasswordExpired", "password has expired")],
+    ("name", "told", "guess"),
+    [
+        ("InvalidLogin", "InvalidLogin", True),
+        ("PasswordExpired", "password has expired", False),
+    ],
 )
 async def test_refusals_are_one_to_clients_and_apart_in_the_log(
-    form: Form, fault: Any, name: str, told: str
+    form: Form, fault: Any, name: str, told: str, guess: bool
 ) -> None:
     async with vouching(saying(fault(name)), form=form) as (provider, server):
-        with pytest.raises(BadCredentials, match=told):
+        with pytest.raises(BadCredentials, match=told) as refused:
             await provider.authenticate(ADA, WRONG)
+    assert refused.value.guess is guess
     assert logins(server) == 1
 
 

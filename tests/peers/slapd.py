@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ _MODULES = ("/usr/lib/ldap", "/usr/lib64/openldap", "/usr/libexec/openldap")
 _SCHEMAS = ("/etc/ldap/schema", "/etc/openldap/schema")
 
 
-def person(uid: str, password: str, place: str = "", **more: str | Sequence[str]) -> str:
+def person(uid: str, password: str, place: str = "", /, **more: str | Sequence[str]) -> str:
     """The LDIF of one person; `more` are further attributes."""
     facts: dict[str, str | Sequence[str]] = {
         "objectClass": "inetOrgPerson",
@@ -62,8 +63,15 @@ def group(name: str, *members: str) -> str:
 def _entry(dn: str, facts: Mapping[str, str | Sequence[str]]) -> str:
     lines = [f"dn: {dn}"]
     for name, values in facts.items():
-        lines += [f"{name}: {one}" for one in ([values] if isinstance(values, str) else values)]
-    return "\n".join(lines) + "\n"
+        lines += [_line(name, one) for one in ([values] if isinstance(values, str) else values)]
+    return "\n".join([_line("dn", dn), *lines[1:]]) + "\n"
+
+
+def _line(name: str, value: str) -> str:
+    """LDIF has ASCII only, and everything else in base 64."""
+    if value.isascii():
+        return f"{name}: {value}"
+    return f"{name}:: {b64encode(value.encode()).decode()}"
 
 
 def _ad(data: str) -> str:
@@ -74,10 +82,25 @@ def _ad(data: str) -> str:
     )
 
 
-AD_CODES = ("52e", "525", "530", "531", "532", "533", "701", "773", "775")
+AD_CODES = (
+    "52e",
+    "525",
+    "52f",
+    "530",
+    "531",
+    "532",
+    "533",
+    "568",
+    "569",
+    "701",
+    "773",
+    "775",
+    "5a1",
+)
+AD_OUTAGES = ("51f", "54b", "54f", "774")
 
 ANSWERS = {
-    **{f"ad{code}": (49, _ad(code)) for code in AD_CODES},
+    **{f"ad{code}": (49, _ad(code)) for code in (*AD_CODES, *AD_OUTAGES)},
     "busy": (51, "too busy just now"),
     "unwilling": (53, "not today"),
     "inactive": (53, "Account inactivated. Contact system administrator."),
@@ -154,6 +177,19 @@ DIRECTORY = [
     ),
     person("twin", "twin's password 1", mail="twins@corp.example"),
     person("twin2", "twin2's password 1", mail="twins@corp.example"),
+    # To OpenLDAP two people; folded, one name.
+    person("weiß", "weiß's password 1"),
+    person("weiss", "weiss's password 1"),
+    # One person by five names.
+    person(
+        "many",
+        "many's password 1",
+        uid=("many", "m.any", "too.many"),
+        mail="many@mail.example",
+        cn="Many Names",
+    ),
+    # What Active Directory takes for one name: as if it compared without marks.
+    person("müller", "müller's password 1", uid=("müller", "muller")),
     _entry(
         f"uid=odd\\2C (one)*,{PEOPLE}",
         {
@@ -263,6 +299,8 @@ class Slapd:
     names: Sequence[str] = ("127.0.0.1",)
     """What its certificate is made for."""
     entries: Sequence[str] = field(default_factory=lambda: DIRECTORY)
+    limits: str = ""
+    """Further lines of its settings, such as `sizelimit 500`."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -272,7 +310,8 @@ class Slapd:
         self._log = self.folder / "log"
         (self.folder / "db").mkdir(exist_ok=True)
         self._config = self.folder / "slapd.conf"
-        self._config.write_text(_settings(self.folder, self.tls), encoding="utf-8")
+        settings = f"{_settings(self.folder, self.tls)}\n{self.limits}\n"
+        self._config.write_text(settings, encoding="utf-8")
         # A copy: Debian confines the one in /usr/sbin to directories of its own (AppArmor).
         self._program = self.folder / "slapd"
         shutil.copy(_program("slapd") or "slapd", self._program)
@@ -391,9 +430,13 @@ def with_memberships(entries: Sequence[str]) -> Iterator[str]:
     """The entries, people and groups with the memberOf that the overlay keeps from then on."""
     members: dict[str, list[str]] = {}
     for entry in entries:
-        dn = entry.partition("\n")[0].removeprefix("dn: ")
         for member in re.findall(r"^member: (.*)$", entry, re.MULTILINE):
-            members.setdefault(member, []).append(dn)
+            members.setdefault(member, []).append(_dn(entry))
     for entry in entries:
-        dn = entry.partition("\n")[0].removeprefix("dn: ")
-        yield entry + "".join(f"memberOf: {group}\n" for group in members.get(dn, ()))
+        groups = members.get(_dn(entry), ())
+        yield entry + "".join(f"{_line('memberOf', group)}\n" for group in groups)
+
+
+def _dn(entry: str) -> str:
+    name, _, value = entry.partition("\n")[0].partition(": ")
+    return b64decode(value).decode() if name == "dn:" else value

@@ -1,4 +1,4 @@
-"""What a directory's words mean: refusals, states of accounts, DNs, roles."""
+"""What a directory's words mean: refusals, states of accounts, who is bound, roles."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.rules.directory import (
+    OF_THE_SERVER,
+    Refusal,
     Why,
-    canonical_dn,
     chunks,
+    could_not_ask,
     disabled,
-    escape_dn,
-    fill_dn,
+    is_of,
     refusal,
     roles_of,
     text_of,
 )
+from sessiongate.rules.dn import canonical_dn
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 AD = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {}, v3839\0"
@@ -41,10 +43,16 @@ AD = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, da
         (49, AD.format("701"), None, Why.EXPIRED),
         (49, AD.format("773"), None, Why.MUST_CHANGE),
         (49, AD.format("775").upper(), None, Why.LOCKED),
-        (49, AD.format("999"), None, Why.WRONG),
+        (49, AD.format("0000052E"), None, Why.WRONG),
+        (49, AD.format("56"), None, Why.WRONG),
+        (49, AD.format("2030"), None, Why.UNKNOWN),
+        (49, AD.format("52f"), None, Why.RESTRICTED),
+        (49, AD.format("568"), None, Why.TOO_MANY_GROUPS),
+        (49, AD.format("569"), None, Why.WAY),
+        (49, AD.format("999"), None, Why.OTHER),
         (32, "", None, Why.UNKNOWN),
         (34, "", None, Why.UNKNOWN),
-        (48, "", None, Why.WRONG),
+        (48, "", None, Why.NO_PASSWORD),
         (19, "Exceed password retry limit. Please try later.", None, Why.LOCKED),
         (19, "some constraint", None, None),
         (53, "Account inactivated. Contact system administrator.", None, Why.DISABLED),
@@ -58,7 +66,109 @@ AD = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, da
 def test_a_bind_refuses_the_account_or_says_nothing(
     code: int, text: str, policy: int | None, why: Why | None
 ) -> None:
-    assert refusal(code, text, policy) is why
+    refused = refusal(code, text, policy)
+    assert (None if refused is None else refused.why) is why
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "policy", "guess"),
+    [
+        *((49, AD.format(code), None, True) for code in ("52e", "525", "2030", "56", "775")),
+        # Told after the password was right, or for reasons that have nothing to do with it.
+        *((49, AD.format(code), None, False) for code in ("530", "531", "532", "533", "701")),
+        *((49, AD.format(code), None, False) for code in ("773", "52f", "568", "569")),
+        *((49, AD.format(code), None, False) for code in ("999", "1", "80090346")),
+        (49, "", None, True),
+        (49, "no such data here", None, True),
+        (0, "", 0, False),
+        (49, "", 0, False),
+        (49, "", 2, False),
+        (49, "", 1, True),
+        (32, "", None, True),
+        (48, "", None, True),
+        (19, "Exceed password retry limit. Please try later.", None, True),
+        (53, "Account inactivated. Contact system administrator.", None, True),
+    ],
+)
+def test_a_refusal_counts_unless_only_the_right_password_is_told_of_it(
+    code: int, text: str, policy: int | None, guess: bool
+) -> None:
+    refused = refusal(code, text, policy)
+    assert refused is not None
+    assert refused.guess is guess
+
+
+@pytest.mark.parametrize(
+    "data", ["51f", "51F", "0000051f", "54b", "54f", "5b4", "6ba", "6fb", "700", "774"]
+)
+def test_a_domain_controller_that_could_not_ask_says_nothing_about_the_account(data: str) -> None:
+    assert refusal(49, AD.format(data), None) is None
+    assert could_not_ask(49, AD.format(data))
+    assert not could_not_ask(52, AD.format(data))
+
+
+@pytest.mark.parametrize("text", ["", AD.format("52e"), AD.format("999"), AD.format("51")])
+def test_what_a_controller_did_decide_is_decided(text: str) -> None:
+    assert not could_not_ask(49, text)
+
+
+def test_the_code_of_an_odd_refusal_is_in_its_words() -> None:
+    assert str(Refusal(Why.WRONG)) == "wrong password"
+    assert str(refusal(49, AD.format("52F"), None)) == "the account is restricted (code 52f)"
+    assert str(refusal(49, AD.format("abc"), None)).endswith("not known here (code abc)")
+
+
+@given(st.integers(0, 130), st.text(), st.none() | st.integers(-1, 9))
+def test_an_answer_is_a_success_a_refusal_or_an_outage(
+    code: int, text: str, policy: int | None
+) -> None:
+    """Whatever a server answers, a refusal of the account and an outage are never both."""
+    refused = refusal(code, text, policy)
+    if refused is not None and policy is None:
+        assert code not in OF_THE_SERVER
+        assert not could_not_ask(code, text)
+
+
+DN = "CN=Ada Lovelace,OU=People,DC=corp,DC=example"
+
+
+@pytest.mark.parametrize(
+    ("identity", "facts", "same"),
+    [
+        (f"dn:{DN.lower()}", {}, True),
+        ("dn:cn=bob,ou=people,dc=corp,dc=example", {}, False),
+        ("dn:", {}, False),
+        ("dn:no dn", {}, False),
+        ("", {}, False),
+        ("u:", {"uid": (b"",)}, False),
+        ("x:ada", {"uid": (b"ada",)}, False),
+        ("u:CORP\\ada", {"msds-principalname": (b"CORP\\Ada",)}, True),
+        ("u:CORP\\ada", {"msds-principalname": (b"CORP\\al",), "samaccountname": (b"ada",)}, False),
+        # The same account name in another domain of the forest.
+        ("u:SALES\\ada", {"msds-principalname": (b"CORP\\ada",)}, False),
+        ("u:SALES\\ada", {"samaccountname": (b"ada",)}, False),
+        ("u:CORP\\ada", {"samaccountname": (b"Ada",)}, True),
+        ("u:CORP\\ada", {"samaccountname": (b"al",)}, False),
+        ("u:ada@corp.example", {"userprincipalname": (b"Ada@corp.example",)}, True),
+        ("u:ada@corp.example", {"userprincipalname": (b"al@corp.example",)}, False),
+        ("u:ada", {"uid": (b"al", b"ada")}, True),
+        ("u:wei\u00df", {"uid": (b"weiss",)}, False),
+        ("u:ada", {}, False),
+    ],
+)
+def test_sec_89_who_am_i_is_this_entry_or_not(
+    identity: str, facts: dict[str, tuple[bytes, ...]], same: bool
+) -> None:
+    assert is_of(identity, DN, facts, {"corp", "corp.example"}) is same
+
+
+@given(st.text(), st.text(), st.dictionaries(st.just("uid"), st.just((b"ada",))))
+def test_sec_89_no_answer_of_another_is_taken_for_this_entry(
+    identity: str, dn: str, facts: dict[str, tuple[bytes, ...]]
+) -> None:
+    """Whatever a server says, nobody is taken for an entry that has none of those names."""
+    if is_of(identity, dn, facts):
+        assert identity.lower().startswith(("dn:", "u:ada"))
 
 
 def filetime(at: datetime) -> bytes:
@@ -117,60 +227,6 @@ MAPPING = {
 )
 def test_groups_give_roles(groups: list[str], default: str | None, roles: tuple[str, ...]) -> None:
     assert roles_of(groups, MAPPING, default) == roles
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("CN=Ada Lovelace,DC=Corp", "cn = ada   lovelace , dc=corp"),
-        (r"cn=a\,b,dc=x", r"cn=a\2Cb,dc=x"),
-        ("cn=a+sn=b,dc=x", "SN=b + CN=a,dc=x"),
-        ("cn=a;dc=x", "cn=a,dc=x"),
-        (r"cn=\C3\A9,dc=x", "cn=é,dc=x"),
-        (r"cn=\#x,dc=x", r"cn=\23x,dc=x"),
-        ("2.5.4.3=a", "2.5.4.3=A"),
-    ],
-)
-def test_one_dn_in_two_spellings(one: str, other: str) -> None:
-    assert canonical_dn(one) == canonical_dn(other)
-    assert canonical_dn(canonical_dn(one)) == canonical_dn(one)
-
-
-@pytest.mark.parametrize("text", ["", "admins", "cn=a,", ",dc=x", "=a,dc=x", "c n=a", "cn=a++sn=b"])
-def test_what_is_no_dn(text: str) -> None:
-    with pytest.raises(ValueError, match="no DN"):
-        canonical_dn(text)
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_name_never_leaves_its_part_of_the_dn(name: str) -> None:
-    """Whatever is typed, the DN is the template's with one value in it."""
-    filled = fill_dn("uid={user},ou={domain},dc=x", {"user": name, "domain": "{user}"})
-    first, *rest = canonical_dn(filled).split(",")
-    assert rest == ["ou={user}", "dc=x"]
-    assert first.startswith("uid=")
-    assert "+" not in first
-    assert canonical_dn(f"{canonical_dn(f'uid={escape_dn(name)}')},dc=x") == f"{first},dc=x"
-
-
-@pytest.mark.parametrize(
-    ("value", "escaped"),
-    [
-        ("ada", "ada"),
-        (" ada ", r"\20ada\20"),
-        ("  ", r"\20\20"),
-        ("", ""),
-        ("#a,b+c", r"\23a\2Cb\2Bc"),
-        ("a\0b", r"a\00b"),
-        ("é", "é"),
-    ],
-)
-def test_special_letters_are_escaped(value: str, escaped: str) -> None:
-    assert escape_dn(value) == escaped
-
-
-def test_a_bind_name_that_is_no_dn_is_not_escaped() -> None:
-    assert fill_dn("{user}@{domain}", {"user": "a+b", "domain": "corp"}) == "a+b@corp"
 
 
 def test_chunks() -> None:
