@@ -19,6 +19,7 @@ import structlog
 
 from sessiongate.clock import Clock
 from sessiongate.errors import IdentityUnavailable, Overloaded, Refused
+from sessiongate.identity.attempt import Attempt, TakesAttempts
 from sessiongate.identity.guard import KnowsNames
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import Account
@@ -62,6 +63,7 @@ class Breaker:
         self.name = name
         self._inner = inner
         self._names = inner if isinstance(inner, KnowsNames) else None
+        self._attempts = inner if isinstance(inner, TakesAttempts) else None
         # Where finding asks nobody it works during an outage, and says nothing about its end.
         self._looks_up = bool(getattr(inner, "looks_up", True))
         self._clock = clock
@@ -79,6 +81,13 @@ class Breaker:
         Overloaded where so many wait that the answer would come too late.
         """
         return await self._ask(lambda: self._inner.authenticate(account, password))
+
+    async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
+        """As `authenticate`, by `attempt` of the provider where it has one."""
+        asks = self._attempts
+        if asks is None:
+            return await self.authenticate(account, password)
+        return await self._ask(lambda: asks.attempt(account, password, attempt))
 
     async def find(self, account: Account) -> Principal | None:
         """As the provider says; IdentityUnavailable at once while it is down."""

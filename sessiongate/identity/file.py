@@ -5,6 +5,9 @@ by the control socket, does so without a login: whoever is removed or disabled, 
 password or role, is told to the `on_change` callbacks, after which no login can succeed by the
 old record. A file that breaks while we run changes nothing: the last good users stay.
 
+A login that was right by a hash of another cost, or of another form of the password, has it stored
+anew. That is no change of the account (`stored.replaces`), here or on another server.
+
 A file that is gone, or empty, has no users; but editors empty or remove a file while they save
 it, so that is believed only on the second look.
 """
@@ -19,9 +22,11 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
-from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.identity.users_file import User, Users, parse_users
+from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable, Overloaded
+from sessiongate.identity.attempt import Attempt
+from sessiongate.identity.hashing import Checked, PasswordHasher
+from sessiongate.identity.stored import Cost, cost_of, replaces
+from sessiongate.identity.users_file import User, Users, parse_users, renew_hash
 from sessiongate.rules.accounts import Account, canonical_domain, directory_form
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
@@ -62,6 +67,8 @@ class FileIdentity:
         self._hasher = hasher
         self._domains = frozenset(map(canonical_domain, domains))
         self._users: Users = {}
+        self._dearest = hasher.cost
+        self._renewable = True
         self._look: _Look | None = None
         self._broken: _Look | None = None
         self._problems: list[str] = []
@@ -70,16 +77,29 @@ class FileIdentity:
 
     async def authenticate(self, account: Account, password: Secret) -> Principal:
         """Who this is, or BadCredentials: unknown, wrong and disabled alike, at the same cost."""
+        return await self._authenticate(account, password, "")
+
+    async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
+        """The same, where the address decides about the turn to be checked."""
+        return await self._authenticate(account, password, attempt.address)
+
+    async def pretend(self, password: Secret, address: str) -> None:
+        """Take as long as refusing a wrong password, without its work."""
+        await self._hasher.pretend(password, address, dearest=self._dearest)
+
+    async def _authenticate(self, account: Account, password: Secret, address: str) -> Principal:
         for _ in range(_ROUNDS):
             await self.refresh()
             user = self._find(account)
-            right = await self._verify(user, password)
+            checked = await self._check(user, password, address)
             # The record may have changed while the hash ran. Judging by the old one could open a
             # session for an account whose sessions have just been ended.
             await self.refresh()
-            if self._find(account) == user:
-                if user is None or user.disabled or not right:
+            if _is_same(user, self._find(account)):
+                if user is None or user.disabled or not checked.right:
                     raise BadCredentials("unknown name, wrong password or disabled account")
+                if checked.stale:
+                    await self._renew(user, password, address)
                 return self._principal(user)
         raise IdentityUnavailable("the account keeps changing")
 
@@ -96,6 +116,7 @@ class FileIdentity:
     async def start(self) -> None:
         """Read the file. Raises ConfigError for one that cannot be read or has problems."""
         self._look, self._users = await asyncio.to_thread(_read, self._path, False)
+        self._dearest = _dearest(self._users, self._hasher.cost)
 
     async def close(self) -> None:
         """Nothing to let go of: the hasher belongs to whoever made it."""
@@ -149,6 +170,8 @@ class FileIdentity:
         # No await from here on: nobody sees the new users before everybody is told, or the
         # other way round.
         before, self._users = self._users, users
+        self._dearest = _dearest(users, self._hasher.cost)
+        self._renewable = True
         self._look, self._broken, self._problems = look, None, []
         for user in before.values():
             if _must_leave(user, users.get(user.canonical)):
@@ -161,10 +184,31 @@ class FileIdentity:
             user = self._users.get(account.user)
         return user
 
-    async def _verify(self, user: User | None, password: Secret) -> bool:
+    async def _check(self, user: User | None, password: Secret, address: str) -> Checked:
+        dearest = self._dearest
         if user is None or not password.reveal():
-            return await self._hasher.verify_nothing(password)
-        return await self._hasher.verify(user.stored, password)
+            return Checked(await self._hasher.verify_nothing(password, address, dearest=dearest))
+        return await self._hasher.check(
+            user.stored, password, address, dearest=dearest, admit=not user.disabled
+        )
+
+    async def _renew(self, user: User, password: Secret, address: str) -> None:
+        """Store a right password at the cost and in the form of today, if that can be done."""
+        if not self._renewable:
+            return
+        try:
+            stored = await self._hasher.hash(password, address, after=user.stored)
+            await asyncio.to_thread(renew_hash, self._path, user, stored)
+        except Overloaded:
+            return  # at the next login, then
+        except (ConfigError, OSError) as error:
+            # A file that is only lent to us stays as it is. We ask again when it has changed.
+            self._renewable = False
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            _log.warning("password_not_renewed", provider=self.name, user=user.name, why=why)
+            return
+        await self.refresh()
+        _log.info("password_renewed", provider=self.name, user=user.name)
 
     def _principal(self, user: User) -> Principal:
         return Principal(
@@ -225,4 +269,27 @@ def _must_leave(before: User, after: User | None) -> bool:
         return False  # has no sessions
     if after is None or after.disabled:
         return True
-    return (before.stored, before.role) != (after.stored, after.role)
+    return before.role != after.role or not _same_password(before, after)
+
+
+def _is_same(one: User | None, other: User | None) -> bool:
+    """Whether a record is what it was, whatever its hash costs by now."""
+    if one is None or other is None:
+        return one is other
+    if not _same_password(one, other):
+        return False
+    return one == msgspec.structs.replace(other, stored=one.stored)
+
+
+def _same_password(one: User, other: User) -> bool:
+    """Whether neither hash says that the password is another one."""
+    return (
+        one.stored == other.stored
+        or replaces(other.stored, one.stored)
+        or replaces(one.stored, other.stored)
+    )
+
+
+def _dearest(users: Users, usual: Cost) -> Cost:
+    costs = [cost_of(user.stored) for user in users.values()]
+    return max(costs, key=lambda cost: cost.work, default=usual)

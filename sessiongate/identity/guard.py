@@ -1,9 +1,8 @@
 """The guard round any identity provider: lockout, even timing, and no check paid for twice.
 
-In this order: a locked name is refused at the cost of a check; a credential verified a short while
+In this order: a locked name is refused in the time of a check; a credential verified a short while
 ago is let in without one; the same credential being checked right now waits for that one check;
-else a try is reserved and the provider asked. An outage counts for nothing. The provider never
-learns that it is guarded.
+else a try is reserved and the provider asked. An outage counts for nothing.
 
 How many tries, and when a lock opens: `rules.lockout`. The counters: `identity.tries`.
 """
@@ -12,10 +11,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Protocol, runtime_checkable
 
 from sessiongate.clock import Clock
 from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
+from sessiongate.identity.attempt import Attempt, Pretends, TakesAttempts
+from sessiongate.identity.pace import Pace
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.identity.tally import Lockout
 from sessiongate.identity.tries import OwnTries, Tries
@@ -41,8 +43,10 @@ class KnowsNames(Protocol):
 class Guard:
     """An identity provider whose names lock after too many failures.
 
-    `dummy` spends what a check of `inner` costs (`PasswordHasher.verify_nothing`). `verified` may
-    be shared by all guards; without it each login is checked.
+    A refusal without a check takes as long as one with it: as the provider itself says
+    (`Pretends`), else as its late refusals took; before there was one, `dummy` is done, which is
+    to cost what a check costs. `verified` may be shared by all guards; without it each login is
+    checked.
     """
 
     def __init__(
@@ -59,6 +63,9 @@ class Guard:
         self.name = name
         self._inner = inner
         self._names = inner if isinstance(inner, KnowsNames) else None
+        self._attempts = inner if isinstance(inner, TakesAttempts) else None
+        self._pretends = inner if isinstance(inner, Pretends) else None
+        self._pace = Pace()
         self._clock = clock
         self._dummy = dummy
         self._tries = OwnTries(lockout or Lockout()) if tries is None else tries
@@ -82,13 +89,14 @@ class Guard:
         """
         name = self.name_of(account)
         if await self._tries.is_locked(name, address, self._clock.now()):
-            return await self._refuse(password)
+            return await self._refuse(password, address)
         version = await self._version_of(account)
         # No await from here to the flight: who asks the same meanwhile must find it.
         key = self._verified.key(self.name, name, password, version)
         principal = self._verified.get(key)
         if principal is not None:
             self.hits += 1
+            await self._welcome(key, name, address)
             return principal
         flight = self._flights.get(key)
         if flight is None:
@@ -96,6 +104,7 @@ class Guard:
         with self._watch() as watch:
             principal = await _arrival(flight)
             watch.refuse_changed(name, principal)
+        await self._welcome(key, name, address)
         return principal
 
     async def find(self, account: Account) -> Principal | None:
@@ -123,7 +132,7 @@ class Guard:
 
         Raises BadCredentials for what is no name.
         """
-        return await self._tries.unlock(self.name_of(parse_account(typed)))
+        return await self._tries.unlock(self.name_of(parse_account(typed)), self._clock.now())
 
     async def locked(self) -> dict[str, datetime]:
         """The names locked for somebody, and until when."""
@@ -136,10 +145,24 @@ class Guard:
     async def _version_of(self, account: Account) -> str:
         return await self._names.version_of(account) if self._names else ""
 
-    async def _refuse(self, password: Secret) -> Principal:
+    async def _welcome(self, key: bytes, name: str, address: str) -> None:
+        """Note that this name came in from here, where no check of its own has done so."""
+        if self._verified.is_new(key, address):
+            await self._tries.welcome(name, address, self._clock.now())
+
+    async def _refuse(self, password: Secret, address: str) -> Principal:
         self.lockouts += 1
-        await self._dummy(password)
+        await self._pretend(password, address)
         raise LockedOut("too many failed tries")
+
+    async def _pretend(self, password: Secret, address: str) -> None:
+        """Take as long as a check that refuses, without a place in anybody's queue."""
+        if self._pretends is not None:
+            await self._pretends.pretend(password, address)
+        elif (span := self._pace.like_one()) is not None:
+            await asyncio.sleep(span)
+        else:
+            await self._dummy(password)
 
     def _depart(
         self, key: bytes, check: Coroutine[None, None, Principal]
@@ -164,35 +187,49 @@ class Guard:
 
         Runs once for all who ask the same meanwhile.
         """
-        attempt = await self._tries.begin(name, address, self._clock.now())
-        if attempt is None:
-            return await self._refuse(password)
+        attempt = Attempt(self._tries, address, self._clock)
+        try:
+            await attempt.count(name)
+        except LockedOut:
+            return await self._refuse(password, address)
         try:
             with self._watch() as watch:
-                principal = await self._ask(account, password)
+                principal = await self._ask(account, password, attempt)
                 watch.refuse_changed(name, principal)
             # No await between the outcome and this: what changes later drops it again.
-            self._verified.keep(key, name, principal)
+            self._verified.keep(key, name, principal, address)
         except (BadCredentials, LockedOut):
             self._verified.drop(name)
             self._flights.pop(key, None)
-            await attempt.failed(self._clock.now())
+            await attempt.failed()
             raise
         except BaseException:  # an outage, or the client has gone: neither yes nor no
             self._flights.pop(key, None)
-            await attempt.unknown(self._clock.now())
+            await attempt.unknown()
             raise
         # At once: who comes after the outcome must not be answered by it.
         self._flights.pop(key, None)
-        await attempt.succeeded(self._clock.now())
+        await attempt.succeeded()
         return principal
 
-    async def _ask(self, account: Account, password: Secret) -> Principal:
+    async def _ask(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
         if not password.reveal():
             # To a directory an empty password is an anonymous bind, which succeeds.
-            await self._dummy(password)
+            await self._pretend(password, attempt.address)
             raise BadCredentials("an empty password")
-        return await self._inner.authenticate(account, password)
+        began = perf_counter()
+        try:
+            if self._attempts is not None:
+                return await self._attempts.attempt(account, password, attempt)
+            return await self._inner.authenticate(account, password)
+        except BadCredentials:
+            self._pace.note(perf_counter() - began)
+            raise
+        except LockedOut:  # under a further name, or at the directory: in the same time
+            span = self._pace.like_one()
+            if span is not None:
+                await asyncio.sleep(max(0, began + span - perf_counter()))
+            raise
 
     def _changed(self, name: str) -> None:
         self._verified.drop(name)

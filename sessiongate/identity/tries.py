@@ -7,7 +7,7 @@ and when a counter locks, is the same everywhere (`rules.lockout`).
 from datetime import datetime
 from typing import Protocol
 
-from sessiongate.identity.tally import Lockout, Tally
+from sessiongate.identity.tally import Counted, Lockout, Tally
 
 
 class Try(Protocol):
@@ -18,7 +18,7 @@ class Try(Protocol):
         ...
 
     async def succeeded(self, now: datetime) -> None:
-        """It was right, which forgives what came from this address."""
+        """It was right, which forgives what came from this address, and makes it a known one."""
         ...
 
     async def unknown(self, now: datetime) -> None:
@@ -37,7 +37,15 @@ class Tries(Protocol):
         """Take a place for one try, atomically; None where there is none."""
         ...
 
-    async def unlock(self, name: str) -> bool:
+    async def welcome(self, name: str, address: str, now: datetime) -> None:
+        """Remember that a name has come in from here without a try.
+
+        For a while (`rules.lockout.LATELY`) what fails here adds nothing to its total, and no lock
+        by the total holds here.
+        """
+        ...
+
+    async def unlock(self, name: str, now: datetime) -> bool:
         """Forget the failures of this name, from anywhere. False if there were none."""
         ...
 
@@ -49,8 +57,8 @@ class Tries(Protocol):
 class OwnTries:
     """Counters in this process. Nothing here ever waits."""
 
-    def __init__(self, lockout: Lockout) -> None:
-        self._tally = Tally(lockout)
+    def __init__(self, lockout: Lockout, tally: Tally | None = None) -> None:
+        self._tally = Tally(lockout) if tally is None else tally
 
     async def is_locked(self, name: str, address: str, now: datetime) -> bool:
         """As the tally says."""
@@ -58,13 +66,16 @@ class OwnTries:
 
     async def begin(self, name: str, address: str, now: datetime) -> Try | None:
         """As the tally says."""
-        return (
-            _OwnTry(self._tally, name, address) if self._tally.begin(name, address, now) else None
-        )
+        begun = self._tally.begin(name, address, now)
+        return None if begun is None else _OwnTry(self._tally, begun)
 
-    async def unlock(self, name: str) -> bool:
+    async def welcome(self, name: str, address: str, now: datetime) -> None:
         """As the tally says."""
-        return self._tally.unlock(name)
+        self._tally.welcome(name, address, now)
+
+    async def unlock(self, name: str, now: datetime) -> bool:
+        """As the tally says."""
+        return self._tally.unlock(name, now)
 
     async def locked(self, now: datetime) -> dict[str, datetime]:
         """As the tally says."""
@@ -72,15 +83,15 @@ class OwnTries:
 
 
 class _OwnTry:
-    def __init__(self, tally: Tally, name: str, address: str) -> None:
+    def __init__(self, tally: Tally, counted: Counted) -> None:
         self._tally = tally
-        self._who = (name, address)
+        self._counted = counted
 
     async def failed(self, now: datetime) -> None:
-        self._tally.failed(*self._who, now)
+        self._tally.failed(self._counted, now)
 
     async def succeeded(self, now: datetime) -> None:
-        self._tally.succeeded(*self._who, now)
+        self._tally.succeeded(self._counted, now)
 
     async def unknown(self, now: datetime) -> None:
-        self._tally.unknown(*self._who, now)
+        self._tally.unknown(self._counted, now)

@@ -11,6 +11,7 @@ whoever adds a user: one that is gone later gives no privileges.
 """
 
 import difflib
+import errno
 import fcntl
 import json
 import os
@@ -26,7 +27,8 @@ import msgspec
 import tomli_w
 
 from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, NotFound
-from sessiongate.identity.hashing import PasswordHasher, is_stored_hash
+from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.stored import is_stored_hash
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 
@@ -167,6 +169,25 @@ def set_password(path: Path, name: str, password: Secret, *, hasher: PasswordHas
     return _replace(path, name, stored=stored)
 
 
+def renew_hash(path: Path, user: User, stored: str) -> bool:
+    """Put another hash of the same password in the place of this user's. Blocks.
+
+    Nothing else in the file changes, comments neither. False if it has another hash by now, or has
+    it more than once. Raises ConfigError for a file with problems, OSError where it is not ours.
+    """
+    target = path.resolve()
+    if not os.access(target.parent, os.W_OK) or not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file or its directory is not writable")
+    with _locked(target):
+        data = target.read_bytes()
+        known = parse_users(data, str(path)).get(user.canonical)
+        old = user.stored.encode("ascii")
+        if known is None or known.stored != user.stored or data.count(old) != 1:
+            return False
+        _write_bytes(target, data.replace(old, stored.encode("ascii")))
+    return True
+
+
 def set_disabled(path: Path, name: str, disabled: bool) -> User:
     """Disable a user, or enable one again. Raises NotFound."""
     return _replace(path, name, disabled=disabled)
@@ -238,10 +259,14 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _write(path: Path, users: Users) -> None:
     data = tomli_w.dumps({"users": {user.name: _entry(user) for user in users.values()}})
+    _write_bytes(path, data.encode("utf-8"))
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
     # mkstemp makes the file 0600: it holds password hashes.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             _give_to_owner(handle, path)

@@ -23,6 +23,9 @@ LONGEST_KEEP = timedelta(minutes=5)
 # About 5 MB of entries; more service accounts than any vCenter has.
 SIZE = 10_000
 
+# Addresses remembered for one credential; more than one account has at a time.
+ADDRESSES = 32
+
 _DIGEST_BYTES = 32
 
 
@@ -30,6 +33,7 @@ class _Verified(msgspec.Struct, frozen=True):
     names: frozenset[str]
     principal: Principal
     until: datetime
+    addresses: set[str]
 
 
 class VerifiedCredentials:
@@ -68,14 +72,24 @@ class VerifiedCredentials:
             return None
         return verified.principal
 
-    def keep(self, key: bytes, name: str, principal: Principal) -> None:
+    def is_new(self, key: bytes, address: str) -> bool:
+        """Whether this credential, kept here, is used from this address for the first time."""
+        verified = self._table.get(key)
+        if verified is None:
+            return bool(not self._keep)
+        if address in verified.addresses or len(verified.addresses) >= ADDRESSES:
+            return False
+        verified.addresses.add(address)
+        return True
+
+    def keep(self, key: bytes, name: str, principal: Principal, address: str = "") -> None:
         """Remember a success, for `drop` to find by this name or by the principal's."""
         if not self._keep:
             return
         now = self._clock.now()
         self._forget(key)
         names = frozenset((name, principal.name))
-        self._table[key] = _Verified(names, principal, now + self._keep)
+        self._table[key] = _Verified(names, principal, now + self._keep, {address})
         for each in names:
             self._keys.setdefault(each, set()).add(key)
         while len(self._table) > self._size or self._oldest().until <= now:

@@ -17,6 +17,11 @@ import msgspec
 # network (RFC 4291, section 2.5.1) and would have guesses with each of them.
 _IPV6_HOST_BITS = 64
 
+LATELY = timedelta(days=14)
+"""How long an address from which a name has come in is known for it. A job that runs once a week
+is known by its last run even where it missed one; an address handed on to somebody else is not
+known for a season."""
+
 
 class Policy(msgspec.Struct, frozen=True):
     """After so many failures within `window`, no more tries for `duration`. 0 attempts: never."""
@@ -85,6 +90,27 @@ def unknown(tries: Tries) -> Tries:
 def is_idle(tries: Tries, policy: Policy, now: datetime) -> bool:
     """Whether nothing of it is worth remembering any more."""
     return not (tries.under_way or is_locked(tries, now) or _recent(tries, policy, now))
+
+
+def counted(tries: Tries, policy: Policy, now: datetime) -> int:
+    """All that counts of it as one number; those of a lock are the policy's attempts."""
+    if is_locked(tries, now):
+        return policy.attempts
+    return min(policy.attempts, len(_recent(tries, policy, now)) + tries.under_way)
+
+
+def recalled(failures: int, policy: Policy, at: datetime) -> Tries:
+    """The counter of which only that number is left, and that it is no younger than `at`."""
+    if not failures or not policy.attempts:
+        return NO_TRIES
+    if failures >= policy.attempts:
+        return Tries(until=at + policy.duration)
+    return Tries((at,) * failures)
+
+
+def is_lately(succeeded_at: datetime | None, now: datetime) -> bool:
+    """Whether a success at that time, None for none, still makes its address a known one."""
+    return succeeded_at is not None and now - succeeded_at < LATELY
 
 
 @lru_cache(maxsize=1024)  # the same few addresses log in all day, and reading one takes 4 µs

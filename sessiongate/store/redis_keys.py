@@ -49,6 +49,7 @@ class Keys:
         self._ticket = f"{prefix}:t:"
         self._mark = f"{prefix}:m:"
         self._tries = f"{prefix}:l:"
+        self._known = f"{prefix}:k:"
         book = f"{prefix}:{{book}}:"
         self.places = f"{book}places"
         """Hash: key of a session -> its digest, and whose it is."""
@@ -86,9 +87,11 @@ class Keys:
         """The key of a mark."""
         return self._mark + digest.hex()
 
-    def tries(self, digest: bytes) -> str:
-        """The key of a counter of failed logins."""
-        return self._tries + digest.hex()
+    def tries(self, digest: bytes) -> tuple[str, str]:
+        """The key of a counter of failed logins, and that of its known places in the same slot."""
+        counter = self._tries + digest.hex()
+        # What stands in braces decides about the slot, and for a key without braces all of it does.
+        return counter, f"{self._known}{{{counter}}}"
 
 
 def facts(session: Session) -> bytes:

@@ -11,11 +11,13 @@ from structlog.testing import capture_logs
 
 from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
 from sessiongate.identity.file import FileIdentity
-from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.hashing import Checked, PasswordHasher
 from sessiongate.identity.port import IdentityProvider
+from sessiongate.identity.stored import Cost, cost_of, make_hash, matches
 from sessiongate.identity.users_file import (
     User,
     add_user,
+    read_users,
     remove_user,
     set_disabled,
     set_password,
@@ -38,8 +40,16 @@ class HeldHasher(PasswordHasher):
         self.gate.set()
         self.reached = asyncio.Event()
 
-    async def verify(self, stored: str, password: Secret) -> bool:
-        answer = await super().verify(stored, password)
+    async def check(
+        self,
+        stored: str,
+        password: Secret,
+        address: str = "",
+        *,
+        dearest: Cost | None = None,
+        admit: bool = True,
+    ) -> Checked:
+        answer = await super().check(stored, password, address, dearest=dearest, admit=admit)
         self.reached.set()
         await self.gate.wait()
         return answer
@@ -269,8 +279,16 @@ async def test_sec_12_a_login_under_way_is_judged_by_the_new_password(tmp_path: 
 
 async def test_an_account_that_never_rests_gives_no_answer(tmp_path: Path) -> None:
     class Restless(HeldHasher):
-        async def verify(self, stored: str, password: Secret) -> bool:
-            answer = await super().verify(stored, password)
+        async def check(
+            self,
+            stored: str,
+            password: Secret,
+            address: str = "",
+            *,
+            dearest: Cost | None = None,
+            admit: bool = True,
+        ) -> Checked:
+            answer = await super().check(stored, password, address, dearest=dearest, admit=admit)
             set_password(path, "alice", PASSWORD, hasher=self)
             return answer
 
@@ -281,6 +299,125 @@ async def test_an_account_that_never_rests_gives_no_answer(tmp_path: Path) -> No
     with pytest.raises(IdentityUnavailable):
         await house.login("alice")
     hasher.close()
+
+
+# 83: hashes of another cost
+
+
+def dearer_hasher() -> PasswordHasher:
+    return PasswordHasher(1, memory_kib=64, passes=2)
+
+
+async def test_sec_83_a_success_stores_the_password_anew_and_ends_no_session(house: House) -> None:
+    dear = dearer_hasher()
+    add_user(house.path, "Dora", PASSWORD, "user", hasher=dear, roles=ROLES)
+    text = house.path.read_text()
+    house.path.write_text(f"# Written by hand.\n{text}")
+    await house.identity.start()
+    elsewhere = House(house.path, house.hasher)
+    await elsewhere.identity.start()
+    assert await house.is_refused("dora", WRONG)
+    assert cost_of(read_users(house.path)["dora"].stored) == dear.cost
+
+    assert (await house.login("dora")).name == "dora"
+    stored = read_users(house.path)["dora"].stored
+    assert cost_of(stored) == house.hasher.cost
+    assert house.path.read_text().startswith("# Written by hand.\n"), "nothing else has changed"
+    # Neither here nor on a server that sees the new hash only in the file is anybody put out.
+    await elsewhere.identity.refresh()
+    assert house.left == elsewhere.left == []
+    assert await elsewhere.login("dora")
+    assert await elsewhere.is_refused("dora", WRONG)
+    # Once is enough.
+    await house.login("dora")
+    assert read_users(house.path)["dora"].stored == stored
+    # A change that comes after it is one.
+    set_password(house.path, "dora", PASSWORD, hasher=house.hasher)
+    await house.identity.refresh()
+    await elsewhere.identity.refresh()
+    assert house.left == elsewhere.left == ["dora"]
+    dear.close()
+
+
+async def test_sec_83_a_renewed_hash_that_is_put_back_ends_no_session(house: House) -> None:
+    """As whatever rolls out configuration does."""
+    dear = dearer_hasher()
+    set_password(house.path, "alice", PASSWORD, hasher=dear)
+    before = house.path.read_bytes()
+    await house.identity.start()
+    await house.login("alice")
+    assert house.path.read_bytes() != before
+    house.path.write_bytes(before)
+    await house.identity.refresh()
+    assert house.left == []
+    dear.close()
+
+
+async def test_sec_83_a_file_that_is_only_lent_stays_and_lets_in(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dear = dearer_hasher()
+    set_password(house.path, "alice", PASSWORD, hasher=dear)
+    await house.identity.start()
+    before = house.path.read_bytes()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with capture_logs() as logs:
+        for _ in range(3):
+            assert await house.login("alice")
+    assert [line["event"] for line in logs] == ["password_not_renewed"], "said once"
+    assert house.path.read_bytes() == before
+    dear.close()
+
+
+async def test_sec_83_nobody_costs_what_the_dearest_costs(house: House) -> None:
+    """Three costs in the file: whoever is refused, the work is timed by the dearest."""
+    dear, middle = dearer_hasher(), PasswordHasher(1, memory_kib=32, passes=1)
+    add_user(house.path, "Dora", PASSWORD, "user", hasher=dear, roles=ROLES)
+    add_user(house.path, "Mia", PASSWORD, "user", hasher=middle, roles=ROLES)
+    await house.identity.start()
+    assert house.identity._dearest == dear.cost
+    remove_user(house.path, "dora")
+    await house.identity.refresh()
+    assert house.identity._dearest == middle.cost
+    remove_user(house.path, "mia")
+    remove_user(house.path, "alice")
+    await house.identity.refresh()
+    await house.identity.refresh()
+    assert house.identity._dearest == house.hasher.cost, "nobody is left"
+    dear.close()
+    middle.close()
+
+
+NFC, NFD = "Stra\u00dfencaf\u00e9", "Stra\u00dfencafe\u0301"
+
+
+@pytest.mark.parametrize("set_as", [NFC, NFD])
+@pytest.mark.parametrize("typed_as", [NFC, NFD])
+async def test_a_password_is_the_same_in_both_forms_of_unicode(
+    house: House, set_as: str, typed_as: str
+) -> None:
+    set_password(house.path, "alice", Secret(set_as), hasher=house.hasher)
+    before = house.path.read_bytes()
+    assert await house.login("alice", Secret(typed_as))
+    assert house.path.read_bytes() == before, "stored in the form that needs no renewing"
+
+
+@pytest.mark.parametrize("stored_as", [NFC, NFD])
+@pytest.mark.parametrize("typed_as", [NFC, NFD])
+async def test_a_hash_of_a_password_as_it_was_typed_is_renewed(
+    house: House, stored_as: str, typed_as: str
+) -> None:
+    """As versions before stored them."""
+    old = make_hash(stored_as.encode(), house.hasher.cost)
+    text = house.path.read_text()
+    house.path.write_text(text.replace(read_users(house.path)["alice"].stored, old))
+    await house.identity.start()
+    assert await house.is_refused("alice", Secret(NFC.upper()))
+    assert await house.login("alice", Secret(typed_as))
+    stored = read_users(house.path)["alice"].stored
+    assert matches(stored, NFC.encode())
+    assert (stored == old) == (stored_as == NFC)
+    assert house.left == []
 
 
 async def test_two_users_at_once_get_each_their_own(house: House) -> None:

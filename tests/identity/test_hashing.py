@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from time import perf_counter
 
 import pytest
 
 from sessiongate.errors import IdentityUnavailable, InvalidArgument, Overloaded
-from sessiongate.identity.hashing import LONGEST_PASSWORD, PasswordHasher, is_stored_hash
+from sessiongate.identity.hashing import LONGEST_PASSWORD, Checked, PasswordHasher
+from sessiongate.identity.stored import is_stored_hash, make_hash, nobody
 from sessiongate.secret import Secret
 from tests.identity.fakes import PASSWORD, WRONG, cheap_hasher, let_run
 
@@ -54,7 +56,9 @@ async def test_a_password_verifies_against_its_hash_only(hasher: PasswordHasher)
         ("before\0after", "before\0other"),
         ("before\0", "before"),
         ("Password", "password"),
-        ("e\u0301", "\u00e9"),  # the same letter to the eye
+        ("e\u0301", "e"),
+        ("\ufb01sh", "fish"),  # NFKC would make them one
+        ("\u212b", "a"),
         (" secret", "secret"),
         ("x:y", "x"),
         ("\ud800", "\ud801"),  # what JSON can carry and UTF-8 cannot
@@ -84,18 +88,203 @@ async def test_sec_24_nobody_costs_as_much_as_somebody() -> None:
     usual = PasswordHasher()
     stored = await usual.hash(PASSWORD)
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert usual._nobody.rpartition("$")[0].rpartition("$")[0] == "$argon2id$v=19$m=19456,t=2,p=1"
-    assert len(usual._nobody) == len(stored)
+    assert nobody(usual.cost).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert len(nobody(usual.cost)) == len(stored)
     assert not await usual.verify_nothing(PASSWORD)
     assert usual.done == 2
     usual.close()
+
+
+# 24, 83: in what time
+
+
+def chance_of_longer(one: list[float], other: list[float]) -> float:
+    """How often a span of one is longer than one of the other: 0.5 where nothing tells them apart.
+
+    This is Mann and Whitney's U over the number of pairs, which asks for ranks alone.
+    """
+    pairs = len(one) * len(other)
+    return sum((a > b) + (a == b) / 2 for a in one for b in other) / pairs
+
+
+async def spans_of(ways: dict[str, Callable[[], Awaitable[object]]]) -> dict[str, list[float]]:
+    """How long each way takes, 200 times in turns: a machine that is busy is so for all of them."""
+    for ask in ways.values():
+        for _ in range(5):
+            await ask()
+    spans: dict[str, list[float]] = {how: [] for how in ways}
+    for _ in range(200):
+        for how, ask in ways.items():
+            before = perf_counter()
+            await ask()
+            spans[how].append(perf_counter() - before)
+    return spans
+
+
+# With 200 of each, chance alone keeps within 0.09 of a half but once in a thousand. A hash that
+# costs half as much, or none, is at 0 or at 1.
+ALIKE = pytest.approx(0.5, abs=0.2)
+
+
+async def test_sec_83_hashes_of_three_costs_and_none_are_refused_in_the_same_time() -> None:
+    dear, middle, cheap = (
+        PasswordHasher(1, memory_kib=memory, passes=passes)
+        for memory, passes in ((2048, 2), (1024, 2), (8, 1))
+    )
+    stored = [await one.hash(PASSWORD) for one in (dear, middle, cheap)]
+    first, second, third = stored
+    aim = dear.cost
+    spans = await spans_of(
+        {
+            "unknown": lambda: cheap.verify_nothing(WRONG, dearest=aim),
+            "dear": lambda: cheap.check(first, WRONG, dearest=aim),
+            "middle": lambda: cheap.check(second, WRONG, dearest=aim),
+            "cheap": lambda: cheap.check(third, WRONG, dearest=aim),
+            "disabled": lambda: cheap.check(third, PASSWORD, dearest=aim, admit=False),
+            "locked": lambda: cheap.pretend(WRONG, dearest=aim),
+        }
+    )
+    for how, some in spans.items():
+        assert chance_of_longer(some, spans["unknown"]) == ALIKE, how
+    for hasher in (dear, middle, cheap):
+        hasher.close()
+
+
+async def test_sec_83_the_time_goes_by_the_password_and_not_by_the_name() -> None:
+    """A password of two forms costs twice as much, whoever is named."""
+    dear, cheap = (PasswordHasher(1, memory_kib=memory, passes=2) for memory in (1024, 8))
+    stored, wrong = await cheap.hash(Secret("\u00e9")), Secret("\u00e8")
+    spans = await spans_of(
+        {
+            "unknown": lambda: cheap.verify_nothing(wrong, dearest=dear.cost),
+            "cheap": lambda: cheap.check(stored, wrong, dearest=dear.cost),
+            "locked": lambda: cheap.pretend(wrong, dearest=dear.cost),
+            "one form": lambda: cheap.verify_nothing(WRONG, dearest=dear.cost),
+        }
+    )
+    assert chance_of_longer(spans["cheap"], spans["unknown"]) == ALIKE
+    assert chance_of_longer(spans["locked"], spans["unknown"]) == ALIKE
+    assert chance_of_longer(spans["one form"], spans["unknown"]) < 0.2
+    dear.close()
+    cheap.close()
+
+
+async def test_sec_83_which_password_is_to_be_stored_anew(hasher: PasswordHasher) -> None:
+    dear = PasswordHasher(1, memory_kib=64, passes=2)
+    assert await hasher.check(await hasher.hash(PASSWORD), PASSWORD) == Checked(True)
+    assert await hasher.check(await dear.hash(PASSWORD), PASSWORD) == Checked(True, stale=True)
+    decomposed = make_hash("e\u0301".encode(), hasher.cost)
+    for typed in ("e\u0301", "\u00e9"):
+        assert await hasher.check(decomposed, Secret(typed)) == Checked(True, stale=True)
+        assert await hasher.check(await hasher.hash(Secret(typed)), Secret("\u00e9")) == Checked(
+            True
+        )
+    dear.close()
+
+
+# 76: whose turn it is
+
+OWNER, FLOOD = "192.0.2.1", "203.0.113.9"
+
+
+class Held:
+    """A hasher of one thread, held until it is let go, and who was served in what order."""
+
+    def __init__(self, waiting: int = 8) -> None:
+        self.hasher = cheap_hasher(threads=1, waiting=waiting)
+        self.release = threading.Event()
+        self.served: list[str] = []
+
+    def ask(self, address: str) -> "asyncio.Task[object]":
+        def work() -> None:
+            self.release.wait(5)
+            self.served.append(address)
+
+        return asyncio.create_task(self.hasher._run(work, address))
+
+
+async def test_sec_76_one_address_that_floods_costs_another_one_turn() -> None:
+    """Ninety from one address, then one from another, which is the second to be served."""
+    held = Held(waiting=64)
+    flood = [held.ask(FLOOD) for _ in range(90)]
+    await let_run(1)
+    assert held.hasher.pending == 65, "one runs, and the queue is full"
+    owner = held.ask(OWNER)
+    await let_run(1)
+    assert held.hasher.pending == 65, "the last of the many has given way"
+    held.release.set()
+    await owner
+    assert held.served.index(OWNER) <= 2
+    outcomes = await asyncio.gather(*flood, return_exceptions=True)
+    assert sum(isinstance(one, Overloaded) for one in outcomes) == 90 - 64
+    held.hasher.close()
+
+
+async def test_sec_76_locked_names_take_no_place_and_no_work() -> None:
+    held = Held()
+    await held.hasher.verify_nothing(WRONG, FLOOD)
+    done = held.hasher.done
+    locked = [asyncio.create_task(held.hasher.pretend(WRONG, FLOOD)) for _ in range(8)]
+    await let_run()
+    assert held.hasher.pending == 0
+    for one in [*(held.ask(OWNER) for _ in range(9)), *locked]:
+        held.release.set()
+        await one
+    assert held.hasher.done == done + 9
+    held.hasher.close()
+
+
+async def test_sec_24_76_a_locked_name_waits_its_turn_like_any_other() -> None:
+    """While others of its address are before it, and where they would be told to come back."""
+    held = Held(waiting=3)
+    await held.hasher.verify_nothing(WRONG)
+    before = [held.ask(FLOOD) for _ in range(3)]
+    locked = asyncio.create_task(held.hasher.pretend(WRONG, FLOOD))
+    await let_run()
+    assert not locked.done(), "the thread is not free yet"
+    with pytest.raises(Overloaded):
+        await held.hasher.pretend(WRONG, FLOOD)
+    held.release.set()
+    await locked
+    assert [one.done() for one in before] == [True, True, True]
+    held.hasher.close()
+
+
+async def test_a_locked_name_that_hangs_up_leaves_nothing_behind() -> None:
+    held = Held()
+    await held.hasher.verify_nothing(WRONG)
+    running = held.ask(OWNER)
+    gone = [asyncio.create_task(held.hasher.pretend(WRONG, FLOOD)) for _ in range(4)]
+    await let_run()
+    for one in gone:
+        one.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+    held.release.set()
+    await running
+    await held.hasher.pretend(WRONG, FLOOD)
+    assert held.hasher.pending == 0
+    held.hasher.close()
+
+
+async def test_closing_keeps_nobody_waiting() -> None:
+    held = Held()
+    await held.hasher.verify_nothing(WRONG)
+    running = held.ask(OWNER)
+    waiting = held.ask(OWNER)
+    locked = asyncio.create_task(held.hasher.pretend(WRONG, FLOOD))
+    await let_run()
+    held.hasher.close()
+    held.release.set()
+    await asyncio.gather(running, locked)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 async def test_sec_28_the_hash_queue_is_bounded() -> None:
     """Two run, three wait, and the sixth is told at once; when one ends there is room again."""
     hasher = cheap_hasher(threads=2, waiting=3)
     release = threading.Event()
-    jobs = [asyncio.create_task(hasher._run(release.wait)) for _ in range(5)]
+    jobs = [asyncio.create_task(hasher._run(lambda: release.wait(5))) for _ in range(5)]
     await let_run(1)
     assert hasher.pending == 5
     with pytest.raises(Overloaded):
@@ -121,7 +310,7 @@ async def test_sec_28_the_loop_runs_on_while_passwords_are_hashed() -> None:
 async def test_a_place_in_the_queue_is_given_back_when_its_client_hangs_up() -> None:
     hasher = cheap_hasher(threads=1, waiting=1)
     release = threading.Event()
-    running = asyncio.create_task(hasher._run(release.wait))
+    running = asyncio.create_task(hasher._run(lambda: release.wait(5)))
     waiting = asyncio.create_task(hasher.verify_nothing(WRONG))
     await let_run(1)
     assert hasher.pending == 2
@@ -173,7 +362,7 @@ def test_what_is_no_hash_of_ours_is_seen(text: str) -> None:
 
 async def test_threads_are_one_fewer_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
-    assert PasswordHasher(waiting=0)._room == 3
+    assert PasswordHasher()._free == 3
     monkeypatch.delattr("os.sched_getaffinity")
     monkeypatch.setattr("os.cpu_count", lambda: None)
-    assert PasswordHasher(waiting=0)._room == 1
+    assert PasswordHasher()._free == 1

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sessiongate.identity.tally import Lockout
 from sessiongate.identity.tries import Tries
+from sessiongate.rules.lockout import LATELY
 from tests.identity.fakes import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -74,7 +75,7 @@ class TriesContract:
         one = await tries.begin("alice", HERE, NOON)
         assert one is not None
         await one.succeeded(NOON)
-        await fail(tries, "alice", HERE)
+        await fail(tries, "alice", "203.0.113.9")
         assert await tries.is_locked("alice", ELSEWHERE, NOON), "three failures in all"
 
     async def test_an_address_may_be_counted_over_all_names(self) -> None:
@@ -93,8 +94,8 @@ class TriesContract:
         tries = await self.make(Lockout(attempts=1, total_attempts=2))
         await fail(tries, "alice", HERE)
         await fail(tries, "alice", THERE)
-        assert await tries.unlock("alice")
-        assert not await tries.unlock("alice")
+        assert await tries.unlock("alice", NOON)
+        assert not await tries.unlock("alice", NOON)
         assert await tries.locked(NOON) == {}
         assert not await tries.is_locked("alice", HERE, NOON)
         await fail(tries, "alice", ELSEWHERE)
@@ -103,7 +104,7 @@ class TriesContract:
         tries = await self.make(Lockout(attempts=2))
         await fail(tries, "alice")
         assert await tries.begin("alice", HERE, NOON) is not None
-        await tries.unlock("alice")
+        await tries.unlock("alice", NOON)
         assert await tries.begin("alice", HERE, NOON) is not None
         assert await tries.begin("alice", HERE, NOON) is None
 
@@ -118,4 +119,65 @@ class TriesContract:
         await fail(tries, odd, "a socket's name\x00 with 17 spaces")
         assert await tries.is_locked(odd, "a socket's name\x00 with 17 spaces", NOON)
         assert list(await tries.locked(NOON)) == [odd]
-        assert await tries.unlock(odd)
+        assert await tries.unlock(odd, NOON)
+
+    async def test_sec_82_an_owner_comes_in_from_where_he_came_in_lately(self) -> None:
+        tries = await self.make(Lockout(attempts=2, total_attempts=6))
+        one = await tries.begin("alice", "2001:db8:0:7::1", NOON - LATELY + TICK)
+        assert one is not None
+        await one.succeeded(NOON - LATELY + TICK)
+        for number in range(3):
+            await fail(tries, "alice", f"192.0.2.{number}", 2)
+        assert await tries.is_locked("alice", ELSEWHERE, NOON)
+        assert await tries.begin("alice", ELSEWHERE, NOON) is None
+        # The network that is one host; it has the tries of an address, and adds none to the total.
+        assert not await tries.is_locked("alice", "2001:db8:0:7::abcd", NOON)
+        assert await tries.is_locked("alice", "2001:db8:0:8::1", NOON)
+        await fail(tries, "alice", "2001:db8:0:7::abcd", 2)
+        assert await tries.is_locked("alice", "2001:db8:0:7::1", NOON)
+        assert not await tries.is_locked("bob", ELSEWHERE, NOON)
+
+    async def test_sec_82_a_known_address_is_outside_the_total_from_the_beginning(self) -> None:
+        tries = await self.make(Lockout(attempts=3, total_attempts=3))
+        await tries.welcome("alice", HERE, NOON)
+        await fail(tries, "alice", HERE, 2)
+        # Nor do those under way count there, or one who hangs would shut out the others.
+        assert await tries.begin("alice", HERE, NOON) is not None
+        assert await tries.begin("alice", HERE, NOON) is None
+        await fail(tries, "alice", THERE, 2)
+        assert not await tries.is_locked("alice", ELSEWHERE, NOON)
+        await fail(tries, "alice", THERE)
+        assert await tries.is_locked("alice", ELSEWHERE, NOON)
+
+    async def test_sec_82_a_success_of_long_ago_or_of_another_name_is_none(self) -> None:
+        tries = await self.make(Lockout(total_attempts=5))
+        await tries.welcome("alice", THERE, NOON - LATELY)
+        await tries.welcome("bob", THERE, NOON)
+        await fail(tries, "alice", HERE, 5)
+        assert await tries.is_locked("alice", THERE, NOON)
+
+    async def test_sec_82_known_addresses_are_bounded_and_the_latest_stay(self) -> None:
+        tries = await self.make(Lockout(total_attempts=5))
+        for number in range(40):
+            await tries.welcome("alice", f"192.0.2.{number}", NOON + number * TICK)
+        await fail(tries, "alice", HERE.replace("192", "193"), 5)
+        late = NOON + 40 * TICK
+        locked = [await tries.is_locked("alice", f"192.0.2.{number}", late) for number in range(40)]
+        assert locked == [True] * 24 + [False] * 16
+
+    async def test_sec_82_unlocking_does_not_forget_from_where_a_name_came_in(self) -> None:
+        tries = await self.make(Lockout(total_attempts=5))
+        await tries.welcome("alice", THERE, NOON)
+        await fail(tries, "alice", HERE, 5)
+        assert await tries.unlock("alice", NOON)
+        await fail(tries, "alice", HERE, 5)
+        assert not await tries.is_locked("alice", THERE, NOON)
+
+    async def test_sec_84_no_number_of_other_names_frees_a_guesser(self) -> None:
+        tries = await self.make(Lockout())
+        for guess in range(5):
+            await fail(tries, "alice")
+            for number in range(300):
+                await fail(tries, f"stranger{guess}-{number}")
+        assert await tries.is_locked("alice", HERE, NOON)
+        assert await tries.begin("alice", HERE, NOON) is None

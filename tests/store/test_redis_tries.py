@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
+from redis.asyncio import Redis as Client
 
 from sessiongate.errors import BadCredentials, LockedOut, StoreUnavailable
 from sessiongate.identity.guard import Guard
@@ -18,6 +19,7 @@ from sessiongate.secret import Secret
 from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_client import RedisSettings
 from sessiongate.store.redis_tries import LONGEST_TRY
+from sessiongate.store.schema import micros
 from sessiongate.testing import LIMITS, FakeClock, FakeIdentity
 from tests.identity.fakes import NOON
 from tests.identity.tries_contract import HERE, THERE, TICK, TriesContract, fail
@@ -34,6 +36,10 @@ async def store_at(url: str, prefix: str = "") -> RedisStore:
     store = RedisStore(RedisSettings(parse_redis(url), prefix=prefix, timeout=patience), LIMITS)
     await store.start()
     return store
+
+
+def client_of(redis: Redis) -> Client:
+    return Client.from_url(redis.url)
 
 
 class InRedis(TriesContract):
@@ -93,7 +99,10 @@ async def test_it_answers_as_counters_in_one_process_do(
     for _ in range(250):
         name, address = chance.choice(["alice", "bob"]), chance.choice([HERE, THERE, ""])
         theirs = chance.choice(shared)
-        match chance.randrange(10):
+        match chance.randrange(20):
+            case 10:
+                await own.welcome(name, address, now)
+                await theirs.welcome(name, address, now)
             case 0:
                 # No try is under way for longer than Redis remembers it.
                 for both in under_way:
@@ -102,9 +111,9 @@ async def test_it_answers_as_counters_in_one_process_do(
                 under_way.clear()
                 now += timedelta(seconds=chance.choice([1, 20, 100]))
             case 1:
-                await own.unlock(name)
-                await theirs.unlock(name)
-            case 2 | 3 | 4 | 5:
+                await own.unlock(name, now)
+                await theirs.unlock(name, now)
+            case 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9:
                 expected = await own.begin(name, address, now)
                 found = await theirs.begin(name, address, now)
                 assert (found is None) == (expected is None)
@@ -137,6 +146,57 @@ async def test_a_try_of_a_server_that_died_is_forgotten(
     assert await tries.begin("alice", HERE, NOON) is not None
     assert await tries.begin("alice", HERE, NOON + LONGEST_TRY - TICK) is None
     assert await tries.begin("alice", HERE, NOON + LONGEST_TRY) is not None
+
+
+async def test_sec_82_an_address_known_to_one_node_is_known_to_all(
+    pair: tuple[RedisStore, RedisStore],
+) -> None:
+    lockout = Lockout(attempts=2, total_attempts=4)
+    first, second = (one.tries("local", lockout.policies) for one in pair)
+    one = await first.begin("alice", HERE, NOON)
+    assert one is not None
+    await one.succeeded(NOON)
+    await fail(second, "alice", "192.0.2.8", 2)
+    await fail(first, "alice", "192.0.2.9", 2)
+    assert await first.is_locked("alice", THERE, NOON)
+    assert not await second.is_locked("alice", HERE, NOON)
+
+
+async def test_sec_84_what_strangers_leave_goes_by_itself(
+    pair: tuple[RedisStore, RedisStore], redis: Redis
+) -> None:
+    """Memory is bounded by how many tries fit a window: nothing stays longer, nothing is listed."""
+    lockout = Lockout(attempts=1)
+    tries = pair[0].tries("local", lockout.policies)
+    for number in range(50):
+        await fail(tries, f"stranger{number}")
+    late = NOON + timedelta(minutes=6)
+    one = await tries.begin("another", HERE, late)
+    assert one is not None
+    await one.failed(late)
+    async with client_of(redis) as client:
+        prefix = pair[0]._keys.locked.partition(":")[0]
+        assert await client.zcard(pair[0]._keys.locked) == 1
+        names = [name async for name in client.scan_iter(f"{prefix}:l:*")]
+        assert len(names) == 51
+        left = [await client.pttl(name) for name in names]
+        assert 0 < min(left) <= max(left) <= 6 * 60_000
+
+
+async def test_what_the_version_before_has_counted_goes_on_counting(
+    pair: tuple[RedisStore, RedisStore], redis: Redis
+) -> None:
+    lockout = Lockout(attempts=3, total_attempts=4)
+    tries = pair[0].tries("local", lockout.policies)
+    counter, _ = tries._keys_of("name", "alice")
+    at = str(micros(NOON))
+    async with client_of(redis) as client:
+        fields = {f"f{HERE}": at, "F": f"{at},{at}", "wabcdefgh": f"{at} {HERE}"}
+        for field, value in fields.items():
+            await client.hset(counter, field, value)
+    assert await tries.begin("alice", HERE, NOON) is not None
+    assert await tries.begin("alice", HERE, NOON) is None, "one failed, two under way"
+    assert await tries.begin("alice", THERE, NOON) is None, "two failed, two under way"
 
 
 async def no_cost(password: Secret) -> None:

@@ -1,0 +1,45 @@
+"""From where each name has come in lately: addresses that a lock for everybody leaves alone.
+
+Only successes are noted, so nobody fills this table without a password, and who has one fills his
+own row of it alone. For how long a success counts: `rules.lockout.LATELY`.
+"""
+
+from collections import OrderedDict
+from datetime import datetime
+
+from sessiongate.rules.lockout import is_lately
+
+# About 15 MB when full; more accounts than log in to any vCenter.
+NAMES = 10_000
+
+# Places of one name. An account that is used from more hosts than this is a service's, and the
+# hosts that it used last are those that matter.
+PLACES = 16
+
+
+class KnownPlaces:
+    """Names and places (`rules.lockout.place_of`), the longest unused of either leave first."""
+
+    def __init__(self, names: int = NAMES, places: int = PLACES) -> None:
+        self._most_names = names
+        self._most_places = places
+        self._names: OrderedDict[str, OrderedDict[str, datetime]] = OrderedDict()
+
+    def note(self, name: str, place: str, now: datetime) -> None:
+        """Remember that a name has come in from there."""
+        places = self._names.setdefault(name, OrderedDict())
+        self._names.move_to_end(name)
+        places[place] = now
+        places.move_to_end(place)
+        if len(places) > self._most_places:
+            places.popitem(last=False)
+        if len(self._names) > self._most_names:
+            self._names.popitem(last=False)
+
+    def knows(self, name: str, place: str, now: datetime) -> bool:
+        """Whether this name has come in from there lately."""
+        places = self._names.get(name)
+        return places is not None and is_lately(places.get(place), now)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._names.values()))

@@ -1,0 +1,17 @@
+"""Spans of late."""
+
+from sessiongate.identity.pace import KEPT, Pace
+
+
+def test_before_there_was_one_there_is_none() -> None:
+    assert Pace().like_one() is None
+
+
+def test_one_of_the_late_spans_is_drawn() -> None:
+    pace = Pace()
+    pace.note(99.0)
+    for number in range(KEPT):
+        pace.note(float(number))
+    drawn = {pace.like_one() for _ in range(5_000)}
+    assert drawn <= set(map(float, range(KEPT))), "the oldest is forgotten"
+    assert len(drawn) > KEPT / 2, "and the spread is kept"
