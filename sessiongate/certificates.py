@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sessiongate.errors import ConfigError
+from sessiongate.files import is_there, own_directory, read_own
 from sessiongate.secret import Secret
 
 CA_LIFE = timedelta(days=3652)  # ten years: renewing it means that every client trusts a new one
@@ -136,7 +137,7 @@ def _certificates(directory: Path, facts: CertificateFacts, *, made: bool) -> Ce
     return Certificates(
         certificate=directory / "server.pem",
         key=directory / "server.key",
-        ca=ca if ca.exists() and CA_NAME in facts.issuer else None,
+        ca=ca if is_there(ca) and CA_NAME in facts.issuer else None,
         facts=facts,
         made=made,
     )
@@ -272,10 +273,8 @@ def _may_sign(certificate: x509.Certificate) -> bool:
 def _directory(data_dir: Path) -> Path:
     directory = data_dir / _DIRECTORY
     try:
-        # One by one: `mode` is for the last of them only, and users and sessions live above.
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.mkdir(mode=0o700, exist_ok=True)
-        directory.chmod(0o700)
+        own_directory(directory)
     except OSError as problem:
         raise ConfigError([_cannot_write(directory, problem)]) from None
     return directory
@@ -292,9 +291,9 @@ def _pair(directory: Path, stem: str) -> _Pair | None:
     waiting = directory / f"{stem}.key.new"
     # A stop between the two renames of `_put_pair` leaves the new certificate with its key still
     # waiting: then the second rename is made up for.
-    if certificate.exists() and waiting.exists() and _match(certificate, waiting):
+    if is_there(certificate) and is_there(waiting) and _match(certificate, waiting):
         _replace(waiting, key)
-    if not certificate.exists() and not key.exists():
+    if not is_there(certificate) and not is_there(key):
         return None
     return _read_pair(certificate, key, None, _PUT_BACK)
 
@@ -340,7 +339,8 @@ def _read_certificate(path: Path, way: str) -> x509.Certificate:
 
 def _bytes(path: Path, way: str) -> bytes:
     try:
-        return path.read_bytes()
+        # Of our own files none is a link; where the operator has a certificate is another matter.
+        return read_own(path) if way is _PUT_BACK else path.read_bytes()
     except OSError as problem:
         why = problem.strerror or "no access"
         raise ConfigError([f"{path}: cannot be read: {why}; {way}"]) from None

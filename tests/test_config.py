@@ -5,12 +5,13 @@ import traceback
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.config import Address, Config, load, schema, show
+from sessiongate.config import Address, Config, load, schema, secret_text, show
 from sessiongate.config.values import (
     duration,
     duration_text,
@@ -237,6 +238,42 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path, ending: str) -> None:
     assert password.reveal() == f" {CANARY} "
     assert isinstance(bind, Secret)
     assert bind.reveal() == f" {CANARY} "
+
+
+@pytest.mark.parametrize(
+    ("raw", "secret"),
+    [
+        (b"\xef\xbb\xbfsecret\r\n", "secret"),
+        (b"secret\n", "secret"),
+        (b"secret\r\n\n", "secret"),
+        (b" secret \r\n", " secret "),
+        (b"sec\xef\xbb\xbfret", "sec\ufeffret"),
+    ],
+)
+def test_a_secret_is_what_stands_between_mark_and_line_end(raw: bytes, secret: str) -> None:
+    assert secret_text(raw) == secret
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path: Path) -> None:
+    path = written(tmp_path, "\ufeff[server]\nworkers = 1\nplain_http = true\n")
+    assert load(path).server.plain_http
+
+
+@pytest.mark.parametrize("flags", [{}, {"server.workers": 0}])
+def test_without_a_home_the_data_directory_must_be_set(
+    flags: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: int) -> NoReturn:
+        raise KeyError
+
+    for name in ("XDG_DATA_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert [one for one in problems(None, {}, flags) if "data_dir" in one] == [
+        "server.data_dir: is required here, since this account has no home directory to keep it"
+        " in; set it, or give --data-dir"
+    ]
+    assert load(None, {}, {"server.data_dir": "/somewhere"}).server.data_dir == Path("/somewhere")
 
 
 def test_a_secret_file_in_the_file_is_found_beside_it(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import structlog
 from msgspec import DecodeError
 
+from sessiongate.errors import ConfigError
+from sessiongate.files import open_own
 from sessiongate.service import audit
 from sessiongate.service.audit import Event
 
@@ -22,7 +24,7 @@ _log = structlog.get_logger("sessiongate.audit")
 
 
 def leave(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
-    """Leave the event of a change made by the command line."""
+    """Leave the event of a change made by the command line. Raises ConfigError if it cannot be."""
     event = Event(
         at=datetime.now(UTC),
         event=what,
@@ -32,15 +34,25 @@ def leave(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
         how="command line",
         detail=detail,
     )
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(data_dir / _NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    path = data_dir / _NAME
+    try:
+        _append(path, audit.write(event) + b"\n")
+    except OSError as problem:
+        raise ConfigError(
+            [
+                f"{path}: cannot be written: {problem.strerror}; the change was made, and the audit"
+                " will not have it. Move the file away, and let the server's account write"
+                " server.data_dir"
+            ]
+        ) from None
+
+
+def _append(path: Path, line: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.geteuid() == 0:
-            # Root's commands must not leave what the server's own account cannot read.
-            owner = data_dir.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
-        os.write(descriptor, audit.write(event) + b"\n")
+        os.write(descriptor, line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -58,7 +70,7 @@ def waiting(data_dir: Path) -> list[Event | None]:
 def taken(data_dir: Path, count: int) -> None:
     """Remove the first lines: they are in the audit now. What came since then stays."""
     try:
-        descriptor = os.open(data_dir / _NAME, os.O_RDWR)
+        descriptor = open_own(data_dir / _NAME, os.O_RDWR)
     except FileNotFoundError:
         return
     with os.fdopen(descriptor, "r+b") as file:
@@ -79,7 +91,7 @@ def _event(line: bytes) -> Event | None:
 def _read(data_dir: Path) -> bytes:
     try:
         # To be changed, too: what could be read but not removed would be taken in for ever.
-        with (data_dir / _NAME).open("r+b") as file:
+        with os.fdopen(open_own(data_dir / _NAME, os.O_RDWR), "r+b") as file:
             return file.read()
     except FileNotFoundError:
         return b""

@@ -13,8 +13,9 @@ import structlog
 
 from sessiongate.admin import inbox
 from sessiongate.app.prepare import made_once, users_file
-from sessiongate.config import Config
+from sessiongate.config import Config, secret_text
 from sessiongate.errors import ConfigError
+from sessiongate.files import is_there
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.users_file import add_user, list_users
 from sessiongate.rules.access import ADMINISTRATOR
@@ -77,7 +78,7 @@ def _is_spent(config: Config, users: Path) -> bool:
     between adding the administrator and setting the mark is seen as well, and so is a directory
     from before there was a mark.
     """
-    return (config.server.data_dir / MARK).exists() or users.exists()
+    return is_there(config.server.data_dir / MARK) or is_there(users)
 
 
 def _spend(config: Config) -> None:
@@ -98,7 +99,7 @@ def _say_so(path: Path) -> None:
 
 def _read(file: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        return secret_text(Path(file).read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             [f"{PREFIX}PASSWORD_FILE: cannot be read: {type(error).__name__}"]

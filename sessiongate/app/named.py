@@ -6,6 +6,7 @@ only where the names are others than at the last start; a small file has those. 
 where workers are replaced in turn, the last one opens sessions by the old settings until it goes.
 """
 
+import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from sessiongate.config import Config
+from sessiongate.files import open_own, read_own
 from sessiongate.identity.clients import PROVIDER as CLIENTS
 from sessiongate.identity.tokens import provider_of
 from sessiongate.service.extensions import PROVIDER as EXTENSIONS
@@ -48,10 +50,15 @@ async def end_if_unnamed(
         await end_unnamed(sessions, named, before)
     # Not written, or not whole after a crash, it costs the next start one look more.
     with suppress(OSError):
-        path.write_bytes(msgspec.json.encode(named))
+        _write(path, msgspec.json.encode(named))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        file.write(content)
 
 
 def _read(path: Path) -> Named | None:
     with suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(path.read_bytes(), type=Named)
+        return msgspec.json.decode(read_own(path), type=Named)
     return None

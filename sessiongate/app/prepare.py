@@ -17,6 +17,7 @@ from sessiongate import certificates
 from sessiongate.certificates import Certificates
 from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
+from sessiongate.files import read_own
 from sessiongate.identity.plugin import users_path
 from sessiongate.identity.users_file import list_users
 from sessiongate.rules.access import Roles, doubts_about, problems_with
@@ -112,8 +113,17 @@ def made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
     It gets its name when it is whole: a crash in the middle must not leave an empty file, with
     which no server would start any more.
     """
+    try:
+        return _read_or_made(path, make, mode)
+    except OSError as problem:
+        why = problem.strerror or problem
+        way = "move it away, or let the server's account write server.data_dir"
+        raise ConfigError([f"{path}: cannot be used: {why}; {way}"]) from None
+
+
+def _read_or_made(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
     with contextlib.suppress(FileNotFoundError):
-        if found := path.read_bytes():
+        if found := read_own(path):
             return found
         path.unlink()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,7 +139,7 @@ def made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
     finally:
         Path(temporary).unlink()
     _sync_directory(path.parent)
-    return path.read_bytes()
+    return read_own(path)
 
 
 def _sync_directory(path: Path) -> None:

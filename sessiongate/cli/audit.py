@@ -17,6 +17,7 @@ from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, s
 from sessiongate.cli.output import Exit, Output, fail, show_facts, show_rows
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
+from sessiongate.files import is_there
 from sessiongate.rules.chain import Link
 from sessiongate.rules.store_url import is_redis
 from sessiongate.store.audit import AuditFile
@@ -99,7 +100,7 @@ def _file(read: Config) -> Path:
     path = read.store_path
     if path is None:
         fail(Exit.REFUSED, "the memory store keeps its audit in the process; ship it by [audit]")
-    if not path.exists():
+    if not is_there(path):
         fail(Exit.REFUSED, f"there is no session file at {path} yet")
     return path
 

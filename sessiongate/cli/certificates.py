@@ -9,6 +9,7 @@ from sessiongate.app import certificate_names
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
 from sessiongate.cli.output import Exit, Output, fail, show_facts
 from sessiongate.config import Config
+from sessiongate.files import is_there
 
 app = typer.Typer(no_args_is_help=True, help="The server's certificate.")
 
@@ -22,7 +23,7 @@ def show(
     """Show the certificate that clients see, with its fingerprints."""
     loaded = settings(config, data_dir)
     path = loaded.server.tls.certificate or loaded.server.data_dir / "tls" / "server.pem"
-    if not path.exists():
+    if not is_there(path):
         fail(
             Exit.REFUSED,
             f"there is no certificate at {path} yet",

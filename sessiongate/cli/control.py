@@ -27,7 +27,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         owners = {os.getuid(), 0, self._data_dir.stat().st_uid}
-        if self._path.stat().st_uid not in owners:
+        if self._path.lstat().st_uid not in owners:  # of a link its own: it may lead anywhere
             # For long data directories it is among the system's temporary files, where anybody
             # may have taken its name first.
             raise ConnectionRefusedError

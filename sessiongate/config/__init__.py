@@ -6,7 +6,7 @@ settings, and `show` tells people what is in force. Which classes the settings l
 by `app`, not here.
 """
 
-from sessiongate.config.load import RESERVED, load
+from sessiongate.config.load import RESERVED, data_dir_of, file_of, load
 from sessiongate.config.models import (
     Admin,
     Config,
@@ -24,6 +24,7 @@ from sessiongate.config.models import (
     ZertoDialect,
 )
 from sessiongate.config.show import schema, show
+from sessiongate.config.sources import secret_text
 from sessiongate.config.values import Address
 
 __all__ = [
@@ -43,7 +44,10 @@ __all__ = [
     "Tls",
     "VsphereDialect",
     "ZertoDialect",
+    "data_dir_of",
+    "file_of",
     "load",
     "schema",
+    "secret_text",
     "show",
 ]

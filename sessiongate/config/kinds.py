@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from sessiongate.config import values
+from sessiongate.config import home, values
 from sessiongate.config.values import Address, Network
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
@@ -38,6 +38,7 @@ SecretText = Annotated[
     PlainValidator(values.secret),
     WithJsonSchema({"type": "string", "writeOnly": True}),
 ]
+DataDir = Annotated[Path, PlainValidator(home.data_dir), _TEXT]
 FilePath = Annotated[Path, PlainValidator(values.file_path), _TEXT]
 ListenOrOff = Annotated[
     Address | None,

@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sessiongate.config import checks
-from sessiongate.config.models import Config, Sessions, Settings
+from sessiongate.config.models import Config, Server, Sessions, Settings
 from sessiongate.config.show import leaves
 from sessiongate.config.sources import RESERVED, Gathered, gather
-from sessiongate.config.values import Several
+from sessiongate.config.values import Several, file_path
 from sessiongate.errors import ConfigError
 from sessiongate.rules.profile import effective
 
-__all__ = ["RESERVED", "load"]
+__all__ = ["RESERVED", "data_dir_of", "file_of", "load"]
 
 # The settings that a profile has a say in. None limits a session's age.
 _FROM_PROFILE = {
@@ -39,11 +39,10 @@ def load(
     Without a path, SESSIONGATE_CONFIG of the given environment names the file, if set. Raises
     ConfigError with every problem found.
     """
-    if path is None and environ.get("SESSIONGATE_CONFIG"):
-        path = Path(environ["SESSIONGATE_CONFIG"])
-    gathered = gather(path, environ, overrides)
+    gathered = gather(file_of(path, environ), environ, overrides)
     tree = gathered.tree()
     _identity_default(tree)
+    tree.setdefault("server", {})  # so that what is wrong with its defaults is told by full name
     found = list(gathered.problems)
     try:
         settings = Settings.model_validate(tree)
@@ -59,7 +58,31 @@ def load(
     origins = {
         ".".join(setting): _origin(setting, settings, gathered) for setting, _ in leaves(settings)
     }
-    return Config(**dict(settings), origins=MappingProxyType(origins))
+    return Config(**dict(settings), origins=MappingProxyType(origins), loose=tuple(gathered.loose))
+
+
+def data_dir_of(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> Path | None:
+    """Where the data directory is by these sources, before anything else they name is opened.
+
+    None where that cannot be told: then `load` says what is wrong.
+    """
+    named = file_of(path, environ)
+    given = gather(named, environ, overrides, with_secrets=False).given
+    try:
+        if at := given.get(("server", "data_dir")):
+            return file_path(at.value)
+        return Server().data_dir
+    except ValueError:
+        return None
+
+
+def file_of(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The settings file: the one that is named, or that the environment names."""
+    if path is None and environ.get("SESSIONGATE_CONFIG"):
+        return Path(environ["SESSIONGATE_CONFIG"])
+    return path
 
 
 def _without(tree: dict[str, object], told: list[ErrorDetails]) -> Settings | None:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from platformdirs import user_data_dir
 from pydantic import Field, SkipValidation
 
+from sessiongate.config.home import default_data_dir
 from sessiongate.config.kinds import (
     Count,
+    DataDir,
     Duration,
     FilePath,
     Fingerprint,
@@ -81,8 +82,8 @@ class Server(_Table):
         'Addresses to listen on, all dialects on each: "HOST:PORT", "[IPV6]:PORT" or "unix:PATH". '
         "In the environment, separated by commas.",
     )
-    data_dir: FilePath = Field(
-        default_factory=lambda: user_data_dir("sessiongate"),
+    data_dir: DataDir = Field(
+        default_factory=default_data_dir,
         validate_default=True,
         description="Directory of everything the server keeps: sessions, users, its certificate. "
         "Unset: the platform's data directory.",
@@ -356,6 +357,10 @@ class Config(Settings):
         default={}, exclude=True, repr=False, description="Setting to where it came from."
     )
     """Dotted setting -> "default", "profile", "file", "env" or "flag"."""
+    loose: Annotated[tuple[str, ...], SkipValidation] = Field(
+        default=(), exclude=True, repr=False, description="Files that others may read or change."
+    )
+    """A sentence, with the way out, for each file that settings were read from too freely."""
 
     @property
     def store_path(self) -> Path | None:

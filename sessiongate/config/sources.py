@@ -5,7 +5,9 @@ operator that say where it stands. What is no setting becomes a problem with a s
 are not judged here, except that a secret's file is read.
 """
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,6 +59,10 @@ class Gathered:
 
     given: dict[Name, Given] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
+    """What is said of files that others may read or change."""
+    with_secrets: bool = True
+    """Whether the files of secrets are read, too."""
 
     def tree(self) -> dict[str, object]:
         """The given settings as nested tables."""
@@ -83,10 +89,14 @@ class Gathered:
 
 
 def gather(
-    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+    path: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, object],
+    *,
+    with_secrets: bool = True,
 ) -> Gathered:
     """Collect what file, environment and flags give, in this order."""
-    gathered = Gathered()
+    gathered = Gathered(with_secrets=with_secrets)
     if path is not None:
         _file(gathered, path)
     _environment(gathered, environ)
@@ -137,7 +147,9 @@ def _take(gathered: Gathered, name: str, path: Name, given: Given, base: Path) -
             )
         return None
     value = given.value
-    if place.by_file:
+    if place.by_file and not gathered.with_secrets:
+        value = None
+    elif place.by_file:
         value = _secret_from(gathered, name, given, base)
     elif place.leaf.secret and len(path) > 1 and path[0] == "identity":
         value = _provider_secret(gathered, name, given)
@@ -172,7 +184,8 @@ def _secret_from(gathered: Gathered, name: str, given: Given, base: Path) -> Sec
         try:
             with (base / Path(given.value).expanduser()).open("rb") as file:
                 raw = file.read(_LONGEST_SECRET + 1)
-            text = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+                mode = os.fstat(file.fileno()).st_mode
+            text = secret_text(raw)
         except OSError as problem:
             why = f"names a file that cannot be read: {problem.strerror or 'no access'}"
         except RuntimeError:
@@ -181,12 +194,24 @@ def _secret_from(gathered: Gathered, name: str, given: Given, base: Path) -> Sec
             why = "names a file that is not UTF-8 text"
         else:
             if text and len(raw) <= _LONGEST_SECRET:
+                if mode & stat.S_IROTH:
+                    gathered.loose.append(
+                        f"{name} names a file that every account of this machine may read; chmod"
+                        f" o-r ({given.where})"
+                    )
                 return Secret(text)
             why = "names a file that is empty or far too long"
     gathered.problems.append(
         f"{name}: {why}; put the secret alone into a file the server may read ({given.where})"
     )
     return None
+
+
+def secret_text(raw: bytes) -> str:
+    """What a file that holds a secret alone says: not the mark that some editors begin text with,
+    nor the line ends that it ends with. Raises UnicodeDecodeError.
+    """
+    return raw.decode("utf-8-sig").rstrip("\r\n")
 
 
 def _flatten(table: Mapping[str, object], path: Name = ()) -> Iterator[tuple[Name, object]]:
@@ -199,7 +224,10 @@ def _flatten(table: Mapping[str, object], path: Name = ()) -> Iterator[tuple[Nam
 
 def _file(gathered: Gathered, path: Path) -> None:
     try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8"))
+        # Some editors begin a text with a byte order mark, which TOML knows nothing of.
+        with path.open("rb") as file:
+            mode, text = os.fstat(file.fileno()).st_mode, file.read()
+        table = tomllib.loads(text.decode("utf-8-sig"))
     except OSError as problem:
         why = problem.strerror or "no access"
         gathered.problems.append(f"{path}: cannot be read: {why}; name a file the server may read")
@@ -213,6 +241,11 @@ def _file(gathered: Gathered, path: Path) -> None:
         at = f" at line {found[1]}, column {found[2]}" if found else ""
         gathered.problems.append(f"{path}: is not TOML{at}; text goes in quotes, tables in [ ]")
         return
+    if mode & stat.S_IWOTH:
+        gathered.loose.append(
+            f"{path} can be changed by every account of this machine, and with it what the server"
+            " does; chmod o-w"
+        )
     base = path.absolute().parent
     taken: set[Name] = set()
     for name, value in _flatten(table):

@@ -27,6 +27,7 @@ import msgspec
 import tomli_w
 
 from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, NotFound
+from sessiongate.files import open_own
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.stored import is_stored_hash
 from sessiongate.rules.accounts import parse_account
@@ -70,7 +71,7 @@ def read_users(path: Path) -> dict[str, User]:
 def parse_users(data: bytes, source: str) -> dict[str, User]:
     """The users in this text. Problems name `source`, user and rule, never a value."""
     try:
-        tables = tomllib.loads(data.decode("utf-8"))
+        tables = tomllib.loads(data.decode("utf-8-sig"))  # an editor may begin it with a mark
     except UnicodeDecodeError as broken:
         raise ConfigError([f"{source}: must be UTF-8"]) from broken
     except tomllib.TOMLDecodeError as broken:
@@ -175,16 +176,17 @@ def renew_hash(path: Path, user: User, stored: str) -> bool:
     Nothing else in the file changes, comments neither. False if it has another hash by now, or has
     it more than once. Raises ConfigError for a file with problems, OSError where it is not ours.
     """
-    target = path.resolve()
-    if not os.access(target.parent, os.W_OK) or not os.access(target, os.W_OK):
+    if path.is_symlink():
+        raise PermissionError(errno.EACCES, "the file is a link")
+    if not os.access(path.parent, os.W_OK) or not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file or its directory is not writable")
-    with _locked(target):
-        data = target.read_bytes()
+    with _locked(path):
+        data = path.read_bytes()
         known = parse_users(data, str(path)).get(user.canonical)
         old = user.stored.encode("ascii")
         if known is None or known.stored != user.stored or data.count(old) != 1:
             return False
-        _write_bytes(target, data.replace(old, stored.encode("ascii")))
+        _write_bytes(path, data.replace(old, stored.encode("ascii")))
     return True
 
 
@@ -234,13 +236,21 @@ def _change_one(path: Path, name: str, change: Callable[[dict[str, User], User],
 
 def _change(path: Path, change: Callable[[dict[str, User]], T]) -> T:
     """Read, change and write under the lock. A file with problems is left as it is."""
-    # A link stays a link: the file it points to is what gets replaced.
-    target = path.resolve()
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(target):
-        users = read_users(target)
-        answer = change(users)
-        _write(target, users)
+    if path.is_symlink():
+        # What a link leads to may be anybody's; and a rename beside it would undo the link.
+        raise ConfigError(
+            [f"{path}: is a link; name the file itself, in identity.NAME.path, to have it changed"]
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(path):
+            users = read_users(path)
+            answer = change(users)
+            _write(path, users)
+    except OSError as problem:
+        where, why = problem.filename or path, problem.strerror or problem
+        way = "give this account the right to"
+        raise ConfigError([f"{where}: cannot be written: {why}; {way}"]) from problem
     return answer
 
 
@@ -248,9 +258,8 @@ def _change(path: Path, change: Callable[[dict[str, User]], T]) -> T:
 def _locked(path: Path) -> Iterator[None]:
     # The lock is a file of its own, never replaced: a lock on users.toml itself would be held on
     # the old file by one command and on its replacement by the next.
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = open_own(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT)
     try:
-        _give_to_owner(lock, path)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
@@ -269,7 +278,6 @@ def _write_bytes(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            _give_to_owner(handle, path)
             os.fsync(handle)
         Path(temporary).replace(path)
     except BaseException:  # whatever it was: half a file of hashes must not stay
@@ -287,13 +295,6 @@ def _entry(user: User) -> dict[str, object]:
     if user.created:
         entry["created"] = user.created
     return entry
-
-
-def _give_to_owner(handle: int, path: Path) -> None:
-    """Root's commands must not take the file away from the account that the server runs as."""
-    if os.geteuid() == 0:
-        owner = (path if path.exists() else path.parent).stat()
-        os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
 def _sync_directory(path: Path) -> None:

@@ -21,6 +21,7 @@ from sessiongate.errors import (
     SessionGateError,
     StoreUnavailable,
 )
+from sessiongate.files import own_directory
 from sessiongate.rules.access import SYSTEM_VIEW
 from sessiongate.rules.locale import choose
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
@@ -112,7 +113,7 @@ class LocalLogin:
             self._waiting -= 1
 
     def _write(self, ticket: Secret) -> Path:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_directory(self._folder)
         oldest = sorted(self._folder.iterdir(), key=_written)
         for stale in oldest[: max(0, len(oldest) - _MOST_FILES + 1)]:
             stale.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ one queue; one that is written is on the disk when the method returns. Old event
 the front, and the anchor of the chain moves along.
 """
 
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import structlog
 
+from sessiongate.errors import StoreUnavailable
+from sessiongate.files import open_own
 from sessiongate.rules.chain import START, Link, Verdict, link, verify
 from sessiongate.store.schema import micros
 from sessiongate.store.writer import Writer
@@ -166,4 +169,8 @@ class AuditFile:
             return verify(links, anchor, newest[0] if newest else anchor[0], known_head)
 
     def _open(self) -> "closing[sqlite3.Connection]":
+        try:
+            os.close(open_own(self._path, os.O_RDONLY))
+        except OSError as problem:
+            raise StoreUnavailable(f"{self._path} cannot be read: {problem.strerror}") from None
         return closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5.0))

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
+from sessiongate.files import open_own
 
 
 class FileLock:
@@ -18,7 +19,7 @@ class FileLock:
         """Take the lock, or raise StoreUnavailable saying who has it."""
         path = self._file.with_name(self._file.name + ".lock")
         try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = open_own(path, os.O_RDWR | os.O_CREAT)
         except OSError as broken:
             raise StoreUnavailable(
                 f"the lock {path} cannot be opened ({broken.strerror}): give this user the right "

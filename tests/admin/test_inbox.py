@@ -1,11 +1,11 @@
 """Changes by the command line come into the audit once, whenever a server takes them in."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from sessiongate.admin import inbox
+from sessiongate.errors import ConfigError
 
 
 def test_what_was_left_waits_until_it_is_taken(tmp_path: Path) -> None:
@@ -56,20 +56,11 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     assert (tmp_path / "audit-inbox.jsonl").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_root_leaves_belongs_to_the_servers_account(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given: list[tuple[int, int]] = []
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("os.fchown", lambda _, user, group: given.append((user, group)))
-    inbox.leave(tmp_path, "user added", "alice")
-    owner = tmp_path.stat()
-    assert given == [(owner.st_uid, owner.st_gid)]
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_root_gives_it_away_for_real(tmp_path: Path) -> None:
-    os.chown(tmp_path, 12345, 12346)
-    inbox.leave(tmp_path, "user added", "alice")
-    left = (tmp_path / "audit-inbox.jsonl").stat()
-    assert (left.st_uid, left.st_gid, left.st_mode & 0o777) == (12345, 12346, 0o600)
+def test_what_a_link_leads_to_gets_no_event(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("as it is", encoding="ascii")
+    (tmp_path / "audit-inbox.jsonl").symlink_to(other)
+    with pytest.raises(ConfigError, match=r"cannot be written: is a link.*the change was made"):
+        inbox.leave(tmp_path, "user added", "alice")
+    assert inbox.waiting(tmp_path) == []
+    assert other.read_text(encoding="ascii") == "as it is"

@@ -65,7 +65,7 @@ def test_sec_86_a_crash_before_the_mark_does_not_make_it_happen_twice(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "link", crash)
-        with pytest.raises(OSError, match="no power"):
+        with pytest.raises(ConfigError, match="no power"):
             bootstrap(config, ENVIRON)
     assert not (config.server.data_dir / MARK).exists()
     assert names(config) == ["boss"]
@@ -82,7 +82,7 @@ def test_a_crash_before_the_user_is_there_spends_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", crash)
-        with pytest.raises(OSError, match="no power"):
+        with pytest.raises(ConfigError, match="no power"):
             bootstrap(config, ENVIRON)
     assert bootstrap(config, ENVIRON)
     assert names(config) == ["boss"]

@@ -43,7 +43,7 @@ def test_a_crash_in_the_middle_leaves_no_half_of_one(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", crash)
-        with pytest.raises(OSError, match="no power"):
+        with pytest.raises(ConfigError, match=r"openid\.key: cannot be used: no power"):
             signing_key_of(config)
     assert list(config.server.data_dir.iterdir()) == []
     assert signing_key_of(config)

@@ -2,6 +2,7 @@
 
 import stat
 import threading
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -133,12 +134,28 @@ def test_the_file_is_for_its_owner_only_and_no_trace_is_left(path: Path) -> None
     assert sorted(each.name for each in path.parent.iterdir()) == ["users.toml", "users.toml.lock"]
 
 
-def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
+def test_what_a_link_leads_to_is_not_changed(path: Path, tmp_path: Path) -> None:
+    add(path, "alice")
+    before = path.read_bytes()
     link = tmp_path / "link.toml"
     link.symlink_to(path)
-    add(link, "alice")
+    with pytest.raises(ConfigError, match=r"is a link; name the file itself, in identity\.NAME"):
+        add(link, "bob")
     assert link.is_symlink()
-    assert [user.name for user in list_users(path)] == ["alice"]
+    assert path.read_bytes() == before
+    assert set(read_users(link)) == {"alice"}
+
+
+def test_a_directory_in_which_nothing_may_be_made_is_named(path: Path) -> None:
+    path.with_name(f"{path.name}.lock").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"\.lock: cannot be written: .*; give this account"):
+        add(path, "alice")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(path: Path) -> None:
+    add(path, "alice")
+    path.write_bytes(BOM_UTF8 + path.read_bytes())
+    assert set(read_users(path)) == {"alice"}
 
 
 def test_changes_at_once_lose_nothing(path: Path) -> None:
@@ -165,7 +182,7 @@ def test_a_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.Monk
         raise OSError("no space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(ConfigError, match=r"users\.toml: cannot be written: no space"):
         add(path, "bob")
     assert [user.name for user in list_users(path)] == ["alice"]
     assert sorted(each.name for each in path.parent.iterdir()) == ["users.toml", "users.toml.lock"]
@@ -236,16 +253,3 @@ def test_times_keep_their_offset(path: Path) -> None:
 
 def test_a_user_does_not_show_the_hash(path: Path) -> None:
     assert "argon2" not in f"{add(path, 'alice')!r}{add(path, 'bob')}"
-
-
-def test_root_does_not_take_the_file_from_its_owner(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    owners: list[tuple[int, int]] = []
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("os.fchown", lambda _, user, group: owners.append((user, group)))
-    add(path, "alice")
-    add(path, "bob")
-    here = path.parent.stat()
-    assert set(owners) == {(here.st_uid, here.st_gid)}
-    assert len(owners) == 4  # the lock and the file, each time

@@ -1,0 +1,284 @@
+"""Root's commands on a data directory that somebody else owns: done with that account's rights.
+
+The owner may have put a link in the place of any file. What it leads to must stay as it is: its
+content, owner and mode, and its content must not be told either.
+"""
+
+import json
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sessiongate.store.schema import open_file
+from tests.cli import as_root
+from tests.end_to_end.serving import Server
+
+NOBODY = pwd.getpwnam("nobody")
+SECRET = "0f6c-the-content-of-a-file-that-only-root-may-read"
+
+NAMES = (
+    "users.toml",
+    "users.toml.lock",
+    "audit-inbox.jsonl",
+    "tls",
+    "tls/ca.pem",
+    "tls/ca.key",
+    "tls/ca.pem.new",
+    "tls/ca.key.new",
+    "tls/server.pem",
+    "tls/server.key",
+    "tls/server.pem.new",
+    "tls/server.key.new",
+    "sessiongate.db",
+    "sessiongate.db-wal",
+    "sessiongate.db-shm",
+    "sessiongate.db.lock",
+    "control.sock",
+    "instance",
+    "bootstrapped",
+    "openid.key",
+    "named.0",
+    "local-tickets",
+    "sessiongate.toml",
+    "password",
+)
+"""Every name that a file of ours has in a data directory, and two that settings may name there."""
+
+
+def _why_not() -> str:
+    if os.geteuid() != 0:
+        return "only root acts on what others own"
+    code = [Path(sys.executable).resolve(), Path(os.__file__), Path(as_root.__file__)]
+    for one in (parent for path in code for parent in path.parents):
+        if not one.stat().st_mode & stat.S_IXOTH:
+            return f"who is not root cannot run this Python or this code: {one} is shut"
+    return ""
+
+
+pytestmark = pytest.mark.skipif(bool(_why_not()), reason=_why_not())
+
+
+@pytest.fixture
+def around() -> Iterator[Path]:
+    """A directory of root's that everybody may walk through."""
+    folder = Path(tempfile.mkdtemp(prefix="sessiongate-foreign-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def data_dir(around: Path) -> Path:
+    """A data directory of nobody's."""
+    folder = around / "data"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, NOBODY.pw_uid, NOBODY.pw_gid)
+    return folder
+
+
+Run = Callable[..., list[dict[str, object]]]
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Runs commands as root, one after another, with nothing of ours in the environment."""
+    root = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.cli.as_root"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": root},
+    ) as process:
+
+        def ask(data_dir: Path, *lines: str) -> list[dict[str, object]]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            commands = [[*line.split(), "--data-dir", str(data_dir)] for line in lines]
+            process.stdin.write(json.dumps([str(data_dir), commands]) + "\n")
+            process.stdin.flush()
+            answers: list[dict[str, object]] = json.loads(process.stdout.readline())
+            return answers
+
+        yield ask
+
+
+def look(path: Path) -> tuple[int, int, int, object]:
+    """What must stay as it is."""
+    found = path.lstat()
+    content = sorted(path.iterdir()) if path.is_dir() else path.read_bytes()
+    return found.st_uid, found.st_gid, found.st_mode, content
+
+
+CHANGING = ("init", "users disable admin", "cert renew", "audit tail")
+COMMANDS = (
+    *CHANGING,
+    "users list",
+    "cert show",
+    "audit verify",
+    "sessions list",
+    "config show",
+    "check",
+)
+
+
+def filled(run: Run, data_dir: Path) -> None:
+    """Put everything there that a server has, as if it had run."""
+    (begun,) = run(data_dir, "init")
+    assert begun["code"] == 0, begun
+    open_file(data_dir / "sessiongate.db").close()
+    for path in data_dir.rglob("*"):
+        os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+
+
+def unharmed(done: dict[str, object]) -> None:
+    """A command that ended in words, as nobody, and never touched the directory before."""
+    assert done["as_root"] == []
+    assert done["user"] == [NOBODY.pw_uid] * 3, done
+    assert done["code"] in (0, 1, 2, 3), done
+    assert "Traceback" not in str(done["said"])
+    assert SECRET not in str(done["said"])
+
+
+def test_sec_80_what_root_makes_is_the_owners(run: Run, data_dir: Path) -> None:
+    init, added, renewed = run(data_dir, "init", "users disable admin", "cert renew", "audit tail")[
+        :3
+    ]
+    for done in (init, added, renewed):
+        unharmed(done)
+        assert done["code"] == 0, done
+    made = [data_dir, *data_dir.rglob("*")]
+    assert len(made) > 6
+    assert {path.lstat().st_uid for path in made} == {NOBODY.pw_uid}
+    assert {path.lstat().st_gid for path in made} == {NOBODY.pw_gid}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_sec_80_links_lead_root_nowhere(run: Run, name: str, around: Path, data_dir: Path) -> None:
+    filled(run, data_dir)
+    (around / "shut").mkdir(mode=0o700)
+    shut, open_to_all = around / "shut" / "file", around / "file"
+    for victim, mode in ((shut, 0o600), (open_to_all, 0o644)):
+        victim.write_text(SECRET, encoding="ascii")
+        victim.chmod(mode)
+    folder = around / "folder"
+    folder.mkdir(mode=0o755)
+    victims = {path: look(path) for path in (shut, open_to_all, folder)}
+    planted = data_dir / name
+    for victim in victims:
+        if planted.is_dir() and not planted.is_symlink():
+            shutil.rmtree(planted)
+        planted.unlink(missing_ok=True)
+        planted.symlink_to(victim)
+        os.lchown(planted, NOBODY.pw_uid, NOBODY.pw_gid)
+        for done in run(data_dir, *(COMMANDS if victim == shut else CHANGING)):
+            unharmed(done)
+        assert {path: look(path) for path in victims} == victims
+        mine = [path for path in data_dir.rglob("*") if path.lstat().st_uid != NOBODY.pw_uid]
+        assert mine == []
+
+
+def test_sec_80_settings_in_the_directory_are_read_by_their_owner(
+    run: Run, around: Path, data_dir: Path
+) -> None:
+    shut = around / "shut"
+    shut.write_text(SECRET, encoding="ascii")
+    shut.chmod(0o600)
+    (data_dir / "password").symlink_to(shut)
+    settings = data_dir / "sessiongate.toml"
+    settings.write_text(
+        f'[server]\ndata_dir = "{data_dir}"\n'
+        '[store]\nurl = "redis://127.0.0.1:1/0"\npassword_file = "password"\n',
+        encoding="utf-8",
+    )
+    settings.chmod(0o644)
+    for path in (settings, data_dir / "password"):
+        os.lchown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+    (done,) = run(data_dir, f"config show --config {settings}")
+    unharmed(done)
+    assert done["code"] == 2
+    assert "store.password_file: names a file that cannot be read: Permission denied" in str(
+        done["said"]
+    )
+    settings.unlink()
+    settings.symlink_to(shut)
+    os.lchown(settings, NOBODY.pw_uid, NOBODY.pw_gid)
+    (done,) = run(data_dir, f"config show --config {settings}")
+    unharmed(done)
+    assert "cannot be read: Permission denied" in str(done["said"])
+
+
+def test_sec_80_a_directory_of_roots_stays_roots(run: Run, around: Path) -> None:
+    data_dir = around / "roots"
+    (done,) = run(data_dir, "init")
+    assert done["code"] == 0, done
+    assert done["user"] == [0, 0, 0]
+    assert {path.lstat().st_uid for path in (data_dir, *data_dir.rglob("*"))} == {0}
+
+
+def test_sec_80_whoever_may_swap_the_directory_counts_as_its_owner(run: Run, around: Path) -> None:
+    """Below a directory of nobody's, what is there now need not be there in a moment."""
+    above = around / "above"
+    above.mkdir()
+    os.chown(above, NOBODY.pw_uid, NOBODY.pw_gid)
+    shut = around / "shut"
+    shut.mkdir(mode=0o700)
+    (above / "data").symlink_to(shut)
+    os.lchown(above / "data", NOBODY.pw_uid, NOBODY.pw_gid)
+    (done,) = run(above / "data", "init")
+    assert done["code"] == 2
+    assert done["user"] == [NOBODY.pw_uid] * 3
+    assert "chown -R" in str(done["said"])
+    assert list(shut.iterdir()) == []
+    (done,) = run(above / "new", "init")
+    unharmed(done)
+    assert done["code"] == 0
+    assert (above / "new" / "users.toml").stat().st_uid == NOBODY.pw_uid
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o707])
+def test_sec_80_root_refuses_a_directory_that_is_anybodys(
+    run: Run, mode: int, around: Path
+) -> None:
+    data_dir = around / "open"
+    data_dir.mkdir()
+    data_dir.chmod(mode)
+    (done,) = run(data_dir, "init")
+    assert done["code"] == 2
+    assert "chmod o-w" in str(done["said"])
+    assert list(data_dir.iterdir()) == []
+
+
+def test_sec_80_root_refuses_its_own_directory_that_a_group_may_write(
+    run: Run, around: Path
+) -> None:
+    data_dir = around / "groups"
+    data_dir.mkdir()
+    os.chown(data_dir, 0, NOBODY.pw_gid)
+    data_dir.chmod(0o770)
+    (done,) = run(data_dir, "init")
+    assert done["code"] == 2
+    assert "chmod g-w" in str(done["said"])
+
+
+def test_sec_80_a_server_started_by_root_is_the_owners_with_no_way_back(data_dir: Path) -> None:
+    with Server(data_dir, flags=("--plain-http",)) as server:
+        assert server.process is not None
+        status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
+        facts = dict(line.split(":", 1) for line in status.splitlines())
+        assert facts["Uid"].split() == [str(NOBODY.pw_uid)] * 4
+        assert facts["Gid"].split() == [str(NOBODY.pw_gid)] * 4
+        assert "0" not in facts["Groups"].split()
+        assert int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == 0
+        assert {path.lstat().st_uid for path in data_dir.rglob("*")} == {NOBODY.pw_uid}
+        server.stop()
