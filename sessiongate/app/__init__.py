@@ -7,6 +7,7 @@ whole, `workers` several of it, `trial` says what would keep it from starting.
 """
 
 from sessiongate.app.bootstrap import bootstrap
+from sessiongate.app.doubts import certificate_doubts, file_doubts, store_doubts
 from sessiongate.app.prepare import (
     certificate_names,
     certificates_of,
@@ -28,15 +29,18 @@ __all__ = [
     "Server",
     "Started",
     "bootstrap",
+    "certificate_doubts",
     "certificate_names",
     "certificates_of",
     "extensions_problems",
+    "file_doubts",
     "place_of",
     "providers_problems",
     "roles_doubts",
     "roles_of",
     "serve",
     "serve_as_worker",
+    "store_doubts",
     "store_problem",
     "supervise",
     "tokens_problems",

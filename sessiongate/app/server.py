@@ -21,6 +21,7 @@ from sessiongate.admin.operations import Operations
 from sessiongate.admin.shipping import Shipping
 from sessiongate.app import parts
 from sessiongate.app.dialects import dialects
+from sessiongate.app.doubts import Watch
 from sessiongate.app.listeners import Doors, Listeners
 from sessiongate.app.named import end_if_unnamed
 from sessiongate.app.prepare import (
@@ -45,7 +46,6 @@ from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info
 from sessiongate.service.access_tokens import AccessTokens
 from sessiongate.service.audit import Event
-from sessiongate.service.bearers import Bearers
 from sessiongate.service.extensions import Extensions
 from sessiongate.service.janitor import Janitor, every_second
 from sessiongate.service.journal import Journal
@@ -140,7 +140,9 @@ class Server:
         await listeners.open(handler, unclaimed, self._meters.refusals)
         await listeners.open_control(Control(sessions, self._told, self._unlock))
         await listeners.open_operations(self._operations)
-        steps = (sessions.sweep, self._refresh, self._let_go)
+        steps: list[Step] = [sessions.sweep, self._refresh, self._let_go]
+        if self._doors.is_first:
+            steps.append(Watch(config, lambda: self._served, self._clock).look)
         self._janitor = asyncio.create_task(Janitor(steps).run(every_second))
         return Started(
             addresses=tuple(listeners.addresses),
@@ -240,8 +242,7 @@ class Server:
         )
         appliance = config.dialects.appliance
         tokens = AccessTokens(signing_key_of(config), self._clock, appliance.access_token)
-        bearers = Bearers(tokens, sessions, self._store, config.sessions.idle_timeout)
-        routed = dialects(config, sessions, center, bearers, self._meters)
+        routed = dialects(config, sessions, center, tokens, self._meters)
         if not config.server.trusted_proxies:
             return routed
         return TrustedProxies(

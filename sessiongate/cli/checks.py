@@ -2,30 +2,32 @@
 
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from sessiongate import certificates
 from sessiongate.app import (
+    certificate_doubts,
     extensions_problems,
+    file_doubts,
     providers_problems,
     roles_doubts,
     roles_of,
+    store_doubts,
     store_problem,
     tokens_problems,
     users_file,
 )
+from sessiongate.app.doubts import Doubt
 from sessiongate.cli.control import server_answers
 from sessiongate.config import Config
-from sessiongate.errors import ConfigError
+from sessiongate.errors import ConfigError, StoreUnavailable
+from sessiongate.files import is_there
 from sessiongate.identity.users_file import list_users
 from sessiongate.rules.access import ADMINISTER
 from sessiongate.rules.store_url import is_redis
-
-# As the server itself: a certificate of our own is renewed at a start this near its end.
-_SOON = timedelta(days=30)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -41,7 +43,8 @@ async def run_checks(config: Config) -> list[Row]:
     return [
         Row("settings", "ok", "every setting is known and fits"),
         _data_dir(config.server.data_dir),
-        _certificate(config),
+        *_certificate(config),
+        *_rows(file_doubts(config)),
         *_roles(config),
         *await _providers(config),
         *_users(config),
@@ -62,24 +65,26 @@ def _data_dir(path: Path) -> Row:
     return Row("data directory", "ok", str(path))
 
 
-def _certificate(config: Config) -> Row:
+def _certificate(config: Config) -> list[Row]:
     if config.server.plain_http:
-        return Row("certificate", "note", "plain HTTP: whatever ends TLS in front has it")
+        return [Row("certificate", "note", "plain HTTP: whatever ends TLS in front has it")]
     own = config.server.tls.certificate
     path = own or config.server.data_dir / "tls" / "server.pem"
-    if own is None and not path.exists():
-        return Row("certificate", "note", "one will be made at the first start")
+    if own is None and not is_there(path):
+        return [Row("certificate", "note", "one will be made at the first start")]
     try:
         facts = certificates.describe(path)
     except ConfigError as error:
-        return Row("certificate", "problem", "; ".join(error.problems))
-    left = facts.not_after - datetime.now(UTC)
+        return [Row("certificate", "problem", "; ".join(error.problems))]
+    doubts = list(certificate_doubts(config, facts, datetime.now(UTC)))
+    if doubts:
+        return _rows(doubts)
     until = f"valid until {facts.not_after:%Y-%m-%d}"
-    if left <= timedelta(0):
-        return Row("certificate", "problem", f"{path} has expired; renew it")
-    if left < _SOON:
-        return Row("certificate", "note", f"{until}; renew it soon")
-    return Row("certificate", "ok", f"{until}, SHA-256 {facts.sha256}")
+    return [Row("certificate", "ok", f"{until}, SHA-256 {facts.sha256}")]
+
+
+def _rows(doubts: Iterable[Doubt]) -> list[Row]:
+    return [Row(one.about, "problem" if one.serious else "note", one.says) for one in doubts]
 
 
 def _roles(config: Config) -> list[Row]:
@@ -113,7 +118,11 @@ async def _store(config: Config) -> list[Row]:
     problem = await store_problem(config)
     if problem is not None:
         return [Row("store", "problem", problem)]
-    return [Row("store", "ok", "Redis answers")]
+    try:
+        doubts = await store_doubts(config, lambda: datetime.now(UTC))
+    except StoreUnavailable as error:
+        return [Row("store", "problem", str(error))]
+    return _rows(doubts) or [Row("store", "ok", "Redis answers, and keeps what it is given")]
 
 
 def _copies(file: Path | None) -> list[Row]:

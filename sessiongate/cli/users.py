@@ -210,7 +210,8 @@ def _done(config: Config, what: str, change: Callable[[], User], detail: str = "
 def _password(from_stdin: bool, name: str) -> Secret:
     """From standard input to its first line's end, or typed twice at a terminal."""
     if from_stdin:
-        return Secret(sys.stdin.readline().rstrip("\r\n"))
+        # PowerShell begins what it pipes with a byte order mark.
+        return Secret(sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n"))
     if not sys.stdin.isatty():
         fail(Exit.SETTINGS, "give the password on standard input, with --password-stdin")
     return Secret(typer.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True))

@@ -52,8 +52,6 @@ class SessionTable:
         self._counts: dict[str, int] = {}
         self._clients: dict[Facts, Session] = {}
         self._words: dict[str, str] = {}
-        # Few sessions are refreshed, so this is beside them and not in each.
-        self._generations: dict[bytes, int] = {}
         self._noticed: deque[tuple[Session, Ended]] = deque()
         self.seen = EPOCH
         """The latest time that any caller has told."""
@@ -145,13 +143,6 @@ class SessionTable:
         kept.facts = self.shared(session)
         self._counts[session.principal] = self._counts.get(session.principal, 0) + 1
 
-    def advance(self, digest: bytes, generation: int) -> int:
-        """The newest generation of refresh tokens used for a session; of none kept, this one."""
-        newest = max(self._generations.get(digest, 0), generation)
-        if newest and self._known(digest) is not None:
-            self._generations[digest] = newest
-        return newest
-
     def end(self, key: str) -> Kept | None:
         """End this session by somebody's deed. None if its limits came first."""
         kept = self.by_key(key)
@@ -171,7 +162,6 @@ class SessionTable:
         self._wheel.drop(kept)
         del self._by_digest[kept.digest[0]][kept.digest]
         del self._by_key[_shard(kept.key)][kept.key]
-        self._generations.pop(kept.digest, None)
         self._uncount(kept.facts.principal)
         self.total -= 1
 

@@ -1,7 +1,6 @@
 """Endpoint of VI/JSON."""
 
 from sessiongate import errors
-from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import Outcome, VirtualCenter
 from sessiongate.vim.methods import Call, Method
@@ -9,7 +8,7 @@ from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
 from sessiongate.web.vim_calls import Asked, Calls
 from sessiongate.wire import vim_json
-from sessiongate.wire.carriers import VMWARE_HEADER
+from sessiongate.wire.carriers import VMWARE_HEADER, token_in
 
 DIALECT = "vi-json"
 _CARRIERS = frozenset({VMWARE_HEADER})
@@ -19,8 +18,8 @@ _JSON = ("content-type", "application/json")
 class VimJsonEndpoint:
     """Answers everything below `/sdk/vim25/`."""
 
-    def __init__(self, sessions: Sessions, bearers: Bearers, center: VirtualCenter) -> None:
-        self._calls = Calls(sessions, bearers, center, DIALECT, _CARRIERS)
+    def __init__(self, sessions: Sessions, center: VirtualCenter) -> None:
+        self._calls = Calls(sessions, center, DIALECT)
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a vim fault, as JSON."""
@@ -30,7 +29,8 @@ class VimJsonEndpoint:
             call = asked.call = vim_json.read_call(request.method, asked.target, name)
             if isinstance(call.member, Method):
                 asked.arguments = vim_json.read_arguments(call.member, request.body)
-            return _result(call, await self._calls.run(request, asked, call))
+            token = token_in(request.headers, _CARRIERS)
+            return _result(call, await self._calls.run(request, asked, call, token))
         except errors.SessionGateError as error:
             return self._fault(error, asked)
 

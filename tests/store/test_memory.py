@@ -11,7 +11,6 @@ from sessiongate.store.port import Store
 from sessiongate.testing import (
     LIMITS,
     T0,
-    GenerationContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -29,10 +28,6 @@ class TestSessions(InMemory, StoreContract):
 
 
 class TestTickets(InMemory, TicketContract):
-    pass
-
-
-class TestGenerations(InMemory, GenerationContract):
     pass
 
 

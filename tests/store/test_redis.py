@@ -13,7 +13,6 @@ from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_client import RedisSettings
 from sessiongate.testing import (
     LIMITS,
-    GenerationContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -91,10 +90,6 @@ class TestTickets(OnOne, TicketContract):
     pass
 
 
-class TestGenerations(OnOne, GenerationContract):
-    pass
-
-
 class TestNotice(OnOne, NoticeContract):
     pass
 
@@ -115,10 +110,6 @@ class TestClusterTickets(OnThree, TicketContract):
     pass
 
 
-class TestClusterGenerations(OnThree, GenerationContract):
-    pass
-
-
 class TestClusterNotice(OnThree, NoticeContract):
     pass
 
@@ -132,10 +123,6 @@ class TestValkeySessions(OnValkey, StoreContract):
 
 
 class TestValkeyTickets(OnValkey, TicketContract):
-    pass
-
-
-class TestValkeyGenerations(OnValkey, GenerationContract):
     pass
 
 

@@ -23,7 +23,6 @@ from sessiongate.testing import (
     LIMITS,
     NO_CAPS,
     T0,
-    GenerationContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -55,10 +54,6 @@ class TestSessions(InFile, StoreContract):
 
 
 class TestTickets(InFile, TicketContract):
-    pass
-
-
-class TestGenerations(InFile, GenerationContract):
     pass
 
 
@@ -398,6 +393,7 @@ deeds = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(deeds)
 @settings(max_examples=40, deadline=None)
 def test_a_reopened_store_knows_what_a_plain_model_knows(story: list[tuple[str, int]]) -> None:

@@ -22,6 +22,7 @@ def test_sessions_of_one_client_share_its_facts() -> None:
     assert session_of(second).locale == "en_US"
 
 
+@pytest.mark.slow
 def test_what_is_shared_is_bounded() -> None:
     table = SessionTable(LIMITS)
     for number in range(CLIENTS_SHARED + 5):

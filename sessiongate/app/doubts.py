@@ -1,0 +1,150 @@
+"""What lets a server run and is wrong all the same: told by `check`, at the start, when it comes.
+
+A certificate that clients refuse, keys and users that others may read or change, a Redis that
+throws sessions away. Each is a sentence with its way out. Nothing here is mended, and nothing stops
+a server: whoever sees the warning knows what it is worth.
+"""
+
+import stat
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from sessiongate.app import parts
+from sessiongate.certificates import RENEW_BEFORE, CertificateFacts, Certificates
+from sessiongate.clock import Clock
+from sessiongate.config import Config
+from sessiongate.errors import StoreUnavailable
+from sessiongate.identity.plugin import users_path
+from sessiongate.rules.store_url import is_redis
+from sessiongate.store import redis_health
+
+# Certificates and files change by the day; Redis' settings seldom.
+LOOK_EVERY = timedelta(hours=1)
+
+_log = structlog.get_logger("sessiongate")
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """One thing that is wrong. `serious` where clients are refused or a secret is open already."""
+
+    about: str
+    """What it is about, as `check` names its rows."""
+    says: str
+    serious: bool = False
+
+
+def certificate_doubts(config: Config, facts: CertificateFacts, now: datetime) -> Iterator[Doubt]:
+    """What clients will not like about the certificate that is served."""
+    ours = config.server.tls.certificate is None
+    renew = "`sessiongate cert renew` makes a new one" if ours else "put a new one in its place"
+    until = f"{facts.not_after:%Y-%m-%d %H:%M} UTC"
+    if facts.not_after <= now:
+        yield Doubt("certificate", f"expired at {until}, and clients refuse it; {renew}", True)
+    elif facts.not_before > now:
+        begins = f"{facts.not_before:%Y-%m-%d %H:%M} UTC"
+        yield Doubt(
+            "certificate",
+            f"is not valid before {begins}, and clients refuse it until then; set this machine's"
+            f" clock right, or {renew}",
+            True,
+        )
+    elif facts.not_after - now < RENEW_BEFORE:
+        way = "the next start renews it" if ours else f"{renew} before that"
+        yield Doubt("certificate", f"ends at {until}; {way}")
+    wanted = dict.fromkeys(name for name in config.server.public_names if name)
+    lacking = [name for name in wanted if not _covered(name, facts.names)]
+    if lacking:
+        yield Doubt(
+            "certificate",
+            f"is not for {', '.join(lacking)} of server.public_names, so clients who call us that"
+            f" refuse it; it is for {', '.join(facts.names) or 'no name'}; {renew}",
+        )
+
+
+def _covered(name: str, names: tuple[str, ...]) -> bool:
+    name = name.lower().rstrip(".")
+    star = "*." + name.partition(".")[2]
+    return name in names or ("." in name and star in names)
+
+
+def file_doubts(config: Config) -> Iterator[Doubt]:
+    """Files that other accounts may read or change, and must not."""
+    data_dir, own_key = config.server.data_dir, config.server.tls.key
+    key = own_key or data_dir / "tls" / "server.key"
+    if not config.server.plain_http and _mode(key) & stat.S_IROTH:
+        yield Doubt(
+            "private key",
+            f"{key} can be read by every account of this machine; chmod o-r, and have a new"
+            " certificate made if anybody else has one here",
+            True,
+        )
+    for name, table in config.identity.items():
+        if table.get("type") != "file":
+            continue
+        path = users_path(table, data_dir)
+        if _mode(path) & stat.S_IWOTH:
+            yield Doubt(
+                f"users of {name}",
+                f"{path} can be changed by every account of this machine, who may make itself an"
+                " administrator; chmod 600",
+                True,
+            )
+        elif _mode(path) & stat.S_IROTH:
+            yield Doubt(
+                f"users of {name}",
+                f"{path} can be read by every account of this machine, who may then guess at the"
+                " passwords; chmod 600",
+            )
+    for about in config.loose:
+        yield Doubt("settings", about)
+
+
+def _mode(path: Path) -> int:
+    """Who may do what with this file, by its mode. Nobody anything, where we cannot tell."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+async def store_doubts(config: Config, now: Callable[[], datetime]) -> list[Doubt]:
+    """What is doubtful about the store. Raises StoreUnavailable."""
+    if not is_redis(config.store.url):
+        return []
+    found = await redis_health.doubts_of(parts.redis_settings_of(config), now)
+    return [Doubt("store", doubt) for doubt in found]
+
+
+class Watch:
+    """Looks now and then, and warns of what was not there before."""
+
+    def __init__(
+        self, config: Config, served: Callable[[], Certificates | None], clock: Clock
+    ) -> None:
+        self._config = config
+        self._served = served
+        self._clock = clock
+        self._told: set[Doubt] = set()
+        self._next: datetime | None = None
+
+    async def look(self) -> None:
+        """Warn of what is doubtful now. Between looks an hour passes; what is told stays told."""
+        now = self._clock.now()
+        if self._next is not None and now < self._next:
+            return
+        self._next = now + LOOK_EVERY
+        found = set(file_doubts(self._config))
+        served = self._served()
+        if served is not None:
+            found |= set(certificate_doubts(self._config, served.facts, now))
+        try:
+            found |= set(await store_doubts(self._config, lambda: datetime.now(UTC)))
+        except StoreUnavailable:  # an outage is told by whoever needs the store
+            found |= {one for one in self._told if one.about == "store"}
+        for doubt in sorted(found - self._told, key=lambda one: one.about):
+            _log.warning("something is not as it should be", about=doubt.about, why=doubt.says)
+        self._told = found

@@ -1,0 +1,182 @@
+"""What lets a server run and is wrong all the same: seen, told once, and again when it is back."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from sessiongate import certificates
+from sessiongate.app.doubts import LOOK_EVERY, Watch, certificate_doubts, file_doubts
+from sessiongate.certificates import Certificates
+from sessiongate.config import Config, load
+from sessiongate.testing import FakeClock
+
+DAY = timedelta(days=1)
+
+
+def config_of(folder: Path, **more: Any) -> Config:
+    dotted = {name.replace("__", "."): value for name, value in more.items()}
+    return load(None, {}, {"server.data_dir": str(folder / "data"), **dotted})
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def made(tmp_path: Path, clock: FakeClock) -> Certificates:
+    return certificates.ensure(tmp_path / "data", ("gate.example", "*.corp.example"), clock.now())
+
+
+def says(config: Config, made: Certificates, now: datetime) -> list[tuple[str, bool]]:
+    return [(one.says, one.serious) for one in certificate_doubts(config, made.facts, now)]
+
+
+def test_a_good_certificate_raises_no_doubt(
+    tmp_path: Path, made: Certificates, clock: FakeClock
+) -> None:
+    names = ["gate.example", "node1.corp.example", "GATE.example"]
+    config = config_of(tmp_path, server__public_names=names)
+    assert says(config, made, clock.now()) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "said", "serious"),
+    [
+        (timedelta(0), "expired at ", True),
+        (300 * DAY, "expired at ", True),
+        (-timedelta(seconds=1), "ends at ", False),
+        (-29 * DAY, "ends at ", False),
+        (-398 * DAY, "is not valid before ", True),
+    ],
+)
+def test_the_time_of_a_certificate(
+    after: timedelta, said: str, serious: bool, tmp_path: Path, made: Certificates
+) -> None:
+    now = made.facts.not_after + after
+    [(sentence, told)] = says(config_of(tmp_path), made, now)
+    assert sentence.startswith(said)
+    assert told == serious
+    assert "cert renew" in sentence or "the next start renews it" in sentence
+
+
+def test_the_way_out_of_the_operators_own_certificate_is_not_ours(
+    tmp_path: Path, made: Certificates
+) -> None:
+    tls = {"server__tls__certificate": made.certificate, "server__tls__key": made.key}
+    config = config_of(tmp_path, **{name: str(path) for name, path in tls.items()})
+    [(sentence, _)] = says(config, made, made.facts.not_after)
+    assert "put a new one in its place" in sentence
+    assert "cert renew" not in sentence
+
+
+def test_a_public_name_that_the_certificate_lacks_is_named(
+    tmp_path: Path, made: Certificates, clock: FakeClock
+) -> None:
+    names = ["gate.example", "vc.example", "deep.node.corp.example", "192.0.2.1"]
+    config = config_of(tmp_path, server__public_names=names)
+    [(sentence, serious)] = says(config, made, clock.now())
+    assert sentence.startswith("is not for vc.example, deep.node.corp.example, 192.0.2.1 of")
+    assert not serious
+
+
+@pytest.mark.parametrize(
+    ("mode", "about"),
+    [
+        (0o600, []),
+        (0o640, []),
+        (0o660, []),
+        (0o604, ["users of local"]),
+        (0o602, ["users of local"]),
+    ],
+)
+def test_users_that_others_may_read_or_change(mode: int, about: list[str], tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    users = config.server.data_dir / "users.toml"
+    users.parent.mkdir()
+    users.touch()
+    users.chmod(mode)
+    found = list(file_doubts(config))
+    assert [one.about for one in found] == about
+    assert [one.serious for one in found] == [mode == 0o602] * len(found)
+    assert all("chmod 600" in one.says for one in found)
+
+
+def test_a_key_that_others_may_read(tmp_path: Path, made: Certificates) -> None:
+    assert list(file_doubts(config_of(tmp_path))) == []
+    made.key.chmod(0o644)
+    [doubt] = file_doubts(config_of(tmp_path))
+    assert (doubt.about, doubt.serious) == ("private key", True)
+    assert list(file_doubts(config_of(tmp_path, server__plain_http=True))) == []
+
+
+def test_settings_and_secrets_that_others_may_change_or_read(tmp_path: Path) -> None:
+    secret, settings = tmp_path / "secret", tmp_path / "sessiongate.toml"
+    secret.write_text("a secret of ours\n", encoding="ascii")
+    settings.write_text(
+        f'[server]\ndata_dir = "{tmp_path}/data"\n'
+        '[store]\nurl = "redis://127.0.0.1"\npassword_file = "secret"\n',
+        encoding="utf-8",
+    )
+    secret.chmod(0o640)
+    settings.chmod(0o664)
+    assert load(settings).loose == ()
+    secret.chmod(0o644)
+    settings.chmod(0o666)
+    changed, read = (one.says for one in file_doubts(load(settings)))
+    assert "sessiongate.toml can be changed by every account" in changed
+    assert "store.password_file names a file that every account of this machine may read" in read
+    assert "a secret of ours" not in changed + read
+
+
+async def test_what_comes_to_pass_is_told_once_and_again_when_it_is_back(
+    tmp_path: Path, made: Certificates, clock: FakeClock
+) -> None:
+    served = made
+    watch = Watch(config_of(tmp_path), lambda: served, clock)
+
+    async def told_after(span: timedelta) -> list[str]:
+        clock.tick(span)
+        with capture_logs() as lines:
+            await watch.look()
+        assert all(line["log_level"] == "warning" for line in lines)
+        return [str(line["why"]).partition(" ")[0] for line in lines]
+
+    assert await told_after(timedelta(0)) == []
+    assert await told_after(370 * DAY) == ["ends"]
+    assert await told_after(DAY) == []
+    assert await told_after(30 * DAY) == ["expired"]
+    assert await told_after(LOOK_EVERY) == []
+    later = replace(made.facts, not_after=clock.now() + 90 * DAY)
+    served = replace(made, facts=later)
+    assert await told_after(LOOK_EVERY) == []
+    assert await told_after(90 * DAY) == ["expired"]
+
+
+async def test_between_two_looks_an_hour_passes(
+    tmp_path: Path, made: Certificates, clock: FakeClock
+) -> None:
+    watch = Watch(config_of(tmp_path), lambda: made, clock)
+    await watch.look()
+    made.key.chmod(0o644)
+    with capture_logs() as lines:
+        clock.tick(LOOK_EVERY - timedelta(seconds=1))
+        await watch.look()
+        assert lines == []
+        clock.tick(timedelta(seconds=1))
+        await watch.look()
+    assert [line["about"] for line in lines] == ["private key"]
+
+
+async def test_a_store_that_is_away_is_no_news(
+    tmp_path: Path, made: Certificates, clock: FakeClock
+) -> None:
+    nowhere = {"store__url": "redis://127.0.0.1:1", "store__timeout": "1s"}
+    watch = Watch(config_of(tmp_path, **nowhere), lambda: made, clock)
+    with capture_logs() as lines:
+        await watch.look()
+    assert lines == []
