@@ -11,8 +11,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 # The package itself, as it stands in this tree. Its build tools are pinned in run.txt.
 INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
 
+# Tests run beside each other; more than four only wait for each other's servers.
+BESIDE ?= -n auto --maxprocesses=4 --dist=worksteal
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs locales interop cover fuzz bench soak lock clean
+.PHONY: help run test quick newest check format docs locales interop cover fuzz bench soak lock clean
 
 help: ## Say what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -22,7 +25,14 @@ run: $(VENV)/.run ## Serve on LISTEN, everything kept in DATA_DIR; the first run
 	@exec $(BIN)/sessiongate serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)" --examples
 
 test: $(VENV)/.dev ## Run all tests; those of a peer that is not installed are skipped
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(BESIDE)
+
+quick: $(VENV)/.dev ## Run the tests that take no peer and not long
+	$(BIN)/python -m pytest -q -m "not slow and not peer"
+
+newest: ## Run those on the newest Python at hand, in an environment of its own
+	@python=$$(.ci/newest-python) && echo "the newest Python is $$python" && \
+	$(MAKE) --no-print-directory quick VENV=.venv-newest PYTHON="$$python"
 
 check: $(VENV)/.dev ## Is it good? Format, lint, types, house rules
 	$(BIN)/ruff format --check .
@@ -67,7 +77,7 @@ lock: ## Pin anew what pyproject.toml and requirements/*.in ask for (UPGRADE=--u
 	$(LOCK) --extra saml -c requirements/dev.txt -o requirements/saml.txt
 
 clean: ## Remove what make made, except DATA_DIR
-	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-newest build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python

@@ -87,6 +87,7 @@ def test_text_in_a_file_is_plain() -> None:
     assert "\x1b" not in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize(
     "user", ["a\x1b[2Jb", "\x1b]0;title\x07", "a\x9b2Jb", "a\u2028b", "a\x85b", "a\rb", "a b\nc"]

@@ -67,6 +67,7 @@ class _OfBlocking(ProviderContract):
         return made
 
 
+@pytest.mark.slow
 async def test_a_provider_that_blocks_the_loop_breaks_its_contract() -> None:
     with pytest.raises(AssertionError, match="held up"):
         await _OfBlocking().test_the_event_loop_is_never_held_up()

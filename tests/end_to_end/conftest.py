@@ -60,7 +60,8 @@ _PREFIXES = (f"t{number}" for number in count(1))
 @pytest.fixture(
     scope="session",
     params=[
-        "memory",
+        # In memory or in a file, the table is the same: the quick tests take the one with the file.
+        pytest.param("memory", marks=pytest.mark.slow),
         "sqlite",
         *(pytest.param(one, marks=pytest.mark.peer) for one in SHARED_STORES),
     ],

@@ -5,17 +5,22 @@ by the fixtures of `conftest`. Its output is read as it comes, so that waiting i
 and never for a time.
 """
 
+import codecs
+import fcntl
 import http.client
 import io
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import termios
 import threading
+from array import array
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -134,10 +139,14 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Lines:
-    """The lines of a child's pipe, as they come."""
+    """The lines of a child's pipe, as they come.
+
+    Whoever looks sees whatever the child had written by then. So a line that a server writes before
+    it answers is there once the answer is; what it writes later is for `wait_for`.
+    """
 
     def __init__(self, pipe: IO[str]) -> None:
-        self.lines: list[str] = []
+        self._lines: list[str] = []
         self._pipe = pipe
         self._ended = False
         self._news = threading.Condition()
@@ -145,28 +154,49 @@ class Lines:
         self._thread.start()
 
     def _read(self) -> None:
-        for line in self._pipe:
+        number = self._pipe.fileno()
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        ready = select.poll()
+        ready.register(number, select.POLLIN)
+        rest = ""
+        while not self._ended:
+            ready.poll()
+            # Read under the lock: what has left the pipe is among the lines, for all who look.
             with self._news:
-                self.lines.append(line.rstrip("\n"))
+                data = os.read(number, 65536)
+                self._ended = not data
+                *whole, rest = (rest + decode(data)).split("\n")
+                self._lines += whole
+                if self._ended and rest:
+                    self._lines.append(rest)
                 self._news.notify_all()
-        with self._news:
-            self._ended = True
-            self._news.notify_all()
+
+    def _all_read(self) -> bool:
+        if self._ended:
+            return True
+        left = array("i", [0])
+        fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, left)
+        return left[0] == 0
 
     def wait_for(self, wanted: Callable[[list[str]], bool]) -> bool:
         """Whether the lines came to be as wanted, before the pipe ended and in bounded time."""
         with self._news:
-            self._news.wait_for(lambda: self._ended or wanted(self.lines), PATIENCE)
-            return wanted(self.lines)
+            self._news.wait_for(lambda: self._ended or wanted(self._lines), PATIENCE)
+            return wanted(self._lines)
 
     def close(self) -> None:
         self._thread.join(PATIENCE)
         self._pipe.close()
 
     @property
-    def text(self) -> str:
+    def lines(self) -> list[str]:
         with self._news:
-            return "\n".join(self.lines)
+            self._news.wait_for(self._all_read, PATIENCE)
+            return list(self._lines)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
 
 
 @dataclass(frozen=True)

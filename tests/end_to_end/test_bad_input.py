@@ -155,6 +155,7 @@ def resident(server: Server) -> int:
     return int(found[1]) * 1024
 
 
+@pytest.mark.slow
 def test_bad_bodies_leave_nothing_behind(server: Server) -> None:
     """The first of them find room; hundreds more of a megabyte each need none."""
 

@@ -76,6 +76,7 @@ HEAD = b"GET /v1/session HTTP/1.1\r\nHost: x\r\nUser-Agent: " + b"a" * 1000
 BODY = b"POST /v1/session/add HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begun", "sent_at_once"), [(HEAD, 0), (BODY, len(BODY))], ids=["head", "body"]
 )

@@ -110,6 +110,7 @@ def results(server: Server) -> list[str]:
     return [event["reason"] for event in events if event["event"] == "login refused"]
 
 
+@pytest.mark.slow
 def test_sec_21_22_spraying_over_all_doors_and_spellings_gets_the_allowed_number_of_checks(
     make_server: MakeServer,
 ) -> None:

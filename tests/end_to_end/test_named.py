@@ -23,6 +23,7 @@ client_certificate_header = "X-Client-Cert"
 ROBOT = '[dialects.appliance.clients.robot]\nsecret = "robot secret"\nrole = "user"\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "store",
     ["sqlite", pytest.param("redis", marks=pytest.mark.peer)],

@@ -244,7 +244,7 @@ def test_what_never_became_a_request_is_counted(running: Server) -> None:
 
 
 def test_sec_70_an_audit_that_cannot_be_written_is_counted(make_server: MakeServer) -> None:
-    server = make_server(settings=SETTINGS, flags=FLAGS, file_limit=104 * 1024)
+    server = make_server(settings=SETTINGS, flags=FLAGS, file_limit=96 * 1024)
 
     def failed() -> float:
         families = read(ask(server, "/metrics").body)
@@ -399,6 +399,7 @@ def test_lines_of_one_request_share_an_id_and_no_other_has_it(running: Server) -
 # Backup, as docs/operations.md has it
 
 
+@pytest.mark.slow
 def test_a_backup_of_a_running_server_holds_its_sessions(
     make_server: MakeServer, tmp_path: Path
 ) -> None:

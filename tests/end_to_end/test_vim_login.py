@@ -90,6 +90,7 @@ def test_the_flow_of_the_page(shared: Server) -> None:
     assert fault(shared.call("Logout", token), "NotAuthenticated")["privilegeId"] == "System.View"
 
 
+@pytest.mark.slow
 def test_a_full_name_and_a_domain_show_as_in_vsphere(tmp_path: Path) -> None:
     with Server(tmp_path / "data") as server:
         added = server.run(
@@ -164,6 +165,7 @@ def test_no_locale_or_none_that_we_know(asked: str, shared: Server) -> None:
     assert len(shared.get("sessionList", shared.vim_token(ADMIN)).json()) == before + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "environ", "locale"),
     [

@@ -429,6 +429,7 @@ def test_what_it_does(story: Callable[[Server], None], shared: Server) -> None:
     story(shared)
 
 
+@pytest.mark.slow
 def test_the_global_message_survives_restarts(server: Server) -> None:
     admin = server.vim_token(ADMIN)
     assert server.call("UpdateServiceMessage", admin, {"message": "closed"}).status == 204

@@ -167,6 +167,7 @@ def test_a_domain_that_nobody_claims_is_somebody_else(name: str, shared: Server)
     assert shared.zerto_login(name, USER[1]).status == 401
 
 
+@pytest.mark.slow
 def test_names_and_passwords_of_many_alphabets(tmp_path: Path) -> None:
     people = {
         ("jürgen", "pä:ss:wörd"): "user",
@@ -307,6 +308,7 @@ def test_a_user_without_any_privilege_is_refused(shared: Server) -> None:
     assert reply.header("x-zerto-session") is None
 
 
+@pytest.mark.slow
 def test_a_full_house_is_503(make_server: Callable[..., Server]) -> None:
     server = make_server(settings="[sessions]\nmax_per_principal = 1\nmax_total = 2\n")
     first = server.zerto_token(USER)
@@ -318,6 +320,7 @@ def test_a_full_house_is_503(make_server: Callable[..., Server]) -> None:
     server.zerto_token(ADMIN)
 
 
+@pytest.mark.slow
 def test_sessions_end_when_they_are_dormant(make_server: Callable[..., Server]) -> None:
     """With a limit so short that a test can wait for it: the half hour itself is a unit test."""
     server = make_server(settings='[sessions]\nidle_timeout = "1s"\n')
@@ -353,6 +356,7 @@ def two(tmp_path: Path) -> Server:
     return Server(data_dir, settings=TWO_DIRECTORIES)
 
 
+@pytest.mark.slow
 def test_sec_32_each_authentication_method_asks_its_own_directory(two: Server) -> None:
     with two:
         for body, name, password, status in (

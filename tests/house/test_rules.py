@@ -5,10 +5,8 @@ The lists of exceptions may only shrink: a name that no longer needs its place i
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-
-import pytest
 
 from tests.house.sources import (
     PACKAGE,
@@ -26,6 +24,7 @@ TEST_FILES = python_files(TESTS)
 
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
+LONGEST_DOCSTRING = 12
 # Each of these is one subject that reads worse in two halves.
 LONG_MODULES = {"sessiongate/web/http1.py", "sessiongate/testing.py"}
 LONG_FUNCTIONS: set[str] = set()
@@ -108,14 +107,18 @@ def too_long(tree: ast.Module) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", SOURCES + TEST_FILES, ids=name_of)
-def test_every_module_says_what_it_is(path: Path) -> None:
-    if path.name == "__init__.py" and not path.read_text(encoding="utf-8").strip():
-        return
+def says_what_it_is(path: Path, longest: int | None) -> bool:
+    """Whether a module has its docstring, of so many lines at most; an empty package needs none."""
     says = ast.get_docstring(tree_of(path))
-    assert says
-    if path in SOURCES:
-        assert len(says.splitlines()) <= 12
+    if says is None:
+        return path.name == "__init__.py" and not path.read_text(encoding="utf-8").strip()
+    return longest is None or len(says.splitlines()) <= longest
+
+
+def test_every_module_says_what_it_is() -> None:
+    wrong = [path for path in SOURCES if not says_what_it_is(path, LONGEST_DOCSTRING)]
+    wrong += [path for path in TEST_FILES if not says_what_it_is(path, None)]
+    assert [name_of(path) for path in wrong] == []
 
 
 def documented_here(path: Path) -> bool:
@@ -123,12 +126,14 @@ def documented_here(path: Path) -> bool:
     return inner[0] in ("rules", "vim", "wire", "service") or path.name == "port.py"
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if documented_here(p)], ids=name_of)
-def test_public_names_make_a_promise(path: Path) -> None:
-    from_table: Collection[str] = ()
-    if name_of(path) == "sessiongate/service/virtual_center.py":
-        from_table = handlers()  # the method table says what each of them does
-    assert undocumented(tree_of(path), from_table) == []
+def test_public_names_make_a_promise() -> None:
+    wrong = []
+    for path in filter(documented_here, SOURCES):
+        from_table: Collection[str] = ()
+        if name_of(path) == "sessiongate/service/virtual_center.py":
+            from_table = handlers()  # the method table says what each of them does
+        wrong += [f"{name_of(path)}: {one}" for one in undocumented(tree_of(path), from_table)]
+    assert wrong == []
 
 
 def handlers() -> set[str]:
@@ -143,41 +148,66 @@ def handlers() -> set[str]:
     }
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_modules_stay_readable(path: Path) -> None:
-    long = len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_MODULE
-    assert long == (name_of(path) in LONG_MODULES)
-    for function in too_long(tree_of(path)):
-        assert f"{name_of(path)}:{function}" in LONG_FUNCTIONS
+def test_modules_stay_readable() -> None:
+    long = {
+        name_of(path)
+        for path in SOURCES
+        if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_MODULE
+    }
+    assert long == LONG_MODULES
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_sources_do_not_do_what_they_must_not(path: Path) -> None:
-    tree = tree_of(path)
-    calls, imports = calls_in(tree), imports_in(tree)
-    if "cli" not in path.relative_to(PACKAGE).parts:
-        assert "print" not in calls
-    assert not {name for name in imports if name.partition(".")[0] in ("random", "unittest")}
-    # Code that knows it is being tested is not the code that runs.
-    assert "PYTEST" not in path.read_text(encoding="utf-8")
+def test_functions_stay_readable() -> None:
+    long = {f"{name_of(path)}:{one}" for path in SOURCES for one in too_long(tree_of(path))}
+    assert long == LONG_FUNCTIONS
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name in ("rules", "vim", "wire")])
-def test_pure_code_reads_no_clock(path: Path) -> None:
-    assert not [
-        call for call in calls_in(tree_of(path)) if re.search(r"\.(now|utcnow|today)$", call)
+def test_only_the_command_line_prints() -> None:
+    below = [path for path in SOURCES if "cli" not in path.relative_to(PACKAGE).parts]
+    assert [name_of(path) for path in below if "print" in calls_in(tree_of(path))] == []
+
+
+def test_no_source_leaves_chance_to_a_seed_or_knows_tests() -> None:
+    wrong = []
+    for path in SOURCES:
+        roots = {name.partition(".")[0] for name in imports_in(tree_of(path))}
+        wrong += [f"{name_of(path)}: {root}" for root in roots & {"random", "unittest"}]
+        # Code that knows it is being tested is not the code that runs.
+        if "PYTEST" in path.read_text(encoding="utf-8"):
+            wrong.append(f"{name_of(path)}: PYTEST")
+    assert wrong == []
+
+
+def test_pure_code_reads_no_clock() -> None:
+    wrong = [
+        f"{name_of(path)}: {call}"
+        for path in SOURCES
+        if path.parent.name in ("rules", "vim", "wire")
+        for call in calls_in(tree_of(path))
+        if re.search(r"\.(now|utcnow|today)$", call)
     ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_errors_of_every_kind_are_caught_in_the_last_nets_only(path: Path) -> None:
+def bad_nets(path: Path) -> list[str]:
+    """Handlers of everything that pass nothing on and may not, or do not say why."""
     lines = path.read_text(encoding="utf-8").splitlines()
+    wrong = []
     for number, caught, raises in caught_wide(tree_of(path)):
         if raises:
             continue  # cleaned up and passed on
-        assert name_of(path) in LAST_NETS
-        assert caught == "Exception"  # a cancelled task must end
-        assert re.search(r"# noqa: BLE001 +(- )?\w", lines[number - 1]), "say why, beside it"
+        # BaseException is never right: a cancelled task must end.
+        allowed = name_of(path) in LAST_NETS and caught == "Exception"
+        said = re.search(r"# noqa: BLE001 +(- )?\w", lines[number - 1])
+        if not allowed:
+            wrong.append(f"{name_of(path)}:{number}: catches {caught or 'everything'}")
+        elif not said:
+            wrong.append(f"{name_of(path)}:{number}: say why, beside it")
+    return wrong
+
+
+def test_errors_of_every_kind_are_caught_in_the_last_nets_only() -> None:
+    assert [one for path in SOURCES for one in bad_nets(path)] == []
 
 
 def test_each_last_net_is_still_one() -> None:
@@ -185,21 +215,35 @@ def test_each_last_net_is_still_one() -> None:
         assert any(not raises for _, _, raises in caught_wide(tree_of(ROOT / name)))
 
 
-@pytest.mark.parametrize("path", TEST_FILES, ids=name_of)
-def test_tests_neither_sleep_nor_mock(path: Path) -> None:
-    tree = tree_of(path)
-    assert sleeps_in(tree) == []
-    assert not [name for name in imports_in(tree) if f"{name}.".startswith(f"{MOCKS}.")]
-    # Chance may only come from a seed that is written down.
-    assert [call for call in calls_in(tree) if re.match(r"random\.(?!Random$)", call)] == []
+def found_in_tests(look: Callable[[ast.AST], Collection[str]]) -> list[str]:
+    return [f"{name_of(path)}: {one}" for path in TEST_FILES for one in look(tree_of(path))]
 
 
-@pytest.mark.parametrize("area", MIRRORED)
-def test_each_module_has_its_test(area: str) -> None:
-    modules = {path.stem for path in (PACKAGE / area).glob("*.py")} - {"__init__", "port"}
-    tested = {path.stem.removeprefix("test_") for path in (TESTS / area).glob("test_*.py")}
-    missing = {f"{area}/{name}" for name in modules - tested}
-    assert missing == {name for name in UNMIRRORED if name.startswith(f"{area}/")}
+def test_tests_do_not_sleep() -> None:
+    assert found_in_tests(sleeps_in) == []
+
+
+def test_tests_do_not_mock() -> None:
+    def mocks_in(tree: ast.AST) -> list[str]:
+        return [name for name in imports_in(tree) if f"{name}.".startswith(f"{MOCKS}.")]
+
+    assert found_in_tests(mocks_in) == []
+
+
+def test_chance_in_tests_comes_from_a_seed_that_is_written_down() -> None:
+    def chance_in(tree: ast.AST) -> list[str]:
+        return [call for call in calls_in(tree) if re.match(r"random\.(?!Random$)", call)]
+
+    assert found_in_tests(chance_in) == []
+
+
+def test_each_module_has_its_test() -> None:
+    missing = set()
+    for area in MIRRORED:
+        modules = {path.stem for path in (PACKAGE / area).glob("*.py")} - {"__init__", "port"}
+        tested = {path.stem.removeprefix("test_") for path in (TESTS / area).glob("test_*.py")}
+        missing |= {f"{area}/{name}" for name in modules - tested}
+    assert missing == UNMIRRORED
 
 
 # Put together here, so that this file does not hold what it looks for.

@@ -15,7 +15,7 @@ from sessiongate.clock import SystemClock
 from sessiongate.rules.token import GUID_BYTES, TOKEN_BYTES, clone_ticket, guid, hex_token
 from sessiongate.service.sessions import Sessions
 from tests.end_to_end.serving import ADMIN, OPERATOR, OTHER, USER, Server, add_people
-from tests.security.dialects import DIALECTS, MANAGERS, UNSIGNED, Dialect, Manages
+from tests.security.dialects import DIALECTS, MANAGERS, Dialect, Manages
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]
@@ -75,7 +75,7 @@ def test_sec_01_random_bytes_come_from_the_system() -> None:
                 assert node.module != "random", path
 
 
-@pytest.mark.parametrize("dialect", UNSIGNED, ids=str)
+@over_dialects
 def test_sec_01_tokens_say_nothing(dialect: Dialect, shared: Server) -> None:
     tokens = [dialect.token(shared, USER) for _ in range(20)]
     assert len(set(tokens)) == 20
@@ -89,6 +89,7 @@ def test_sec_01_tokens_say_nothing(dialect: Dialect, shared: Server) -> None:
 # 2: a leaked disk is no leaked session
 
 
+@pytest.mark.slow
 def test_sec_02_no_token_or_password_is_on_the_disk(server: Server) -> None:
     texts = [USER[1]]
     for dialect in DIALECTS:
@@ -116,7 +117,7 @@ def test_sec_02_no_token_or_password_is_on_the_disk(server: Server) -> None:
 @over_dialects
 def test_sec_02_a_public_key_opens_nothing(dialect: Dialect, shared: Server) -> None:
     token = dialect.token(shared, USER)
-    key = dialect.key_of(shared, token)
+    key = shared.get("currentSession", token).json()["key"]
     assert key != token
     assert dialect.is_alive(shared, token)
     assert not dialect.is_alive(shared, key)
@@ -152,6 +153,7 @@ def test_sec_03_each_login_gets_a_new_token(dialect: Dialect, shared: Server) ->
 # 4: dead is dead, whatever it died of
 
 
+@pytest.mark.slow
 def test_sec_04_no_reply_tells_unknown_from_ended(make_server: MakeServer) -> None:
     server = make_server(settings='[sessions]\nidle_timeout = "1s"\n')
     idle = {dialect.name: dialect.token(server, USER) for dialect in DIALECTS}
@@ -196,9 +198,8 @@ def test_sec_09_a_second_logout_changes_nothing(dialect: Dialect, shared: Server
     replies = [dialect.logout(shared, carrier).without_date() for _ in range(3)]
     replies.append(dialect.logout(shared, dialect.carry(unknown_token(dialect))).without_date())
     assert len(set(replies)) == 1
-    # The documented code of each: 401, a fault by 500, an error inside 200; 400 as Keycloak, to
-    # whom a logout without a refresh token is no request.
-    assert replies[0][0] in (401, 500, 200, 400)
+    # The documented code of each: 401, a fault by 500, or an error inside 200.
+    assert replies[0][0] in (401, 500, 200)
     assert dialect.is_alive(shared, other)
 
 
@@ -229,6 +230,7 @@ def _at_once(tasks: list[Callable[[], None]]) -> None:
 # 10: for good
 
 
+@pytest.mark.slow
 def test_sec_10_an_ended_session_stays_ended_after_kill_9(server: Server) -> None:
     ended = [(dialect, dialect.token(server, USER)) for dialect in DIALECTS]
     alive = [(dialect, dialect.token(server, USER)) for dialect in DIALECTS]
@@ -308,7 +310,7 @@ def test_sec_13_an_administrator_ends_one_all_of_a_user_and_all(
     def alive() -> list[bool]:
         return [dialect.is_alive(server, token) for token in (one, two, three, other)]
 
-    key = dialect.key_of(server, one)
+    key = server.get("currentSession", one).json()["key"]
     assert server.run("sessions", "terminate", key).code == 0
     assert alive() == [False, True, True, True]
     assert server.run("sessions", "terminate", "--user", USER[0]).code == 0
@@ -439,6 +441,7 @@ def test_sec_17_without_the_privilege_nobody_becomes_anybody(
     assert dialect.is_alive(shared, token)
 
 
+@pytest.mark.slow
 def test_sec_17_nobody_climbs_by_impersonation(make_server: MakeServer) -> None:
     server = make_server(settings=DEPUTY)
     deputy = ("dora", "deputy pass")
@@ -478,6 +481,7 @@ def test_sec_17_impersonation_is_written_down_with_both_names(
     )
 
 
+@pytest.mark.slow
 def test_sec_30_no_password_opens_a_new_server(tmp_path: Path) -> None:
     with Server(tmp_path / "data") as server:
         for name in ("admin", "administrator", "root", "administrator@vsphere.local", "zerto"):

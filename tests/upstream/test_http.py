@@ -156,6 +156,7 @@ async def test_whoever_is_closed_calls_nobody() -> None:
             await upstream.close()
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n"]))
 def test_sec_66_whatever_is_answered_is_an_answer_or_an_outage(data: bytes, head: bytes) -> None:
     async def told() -> Answer | str:

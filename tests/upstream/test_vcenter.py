@@ -176,6 +176,7 @@ async def test_sec_66_xml_that_makes_no_sense_is_an_outage(answer: bytes) -> Non
             await vcenter.login("ada", RIGHT)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([LOGGED_IN, SOAP_LOGGED_IN, json_fault("InvalidLogin"), soap_fault("X")]),
     st.sampled_from(Form),

@@ -822,6 +822,7 @@ def replies(out: bytes, heads: list[bool]) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(st.lists(PIECES | st.binary(max_size=20), max_size=12), st.data())
 def test_any_bytes_yield_at_most_one_reply_per_request(parts: list[bytes], data: Any) -> None:

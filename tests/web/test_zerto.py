@@ -5,7 +5,9 @@ from base64 import b64encode
 
 import pytest
 
-from sessiongate.web.http import Reply
+from sessiongate.errors import NoSession
+from sessiongate.session import Session
+from sessiongate.web.http import Reply, Request
 from sessiongate.web.zerto import ZertoEndpoint, refusal
 from tests.gate import Gate
 from tests.web.requests import header, request
@@ -22,7 +24,10 @@ ADA = basic("ada", "adaada")
 
 @pytest.fixture
 def endpoint(gate: Gate) -> ZertoEndpoint:
-    return ZertoEndpoint(gate.sessions, gate.bearers, windows="local", hypervisor="other")
+    async def by_bearer(_: Request) -> Session:
+        raise NoSession("no signed token is known here")
+
+    return ZertoEndpoint(gate.sessions, windows="local", hypervisor="other", by_bearer=by_bearer)
 
 
 async def token_of(endpoint: ZertoEndpoint) -> str:

@@ -88,6 +88,7 @@ def test_the_limits_leave_room() -> None:
     assert read_json(b'"' + b"x" * 1_000_000 + b'"') == "x" * 1_000_000
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),

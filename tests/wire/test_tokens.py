@@ -90,6 +90,7 @@ def test_a_small_token_does_not_become_a_large_one() -> None:
     assert presented(authorization(f'SIGN token="{packed(b"a" * 256 * 1024)}"')) is not None
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.text(max_size=40)

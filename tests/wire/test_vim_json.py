@@ -299,6 +299,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(sorted(METHODS)),
     st.dictionaries(

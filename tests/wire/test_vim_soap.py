@@ -238,6 +238,7 @@ def test_sec_49_no_document_types_no_entities_nothing_fetched(name: str) -> None
     refused_at_once(HOSTILE[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HUGE)
 def test_sec_50_depth_numbers_sizes_and_encodings_are_bounded(name: str) -> None:
     refused_at_once(HUGE[name])
