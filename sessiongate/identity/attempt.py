@@ -4,10 +4,12 @@ A try counts against the name that was typed, and against each further name that
 to be the same person. All of them get the outcome. Whether a name has a try left: `identity.tries`.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
 
 from sessiongate.clock import Clock
-from sessiongate.errors import LockedOut
+from sessiongate.errors import BadCredentials, LockedOut
 from sessiongate.identity.tries import Tries, Try
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
@@ -22,6 +24,7 @@ class Attempt:
         self._tries = tries
         self._clock = clock
         self._begun: dict[str, Try] = {}
+        self._was_full = False
 
     async def count(self, name: str) -> None:
         """Take a place for this try under one more name, before the password is looked at.
@@ -30,25 +33,41 @@ class Attempt:
         """
         if name in self._begun:
             return
-        begun = await self._tries.begin(name, self.address, self._clock.now())
+        further = bool(self._begun)  # one try of its address, under however many names
+        begun = await self._tries.begin(name, self.address, self._clock.now(), further=further)
         if begun is None:
+            self._was_full = True
             raise LockedOut("too many failed tries")
         self._begun[name] = begun
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that it counts against."""
+        return frozenset(self._begun)
+
+    async def refused(self, error: BadCredentials | LockedOut) -> None:
+        """The login was refused: a failed guess, or for a reason that says nothing of the password.
+
+        Nothing was tried where one of the names had no try left, so the others do not pay for it.
+        """
+        is_guess = error.guess if isinstance(error, BadCredentials) else not self._was_full
+        await (self.failed() if is_guess else self.unknown())
+
     async def failed(self) -> None:
         """It was wrong, under every name."""
-        for begun in self._begun.values():
-            await begun.failed(self._clock.now())
+        await self._told(lambda begun: begun.failed(self._clock.now()))
 
     async def succeeded(self) -> None:
         """It was right."""
-        for begun in self._begun.values():
-            await begun.succeeded(self._clock.now())
+        await self._told(lambda begun: begun.succeeded(self._clock.now()))
 
     async def unknown(self) -> None:
         """It had no outcome."""
-        for begun in self._begun.values():
-            await begun.unknown(self._clock.now())
+        await self._told(lambda begun: begun.unknown(self._clock.now()))
+
+    async def _told(self, tell: Callable[[Try], Awaitable[None]]) -> None:
+        # All at once: it shall not show in the time under how many names somebody is known.
+        await asyncio.gather(*map(tell, self._begun.values()))
 
 
 @runtime_checkable

@@ -9,20 +9,20 @@ How many tries, and when a lock opens: `rules.lockout`. The counters: `identity.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Protocol, runtime_checkable
 
 from sessiongate.clock import Clock
-from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
+from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Unavailable
 from sessiongate.identity.attempt import Attempt, Pretends, TakesAttempts
 from sessiongate.identity.pace import Pace
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.identity.tally import Lockout
 from sessiongate.identity.tries import OwnTries, Tries
 from sessiongate.identity.verified import VerifiedCredentials
-from sessiongate.rules.accounts import Account, parse_account
+from sessiongate.rules.accounts import Account, parse_account, plain_letters
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
 
@@ -92,9 +92,9 @@ class Guard:
             return await self._refuse(password, address)
         version = await self._version_of(account)
         # No await from here to the flight: who asks the same meanwhile must find it.
-        key = self._verified.key(self.name, name, password, version)
+        key = self._verified.key(self.name, _spelled(name, account), password, version)
         principal = self._verified.get(key)
-        if principal is not None:
+        if principal is not None and not await self._is_locked_by(key, name, address):
             self.hits += 1
             await self._welcome(key, name, address)
             return principal
@@ -130,9 +130,15 @@ class Guard:
     async def unlock(self, typed: str) -> bool:
         """Let this name try again, from anywhere. False if nothing was held against it.
 
-        Raises BadCredentials for what is no name.
+        And the person whom the provider knows by it. Raises BadCredentials for what is no name.
         """
-        return await self._tries.unlock(self.name_of(parse_account(typed)), self._clock.now())
+        account = parse_account(typed)
+        names = {self.name_of(account)}
+        with suppress(Unavailable):  # then the name alone
+            found = await self._inner.find(account)
+            names |= {found.name} if found is not None else set()
+        names |= set(map(plain_letters, names))
+        return any([await self._tries.unlock(name, self._clock.now()) for name in names])
 
     async def locked(self) -> dict[str, datetime]:
         """The names locked for somebody, and until when."""
@@ -144,6 +150,16 @@ class Guard:
 
     async def _version_of(self, account: Account) -> str:
         return await self._names.version_of(account) if self._names else ""
+
+    async def _is_locked_by(self, key: bytes, name: str, address: str) -> bool:
+        """Whether a further name is locked against which this credential was counted.
+
+        It would else be guessed at under another name of the same person, without end.
+        """
+        for further in self._verified.counted(key) - {name}:
+            if await self._tries.is_locked(further, address, self._clock.now()):
+                return True
+        return False
 
     async def _welcome(self, key: bytes, name: str, address: str) -> None:
         """Note that this name came in from here, where no check of its own has done so."""
@@ -197,11 +213,11 @@ class Guard:
                 principal = await self._ask(account, password, attempt)
                 watch.refuse_changed(name, principal)
             # No await between the outcome and this: what changes later drops it again.
-            self._verified.keep(key, name, principal, address)
-        except (BadCredentials, LockedOut):
+            self._verified.keep(key, name, principal, address, attempt.names)
+        except (BadCredentials, LockedOut) as refused:
             self._verified.drop(name)
             self._flights.pop(key, None)
-            await attempt.failed()
+            await attempt.refused(refused)
             raise
         except BaseException:  # an outage, or the client has gone: neither yes nor no
             self._flights.pop(key, None)
@@ -226,6 +242,7 @@ class Guard:
             self._pace.note(perf_counter() - began)
             raise
         except LockedOut:  # under a further name, or at the directory: in the same time
+            self.lockouts += 1
             span = self._pace.like_one()
             if span is not None:
                 await asyncio.sleep(max(0, began + span - perf_counter()))
@@ -256,6 +273,14 @@ class _Watch:
         """Raise IdentityUnavailable if it has changed: what was found out is no longer true."""
         if self.told & {name, principal.name}:
             raise IdentityUnavailable("the account changed while it was checked")
+
+
+def _spelled(name: str, account: Account) -> str:
+    """The name as verified credentials tell it apart: two people may have one name for counting."""
+    if account.typed.isascii():  # of these no two people have one
+        return name
+    asked = account.asked
+    return name if asked.lower() == account.user else f"{name}\0{asked}"
 
 
 async def _arrival(flight: asyncio.Task[Principal]) -> Principal:

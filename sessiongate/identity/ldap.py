@@ -20,6 +20,7 @@ import structlog
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Overloaded
 from sessiongate.identity import ldap_settings
+from sessiongate.identity.attempt import Attempt
 from sessiongate.identity.ldap_connection import Connection, NoAnswer, Unsure
 from sessiongate.identity.ldap_groups import Groups, Search, ended_badly
 from sessiongate.identity.ldap_messages import Entry, Result
@@ -84,6 +85,10 @@ class LdapIdentity:
     async def authenticate(self, account: Account, password: Secret) -> Principal:
         """Who this is. Raises BadCredentials, whose text says why, or IdentityUnavailable."""
         return await self._login(account, password, _no_count)
+
+    async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
+        """The same, counted for the person found, too. Raises LockedOut where that one is."""
+        return await self._login(account, password, attempt.count)
 
     async def _login(self, account: Account, password: Secret, count: Count) -> Principal:
         if not password.reveal():

@@ -93,10 +93,17 @@ class Tally:
             or is_locked(self._places.get(("", place), now), now)
         )
 
-    def begin(self, name: str, address: str, now: datetime) -> "Counted | None":
-        """Take a place for one try, if there is one. It ends by one of the next three."""
+    def begin(
+        self, name: str, address: str, now: datetime, *, further: bool = False
+    ) -> "Counted | None":
+        """Take a place for one try, if there is one. It ends by one of the next three.
+
+        `further`: under one more name, of a try that counts for its address already.
+        """
         place = place_of(address)
-        counters = [(self._pairs, (name, place)), (self._places, ("", place))]
+        counters = [(self._pairs, (name, place))]
+        if not further:
+            counters.append((self._places, ("", place)))
         if not self._known.knows(name, place, now):
             counters.append((self._names, (name, "")))
         if not all(may_try(table.get(key, now), table.policy, now) for table, key in counters):

@@ -33,8 +33,13 @@ class Tries(Protocol):
         """Whether this name is locked for this address."""
         ...
 
-    async def begin(self, name: str, address: str, now: datetime) -> Try | None:
-        """Take a place for one try, atomically; None where there is none."""
+    async def begin(
+        self, name: str, address: str, now: datetime, *, further: bool = False
+    ) -> Try | None:
+        """Take a place for one try, atomically; None where there is none.
+
+        `further`: under one more name, of a try that counts for its address already.
+        """
         ...
 
     async def welcome(self, name: str, address: str, now: datetime) -> None:
@@ -64,9 +69,11 @@ class OwnTries:
         """As the tally says."""
         return self._tally.is_locked(name, address, now)
 
-    async def begin(self, name: str, address: str, now: datetime) -> Try | None:
+    async def begin(
+        self, name: str, address: str, now: datetime, *, further: bool = False
+    ) -> Try | None:
         """As the tally says."""
-        begun = self._tally.begin(name, address, now)
+        begun = self._tally.begin(name, address, now, further=further)
         return None if begun is None else _OwnTry(self._tally, begun)
 
     async def welcome(self, name: str, address: str, now: datetime) -> None:

@@ -14,7 +14,14 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable, UpstreamUnavailable
-from sessiongate.rules.accounts import Account, canonical_domain, directory_form, parse_account
+from sessiongate.identity.attempt import Attempt
+from sessiongate.rules.accounts import (
+    Account,
+    canonical_domain,
+    directory_form,
+    parse_account,
+    plain_letters,
+)
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
 from sessiongate.upstream.port import SessionUpstream
@@ -92,6 +99,15 @@ class VCenterIdentity:
         self._checks.add(check)
         check.add_done_callback(self._done)
         return await asyncio.shield(check)
+
+    async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
+        """The same, counted for the name without the marks on its letters, too.
+
+        Active Directory behind a vCenter does not look at those. Which other names are one person
+        there, nobody can ask.
+        """
+        await attempt.count(plain_letters(self.name_of(account)))
+        return await self.authenticate(account, password)
 
     async def find(self, account: Account) -> Principal | None:
         """None: a vCenter knows nobody without a password."""

@@ -34,6 +34,7 @@ class _Verified(msgspec.Struct, frozen=True):
     principal: Principal
     until: datetime
     addresses: set[str]
+    counted: frozenset[str]
 
 
 class VerifiedCredentials:
@@ -82,14 +83,26 @@ class VerifiedCredentials:
         verified.addresses.add(address)
         return True
 
-    def keep(self, key: bytes, name: str, principal: Principal, address: str = "") -> None:
+    def counted(self, key: bytes) -> frozenset[str]:
+        """The names against which the login counted that verified it."""
+        verified = self._table.get(key)
+        return frozenset() if verified is None else verified.counted
+
+    def keep(
+        self,
+        key: bytes,
+        name: str,
+        principal: Principal,
+        address: str = "",
+        counted: frozenset[str] = frozenset(),
+    ) -> None:
         """Remember a success, for `drop` to find by this name or by the principal's."""
         if not self._keep:
             return
         now = self._clock.now()
         self._forget(key)
         names = frozenset((name, principal.name))
-        self._table[key] = _Verified(names, principal, now + self._keep, {address})
+        self._table[key] = _Verified(names, principal, now + self._keep, {address}, counted)
         for each in names:
             self._keys.setdefault(each, set()).add(key)
         while len(self._table) > self._size or self._oldest().until <= now:

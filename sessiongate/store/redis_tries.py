@@ -206,10 +206,12 @@ class RedisTries:
                 return True
         return False
 
-    async def begin(self, name: str, address: str, now: datetime) -> "RedisTry | None":
-        """Take a place for one try: for the name first, then for the address."""
+    async def begin(
+        self, name: str, address: str, now: datetime, *, further: bool = False
+    ) -> "RedisTry | None":
+        """Take a place for one try: for the name first, then for the address if it is not yet."""
         begun = RedisTry(self, name, [])
-        for counter in self._counters(name, address):
+        for counter in self._counters(name, address, further):
             if not await counter.run(BEGIN, now):
                 await begun.unknown(now)
                 return None
@@ -258,7 +260,7 @@ class RedisTries:
         told = b"\0".join((text(self._provider), kind.encode("ascii"), text(what)))
         return self._keys.tries(sha256(told).digest())
 
-    def _counters(self, name: str, address: str) -> "list[_Counter]":
+    def _counters(self, name: str, address: str, further: bool = False) -> "list[_Counter]":
         pair, whole, anywhere = self._policies
         place = place_of(address)
         nonce = os.urandom(8)
@@ -269,7 +271,7 @@ class RedisTries:
                     self._calls(), self._keys_of("name", name), place, pair, whole, nonce, LATELY
                 )
             )
-        if anywhere.attempts:
+        if anywhere.attempts and not further:
             none = Policy(0, anywhere.window, anywhere.duration)
             keys = self._keys_of("place", place)
             counters.append(

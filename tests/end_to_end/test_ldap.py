@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from sessiongate.rules.accounts import parse_account
 from tests.end_to_end.serving import ADMIN, Server, basic, with_people
 from tests.peers import slapd as peer
 from tests.peers.relay import Relay
-from tests.peers.slapd import GROUPS, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
+from tests.peers.slapd import GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
 
 pytestmark = pytest.mark.peer
 
@@ -27,6 +28,7 @@ bind_dn = "{service}"
 bind_password_file = "{password}"
 base_dn = "{base}"
 domains = ["corp.example", "CORP"]
+user_filter = "(|(uid={{user}})(mail={{user}}@mail.example)(cn={{user}}))"
 default_role = "user"
 connect_timeout = "500ms"
 operation_timeout = "500ms"
@@ -129,6 +131,38 @@ def test_sec_24_every_refusal_looks_alike(server: Server) -> None:
     replies = [server.zerto_login(f"CORP\\{name}", word).without_date() for name, word in tries]
     assert {status for status, _, _ in replies} == {401}
     assert len(set(replies)) == 1
+
+
+def test_sec_21_22_77_all_names_of_a_person_in_all_dialects_have_the_tries_of_one(
+    server: Server, directory: Slapd
+) -> None:
+    entry, right = f"uid=many,{PEOPLE}", "many's password 1"
+    before = directory.bind_names(entry)
+    for number, name in enumerate(("many", "m.any", "CORP\\too.many", "Many Names@CORP") * 3):
+        assert server.zerto_login(name, f"guess {number}").status == 401
+        assert server.vim_login(f"CORP\\{parse_account(name).asked}", "wrong").status == 500
+    assert directory.bind_names(entry) - before == 5
+    for name in ("many", "m.any", "too.many", "many names"):
+        assert server.zerto_login(f"CORP\\{name}", right).status == 401
+    # Whoever unlocks the person by the name that the list shows has unlocked what was tried.
+    config = f"{server.data_dir}.toml"
+    assert server.run("users", "unlock", "m.any@corp.example", "--config", config).code == 0
+    assert server.zerto_login("CORP\\m.any", right).status == 200
+
+
+def test_a_name_is_asked_for_as_it_was_typed(server: Server) -> None:
+    for name in ("weiß", "weiss"):
+        found = principal(server, server.vim_token((f"CORP\\{name}", f"{name}'s password 1")))
+        assert found == (f"CORP\\{name}", f"{name.capitalize()} of Corp")
+
+
+def test_a_controller_that_reaches_no_other_is_an_outage_and_locks_nobody(server: Server) -> None:
+    for _ in range(7):
+        reply = server.zerto_login("CORP\\ad51f", "any")
+        assert reply.status == 503
+        assert reply.header("retry-after") is not None
+    # The directory is not left alone for it.
+    assert server.zerto_login("CORP\\bob", BOB).status == 200
 
 
 def test_an_outage_is_told_as_one_and_ends_without_a_restart(server: Server, relay: Relay) -> None:

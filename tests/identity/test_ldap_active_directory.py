@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable
+from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
 from sessiongate.identity import ldap_messages as messages
+from sessiongate.identity.attempt import Attempt, TakesAttempts
 from sessiongate.identity.ldap_groups import IN_CHAIN
-from sessiongate.rules.accounts import parse_account
+from sessiongate.identity.tally import Lockout
+from sessiongate.identity.tries import OwnTries
+from sessiongate.rules.accounts import parse_account, plain_letters
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+from sessiongate.testing import FakeClock
 from tests.identity.test_ldap_messages import tlv
 from tests.peers.ldap_house import made_of
 
@@ -288,6 +292,61 @@ async def test_sec_89_where_nobody_says_who_is_bound_the_bind_name_decides() -> 
         with pytest.raises(IdentityUnavailable, match="does not say who is bound") as puzzled:
             await login(found(other), found(), told=silent)
         assert puzzled.value.reached
+
+
+SERVICE = {"bind_dn": "service@corp.example", "bind_password": Secret("service's")}
+
+
+class Folding:
+    """A directory that compares as Active Directory does, and refuses every password but one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = plain_letters(name)
+        self.checked = 0
+
+    def play(self, operation: int, body: bytes) -> list[bytes]:
+        is_asked = self.name in plain_letters(body.decode("utf-8", "replace").casefold())
+        if operation != messages.BIND:
+            return found(ADA) if is_asked else found()
+        if b"service's" in body:
+            return [ended(messages.BOUND)]
+        self.checked += is_asked or DN.encode() in body
+        return [ended(messages.BOUND, 49)]
+
+
+@pytest.mark.parametrize("user_dn", [None, "{user}@{domain}", "cn={user},ou=p,dc=corp"])
+@pytest.mark.parametrize("service", [SERVICE, {}])
+async def test_sec_77_marks_on_letters_give_no_further_tries(
+    user_dn: str | None, service: dict[str, object]
+) -> None:
+    if user_dn is None and not service:
+        return  # nobody could look up whom to bind as
+    spellings = ["müller", "muller", "mu\u0308ller", "MÜLLER", "mûller", "mülłer", "ｍüller"]
+    directory = Folding("müller")
+    tries, clock = OwnTries(Lockout(attempts=5)), FakeClock()
+    outcomes = []
+    async with serving(directory.play) as url:
+        table: dict[str, object] = {
+            "style": "ad",
+            "url": url,
+            "start_tls": False,
+            "base_dn": "DC=corp,DC=example",
+            "user_dn": user_dn,
+            "domains": ["corp.example", "CORP"],
+            **service,
+        }
+        provider = made_of({key: one for key, one in table.items() if one is not None}).provider
+        assert isinstance(provider, TakesAttempts)
+        for typed in spellings:
+            attempt = Attempt(tries, "192.0.2.1", clock)
+            try:
+                await provider.attempt(parse_account(typed), PASSWORD, attempt)
+            except (BadCredentials, LockedOut) as refused:
+                outcomes.append(type(refused))
+                await attempt.failed()
+        await provider.close()
+    assert outcomes == [BadCredentials] * 5 + [LockedOut] * 2
+    assert directory.checked == 5
 
 
 async def test_a_name_with_a_domain_of_its_own_keeps_it() -> None:

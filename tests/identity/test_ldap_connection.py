@@ -14,6 +14,7 @@ from sessiongate.identity.ldap_connection import Address, Connection, NoAnswer, 
 from sessiongate.identity.ldap_messages import Result
 from sessiongate.rules.ldap_filter import Has
 from sessiongate.secret import Secret
+from tests.identity.test_ldap_messages import tlv
 from tests.peers.slapd import PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
 
 PLAIN = Trust(None)
@@ -153,6 +154,71 @@ async def test_references_to_elsewhere_are_not_followed() -> None:
         connection = await connect(address, PLAIN)
         assert await connection.search("dc=x", EVERYBODY, ["cn"]) == ([], Result(0, ""))
         connection.close()
+
+
+def who(code: int, *parts: bytes) -> bytes:
+    """The answer to "Who am I?"."""
+    return tlv(
+        0x30, tlv(2, b"\1"), tlv(0x78, tlv(10, bytes([code])), tlv(4), tlv(4, b"text"), *parts)
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (who(0, tlv(0x8B, "dn:cn=é".encode())), "dn:cn=é"),
+        (who(0, tlv(0x8A, b"1.2"), tlv(0x8B, b"u:CORP\\ada")), "u:CORP\\ada"),
+        (who(0, tlv(0x8B)), ""),
+        (who(0), ""),
+        (who(2), None),
+        (who(53, tlv(0x8B, b"dn:cn=x")), None),
+    ],
+)
+async def test_sec_89_who_is_logged_in_is_told_or_is_not(answer: bytes, told: str | None) -> None:
+    async with serving(answering(answer)) as address:
+        connection = await connect(address, PLAIN)
+        assert await connection.who_am_i() == told
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [who(0, tlv(0x8B, b"\xff")), who(0, tlv(0x8B, b"dn:a"), tlv(0x8B, b"dn:b"))]
+)
+async def test_sec_89_an_answer_that_cannot_be_read_is_nobody_s_name(answer: bytes) -> None:
+    async with serving(answering(answer)) as address:
+        connection = await connect(address, PLAIN)
+        with pytest.raises(NoAnswer, match="unreadable"):
+            await connection.who_am_i()
+        assert connection.closed
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(5.0, 4), (1.5, 1), (0.3, 1), (60.0, 59)])
+async def test_a_server_is_told_to_give_up_before_we_do(limit: float, asked: int) -> None:
+    """So that a search that takes too long is told from a server that says nothing."""
+    sent: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent.set_result(await reader.read(1000))
+        writer.write(BOUND.replace(b"\x61\x07", b"\x65\x07"))
+        await reader.read()
+
+    async with serving(talk) as address:
+        connection = await connect(address, PLAIN, limit=limit)
+        await connection.search("dc=x", EVERYBODY, ["cn"])
+        connection.close()
+    # Size limit, time limit, typesOnly: RFC 4511, section 4.5.1.
+    assert tlv(2, b"\0") + tlv(2, bytes([asked])) + tlv(1, b"\0") in await sent
+
+
+@pytest.mark.peer
+async def test_sec_89_a_real_server_says_who_is_bound(slapd: Slapd) -> None:
+    address = Address("127.0.0.1", slapd.plain_port, tls=False)
+    connection = await connect(address, PLAIN)
+    assert await connection.who_am_i() == ""
+    name = f"uid=ada,{PEOPLE}"
+    assert (await connection.bind(name, Secret("ada's pass:word/1"))).code == 0
+    assert await connection.who_am_i() == f"dn:{name}"
+    connection.close()
 
 
 async def test_sec_31_an_anonymous_bind_is_never_sent() -> None:

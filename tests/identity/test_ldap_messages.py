@@ -18,6 +18,7 @@ from sessiongate.identity.ldap_messages import (
     extended_request,
     read_entry,
     read_result,
+    read_value,
     search_request,
     take,
     unbind_request,
@@ -192,7 +193,7 @@ def test_no_bytes_do_harm(data: bytes) -> None:
     try:
         taken = take(data)
         if taken is not None:
-            for read in (read_result, read_entry):
+            for read in (read_result, read_entry, read_value):
                 read(taken[0])
     except ValueError:
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable
-from sessiongate.identity.ldap_connection import NoAnswer
+from sessiongate.identity.ldap_connection import NoAnswer, Unsure
 from sessiongate.identity.ldap_messages import Result
 from sessiongate.identity.ldap_servers import IDLE, Server, Servers, told
 from sessiongate.rules.ldap_filter import Has
@@ -106,6 +106,43 @@ async def test_a_refusal_is_an_answer_and_nobody_else_is_asked(
         with pytest.raises(BadCredentials):
             await servers.ask(refuse)
     assert asked == [relays[0].port] * 2
+
+
+@pytest.mark.peer
+async def test_a_server_that_cannot_tell_is_not_down_and_the_next_is_asked(
+    slapd: Slapd, relays: tuple[Relay, Relay], ticks: Ticks
+) -> None:
+    servers = servers_of(slapd, relays, ticks)
+    asked: list[int] = []
+
+    async def unsure(server: Server) -> int:
+        asked.append(server.address.port)
+        if server.address.port == relays[0].port:
+            raise Unsure("no logon servers")
+        return server.address.port
+
+    for _ in range(2):
+        assert await servers.ask(unsure) == relays[1].port
+    assert asked == [relays[0].port, relays[1].port] * 2
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("others", "reached"), [(Unsure, True), (NoAnswer, False)])
+async def test_where_one_answered_and_could_not_tell_the_directory_is_not_down(
+    slapd: Slapd,
+    relays: tuple[Relay, Relay],
+    ticks: Ticks,
+    others: type[NoAnswer],
+    reached: bool,
+) -> None:
+    servers = servers_of(slapd, relays, ticks)
+
+    async def ask(server: Server) -> None:
+        raise (NoAnswer if server.address.port == relays[1].port else others)("why")
+
+    with pytest.raises(IdentityUnavailable) as outage:
+        await servers.ask(ask)
+    assert outage.value.reached is reached
 
 
 @pytest.mark.peer

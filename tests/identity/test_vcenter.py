@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable
-from sessiongate.identity.guard import KnowsNames
+from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
+from sessiongate.identity.guard import Guard, KnowsNames
+from sessiongate.identity.tally import Lockout
+from sessiongate.identity.tries import OwnTries
 from sessiongate.identity.vcenter import Names, VCenterIdentity
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
@@ -19,7 +21,7 @@ from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim_client import Form, Opened
-from tests.identity.fakes import let_run
+from tests.identity.fakes import FakeClock, let_run
 from tests.upstream.fakes import (
     JSON_SESSION,
     JSON_TOKEN,
@@ -95,6 +97,26 @@ async def test_the_name_is_sent_as_it_was_typed(typed: str, sent: str) -> None:
     async with vouching() as (provider, server):
         await provider.authenticate(parse_account(typed), RIGHT)
     assert f'"userName":"{sent}"'.encode() in server.asked[0].body
+
+
+async def test_sec_77_marks_on_letters_give_no_further_tries_at_a_vcenter() -> None:
+    tries, clock = OwnTries(Lockout(attempts=5)), FakeClock()
+    outcomes = []
+    async with vouching() as (provider, server):
+        guard = Guard("vc", provider, clock, dummy=nothing, tries=tries)
+        for typed in ("müller", "muller", "MÜLLER", "mu\u0308ller", "mûller", "mülłer", "muller"):
+            try:
+                await guard.authenticate(parse_account(f"{typed}@corp"), WRONG, "192.0.2.1")
+            except (BadCredentials, LockedOut) as refused:
+                outcomes.append(type(refused))
+        assert outcomes == [BadCredentials] * 5 + [LockedOut] * 2
+        assert logins(server) == 5
+        assert await guard.unlock("müller@corp")
+        assert await guard.locked() == {}
+
+
+async def nothing(_: Secret) -> None:
+    """A refusal without a check."""
 
 
 async def test_sec_31_an_empty_password_is_not_sent() -> None:

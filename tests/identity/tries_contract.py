@@ -90,6 +90,20 @@ class TriesContract:
             assert await tries.begin("dora", HERE, NOON) is None
         await fail(tries, "dora", THERE, 2)
 
+    async def test_sec_77_a_further_name_costs_its_address_nothing(self) -> None:
+        tries = await self.make(Lockout(attempts=3, address_attempts=4))
+        for _ in range(3):
+            first = await tries.begin("alias", HERE, NOON)
+            second = await tries.begin("person", HERE, NOON, further=True)
+            assert first is not None
+            assert second is not None
+            await first.failed(NOON)
+            await second.failed(NOON)
+        assert await tries.is_locked("person", HERE, NOON)
+        assert await tries.begin("person", HERE, NOON, further=True) is None
+        await fail(tries, "bob")
+        assert await tries.is_locked("carl", HERE, NOON), "four of the address"
+
     async def test_unlocking_forgets_failures_from_everywhere(self) -> None:
         tries = await self.make(Lockout(attempts=1, total_attempts=2))
         await fail(tries, "alice", HERE)

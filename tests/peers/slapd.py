@@ -358,7 +358,7 @@ class Slapd:
             "-h",
             f"{self.ldap} {self.ldaps}",
             "-d",
-            "0",
+            "stats",
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -417,6 +417,10 @@ class Slapd:
         found = re.search(r"^monitorOpInitiated: (\d+)$", out, re.MULTILINE)
         assert found is not None, out
         return int(found[1])
+
+    def bind_names(self, dn: str) -> int:
+        """How many binds as this entry it has been asked for, by its log."""
+        return self._log.read_text(errors="replace").count(f'BIND dn="{dn}" method=')
 
     def _tool(self, *command: str, stdin: str = "") -> str:
         login = ("-H", self.ldap, "-D", ROOT, "-w", ROOT_PASSWORD)
