@@ -86,8 +86,9 @@ def _become(user: int, otherwise: int) -> None:
     if not {"LOGNAME", "USER", "LNAME", "USERNAME"} & os.environ.keys():
         os.environ["LOGNAME"] = "root"
     os.setgroups(supplementary)
-    os.setresgid(group, group, group)
-    os.setresuid(user, user, user)
+    # Of root's, these two set the real and the saved number too: there is no way back.
+    os.setgid(group)
+    os.setuid(user)
 
 
 def _refuse_a_groups(data_dir: Path) -> None:

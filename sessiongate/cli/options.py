@@ -34,15 +34,14 @@ def settings(
         flags["server.data_dir"] = str(data_dir)
     owner: str | None = None
     try:
-        owner = _take_rights(config, flags)
-        return load(config, os.environ, flags)
+        with reading_as_holder(file_of(config, os.environ)):
+            judged = data_dir_of(config, os.environ, flags)
+        owner = None if judged is None else become_owner(judged)
+        loaded = load(config, os.environ, flags)
     except ConfigError as error:
         whose = [f"this was looked at as {owner}, who owns the data directory"] if owner else []
         fail(Exit.SETTINGS, *error.problems, *whose)
-
-
-def _take_rights(config: Path | None, flags: dict[str, object]) -> str | None:
-    """Become the owner of the data directory, if we are root, before anything in it is opened."""
-    with reading_as_holder(file_of(config, os.environ)):
-        data_dir = data_dir_of(config, os.environ, flags)
-    return None if data_dir is None else become_owner(data_dir)
+    if loaded.server.data_dir != judged:
+        # Whoever may write the file has just made it name another directory than the judged one.
+        fail(Exit.SETTINGS, "server.data_dir: was changed while the settings were read; try again")
+    return loaded

@@ -19,7 +19,7 @@ import pytest
 
 from sessiongate.store.schema import open_file
 from tests.cli import as_root
-from tests.end_to_end.serving import Server
+from tests.end_to_end.serving import PATIENCE, Server
 
 NOBODY = pwd.getpwnam("nobody")
 SECRET = "0f6c-the-content-of-a-file-that-only-root-may-read"
@@ -216,6 +216,29 @@ def test_sec_80_settings_in_the_directory_are_read_by_their_owner(
     (done,) = run(data_dir, f"config show --config {settings}")
     unharmed(done)
     assert "cannot be read: Permission denied" in str(done["said"])
+
+
+def test_sec_80_settings_that_change_meanwhile_lead_nowhere(around: Path, data_dir: Path) -> None:
+    """Judged is one directory, and the other would be used with the rights of root."""
+    settings, other = around / "sessiongate.toml", around / "other.toml"
+    roots = around / "roots"
+    roots.mkdir(mode=0o700)
+    other.write_text(f'[server]\ndata_dir = "{data_dir}"\n', encoding="utf-8")
+    os.mkfifo(settings)
+    with subprocess.Popen(
+        [sys.executable, "-m", "sessiongate.cli.main", "init", "--config", str(settings)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    ) as command:
+        # Once it has been opened for reading: the next look at this name finds the other file.
+        with settings.open("w", encoding="utf-8") as first:
+            first.write(f'[server]\ndata_dir = "{roots}"\n')
+            other.replace(settings)
+        _, said = command.communicate(timeout=PATIENCE)
+    assert command.returncode == 2
+    assert "server.data_dir: was changed while the settings were read" in said
+    assert list(data_dir.iterdir()) == []
 
 
 def test_sec_80_a_directory_of_roots_stays_roots(run: Run, around: Path) -> None:
