@@ -31,7 +31,7 @@ class Session(msgspec.Struct, gc=False):
     digest: bytes
     key: str
     principal: str
-    """Canonical account name; what caps, lockout and "the same user" go by."""
+    """Canonical account name. With `provider` it says who this is: caps go by the two together."""
     user_name: str
     """The name as its directory spells it (vSphere's userName)."""
     login_name: str

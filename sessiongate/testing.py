@@ -332,6 +332,32 @@ class StoreContract(_Contract):
             await store.end(first.key)
             await store.add(a_session(principal="ada"), caps)
 
+    async def test_sec_88_a_cap_counts_by_provider_and_name(self) -> None:
+        """An issuer that names somebody `ada` uses up nothing of the local ada's."""
+        caps = Caps(per_principal=1)
+        theirs = a_session(principal="ada")
+        theirs.provider = "issuer"
+        async with self.opened() as store:
+            await store.add(theirs, caps)
+            ours = a_session(principal="ada")
+            await store.add(ours, caps)
+            assert await self.refused(store, a_session(principal="ada"), caps) == "principal"
+            # Who becomes somebody at another provider is counted there.
+            moved = a_session(principal="ada")
+            moved.digest, moved.key, moved.provider = ours.digest, ours.key, "corp"
+            assert await store.change(moved)
+            assert await self.refused(store, a_session(principal="ada"), caps) == ""
+            await store.end(theirs.key)
+            again = a_session(principal="ada")
+            again.provider = "issuer"
+            assert await self.refused(store, again, caps) == ""
+            async with self.reopened(store) as (second, _):
+                if second is not None:
+                    for provider in ("issuer", "corp", "local"):
+                        one = a_session(principal="ada")
+                        one.provider = provider
+                        assert await self.refused(second, one, caps) == "principal", provider
+
     async def test_sec_15_expired_sessions_make_room(self) -> None:
         caps = Caps(total=1)
         async with self.opened() as store:

@@ -56,7 +56,7 @@ class Keys:
         self.due = f"{book}due"
         """Sorted set: key of a session -> when to look whether it is over."""
         self.counts = f"{book}counts"
-        """Hash: principal -> how many sessions."""
+        """Hash: provider and principal -> how many sessions."""
         self.seen = f"{book}seen"
         """The latest time that any server has told."""
         self.sync = f"{book}sync"
@@ -121,7 +121,14 @@ def session_from(digest: bytes, found: bytes) -> Session:
 
 def place(session: Session) -> bytes:
     """What `places` holds of a session: its digest, and whose it is."""
-    return session.digest + text(session.principal)
+    return session.digest + who(session)
+
+
+def who(session: Session) -> bytes:
+    """Provider and name, as the caps count. Versions before counted by the name alone, and what
+    they have put here is told apart by the NUL, which no name holds.
+    """
+    return text(session.provider) + b"\0" + text(session.principal)
 
 
 def text(told: str) -> bytes:

@@ -191,8 +191,12 @@ local had = redis.call('HGET', KEYS[1], key)
 if had then return had == place and 'ok' or 'kept' end
 local who = string.sub(place, 33)
 if tonumber(all) > 0 and redis.call('HLEN', KEYS[1]) >= tonumber(all) then return 'total' end
-if tonumber(each) > 0 and tonumber(redis.call('HGET', KEYS[3], who) or '0') >= tonumber(each) then
-  return 'principal'
+if tonumber(each) > 0 then
+  local function had_by(whom) return tonumber(redis.call('HGET', KEYS[3], whom) or '0') end
+  -- By the name alone: as a server of the version before counts, whoever vouched.
+  if had_by(who) + had_by(string.match(who, '%z(.*)$') or '') >= tonumber(each) then
+    return 'principal'
+  end
 end
 redis.call('HSET', KEYS[1], key, place)
 redis.call('ZADD', KEYS[2], due, key)

@@ -31,6 +31,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What C code offers and the type stubs do not say: 60 ns against 400 ns of copy.copy.
 _copy: Callable[[Session], Session] = Session.__copy__  # type: ignore[attr-defined]
 
+Who = tuple[str, str]
+"""Provider and canonical name."""
+
 Facts = tuple[
     str, str, str, str, tuple[str, ...], str, str, str, str, bool, str, str
 ]  # in the order of Session's fields, principal to user_agent
@@ -49,7 +52,7 @@ class SessionTable:
         self._by_digest: list[dict[bytes, Kept]] = [{} for _ in range(SHARDS)]
         self._by_key: list[dict[str, Kept]] = [{} for _ in range(SHARDS)]
         self._wheel = Wheel(self._at)
-        self._counts: dict[str, int] = {}
+        self._counts: dict[Who, int] = {}
         self._clients: dict[Facts, Session] = {}
         self._words: dict[str, str] = {}
         self._noticed: deque[tuple[Session, Ended]] = deque()
@@ -89,8 +92,8 @@ class SessionTable:
         """Take in a row as it is: no caps, no questions. For `add`, and for loading a file."""
         self._by_digest[kept.digest[0]][kept.digest] = kept
         self._by_key[_shard(kept.key)][kept.key] = kept
-        principal = kept.facts.principal
-        self._counts[principal] = self._counts.get(principal, 0) + 1
+        who = who_of(kept.facts)
+        self._counts[who] = self._counts.get(who, 0) + 1
         self.total += 1
         if kept.login_at > self.seen:
             self.seen = kept.login_at
@@ -139,9 +142,10 @@ class SessionTable:
         kept = self._known(session.digest)
         if kept is None:
             return
-        self._uncount(kept.facts.principal)
+        self._uncount(who_of(kept.facts))
         kept.facts = self.shared(session)
-        self._counts[session.principal] = self._counts.get(session.principal, 0) + 1
+        who = who_of(session)
+        self._counts[who] = self._counts.get(who, 0) + 1
 
     def end(self, key: str) -> Kept | None:
         """End this session by somebody's deed. None if its limits came first."""
@@ -162,7 +166,7 @@ class SessionTable:
         self._wheel.drop(kept)
         del self._by_digest[kept.digest[0]][kept.digest]
         del self._by_key[_shard(kept.key)][kept.key]
-        self._uncount(kept.facts.principal)
+        self._uncount(who_of(kept.facts))
         self.total -= 1
 
     def step(self, now: datetime, at_most: int) -> int:
@@ -212,7 +216,7 @@ class SessionTable:
     def _full(self, session: Session, caps: Caps) -> str:
         if 0 < caps.total <= self.total:
             return "total"
-        if 0 < caps.per_principal <= self._counts.get(session.principal, 0):
+        if 0 < caps.per_principal <= self._counts.get(who_of(session), 0):
             return "principal"
         return ""
 
@@ -230,12 +234,12 @@ class SessionTable:
         self._noticed.append((session_of(kept), verdict))
         self._tell(kept.digest)
 
-    def _uncount(self, principal: str) -> None:
-        left = self._counts[principal] - 1
+    def _uncount(self, who: Who) -> None:
+        left = self._counts[who] - 1
         if left:
-            self._counts[principal] = left
+            self._counts[who] = left
         else:
-            del self._counts[principal]
+            del self._counts[who]
 
 
 def session_of(kept: Kept) -> Session:
@@ -247,6 +251,11 @@ def session_of(kept: Kept) -> Session:
     session.active_at = kept.active_at
     session.call_count = kept.call_count
     return session
+
+
+def who_of(session: Session) -> Who:
+    """Whose session this is, for the caps: two providers may each have somebody of one name."""
+    return session.provider, session.principal
 
 
 def facts_of(session: Session) -> Facts:

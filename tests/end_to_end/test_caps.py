@@ -8,7 +8,16 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, USER, Reply, Server, basic, vim, with_people
+from tests.end_to_end.serving import (
+    ADMIN,
+    USER,
+    Reply,
+    Server,
+    add_people,
+    basic,
+    vim,
+    with_people,
+)
 
 CREATE = {
     "jsonrpc": "2.0",
@@ -134,6 +143,33 @@ def test_the_total_cap_is_a_503_too(make_server: MakeServer) -> None:
     assert by_basic("/v1/session/add", USER)(server).status == 503
     reply = by_basic("/api/session", USER)(server)
     assert (reply.status, MESSAGE in reply.body.decode()) == (503, False)
+
+
+def test_sec_88_somebody_of_the_same_name_elsewhere_uses_up_nothing(
+    make_server: MakeServer,
+) -> None:
+    """Two providers, each with an administrator of that name; the cap is one session."""
+    settings = """
+[sessions]
+max_per_principal = 1
+[identity.local]
+type = "file"
+[identity.other]
+type = "file"
+path = "others.toml"
+[dialects.zerto]
+windows = "local"
+hypervisor = "other"
+"""
+    server = make_server(settings=settings)
+    add_people(server.data_dir / "others.toml", {ADMIN: "user"})
+
+    def log_in(method: int) -> int:
+        headers = {"Authorization": basic(*ADMIN), "Content-Type": "application/json"}
+        body = {"AuthenticationMethod": method}
+        return server.request("POST", "/v1/session/add", headers, body).status
+
+    assert [log_in(method) for method in (1, 1, 0, 0)] == [200, 503, 200, 503]
 
 
 def test_a_profile_gives_the_caps_that_are_not_set(make_server: MakeServer) -> None:

@@ -296,6 +296,39 @@ async def test_sec_57_caps_are_never_exceeded_by_three_processes(url: str) -> No
         assert await add_some(store, 30, Caps(per_principal=15)) == 15 - len(live)
 
 
+async def test_sec_88_what_the_version_before_has_counted_goes_on_counting(url: str) -> None:
+    """It counted by the name alone. Its sessions stay, count for the name, and go in order."""
+    caps = Caps(per_principal=2)
+    async with nodes(url, 1) as (store,):
+        old, moved = a_session(principal="ada"), a_session(principal="ada")
+        for session in (old, moved):
+            await store.add(session, NO_CAPS)
+        calls, keys = store._calls, store._keys
+        for session in (old, moved):
+            await calls.send("HSET", keys.places, session.key, session.digest + b"ada")
+        await calls.send("DEL", keys.counts)
+        await calls.send("HSET", keys.counts, "ada", 2)
+        with pytest.raises(CapReached):
+            await store.add(a_session(principal="ada"), caps)
+        # One ends, one is changed: both leave what counted them.
+        assert await store.end(old.key) is not None
+        assert await store.change(moved)
+        await store.add(a_session(principal="ada"), caps)
+        with pytest.raises(CapReached):
+            await store.add(a_session(principal="ada"), caps)
+        theirs = a_session(principal="ada")
+        theirs.provider = "issuer"
+        await store.add(theirs, caps)
+        counts = await calls.send("HGETALL", keys.counts)
+        named = (
+            counts
+            if isinstance(counts, dict)
+            else dict(zip(counts[::2], counts[1::2], strict=True))
+        )
+        assert named == {b"local\0ada": b"2", b"issuer\0ada": b"1"}
+        assert set(await everyone(store, T0)) >= {moved.key, theirs.key}
+
+
 async def test_a_place_whose_session_never_came_is_given_back(url: str) -> None:
     """As a server leaves it that dies between taking the place and writing the session."""
     async with nodes(url) as (first, second):
