@@ -1,7 +1,7 @@
 """What `sessiongate check` looks at, one row each."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,9 +25,14 @@ from sessiongate.cli.control import server_answers
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.files import is_there
-from sessiongate.identity.users_file import list_users
+from sessiongate.identity.hashing import USUAL
+from sessiongate.identity.stored import cost_of
+from sessiongate.identity.users_file import User, list_users
 from sessiongate.rules.access import ADMINISTER
 from sessiongate.rules.store_url import is_redis
+
+# Names that one line has room for.
+_MOST_NAMED = 5
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -156,7 +161,31 @@ def _users(config: Config) -> list[Row]:
             rows.append(Row(check, "note", "no administrator; `sessiongate users add` makes one"))
         else:
             rows.append(Row(check, "ok", f"{len(able)} may log in"))
+        rows += _hashes(check, users)
     return rows
+
+
+def _hashes(check: str, users: Sequence[User]) -> list[Row]:
+    """Those whose hashes cost something else than today's: each makes every refusal as slow."""
+    odd = [user for user in users if cost_of(user.stored) != USUAL]
+    if not odd:
+        return []
+    named = ", ".join(user.name for user in odd[:_MOST_NAMED])
+    more = f" and {len(odd) - _MOST_NAMED} more" if len(odd) > _MOST_NAMED else ""
+    dearest = max((cost_of(user.stored) for user in odd), key=lambda cost: cost.work)
+    slow = (
+        f"; until then every refused login takes as long as {dearest}"
+        if dearest.work > USUAL.work
+        else ""
+    )
+    return [
+        Row(
+            check,
+            "note",
+            f"password hashes of another cost than {USUAL}: of {named}{more}; the next login of"
+            f" each, or `sessiongate users passwd`, stores it anew{slow}",
+        )
+    ]
 
 
 def _server(config: Config) -> Row:

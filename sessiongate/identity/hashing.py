@@ -35,6 +35,9 @@ MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
 
+USUAL = Cost(MEMORY_KIB, PASSES, LANES)
+"""What every hash made today costs."""
+
 # Logins that may wait for a thread. With one thread the last of 64 waits under two seconds;
 # clients time out not long after, and an answer to nobody is work for nothing.
 WAITING = 64

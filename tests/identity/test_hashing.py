@@ -12,6 +12,7 @@ from sessiongate.identity.hashing import LONGEST_PASSWORD, Checked, PasswordHash
 from sessiongate.identity.stored import is_stored_hash, make_hash, nobody
 from sessiongate.secret import Secret
 from tests.identity.fakes import PASSWORD, WRONG, cheap_hasher, let_run
+from tests.ranks import ALIKE, chance_of_longer
 
 
 @pytest.fixture
@@ -98,15 +99,6 @@ async def test_sec_24_nobody_costs_as_much_as_somebody() -> None:
 # 24, 83: in what time
 
 
-def chance_of_longer(one: list[float], other: list[float]) -> float:
-    """How often a span of one is longer than one of the other: 0.5 where nothing tells them apart.
-
-    This is Mann and Whitney's U over the number of pairs, which asks for ranks alone.
-    """
-    pairs = len(one) * len(other)
-    return sum((a > b) + (a == b) / 2 for a in one for b in other) / pairs
-
-
 async def spans_of(ways: dict[str, Callable[[], Awaitable[object]]]) -> dict[str, list[float]]:
     """How long each way takes, 200 times in turns: a machine that is busy is so for all of them."""
     for ask in ways.values():
@@ -119,11 +111,6 @@ async def spans_of(ways: dict[str, Callable[[], Awaitable[object]]]) -> dict[str
             await ask()
             spans[how].append(perf_counter() - before)
     return spans
-
-
-# With 200 of each, chance alone keeps within 0.09 of a half but once in a thousand. A hash that
-# costs half as much, or none, is at 0 or at 1.
-ALIKE = pytest.approx(0.5, abs=0.2)
 
 
 async def test_sec_83_hashes_of_three_costs_and_none_are_refused_in_the_same_time() -> None:

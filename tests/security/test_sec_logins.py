@@ -1,12 +1,14 @@
 """Logins, guessing and lockout over the wire: requirements 21 to 32, over every dialect."""
 
 import http.client
+import json
 import statistics
 import threading
 import time
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.end_to_end.serving import (
     add_people,
     with_people,
 )
+from tests.ranks import ALIKE, chance_of_longer
 from tests.security.dialects import DIALECTS, Dialect
 
 MakeServer = Callable[..., Server]
@@ -108,7 +111,16 @@ def test_sec_23_parallel_guesses_count_each(
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
+    assert refusals_of(strict, victim[0]) == {"BadCredentials": 4, "LockedOut": 12}
     assert not dialect.worked(dialect.login(strict, *victim))
+
+
+def refusals_of(server: Server, name: str) -> Counter[str]:
+    """Why this name was refused, and how often, as the audit has it."""
+    config = f"{server.data_dir}.toml"
+    lines = server.run("audit", "export", "--config", config).out.splitlines()
+    events = [json.loads(line) for line in lines if name in line]
+    return Counter(one["reason"] for one in events if one["event"] == "login refused")
 
 
 # 24: no difference to see, in words or in time
@@ -143,30 +155,31 @@ def test_sec_24_unknown_wrong_disabled_and_locked_read_alike(
 def test_sec_24_unknown_wrong_disabled_and_locked_take_alike(
     make_server: MakeServer,
 ) -> None:
-    """Medians within a wide factor: a missing hash would be ten times faster."""
-    server = make_server(settings="[lockout]\nattempts = 5\n")
+    """By ranks, a hundred of each in turns: whatever slows the machine down slows all of them."""
+    server = make_server(
+        settings='[lockout]\nattempts = 130\nwindow = "1h"\nduration = "1h"\n',
+    )
     dialect = DIALECTS[0]
     assert server.run("users", "disable", OTHER[0], "--config", f"{server.data_dir}.toml").code == 0
-    names = {"disabled": [OTHER[0]] * 4, "unknown": [f"nobody-{n}" for n in range(8)]}
-    for _ in range(5):
-        dialect.login(server, USER[0], "wrong")
-    names["locked"] = [USER[0]] * 8
-    names["wrong"] = [NOBODY[0]] * 4
-    took: dict[str, float] = {}
+    names = {
+        "disabled": OTHER[0],
+        "unknown": "nobody-at-all",
+        "locked": USER[0],
+        "wrong": NOBODY[0],
+    }
+    spans: dict[str, list[float]] = {how: [] for how in names}
     with server.connected() as client:
-        dialect.login(client, "warm-up", "wrong")
-        for how, tried in names.items():
-            spans = []
-            for name in tried:
+        for _ in range(130):
+            dialect.login(client, USER[0], "wrong")
+        for _ in range(100):
+            for how, name in names.items():
                 before = time.perf_counter()
-                dialect.login(client, name, "wrong")
-                spans.append(time.perf_counter() - before)
-            took[how] = statistics.median(spans)
-        before = time.perf_counter()
-        dialect.check(client, {})
-        nothing = time.perf_counter() - before
-    assert min(took.values()) > 2 * nothing, took
-    assert max(took.values()) < 4 * min(took.values()), took
+                reply = dialect.login(client, name, "wrong")
+                spans[how].append(time.perf_counter() - before)
+                assert reply.status == 401
+    assert refusals_of(server, USER[0]) == {"BadCredentials": 130, "LockedOut": 100}
+    for how, some in spans.items():
+        assert chance_of_longer(some, spans["wrong"]) == ALIKE, how
 
 
 # 25, 26: whom a lock hits
@@ -199,6 +212,23 @@ def test_sec_25_a_guesser_locks_out_himself_and_not_his_victim(
     finally:
         attacker.close()
         owner.close()
+
+
+def test_sec_82_an_owner_gets_in_while_twenty_addresses_guess(
+    strict: Server, victim: tuple[str, str]
+) -> None:
+    """They use up every try that the name has anywhere. The owner has come in from here before."""
+    dialect = DIALECTS[0]
+    with closing(_from(strict, "127.0.0.7")) as owner:
+        assert dialect.worked(dialect.login(owner, *victim))
+    for number in range(20):
+        with closing(_from(strict, f"127.0.1.{number + 1}")) as guesser:
+            for _ in range(4):
+                assert not dialect.worked(dialect.login(guesser, victim[0], "wrong"))
+    with closing(_from(strict, "127.0.0.8")) as stranger:
+        assert not dialect.worked(dialect.login(stranger, *victim)), "locked everywhere else"
+    with closing(_from(strict, "127.0.0.7")) as owner:
+        assert dialect.worked(dialect.login(owner, *victim))
 
 
 @pytest.mark.parametrize(
@@ -274,42 +304,74 @@ def test_sec_31_nothing_is_no_credential(name: str, dialect: Dialect, shared: Se
         assert not dialect.worked(dialect.login(shared, name, USER[1]))
 
 
-# 28: a flood of logins
+# 28, 76: a flood of logins
 
 
-def test_sec_28_a_flood_of_logins_does_not_stall_the_living(make_server: MakeServer) -> None:
-    """The client shares two cores with the server: the bound is wide, a stall is far beyond it."""
-    server = make_server(settings="[lockout]\nattempts = 100000\n[hashing]\nqueue = 8\n")
+@contextmanager
+def flooded(server: Server, connections: int, statuses: set[int]) -> Iterator[None]:
+    """So many connections from one address log in under names that do not exist, all the while."""
     dialect = DIALECTS[0]
-    token = server.vim_token(USER)
     done = threading.Event()
-    statuses: set[int] = set()
+    begun = threading.Barrier(connections + 1)
 
     def flood(place: int) -> None:
         number = 0
-        with server.connected() as client:
+        with closing(_from(server, "127.0.0.66")) as client:
             while not done.is_set():
                 number += 1
                 reply = dialect.login(client, f"flood-{place}-{number}", "wrong")
                 statuses.add(reply.status)
+                if number == 1:
+                    begun.wait(PATIENCE)
 
-    threads = [threading.Thread(target=flood, args=(place,)) for place in range(16)]
+    threads = [threading.Thread(target=flood, args=(place,)) for place in range(connections)]
     for thread in threads:
         thread.start()
-    spans = []
     try:
-        with server.connected() as client:
-            for _ in range(100):
-                before = time.perf_counter()
-                assert dialect.is_alive(client, token)
-                spans.append(time.perf_counter() - before)
+        begun.wait(PATIENCE)
+        yield
     finally:
         done.set()
         for thread in threads:
             thread.join(PATIENCE)
+
+
+def test_sec_28_a_flood_of_logins_does_not_stall_the_living(make_server: MakeServer) -> None:
+    """Not who is in, nor who comes in from elsewhere.
+
+    A hash on the event loop would hold each check up for the 27 ms of one hash at the least; the
+    half of that leaves room for the client, who shares two cores with the server.
+    """
+    server = make_server(settings="[lockout]\nattempts = 100000\n[hashing]\nqueue = 8\n")
+    dialect = DIALECTS[0]
+    token = server.vim_token(USER)
+    spans = []
+    statuses: set[int] = set()
+    with flooded(server, 16, statuses), closing(_from(server, "127.0.0.7")) as client:
+        for number in range(200):
+            before = time.perf_counter()
+            assert dialect.is_alive(client, token)
+            spans.append(time.perf_counter() - before)
+            if number % 40 == 0:
+                assert dialect.worked(dialect.login(client, *OTHER))
     # Some were hashed and refused, the others told to come back.
     assert statuses == {401, 503}
-    assert statistics.median(spans) < 0.1, sorted(spans)[-10:]
+    assert statistics.median(spans) < 0.0135, sorted(spans)[-10:]
+
+
+def test_sec_76_an_owner_logs_in_while_one_address_floods(make_server: MakeServer) -> None:
+    """Each login of the owner is hashed, and none is told to come back: eight of ten once were."""
+    server = make_server(settings='[hashing]\nqueue = 16\nthreads = 1\nverified_cache = "0"\n')
+    dialect = DIALECTS[0]
+    spans = []
+    statuses: set[int] = set()
+    with flooded(server, 40, statuses), closing(_from(server, "127.0.0.7")) as client:
+        for _ in range(8):
+            before = time.perf_counter()
+            assert dialect.login(client, *USER).status == 200
+            spans.append(time.perf_counter() - before)
+    assert 503 in statuses, "the queue was full all the while"
+    assert statistics.median(spans) < 2, spans
 
 
 # 29: what is no Basic credential
