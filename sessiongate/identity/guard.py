@@ -164,7 +164,8 @@ class Guard:
     async def _welcome(self, key: bytes, name: str, address: str) -> None:
         """Note that this name came in from here, where no check of its own has done so."""
         if self._verified.is_new(key, address):
-            await self._tries.welcome(name, address, self._clock.now())
+            for each in self._verified.counted(key) | {name}:
+                await self._tries.welcome(each, address, self._clock.now())
 
     async def _refuse(self, password: Secret, address: str) -> Principal:
         self.lockouts += 1
@@ -215,7 +216,9 @@ class Guard:
             # No await between the outcome and this: what changes later drops it again.
             self._verified.keep(key, name, principal, address, attempt.names)
         except (BadCredentials, LockedOut) as refused:
-            self._verified.drop(name)
+            if isinstance(refused, LockedOut):
+                self._verified.drop(name)
+            # A wrong password drops nothing: a guesser must not cost the owner the cheap way in.
             self._flights.pop(key, None)
             await attempt.refused(refused)
             raise

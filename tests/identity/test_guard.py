@@ -336,10 +336,18 @@ async def test_failures_are_not_kept(house: House) -> None:
     assert house.inner.checks == 3
 
 
-async def test_a_failure_drops_what_was_verified(house: House) -> None:
+async def test_a_guesser_does_not_cost_the_owner_what_was_verified(house: House) -> None:
     await house.login()
-    await house.outcome()
+    await house.outcome(address=THERE)
     await house.login()
+    assert house.inner.checks == 2
+
+
+async def test_a_lock_at_the_directory_drops_what_was_verified(house: House) -> None:
+    await house.login()
+    house.inner.outage = LockedOut("at the directory")
+    assert await house.outcome(address=THERE) is LockedOut
+    assert await house.outcome("alice", PASSWORD) is LockedOut
     assert house.inner.checks == 3
 
 
