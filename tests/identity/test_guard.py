@@ -75,6 +75,15 @@ class House:
             assert await self.outcome(typed, Secret(f"guess {number}"), address) is BadCredentials
 
 
+class Aliases(FakeProvider):
+    """All its names are one person's."""
+
+    async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
+        await attempt.count("person")
+        await attempt.count("person")
+        return await self.authenticate(account, password)
+
+
 @pytest.fixture
 def house() -> House:
     return House()
@@ -283,12 +292,6 @@ async def test_sec_82_who_was_let_in_without_a_check_is_known_as_well(house: Hou
 async def test_a_try_counts_against_each_name_that_the_provider_finds(house: House) -> None:
     """Three aliases of one person have the tries of one, and a success is all of theirs."""
 
-    class Aliases(FakeProvider):
-        async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
-            await attempt.count("person")
-            await attempt.count("person")
-            return await self.authenticate(account, password)
-
     inner = Aliases(one="right", two="right", three="right")
     for provider in (inner, Breaker("corp", inner, house.clock)):
         inner.checks = 0
@@ -302,6 +305,24 @@ async def test_a_try_counts_against_each_name_that_the_provider_finds(house: Hou
         assert outcomes == [BadCredentials] * ATTEMPTS + [LockedOut] * 4
         assert list(await guard.locked()) == ["person"]
         assert (await guard.authenticate(parse_account("one"), Secret("right"), THERE)).name
+
+
+async def test_sec_82_what_is_known_of_a_name_is_known_of_the_person(house: House) -> None:
+    """Let in from a second address by what was verified, the person is known there, too."""
+    inner = Aliases(one="right", two="right")
+    verified = VerifiedCredentials(house.clock)
+    guard = Guard("corp", inner, house.clock, dummy=house.dummy, verified=verified)
+    for address in (HERE, THERE):
+        await guard.authenticate(parse_account("one"), Secret("right"), address)
+    assert inner.checks == 1
+    for number in range(20 * ATTEMPTS):
+        address = f"198.51.100.{number % 20}"
+        with pytest.raises(BadCredentials):
+            await guard.authenticate(parse_account("two"), Secret("wrong"), address)
+    for address in (HERE, THERE):
+        await guard.authenticate(parse_account("one"), Secret("right"), address)
+    with pytest.raises(LockedOut):
+        await guard.authenticate(parse_account("one"), Secret("right"), "192.0.2.3")
 
 
 async def test_sec_31_an_empty_password_never_reaches_the_directory(house: House) -> None:
