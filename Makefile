@@ -15,7 +15,8 @@ INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
 BESIDE ?= -n auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick newest check format docs locales interop cover fuzz bench soak lock clean
+.PHONY: help run test quick newest check format docs site locales interop cover fuzz bench soak lock \
+	clean
 
 help: ## Say what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -47,6 +48,9 @@ format: $(VENV)/.dev ## Put the sources into the one format
 docs: $(VENV)/.dev ## Write the tables in docs/ that are made from the code
 	$(BIN)/python -m tests.docs.pages
 
+site: .venv-site/.done ## Build the documentation site into build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build -q
+
 locales: $(VENV)/.dev ## Write the lists of locales and messages that the package reads
 	$(BIN)/python -m tests.locales
 
@@ -68,16 +72,20 @@ bench: $(VENV)/.dev ## Measure speed and memory
 soak: $(VENV)/.dev ## An hour of mixed traffic, each reply judged; samples go to soak.jsonl
 	$(BIN)/python bench/soak.py
 
-# Everything in one resolution, so that the lists agree; needs uv.
-LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-header --no-annotate pyproject.toml requirements/build.in
+# What the server and its tests need is one resolution, so that the lists agree; needs uv. The lowest
+# versions and the site's tools are resolutions of their own.
+PIN := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate
+LOCK := $(PIN) pyproject.toml requirements/build.in
 lock: ## Pin anew what pyproject.toml and requirements/*.in ask for (UPGRADE=--upgrade for newer)
 	$(LOCK) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/run.txt
 	$(LOCK) --extra saml -c requirements/dev.txt -o requirements/saml.txt
+	$(PIN) $(UPGRADE) pyproject.toml --extra saml --resolution lowest-direct -o requirements/lowest.txt
+	$(PIN) $(UPGRADE) requirements/docs.in -o requirements/docs.txt
 
 clean: ## Remove what make made, except DATA_DIR
-	rm -rf $(VENV) .venv-newest build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
@@ -89,6 +97,12 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	$(INSTALL_SELF)
 	@touch $@ $(VENV)/.run
+
+.venv-site/.done: requirements/docs.txt
+	$(MAKE) -s VENV=.venv-site .venv-site/bin/python
+	.venv-site/bin/python -m pip --disable-pip-version-check --no-input -q install \
+		--require-hashes -r requirements/docs.txt
+	@touch $@
 
 # The first of these that is new enough, unless PYTHON names one.
 $(BIN)/python:
