@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": WORDS | {"meters", "messages", "rules", "service", "web.http"},
     "testing": WORDS | {"rules", "store.port", "identity.port"},
 }
-FREE = {"app", "cli"}
+FREE = {"__main__", "app", "cli"}
 
 PURE = {"rules", "vim", "wire"}
 IMPURE = {
