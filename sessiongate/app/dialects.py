@@ -7,7 +7,7 @@ from sessiongate.meters import Meters
 from sessiongate.service.access_tokens import AccessTokens
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
-from sessiongate.web import automation, pages, routes
+from sessiongate.web import automation, front, pages, routes
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.openid import OpenIdEndpoint
 from sessiongate.web.routes import Route, Routes
@@ -62,6 +62,7 @@ def dialects(
         Route("/api/", automation.api_nowhere, _api_refuse, dialect="rest"),
         Route(automation_wire.REST_SESSION, rest, _rest_refuse, dialect="rest"),
         Route("/rest/", automation.rest_nowhere, _rest_refuse, dialect="rest"),
+        Route(front.PATH, front.FrontPage(), routes.refuse, dialect="page"),
         *(Route(path, page, routes.refuse, dialect="page") for path in pages.PATHS),
     ]
     nowhere = Route("", routes.nowhere, routes.refuse)

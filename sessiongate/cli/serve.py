@@ -212,6 +212,9 @@ def _announce(config: Config, started: Started) -> None:
         print(f"Listening on {_url(config, address)}")
     if started.operations:
         print(f"Operations on {started.operations}")
+    local = _address(started)
+    if local is not None:
+        print(f"API page at {_url(config, local)}/docs")
     if started.certificates is None:
         print("WARNING: plain HTTP. Passwords and tokens cross the network in clear text,")
         print("and session cookies are sent without Secure. Put TLS in front, or drop plain_http.")
@@ -239,6 +242,12 @@ def _url(config: Config, address: str) -> str:
     return f"{'http' if config.server.plain_http else 'https'}://{address}"
 
 
+def _address(started: Started) -> str | None:
+    """The first address that a browser on this machine can reach, None where all are sockets."""
+    found = (one for one in started.addresses if not one.startswith("unix:"))
+    return next(map(reachable, found), None)
+
+
 def reachable(address: str) -> str:
     """The address as a client on this machine calls it: "every address" is in no certificate."""
     for every, one in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
@@ -259,10 +268,10 @@ def _credentials(name: str, password: str | None) -> None:
 
 def _recipes(config: Config, started: Started) -> None:
     """Lines for the shell that log in by each dialect."""
-    address = next((one for one in started.addresses if not one.startswith("unix:")), None)
+    address = _address(started)
     if address is None:
         return
-    url = _url(config, reachable(address))
+    url = _url(config, address)
     ca = started.certificates.ca if started.certificates is not None else None
     curl = f"curl -sS --cacert {shlex.quote(str(ca))}" if ca is not None else "curl -sS"
     print()

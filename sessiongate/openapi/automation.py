@@ -17,7 +17,7 @@ def paths() -> dict[str, Json]:
         "name": "action",
         "in": "query",
         "required": True,
-        "schema": {"type": "string", "enum": ["hello"]},
+        "schema": {"type": "string", "enum": ["hello"], "default": "hello"},
     }
     operation = {
         "operationId": "System_hello",

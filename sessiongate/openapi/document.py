@@ -10,8 +10,9 @@ _ABOUT = (
     "Sessions for clients of Zerto and of vSphere: log in, be checked, log out. One table of"
     " sessions stands behind both dialects, so a session of either may be shown to the other."
     "\n\nTo try it: for Zerto, press *Authorize*, enter a user under `basic`, and start a session;"
-    " for vSphere, execute `Login`. Copy the session from the reply's header into the field of"
-    " its name under *Authorize*, and the other operations work."
+    " for vSphere, fill in user and password of `Login` and execute it. This page then puts the"
+    " session of the reply under *Authorize*, and the other operations work. Other programs send"
+    " it in the header of the reply's name."
 )
 
 

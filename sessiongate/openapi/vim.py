@@ -42,14 +42,9 @@ _SESSION = {
     "callCount": 0,
 }
 
-# What a newcomer tries first: the log-in of the vendor's page.
-_REQUESTS = {
-    ("SessionManager", "Login"): {
-        "userName": "administrator@vsphere.local",
-        "password": "the password",
-        "locale": "en_US",
-    }
-}
+# What a newcomer tries first. The API page fills it in and sends it at a press of a button, so it
+# names nobody: a made-up password would be a failed try, held against whoever looks around.
+_REQUESTS = {("SessionManager", "Login"): {"userName": "", "password": "", "locale": "en_US"}}
 _RESULTS = {("SessionManager", "Login"): _SESSION}
 
 

@@ -25,7 +25,7 @@ Refuse = Callable[[Request, SessionGateError | None], Reply]
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A path, or a prefix ending in `/`, and who answers it."""
+    """A path, or a prefix ending in `/`, and who answers it. `/` alone is a path."""
 
     path: str
     handler: Handler
@@ -66,7 +66,7 @@ class Routes:
         self._whole: dict[str, Route] = {}
         self._others: list[tuple[str, Route]] = []
         for route in routes:
-            if route.any_case or route.path.endswith("/"):
+            if route.any_case or (route.path.endswith("/") and route.path != "/"):
                 self._others.append((route.path.lower(), route))
             else:
                 self._whole.setdefault(route.path, route)

@@ -1,4 +1,4 @@
-"""Content negotiation between two formats, JSON and XML, by the Accept header alone."""
+"""Content negotiation by the Accept header alone: JSON or XML, and whether a browser asks."""
 
 JSON = "json"
 XML = "xml"
@@ -30,6 +30,15 @@ def preferred(accept: str | None) -> str:
         if rank[0] > 0 and rank > best:
             best, chosen = rank, found
     return chosen
+
+
+def wants_html(accept: str | None) -> bool:
+    """Whether HTML is asked for by name, as browsers do: `*/*` is what other clients say."""
+    for item in (accept or "").split(","):
+        name, *params = (part.strip().lower() for part in item.split(";"))
+        if name == "text/html" and _quality(params) > 0:
+            return True
+    return False
 
 
 def _quality(params: list[str]) -> float:

@@ -1,17 +1,27 @@
-"""The API page in a real browser: it works from our own files alone, and can be tried out."""
+"""Our pages in a real browser: from our own files alone, to be tried out, and for every reader.
+
+Who does not see the page, or not well, is spoken for by axe, which is read out of its package.
+"""
 
 import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Locator, Page, Request, async_playwright, expect
 
-from tests.end_to_end.conftest import EMBEDDED
+from tests.end_to_end.conftest import EMBEDDED, MakeServer
 from tests.end_to_end.serving import ADMIN, Server
+
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+LOGIN = "/SessionManager/{moId}/Login"
+CURRENT = "/SessionManager/{moId}/currentSession"
 
 pytestmark = pytest.mark.peer
 
@@ -60,29 +70,85 @@ class Opened:
         shown = self.page.locator(f'.opblock-summary-path[data-path$="{path}"]')
         return self.page.locator(".opblock").filter(has=shown).first
 
-    async def try_out(self, path: str, body: object = None) -> Locator:
-        """Open the operation, which is ready to be tried out, and execute it; the shown reply."""
+    async def unfolded(self, path: str) -> Locator:
+        """The block of the operation, which is ready to be tried out."""
         block = self.operation(path)
-        await block.locator(".opblock-summary-control").click()
+        if not await block.locator(".opblock-body").is_visible():
+            await block.locator(".opblock-summary-control").click()
+        return block
+
+    async def try_out(self, path: str, body: object = None) -> Locator:
+        """Open the operation, and execute it with what is filled in, or this; the shown reply."""
+        block = await self.unfolded(path)
         if body is not None:
             await block.locator("textarea.body-param__text").fill(json.dumps(body))
-        await block.get_by_role("button", name="Execute").click()
         reply = block.locator(".live-responses-table .response").first
+        if await reply.is_visible():
+            await block.get_by_role("button", name="Clear").click()
+            await expect(reply).to_be_hidden()
+        await block.get_by_role("button", name="Execute").click()
         await expect(reply).to_be_visible()
         return reply
 
+    async def log_in(self) -> Locator:
+        """Log in as the administrator; the shown reply."""
+        return await self.try_out(LOGIN, {"userName": ADMIN[0], "password": ADMIN[1]})
+
+    async def enter_basic(self) -> None:
+        """Enter the administrator under Authorize."""
+        await self.page.locator(".auth-wrapper .authorize").first.click()
+        field = self.page.locator("input[name=username]")
+        basic = self.page.locator(".auth-container").filter(has=field)
+        await basic.locator("input[name=username]").fill(ADMIN[0])
+        await basic.locator("input[name=password]").fill(ADMIN[1])
+        await basic.get_by_role("button", name="Apply credentials").click()
+        await self.page.locator(".dialog-ux .close-modal").click()
+
+    async def closed_padlocks(self) -> list[str]:
+        """The paths of the operations whose padlock is closed."""
+        closed = self.page.locator(".opblock").filter(has=self.page.locator("svg.locked"))
+        paths = closed.locator(".opblock-summary-path")
+        return [
+            await paths.nth(one).get_attribute("data-path") or ""
+            for one in range(await paths.count())
+        ]
+
+    async def faults(self) -> list[str]:
+        """What axe finds wrong for readers: the rule and the elements."""
+        await self.page.evaluate(AXE)
+        found: dict[str, Any] = await self.page.evaluate("() => axe.run({preload: false})")
+        assert found["passes"]
+        return [
+            f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]
+        ]
+
+
+def axe() -> str:
+    """The source of axe-core, which a package carries. Its code is not imported."""
+    spec = find_spec("axe_playwright_python")
+    if spec is None or not spec.submodule_search_locations:
+        return ""
+    return (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
+
+
+AXE = axe()
+for_readers = pytest.mark.skipif(not AXE, reason="the package axe-playwright-python is missing")
+in_both_schemes = pytest.mark.parametrize("scheme", SCHEMES)
+
 
 @asynccontextmanager
-async def opened(server: Server, address: str) -> AsyncIterator[Opened]:
+async def opened(
+    server: Server, address: str, scheme: Scheme = "light", ready: str = ".opblock"
+) -> AsyncIterator[Opened]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=browser(), args=[*FLAGS])
         # The server's CA is its own; that clients verify it is the subject of other tests.
-        context = await chromium.new_context(ignore_https_errors=True)
+        context = await chromium.new_context(ignore_https_errors=True, color_scheme=scheme)
         context.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         shown = Opened(await context.new_page())
         await shown.page.goto(f"{server.url}{address}")
-        await shown.page.wait_for_selector(".opblock")
+        await shown.page.wait_for_selector(ready)
         yield shown
         await chromium.close()
     assert shown.complaints == []
@@ -117,13 +183,125 @@ async def test_a_vsphere_login_can_be_tried_out(shared: Server) -> None:
 @EMBEDDED
 async def test_a_zerto_login_can_be_tried_out(shared: Server) -> None:
     async with opened(shared, "/swagger/index.html") as shown:
-        page = shown.page
-        await page.locator(".auth-wrapper .authorize").first.click()
-        basic = page.locator(".auth-container").filter(has=page.locator("input[name=username]"))
-        await basic.locator("input[name=username]").fill(ADMIN[0])
-        await basic.locator("input[name=password]").fill(ADMIN[1])
-        await basic.get_by_role("button", name="Apply credentials").click()
-        await page.locator(".dialog-ux .close-modal").click()
+        await shown.enter_basic()
         reply = await shown.try_out("/v1/session/add")
         await expect(reply).to_contain_text("200")
         await expect(reply).to_contain_text("x-zerto-session")
+
+
+SEVERE = """
+[lockout]
+attempts = 1
+address_attempts = 1
+"""
+
+
+async def test_who_only_presses_execute_has_guessed_nothing(make_server: MakeServer) -> None:
+    """A newcomer's first press was a failed try for a made-up name, held against his address."""
+    server = make_server(settings=SEVERE)
+    async with opened(server, "/docs") as shown:
+        blocks = shown.page.locator(".opblock").filter(
+            has_not=shown.page.locator(".authorization__btn")
+        )
+        paths = blocks.locator(".opblock-summary-path")
+        free = [
+            await paths.nth(one).get_attribute("data-path") for one in range(await paths.count())
+        ]
+        assert any(path and path.endswith("/Login") for path in free)
+        for path in [*free, "/v1/session/add"]:
+            reply = await shown.try_out(path or "")
+            await expect(reply).not_to_contain_text("x-zerto-session")
+        shown.complaints.clear()  # the browser's own, of replies that are no 200
+    assert server.vim_login(*ADMIN).status == 200
+    # What is held against a guesser here is held against him at once.
+    assert server.vim_login(ADMIN[0], "wrong").status == 500
+    assert server.vim_login(*ADMIN).status == 500
+
+
+@EMBEDDED
+async def test_the_session_of_a_vsphere_login_is_carried_until_the_logout(shared: Server) -> None:
+    async with opened(shared, "/docs") as shown:
+        assert await shown.closed_padlocks() == []
+        await expect(await shown.try_out(CURRENT)).to_contain_text("null")
+        await shown.log_in()
+        await expect(await shown.try_out(CURRENT)).to_contain_text(f'"userName": "{ADMIN[0]}"')
+        closed = await shown.closed_padlocks()
+        assert any(path.endswith("/sessionList") for path in closed)
+        assert not any(path.endswith("/Login") or path.startswith("/v1/") for path in closed)
+        await shown.try_out("/SessionManager/{moId}/Logout")
+        await expect(await shown.try_out(CURRENT)).to_contain_text("null")
+        assert await shown.closed_padlocks() == []
+
+
+@EMBEDDED
+async def test_the_session_of_a_zerto_login_is_carried_until_the_logout(shared: Server) -> None:
+    async with opened(shared, "/docs") as shown:
+        await shown.enter_basic()
+        await shown.try_out("/v1/session/add")
+        await expect(await shown.try_out("/v1/serverDateTime")).to_contain_text("200")
+        await expect(await shown.try_out("/v1/session")).to_contain_text("200")
+        await expect(await shown.try_out("/v1/serverDateTime")).to_contain_text("401")
+        shown.complaints.clear()  # the browser's own, of the 401
+
+
+@EMBEDDED
+async def test_a_second_login_takes_the_place_of_the_first(shared: Server) -> None:
+    async with opened(shared, "/docs") as shown:
+        sessions = []
+        for _ in range(2):
+            await shown.log_in()
+            reply = await shown.try_out(CURRENT)
+            sessions.append(await reply.locator(".highlight-code").first.inner_text())
+        assert "userName" in sessions[1]
+        assert sessions[0] != sessions[1]
+
+
+@in_both_schemes
+@for_readers
+@EMBEDDED
+async def test_every_reader_can_use_the_api_page(scheme: Scheme, shared: Server) -> None:
+    """With operations open and executed, and with the dialog in front of all."""
+    async with opened(shared, "/docs", scheme) as shown:
+        assert await shown.faults() == []
+        await shown.unfolded("/v1/session/add")
+        await shown.unfolded("/SessionManager/{moId}/TerminateSession")
+        await shown.log_in()
+        await shown.try_out(CURRENT)
+        assert await shown.faults() == []
+        await shown.page.locator(".auth-wrapper .authorize").first.click()
+        await expect(shown.page.locator(".dialog-ux .modal-ux")).to_be_visible()
+        assert await shown.faults() == []
+
+
+@in_both_schemes
+@for_readers
+@EMBEDDED
+async def test_every_reader_can_use_the_front_page(scheme: Scheme, shared: Server) -> None:
+    async with opened(shared, "/", scheme, "h1") as shown:
+        assert await shown.faults() == []
+        await shown.page.get_by_role("link", name="API page").click()
+        await shown.page.wait_for_selector(".opblock")
+
+
+@pytest.mark.parametrize("address", ["/", "/docs"])
+@EMBEDDED
+async def test_the_pages_are_dark_where_the_reader_wants_them_dark(
+    address: str, shared: Server
+) -> None:
+    light = {}
+    for scheme in SCHEMES:
+        async with opened(shared, address, scheme, "h1") as shown:
+            png = await shown.page.screenshot(clip={"x": 0, "y": 0, "width": 8, "height": 8})
+            light[scheme] = await shown.page.evaluate(BRIGHTNESS, list(png))
+    assert light["light"] > 220
+    assert light["dark"] < 60
+
+
+# Of the corner of a screenshot: what is really painted, whoever says in which rule.
+BRIGHTNESS = """async (bytes) => {
+  const picture = await createImageBitmap(new Blob([new Uint8Array(bytes)]));
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+  canvas.drawImage(picture, 0, 0);
+  const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
+  return (red + green + blue) / 3;
+}"""

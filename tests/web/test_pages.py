@@ -1,5 +1,6 @@
 """The API page as a handler: which files there are, and with which headers."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 
 from sessiongate.openapi.document import document
+from sessiongate.web import front
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.pages import PATHS, ApiPage
 from sessiongate.web.routes import Route, Routes, nowhere, refuse
@@ -17,7 +19,9 @@ ASSETS = {
     "/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "/docs/favicon-32x32.png": "image/png",
     "/docs/initializer.js": "text/javascript; charset=utf-8",
+    "/docs/names.js": "text/javascript; charset=utf-8",
     "/docs/page.css": "text/css; charset=utf-8",
+    "/docs/front.css": "text/css; charset=utf-8",
 }
 EVERYTHING = (*PAGES, *ASSETS, "/openapi.json")
 
@@ -26,6 +30,7 @@ EVERYTHING = (*PAGES, *ASSETS, "/openapi.json")
 def site() -> Routes:
     page = ApiPage()
     table = [Route(path, page, refuse) for path in PATHS]
+    table.append(Route(front.PATH, front.FrontPage(), refuse))
     return Routes(table, Route("", nowhere, refuse))
 
 
@@ -58,7 +63,7 @@ async def test_each_address_shows_the_same_page_with_assets_of_ours(
     assert "<script>" not in text
     assert "<style" not in text
     assert " style=" not in text
-    for asset in ASSETS:
+    for asset in ASSETS.keys() - {"/docs/front.css"}:
         assert f'"{asset}"' in text
 
 
@@ -75,9 +80,10 @@ async def test_the_document_is_served(site: Routes) -> None:
     assert msgspec.json.decode(reply.body) == document()
 
 
-async def test_the_page_names_no_other_host(site: Routes) -> None:
-    reply = await ask(site, "/docs/initializer.js")
-    assert b"http" not in reply.body
+@pytest.mark.parametrize("name", ["initializer.js", "names.js", "page.css", "front.css"])
+async def test_the_page_names_no_other_host(site: Routes, name: str) -> None:
+    reply = await ask(site, f"/docs/{name}")
+    assert b"://" not in reply.body
 
 
 @pytest.mark.parametrize("path", EVERYTHING)
@@ -170,7 +176,11 @@ async def test_sec_47_ranges_are_not_looked_at(site: Routes, path: str) -> None:
 async def test_every_reply_carries_the_security_headers(
     site: Routes, path: str, method: str
 ) -> None:
-    reply = await ask(site, path, method)
+    guarded(await ask(site, path, method))
+
+
+def guarded(reply: Reply) -> None:
+    """The reply has every security header, with these very values."""
     policy = dict.fromkeys(
         part.strip() for part in (header(reply, "content-security-policy") or "").split(";")
     )
@@ -206,3 +216,46 @@ async def test_files_are_read_once(site: Routes, monkeypatch: pytest.MonkeyPatch
 async def test_the_package_of_swagger_ui_is_not_imported(site: Routes) -> None:
     await ask(site, "/docs")
     assert "swagger_ui" not in sys.modules
+
+
+HTML = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+NOTHING = (404, b'{"Message":"There is nothing at this address."}')
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_browser_finds_links_at_the_front_door(site: Routes, method: str) -> None:
+    reply = await ask(site, "/", method, HTML)
+    assert (reply.status, header(reply, "content-type")) == (200, "text/html; charset=utf-8")
+    assert header(reply, "vary") == "accept"
+    guarded(reply)
+    text = reply.body.decode()
+    assert "<script" not in text
+    assert "style=" not in text
+    assert "://" not in text
+    links = re.findall(r'(?:href|src)="([^"]+)"', text)
+    assert {"/docs", "/openapi.json"} <= set(links)
+    for link in links:
+        assert (await ask(site, link)).status == 200, link
+    tag = header(reply, "etag")
+    again = await ask(site, "/", method, HTML, ("if-none-match", tag or ""))
+    assert (again.status, again.body, header(again, "vary")) == (304, b"", "accept")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/xml", "", "text/html;q=0"])
+async def test_other_clients_find_nothing_at_the_front_door(site: Routes, accept: str) -> None:
+    """As before there was a page: the same bytes and headers as at any address without one."""
+    reply = await ask(site, "/", "GET", ("accept", accept))
+    assert (reply.status, reply.body) == NOTHING
+    assert reply == await ask(site, "/no/such/address", "GET", ("accept", accept))
+    assert await ask(site, "/") == await ask(site, "/no/such/address")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+async def test_nothing_is_done_at_the_front_door(site: Routes, method: str) -> None:
+    reply = await ask(site, "/", method, HTML)
+    assert (reply.status, reply.body) == NOTHING
+
+
+@pytest.mark.parametrize("path", ["//", "/x", "/.", "/index.html", "/?"])
+async def test_the_front_door_is_one_address(site: Routes, path: str) -> None:
+    assert (await ask(site, path, "GET", HTML)).status == 404

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.wire.accept import JSON, XML, preferred
+from sessiongate.wire.accept import JSON, XML, preferred, wants_html
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,28 @@ def test_the_format_asked_for(accept: str | None, wanted: str) -> None:
 def test_any_header_chooses_one_of_the_two(accept: str) -> None:
     """Whatever Accept says, the answer is JSON or XML and no error."""
     assert preferred(accept) in (JSON, XML)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/html",
+        "Text/HTML",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "application/json, text/html;q=0.1",
+        "text/html; charset=utf-8",
+    ],
+)
+def test_a_browser_asks_for_html_by_name(accept: str) -> None:
+    assert wants_html(accept)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        *(None, "", "*/*", "text/*", "application/json", "text/xml, */*", "text/html;q=0"),
+        *("text/html;q=x", "text/htmlx", "xtext/html", "text /html", "application/xhtml+xml"),
+    ],
+)
+def test_other_clients_do_not(accept: str | None) -> None:
+    assert not wants_html(accept)
