@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,18 +206,40 @@ def test_sec_20_cookies_are_set_where_clients_need_them_and_closed(
 # 39, 40: what a request is
 
 
-@pytest.mark.parametrize("host", ["x/../v1/session", "admin", "127.0.0.1:1", "[::1]", "x?y"])
+TIME = "/v1/serverDateTime"
+
+
+def asked_of(host: str, server: Server, path: str, token: str = "") -> int:
+    """The status of a GET of this path under this Host."""
+    carrier = f"x-zerto-session: {token}\r\n" if token else ""
+    head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{carrier}Connection: close\r\n\r\n"
+    return int(server.raw(head.encode()).split(b" ")[1])
+
+
+@pytest.mark.parametrize("host", ["admin", "127.0.0.1:1", "[::1]", "gate.example.com", "docs", ""])
 @over_dialects
 def test_sec_39_the_host_header_decides_nothing(
     host: str, dialect: Dialect, shared: Server
 ) -> None:
-    """Either refused as unreadable, or answered by the path that came."""
-    line = f"GET /v1/serverDateTime HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    """Every name of a host gets what the path that came gets, with a session and without one."""
     token = dialect.token(shared, USER)
-    with_token = f"{line}x-zerto-session: {token}\r\n\r\n"
-    without = shared.raw(f"{line}\r\n".encode()).split(b" ")[1]
-    assert without in (b"400", b"401")
-    assert shared.raw(with_token.encode()).split(b" ")[1] in (b"400", b"200")
+    assert asked_of(host, shared, TIME) == 401
+    assert asked_of(host, shared, TIME, token) == 200
+    assert asked_of(host, shared, "/no/such/path", token) == 404
+    assert asked_of(host, shared, "/docs") == 200
+    assert dialect.is_alive(shared, token)
+
+
+@pytest.mark.parametrize("host", ["x/../v1/session", "x/docs?", "x?y", "x/docs#", "a@b", "x\\docs"])
+@over_dialects
+def test_sec_39_a_host_that_holds_a_path_is_none(
+    host: str, dialect: Dialect, shared: Server
+) -> None:
+    """It would change a rebuilt address: refused with a session and without, whatever the path."""
+    token = dialect.token(shared, USER)
+    for path in (TIME, "/docs", "/no/such/path"):
+        assert asked_of(host, shared, path) == 400
+        assert asked_of(host, shared, path, token) == 400
     assert dialect.is_alive(shared, token)
 
 
@@ -292,6 +315,51 @@ def test_sec_42_names_and_agents_split_neither_reply_nor_log(
         json.loads(line)
     opened = dialect.token(shared, someone("user"))
     assert dialect.is_alive(shared, opened)
+
+
+def of_appliance(to: Server, user: str, **more: str) -> Reply:
+    """A login of the appliance dialect with a wrong password."""
+    form = {"grant_type": "password", "client_id": "zerto-client", "username": user, **more}
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "User-Agent": "agent \xe9 \u00ff",
+    }
+    path = "/auth/realms/zerto/protocol/openid-connect/token"
+    return to.request("POST", path, headers, urllib.parse.urlencode({"password": "x", **form}))
+
+
+def test_sec_42_what_the_appliance_is_told_splits_neither_reply_nor_log(shared: Server) -> None:
+    evil = 'appliance\r\nX-Evil: 1\n\x0b\x1b[31m\u2028\x85{}"level": "info"'
+    before = len(shared.log.lines)
+    for reply in (
+        of_appliance(shared, evil),
+        of_appliance(shared, "nobody", client_id=evil),
+        of_appliance(shared, "nobody", grant_type=evil),
+        of_appliance(shared, "nobody", scope=evil),
+        of_appliance(shared, "nobody", **{evil: evil}),
+    ):
+        assert reply.status in (400, 401)
+        assert reply.header("x-evil") is None
+        assert b"X-Evil" not in reply.body
+    assert shared.log.wait_for(lambda lines: any("X-Evil" in line for line in lines[before:]))
+    for line in shared.log.lines[before:]:
+        said = json.loads(line)
+        if "X-Evil" in line:
+            assert (said["event"], said["user"]) == ("login refused", evil)
+
+
+def test_sec_42_what_the_appliance_gives_back_splits_nothing(shared: Server) -> None:
+    """The scope asked for, the client and the host of the issuer come back in a grant."""
+    reply = of_appliance(shared, USER[0], password=USER[1], scope="openid\r\nX-Evil: 1")
+    assert reply.status == 200
+    assert reply.header("x-evil") is None
+    assert reply.json()["scope"] == "openid profile email"
+    line = "GET /auth/realms/zerto/.well-known/openid-configuration HTTP/1.1"
+    for host, status in (("a%0d%0aX-Evil:1", b"200"), ('a"b', b"400"), ("a\rX-Evil: 1", b"400")):
+        head = f"{line}\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        answer = shared.raw(head.encode())
+        assert answer.split(b" ")[1] == status
+        assert b"\r\nX-Evil" not in answer
 
 
 def test_sec_42_a_locale_that_would_split_is_refused(shared: Server) -> None:
