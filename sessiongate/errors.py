@@ -15,6 +15,9 @@ by the dialect.
 class SessionGateError(Exception):
     """Anything sessiongate raises on purpose."""
 
+    known = False
+    """Whether it is about somebody who exists. For the audit; no client may ever tell by it."""
+
 
 class Refused(SessionGateError):
     """We know the answer, and it is no."""
@@ -27,9 +30,17 @@ class BadCredentials(Refused):
     """Whether it counts as a failed guess. Not where the password was right, or not looked at for
     a reason that whoever has the wrong one is not told."""
 
+    def __init__(self, why: str = "", *, known: bool = False) -> None:
+        super().__init__(why)
+        self.known = known
+
 
 class LockedOut(Refused):
     """Too many failed tries. To the client it looks like BadCredentials."""
+
+    def __init__(self, why: str = "", *, known: bool = False) -> None:
+        super().__init__(why)
+        self.known = known
 
 
 class AlreadyLoggedIn(Refused):

@@ -45,6 +45,8 @@ class Meters:
         """By operation of the store. `use` is the check of a session."""
         self.store_errors: Counter[str] = Counter()
         """By operation."""
+        self.merged = 0
+        """Events of the audit that stand in another as a number only."""
 
     def timing(self, table: dict[str, Timing], name: str) -> Timing:
         """The timing of this name in one of the tables, made where it is new."""

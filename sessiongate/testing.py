@@ -92,7 +92,7 @@ class FakeIdentity:
         self.checks += 1
         principal = await self.find(account)
         if principal is None or password.reveal() != self._people[principal.name][0]:
-            raise BadCredentials("unknown or wrong")
+            raise BadCredentials("unknown or wrong", known=principal is not None)
         return principal
 
     async def find(self, account: Account) -> Principal | None:

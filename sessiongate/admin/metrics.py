@@ -30,6 +30,7 @@ GAUGES: Mapping[str, str] = {
 
 COUNTERS: Mapping[str, str] = {
     "sessiongate_audit_events_lost_total": "Audit events dropped: the store refused for too long.",
+    "sessiongate_audit_events_merged_total": "Audit events that stand in another as a number.",
     "sessiongate_audit_copies_lost_total": "Audit events that audit.file or audit.syslog missed.",
     "sessiongate_hashes_total": "Password hashes made.",
     "sessiongate_lockouts_total": "Logins refused because the name was locked.",

@@ -42,6 +42,7 @@ from sessiongate.identity.choice import Choice
 from sessiongate.identity.file import FileIdentity
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.meters import Meters
+from sessiongate.rules.chain import Chain
 from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info
 from sessiongate.service.access_tokens import AccessTokens
@@ -51,6 +52,7 @@ from sessiongate.service.janitor import Janitor, every_second
 from sessiongate.service.journal import Journal
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.meanwhile import end_outdated
+from sessiongate.service.merging import Merging
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.service.virtual_center import VirtualCenter
@@ -97,7 +99,13 @@ class Server:
         self._guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
         self._verifiers = verifiers_of(config)
         self._shipping = Shipping(config.audit.file, config.audit.syslog)
-        self._journal = Journal(self._clock, self._store.audit, self._shipping, self._meters)
+        self._journal = Journal(
+            self._clock,
+            self._store.audit,
+            self._shipping,
+            self._meters,
+            Merging(config.audit.refusals_per_minute),
+        )
         self._operations = Operations(
             Published(self._meters, __version__), self._values, self._store.count
         )
@@ -186,7 +194,7 @@ class Server:
         ]
         if self._running:
             self._running = False
-            steps += [partial(self._journal.happened, "server stopped"), self._let_go]
+            steps += [self._flush, partial(self._journal.happened, "server stopped"), self._let_go]
         steps += [self._store.close, partial(asyncio.to_thread, self._shipping.close)]
         return await each_of(steps)
 
@@ -325,7 +333,14 @@ class Server:
     async def _let_go(self) -> None:
         """Keep the audit within its bounds."""
         audit = self.config.audit
-        self._journal.let_go(audit.max_events, audit.max_age)
+        most = {
+            Chain.DECISIONS: audit.max_events,
+            Chain.ANONYMOUS: audit.max_anonymous_events,
+        }
+        self._journal.let_go(most, audit.max_age)
+
+    async def _flush(self) -> None:
+        self._journal.flush()
 
     def _unclaimed(self, sessions: Sessions, key: str) -> None:
         """End a session whose token nobody got: it would fill the caps of who tries again."""
@@ -347,6 +362,7 @@ class Server:
             "sessiongate_lockouts_total": sum(guard.lockouts for guard in guards),
             "sessiongate_verified_cache_hits_total": sum(guard.hits for guard in guards),
             "sessiongate_audit_events_lost_total": self._store.audit.lost,
+            "sessiongate_audit_events_merged_total": self._meters.merged,
             "sessiongate_audit_copies_lost_total": self._shipping.lost,
             **self._cache_counts(),
         }

@@ -1,11 +1,14 @@
 """`sessiongate audit`: what was decided, whether that record is whole, and taking it elsewhere.
 
-The record is read where it is kept, the session file or Redis; no server need be running.
+Its two chains (`rules.chain`) are shown as one record, by time. It is read where it is kept, the
+session file or Redis; no server need be running.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from heapq import merge
 from pathlib import Path
 from typing import Annotated
 
@@ -18,14 +21,15 @@ from sessiongate.cli.output import Exit, Output, fail, show_facts, show_rows
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import is_there
-from sessiongate.rules.chain import Link
+from sessiongate.rules.chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import is_redis
+from sessiongate.service.audit import merged_in
 from sessiongate.store.audit import AuditFile
 from sessiongate.store.redis_audit_reader import RedisAuditReader
 
 app = typer.Typer(no_args_is_help=True, help="The audit of the SQLite or Redis store.")
 
-_COLUMNS = ("number", "at", "event", "result", "user", "ip", "dialect", "reason")
+_COLUMNS = ("number", "at", "event", "result", "user", "ip", "dialect", "reason", "merged", "chain")
 
 
 @app.command()
@@ -37,8 +41,8 @@ def tail(
 ) -> None:
     """Show the last events, oldest first."""
     with _audit(config, data_dir) as audit:
-        rows = [_row(one) for one in audit.tail(count)]
-    show_rows(rows, _COLUMNS, output, "Nothing was decided yet.")
+        rows = list(_by_time({chain: iter(audit.tail(count, chain)) for chain in Chain}))
+    show_rows(rows[-count:], _COLUMNS, output, "Nothing was decided yet.")
 
 
 @app.command()
@@ -47,26 +51,47 @@ def verify(
         str | None,
         typer.Option("--head", help="Head that an earlier verification showed: must be in it."),
     ] = None,
+    anonymous_head: Annotated[
+        str | None,
+        typer.Option("--anonymous-head", help="The same for the chain of anonymous refusals."),
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check that no event was changed, removed or slipped in. Exit code 1: it was."""
+    """Check that no event was changed, removed or slipped in. Exit code 1: it was.
+
+    Says as well how many events are there as a number only, and how many are no longer there.
+    """
+    heads = {Chain.DECISIONS: _head(head), Chain.ANONYMOUS: _head(anonymous_head)}
     with _audit(config, data_dir) as audit:
-        verdict = audit.verify(_head(head))
+        found = {chain: audit.verify(heads[chain], chain, merged_in) for chain in Chain}
+        since = [at for at in map(audit.since, Chain) if at is not None]
+    broken = [one for one in found.values() if one.broken_at is not None]
     facts: dict[str, object] = {
-        "whole": verdict.broken_at is None,
-        "events": verdict.events,
+        "whole": not broken,
+        "events": sum(one.events for one in found.values()),
+        "merged": sum(one.merged for one in found.values()),
+        "let_go": sum(one.let_go for one in found.values()),
+        "let_go_since": min(since, default=None),
+        **_facts(found[Chain.DECISIONS]),
+    }
+    others = _facts(found[Chain.ANONYMOUS])
+    facts |= {f"{Chain.ANONYMOUS.value}_{name}": value for name, value in others.items()}
+    show_facts(facts, output)
+    if broken:
+        raise typer.Exit(int(Exit.REFUSED))
+
+
+def _facts(verdict: Verdict) -> dict[str, object]:
+    facts: dict[str, object] = {
         "first": verdict.first,
         "last": verdict.last,
         "head": verdict.head.hex(),
     }
     if verdict.broken_at is not None:
-        facts["broken_at"] = verdict.broken_at
-        facts["why"] = verdict.why
-    show_facts(facts, output)
-    if verdict.broken_at is not None:
-        raise typer.Exit(int(Exit.REFUSED))
+        facts |= {"broken_at": verdict.broken_at, "why": verdict.why}
+    return facts
 
 
 @app.command()
@@ -76,8 +101,8 @@ def export(
 ) -> None:
     """Write every kept event to standard output, as JSON lines with number and hash."""
     with _audit(config, data_dir) as audit:
-        for one in audit.all():
-            print(msgspec.json.encode(_row(one)).decode())
+        for row in _by_time({chain: audit.all(chain) for chain in Chain}):
+            print(msgspec.json.encode(row).decode())
 
 
 @contextmanager
@@ -105,12 +130,21 @@ def _file(read: Config) -> Path:
     return path
 
 
-def _row(one: Link) -> dict[str, object]:
+def _by_time(chains: Mapping[Chain, Iterator[Link]]) -> Iterator[dict[str, object]]:
+    """The events of both chains as rows, each chain in its own order."""
+    rows = [map(partial(_row, chain), links) for chain, links in chains.items()]
+    # Without the Z, a whole second comes before its fractions.
+    return merge(*rows, key=lambda row: str(row.get("at", "")).rstrip("Z"))
+
+
+def _row(chain: Chain, one: Link) -> dict[str, object]:
     try:
         event = msgspec.json.decode(bytes(one.payload))
     except msgspec.DecodeError:
         event = {"event": "(unreadable)"}
-    return {"number": one.number, **event, "hash": bytes(one.hash).hex()}
+    number = {"number": one.number}
+    named = {} if chain is Chain.DECISIONS else {"chain": chain.value}
+    return {**number, **event, **named, "hash": bytes(one.hash).hex()}
 
 
 def _head(text: str | None) -> bytes | None:
@@ -119,4 +153,7 @@ def _head(text: str | None) -> bytes | None:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        fail(Exit.SETTINGS, "--head must be the hex digits that `audit verify` shows")
+        fail(
+            Exit.SETTINGS,
+            "--head and --anonymous-head must be the hex digits that `audit verify` shows",
+        )

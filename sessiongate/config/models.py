@@ -227,6 +227,16 @@ class Audit(_Table):
     max_events: PositiveCount = _setting(
         1_000_000, "Most events kept in the store; the oldest go first. About 500 bytes each."
     )
+    max_anonymous_events: PositiveCount = _setting(
+        100_000,
+        "Most events kept of refusals that are about nobody: no session, no identity shown, no "
+        "name that exists. However many come, they push out only each other.",
+    )
+    refusals_per_minute: PositiveCount = _setting(
+        100,
+        "Refusals from one address in a minute that are events of their own; of all addresses "
+        "together, five times as many. Further ones are merged: one event says how many they were.",
+    )
     max_age: PositiveDuration = _setting("365d", "Events older than this are let go.")
     file: FilePath | None = _setting(
         None,

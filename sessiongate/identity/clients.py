@@ -39,7 +39,7 @@ class ClientIdentity:
         # Compared also where there is no such client, in the same time.
         right = password.same_as(client.secret if client is not None else Secret(""))
         if client is None or not right:
-            raise BadCredentials("unknown client or wrong secret")
+            raise BadCredentials("unknown client or wrong secret", known=client is not None)
         return self._principal(client)
 
     async def find(self, account: Account) -> Principal | None:

@@ -97,7 +97,9 @@ class FileIdentity:
             await self.refresh()
             if _is_same(user, self._find(account)):
                 if user is None or user.disabled or not checked.right:
-                    raise BadCredentials("unknown name, wrong password or disabled account")
+                    raise BadCredentials(
+                        "unknown name, wrong password or disabled account", known=user is not None
+                    )
                 if checked.stale:
                     await self._renew(user, password, address)
                 return self._principal(user)

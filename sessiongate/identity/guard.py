@@ -15,7 +15,13 @@ from time import perf_counter
 from typing import Protocol, runtime_checkable
 
 from sessiongate.clock import Clock
-from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Unavailable
+from sessiongate.errors import (
+    BadCredentials,
+    IdentityUnavailable,
+    LockedOut,
+    SessionGateError,
+    Unavailable,
+)
 from sessiongate.identity.attempt import Attempt, Pretends, TakesAttempts
 from sessiongate.identity.pace import Pace
 from sessiongate.identity.port import IdentityProvider
@@ -25,6 +31,9 @@ from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.accounts import Account, parse_account, plain_letters
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+
+# Names that are remembered to exist: of a directory's, those that were tried here.
+_MOST_NAMES = 50_000
 
 
 @runtime_checkable
@@ -73,6 +82,8 @@ class Guard:
         self._verified = VerifiedCredentials(clock, timedelta(0)) if verified is None else verified
         self._flights: dict[bytes, asyncio.Task[Principal]] = {}
         self._watches: set[_Watch] = set()
+        self._existing: set[str] = set()
+        """Names that the provider has known. Only it can add one, so no guesser fills this."""
         self.hits = 0
         """Logins let in by a credential verified a short while ago."""
         self.lockouts = 0
@@ -88,6 +99,16 @@ class Guard:
         `address` is the client's: a name is locked for one address long before it is for all.
         """
         name = self.name_of(account)
+        try:
+            return await self._admit(name, account, password, address)
+        except SessionGateError as refused:
+            # After all that takes the time: here nobody can tell one name from another.
+            refused.known = refused.known or await self._exists(name, account)
+            raise
+
+    async def _admit(
+        self, name: str, account: Account, password: Secret, address: str
+    ) -> Principal:
         if await self._tries.is_locked(name, address, self._clock.now()):
             return await self._refuse(password, address)
         version = await self._version_of(account)
@@ -147,6 +168,19 @@ class Guard:
     def name_of(self, account: Account) -> str:
         """The one name under which tries of this account count, whether it exists or not."""
         return self._names.name_of(account) if self._names else account.canonical
+
+    async def _exists(self, name: str, account: Account) -> bool:
+        """Whether this name is known to exist, without asking a directory for it."""
+        if name in self._existing:
+            return True
+        with suppress(Unavailable):
+            return bool(await self._version_of(account))
+        return False
+
+    def _remember(self, name: str) -> None:
+        if len(self._existing) >= _MOST_NAMES:
+            self._existing.clear()
+        self._existing.add(name)
 
     async def _version_of(self, account: Account) -> str:
         return await self._names.version_of(account) if self._names else ""
@@ -216,6 +250,8 @@ class Guard:
             # No await between the outcome and this: what changes later drops it again.
             self._verified.keep(key, name, principal, address, attempt.names)
         except (BadCredentials, LockedOut) as refused:
+            if refused.known:
+                self._remember(name)
             if isinstance(refused, LockedOut):
                 self._verified.drop(name)
             # A wrong password drops nothing: a guesser must not cost the owner the cheap way in.
@@ -228,6 +264,7 @@ class Guard:
             raise
         # At once: who comes after the outcome must not be answered by it.
         self._flights.pop(key, None)
+        self._remember(name)
         await attempt.succeeded()
         return principal
 

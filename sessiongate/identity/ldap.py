@@ -162,10 +162,11 @@ class LdapIdentity:
         finally:
             connection.close()
         if locked is not None:
+            locked.known = True
             raise locked
         if isinstance(entry, Why):
-            raise BadCredentials(entry.value)
-        _judge(result)
+            raise BadCredentials(entry.value, known=entry is Why.AMBIGUOUS)
+        _judge(result, known=True)
         return await self._principal(server.search, entry)
 
     async def _bind_directly(
@@ -330,13 +331,13 @@ def _close(opening: asyncio.Task[Connection]) -> None:
         opening.result().close()
 
 
-def _judge(result: Result) -> None:
+def _judge(result: Result, *, known: bool = False) -> None:
     """Return for a success. Raises BadCredentials for a refusal, NoAnswer for a server in trouble.
 
     What is neither is IdentityUnavailable, and about this one account.
     """
     if refused := directory.refusal(result.code, result.diagnostic, result.policy):
-        raise _refused(refused)
+        raise _refused(refused, known=known)
     if result.code != SUCCESS:
         text = f"the bind ended with code {result.code}: {told(result)}"
         if directory.could_not_ask(result.code, result.diagnostic):
@@ -344,8 +345,11 @@ def _judge(result: Result) -> None:
         raise NoAnswer(text) if result.code in OF_THE_SERVER else _puzzled(text)
 
 
-def _refused(why: Refusal) -> BadCredentials:
-    refused = BadCredentials(str(why))
+def _refused(why: Refusal, *, known: bool = False) -> BadCredentials:
+    # "Wrong" is also what a directory says of a name that it does not have; but not to whoever has
+    # the right password.
+    known = known or not why.guess or why.why not in (Why.UNKNOWN, Why.WRONG)
+    refused = BadCredentials(str(why), known=known)
     refused.guess = why.guess
     return refused
 

@@ -158,7 +158,9 @@ class VCenterIdentity:
         if fault.name == "InvalidLogin":
             raise BadCredentials(f"{self.name}: the vCenter says InvalidLogin")
         if fault.name == "PasswordExpired":
-            expired = BadCredentials(f"{self.name}: the vCenter says that the password has expired")
+            expired = BadCredentials(
+                f"{self.name}: the vCenter says that the password has expired", known=True
+            )
             expired.guess = False  # it was right: whoever has a wrong one is told InvalidLogin
             raise expired
         if fault.name == "NoPermission":

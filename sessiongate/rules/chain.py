@@ -1,16 +1,29 @@
-"""The audit's hash chain: each link holds the one before it, so that no byte changes unseen.
+"""The audit's hash chains: each link holds the one before it, so that no byte changes unseen.
+
+There are two, so that what costs a stranger nothing has a place of its own: however much of it
+comes, it pushes nothing out of the other. What goes where, `service.journal` decides.
 
 Whoever can rewrite the whole file can also make a whole new chain. To notice that, keep the head
 of an earlier `audit verify` somewhere else and give it to a later one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from hashlib import sha256
 
 import msgspec
 
 START = bytes(32)
 """What the first link of all holds."""
+
+
+class Chain(StrEnum):
+    """Which of the two chains an event belongs to."""
+
+    DECISIONS = "decisions"
+    """All that has an identity: who acted has shown it, or the name that was tried exists."""
+    ANONYMOUS = "anonymous"
+    """Refusals of whoever has shown no identity and named nobody who exists."""
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -31,6 +44,13 @@ class Verdict(msgspec.Struct, frozen=True):
     broken_at: int | None = None
     why: str = ""
     known_head_seen: bool = False
+    merged: int = 0
+    """How many events stand in these as a number only."""
+
+    @property
+    def let_go(self) -> int:
+        """How many events were let go, from the first ever to the one before `first`."""
+        return self.first - 1
 
 
 def hash_of(number: int, before: bytes, payload: bytes) -> bytes:
@@ -48,15 +68,18 @@ def verify(
     anchor: tuple[int, bytes],
     newest: int,
     known_head: bytes | None = None,
+    weigh: Callable[[bytes], int] = lambda _: 0,
 ) -> Verdict:
     """Walk the chain from its anchor: number and hash of the last event that was let go.
 
     `newest` is the number of the last event ever written. `known_head` is a head noted earlier;
-    it is found missing if no link (nor the anchor) has it.
+    it is found missing if no link (nor the anchor) has it. `weigh` says of a payload how many more
+    events it stands for.
     """
     number, before = anchor
     first = number + 1
     seen = known_head == before
+    merged = 0
     for one in links:
         if one.number != number + 1:
             return _broken(first, number, before, number + 1, "it is missing")
@@ -64,11 +87,12 @@ def verify(
             return _broken(first, number, before, one.number, "its bytes have changed")
         number, before = one.number, one.hash
         seen = seen or known_head == before
+        merged += weigh(one.payload)
     if number != newest:
         return _broken(first, number, before, number + 1, "it is missing, and all after it")
     if known_head is not None and not seen:
         return _broken(first, number, before, first, "the head noted earlier is not in this chain")
-    return Verdict(number - first + 1, first, number, before, known_head_seen=seen)
+    return Verdict(number - first + 1, first, number, before, known_head_seen=seen, merged=merged)
 
 
 def _broken(first: int, last: int, head: bytes, at: int, why: str) -> Verdict:

@@ -5,6 +5,7 @@ events of one session, useless for anything else.
 """
 
 from datetime import UTC, datetime
+from typing import TypedDict, Unpack
 
 import msgspec
 
@@ -36,9 +37,29 @@ class Event(msgspec.Struct, omit_defaults=True, kw_only=True):
     how: str = ""
     reason: str = ""
     detail: str = ""
+    merged: int = 0
+    """How many more like this there were, from `since` on: they have no event of their own."""
+    since: datetime | None = None
+    """Of a merged event: when the first of them was. `at` is when the last was."""
 
 
-def of_session(session: Session, at: datetime, event: str, **facts: str) -> Event:
+class Said(TypedDict, total=False):
+    """What may be said of an event besides what a session tells."""
+
+    subject: str
+    how: str
+    reason: str
+    detail: str
+
+
+class Facts(Said, total=False):
+    """What may be said of an event that no session tells of."""
+
+    user: str
+    provider: str
+
+
+def of_session(session: Session, at: datetime, event: str, **facts: Unpack[Said]) -> Event:
     """An event about a session that exists."""
     return Event(
         at=at.astimezone(UTC),
@@ -55,17 +76,22 @@ def of_session(session: Session, at: datetime, event: str, **facts: str) -> Even
     )
 
 
-def of_client(client: Client, at: datetime, event: str, result: str, **facts: str) -> Event:
+def of_client(
+    client: Client, at: datetime, event: str, result: str, **facts: Unpack[Facts]
+) -> Event:
     """An event about a client that has no session."""
-    return Event(
+    told = Event(
         at=at.astimezone(UTC),
         event=event,
         result=result,
         ip=client.ip_address,
         agent=client.user_agent[:_LONGEST],
         dialect=client.dialect,
-        **{name: value[:_LONGEST] for name, value in facts.items()},
+        **facts,
     )
+    told.user, told.subject = told.user[:_LONGEST], told.subject[:_LONGEST]
+    told.detail = told.detail[:_LONGEST]
+    return told
 
 
 def write(event: Event) -> bytes:
@@ -76,3 +102,13 @@ def write(event: Event) -> bytes:
 def read(line: bytes) -> Event:
     """An event from its line. Raises msgspec.DecodeError for one that is not."""
     return msgspec.json.decode(line, type=Event)
+
+
+def merged_in(line: bytes) -> int:
+    """How many events a line stands for that have none of their own: 0 for nearly all."""
+    if b'"merged":' not in line:  # a million lines are verified in seconds, not all of them decoded
+        return 0
+    try:
+        return read(line).merged
+    except msgspec.DecodeError:
+        return 0

@@ -54,7 +54,8 @@ class Extensions:
                 principal, client, locale, typed=key, how="extension", extension=True
             )
         except SessionGateError as error:
-            await self._sessions.journal.refused("extension", key, client, error)
+            known = key in self._registered
+            await self._sessions.journal.refused("extension", key, client, error, known=known)
             raise
 
     def _identify(self, key: str, client: Client, by_subject_name: bool) -> Principal:

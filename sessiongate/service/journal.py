@@ -3,20 +3,26 @@
 Each goes to the log, and as an event to the audit, which is on the disk before the client hears
 of the decision. Where the audit cannot be written the decision stands: the log says so, and the
 event follows. Names and keys only; tokens and passwords are Secrets and cannot get in here.
+
+Refusals that come again and again are merged (`service.merging`), in the audit, its copies and the
+log; and those of nobody in particular have a chain of their own.
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Unpack
 
 import structlog
 
 from sessiongate import errors
 from sessiongate.clock import Clock
-from sessiongate.errors import StoreUnavailable, Unavailable
+from sessiongate.errors import SessionGateError, StoreUnavailable, Unavailable
 from sessiongate.meters import Meters
+from sessiongate.rules.chain import Chain
 from sessiongate.service import audit
-from sessiongate.service.audit import Event
+from sessiongate.service.audit import Event, Facts
+from sessiongate.service.merging import Fate, Merging
 from sessiongate.session import Client, Ended, Session
 from sessiongate.store.port import AuditStore
 
@@ -65,8 +71,10 @@ class Journal:
         store: AuditStore,
         ship: Ship = _nowhere,
         meters: Meters | None = None,
+        merging: Merging | None = None,
     ) -> None:
         self.meters = meters or Meters()
+        self._merging = merging or Merging()
         self._clock = clock
         self._store = store
         self._ship = ship
@@ -99,31 +107,49 @@ class Journal:
             )
         )
 
-    async def refused(self, how: str, name: str, client: Client, error: Exception) -> None:
-        """A way in was refused, or could not be decided. The reason is not for the client."""
-        name = name[:_LONGEST_NAME]
+    async def refused(
+        self, how: str, name: str, client: Client, error: Exception, *, known: bool = False
+    ) -> None:
+        """A way in was refused, or could not be decided. The reason is not for the client.
+
+        `known` says that the name is one that exists, or that whoever asked has shown who it is;
+        an error may say the same by itself.
+        """
         self.meters.logins[client.dialect, _result_of(error)] += 1
-        _log.warning(
+        event = audit.of_client(
+            client,
+            self._clock.now(),
             "login refused",
+            _outcome(error),
             how=how,
-            user=name,
-            dialect=client.dialect,
-            ip=client.ip_address,
+            user=name[:_LONGEST_NAME],
             reason=type(error).__name__,
             detail=str(error),
         )
-        await self._write(
-            audit.of_client(
-                client,
-                self._clock.now(),
-                "login refused",
-                _outcome(error),
-                how=how,
-                user=name,
-                reason=type(error).__name__,
-                detail=str(error),
-            )
+        known = known or (isinstance(error, SessionGateError) and error.known)
+        fate = self._judge(event, known=known)
+        if fate is Fate.COUNTED:
+            return
+        _say_refused(event)
+        chain = Chain.DECISIONS if known else Chain.ANONYMOUS
+        if fate is Fate.ALONE:
+            await self._write(event, chain)
+        else:
+            self._note(event, chain)
+
+    async def ticket_issued(self, subject: str, client: Client) -> None:
+        """A local ticket was made for this name. Whoever asked has shown no identity."""
+        event = audit.of_client(
+            client, self._clock.now(), "local ticket issued", "ok", subject=subject
         )
+        fate = self._judge(event, known=True)
+        if fate is Fate.COUNTED:
+            return
+        _log.info(event.event, subject=subject, ip=client.ip_address)
+        if fate is Fate.ALONE:
+            await self._write(event)
+        else:
+            self._note(event)
 
     async def ended(self, session: Session, reason: Ended, by: str = "") -> None:
         """A session is over. `by` names who ended it where that was somebody else."""
@@ -182,6 +208,12 @@ class Journal:
 
     def denied(self, session: Session, what: str, privilege: str) -> None:
         """A caller asked for something that its privileges do not allow."""
+        event = audit.of_session(
+            session, self._clock.now(), "permission denied", reason=privilege, detail=what
+        )
+        event.result = "refused"
+        if self._judge(event, known=True) is Fate.COUNTED:
+            return
         _log.warning(
             "permission denied",
             user=session.principal,
@@ -189,10 +221,6 @@ class Journal:
             what=what,
             privilege=privilege,
         )
-        event = audit.of_session(
-            session, self._clock.now(), "permission denied", reason=privilege, detail=what
-        )
-        event.result = "refused"
         self._note(event)
 
     def acted(self, session: Session, what: str, subject: str = "") -> None:
@@ -206,6 +234,12 @@ class Journal:
         """A caller tried to do something to somebody, by the name as typed, in vain."""
         subject = subject[:_LONGEST_NAME]
         reason, detail = type(error).__name__, str(error)
+        event = audit.of_session(
+            session, self._clock.now(), what, subject=subject, reason=reason, detail=detail
+        )
+        event.result = _outcome(error)
+        if self._judge(event, known=True) is Fate.COUNTED:
+            return
         _log.warning(
             what,
             user=session.principal,
@@ -214,13 +248,9 @@ class Journal:
             reason=reason,
             detail=detail,
         )
-        event = audit.of_session(
-            session, self._clock.now(), what, subject=subject, reason=reason, detail=detail
-        )
-        event.result = _outcome(error)
         self._note(event)
 
-    async def happened(self, what: str, **facts: str) -> None:
+    async def happened(self, what: str, **facts: Unpack[Facts]) -> None:
         """Something that concerns no session: a start, a stop, changed users or settings."""
         _log.info(what, **facts)
         now = self._clock.now()
@@ -230,20 +260,53 @@ class Journal:
         """Keep an event that somebody else has made, such as the command line."""
         await self._write(event)
 
-    def let_go(self, most: int, age: timedelta) -> None:
-        """Let go of the oldest events: those beyond so many, and those older than this."""
-        self._store.let_go(most, self._since(age))
+    def let_go(self, most: Mapping[Chain, int], age: timedelta) -> None:
+        """Let go of the oldest events of each chain: those beyond so many, and those this old.
 
-    def _since(self, age: timedelta) -> datetime:
-        return self._clock.now() - age
+        And write what was merged in the minute that is over. Call it about once a second.
+        """
+        now = self._clock.now()
+        self._tell(self._merging.due(now))
+        for chain, number in most.items():
+            self._store.let_go(number, now - age, now, chain)
 
-    def _note(self, event: Event) -> None:
+    def flush(self) -> None:
+        """Write what was merged so far. For a stop."""
+        self._tell(self._merging.rest())
+
+    def _judge(self, event: Event, *, known: bool) -> Fate:
+        self._tell(self._merging.due(event.at))
+        return self._merging.judge(event, known=known)
+
+    def _tell(self, merged: list[tuple[Chain, Event]]) -> None:
+        for chain, event in merged:
+            self.meters.merged += event.merged
+            _say_refused(event)
+            self._note(event, chain)
+
+    def _note(self, event: Event, chain: Chain = Chain.DECISIONS) -> None:
         line = audit.write(event)
-        self._store.note(line, event.at)
+        self._store.note(line, event.at, chain)
         self._ship(line)
 
-    async def _write(self, event: Event) -> None:
+    async def _write(self, event: Event, chain: Chain = Chain.DECISIONS) -> None:
         line = audit.write(event)
         self._ship(line)
         with suppress(StoreUnavailable):  # the writer has logged it, and will try again
-            await self._store.write(line, event.at)
+            await self._store.write(line, event.at, chain)
+
+
+def _say_refused(event: Event) -> None:
+    """Log a refusal, or many that were merged into one event."""
+    facts = {
+        "how": event.how,
+        "user": event.user,
+        "subject": event.subject,
+        "dialect": event.dialect,
+        "ip": event.ip,
+        "reason": event.reason,
+        "detail": event.detail,
+        "merged": event.merged,
+    }
+    say = _log.info if event.result == "ok" else _log.warning
+    say(event.event, **{name: value for name, value in facts.items() if value})

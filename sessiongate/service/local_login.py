@@ -75,7 +75,8 @@ class LocalLogin:
         try:
             return await self._issue(user_name, client)
         except SessionGateError as error:
-            await self._sessions.journal.refused(_ISSUE, user_name, client, error)
+            known = isinstance(error, NoPermission | StoreUnavailable)  # past the look for the user
+            await self._sessions.journal.refused(_ISSUE, user_name, client, error, known=known)
             raise
 
     async def _issue(self, user_name: str, client: Client) -> str:
@@ -93,9 +94,7 @@ class LocalLogin:
             path = str(await self._beside(lambda: self._write(ticket)))
         except OSError as error:
             raise StoreUnavailable(f"a local ticket cannot be written: {error.strerror}") from None
-        await self._sessions.journal.happened(
-            "local ticket issued", subject=principal.name, ip=client.ip_address
-        )
+        await self._sessions.journal.ticket_issued(principal.name, client)
         return path
 
     async def _beside(self, work: Callable[[], T]) -> T:
@@ -146,7 +145,10 @@ class LocalLogin:
         with suppress(OSError, Overloaded):  # used up, it opens nothing; later ones push it out
             await self._beside(lambda: path.unlink(missing_ok=True))
         if taken is None or principal is None or principal.name != taken.subject:
-            raise BadCredentials("the local ticket is unknown, used, expired or another user's")
+            raise BadCredentials(
+                "the local ticket is unknown, used, expired or another user's",
+                known=principal is not None,
+            )
         return await self._sessions.login_as(
             principal, client, locale, typed=user_name, how=_REDEEM
         )

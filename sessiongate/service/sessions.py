@@ -108,6 +108,7 @@ class Sessions:
         user without any privilege), CapReached, or an Unavailable.
         """
         began = perf_counter()
+        known = False
         try:
             chosen = choose(locale, self.default_locale)
             account = parse_account(name)
@@ -116,6 +117,7 @@ class Sessions:
             self._logins.add(under_way)
             try:
                 principal = await guard.authenticate(account, password, client.ip_address)
+                known = True
                 opened = await self._open("login", principal, name, client, chosen)
                 if (principal.provider, principal.name) in under_way.changed:
                     await self.end(opened.session.key, Ended.USER_CHANGED)
@@ -123,7 +125,7 @@ class Sessions:
             finally:
                 self._logins.discard(under_way)
         except SessionGateError as error:
-            await self.journal.refused("login", name, client, error)
+            await self.journal.refused("login", name, client, error, known=known)
             raise
         finally:
             meters = self.journal.meters
@@ -301,6 +303,7 @@ class Sessions:
 
     async def clone(self, ticket: Secret, client: Client) -> Opened:
         """Open a session with a clone ticket. Raises BadTicket, which also uses the ticket up."""
+        parent = None
         try:
             now = self.clock.now()
             taken = await self._store.take(ticket.digest(), "clone", now)
@@ -311,7 +314,8 @@ class Sessions:
                 "clone", Principal.of(parent), parent.login_name, client, parent.locale
             )
         except SessionGateError as error:
-            await self.journal.refused("clone", "", client, error)
+            name = parent.principal if parent is not None else ""
+            await self.journal.refused("clone", name, client, error, known=parent is not None)
             raise
 
     async def impersonate(

@@ -49,7 +49,8 @@ class TokenLogin:
                 vouched.principal, client, locale, typed=vouched.typed, how=how
             )
         except SessionGateError as error:
-            await self._sessions.journal.refused(how, name, client, error)
+            # A name stands here only where an issuer that is believed has vouched for it.
+            await self._sessions.journal.refused(how, name, client, error, known=bool(name))
             raise
 
     def _of(self, presented: PresentedToken) -> TokenVerifier:

@@ -165,7 +165,7 @@ class VirtualCenter:
         if context.caller is not None:
             error = errors.AlreadyLoggedIn("the request carries a live session")
             name = context.caller.principal
-            await self._sessions.journal.refused(how, name, context.client, error)
+            await self._sessions.journal.refused(how, name, context.client, error, known=True)
             raise error
 
     # SessionManager: the caller's own session

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sessiongate.errors import Unavailable
 from sessiongate.meters import Meters
+from sessiongate.rules.chain import Chain
 from sessiongate.session import Caps, Session, Ticket
 from sessiongate.store.port import AuditStore, Endings, Store
 
@@ -47,21 +48,27 @@ class MeasuredAudit:
         """How many events the inner one has dropped."""
         return self._inner.lost
 
-    def note(self, payload: bytes, at: datetime) -> None:
+    def note(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event without waiting."""
-        self._inner.note(payload, at)
+        self._inner.note(payload, at, chain)
 
-    async def write(self, payload: bytes, at: datetime) -> None:
+    async def write(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event, durable on return."""
         try:
-            await self._inner.write(payload, at)
+            await self._inner.write(payload, at, chain)
         except Unavailable:
             self._meters.store_errors["audit"] += 1
             raise
 
-    def let_go(self, most: int, before: datetime) -> None:
+    def let_go(
+        self,
+        most: int,
+        before: datetime,
+        now: datetime | None = None,
+        chain: Chain = Chain.DECISIONS,
+    ) -> None:
         """Let go of the oldest events."""
-        self._inner.let_go(most, before)
+        self._inner.let_go(most, before, now, chain)
 
 
 class MeasuredStore:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
+from sessiongate.rules.chain import Chain
 from sessiongate.session import Caps, Ended, Session, Ticket
 
 Endings = list[tuple[Session, Ended]]
@@ -91,23 +92,39 @@ class NoticeStore(Protocol):
 
 
 class AuditStore(Protocol):
-    """Keeps events in order, as one hash chain (`rules.chain`). An event is one line of JSON."""
+    """Keeps events in order, as two hash chains (`rules.chain`). An event is one line of JSON.
+
+    Whatever becomes of one chain, the other keeps what it has.
+    """
 
     @property
     def lost(self) -> int:
         """How many events were dropped, since they could not be written for so long."""
         ...
 
-    def note(self, payload: bytes, at: datetime) -> None:
-        """Keep an event without waiting: durable before anything acknowledged later."""
+    def note(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
+        """Keep an event without waiting: a decision is durable before what is acknowledged later.
+
+        Nothing waits for an anonymous one.
+        """
         ...
 
-    async def write(self, payload: bytes, at: datetime) -> None:
+    async def write(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event, durable on return. With StoreUnavailable it is kept, and written later."""
         ...
 
-    def let_go(self, most: int, before: datetime) -> None:
-        """Let go of the oldest events: those beyond so many, and those of before this time."""
+    def let_go(
+        self,
+        most: int,
+        before: datetime,
+        now: datetime | None = None,
+        chain: Chain = Chain.DECISIONS,
+    ) -> None:
+        """Let go of the oldest events: those beyond so many, and those of before this time.
+
+        `now` is kept, the first time that there are any: since when events have been let go. None
+        leaves that unknown.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""The audit in Redis: one chain that all servers add to.
+"""The audit in Redis: two chains that all servers add to.
 
 Redis cannot make the hashes, so a server makes them after the head that it knows, and a script
 adds the events only if that is still the head; else they are linked anew after the one it names.
@@ -15,7 +15,7 @@ from datetime import datetime
 import structlog
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import START, link
+from sessiongate.rules.chain import START, Chain, link
 from sessiongate.store.audit import MOST_OWED
 from sessiongate.store.redis_batch import Calls
 from sessiongate.store.redis_keys import Keys
@@ -37,12 +37,66 @@ _log = structlog.get_logger("sessiongate.audit")
 
 
 class RedisAudit:
-    """The chain in Redis. `open` before use, `close` in the end."""
+    """The chains in Redis. `open` before use, `close` in the end."""
 
     def __init__(self, keys: Keys, most_owed: int = MOST_OWED) -> None:
+        self._chains = {chain: _RedisChain(keys.chain(chain), most_owed) for chain in Chain}
+        self._decisions = self._chains[Chain.DECISIONS]
+
+    @property
+    def lost(self) -> int:
+        """How many events were dropped, since they could not be written for so long."""
+        return sum(chain.lost for chain in self._chains.values())
+
+    def open(self, calls: Calls) -> None:
+        """Add by these calls from now on."""
+        for chain in self._chains.values():
+            chain.open(calls)
+
+    async def close(self) -> None:
+        """Add what waits, if Redis takes it."""
+        for chain in self._chains.values():
+            await chain.close()
+
+    def note(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
+        """Keep an event. A decision is in Redis before anything acknowledged later."""
+        self._chains[chain].note(payload, at)
+
+    async def write(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
+        """Keep an event; in Redis when this returns.
+
+        Whatever waits in the other chain is waited for as well: by the time that a refusal takes,
+        nobody may tell in which of them it is.
+        """
+        self._chains[chain].note(payload, at)
+        for one in self._chains.values():
+            await one.settled()
+
+    async def settled(self) -> None:
+        """Wait until all decisions noted so far are in. Raises StoreUnavailable; they follow then.
+
+        Anonymous events are not waited for, however many there are.
+        """
+        await self._decisions.settled()
+
+    def let_go(
+        self,
+        most: int,
+        before: datetime,
+        now: datetime | None = None,
+        chain: Chain = Chain.DECISIONS,
+    ) -> None:
+        """Let go of the oldest events."""
+        self._chains[chain].let_go(most, micros(before), 0 if now is None else micros(now))
+
+
+class _RedisChain:
+    """One chain in Redis."""
+
+    def __init__(self, keys: tuple[str, str, str], most_owed: int) -> None:
         self._most_owed = most_owed
-        self._keys = (keys.chain, keys.head)
-        self._anchored = (keys.chain, keys.head, keys.anchor)
+        self._keys = keys[:2]
+        self._anchored = keys
         self._calls: Calls | None = None
         self._waiting: deque[tuple[bytes, datetime]] = deque()
         self._noted = 0
@@ -83,23 +137,18 @@ class RedisAudit:
         self._noted += 1
         self._begin()
 
-    async def write(self, payload: bytes, at: datetime) -> None:
-        """Keep an event; in Redis when this returns."""
-        self.note(payload, at)
-        await self.settled()
-
     async def settled(self) -> None:
         """Wait until all that was noted so far is in. Raises StoreUnavailable; it follows then."""
         noted = self._noted
         while self._kept < noted:
             await self._add()
 
-    def let_go(self, most: int, before: datetime) -> None:
-        """Let go of the oldest events."""
+    def let_go(self, most: int, before: int, now: int) -> None:
+        """Let go of the oldest events. Times in microseconds; `now` of 0 is not known."""
         calls = self._calls
         if calls is not None and (self._trimming is None or self._trimming.done()):
             self._trimming = asyncio.create_task(
-                _quietly(lambda: calls.run(LET_GO, self._anchored, most, micros(before)))
+                _quietly(lambda: calls.run(LET_GO, self._anchored, most, before, now))
             )
 
     def _begin(self) -> None:

@@ -5,17 +5,19 @@ Where events were let go between two pages, the reading begins again after the n
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Self
 
 import msgspec
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import START, Link, Verdict, verify
+from sessiongate.rules.chain import START, Chain, Link, Verdict, verify
 from sessiongate.store.redis_batch import Calls
 from sessiongate.store.redis_client import RedisSettings, Servers
 from sessiongate.store.redis_keys import Keys
 from sessiongate.store.redis_scripts import READ
+from sessiongate.store.schema import moment
 
 # About 150 KB, and some milliseconds of Redis' time.
 _PAGE = 500
@@ -27,6 +29,7 @@ _TRIES = 5
 class _Page(msgspec.Struct, frozen=True):
     anchor: tuple[int, bytes]
     newest: int
+    since: int
     links: list[Link]
 
 
@@ -42,7 +45,7 @@ class RedisAuditReader:
 
     def __init__(self, settings: RedisSettings) -> None:
         keys = Keys(settings.prefix)
-        self._keys = (keys.chain, keys.head, keys.anchor)
+        self._keys = {chain: keys.chain(chain) for chain in Chain}
         self._servers = Servers(settings)
         self._timeout = settings.timeout.total_seconds()
         self._runner = asyncio.Runner()
@@ -59,45 +62,55 @@ class RedisAuditReader:
         finally:
             self._runner.close()
 
-    def tail(self, count: int) -> list[Link]:
-        """The last events, oldest first."""
+    def tail(self, count: int, chain: Chain = Chain.DECISIONS) -> list[Link]:
+        """The last events of a chain, oldest first."""
         for _ in range(_TRIES):
-            now = self._page(0, 0)
+            now = self._page(chain, 0, 0)
             try:
-                return list(self._links(max(now.anchor[0], now.newest - count), now.newest))
+                return list(self._links(chain, max(now.anchor[0], now.newest - count), now.newest))
             except _LetGo:
                 continue
         raise _too_fast()
 
-    def all(self) -> Iterator[Link]:
-        """Every event that is kept, oldest first. What is let go meanwhile is left out."""
-        now = self._page(0, 0)
+    def all(self, chain: Chain = Chain.DECISIONS) -> Iterator[Link]:
+        """Every event of a chain, oldest first. What is let go meanwhile is left out."""
+        now = self._page(chain, 0, 0)
         after = now.anchor[0]
         while after < now.newest:
             try:
-                for one in self._links(after, now.newest):
+                for one in self._links(chain, after, now.newest):
                     yield one
                     after = one.number
             except _LetGo:
-                after = self._page(0, 0).anchor[0]
+                after = self._page(chain, 0, 0).anchor[0]
             else:
                 return
 
-    def verify(self, known_head: bytes | None = None) -> Verdict:
+    def verify(
+        self,
+        known_head: bytes | None = None,
+        chain: Chain = Chain.DECISIONS,
+        weigh: Callable[[bytes], int] = lambda _: 0,
+    ) -> Verdict:
         """Whether every event is as it was written, none is missing, and all are in order."""
         for _ in range(_TRIES):
-            now = self._page(0, 0)
-            links = self._links(now.anchor[0], now.newest)
+            now = self._page(chain, 0, 0)
+            links = self._links(chain, now.anchor[0], now.newest)
             try:
-                return verify(links, now.anchor, now.newest, known_head)
+                return verify(links, now.anchor, now.newest, known_head, weigh)
             except _LetGo:
                 continue
         raise _too_fast()
 
-    def _links(self, after: int, until: int) -> Iterator[Link]:
+    def since(self, chain: Chain = Chain.DECISIONS) -> datetime | None:
+        """Since when events have been let go. None for never, and where nobody has noted it."""
+        since = self._page(chain, 0, 0).since
+        return moment(since) if since else None
+
+    def _links(self, chain: Chain, after: int, until: int) -> Iterator[Link]:
         """Events after this number, as far as they stand there. Raises _LetGo."""
         while True:
-            page = self._page(after, _PAGE)
+            page = self._page(chain, after, _PAGE)
             if page.anchor[0] > after:
                 raise _LetGo
             for one in page.links:
@@ -108,19 +121,19 @@ class RedisAuditReader:
                 return
             after = page.links[-1].number
 
-    def _page(self, after: int, count: int) -> _Page:
-        return self._runner.run(self._ask(after, count))
+    def _page(self, chain: Chain, after: int, count: int) -> _Page:
+        return self._runner.run(self._ask(chain, after, count))
 
-    async def _ask(self, after: int, count: int) -> _Page:
+    async def _ask(self, chain: Chain, after: int, count: int) -> _Page:
         if self._calls is None:
             raise StoreUnavailable("the audit is not open")
-        told = await self._calls.run(READ, self._keys, after, count)
-        anchor, anchored, newest, *rest = told
+        told = await self._calls.run(READ, self._keys[chain], after, count)
+        anchor, anchored, newest, since, *rest = told
         links = [
             Link(int(rest[at].partition(b"-")[0]), rest[at + 1], rest[at + 2])
             for at in range(0, len(rest), 3)
         ]
-        return _Page((int(anchor), anchored or START), int(newest), links)
+        return _Page((int(anchor), anchored or START), int(newest), int(since), links)
 
     async def _open(self) -> None:
         self._calls = Calls(self._servers.open(), self._servers.name, self._timeout, quiet=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from sessiongate.rules.chain import Chain
 from sessiongate.session import Ended, Limits, Session, Ticket
 from sessiongate.store.schema import micros, moment
 from sessiongate.store.table import facts_of
@@ -65,15 +66,18 @@ class Keys:
         """Sorted set: provider and name -> until when it is locked."""
         self.message = f"{book}message"
         """The global message."""
-        audit = f"{prefix}:{{audit}}:"
-        self.chain = f"{audit}chain"
-        """Stream: the audit's events."""
-        self.head = f"{audit}head"
-        """Hash: number and hash of the last event."""
-        self.anchor = f"{audit}anchor"
-        """Hash: number and hash of the last event that was let go."""
+        self._audit = f"{prefix}:{{audit}}:"
         self.channel = f"{prefix}:ends"
         """Channel: digests of sessions that no cache may go on answering for."""
+
+    def chain(self, chain: Chain) -> tuple[str, str, str]:
+        """The keys of one of the audit's chains.
+
+        A stream with the events; a hash with number and hash of the last event; and a hash with
+        those of the last event that was let go, and since when any were.
+        """
+        name = self._audit if chain is Chain.DECISIONS else f"{self._audit}{chain.value}-"
+        return f"{name}chain", f"{name}head", f"{name}anchor"
 
     def session(self, digest: bytes) -> str:
         """The key of a session."""

@@ -299,6 +299,8 @@ LET_GO = script(
 local newest = tonumber(redis.call('HGET', KEYS[2], 'number') or '0')
 local function let_go(row)
   local number = tonumber(string.match(row[1], '^%d+'))
+  local began = redis.call('EXISTS', KEYS[3]) == 0 and ARGV[3] or '0'
+  redis.call('HSETNX', KEYS[3], 'since', began)
   redis.call('HSET', KEYS[3], 'number', string.format('%.0f', number), 'hash', row[2][6])
   redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-0', number + 1))
 end
@@ -317,13 +319,16 @@ return 1
 """,
     full=True,
 )
-"""Let go of the oldest events, and move the chain's anchor along. KEYS: chain, head, anchor."""
+"""Let go of the oldest events, and move the chain's anchor along. KEYS: chain, head, anchor.
+
+What began in a release that did not say when has a `since` of 0.
+"""
 
 READ = script(
     """
 local told = {
   redis.call('HGET', KEYS[3], 'number') or '0', redis.call('HGET', KEYS[3], 'hash') or '',
-  redis.call('HGET', KEYS[2], 'number') or '0',
+  redis.call('HGET', KEYS[2], 'number') or '0', redis.call('HGET', KEYS[3], 'since') or '0',
 }
 local count = tonumber(ARGV[2])
 if count == 0 then return told end
@@ -341,6 +346,6 @@ return told
 )
 """A page of events after a number, and where the chain begins and ends at that moment.
 
-KEYS: chain, head, anchor. Answers anchor's number and hash, the newest number, and then number,
-payload and hash of each event.
+KEYS: chain, head, anchor. Answers anchor's number and hash, the newest number, since when events
+were let go, and then number, payload and hash of each event.
 """

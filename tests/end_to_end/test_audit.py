@@ -12,7 +12,7 @@ import pytest
 from sessiongate.admin import inbox
 from sessiongate.cli.control import tell_users_changed
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, USER, Server, run_command
+from tests.end_to_end.serving import ADMIN, USER, Client, Reply, Server, run_command, vim
 from tests.peers.redis import free_port
 
 
@@ -90,6 +90,85 @@ def test_sec_70_the_audit_is_whole_after_kill_9_and_a_flipped_byte_is_found(
     flip_a_byte(server.data_dir / "sessiongate.db")
     verified = server.run("audit", "verify", "--output", "json")
     assert (verified.code, verified.json()["whole"], verified.json()["broken_at"]) == (1, False, 5)
+
+
+def strangers(server: Server) -> list[Callable[[Client, int], Reply]]:
+    """Requests of somebody who has shown nothing, each refused in a moment."""
+
+    def call(to: Client, method: str, **arguments: str) -> Reply:
+        return to.request("POST", vim(method), (), arguments)
+
+    return [
+        lambda to, number: call(to, "CloneSession", cloneTicket=f"cst-{number}"),
+        lambda to, number: call(
+            to, "LoginExtensionByCertificate", extensionKey=f"com.example.x{number}"
+        ),
+        lambda to, number: call(to, "LoginByToken"),
+        lambda to, number: call(to, "Login", userName="\\", password=f"{number}"),
+        lambda to, number: call(to, "Login", userName=ADMIN[0], password="", locale="x" * 9),
+        # No decision at all: nobody is named, and nothing is tried.
+        lambda to, number: call(to, "Logout"),
+        lambda to, number: to.request(
+            "DELETE", "/v1/session", {"x-zerto-session": f"{number:040x}"}
+        ),
+        lambda to, number: to.request("POST", "/v1/session/add", {"authorization": "Basic !"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("store", "rounds"),
+    [("sqlite", 2_000), pytest.param("redis", 200, marks=pytest.mark.peer)],
+    indirect=["store"],
+)
+def test_sec_78_ten_thousand_anonymous_refusals_push_no_decision_out(
+    make_server: MakeServer, store: Callable[[], str], rounds: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "copies.jsonl"
+    bounds = f'max_events = 100\nmax_anonymous_events = 20\nfile = "{file}"'
+    server = make_server(settings=f"{store()}\n[audit]\n{bounds}\n")
+    tokens = [server.vim_token(person) for person in (ADMIN, USER)]
+    server.call("UpdateServiceMessage", tokens[1], {"message": "no"})
+    server.zerto_login(USER[0], "wrong")
+    before = [one for one in events(server) if "chain" not in one]
+    assert len(before) == 5
+    with server.connected() as client:
+        for number in range(rounds):
+            for ask in strangers(server):
+                assert ask(client, number).status >= 400
+    server.stop()
+    kept = events(server)
+    assert [one for one in kept if "chain" not in one][:5] == before
+    anonymous = [one for one in kept if "chain" in one]
+    assert len(anonymous) == 20
+    merged = sum(one.get("merged", 0) for one in anonymous)
+    verified = server.run("audit", "verify", "--output", "json").json()
+    assert verified["whole"]
+    assert (verified["events"], verified["merged"]) == (len(kept), merged)
+    # Every refusal of a login is there, stands in the number of one that is, or has been let go.
+    assert verified["let_go"] + len(anonymous) + merged >= 5 * rounds
+    assert verified["let_go_since"] is not None
+    table = server.run("audit", "verify").out
+    assert "let go since" in table
+    copies = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(copies) < 500
+    refused = [one for one in copies if one["event"] == "login refused"]
+    strangers_had = [one for one in refused if one.get("user") != USER[0]]
+    assert sum(1 + one.get("merged", 0) for one in strangers_had) == 5 * rounds
+
+
+def test_sec_78_kill_9_loses_no_more_than_the_number_of_the_last_minute(
+    make_server: MakeServer,
+) -> None:
+    server = make_server(settings="[audit]\nrefusals_per_minute = 2\n")
+    for number in range(10):
+        server.call("CloneSession", None, {"cloneTicket": f"cst-{number}"})
+    for _ in range(4):
+        server.zerto_login(USER[0], "wrong")
+    server.kill9()
+    told = [(one["reason"], one.get("user", "")) for one in events(server)[1:]]
+    # Two that stood alone; and of a name that exists, the first also where nothing was left.
+    assert told == [("BadTicket", "")] * 2 + [("BadCredentials", USER[0])]
+    assert server.run("audit", "verify").code == 0
 
 
 def flip_a_byte(path: Path) -> None:

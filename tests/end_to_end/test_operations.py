@@ -252,8 +252,8 @@ def test_sec_70_an_audit_that_cannot_be_written_is_counted(make_server: MakeServ
 
     assert failed() == 0
     for _ in range(2000):
-        if server.vim_login(*USER).status != 200:
-            break
+        if server.vim_login(*USER).status != 200 and failed() > 0:
+            break  # the last of the room may still have held the event of a refused login
     before = failed()
     assert before >= 1
     server.zerto_login(USER[0], "wrong")

@@ -52,7 +52,7 @@ class FakeProvider:
             raise self.outage
         # Also where the password is empty: that is how an anonymous bind looks.
         if password.reveal() not in ("", self.passwords.get(account.canonical)):
-            raise BadCredentials("no")
+            raise BadCredentials("no", known=account.canonical in self.passwords)
         return principal(account.canonical)
 
     async def find(self, account: Account) -> Principal | None:

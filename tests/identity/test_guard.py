@@ -9,7 +9,14 @@ from time import perf_counter
 
 import pytest
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Overloaded, Refused
+from sessiongate.errors import (
+    BadCredentials,
+    IdentityUnavailable,
+    LockedOut,
+    Overloaded,
+    Refused,
+    SessionGateError,
+)
 from sessiongate.identity.attempt import Attempt
 from sessiongate.identity.breaker import Breaker
 from sessiongate.identity.file import FileIdentity
@@ -452,6 +459,42 @@ async def test_closing_gives_up_the_checks_under_way(house: House) -> None:
     assert house.inner.log == ["close"]
 
 
+async def known(house: House, typed: str, password: Secret = WRONG) -> tuple[str, bool]:
+    """How this is refused, and whether the refusal says that the name exists."""
+    try:
+        await house.login(typed, password)
+    except SessionGateError as refused:
+        return type(refused).__name__, refused.known
+    raise AssertionError("let in")
+
+
+async def test_sec_78_a_refusal_says_for_the_audit_whether_the_name_exists(house: House) -> None:
+    assert await known(house, "alice") == ("BadCredentials", True)
+    assert await known(house, "nobody") == ("BadCredentials", False)
+    # What the provider has once said of a name holds where it is not asked.
+    assert await known(house, "alice", Secret("")) == ("BadCredentials", True)
+    assert await known(house, "nobody", Secret("")) == ("BadCredentials", False)
+    for name, exists in (("alice", True), ("nobody", False)):
+        for _ in range(ATTEMPTS):
+            await house.outcome(name)
+        assert await known(house, name) == ("LockedOut", exists)
+    assert await house.guard.unlock("alice")
+    house.inner.outage = IdentityUnavailable("away")
+    assert await known(house, "alice") == ("IdentityUnavailable", True)
+    house.inner.outage = IdentityUnavailable("away")
+    assert await known(house, "bob") == ("IdentityUnavailable", False)
+
+
+async def test_only_so_many_names_are_remembered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessiongate.identity.guard._MOST_NAMES", 1)
+    await house.outcome("alice")
+    await house.outcome("bob")
+    assert await known(house, "alice", Secret("")) == ("BadCredentials", False)
+    assert await known(house, "bob", Secret("")) == ("BadCredentials", True)
+
+
 # Round the real file
 
 
@@ -536,3 +579,13 @@ async def test_a_check_given_up_before_it_began_leaves_nothing_behind(house: Hou
     await closing
     assert house.inner.checks == 0
     assert house.guard._flights == {}
+
+
+@pytest.mark.parametrize("password", [WRONG, Secret("")])
+async def test_sec_78_a_local_user_is_known_to_exist_at_the_first_try(
+    local: LocalHouse, password: Secret
+) -> None:
+    for name, exists in (("administrator", True), ("nobody", False)):
+        with pytest.raises(BadCredentials) as refused:
+            await local.login(name, password)
+        assert refused.value.known is exists

@@ -140,13 +140,15 @@ async def test_who_is_refused_and_why(slapd: Slapd, name: str, why: str) -> None
         with pytest.raises(BadCredentials) as refused:
             await login(provider, name)
         assert str(refused.value) == why
+        assert refused.value.known is (why != "unknown name")
 
 
 async def test_a_password_is_wrong(slapd: Slapd) -> None:
     async with opened(slapd) as provider:
         for wrong in ("wrong", ADA[1].upper(), f"{ADA[1]} ", "*", "\0"):
-            with pytest.raises(BadCredentials, match="wrong password"):
+            with pytest.raises(BadCredentials, match="wrong password") as refused:
                 await login(provider, "ada", wrong)
+            assert refused.value.known
 
 
 WHY = {

@@ -2,11 +2,14 @@
 
 import ast
 import inspect
+import json
 import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -14,6 +17,8 @@ import sessiongate
 from sessiongate.clock import SystemClock
 from sessiongate.rules.token import GUID_BYTES, TOKEN_BYTES, clone_ticket, guid, hex_token
 from sessiongate.service.sessions import Sessions
+from sessiongate.store.sqlite import SqliteStore
+from sessiongate.testing import LIMITS, NO_CAPS, a_session
 from tests.end_to_end.serving import ADMIN, OPERATOR, OTHER, USER, Server, add_people
 from tests.security.dialects import DIALECTS, MANAGERS, Dialect, Manages
 
@@ -127,26 +132,39 @@ def test_sec_02_a_public_key_opens_nothing(dialect: Dialect, shared: Server) -> 
 
 # 3: nobody's choice but ours
 
+# vSphere's Login on a live session is InvalidLogin; the others open one more.
+NEED_A_LOGOUT = {"vi-json", "soap"}
+
 
 @over_dialects
 def test_sec_03_a_token_presented_at_login_is_not_adopted(dialect: Dialect, shared: Server) -> None:
     chosen = unknown_token(dialect)
     reply = dialect.login(shared, *USER, headers=dialect.carry(chosen))
-    token = dialect.token_of(reply) if dialect.worked(reply) else None
-    assert token != chosen
+    assert dialect.worked(reply), reply
+    token = dialect.token_of(reply)
+    assert token not in (None, "", chosen)
+    assert dialect.is_alive(shared, str(token))
     assert not dialect.is_alive(shared, chosen)
-    assert chosen.encode() not in reply.body
+    assert chosen not in repr(reply)
 
 
 @over_dialects
 def test_sec_03_each_login_gets_a_new_token(dialect: Dialect, shared: Server) -> None:
     first = dialect.token(shared, USER)
     reply = dialect.login(shared, *USER, headers=dialect.carry(first))
-    again = dialect.token_of(reply) if dialect.worked(reply) else None
-    assert again != first
+    if dialect.name in NEED_A_LOGOUT:
+        assert not dialect.worked(reply)
+        assert first not in repr(reply)
+    else:
+        again = dialect.token_of(reply)
+        assert again not in (None, "", first)
+        assert dialect.is_alive(shared, str(again))
+    assert dialect.is_alive(shared, first)
     # An ended token is not revived by logging in with it.
     assert dialect.worked(dialect.logout(shared, dialect.carry(first)))
-    dialect.login(shared, *USER, headers=dialect.carry(first))
+    fresh = dialect.token_of(dialect.login(shared, *USER, headers=dialect.carry(first)))
+    assert fresh not in (None, "", first)
+    assert dialect.is_alive(shared, str(fresh))
     assert not dialect.is_alive(shared, first)
 
 
@@ -244,12 +262,55 @@ def test_sec_10_an_ended_session_stays_ended_after_kill_9(server: Server) -> Non
         assert dialect.is_alive(server, token), dialect.name
 
 
-def test_sec_10_a_clock_that_was_set_back_starts_where_it_had_been() -> None:
-    clock = SystemClock()
-    later = clock.now().replace(year=clock.now().year + 1)
-    clock.not_before(later)
-    assert clock.now() >= later
-    assert SystemClock(floor=later).now() >= later
+@pytest.mark.parametrize(
+    "today",
+    [datetime(2028, 2, 29, 12, tzinfo=UTC), datetime(2027, 12, 31, 23, 59, 59, tzinfo=UTC)],
+    ids=["29 February", "the last second of a year"],
+)
+async def test_sec_10_nothing_lives_longer_where_the_clock_was_set_back_over_a_restart(
+    today: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a year. What had ended stays so, and what lives has its idle limit to go and no more."""
+    wall, ticks, minute = [today], [0], 60 * 10**9
+
+    class Wall(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.combine(wall[0].date(), wall[0].timetz())
+
+    monkeypatch.setattr("sessiongate.clock.datetime", Wall)
+    monkeypatch.setattr("sessiongate.clock._boot_time", lambda: ticks[0])
+    clock, store = SystemClock(), SqliteStore(tmp_path / "sessions.db", LIMITS)
+    await store.start()
+    ended, idle, used = (a_session(at=clock.now()) for _ in range(3))
+    for one in (ended, idle, used):
+        await store.add(one, NO_CAPS)
+    assert await store.end(ended.key)
+    ticks[0] += 10 * minute
+    assert await store.use(used.digest, clock.now())
+    seen_last = clock.now()
+    await store.close()
+
+    wall[0] = today - timedelta(days=365)
+    store = SqliteStore(tmp_path / "sessions.db", LIMITS)
+    seen, clock = await store.start(), SystemClock()
+    assert clock.now() == wall[0]
+    assert seen is not None
+    clock.not_before(seen)
+    assert clock.now() == seen_last == SystemClock(floor=seen).now()
+    ticks[0] += 19 * minute
+    assert [await store.find(one.key, clock.now()) is not None for one in (ended, idle, used)] == [
+        *(False, True, True)
+    ]
+    # It does not stand still there until the wall clock has caught up.
+    ticks[0] += minute
+    assert clock.now() == seen_last + timedelta(minutes=20)
+    assert [await store.find(one.key, clock.now()) is not None for one in (ended, idle, used)] == [
+        *(False, False, True)
+    ]
+    ticks[0] += 10 * minute
+    assert await store.find(used.key, clock.now()) is None
+    await store.close()
 
 
 # 11, 12, 13: sessions of a user who changes, and sessions that an administrator ends
@@ -474,11 +535,20 @@ def test_sec_17_impersonation_is_written_down_with_both_names(
     fresh = dialect.token_of(reply)
     assert fresh not in (None, token)
     assert not dialect.is_alive(server, token)
-    assert server.log.wait_for(
-        lambda lines: any(
-            "impersonate" in line and actor[0] in line and subject[0] in line for line in lines
-        )
-    )
+    told = server.run("audit", "export").out.splitlines()
+    events = [json.loads(line) for line in told if actor[0] in line or subject[0] in line]
+    assert [
+        (one["event"], one["result"], one.get("user", ""), one.get("subject", ""))
+        for one in events[-3:]
+    ] == [
+        ("session opened", "ok", subject[0], ""),
+        ("user impersonated", "ok", actor[0], subject[0]),
+        ("session ended", "ok", actor[0], ""),
+    ]
+    # It can be told which session became which.
+    assert events[-3]["how"] == "impersonation"
+    assert events[-2]["key"] == events[-1]["key"] != events[-3]["key"]
+    assert events[-1]["reason"] == "logout"
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.service.audit import Event, of_client, of_session, read, write
+from sessiongate.service.audit import Event, merged_in, of_client, of_session, read, write
 from sessiongate.session import Client
 from sessiongate.testing import T0, a_session
 
@@ -51,3 +51,18 @@ def test_what_a_client_says_is_cut() -> None:
 def test_what_is_no_event_is_refused(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         read(line)
+
+
+def test_a_merged_event_says_how_many_more_there_were_and_since_when() -> None:
+    event = Event(at=T0, event="login refused", result="refused", merged=7, since=T0)
+    line = write(event)
+    assert b'"merged":7,"since":"2026-01-01T00:00:00Z"' in line
+    assert read(line) == event
+    assert merged_in(line) == 7
+
+
+def test_a_line_that_stands_for_itself_has_no_number() -> None:
+    plain = Event(at=T0, event="login refused", result="refused", agent='"merged":9')
+    assert b"since" not in write(plain)
+    assert merged_in(write(plain)) == 0
+    assert merged_in(b'no event, but "merged":9') == 0

@@ -22,6 +22,7 @@ from sessiongate.errors import (
     StoreUnavailable,
 )
 from sessiongate.rules.accounts import Account
+from sessiongate.rules.chain import Chain
 from sessiongate.secret import Secret
 from sessiongate.service.audit import Event, read
 from sessiongate.service.extensions import Extension
@@ -195,7 +196,7 @@ async def test_an_expired_session_is_written_down_with_its_reason(gate: Gate) ->
 
 async def test_what_the_audit_cannot_write_stands_all_the_same(gate: Gate) -> None:
     class Full(MemoryAudit):
-        async def write(self, payload: bytes, at: datetime) -> None:
+        async def write(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
             raise StoreUnavailable("no room")
 
     shipped: list[bytes] = []

@@ -2,18 +2,23 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.errors import StoreUnavailable
+from sessiongate.rules.chain import Chain
 from sessiongate.store.audit import AuditFile, MemoryAudit, SqliteAudit
 from sessiongate.store.redis_audit import RedisAudit
 from sessiongate.store.redis_keys import Keys
 from sessiongate.store.sqlite import SqliteStore
 from sessiongate.store.writer import Writer
 from sessiongate.testing import LIMITS, T0
+
+OF_THE_FIRST_RELEASE = Path(__file__).with_name("audit_of_the_first_release.sql")
 
 
 @pytest.fixture
@@ -153,3 +158,138 @@ def test_what_does_not_fit_the_queue_is_counted_and_said_once(file: Path) -> Non
             shared.note(b"%d" % number, T0)
     assert (embedded.lost, shared.lost) == (4, 2)
     assert [line["log_level"] for line in logs] == ["error", "error"]
+
+
+# Two chains
+
+
+async def test_sec_70_what_strangers_fill_evicts_no_decision(
+    store: SqliteStore, file: Path
+) -> None:
+    for number in range(20):
+        await store.audit.write(b"%d" % number, T0, Chain.ANONYMOUS)
+    await write(store, b"one", b"two")
+    store.audit.let_go(5, T0, T0 + timedelta(hours=1), Chain.ANONYMOUS)
+    store.audit.let_go(5, T0, T0 + timedelta(hours=1))
+    await store.set_message("written")
+    audit = AuditFile(file)
+    assert [one.payload for one in audit.all()] == [b"one", b"two"]
+    assert [one.payload for one in audit.tail(2, Chain.ANONYMOUS)] == [b"18", b"19"]
+    verdict = audit.verify(None, Chain.ANONYMOUS, int)
+    assert (verdict.broken_at, verdict.first, verdict.last, verdict.let_go) == (None, 16, 20, 15)
+    assert verdict.merged == 15 + 16 + 17 + 18 + 19
+    assert audit.since(Chain.ANONYMOUS) == T0 + timedelta(hours=1)
+    assert audit.since() is None
+    assert audit.verify(None).let_go == 0
+
+
+async def test_since_when_events_are_let_go_is_kept_once(store: SqliteStore, file: Path) -> None:
+    await write(store, b"one", b"two", b"three")
+    for hours in (1, 2):
+        store.audit.let_go(3 - hours, T0, T0 + timedelta(hours=hours))
+        await store.set_message("written")
+    assert AuditFile(file).since() == T0 + timedelta(hours=1)
+    assert AuditFile(file).verify().let_go == 2
+
+
+async def test_both_chains_go_on_after_a_restart(store: SqliteStore, file: Path) -> None:
+    for chain in Chain:
+        await store.audit.write(b"before", T0, chain)
+    await store.close()
+    again = SqliteStore(file, LIMITS)
+    await again.start()
+    for chain in Chain:
+        await again.audit.write(b"after", T0, chain)
+    await again.close()
+    for chain in Chain:
+        assert [one.payload for one in AuditFile(file).all(chain)] == [b"before", b"after"]
+        assert AuditFile(file).verify(None, chain).broken_at is None
+
+
+@pytest.mark.parametrize("damage", ["UPDATE {} SET payload = x'21'", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", ["audit", "audit_anonymous"])
+async def test_sec_70_a_change_is_found_in_either_chain(
+    store: SqliteStore, file: Path, table: str, damage: str
+) -> None:
+    for chain in Chain:
+        for payload in (b"one", b"two", b"three"):
+            await store.audit.write(payload, T0, chain)
+    await store.close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"{damage} WHERE number = 2".format(table))
+        connection.commit()
+    found = [AuditFile(file).verify(None, chain).broken_at for chain in Chain]
+    assert found == ([2, None] if table == "audit" else [None, 2])
+
+
+def of_the_first_release(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(OF_THE_FIRST_RELEASE.read_text())
+
+
+async def test_sec_70_an_audit_of_the_first_release_verifies_and_goes_on(file: Path) -> None:
+    of_the_first_release(file)
+    audit = AuditFile(file)
+    before = audit.verify()
+    assert (before.broken_at, before.first, before.last, before.let_go) == (None, 4, 8, 3)
+    strangers = audit.verify(None, Chain.ANONYMOUS)
+    assert (strangers.broken_at, strangers.events, strangers.let_go) == (None, 0, 0)
+    assert audit.tail(5, Chain.ANONYMOUS) == list(audit.all(Chain.ANONYMOUS)) == []
+    store = SqliteStore(file, LIMITS)
+    await store.start()
+    for chain in Chain:
+        await store.audit.write(b"later", T0, chain)
+    store.audit.let_go(5, T0 - timedelta(days=1), T0)
+    await store.close()
+    after = audit.verify(before.head)
+    assert (after.broken_at, after.first, after.last, after.known_head_seen) == (None, 5, 9, True)
+    assert audit.verify(None, Chain.ANONYMOUS).events == 1
+    # Nobody has noted when it began, and now is not when.
+    assert audit.since() is None
+
+
+async def test_by_age_it_lets_go_of_the_front_only(store: SqliteStore, file: Path) -> None:
+    """Events that are older by their time but stand further back stay: a clock was set back."""
+    for minute in (0, 1, 5, 2, 6):
+        await store.audit.write(b"%d" % minute, T0 + timedelta(minutes=minute))
+    store.audit.let_go(100, T0 + timedelta(minutes=3))
+    await store.set_message("written")
+    assert [one.payload for one in AuditFile(file).all()] == [b"5", b"2", b"6"]
+    assert AuditFile(file).verify().broken_at is None
+
+
+async def test_the_memory_store_has_room_for_strangers_of_their_own() -> None:
+    audit = MemoryAudit()
+    await audit.write(b"first", T0)
+    for number in range(20_000):
+        audit.note(b"%d" % number, T0, Chain.ANONYMOUS)
+    assert audit.kept(Chain.DECISIONS) == [b"first"]
+    assert len(audit.kept(Chain.ANONYMOUS)) == 10_000
+    audit.let_go(1, T0, T0, Chain.ANONYMOUS)
+    audit.note(b"last", T0)
+    assert audit.payloads == [b"first", b"19999", b"last"]
+
+
+async def test_sec_78_where_the_disk_refuses_strangers_leave_room_for_decisions(
+    file: Path,
+) -> None:
+    """What must wait for the disk has a bound; strangers may not take all of it."""
+    store = SqliteStore(file, LIMITS)
+    store.audit = SqliteAudit(most_owed=10)
+    await store.start()
+    with closing(sqlite3.connect(file)) as other:
+        for table in ("audit", "audit_anonymous"):
+            other.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
+    for _ in range(20):
+        with suppress(StoreUnavailable):
+            await store.audit.write(b"stranger", T0, Chain.ANONYMOUS)
+    assert store.audit.lost == 15
+    for _ in range(5):
+        with suppress(StoreUnavailable):
+            await store.audit.write(b"decision", T0)
+    assert store.audit.lost == 15
+    with closing(sqlite3.connect(file)) as other:
+        for table in ("audit", "audit_anonymous"):
+            other.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+    await store.close()
+    assert [one.payload for one in AuditFile(file).all()] == [b"decision"] * 5

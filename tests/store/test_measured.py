@@ -8,6 +8,7 @@ import pytest
 
 from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.meters import Meters
+from sessiongate.rules.chain import Chain
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.measured import OPERATIONS, MeasuredStore
@@ -45,7 +46,7 @@ class TestNotice(Measured, NoticeContract):
 class BrokenAudit(MemoryAudit):
     """An audit whose store has gone away."""
 
-    async def write(self, payload: bytes, at: datetime) -> NoReturn:
+    async def write(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> NoReturn:
         raise StoreUnavailable("gone")
 
 

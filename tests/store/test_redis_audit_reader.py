@@ -4,6 +4,7 @@ The reader runs in a thread, since it has an event loop of its own.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from itertools import count
@@ -12,14 +13,14 @@ from typing import TypeVar
 import pytest
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import Link
+from sessiongate.rules.chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_audit_reader import RedisAuditReader
 from sessiongate.store.redis_client import RedisSettings
 from sessiongate.store.table import EPOCH
 from sessiongate.testing import LIMITS, T0
-from tests.peers.redis import Cluster, Redis, free_port
+from tests.peers.redis import PATIENCE, Cluster, Redis, free_port
 
 pytestmark = pytest.mark.peer
 
@@ -170,3 +171,49 @@ async def test_a_redis_that_is_away_is_said(redis: Redis) -> None:
     away = settings_of(f"redis://127.0.0.1:{free_port()}")
     with pytest.raises(StoreUnavailable, match="does not answer"):
         await read(away, lambda reader: reader.tail(1))
+
+
+async def test_sec_70_what_strangers_fill_evicts_no_decision(
+    settings: RedisSettings, store: RedisStore
+) -> None:
+    await noted(store, 1, 3)
+    for number in range(20):
+        store.audit.note(payload(number), T0, Chain.ANONYMOUS)
+    await store.audit.write(payload(4), T0)
+    later = T0 + timedelta(hours=1)
+    deadline = time.monotonic() + PATIENCE
+    while (strangers := await of_strangers(settings)).let_go == 0:
+        store.audit.let_go(5, EPOCH, later, Chain.ANONYMOUS)
+        store.audit.let_go(5, EPOCH, later)
+        assert time.monotonic() < deadline
+    assert (strangers.broken_at, strangers.events, strangers.let_go) == (None, 5, 15)
+    assert strangers.merged == 5 * 2
+    assert numbers(await read(settings, lambda reader: list(reader.all()))) == [1, 2, 3, 4]
+    assert numbers(await read(settings, lambda reader: reader.tail(2, Chain.ANONYMOUS))) == [19, 20]
+    assert await read(settings, lambda reader: reader.since(Chain.ANONYMOUS)) == later
+    assert await read(settings, lambda reader: reader.since()) is None
+
+
+async def of_strangers(settings: RedisSettings) -> Verdict:
+    return await read(settings, lambda reader: reader.verify(None, Chain.ANONYMOUS, lambda _: 2))
+
+
+async def test_what_an_older_release_has_let_go_has_no_beginning(redis: Redis) -> None:
+    settings = settings_of(redis.url)
+    store = RedisStore(settings, LIMITS)
+    await store.start()
+    try:
+        await noted(store, 1, 6)
+        audit = f"{settings.prefix}:{{audit}}:"
+        *_, fourth = await read(settings, lambda reader: list(reader.all())[:4])
+        # As the first release left it: an anchor that says nothing of a time.
+        redis.ask("HSET", f"{audit}anchor", "number", 4, "hash", fourth.hash)
+        redis.ask("XTRIM", f"{audit}chain", "MINID", "5-0")
+        deadline = time.monotonic() + PATIENCE
+        while (verdict := await read(settings, lambda reader: reader.verify())).let_go == 4:
+            store.audit.let_go(1, EPOCH, T0)
+            assert time.monotonic() < deadline
+        assert (verdict.broken_at, verdict.let_go) == (None, 5)
+        assert await read(settings, lambda reader: reader.since()) is None
+    finally:
+        await store.close()

@@ -1,0 +1,304 @@
+"""Requirement 78: what costs a stranger nothing pushes no decision out of the audit.
+
+The real services over each store, with an audit that has room for a few events only; a flood of
+each kind of refusal that a stranger can have; and then what is left.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from sessiongate.errors import BadCredentials, SessionGateError
+from sessiongate.rules.chain import Chain, Link, Verdict
+from sessiongate.rules.store_url import parse_redis
+from sessiongate.secret import Secret
+from sessiongate.service.audit import Event, merged_in, read
+from sessiongate.service.extensions import Extension
+from sessiongate.service.journal import Journal
+from sessiongate.service.merging import PER_MINUTE, WINDOW
+from sessiongate.session import Client, PresentedToken
+from sessiongate.store.audit import AuditFile
+from sessiongate.store.memory import MemoryStore
+from sessiongate.store.redis import RedisStore
+from sessiongate.store.redis_audit_reader import RedisAuditReader
+from sessiongate.store.redis_client import RedisSettings
+from sessiongate.store.sqlite import SqliteStore
+from sessiongate.testing import T0
+from tests.gate import CLIENT, HERE, LIMITS, Gate
+from tests.peers.redis import PATIENCE, Redis
+
+FLOOD = 10_000
+MOST = {Chain.DECISIONS: 250, Chain.ANONYMOUS: 20}
+FOREVER = timedelta(days=365)
+BACKUP = Extension("com.example.backup", hashlib.sha256(b"a certificate").hexdigest(), "user")
+
+_prefixes = count(1)
+
+Read = Callable[[Chain], Awaitable[tuple[list[Link], Verdict | None]]]
+
+
+class Place:
+    """A gate over one kind of store, and what is in its audit when that is settled."""
+
+    def __init__(self, gate: Gate, read_chain: Read) -> None:
+        self.gate = gate
+        self._read = read_chain
+
+    async def events(self, chain: Chain = Chain.DECISIONS) -> list[Event]:
+        links, _ = await self._read(chain)
+        return [read(bytes(link.payload)) for link in links]
+
+    async def verdict(self, chain: Chain = Chain.DECISIONS) -> Verdict | None:
+        return (await self._read(chain))[1]
+
+    async def tidy(self) -> None:
+        """Rounds of the janitor from a minute later on, until they have had their effect."""
+        self.gate.clock.tick(WINDOW)
+        self.gate.sessions.journal.let_go(MOST, FOREVER)
+        # All that was noted before it is in when this is.
+        await self.gate.store.audit.write(
+            b'{"at":"2026-01-01T00:00:00Z","event":"end","result":""}', T0
+        )
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.gate.sessions.journal.let_go(MOST, FOREVER)
+            kept = [len(await self.events(chain)) for chain in Chain]
+            if all(number <= most for number, most in zip(kept, MOST.values(), strict=True)):
+                return
+            assert time.monotonic() < deadline, kept
+
+
+STORES = ["memory", "sqlite", pytest.param("redis", marks=pytest.mark.peer)]
+
+
+@pytest.fixture(params=STORES)
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    store: MemoryStore | SqliteStore | RedisStore
+    if request.param == "memory":
+        store = MemoryStore(LIMITS)
+    elif request.param == "sqlite":
+        store = SqliteStore(tmp_path / "sessions.db", LIMITS)
+    else:
+        redis: Redis = request.getfixturevalue("redis")
+        settings = RedisSettings(parse_redis(redis.url), prefix=f"flood{next(_prefixes)}")
+        store = RedisStore(settings, LIMITS)
+    await store.start()
+
+    async def read_chain(chain: Chain) -> tuple[list[Link], Verdict | None]:
+        if isinstance(store, MemoryStore):
+            return [Link(0, one, b"") for one in store.audit.kept(chain)], None
+        if isinstance(store, SqliteStore):
+            file = AuditFile(tmp_path / "sessions.db")
+            return list(file.all(chain)), file.verify(None, chain, merged_in)
+
+        def ask() -> tuple[list[Link], Verdict]:
+            with RedisAuditReader(settings) as reader:
+                return list(reader.all(chain)), reader.verify(None, chain, merged_in)
+
+        return await asyncio.to_thread(ask)
+
+    gate = Gate(tmp_path, extensions={BACKUP.key: BACKUP}, store=store)  # type: ignore[arg-type]
+    yield Place(gate, read_chain)
+    await store.close()
+
+
+Attack = Callable[[Gate, Client, int], Awaitable[object]]
+
+SAML = PresentedToken("saml", Secret("<not a token/>"))
+
+# Each is one request of somebody who has shown nothing; the number is the attacker's to choose.
+ATTACKS: dict[str, Attack] = {
+    "clone tickets": lambda gate, client, number: gate.call(
+        None, "CloneSession", client, clone_ticket=Secret(f"cst-{number}")
+    ),
+    "tokens": lambda gate, client, number: gate.call(None, "LoginByToken", client, SAML),
+    "no token at all": lambda gate, client, number: gate.call(None, "LoginByToken", client),
+    "extensions": lambda gate, client, number: gate.call(
+        None, "LoginExtensionByCertificate", client, extension_key=f"com.example.x{number}"
+    ),
+    "extensions by subject": lambda gate, client, number: gate.call(
+        None, "LoginExtensionBySubjectName", client, extension_key=f"com.example.x{number}"
+    ),
+    "local tickets from elsewhere": lambda gate, client, number: gate.call(
+        None, "AcquireLocalTicket", client, user_name=f"name{number}"
+    ),
+    "names that do not exist": lambda gate, client, number: gate.sessions.login(
+        f"name{number}", Secret("x"), client, default="local"
+    ),
+    "names that are none": lambda gate, client, number: gate.sessions.login(
+        "\\" * (number % 200 + 2), Secret("x"), client, default="local"
+    ),
+    "empty passwords": lambda gate, client, number: gate.sessions.login(
+        f"name{number}", Secret(""), client, default="local"
+    ),
+    "locales": lambda gate, client, number: gate.sessions.login(
+        "bob", Secret("x"), client, locale=f"x{number}", default="local"
+    ),
+    "one unknown name that is locked": lambda gate, client, number: gate.sessions.login(
+        "nobody", Secret("x"), client, default="local"
+    ),
+    "basic credentials that are vouched for": lambda gate, client, number: gate.sessions.vouch(
+        f"name{number}", Secret("x"), client, provider="local"
+    ),
+}
+
+
+async def flood(gate: Gate, attack: Attack, client: Client, times: int = FLOOD) -> None:
+    refused = 0
+    for number in range(times):
+        try:
+            await attack(gate, client, number)
+        except SessionGateError:
+            refused += 1
+        if number % 1_000 == 999:
+            gate.sessions.journal.let_go(MOST, FOREVER)
+    assert refused == times
+
+
+# What becomes of a kind is no matter of the store, so that two of them go through each.
+OVER = [("memory", kind) for kind in ATTACKS]
+OVER += [("sqlite", kind) for kind in ("clone tickets", "names that do not exist")]
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [*OVER, pytest.param("redis", "clone tickets", marks=pytest.mark.peer)],
+    indirect=["place"],
+)
+async def test_sec_78_a_flood_of_anonymous_refusals_pushes_no_decision_out(
+    place: Place, kind: str
+) -> None:
+    gate = place.gate
+    for name in ("ada", "bob", "eve"):
+        await gate.login(name)
+    with pytest.raises(BadCredentials):
+        await gate.sessions.login("bob", Secret("wrong"), CLIENT, default="local")
+    before = (await place.events())[:4]
+    assert [one.user for one in before] == ["ada", "bob", "eve", "bob"]
+    with capture_logs() as logs:
+        await flood(gate, ATTACKS[kind], Client("203.0.113.5", "flood", "vi-json"))
+        await place.tidy()
+    assert (await place.events())[:4] == before
+    kept = await place.events(Chain.ANONYMOUS)
+    assert 0 < len(kept) <= MOST[Chain.ANONYMOUS]
+    assert kept[-1].merged >= FLOOD - PER_MINUTE - 6
+    assert (kept[-1].ip, kept[-1].event) == ("203.0.113.5", "login refused")
+    assert len(logs) <= PER_MINUTE + 6  # the log is no place to fill a disk either
+    assert sum(1 + line.get("merged", 0) for line in logs) == FLOOD
+    verdict = await place.verdict(Chain.ANONYMOUS)
+    if verdict is not None:
+        assert (verdict.broken_at, verdict.merged) == (None, sum(one.merged for one in kept))
+        assert verdict.let_go == verdict.last - len(kept) > 0
+
+
+async def test_sec_78_nor_does_one_from_more_addresses_than_anybody_can_count(
+    place: Place,
+) -> None:
+    gate = place.gate
+    await gate.login("ada")
+    before = (await place.events())[:1]
+    for number in range(FLOOD):
+        client = Client(f"2001:db8:{number // 500:x}:{number % 500:x}::1", "flood", "soap")
+        with suppress(SessionGateError):
+            await gate.sessions.clone(Secret("cst-none"), client)
+    await place.tidy()
+    assert (await place.events())[:1] == before
+    assert len(await place.events(Chain.ANONYMOUS)) <= MOST[Chain.ANONYMOUS]
+
+
+async def test_sec_78_a_name_that_exists_keeps_its_refusals_under_the_flood(place: Place) -> None:
+    """Also where the guesser has made sure that his address has nothing left to spend."""
+    gate, client = place.gate, Client("203.0.113.5", "flood", "vi-json")
+    await flood(gate, ATTACKS["clone tickets"], client, PER_MINUTE + 1)
+    for _ in range(40):
+        with suppress(SessionGateError):
+            await gate.sessions.login("bob", Secret("wrong"), client, default="local")
+    await flood(gate, ATTACKS["names that do not exist"], client, 1_000)
+    await place.tidy()
+    told = [(one.user, one.reason, one.merged) for one in await place.events() if one.user]
+    # Three wrong tries lock a name here. The first of each is there, then how many more.
+    assert sorted(told) == [
+        ("bob", "BadCredentials", 0),
+        ("bob", "BadCredentials", 1),
+        ("bob", "LockedOut", 0),
+        ("bob", "LockedOut", 35),
+    ]
+
+
+async def test_sec_78_somebody_known_who_is_denied_over_and_over_does_not_clear_his_traces(
+    place: Place,
+) -> None:
+    gate = place.gate
+    bob = await gate.login("bob")
+    for _ in range(1_000):
+        with suppress(SessionGateError):
+            await gate.call(bob.session, "UpdateServiceMessage", message="x")
+        with suppress(SessionGateError):
+            await gate.call(bob.session, "ImpersonateUser", user_name="ada")
+        with suppress(SessionGateError):
+            await gate.call(bob.session, "Login", user_name="bob", password=Secret("bobbob"))
+    await place.tidy()
+    told = [one for one in await place.events() if one.user == "bob"]
+    merged = sorted((one.event, one.merged) for one in told if one.merged)
+    assert [event for event, _ in merged] == [
+        *("login refused", "permission denied", "permission denied")
+    ]
+    assert told[0].event == "session opened"
+    assert sum(1 + one.merged for one in told[1:]) == 3_000
+
+
+async def test_sec_78_local_tickets_for_anybody_who_asks_are_merged_too(place: Place) -> None:
+    for _ in range(300):
+        await place.gate.call(None, "AcquireLocalTicket", HERE, user_name="ada")
+    await place.tidy()
+    told = [one for one in await place.events() if one.event == "local ticket issued"]
+    assert told[-1].subject == "ada"
+    assert told[-1].merged > 100
+
+
+async def test_sec_78_what_is_merged_is_written_after_a_minute_and_at_a_stop(gate: Gate) -> None:
+    client, journal = Client("203.0.113.5", "flood", "vi-json"), gate.sessions.journal
+    await flood(gate, ATTACKS["clone tickets"], client, 300)
+    journal.let_go(MOST, FOREVER)
+    assert [one.merged for one in map(read, gate.store.audit.payloads) if one.merged] == []
+    # Also without a janitor: the next refusal finds that the minute is over.
+    gate.clock.tick(WINDOW)
+    await flood(gate, ATTACKS["clone tickets"], client, 1)
+    merged = [one for one in map(read, gate.store.audit.payloads) if one.merged]
+    assert [one.merged for one in merged] == [300 - PER_MINUTE - 1]
+    assert merged[0].since is not None
+    await flood(gate, ATTACKS["clone tickets"], client, 300)
+    journal.flush()
+    merged = [one for one in map(read, gate.store.audit.payloads) if one.merged]
+    assert [one.merged for one in merged][1:] == [301 - PER_MINUTE - 1]
+    assert journal.meters.merged == 2 * (300 - PER_MINUTE - 1) + 1
+
+
+async def test_sec_78_copies_get_what_the_audit_gets(gate: Gate) -> None:
+    copies: list[bytes] = []
+    gate.sessions.journal = Journal(gate.clock, gate.store.audit, copies.append)
+    for number in range(1_000):
+        with suppress(SessionGateError):
+            await ATTACKS["clone tickets"](gate, CLIENT, number)
+    gate.sessions.journal.flush()
+    assert copies == gate.store.audit.payloads
+    assert len(copies) == PER_MINUTE + 1
+    assert sum(1 + merged_in(line) for line in copies) == 1_000
+
+
+async def test_a_refusal_of_an_extension_that_exists_is_about_somebody(gate: Gate) -> None:
+    gate = Gate(gate.folder, extensions={BACKUP.key: BACKUP})
+    shown = msgspec.structs.replace(CLIENT, certificate=b"another certificate")
+    with pytest.raises(BadCredentials):
+        await gate.call(None, "LoginExtensionByCertificate", shown, extension_key=BACKUP.key)
+    assert [read(one).user for one in gate.store.audit.kept(Chain.DECISIONS)] == [BACKUP.key]
+    assert gate.store.audit.kept(Chain.ANONYMOUS) == []
