@@ -51,7 +51,7 @@ class Account(msgspec.Struct, frozen=True):
         for text in (self.typed.strip(), unicodedata.normalize("NFKC", self.typed).strip()):
             # The second is for names whose backslash or @ is a wide one.
             user, _ = _split(text)
-            if user == self.user or _folds_to(user, self.user):
+            if user == self.user or _fold(user) == self.user:
                 return user
         return self.user
 
@@ -123,13 +123,6 @@ def _split(text: str) -> tuple[str, str]:
 def _trim_domain(text: str) -> str:
     """Without white space around it and without the dots that end a rooted DNS name."""
     return text.strip(" .")
-
-
-def _folds_to(text: str, folded: str) -> bool:
-    try:
-        return _fold(text) == folded
-    except BadCredentials:  # the domain was what made the whole readable
-        return False
 
 
 def _fold(typed: str) -> str:

@@ -160,6 +160,8 @@ async def test_sec_77_a_locked_person_is_not_let_in_by_what_was_verified(house: 
     for _ in range(3):
         assert await house.outcome("too.many", RIGHT) is LockedOut
         assert await house.outcome("too.many", "wrong") is LockedOut
+        # Nor by what the owner has verified since, from elsewhere.
+        assert (await house.login("too.many", address=THERE)).name == "m.any@corp.example"
     assert house.guard.hits == 1
     # A lock is not made longer by who knocks at it under another name.
     house.clock.tick(5 * MINUTE)

@@ -11,6 +11,7 @@ from sessiongate.rules.accounts import (
     canonical_domain,
     directory_form,
     parse_account,
+    plain_letters,
 )
 
 # Letters that a Windows account name may hold and whose cases are a plain pair. (Some, such as the
@@ -76,10 +77,30 @@ def test_a_name_is_canonical(typed: str, canonical: str) -> None:
         ("ｗｅｉß＠ｃｏｒｐ", "weiß"),
         ("İstanbul", "İstanbul"),
         ("ςίσυφος", "ςίσυφος"),
+        # Cut in two in another place than the folded form.
+        ("\u200b.\\Weiß@corp", "weiss"),
     ],
 )
 def test_others_are_asked_for_the_name_as_typed(typed: str, asked: str) -> None:
     assert parse_account(typed).asked == asked
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("muller@corp", "muller@corp"),
+        ("müller@corp", "muller@corp"),
+        ("mu\u0308ller@corp", "muller@corp"),
+        ("søren łęçki", "soren lecki"),
+        ("œuvre", "oeuvre"),
+        ("ガ", "か"),
+        ("한글", "한글"),
+        ("", ""),
+    ],
+)
+def test_marks_on_letters_are_not_looked_at_for_counting(name: str, plain: str) -> None:
+    assert plain_letters(name) == plain
+    assert plain_letters(plain) == plain
 
 
 @given(st.text(max_size=40) | st.text("aßİﬀ@\\＠﹨＼ \u200b.\u0345\u03c2", max_size=12))
