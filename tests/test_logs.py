@@ -72,6 +72,7 @@ def test_json_is_ascii_whatever_the_letters_and_says_the_same(user: str) -> None
     assert json.loads(line)["user"] == user
 
 
+@pytest.mark.slow
 def test_json_shows_what_it_does_not_know_and_numbers_of_any_size() -> None:
     program = PROGRAM.format(form="json", user="bob").replace("'bob'", "{1: object, 2: 2**70}")
     done = subprocess.run(

@@ -162,6 +162,7 @@ async def from_one_client(routes: Routes, number: int) -> None:
     await routes(request(method, path, body, peer=f"2001:db8::{number:x}"[:16], **named))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet")
 async def test_sec_72_a_hundred_thousand_clients_make_no_new_series(
     gate: Gate, tmp_path: Path

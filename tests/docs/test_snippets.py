@@ -25,6 +25,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lines", "says"), BLOCKS)
 @EMBEDDED
 def test_lines_work_as_they_stand(lines: str, says: str | None, shared: Server) -> None:

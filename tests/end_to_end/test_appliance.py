@@ -261,6 +261,7 @@ def test_discovery_and_keys_agree_with_the_tokens(server: Server) -> None:
     assert realm["realm"] == "zerto"
 
 
+@pytest.mark.slow
 def test_sec_20_26_nobody_but_a_trusted_proxy_says_that_a_client_came_by_tls(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -281,6 +282,7 @@ def test_sec_20_26_nobody_but_a_trusted_proxy_says_that_a_client_came_by_tls(
             assert ("; Secure" in cookie) == believed
 
 
+@pytest.mark.slow
 def test_tokens_survive_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("again")
     with with_people(folder / "data", settings=SETTINGS) as server:

@@ -70,6 +70,7 @@ def test_sec_69_changes_by_many_commands_at_once_are_each_written_down_once(
     assert sorted(added) == sorted(name for mine in names for name in mine)
 
 
+@pytest.mark.slow
 def test_sec_70_the_audit_is_whole_after_kill_9_and_a_flipped_byte_is_found(
     make_server: MakeServer,
 ) -> None:
@@ -216,6 +217,7 @@ def test_a_redis_that_is_away_is_named(server: Server) -> None:
     assert "Traceback" not in told.err
 
 
+@pytest.mark.slow
 def test_sec_70_copies_go_to_a_file_and_the_store_keeps_no_more_than_it_should(
     make_server: MakeServer, tmp_path: Path
 ) -> None:

@@ -21,6 +21,9 @@ from tests.end_to_end.serving import (
     run_here,
 )
 
+# Each of these starts processes of its own.
+pytestmark = pytest.mark.slow
+
 MakeServer = Callable[..., Server]
 
 

@@ -12,6 +12,9 @@ from tests.end_to_end.serving import Server, run_here
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
 
+# Each of these starts a server of its own, or several.
+pytestmark = pytest.mark.slow
+
 SAYS = "something is not as it should be"
 
 

@@ -110,6 +110,7 @@ def test_a_certificate_that_nobody_registered_does_not_get_past_the_handshake(
         call(server, METHODS[0], KEY, made(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_trusted_proxy_passes_the_certificate_on_and_a_stranger_cannot(
     tmp_path: Path, registered: tuple[Path, Path]
 ) -> None:

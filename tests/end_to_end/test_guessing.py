@@ -128,6 +128,7 @@ def test_sec_21_22_spraying_over_all_doors_and_spellings_gets_the_allowed_number
         assert lets_in(ask(server, NAME, USER[1])), door
 
 
+@pytest.mark.slow
 def test_sec_23_parallel_guesses_get_no_more(make_server: MakeServer) -> None:
     server = make_server(settings=SETTINGS)
 
@@ -158,6 +159,7 @@ def test_sec_24_a_locked_name_looks_like_a_wrong_password(
     assert results(server) == ["BadCredentials", "LockedOut", "BadCredentials"]
 
 
+@pytest.mark.slow
 def test_sec_22_an_address_that_guesses_many_names_is_shut_out_at_every_door(
     make_server: MakeServer,
 ) -> None:

@@ -15,6 +15,9 @@ from tests.end_to_end.test_appliance import post
 from tests.end_to_end.test_extensions import KEY, made
 from tests.peers.redis import Redis
 
+# Each of these starts a server of its own, or several.
+pytestmark = pytest.mark.slow
+
 TRUSTING = """
 [server]
 trusted_proxies = ["127.0.0.1"]
@@ -23,7 +26,6 @@ client_certificate_header = "X-Client-Cert"
 ROBOT = '[dialects.appliance.clients.robot]\nsecret = "robot secret"\nrole = "user"\n'
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "store",
     ["sqlite", pytest.param("redis", marks=pytest.mark.peer)],

@@ -10,6 +10,9 @@ import pytest
 from sessiongate.cli.output import Exit
 from tests.end_to_end.serving import PATIENCE
 
+# Each of these starts processes of its own.
+pytestmark = pytest.mark.slow
+
 NUMBER = 54321
 
 

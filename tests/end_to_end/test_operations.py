@@ -178,6 +178,7 @@ def test_it_may_be_a_unix_socket(make_server: MakeServer, tmp_path: Path) -> Non
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_what_leaves_the_machine_is_encrypted(make_server: MakeServer) -> None:
     server = make_server(settings='[admin]\nlisten = "0.0.0.0:0"\n', flags=FLAGS)
     assert address_of(server).startswith("https://0.0.0.0:")
@@ -243,6 +244,7 @@ def test_what_never_became_a_request_is_counted(running: Server) -> None:
         assert counted(cause) == before + 1
 
 
+@pytest.mark.slow
 def test_sec_70_an_audit_that_cannot_be_written_is_counted(make_server: MakeServer) -> None:
     server = make_server(settings=SETTINGS, flags=FLAGS, file_limit=96 * 1024)
 

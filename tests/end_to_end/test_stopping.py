@@ -29,6 +29,9 @@ from tests.end_to_end.serving import (
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
 
+# Each of these starts a server of its own, or several.
+pytestmark = pytest.mark.slow
+
 WATCHED = '[admin]\nlisten = "127.0.0.1:0"\n'
 FLAGS = ("--listen", "127.0.0.1:0")
 

@@ -25,6 +25,9 @@ from tests.end_to_end.serving import (
     vim,
 )
 
+# Each of these starts a server of its own, or several.
+pytestmark = pytest.mark.slow
+
 MakeServer = Callable[..., Server]
 
 # Ends of a connection whose server was killed in the middle.
@@ -101,7 +104,6 @@ def _alive(server: Server, tokens: set[str]) -> set[str]:
         }
 
 
-@pytest.mark.slow
 def test_sec_10_kill_9_loses_no_login_and_revives_no_logout(server: Server) -> None:
     """Ten times, on one data directory, each time after another number of logins."""
     books: list[Book] = []
@@ -146,7 +148,6 @@ def test_sessions_outlive_a_restart_with_all_their_facts(server: Server) -> None
     assert {**after, **times} == {**before, **times}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "stdin"),
     [
@@ -167,7 +168,6 @@ def test_a_user_who_changes_while_no_server_runs_has_no_session_after(
     assert _alive(server, {theirs, others}) == {others}
 
 
-@pytest.mark.slow
 def test_a_users_file_changed_by_hand_while_no_server_runs_counts_too(server: Server) -> None:
     theirs, others = server.vim_token(USER), server.vim_token(OTHER)
     server.stop()
@@ -178,7 +178,6 @@ def test_a_users_file_changed_by_hand_while_no_server_runs_counts_too(server: Se
     assert _alive(server, {theirs, others}) == {others}
 
 
-@pytest.mark.slow
 def test_tickets_are_used_up_for_good(server: Server) -> None:
     """A clone ticket that was taken before kill -9 is not there again after it."""
     token = server.vim_token(USER)
@@ -190,7 +189,6 @@ def test_tickets_are_used_up_for_good(server: Server) -> None:
     assert server.call("CloneSession", None, {"cloneTicket": unused}).status == 200
 
 
-@pytest.mark.slow
 def test_a_memory_store_forgets(make_server: MakeServer) -> None:
     server = make_server(settings='[store]\nurl = "memory:"\n')
     token = server.vim_token(USER)
@@ -199,7 +197,6 @@ def test_a_memory_store_forgets(make_server: MakeServer) -> None:
     assert not list(server.data_dir.glob("*.db*"))
 
 
-@pytest.mark.slow
 def test_a_second_process_on_the_same_data_is_refused(server: Server) -> None:
     token = server.vim_token(USER)
     second = run_command("serve", "--data-dir", str(server.data_dir), "--listen", "127.0.0.1:0")
@@ -216,7 +213,6 @@ def test_a_second_process_on_the_same_data_is_refused(server: Server) -> None:
     assert server.is_alive(token)
 
 
-@pytest.mark.slow
 def test_an_address_that_is_taken(server: Server) -> None:
     other = server.data_dir.with_name("other")
     second = run_command("serve", "--data-dir", str(other), "--listen", f"127.0.0.1:{server.port}")
@@ -229,7 +225,6 @@ def test_an_address_that_is_taken(server: Server) -> None:
 FULL = 96 * 1024
 
 
-@pytest.mark.slow
 def test_a_full_disk_refuses_logins_and_goes_on_checking(make_server: MakeServer) -> None:
     server = make_server(file_limit=FULL)
     tokens = [server.vim_token(USER)]

@@ -81,12 +81,14 @@ def test_a_certificate_of_ones_own(tmp_path: Path, make_server: MakeServer) -> N
     assert "of your own" in renew.err
 
 
+@pytest.mark.slow
 def test_names_of_the_settings_are_in_the_certificate(make_server: MakeServer) -> None:
     server = make_server(settings='[server]\npublic_names = ["zvm.corp.example", "10.1.2.3"]\n')
     assert shake_hands(server, server.tls(), "zvm.corp.example") == "TLSv1.3"
     assert shake_hands(server, server.tls(), "10.1.2.3") == "TLSv1.3"
 
 
+@pytest.mark.slow
 def test_plain_http_only_when_asked_for_and_with_a_warning(make_server: MakeServer) -> None:
     server = make_server(flags=("--plain-http",))
     assert server.url.startswith("http://")

@@ -21,6 +21,9 @@ from tests.identity.assertions import AUDIENCE, GROUPS, ISSUER, Assertion, in_so
 from tests.peers.interop import TOKENS
 from tests.peers.setup import interpreter
 
+# Each of these starts a server of its own, or several.
+pytestmark = pytest.mark.slow
+
 REALM = "/auth/realms/zerto"
 STORY = Path(__file__).resolve().parents[1] / "peers" / "pyvmomi_token.py"
 PYVMOMI = [
@@ -78,7 +81,6 @@ def events(server: Server) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.splitlines()]
 
 
-@pytest.mark.slow
 def test_sec_54_an_assertion_logs_in_once_also_after_kill_9(gate: Server) -> None:
     token = assertion("_one", **STAFF)
     status, body = soap(gate, token)
@@ -257,7 +259,6 @@ def test_vi_json_takes_a_bearer_token(make_server: MakeServer, provider: Server)
         assert by_bearer(gate, wrong)[1]["_typeName"] == "InvalidLogin"
 
 
-@pytest.mark.slow
 def test_sec_55_a_provider_that_is_down_is_an_outage(
     make_server: MakeServer, provider: Server
 ) -> None:
@@ -270,7 +271,6 @@ def test_sec_55_a_provider_that_is_down_is_an_outage(
     assert events(gate)[-1]["result"] == "unavailable"
 
 
-@pytest.mark.slow
 def test_sec_55_keys_outlast_their_provider(make_server: MakeServer, provider: Server) -> None:
     gate = make_server(settings=trusting(provider))
     token = bearer_of(provider)
@@ -279,7 +279,6 @@ def test_sec_55_keys_outlast_their_provider(make_server: MakeServer, provider: S
     assert by_bearer(gate, token)[0] == 200
 
 
-@pytest.mark.slow
 def test_sec_67_a_provider_with_another_certificate_is_not_asked(
     make_server: MakeServer, provider: Server
 ) -> None:

@@ -54,6 +54,7 @@ def hang_up_after(server: Server, request: bytes) -> None:
         secured.sendall(request)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", sorted(LOGINS))
 def test_a_login_whose_client_has_gone_is_undone(make_server: MakeServer, door: str) -> None:
     # Without the cache of verified credentials each login takes its time, and the client is gone.

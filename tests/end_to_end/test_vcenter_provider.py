@@ -27,6 +27,9 @@ from tests.end_to_end.serving import (
 )
 from tests.peers.setup import program
 
+# Each of these starts a server of its own, or several.
+pytestmark = pytest.mark.slow
+
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "zerto.py"
 
 VERA = ("vera", "vera's <pass> & 1")
@@ -150,7 +153,6 @@ def test_sec_32_each_method_asks_its_own_provider(
     assert login(server, USER, method=0).status == 200
 
 
-@pytest.mark.slow
 def test_a_wrong_password_is_refused_and_counts(upstream: Server, make_server: MakeServer) -> None:
     server = make_server(settings=front(trust_in(upstream, "ca"), upstream.url))
     assert login(server, (VERA[0], "wrong")).status == 401
@@ -160,7 +162,6 @@ def test_a_wrong_password_is_refused_and_counts(upstream: Server, make_server: M
     assert "session opened" not in upstream.log.text
 
 
-@pytest.mark.slow
 def test_who_may_do_nothing_there_has_no_permission_here(
     upstream: Server, make_server: MakeServer
 ) -> None:
@@ -173,7 +174,6 @@ def test_who_may_do_nothing_there_has_no_permission_here(
     assert sessions(server) == []
 
 
-@pytest.mark.slow
 def test_sec_67_a_wrong_certificate_is_told_no_password(
     upstream: Server, make_server: MakeServer
 ) -> None:
@@ -187,7 +187,6 @@ def test_sec_67_a_wrong_certificate_is_told_no_password(
     assert "vera" not in upstream.log.text
 
 
-@pytest.mark.slow
 def test_sec_67_no_verification_is_loud(upstream: Server, make_server: MakeServer) -> None:
     server = make_server(settings=front("verify = false", upstream.url))
     assert login(server, VERA).status == 200
@@ -229,7 +228,6 @@ def reset(line: socket.socket) -> None:
     line.close()
 
 
-@pytest.mark.slow
 def test_a_vcenter_killed_in_the_middle_of_a_login(
     upstream: Server, make_server: MakeServer
 ) -> None:
@@ -251,7 +249,6 @@ def test_a_vcenter_killed_in_the_middle_of_a_login(
     assert "Traceback" not in server.log.text
 
 
-@pytest.mark.slow
 def test_an_outage_is_no_failed_try(upstream: Server, make_server: MakeServer) -> None:
     port = upstream.port
     server = make_server(settings=front(trust_in(upstream, "ca"), upstream.url))
@@ -265,7 +262,6 @@ def test_an_outage_is_no_failed_try(upstream: Server, make_server: MakeServer) -
     assert sessions(upstream) == []
 
 
-@pytest.mark.slow
 def test_after_some_outages_nobody_waits_for_the_next(
     upstream: Server, make_server: MakeServer
 ) -> None:

@@ -440,6 +440,7 @@ def test_the_global_message_survives_restarts(server: Server) -> None:
     assert server.get("message", admin).json() == "closed"
 
 
+@pytest.mark.slow
 def test_impersonation_needs_a_live_session_of_the_target(server: Server) -> None:
     admin = server.vim_token(ADMIN)
     fault(server.call("ImpersonateUser", admin, {"userName": "ulf"}), "InvalidLogin")

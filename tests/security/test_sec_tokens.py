@@ -46,6 +46,7 @@ def unknown_token(dialect: Dialect) -> str:
 # 1: random, and nothing but random
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "digits"),
     [

@@ -128,6 +128,7 @@ def forgeries() -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the library warns of the forger's choice of a key
 @pytest.mark.parametrize("kind", sorted(forgeries()))
 def test_sec_55_a_forged_token_is_nothing(kind: str) -> None:

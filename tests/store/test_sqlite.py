@@ -265,6 +265,7 @@ async def test_a_broken_file_refuses_logins_and_serves_checks_until_it_is_mended
         )
 
 
+@pytest.mark.slow
 async def test_deletes_are_tried_again_without_being_asked(path: Path) -> None:
     async with opened(path) as store:
         session = a_session()

@@ -131,6 +131,7 @@ async def test_a_body_of_just_the_size_is_taken() -> None:
         assert len((await ask(server.url, largest_body=100_000)).body) == 100_000
 
 
+@pytest.mark.slow
 async def test_sec_66_a_slow_answer_is_over_in_time() -> None:
     async with FakeServer(saying(http(200, "slow")), drip=True) as server:
         why = await reason(server.url, timeout=timedelta(milliseconds=300))

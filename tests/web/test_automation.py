@@ -201,6 +201,7 @@ def rpc_holds(reply: Reply) -> None:
         assert set(answer["result"]) in ({"output"}, {"error"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "holds"), [(API, api_holds), (REST, rest_holds), (RPC, rpc_holds)]
 )

@@ -96,6 +96,7 @@ def test_headers_and_body_must_agree(service: str | None, operation: str) -> Non
     assert refusal.value.code == DISAGREE
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.binary(),

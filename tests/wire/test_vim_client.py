@@ -70,6 +70,7 @@ def test_a_login_arrives_letter_by_letter(form: Form, text: str) -> None:
     assert said(write_login(form, f"ada{text}", Secret(text))) == (f"ada{text}", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", Form)
 @given(text=st.text(min_size=1))
 def test_a_login_arrives_as_it_is_or_is_not_written(form: Form, text: str) -> None:

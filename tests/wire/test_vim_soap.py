@@ -250,6 +250,7 @@ def test_sec_50_the_limits_leave_room_for_real_requests(repeat: int) -> None:
     assert len(arguments(TERMINATE, keys)["session_id"]) == min(repeat, MOST_ELEMENTS - 10)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_a_message_or_malformed(document: bytes) -> None:
     for body in (document, envelope("<x/>") + document, envelope("@").replace(b"@", document)):
