@@ -12,6 +12,6 @@ def chance_of_longer(one: list[float], other: list[float]) -> float:
     return sum((a > b) + (a == b) / 2 for a in one for b in other) / pairs
 
 
-# With 100 of each, chance alone stays within 0.14 of a half but once in a thousand. A hash that
-# costs half as much, or none, is at 0 or at 1.
-ALIKE = pytest.approx(0.5, abs=0.2)
+# With 100 of each, chance alone stays within 0.14 of a half but once in a thousand; the rest is for
+# a machine that becomes busy meanwhile. A hash that costs half as much, or none, is at 0 or at 1.
+ALIKE = pytest.approx(0.5, abs=0.25)

@@ -24,7 +24,7 @@ import msgspec
 
 from sessiongate.errors import InvalidArgument, Overloaded
 from sessiongate.identity.fair_queue import FairQueue
-from sessiongate.identity.pace import Pace
+from sessiongate.identity.pace import Lateness, Pace
 from sessiongate.identity.stored import Cost, cost_of, make_hash, matches, nobody
 from sessiongate.rules.lockout import place_of
 from sessiongate.rules.password_forms import forms_of
@@ -52,9 +52,6 @@ _PRIORITY = 5
 
 # Costs whose pace is remembered: more than the files of users have at a time.
 _MOST_PACES = 64
-
-# Seconds by which a timer rings late where nothing is in its way.
-_MOST_LATE = 0.002
 
 # Letters of a password whose forms are found on the event loop: 4096 of the worst take 25 ms.
 _FEW_LETTERS = 128
@@ -114,7 +111,8 @@ class PasswordHasher:
         # waited from his turn on, by cost and number of forms.
         self._work_paces: dict[tuple[Cost, int], Pace] = {}
         self._wait_paces: dict[tuple[Cost, int], Pace] = {}
-        self._late = 0.0
+        self._timers = Lateness()
+        self._sleeps = Lateness()
         self.done = 0
 
     @property
@@ -211,7 +209,8 @@ class PasswordHasher:
         if cost == dearest:
             pace.note(spent)
         elif (span := pace.like_one()) is not None:
-            time.sleep(max(0.0, span - spent))
+            time.sleep(max(0.0, span - spent - self._sleeps.seconds))
+            self._sleeps.note(time.perf_counter() - began - span)
         else:
             began = time.perf_counter()
             matches(nobody(dearest), b"")
@@ -239,11 +238,8 @@ class PasswordHasher:
         try:
             await turn.wait()
             aim = began + (pace.like_one() or 0.0)
-            await asyncio.sleep(max(0.0, aim - self._late - time.perf_counter()))
-            # Timers of event loops ring up to a millisecond late. Who compares many refusals
-            # would see that, so what was late on average is taken off the next.
-            late = time.perf_counter() - aim
-            self._late += max(-_MOST_LATE, min(late, _MOST_LATE)) / 16
+            await asyncio.sleep(max(0.0, aim - self._timers.seconds - time.perf_counter()))
+            self._timers.note(time.perf_counter() - aim)
         finally:
             self._leave(place, job)
 
