@@ -169,6 +169,12 @@ async def test_the_page_is_at_each_of_its_addresses_and_asks_nobody_else(
 
 
 @EMBEDDED
+def test_the_start_says_where_the_page_is(shared: Server) -> None:
+    assert f"API page at {shared.url}/docs" in shared.out.lines
+    assert shared.request("GET", "/docs").status == 200
+
+
+@EMBEDDED
 async def test_a_vsphere_login_can_be_tried_out(shared: Server) -> None:
     async with opened(shared, "/docs") as shown:
         reply = await shown.try_out(

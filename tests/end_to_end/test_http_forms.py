@@ -3,6 +3,7 @@
 A dialect's client writes its request as ever; on the way it is turned into the other form.
 """
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Callable
@@ -10,11 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.end_to_end.conftest import EMBEDDED
+from tests.end_to_end.conftest import EMBEDDED, MakeServer
 from tests.end_to_end.serving import USER, Body, Headers, Reply, Server, _bytes
 from tests.security.dialects import DIALECTS, Dialect
-
-pytestmark = EMBEDDED
 
 over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 
@@ -106,6 +105,7 @@ FORMS: dict[str, Callable[[Sent], bytes]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @over_dialects
+@EMBEDDED
 def test_a_session_lives_and_ends_in_every_form(
     form: str, dialect: Dialect, shared: Server
 ) -> None:
@@ -118,6 +118,7 @@ def test_a_session_lives_and_ends_in_every_form(
 
 
 @pytest.mark.parametrize("form", FORMS)
+@EMBEDDED
 def test_the_appliance_takes_every_form(form: str, shared: Server) -> None:
     turned = Turned(shared, FORMS[form])
     base = "/auth/realms/zerto/protocol/openid-connect"
@@ -134,6 +135,7 @@ def test_the_appliance_takes_every_form(form: str, shared: Server) -> None:
 @pytest.mark.parametrize(
     "path", ["//sdk/", "/sdk//", "//sdk//", "//sdk", "/sdk//vimService", "//sdk/vimService"]
 )
+@EMBEDDED
 def test_soap_is_reached_past_empty_segments(path: str, shared: Server) -> None:
     def turn(sent: Sent) -> bytes:
         return plain(sent, target=path)
@@ -143,6 +145,7 @@ def test_soap_is_reached_past_empty_segments(path: str, shared: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["//sdk/", "/sdk//", "//sdk//"])
+@EMBEDDED
 def test_the_list_of_versions_is_reached_past_empty_segments(path: str, shared: Server) -> None:
     reply = shared.request("GET", f"{path}vimServiceVersions.xml")
     assert reply.status == 200
@@ -153,8 +156,38 @@ def test_the_list_of_versions_is_reached_past_empty_segments(path: str, shared: 
 
 @pytest.mark.parametrize("path", ["//api/session", "/api//session", "//v1/session/add", "//rest/x"])
 @pytest.mark.parametrize("header", [True, False], ids=["known", "stranger"])
+@EMBEDDED
 def test_sec_39_no_other_path_has_a_second_spelling(
     path: str, header: bool, shared: Server
 ) -> None:
     named = {"Authorization": "Basic " + b64encode(":".join(USER).encode()).decode()}
     assert shared.request("POST", path, named if header else {}).status == 404
+
+
+def test_with_more_words_the_log_says_what_was_refused_and_why(make_server: MakeServer) -> None:
+    """By cause and peer, and with nothing of what was sent."""
+    server = make_server(flags=("--log-level", "debug"))
+    canary = b"canary-of-a-header"
+    head = b"POST /sdk HTTP/1.1\r\nHost: a\r\nX-A: " + canary + b"\r\n"
+    assert server.raw(head + b"Transfer-Encoding: gzip\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    foreign = {"Origin": "https://canary-of-an-origin.example"}
+    assert server.request("POST", "/sdk", foreign, "<a/>").status == 403
+    causes = ("malformed_headers", "foreign_origin")
+    assert server.log.wait_for(lambda lines: all(one in "\n".join(lines) for one in causes))
+    refused = [
+        one for one in map(json.loads, server.log.lines) if one["event"] == "request refused"
+    ]
+    assert [(one["cause"], one["level"], one["peer"]) for one in refused] == [
+        ("malformed_headers", "debug", "127.0.0.1"),
+        ("foreign_origin", "debug", "127.0.0.1"),
+    ]
+    assert "canary" not in server.log.text
+
+
+def test_strangers_do_not_fill_the_log_as_it_comes(make_server: MakeServer) -> None:
+    server = make_server()
+    assert server.raw(b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert server.request("POST", "/sdk", {"Origin": "null"}, "<a/>").status == 403
+    assert server.zerto_login(USER[0], "wrong").status == 401
+    assert server.log.wait_for(lambda lines: any("login refused" in one for one in lines))
+    assert "request refused" not in server.log.text
