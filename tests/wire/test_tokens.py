@@ -18,7 +18,7 @@ def authorization(*values: str) -> list[tuple[str, str]]:
 
 
 def packed(content: bytes) -> str:
-    return b64encode(gzip.compress(content)).decode()
+    return b64encode(gzip.compress(content, mtime=0)).decode()
 
 
 def text_of(token: PresentedToken | None) -> str:
