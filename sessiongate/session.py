@@ -19,6 +19,8 @@ class Ended(Enum):
     """The account was disabled, removed, or its password or role changed."""
     UNCLAIMED = "unclaimed"
     """The client had gone before the reply of the login: nobody ever had the token."""
+    TOKEN_REUSED = "token_reused"
+    """A refresh token came again after its successor was used: somebody has a copy."""
 
 
 class Session(msgspec.Struct, gc=False):

@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from joserfc.jwk import RSAKey
+
 from sessiongate.identity.choice import Choice
 from sessiongate.identity.guard import Guard
 from sessiongate.identity.tally import Lockout
@@ -17,6 +19,8 @@ from sessiongate.identity.tokens import TokenVerifier
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
 from sessiongate.service.about import about_info
+from sessiongate.service.access_tokens import AccessTokens
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.extensions import Extension, Extensions
 from sessiongate.service.journal import Journal
 from sessiongate.service.local_login import LocalLogin
@@ -35,6 +39,7 @@ HERE = Client("127.0.0.1", "curl/8", "vi-json")
 PEOPLE = {"ada": "administrator", "bob": "user", "eve": "operator", "nil": "no-access"}
 INSTANCE = "0f8fad5b-d9cb-469f-a165-70867728950e"
 CERTIFICATE = b"a certificate"
+SIGNING_KEY = RSAKey.generate_key(2048, private=True).as_pem(private=True)
 EXTENSION = Extension("com.example.backup", "", "user")
 
 
@@ -69,6 +74,12 @@ class Gate:
             caps=self.caps,
             default_locale="en",
             host="gate.example",
+        )
+        self.bearers = Bearers(
+            AccessTokens(SIGNING_KEY, self.clock, timedelta(seconds=60)),
+            self.sessions,
+            self.store,
+            LIMITS.idle,
         )
         self.local = LocalLogin(
             self.sessions, self.store, self.folder / "local-tickets", provider="local"

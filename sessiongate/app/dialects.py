@@ -4,7 +4,7 @@ from sessiongate.config import Config
 from sessiongate.errors import SessionGateError
 from sessiongate.identity.clients import PROVIDER as CLIENTS
 from sessiongate.meters import Meters
-from sessiongate.service.access_tokens import AccessTokens
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.web import automation, front, pages, routes
@@ -23,30 +23,29 @@ def dialects(
     config: Config,
     sessions: Sessions,
     center: VirtualCenter,
-    tokens: AccessTokens,
+    bearers: Bearers,
     meters: Meters,
 ) -> Routes:
     """All dialects over one session table."""
     provider = config.dialects.vsphere.default
     appliance = OpenIdEndpoint(
         sessions,
-        tokens,
+        bearers,
         provider=config.dialects.appliance.provider or config.dialects.zerto.windows,
         client_provider=CLIENTS,
         clients=config.dialects.appliance.clients,
-        refresh_life=config.sessions.idle_timeout,
     )
     zerto = ZertoEndpoint(
         sessions,
+        bearers,
         windows=config.dialects.zerto.windows,
         hypervisor=config.dialects.zerto.hypervisor,
-        by_bearer=appliance.caller,
     )
-    json = VimJsonEndpoint(sessions, center)
-    soap = VimSoapEndpoint(sessions, center)
-    api = automation.ApiSessionEndpoint(sessions, provider=provider)
-    rest = automation.RestSessionEndpoint(sessions, provider=provider)
-    rpc = automation.RpcEndpoint(sessions, provider=provider)
+    json = VimJsonEndpoint(sessions, bearers, center)
+    soap = VimSoapEndpoint(sessions, bearers, center)
+    api = automation.ApiSessionEndpoint(sessions, bearers, provider=provider)
+    rest = automation.RestSessionEndpoint(sessions, bearers, provider=provider)
+    rpc = automation.RpcEndpoint(sessions, bearers, provider=provider)
     page = pages.ApiPage()
     table = [
         Route(vim_json.PREFIX, json, json.refuse, dialect="vi-json"),

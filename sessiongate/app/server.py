@@ -47,6 +47,7 @@ from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info
 from sessiongate.service.access_tokens import AccessTokens
 from sessiongate.service.audit import Event
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.extensions import Extensions
 from sessiongate.service.janitor import Janitor, every_second
 from sessiongate.service.journal import Journal
@@ -250,7 +251,8 @@ class Server:
         )
         appliance = config.dialects.appliance
         tokens = AccessTokens(signing_key_of(config), self._clock, appliance.access_token)
-        routed = dialects(config, sessions, center, tokens, self._meters)
+        bearers = Bearers(tokens, sessions, self._store, config.sessions.idle_timeout)
+        routed = dialects(config, sessions, center, bearers, self._meters)
         if not config.server.trusted_proxies:
             return routed
         return TrustedProxies(

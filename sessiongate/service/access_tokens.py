@@ -2,7 +2,8 @@
 
 The session is what lives and ends; a token only points to it, by the digest that the store knows
 it by. So a token dies with its session at once, wherever that is ended, and the store needs no
-second table. Signing and verifying is a library's work.
+second table. Which of a session's tokens are still good is the matter of `bearers`. Signing and
+verifying is a library's work.
 """
 
 import uuid
@@ -26,16 +27,28 @@ DIGEST = "sgd"
 """Claim with the session's digest. It is no credential: a token is what hashes to it."""
 
 
-class Expired(Exception):
-    """The token was ours, and its time is up."""
+ACCESS = "Bearer"
+REFRESH = "Refresh"
+"""What the `typ` of a token says it is good for."""
+
+_GENERATION = "sgg"
+"""Claim with the number of refreshes that came before this token; none in what has no refresh."""
+
+OURS = frozenset({DIGEST, _GENERATION})
+"""Claims that are nobody else's business."""
 
 
 class Claims(msgspec.Struct, frozen=True):
     """What a token of ours says."""
 
+    kind: str
+    """ACCESS, REFRESH or "ID"."""
     digest: bytes
     key: str
     client: str
+    generation: int
+    expired: bool
+    """Its own time is up. Its session may live."""
     all: Mapping[str, Any]
 
 
@@ -48,10 +61,12 @@ class AccessTokens:
         self._clock = clock
         self.life = life
 
-    def access(self, session: Session, issuer: str, client: str, scope: str) -> str:
+    def access(
+        self, session: Session, issuer: str, client: str, scope: str, generation: int = 0
+    ) -> str:
         """An access token, good for `life`."""
         return self._sign(
-            "Bearer",
+            ACCESS,
             session,
             issuer,
             client,
@@ -61,13 +76,18 @@ class AccessTokens:
                 "acr": "1",
                 "realm_access": {"roles": sorted(session.roles)},
                 "scope": scope,
+                _GENERATION: generation,
                 **_person(session),
             },
         )
 
-    def refresh(self, session: Session, issuer: str, client: str, life: timedelta) -> str:
-        """A refresh token, good as long as the session stays in use."""
-        return self._sign("Refresh", session, issuer, client, life, {"aud": issuer})
+    def refresh(
+        self, session: Session, issuer: str, client: str, life: timedelta, generation: int = 0
+    ) -> str:
+        """A refresh token, good for one refresh, and as long as the session stays in use."""
+        return self._sign(
+            REFRESH, session, issuer, client, life, {"aud": issuer, _GENERATION: generation}
+        )
 
     def identity(self, session: Session, issuer: str, client: str) -> str:
         """An ID token."""
@@ -104,18 +124,24 @@ class AccessTokens:
             self._key,
         )
 
-    def read(self, token: str, kind: str) -> Claims | None:
-        """What a token of ours of this kind says; None for any other text. Raises Expired."""
+    def read(self, token: str) -> Claims | None:
+        """What a token of ours says, expired or not; None for any other text."""
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
         except (JoseError, ValueError, TypeError):
             return None
-        digest, key = claims.get(DIGEST), claims.get("sid")
-        if claims.get("typ") != kind or not isinstance(digest, str) or not isinstance(key, str):
+        kind, digest, key = claims.get("typ"), claims.get(DIGEST), claims.get("sid")
+        if not (isinstance(kind, str) and isinstance(digest, str) and isinstance(key, str)):
             return None
-        if _seconds(self._clock.now()) >= int(claims["exp"]):
-            raise Expired
-        return Claims(bytes.fromhex(digest), key, str(claims.get("azp", "")), claims)
+        return Claims(
+            kind,
+            bytes.fromhex(digest),
+            key,
+            str(claims.get("azp", "")),
+            int(claims.get(_GENERATION, 0)),  # none in what an earlier release has signed
+            _seconds(self._clock.now()) >= int(claims["exp"]),
+            claims,
+        )
 
     def public(self) -> dict[str, Any]:
         """The verifying key as a JWKS."""

@@ -29,6 +29,7 @@ OPERATIONS = (
     "put",
     "take",
     "mark",
+    "advance",
     "message",
     "set_message",
     "audit",
@@ -143,6 +144,10 @@ class MeasuredStore:
     async def mark(self, digest: bytes, expires_at: datetime) -> bool:
         """Keep a mark."""
         return await self._measured("mark", self._inner.mark(digest, expires_at))
+
+    async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
+        """The newest generation of a session's refresh tokens."""
+        return await self._measured("advance", self._inner.advance(digest, generation, keep_until))
 
     async def message(self) -> str:
         """The global message."""

@@ -90,6 +90,10 @@ class MemoryStore:
         """Keep a mark where there is none, or raise Overloaded."""
         return self._tickets.mark(digest, Ticket(MARK, "", expires_at)) is not None
 
+    async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
+        """The newest generation, kept as long as the session."""
+        return self._table.advance(digest, generation)
+
     async def message(self) -> str:
         """The message."""
         return self._message

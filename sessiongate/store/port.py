@@ -79,6 +79,18 @@ class TicketStore(Protocol):
         ...
 
 
+class GenerationStore(Protocol):
+    """Knows, of each session, the newest generation of its refresh tokens that was used."""
+
+    async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
+        """Note that this generation was used, and say which is the newest, this one included.
+
+        `digest` is the session's. What is noted lasts as long as the session, and at least until
+        `keep_until` if that lives so long; of a session that is over nothing need be kept.
+        """
+        ...
+
+
 class NoticeStore(Protocol):
     """Keeps the one global message of SessionManager."""
 
@@ -128,8 +140,8 @@ class AuditStore(Protocol):
         ...
 
 
-class Store(SessionStore, TicketStore, NoticeStore, Protocol):
-    """All three tables, the audit, and the life of the store itself."""
+class Store(SessionStore, TicketStore, GenerationStore, NoticeStore, Protocol):
+    """All of its tables, the audit, and the life of the store itself."""
 
     @property
     def audit(self) -> AuditStore:

@@ -258,6 +258,15 @@ class RedisStore:
             await self._for_good()
         return first
 
+    async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
+        """The newest generation, under a key of its own in the session's stead: it outlives it."""
+        keep = rows.keep_until(keep_until, self._seen)
+        name = (self._keys.generation(digest),)
+        newest = int(await self._calls.run(scripts.ADVANCE, name, generation, keep))
+        if newest == generation > 0:
+            await self._for_good()
+        return newest
+
     async def message(self) -> str:
         """The message."""
         found: bytes | None = await self._calls.send("GET", self._keys.message)

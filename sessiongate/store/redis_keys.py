@@ -49,6 +49,7 @@ class Keys:
         self._session = f"{prefix}:s:"
         self._ticket = f"{prefix}:t:"
         self._mark = f"{prefix}:m:"
+        self._generation = f"{prefix}:g:"
         self._tries = f"{prefix}:l:"
         self._known = f"{prefix}:k:"
         book = f"{prefix}:{{book}}:"
@@ -90,6 +91,10 @@ class Keys:
     def mark(self, digest: bytes) -> str:
         """The key of a mark."""
         return self._mark + digest.hex()
+
+    def generation(self, digest: bytes) -> str:
+        """The key of the newest generation of a session's refresh tokens."""
+        return self._generation + digest.hex()
 
     def tries(self, digest: bytes) -> tuple[str, str]:
         """The key of a counter of failed logins, and that of its known places in the same slot."""

@@ -278,6 +278,17 @@ return 0
 """)
 """Set a mark: one nonce is the first."""
 
+ADVANCE = script("""
+local newest, told = tonumber(redis.call('GET', KEYS[1]) or '0'), tonumber(ARGV[1])
+if told < newest then return newest end
+if told > 0 then
+  local keep = string.format('%.0f', tonumber(ARGV[2]))
+  redis.call('SET', KEYS[1], string.format('%.0f', told), 'PX', keep)
+end
+return told
+""")
+"""Note a generation that was used: the newest of all."""
+
 APPEND = script("""
 local number = redis.call('HGET', KEYS[2], 'number') or '0'
 local hash = redis.call('HGET', KEYS[2], 'hash') or string.rep('\\0', 32)

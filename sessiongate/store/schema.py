@@ -53,12 +53,28 @@ CREATE TRIGGER audit_written AFTER INSERT ON audit BEGIN
 END;
 """
 
+# Beside the sessions, so that an earlier release goes on reading and writing the file: it only
+# knows nothing of refreshes. A row goes with its session whoever ends that.
+_GENERATIONS = """
+CREATE TABLE IF NOT EXISTS generation (
+  digest BLOB PRIMARY KEY,
+  newest INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS session_ended AFTER DELETE ON session BEGIN
+  DELETE FROM generation WHERE digest = OLD.digest;
+END;
+"""
+
 ADD = "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?)"
 CHANGE = "UPDATE session SET client=? WHERE digest=?"
 TOUCH = "UPDATE session SET active_at=?, call_count=? WHERE digest=?"
 END = "DELETE FROM session WHERE digest=?"
 PUT = "INSERT OR REPLACE INTO ticket VALUES (?, ?, ?, ?)"
 TAKE = "DELETE FROM ticket WHERE digest=?"
+ADVANCE = (
+    "INSERT INTO generation SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM session WHERE digest = ?1)"
+    " ON CONFLICT (digest) DO UPDATE SET newest = max(newest, excluded.newest)"
+)
 SET = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 MARK = (
     "INSERT INTO meta VALUES ('clock', ?)"
@@ -118,6 +134,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
                 f"{path} is a database of something else: name another file in store.url"
             )
         connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+    connection.executescript(f"BEGIN; {_GENERATIONS} COMMIT;")
 
 
 def session_row(session: Session) -> tuple[Value, ...]:
@@ -168,6 +185,16 @@ def load_sessions(connection: sqlite3.Connection, table: SessionTable) -> None:
         if not isinstance(key, str):
             key = _plain(key)
         table.keep(Kept(digest, key, form, login_at, active_at, calls))
+
+
+def generation_row(digest: bytes, newest: int) -> tuple[Value, ...]:
+    """The newest generation of a session as ADVANCE takes it."""
+    return (digest, newest)
+
+
+def load_generations(connection: sqlite3.Connection) -> Iterator[tuple[bytes, int]]:
+    """The newest generation of each session that was ever refreshed."""
+    yield from connection.execute("SELECT digest, newest FROM generation")
 
 
 def load_tickets(connection: sqlite3.Connection) -> Iterator[tuple[bytes, Ticket]]:

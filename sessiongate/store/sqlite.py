@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -188,6 +189,24 @@ class SqliteStore:
             await writer.write_owed(schema.TAKE, (digest,))
         return ticket
 
+    async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
+        """The newest generation, kept as long as the session, and on the disk before this returns.
+
+        Where the disk refuses it is known here all the same, and the file follows.
+        """
+        writer = self._writer
+        before = self._table.advance(digest, 0)
+        newest = self._table.advance(digest, generation)
+        if newest > before:
+            row = schema.generation_row(digest, newest)
+            self._mark(writer)
+            writing = asyncio.ensure_future(writer.write_owed(schema.ADVANCE, row))
+            self._advancing[digest] = writing
+            writing.add_done_callback(partial(self._advanced, digest))
+        if (under_way := self._advancing.get(digest)) is not None:
+            await asyncio.shield(under_way)
+        return newest
+
     async def message(self) -> str:
         """The message."""
         _ = self._writer
@@ -220,6 +239,8 @@ class SqliteStore:
 
     def _load(self, connection: sqlite3.Connection) -> None:
         schema.load_sessions(connection, self._table)
+        for digest, generation in schema.load_generations(connection):
+            self._table.advance(digest, generation)
         for digest, ticket in schema.load_tickets(connection):
             self._tickets.keep(digest, ticket)
         self.audit.load(connection)
@@ -235,9 +256,16 @@ class SqliteStore:
         self._tickets = TicketTable()
         self._message = ""
         self._dirty: dict[bytes, Kept] = {}
+        self._advancing: dict[bytes, asyncio.Future[None]] = {}
 
     def _mark(self, writer: Writer) -> None:
         writer.mark = schema.micros(max(self._table.seen, self._tickets.seen))
+
+    def _advanced(self, digest: bytes, writing: asyncio.Future[None]) -> None:
+        if self._advancing.get(digest) is writing:
+            del self._advancing[digest]
+        if not writing.cancelled():
+            writing.exception()  # seen, also where nobody waits any more
 
     def _forget_session(self, digest: bytes) -> None:
         writer = self._writer

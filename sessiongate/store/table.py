@@ -55,6 +55,8 @@ class SessionTable:
         self._counts: dict[Who, int] = {}
         self._clients: dict[Facts, Session] = {}
         self._words: dict[str, str] = {}
+        # Few sessions are refreshed, so this is beside them and not in each.
+        self._generations: dict[bytes, int] = {}
         self._noticed: deque[tuple[Session, Ended]] = deque()
         self.seen = EPOCH
         """The latest time that any caller has told."""
@@ -147,6 +149,13 @@ class SessionTable:
         who = who_of(session)
         self._counts[who] = self._counts.get(who, 0) + 1
 
+    def advance(self, digest: bytes, generation: int) -> int:
+        """The newest generation of refresh tokens used for a session; of none kept, this one."""
+        newest = max(self._generations.get(digest, 0), generation)
+        if newest and self._known(digest) is not None:
+            self._generations[digest] = newest
+        return newest
+
     def end(self, key: str) -> Kept | None:
         """End this session by somebody's deed. None if its limits came first."""
         kept = self.by_key(key)
@@ -166,6 +175,7 @@ class SessionTable:
         self._wheel.drop(kept)
         del self._by_digest[kept.digest[0]][kept.digest]
         del self._by_key[_shard(kept.key)][kept.key]
+        self._generations.pop(kept.digest, None)
         self._uncount(who_of(kept.facts))
         self.total -= 1
 

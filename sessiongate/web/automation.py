@@ -3,14 +3,15 @@
 import msgspec
 
 from sessiongate import errors
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Ended, Session
-from sessiongate.web.client import client_of
+from sessiongate.web.client import caller, client_of, known
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import automation, hello, vapi_rpc
 from sessiongate.wire.basic import read_basic
-from sessiongate.wire.carriers import REST_COOKIE, SOAP_COOKIE, VMWARE_HEADER, token_in
+from sessiongate.wire.carriers import REST_COOKIE, SOAP_COOKIE, VMWARE_HEADER, WHITE_SPACE
 
 DIALECT = "rest"
 RPC_DIALECT = "vapi-rpc"
@@ -25,8 +26,9 @@ _RPC_CARRIERS = _REST_CARRIERS | {f"cookie:{SOAP_COOKIE}"}
 class _Face:
     """What the two faces share: log in by Basic, and the caller of everything else."""
 
-    def __init__(self, sessions: Sessions, *, provider: str) -> None:
+    def __init__(self, sessions: Sessions, bearers: Bearers, *, provider: str) -> None:
         self._sessions = sessions
+        self._bearers = bearers
         self._provider = provider
 
     async def _login(self, request: Request) -> Opened:
@@ -35,11 +37,7 @@ class _Face:
         return await self._sessions.login(name, password, client, default=self._provider)
 
     async def _caller(self, request: Request, carriers: frozenset[str]) -> Session:
-        token = token_in(request.headers, carriers)
-        session = await self._sessions.check(token) if token is not None else None
-        if session is None:
-            raise errors.NoSession("no session, or one that has ended")
-        return session
+        return known(await caller(request, self._sessions, self._bearers, carriers))
 
 
 class ApiSessionEndpoint(_Face):
@@ -110,8 +108,9 @@ class RestSessionEndpoint(_Face):
 class RpcEndpoint:
     """Answers `POST /api`, vAPI JSON-RPC."""
 
-    def __init__(self, sessions: Sessions, *, provider: str) -> None:
+    def __init__(self, sessions: Sessions, bearers: Bearers, *, provider: str) -> None:
         self._sessions = sessions
+        self._bearers = bearers
         self._provider = provider
 
     async def __call__(self, request: Request) -> Reply:
@@ -149,16 +148,10 @@ class RpcEndpoint:
         return None
 
     async def _caller(self, request: Request, call: vapi_rpc.Call) -> Session:
-        inside = vapi_rpc.session_id(call)
-        headers = request.headers
-        if inside is not None:
-            # As one more carrier, so that a contradiction with the others is found.
-            headers = [*headers, (VMWARE_HEADER, inside)]
-        token = token_in(headers, _RPC_CARRIERS)
-        session = await self._sessions.check(token) if token is not None else None
-        if session is None:
-            raise errors.NoSession("no session, or one that has ended")
-        return session
+        named = vapi_rpc.session_id(call)
+        # As one more carrier, so that a contradiction with the others is found.
+        inside = [(VMWARE_HEADER, named.strip(WHITE_SPACE))] if named is not None else []
+        return known(await caller(request, self._sessions, self._bearers, _RPC_CARRIERS, inside))
 
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
         """The reply for an error that was raised outside; None stands for one unforeseen.

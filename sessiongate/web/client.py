@@ -1,10 +1,81 @@
-"""Where a request came from, as the services want to know it."""
+"""Who sent a request, and from where, as the services want to know it."""
 
-from sessiongate.session import Client
+from collections.abc import Iterable
+
+from sessiongate.errors import NoSession
+from sessiongate.secret import Secret
+from sessiongate.service.bearers import Bearers
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Client, Session
 from sessiongate.web.http import Request
+from sessiongate.wire.carriers import BEARER, DISAGREE, Carried, carried
+from sessiongate.wire.zerto import as_issued
 
 
 def client_of(request: Request, dialect: str) -> Client:
     """Address, agent and dialect of a request. An absent User-Agent is an empty one."""
     agent = request.header("user-agent") or ""
     return Client(request.peer, agent, dialect, request.certificate)
+
+
+async def caller(
+    request: Request,
+    sessions: Sessions,
+    bearers: Bearers,
+    accepted: frozenset[str],
+    inside: Iterable[tuple[str, str]] = (),
+) -> Session | None:
+    """The session that a request names in a carrier of its dialect, with this call counted.
+
+    None where it names none, or one that is over. Every endpoint asks here, since the carriers of
+    all dialects are looked at in each of them: raises NoSession where two disagree. `accepted` and
+    `inside` are as in `carried`.
+    """
+    found = carried(request.headers, accepted, inside)
+    if found.signed:
+        return await _by_signature(found, sessions, bearers, accepted)
+    if found.token is None:
+        return None
+    token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
+    return await sessions.check(token)
+
+
+async def _by_signature(
+    found: Carried, sessions: Sessions, bearers: Bearers, accepted: frozenset[str]
+) -> Session | None:
+    """The same where there is a signed bearer.
+
+    Where bearers are no carriers of the dialect it may be for somebody else, such as a proxy in
+    front or LoginByToken; then only one that we have signed names a session.
+    """
+    read = [bearers.read(text) for text in found.signed]
+    ours = [claims for claims in read if claims is not None]
+    named = {claims.digest for claims in ours}
+    if found.plain:
+        named.add(Secret(as_issued(found.plain)).digest())
+    foreign = len(ours) < len(read)
+    if len(named) > 1 or (foreign and named and BEARER in accepted):
+        raise NoSession(DISAGREE)
+    if BEARER in accepted:
+        return await bearers.check(ours[0]) if ours else None
+    return await sessions.check(found.token) if found.token is not None else None
+
+
+def only(request: Request, bearers: Bearers, digest: bytes) -> None:
+    """Raise NoSession where a carrier of the request names another session than this one.
+
+    For endpoints whose session is named in a form: by a refresh token, or a token to judge.
+    """
+    found = carried(request.headers, frozenset())
+    named = {claims.digest if claims else None for claims in map(bearers.read, found.signed)}
+    if found.plain:
+        named.add(Secret(as_issued(found.plain)).digest())
+    if named - {digest}:
+        raise NoSession(DISAGREE)
+
+
+def known(session: Session | None) -> Session:
+    """The caller of what needs one. Raises NoSession where there is none."""
+    if session is None:
+        raise NoSession("no session, or one that has ended")
+    return session

@@ -1,22 +1,25 @@
 """Endpoints of the appliance dialect: `/auth/realms/zerto`, as Keycloak serves them there."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import timedelta
 
 import msgspec
 
 from sessiongate import errors
 from sessiongate.secret import Secret
-from sessiongate.service.access_tokens import DIGEST, AccessTokens, Claims, Expired, subject_of
+from sessiongate.service.access_tokens import ACCESS, OURS, REFRESH, Claims, subject_of
+from sessiongate.service.bearers import Bearers, Spent
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
-from sessiongate.web.client import client_of
+from sessiongate.web.client import caller, client_of, known, only
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import openid
+from sessiongate.wire.carriers import BEARER
 from sessiongate.wire.openid import OAuthError, Refusal, TokenSet
 
 DIALECT = "zerto-appliance"
+
+_CARRIERS = frozenset({BEARER})
 
 _JSON = ("content-type", "application/json")
 _NO_STORE = (("cache-control", "no-store"), ("pragma", "no-cache"))
@@ -28,19 +31,17 @@ class OpenIdEndpoint:
     def __init__(
         self,
         sessions: Sessions,
-        tokens: AccessTokens,
+        bearers: Bearers,
         *,
         provider: str,
         client_provider: str,
         clients: Collection[str],
-        refresh_life: timedelta,
     ) -> None:
         self._sessions = sessions
-        self._tokens = tokens
+        self._bearers = bearers
         self._provider = provider
         self._client_provider = client_provider
         self._clients = clients
-        self._refresh_life = refresh_life
         self._addresses: Mapping[
             str, tuple[tuple[str, ...], Callable[[Request], Awaitable[Reply]]]
         ] = {
@@ -85,11 +86,12 @@ class OpenIdEndpoint:
             return self._granted(session, issuer, client.id, scope, with_refresh=False)
         if client.id != openid.PUBLIC_CLIENT:
             raise OAuthError(openid.NO_DIRECT_GRANT)
+        generation = 0
         if grant == "password":
             session = await self._user(request, form)
         else:
-            session = await self._refreshed(form, client.id)
-        return self._granted(session, issuer, client.id, scope, with_refresh=True)
+            session, generation = await self._refreshed(request, form, client.id)
+        return self._granted(session, issuer, client.id, scope, generation, with_refresh=True)
 
     async def _user(self, request: Request, form: Mapping[str, str]) -> Session:
         name, password = form.get("username", ""), Secret(form.get("password", ""))
@@ -117,39 +119,55 @@ class OpenIdEndpoint:
             raise OAuthError(openid.WRONG_SECRET) from None
         return opened.session
 
-    async def _refreshed(self, form: Mapping[str, str], client: str) -> Session:
-        session = await self._sessions.check_digest(self._refresh_claims(form, client).digest)
-        if session is None:
-            raise OAuthError(openid.DEAD_SESSION)
-        return session
+    async def _refreshed(
+        self, request: Request, form: Mapping[str, str], client: str
+    ) -> tuple[Session, int]:
+        claims = self._refresh_claims(request, form, client)
+        try:
+            return await self._bearers.refresh(claims, client_of(request, DIALECT))
+        except Spent:
+            raise OAuthError(openid.SPENT_REFRESH_TOKEN) from None
+        except errors.NoSession:
+            raise OAuthError(openid.DEAD_SESSION) from None
 
-    def _refresh_claims(self, form: Mapping[str, str], client: str) -> Claims:
+    def _refresh_claims(self, request: Request, form: Mapping[str, str], client: str) -> Claims:
+        """What the form's refresh token says. The request's own carriers must not disagree."""
         text = form.get("refresh_token")
         if not text:
             raise OAuthError(openid.NO_REFRESH_TOKEN)
-        try:
-            claims = self._tokens.read(text, "Refresh")
-        except Expired:
-            raise OAuthError(openid.EXPIRED_REFRESH_TOKEN) from None
-        if claims is None or claims.client != client:
+        claims = self._bearers.read(text)
+        if claims is None or claims.kind != REFRESH or claims.client != client:
             raise OAuthError(openid.WRONG_REFRESH_TOKEN)
+        if claims.expired:
+            raise OAuthError(openid.EXPIRED_REFRESH_TOKEN)
+        only(request, self._bearers, claims.digest)
         return claims
 
     def _granted(
-        self, session: Session, issuer: str, client: str, scope: str, *, with_refresh: bool
+        self,
+        session: Session,
+        issuer: str,
+        client: str,
+        scope: str,
+        generation: int = 0,
+        *,
+        with_refresh: bool,
     ) -> Reply:
+        life = self._bearers.refresh_life
         tokens = TokenSet(
-            access_token=self._tokens.access(session, issuer, client, scope),
-            expires_in=int(self._tokens.life.total_seconds()),
-            refresh_expires_in=int(self._refresh_life.total_seconds()) if with_refresh else 0,
+            access_token=self._bearers.tokens.access(session, issuer, client, scope, generation),
+            expires_in=int(self._bearers.tokens.life.total_seconds()),
+            refresh_expires_in=int(life.total_seconds()) if with_refresh else 0,
             token_type="Bearer",
             session_state=session.key,
             scope=scope,
         )
         if with_refresh:
-            tokens.refresh_token = self._tokens.refresh(session, issuer, client, self._refresh_life)
+            tokens.refresh_token = self._bearers.tokens.refresh(
+                session, issuer, client, life, generation
+            )
         if "openid" in scope:
-            tokens.id_token = self._tokens.identity(session, issuer, client)
+            tokens.id_token = self._bearers.tokens.identity(session, issuer, client)
         # A refresh opens nothing: the client has had tokens of this session before.
         opened = session.key if session.call_count == 0 else ""
         body = openid.write_tokens(tokens)
@@ -162,31 +180,21 @@ class OpenIdEndpoint:
         bearer alone and ignores the refusal, so that its session stays; here it ends.
         """
         form = openid.read_form(request.body, request.header("content-type"))
-        if "refresh_token" not in form and openid.bearer_of(request.credential()):
-            session = await self.caller(request)
-            await self._sessions.end(session.key, Ended.LOGOUT)
+        if "refresh_token" in form:
+            claims = self._refresh_claims(request, form, form.get("client_id", ""))
+            await self._sessions.end(claims.key, Ended.LOGOUT)
             return Reply(204)
-        claims = self._refresh_claims(form, form.get("client_id", ""))
-        await self._sessions.end(claims.key, Ended.LOGOUT)
+        session = await self._caller(request)
+        if session is None:
+            raise OAuthError(openid.NO_REFRESH_TOKEN)
+        await self._sessions.end(session.key, Ended.LOGOUT)
         return Reply(204)
 
-    async def caller(self, request: Request) -> Session:
-        """The session of the request's bearer token. Raises NoSession."""
-        text = openid.bearer_of(request.credential())
-        claims = self._live_claims(text) if text is not None else None
-        session = await self._sessions.check_digest(claims.digest) if claims else None
-        if session is None:
-            raise errors.NoSession("no bearer token of a live session")
-        return session
-
-    def _live_claims(self, text: str) -> Claims | None:
-        try:
-            return self._tokens.read(text, "Bearer")
-        except Expired:
-            return None
+    async def _caller(self, request: Request) -> Session | None:
+        return await caller(request, self._sessions, self._bearers, _CARRIERS)
 
     async def _userinfo(self, request: Request) -> Reply:
-        session = await self.caller(request)
+        session = known(await self._caller(request))
         facts = {
             "sub": subject_of(session),
             "preferred_username": session.login_name,
@@ -201,12 +209,15 @@ class OpenIdEndpoint:
         if client.id == openid.PUBLIC_CLIENT or client.id not in self._clients:
             raise OAuthError(openid.UNKNOWN_CLIENT)
         await self._vouch(request, client)
-        claims = self._any_claims(form.get("token", ""))
+        claims = self._any_claims(request, form)
         session = await self._sessions.find(claims.key) if claims is not None else None
-        if claims is None or session is None:
+        if claims is None or session is None or await self._bearers.is_spent(claims):
             return Reply(200, (_JSON, *_NO_STORE), openid.write_inactive())
+        if claims.kind == ACCESS:
+            # Whoever asks was sent it by a client, which so has it.
+            await self._bearers.used(claims)
         facts = {
-            **{name: value for name, value in claims.all.items() if name != DIGEST},
+            **{name: value for name, value in claims.all.items() if name not in OURS},
             "active": True,
             "client_id": claims.client,
             "username": session.login_name,
@@ -230,29 +241,29 @@ class OpenIdEndpoint:
         client = openid.client_of(form, request.credential())
         if client.id != openid.PUBLIC_CLIENT:
             await self._vouch(request, client)
-        claims = self._any_claims(form.get("token", ""))
+        claims = self._any_claims(request, form)
         if claims is not None and claims.client == client.id:
             await self._sessions.end(claims.key, Ended.LOGOUT)
         return Reply(200)
 
-    def _any_claims(self, text: str) -> Claims | None:
-        for kind in ("Bearer", "Refresh"):
-            try:
-                claims = self._tokens.read(text, kind)
-            except Expired:
-                return None
-            if claims is not None:
-                return claims
-        return None
+    def _any_claims(self, request: Request, form: Mapping[str, str]) -> Claims | None:
+        """What the form's token says, None where it is of no use any more or was none of ours."""
+        claims = self._bearers.read(form.get("token", ""))
+        if claims is None or claims.kind not in (ACCESS, REFRESH) or claims.expired:
+            return None
+        only(request, self._bearers, claims.digest)
+        return claims
 
     async def _certs(self, request: Request) -> Reply:
-        return Reply(200, (_JSON,), msgspec.json.encode(self._tokens.public()))
+        return Reply(200, (_JSON,), msgspec.json.encode(self._bearers.tokens.public()))
 
     async def _discovery(self, request: Request) -> Reply:
         return Reply(200, (_JSON,), openid.discovery(_origin(request)))
 
     async def _realm(self, request: Request) -> Reply:
-        return Reply(200, (_JSON,), openid.realm(_origin(request), self._tokens.public_der()))
+        return Reply(
+            200, (_JSON,), openid.realm(_origin(request), self._bearers.tokens.public_der())
+        )
 
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
         """The reply for an error that was raised outside; None stands for one unforeseen."""

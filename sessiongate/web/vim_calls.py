@@ -4,21 +4,21 @@ The codecs read requests and write replies. Here the session is looked up, the c
 refusal becomes a fault in the language of whoever asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from sessiongate import errors
 from sessiongate.rules.locale import choose, message_locale
-from sessiongate.secret import Secret
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
 from sessiongate.session import Session
 from sessiongate.vim.faults import Fault, fault_of
 from sessiongate.vim.methods import Call, Method
 from sessiongate.vim.types import MoRef
-from sessiongate.web.client import client_of
+from sessiongate.web.client import caller, client_of
 from sessiongate.web.http import Request
 from sessiongate.wire import tokens
 
@@ -37,24 +37,34 @@ class Asked(msgspec.Struct):
 class Calls:
     """Runs the calls of one dialect."""
 
-    def __init__(self, sessions: Sessions, center: VirtualCenter, dialect: str) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        bearers: Bearers,
+        center: VirtualCenter,
+        dialect: str,
+        carriers: frozenset[str],
+    ) -> None:
         self._sessions = sessions
+        self._bearers = bearers
         self._center = center
         self._dialect = dialect
+        self._carriers = carriers
 
     async def run(
         self,
         request: Request,
         asked: Asked,
         call: Call,
-        token: Secret | None,
+        inside: Iterable[tuple[str, str]] = (),
         document: bytes | None = None,
     ) -> Outcome:
-        """Run a call for whose session this token is; `asked.caller` is whose that was.
+        """Run a call for whoever's session the request carries, which is then `asked.caller`.
 
-        `document` is the request's body, where a SAML assertion stands in it.
+        `inside` are carriers that the codec found in the body. `document` is the body, where a
+        SAML assertion stands in it.
         """
-        asked.caller = await self._sessions.check(token) if token is not None else None
+        asked.caller = await caller(request, self._sessions, self._bearers, self._carriers, inside)
         by_token = call.member.name == tokens.METHOD
         beside = tokens.presented(request.headers, document) if by_token else None
         context = Context(client_of(request, self._dialect), asked.caller, beside)

@@ -1,6 +1,7 @@
 """Endpoint of VI/JSON."""
 
 from sessiongate import errors
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import Outcome, VirtualCenter
 from sessiongate.vim.methods import Call, Method
@@ -8,7 +9,7 @@ from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
 from sessiongate.web.vim_calls import Asked, Calls
 from sessiongate.wire import vim_json
-from sessiongate.wire.carriers import VMWARE_HEADER, token_in
+from sessiongate.wire.carriers import VMWARE_HEADER
 
 DIALECT = "vi-json"
 _CARRIERS = frozenset({VMWARE_HEADER})
@@ -18,8 +19,8 @@ _JSON = ("content-type", "application/json")
 class VimJsonEndpoint:
     """Answers everything below `/sdk/vim25/`."""
 
-    def __init__(self, sessions: Sessions, center: VirtualCenter) -> None:
-        self._calls = Calls(sessions, center, DIALECT)
+    def __init__(self, sessions: Sessions, bearers: Bearers, center: VirtualCenter) -> None:
+        self._calls = Calls(sessions, bearers, center, DIALECT, _CARRIERS)
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a vim fault, as JSON."""
@@ -29,8 +30,7 @@ class VimJsonEndpoint:
             call = asked.call = vim_json.read_call(request.method, asked.target, name)
             if isinstance(call.member, Method):
                 asked.arguments = vim_json.read_arguments(call.member, request.body)
-            token = token_in(request.headers, _CARRIERS)
-            return _result(call, await self._calls.run(request, asked, call, token))
+            return _result(call, await self._calls.run(request, asked, call))
         except errors.SessionGateError as error:
             return self._fault(error, asked)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sessiongate import errors, request_id
 from sessiongate.secret import Secret
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.vim.methods import Call, Method
@@ -20,7 +21,7 @@ from sessiongate.web.refusals import extra_headers
 from sessiongate.web.vim_calls import Asked, Calls
 from sessiongate.web.vim_polls import Polls
 from sessiongate.wire import service_versions, vim_soap
-from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE, token_in
+from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
 
 DIALECT = "soap"
 _CARRIERS = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})
@@ -31,8 +32,8 @@ _NO_CACHE = ("cache-control", "no-cache")
 class VimSoapEndpoint:
     """Answers `/sdk`, `/sdk/` and `/sdk/vimService`."""
 
-    def __init__(self, sessions: Sessions, center: VirtualCenter) -> None:
-        self._calls = Calls(sessions, center, DIALECT)
+    def __init__(self, sessions: Sessions, bearers: Bearers, center: VirtualCenter) -> None:
+        self._calls = Calls(sessions, bearers, center, DIALECT, _CARRIERS)
         self.polls = Polls()
 
     async def __call__(self, request: Request) -> Reply:
@@ -78,8 +79,7 @@ class VimSoapEndpoint:
         carriers: Iterable[tuple[str, str]] = (),
         document: bytes | None = None,
     ) -> Reply:
-        token = token_in(request.headers, _CARRIERS, carriers)
-        outcome = await self._calls.run(request, asked, call, token, document)
+        outcome = await self._calls.run(request, asked, call, carriers, document)
         headers = [_XML, _NO_CACHE]
         if outcome.token is not None:
             headers.append(("set-cookie", _cookie(outcome.token, secure=request.secure)))

@@ -1,25 +1,21 @@
 """Endpoint of Zerto's session API."""
 
-from collections.abc import Awaitable, Callable
-
 import msgspec
 
 from sessiongate import errors
-from sessiongate.secret import Secret
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
-from sessiongate.web.client import client_of
+from sessiongate.web.client import caller, client_of, known
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import zerto
 from sessiongate.wire.basic import read_basic
-from sessiongate.wire.carriers import ZERTO_HEADER, token_in
-from sessiongate.wire.openid import bearer_of
+from sessiongate.wire.carriers import BEARER, ZERTO_HEADER
 from sessiongate.wire.vim_json import moment
 
 DIALECT = "zerto"
-_BEARER = "bearer"
-_CARRIERS = frozenset({ZERTO_HEADER, _BEARER})
+_CARRIERS = frozenset({ZERTO_HEADER, BEARER})
 _JSON = (("content-type", "application/json; charset=utf-8"),)
 _TIME = "/v1/serverdatetime"
 
@@ -30,13 +26,13 @@ class ZertoEndpoint:
     def __init__(
         self,
         sessions: Sessions,
+        bearers: Bearers,
         *,
         windows: str,
         hypervisor: str,
-        by_bearer: Callable[[Request], Awaitable[Session]],
     ) -> None:
         self._sessions = sessions
-        self._by_bearer = by_bearer
+        self._bearers = bearers
         self._providers = {zerto.WINDOWS: windows, zerto.HYPERVISOR: hypervisor}
 
     async def __call__(self, request: Request) -> Reply:
@@ -77,20 +73,7 @@ class ZertoEndpoint:
         return Reply(200)
 
     async def _caller(self, request: Request) -> Session:
-        # The bearer is one more carrier, so that a contradiction with any other is found.
-        found = [bearer_of(value) for value in request.all("authorization")]
-        inside = [(_BEARER, bearer) for bearer in found if bearer is not None]
-        if any("." in bearer for _, bearer in inside):
-            # A signed token of the appliance dialect; ours have no dots.
-            token_in(request.headers, frozenset(), inside)
-            return await self._by_bearer(request)
-        token = token_in(request.headers, _CARRIERS, inside)
-        if token is None:
-            raise errors.NoSession("no x-zerto-session header")
-        session = await self._sessions.check(Secret(zerto.as_issued(token.reveal())))
-        if session is None:
-            raise errors.NoSession("unknown or ended session")
-        return session
+        return known(await caller(request, self._sessions, self._bearers, _CARRIERS))
 
 
 def _only(request: Request, verb: str) -> None:

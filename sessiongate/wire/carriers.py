@@ -4,7 +4,9 @@ One session table stands behind every dialect, so a request could carry two diff
 is refused rather than resolved: "first wins" is how one site's cookie shadows another's session.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from sessiongate.errors import NoSession
 from sessiongate.secret import Secret
@@ -16,6 +18,8 @@ REST_COOKIE = "vmware-api-session-id"
 _HEADERS = frozenset({VMWARE_HEADER, ZERTO_HEADER})
 VC_COOKIE = "vcSessionCookie"
 """A SOAP header with the value of SOAP_COOKIE, for services that never see the cookie itself."""
+BEARER = "bearer"
+"""The `Authorization` header, where its scheme is Bearer."""
 
 WHITE_SPACE = " \t"
 """What HTTP lets stand around the value of a header (RFC 9110, 5.6.3). Latin-1 has more, such as
@@ -25,35 +29,64 @@ U+00A0, and a token with one of those is another text."""
 _LONGEST_TOKEN = 256
 
 
-def token_in(
+class Carried(msgspec.Struct, frozen=True, gc=False):
+    """What a request carries. All its plain tokens are one text; its signed ones are not judged."""
+
+    token: Secret | None = None
+    """A session's own token, in a carrier that the dialect takes."""
+    plain: str = ""
+    """The text of any plain token, in whatever carrier."""
+    signed: Sequence[str] = ()
+    """Bearer tokens that somebody has signed. A session's own token has no dots."""
+
+
+_NOTHING = Carried()
+
+
+def carried(
     headers: Iterable[tuple[str, str]],
     accepted: frozenset[str],
     inside: Iterable[tuple[str, str]] = (),
-) -> Secret | None:
-    """The token that these headers carry, or None.
+) -> Carried:
+    """The session's tokens in these headers, in all carriers of all dialects.
 
-    `accepted` names the carriers that the dialect takes: header names, `cookie:NAME` for cookies,
-    and the names in `inside`, carriers that the codec found in the body, each with its text. The
-    others are read too, but only to find a contradiction. Raises NoSession when two carriers
-    disagree, or one is too long for a token.
+    `accepted` names the carriers that the dialect takes: header names, BEARER, `cookie:NAME` for
+    cookies, and the names in `inside`, carriers that the codec found in the body, each with its
+    text. The others are read too, but only to find a contradiction. Raises NoSession when two
+    plain tokens disagree. What is too long for a token is none.
     """
-    seen = ""
+    plain = ""
     taken: str | None = None
+    signed: list[str] = []
     found = _carriers(headers)
     found += inside
+    if not found:
+        return _NOTHING
     for carrier, text in found:
         if not text:
             continue
-        if seen and text != seen:
-            raise NoSession("the request carries two different sessions")
-        seen = text
+        if carrier == BEARER and "." in text:
+            signed.append(text)
+            continue
+        if plain and text != plain:
+            raise NoSession(DISAGREE)
+        plain = text
         if carrier in accepted:
             taken = text
-    if taken is None:
+    token = Secret(taken) if taken is not None and len(taken) <= _LONGEST_TOKEN else None
+    return Carried(token, plain, signed)
+
+
+DISAGREE = "the request carries two different sessions"
+"""What is said of carriers that disagree, to the log alone."""
+
+
+def bearer_of(authorization: str | None) -> str | None:
+    """The token of an `Authorization: Bearer` header, or None."""
+    if authorization is None:
         return None
-    if len(taken) > _LONGEST_TOKEN:
-        raise NoSession("the session token is too long to be one")
-    return Secret(taken)
+    scheme, _, token = authorization.strip(WHITE_SPACE).partition(" ")
+    return token.strip(WHITE_SPACE) or None if scheme.lower() == "bearer" else None
 
 
 def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -63,6 +96,8 @@ def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
             found.append((name, value.strip(WHITE_SPACE)))
         elif name == "cookie":
             found += _session_cookies(value)
+        elif name == "authorization":
+            found.append((BEARER, bearer_of(value) or ""))
     return found
 
 

@@ -119,6 +119,7 @@ NO_REFRESH_TOKEN = Refusal(400, "invalid_request", "No refresh token")
 WRONG_REFRESH_TOKEN = Refusal(400, "invalid_grant", "Invalid refresh token")
 DEAD_SESSION = Refusal(400, "invalid_grant", "Session not active")
 EXPIRED_REFRESH_TOKEN = Refusal(400, "invalid_grant", "Token is not active")
+SPENT_REFRESH_TOKEN = Refusal(400, "invalid_grant", "Maximum allowed refresh token reuse exceeded")
 BUSY = Refusal(503, "temporarily_unavailable", "The service is not available now")
 TOO_MANY = Refusal(503, "temporarily_unavailable", "There are too many sessions")
 INVALID_TOKEN = Refusal(401, "invalid_token", "Token verification failed")
@@ -160,14 +161,6 @@ FORMS: Mapping[type[errors.SessionGateError], Refusal] = {
 def write_refusal(refusal: Refusal) -> bytes:
     """The error body of RFC 6749."""
     return msgspec.json.encode({"error": refusal.code, "error_description": refusal.description})
-
-
-def bearer_of(authorization: str | None) -> str | None:
-    """The token of an `Authorization: Bearer` header, or None."""
-    if authorization is None:
-        return None
-    scheme, _, token = authorization.strip(WHITE_SPACE).partition(" ")
-    return token.strip(WHITE_SPACE) or None if scheme.lower() == "bearer" else None
 
 
 class TokenSet(msgspec.Struct, omit_defaults=True):

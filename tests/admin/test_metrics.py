@@ -14,6 +14,7 @@ from sessiongate.app.prepare import signing_key_of
 from sessiongate.config import Config, load
 from sessiongate.meters import BOUNDS, Meters
 from sessiongate.service.access_tokens import AccessTokens
+from sessiongate.service.bearers import Bearers
 from sessiongate.web.routes import Routes
 from tests.admin.families import (
     VERSION,
@@ -130,8 +131,9 @@ def served(gate: Gate, folder: Path) -> Routes:
     tokens = AccessTokens(
         signing_key_of(settings), gate.clock, settings.dialects.appliance.access_token
     )
+    bearers = Bearers(tokens, gate.sessions, gate.store, settings.sessions.idle_timeout)
     meters = gate.sessions.journal.meters
-    return dialects(settings, gate.sessions, gate.center, tokens, meters)
+    return dialects(settings, gate.sessions, gate.center, bearers, meters)
 
 
 async def from_one_client(routes: Routes, number: int) -> None:

@@ -246,7 +246,7 @@ def test_what_never_became_a_request_is_counted(running: Server) -> None:
 
 @pytest.mark.slow
 def test_sec_70_an_audit_that_cannot_be_written_is_counted(make_server: MakeServer) -> None:
-    server = make_server(settings=SETTINGS, flags=FLAGS, file_limit=96 * 1024)
+    server = make_server(settings=SETTINGS, flags=FLAGS, file_limit=104 * 1024)
 
     def failed() -> float:
         families = read(ask(server, "/metrics").body)

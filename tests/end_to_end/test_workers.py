@@ -42,7 +42,7 @@ from tests.end_to_end.serving import (
 )
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
-from tests.security.dialects import DIALECTS, MANAGERS, Dialect, Manages
+from tests.security.dialects import DIALECTS, MANAGERS, Appliance, Dialect, Manages
 
 pytestmark = pytest.mark.peer
 
@@ -114,6 +114,25 @@ def test_sec_08_a_logout_at_one_worker_is_felt_at_the_other(
         assert dialect.worked(dialect.logout(here, dialect.carry(token)))
         assert not dialect.is_alive(here, token)
         must_be_refused(dialect, there, token, cache=pair[1])
+
+
+@pytest.mark.parametrize("by", ["access", "refresh"])
+def test_sec_87_what_was_used_at_one_worker_is_spent_at_the_other(
+    by: str, two: list[Client]
+) -> None:
+    dialect = Appliance()
+    for here, there in (two, two[::-1]):
+        first = dialect.login(here, *USER).json()
+        second = dialect.refresh(there, first["refresh_token"]).json()
+        assert second["session_state"] == first["session_state"]
+        if by == "access":
+            assert dialect.is_alive(here, second["access_token"])
+        else:
+            assert dialect.refresh(here, second["refresh_token"]).status == 200
+        spent = dialect.refresh(there, first["refresh_token"])
+        assert (spent.status, spent.json()["error"]) == (400, "invalid_grant")
+        over = dialect.refresh(here, second["refresh_token"])
+        assert (over.status, over.json()["error_description"]) == (400, "Session not active")
 
 
 @over_managers

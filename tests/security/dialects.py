@@ -8,8 +8,10 @@ yes in its dialect.
 import json
 import re
 from abc import ABC, abstractmethod
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
+from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from tests.end_to_end.serving import Body, Headers, Reply, basic, vim
@@ -38,6 +40,8 @@ class Dialect(ABC):
     verbs: ClassVar[frozenset[str]]
     """The verbs that this path takes."""
     sets_cookie: ClassVar[bool] = False
+    signed: ClassVar[bool] = False
+    """Whether its tokens are signed views of a session, which other dialects do not take."""
 
     @abstractmethod
     def login(self, to: Asker, user: str, password: str, headers: Carrier = NOTHING) -> Reply:
@@ -62,6 +66,11 @@ class Dialect(ABC):
     def worked(self, reply: Reply) -> bool:
         """Whether the reply means yes."""
         return reply.status in (200, 201, 204)
+
+    def key_of(self, to: Asker, token: str) -> str:
+        """The public key of the session of this token."""
+        carrier = {"vmware-api-session-id": token}
+        return str(to.request("GET", vim("currentSession"), carrier).json()["key"])
 
     def token(self, to: Asker, person: tuple[str, str]) -> str:
         """Log in and keep the token."""
@@ -339,6 +348,47 @@ class JsonRpc(Dialect):
         return reply.status == 200 and "output" in reply.json().get("result", {})
 
 
+class Appliance(Dialect):
+    """The appliance's OpenID Connect: a check asks who the bearer is."""
+
+    name = "zerto-appliance"
+    base = "/auth/realms/zerto/protocol/openid-connect"
+    path = f"{base}/token"
+    verbs = frozenset({"POST"})
+    signed = True
+
+    def post(self, to: Asker, path: str, headers: Carrier = NOTHING, /, **form: str) -> Reply:
+        """Send a form to an address of the realm."""
+        headers = plus(headers, "Content-Type", "application/x-www-form-urlencoded")
+        return to.request("POST", f"{self.base}{path}", headers, urlencode(form))
+
+    def login(self, to: Asker, user: str, password: str, headers: Carrier = NOTHING) -> Reply:
+        facts = {"grant_type": "password", "client_id": "zerto-client"}
+        return self.post(to, "/token", headers, **facts, username=user, password=password)
+
+    def refresh(self, to: Asker, token: str, headers: Carrier = NOTHING) -> Reply:
+        """Ask for the next tokens."""
+        facts = {"grant_type": "refresh_token", "client_id": "zerto-client"}
+        return self.post(to, "/token", headers, **facts, refresh_token=token)
+
+    def token_of(self, reply: Reply) -> str | None:
+        found = reply.json().get("access_token")
+        return found if isinstance(found, str) else None
+
+    def carry(self, token: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token}"}
+
+    def check(self, to: Asker, headers: Carrier, query: str = "") -> Reply:
+        return to.request("GET", f"{self.base}/userinfo{query}", headers)
+
+    def logout(self, to: Asker, headers: Carrier) -> Reply:
+        return self.post(to, "/logout", headers, client_id="zerto-client")
+
+    def key_of(self, to: Asker, token: str) -> str:
+        claims = token.split(".")[1]
+        return str(json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"])
+
+
 DIALECTS: tuple[Dialect, ...] = (
     Zerto(),
     ViJson(),
@@ -346,5 +396,8 @@ DIALECTS: tuple[Dialect, ...] = (
     ApiSession(),
     RestSession(),
     JsonRpc(),
+    Appliance(),
 )
+UNSIGNED: tuple[Dialect, ...] = tuple(one for one in DIALECTS if not one.signed)
+"""Those whose token is the session's own, so that each takes the tokens of all others."""
 MANAGERS: tuple[Manages, ...] = tuple(one for one in DIALECTS if isinstance(one, Manages))

@@ -20,7 +20,7 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.store.sqlite import SqliteStore
 from sessiongate.testing import LIMITS, NO_CAPS, a_session
 from tests.end_to_end.serving import ADMIN, OPERATOR, OTHER, USER, Server, add_people
-from tests.security.dialects import DIALECTS, MANAGERS, Dialect, Manages
+from tests.security.dialects import DIALECTS, MANAGERS, UNSIGNED, Dialect, Manages
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]
@@ -81,7 +81,7 @@ def test_sec_01_random_bytes_come_from_the_system() -> None:
                 assert node.module != "random", path
 
 
-@over_dialects
+@pytest.mark.parametrize("dialect", UNSIGNED, ids=str)
 def test_sec_01_tokens_say_nothing(dialect: Dialect, shared: Server) -> None:
     tokens = [dialect.token(shared, USER) for _ in range(20)]
     assert len(set(tokens)) == 20
@@ -123,7 +123,7 @@ def test_sec_02_no_token_or_password_is_on_the_disk(server: Server) -> None:
 @over_dialects
 def test_sec_02_a_public_key_opens_nothing(dialect: Dialect, shared: Server) -> None:
     token = dialect.token(shared, USER)
-    key = shared.get("currentSession", token).json()["key"]
+    key = dialect.key_of(shared, token)
     assert key != token
     assert dialect.is_alive(shared, token)
     assert not dialect.is_alive(shared, key)
@@ -217,8 +217,9 @@ def test_sec_09_a_second_logout_changes_nothing(dialect: Dialect, shared: Server
     replies = [dialect.logout(shared, carrier).without_date() for _ in range(3)]
     replies.append(dialect.logout(shared, dialect.carry(unknown_token(dialect))).without_date())
     assert len(set(replies)) == 1
-    # The documented code of each: 401, a fault by 500, or an error inside 200.
-    assert replies[0][0] in (401, 500, 200)
+    # The documented code of each: 401, a fault by 500, an error inside 200; 400 as Keycloak, to
+    # whom a logout without a refresh token is no request.
+    assert replies[0][0] in (401, 500, 200, 400)
     assert dialect.is_alive(shared, other)
 
 
@@ -372,7 +373,7 @@ def test_sec_13_an_administrator_ends_one_all_of_a_user_and_all(
     def alive() -> list[bool]:
         return [dialect.is_alive(server, token) for token in (one, two, three, other)]
 
-    key = server.get("currentSession", one).json()["key"]
+    key = dialect.key_of(server, one)
     assert server.run("sessions", "terminate", key).code == 0
     assert alive() == [False, True, True, True]
     assert server.run("sessions", "terminate", "--user", USER[0]).code == 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from sessiongate.service.access_tokens import AccessTokens, Expired, subject_of
+from sessiongate.service.access_tokens import AccessTokens, subject_of
 from sessiongate.testing import FakeClock, a_session
 
 PEM = RSAKey.generate_key(2048, private=True).as_pem(private=True)
@@ -36,13 +36,15 @@ def encoded(value: object) -> str:
 
 def test_what_was_signed_is_read() -> None:
     tokens = made(FakeClock())
-    claims = tokens.read(tokens.access(SESSION, ISSUER, "zerto-client", "profile email"), "Bearer")
-    assert claims is not None
-    assert (claims.digest, claims.key, claims.client) == (
-        SESSION.digest,
-        SESSION.key,
-        "zerto-client",
-    )
+    client, life = "zerto-client", timedelta(minutes=30)
+    for kind, token in (
+        ("Bearer", tokens.access(SESSION, ISSUER, client, "profile email", 7)),
+        ("Refresh", tokens.refresh(SESSION, ISSUER, client, life, 7)),
+    ):
+        claims = tokens.read(token)
+        assert claims is not None
+        assert (claims.digest, claims.key, claims.client) == (SESSION.digest, SESSION.key, client)
+        assert (claims.kind, claims.generation, claims.expired) == (kind, 7, False)
 
 
 def test_claims_are_those_that_clients_know() -> None:
@@ -80,18 +82,35 @@ def test_a_token_is_over_at_its_limit_itself() -> None:
     tokens = made(clock)
     token = tokens.access(SESSION, ISSUER, "c", "")
     clock.tick(timedelta(seconds=59))
-    assert tokens.read(token, "Bearer") is not None
+    before = tokens.read(token)
+    assert before is not None
+    assert not before.expired
     clock.tick(timedelta(seconds=1))
-    with pytest.raises(Expired):
-        tokens.read(token, "Bearer")
+    after = tokens.read(token)
+    assert after is not None
+    assert after.expired
 
 
 def test_one_kind_is_not_another() -> None:
     tokens = made(FakeClock())
-    refresh = tokens.refresh(SESSION, ISSUER, "c", timedelta(minutes=30))
-    assert tokens.read(refresh, "Bearer") is None
-    assert tokens.read(tokens.access(SESSION, ISSUER, "c", ""), "Refresh") is None
-    assert tokens.read(tokens.identity(SESSION, ISSUER, "c"), "Bearer") is None
+    read = [
+        tokens.read(token)
+        for token in (
+            tokens.access(SESSION, ISSUER, "c", ""),
+            tokens.refresh(SESSION, ISSUER, "c", timedelta(minutes=30)),
+            tokens.identity(SESSION, ISSUER, "c"),
+        )
+    ]
+    assert [claims.kind for claims in read if claims is not None] == ["Bearer", "Refresh", "ID"]
+
+
+def test_a_token_of_an_earlier_release_is_of_the_first_generation() -> None:
+    tokens = made(FakeClock())
+    facts = part(tokens.refresh(SESSION, ISSUER, "c", timedelta(minutes=30), 3), 1)
+    del facts["sgg"]
+    claims = tokens.read(jwt.encode({"alg": "RS256"}, facts, RSAKey.import_key(PEM)))
+    assert claims is not None
+    assert claims.generation == 0
 
 
 def signed_with(secret: bytes, text: str) -> str:
@@ -132,14 +151,14 @@ def forgeries() -> dict[str, str]:
 @pytest.mark.filterwarnings("ignore")  # the library warns of the forger's choice of a key
 @pytest.mark.parametrize("kind", sorted(forgeries()))
 def test_sec_55_a_forged_token_is_nothing(kind: str) -> None:
-    assert made(FakeClock()).read(forgeries()[kind], "Bearer") is None
+    assert made(FakeClock()).read(forgeries()[kind]) is None
 
 
 @pytest.mark.slow
 @given(st.text())
 def test_any_text_is_a_token_of_ours_or_nothing(text: str) -> None:
     """Whatever a client brings is read or is None; nothing else comes of it."""
-    assert made(FakeClock()).read(text, "Bearer") is None
+    assert made(FakeClock()).read(text) is None
 
 
 def test_the_published_key_verifies_and_is_not_the_private_one() -> None:

@@ -18,6 +18,7 @@ from sessiongate.testing import (
     LIMITS,
     NO_CAPS,
     T0,
+    GenerationContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -36,6 +37,10 @@ class TestSessions(Measured, StoreContract):
 
 
 class TestTickets(Measured, TicketContract):
+    pass
+
+
+class TestGenerations(Measured, GenerationContract):
     pass
 
 
@@ -60,7 +65,7 @@ class Broken:
         raise StoreUnavailable("gone")
 
     use = add = find = change = end = count = _gone
-    expire = put = take = mark = message = set_message = start = _gone
+    expire = put = take = mark = advance = message = set_message = start = _gone
 
     async def list(self, now: datetime) -> AsyncIterator[Session]:
         yield a_session(at=now)
@@ -83,6 +88,7 @@ ASKED: dict[str, Ask] = {
     "put": lambda store: store.put(digest_of("x"), Ticket("clone", "x", T0 + timedelta(hours=1))),
     "take": lambda store: store.take(digest_of("x"), "clone", T0),
     "mark": lambda store: store.mark(digest_of("x"), T0 + timedelta(hours=1)),
+    "advance": lambda store: store.advance(digest_of("x"), 1, T0 + timedelta(hours=1)),
     "message": lambda store: store.message(),
     "set_message": lambda store: store.set_message("x"),
 }

@@ -11,6 +11,7 @@ from sessiongate.store.port import Store
 from sessiongate.testing import (
     LIMITS,
     T0,
+    GenerationContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -28,6 +29,10 @@ class TestSessions(InMemory, StoreContract):
 
 
 class TestTickets(InMemory, TicketContract):
+    pass
+
+
+class TestGenerations(InMemory, GenerationContract):
     pass
 
 

@@ -13,6 +13,7 @@ from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_client import RedisSettings
 from sessiongate.testing import (
     LIMITS,
+    GenerationContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -90,6 +91,10 @@ class TestTickets(OnOne, TicketContract):
     pass
 
 
+class TestGenerations(OnOne, GenerationContract):
+    pass
+
+
 class TestNotice(OnOne, NoticeContract):
     pass
 
@@ -110,6 +115,10 @@ class TestClusterTickets(OnThree, TicketContract):
     pass
 
 
+class TestClusterGenerations(OnThree, GenerationContract):
+    pass
+
+
 class TestClusterNotice(OnThree, NoticeContract):
     pass
 
@@ -123,6 +132,10 @@ class TestValkeySessions(OnValkey, StoreContract):
 
 
 class TestValkeyTickets(OnValkey, TicketContract):
+    pass
+
+
+class TestValkeyGenerations(OnValkey, GenerationContract):
     pass
 
 

@@ -23,6 +23,7 @@ from sessiongate.testing import (
     LIMITS,
     NO_CAPS,
     T0,
+    GenerationContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -54,6 +55,10 @@ class TestSessions(InFile, StoreContract):
 
 
 class TestTickets(InFile, TicketContract):
+    pass
+
+
+class TestGenerations(InFile, GenerationContract):
     pass
 
 

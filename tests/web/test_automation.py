@@ -30,9 +30,9 @@ SERVICE = "com.vmware.cis.session"
 
 def endpoint_of(gate: Gate, path: str) -> Handler:
     if path == RPC:
-        return RpcEndpoint(gate.sessions, provider="local")
+        return RpcEndpoint(gate.sessions, gate.bearers, provider="local")
     face = ApiSessionEndpoint if path == API else RestSessionEndpoint
-    return face(gate.sessions, provider="local")
+    return face(gate.sessions, gate.bearers, provider="local")
 
 
 def basic(name: str, password: str) -> str:

@@ -5,9 +5,7 @@ from base64 import b64encode
 
 import pytest
 
-from sessiongate.errors import NoSession
-from sessiongate.session import Session
-from sessiongate.web.http import Reply, Request
+from sessiongate.web.http import Reply
 from sessiongate.web.zerto import ZertoEndpoint, refusal
 from tests.gate import Gate
 from tests.web.requests import header, request
@@ -24,10 +22,7 @@ ADA = basic("ada", "adaada")
 
 @pytest.fixture
 def endpoint(gate: Gate) -> ZertoEndpoint:
-    async def by_bearer(_: Request) -> Session:
-        raise NoSession("no signed token is known here")
-
-    return ZertoEndpoint(gate.sessions, windows="local", hypervisor="other", by_bearer=by_bearer)
+    return ZertoEndpoint(gate.sessions, gate.bearers, windows="local", hypervisor="other")
 
 
 async def token_of(endpoint: ZertoEndpoint) -> str:

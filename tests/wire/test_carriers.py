@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import NoSession
 from sessiongate.wire.carriers import (
+    BEARER,
     REST_COOKIE,
     SOAP_COOKIE,
     VC_COOKIE,
     VMWARE_HEADER,
     ZERTO_HEADER,
-    token_in,
+    bearer_of,
+    carried,
 )
 
 Headers = list[tuple[str, str]]
@@ -45,13 +47,23 @@ COOKIE = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})
         ([("cookie", f"{SOAP_COOKIE}=abc\xa0; a=b")], COOKIE, "abc\xa0"),
         ([("cookie", f"{SOAP_COOKIE}\xa0=abc")], COOKIE, None),
         ([("cookie", f"\xa0{SOAP_COOKIE}=abc")], COOKIE, None),
+        # too long for a token, and not even hashed
+        ([(VMWARE_HEADER, "a" * 256)], VMWARE, "a" * 256),
+        ([(VMWARE_HEADER, "a" * 257)], VMWARE, None),
+        # a bearer is a carrier like any other, and other schemes are none
+        ([("authorization", "Bearer abc")], VMWARE, None),
+        ([("authorization", "Bearer abc")], frozenset({BEARER}), "abc"),
+        ([("authorization", "Bearer abc"), (VMWARE_HEADER, "abc")], VMWARE, "abc"),
+        ([("authorization", "Basic def"), (VMWARE_HEADER, "abc")], VMWARE, "abc"),
+        ([("authorization", "Bearer"), (VMWARE_HEADER, "abc")], VMWARE, "abc"),
     ],
 )
 def test_the_token_that_is_carried(
     headers: Headers, accepted: frozenset[str], token: str | None
 ) -> None:
-    found = token_in(headers, accepted)
-    assert (found.reveal() if found is not None else None) == token
+    found = carried(headers, accepted)
+    assert (found.token.reveal() if found.token is not None else None) == token
+    assert not found.signed
 
 
 @pytest.mark.parametrize(
@@ -62,34 +74,69 @@ def test_the_token_that_is_carried(
         [(VMWARE_HEADER, "abc"), ("cookie", f"{REST_COOKIE}=def")],
         [(VMWARE_HEADER, "abc"), ("cookie", f"{SOAP_COOKIE}=ABC")],
         [(ZERTO_HEADER, "abc"), ("cookie", f"{SOAP_COOKIE}=def")],
-        [(VMWARE_HEADER, "a" * 257)],
         [(VMWARE_HEADER, "abc"), (ZERTO_HEADER, "abc\xa0")],
+        [(VMWARE_HEADER, "abc"), (ZERTO_HEADER, "a" * 257)],
+        [(VMWARE_HEADER, "abc"), ("authorization", "Bearer def")],
+        [("authorization", "Bearer abc"), ("authorization", "bearer def")],
     ],
 )
 def test_two_sessions_are_none(headers: Headers) -> None:
     with pytest.raises(NoSession):
-        token_in(headers, VMWARE)
+        carried(headers, VMWARE)
+
+
+def test_what_is_signed_is_kept_for_whoever_can_read_it() -> None:
+    headers = [
+        ("authorization", "Bearer a.b.c"),
+        (VMWARE_HEADER, "abc"),
+        ("authorization", "Bearer d.e.f"),
+    ]
+    found = carried(headers, VMWARE)
+    assert found.token is not None
+    assert (found.token.reveal(), found.plain) == ("abc", "abc")
+    assert list(found.signed) == ["a.b.c", "d.e.f"]
+    assert carried([("cookie", f"{SOAP_COOKIE}=abc")], VMWARE).plain == "abc"
 
 
 def test_a_carrier_in_the_body_counts_like_any_other() -> None:
     headers = [("cookie", f"{SOAP_COOKIE}=abc")]
-    found = token_in([], COOKIE, [(VC_COOKIE, "abc")])
-    assert found is not None
-    assert found.reveal() == "abc"
-    assert token_in([], VMWARE, [(VC_COOKIE, "abc")]) is None
+    found = carried([], COOKIE, [(VC_COOKIE, "abc")])
+    assert found.token is not None
+    assert found.token.reveal() == "abc"
+    assert carried([], VMWARE, [(VC_COOKIE, "abc")]).token is None
     with pytest.raises(NoSession):
-        token_in(headers, COOKIE, [(VC_COOKIE, "def")])
+        carried(headers, COOKIE, [(VC_COOKIE, "def")])
 
 
-names = st.sampled_from([VMWARE_HEADER, ZERTO_HEADER, "cookie", "accept"])
-values = st.one_of(st.text(), st.text().map(lambda text: f"{SOAP_COOKIE}={text}"))
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer  abc ", "abc"),
+        ("Bearer ", None),
+        ("Bearer abc\xa0", "abc\xa0"),
+        ("\x85Bearer abc", None),
+        ("Basic abc", None),
+        (None, None),
+    ],
+)
+def test_a_bearer_token_is_found(header: str | None, token: str | None) -> None:
+    assert bearer_of(header) == token
+
+
+names = st.sampled_from([VMWARE_HEADER, ZERTO_HEADER, "authorization", "cookie", "accept"])
+values = st.one_of(
+    st.text(),
+    st.text().map(lambda text: f"{SOAP_COOKIE}={text}"),
+    st.text().map("Bearer {}".format),
+)
 
 
 @given(st.lists(st.tuples(names, values)))
 def test_any_headers_carry_one_token_or_none(headers: Headers) -> None:
     """Whatever the headers say, we get one bounded token, none, or NoSession."""
     try:
-        found = token_in(headers, COOKIE | VMWARE)
+        found = carried(headers, COOKIE | VMWARE).token
     except NoSession:
         return
     assert found is None or 0 < len(found.reveal()) <= 256

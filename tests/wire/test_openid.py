@@ -14,7 +14,6 @@ from sessiongate.wire.openid import (
     OAuthError,
     Refusal,
     TokenSet,
-    bearer_of,
     client_of,
     grant_of,
     read_form,
@@ -97,22 +96,6 @@ def test_a_client_that_does_not_is_refused(authorization: str | None) -> None:
     with pytest.raises(OAuthError) as refused:
         client_of({}, authorization)
     assert refused.value.refusal is openid.UNKNOWN_CLIENT
-
-
-@pytest.mark.parametrize(
-    ("header", "token"),
-    [
-        ("Bearer abc", "abc"),
-        ("bearer  abc ", "abc"),
-        ("Bearer ", None),
-        ("Bearer abc\xa0", "abc\xa0"),
-        ("\x85Bearer abc", None),
-        ("Basic abc", None),
-        (None, None),
-    ],
-)
-def test_a_bearer_token_is_found(header: str | None, token: str | None) -> None:
-    assert bearer_of(header) == token
 
 
 def test_openid_is_granted_where_it_is_asked_for() -> None:
