@@ -110,6 +110,15 @@ class Client(msgspec.Struct, frozen=True):
     dialect: str
     certificate: bytes | None = None
     """The client's certificate (DER), where it showed one that somebody checked."""
+    user: int | None = None
+    """Who is at the other end of the Unix socket it came by, where the system says so."""
+    local: bool = False
+    """It is proved to be on the server's own host. Only found out where that matters."""
+
+    @property
+    def origin(self) -> str:
+        """What failed logins count under: the address, or each user of a Unix socket."""
+        return self.ip_address if self.user is None else f"{self.ip_address}#{self.user}"
 
 
 class PresentedToken(msgspec.Struct, frozen=True):

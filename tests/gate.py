@@ -35,7 +35,7 @@ from sessiongate.vim.types import Value
 
 LIMITS = Limits(idle=timedelta(minutes=30), total=timedelta(hours=12))
 CLIENT = Client("192.0.2.7", "curl/8", "vi-json")
-HERE = Client("127.0.0.1", "curl/8", "vi-json")
+HERE = Client("127.0.0.1", "curl/8", "vi-json", local=True)
 PEOPLE = {"ada": "administrator", "bob": "user", "eve": "operator", "nil": "no-access"}
 INSTANCE = "0f8fad5b-d9cb-469f-a165-70867728950e"
 CERTIFICATE = b"a certificate"
@@ -82,7 +82,11 @@ class Gate:
             LIMITS.idle,
         )
         self.local = LocalLogin(
-            self.sessions, self.store, self.folder / "local-tickets", provider="local"
+            self.sessions,
+            self.store,
+            self.folder / "local-tickets",
+            provider="local",
+            offered=True,
         )
         self.center = VirtualCenter(
             self.sessions,

@@ -5,6 +5,7 @@ connect could read the session store too, so no further login is asked. Keys and
 """
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -90,6 +91,9 @@ class Control:
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; a refusal is `{"error": sentence}`."""
+        if request.user not in (None, os.geteuid(), 0):
+            # The file's mode says so already; it could have been changed, or the socket handed on.
+            return Reply(403, _JSON, b'{"error":"this socket is the server\'s own account\'s"}')
         try:
             return Reply(200, _JSON, msgspec.json.encode(await self._answer(request)))
         except SessionGateError as error:

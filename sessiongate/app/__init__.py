@@ -7,7 +7,12 @@ whole, `workers` several of it, `trial` says what would keep it from starting.
 """
 
 from sessiongate.app.bootstrap import bootstrap
-from sessiongate.app.doubts import certificate_doubts, file_doubts, store_doubts
+from sessiongate.app.doubts import (
+    certificate_doubts,
+    file_doubts,
+    listener_doubts,
+    store_doubts,
+)
 from sessiongate.app.prepare import (
     certificate_names,
     certificates_of,
@@ -34,6 +39,7 @@ __all__ = [
     "certificates_of",
     "extensions_problems",
     "file_doubts",
+    "listener_doubts",
     "place_of",
     "providers_problems",
     "roles_doubts",

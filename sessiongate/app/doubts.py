@@ -1,8 +1,9 @@
 """What lets a server run and is wrong all the same: told by `check`, at the start, when it comes.
 
-A certificate that clients refuse, keys and users that others may read or change, a Redis that
-throws sessions away. Each is a sentence with its way out. Nothing here is mended, and nothing stops
-a server: whoever sees the warning knows what it is worth.
+A certificate that clients refuse, keys and users that others may read or change, listeners at
+which clients cannot be told apart, a Redis that throws sessions away. Each is a sentence with its
+way out. Nothing here is mended, and nothing stops a server: whoever sees the warning knows what it
+is worth.
 """
 
 import stat
@@ -111,6 +112,26 @@ def _mode(path: Path) -> int:
         return 0
 
 
+def listener_doubts(config: Config) -> Iterator[Doubt]:
+    """Listeners that are right without a proxy in front, or with one that is named."""
+    server = config.server
+    by_tcp = any(one.host for one in server.listen)
+    if server.plain_http and by_tcp and not any(one != "unix" for one in server.trusted_proxies):
+        yield Doubt(
+            "listeners",
+            "server.plain_http is on, and server.trusted_proxies names no address: all clients of"
+            " whatever ends TLS in front count as one, are locked out together, and get cookies"
+            " without Secure. Name its address in server.trusted_proxies",
+        )
+    if any(one.path for one in server.listen) and "unix" not in server.trusted_proxies:
+        yield Doubt(
+            "listeners",
+            'server.listen has a Unix socket, and server.trusted_proxies does not name "unix".'
+            " Where a proxy comes by it, all its clients count as one local user: name it there."
+            " Where only programs of this host do, all is well",
+        )
+
+
 async def store_doubts(config: Config, now: Callable[[], datetime]) -> list[Doubt]:
     """What is doubtful about the store. Raises StoreUnavailable."""
     if not is_redis(config.store.url):
@@ -137,7 +158,7 @@ class Watch:
         if self._next is not None and now < self._next:
             return
         self._next = now + LOOK_EVERY
-        found = set(file_doubts(self._config))
+        found = {*file_doubts(self._config), *listener_doubts(self._config)}
         served = self._served()
         if served is not None:
             found |= set(certificate_doubts(self._config, served.facts, now))

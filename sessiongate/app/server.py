@@ -247,6 +247,7 @@ class Server:
                 self._store,
                 config.server.data_dir / "local-tickets",
                 provider=provider,
+                offered=config.dialects.vsphere.local_tickets,
             ),
         )
         appliance = config.dialects.appliance

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from sessiongate.config import home, values
-from sessiongate.config.values import Address, Network
+from sessiongate.config.values import Address, Proxy
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
 
@@ -48,7 +48,7 @@ ListenOrOff = Annotated[
 Listens = Annotated[tuple[Address, ...], PlainValidator(values.many(values.listen)), _LIST]
 Texts = Annotated[tuple[str, ...], PlainValidator(values.many(values.word)), _LIST]
 PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(values.public_name)), _LIST]
-Networks = Annotated[tuple[Network, ...], PlainValidator(values.many(values.network)), _LIST]
+Proxies = Annotated[tuple[Proxy, ...], PlainValidator(values.many(values.proxy)), _LIST]
 SyslogTarget = Annotated[str, PlainValidator(values.syslog), _TEXT]
 Fingerprint = Annotated[str, PlainValidator(values.fingerprint), _TEXT]
 StoreUrl = Annotated[str, PlainValidator(values.store_url), _TEXT]

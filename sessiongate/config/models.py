@@ -20,10 +20,10 @@ from sessiongate.config.kinds import (
     ListenOrOff,
     Listens,
     LocaleName,
-    Networks,
     PositiveCount,
     PositiveDuration,
     ProfileName,
+    Proxies,
     PublicNames,
     SecretText,
     Size,
@@ -97,10 +97,11 @@ class Server(_Table):
     public_names: PublicNames = _setting(
         [], "Further names and addresses that clients reach the server by, for its certificate."
     )
-    trusted_proxies: Networks = _setting(
+    trusted_proxies: Proxies = _setting(
         [],
-        "Addresses and networks of proxies whose X-Forwarded-For, X-Forwarded-Proto and "
-        "X-Forwarded-Host are believed, and whose client_certificate_header. None by default.",
+        'Addresses and networks of proxies, and "unix" for one that comes by a Unix socket, whose '
+        "X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed, and whose "
+        "client_certificate_header. None by default.",
     )
     client_certificate_header: Text | None = _setting(
         None,
@@ -283,6 +284,12 @@ class VsphereDialect(_Table):
     """Which provider checks vSphere logins."""
 
     default: Text = _setting("local", "Identity table for names whose domain no provider claims.")
+    local_tickets: YesNo = _setting(
+        False,
+        "Answer AcquireLocalTicket. Its callers, on this host and not logged in, learn which "
+        "names there are and where data_dir is; a proxy that server.trusted_proxies does not name "
+        "and that says nothing of its clients makes local callers of them all.",
+    )
 
 
 class Dialects(_Table):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from sessiongate.rules import locale
@@ -275,15 +275,19 @@ def public_name(value: object) -> str:
     raise ValueError('must be a DNS name (in its "xn--" form if need be) or an IP address')
 
 
-Network = IPv4Network | IPv6Network
+Proxy = IPv4Network | IPv6Network | Literal["unix"]
 
 
-def network(value: object) -> Network:
-    """Read an address or a network of addresses, but not a network that is everybody's."""
+def proxy(value: object) -> Proxy:
+    """Read an address, a network of addresses that is not everybody's, or "unix"."""
+    if isinstance(value, str) and value.strip() == "unix":
+        return "unix"
     try:
         found = ip_network(value.strip() if isinstance(value, str) else "", strict=False)
     except ValueError:
-        raise ValueError('must be an address or a network: "10.0.0.5", "10.0.0.0/24"') from None
+        raise ValueError(
+            'must be an address, a network or unix: "10.0.0.5", "10.0.0.0/24", "unix"'
+        ) from None
     if found.prefixlen == 0:
         raise ValueError("must not hold every address: anybody could then claim to be anybody")
     return found

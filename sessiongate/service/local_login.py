@@ -2,11 +2,12 @@
 
 Whoever can read that file could read the session store as well, so it proves as much as any
 password. Only callers on the server's own host may ask, and they learn which names there are: vim
-has its faults for that. A file goes away with its use, or as the oldest of too many.
+has its faults for that. So it is off unless the settings offer it. A file goes away with its use,
+or as the oldest of too many.
 """
 
 import asyncio
-import ipaddress
+import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from sessiongate.errors import (
     BadCredentials,
     Malformed,
     NoPermission,
+    NotSupported,
     Overloaded,
     SessionGateError,
     StoreUnavailable,
@@ -56,12 +58,14 @@ class LocalLogin:
         folder: Path,
         *,
         provider: str,
+        offered: bool,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._sessions = sessions
         self._tickets = tickets
         self._folder = folder
         self._provider = provider
+        self._offered = offered
         self._random = random
         self._waiting = 0
         self._turn = asyncio.Lock()
@@ -69,9 +73,12 @@ class LocalLogin:
     async def issue(self, user_name: str, client: Client) -> str:
         """Path of a file with a one-time password for this user.
 
-        Raises Malformed for a caller on another host, BadCredentials for an unknown user, and
-        NoPermission for one without any privilege.
+        Raises NotSupported where the settings do not offer it, Malformed for a caller who is not
+        proved to be on this host, BadCredentials for an unknown user, and NoPermission for one
+        without any privilege.
         """
+        if not self._offered:
+            raise NotSupported("dialects.vsphere.local_tickets is off")
         try:
             return await self._issue(user_name, client)
         except SessionGateError as error:
@@ -80,7 +87,7 @@ class LocalLogin:
             raise
 
     async def _issue(self, user_name: str, client: Client) -> str:
-        if not _is_local(client.ip_address):
+        if not _may_read(client):
             raise Malformed("a local ticket is only for a caller on the server's own host")
         principal = await self._sessions.principal(user_name, self._provider)
         if principal is None:
@@ -125,7 +132,7 @@ class LocalLogin:
         self, user_name: str, password: Secret, client: Client, locale: str | None
     ) -> Opened | None:
         """A session for a local ticket used as a password; None if the password is not one."""
-        if not password.reveal().startswith(_MARK) or not _is_local(client.ip_address):
+        if not (self._offered and password.reveal().startswith(_MARK) and _may_read(client)):
             return None
         try:
             return await self._redeem(user_name, password, client, locale)
@@ -161,9 +168,10 @@ def _written(path: Path) -> float:
         return 0.0
 
 
-def _is_local(address: str) -> bool:
-    """Whether this is the loopback range, or the name of a Unix socket."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address.startswith(("/", "unix:"))
+def _may_read(client: Client) -> bool:
+    """Whether this is a caller on our host who may be able to read the file.
+
+    By TCP nobody knows which user it is. By a Unix socket only the server's own account and root
+    could, and a proxy that passes on others' calls is neither.
+    """
+    return client.local and client.user in (None, os.geteuid(), 0)

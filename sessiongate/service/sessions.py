@@ -116,7 +116,7 @@ class Sessions:
             under_way = _Login()
             self._logins.add(under_way)
             try:
-                principal = await guard.authenticate(account, password, client.ip_address)
+                principal = await guard.authenticate(account, password, client.origin)
                 known = True
                 opened = await self._open("login", principal, name, client, chosen)
                 if (principal.provider, principal.name) in under_way.changed:
@@ -139,7 +139,7 @@ class Sessions:
         try:
             account = parse_account(name)
             guard = self._choice.choose(account, provider, provider)
-            return await guard.authenticate(account, password, client.ip_address)
+            return await guard.authenticate(account, password, client.origin)
         except SessionGateError as error:
             await self.journal.refused("vouch", name, client, error)
             raise

@@ -8,14 +8,19 @@ from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Client, Session
 from sessiongate.web.http import Request
+from sessiongate.web.local import is_local
 from sessiongate.wire.carriers import BEARER, DISAGREE, Carried, carried
 from sessiongate.wire.zerto import as_issued
 
 
-def client_of(request: Request, dialect: str) -> Client:
-    """Address, agent and dialect of a request. An absent User-Agent is an empty one."""
+def client_of(request: Request, dialect: str, *, local: bool = False) -> Client:
+    """Address, agent and dialect of a request. An absent User-Agent is an empty one.
+
+    `local` asks besides whether the client is proved to be on this host.
+    """
     agent = request.header("user-agent") or ""
-    return Client(request.peer, agent, dialect, request.certificate)
+    here = local and is_local(request)
+    return Client(request.peer, agent, dialect, request.certificate, request.user, here)
 
 
 async def caller(

@@ -23,6 +23,10 @@ class Request(msgspec.Struct, gc=False):
     """True when the client spoke TLS: to us, or to a trusted proxy that says so."""
     certificate: bytes | None = None
     """The client's certificate (DER), where it showed one and the TLS in front could check it."""
+    user: int | None = None
+    """Who is at the other end of a Unix socket, as the kernel knows it; None where it cannot."""
+    proxied: bool = False
+    """True when a trusted proxy has passed it on: `peer` is whom the proxy names, or the proxy."""
 
     def header(self, name: str) -> str | None:
         """The first value of this header (name in lower case)."""

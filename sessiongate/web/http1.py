@@ -26,6 +26,7 @@ from sessiongate.errors import Malformed
 from sessiongate.traces import traced
 from sessiongate.web.framing import Chunks, Flaw, Head, Took, hopeless, read_head, write_reply
 from sessiongate.web.http import Handler, Reply, Request
+from sessiongate.web.local import user_at
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
 # buffer's worth. More would only move the peer's queue into our memory.
@@ -169,6 +170,7 @@ class Connection(asyncio.Protocol):
         "_seen",
         "_stalled",
         "_transport",
+        "_user",
         "due",
         "task",
     )
@@ -184,6 +186,7 @@ class Connection(asyncio.Protocol):
         self._peer = ""
         self._secure = False
         self._certificate: bytes | None = None
+        self._user: int | None = None
         self._held = False
         self._stalled = False
         self._owed = 0
@@ -205,6 +208,7 @@ class Connection(asyncio.Protocol):
             self._certificate = tls.getpeercert(binary_form=True)
         if edge.unix_path is not None:
             self._peer = edge.unix_path
+            self._user = user_at(transport)
         else:
             peer = transport.get_extra_info("peername")
             self._peer = _plain_address(peer[0]) if peer else ""
@@ -413,6 +417,7 @@ class Connection(asyncio.Protocol):
             self._peer,
             self._secure,
             self._certificate,
+            self._user,
         )
         _start(self, self._answer(request, head.keep_alive))
 

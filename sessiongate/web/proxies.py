@@ -6,6 +6,7 @@ are a stranger's claim and change nothing.
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -15,22 +16,28 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sessiongate.web.framing import is_host
 from sessiongate.web.http import Handler, Reply, Request
 
-Networks = Sequence[IPv4Network | IPv6Network]
+Trusted = Sequence[IPv4Network | IPv6Network | Literal["unix"]]
+"""Networks, and "unix" for whoever comes by a Unix socket."""
 
 
 class TrustedProxies:
     """A handler around another, which sees clients as the trusted proxies in front saw them."""
 
-    def __init__(self, inner: Handler, trusted: Networks, certificate_header: str | None) -> None:
+    def __init__(self, inner: Handler, trusted: Trusted, certificate_header: str | None) -> None:
         self._inner = inner
-        self._trusted = trusted
+        self._networks = [one for one in trusted if one != "unix"]
+        self._unix = "unix" in trusted
         self._header = certificate_header.lower() if certificate_header is not None else None
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with what the proxy says taken over where it may be."""
-        if self._is_trusted(request.peer):
+        by_unix = request.peer.startswith("/")
+        if self._unix if by_unix else self._is_trusted(request.peer):
             request = msgspec.structs.replace(
                 request,
+                # Whoever is there is the proxy, and not its client.
+                user=None,
+                proxied=True,
                 headers=_as_asked(request),
                 peer=self._client(request),
                 secure=request.secure or _came_by_tls(request),
@@ -43,7 +50,7 @@ class TrustedProxies:
             address = ip_address(peer)
         except ValueError:
             return False
-        return any(address in network for network in self._trusted)
+        return any(address in network for network in self._networks)
 
     def _client(self, request: Request) -> str:
         """The last hop that is not one of the trusted proxies; what stands before it is hearsay."""

@@ -22,6 +22,9 @@ from sessiongate.web.client import caller, client_of
 from sessiongate.web.http import Request
 from sessiongate.wire import tokens
 
+_BY_TICKET = frozenset({"AcquireLocalTicket", "Login"})
+"""Methods to which it matters whether the caller is on this host."""
+
 
 class Asked(msgspec.Struct):
     """What is known of a request so far. A refusal names no more than has been read by then."""
@@ -67,7 +70,9 @@ class Calls:
         asked.caller = await caller(request, self._sessions, self._bearers, self._carriers, inside)
         by_token = call.member.name == tokens.METHOD
         beside = tokens.presented(request.headers, document) if by_token else None
-        context = Context(client_of(request, self._dialect), asked.caller, beside)
+        by_ticket = call.member.name in _BY_TICKET
+        client = client_of(request, self._dialect, local=by_ticket)
+        context = Context(client, asked.caller, beside)
         if isinstance(call.member, Method):
             return await self._center.call(context, call.member, asked.arguments)
         return Outcome(await self._center.read(context, call.member))

@@ -27,6 +27,8 @@ attempts = 100000
 type = "file"
 domains = ["CORP", "corp.example"]
 """
+LOCAL = "[dialects.vsphere]\nlocal_tickets = true\n"
+"""Whole lives of clients have a local ticket in them, which no server offers by itself."""
 
 
 SHARED_STORES = ("redis", "cached", "cluster", "valkey")
@@ -87,7 +89,7 @@ def settings_of(request: pytest.FixtureRequest) -> Callable[[], str]:
 @pytest.fixture(scope="session")
 def shared(store: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server with `PEOPLE`. Nobody may stop it or change its users."""
-    settings = store() + SHARED_SETTINGS
+    settings = store() + SHARED_SETTINGS + LOCAL
     server = with_people(tmp_path_factory.mktemp("shared") / "data", settings=settings)
     with server:
         yield server
@@ -97,7 +99,7 @@ def shared(store: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def over_store(store: Callable[[], str], tmp_path: Path) -> Iterator[Server]:
     """A running server with `PEOPLE` over one kind of store, for this test alone."""
-    with with_people(tmp_path / "data", settings=store()) as running:
+    with with_people(tmp_path / "data", settings=store() + LOCAL) as running:
         yield running
 
 

@@ -1,11 +1,13 @@
 """Local tickets: whoever can read the file gets in, once, within the minute."""
 
 import asyncio
+import os
 import stat
 from pathlib import Path, PosixPath
 from threading import Event
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from sessiongate.errors import (
@@ -14,6 +16,7 @@ from sessiongate.errors import (
     InvalidLocale,
     Malformed,
     NoPermission,
+    NotSupported,
     Overloaded,
     StoreUnavailable,
 )
@@ -40,15 +43,53 @@ async def test_the_file_logs_in_once(gate: Gate) -> None:
     assert await gate.live() == ["bob"]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "/run/gate.sock", "unix:x"])
-async def test_callers_on_this_host_may_ask(gate: Gate, address: str) -> None:
-    assert Path(await gate.local.issue("bob", Client(address, "", "vi-json"))).exists()
+BY_SOCKET = Client("/run/gate.sock", "", "vi-json", local=True)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::1", "", "localhost"])
-async def test_callers_elsewhere_may_not(gate: Gate, address: str) -> None:
+@pytest.mark.parametrize("user", [None, os.geteuid(), 0])
+async def test_sec_79_callers_on_this_host_who_may_read_the_file_may_ask(
+    gate: Gate, user: int | None
+) -> None:
+    client = msgspec.structs.replace(BY_SOCKET, user=user)
+    path = Path(await gate.local.issue("bob", client))
+    password = Secret(path.read_text(encoding="ascii"))
+    assert await gate.local.redeem("bob", password, client, None) is not None
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        Client("192.0.2.7", "", "vi-json"),
+        Client("", "", "vi-json"),
+        # loopback, and nothing that proves it
+        Client("127.0.0.1", "", "vi-json"),
+        Client("/run/gate.sock", "", "vi-json"),
+        # another account of this host, such as a proxy's
+        msgspec.structs.replace(BY_SOCKET, user=os.geteuid() + 1),
+    ],
+    ids=["elsewhere", "nowhere", "loopback alone", "a socket alone", "another account"],
+)
+async def test_sec_79_others_may_neither_ask_nor_use_one(gate: Gate, client: Client) -> None:
     with pytest.raises(Malformed):
-        await gate.local.issue("bob", Client(address, "", "vi-json"))
+        await gate.local.issue("bob", client)
+    with pytest.raises(Malformed):
+        await gate.local.issue("nobody-at-all", client)
+    password = await issued(gate)
+    assert await gate.local.redeem("bob", password, client, None) is None
+    assert await gate.live() == []
+
+
+async def test_sec_79_where_they_are_not_offered_nobody_learns_anything(gate: Gate) -> None:
+    password = await issued(gate)
+    written = len(gate.store.audit.payloads)
+    off = LocalLogin(
+        gate.sessions, gate.store, gate.folder / "local-tickets", provider="local", offered=False
+    )
+    for name in ("bob", "nobody-at-all", "nil"):
+        with pytest.raises(NotSupported):
+            await off.issue(name, HERE)
+    assert await off.redeem("bob", password, HERE, None) is None
+    assert len(gate.store.audit.payloads) == written
 
 
 async def test_only_users_who_may_do_something_get_one(gate: Gate) -> None:
@@ -135,7 +176,9 @@ class SlowFolder(PosixPath):
 @pytest.fixture
 def slow(gate: Gate) -> LocalLogin:
     SlowFolder.let_go = Event()
-    return LocalLogin(gate.sessions, gate.store, SlowFolder(gate.folder / "slow"), provider="local")
+    return LocalLogin(
+        gate.sessions, gate.store, SlowFolder(gate.folder / "slow"), provider="local", offered=True
+    )
 
 
 async def test_a_disk_that_hangs_holds_up_nobody_else(gate: Gate, slow: LocalLogin) -> None:

@@ -134,6 +134,24 @@ async def test_unix_peers_are_named_by_the_socket(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the kernel says who it is")
+async def test_sec_79_the_kernel_says_which_user_is_at_a_unix_socket(tmp_path: Path) -> None:
+    seen: list[int | None] = []
+
+    async def note(request: Request) -> Reply:
+        seen.append(request.user)
+        return Reply(204)
+
+    for address in (f"unix:{tmp_path}/door", "127.0.0.1:0"):
+        door = await listen(address, note, HttpLimits(), None)
+        if door.port:
+            await ask(*await asyncio.open_connection("127.0.0.1", door.port))
+        else:
+            await ask(*await asyncio.open_unix_connection(tmp_path / "door"))
+        await door.stop(NOW)
+    assert seen == [os.geteuid(), None]
+
+
 async def test_a_unix_sockets_mode_can_be_wider(tmp_path: Path) -> None:
     door = await open_door(f"unix:{tmp_path}/door", socket_mode=0o660)
     assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660

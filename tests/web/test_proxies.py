@@ -11,21 +11,30 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from sessiongate import certificates
 from sessiongate.web.http import Reply, Request
-from sessiongate.web.proxies import TrustedProxies
+from sessiongate.web.local import is_local
+from sessiongate.web.proxies import Trusted, TrustedProxies
 
 TRUSTED = (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
+BY_SOCKET: Trusted = ("unix",)
 HEADER = "X-Client-Cert"
 
 
-async def seen_by(headers: list[tuple[str, str]], peer: str, *, secure: bool = True) -> Request:
+async def seen_by(
+    headers: list[tuple[str, str]],
+    peer: str,
+    *,
+    secure: bool = True,
+    trusted: Trusted = TRUSTED,
+    user: int | None = None,
+) -> Request:
     seen: list[Request] = []
 
     async def inner(request: Request) -> Reply:
         seen.append(request)
         return Reply(204)
 
-    request = Request("GET", "/", "", headers, b"", peer, secure, b"own")
-    await TrustedProxies(inner, TRUSTED, HEADER)(request)
+    request = Request("GET", "/", "", headers, b"", peer, secure, b"own", user)
+    await TrustedProxies(inner, trusted, HEADER)(request)
     return seen[0]
 
 
@@ -54,6 +63,30 @@ async def test_sec_26_the_last_hop_that_is_no_proxy_of_ours_is_the_client(
     line: str, client: str
 ) -> None:
     assert (await seen_by([("x-forwarded-for", line)], "10.0.0.5")).peer == client
+
+
+async def test_sec_79_a_proxy_may_come_by_a_unix_socket() -> None:
+    path = "/run/door.sock"
+    claims = [("x-forwarded-for", "203.0.113.5"), ("x-forwarded-proto", "https")]
+    seen = await seen_by(claims, path, trusted=(*TRUSTED, "unix"), user=33, secure=False)
+    assert (seen.peer, seen.secure, seen.user, seen.proxied) == ("203.0.113.5", True, None, True)
+    # Not named, it is a local user like any other, and what it says is nothing.
+    seen = await seen_by(claims, path, user=33, secure=False)
+    assert (seen.peer, seen.secure, seen.user, seen.proxied) == (path, False, 33, False)
+    # Named alone, it is the only one that is believed.
+    seen = await seen_by(claims, "10.0.0.5", trusted=BY_SOCKET)
+    assert (seen.peer, seen.proxied) == ("10.0.0.5", False)
+
+
+@pytest.mark.parametrize("line", ["203.0.113.5", "127.0.0.1", "", None])
+async def test_sec_79_a_trusted_proxy_makes_nobody_local(line: str | None) -> None:
+    """Also where it names nobody, or the loopback of a host that may be another one."""
+    headers = [("x-forwarded-for", line)] if line is not None else []
+    for peer, trusted in (("10.0.0.5", TRUSTED), ("/run/door.sock", BY_SOCKET)):
+        seen = await seen_by(headers, peer, trusted=trusted, user=0)
+        assert seen.proxied
+        assert seen.user is None
+        assert not is_local(seen)
 
 
 PROTO = "x-forwarded-proto"

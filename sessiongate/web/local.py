@@ -1,0 +1,69 @@
+"""Whether a caller is on the server's own host, and which user of it: only what can be proved.
+
+An address of the loopback range proves nothing once somebody stands in between: behind a proxy on
+the same host everybody has it. So whatever came through a trusted proxy, or says that it came
+through any, is not local. On a Unix socket the kernel knows who has connected.
+"""
+
+import asyncio
+import socket
+import struct
+from ipaddress import ip_address
+
+from sessiongate.web.http import Request
+
+# The kernel's `struct ucred`: process, user, group.
+_CREDENTIALS = struct.Struct("3i")
+
+# What proxies, balancers and CDNs say of whom they pass on. Who adds one by himself only loses.
+_FORWARDING = frozenset(
+    {
+        "forwarded",
+        "via",
+        "client-ip",
+        "true-client-ip",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-proxyuser-ip",
+        "x-remote-ip",
+        "x-remote-addr",
+        "fastly-client-ip",
+        "cdn-loop",
+        "x-arr-log-id",
+        "x-amzn-trace-id",
+        "x-scheme",
+    }
+)
+_BEGINNINGS = ("x-forwarded", "x-original-", "x-envoy-", "cf-", "x-azure-")
+
+
+def is_local(request: Request) -> bool:
+    """Whether the caller is proved to be on the server's own host."""
+    if request.proxied or any(_tells_of_a_proxy(name) for name, _ in request.headers):
+        return False
+    if request.user is not None:
+        return True
+    try:
+        return ip_address(request.peer).is_loopback
+    except ValueError:  # a Unix socket on a system that does not say who is there
+        return False
+
+
+def _tells_of_a_proxy(name: str) -> bool:
+    return name in _FORWARDING or name.startswith(_BEGINNINGS)
+
+
+def user_at(transport: asyncio.BaseTransport) -> int | None:
+    """The number of the user at the other end of a Unix socket, where the system says it."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return None
+    door = transport.get_extra_info("socket")
+    try:
+        _, user, _ = _CREDENTIALS.unpack(
+            door.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+        )
+    except OSError:  # it has gone already
+        return None
+    return int(user)
