@@ -89,11 +89,13 @@ clean: ## Remove what make made, except DATA_DIR
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what requirements/run.txt has pinned into $(VENV), about half a minute, once."
 	$(PIP) install --require-hashes -r requirements/run.txt
 	$(INSTALL_SELF)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what requirements/dev.txt has pinned into $(VENV), about a minute, once."
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	$(INSTALL_SELF)
 	@touch $@ $(VENV)/.run

@@ -665,3 +665,56 @@ def test_the_rest_of_the_readers() -> None:
     for wrong in ["", "a{b}", "x" * 65, 3]:
         with pytest.raises(ValueError, match="must be 1 to 64"):
             store_prefix(wrong)
+
+
+# The short name of the data directory
+
+
+def test_the_data_directory_has_a_short_name(tmp_path: Path) -> None:
+    config = load(None, {"SESSIONGATE_DATA_DIR": str(tmp_path)})
+    assert config.server.data_dir == tmp_path
+    assert config.origins["server.data_dir"] == "env"
+    relative = load(None, {"sessiongate_data_dir": "var"})
+    assert relative.server.data_dir == Path.cwd() / "var"
+
+
+def test_the_short_name_is_before_the_file_and_after_the_flag(tmp_path: Path) -> None:
+    path = written(tmp_path, '[server]\ndata_dir = "/from/file"\n')
+    environ = {"SESSIONGATE_DATA_DIR": "/from/environment"}
+    assert load(path, environ).server.data_dir == Path("/from/environment")
+    flag = load(path, environ, {"server.data_dir": "/from/flag"})
+    assert flag.server.data_dir == Path("/from/flag")
+
+
+@pytest.mark.parametrize(
+    ("short", "whole", "same"),
+    [
+        ("/a", "/a", True),
+        ("/a/", "/a", True),
+        ("var", str(Path.cwd() / "var"), True),
+        ("/a", "/b", False),
+        ("", "/b", False),
+    ],
+)
+def test_both_names_may_be_set_to_the_same_only(short: str, whole: str, same: bool) -> None:
+    environ = {"SESSIONGATE_DATA_DIR": short, "SESSIONGATE_SERVER__DATA_DIR": whole}
+    if same:
+        assert load(None, environ).server.data_dir == Path(whole)
+        return
+    [problem] = problems(None, environ)
+    assert problem.startswith("SESSIONGATE_DATA_DIR: ")
+    assert "SESSIONGATE_SERVER__DATA_DIR" in problem
+    assert "keep one" in problem
+
+
+def test_a_short_name_that_names_nothing_is_a_problem() -> None:
+    [problem] = problems(None, {"SESSIONGATE_DATA_DIR": ""})
+    assert problem.startswith("server.data_dir: ")
+
+
+def test_the_least_length_of_passwords_has_an_end() -> None:
+    """Longer ones cannot be hashed, so nobody could set any."""
+    assert load().hashing.min_length == 12
+    assert load(None, {}, {"hashing.min_length": 4096}).hashing.min_length == 4096
+    assert "hashing.min_length" in problems(None, {}, {"hashing.min_length": 4097})[0]
+    assert "hashing.min_length" in problems(None, {}, {"hashing.min_length": 0})[0]

@@ -7,23 +7,38 @@ connect could read the session store too, so no further login is asked. Keys and
 import hashlib
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from sessiongate.errors import NotFound, SessionGateError, Unavailable, UnknownAddress, WrongVerb
+from sessiongate.errors import (
+    InvalidArgument,
+    NotFound,
+    SessionGateError,
+    Unavailable,
+    UnknownAddress,
+    WrongVerb,
+)
 from sessiongate.rules.accounts import parse_account
+from sessiongate.rules.life import due_at
 from sessiongate.service.sessions import Sessions
-from sessiongate.session import Ended, Session
+from sessiongate.session import Ended, Limits, Session
 from sessiongate.web.http import Reply, Request
 
 # A Unix socket's name holds 107 bytes on Linux, 103 on macOS.
 _LONGEST_SOCKET = 100
 
+# So many characters of a key tell it from nearly all others; fewer are a slip of the hand.
+SHORTEST_PREFIX = 8
+
 _JSON = (("content-type", "application/json"),)
+
+Locked = Mapping[str, Mapping[str, datetime]]
+"""Provider and name of whoever is locked for some address, and until when."""
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -33,9 +48,9 @@ def socket_path(data_dir: Path) -> Path:
     system's directory of temporary files under a name that follows from the data directory's.
     """
     path = data_dir.resolve() / "control.sock"
-    if len(str(path).encode()) <= _LONGEST_SOCKET:
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
         return path
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"sessiongate-{digest}.sock"
 
 
@@ -55,10 +70,16 @@ class SessionRow(msgspec.Struct):
     active_at: datetime
     idle_seconds: int
     calls: int
+    seconds_left: int | None = None
+    """Until its time is up if it is not used. None where the limits are not known."""
 
 
-def row(session: Session, now: datetime) -> SessionRow:
+def row(session: Session, now: datetime, limits: Limits | None = None) -> SessionRow:
     """A session as people see it at this moment."""
+    left: int | None = None
+    if limits is not None:
+        due = due_at(session.login_at, session.active_at, limits)
+        left = max(0, int((due - now).total_seconds()))
     return SessionRow(
         key=session.key,
         user=session.principal,
@@ -73,6 +94,7 @@ def row(session: Session, now: datetime) -> SessionRow:
         active_at=session.active_at.astimezone(UTC),
         idle_seconds=max(0, int((now - session.active_at).total_seconds())),
         calls=session.call_count,
+        seconds_left=left,
     )
 
 
@@ -84,10 +106,14 @@ class Control:
         sessions: Sessions,
         refresh: Callable[[], Awaitable[None]],
         unlock: Callable[[str], Awaitable[bool]],
+        locked: Callable[[], Awaitable[Locked]] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._sessions = sessions
         self._refresh = refresh
         self._unlock = unlock
+        self._locked = locked
+        self._limits = limits
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; a refusal is `{"error": sentence}`."""
@@ -107,10 +133,14 @@ class Control:
                 return await self._list(_one(request, "user"))
             case ("DELETE", ["sessions"]):
                 return {"ended": await self._end_all(_one(request, "user"))}
+            case ("GET", ["count"]):
+                return {"count": len(await self._of(_one(request, "user")))}
             case ("GET", ["sessions", key]):
                 return await self._show(key)
             case ("DELETE", ["sessions", key]):
                 return await self._end(key)
+            case ("GET", ["users"]):
+                return await self._users()
             case ("POST", ["users", "refresh"]):
                 await self._refresh()
                 return {}
@@ -120,25 +150,64 @@ class Control:
                 raise UnknownAddress("no such address")
         raise WrongVerb("GET", "POST", "DELETE")
 
-    async def _list(self, user: str | None) -> list[SessionRow]:
-        now = self._sessions.clock.now()
+    async def _of(self, user: str | None) -> list[Session]:
+        """The live sessions of this user, or of everyone."""
         wanted = parse_account(user).canonical if user is not None else None
         return [
-            row(session, now)
+            session
             async for session in self._sessions.list()
             if wanted is None or session.principal == wanted
         ]
 
+    async def _list(self, user: str | None) -> list[SessionRow]:
+        now = self._sessions.clock.now()
+        return [row(session, now, self._limits) for session in await self._of(user)]
+
     async def _show(self, key: str) -> SessionRow:
-        session = await self._sessions.find(key)
+        session = await self._sessions.find(await self._whole(key))
         if session is None:
             raise NotFound("no live session has this key")
-        return row(session, self._sessions.clock.now())
+        return row(session, self._sessions.clock.now(), self._limits)
 
     async def _end(self, key: str) -> dict[str, int]:
-        if not await self._sessions.end(key, Ended.TERMINATED, by="command line"):
+        whole = await self._whole(key)
+        if not await self._sessions.end(whole, Ended.TERMINATED, by="command line"):
             raise NotFound("no live session has this key")
         return {"ended": 1}
+
+    async def _whole(self, text: str) -> str:
+        """The one key that begins so. What is a key itself is that key, and nothing is looked for.
+
+        Raises NotFound for too few characters and for a beginning of no key, InvalidArgument for
+        the beginning of several.
+        """
+        if await self._sessions.find(text) is not None:
+            return text
+        if len(text) < SHORTEST_PREFIX:
+            raise NotFound(
+                "no live session has this key; give it whole, or at least its first"
+                f" {SHORTEST_PREFIX} characters"
+            )
+        start = text.lower()
+        found = [one.key async for one in self._sessions.list() if one.key.startswith(start)]
+        if len(found) > 1:
+            raise InvalidArgument(
+                "key", f"{len(found)} live sessions have keys that begin so; give more of it"
+            )
+        return found[0] if found else text
+
+    async def _users(self) -> dict[str, object]:
+        """How many sessions each user has, and who is locked."""
+        counts = Counter(
+            [(one.provider, one.principal) async for one in self._sessions.list()],
+        )
+        return {
+            "sessions": [
+                {"provider": provider, "user": user, "sessions": count}
+                for (provider, user), count in counts.items()
+            ],
+            "locked": await self._locked() if self._locked is not None else {},
+        }
 
     async def _end_all(self, user: str | None) -> int:
         if user is not None:

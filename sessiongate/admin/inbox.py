@@ -102,6 +102,7 @@ def _read(data_dir: Path) -> bytes:
 
 def _who() -> str:
     try:
-        return getpass.getuser()
+        # From the environment, where it may be bytes that are no text.
+        return getpass.getuser().encode("utf-8", "replace").decode()
     except (KeyError, OSError):
         return str(os.getuid())

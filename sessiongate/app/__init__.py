@@ -3,7 +3,7 @@
 `prepare` is what follows from the settings before anything runs, `bootstrap` the first
 administrator, `parts` makes the pieces,
 `dialects` gives each address its endpoint, `listeners` are its doors, `server` starts and stops the
-whole, `workers` several of it, `trial` says what would keep it from starting.
+whole, `workers` several of it, `trial` and `ports` say what would keep it from starting.
 """
 
 from sessiongate.app.bootstrap import bootstrap
@@ -13,14 +13,18 @@ from sessiongate.app.doubts import (
     listener_doubts,
     store_doubts,
 )
+from sessiongate.app.ports import Port, ports_of
 from sessiongate.app.prepare import (
+    PREPARED,
     certificate_names,
     certificates_of,
+    instance_of,
     roles_doubts,
     roles_of,
     users_file,
 )
-from sessiongate.app.server import Announce, Server, Started, serve
+from sessiongate.app.server import Server, serve
+from sessiongate.app.started import Announce, Started
 from sessiongate.app.trial import (
     extensions_problems,
     providers_problems,
@@ -30,7 +34,9 @@ from sessiongate.app.trial import (
 from sessiongate.app.workers import place_of, serve_as_worker, supervise
 
 __all__ = [
+    "PREPARED",
     "Announce",
+    "Port",
     "Server",
     "Started",
     "bootstrap",
@@ -39,8 +45,10 @@ __all__ = [
     "certificates_of",
     "extensions_problems",
     "file_doubts",
+    "instance_of",
     "listener_doubts",
     "place_of",
+    "ports_of",
     "providers_problems",
     "roles_doubts",
     "roles_of",

@@ -19,6 +19,7 @@ from sessiongate.files import is_there
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.users_file import add_user, list_users
 from sessiongate.rules.access import ADMINISTRATOR
+from sessiongate.rules.passwords import problem_with
 from sessiongate.secret import Secret
 
 PREFIX = "SESSIONGATE_BOOTSTRAP_ADMIN_"
@@ -38,7 +39,7 @@ def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
     """Add the first administrator from the environment, where there was never a user yet.
 
     Says whether it did; where it is too late, the log says so. Raises ConfigError where only half
-    of it is set.
+    of it is set, or a password that the rules refuse.
     """
     name = environ.get(f"{PREFIX}USERNAME", "")
     password = environ.get(f"{PREFIX}PASSWORD", "")
@@ -57,10 +58,13 @@ def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
         _spend(config)
         _say_so(path)
         return False
+    secret = _read(file) if file else password
+    if problem := problem_with(secret, name, config.hashing.min_length):
+        raise ConfigError([f"{PREFIX}PASSWORD{'_FILE' if file else ''}: {problem}"])
     add_user(
         path,
         name,
-        Secret(_read(file) if file else password),
+        Secret(secret),
         ADMINISTRATOR,
         hasher=PasswordHasher(1),
         roles=(ADMINISTRATOR,),

@@ -18,7 +18,7 @@ import structlog
 from sessiongate.admin.control import Control, socket_path
 from sessiongate.admin.operations import Operations
 from sessiongate.app import parts
-from sessiongate.config import Config
+from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
 from sessiongate.web.http import Handler
 from sessiongate.web.listener import Listener, listen
@@ -29,6 +29,8 @@ OPERATIONS = "operations"
 # For a question that has reached the operations listener already: it answers in milliseconds, and
 # the store gives an answer or an outage soon after.
 _LAST_ANSWERS = timedelta(seconds=2)
+
+_WAY_OUT = 'admin.listen: another port, or "off"'
 
 _log = structlog.get_logger("sessiongate")
 
@@ -57,6 +59,8 @@ class Listeners:
         """Where the dialects are."""
         self.operations = ""
         """Where the operations listener is, as a URL; "" where there is none to name."""
+        self.without = ""
+        """Why there is no operations listener though the settings did not say off."""
         self._config = config
         self._doors = doors
         self._tls = tls
@@ -118,7 +122,7 @@ class Listeners:
         try:
             listener = await listen(str(address), operations, self._http, secured, door=door)
         except ConfigError as error:
-            without_operations(self._config, error, self._doors.number)
+            self.without = without_operations(self._config, error, self._doors.number)
             return
         self._watched.append(listener)
         scheme = "" if address.path else "https://" if secured is not None else "http://"
@@ -145,13 +149,24 @@ async def _stopped(listeners: Iterable[Listener], grace: timedelta, linger: time
             group.create_task(listener.stop(grace, linger))
 
 
-def without_operations(config: Config, error: ConfigError, number: int) -> None:
-    """Go on without an operations listener whose address nobody asked for, else raise."""
+def without_operations(config: Config, error: ConfigError, number: int) -> str:
+    """Go on without an operations listener whose address nobody asked for, else raise.
+
+    Returns why there is none, for people.
+    """
     if config.origins.get("admin.listen", "default") != "default":
         raise ConfigError([f"admin.{problem}" for problem in error.problems]) from None
     _log.warning(
         "no operations listener",
         number=number,
         why=error.problems[0],
-        way_out='admin.listen: another port, or "off"',
+        way_out=_WAY_OUT,
     )
+    return f"admin.{error.problems[0]}; {_WAY_OUT}"
+
+
+def operations_of(address: Address, number: int) -> Address:
+    """The address of this worker's operations listener, by that of the first."""
+    if address.path:
+        return Address(path=f"{address.path}.{number}" if number else address.path)
+    return Address(address.host, address.port + number if address.port else 0)

@@ -23,6 +23,9 @@ from sessiongate.identity.users_file import list_users
 from sessiongate.rules.access import Roles, doubts_about, problems_with
 from sessiongate.rules.token import GUID_BYTES, guid
 
+PREPARED = ("instance", "users.toml", "tls", "sessiongate.db")
+"""What is in each data directory that a server or `init` has made: one of these at least."""
+
 
 def roles_of(config: Config) -> Roles:
     """The roles of these settings. Raises ConfigError."""

@@ -6,16 +6,14 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-import msgspec
 import structlog
 
 from sessiongate import __version__
 from sessiongate.admin import inbox
-from sessiongate.admin.control import Control
+from sessiongate.admin.control import Control, Locked
 from sessiongate.admin.metrics import Published
 from sessiongate.admin.operations import Operations
 from sessiongate.admin.shipping import Shipping
@@ -32,6 +30,7 @@ from sessiongate.app.prepare import (
     roles_of,
     signing_key_of,
 )
+from sessiongate.app.started import Announce, Started
 from sessiongate.app.steps import Step, each_of
 from sessiongate.app.tokens import verifiers_of
 from sessiongate.certificates import Certificates
@@ -66,19 +65,6 @@ from sessiongate.web.proxies import TrustedProxies
 _NOTICED = timedelta(seconds=5)
 
 _log = structlog.get_logger("sessiongate")
-
-
-class Started(msgspec.Struct, frozen=True):
-    """What people want to know of a server that has just started."""
-
-    addresses: tuple[str, ...]
-    certificates: Certificates | None
-    has_users: bool
-    operations: str = ""
-    """The address of the operations listener, as a URL; "" where there is none to name."""
-
-
-Announce = Callable[[Started], None]
 
 
 class Server:
@@ -147,7 +133,9 @@ class Server:
         self._running = True
         unclaimed = partial(self._unclaimed, sessions)
         await listeners.open(handler, unclaimed, self._meters.refusals)
-        await listeners.open_control(Control(sessions, self._told, self._unlock))
+        await listeners.open_control(
+            Control(sessions, self._told, self._unlock, self._locked, config.sessions.limits)
+        )
         await listeners.open_operations(self._operations)
         steps: list[Step] = [sessions.sweep, self._refresh, self._let_go]
         if self._doors.is_first:
@@ -158,6 +146,7 @@ class Server:
             certificates=served,
             has_users=has_users(config),
             operations=listeners.operations,
+            without_operations=(listeners.without,) if listeners.without else (),
         )
 
     async def drain(self, hurry: asyncio.Event) -> None:
@@ -284,6 +273,10 @@ class Server:
         """Let this name try again with every provider. False if none held anything against it."""
         unlocked = [await guard.unlock(name) for guard in self._guards.values()]
         return any(unlocked)
+
+    async def _locked(self) -> Locked:
+        """Who is locked for some address, by provider, and until when."""
+        return {name: await guard.locked() for name, guard in self._guards.items()}
 
     async def _told(self) -> None:
         """Users were changed by a command: nobody can have logged in by the new record before."""

@@ -22,15 +22,16 @@ import structlog
 
 from sessiongate.admin.control import socket_path
 from sessiongate.app import parts
-from sessiongate.app.listeners import OPERATIONS, Doors, without_operations
+from sessiongate.app.listeners import OPERATIONS, Doors, operations_of, without_operations
 from sessiongate.app.prepare import (
     certificates_of,
     has_users,
     instance_of,
     signing_key_of,
 )
-from sessiongate.app.server import Announce, Server, Started
-from sessiongate.config import Address, Config
+from sessiongate.app.server import Server
+from sessiongate.app.started import Announce, Started
+from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.web.listener import open_door
 
@@ -127,6 +128,7 @@ class Supervisor:
         self._command = command
         self._shared: dict[str, socket.socket] = {}
         self._own: list[dict[str, socket.socket]] = []
+        self._without: list[str] = []
         self._workers: dict[int, asyncio.subprocess.Process] = {}
         # One process at a time begins or ends in a worker's place.
         self._changing = [asyncio.Lock() for _ in range(config.server.workers)]
@@ -153,7 +155,15 @@ class Supervisor:
 
         def started() -> None:
             operations = ", ".join(self._operations())
-            announce(Started(self._addresses(), served, has_users(config), operations))
+            announce(
+                Started(
+                    self._addresses(),
+                    served,
+                    has_users(config),
+                    operations,
+                    tuple(self._without),
+                )
+            )
 
         work = asyncio.create_task(self._work(started, replace))
         stopped = asyncio.create_task(stop.wait())
@@ -208,9 +218,9 @@ class Supervisor:
             if config.admin.listen is None:
                 continue
             try:
-                own[OPERATIONS] = open_door(str(_nth(config.admin.listen, number)))
+                own[OPERATIONS] = open_door(str(operations_of(config.admin.listen, number)))
             except ConfigError as error:
-                without_operations(config, error, number)
+                self._without.append(without_operations(config, error, number))
 
     def _close_doors(self) -> None:
         for doors in (self._shared, *self._own):
@@ -337,13 +347,6 @@ async def _read(pipe: int) -> bytes:
     finally:
         loop.remove_reader(pipe)
     return os.read(pipe, 16)
-
-
-def _nth(address: Address, number: int) -> Address:
-    """The address of this worker's operations listener, by that of the first."""
-    if address.path:
-        return Address(path=f"{address.path}.{number}" if number else address.path)
-    return Address(address.host, address.port + number if address.port else 0)
 
 
 def _address_of(door: socket.socket) -> str:

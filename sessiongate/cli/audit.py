@@ -5,8 +5,10 @@ session file or Redis; no server need be running.
 """
 
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from heapq import merge
 from pathlib import Path
@@ -16,8 +18,15 @@ import msgspec
 import typer
 
 from sessiongate.app.parts import redis_settings_of
-from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
-from sessiongate.cli.output import Exit, Output, fail, show_facts, show_rows
+from sessiongate.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    OutputOption,
+    WideOption,
+    settings,
+)
+from sessiongate.cli.output import Exit, Output, fail, json_line, show_facts, show_rows
+from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import is_there
@@ -29,20 +38,41 @@ from sessiongate.store.redis_audit_reader import RedisAuditReader
 
 app = typer.Typer(no_args_is_help=True, help="The audit of the SQLite or Redis store.")
 
-_COLUMNS = ("number", "at", "event", "result", "user", "ip", "dialect", "reason", "merged", "chain")
+_COLUMNS = (
+    Column("number", rank=2),
+    Column("at"),
+    Column("event"),
+    Column("result", style="result"),
+    Column("user", least=8),
+    Column("ip", rank=3),
+    Column("dialect", rank=4),
+    Column("reason", rank=1, least=8),
+    Column("merged", rank=5),
+    Column("chain", rank=6),
+    Column("subject", only_wide=True),
+    Column("provider", only_wide=True),
+    Column("how", only_wide=True),
+    Column("detail", only_wide=True),
+    Column("key", only_wide=True),
+)
 
 
 @app.command()
 def tail(
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many events.")] = 20,
+    wide: WideOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show the last events, oldest first."""
-    with _audit(config, data_dir) as audit:
-        rows = list(_by_time({chain: iter(audit.tail(count, chain)) for chain in Chain}))
-    show_rows(rows[-count:], _COLUMNS, output, "Nothing was decided yet.")
+    with opened(settings(config, data_dir)) as audit:
+        chains = {chain: iter(audit.tail(count, chain)) for chain in Chain}
+        rows = list(_by_time(chains))[-count:]
+    if output is Output.TABLE and sys.stdout.isatty() and not wide:
+        rows = [{**row, "at": _short(str(row.get("at", "")))} for row in rows]
+    none = "Nothing was decided yet."
+    show_rows(rows, _COLUMNS, output, none, wide=wide, more="--wide also shows")
 
 
 @app.command()
@@ -64,7 +94,7 @@ def verify(
     Says as well how many events are there as a number only, and how many are no longer there.
     """
     heads = {Chain.DECISIONS: _head(head), Chain.ANONYMOUS: _head(anonymous_head)}
-    with _audit(config, data_dir) as audit:
+    with opened(settings(config, data_dir)) as audit:
         found = {chain: audit.verify(heads[chain], chain, merged_in) for chain in Chain}
         since = [at for at in map(audit.since, Chain) if at is not None]
     broken = [one for one in found.values() if one.broken_at is not None]
@@ -78,6 +108,9 @@ def verify(
     }
     others = _facts(found[Chain.ANONYMOUS])
     facts |= {f"{Chain.ANONYMOUS.value}_{name}": value for name, value in others.items()}
+    if broken and output is Output.JSON:
+        problems = [f"broken at event {one.broken_at}: {one.why}" for one in broken]
+        facts = {"ok": False, "problems": problems, **facts}
     show_facts(facts, output)
     if broken:
         raise typer.Exit(int(Exit.REFUSED))
@@ -100,14 +133,14 @@ def export(
     data_dir: DataDirOption = None,
 ) -> None:
     """Write every kept event to standard output, as JSON lines with number and hash."""
-    with _audit(config, data_dir) as audit:
+    with opened(settings(config, data_dir)) as audit:
         for row in _by_time({chain: audit.all(chain) for chain in Chain}):
-            print(msgspec.json.encode(row).decode())
+            print(json_line(row))
 
 
 @contextmanager
-def _audit(config: Path | None, data_dir: Path | None) -> Iterator[AuditFile | RedisAuditReader]:
-    read = settings(config, data_dir)
+def opened(read: Config) -> Iterator[AuditFile | RedisAuditReader]:
+    """The record that a server of these settings keeps. Fails where there is none to read."""
     try:
         if is_redis(read.store.url):
             with RedisAuditReader(redis_settings_of(read)) as shared:
@@ -135,6 +168,16 @@ def _by_time(chains: Mapping[Chain, Iterator[Link]]) -> Iterator[dict[str, objec
     rows = [map(partial(_row, chain), links) for chain, links in chains.items()]
     # Without the Z, a whole second comes before its fractions.
     return merge(*rows, key=lambda row: str(row.get("at", "")).rstrip("Z"))
+
+
+def _short(at: str) -> str:
+    """A time by this machine's clock, to the second; of today, without the day."""
+    try:
+        local = datetime.fromisoformat(at).astimezone()
+    except ValueError:
+        return at
+    today = local.date() == datetime.now(local.tzinfo).date()
+    return f"{local:%H:%M:%S}" if today else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _row(chain: Chain, one: Link) -> dict[str, object]:

@@ -6,7 +6,7 @@ import typer
 
 from sessiongate import certificates
 from sessiongate.app import certificate_names
-from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
+from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, prepared, settings
 from sessiongate.cli.output import Exit, Output, fail, show_facts
 from sessiongate.config import Config
 from sessiongate.files import is_there
@@ -45,6 +45,7 @@ def renew(
             Exit.REFUSED,
             "server.tls.certificate names a certificate of your own: renew it where it was made",
         )
+    prepared(loaded)
     made = certificates.renew(loaded.server.data_dir, certificate_names(loaded), datetime.now(UTC))
     _show(loaded, made.facts, output)
 

@@ -13,6 +13,7 @@ from sessiongate.app import (
     extensions_problems,
     file_doubts,
     listener_doubts,
+    ports_of,
     providers_problems,
     roles_doubts,
     roles_of,
@@ -44,10 +45,13 @@ class Row(msgspec.Struct, frozen=True):
     detail: str
 
 
-async def run_checks(config: Config) -> list[Row]:
-    """Look at everything. The settings themselves were read before, or we would not be here."""
+async def run_checks(config: Config, file: Path | None = None) -> list[Row]:
+    """Look at everything. The settings themselves were read before, or we would not be here.
+
+    `file` is the one that they were read from, None for none.
+    """
     return [
-        Row("settings", "ok", "every setting is known and fits"),
+        _settings(file),
         _data_dir(config.server.data_dir),
         *_certificate(config),
         *_rows(file_doubts(config)),
@@ -57,8 +61,14 @@ async def run_checks(config: Config) -> list[Row]:
         *_users(config),
         *await _store(config),
         *_copies(config.audit.file),
+        *_ports(config),
         _server(config),
     ]
+
+
+def _settings(file: Path | None) -> Row:
+    read = file.absolute() if file is not None else "no settings file"
+    return Row("settings", "ok", f"{read}: every setting is known and fits")
 
 
 def _data_dir(path: Path) -> Row:
@@ -188,6 +198,25 @@ def _hashes(check: str, users: Sequence[User]) -> list[Row]:
             f" each, or `sessiongate users passwd`, stores it anew{slow}",
         )
     ]
+
+
+def _ports(config: Config) -> list[Row]:
+    """Whether a start would get its addresses. Those in use by a server on this data directory are.
+
+    Which ones that server has taken it does not say, so one that is free is no problem either.
+    """
+    running = server_answers(config.server.data_dir)
+    rows = []
+    for port in ports_of(config):
+        if not port.problem:
+            rows.append(Row(port.setting, "ok", f"{port.address} is free"))
+        elif running:
+            detail = f"{port.address} is in use; a server runs on this data directory"
+            rows.append(Row(port.setting, "ok", detail))
+        else:
+            result = "problem" if port.needed else "note"
+            rows.append(Row(port.setting, result, port.sentence))
+    return rows
 
 
 def _server(config: Config) -> Row:

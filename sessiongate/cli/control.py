@@ -3,8 +3,10 @@
 import http.client
 import os
 import socket
+from enum import Enum
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -47,6 +49,7 @@ def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON 
             Exit.UNREACHABLE,
             f"no server is running on the data directory {data_dir}",
             "start it with `sessiongate serve`, or name the right one with --data-dir",
+            *server_nearby(data_dir),
         )
     except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
         fail(Exit.UNREACHABLE, f"the server at {path} does not answer: {type(error).__name__}")
@@ -65,17 +68,40 @@ def _said(answer: object) -> str:
     return str(known.get("error") or known.get("Message") or "it gives no reason")
 
 
-def tell_users_changed(data_dir: Path) -> bool:
-    """Have a running server read its users again at once. False where none is running.
+class Told(Enum):
+    """What became of telling a running server that users have changed."""
 
-    Without one nothing is lost: the next server reads the file when it starts.
-    """
-    return _answers(data_dir, "POST", "/users/refresh")
+    TAKEN = "taken"
+    """It has taken the change in."""
+    REFUSED = "refused"
+    """One is running and could not take it in yet."""
+    NOBODY = "not running"
+    """None is running here. Nothing is lost: the next one reads the file when it starts."""
+
+
+def tell_users_changed(data_dir: Path) -> Told:
+    """Have a running server read its users again at once."""
+    if _answers(data_dir, "POST", "/users/refresh"):
+        return Told.TAKEN
+    return Told.REFUSED if server_answers(data_dir) else Told.NOBODY
 
 
 def server_answers(data_dir: Path) -> bool:
     """Whether a server is running on this data directory and answers."""
     return _answers(data_dir, "GET", "/")
+
+
+def server_nearby(data_dir: Path) -> list[str]:
+    """A hint where the server may be that a command was meant for: `make run` keeps it in var."""
+    near = Path("var")
+    if near.resolve() != data_dir.resolve() and socket_path(near).is_socket():
+        return ["a server's control socket is in ./var: --data-dir var"]
+    return []
+
+
+def in_address(text: str) -> str:
+    """The text as one part of an address."""
+    return quote(text, safe="")
 
 
 def _answers(data_dir: Path, verb: str, address: str) -> bool:

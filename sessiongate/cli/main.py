@@ -1,14 +1,20 @@
 """The `sessiongate` command."""
 
+import os
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated
 
 import typer
 
 from sessiongate import __version__
-from sessiongate.cli import audit, certificates, configuration, serve, sessions, users
-from sessiongate.cli.output import Exit, fail
+from sessiongate.cli import audit, certificates, completion, configuration, serve, sessions, users
+from sessiongate.cli.output import Exit, Failed, Output, regret
+from sessiongate.cli.text import refuse_what_is_none, settle_streams
 from sessiongate.errors import ConfigError, SessionGateError
+
+NAME = "sessiongate"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +31,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(audit.app, name="audit")
 app.add_typer(configuration.app, name="config")
 app.add_typer(certificates.app, name="cert")
+app.command("completion")(completion.completion)
 
 
 def _version(wanted: bool) -> None:
@@ -44,14 +51,55 @@ def _options(
 
 def main() -> None:
     """Run the command line; what was raised on purpose becomes a sentence and an exit code."""
+    output = asked_for(sys.argv[1:])
+    settle_streams()
     try:
-        app()
+        refuse_what_is_none(sys.argv[1:], os.environ)
+        completion.get_ready(os.environ)
+        _run(output)
+    except Failed as failed:
+        _leave(failed.code, failed.sentences, output)
     except ConfigError as error:
-        fail(Exit.SETTINGS, *error.problems)
+        _leave(Exit.SETTINGS, error.problems, output)
     except SessionGateError as error:
-        fail(Exit.REFUSED, str(error))
+        _leave(Exit.REFUSED, [str(error)], output)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        if error.filename is None:  # nobody's fault who calls a command: our own, so the stack
+            raise
+        _leave(Exit.REFUSED, [f"{os.fsdecode(error.filename)}: {error.strerror}"], output)
+    except UnicodeEncodeError as error:
+        encoding = sys.getfilesystemencoding()
+        if error.encoding.replace("-", "") == "utf8":
+            raise
+        sentence = f"a name cannot be written in this locale's encoding ({encoding})"
+        _leave(Exit.SETTINGS, [f"{sentence}; use UTF-8, such as by LC_ALL=C.UTF-8"], output)
+
+
+def asked_for(arguments: Sequence[str]) -> Output:
+    """The form that these arguments ask for, also where they cannot be read as a command."""
+    words = [*arguments[: arguments.index("--") if "--" in arguments else None]]
+    asked = "--output=json" in words or ("--output", "json") in pairwise(words)
+    return Output.JSON if asked else Output.TABLE
+
+
+def _run(output: Output) -> None:
+    if output is not Output.JSON:
+        app(prog_name=NAME)
+        return
+    try:
+        code = app(prog_name=NAME, standalone_mode=False)
+    except typer.TyperException as wrong:  # how the command line was written
+        _leave(Exit.SETTINGS, [wrong.format_message()], output)
+    except typer.Abort:
+        _leave(Exit.REFUSED, ["nothing was done"], output)
+    sys.exit(code or 0)
+
+
+def _leave(code: Exit, sentences: Sequence[str], output: Output) -> None:
+    regret(sentences, output)
+    sys.exit(int(code))
 
 
 if __name__ == "__main__":

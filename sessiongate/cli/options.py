@@ -1,27 +1,37 @@
 """Options that many commands share, and the settings they lead to."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sessiongate.app import PREPARED
 from sessiongate.app.owner import become_owner, reading_as_holder
+from sessiongate.cli.control import server_nearby
 from sessiongate.cli.output import Exit, Output, fail
 from sessiongate.config import Config, data_dir_of, file_of, load
 from sessiongate.errors import ConfigError
+from sessiongate.files import is_there
 
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="Settings file (TOML).", envvar="SESSIONGATE_CONFIG"),
 ]
 DataDirOption = Annotated[
-    Path | None, typer.Option("--data-dir", help="Directory of everything the server keeps.")
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Directory of everything the server keeps. SESSIONGATE_DATA_DIR is a way to name it"
+        " once for every command.",
+    ),
 ]
 ListenOption = Annotated[
     list[str] | None,
     typer.Option("--listen", help="HOST:PORT, [IPV6]:PORT or unix:PATH. May be given repeatedly."),
 ]
+WideOption = Annotated[bool, typer.Option("--wide", help="Every column, and every text whole.")]
 OutputOption = Annotated[Output, typer.Option("--output", help="For people or for scripts.")]
 
 
@@ -45,3 +55,22 @@ def settings(
         # Whoever may write the file has just made it name another directory than the judged one.
         fail(Exit.SETTINGS, "server.data_dir: was changed while the settings were read; try again")
     return loaded
+
+
+def prepared(config: Config) -> None:
+    """Fail where this data directory was made by no `init` and no `serve`.
+
+    A change to a directory that a slip of the pen names would be answered with "done", and no
+    server would ever read it.
+    """
+    data_dir = config.server.data_dir
+    if any(is_there(data_dir / name) for name in PREPARED):
+        return
+    there = "was not made by" if data_dir.exists() else "does not exist; it is made by"
+    fail(
+        Exit.REFUSED,
+        f"the data directory {data_dir} {there} `sessiongate init` or `sessiongate serve`",
+        "name the right one with --data-dir or SESSIONGATE_DATA_DIR, or make this one with"
+        f" `sessiongate init --data-dir {shlex.quote(str(data_dir))}`",
+        *server_nearby(data_dir),
+    )

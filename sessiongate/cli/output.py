@@ -1,13 +1,20 @@
-"""How commands talk: tables for people, JSON for scripts, one line of regret on stderr."""
+"""How commands talk: tables for people, JSON for scripts, and what went wrong for both.
 
+A command that cannot do its work raises `Failed`; `main` tells it, on standard error for people and
+as JSON on standard output where that was asked for.
+"""
+
+import os
+import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
+
+from sessiongate.cli.table import Column, render
 
 
 class Output(StrEnum):
@@ -29,54 +36,129 @@ class Exit(IntEnum):
     """No server is running, or it does not answer."""
 
 
+class Failed(Exception):
+    """A command cannot do its work, and why: a sentence for each problem."""
+
+    def __init__(self, code: Exit, sentences: Sequence[str]) -> None:
+        super().__init__("; ".join(sentences))
+        self.code = code
+        self.sentences = tuple(sentences)
+
+
+_ANSI = {"red": "31", "green": "32", "yellow": "33", "heading": "1", "bold": "1", "dim": "2"}
+_COLOURS = {
+    "ok": "green",
+    "note": "yellow",
+    "problem": "red",
+    "refused": "red",
+    "unavailable": "yellow",
+}
+
+
 def fail(code: Exit, *sentences: str) -> NoReturn:
-    """Say what went wrong, each sentence on a line of stderr, and leave."""
+    """Leave the command with what went wrong."""
+    raise Failed(code, sentences)
+
+
+def regret(sentences: Sequence[str], output: Output) -> None:
+    """Say what went wrong: a line of stderr for each sentence, or JSON on standard output."""
+    if output is Output.JSON:
+        show_json({"ok": False, "problems": list(sentences)})
+        return
+    who = _painted("sessiongate:", "red", sys.stderr)
     for sentence in sentences:
-        print(f"sessiongate: {sentence}", file=sys.stderr)
-    raise SystemExit(int(code))
+        print(f"{who} {sentence}", file=sys.stderr)
 
 
 def show_rows(
-    rows: Sequence[Mapping[str, object]], columns: Sequence[str], output: Output, none: str
+    rows: Sequence[Mapping[str, object]],
+    columns: Sequence[Column | str],
+    output: Output,
+    none: str,
+    *,
+    wide: bool = False,
+    more: str = "",
 ) -> None:
-    """Rows as a table of these columns, or as a JSON array of whole rows."""
+    """Rows as a table of these columns, or as a JSON array of whole rows.
+
+    A terminal shows what it has room for, and with `wide` everything. What is no terminal gets
+    everything too, a line for each row, for grep and cut. `more` says how to see columns that
+    there was no room for.
+    """
     if output is Output.JSON:
         show_json(rows)
         return
     if not rows:
         print(none)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.replace("_", " ").upper(), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    _console().print(table)
+    shown = [Column(one) if isinstance(one, str) else one for one in columns]
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal and not wide else None
+    cells = [[_cell(row.get(column.name)) for column in shown] for row in rows]
+    lines, dropped = render(shown, cells, width, _in_style)
+    for line in lines:
+        print(line)
+    if dropped and more:
+        print(_painted(f"{more}: {', '.join(dropped)}", "dim", sys.stdout))
 
 
 def show_facts(facts: Mapping[str, object], output: Output) -> None:
-    """One thing, a line per fact, or as a JSON object."""
+    """One thing, a line per fact, or as a JSON object.
+
+    Values are never folded: a fingerprint that a terminal breaks by itself can still be copied.
+    """
     if output is Output.JSON:
         show_json(facts)
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+    width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), _cell(value))
-    _console().print(table)
+        label = _painted(name.replace("_", " "), "bold", sys.stdout)
+        print(f"{label}{' ' * (width - len(name))}  {_cell(value)}")
 
 
 def show_json(value: object) -> None:
-    """A value as indented JSON."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    """A value as indented JSON: UTF-8, or ASCII where standard output is of another encoding."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    print(text if _is_utf8(sys.stdout) else _ascii(text))
 
 
-def _console() -> Console:
-    # A pipe is no 80-column terminal: rows stay on one line for grep and cut.
-    return Console(
-        width=None if sys.stdout.isatty() else 400, markup=False, highlight=False, emoji=False
-    )
+def json_line(value: object) -> str:
+    """A value as one line of JSON, for standard output."""
+    text = msgspec.json.encode(value).decode()
+    return text if _is_utf8(sys.stdout) else _ascii(text)
+
+
+def note(sentence: str) -> None:
+    """Something to know beside the answer, on stderr."""
+    print(f"{_painted('sessiongate:', 'yellow', sys.stderr)} {sentence}", file=sys.stderr)
+
+
+def _is_utf8(stream: IO[str]) -> bool:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return str(encoding).lower().replace("-", "").replace("_", "") == "utf8"
+
+
+def _ascii(json: str) -> str:
+    """The same JSON without letters beyond ASCII, which stand in its texts only."""
+    return re.sub(r"[^\x00-\x7f]", lambda found: _escaped(found[0]), json)
+
+
+def _escaped(letter: str) -> str:
+    units = letter.encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _in_style(text: str, style: str) -> str:
+    return _painted(text, _COLOURS.get(style, style), sys.stdout)
+
+
+def _painted(text: str, colour: str, stream: IO[str]) -> str:
+    """The text in this colour, on a terminal that takes colours and where nobody minds them."""
+    code = _ANSI.get(colour)
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+    if not text or code is None or plain or not stream.isatty():
+        return text
+    return f"\x1b[{code}m{text}\x1b[0m"
 
 
 def _cell(value: object) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import resource
-import secrets
 import shlex
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import typer
 from sessiongate import app as application
 from sessiongate.app import Started
 from sessiongate.cli.checks import run_checks
+from sessiongate.cli.control import server_answers
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -24,8 +24,11 @@ from sessiongate.cli.options import (
     OutputOption,
     settings,
 )
-from sessiongate.cli.output import Exit, Output, show_rows
+from sessiongate.cli.output import Exit, Output, show_json, show_rows
+from sessiongate.cli.passwords import random_password
+from sessiongate.cli.table import Column
 from sessiongate.config import Config
+from sessiongate.errors import ConfigError
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.users_file import add_user, list_users
 from sessiongate.logs import LogFormat, LogLevel, configure_logs
@@ -41,11 +44,14 @@ ExamplesOption = Annotated[
     bool, typer.Option("--examples", help="Show curl lines that log in by each dialect.")
 ]
 
+_CHECKED = (
+    Column("check"),
+    Column("result", style="result"),
+    Column("detail", least=24, prose=True),
+)
+
 # Files that are no connections of clients: the store's, logs, directories', Redis's.
 _OTHER_FILES = 1024
-
-# 24 letters of 64: more random bits than the hash that will hold it can be searched for.
-_PASSWORD_BYTES = 18
 
 
 def serve(
@@ -60,8 +66,10 @@ def serve(
     """Serve all dialects until stopped."""
     configure_logs(log_format, log_level)
     loaded = settings(config, data_dir, _flags(listen, plain_http))
-    if application.place_of(os.environ) is None and application.bootstrap(loaded, os.environ):
-        print("The first administrator was added from the environment.", flush=True)
+    if application.place_of(os.environ) is None:
+        _refuse_what_is_taken(loaded)
+        if application.bootstrap(loaded, os.environ):
+            print("The first administrator was added from the environment.", flush=True)
 
     def announce(started: Started) -> None:
         _announce(loaded, started)
@@ -86,12 +94,15 @@ def dev(
     """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
     configure_logs(log_format, log_level)
     with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
-        loaded = settings(
-            None, Path(folder), {**_flags(listen, plain_http), "store.url": "memory:"}
-        )
+        flags = {**_flags(listen, plain_http), "store.url": "memory:"}
+        loaded = settings(None, Path(folder), flags)
+        if loaded.origins["admin.listen"] == "default":
+            # Several may run at once; its address is printed, and nobody has it in a settings file.
+            loaded = settings(None, Path(folder), {**flags, "admin.listen": "127.0.0.1:0"})
+        _refuse_what_is_taken(loaded)
         people = [_name_and_password(text) for text in user or ()]
         if not people:
-            people = [("administrator@vsphere.local", secrets.token_urlsafe(_PASSWORD_BYTES))]
+            people = [("administrator@vsphere.local", random_password())]
         for name, password in people:
             _add_administrator(loaded, name, password)
         name, password = people[0]
@@ -116,17 +127,20 @@ def init(
     """
     loaded = settings(config, data_dir)
     made = application.certificates_of(loaded)
+    application.instance_of(loaded)
     print(f"Data directory: {loaded.server.data_dir}")
     if made is not None:
         _fingerprints(made.facts.sha1, made.facts.sha256)
     path = application.users_file(loaded)
     if list_users(path):
         print(f"Users: {path} has some already; none was added.")
-        return
-    password = secrets.token_urlsafe(_PASSWORD_BYTES)
-    _add_administrator(loaded, admin, password)
-    print(f"Administrator {admin} added. The password is shown this once:")
-    _credentials(admin, password)
+        print()
+    else:
+        password = random_password(loaded.hashing.min_length)
+        _add_administrator(loaded, admin, password)
+        print(f"Administrator {admin} added. The password is shown this once:")
+        _credentials(admin, password)
+    print(f"  export SESSIONGATE_DATA_DIR={shlex.quote(str(loaded.server.data_dir))}")
     print()
 
 
@@ -139,15 +153,28 @@ def check(
     loaded = settings(config, data_dir)
     # What is tried may log; standard output is for the rows.
     with contextlib.redirect_stdout(sys.stderr):
-        rows = asyncio.run(run_checks(loaded))
-    show_rows(
-        [{"check": row.check, "result": row.result, "detail": row.detail} for row in rows],
-        ("check", "result", "detail"),
-        output,
-        "Nothing was checked.",
-    )
-    if any(row.result == "problem" for row in rows):
+        rows = asyncio.run(run_checks(loaded, config))
+    shown = [{"check": row.check, "result": row.result, "detail": row.detail} for row in rows]
+    problems = [f"{row.check}: {row.detail}" for row in rows if row.result == "problem"]
+    if output is Output.JSON:
+        show_json({"ok": not problems, "problems": problems, "checks": shown})
+    else:
+        show_rows(shown, _CHECKED, output, "Nothing was checked.")
+    if problems:
         raise typer.Exit(int(Exit.REFUSED))
+
+
+def _refuse_what_is_taken(config: Config) -> None:
+    """Raise ConfigError for addresses that cannot be had, before anything is made.
+
+    Where a server runs on this data directory already, they are its own, and that one server is
+    enough is said by the store.
+    """
+    if server_answers(config.server.data_dir):
+        return
+    taken = [port for port in application.ports_of(config) if port.problem and port.needed]
+    if taken:
+        raise ConfigError([port.sentence for port in taken])
 
 
 def _flags(listen: list[str] | None, plain_http: bool) -> dict[str, object]:
@@ -212,6 +239,8 @@ def _announce(config: Config, started: Started) -> None:
         print(f"Listening on {_url(config, address)}")
     if started.operations:
         print(f"Operations on {started.operations}")
+    for sentence in started.without_operations:
+        print(f"WARNING: no operations listener. {sentence}")
     local = _address(started)
     if local is not None:
         print(f"API page at {_url(config, local)}/docs")
@@ -273,7 +302,9 @@ def _recipes(config: Config, started: Started) -> None:
         return
     url = _url(config, address)
     ca = started.certificates.ca if started.certificates is not None else None
-    curl = f"curl -sS --cacert {shlex.quote(str(ca))}" if ca is not None else "curl -sS"
+    curl = "curl -sS -w '\\n'"
+    if ca is not None:
+        curl += f" --cacert {shlex.quote(str(ca))}"
     print()
     print("  # Zerto: the session is in the header x-zerto-session")
     print(f'  {curl} -i -u "$SG_USER:$SG_PASSWORD" -X POST {url}/v1/session/add')

@@ -1,65 +1,158 @@
 """`sessiongate sessions`: what is open on a running server, and ending it."""
 
-from typing import Annotated
-from urllib.parse import quote
+import sys
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
 import typer
 
-from sessiongate.cli.control import ask
-from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
+from sessiongate.cli.control import ask, in_address
+from sessiongate.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    OutputOption,
+    WideOption,
+    settings,
+)
 from sessiongate.cli.output import Exit, Output, fail, show_facts, show_json, show_rows
+from sessiongate.cli.people import Known, known_as
+from sessiongate.cli.table import Column, span
+from sessiongate.config import Config
 
 app = typer.Typer(no_args_is_help=True, help="Sessions of the running server.")
 
-_COLUMNS = ("key", "user", "dialect", "ip_address", "login_at", "idle_seconds", "calls")
+_COLUMNS = (
+    Column("key"),
+    Column("user", least=8),
+    Column("left", rank=1),
+    Column("idle", rank=2),
+    Column("ip_address", rank=3),
+    Column("login", rank=4),
+    Column("dialect", rank=5),
+    Column("calls", rank=6),
+    Column("user_agent", rank=7, least=12),
+    Column("provider", only_wide=True),
+    Column("login_at", only_wide=True),
+)
+_KEY = "Key of the session, or its first 8 or more characters."
 
 
 @app.command("list")
 def list_(
     user: Annotated[str | None, typer.Option("--user", help="Only this user's.")] = None,
+    wide: WideOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List live sessions by their public keys."""
-    query = f"?user={quote(user, safe='')}" if user is not None else ""
-    rows = ask(settings(config, data_dir).server.data_dir, "GET", f"/sessions{query}")
-    show_rows(rows, _COLUMNS, output, "No session is open.")
+    loaded = settings(config, data_dir)
+    rows = ask(loaded.server.data_dir, "GET", f"/sessions{_query(user)}")
+    none = "No session is open." if user is None or rows else _without_sessions(loaded, user)
+    if output is Output.TABLE:
+        rows = [_for_people(row) for row in rows]
+    show_rows(rows, _COLUMNS, output, none, wide=wide, more="--wide also shows")
 
 
 @app.command()
 def show(
-    key: str,
+    key: Annotated[str, typer.Argument(help=_KEY)],
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show one session."""
-    facts = ask(
-        settings(config, data_dir).server.data_dir, "GET", f"/sessions/{quote(key, safe='')}"
-    )
+    facts = ask(settings(config, data_dir).server.data_dir, "GET", f"/sessions/{in_address(key)}")
     show_facts(facts, output)
 
 
 @app.command()
 def terminate(
-    key: Annotated[str | None, typer.Argument(help="Key of the session.")] = None,
+    key: Annotated[str | None, typer.Argument(help=_KEY)] = None,
     user: Annotated[str | None, typer.Option("--user", help="All sessions of this user.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="All sessions of everyone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many it would end.")
+    ] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """End one session, all of a user, or all."""
+    """End one session, all of a user, or all.
+
+    For all of a user and for all, a terminal is shown how many these are, and asked.
+    """
     if sum((key is not None, user is not None, everyone)) != 1:
         fail(Exit.SETTINGS, "say which: a KEY, or --user NAME, or --all")
-    address = "/sessions"
+    loaded = settings(config, data_dir)
+    where = loaded.server.data_dir
     if key is not None:
-        address += f"/{quote(key, safe='')}"
-    elif user is not None:
-        address += f"?user={quote(user, safe='')}"
-    answer = ask(settings(config, data_dir).server.data_dir, "DELETE", address)
-    if output is Output.JSON:
-        show_json(answer)
+        address = f"/sessions/{in_address(key)}"
+        if dry_run:
+            ask(where, "GET", address)
+            _told({"would_end": 1}, "1 session would end.", output)
+            return
     else:
-        print(f"{answer['ended']} session(s) ended.")
+        address = f"/sessions{_query(user)}"
+        asks = sys.stdin.isatty() and not yes
+        if dry_run or asks:
+            count = ask(where, "GET", f"/count{_query(user)}")["count"]
+            if dry_run:
+                said = f"{_sessions(count)} would end." if count else _nothing(loaded, user)
+                _told({"would_end": count}, said, output)
+                return
+            if count:
+                _confirm(count, user)
+    ended = ask(where, "DELETE", address)["ended"]
+    said = f"{_sessions(ended)} ended." if ended else _nothing(loaded, user)
+    _told({"ended": ended}, said, output)
+
+
+def _confirm(count: int, user: str | None) -> None:
+    whose = f"of {user}" if user is not None else "of everyone"
+    if not typer.confirm(f"End {_sessions(count)} {whose}?", err=True):
+        fail(Exit.REFUSED, "nothing was ended")
+
+
+def _nothing(config: Config, user: str | None) -> str:
+    """What is said where no session was found; or exit, for a name that nobody has."""
+    return "No session is open." if user is None else _without_sessions(config, user)
+
+
+def _without_sessions(config: Config, user: str) -> str:
+    match known_as(config, user):
+        case Known.YES:
+            return f"{user} has no session."
+        case Known.NO:
+            fail(Exit.REFUSED, f"there is no user {user!r}, and no session of that name")
+    return f"Nobody of the name {user} has a session; no local user has that name."
+
+
+def _told(facts: dict[str, int], said: str, output: Output) -> None:
+    if output is Output.JSON:
+        show_json(facts)
+    else:
+        print(said)
+
+
+def _sessions(count: int) -> str:
+    return f"{count} session" if count == 1 else f"{count} sessions"
+
+
+def _query(user: str | None) -> str:
+    return f"?user={in_address(user)}" if user is not None else ""
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, object]:
+    """The session with short times in place of long ones."""
+    left = row.get("seconds_left")
+    idle = row["idle_seconds"]
+    login_at = datetime.fromisoformat(row["login_at"])
+    now = datetime.fromisoformat(row["active_at"]) + timedelta(seconds=idle)
+    return {
+        **row,
+        "login": f"{span(int((now - login_at).total_seconds()))} ago",
+        "idle": span(idle),
+        "left": span(left) if left is not None else None,
+    }

@@ -1,19 +1,26 @@
 """`sessiongate users`: the local users. Changes reach a running server at once."""
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from sessiongate.admin import inbox
 from sessiongate.app import roles_of, users_file
-from sessiongate.cli.control import ask, server_answers, tell_users_changed
-from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
-from sessiongate.cli.output import Exit, Output, fail, show_rows
+from sessiongate.cli.accounts import USER_COLUMNS, accounts_of
+from sessiongate.cli.control import Told, ask, in_address, tell_users_changed
+from sessiongate.cli.options import (
+    ConfigOption,
+    DataDirOption,
+    OutputOption,
+    WideOption,
+    prepared,
+    settings,
+)
+from sessiongate.cli.output import Exit, Output, fail, note, show_facts, show_json, show_rows
+from sessiongate.cli.passwords import asked_password, random_password
 from sessiongate.config import Config
 from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.identity import users_file as store
@@ -28,11 +35,13 @@ ProviderOption = Annotated[
     typer.Option("--provider", help="Which file provider, where there are several."),
 ]
 StdinOption = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    bool,
+    typer.Option("--password-stdin", help="Read the password from standard input, as UTF-8."),
+]
+GenerateOption = Annotated[
+    bool, typer.Option("--generate", help="Make a random password, and show it this once.")
 ]
 Name = Annotated[str, typer.Argument(help="User name, as the user will type it.")]
-
-_COLUMNS = ("name", "role", "full_name", "disabled", "created")
 
 
 @app.command()
@@ -41,72 +50,90 @@ def add(
     role: Annotated[str, typer.Option("--role", help="Role of the user.")],
     full_name: Annotated[str, typer.Option("--full-name", help="Name for people.")] = "",
     password_stdin: StdinOption = False,
-    provider: ProviderOption = None,
-    config: ConfigOption = None,
-    data_dir: DataDirOption = None,
-) -> None:
-    """Add a user."""
-    loaded = settings(config, data_dir)
-    path = users_file(loaded, provider)
-    password = _password(password_stdin, name)
-    user = _done(
-        loaded,
-        "user added",
-        lambda: store.add_user(
-            path,
-            name,
-            password,
-            role,
-            hasher=PasswordHasher(1),
-            roles=roles_of(loaded).names(),
-            full_name=full_name,
-            created=datetime.now(UTC).replace(microsecond=0),
-        ),
-        f"role {role}",
-    )
-    print(f"User {user.name} added with the role {user.role}.")
-
-
-@app.command("list")
-def list_(
+    generate: GenerateOption = False,
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List users. Their password hashes stay in the file."""
-    path = users_file(settings(config, data_dir), provider)
-    rows = [
-        {
-            "name": user.name,
-            "role": user.role,
-            "full_name": user.full_name or user.name,
-            "disabled": user.disabled,
-            "created": user.created.isoformat() if user.created else None,
-        }
-        for user in store.list_users(path)
-    ]
-    show_rows(rows, _COLUMNS, output, "There is no user. Add one with `sessiongate users add`.")
+    """Add a user."""
+    change = _Change(provider, config, data_dir)
+    password = _password(password_stdin, generate, name, change.least)
+
+    def added() -> User:
+        return store.add_user(
+            change.path,
+            name,
+            password,
+            role,
+            hasher=PasswordHasher(1),
+            roles=roles_of(change.config).names(),
+            full_name=full_name,
+            created=datetime.now(UTC).replace(microsecond=0),
+            least=change.least,
+        )
+
+    user = change.make("user added", added, f"role {role}")
+    said = f"User {user.name} added with the role {user.role}."
+    change.say(said, "", output, password if generate else None)
+
+
+@app.command("list")
+def list_(
+    provider: ProviderOption = None,
+    wide: WideOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List users: role, whether locked, last login, sessions. Their hashes stay in the file."""
+    change = _Change(provider, config, data_dir)
+    rows, doubt = accounts_of(change.config, change.provider, store.list_users(change.path))
+    none = "There is no user. Add one with `sessiongate users add`."
+    show_rows(rows, USER_COLUMNS, output, none, wide=wide, more="--wide also shows")
+    if rows and doubt and output is Output.TABLE:
+        note(doubt)
+
+
+@app.command()
+def show(
+    name: Name,
+    provider: ProviderOption = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show one user."""
+    change = _Change(provider, config, data_dir)
+    user = store.find_user(change.path, name)
+    rows, doubt = accounts_of(change.config, change.provider, [user])
+    show_facts(rows[0], output)
+    if doubt and output is Output.TABLE:
+        note(doubt)
 
 
 @app.command()
 def passwd(
     name: Name,
     password_stdin: StdinOption = False,
+    generate: GenerateOption = False,
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Set a user's password, and end the sessions opened with the old one."""
-    loaded = settings(config, data_dir)
-    path = users_file(loaded, provider)
-    password = _password(password_stdin, name)
-    _done(
-        loaded,
+    change = _Change(provider, config, data_dir)
+    store.find_user(change.path, name)
+    password = _password(password_stdin, generate, name, change.least)
+    change.make(
         "password set",
-        lambda: store.set_password(path, name, password, hasher=PasswordHasher(1)),
+        lambda: store.set_password(
+            change.path, name, password, hasher=PasswordHasher(1), least=change.least
+        ),
     )
-    print("Password set. Sessions opened with the old one have ended.")
+    whose = "Sessions opened with the old one"
+    change.say("Password set.", whose, output, password if generate else None)
 
 
 @app.command()
@@ -116,17 +143,16 @@ def role(
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Give a user another role, and end the user's sessions."""
-    loaded = settings(config, data_dir)
-    path = users_file(loaded, provider)
-    _done(
-        loaded,
+    change = _Change(provider, config, data_dir)
+    change.make(
         "role set",
-        lambda: store.set_role(path, name, new_role, roles=roles_of(loaded).names()),
+        lambda: store.set_role(change.path, name, new_role, roles=roles_of(change.config).names()),
         f"role {new_role}",
     )
-    print(f"Role set to {new_role}. The user's sessions have ended.")
+    change.say(f"Role set to {new_role}.", "The user's sessions", output)
 
 
 @app.command()
@@ -135,10 +161,12 @@ def disable(
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Shut a user out, and end the user's sessions at once."""
-    _set_disabled(name, True, provider, config, data_dir)
-    print("User disabled. The user's sessions have ended.")
+    change = _Change(provider, config, data_dir)
+    change.make("user disabled", lambda: store.set_disabled(change.path, name, True))
+    change.say("User disabled.", "The user's sessions", output)
 
 
 @app.command()
@@ -147,10 +175,12 @@ def enable(
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Let a disabled user in again."""
-    _set_disabled(name, False, provider, config, data_dir)
-    print("User enabled.")
+    change = _Change(provider, config, data_dir)
+    change.make("user enabled", lambda: store.set_disabled(change.path, name, False))
+    change.say("User enabled.", "", output)
 
 
 @app.command()
@@ -159,12 +189,12 @@ def remove(
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Remove a user, and end the user's sessions at once."""
-    loaded = settings(config, data_dir)
-    path = users_file(loaded, provider)
-    _done(loaded, "user removed", lambda: store.remove_user(path, name))
-    print("User removed. The user's sessions have ended.")
+    change = _Change(provider, config, data_dir)
+    change.make("user removed", lambda: store.remove_user(change.path, name))
+    change.say("User removed.", "The user's sessions", output)
 
 
 @app.command()
@@ -172,46 +202,71 @@ def unlock(
     name: Name,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Let a user who is locked out by failed logins try again at once."""
-    address = f"/users/unlock?user={quote(name, safe='')}"
-    if ask(settings(config, data_dir).server.data_dir, "POST", address)["unlocked"]:
+    loaded = settings(config, data_dir)
+    prepared(loaded)
+    answer = ask(loaded.server.data_dir, "POST", f"/users/unlock?user={in_address(name)}")
+    if output is Output.JSON:
+        show_json(answer)
+    elif answer["unlocked"]:
         print("User unlocked.")
     else:
         print("Nothing was held against this user.")
 
 
-def _set_disabled(
-    name: str, disabled: bool, provider: str | None, config: Path | None, data_dir: Path | None
-) -> None:
-    loaded = settings(config, data_dir)
-    path = users_file(loaded, provider)
-    what = "user disabled" if disabled else "user enabled"
-    _done(loaded, what, lambda: store.set_disabled(path, name, disabled))
+class _Change:
+    """A change of one users file: where it is, what was done, and whether a server has heard."""
+
+    def __init__(self, provider: str | None, config: Path | None, data_dir: Path | None) -> None:
+        self.config: Config = settings(config, data_dir)
+        prepared(self.config)
+        self.path = users_file(self.config, provider)
+        files = [one for one, table in self.config.identity.items() if table.get("type") == "file"]
+        self.provider = provider or files[0]
+        self.least = self.config.hashing.min_length
+        self._user = ""
+        self._told = Told.NOBODY
+
+    def make(self, what: str, change: Callable[[], User], detail: str = "") -> User:
+        """Make it, leave it for the audit, and have a running server notice."""
+        try:
+            user = change()
+        except (InvalidArgument, NotFound) as error:
+            fail(Exit.REFUSED, str(error))
+        where = self.config.server.data_dir
+        inbox.leave(where, what, user.canonical, detail)
+        self._user, self._told = user.name, tell_users_changed(where)
+        return user
+
+    def say(self, done: str, ending: str, output: Output, password: Secret | None = None) -> None:
+        """Say what was done and who has heard of it; `ending` is what ends by it, "" for nothing.
+
+        A password that was made up is shown here and nowhere else.
+        """
+        if output is Output.JSON:
+            facts: dict[str, object] = {"ok": True, "user": self._user, "server": self._told.value}
+            if password is not None:
+                facts["password"] = password.reveal()
+            show_json(facts)
+            return
+        if self._told is Told.TAKEN:
+            heard = f"{ending} have ended." if ending else "The running server has taken it in."
+        elif self._told is Told.NOBODY:
+            heard = f"No server runs on {self.config.server.data_dir}: the next start takes it in."
+        else:
+            heard = ""
+            note(
+                "the running server could not take this in yet, so sessions may still be open; it"
+                " tries again each second, and its log says why it cannot"
+            )
+        print(" ".join(filter(None, (done, heard))))
+        if password is not None:
+            print(f"Password, shown this once: {password.reveal()}")
 
 
-def _done(config: Config, what: str, change: Callable[[], User], detail: str = "") -> User:
-    """Make a change to the file, leave it for the audit, and have a running server notice."""
-    try:
-        user = change()
-    except (InvalidArgument, NotFound) as error:
-        fail(Exit.REFUSED, str(error))
-    inbox.leave(config.server.data_dir, what, user.canonical, detail)
-    data_dir = config.server.data_dir
-    if not tell_users_changed(data_dir) and server_answers(data_dir):
-        print(
-            "sessiongate: the running server could not take this in yet, so sessions may still be"
-            " open; it tries again each second, and its log says why it cannot",
-            file=sys.stderr,
-        )
-    return user
-
-
-def _password(from_stdin: bool, name: str) -> Secret:
-    """From standard input to its first line's end, or typed twice at a terminal."""
-    if from_stdin:
-        # PowerShell begins what it pipes with a byte order mark.
-        return Secret(sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n"))
-    if not sys.stdin.isatty():
-        fail(Exit.SETTINGS, "give the password on standard input, with --password-stdin")
-    return Secret(typer.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True))
+def _password(from_stdin: bool, generate: bool, name: str, least: int) -> Secret:
+    if from_stdin and generate:
+        fail(Exit.SETTINGS, "--generate makes the password up; leave --password-stdin out")
+    return Secret(random_password(least)) if generate else asked_password(from_stdin, name)

@@ -6,7 +6,7 @@ settings, and `show` tells people what is in force. Which classes the settings l
 by `app`, not here.
 """
 
-from sessiongate.config.load import RESERVED, data_dir_of, file_of, load
+from sessiongate.config.load import RESERVED, SHORT, data_dir_of, file_of, load
 from sessiongate.config.models import (
     Admin,
     Config,
@@ -29,6 +29,7 @@ from sessiongate.config.values import Address
 
 __all__ = [
     "RESERVED",
+    "SHORT",
     "Address",
     "Admin",
     "Config",

@@ -8,12 +8,17 @@ from sessiongate.config.values import repeated
 from sessiongate.rules.access import BUILT_IN
 from sessiongate.rules.store_url import is_redis, parse_redis
 
+# Longer passwords are not hashed, see `sessiongate.identity.hashing`.
+_LONGEST_LEAST = 4096
+
 
 def problems(settings: Settings) -> Iterator[tuple[str, str]]:
     """Say (setting, rule and way out) of everything that does not go together."""
     yield from _server(settings)
     yield from _store(settings)
     yield from _sessions(settings)
+    if settings.hashing.min_length > _LONGEST_LEAST:
+        yield "hashing.min_length", f"must not exceed {_LONGEST_LEAST}: nobody could set a password"
     yield from _providers(settings)
     yield from _roles(settings)
     yield from tokens.problems(settings.tokens, (*BUILT_IN, *settings.roles))

@@ -14,12 +14,12 @@ from pydantic_core import ErrorDetails
 from sessiongate.config import checks
 from sessiongate.config.models import Config, Server, Sessions, Settings
 from sessiongate.config.show import leaves
-from sessiongate.config.sources import RESERVED, Gathered, gather
+from sessiongate.config.sources import RESERVED, SHORT, Gathered, gather
 from sessiongate.config.values import Several, file_path
 from sessiongate.errors import ConfigError
 from sessiongate.rules.profile import effective
 
-__all__ = ["RESERVED", "data_dir_of", "file_of", "load"]
+__all__ = ["RESERVED", "SHORT", "data_dir_of", "file_of", "load"]
 
 # The settings that a profile has a say in. None limits a session's age.
 _FROM_PROFILE = {

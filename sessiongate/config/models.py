@@ -188,6 +188,11 @@ class Hashing(_Table):
         "5m",
         "How long a verified password may be used again without the slow hash. 0 turns it off.",
     )
+    min_length: PositiveCount = _setting(
+        12,
+        "Fewest characters of a password that is set for a local user. Those that are set already "
+        "stay good.",
+    )
 
 
 class Store(_Table):

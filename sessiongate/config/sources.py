@@ -31,6 +31,9 @@ RESERVED = frozenset(
     }
 )
 
+# A short name for the variable that people set by hand, so that each command asks the same server.
+SHORT = {"SESSIONGATE_DATA_DIR": "SESSIONGATE_SERVER__DATA_DIR"}
+
 # Kubernetes puts these into every pod beside a Service called "sessiongate"; nobody wrote them.
 _SERVICE_LINK = re.compile(
     r"SESSIONGATE(?:_[A-Z0-9]+)*_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9]+)*"
@@ -264,6 +267,12 @@ def _environment(gathered: Gathered, environ: Mapping[str, str]) -> None:
         upper = variable.upper()
         if not upper.startswith(PREFIX) or upper in RESERVED or _from_kubernetes(upper, environ):
             continue
+        if upper in SHORT:
+            whole = next((one for one in environ if one.upper() == SHORT[upper]), None)
+            if whole is not None:
+                _same(gathered, variable, environ[variable], whole, environ[whole])
+                continue
+            upper = SHORT[upper]
         folded: Name = ()
         path: Name = ()
         for part in upper.removeprefix(PREFIX).lower().split("__"):
@@ -273,6 +282,15 @@ def _environment(gathered: Gathered, environ: Mapping[str, str]) -> None:
         given = Given(environ[variable], "env", "in the environment")
         setting = _take(gathered, variable, path, given, Path.cwd())
         _once(gathered, variable, setting, taken, given.where)
+
+
+def _same(gathered: Gathered, short: str, value: str, whole: str, other: str) -> None:
+    """Two names of one setting may both be set, to the same."""
+    if Path(value).absolute() != Path(other).absolute():
+        gathered.problems.append(
+            f"{short}: names another directory than {whole}, and both are the same setting;"
+            " keep one of the two (in the environment)"
+        )
 
 
 def _from_kubernetes(variable: str, environ: Mapping[str, str]) -> bool:

@@ -31,6 +31,7 @@ from sessiongate.files import open_own
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.stored import is_stored_hash
 from sessiongate.rules.accounts import parse_account
+from sessiongate.rules.passwords import problem_with
 from sessiongate.secret import Secret
 
 T = TypeVar("T")
@@ -130,6 +131,14 @@ def list_users(path: Path) -> list[User]:
     return sorted(read_users(path).values(), key=lambda user: user.canonical)
 
 
+def find_user(path: Path, name: str) -> User:
+    """The user of this name, in any spelling. Raises NotFound, or InvalidArgument for no name."""
+    user = read_users(path).get(_canonical(name))
+    if user is None:
+        raise _no_user(name)
+    return user
+
+
 def add_user(
     path: Path,
     name: str,
@@ -140,15 +149,18 @@ def add_user(
     roles: Collection[str],
     full_name: str = "",
     created: datetime | None = None,
+    least: int | None = None,
 ) -> User:
     """Add a user. Raises InvalidArgument for a name, role or password that cannot be.
 
-    That is a name that is taken or no name, a role not in `roles`, an empty or endless password.
+    That is a name that is taken or no name, a role not in `roles`, an empty or endless password,
+    and with `least` one that the rules for passwords refuse: so many characters it must have.
     """
     canonical = _canonical(name)
     if role not in roles:
         raise InvalidArgument("role", f"unknown; there are {', '.join(roles)}")
-    user = User(name.strip(), canonical, _hash(hasher, password), role, full_name, False, created)
+    stored = _hash(hasher, password, name, least)
+    user = User(name.strip(), canonical, stored, role, full_name, False, created)
 
     def add(users: dict[str, User]) -> None:
         if canonical in users:
@@ -164,9 +176,14 @@ def remove_user(path: Path, name: str) -> User:
     return _change_one(path, name, lambda users, user: users.pop(user.canonical))
 
 
-def set_password(path: Path, name: str, password: Secret, *, hasher: PasswordHasher) -> User:
-    """Give a user another password. Raises NotFound, or InvalidArgument for an unusable one."""
-    stored = _hash(hasher, password)
+def set_password(
+    path: Path, name: str, password: Secret, *, hasher: PasswordHasher, least: int | None = None
+) -> User:
+    """Give a user another password. Raises NotFound, or InvalidArgument for an unusable one.
+
+    `least` is as for `add_user`.
+    """
+    stored = _hash(hasher, password, name, least)
     return _replace(path, name, stored=stored)
 
 
@@ -202,6 +219,10 @@ def set_role(path: Path, name: str, role: str, *, roles: Collection[str]) -> Use
     return _replace(path, name, role=role)
 
 
+def _no_user(name: str) -> NotFound:
+    return NotFound(f"there is no user {name.strip()!r}")
+
+
 def _canonical(name: str) -> str:
     try:
         return parse_account(name).canonical
@@ -209,9 +230,13 @@ def _canonical(name: str) -> str:
         raise InvalidArgument("name", str(refused)) from refused
 
 
-def _hash(hasher: PasswordHasher, password: Secret) -> str:
-    if not password.reveal():
-        raise InvalidArgument("password", "must not be empty")
+def _hash(hasher: PasswordHasher, password: Secret, name: str, least: int | None) -> str:
+    text = password.reveal()
+    problem = problem_with(text, name, least) if least is not None else None
+    if problem is None and not text:
+        problem = "must not be empty"
+    if problem is not None:
+        raise InvalidArgument("password", problem)
     return hasher.hash_now(password)
 
 
@@ -228,7 +253,7 @@ def _change_one(path: Path, name: str, change: Callable[[dict[str, User], User],
 
     def change_it(users: dict[str, User]) -> User:
         if canonical not in users:
-            raise NotFound(f"there is no user {name.strip()!r}")
+            raise _no_user(name)
         return change(users, users[canonical])
 
     return _change(path, change_it)

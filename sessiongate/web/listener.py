@@ -168,7 +168,8 @@ def open_door(address: str, socket_mode: int = 0o600) -> socket.socket:
         door = _unix_socket(path, socket_mode)
         door.listen(_BACKLOG)
     except OSError as error:
-        why = error.strerror or type(error).__name__
+        # Not its own words, which repeat the address.
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
         rule = f"{address} cannot be had: {why}; free it, or listen elsewhere"
         raise ConfigError([f"listen: {rule}"]) from None
     return door

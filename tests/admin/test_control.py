@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from sessiongate.admin.control import Control, socket_path
+from sessiongate.admin.control import Control, Locked, socket_path
 from sessiongate.errors import StoreUnavailable
-from tests.gate import Gate
+from sessiongate.session import Caps, Ended, Limits
+from tests.gate import LIMITS, Gate
 from tests.web.requests import request
 
 
@@ -144,3 +146,79 @@ async def test_an_outage_is_no_refusal(gate: Gate, told: Told) -> None:
 
     answer = await ask(Control(gate.sessions, away, told.unlock), "POST", "/users/refresh")
     assert answer == (503, {"error": "the store does not answer"})
+
+
+# By the beginning of a key, counted, and who is there
+
+
+async def with_key(gate: Gate, key: str) -> None:
+    """A live session of this very key."""
+    opened = await gate.login("bob")
+    session = await gate.sessions.check(opened.token)
+    assert session is not None
+    await gate.sessions.end(session.key, Ended.LOGOUT)
+    await gate.store.add(msgspec.structs.replace(session, key=key), Caps())
+
+
+async def test_the_beginning_of_a_key_is_enough_where_it_is_of_one_only(
+    control: Control, gate: Gate
+) -> None:
+    first, second = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
+    await with_key(gate, first)
+    for method in ("GET", "DELETE"):
+        status, answer = await ask(control, method, "/sessions/aaaaaaa")
+        assert status == 404
+        assert "at least its first 8 characters" in answer["error"]
+    assert (await ask(control, "GET", "/sessions/AAAAAAAA"))[1]["key"] == first
+    await with_key(gate, second)
+    for method in ("GET", "DELETE"):
+        status, answer = await ask(control, method, "/sessions/aaaaaaaa-0000")
+        assert (status, answer["error"].split(";")[0]) == (
+            400,
+            "key: 2 live sessions have keys that begin so",
+        )
+    assert len(await gate.live()) == 2
+    assert await ask(control, "DELETE", f"/sessions/{second[:-1]}2") == (200, {"ended": 1})
+    assert await ask(control, "DELETE", "/sessions/aaaaaaaa") == (200, {"ended": 1})
+    assert await gate.live() == []
+
+
+async def test_sessions_are_counted(control: Control, gate: Gate) -> None:
+    for name in ("ada", "bob", "bob"):
+        await gate.login(name)
+    assert await ask(control, "GET", "/count") == (200, {"count": 3})
+    assert await ask(control, "GET", "/count?user=BOB") == (200, {"count": 2})
+    assert await ask(control, "GET", "/count?user=") == (400, {"error": "no user name"})
+
+
+@pytest.mark.parametrize(("idle", "left"), [(0, 1800), (1700, 100)])
+async def test_the_time_that_is_left_is_told(idle: int, left: int, gate: Gate, told: Told) -> None:
+    control = Control(gate.sessions, told.refresh, told.unlock, limits=LIMITS)
+    await gate.login("ada")
+    gate.clock.tick(timedelta(seconds=idle))
+    [row] = (await ask(control, "GET", "/sessions"))[1]
+    assert row["seconds_left"] == left
+    assert (await ask(control, "GET", f"/sessions/{row['key']}"))[1]["seconds_left"] == left
+
+
+async def test_an_absolute_limit_may_come_first(gate: Gate, told: Told) -> None:
+    limits = Limits(idle=timedelta(minutes=30), total=timedelta(minutes=10))
+    control = Control(gate.sessions, told.refresh, told.unlock, limits=limits)
+    await gate.login("ada")
+    gate.clock.tick(timedelta(minutes=4))
+    [row] = (await ask(control, "GET", "/sessions"))[1]
+    assert row["seconds_left"] == 360
+
+
+async def test_who_has_sessions_and_who_is_locked(gate: Gate, told: Told) -> None:
+    async def locked() -> Locked:
+        return {"local": {"eve": gate.clock.now()}}
+
+    control = Control(gate.sessions, told.refresh, told.unlock, locked)
+    for name in ("ada", "bob", "bob"):
+        await gate.login(name)
+    status, answer = await ask(control, "GET", "/users")
+    assert status == 200
+    counts = {one["user"]: (one["provider"], one["sessions"]) for one in answer["sessions"]}
+    assert counts == {"ada": ("local", 1), "bob": ("local", 2)}
+    assert list(answer["locked"]["local"]) == ["eve"]

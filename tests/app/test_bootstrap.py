@@ -14,7 +14,7 @@ from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
 from sessiongate.identity.users_file import list_users, remove_user
 
-ENVIRON: Mapping[str, str] = {f"{PREFIX}USERNAME": "boss", f"{PREFIX}PASSWORD": "boot pass"}
+ENVIRON: Mapping[str, str] = {f"{PREFIX}USERNAME": "boss", f"{PREFIX}PASSWORD": "boot pass 12"}
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_sec_86_with_the_last_user_gone_the_old_password_is_nobodys(config: Conf
     assert [one["log_level"] for one in logs] == ["warning", "warning"]
     assert logs[0]["event"].startswith(f"{PREFIX}* ignored")
     assert "users add" in logs[0]["way_out"]
-    assert "boot pass" not in str(logs)
+    assert "boot pass 12" not in str(logs)
 
 
 def test_sec_86_a_users_file_that_is_taken_away_brings_nothing_back(config: Config) -> None:
@@ -90,7 +90,7 @@ def test_a_crash_before_the_user_is_there_spends_nothing(
 
 def test_a_file_that_is_gone_after_its_use_stops_no_start(config: Config, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    secret.write_text("file pass\n")
+    secret.write_text("file pass 12\n")
     environ = {f"{PREFIX}USERNAME": "boss", f"{PREFIX}PASSWORD_FILE": str(secret)}
     assert bootstrap(config, environ)
     secret.unlink()

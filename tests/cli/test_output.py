@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sessiongate.cli.output import Exit, Output, fail, show_facts, show_rows
+from sessiongate.cli.output import Exit, Failed, Output, fail, regret, show_facts, show_rows
 
 ROWS = [
     {"name": "ada", "roles": ["a", "b"], "enabled": True, "note": None, "more": 1},
@@ -57,9 +57,10 @@ def test_a_clients_words_do_not_steer_the_terminal(capsys: pytest.CaptureFixture
 
 
 def test_regret_goes_to_stderr_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as leaving:
+    with pytest.raises(Failed) as leaving:
         fail(Exit.UNREACHABLE, "No server is running.", "Start one.")
-    assert leaving.value.code == 3
+    assert leaving.value.code is Exit.UNREACHABLE
+    regret(leaving.value.sentences, Output.TABLE)
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err == "sessiongate: No server is running.\nsessiongate: Start one.\n"

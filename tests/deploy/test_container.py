@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from sessiongate.config import RESERVED, Settings, load
+from sessiongate.config import RESERVED, SHORT, Settings, load
 from tests.docs.from_environment import text_of, variable, variables
 from tests.docs.from_settings import defaults
 from tests.house.sources import ROOT
@@ -121,7 +121,7 @@ def test_lists_and_the_unset_are_written_as_the_environment_has_them() -> None:
 @pytest.mark.parametrize("page", ["deploy.md", "operations.md"])
 def test_variables_on_the_pages_exist(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    known = variables().keys() | RESERVED
+    known = variables().keys() | RESERVED | SHORT.keys()
     for name in VARIABLE.findall(text):
         # A name that ends in an underscore is the beginning of others.
         assert name in known or name.endswith("_"), name

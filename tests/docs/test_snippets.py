@@ -5,6 +5,7 @@ server's address, its data directory, and the directory of the sources.
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,16 +26,25 @@ BLOCKS = [
 ]
 
 
+SHELLS = [
+    pytest.param(("bash", "-euo", "pipefail", "-c"), id="bash"),
+    pytest.param(("dash" if shutil.which("dash") else "sh", "-euc"), id="sh"),
+]
+"""What people have at a prompt: theirs, and the least that POSIX promises (Debian's sh is dash)."""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.slow
 @pytest.mark.parametrize(("lines", "says"), BLOCKS)
 @EMBEDDED
-def test_lines_work_as_they_stand(lines: str, says: str | None, shared: Server) -> None:
-    """They run to their end without an error, and print what the page promises."""
+def test_lines_work_as_they_stand(
+    lines: str, says: str | None, shell: tuple[str, ...], shared: Server
+) -> None:
+    """They run to their end without an error, in any shell, and print what the page promises."""
     here = lines.replace("https://127.0.0.1:9669", shared.url)
     here = here.replace("var/tls/ca.pem", str(shared.ca))
-    here = here.replace("--data-dir var", f"--data-dir {shared.data_dir}")
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", here],
+        [*shell, here],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -47,6 +57,7 @@ def test_lines_work_as_they_stand(lines: str, says: str | None, shared: Server) 
                 "SG_PASSWORD": ADMIN[1],
                 "SG_URL": shared.url,
                 "SG_CA": str(shared.ca),
+                "SESSIONGATE_DATA_DIR": str(shared.data_dir),
                 "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             }
         ),
@@ -55,6 +66,9 @@ def test_lines_work_as_they_stand(lines: str, says: str | None, shared: Server) 
     assert not re.search(r"^HTTP/1.1 [45]", done.stdout, re.MULTILINE), done.stdout
     for wanted in (says or "").split(", "):
         assert wanted in done.stdout
+    # The prompt, and each reply, begins on a line of its own.
+    assert done.stdout.endswith("\n")
+    assert not re.search(r"[^\r\n]HTTP/1\.1", done.stdout), done.stdout
 
 
 def test_the_first_page_is_run() -> None:
@@ -71,7 +85,7 @@ def test_the_lines_that_the_server_prints_work(tmp_path: Path) -> None:
         assert [len(exports), len(recipes)] == [2, 3]
         for recipe in recipes:
             done = subprocess.run(
-                ["bash", "-euc", "\n".join([*exports, recipe])],
+                ["sh", "-euc", "\n".join([*exports, recipe])],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -80,6 +94,7 @@ def test_the_lines_that_the_server_prints_work(tmp_path: Path) -> None:
                 env=environment(),
             )
             assert re.match(r"HTTP/1\.1 20[01] ", done.stdout), done.stdout
+            assert done.stdout.endswith("\n")
         server.stop()
 
 

@@ -238,12 +238,15 @@ def run_command(
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
-def run_here(*args: str, stdin: str = "", environ: Mapping[str, str] | None = None) -> Finished:
+def run_here(
+    *args: str, stdin: str | bytes = "", environ: Mapping[str, str] | None = None
+) -> Finished:
     """Run `sessiongate ...` to its end in this process: the same, without half a second's start."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
     before = sys.argv, sys.stdin, dict(os.environ)
-    sys.argv, sys.stdin = ["sessiongate", *args], io.StringIO(stdin)
+    typed = stdin if isinstance(stdin, bytes) else stdin.encode()
+    sys.argv, sys.stdin = ["sessiongate", *args], io.TextIOWrapper(io.BytesIO(typed))
     wanted = environment(environ)
     os.environ.clear()
     os.environ.update(wanted)

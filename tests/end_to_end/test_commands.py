@@ -27,6 +27,10 @@ pytestmark = pytest.mark.slow
 MakeServer = Callable[..., Server]
 
 
+# Whoever else uses this machine may have the default one.
+FREE = {"SESSIONGATE_SERVER__LISTEN": "127.0.0.1:0"}
+
+
 def done(finished: Finished) -> Finished:
     """Fail with what the command said if it failed."""
     assert finished.code == 0, finished
@@ -41,16 +45,18 @@ def exported(text: str) -> dict[str, str]:
 
 
 def test_a_user_that_is_added_may_log_in_at_once(server: Server) -> None:
-    assert server.zerto_login("vera", "new pass: 1").status == 401
+    assert server.zerto_login("vera", "new pass: 12").status == 401
     added = run_command(
         "users", "add", "Vera", "--role", "user", "--password-stdin",
-        "--data-dir", str(server.data_dir), stdin="new pass: 1\n",
+        "--data-dir", str(server.data_dir), stdin="new pass: 12\n",
     )  # fmt: skip
     assert "Vera" in done(added).out
     assert "new pass" not in added.out
-    assert server.vim_login("vera", "new pass: 1").json()["userName"] == "Vera"
+    assert server.vim_login("vera", "new pass: 12").json()["userName"] == "Vera"
 
-    twice = server.run("users", "add", "VERA", "--role", "user", "--password-stdin", stdin="x\n")
+    twice = server.run(
+        "users", "add", "VERA", "--role", "user", "--password-stdin", stdin="Lighthouse-7\n"
+    )
     assert (twice.code, twice.out) == (1, "")
     assert "exists" in twice.err
     nothing = server.run("users", "add", "w", "--role", "user", "--password-stdin", stdin="\n")
@@ -101,16 +107,16 @@ def test_what_each_change_means_for_the_next_login(server: Server) -> None:
     assert server.zerto_login(*USER).status == 401
     done(server.run("users", "enable", "ursula"))
     assert server.zerto_login(*USER).status == 200
-    done(server.run("users", "passwd", "ursula", "--password-stdin", stdin="other one\n"))
+    done(server.run("users", "passwd", "ursula", "--password-stdin", stdin="another one 1\n"))
     assert server.zerto_login(*USER).status == 401
-    assert server.zerto_login("ursula", "other one").status == 200
+    assert server.zerto_login("ursula", "another one 1").status == 200
     done(server.run("users", "role", "ursula", "no-access"))
-    assert server.zerto_login("ursula", "other one").status == 403
+    assert server.zerto_login("ursula", "another one 1").status == 403
     done(server.run("users", "role", "ursula", "administrator"))
-    token = server.vim_token(("ursula", "other one"))
+    token = server.vim_token(("ursula", "another one 1"))
     assert server.get("sessionList", token).status == 200
     done(server.run("users", "remove", "ursula"))
-    assert server.zerto_login("ursula", "other one").status == 401
+    assert server.zerto_login("ursula", "another one 1").status == 401
     for command in ("disable", "enable", "remove"):
         unknown = server.run("users", command, "ursula")
         assert (unknown.code, "no user" in unknown.err) == (1, True)
@@ -131,9 +137,14 @@ def test_users_are_listed_without_their_hashes(server: Server) -> None:
 
 def test_users_may_change_without_a_server(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
-    done(server.run("users", "add", "a", "--role", "user", "--password-stdin", stdin="pass a\n"))
+    done(server.run("init"))
+    done(
+        server.run(
+            "users", "add", "a", "--role", "user", "--password-stdin", stdin="password of a\n"
+        )
+    )
     with server:
-        assert server.zerto_login("a", "pass a").status == 200
+        assert server.zerto_login("a", "password of a").status == 200
         server.stop()
 
 
@@ -258,20 +269,21 @@ def test_there_is_no_certificate_before_the_first_start(tmp_path: Path) -> None:
     assert "sessiongate init" in none.err
 
 
-def test_check_says_what_is_well_and_what_is_not(server: Server) -> None:
-    rows = done(server.run("check", "--output", "json")).json()
+def test_check_says_what_is_well_and_what_is_not(make_server: MakeServer) -> None:
+    server = make_server(settings='[server]\nlisten = ["127.0.0.1:0"]\n')
+    rows = done(server.run("check", "--output", "json")).json()["checks"]
     assert {row["result"] for row in rows} <= {"ok", "note"}
     (running,) = (row for row in rows if row["check"] == "server")
     assert running["result"] == "ok"
     assert "running" in done(server.run("check")).out
     server.stop()
-    rows = done(server.run("check", "--output", "json")).json()
+    rows = done(server.run("check", "--output", "json")).json()["checks"]
     (running,) = (row for row in rows if row["check"] == "server")
     assert running["result"] == "note"
     (server.data_dir / "tls" / "server.pem").write_text("no certificate")
     broken = server.run("check", "--output", "json")
     assert broken.code == 1
-    assert "problem" in {row["result"] for row in broken.json()}
+    assert "problem" in {row["result"] for row in broken.json()["checks"]}
 
 
 def test_check_finds_what_a_start_would_refuse(tmp_path: Path) -> None:
@@ -299,9 +311,13 @@ def test_check_finds_what_a_start_would_refuse(tmp_path: Path) -> None:
         """
     )
     asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"), "--output", "json")
-    broken = run_here("check", *asked)
+    broken = run_here("check", *asked, environ=FREE)
     assert broken.code == 1
-    said = [(row["check"], row["detail"]) for row in broken.json() if row["result"] == "problem"]
+    said = [
+        (row["check"], row["detail"])
+        for row in broken.json()["checks"]
+        if row["result"] == "problem"
+    ]
     assert [check for check, _ in said] == [
         "providers",
         "providers",
@@ -339,7 +355,9 @@ def test_check_names_what_it_has_tried(tmp_path: Path) -> None:
         """
     )
     asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"), "--output", "json")
-    rows = {row["check"]: row for row in done(run_here("check", *asked)).json()}
+    rows = {
+        row["check"]: row for row in done(run_here("check", *asked, environ=FREE)).json()["checks"]
+    }
     assert (rows["providers"]["result"], rows["providers"]["detail"]) == ("ok", "local, vc")
     assert (rows["tokens"]["result"], rows["tokens"]["detail"]) == ("ok", "idp")
     assert not {"extensions", "store"} & rows.keys()
@@ -354,7 +372,7 @@ def test_check_notes_privileges_that_may_be_slips_and_a_start_refuses_those_that
         "[roles.auditor]\n"
         'privileges = ["System.View", "Sessions.TerminateSesion", "Alarm.Acknowledge"]'
     )
-    rows = done(run_here("check", *asked)).json()
+    rows = done(run_here("check", *asked, environ=FREE)).json()["checks"]
     assert [(row["result"], row["detail"]) for row in rows if row["check"] == "roles"] == [
         (
             "note",
@@ -363,7 +381,7 @@ def test_check_notes_privileges_that_may_be_slips_and_a_start_refuses_those_that
         )
     ]
     path.write_text('[roles.auditor]\nprivileges = ["Sessiongate.ListSesions"]')
-    assert run_here("check", *asked).code == 1
+    assert run_here("check", *asked, environ=FREE).code == 1
     refused = run_here("serve", "--config", str(path), "--data-dir", str(tmp_path / "data"))
     assert refused.code == 2
     assert "did you mean Sessiongate.ListSessions?" in refused.err
@@ -390,8 +408,8 @@ def test_a_role_of_a_provider_that_does_not_exist_is_a_problem(
     path = tmp_path / "gate.toml"
     path.write_text(f'[identity.local]\ntype = "file"\n[identity.far]\n{table}\n')
     asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"), "--output", "json")
-    broken = run_here("check", *asked)
-    [problem] = [row["detail"] for row in broken.json() if row["result"] == "problem"]
+    broken = run_here("check", *asked, environ=FREE)
+    [problem] = [row["detail"] for row in broken.json()["checks"] if row["result"] == "problem"]
     assert problem == (
         f"identity.far: the role {wrong!r} does not exist;"
         " there are: administrator, no-access, operator, user"
@@ -420,12 +438,39 @@ def test_init_prints_a_password_once(tmp_path: Path) -> None:
     assert "none was added" in second.out
     assert "PASSWORD" not in second.out
     assert password not in second.out
+    for told in (first, second):
+        assert exported(told.out)["SESSIONGATE_DATA_DIR"] == str(data_dir)
     with Server(data_dir) as server:
         assert server.zerto_login("admin", password).status == 200
         server.stop()
     other = done(run_here("init", "--data-dir", str(tmp_path / "other"), "--admin", "root"))
     assert password not in other.out
     assert exported(other.out)["SG_USER"] == "root"
+
+
+def test_one_line_says_which_server_every_command_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, and quoted for the shell, from wherever it is pasted."""
+    monkeypatch.chdir(tmp_path)
+    said = exported(done(run_here("init", "--data-dir", "my data")).out)
+    assert said.keys() == {"SG_USER", "SG_PASSWORD", "SESSIONGATE_DATA_DIR"}
+    assert said["SESSIONGATE_DATA_DIR"] == str(tmp_path / "my data")
+    monkeypatch.chdir("/")
+    environ = {"SESSIONGATE_DATA_DIR": said["SESSIONGATE_DATA_DIR"]}
+    [row] = done(run_here("users", "list", "--output", "json", environ=environ)).json()
+    assert row["name"] == "admin"
+    # A flag is nearer than a variable.
+    other = run_here("users", "list", "--data-dir", "/nowhere/at/all", environ=environ)
+    assert (other.code, "/nowhere/at/all" in other.err) == (1, True)
+    both = {**environ, "SESSIONGATE_SERVER__DATA_DIR": "/nowhere/at/all"}
+    assert run_here("users", "list", environ=both).code == 2
+
+
+def test_a_password_that_init_makes_up_follows_the_rule(tmp_path: Path) -> None:
+    environ = {"SESSIONGATE_HASHING__MIN_LENGTH": "64"}
+    said = done(run_here("init", "--data-dir", str(tmp_path / "data"), environ=environ)).out
+    assert len(exported(said)["SG_PASSWORD"]) >= 64
 
 
 def test_a_server_without_users_says_how_to_add_one(tmp_path: Path) -> None:
@@ -435,9 +480,9 @@ def test_a_server_without_users_says_how_to_add_one(tmp_path: Path) -> None:
         assert server.zerto_login("admin", "admin").status == 401
         args = way.split()[1:]
         assert args[0] == "users"
-        added = run_command(*args, "--password-stdin", stdin="first pass\n")
+        added = run_command(*args, "--password-stdin", stdin="first pass 12\n")
         done(added)
-        assert server.zerto_login("admin", "first pass").status == 200
+        assert server.zerto_login("admin", "first pass 12").status == 200
         server.stop()
 
 
@@ -446,28 +491,28 @@ PASSWORD = "SESSIONGATE_BOOTSTRAP_ADMIN_PASSWORD"
 
 
 def test_bootstrap_by_variables(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data", environ={NAME: "boss", PASSWORD: "boot pass"})
+    server = Server(tmp_path / "data", environ={NAME: "boss", PASSWORD: "boot pass 12"})
     with server:
         assert "first administrator was added" in server.out.text
-        assert "boot pass" not in server.out.text + server.log.text
-        token = server.vim_token(("boss", "boot pass"))
+        assert "boot pass 12" not in server.out.text + server.log.text
+        token = server.vim_token(("boss", "boot pass 12"))
         assert server.get("sessionList", token).status == 200
         server.stop()
     # With users there it is over: another value changes nothing.
-    server.environ = {NAME: "boss", PASSWORD: "other pass"}
+    server.environ = {NAME: "boss", PASSWORD: "other pass 12"}
     with server:
         assert "first administrator" not in server.out.text
-        assert server.zerto_login("boss", "other pass").status == 401
-        assert server.zerto_login("boss", "boot pass").status == 200
+        assert server.zerto_login("boss", "other pass 12").status == 401
+        assert server.zerto_login("boss", "boot pass 12").status == 200
         server.stop()
 
 
 def test_bootstrap_by_a_file(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    secret.write_text("file pass\n")
+    secret.write_text("file pass 12\n")
     environ = {NAME: "boss", f"{PASSWORD}_FILE": str(secret)}
     with Server(tmp_path / "data", environ=environ) as server:
-        assert server.zerto_login("boss", "file pass").status == 200
+        assert server.zerto_login("boss", "file pass 12").status == 200
         server.stop()
 
 
@@ -488,6 +533,31 @@ def test_half_a_bootstrap_is_refused(environ: dict[str, str], tmp_path: Path) ->
     assert PASSWORD in refused.err
     assert "canary" not in refused.err + refused.out
     assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "why"),
+    [
+        ("boss", "elevenchars", "at least 12 characters"),
+        ("boss", "\u00e9" * 11, "at least 12 characters"),
+        ("The-Big-Boss", "the-BIG-boss", "the user's name"),
+    ],
+)
+@pytest.mark.parametrize("by_file", [False, True])
+def test_the_first_administrators_password_follows_the_rule(
+    name: str, password: str, why: str, by_file: bool, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(f"{password}\n", encoding="utf-8")
+    variable = f"{PASSWORD}_FILE" if by_file else PASSWORD
+    environ = {NAME: name, variable: str(secret) if by_file else password}
+    asked = ("serve", "--data-dir", str(tmp_path / "data"), "--listen", "127.0.0.1:0")
+    refused = run_here(*asked, environ=environ)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"sessiongate: {variable}: ")
+    assert why in refused.err
+    assert password not in refused.err
+    assert not (tmp_path / "data").exists()
 
 
 def test_dev_serves_a_throw_away_instance(tmp_path: Path) -> None:

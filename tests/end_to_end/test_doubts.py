@@ -55,7 +55,7 @@ def test_a_certificate_that_has_expired_is_served_with_a_warning(tmp_path: Path)
         *("--config", str(server.write_settings()), "--data-dir", str(tmp_path / "data")),
         *("--output", "json"),
     )
-    rows = [(row["check"], row["result"]) for row in done.json()]
+    rows = [(row["check"], row["result"]) for row in done.json()["checks"]]
     assert done.code == 1
     assert ("certificate", "problem") in rows
     assert ("certificate", "note") in rows
@@ -73,7 +73,7 @@ def test_a_redis_that_throws_sessions_away_is_named(evicting: Redis, tmp_path: P
         *("--config", str(server.write_settings()), "--data-dir", str(tmp_path / "data")),
         *("--output", "json"),
     )
-    [row] = [row for row in done.json() if row["check"] == "store"]
+    [row] = [row for row in done.json()["checks"] if row["check"] == "store"]
     assert row["result"] == "note"
     assert "allkeys-lru" in row["detail"]
 

@@ -95,10 +95,11 @@ def test_a_full_name_and_a_domain_show_as_in_vsphere(tmp_path: Path) -> None:
     with Server(tmp_path / "data") as server:
         added = server.run(
             "users", "add", "Administrator@vsphere.local", "--role", "administrator",
-            "--full-name", "Administrator vsphere.local", "--password-stdin", stdin="s3cret pass\n",
+            "--full-name", "Administrator vsphere.local", "--password-stdin",
+            stdin="s3cret pass 1\n",
         )  # fmt: skip
         assert added.code == 0, added
-        user = server.vim_login("administrator@VSPHERE.LOCAL", "s3cret pass").json()
+        user = server.vim_login("administrator@VSPHERE.LOCAL", "s3cret pass 1").json()
         assert user["userName"] == "VSPHERE.LOCAL\\Administrator"
         assert user["fullName"] == "Administrator vsphere.local"
         server.stop()

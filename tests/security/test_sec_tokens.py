@@ -324,7 +324,7 @@ async def test_sec_10_nothing_lives_longer_where_the_clock_was_set_back_over_a_r
     [
         (("disable",), ""),
         (("remove",), ""),
-        (("passwd", "--password-stdin"), "another one\n"),
+        (("passwd", "--password-stdin"), "another one 1\n"),
     ],
     ids=["sec_11_disabled", "sec_11_removed", "sec_12_another_password"],
 )
@@ -507,7 +507,7 @@ def test_sec_17_without_the_privilege_nobody_becomes_anybody(
 @pytest.mark.slow
 def test_sec_17_nobody_climbs_by_impersonation(make_server: MakeServer) -> None:
     server = make_server(settings=DEPUTY)
-    deputy = ("dora", "deputy pass")
+    deputy = ("dora", "deputy pass 1")
     added = server.run(
         "users", "add", deputy[0], "--role", "deputy", "--password-stdin", *config_of(server),
         stdin=f"{deputy[1]}\n",

@@ -1,0 +1,22 @@
+"""What people are told of a server that has just started."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from sessiongate.certificates import Certificates
+
+
+class Started(msgspec.Struct, frozen=True):
+    """What people want to know of a server that has just started."""
+
+    addresses: tuple[str, ...]
+    certificates: Certificates | None
+    has_users: bool
+    operations: str = ""
+    """The address of the operations listener, as a URL; "" where there is none to name."""
+    without_operations: tuple[str, ...] = ()
+    """Why there is none, where nobody has asked for none; a sentence for each process."""
+
+
+Announce = Callable[[Started], None]

@@ -1,0 +1,114 @@
+"""What is known of local users beside their records: who is locked, who is there, who was.
+
+A running server knows sessions and locks; the audit knows the last logins, with or without one.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from sessiongate.cli import audit
+from sessiongate.cli.control import ask, server_answers
+from sessiongate.cli.output import Failed
+from sessiongate.cli.table import Column
+from sessiongate.config import Config
+from sessiongate.identity.users_file import User
+from sessiongate.rules.chain import Link
+
+USER_COLUMNS = (
+    Column("name"),
+    Column("role"),
+    Column("disabled", rank=2),
+    Column("locked", rank=1),
+    Column("sessions", rank=3),
+    Column("last_login", rank=4),
+    Column("full_name", rank=5, least=10),
+    Column("created", rank=6),
+)
+
+# How far back the last login of somebody is looked for: some 50 ms of reading.
+_EVENTS = 20_000
+
+# Sessions that somebody who was there already has opened are no login of theirs.
+_NO_LOGINS = {"clone", "impersonation"}
+
+
+def accounts_of(
+    config: Config, provider: str, users: Sequence[User]
+) -> tuple[list[dict[str, object]], str]:
+    """A row for each of these users of a provider, and what could not be found out, "" for nothing.
+
+    What is not known is None.
+    """
+    data_dir = config.server.data_dir
+    running = server_answers(data_dir)
+    known = ask(data_dir, "GET", "/users") if running else {}
+    locked = known.get("locked", {}).get(provider, {})
+    sessions = {
+        one["user"]: one["sessions"]
+        for one in known.get("sessions", ())
+        if one["provider"] == provider
+    }
+    last = _last_logins(config, provider)
+    rows = [
+        _row(
+            user,
+            locked=user.canonical in locked if running else None,
+            sessions=sessions.get(user.canonical, 0) if running else None,
+            last=last.get(user.canonical),
+        )
+        for user in users
+    ]
+    if running:
+        return rows, ""
+    return rows, f"no server runs on {data_dir}, so who is locked and has sessions is not known"
+
+
+def _row(
+    user: User, *, locked: bool | None, sessions: int | None, last: str | None
+) -> dict[str, object]:
+    return {
+        "name": user.name,
+        "role": user.role,
+        "full_name": user.full_name or user.name,
+        "disabled": user.disabled,
+        "locked": locked,
+        "sessions": sessions,
+        "last_login": last,
+        "created": user.created.isoformat() if user.created else None,
+    }
+
+
+def _last_logins(config: Config, provider: str) -> dict[str, str]:
+    """The last login of each account of a provider, as far back as is looked."""
+    try:
+        with audit.opened(config) as record:
+            return _logins_in(reversed(record.tail(_EVENTS)), provider)
+    except Failed:  # there is none, or it cannot be read: nothing is known
+        return {}
+
+
+def _logins_in(newest_first: Iterable[Link], provider: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    undone: set[str] = set()
+    for one in newest_first:
+        payload = bytes(one.payload)
+        if b'opened"' not in payload:
+            continue
+        try:
+            event: dict[str, Any] = msgspec.json.decode(payload)
+        except msgspec.DecodeError:
+            continue
+        if event.get("event") == "session not opened":
+            undone.add(event.get("key", ""))
+        elif (
+            event.get("event") == "session opened"
+            and event.get("provider") == provider
+            and event.get("how") not in _NO_LOGINS
+            and event.get("key") not in undone
+        ):
+            at = datetime.fromisoformat(event["at"]).replace(microsecond=0)
+            found.setdefault(event.get("user", ""), at.isoformat())
+    return found

@@ -1,0 +1,37 @@
+"""Passwords at the command line: from standard input, typed twice, or made up."""
+
+import secrets
+import sys
+
+import typer
+
+from sessiongate.cli.output import Exit, fail
+from sessiongate.cli.text import line_of_stdin
+from sessiongate.secret import Secret
+
+# 24 letters of 64: more random bits than the hash that will hold it can be searched for.
+_BYTES = 18
+
+
+def random_password(least: int = 0) -> str:
+    """A new password of so many letters at least, and of 24 in any case."""
+    return secrets.token_urlsafe(max(_BYTES, -(-least * 3 // 4)))
+
+
+def asked_password(from_stdin: bool, name: str) -> Secret:
+    """The first line of standard input, or what is typed twice at a terminal."""
+    if from_stdin:
+        return Secret(line_of_stdin("password"))
+    if not sys.stdin.isatty():
+        fail(
+            Exit.SETTINGS,
+            "give the password on standard input, with --password-stdin, or have one made up, with"
+            " --generate",
+        )
+    try:
+        typed = typer.prompt(
+            f"Password of {name}", hide_input=True, confirmation_prompt=True, err=True
+        )
+    except UnicodeDecodeError:
+        fail(Exit.SETTINGS, "what was typed is not text in this locale's encoding; use UTF-8")
+    return Secret(str(typed))

@@ -1,0 +1,70 @@
+"""Text in and out of a command, whatever the locale.
+
+Python reads arguments, variables and standard input by the locale's encoding, and keeps bytes that
+are no text in it as half letters, which nothing can print or store. A password that came in so
+could be set, and nobody could log in with it. So it is refused here, before any command sees it.
+"""
+
+import io
+import sys
+from collections.abc import Mapping, Sequence
+
+from sessiongate.cli.output import Exit, fail
+
+# Far above any password, and far below what hurts.
+_LONGEST_LINE = 1 << 16
+_WAY_OUT = "use UTF-8, such as by LC_ALL=C.UTF-8"
+
+
+def settle_streams() -> None:
+    """Let standard output show ? for letters that its encoding lacks, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
+
+
+def refuse_what_is_none(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Fail if an argument or a variable of ours holds bytes that are no text."""
+    encoding = sys.getfilesystemencoding()
+    problems = [
+        f"argument {number} is not text in this locale's encoding ({encoding}); {_WAY_OUT}"
+        for number, argument in enumerate(arguments, 1)
+        if not is_text(argument)
+    ]
+    problems += [
+        f"{name}: is not text in this locale's encoding ({encoding}); {_WAY_OUT}"
+        for name, value in sorted(environ.items())
+        if name.upper().startswith("SESSIONGATE_") and not is_text(name + value)
+    ]
+    if problems:
+        fail(Exit.SETTINGS, *map(shown, problems))
+
+
+def is_text(text: str) -> bool:
+    """Whether this is whole letters only."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(text: str) -> str:
+    """The text with half letters as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def line_of_stdin(what: str) -> str:
+    """The first line of standard input, which is UTF-8 in every locale. A BOM is no part of it."""
+    stream = getattr(sys.stdin, "buffer", None)
+    raw = stream.readline(_LONGEST_LINE) if stream is not None else sys.stdin.readline().encode()
+    try:
+        return raw.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
+    except UnicodeDecodeError:
+        fail(
+            Exit.SETTINGS,
+            f"the {what} on standard input is not UTF-8",
+            "Latin-1 and UTF-16 are taken for other letters by clients: convert it, such as with"
+            " iconv -f LATIN1 -t UTF-8",
+        )

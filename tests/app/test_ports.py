@@ -1,0 +1,178 @@
+"""Addresses that are taken are told before anything is made, and by `check`."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiongate.app.ports import ports_of
+from sessiongate.cli.output import Exit
+from sessiongate.config import load
+from tests.end_to_end.serving import PATIENCE, Server, run_here
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody else listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        yield int(one.getsockname()[1])
+
+
+def problems(**settings: Any) -> list[tuple[str, bool, str]]:
+    named = {name.replace("_", ".", 1): value for name, value in settings.items()}
+    return [
+        (port.setting, port.needed, port.sentence)
+        for port in ports_of(load(None, {}, named))
+        if port.problem
+    ]
+
+
+def test_free_addresses_are_no_problem_and_stay_free(taken: int) -> None:
+    free = {"server_listen": ["127.0.0.1:0", "[::1]:0"], "admin_listen": "off"}
+    assert problems(**free) == []
+
+
+def test_each_address_that_is_taken_is_named(taken: int) -> None:
+    address = f"127.0.0.1:{taken}"
+    [(setting, needed, said)] = problems(
+        server_listen=["127.0.0.1:0", address], admin_listen="127.0.0.1:0"
+    )
+    assert (setting, needed) == ("server.listen", True)
+    assert said.startswith(f"server.listen: {address} cannot be had: Address already in use;")
+    [(setting, needed, said)] = problems(server_listen=["127.0.0.1:0"], admin_listen=address)
+    assert (setting, needed) == ("admin.listen", True)
+    assert address in said
+
+
+def test_each_worker_has_an_operations_port_of_its_own(taken: int) -> None:
+    found = problems(
+        server_listen=["127.0.0.1:0"],
+        admin_listen=f"127.0.0.1:{taken - 1}",
+        server_workers=2,
+        store_url="redis://127.0.0.1:1",
+    )
+    assert [one for one in found if f":{taken} " in one[2]]
+
+
+def test_a_socket_is_taken_while_somebody_answers_there(tmp_path: Path) -> None:
+    path = tmp_path / "gate.sock"
+    asked = {"server_listen": [f"unix:{path}"], "admin_listen": "off"}
+    assert problems(**asked) == []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+        one.bind(str(path))
+        one.listen()
+        [(_, needed, said)] = problems(**asked)
+        assert needed
+        assert "a server answers there" in said
+    # Left behind by a server that was killed, it is no obstacle, and it is not touched here.
+    assert problems(**asked) == []
+    assert path.is_socket()
+    path.unlink()
+    path.write_text("mine")
+    assert "another kind of file" in problems(**asked)[0][2]
+
+
+@pytest.mark.parametrize("setting", ["SERVER__LISTEN", "ADMIN__LISTEN"])
+def test_serve_says_so_first_and_leaves_nothing_behind(
+    setting: str, taken: int, tmp_path: Path
+) -> None:
+    environ = {
+        "SESSIONGATE_SERVER__LISTEN": "127.0.0.1:0",
+        "SESSIONGATE_BOOTSTRAP_ADMIN_USERNAME": "boss",
+        "SESSIONGATE_BOOTSTRAP_ADMIN_PASSWORD": "Lighthouse-7",
+        f"SESSIONGATE_{setting}": f"127.0.0.1:{taken}",
+    }
+    done = run_here("serve", "--data-dir", str(tmp_path / "data"), environ=environ)
+    assert (done.code, done.out) == (Exit.SETTINGS, "")
+    said = setting.lower().replace("__", ".")
+    assert done.err.startswith(f"sessiongate: {said}: 127.0.0.1:{taken} cannot be had")
+    assert not (tmp_path / "data").exists()
+
+
+def test_check_tells_a_taken_port(taken: int, tmp_path: Path) -> None:
+    path = tmp_path / "gate.toml"
+    path.write_text(
+        f'[server]\nlisten = ["127.0.0.1:{taken}", "127.0.0.1:0"]\n[admin]\nlisten = "off"\n'
+    )
+    asked = ("--config", str(path), "--data-dir", str(tmp_path / "data"))
+    done = run_here("check", *asked, "--output", "json")
+    assert done.code == Exit.REFUSED
+    answer = done.json()
+    assert answer["ok"] is False
+    [problem] = answer["problems"]
+    assert f"127.0.0.1:{taken} cannot be had" in problem
+    rows = [one for one in answer["checks"] if one["check"] == "server.listen"]
+    assert [one["result"] for one in rows] == ["problem", "ok"]
+    # The file that was read is named.
+    [read] = [one["detail"] for one in answer["checks"] if one["check"] == "settings"]
+    assert read.startswith(f"{path}: ")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.slow
+def test_a_running_servers_own_ports_are_no_problem(tmp_path: Path) -> None:
+    with Server(tmp_path / "data", flags=("--listen", "127.0.0.1:0")) as server:
+        server.settings = f'[server]\nlisten = ["127.0.0.1:{server.port}"]\n'
+        answer = server.run("check", "--output", "json").json()
+        rows = [one for one in answer["checks"] if one["check"] == "server.listen"]
+        assert [(one["result"], "in use" in one["detail"]) for one in rows] == [("ok", True)]
+        server.stop()
+
+
+def operations_port() -> socket.socket | None:
+    """The default operations port, held; None where somebody else on this machine has it."""
+    try:
+        return socket.create_server(("127.0.0.1", 9670))
+    except OSError:
+        return None
+
+
+@pytest.mark.slow
+def test_a_start_without_operations_says_so_on_its_own_lines(tmp_path: Path) -> None:
+    held = operations_port()
+    try:
+        with Server(tmp_path / "data") as server:
+            assert server.out.wait_for(
+                lambda lines: any("WARNING: no operations listener" in line for line in lines)
+            )
+            [said] = [line for line in server.out.lines if "no operations" in line]
+            assert "127.0.0.1:9670" in said
+            assert 'admin.listen: another port, or "off"' in said
+            rows = server.run("check", "--output", "json").json()["checks"]
+            [row] = [one for one in rows if one["check"] == "admin.listen"]
+            assert "in use" in row["detail"]
+            server.stop()
+        rows = server.run("check", "--output", "json").json()["checks"]
+        [row] = [one for one in rows if one["check"] == "admin.listen"]
+        assert (row["result"], "127.0.0.1:9670" in row["detail"]) == ("note", True)
+    finally:
+        if held is not None:
+            held.close()
+
+
+@pytest.mark.slow
+def test_dev_takes_a_free_port_for_operations(tmp_path: Path) -> None:
+    held = operations_port()
+    try:
+        with (
+            Server(tmp_path / "a", command=("dev",)) as one,
+            Server(tmp_path / "b", command=("dev",)) as two,
+        ):
+            ports = set()
+            for server in (one, two):
+                assert server.out.wait_for(
+                    lambda lines: any(line.startswith("Operations on ") for line in lines)
+                )
+                [line] = [one for one in server.out.lines if one.startswith("Operations on ")]
+                port = int(line.rpartition(":")[2])
+                socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+                ports.add(port)
+                assert "no operations listener" not in server.out.text
+            assert len(ports) == 2
+            one.stop()
+            two.stop()
+    finally:
+        if held is not None:
+            held.close()

@@ -1,0 +1,167 @@
+"""Every command that speaks JSON speaks it when it fails too, with the documented exit codes."""
+
+from pathlib import Path
+
+import pytest
+
+from sessiongate.cli.main import asked_for
+from sessiongate.cli.output import Exit, Output
+from tests.docs.from_commands import commands
+from tests.end_to_end.serving import Finished, run_command, run_here
+
+ARGUMENTS = {
+    "sessions show": ("12029bdf",),
+    "sessions terminate": ("--all",),
+    "users add": ("ada", "--role", "user", "--generate"),
+    "users show": ("ada",),
+    "users passwd": ("ada", "--generate"),
+    "users role": ("ada", "user"),
+    "users disable": ("ada",),
+    "users enable": ("ada",),
+    "users remove": ("ada",),
+    "users unlock": ("ada",),
+}
+SPEAK_JSON = [
+    (name, (*name.split(), *ARGUMENTS.get(name, ())))
+    for name, command in commands()
+    if any("--output" in option.opts for option in command.params)
+]
+by_command = pytest.mark.parametrize(
+    "args", [pytest.param(args, id=name) for name, args in SPEAK_JSON]
+)
+
+
+def problems_of(finished: Finished, code: Exit) -> list[str]:
+    """The problems that a command names in JSON, and nothing beside it."""
+    assert finished.code == code, finished
+    assert finished.err == ""
+    answer = finished.json()
+    assert answer["ok"] is False
+    problems = answer["problems"]
+    assert problems
+    assert all(isinstance(one, str) for one in problems)
+    return list(problems)
+
+
+def test_the_sweep_knows_the_commands() -> None:
+    names = {name for name, _ in SPEAK_JSON}
+    assert {"check", "sessions list", "users add", "audit verify", "cert renew"} <= names
+    assert len(names) >= 17
+
+
+@by_command
+def test_settings_that_cannot_be_used(args: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "gate.toml"
+    path.write_text('[sessions]\nidle_timeuot = "5m"\nmax_total = -1\n')
+    both = problems_of(run_here(*args, "--config", str(path), "--output", "json"), Exit.SETTINGS)
+    assert any("idle_timeout" in one for one in both)
+    assert any("max_total" in one for one in both)
+    none = run_here(*args, "--config", str(tmp_path / "none.toml"), "--output=json")
+    assert "none.toml" in problems_of(none, Exit.SETTINGS)[0]
+
+
+@by_command
+def test_a_command_line_that_cannot_be_read(args: tuple[str, ...]) -> None:
+    wrong = run_here(*args, "--no-such-option", "--output", "json")
+    assert "--no-such-option" in problems_of(wrong, Exit.SETTINGS)[0]
+    config = run_here(*args, "--output", "json", "--config")
+    assert "--config" in problems_of(config, Exit.SETTINGS)[0]
+
+
+@by_command
+def test_a_data_directory_that_is_none(args: tuple[str, ...], tmp_path: Path) -> None:
+    """A file stands where the directory should be: whatever a command makes of it, it says so."""
+    path = tmp_path / "data"
+    path.write_text("not a directory")
+    done = run_here(*args, "--data-dir", str(path), "--output", "json")
+    assert "Traceback" not in done.err
+    if args[0] == "config":
+        assert done.code == 0
+        return
+    assert done.code in (Exit.REFUSED, Exit.UNREACHABLE)
+    assert problems_of(done, Exit(done.code))
+
+
+@pytest.mark.parametrize(
+    "args", [args for name, args in SPEAK_JSON if name.startswith("sessions")], ids=str
+)
+def test_no_server(args: tuple[str, ...], tmp_path: Path) -> None:
+    done = run_here(*args, "--data-dir", str(tmp_path / "data"), "--output", "json")
+    assert "no server is running" in problems_of(done, Exit.UNREACHABLE)[0]
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data_dir = tmp_path_factory.mktemp("made") / "data"
+    assert run_here("init", "--data-dir", str(data_dir)).code == 0
+    return data_dir
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("users", "show", "nobody-here"), "no user"),
+        (("users", "passwd", "nobody-here", "--generate"), "no user"),
+        (("users", "role", "nobody-here", "user"), "no user"),
+        (("users", "role", "admin", "boss"), "role"),
+        (("users", "disable", "nobody-here"), "no user"),
+        (("users", "remove", "nobody-here"), "no user"),
+        (("users", "add", "admin", "--role", "user", "--generate"), "exists"),
+        (("users", "add", "a\\b\\c", "--role", "user", "--generate"), "domain"),
+        (("audit", "tail"), "no session file"),
+        (("audit", "verify"), "no session file"),
+    ],
+    ids=str,
+)
+def test_a_refusal(args: tuple[str, ...], said: str, made: Path) -> None:
+    done = run_here(*args, "--data-dir", str(made), "--output", "json")
+    assert said in " ".join(problems_of(done, Exit.REFUSED))
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("sessions", "terminate"), "say which"),
+        (("sessions", "terminate", "x", "--all"), "say which"),
+        (("audit", "verify", "--head", "xyz"), "--head"),
+        (("users", "list", "--provider", "none"), "--provider"),
+        (("users", "add", "eve", "--role", "user"), "--password-stdin"),
+        (("users", "add", "eve", "--role", "user", "--generate", "--password-stdin"), "--generate"),
+        (("users", "frobnicate"), "frobnicate"),
+        (("users", "add", "eve"), "--role"),
+        (("sessions", "list", "extra"), "extra"),
+    ],
+    ids=str,
+)
+def test_a_command_line_that_makes_no_sense(args: tuple[str, ...], said: str, made: Path) -> None:
+    (made / "sessiongate.db").touch()
+    done = run_here(*args, "--data-dir", str(made), "--output", "json")
+    (made / "sessiongate.db").unlink()
+    assert said in " ".join(problems_of(done, Exit.SETTINGS))
+
+
+def test_as_a_process_of_its_own_nothing_else_is_on_standard_output(tmp_path: Path) -> None:
+    done = run_command("check", "--config", str(tmp_path / "none.toml"), "--output", "json")
+    assert "none.toml" in problems_of(done, Exit.SETTINGS)[0]
+
+
+def test_without_json_people_read_it_on_stderr(tmp_path: Path) -> None:
+    done = run_here("sessions", "list", "--data-dir", str(tmp_path / "data"))
+    assert (done.code, done.out) == (Exit.UNREACHABLE, "")
+    assert done.err.startswith("sessiongate: no server is running")
+
+
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [
+        (["check", "--output", "json"], Output.JSON),
+        (["check", "--output=json"], Output.JSON),
+        (["check", "--output", "table"], Output.TABLE),
+        (["check", "--output"], Output.TABLE),
+        (["users", "show", "--", "--output", "json"], Output.TABLE),
+        ([], Output.TABLE),
+    ],
+)
+def test_the_form_is_known_before_the_command_is(words: list[str], output: Output) -> None:
+    assert asked_for(words) is output

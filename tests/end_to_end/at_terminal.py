@@ -1,0 +1,62 @@
+"""A command at a real terminal: a pseudo-terminal of a given width, and somebody who types."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+
+from tests.end_to_end.serving import PATIENCE, environment
+
+
+def at_terminal(
+    *args: str,
+    width: int = 80,
+    types: Sequence[tuple[str, str]] = (),
+    environ: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Run `sessiongate ...` there: its exit code, and all that the screen showed.
+
+    `types` are pairs: once the screen shows the first text, the second is typed.
+    """
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    kept = {name: value for name, value in environment().items() if name != "COLUMNS"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sessiongate.cli.main", *args],
+        # Its own, so that it is also what /dev/tty stands for: passwords are asked for there.
+        preexec_fn=lambda: os.login_tty(theirs),
+        env={**kept, "TERM": "xterm", **(environ or {})},
+    )
+    os.close(theirs)
+    try:
+        shown = _watched(ours, list(types))
+        return process.wait(PATIENCE), shown.replace("\r\n", "\n")
+    finally:
+        os.close(ours)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _watched(screen: int, types: list[tuple[str, str]]) -> str:
+    shown, read_until = b"", time.monotonic() + PATIENCE * 2
+    while time.monotonic() < read_until:
+        ready, _, _ = select.select([screen], [], [], 0.5)
+        if not ready:
+            continue
+        try:
+            more = os.read(screen, 65536)
+        except OSError:  # how Linux says that nobody has the other end any more
+            break
+        if not more:
+            break
+        shown += more
+        if types and types[0][0] in shown.decode("utf-8", "replace"):
+            os.write(screen, types.pop(0)[1].encode())
+    return shown.decode("utf-8", "replace")
