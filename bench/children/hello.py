@@ -5,7 +5,7 @@ import asyncio
 import uvloop
 
 from sessiongate.web.http import Reply, Request
-from sessiongate.web.http1 import HttpLimits
+from sessiongate.web.limits import HttpLimits
 from sessiongate.web.listener import listen
 
 _REPLY = Reply(200, (("content-type", "application/json"),), b'{"hello":"world"}')

@@ -22,7 +22,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 GAUGES: Mapping[str, str] = {
     "sessiongate_sessions_live": "Sessions in the store.",
-    "sessiongate_connections": "Open connections of the dialects' listeners.",
+    "sessiongate_connections": "Connections of the dialects' listeners, from accept on.",
+    "sessiongate_connections_most": "How many connections there may be.",
+    "sessiongate_handshakes": "Connections that are in their TLS handshake.",
+    "sessiongate_anonymous_bytes": "Bytes of requests held for callers that are not known.",
     "sessiongate_hashing_queue": "Password hashes waiting or running.",
     "sessiongate_names_locked": "Account names that are locked for somebody.",
     "sessiongate_certificate_not_after_seconds": "When the served certificate ends, in Unix time.",

@@ -3,7 +3,8 @@
 `prepare` is what follows from the settings before anything runs, `bootstrap` the first
 administrator, `parts` makes the pieces,
 `dialects` gives each address its endpoint, `listeners` are its doors, `server` starts and stops the
-whole, `workers` several of it, `trial` and `ports` say what would keep it from starting.
+whole, `process` runs it, `workers` several of it, `trial` and `ports` say what would keep it from
+starting.
 """
 
 from sessiongate.app.bootstrap import bootstrap
@@ -23,7 +24,9 @@ from sessiongate.app.prepare import (
     roles_of,
     users_file,
 )
-from sessiongate.app.server import Server, serve
+from sessiongate.app.process import serve
+from sessiongate.app.reload import Reread
+from sessiongate.app.server import Server
 from sessiongate.app.started import Announce, Started
 from sessiongate.app.trial import (
     extensions_problems,
@@ -37,6 +40,7 @@ __all__ = [
     "PREPARED",
     "Announce",
     "Port",
+    "Reread",
     "Server",
     "Started",
     "bootstrap",

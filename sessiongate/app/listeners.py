@@ -11,6 +11,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -18,13 +19,21 @@ import structlog
 from sessiongate.admin.control import Control, socket_path
 from sessiongate.admin.operations import Operations
 from sessiongate.app import parts
+from sessiongate.app.descriptors import KEPT, make_room, places
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
+from sessiongate.web.crowd import Crowd
 from sessiongate.web.http import Handler
+from sessiongate.web.http1 import Callers
+from sessiongate.web.limits import HttpLimits
 from sessiongate.web.listener import Listener, listen
+from sessiongate.web.proxies import is_trusted
 
 OPERATIONS = "operations"
 """The name of the operations listener's door among those that a worker is handed."""
+
+# Connections that are few for a server: a shell's limit of 1,024 files leaves fewer.
+_FEW = 2000
 
 # For a question that has reached the operations listener already: it answers in milliseconds, and
 # the store gives an answer or an outage soon after.
@@ -64,20 +73,59 @@ class Listeners:
         self._config = config
         self._doors = doors
         self._tls = tls
-        self._http = parts.http_limits(config)
+        trusted = config.server.trusted_proxies
+        self._crowd = Crowd(self._limits(), partial(is_trusted, trusted))
         self._serving: list[Listener] = []
         self._control: list[Listener] = []
         self._watched: list[Listener] = []
 
-    @property
-    def connections(self) -> int:
-        """How many connections of clients there are."""
-        return sum(one.connections for one in self._serving)
+    def counts(self) -> dict[str, float]:
+        """What metrics show of the clients who are there."""
+        crowd = self._crowd
+        return {
+            "sessiongate_connections": crowd.inside,
+            "sessiongate_connections_most": crowd.limits.connections,
+            "sessiongate_handshakes": crowd.handshakes,
+            "sessiongate_anonymous_bytes": crowd.held,
+        }
+
+    def _limits(self) -> HttpLimits:
+        """The limits for clients, as far as the process may open files for so many."""
+        wanted = self._config.server.limits.connections
+        files = make_room(wanted)
+        most = places(wanted, files)
+        if most < wanted:
+            asked_for = self._config.origins.get("server.limits.connections") != "default"
+            tell = _log.warning if asked_for or most < _FEW else _log.info
+            tell(
+                "fewer connections than server.limits.connections",
+                connections=most,
+                wanted=wanted,
+                files=files,
+                way_out=f"let the process open {wanted + KEPT} files: LimitNOFILE of the systemd "
+                "unit, ulimit -n of a shell; or set server.limits.connections lower",
+            )
+        return parts.http_limits(self._config, most)
+
+    def change(self, config: Config, tls: ssl.SSLContext | None) -> None:
+        """Have these limits, and this certificate for handshakes to come."""
+        self._config = config
+        self._tls = tls
+        limits, own = self._limits(), parts.own_limits(config)
+        for listener in self._serving:
+            listener.change(limits, tls)
+        for listener in (*self._control, *self._watched):
+            listener.change(own, tls)
 
     async def open(
-        self, handler: Handler, unclaimed: Callable[[str], None], refusals: Counter[str]
+        self,
+        handler: Handler,
+        unclaimed: Callable[[str], None],
+        refusals: Counter[str],
+        callers: Callers,
     ) -> None:
         """Let clients in. Raises ConfigError that names every address which cannot be had."""
+        self._crowd.refusals = refusals
         problems: list[str] = []
         for address in self._config.server.listen:
             # A Unix socket never leaves the machine, and its clients speak plain HTTP to it.
@@ -87,11 +135,13 @@ class Listeners:
                 listener = await listen(
                     name,
                     handler,
-                    self._http,
+                    self._crowd.limits,
                     secured,
                     door=self._doors.of(name),
                     unclaimed=unclaimed,
                     refusals=refusals,
+                    crowd=self._crowd,
+                    callers=callers,
                 )
             except ConfigError as error:
                 problems += error.problems
@@ -107,7 +157,8 @@ class Listeners:
             return
         name = f"unix:{socket_path(self._config.server.data_dir)}"
         door = self._doors.of(name)
-        self._control.append(await listen(name, control, self._http, None, door=door))
+        limits = parts.own_limits(self._config)
+        self._control.append(await listen(name, control, limits, None, door=door))
 
     async def open_operations(self, operations: Operations) -> None:
         """Let in those who watch the server, unless the settings say off."""
@@ -120,7 +171,8 @@ class Listeners:
         # Scrapers on this machine speak plain HTTP; what leaves the machine is encrypted.
         secured = self._tls if address.host and not parts.is_loopback(address.host) else None
         try:
-            listener = await listen(str(address), operations, self._http, secured, door=door)
+            limits = parts.own_limits(self._config)
+            listener = await listen(str(address), operations, limits, secured, door=door)
         except ConfigError as error:
             self.without = without_operations(self._config, error, self._doors.number)
             return

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from ipaddress import ip_address
 
+import msgspec
+
 from sessiongate import certificates, plugins
 from sessiongate.app.prepare import roles_of
 from sessiongate.certificates import Certificates
@@ -28,7 +30,7 @@ from sessiongate.store.port import Store
 from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_client import RedisSettings
 from sessiongate.store.sqlite import SqliteStore
-from sessiongate.web.http1 import HttpLimits
+from sessiongate.web.limits import HttpLimits
 from sessiongate.web.listener import tls_context
 
 
@@ -194,13 +196,27 @@ def _with_breaker(name: str, made: Made, clock: Clock) -> IdentityProvider:
     return made.provider if made.near else Breaker(name, made.provider, clock)
 
 
+def own_limits(config: Config) -> HttpLimits:
+    """The limits of the listeners that are not for clients."""
+    return msgspec.structs.replace(
+        http_limits(config, OWN_CONNECTIONS),
+        handshakes=OWN_CONNECTIONS,
+        connections_per_address=0,
+        anonymous_total=2 * OWN_CONNECTIONS * config.server.limits.body,
+    )
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address."""
     return host == "localhost" or ip_address(host).is_loopback
 
 
-def http_limits(config: Config) -> HttpLimits:
-    """What one client may send, and how slowly."""
+OWN_CONNECTIONS = 64
+"""Of the control socket, and of the operations listener: their descriptors are kept back."""
+
+
+def http_limits(config: Config, connections: int) -> HttpLimits:
+    """What one client may send, and how slowly; so many may be there at once."""
     limits = config.server.limits
     return HttpLimits(
         body=limits.body,
@@ -209,5 +225,9 @@ def http_limits(config: Config) -> HttpLimits:
         header_timeout=limits.header_time,
         body_timeout=limits.body_time,
         keep_alive=limits.keep_alive,
-        connections=limits.connections,
+        connections=connections,
+        handshakes=limits.handshakes,
+        connections_per_address=limits.connections_per_address,
+        anonymous_body=limits.anonymous_body,
+        anonymous_total=limits.anonymous_total,
     )

@@ -2,14 +2,10 @@
 
 import asyncio
 import contextlib
-import gc
 import os
-import signal
 import socket
 from datetime import datetime, timedelta
 from functools import partial
-
-import structlog
 
 from sessiongate import __version__
 from sessiongate.admin import inbox
@@ -30,7 +26,8 @@ from sessiongate.app.prepare import (
     roles_of,
     signing_key_of,
 )
-from sessiongate.app.started import Announce, Started
+from sessiongate.app.reload import certified, merged
+from sessiongate.app.started import Started
 from sessiongate.app.steps import Step, each_of
 from sessiongate.app.tokens import verifiers_of
 from sessiongate.certificates import Certificates
@@ -59,12 +56,11 @@ from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.session import Ended
 from sessiongate.store.measured import MeasuredStore
 from sessiongate.web.http import Handler
+from sessiongate.web.known import KnownCallers
 from sessiongate.web.proxies import TrustedProxies
 
 # Within so long a running server has noticed a changed user, and the store has a later time.
 _NOTICED = timedelta(seconds=5)
-
-_log = structlog.get_logger("sessiongate")
 
 
 class Server:
@@ -126,13 +122,15 @@ class Server:
         for verifier in self._verifiers:
             await verifier.start()
         sessions = self._live = self._sessions()
-        handler = self._handler(sessions)
+        bearers = self._bearers(sessions)
+        handler = self._handler(sessions, bearers)
         await self._catch_up(sessions, await self._take_in(), seen)
         await end_if_unnamed(config, sessions, self._doors.number, seen)
         await self._journal.happened("server started", detail=digest_of(config))
         self._running = True
         unclaimed = partial(self._unclaimed, sessions)
-        await listeners.open(handler, unclaimed, self._meters.refusals)
+        callers = KnownCallers(sessions, bearers)
+        await listeners.open(handler, unclaimed, self._meters.refusals, callers)
         await listeners.open_control(
             Control(sessions, self._told, self._unlock, self._locked, config.sessions.limits)
         )
@@ -148,6 +146,18 @@ class Server:
             operations=listeners.operations,
             without_operations=(listeners.without,) if listeners.without else (),
         )
+
+    async def reload(self, wanted: Config) -> None:
+        """Take over what of these settings can change meanwhile, and the certificate.
+
+        Raises ConfigError; then nothing has changed.
+        """
+        config = merged(self.config, wanted)
+        served, tls = await asyncio.to_thread(certified, config)
+        if self._listeners is not None:
+            self._listeners.change(config, tls)
+        self.config, self._served = config, served
+        await self._journal.happened("settings reloaded", detail=digest_of(config))
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Have `/readyz` say that the server goes, and serve on for as long as the settings say.
@@ -221,7 +231,12 @@ class Server:
             made.provider.on_change(partial(self._changed, sessions, name))
         return sessions
 
-    def _handler(self, sessions: Sessions) -> Handler:
+    def _bearers(self, sessions: Sessions) -> Bearers:
+        life = self.config.dialects.appliance.access_token
+        tokens = AccessTokens(signing_key_of(self.config), self._clock, life)
+        return Bearers(tokens, sessions, self._store, self.config.sessions.idle_timeout)
+
+    def _handler(self, sessions: Sessions, bearers: Bearers) -> Handler:
         config = self.config
         provider = config.dialects.vsphere.default
         center = VirtualCenter(
@@ -239,9 +254,6 @@ class Server:
                 offered=config.dialects.vsphere.local_tickets,
             ),
         )
-        appliance = config.dialects.appliance
-        tokens = AccessTokens(signing_key_of(config), self._clock, appliance.access_token)
-        bearers = Bearers(tokens, sessions, self._store, config.sessions.idle_timeout)
         routed = dialects(config, sessions, center, bearers, self._meters)
         if not config.server.trusted_proxies:
             return routed
@@ -352,7 +364,7 @@ class Server:
         """What is true at this moment, for metrics."""
         guards = self._guards.values()
         values: dict[str, float] = {
-            "sessiongate_connections": self._listeners.connections if self._listeners else 0,
+            **(self._listeners.counts() if self._listeners else {}),
             "sessiongate_hashing_queue": self._hasher.pending,
             "sessiongate_hashes_total": self._hasher.done,
             "sessiongate_lockouts_total": sum(guard.lockouts for guard in guards),
@@ -369,25 +381,3 @@ class Server:
             values["sessiongate_names_locked"] = sum([len(await one.locked()) for one in guards])
             values["sessiongate_sessions_live"] = await self._store.count()
         return values
-
-
-async def serve(config: Config, announce: Announce) -> None:
-    """Serve until SIGTERM or SIGINT, then stop gracefully."""
-    server = Server(config)
-    done = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, done.set)
-    started = await server.start()
-    try:
-        # What is here by now stays. Left among what the collector walks through, it would hold up
-        # every session for some 10 ms each time (measured at 1 M sessions); without, for 0.3 ms.
-        gc.collect()
-        gc.freeze()
-        announce(started)
-        await done.wait()
-        _log.info("stopping")
-        done.clear()  # told again, it waits no longer
-        await server.drain(done)
-    finally:
-        await server.stop()

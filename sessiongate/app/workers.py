@@ -29,6 +29,7 @@ from sessiongate.app.prepare import (
     instance_of,
     signing_key_of,
 )
+from sessiongate.app.reload import Reread, changes, merged
 from sessiongate.app.server import Server
 from sessiongate.app.started import Announce, Started
 from sessiongate.config import Config
@@ -53,6 +54,9 @@ _LAST_WAIT = timedelta(seconds=10)
 # By which a worker learns that its successor answers already, at the same doors: nobody need hear
 # that it goes, unlike at SIGTERM, by which the whole server does.
 _SUCCEEDED = signal.SIGUSR1
+
+# What the parent itself has made of the settings: doors, and how many stand behind them.
+_PARENTS = ("server.listen", "server.workers", "server.data_dir", "admin.listen")
 
 _log = structlog.get_logger("sessiongate.workers")
 
@@ -123,8 +127,11 @@ async def serve_as_worker(config: Config, place: Place) -> None:
 class Supervisor:
     """The parent."""
 
-    def __init__(self, config: Config, command: Sequence[str]) -> None:
+    def __init__(
+        self, config: Config, command: Sequence[str], reread: Reread | None = None
+    ) -> None:
         self._config = config
+        self._reread = reread
         self._command = command
         self._shared: dict[str, socket.socket] = {}
         self._own: list[dict[str, socket.socket]] = []
@@ -299,9 +306,26 @@ class Supervisor:
         while True:
             await asked.wait()
             asked.clear()
+            if not await self._look_again():
+                continue
             for number in sorted(self._workers):
                 await self._replace(number)
             _log.info("all workers replaced")
+
+    async def _look_again(self) -> bool:
+        """Whether the settings that new workers would read can be served, as far as we can tell."""
+        if self._reread is None:
+            return True
+        try:
+            new = await asyncio.to_thread(self._reread)
+        except ConfigError as error:
+            _log.error("settings not reloaded", why=list(error.problems))
+            return False
+        _, left = changes(self._config, new)
+        if kept := [name for name in left if name.startswith(_PARENTS)]:
+            _log.warning("settings that take a restart", settings=kept)
+        self._config = merged(self._config, new)
+        return True
 
     async def _replace(self, number: int) -> None:
         async with self._changing[number]:
@@ -356,7 +380,9 @@ def _address_of(door: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def supervise(config: Config, announce: Callable[[Started], None]) -> None:
+async def supervise(
+    config: Config, announce: Callable[[Started], None], reread: Reread | None = None
+) -> None:
     """Run the settings' number of workers, each the same command as ours."""
     command = [sys.executable, "-m", "sessiongate.cli.main", *sys.argv[1:]]
-    await Supervisor(config, command).run(announce)
+    await Supervisor(config, command, reread).run(announce)

@@ -38,7 +38,7 @@ def renew(
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Make a new certificate from the local CA. A running server takes it at its next start."""
+    """Make a new certificate from the local CA. A running server takes it at SIGHUP."""
     loaded = settings(config, data_dir)
     if loaded.server.tls.certificate is not None:
         fail(

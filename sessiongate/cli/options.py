@@ -39,9 +39,7 @@ def settings(
     config: Path | None, data_dir: Path | None = None, overrides: dict[str, object] | None = None
 ) -> Config:
     """The settings in force, or exit with every problem in them."""
-    flags = dict(overrides or {})
-    if data_dir is not None:
-        flags["server.data_dir"] = str(data_dir)
+    flags = _with(data_dir, overrides)
     owner: str | None = None
     try:
         with reading_as_holder(file_of(config, os.environ)):
@@ -55,6 +53,18 @@ def settings(
         # Whoever may write the file has just made it name another directory than the judged one.
         fail(Exit.SETTINGS, "server.data_dir: was changed while the settings were read; try again")
     return loaded
+
+
+def read(config: Path | None, data_dir: Path | None, overrides: dict[str, object]) -> Config:
+    """The same once more, for a server that has begun already. Raises ConfigError."""
+    return load(config, os.environ, _with(data_dir, overrides))
+
+
+def _with(data_dir: Path | None, overrides: dict[str, object] | None) -> dict[str, object]:
+    flags = dict(overrides or {})
+    if data_dir is not None:
+        flags["server.data_dir"] = str(data_dir)
+    return flags
 
 
 def prepared(config: Config) -> None:

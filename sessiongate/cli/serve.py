@@ -5,9 +5,11 @@ import contextlib
 import os
 import resource
 import shlex
+import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,7 @@ from sessiongate.cli.options import (
     DataDirOption,
     ListenOption,
     OutputOption,
+    read,
     settings,
 )
 from sessiongate.cli.output import Exit, Output, show_json, show_rows
@@ -50,9 +53,6 @@ _CHECKED = (
     Column("detail", least=24, prose=True),
 )
 
-# Files that are no connections of clients: the store's, logs, directories', Redis's.
-_OTHER_FILES = 1024
-
 
 def serve(
     config: ConfigOption = None,
@@ -64,8 +64,10 @@ def serve(
     examples: ExamplesOption = False,
 ) -> None:
     """Serve all dialects until stopped."""
+    _outlast_hangups()
     configure_logs(log_format, log_level)
-    loaded = settings(config, data_dir, _flags(listen, plain_http))
+    flags = _flags(listen, plain_http)
+    loaded = settings(config, data_dir, flags)
     if application.place_of(os.environ) is None:
         _refuse_what_is_taken(loaded)
         if application.bootstrap(loaded, os.environ):
@@ -78,7 +80,7 @@ def serve(
             print("In another terminal, with SG_USER and SG_PASSWORD set as init has shown them:")
             _recipes(loaded, started)
 
-    _run(loaded, announce)
+    _run(loaded, announce, partial(read, config, data_dir, flags))
 
 
 def dev(
@@ -92,6 +94,7 @@ def dev(
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
+    _outlast_hangups()
     configure_logs(log_format, log_level)
     with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
         flags = {**_flags(listen, plain_http), "store.url": "memory:"}
@@ -186,33 +189,31 @@ def _flags(listen: list[str] | None, plain_http: bool) -> dict[str, object]:
     return flags
 
 
-def _run(config: Config, announce: application.Announce) -> None:
+def _outlast_hangups() -> None:
+    """SIGHUP ends a process by default. A server reads its settings again, once it listens."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _run(
+    config: Config,
+    announce: application.Announce,
+    reread: application.Reread | None = None,
+) -> None:
     # A core file would hold passwords and tokens that are in memory at that moment.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _make_room(config.server.limits.connections)
     place = application.place_of(os.environ)
     if place is not None:
         work = application.serve_as_worker(config, place)
     elif config.server.workers > 1:
-        work = application.supervise(config, announce)
+        work = application.supervise(config, announce, reread)
     else:
-        work = application.serve(config, announce)
+        work = application.serve(config, announce, reread)
     if sys.platform == "win32":
         asyncio.run(work)
         return
     import uvloop
 
     uvloop.run(work)
-
-
-def _make_room(connections: int) -> None:
-    """Raise the number of files we may open towards what the connections need, where we may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _OTHER_FILES
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _name_and_password(text: str) -> tuple[str, str]:

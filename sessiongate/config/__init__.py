@@ -6,6 +6,7 @@ settings, and `show` tells people what is in force. Which classes the settings l
 by `app`, not here.
 """
 
+from sessiongate.config.limits import ServerLimits
 from sessiongate.config.load import RESERVED, SHORT, data_dir_of, file_of, load
 from sessiongate.config.models import (
     Admin,
@@ -15,7 +16,6 @@ from sessiongate.config.models import (
     Lockout,
     Role,
     Server,
-    ServerLimits,
     Sessions,
     Settings,
     Store,
@@ -23,7 +23,7 @@ from sessiongate.config.models import (
     VsphereDialect,
     ZertoDialect,
 )
-from sessiongate.config.show import schema, show
+from sessiongate.config.show import leaves, schema, show
 from sessiongate.config.sources import secret_text
 from sessiongate.config.values import Address
 
@@ -47,6 +47,7 @@ __all__ = [
     "ZertoDialect",
     "data_dir_of",
     "file_of",
+    "leaves",
     "load",
     "schema",
     "secret_text",

@@ -8,6 +8,15 @@ from sessiongate.config.values import repeated
 from sessiongate.rules.access import BUILT_IN
 from sessiongate.rules.store_url import is_redis, parse_redis
 
+SMALLEST_HEAD = 1024
+"""A request line, Host, User-Agent and a cookie; with less nobody could log in."""
+
+MOST_BYTES = {"body": 1 << 30, "header_bytes": 1 << 20, "anonymous_total": 1 << 40}
+"""Far above what anybody needs: a slip of a unit, such as GiB for KiB, is a limit no more."""
+
+MOST = {"header_count": 10_000, "connections": 1_000_000, "handshakes": 1_000_000}
+"""Of counts, for the same reason."""
+
 # Longer passwords are not hashed, see `sessiongate.identity.hashing`.
 _LONGEST_LEAST = 4096
 
@@ -15,6 +24,7 @@ _LONGEST_LEAST = 4096
 def problems(settings: Settings) -> Iterator[tuple[str, str]]:
     """Say (setting, rule and way out) of everything that does not go together."""
     yield from _server(settings)
+    yield from _limits(settings)
     yield from _store(settings)
     yield from _sessions(settings)
     if settings.hashing.min_length > _LONGEST_LEAST:
@@ -42,6 +52,38 @@ def _server(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "server.tls.key_password", "has no key to open; set server.tls.key or leave it out"
     if server.workers > 1 and not is_redis(settings.store.url):
         yield "server.workers", _one_worker(settings.store.url)
+
+
+def _limits(settings: Settings) -> Iterator[tuple[str, str]]:
+    limits = settings.server.limits
+    at = "server.limits"
+    if limits.anonymous_body > limits.body:
+        yield (
+            f"{at}.anonymous_body",
+            f"must not exceed {at}.body; make it smaller, or the other larger",
+        )
+    if limits.anonymous_total < 2 * (limits.body + limits.header_bytes):
+        yield (
+            f"{at}.anonymous_total",
+            f"must hold one request at least: twice {at}.body and {at}.header_bytes together",
+        )
+    if limits.connections_per_address > limits.connections:
+        yield (
+            f"{at}.connections_per_address",
+            f"must not exceed {at}.connections; make it smaller, or 0 for none",
+        )
+    if limits.header_bytes < SMALLEST_HEAD:
+        yield (
+            f"{at}.header_bytes",
+            f"must be at least {SMALLEST_HEAD} bytes: clients send as much with a token",
+        )
+    for name in ("body", "header_bytes", "anonymous_total"):
+        if getattr(limits, name) > MOST_BYTES[name]:
+            most = MOST_BYTES[name] >> 20
+            yield f"{at}.{name}", f"must not exceed {most} MiB, which nobody needs; make it smaller"
+    for name, most in MOST.items():
+        if getattr(limits, name) > most:
+            yield f"{at}.{name}", f"must not exceed {most}; make it smaller"
 
 
 def _one_worker(url: str) -> str:

@@ -26,7 +26,6 @@ from sessiongate.config.kinds import (
     Proxies,
     PublicNames,
     SecretText,
-    Size,
     StorePrefix,
     StoreUrl,
     SyslogTarget,
@@ -36,6 +35,7 @@ from sessiongate.config.kinds import (
 )
 from sessiongate.config.kinds import Table as _Table
 from sessiongate.config.kinds import setting as _setting
+from sessiongate.config.limits import ServerLimits
 from sessiongate.config.tokens import TokenIssuer
 from sessiongate.session import Caps, Limits
 
@@ -51,26 +51,6 @@ class Tls(_Table):
     )
     key_password: SecretText | None = _setting(
         None, "Password of the private key. key_password_file names a file that holds it."
-    )
-
-
-class ServerLimits(_Table):
-    """How much a client may send, and how slowly."""
-
-    body: Size = _setting("1MiB", "Largest request body.")
-    header_bytes: Size = _setting("64KiB", "Largest request head, request line included.")
-    header_count: PositiveCount = _setting(100, "Most header lines in one request.")
-    header_time: PositiveDuration = _setting("10s", "Time to send the request head.")
-    body_time: PositiveDuration = _setting("30s", "Time to send the request body.")
-    keep_alive: PositiveDuration = _setting("75s", "How long an unused connection stays open.")
-    connections: PositiveCount = _setting(20000, "Most connections at once.")
-    shutdown_grace: Duration = _setting(
-        "10s", "How long running requests may take to finish when the server stops."
-    )
-    shutdown_delay: Duration = _setting(
-        "0",
-        "How long the server goes on as before when it is told to stop, while /readyz says 503 "
-        "already: as long as a load balancer needs to notice. Comes before shutdown_grace.",
     )
 
 

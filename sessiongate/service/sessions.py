@@ -213,6 +213,10 @@ class Sessions:
         """The same for a caller whose token was verified in another way and names the digest."""
         return await self._store.use(digest, self.clock.now())
 
+    async def lives(self, digest: bytes) -> bool:
+        """Whether the session of this token digest is alive. No call is counted."""
+        return await self._store.lives(digest, self.clock.now())
+
     async def find(self, key: str) -> Session | None:
         """The live session of this public key, untouched."""
         return await self._store.find(key, self.clock.now())

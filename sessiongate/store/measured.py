@@ -20,6 +20,7 @@ T = TypeVar("T")
 OPERATIONS = (
     "use",
     "add",
+    "lives",
     "find",
     "change",
     "end",
@@ -103,6 +104,10 @@ class MeasuredStore:
     async def add(self, session: Session, caps: Caps) -> None:
         """Keep a new session."""
         await self._measured("add", self._inner.add(session, caps))
+
+    async def lives(self, digest: bytes, now: datetime) -> bool:
+        """Whether there is a live session of this digest."""
+        return await self._measured("lives", self._inner.lives(digest, now))
 
     async def find(self, key: str, now: datetime) -> Session | None:
         """The live session of this key, untouched."""

@@ -128,6 +128,13 @@ class RedisStore:
             return await self._use(digest, now)
         return memory.use(digest, now) or await memory.fetch(digest, self._use(digest, now))
 
+    async def lives(self, digest: bytes, now: datetime) -> bool:
+        """Whether there is a live session of this digest; asked of Redis itself."""
+        if self._memory is not None:
+            await self._memory.tell_of(digest)
+        row = await self._calls.run(scripts.FIND, self._at(digest), *self._judge(self._now(now)))
+        return row is not None
+
     async def find(self, key: str, now: datetime) -> Session | None:
         """The live session of this key, untouched."""
         now = self._now(now)

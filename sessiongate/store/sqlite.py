@@ -100,6 +100,11 @@ class SqliteStore:
         self._dirty[digest] = kept
         return session_of(kept)
 
+    async def lives(self, digest: bytes, now: datetime) -> bool:
+        """Whether there is a live session of this digest."""
+        _ = self._writer
+        return self._table.lives(digest, now)
+
     async def find(self, key: str, now: datetime) -> Session | None:
         """The live session of this key, untouched."""
         _ = self._writer

@@ -119,6 +119,11 @@ class SessionTable:
         kept.call_count += 1
         return kept
 
+    def lives(self, digest: bytes, now: datetime) -> bool:
+        """Whether there is a live session of this digest. It is not touched."""
+        kept = self._known(digest)
+        return kept is not None and self.alive(kept, now)
+
     def find(self, key: str, now: datetime) -> Kept | None:
         """The live session of this key, untouched."""
         kept = self.by_key(key)

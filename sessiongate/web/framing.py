@@ -202,6 +202,15 @@ class Chunks:
         """Bytes of trailers so far, counted from 1 once the last chunk has been seen."""
         self._trailer_limit = trailer_limit
 
+    @property
+    def exceeds(self) -> bool:
+        """Whether what was announced is more than the limit; `take` must not go on then."""
+        return len(self.body) + max(0, self._left) > self._limit
+
+    def widen(self, limit: int) -> None:
+        """Take so much from now on."""
+        self._limit = limit
+
     def take(self, buffer: bytearray) -> Took:
         """Eat what belongs to this body off the front of the buffer. Raises Malformed."""
         at = 0

@@ -12,6 +12,7 @@ import socket
 import ssl
 import stat
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -20,16 +21,17 @@ from typing import Any
 
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
+from sessiongate.web.crowd import Crowd
 from sessiongate.web.http import Handler
-from sessiongate.web.http1 import Connection, Edge, HttpLimits
+from sessiongate.web.http1 import Callers, Connection, Edge
+from sessiongate.web.limits import HttpLimits
+from sessiongate.web.threshold import Threshold
 
 # Connections that the kernel holds for us before we accept: a whole site logging in after a
 # restart. Linux cuts it to net.core.somaxconn (4096 by default since 5.4).
 _BACKLOG = 4096
 
 _SWEEP_EVERY = 1.0
-_TLS_HANDSHAKE = 10.0
-_TLS_GOODBYE = 5.0
 
 # How long aborted connections and cancelled handlers get to unwind, after the grace.
 _LAST_WAIT = 1.0
@@ -39,7 +41,13 @@ class Listener:
     """An open door. `stop` shuts it."""
 
     def __init__(
-        self, edge: Edge, server: asyncio.Server, address: str, port: int, *, ours: bool = True
+        self,
+        edge: Edge,
+        server: asyncio.Server | Threshold,
+        address: str,
+        port: int,
+        *,
+        ours: bool = True,
     ) -> None:
         self.address = address
         """Where it really listens: "host:port", "[host]:port" or "unix:/path"."""
@@ -57,8 +65,23 @@ class Listener:
 
     @property
     def connections(self) -> int:
-        """How many connections are open, or have a request still handled."""
+        """How many connections are open, or have a request still handled.
+
+        Those that are still shaking hands are counted by the crowd.
+        """
         return len(self._edge.connections)
+
+    @property
+    def crowd(self) -> Crowd:
+        """Everybody who has come by this listener, and by those that share the crowd with it."""
+        return self._edge.crowd
+
+    def change(self, limits: HttpLimits, tls: ssl.SSLContext | None) -> None:
+        """Have these limits from now on, and this certificate for handshakes to come."""
+        self._edge.limit(limits)
+        self._edge.crowd.limits = limits
+        if tls is not None and isinstance(self._server, Threshold):
+            self._server.context = tls
 
     async def stop(self, grace: timedelta, linger: timedelta = timedelta(0)) -> None:
         """Accept no more, close what idles, let requests finish, force the rest after the grace.
@@ -73,6 +96,8 @@ class Listener:
         self._remove_path()
         await asyncio.sleep(linger.total_seconds())
         edge.shut = True
+        if isinstance(self._server, Threshold):
+            await self._server.give_up()
         for connection in tuple(edge.connections):
             connection.retire()
         await self._empty(grace.total_seconds())
@@ -98,7 +123,7 @@ class Listener:
 
     def _tick(self) -> None:
         self._timer = self._edge.loop.call_later(_SWEEP_EVERY, self._tick)
-        self._edge.sweep()
+        self.sweep()
 
 
 # From Python 3.13 on a server that closes takes the file of its socket along, by default. It is
@@ -117,6 +142,8 @@ async def listen(
     door: socket.socket | None = None,
     unclaimed: Callable[[str], None] | None = None,
     refusals: Counter[str] | None = None,
+    crowd: Crowd | None = None,
+    callers: Callers | None = None,
 ) -> Listener:
     """Listen at "127.0.0.1:9669", "[::1]:9669" or "unix:/path". Port 0 takes a free one.
 
@@ -124,38 +151,33 @@ async def listen(
     Unix sockets. `[::]` serves IPv4 too. `door` is the socket of this address where somebody else
     has opened it, and shares it with other processes. `unclaimed` is told the key of each session
     whose client had gone before the reply that opened it. `refusals` counts, by cause, what never
-    became a request.
+    became a request. Listeners with one `crowd` share its limits. With `callers`, strangers may
+    send less than others.
     """
     loop = asyncio.get_running_loop()
     path = _path_of(address)
     ours = door is None
     if door is None:
         door = open_door(address, socket_mode)
-    edge = Edge(handler, limits, now or loop.time, path, refusals)
-    edge.unclaimed = unclaimed
-    handshake = _TLS_HANDSHAKE if tls else None
-    goodbye = _TLS_GOODBYE if tls else None
-    if path is not None:
-        server = await loop.create_unix_server(
-            lambda: Connection(edge),
-            sock=door,
-            backlog=_BACKLOG,
-            ssl=tls,
-            ssl_handshake_timeout=handshake,
-            ssl_shutdown_timeout=goodbye,
-            **_LEAVE_THE_FILE,
-        )
-        return Listener(edge, server, address, 0, ours=ours)
-    host, port = door.getsockname()[:2]
-    server = await loop.create_server(
-        lambda: Connection(edge),
-        sock=door,
-        backlog=_BACKLOG,
-        ssl=tls,
-        ssl_handshake_timeout=handshake,
-        ssl_shutdown_timeout=goodbye,
+    # Not the loop's own time, which stands still within one turn of uvloop.
+    edge = Edge(
+        handler, limits, now or time.monotonic, path, refusals, crowd=crowd, callers=callers
     )
-    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    edge.unclaimed = unclaimed
+    if path is not None:
+        name, port = address, 0
+    else:
+        host, port = door.getsockname()[:2]
+        name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    server: asyncio.Server | Threshold
+    if tls is not None:
+        server = Threshold(edge, door, tls)
+    elif path is not None:
+        server = await loop.create_unix_server(
+            lambda: Connection(edge), sock=door, backlog=_BACKLOG, **_LEAVE_THE_FILE
+        )
+    else:
+        server = await loop.create_server(lambda: Connection(edge), sock=door, backlog=_BACKLOG)
     return Listener(edge, server, name, port, ours=ours)
 
 

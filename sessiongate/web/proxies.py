@@ -20,19 +20,28 @@ Trusted = Sequence[IPv4Network | IPv6Network | Literal["unix"]]
 """Networks, and "unix" for whoever comes by a Unix socket."""
 
 
+def is_trusted(trusted: Trusted, address: str) -> bool:
+    """Whether an IP address is in one of the networks."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in trusted if network != "unix")
+
+
 class TrustedProxies:
     """A handler around another, which sees clients as the trusted proxies in front saw them."""
 
     def __init__(self, inner: Handler, trusted: Trusted, certificate_header: str | None) -> None:
         self._inner = inner
-        self._networks = [one for one in trusted if one != "unix"]
+        self._trusted = trusted
         self._unix = "unix" in trusted
         self._header = certificate_header.lower() if certificate_header is not None else None
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with what the proxy says taken over where it may be."""
         by_unix = request.peer.startswith("/")
-        if self._unix if by_unix else self._is_trusted(request.peer):
+        if self._unix if by_unix else is_trusted(self._trusted, request.peer):
             request = msgspec.structs.replace(
                 request,
                 # Whoever is there is the proxy, and not its client.
@@ -45,13 +54,6 @@ class TrustedProxies:
             )
         return await self._inner(request)
 
-    def _is_trusted(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._networks)
-
     def _client(self, request: Request) -> str:
         """The last hop that is not one of the trusted proxies; what stands before it is hearsay."""
         hops = [hop.strip() for line in request.all("x-forwarded-for") for hop in line.split(",")]
@@ -61,7 +63,7 @@ class TrustedProxies:
                 client = str(ip_address(hop))
             except ValueError:
                 break
-            if not self._is_trusted(client):
+            if not is_trusted(self._trusted, client):
                 break
         return client
 

@@ -9,7 +9,7 @@ from sessiongate.admin.control import socket_path
 from sessiongate.cli.control import ask
 from sessiongate.cli.output import Exit, Failed
 from sessiongate.web.http import Reply, Request
-from sessiongate.web.http1 import HttpLimits
+from sessiongate.web.limits import HttpLimits
 from sessiongate.web.listener import listen
 
 

@@ -290,6 +290,8 @@ class Server:
     command: tuple[str, ...] = ("serve",)
     file_limit: int | None = None
     """No file may grow beyond so many bytes: a full disk, for one process."""
+    open_files: int | None = None
+    """It may open so many files, and no more."""
 
     def __post_init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
@@ -309,7 +311,7 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
             env=environment(self.environ),
-            preexec_fn=self._limit if self.file_limit else None,
+            preexec_fn=self._limit if self.file_limit or self.open_files else None,
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -343,8 +345,10 @@ class Server:
         return path
 
     def _limit(self) -> None:
-        assert self.file_limit is not None
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
+        if self.file_limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
+        if self.open_files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.open_files, self.open_files))
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None

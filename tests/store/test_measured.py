@@ -64,7 +64,7 @@ class Broken:
     async def _gone(self, *_: Any, **__: Any) -> NoReturn:
         raise StoreUnavailable("gone")
 
-    use = add = find = change = end = count = _gone
+    use = lives = add = find = change = end = count = _gone
     expire = put = take = mark = advance = message = set_message = start = _gone
 
     async def list(self, now: datetime) -> AsyncIterator[Session]:
@@ -79,6 +79,7 @@ Ask = Callable[[Store], Awaitable[object]]
 
 ASKED: dict[str, Ask] = {
     "use": lambda store: store.use(digest_of("x"), T0),
+    "lives": lambda store: store.lives(digest_of("x"), T0),
     "add": lambda store: store.add(a_session(), NO_CAPS),
     "find": lambda store: store.find("x", T0),
     "change": lambda store: store.change(a_session()),

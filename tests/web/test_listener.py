@@ -32,7 +32,7 @@ from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
 from sessiongate.web import listener
 from sessiongate.web.http import Reply, Request
-from sessiongate.web.http1 import HttpLimits
+from sessiongate.web.limits import HttpLimits
 from sessiongate.web.listener import Listener, listen, tls_context
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

@@ -1,0 +1,130 @@
+"""Who is let in, and who goes in favour of somebody else: counts and ages, without sockets."""
+
+from typing import Any
+
+from sessiongate.web.crowd import (
+    MADE_ROOM,
+    PATIENCE,
+    TOO_MANY,
+    TOO_MANY_HANDSHAKES,
+    TOO_MANY_OF_ADDRESS,
+    Crowd,
+    Guest,
+)
+from sessiongate.web.limits import HttpLimits
+
+LATER = 2 * PATIENCE
+
+
+class House:
+    """A crowd, and who was closed by it."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.crowd = Crowd(HttpLimits(**limits), exempt=lambda address: address == "proxy")
+        self.closed: list[Guest] = []
+
+    def guest(self, at: float = 0.0, address: str = "", *, in_handshake: bool = False) -> Guest:
+        guest = Guest(address, at, lambda: self.closed.append(guest), in_handshake=in_handshake)
+        return guest
+
+    def admitted(self, at: float = 0.0, address: str = "", *, in_handshake: bool = False) -> Guest:
+        guest = self.guest(at, address, in_handshake=in_handshake)
+        assert self.crowd.admit(guest) is None
+        return guest
+
+
+def test_sec_74_everybody_counts_until_he_leaves_and_leaves_once() -> None:
+    house = House(connections=2)
+    one, _ = house.admitted(), house.admitted(in_handshake=True)
+    assert (house.crowd.inside, house.crowd.handshakes) == (2, 1)
+    assert house.crowd.admit(house.guest()) == TOO_MANY
+    house.crowd.leave(one)
+    house.crowd.leave(one)
+    assert house.crowd.inside == 1
+    house.admitted()
+    assert house.closed == []
+
+
+def test_sec_74_who_was_not_let_in_does_not_count_and_cannot_leave() -> None:
+    house = House(connections=1)
+    house.admitted()
+    refused = house.guest()
+    assert house.crowd.admit(refused) == TOO_MANY
+    house.crowd.leave(refused)
+    assert house.crowd.inside == 1
+
+
+def test_sec_74_handshakes_have_a_cap_of_their_own() -> None:
+    house = House(connections=100, handshakes=3)
+    shaking = [house.admitted(in_handshake=True) for _ in range(3)]
+    assert house.crowd.admit(house.guest(in_handshake=True)) == TOO_MANY_HANDSHAKES
+    house.admitted()  # without TLS
+    house.crowd.shaken(shaking[0], 0.0)
+    house.admitted(in_handshake=True)
+    assert (house.crowd.inside, house.crowd.handshakes) == (5, 3)
+
+
+def test_sec_74_handshakes_never_take_all_places() -> None:
+    house = House(connections=10, handshakes=1000)
+    for _ in range(5):
+        house.admitted(in_handshake=True)
+    assert house.crowd.admit(house.guest(in_handshake=True)) == TOO_MANY_HANDSHAKES
+
+
+def test_sec_74_the_oldest_that_said_nothing_makes_room() -> None:
+    house = House(connections=4, handshakes=2)
+    first, second = (house.admitted(at, in_handshake=True) for at in (0.0, 0.1))
+    soon = house.guest(PATIENCE - 0.01, in_handshake=True)
+    assert house.crowd.admit(soon) == TOO_MANY_HANDSHAKES
+    house.admitted(LATER, in_handshake=True)
+    assert house.closed == [first]
+    house.admitted(LATER, in_handshake=True)
+    assert house.closed == [first, second]
+    assert house.crowd.handshakes == 2
+    assert house.crowd.refusals == {MADE_ROOM: 2}
+
+
+def test_sec_74_who_has_spoken_never_makes_room() -> None:
+    house = House(connections=2)
+    house.crowd.spoken(house.admitted())
+    silent = house.admitted()
+    house.admitted(LATER)
+    assert house.closed == [silent]
+    assert house.crowd.admit(house.guest(LATER)) == TOO_MANY
+    assert house.closed == [silent]
+
+
+def test_sec_74_after_the_handshake_there_is_time_again() -> None:
+    house = House(connections=2)
+    slow = house.admitted(0.0, in_handshake=True)
+    house.admitted(LATER)
+    house.crowd.shaken(slow, LATER)
+    assert house.crowd.admit(house.guest(LATER)) == TOO_MANY
+    assert house.closed == []
+
+
+def test_sec_74_one_address_has_a_cap_where_there_is_one() -> None:
+    house = House(connections_per_address=2)
+    one = house.admitted(address="a")
+    house.admitted(address="a", in_handshake=True)
+    for later in (0.0, LATER):
+        assert house.crowd.admit(house.guest(later, "a")) == TOO_MANY_OF_ADDRESS
+    house.admitted(address="b")
+    for _ in range(5):
+        house.admitted(address="proxy")
+        house.admitted(address="")  # by a Unix socket
+    house.crowd.leave(one)
+    house.admitted(address="a")
+    free = House()
+    for _ in range(50):
+        free.admitted(address="a")
+
+
+def test_sec_74_new_limits_hold_for_those_who_come() -> None:
+    house = House(connections=1)
+    house.admitted()
+    house.crowd.limits = HttpLimits(connections=2)
+    house.admitted()
+    house.crowd.limits = HttpLimits(connections=1)
+    assert house.crowd.inside == 2
+    assert house.crowd.admit(house.guest()) == TOO_MANY

@@ -1,0 +1,338 @@
+"""How much is held for callers that nobody knows: bytes without sockets."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sessiongate.errors import StoreUnavailable
+from sessiongate.web.crowd import Crowd
+from sessiongate.web.http import Reply, Request
+from sessiongate.web.http1 import ANONYMOUS_BODY, NO_BUDGET, UNDECIDED, Edge
+from sessiongate.web.limits import HttpLimits
+from tests.web.test_http1 import CHUNKED, GET, Time, Wire, done, turn
+
+POST = b"POST %b HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n"
+NAMED = b"x-token: alive\r\n"
+KIB = 1024
+
+
+class Doorman:
+    """Knows the callers whose token is `alive`, and excuses bodies at /excused with `assertion`."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.gate: asyncio.Event | None = None
+        self.error: Exception | None = None
+
+    async def known(self, request: Request) -> bool:
+        assert request.body == b""
+        self.asked.append(request.path)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        return request.header("x-token") == "alive"
+
+    def may_be_excused(self, path: str) -> bool:
+        return path == "/excused"
+
+    def excused(self, begun: bytes | bytearray) -> bool:
+        return b"assertion" in begun
+
+
+class House:
+    """An edge that knows some of its callers."""
+
+    def __init__(self, **limits: Any) -> None:
+        given = {"body": 256 * KIB, "anonymous_body": 64 * KIB, **limits}
+        self.limits = HttpLimits(**given)
+        self.crowd = Crowd(self.limits)
+        self.doorman = Doorman()
+        self.time = Time()
+        self.edge = Edge(
+            self.handle, self.limits, self.time, crowd=self.crowd, callers=self.doorman
+        )
+        self.bodies: list[int] = []
+        self.slow: asyncio.Event | None = None
+
+    async def handle(self, request: Request) -> Reply:
+        if self.slow is not None:
+            await self.slow.wait()
+        self.bodies.append(len(request.body))
+        return Reply(200)
+
+    def wire(self) -> Wire:
+        return Wire(self.edge)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        return dict(+self.edge.refusals)
+
+
+def declared(size: int, path: bytes = b"/", headers: bytes = b"") -> tuple[bytes, bytes]:
+    return POST % (path, headers, size), b"a" * size
+
+
+def chunked(size: int, path: bytes = b"/", headers: bytes = b"") -> tuple[bytes, bytes]:
+    head = CHUNKED.replace(b"POST / ", b"POST %b " % path).replace(
+        b"Host: x\r\n", b"Host: x\r\n" + headers
+    )
+    return head, b"%x\r\n%b\r\n0\r\n\r\n" % (size, b"a" * size)
+
+
+def chunks(size: int, path: bytes = b"/", headers: bytes = b"") -> tuple[bytes, bytes]:
+    head, _ = chunked(size, path, headers)
+    whole, rest = divmod(size, 256)
+    parts = b"100\r\n%b\r\n" % (b"a" * 256) * whole
+    if rest:
+        parts += b"%x\r\n%b\r\n" % (rest, b"a" * rest)
+    return head, parts + b"0\r\n\r\n"
+
+
+Send = Callable[..., tuple[bytes, bytes]]
+in_each_form = pytest.mark.parametrize("form", [declared, chunked, chunks])
+in_pieces = pytest.mark.parametrize("piece", [1 << 20, 10_000], ids=["at once", "in pieces"])
+
+
+async def send(wire: Wire, data: bytes, piece: int = 1 << 20) -> None:
+    for at in range(0, len(data), piece):
+        if not wire.closed:
+            wire.connection.data_received(data[at : at + piece])
+        await done(wire)
+
+
+@in_each_form
+@in_pieces
+async def test_sec_75_a_stranger_may_send_less(form: Send, piece: int) -> None:
+    house = House()
+    fits = house.wire()
+    await send(fits, b"".join(form(64 * KIB)), piece)
+    assert house.bodies == [64 * KIB]
+    large = house.wire()
+    await send(large, b"".join(form(64 * KIB + 1)), piece)
+    assert large.out.startswith(b"HTTP/1.1 413 ")
+    assert large.closed
+    assert house.refused == {ANONYMOUS_BODY: 1}
+    assert house.bodies == [64 * KIB]
+    assert house.crowd.held == 0
+
+
+async def test_sec_75_a_large_body_is_refused_before_it_comes() -> None:
+    house = House()
+    wire = house.wire()
+    head, _ = declared(100 * KIB, headers=b"Expect: 100-continue\r\n")
+    await send(wire, head)
+    assert wire.out.startswith(b"HTTP/1.1 413 ")
+
+
+@in_each_form
+@in_pieces
+async def test_sec_75_a_known_caller_may_send_more(form: Send, piece: int) -> None:
+    house = House()
+    wire = house.wire()
+    await send(wire, b"".join(form(200 * KIB, headers=NAMED)) + GET % b"next", piece)
+    assert house.doorman.asked == ["/"]
+    assert house.bodies == [200 * KIB, 0]
+    assert wire.reading
+    over = house.wire()
+    await send(over, b"".join(form(256 * KIB + 1, headers=NAMED)), piece)
+    assert over.out.startswith(b"HTTP/1.1 413 ")
+    assert house.refused == {"body_too_large": 1}
+    assert house.crowd.held == 0
+
+
+async def test_sec_75_a_known_caller_is_told_to_go_on() -> None:
+    house = House()
+    wire = house.wire()
+    head, body = declared(100 * KIB, headers=NAMED + b"Expect: 100-continue\r\n")
+    await send(wire, head)
+    assert wire.out == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await send(wire, body)
+    assert house.bodies == [100 * KIB]
+
+
+@in_each_form
+@in_pieces
+async def test_sec_75_a_login_by_token_is_excused_and_counted(form: Send, piece: int) -> None:
+    house = House()
+    head, body = form(150 * KIB, b"/excused")
+    body = body.replace(b"a" * 9, b"assertion", 1)
+    wire = house.wire()
+    await send(wire, head + body[: 100 * KIB], piece)
+    assert house.crowd.held >= 95 * KIB
+    await send(wire, body[100 * KIB :], piece)
+    assert house.bodies == [150 * KIB]
+    assert house.doorman.asked == []
+    other = house.wire()
+    await send(other, b"".join(form(150 * KIB, b"/excused")), piece)
+    assert other.out.startswith(b"HTTP/1.1 413 ")
+    assert house.crowd.held == 0
+
+
+async def test_sec_75_nothing_is_read_while_the_caller_is_looked_up() -> None:
+    house = House()
+    house.doorman.gate = asyncio.Event()
+    wire = house.wire()
+    head, body = declared(100 * KIB, headers=NAMED)
+    wire.connection.data_received(head + body[:100])
+    await turn()
+    assert not wire.reading
+    house.doorman.gate.set()
+    await done(wire)
+    assert wire.reading
+    await send(wire, body[100:])
+    assert house.bodies == [100 * KIB]
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("gone"), RuntimeError("a fault of ours")])
+async def test_sec_75_an_outage_is_no_verdict(error: Exception) -> None:
+    house = House()
+    house.doorman.error = error
+    wire = house.wire()
+    await send(wire, declared(100 * KIB, headers=NAMED)[0])
+    assert wire.out.startswith(b"HTTP/1.1 503 ")
+    assert house.refused == {UNDECIDED: 1}
+
+
+async def test_sec_75_who_leaves_while_he_is_looked_up_is_forgotten() -> None:
+    house = House()
+    house.doorman.gate = asyncio.Event()
+    left, killed = house.wire(), house.wire()
+    for wire in (left, killed):
+        wire.connection.data_received(declared(100 * KIB)[0])
+    await turn()
+    left.connection.connection_lost(None)
+    killed.connection.kill()
+    await turn()
+    assert killed.closed
+    killed.connection.connection_lost(None)
+    house.doorman.gate.set()
+    for _ in range(5):
+        await turn()
+    assert house.edge.connections == set()
+    assert house.crowd.inside == 0
+
+
+async def test_sec_75_all_together_have_one_budget() -> None:
+    house = House(anonymous_total=512 * KIB)
+    wires = [house.wire() for _ in range(50)]
+    for wire in wires:
+        await send(wire, declared(60 * KIB)[0] + b"a" * 50 * KIB)
+    assert house.crowd.held <= 512 * KIB
+    told = [wire.out[:12] for wire in wires]
+    assert told == [b""] * 10 + [b"HTTP/1.1 503"] * 40
+    assert house.refused == {NO_BUDGET: 40}
+    # What is given back is there for others.
+    for wire in wires[:10]:
+        await send(wire, b"a" * 10 * KIB)
+    assert house.bodies == [60 * KIB] * 10
+    assert house.crowd.held == 0
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /" + b"a" * 50 * KIB,
+        CHUNKED + b"c800\r\n" + b"a" * 50 * KIB,
+        declared(60 * KIB)[0] + b"a" * 50 * KIB,
+    ],
+    ids=["head", "chunks", "body"],
+)
+async def test_sec_75_whatever_is_unfinished_counts(begun: bytes) -> None:
+    house = House(anonymous_total=100 * KIB)
+    wires = [house.wire() for _ in range(5)]
+    for wire in wires:
+        await send(wire, begun)
+    assert 50 * KIB <= house.crowd.held <= 100 * KIB
+    assert [wire.closed for wire in wires] == [False, *[True] * 4] or [
+        wire.closed for wire in wires
+    ] == [False, False, *[True] * 3]
+    for wire in wires:
+        wire.connection.connection_lost(None)
+    assert house.crowd.held == 0
+
+
+async def test_sec_75_the_known_and_the_small_are_served_when_the_budget_is_used_up() -> None:
+    house = House(anonymous_total=100 * KIB)
+    hog = house.wire()
+    await send(hog, declared(64 * KIB)[0] + b"a" * 60 * KIB)
+    house.crowd.held += 40 * KIB  # others like it
+    known, small, large = house.wire(), house.wire(), house.wire()
+    await send(known, b"".join(declared(60 * KIB, headers=NAMED)), 10_000)
+    await send(small, b"".join(declared(2 * KIB)), 1000)
+    await send(large, b"".join(declared(60 * KIB)))
+    assert known.out.startswith(b"HTTP/1.1 200 ")
+    assert small.out.startswith(b"HTTP/1.1 200 ")
+    assert large.out.startswith(b"HTTP/1.1 503 ")
+
+
+async def test_sec_75_what_waits_behind_a_slow_handler_counts_too() -> None:
+    """Requests sent ahead of their turn, and the body that the handler has."""
+    house = House(anonymous_total=200 * KIB)
+    house.slow = asyncio.Event()
+    wires = [house.wire() for _ in range(10)]
+    for wire in wires:
+        wire.connection.data_received(b"".join(declared(30 * KIB)))
+        wire.connection.data_received(GET % (b"a" * 1000) * 60)
+    # One read more than the budget may come in before it is noticed.
+    assert house.crowd.held <= 200 * KIB
+    house.slow.set()
+    for wire in wires:
+        await done(wire)
+    served = [wire.out.count(b"HTTP/1.1 200") for wire in wires]
+    assert served[0] == 61
+    assert min(served) <= 1
+    # Who has lost requests is told that the reply is the last.
+    assert all(
+        (b"Connection: close" in wire.out) == (count < 61)
+        for wire, count in zip(wires, served, strict=True)
+    )
+    assert house.crowd.held == 0
+
+
+async def test_sec_75_questions_are_few_while_the_budget_is_used_up() -> None:
+    """Until they are answered nothing is refused, and all that is read in one turn is held."""
+    house = House(anonymous_total=100 * KIB)
+    house.doorman.gate = asyncio.Event()
+    wires = [house.wire() for _ in range(200)]
+    for number, wire in enumerate(wires):
+        path = b"/excused" if number % 2 else b"/"
+        wire.connection.data_received(declared(60 * KIB, path, NAMED)[0] + b"a" * 50 * KIB)
+    assert house.crowd.held <= 100 * KIB + 32 * 50 * KIB
+    assert sum(wire.closed for wire in wires) > 150
+    house.doorman.gate.set()
+    for wire in wires:
+        await done(wire)
+    assert house.crowd.asking == 0
+    for wire in wires:
+        wire.connection.connection_lost(None)
+    assert (house.crowd.held, house.crowd.inside) == (0, 0)
+
+
+async def test_sec_75_large_bodies_that_are_being_judged_are_bounded_too() -> None:
+    house = House(anonymous_total=1000 * KIB)
+    house.doorman.gate = asyncio.Event()
+    wires = [house.wire() for _ in range(200)]
+    for wire in wires:
+        wire.connection.data_received(b"".join(declared(100 * KIB, headers=NAMED)))
+    assert house.crowd.held <= (1000 + 33 * 100) * KIB
+    for _ in range(5):
+        await turn()
+    assert house.crowd.asking <= 33
+    house.doorman.gate.set()
+    for wire in wires:
+        await done(wire)
+        wire.connection.connection_lost(None)
+    assert (house.crowd.asking, house.crowd.held, house.crowd.inside) == (0, 0, 0)
+    assert len(house.bodies) >= 9
+
+
+async def test_sec_75_without_anybody_who_knows_callers_the_budget_holds_all_the_same() -> None:
+    house = House(anonymous_total=100 * KIB)
+    house.edge.callers = None
+    wires = [house.wire() for _ in range(3)]
+    for wire in wires:
+        await send(wire, declared(200 * KIB)[0] + b"a" * 80 * KIB)
+    assert [wire.out[:12] for wire in wires] == [b"", *[b"HTTP/1.1 503"] * 2]
