@@ -38,11 +38,13 @@ def keys_of(function: Any) -> Iterator[str]:
 def functions_of(module: ModuleType) -> list[Any]:
     """The tests that need a client: all of a module that needs one, else those that say so."""
     named = [one for name, one in vars(module).items() if name.startswith("test_")]
-    return named if hasattr(module, "pytestmark") else [one for one in named if needs_peer(one)]
+    return named if needs_peer(module) else [one for one in named if needs_peer(one)]
 
 
-def needs_peer(function: Any) -> bool:
-    marks = list(getattr(function, "pytestmark", ()))
+def needs_peer(marked: Any) -> bool:
+    """Whether a test function, or all of a module, is marked so."""
+    said = getattr(marked, "pytestmark", ())
+    marks = list(said) if isinstance(said, list | tuple) else [said]
     for mark in tuple(marks):
         if mark.name == "parametrize":
             marks += [inner for case in mark.args[1] for inner in getattr(case, "marks", ())]
