@@ -37,14 +37,14 @@ def test_another_shell_is_refused() -> None:
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        (["sessiongate", "se"], {"serve", "sessions"}),
-        (["sessiongate", "users", "pa"], {"passwd"}),
-        (["sessiongate", "sessions", "list", "--wi"], {"--wide"}),
-        (["sessiongate", "check", "--output", ""], {"table", "json"}),
+        (["sessiongate", "se"], ["serve", "sessions"]),
+        (["sessiongate", "users", "pa"], ["passwd"]),
+        (["sessiongate", "sessions", "list", "--wi"], ["--wide"]),
+        (["sessiongate", "check", "--output", ""], ["json", "table"]),
     ],
     ids=" ".join,
 )
-def test_bash_completes(typed: list[str], offered: set[str], tmp_path: Path) -> None:
+def test_bash_completes(typed: list[str], offered: list[str], tmp_path: Path) -> None:
     """By the script itself, as bash calls it at the tab key."""
     bash = shutil.which("bash")
     if bash is None:
@@ -68,4 +68,4 @@ def test_bash_completes(typed: list[str], offered: set[str], tmp_path: Path) -> 
         check=True,
         env=environment({"PATH": f"{tmp_path}:{os.environ['PATH']}"}),
     )
-    assert set(done.stdout.split()) == offered
+    assert sorted(done.stdout.split()) == offered
