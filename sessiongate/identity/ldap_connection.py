@@ -21,6 +21,11 @@ from sessiongate.rules.directory import SUCCESS
 from sessiongate.rules.ldap_filter import Filter
 from sessiongate.secret import Secret
 
+_TOO_LARGE = "an answer too large to be believed"
+
+# Messages of one answer that are taken in before others on the event loop have their turn.
+_AT_ONCE = 50
+
 
 class NoAnswer(Exception):
     """The server did not tell us. The text is for logs and holds no secret."""
@@ -61,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._news: asyncio.Future[None] | None = None
         self._number = 0
         self._why = ""
+        self._flooded = False
 
     @classmethod
     async def open(
@@ -159,8 +165,12 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Keep what came and wake whoever waits."""
+        """Keep what came and wake whoever waits. More than an answer may have is not kept."""
         self._data += data
+        if len(self._data) > 2 * messages.LARGEST:
+            self._data.clear()
+            self._flooded = True
+            self._drop()
         self._wake()
 
     def connection_lost(self, problem: Exception | None) -> None:
@@ -237,22 +247,28 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         answers: list[messages.Answer] = []
         size = 0
+        taken_in = 0
         while True:
             while (taken := messages.take(self._data)) is not None:
                 answer, length = taken
                 del self._data[:length]
                 size += length
+                taken_in += 1
+                if taken_in % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 if answer.number != number:
                     # Number 0 is the server's notice that it hangs up (section 4.4.1).
                     raise self._fail("the server ends the connection")
                 if size > messages.LARGEST:
                     self._drop()
-                    raise Unsure("an answer too large to be believed")
+                    raise Unsure(_TOO_LARGE)
                 if answer.operation != messages.REFERENCE:
                     answers.append(answer)
                 if answer.operation not in (messages.ENTRY, messages.REFERENCE):
                     messages.read_result(answer)  # a ValueError now, and not at the caller's
                     return answers
+            if self._flooded:
+                raise Unsure(_TOO_LARGE)
             if self._transport is None:
                 raise NoAnswer(self._why)
             self._news = self._loop.create_future()

@@ -11,11 +11,12 @@ import pytest
 
 from sessiongate import certificates
 from sessiongate.identity.ldap_connection import Address, Connection, NoAnswer, Trust
-from sessiongate.identity.ldap_messages import Result
+from sessiongate.identity.ldap_messages import LARGEST, Result
 from sessiongate.rules.ldap_filter import Has
 from sessiongate.secret import Secret
 from tests.identity.test_ldap_messages import tlv
 from tests.peers.slapd import PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
+from tests.web.test_http1 import until
 
 PLAIN = Trust(None)
 PASSWORD = Secret(SERVICE_PASSWORD)
@@ -314,3 +315,42 @@ class TestSec67TheDirectoryProvesItself:
 )
 def test_an_address_is_written_as_in_the_settings(address: Address, text: str) -> None:
     assert str(address) == text
+
+
+REFERENCE = bytes.fromhex("3007 020101 7302 0400")
+DONE = bytes.fromhex("300c0201016507 0a0100 0400 0400")
+
+
+async def test_sec_73_many_small_answers_hold_up_nobody() -> None:
+    """Ten thousand of them in one read: others have their turn in between."""
+    async with serving(answering(b"")) as address:
+        connection = await connect(address, PLAIN)
+        search = asyncio.create_task(connection.search("o=x", EVERYBODY, ()))
+        await asyncio.sleep(0)
+        connection.data_received(REFERENCE * 10_000 + DONE)
+        turns = 0
+        while not search.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert await search == ([], Result(0, ""))
+        assert turns >= 100
+        connection.close()
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["unasked", "asked"])
+async def test_sec_75_a_directory_that_sends_without_end_is_hung_up_on(asked: bool) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The beginning of a message that never ends, and more than any may have.
+        writer.write(bytes.fromhex("3084 007f0000"))
+        while True:
+            writer.write(bytes(1 << 20))
+            await writer.drain()
+
+    async with serving(talk) as address:
+        connection = await connect(address, PLAIN)
+        async with asyncio.timeout(20):
+            if asked:
+                with pytest.raises(NoAnswer):
+                    await connection.bind("cn=x", PASSWORD)
+            await until(lambda: connection.closed)
+        assert len(connection._data) <= 2 * LARGEST
