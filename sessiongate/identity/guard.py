@@ -117,6 +117,7 @@ class Guard:
         principal = self._verified.get(key)
         if principal is not None and not await self._is_locked_by(key, name, address):
             self.hits += 1
+            await self._clear(key, name, address)
             await self._welcome(key, name, address)
             return principal
         flight = self._flights.get(key)
@@ -195,6 +196,20 @@ class Guard:
                 return True
         return False
 
+    async def _clear(self, key: bytes, name: str, address: str) -> None:
+        """Forget what failed from here, as after any right password.
+
+        Only where this process has seen a failure: a login let in by what was verified costs
+        nothing else. Somebody who has just taken the last try is no reason to refuse.
+        """
+        if not self._verified.has_failed(key, address):
+            return
+        attempt = Attempt(self._tries, address, self._clock)
+        with suppress(LockedOut):
+            for each in {name, *self._verified.counted(key)}:
+                await attempt.count(each)
+        await attempt.succeeded()
+
     async def _welcome(self, key: bytes, name: str, address: str) -> None:
         """Note that this name came in from here, where no check of its own has done so."""
         if self._verified.is_new(key, address):
@@ -256,6 +271,8 @@ class Guard:
                 self._verified.drop(name)
             # A wrong password drops nothing: a guesser must not cost the owner the cheap way in.
             self._flights.pop(key, None)
+            for each in attempt.names:
+                self._verified.failed(each, address)
             await attempt.refused(refused)
             raise
         except BaseException:  # an outage, or the client has gone: neither yes nor no

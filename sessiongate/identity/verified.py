@@ -35,6 +35,7 @@ class _Verified(msgspec.Struct, frozen=True):
     until: datetime
     addresses: set[str]
     counted: frozenset[str]
+    failed_from: set[str]
 
 
 class VerifiedCredentials:
@@ -83,6 +84,21 @@ class VerifiedCredentials:
         verified.addresses.add(address)
         return True
 
+    def failed(self, name: str, address: str) -> None:
+        """A wrong password was tried for this name from here."""
+        for key in self._keys.get(name, ()):
+            failed_from = self._table[key].failed_from
+            if len(failed_from) < ADDRESSES:
+                failed_from.add(address)
+
+    def has_failed(self, key: bytes, address: str) -> bool:
+        """Whether a wrong password was tried from here since this was last asked."""
+        verified = self._table.get(key)
+        if verified is None or address not in verified.failed_from:
+            return False
+        verified.failed_from.discard(address)
+        return True
+
     def counted(self, key: bytes) -> frozenset[str]:
         """The names against which the login counted that verified it."""
         verified = self._table.get(key)
@@ -102,7 +118,7 @@ class VerifiedCredentials:
         now = self._clock.now()
         self._forget(key)
         names = frozenset((name, principal.name))
-        self._table[key] = _Verified(names, principal, now + self._keep, {address}, counted)
+        self._table[key] = _Verified(names, principal, now + self._keep, {address}, counted, set())
         for each in names:
             self._keys.setdefault(each, set()).add(key)
         while len(self._table) > self._size or self._oldest().until <= now:

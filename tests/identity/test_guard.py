@@ -82,6 +82,23 @@ class House:
             assert await self.outcome(typed, Secret(f"guess {number}"), address) is BadCredentials
 
 
+async def test_a_right_password_forgets_the_wrong_ones_also_when_it_was_verified_before() -> None:
+    house = House()
+    await house.login()
+    for _ in range(3):
+        await house.guess(ATTEMPTS - 1)
+        assert await house.outcome(password=PASSWORD) is None
+    assert house.guard.hits == 3
+
+
+async def test_failures_elsewhere_are_not_forgotten_by_a_login_from_here() -> None:
+    house = House()
+    await house.login()
+    await house.guess(ATTEMPTS, address=THERE)
+    assert await house.outcome(password=PASSWORD) is None
+    assert await house.outcome(password=PASSWORD, address=THERE) is LockedOut
+
+
 class Aliases(FakeProvider):
     """All its names are one person's."""
 
