@@ -30,9 +30,9 @@ base_dn = "{base}"
 domains = ["corp.example", "CORP"]
 user_filter = "(|(uid={{user}})(mail={{user}}@mail.example)(cn={{user}}))"
 default_role = "user"
-connect_timeout = "500ms"
-operation_timeout = "500ms"
-timeout = "1s"
+connect_timeout = "3s"
+operation_timeout = "3s"
+timeout = "6s"
 [identity.corp.groups]
 "cn=admins,{groups}" = "administrator"
 "cn=operators,{groups}" = "operator"

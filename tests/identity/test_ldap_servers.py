@@ -42,7 +42,7 @@ def relays(slapd: Slapd) -> Iterator[tuple[Relay, Relay]]:
 
 def servers_of(slapd: Slapd, relays: tuple[Relay, ...], ticks: Ticks, **more: object) -> Servers:
     url = [f"ldaps://127.0.0.1:{relay.port}" for relay in relays]
-    settings = provider_of(slapd, url=url, operation_timeout="300ms", **more)._settings
+    settings = provider_of(slapd, url=url, operation_timeout="1s", **more)._settings
     return Servers("corp", settings.addresses, settings.means, ticks)
 
 
