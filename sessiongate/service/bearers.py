@@ -82,7 +82,10 @@ class Bearers:
             raise NoSession("the refresh token's session is over")
         if await self._advance(claims.digest, claims.generation) > claims.generation:
             spent = Spent("a refresh token came again after its successor was used")
-            await self._sessions.journal.refused("refresh", session.login_name, client, spent)
+            # Whoever holds it has shown session and account: no flood of strangers hides a theft.
+            await self._sessions.journal.refused(
+                "refresh", session.login_name, client, spent, known=True
+            )
             await self._sessions.end(session.key, Ended.TOKEN_REUSED)
             raise spent
         return session, claims.generation + 1

@@ -7,6 +7,7 @@ from typing import NoReturn
 import pytest
 
 from sessiongate.errors import NoSession, StoreUnavailable
+from sessiongate.rules.chain import Chain
 from sessiongate.service.access_tokens import Claims
 from sessiongate.service.audit import Event, read
 from sessiongate.service.bearers import Bearers, Spent
@@ -80,12 +81,13 @@ async def test_sec_87_an_old_one_after_its_successor_was_used_ends_the_session(
         assert await refreshed(gate, session, 1) == 2
     with pytest.raises(Spent):
         await refreshed(gate, session)
+    assert gate.store.audit.kept(Chain.ANONYMOUS) == []
     assert await gate.live() == ["ada"]
     for generation in range(3):
         assert await gate.bearers.check(access_of(gate, session, generation)) is None
         with pytest.raises(NoSession):
             await refreshed(gate, session, generation)
-    refused, ended = events(gate)[-2:]
+    refused, ended = [read(payload) for payload in gate.store.audit.kept(Chain.DECISIONS)][-2:]
     assert (refused.event, refused.how, refused.user, refused.ip, refused.reason) == (
         "login refused",
         "refresh",
