@@ -6,6 +6,7 @@ way out. Nothing here is mended, and nothing stops a server: whoever sees the wa
 is worth.
 """
 
+import asyncio
 import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,9 @@ from sessiongate.store import redis_health
 
 # Certificates and files change by the day; Redis' settings seldom.
 LOOK_EVERY = timedelta(hours=1)
+
+# What a store has not said by then it says at the next look.
+_PATIENCE = timedelta(seconds=30)
 
 _log = structlog.get_logger("sessiongate")
 
@@ -141,12 +145,18 @@ async def store_doubts(config: Config, now: Callable[[], datetime]) -> list[Doub
 
 
 class Watch:
-    """Looks now and then, and warns of what was not there before."""
+    """Looks now and then, and warns of what was not there before.
+
+    `config` and `served` say what is in force when they are called.
+    """
 
     def __init__(
-        self, config: Config, served: Callable[[], Certificates | None], clock: Clock
+        self,
+        config: Callable[[], Config],
+        served: Callable[[], Certificates | None],
+        clock: Clock,
     ) -> None:
-        self._config = config
+        self._config = config  # asked anew at each look: a reload changes it
         self._served = served
         self._clock = clock
         self._told: set[Doubt] = set()
@@ -158,13 +168,15 @@ class Watch:
         if self._next is not None and now < self._next:
             return
         self._next = now + LOOK_EVERY
-        found = {*file_doubts(self._config), *listener_doubts(self._config)}
+        config = self._config()
+        found = {*file_doubts(config), *listener_doubts(config)}
         served = self._served()
         if served is not None:
-            found |= set(certificate_doubts(self._config, served.facts, now))
+            found |= set(certificate_doubts(config, served.facts, now))
         try:
-            found |= set(await store_doubts(self._config, lambda: datetime.now(UTC)))
-        except StoreUnavailable:  # an outage is told by whoever needs the store
+            async with asyncio.timeout(_PATIENCE.total_seconds()):
+                found |= set(await store_doubts(config, lambda: datetime.now(UTC)))
+        except (StoreUnavailable, TimeoutError):  # an outage is told by whoever needs the store
             found |= {one for one in self._told if one.about == "store"}
         for doubt in sorted(found - self._told, key=lambda one: one.about):
             _log.warning("something is not as it should be", about=doubt.about, why=doubt.says)

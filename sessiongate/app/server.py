@@ -98,7 +98,7 @@ class Server:
         """Accounts (provider, name) that have changed and whose sessions may not have ended yet."""
         self._looked_at: datetime | None = None
         self._live: Sessions | None = None
-        self._janitor: asyncio.Task[None] | None = None
+        self._rounds: list[asyncio.Task[None]] = []
         self._running = False
         self._served: Certificates | None = None
 
@@ -136,9 +136,10 @@ class Server:
         )
         await listeners.open_operations(self._operations)
         steps: list[Step] = [sessions.sweep, self._refresh, self._let_go]
+        self._go_round(steps)
         if self._doors.is_first:
-            steps.append(Watch(config, lambda: self._served, self._clock).look)
-        self._janitor = asyncio.create_task(Janitor(steps).run(every_second))
+            # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
+            self._go_round([Watch(lambda: self.config, lambda: self._served, self._clock).look])
         return Started(
             addresses=tuple(listeners.addresses),
             certificates=served,
@@ -180,7 +181,7 @@ class Server:
 
     async def _end(self, linger: timedelta, *, replaced: bool = False) -> BaseException | None:
         self._operations.stopping = not replaced
-        steps: list[Step] = [self._stop_janitor]
+        steps: list[Step] = [self._stop_rounds]
         if self._listeners is not None:
             steps.append(partial(self._listeners.stop, linger, replaced=replaced))
             steps.append(self._listeners.stop_operations)
@@ -198,11 +199,16 @@ class Server:
         steps += [self._store.close, partial(asyncio.to_thread, self._shipping.close)]
         return await each_of(steps)
 
-    async def _stop_janitor(self) -> None:
-        if self._janitor is not None:
-            self._janitor.cancel()
+    def _go_round(self, steps: list[Step]) -> None:
+        """Take these steps once a second, until the server stops."""
+        self._rounds.append(asyncio.create_task(Janitor(steps).run(every_second)))
+
+    async def _stop_rounds(self) -> None:
+        for one in self._rounds:
+            one.cancel()
+        for one in self._rounds:
             with contextlib.suppress(asyncio.CancelledError):
-                await self._janitor
+                await one
 
     async def _look_once_more(self) -> None:
         """The last look at what this process has opened: nobody else knows that it has."""

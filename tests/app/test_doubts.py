@@ -137,7 +137,8 @@ async def test_what_comes_to_pass_is_told_once_and_again_when_it_is_back(
     tmp_path: Path, made: Certificates, clock: FakeClock
 ) -> None:
     served = made
-    watch = Watch(config_of(tmp_path), lambda: served, clock)
+    config = config_of(tmp_path)
+    watch = Watch(lambda: config, lambda: served, clock)
 
     async def told_after(span: timedelta) -> list[str]:
         clock.tick(span)
@@ -160,7 +161,8 @@ async def test_what_comes_to_pass_is_told_once_and_again_when_it_is_back(
 async def test_between_two_looks_an_hour_passes(
     tmp_path: Path, made: Certificates, clock: FakeClock
 ) -> None:
-    watch = Watch(config_of(tmp_path), lambda: made, clock)
+    config = config_of(tmp_path)
+    watch = Watch(lambda: config, lambda: made, clock)
     await watch.look()
     made.key.chmod(0o644)
     with capture_logs() as lines:
@@ -176,7 +178,37 @@ async def test_a_store_that_is_away_is_no_news(
     tmp_path: Path, made: Certificates, clock: FakeClock
 ) -> None:
     nowhere = {"store__url": "redis://127.0.0.1:1", "store__timeout": "1s"}
-    watch = Watch(config_of(tmp_path, **nowhere), lambda: made, clock)
+    config = config_of(tmp_path, **nowhere)
+    watch = Watch(lambda: config, lambda: made, clock)
     with capture_logs() as lines:
         await watch.look()
     assert lines == []
+
+
+async def test_settings_that_were_reloaded_are_the_ones_that_are_judged(
+    tmp_path: Path, made: Certificates, clock: FakeClock
+) -> None:
+    names = ["gate.example"]
+    config = config_of(tmp_path, server__public_names=names)
+    watch = Watch(lambda: config, lambda: made, clock)
+    with capture_logs() as lines:
+        await watch.look()
+        assert lines == []
+        key = tmp_path / "new.key"
+        key.write_bytes(made.key.read_bytes())
+        key.chmod(0o604)
+        certificate = str(made.certificate)
+        config = config_of(
+            tmp_path,
+            server__public_names=[*names, "new.example"],
+            server__tls__certificate=certificate,
+            server__tls__key=str(key),
+            server__trusted_proxies=["127.0.0.1"],
+        )
+        made.key.chmod(0o644)  # nobody serves with it any more
+        clock.tick(LOOK_EVERY)
+        await watch.look()
+    told = [(line["about"], str(line["why"])) for line in lines]
+    assert [about for about, _ in told] == ["certificate", "private key"]
+    assert "new.example" in told[0][1]
+    assert str(key) in told[1][1]

@@ -197,3 +197,36 @@ async def test_no_worker_has_one_either(tmp_path: Path) -> None:
     server = Server(settings(tmp_path / "data", admin__listen="off"), Doors(1, {}))
     assert (await server.start()).operations == ""
     await server.stop()
+
+
+async def test_a_redis_that_says_nothing_holds_up_no_sweep_and_no_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looks for doubts asks the Redis of the settings that are in force."""
+    called, rounds = asyncio.Event(), asyncio.Queue[None]()
+    refresh = FileIdentity.refresh
+
+    async def keeps_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called.set()
+        await reader.read()  # until whoever asked has gone
+        writer.close()
+
+    async def counted(file: FileIdentity) -> None:
+        rounds.put_nowait(None)
+        await refresh(file)
+
+    monkeypatch.setattr(FileIdentity, "refresh", counted)
+    silent = await asyncio.start_server(keeps_silent, "127.0.0.1", 0)
+    url = f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    server = Server(settings(tmp_path, store__url="memory:"))
+    await server.start()
+    server.config = settings(tmp_path, store__url=url, store__timeout="50s")
+    try:
+        async with asyncio.timeout(40):
+            await called.wait()
+            for _ in range(rounds.qsize() + 2):
+                await rounds.get()
+    finally:
+        async with asyncio.timeout(40):
+            await server.stop()
+        silent.close()
