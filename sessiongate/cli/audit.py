@@ -91,7 +91,8 @@ def verify(
 ) -> None:
     """Check that no event was changed, removed or slipped in. Exit code 1: it was.
 
-    Says as well how many events are there as a number only, and how many are no longer there.
+    Exit code 3: the audit cannot be read, so nobody knows. Says as well how many events are there
+    as a number only, and how many are no longer there.
     """
     heads = {Chain.DECISIONS: _head(head), Chain.ANONYMOUS: _head(anonymous_head)}
     with opened(settings(config, data_dir)) as audit:
@@ -140,7 +141,10 @@ def export(
 
 @contextmanager
 def opened(read: Config) -> Iterator[AuditFile | RedisAuditReader]:
-    """The record that a server of these settings keeps. Fails where there is none to read."""
+    """The record that a server of these settings keeps.
+
+    Fails where there is none to read, and never with the code of a broken one: nobody has looked.
+    """
     try:
         if is_redis(read.store.url):
             with RedisAuditReader(redis_settings_of(read)) as shared:
@@ -148,18 +152,18 @@ def opened(read: Config) -> Iterator[AuditFile | RedisAuditReader]:
         else:
             yield AuditFile(_file(read))
     except StoreUnavailable as error:
-        fail(Exit.REFUSED, str(error))
+        fail(Exit.UNREACHABLE, str(error))
     except sqlite3.Error as error:
         what = getattr(error, "sqlite_errorname", error)
-        fail(Exit.REFUSED, f"{read.store_path} cannot be read: {what}")
+        fail(Exit.UNREACHABLE, f"{read.store_path} cannot be read: {what}")
 
 
 def _file(read: Config) -> Path:
     path = read.store_path
     if path is None:
-        fail(Exit.REFUSED, "the memory store keeps its audit in the process; ship it by [audit]")
+        fail(Exit.SETTINGS, "the memory store keeps its audit in the process; ship it by [audit]")
     if not is_there(path):
-        fail(Exit.REFUSED, f"there is no session file at {path} yet")
+        fail(Exit.UNREACHABLE, f"there is no session file at {path} yet")
     return path
 
 

@@ -33,7 +33,7 @@ class Exit(IntEnum):
     SETTINGS = 2
     """The settings or the command line cannot be used."""
     UNREACHABLE = 3
-    """No server is running, or it does not answer."""
+    """No server is running, or it does not answer; or nobody can read what the store keeps."""
 
 
 class Failed(Exception):

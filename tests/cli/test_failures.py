@@ -1,5 +1,6 @@
 """Every command that speaks JSON speaks it when it fails too, with the documented exit codes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,14 +110,55 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("users", "remove", "nobody-here"), "no user"),
         (("users", "add", "admin", "--role", "user", "--generate"), "exists"),
         (("users", "add", "a\\b\\c", "--role", "user", "--generate"), "domain"),
-        (("audit", "tail"), "no session file"),
-        (("audit", "verify"), "no session file"),
     ],
     ids=str,
 )
 def test_a_refusal(args: tuple[str, ...], said: str, made: Path) -> None:
     done = run_here(*args, "--data-dir", str(made), "--output", "json")
     assert said in " ".join(problems_of(done, Exit.REFUSED))
+
+
+def no_file(data_dir: Path) -> str:
+    return f"{data_dir / 'sessiongate.db'}"
+
+
+def no_database(data_dir: Path) -> str:
+    (data_dir / "sessiongate.db").write_bytes(b"x" * 5_000)
+    return no_file(data_dir)
+
+
+def a_link(data_dir: Path) -> str:
+    (data_dir / "sessiongate.db").symlink_to("/dev/null")
+    return no_file(data_dir)
+
+
+def no_redis(data_dir: Path) -> str:
+    (data_dir.parent / "gate.toml").write_text('[store]\nurl = "redis://127.0.0.1:1"\n')
+    return "127.0.0.1:1"
+
+
+@pytest.mark.parametrize("outage", [no_file, no_database, a_link, no_redis])
+@pytest.mark.parametrize("command", ["tail", "verify", "export"])
+def test_an_audit_that_nobody_can_read_is_not_a_broken_one(
+    command: str, outage: Callable[[Path], str], tmp_path: Path
+) -> None:
+    data_dir, settings = tmp_path / "data", tmp_path / "gate.toml"
+    data_dir.mkdir(mode=0o700)
+    settings.touch()
+    said = outage(data_dir)
+    given = ("--config", str(settings), "--data-dir", str(data_dir))
+    done = run_here("audit", command, *given)
+    assert done.code == Exit.UNREACHABLE
+    assert said in done.err
+
+
+@pytest.mark.parametrize("command", ["tail", "verify", "export"])
+def test_settings_that_keep_no_audit_are_no_broken_one(command: str, tmp_path: Path) -> None:
+    settings = tmp_path / "gate.toml"
+    settings.write_text('[store]\nurl = "memory:"\n')
+    given = ("--config", str(settings), "--data-dir", str(tmp_path / "data"))
+    done = run_here("audit", command, *given)
+    assert (done.code, "memory store" in done.err) == (Exit.SETTINGS, True)
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_a_redis_that_is_away_is_named(server: Server) -> None:
     server.settings = f'[store]\nurl = "redis://127.0.0.1:{port}"\n'
     server.write_settings()
     told = server.run("audit", "tail")
-    assert (told.code, told.out) == (1, "")
+    assert (told.code, told.out) == (3, "")
     assert f"the store at 127.0.0.1:{port} does not answer" in told.err
     assert "Traceback" not in told.err
 
