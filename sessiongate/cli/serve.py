@@ -17,6 +17,7 @@ import typer
 
 from sessiongate import app as application
 from sessiongate.app import Started
+from sessiongate.certificates import Certificates
 from sessiongate.cli.checks import run_checks
 from sessiongate.cli.control import server_answers
 from sessiongate.cli.options import (
@@ -133,7 +134,7 @@ def init(
     application.instance_of(loaded)
     print(f"Data directory: {loaded.server.data_dir}")
     if made is not None:
-        _fingerprints(made.facts.sha1, made.facts.sha256)
+        print("\n".join(_fingerprints(made)))
     path = application.users_file(loaded)
     if list_users(path):
         print(f"Users: {path} has some already; none was added.")
@@ -236,34 +237,37 @@ def _add_administrator(config: Config, name: str, password: str) -> None:
 
 
 def _announce(config: Config, started: Started) -> None:
-    for address in started.addresses:
-        print(f"Listening on {_url(config, address)}")
+    """Say it all at once: who waits for the first line finds the others there too."""
+    lines = [f"Listening on {_url(config, address)}" for address in started.addresses]
     if started.operations:
-        print(f"Operations on {started.operations}")
-    for sentence in started.without_operations:
-        print(f"WARNING: no operations listener. {sentence}")
+        lines.append(f"Operations on {started.operations}")
+    lines += [f"WARNING: no operations listener. {why}" for why in started.without_operations]
     local = _address(started)
     if local is not None:
-        print(f"API page at {_url(config, local)}/docs")
+        lines.append(f"API page at {_url(config, local)}/docs")
     if started.certificates is None:
-        print("WARNING: plain HTTP. Passwords and tokens cross the network in clear text,")
-        print("and session cookies are sent without Secure. Put TLS in front, or drop plain_http.")
+        lines += [
+            "WARNING: plain HTTP. Passwords and tokens cross the network in clear text,",
+            "and session cookies are sent without Secure. Put TLS in front, or drop plain_http.",
+        ]
     else:
-        _fingerprints(started.certificates.facts.sha1, started.certificates.facts.sha256)
+        lines += _fingerprints(started.certificates)
         if started.certificates.ca is not None:
-            print(f"Clients may trust {started.certificates.ca}")
+            lines.append(f"Clients may trust {started.certificates.ca}")
     if not started.has_users:
-        print("There is no user yet, so nobody can log in. Add the first administrator with:")
-        print(
-            f"  sessiongate users add admin --role administrator"
-            f" --data-dir {config.server.data_dir}"
-        )
-    sys.stdout.flush()
+        lines += [
+            "There is no user yet, so nobody can log in. Add the first administrator with:",
+            "  sessiongate users add admin --role administrator"
+            f" --data-dir {config.server.data_dir}",
+        ]
+    print("\n".join(lines), flush=True)
 
 
-def _fingerprints(sha1: str, sha256: str) -> None:
-    print(f"Certificate SHA-1   {sha1}")
-    print(f"Certificate SHA-256 {sha256}")
+def _fingerprints(made: Certificates) -> list[str]:
+    return [
+        f"Certificate SHA-1   {made.facts.sha1}",
+        f"Certificate SHA-256 {made.facts.sha256}",
+    ]
 
 
 def _url(config: Config, address: str) -> str:

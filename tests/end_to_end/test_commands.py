@@ -382,7 +382,9 @@ def test_check_notes_privileges_that_may_be_slips_and_a_start_refuses_those_that
     ]
     path.write_text('[roles.auditor]\nprivileges = ["Sessiongate.ListSesions"]')
     assert run_here("check", *asked, environ=FREE).code == 1
-    refused = run_here("serve", "--config", str(path), "--data-dir", str(tmp_path / "data"))
+    refused = run_here(
+        "serve", "--config", str(path), "--data-dir", str(tmp_path / "data"), environ=FREE
+    )
     assert refused.code == 2
     assert "did you mean Sessiongate.ListSessions?" in refused.err
 
