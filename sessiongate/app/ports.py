@@ -4,7 +4,6 @@
 tells it before anybody starts a server.
 """
 
-import socket
 from pathlib import Path
 
 import msgspec
@@ -12,7 +11,7 @@ import msgspec
 from sessiongate.app.listeners import operations_of
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
-from sessiongate.web.listener import open_door
+from sessiongate.web.listener import is_answered, open_door
 
 
 class Port(msgspec.Struct, frozen=True):
@@ -56,14 +55,15 @@ def _bound(address: str) -> str:
 
 def _answered(path: str) -> str:
     """A socket that a server left behind is no obstacle; one that somebody answers at is."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except OSError:
-            there = Path(path)
-            if there.exists() and not there.is_socket():
-                return f"listen: unix:{path} cannot be had: another kind of file is there"
-            return ""
+    try:
+        answered = is_answered(path)
+    except OSError:
+        answered = False
+    if not answered:
+        there = Path(path)
+        if there.exists() and not there.is_socket():
+            return f"listen: unix:{path} cannot be had: another kind of file is there"
+        return ""
     return (
         f"listen: unix:{path} cannot be had: a server answers there; stop it, or listen elsewhere"
     )

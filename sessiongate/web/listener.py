@@ -33,6 +33,9 @@ _BACKLOG = 4096
 
 _SWEEP_EVERY = 1.0
 
+# How long a Unix socket may take to let us in: the kernel does so, unless its queue is full.
+_PROBE = 1.0
+
 # How long aborted connections and cancelled handlers get to unwind, after the grace.
 _LAST_WAIT = 1.0
 
@@ -88,7 +91,7 @@ class Listener:
 
         With `linger`, connections that idle stay open so long, and close with the reply to what
         comes meanwhile: a client that was about to send is answered, and told to go elsewhere.
-        So is one that is still shaking hands, which stands in no list: it is waited for in full.
+        So is one whose handshake is done by then; handshakes that take longer are ended.
         """
         edge = self._edge
         edge.stopping = True
@@ -307,11 +310,25 @@ def _clear_stale(path: str) -> None:
             return
     except FileNotFoundError:
         return
+    with contextlib.suppress(FileNotFoundError):
+        if not is_answered(path):
+            Path(path).unlink(missing_ok=True)
+
+
+def is_answered(path: str) -> bool:
+    """Whether a server listens at this Unix socket, or one that is too busy to take us in.
+
+    Returns within a second. Raises OSError where it cannot be found out.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE)
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            Path(path).unlink(missing_ok=True)
+            return False
+        except (TimeoutError, BlockingIOError):
+            return True  # its queue is full: Linux says so at once to a socket with a time-out
+    return True
 
 
 def _inode(path: str | None) -> int | None:

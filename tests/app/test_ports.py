@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from sessiongate.app.ports import ports_of
 from sessiongate.cli.output import Exit
 from sessiongate.config import load
+from sessiongate.errors import ConfigError
+from sessiongate.web.listener import open_door
 from tests.end_to_end.serving import PATIENCE, Server, run_here
 
 
@@ -72,6 +75,34 @@ def test_a_socket_is_taken_while_somebody_answers_there(tmp_path: Path) -> None:
     path.unlink()
     path.write_text("mine")
     assert "another kind of file" in problems(**asked)[0][2]
+
+
+@contextmanager
+def too_busy(path: Path) -> Iterator[None]:
+    """A Unix socket whose queue is full, as a server's that is stopped or in a long loop."""
+    with ExitStack() as held:
+        server = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        server.bind(str(path))
+        server.listen(0)
+        while True:
+            one = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            one.setblocking(False)
+            try:
+                one.connect(str(path))
+            except BlockingIOError:
+                break
+        yield
+
+
+def test_a_socket_that_is_too_busy_to_answer_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "gate.sock"
+    with too_busy(path):
+        [(_, needed, said)] = problems(server_listen=[f"unix:{path}"], admin_listen="off")
+        assert needed
+        assert "a server answers there" in said
+        with pytest.raises(ConfigError, match="in use"):
+            open_door(f"unix:{path}")
+        assert path.is_socket()
 
 
 @pytest.mark.parametrize("setting", ["SERVER__LISTEN", "ADMIN__LISTEN"])
