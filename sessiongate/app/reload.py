@@ -16,6 +16,7 @@ from sessiongate.certificates import Certificates
 from sessiongate.config import Config, leaves
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
+from sessiongate.traces import traced
 
 TAKEN = (
     "server.limits.",
@@ -85,6 +86,9 @@ async def reload_when(
             await take(new)
         except ConfigError as error:
             _log.error("settings not reloaded", why=list(error.problems))
+            continue
+        except Exception as error:  # noqa: BLE001  the next SIGHUP must find somebody who hears it
+            _log.error("settings not reloaded", **traced(error))
             continue
         _log.info("settings read again", changed=taken)
         if left:

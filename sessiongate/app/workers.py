@@ -34,6 +34,7 @@ from sessiongate.app.server import Server
 from sessiongate.app.started import Announce, Started
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
+from sessiongate.traces import traced
 from sessiongate.web.listener import open_door
 
 WORKER = "SESSIONGATE_WORKER"
@@ -306,10 +307,14 @@ class Supervisor:
         while True:
             await asked.wait()
             asked.clear()
-            if not await self._look_again():
+            try:
+                if not await self._look_again():
+                    continue
+                for number in sorted(self._workers):
+                    await self._replace(number)
+            except Exception as error:  # noqa: BLE001  those that serve are not to end with us
+                _log.error("workers not replaced", **traced(error))
                 continue
-            for number in sorted(self._workers):
-                await self._replace(number)
             _log.info("all workers replaced")
 
     async def _look_again(self) -> bool:

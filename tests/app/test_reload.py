@@ -117,6 +117,21 @@ async def test_sec_90_settings_with_a_problem_change_nothing_and_say_why() -> No
         assert str(line["why"]).startswith("['")
 
 
+async def test_sec_90_a_fault_that_nobody_foresaw_ends_no_reloading() -> None:
+    def faulty() -> Config:
+        raise ValueError("hunter2")
+
+    def full(_: Config) -> None:
+        raise OSError(28, "No space left on device")
+
+    for logs in (await asked(faulty), await asked(lambda: OLD, full)):
+        (line,) = logs
+        assert line["event"] == "settings not reloaded"
+        assert line["error"] in ("ValueError", "OSError")
+        assert line["at"]
+        assert "hunter2" not in str(line)
+
+
 async def test_sec_90_a_server_without_settings_to_read_says_so() -> None:
     (line,) = await asked(None)
     assert line["event"] == "settings not reloaded"
