@@ -1,10 +1,14 @@
 """A Config in, a running server out: the only package that knows concrete classes.
 
-`prepare` is what follows from the settings before anything runs, `bootstrap` the first
-administrator, `parts` makes the pieces,
-`dialects` gives each address its endpoint, `listeners` are its doors, `server` starts and stops the
-whole, `process` runs it, `workers` several of it, `trial` and `ports` say what would keep it from
-starting.
+Before anything runs: `owner` is whose rights a command acts with, `prepare` what follows from the
+settings, `bootstrap` the first administrator; `trial` and `ports` say what would keep a server from
+starting, `doubts` what lets it run and is wrong all the same.
+
+The server: `parts` makes the pieces, `tokens` the verifiers of tokens, `dialects` gives each
+address its endpoint, `listeners` are its doors, for as many clients as `descriptors` leaves files
+for, `named` ends the sessions of those whom the settings name no more. `server` starts the whole
+and stops it in `steps`, `started` is what people are told of it, `process` runs it, `workers`
+several of it, and `reload` takes new settings meanwhile.
 """
 
 from sessiongate.app.bootstrap import bootstrap

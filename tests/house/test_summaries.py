@@ -1,0 +1,34 @@
+"""A package that tells what its modules are for tells it of all of them, and of no others."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import PACKAGE, name_of, tree_of
+
+_FEW = 3
+"""A docstring with fewer names in backticks speaks of something else."""
+
+
+def named_in(package: Path) -> set[str]:
+    """The names in backticks in a package's docstring."""
+    said = ast.get_docstring(tree_of(package)) or ""
+    return set(re.findall(r"`([a-z_]+)`", said))
+
+
+SUMMARIES = [path for path in sorted(PACKAGE.rglob("__init__.py")) if len(named_in(path)) > _FEW]
+
+
+def test_there_are_such_packages() -> None:
+    assert PACKAGE / "app" / "__init__.py" in SUMMARIES
+
+
+@pytest.mark.parametrize("package", SUMMARIES, ids=name_of)
+def test_a_packages_summary_names_each_of_its_modules(package: Path) -> None:
+    modules = {path.stem for path in package.parent.glob("*.py")} - {"__init__"}
+    named = named_in(package)
+    assert modules - named == set(), "not named"
+    above = {path.name for path in PACKAGE.iterdir()}
+    assert named - modules - above == set(), "named, but no module"
