@@ -38,11 +38,15 @@ async def caller(
     """
     found = carried(request.headers, accepted, inside)
     if found.signed:
-        return await _by_signature(found, sessions, bearers, accepted)
-    if found.token is None:
+        session = await _by_signature(found, sessions, bearers, accepted)
+    elif found.token is None:
         return None
-    token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
-    return await sessions.check(token)
+    else:
+        token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
+        session = await sessions.check(token)
+    if session is not None:
+        request.vouched = True
+    return session
 
 
 async def _by_signature(
@@ -53,16 +57,14 @@ async def _by_signature(
     Where bearers are no carriers of the dialect it may be for somebody else, such as a proxy in
     front or LoginByToken; then only one that we have signed names a session.
     """
-    read = [bearers.read(text) for text in found.signed]
-    ours = [claims for claims in read if claims is not None]
-    named = {claims.digest for claims in ours}
+    claims = bearers.read(found.signed)
     if found.plain:
-        named.add(Secret(as_issued(found.plain)).digest())
-    foreign = len(ours) < len(read)
-    if len(named) > 1 or (foreign and named and BEARER in accepted):
-        raise NoSession(DISAGREE)
+        named = Secret(as_issued(found.plain)).digest()
+        differs = BEARER in accepted if claims is None else claims.digest != named
+        if differs:
+            raise NoSession(DISAGREE)
     if BEARER in accepted:
-        return await bearers.check(ours[0]) if ours else None
+        return await bearers.check(claims) if claims is not None else None
     return await sessions.check(found.token) if found.token is not None else None
 
 
@@ -72,7 +74,10 @@ def only(request: Request, bearers: Bearers, digest: bytes) -> None:
     For endpoints whose session is named in a form: by a refresh token, or a token to judge.
     """
     found = carried(request.headers, frozenset())
-    named = {claims.digest if claims else None for claims in map(bearers.read, found.signed)}
+    named: set[bytes | None] = set()
+    if found.signed:
+        claims = bearers.read(found.signed)
+        named.add(claims.digest if claims is not None else None)
     if found.plain:
         named.add(Secret(as_issued(found.plain)).digest())
     if named - {digest}:

@@ -1,21 +1,23 @@
 """Who is inside, and what is held for them: counted over all listeners of one kind.
 
-A socket counts from `accept` on. Those who have said nothing yet, in the middle of a handshake or
-before their first request, are known by age: where there is no room for one more, the oldest of
-them goes, if it has been silent for longer than anybody needs. So sockets that say nothing keep
-nobody out who comes to ask something.
+A socket counts from `accept` on. Those of which nothing is under way are known by age: in the
+middle of a handshake, before a whole request, or between the requests of callers that nobody knows.
+Where there is no room for one more, the oldest of them goes, if it has waited for longer than
+anybody needs. So sockets that say nothing, or next to nothing, keep nobody out who comes to ask.
 """
 
 from collections import Counter
 from collections.abc import Callable
 
+from sessiongate.rules.lockout import place_of
 from sessiongate.web.limits import HttpLimits
+from sessiongate.web.noting import note
 
 TOO_MANY = "too_many_connections"
 TOO_MANY_HANDSHAKES = "too_many_handshakes"
 TOO_MANY_OF_ADDRESS = "too_many_of_address"
 MADE_ROOM = "made_room"
-"""Closed in favour of somebody new, since nothing had come of it yet."""
+"""Closed in favour of somebody new, since nothing of it was under way."""
 
 # Time enough to begin a request or to shake hands, over any network that people work with.
 PATIENCE = 1.0
@@ -24,13 +26,16 @@ PATIENCE = 1.0
 class Guest:
     """One accepted socket. `end` closes it at once."""
 
-    __slots__ = ("address", "end", "gone", "in_handshake", "since")
+    __slots__ = ("address", "end", "gone", "in_handshake", "place", "since")
 
     def __init__(
         self, address: str, since: float, end: Callable[[], None], *, in_handshake: bool = False
     ) -> None:
         self.address = address
+        self.place = place_of(address) if address else ""
+        """What stands for the address where it is counted: an IPv6 host's /64 network."""
         self.since = since
+        """Since when nothing of it is under way, on the edge's clock."""
         self.end = end
         self.in_handshake = in_handshake
         self.gone = True
@@ -49,7 +54,10 @@ class Crowd:
         self.limits = limits
         """May be replaced at any time; those inside stay."""
         self.exempt = exempt
-        """Addresses that `connections_per_address` is not for: many people stand behind each."""
+        """Addresses that `connections_per_address` is not for: many people stand behind each.
+
+        It is asked with the address itself, not with the place that is counted.
+        """
         self.refusals: Counter[str] = Counter() if refusals is None else refusals
         self.inside = 0
         """Sockets that are open, or whose request is still handled."""
@@ -60,43 +68,51 @@ class Crowd:
         self.asking = 0
         """Requests of which it is being found out whether their caller is known."""
         self._shaking: dict[Guest, None] = {}
-        self._silent: dict[Guest, None] = {}
-        self._addresses: Counter[str] = Counter()
+        self._waiting: dict[Guest, None] = {}
+        """Who may be let go after the handshake, the oldest first."""
+        self._places: Counter[str] = Counter()
 
     def admit(self, guest: Guest) -> str | None:
         """Count one more in, or say why not. Each that is let in must `leave` in the end."""
         limits = self.limits
         most = limits.connections_per_address
-        address = guest.address
-        if most and self._addresses[address] >= most and address and not self.exempt(address):
+        place = guest.place
+        if place and most and self._places[place] >= most and not self.exempt(guest.address):
             return TOO_MANY_OF_ADDRESS
-        if self.inside >= limits.connections and not self._make_room(guest.since):
+        # Nobody is let go in favour of somebody who is then refused all the same.
+        made_room = False
+        if guest.in_handshake and self.handshakes >= self._most_handshakes():
+            made_room = self._let_go(self._shaking, guest.since)
+            if not made_room:
+                return TOO_MANY_HANDSHAKES
+        if self.inside >= limits.connections and not (made_room or self._make_room(guest.since)):
             return TOO_MANY
         if guest.in_handshake:
-            if self.handshakes >= self._most_handshakes() and not self._let_go(
-                self._shaking, guest.since
-            ):
-                return TOO_MANY_HANDSHAKES
             self.handshakes += 1
             self._shaking[guest] = None
         else:
-            self._silent[guest] = None
+            self._waiting[guest] = None
         guest.gone = False
         self.inside += 1
-        if address:
-            self._addresses[address] += 1
+        if place:
+            self._places[place] += 1
         return None
 
     def shaken(self, guest: Guest, now: float) -> None:
         """Its handshake is done; now it is to ask something."""
         if not guest.gone:
             self._no_longer_shaking(guest)
+            self.waits(guest, now)
+
+    def waits(self, guest: Guest, now: float) -> None:
+        """Nothing of it is under way, and nobody knows it: others may have its place."""
+        if not guest.gone:
             guest.since = now
-            self._silent[guest] = None
+            self._waiting[guest] = None
 
     def spoken(self, guest: Guest) -> None:
-        """It has asked something: it is not let go in favour of others any more."""
-        self._silent.pop(guest, None)
+        """Its request is under way: it is not let go in favour of others meanwhile."""
+        self._waiting.pop(guest, None)
 
     def leave(self, guest: Guest) -> None:
         """It is gone. Said twice, it is heard once."""
@@ -104,14 +120,14 @@ class Crowd:
             return
         guest.gone = True
         self._no_longer_shaking(guest)
-        self._silent.pop(guest, None)
+        self._waiting.pop(guest, None)
         self.inside -= 1
-        if guest.address:
-            left = self._addresses[guest.address] - 1
+        if guest.place:
+            left = self._places[guest.place] - 1
             if left > 0:
-                self._addresses[guest.address] = left
+                self._places[guest.place] = left
             else:
-                del self._addresses[guest.address]
+                del self._places[guest.place]
 
     def _no_longer_shaking(self, guest: Guest) -> None:
         if guest.in_handshake:
@@ -124,17 +140,17 @@ class Crowd:
         return min(self.limits.handshakes, max(1, self.limits.connections // 2))
 
     def _make_room(self, now: float) -> bool:
-        return self._let_go(self._shaking, now) or self._let_go(self._silent, now)
+        return self._let_go(self._shaking, now) or self._let_go(self._waiting, now)
 
     def _let_go(self, among: dict[Guest, None], now: float) -> bool:
-        """Whether the oldest of these had been silent for so long that it was closed.
+        """Whether the oldest of these had waited for so long that it was closed.
 
         Only the oldest is asked: each came later than the one before it.
         """
         oldest = next(iter(among), None)
         if oldest is None or now - oldest.since < PATIENCE:
             return False
-        self.refusals[MADE_ROOM] += 1
+        note(self.refusals, MADE_ROOM, oldest.address)
         self.leave(oldest)
         oldest.end()
         return True

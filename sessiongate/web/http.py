@@ -27,6 +27,8 @@ class Request(msgspec.Struct, gc=False):
     """Who is at the other end of a Unix socket, as the kernel knows it; None where it cannot."""
     proxied: bool = False
     """True when a trusted proxy has passed it on: `peer` is whom the proxy names, or the proxy."""
+    vouched: bool = False
+    """Set once it is found to name a live session: its connection is no stranger's."""
 
     def header(self, name: str) -> str | None:
         """The first value of this header (name in lower case)."""

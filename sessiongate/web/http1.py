@@ -29,6 +29,7 @@ from sessiongate.web.framing import Chunks, Flaw, Head, Took, hopeless, read_hea
 from sessiongate.web.http import Handler, Reply, Request
 from sessiongate.web.limits import HttpLimits
 from sessiongate.web.local import user_at
+from sessiongate.web.noting import note
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
 # buffer's worth. More would only move the peer's queue into our memory.
@@ -223,10 +224,11 @@ class Connection(asyncio.Protocol):
         "_rest",
         "_secure",
         "_seen",
-        "_silent",
         "_stalled",
         "_transport",
         "_user",
+        "_vouched",
+        "_waiting",
         "_waits",
         "due",
         "guest",
@@ -259,8 +261,10 @@ class Connection(asyncio.Protocol):
         self._advancing = False
         self._waits = False
         """Whether others have their turn before it goes on with what has come."""
-        self._silent = True
-        """Whether it has asked nothing yet."""
+        self._waiting = True
+        """Whether others may have its place: nothing is under way, and nobody knows it."""
+        self._vouched = False
+        """Whether a caller with a live session has asked by it."""
         self._allowed = 0
         """How large the body may be."""
         self._known = False
@@ -292,7 +296,7 @@ class Connection(asyncio.Protocol):
             self._user = user_at(transport)
         if tls is not None and hasattr(self, "guest"):
             self._peer = self.guest.address or edge.unix_path or ""
-            self.guest.end = self._transport.abort
+            self.guest.end = self._abort
             edge.crowd.shaken(self.guest, edge.now())
             refusal = None
         else:
@@ -302,7 +306,7 @@ class Connection(asyncio.Protocol):
             else:
                 peer = transport.get_extra_info("peername")
                 self._peer = address = plain_address(peer[0]) if peer else ""
-            self.guest = Guest(address, edge.now(), self._transport.abort)
+            self.guest = Guest(address, edge.now(), self._abort)
             refusal = edge.crowd.admit(self.guest)
         if edge.shut:
             self._abort()
@@ -486,9 +490,6 @@ class Connection(asyncio.Protocol):
             return False
         head = read_head(self._eat(end))
         self._seen = 0
-        if self._silent:
-            self._silent = False
-            self._edge.crowd.spoken(self.guest)
         if len(head.headers) > self._edge.limits.header_count:
             self._refuse("head_too_large", "too many headers")
         elif head.length == 0:
@@ -584,6 +585,7 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, cause: str) -> None:
         """Find out whether the caller is known, and read nothing meanwhile; refuse if not."""
+        self._speak()
         self._at = _ASKING
         self.due = math.inf
         self._hold()
@@ -677,10 +679,17 @@ class Connection(asyncio.Protocol):
         if len(body) > _SMALL and not self._known and self._edge.is_full(len(body) - self._counted):
             self._refuse(NO_BUDGET)
             return
+        if self._waiting:
+            self._speak()
         self._at = _BUSY
         self.due = math.inf
         self._body = len(body)
         _start(self, self._answer(self._request(head, body), head.keep_alive))
+
+    def _speak(self) -> None:
+        """Something is under way: nobody else gets its place."""
+        self._waiting = False
+        self._edge.crowd.spoken(self.guest)
 
     def _request(self, head: Head, body: bytes) -> Request:
         return Request(
@@ -700,6 +709,8 @@ class Connection(asyncio.Protocol):
         without_body = request.method == "HEAD"
         try:
             reply = await edge.handler(request)
+            if request.vouched or reply.opened:
+                self._vouched = True
             if self._gone and reply.opened and edge.unclaimed is not None:
                 edge.unclaimed(reply.opened)
             close = reply.close or not keep_alive or edge.stopping or self._cut
@@ -724,13 +735,17 @@ class Connection(asyncio.Protocol):
             return
         self._at = _IDLE
         self._transport.write(data)
+        now = self._edge.now()
+        if not self._vouched:
+            self._waiting = True
+            self._edge.crowd.waits(self.guest, now)
         if close:
             if self._rest:
                 self._linger()
             else:
                 self._close()
             return
-        self.due = self._edge.now() + self._edge.keep_alive
+        self.due = now + self._edge.keep_alive
         if self._rest or self._held or self._eof:
             self._advance()
         if self._rest or self._counted:
@@ -741,6 +756,8 @@ class Connection(asyncio.Protocol):
         self._drop()
 
     def _drop(self) -> None:
+        self._body = 0
+        self._weigh()
         if self._gone:
             self._edge.forget(self)
         else:
@@ -756,9 +773,7 @@ class Connection(asyncio.Protocol):
 
     def _note(self, cause: str, why: str) -> None:
         """Count a refusal, and have the log say whose it was: never what was sent."""
-        self._edge.refusals[cause] += 1
-        more = {"why": why} if why else {}
-        structlog.get_logger().debug("request refused", cause=cause, **more, peer=self._peer)
+        note(self._edge.refusals, cause, self._peer, **({"why": why} if why else {}))
 
     def _linger(self) -> None:
         if self._secure or self._eof or not self._transport.can_write_eof():

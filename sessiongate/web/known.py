@@ -33,7 +33,9 @@ class KnownCallers:
             found = carried(request.headers, frozenset())
         except NoSession:
             return False
-        named = {digest for text in found.signed if (digest := self._signed(text)) is not None}
+        named = set()
+        if found.signed and (digest := self._signed(found.signed)) is not None:
+            named.add(digest)
         if found.plain:
             named.add(Secret(as_issued(found.plain)).digest())
         return len(named) == 1 and await self._sessions.lives(named.pop())

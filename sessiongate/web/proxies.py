@@ -41,18 +41,21 @@ class TrustedProxies:
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with what the proxy says taken over where it may be."""
         by_unix = request.peer.startswith("/")
-        if self._unix if by_unix else is_trusted(self._trusted, request.peer):
-            request = msgspec.structs.replace(
-                request,
-                # Whoever is there is the proxy, and not its client.
-                user=None,
-                proxied=True,
-                headers=_as_asked(request),
-                peer=self._client(request),
-                secure=request.secure or _came_by_tls(request),
-                certificate=self._certificate(request),
-            )
-        return await self._inner(request)
+        if not (self._unix if by_unix else is_trusted(self._trusted, request.peer)):
+            return await self._inner(request)
+        passed_on = msgspec.structs.replace(
+            request,
+            # Whoever is there is the proxy, and not its client.
+            user=None,
+            proxied=True,
+            headers=_as_asked(request),
+            peer=self._client(request),
+            secure=request.secure or _came_by_tls(request),
+            certificate=self._certificate(request),
+        )
+        reply = await self._inner(passed_on)
+        request.vouched = passed_on.vouched
+        return reply
 
     def _client(self, request: Request) -> str:
         """The last hop that is not one of the trusted proxies; what stands before it is hearsay."""

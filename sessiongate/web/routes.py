@@ -15,6 +15,7 @@ from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
 from sessiongate.request_id import RequestId, current
 from sessiongate.traces import traced
 from sessiongate.web.http import Handler, Reply, Request
+from sessiongate.web.noting import note
 from sessiongate.web.objections import CAUSES, objection
 from sessiongate.web.refusals import extra_headers
 
@@ -97,8 +98,7 @@ class Routes:
 
     def _refused(self, request: Request, route: Route, reason: Refused) -> Reply:
         cause = CAUSES[type(reason)]
-        self._refusals[cause] += 1
-        _log.debug("request refused", cause=cause, dialect=route.dialect, peer=request.peer)
+        note(self._refusals, cause, request.peer, dialect=route.dialect)
         return route.refuse(request, reason)
 
     def _other(self, path: str) -> Route:

@@ -14,6 +14,7 @@ import structlog
 
 from sessiongate.web.crowd import Guest
 from sessiongate.web.http1 import HANDSHAKE_FAILED, Connection, Edge, plain_address
+from sessiongate.web.noting import note
 
 # How long a handshake may take, and a goodbye.
 HANDSHAKE = 10.0
@@ -86,7 +87,7 @@ class Threshold:
         guest = Guest(host, edge.now(), lambda: self._end(guest), in_handshake=True)
         cause = edge.crowd.admit(guest)
         if cause is not None:
-            edge.refusals[cause] += 1
+            note(edge.refusals, cause, host, why="closed without a word")
             accepted.close()
             return
         accepted.setblocking(False)
@@ -108,8 +109,10 @@ class Threshold:
                 ssl_handshake_timeout=HANDSHAKE,
                 ssl_shutdown_timeout=GOODBYE,
             )
-        except OSError:  # an SSLError, a time-out and a peer that has left are this, too
-            edge.refusals[HANDSHAKE_FAILED] += 1
+        except OSError as error:  # an SSLError, a time-out and a peer that has left are this, too
+            # OpenSSL's reason is one of its own words.
+            why = getattr(error, "reason", None) or type(error).__name__
+            note(edge.refusals, HANDSHAKE_FAILED, guest.address, why=str(why))
         finally:
             del self._shaking[guest]
             if connection not in edge.connections:

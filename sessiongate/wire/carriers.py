@@ -4,7 +4,7 @@ One session table stands behind every dialect, so a request could carry two diff
 is refused rather than resolved: "first wins" is how one site's cookie shadows another's session.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -30,14 +30,14 @@ _LONGEST_TOKEN = 256
 
 
 class Carried(msgspec.Struct, frozen=True, gc=False):
-    """What a request carries. All its plain tokens are one text; its signed ones are not judged."""
+    """What a request carries. All its plain tokens are one text; so are its signed ones."""
 
     token: Secret | None = None
     """A session's own token, in a carrier that the dialect takes."""
     plain: str = ""
     """The text of any plain token, in whatever carrier."""
-    signed: Sequence[str] = ()
-    """Bearer tokens that somebody has signed. A session's own token has no dots."""
+    signed: str = ""
+    """A bearer that somebody has signed, not judged here. A session's own token has no dots."""
 
 
 _NOTHING = Carried()
@@ -53,11 +53,12 @@ def carried(
     `accepted` names the carriers that the dialect takes: header names, BEARER, `cookie:NAME` for
     cookies, and the names in `inside`, carriers that the codec found in the body, each with its
     text. The others are read too, but only to find a contradiction. Raises NoSession when two
-    plain tokens disagree. What is too long for a token is none.
+    plain tokens differ, or two signed ones, of which each costs a verification. What is too long
+    for a token is none.
     """
     plain = ""
     taken: str | None = None
-    signed: list[str] = []
+    signed = ""
     found = _carriers(headers)
     found += inside
     if not found:
@@ -66,7 +67,9 @@ def carried(
         if not text:
             continue
         if carrier == BEARER and "." in text:
-            signed.append(text)
+            if signed and text != signed:
+                raise NoSession(DISAGREE)
+            signed = text
             continue
         if plain and text != plain:
             raise NoSession(DISAGREE)

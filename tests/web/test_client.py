@@ -1,11 +1,18 @@
 """Where a request came from, and whose it is."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from sessiongate.errors import NoSession
+from sessiongate.service.access_tokens import Claims
+from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Opened
 from sessiongate.session import Client, Session
 from sessiongate.web.client import caller, client_of, known, only
+from sessiongate.web.http import Handler, Reply, Request
+from sessiongate.web.known import KnownCallers
+from sessiongate.web.proxies import TrustedProxies
 from sessiongate.wire.carriers import BEARER, VMWARE_HEADER, ZERTO_HEADER
 from tests.gate import Gate
 from tests.web.requests import request
@@ -29,6 +36,18 @@ def test_who_names_no_agent_has_an_empty_one() -> None:
 
 def signed(gate: Gate, session: Session) -> str:
     return gate.bearers.tokens.access(session, ISSUER, "zerto-client", "")
+
+
+class CountingBearers(Bearers):
+    """The gate's own, and how often a text was read, which takes a verification."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(gate.bearers.tokens, gate.sessions, gate.store, gate.bearers.refresh_life)
+        self.reads = 0
+
+    def read(self, text: str) -> Claims | None:
+        self.reads += 1
+        return super().read(text)
 
 
 async def who(gate: Gate, accepted: frozenset[str], **headers: str) -> str:
@@ -109,21 +128,58 @@ async def test_a_bearer_for_somebody_else_disturbs_only_where_bearers_are_ours(
         await who(gate, ZERTO, authorization=foreign, x_zerto_session=token)
 
 
-async def test_sec_19_81_two_signed_bearers_disagree_unless_they_name_one_session(
+async def test_sec_19_81_signed_bearers_that_differ_disagree_and_cost_nothing(
     gate: Gate, bob: Opened, ada: Opened
 ) -> None:
-    one, again, other = (
+    one, other = (
         ("authorization", f"Bearer {signed(gate, session)}")
-        for session in (bob.session, bob.session, ada.session)
+        for session in (bob.session, ada.session)
     )
+    bearers = CountingBearers(gate)
     asked = request("GET", "/")
-    asked.headers += [one, again]
-    found = await caller(asked, gate.sessions, gate.bearers, ZERTO)
+    asked.headers += [one, one]
+    found = await caller(asked, gate.sessions, bearers, ZERTO)
     assert found is not None
     assert found.principal == "bob"
-    asked.headers.append(other)
-    with pytest.raises(NoSession, match="two different"):
-        await caller(asked, gate.sessions, gate.bearers, ZERTO)
+    assert bearers.reads == 1
+    only(asked, bearers, bob.session.digest)
+    assert await KnownCallers(gate.sessions, bearers).known(asked)
+    assert bearers.reads == 3
+    for more in (other, ("authorization", f"Bearer {FOREIGN}")):
+        many = request("GET", "/")
+        many.headers += [one, more]
+        for accepted in (ZERTO, VMWARE):
+            with pytest.raises(NoSession, match="two different"):
+                await caller(many, gate.sessions, bearers, accepted)
+        with pytest.raises(NoSession, match="two different"):
+            only(many, bearers, bob.session.digest)
+        assert not await KnownCallers(gate.sessions, bearers).known(many)
+    assert bearers.reads == 3
+
+
+@pytest.mark.parametrize("passed_on", [False, True], ids=["direct", "by a proxy"])
+async def test_sec_74_a_request_with_a_live_session_vouches_for_its_connection(
+    passed_on: bool, gate: Gate, bob: Opened
+) -> None:
+    async def handler(asked: Request) -> Reply:
+        session = await caller(asked, gate.sessions, gate.bearers, ZERTO)
+        return Reply(200 if session is not None else 401)
+
+    asks: Handler = handler
+    if passed_on:
+        asks = TrustedProxies(handler, (ip_network("192.0.2.0/24"),), None)
+
+    async def vouched(**headers: str) -> bool:
+        asked = request("GET", "/", b"", peer="192.0.2.1", **headers)
+        await asks(asked)
+        return asked.vouched
+
+    token = bob.token.reveal()
+    assert await vouched(x_zerto_session=token)
+    assert await vouched(authorization=f"Bearer {signed(gate, bob.session)}")
+    assert not await vouched()
+    assert not await vouched(x_zerto_session="x" * 40)
+    assert not await vouched(authorization=f"Bearer {FOREIGN}")
 
 
 async def test_sec_81_a_session_named_in_a_form_must_be_the_carriers_too(

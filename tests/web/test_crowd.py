@@ -120,6 +120,74 @@ def test_sec_74_one_address_has_a_cap_where_there_is_one() -> None:
         free.admitted(address="a")
 
 
+def test_sec_74_an_ipv6_network_is_one_address() -> None:
+    """Whoever has one IPv6 address has 2^64 of them."""
+    house = House(connections_per_address=2)
+    house.crowd.exempt = lambda address: address == "2001:db8::9"
+    one = house.admitted(address="2001:db8::1")
+    house.admitted(address="2001:db8::2", in_handshake=True)
+    assert house.crowd.admit(house.guest(address="2001:db8::3")) == TOO_MANY_OF_ADDRESS
+    house.admitted(address="2001:db8:0:1::3")
+    house.admitted(address="2001:db8::9")
+    house.crowd.leave(one)
+    assert house.crowd.admit(house.guest(address="2001:db8::4")) == TOO_MANY_OF_ADDRESS
+    for number in range(2):
+        house.admitted(address=f"192.0.2.{number}")
+        house.admitted(address=f"192.0.2.{number}")
+    assert house.crowd.admit(house.guest(address="192.0.2.1")) == TOO_MANY_OF_ADDRESS
+
+
+def test_sec_74_nobody_goes_in_favour_of_somebody_who_is_refused() -> None:
+    house = House(connections=4, handshakes=2)
+    for _ in range(2):
+        house.admitted(0.0)
+    for _ in range(2):
+        house.admitted(LATER, in_handshake=True)
+    newcomer = house.guest(LATER, in_handshake=True)
+    assert house.crowd.admit(newcomer) == TOO_MANY_HANDSHAKES
+    assert house.closed == []
+    assert house.crowd.refusals == {}
+    of_address = House(connections=2, connections_per_address=1)
+    of_address.admitted(0.0, "a")
+    of_address.admitted(0.0, "b")
+    assert of_address.crowd.admit(of_address.guest(LATER, "a")) == TOO_MANY_OF_ADDRESS
+    assert of_address.closed == []
+
+
+def test_sec_74_one_newcomer_takes_one_place() -> None:
+    house = House(connections=4, handshakes=2)
+    first, _ = house.admitted(0.0), house.admitted(0.0)
+    shaking = [house.admitted(0.0, in_handshake=True) for _ in range(2)]
+    house.admitted(LATER, in_handshake=True)
+    assert house.closed == shaking[:1]
+    house.crowd.limits = HttpLimits(connections=2, handshakes=1)
+    house.admitted(LATER, in_handshake=True)
+    assert house.closed == shaking
+    house.admitted(LATER + LATER)
+    assert first not in house.closed
+    assert house.crowd.inside == 4
+
+
+def test_sec_74_between_requests_the_longest_idle_makes_room() -> None:
+    house = House(connections=3)
+    busy, early, late = (house.admitted() for _ in range(3))
+    for guest in (busy, early, late):
+        house.crowd.spoken(guest)
+    assert house.crowd.admit(house.guest(LATER)) == TOO_MANY
+    house.crowd.waits(early, 10.0)
+    house.crowd.waits(late, 10.1)
+    assert house.crowd.admit(house.guest(10.0 + PATIENCE / 2)) == TOO_MANY
+    house.admitted(10.0 + LATER)
+    assert house.closed == [early]
+    house.crowd.spoken(late)
+    assert house.crowd.admit(house.guest(10.0 + LATER)) == TOO_MANY
+    # Whoever was let go is not inside again by the end of his request.
+    house.crowd.waits(early, 20.0)
+    house.crowd.waits(late, 20.1)
+    house.admitted(20.0 + LATER)
+    assert early not in house.closed[1:]
+
+
 def test_sec_74_new_limits_hold_for_those_who_come() -> None:
     house = House(connections=1)
     house.admitted()

@@ -231,6 +231,27 @@ async def test_sec_75_all_together_have_one_budget() -> None:
     assert house.crowd.held == 0
 
 
+@pytest.mark.parametrize("peer_leaves_first", [True, False])
+async def test_sec_75_what_a_cancelled_request_held_is_given_back(peer_leaves_first: bool) -> None:
+    house = House()
+    house.slow = asyncio.Event()
+    wires = [house.wire() for _ in range(3)]
+    for wire in wires:
+        wire.connection.data_received(b"".join(declared(30 * KIB)))
+    await turn()
+    assert house.crowd.held == 90 * KIB
+    for wire in wires:
+        if peer_leaves_first:
+            wire.connection.connection_lost(None)
+        wire.connection.kill()
+    for wire in wires:
+        await done(wire)
+        if not peer_leaves_first:
+            assert wire.closed
+            wire.connection.connection_lost(None)
+    assert (house.crowd.held, house.crowd.inside) == (0, 0)
+
+
 @pytest.mark.parametrize(
     "begun",
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from sessiongate.web import threshold
 from sessiongate.web.crowd import MADE_ROOM, TOO_MANY, TOO_MANY_HANDSHAKES, TOO_MANY_OF_ADDRESS
@@ -109,6 +110,28 @@ async def test_sec_74_one_address_may_not_take_all(house: House) -> None:
     await until(lambda: house.inside == 2)
     assert await closed(await house.silent())
     assert house.refusals[TOO_MANY_OF_ADDRESS] == 1
+
+
+async def test_each_refusal_before_a_request_is_told_to_the_log(house: House) -> None:
+    """The page of troubles promises a line for each, where they are asked for."""
+    await house.open(connections=6)
+    with capture_logs() as lines:
+        for _ in range(3):
+            await house.silent()
+        await until(lambda: house.inside == 3)
+        assert await closed(await house.silent())
+        house.time.at += 2
+        reader = await house.silent()  # makes room
+        house.writers[-1].write(GET)  # and fails its handshake
+        await closed(reader)
+        await until(lambda: house.refusals[HANDSHAKE_FAILED] == 1)
+    said = [line for line in lines if line["event"] == "request refused"]
+    assert {line["log_level"] for line in said} == {"debug"}
+    assert {line["peer"] for line in said} == {"127.0.0.1"}
+    causes = Counter(line["cause"] for line in said)
+    assert causes == {TOO_MANY_HANDSHAKES: 1, MADE_ROOM: 1, HANDSHAKE_FAILED: 1}
+    assert causes == +house.refusals
+    assert all(GET.decode()[:5] not in str(line) for line in said)
 
 
 async def test_sec_74_who_says_nothing_makes_room_for_who_does(house: House) -> None:
