@@ -8,8 +8,10 @@ Two branches, and code may catch one without the other:
 
 Each dialect turns every leaf of this tree into its own form in one table; a test finds the gap.
 The texts are for people and for logs, and hold no secret; which words reach a client is decided
-by the dialect.
+by the dialect. What an error says is said when it is made: nobody changes one later.
 """
+
+from typing import Self
 
 
 class SessionGateError(Exception):
@@ -18,9 +20,24 @@ class SessionGateError(Exception):
     known = False
     """Whether it is about somebody who exists. For the audit; no client may ever tell by it."""
 
+    def of_somebody(self) -> Self:
+        """The same error, known to be about somebody who exists; itself where it says so already.
+
+        Another object than this one: an error may have been told to many, and never changes.
+        """
+        if self.known:
+            return self
+        twin = type(self).__new__(type(self), *self.args)
+        twin.__dict__.update(self.__dict__, known=True)
+        return twin.with_traceback(self.__traceback__)
+
 
 class Refused(SessionGateError):
     """We know the answer, and it is no."""
+
+    reached = True
+    """Whether whoever knows was asked. Not where we refused by ourselves, which says nothing of
+    whether he is there."""
 
 
 class BadCredentials(Refused):
@@ -30,17 +47,22 @@ class BadCredentials(Refused):
     """Whether it counts as a failed guess. Not where the password was right, or not looked at for
     a reason that whoever has the wrong one is not told."""
 
-    def __init__(self, why: str = "", *, known: bool = False) -> None:
+    def __init__(
+        self, why: str = "", *, known: bool = False, guess: bool = True, reached: bool = True
+    ) -> None:
         super().__init__(why)
         self.known = known
+        self.guess = guess
+        self.reached = reached
 
 
 class LockedOut(Refused):
     """Too many failed tries. To the client it looks like BadCredentials."""
 
-    def __init__(self, why: str = "", *, known: bool = False) -> None:
+    def __init__(self, why: str = "", *, known: bool = False, reached: bool = True) -> None:
         super().__init__(why)
         self.known = known
+        self.reached = reached
 
 
 class AlreadyLoggedIn(Refused):
@@ -161,6 +183,14 @@ class Unavailable(SessionGateError):
     reached = False
     """Whether whom we asked did answer, so that it may well know about others."""
 
+    def __init__(
+        self, why: str = "", *, reached: bool = False, retry_after: int | None = None
+    ) -> None:
+        super().__init__(why)
+        self.reached = reached
+        if retry_after is not None:
+            self.retry_after = retry_after
+
 
 class IdentityUnavailable(Unavailable):
     """The directory that knows this name does not answer."""
@@ -171,6 +201,10 @@ class StoreUnavailable(Unavailable):
 
     ended: object = None
     """The session that is over all the same, where a store has ended one and cannot write that."""
+
+    def __init__(self, why: str = "", *, ended: object = None) -> None:
+        super().__init__(why)
+        self.ended = ended
 
 
 class UpstreamUnavailable(Unavailable):

@@ -47,6 +47,34 @@ def test_errors_carry_facts_for_the_dialects(
     assert {name: getattr(error, name) for name in facts} == facts
 
 
+EVERY = [
+    errors.BadCredentials("no", guess=False, reached=False),
+    errors.LockedOut("full", reached=False),
+    errors.NoPermission("System.View"),
+    errors.InvalidArgument("key", "too long"),
+    errors.CapReached("total", 5, "ada"),
+    errors.UnknownMethod("Folder", "f", "m"),
+    errors.WrongVerb("GET", "POST"),
+    errors.IdentityUnavailable("away", reached=True, retry_after=9),
+    errors.StoreUnavailable("full", ended="a session"),
+    errors.Overloaded("later"),
+]
+
+
+@pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
+def test_an_error_about_somebody_is_another_one_that_says_the_same(
+    error: errors.SessionGateError,
+) -> None:
+    before = dict(vars(error))
+    known = error.of_somebody()
+    assert known is not error
+    assert (type(known), str(known)) == (type(error), str(error))
+    assert known.known
+    assert {**vars(known), "known": False} == {**before, "known": False}
+    assert vars(error) == before
+    assert known.of_somebody() is known
+
+
 def test_an_outage_says_when_to_come_back() -> None:
     assert errors.StoreUnavailable("x").retry_after > errors.Overloaded("x").retry_after > 0
 

@@ -37,7 +37,7 @@ class Attempt:
         begun = await self._tries.begin(name, self.address, self._clock.now(), further=further)
         if begun is None:
             self._was_full = True
-            raise LockedOut("too many failed tries")
+            raise LockedOut("too many failed tries", reached=False)
         self._begun[name] = begun
 
     @property

@@ -2,8 +2,9 @@
 
 A provider that was down several times in a row is left alone for a while: whoever logs in
 meanwhile learns at once when to come back, instead of waiting for one more timeout. Afterwards one
-check at a time goes through, until one gets an answer. A refusal is an answer, and so is an error
-that is about one account only. An outage counts for nothing with the guard in front, as ever.
+check at a time goes through, until one gets an answer. A refusal of the provider's own is an
+answer, and so is an error that is about one account only. An outage counts for nothing with the
+guard in front, as ever.
 
 Not for providers that answer from this machine: they have no outages worth waiting for.
 """
@@ -131,8 +132,10 @@ class Breaker:
                 else:
                     self._was_down()
                 raise
-            except Refused:
-                self._answered()
+            except Refused as refused:
+                # Refused without being asked, by a lock of ours for one, it may still be down.
+                if refused.reached:
+                    self._answered()
                 raise
             finally:
                 if probe:
@@ -157,9 +160,10 @@ class Breaker:
             return
         rest = self._until - self._clock.now()
         if rest > timedelta(0) or self._probing:
-            error = IdentityUnavailable(f"identity provider {self.name!r} is down")
-            error.retry_after = max(1, ceil(rest.total_seconds()))
-            raise error
+            raise IdentityUnavailable(
+                f"identity provider {self.name!r} is down",
+                retry_after=max(1, ceil(rest.total_seconds())),
+            )
 
     def _was_down(self) -> None:
         self._outages += 1

@@ -69,6 +69,8 @@ class FileIdentity:
         self._users: Users = {}
         self._dearest = hasher.cost
         self._renewable = True
+        self._stays: set[str] = set()
+        """Hashes that cannot be replaced in the file as it is."""
         self._look: _Look | None = None
         self._broken: _Look | None = None
         self._problems: list[str] = []
@@ -174,6 +176,7 @@ class FileIdentity:
         before, self._users = self._users, users
         self._dearest = _dearest(users, self._hasher.cost)
         self._renewable = True
+        self._stays.clear()
         self._look, self._broken, self._problems = look, None, []
         for user in before.values():
             if _must_leave(user, users.get(user.canonical)):
@@ -196,11 +199,11 @@ class FileIdentity:
 
     async def _renew(self, user: User, password: Secret, address: str) -> None:
         """Store a right password at the cost and in the form of today, if that can be done."""
-        if not self._renewable:
+        if not self._renewable or user.stored in self._stays:
             return
         try:
             stored = await self._hasher.hash(password, address, after=user.stored)
-            await asyncio.to_thread(renew_hash, self._path, user, stored)
+            renewed = await asyncio.to_thread(renew_hash, self._path, user, stored)
         except Overloaded:
             return  # at the next login, then
         except (ConfigError, OSError) as error:
@@ -210,7 +213,13 @@ class FileIdentity:
             _log.warning("password_not_renewed", provider=self.name, user=user.name, why=why)
             return
         await self.refresh()
-        _log.info("password_renewed", provider=self.name, user=user.name)
+        if renewed:
+            _log.info("password_renewed", provider=self.name, user=user.name)
+        elif self._users.get(user.canonical) == user and user.stored not in self._stays:
+            # Nobody has changed it meanwhile: it will be no other at the next login.
+            self._stays.add(user.stored)
+            why = "its hash is in the file more than once; give this user a password of his own"
+            _log.warning("password_not_renewed", provider=self.name, user=user.name, why=why)
 
     def _principal(self, user: User) -> Principal:
         return Principal(

@@ -14,12 +14,15 @@ from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Protocol, runtime_checkable
 
+import msgspec
+
 from sessiongate.clock import Clock
 from sessiongate.errors import (
     BadCredentials,
     IdentityUnavailable,
     LockedOut,
     SessionGateError,
+    StoreUnavailable,
     Unavailable,
 )
 from sessiongate.identity.attempt import Attempt, Pretends, TakesAttempts
@@ -80,7 +83,7 @@ class Guard:
         self._tries = OwnTries(lockout or Lockout()) if tries is None else tries
         # Not `or`: an empty table is falsy.
         self._verified = VerifiedCredentials(clock, timedelta(0)) if verified is None else verified
-        self._flights: dict[bytes, asyncio.Task[Principal]] = {}
+        self._flights: dict[bytes, _Flight] = {}
         self._watches: set[_Watch] = set()
         self._existing: set[str] = set()
         """Names that the provider has known. Only it can add one, so no guesser fills this."""
@@ -103,8 +106,10 @@ class Guard:
             return await self._admit(name, account, password, address)
         except SessionGateError as refused:
             # After all that takes the time: here nobody can tell one name from another.
-            refused.known = refused.known or await self._exists(name, account)
-            raise
+            if refused.known or not await self._exists(name, account):
+                raise
+            # Not on the same one: all who wait for one check are told by one error.
+            raise refused.of_somebody() from refused.__cause__
 
     async def _admit(
         self, name: str, account: Account, password: Secret, address: str
@@ -118,15 +123,18 @@ class Guard:
         if principal is not None and not await self._is_locked_by(key, name, address):
             self.hits += 1
             await self._clear(key, name, address)
-            await self._welcome(key, name, address)
+            await self._welcome(key, self._verified.counted(key) | {name}, address)
             return principal
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._depart(key, self._check(key, name, account, password, address))
+            attempt = Attempt(self._tries, address, self._clock)
+            check = self._check(key, name, account, password, attempt)
+            flight = self._depart(key, attempt, check)
         with self._watch() as watch:
-            principal = await _arrival(flight)
+            principal = await _arrival(flight.task)
             watch.refuse_changed(name, principal)
-        await self._welcome(key, name, address)
+        if flight.attempt.address != address:  # its own address the check has noted
+            await self._welcome(key, flight.attempt.names | {name}, address)
         return principal
 
     async def find(self, account: Account) -> Principal | None:
@@ -143,7 +151,7 @@ class Guard:
 
     async def close(self) -> None:
         """Give up the checks under way and close the provider."""
-        flights = list(self._flights.values())
+        flights = [flight.task for flight in self._flights.values()]
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
@@ -205,16 +213,22 @@ class Guard:
         if not self._verified.has_failed(key, address):
             return
         attempt = Attempt(self._tries, address, self._clock)
-        with suppress(LockedOut):
-            for each in {name, *self._verified.counted(key)}:
-                await attempt.count(each)
-        await attempt.succeeded()
+        try:
+            with suppress(LockedOut):
+                for each in {name, *self._verified.counted(key)}:
+                    await attempt.count(each)
+            await attempt.succeeded()
+        except StoreUnavailable:  # at the next login, then
+            self._verified.failed(name, address)
+            raise
 
-    async def _welcome(self, key: bytes, name: str, address: str) -> None:
-        """Note that this name came in from here, where no check of its own has done so."""
+    async def _welcome(self, key: bytes, names: frozenset[str], address: str) -> None:
+        """Note that these names came in from here, where no check of its own has done so."""
         if self._verified.is_new(key, address):
-            for each in self._verified.counted(key) | {name}:
+            for each in names:
                 await self._tries.welcome(each, address, self._clock.now())
+            # Only now: where the store fails, the next login from here notes it.
+            self._verified.noted(key, address)
 
     async def _refuse(self, password: Secret, address: str) -> Principal:
         self.lockouts += 1
@@ -231,39 +245,38 @@ class Guard:
             await self._dummy(password)
 
     def _depart(
-        self, key: bytes, check: Coroutine[None, None, Principal]
-    ) -> asyncio.Task[Principal]:
+        self, key: bytes, attempt: Attempt, check: Coroutine[None, None, Principal]
+    ) -> "_Flight":
         # A task of its own: a client that hangs up neither takes its failure back nor stops the
         # check for others who wait for the same.
-        flight = asyncio.create_task(check)
+        flight = _Flight(asyncio.create_task(check), attempt)
         self._flights[key] = flight
-        flight.add_done_callback(lambda done: self._landed(key, done))
+        flight.task.add_done_callback(lambda _: self._landed(key, flight))
         return flight
 
-    def _landed(self, key: bytes, flight: asyncio.Task[Principal]) -> None:
+    def _landed(self, key: bytes, flight: "_Flight") -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]  # cancelled before it began
-        if not flight.cancelled():
-            flight.exception()  # seen, also where nobody waits any more
+        if not flight.task.cancelled():
+            flight.task.exception()  # seen, also where nobody waits any more
 
     async def _check(
-        self, key: bytes, name: str, account: Account, password: Secret, address: str
+        self, key: bytes, name: str, account: Account, password: Secret, attempt: Attempt
     ) -> Principal:
         """Reserve a try, ask the provider, and keep the books.
 
         Runs once for all who ask the same meanwhile.
         """
-        attempt = Attempt(self._tries, address, self._clock)
         try:
             await attempt.count(name)
         except LockedOut:
-            return await self._refuse(password, address)
+            return await self._refuse(password, attempt.address)
         try:
             with self._watch() as watch:
                 principal = await self._ask(account, password, attempt)
                 watch.refuse_changed(name, principal)
             # No await between the outcome and this: what changes later drops it again.
-            self._verified.keep(key, name, principal, address, attempt.names)
+            self._verified.keep(key, name, principal, attempt.names)
         except (BadCredentials, LockedOut) as refused:
             if refused.known:
                 self._remember(name)
@@ -272,7 +285,7 @@ class Guard:
             # A wrong password drops nothing: a guesser must not cost the owner the cheap way in.
             self._flights.pop(key, None)
             for each in attempt.names:
-                self._verified.failed(each, address)
+                self._verified.failed(each, attempt.address)
             await attempt.refused(refused)
             raise
         except BaseException:  # an outage, or the client has gone: neither yes nor no
@@ -283,6 +296,7 @@ class Guard:
         self._flights.pop(key, None)
         self._remember(name)
         await attempt.succeeded()
+        self._verified.noted(key, attempt.address)
         return principal
 
     async def _ask(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
@@ -318,6 +332,14 @@ class Guard:
             yield watch
         finally:
             self._watches.discard(watch)
+
+
+class _Flight(msgspec.Struct, frozen=True, eq=False):
+    """One check under way, for all who ask the same meanwhile."""
+
+    task: asyncio.Task[Principal]
+    attempt: Attempt
+    """Of the one who asked first. Its names are complete when the task is done."""
 
 
 class _Watch:

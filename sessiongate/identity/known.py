@@ -1,20 +1,17 @@
 """From where each name has come in lately: addresses that a lock for everybody leaves alone.
 
 Only successes are noted, so nobody fills this table without a password, and who has one fills his
-own row of it alone. For how long a success counts: `rules.lockout.LATELY`.
+own row of it alone. For how long a success counts, and how many places one name
+has: `rules.lockout.LATELY` and `PLACES`.
 """
 
 from collections import OrderedDict
 from datetime import datetime
 
-from sessiongate.rules.lockout import is_lately
+from sessiongate.rules.lockout import PLACES, is_lately
 
 # About 15 MB when full; more accounts than log in to any vCenter.
 NAMES = 10_000
-
-# Places of one name. An account that is used from more hosts than this is a service's, and the
-# hosts that it used last are those that matter.
-PLACES = 16
 
 
 class KnownPlaces:

@@ -93,11 +93,11 @@ class LdapIdentity:
     async def _login(self, account: Account, password: Secret, count: Count) -> Principal:
         if not password.reveal():
             # A bind without a password is nobody's, and succeeds.
-            raise BadCredentials(Why.EMPTY.value)
+            raise BadCredentials(Why.EMPTY.value, reached=False)
         try:
             password.reveal().encode()
         except UnicodeEncodeError:
-            raise BadCredentials(Why.UNREADABLE.value) from None
+            raise BadCredentials(Why.UNREADABLE.value, reached=False) from None
         login = self._bind_directly if self._settings.user_dn else self._find_then_bind
         return await self._ask(lambda server: login(server, account, password, count))
 
@@ -162,8 +162,7 @@ class LdapIdentity:
         finally:
             connection.close()
         if locked is not None:
-            locked.known = True
-            raise locked
+            raise LockedOut(str(locked), known=True)
         if isinstance(entry, Why):
             raise BadCredentials(entry.value, known=entry is Why.AMBIGUOUS)
         _judge(result, known=True)
@@ -180,7 +179,7 @@ class LdapIdentity:
         try:
             result = await connection.bind(name if locked is None else self._nobody, password)
             if locked is not None:
-                raise locked
+                raise LockedOut(str(locked))
             if not ours:
                 raise BadCredentials(Why.UNKNOWN.value)
             _judge(result)
@@ -349,15 +348,11 @@ def _refused(why: Refusal, *, known: bool = False) -> BadCredentials:
     # "Wrong" is also what a directory says of a name that it does not have; but not to whoever has
     # the right password.
     known = known or not why.guess or why.why not in (Why.UNKNOWN, Why.WRONG)
-    refused = BadCredentials(str(why), known=known)
-    refused.guess = why.guess
-    return refused
+    return BadCredentials(str(why), known=known, guess=why.guess)
 
 
 def _puzzled(text: str) -> IdentityUnavailable:
-    unavailable = IdentityUnavailable(text)
-    unavailable.reached = True
-    return unavailable
+    return IdentityUnavailable(text, reached=True)
 
 
 def _the_one(entries: list[Entry], end: Result) -> Entry | Why:

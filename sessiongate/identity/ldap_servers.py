@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from sessiongate.errors import IdentityUnavailable, SessionGateError
+from sessiongate.errors import IdentityUnavailable, Refused
 from sessiongate.identity.ldap_connection import Address, Connection, NoAnswer, Trust, Unsure
 from sessiongate.identity.ldap_messages import Entry, Result
 from sessiongate.rules.directory import SUCCESS, refusal
@@ -157,15 +157,13 @@ class Servers:
             except NoAnswer as problem:
                 self._is_down(server, str(problem))
                 problems.append(f"{server.address}: {problem}")
-            except SessionGateError:  # it did answer
+            except (Refused, IdentityUnavailable):  # it did answer
                 self._is_up(server)
                 raise
             else:
                 self._is_up(server)
                 return answer
-        unavailable = IdentityUnavailable(f"{self._name}: {'; '.join(problems)}")
-        unavailable.reached = reached
-        raise unavailable
+        raise IdentityUnavailable(f"{self._name}: {'; '.join(problems)}", reached=reached)
 
     def close(self) -> None:
         """Hang up everywhere."""

@@ -15,6 +15,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -190,20 +191,23 @@ def set_password(
 def renew_hash(path: Path, user: User, stored: str) -> bool:
     """Put another hash of the same password in the place of this user's. Blocks.
 
-    Nothing else in the file changes, comments neither. False if it has another hash by now, or has
-    it more than once. Raises ConfigError for a file with problems, OSError where it is not ours.
+    Nothing else in the file changes, comments neither, nor whose it is and who may read it. False
+    if it has another hash by now, or has it more than once. Raises ConfigError for a file with
+    problems, OSError where it is not ours.
     """
     if path.is_symlink():
         raise PermissionError(errno.EACCES, "the file is a link")
     if not os.access(path.parent, os.W_OK) or not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file or its directory is not writable")
     with _locked(path):
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            like = os.fstat(file.fileno())
+            data = file.read()
         known = parse_users(data, str(path)).get(user.canonical)
         old = user.stored.encode("ascii")
         if known is None or known.stored != user.stored or data.count(old) != 1:
             return False
-        _write_bytes(path, data.replace(old, stored.encode("ascii")))
+        _write_bytes(path, data.replace(old, stored.encode("ascii")), like)
     return True
 
 
@@ -296,11 +300,13 @@ def _write(path: Path, users: Users) -> None:
     _write_bytes(path, data.encode("utf-8"))
 
 
-def _write_bytes(path: Path, data: bytes) -> None:
+def _write_bytes(path: Path, data: bytes, like: os.stat_result | None = None) -> None:
     # mkstemp makes the file 0600: it holds password hashes.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
+            if like is not None:
+                _make_alike(handle, like)
             file.write(data)
             file.flush()
             os.fsync(handle)
@@ -309,6 +315,15 @@ def _write_bytes(path: Path, data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)
+
+
+def _make_alike(handle: int, like: os.stat_result) -> None:
+    """Give this file the owner, group and mode of that one. Raises OSError where we may not."""
+    own = os.fstat(handle)
+    # Asked for only where it is needed: a service may be forbidden the call altogether.
+    if (own.st_uid, own.st_gid) != (like.st_uid, like.st_gid):
+        os.fchown(handle, like.st_uid, like.st_gid)
+    os.fchmod(handle, stat.S_IMODE(like.st_mode))
 
 
 def _entry(user: User) -> dict[str, object]:

@@ -93,7 +93,7 @@ class VCenterIdentity:
         """
         if not password.reveal():
             # Behind some directories an empty password is an anonymous login, which succeeds.
-            raise BadCredentials("an empty password")
+            raise BadCredentials("an empty password", reached=False)
         # A task of its own: whoever stops waiting must not stop the logout.
         check = asyncio.create_task(self._check(account, password))
         self._checks.add(check)
@@ -142,9 +142,7 @@ class VCenterIdentity:
         try:
             outcome = await self._upstream.login(account.typed.strip(), password)
         except UpstreamUnavailable as error:
-            unknown = IdentityUnavailable(str(error))
-            unknown.reached = error.reached
-            raise unknown from None
+            raise IdentityUnavailable(str(error), reached=error.reached) from None
         if isinstance(outcome, Fault):
             return self._refused(account, outcome)
         principal = None
@@ -158,20 +156,18 @@ class VCenterIdentity:
         if fault.name == "InvalidLogin":
             raise BadCredentials(f"{self.name}: the vCenter says InvalidLogin")
         if fault.name == "PasswordExpired":
-            expired = BadCredentials(
-                f"{self.name}: the vCenter says that the password has expired", known=True
+            raise BadCredentials(
+                f"{self.name}: the vCenter says that the password has expired",
+                known=True,
+                guess=False,  # it was right: whoever has a wrong one is told InvalidLogin
             )
-            expired.guess = False  # it was right: whoever has a wrong one is told InvalidLogin
-            raise expired
         if fault.name == "NoPermission":
             # The password was right, so this is no failed try; and nothing more than that.
             name = directory_form(account.typed)
             return Principal(self._names.canonical(account), name, name, (), self.name)
         said = fault.name or "a fault that is not known"
-        error = IdentityUnavailable(f"{self.name}: the vCenter says {said}")
         # Such as one directory behind it being down: users of its other directories get in.
-        error.reached = True
-        raise error
+        raise IdentityUnavailable(f"{self.name}: the vCenter says {said}", reached=True)
 
     def _principal(self, opened: Opened) -> Principal:
         spelled = opened.user.user_name

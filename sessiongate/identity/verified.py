@@ -75,14 +75,17 @@ class VerifiedCredentials:
         return verified.principal
 
     def is_new(self, key: bytes, address: str) -> bool:
-        """Whether this credential, kept here, is used from this address for the first time."""
+        """Whether it is not `noted` yet that this credential, kept here, came in from there."""
         verified = self._table.get(key)
         if verified is None:
             return bool(not self._keep)
-        if address in verified.addresses or len(verified.addresses) >= ADDRESSES:
-            return False
-        verified.addresses.add(address)
-        return True
+        return address not in verified.addresses and len(verified.addresses) < ADDRESSES
+
+    def noted(self, key: bytes, address: str) -> None:
+        """It has been written down that this credential came in from there."""
+        verified = self._table.get(key)
+        if verified is not None and len(verified.addresses) < ADDRESSES:
+            verified.addresses.add(address)
 
     def failed(self, name: str, address: str) -> None:
         """A wrong password was tried for this name from here."""
@@ -109,7 +112,6 @@ class VerifiedCredentials:
         key: bytes,
         name: str,
         principal: Principal,
-        address: str = "",
         counted: frozenset[str] = frozenset(),
     ) -> None:
         """Remember a success, for `drop` to find by this name or by the principal's."""
@@ -118,7 +120,7 @@ class VerifiedCredentials:
         now = self._clock.now()
         self._forget(key)
         names = frozenset((name, principal.name))
-        self._table[key] = _Verified(names, principal, now + self._keep, {address}, counted, set())
+        self._table[key] = _Verified(names, principal, now + self._keep, set(), counted, set())
         for each in names:
             self._keys.setdefault(each, set()).add(key)
         while len(self._table) > self._size or self._oldest().until <= now:

@@ -22,6 +22,10 @@ LATELY = timedelta(days=14)
 is known by its last run even where it missed one; an address handed on to somebody else is not
 known for a season."""
 
+PLACES = 16
+"""How many places of one name are known for it. An account that is used from more hosts than this
+is a service's, and the hosts that it used last are those that matter."""
+
 
 class Policy(msgspec.Struct, frozen=True):
     """After so many failures within `window`, no more tries for `duration`. 0 attempts: never."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sessiongate.rules.lockout import LATELY, Policy, place_of
+from sessiongate.rules.lockout import LATELY, PLACES, Policy, place_of
 from sessiongate.store.redis_batch import Calls
 from sessiongate.store.redis_keys import Keys, span, text
 from sessiongate.store.redis_scripts import Script, script
@@ -23,9 +23,6 @@ from sessiongate.store.schema import micros, moment
 
 # How long a try may be under way: far above what any directory is waited for.
 LONGEST_TRY = timedelta(minutes=2)
-
-# Places from which one name is known to come in. As many as one server keeps by itself.
-PLACES = 16
 
 # Fields of a hash: "f" + place, failures of the pair, as times with commas; "u" + place, until when
 # it is locked; "F" and "U", the same from anywhere; "w" + nonce, a try under way: time and place;

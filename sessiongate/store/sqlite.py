@@ -142,9 +142,7 @@ class SqliteStore:
             await writer.write_owed(schema.END, (kept.digest,))
         except StoreUnavailable as refused:
             # One of its own: all whose writes went into one commit are told by the same error.
-            unwritten = StoreUnavailable(str(refused))
-            unwritten.ended = session_of(kept)
-            raise unwritten from refused
+            raise StoreUnavailable(str(refused), ended=session_of(kept)) from refused
         return session_of(kept)
 
     async def count(self) -> int:

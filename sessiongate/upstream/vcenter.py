@@ -71,11 +71,11 @@ class VCenter:
         try:
             outcome = read_login(form, answer)
         except Malformed as unreadable:
-            error = UpstreamUnavailable(f"{self.name}: {form.value}: {unreadable}")
             # Something in front of the vCenter may take offence at a single name. Whoever types
             # it must not make the vCenter count as down for everybody.
-            error.reached = 400 <= answer.status < 500
-            raise error from None
+            raise UpstreamUnavailable(
+                f"{self.name}: {form.value}: {unreadable}", reached=400 <= answer.status < 500
+            ) from None
         if form is not self._form:
             self._form = form
             _log.info("upstream speaks another form", upstream=self.name, form=form.value)

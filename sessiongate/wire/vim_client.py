@@ -123,7 +123,9 @@ def _json_login(name: str, password: str) -> Ask:
     try:
         body = msgspec.json.encode({"userName": name, "password": password})
     except UnicodeEncodeError:
-        raise BadCredentials("the name or password holds letters that JSON cannot carry") from None
+        raise BadCredentials(
+            "the name or password holds letters that JSON cannot carry", reached=False
+        ) from None
     return Ask(f"{_MANAGER}/Login", _JSON, body)
 
 
@@ -135,7 +137,9 @@ def _soap_login(name: str, password: str) -> Ask:
 def _exact(text: str) -> str:
     escaped = escape(text)
     if escaped.count("\ufffd") != text.count("\ufffd"):
-        raise BadCredentials("the name or password holds letters that XML cannot carry")
+        raise BadCredentials(
+            "the name or password holds letters that XML cannot carry", reached=False
+        )
     return escaped
 
 

@@ -50,6 +50,26 @@ def calls_in(tree: ast.AST) -> list[str]:
     return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
+def told_by_errors() -> set[str]:
+    """What any error of a branch says beside its text: the attributes of the classes."""
+    classes = [one for one in tree_of(PACKAGE / "errors.py").body if isinstance(one, ast.ClassDef)]
+    lines = [line for each in classes for line in each.body]
+    plain = {ast.unparse(one.targets[0]) for one in lines if isinstance(one, ast.Assign)}
+    return plain | {ast.unparse(one.target) for one in lines if isinstance(one, ast.AnnAssign)}
+
+
+def changes_of_errors_in(tree: ast.AST, told: Collection[str]) -> list[str]:
+    """Assignments to such an attribute of something else than `self`."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and node.attr in told
+        and ast.unparse(node.value) != "self"
+    ]
+
+
 def sleeps_in(tree: ast.AST) -> list[str]:
     """Calls that wait for a time; `sleep(0)` only lets others have their turn."""
     return [
@@ -319,6 +339,26 @@ def test_the_check_of_sleep_sees() -> None:
     assert sleeps_in(ast.parse("time.sleep(0.1)\nawait sleep(1)")) == [
         "time.sleep(0.1)",
         "sleep(1)",
+    ]
+
+
+def test_nobody_changes_an_error_after_it_is_made() -> None:
+    """It may have been told to many at once."""
+    told = told_by_errors()
+    assert told >= {"known", "guess", "reached", "retry_after", "ended"}
+    changed = {
+        name_of(path): found
+        for path in SOURCES
+        if (found := changes_of_errors_in(tree_of(path), told))
+    }
+    assert changed == {}
+
+
+def test_the_check_of_changed_errors_sees() -> None:
+    source = "self.known = 1\nerror.known = True\nerror.text = ''\na.b.ended: int = 1\nx = e.guess"
+    assert changes_of_errors_in(ast.parse(source), {"known", "ended", "guess"}) == [
+        "error.known",
+        "a.b.ended",
     ]
 
 

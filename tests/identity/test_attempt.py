@@ -15,9 +15,7 @@ HERE = "192.0.2.1"
 
 
 def no_guess() -> BadCredentials:
-    error = BadCredentials("the password has expired")
-    error.guess = False
-    return error
+    return BadCredentials("the password has expired", guess=False)
 
 
 @pytest.mark.parametrize("outcome", ["failed", "succeeded", "unknown"])

@@ -5,11 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Overloaded
+from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Overloaded, Refused
+from sessiongate.identity.attempt import Attempt
 from sessiongate.identity.breaker import CHECKS, COOL_DOWN, OUTAGES, Breaker
 from sessiongate.identity.guard import Guard, KnowsNames
 from sessiongate.identity.tally import Lockout
+from sessiongate.identity.tries import OwnTries
 from sessiongate.rules.accounts import Account, parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
@@ -110,12 +113,49 @@ async def test_an_answer_between_starts_the_count_anew() -> None:
 
 async def test_an_error_about_one_account_is_an_answer() -> None:
     story = Story()
-    error = IdentityUnavailable("its own directory is down")
-    error.reached = True
+    error = IdentityUnavailable("its own directory is down", reached=True)
     story.provider.outage = error
     for _ in range(2 * OUTAGES):
         assert await story.refused() is error
     assert story.provider.checks == 2 * OUTAGES
+
+
+class Counts(FakeProvider):
+    """Counts each try for a person as well, before it looks at the password."""
+
+    async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
+        if not password.reveal():
+            raise BadCredentials("an empty password", reached=False)
+        await attempt.count("person")
+        return await self.authenticate(account, password)
+
+
+@pytest.mark.parametrize("password", [PASSWORD, Secret("")], ids=["locked", "empty"])
+async def test_who_was_refused_without_asking_it_does_not_say_that_it_is_back(
+    password: Secret,
+) -> None:
+    clock, provider = FakeClock(), Counts(ada=PASSWORD.reveal())
+    breaker = Breaker("far", provider, clock, outages=1)
+    none, some = (OwnTries(Lockout(attempts=attempts)) for attempts in (1, 100))
+    assert await none.begin("person", "", clock.now())
+    provider.outage = IdentityUnavailable("down")
+    with pytest.raises(IdentityUnavailable, match=r"^down$"):
+        await breaker.attempt(ADA, PASSWORD, Attempt(some, "", clock))
+    clock.tick(COOL_DOWN)
+    with capture_logs() as logs, pytest.raises(Refused):
+        await breaker.attempt(ADA, password, Attempt(none, "", clock))
+    assert logs == []
+    assert provider.checks == 1, "nobody was asked"
+    # The next one finds out, alone.
+    for _ in range(3):
+        with pytest.raises(IdentityUnavailable):
+            await breaker.attempt(ADA, PASSWORD, Attempt(some, "", clock))
+    assert provider.checks == 2
+    provider.outage = None
+    clock.tick(COOL_DOWN)
+    with capture_logs() as logs:
+        assert await breaker.attempt(ADA, PASSWORD, Attempt(some, "", clock))
+    assert [line["event"] for line in logs] == ["identity provider is back"]
 
 
 async def test_after_the_while_one_at_a_time_tries_it() -> None:

@@ -369,6 +369,112 @@ async def test_sec_83_a_file_that_is_only_lent_stays_and_lets_in(
     dear.close()
 
 
+async def test_sec_83_a_hash_that_stands_there_twice_is_hashed_anew_for_nobody(
+    house: House,
+) -> None:
+    """Whose it is to replace nobody knows: said once, until the file changes."""
+    dear = dearer_hasher()
+    set_password(house.path, "alice", PASSWORD, hasher=dear)
+    stored = read_users(house.path)["alice"].stored
+    twice = f'{house.path.read_text()}[users.twin]\npassword = "{stored}"\nrole = "user"\n'
+    house.path.write_text(twice)
+    await house.identity.start()
+    with capture_logs() as logs:
+        await house.login("alice")
+        before = house.hasher.done
+        for name in ("alice", "twin") * 2:
+            assert await house.login(name)
+    assert house.hasher.done == before + 4, "one hash for each login"
+    assert [(line["event"], line["user"]) for line in logs] == [("password_not_renewed", "Alice")]
+    assert house.path.read_text() == twice
+    # The other one gone, the file is another.
+    remove_user(house.path, "twin")
+    with capture_logs() as logs:
+        await house.login("alice")
+    assert [line["event"] for line in logs] == ["password_renewed"]
+    assert cost_of(read_users(house.path)["alice"].stored) == house.hasher.cost
+    dear.close()
+
+
+async def test_sec_83_a_hash_that_was_changed_meanwhile_is_not_said_to_be_renewed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dear = dearer_hasher()
+    set_password(house.path, "alice", PASSWORD, hasher=dear)
+    await house.identity.start()
+    make = house.hasher.hash
+
+    async def overtaken(password: Secret, address: str = "", *, after: str = "") -> str:
+        set_password(house.path, "alice", WRONG, hasher=dear)
+        return await make(password, address, after=after)
+
+    monkeypatch.setattr(house.hasher, "hash", overtaken)
+    with capture_logs() as logs:
+        await house.login("alice")
+    assert logs == []
+    monkeypatch.undo()
+    with capture_logs() as logs:
+        await house.login("alice", WRONG)
+    assert [line["event"] for line in logs] == ["password_renewed"]
+    dear.close()
+
+
+def another_group() -> int | None:
+    """A group that a file of ours may be given: any for root, else another one that we are in."""
+    if os.geteuid() == 0:
+        return 4242
+    return max(set(os.getgroups()) - {os.getegid()}, default=None)
+
+
+OTHER_GROUP = another_group()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o660, 0o644])
+async def test_sec_83_a_login_leaves_the_file_to_whom_it_was_open(house: House, mode: int) -> None:
+    dear = dearer_hasher()
+    set_password(house.path, "alice", PASSWORD, hasher=dear)
+    house.path.chmod(mode)
+    if OTHER_GROUP is not None:
+        os.chown(house.path, -1, OTHER_GROUP)
+    before = house.path.stat()
+    await house.identity.start()
+    await house.login("alice")
+    after = house.path.stat()
+    assert after.st_ino != before.st_ino
+    assert (after.st_mode, after.st_uid, after.st_gid) == (
+        before.st_mode,
+        before.st_uid,
+        before.st_gid,
+    )
+    dear.close()
+
+
+@pytest.mark.skipif(OTHER_GROUP is None, reason="this account is in one group only")
+async def test_sec_83_a_file_whose_owner_cannot_be_kept_stays_as_it_is(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dear = dearer_hasher()
+    set_password(house.path, "alice", PASSWORD, hasher=dear)
+    os.chown(house.path, -1, OTHER_GROUP or -1)
+    await house.identity.start()
+    before = house.path.read_bytes()
+
+    def forbidden(_handle: int, _owner: int, _group: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.fchown", forbidden)
+    with capture_logs() as logs:
+        for _ in range(2):
+            assert await house.login("alice")
+    assert [line["event"] for line in logs] == ["password_not_renewed"]
+    assert house.path.read_bytes() == before
+    assert sorted(one.name for one in house.path.parent.iterdir()) == [
+        "users.toml",
+        "users.toml.lock",
+    ]
+    dear.close()
+
+
 async def test_sec_83_nobody_costs_what_the_dearest_costs(house: House) -> None:
     """Three costs in the file: whoever is refused, the work is timed by the dearest."""
     dear, middle = dearer_hasher(), PasswordHasher(1, memory_kib=32, passes=1)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +16,7 @@ from sessiongate.errors import (
     Overloaded,
     Refused,
     SessionGateError,
+    StoreUnavailable,
 )
 from sessiongate.identity.attempt import Attempt
 from sessiongate.identity.breaker import Breaker
@@ -24,6 +25,7 @@ from sessiongate.identity.guard import Guard
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.identity.tally import Lockout
+from sessiongate.identity.tries import OwnTries, Try
 from sessiongate.identity.users_file import add_user, set_disabled, set_password
 from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.accounts import Account, parse_account
@@ -313,6 +315,93 @@ async def test_sec_82_who_was_let_in_without_a_check_is_known_as_well(house: Hou
         assert await house.outcome(name, PASSWORD, "192.0.2.3") is LockedOut
 
 
+class Notes(OwnTries):
+    """Counters that say who was noted where, and whose store can be down."""
+
+    def __init__(self) -> None:
+        super().__init__(Lockout())
+        self.welcomed: list[tuple[str, str]] = []
+        self.is_down = False
+
+    async def begin(
+        self, name: str, address: str, now: datetime, *, further: bool = False
+    ) -> Try | None:
+        begun = await super().begin(name, address, now, further=further)
+        return None if begun is None else Noted(self, begun)
+
+    async def welcome(self, name: str, address: str, now: datetime) -> None:
+        self.look()
+        self.welcomed.append((name, address))
+        await super().welcome(name, address, now)
+
+    def look(self) -> None:
+        if self.is_down:
+            raise StoreUnavailable("the store is down")
+
+
+class Noted:
+    """A try whose success cannot be noted while the store is down."""
+
+    def __init__(self, tries: Notes, begun: Try) -> None:
+        self.failed = begun.failed
+        self.unknown = begun.unknown
+        self._tries = tries
+        self._succeeded = begun.succeeded
+
+    async def succeeded(self, now: datetime) -> None:
+        self._tries.look()
+        await self._succeeded(now)
+
+
+@pytest.mark.parametrize("first", [HERE, THERE], ids=["by its own check", "by another's"])
+async def test_sec_82_an_address_that_could_not_be_noted_is_noted_the_next_time(
+    house: House, first: str
+) -> None:
+    tries = Notes()
+    guard = Guard(
+        "fake", house.inner, house.clock, dummy=house.dummy, tries=tries, verified=house.verified
+    )
+    ada = parse_account("alice")
+    if first == THERE:
+        await guard.authenticate(ada, PASSWORD, THERE)
+    tries.is_down = True
+    with pytest.raises(StoreUnavailable):
+        await guard.authenticate(ada, PASSWORD, HERE)
+    tries.is_down = False
+    for _ in range(3):
+        await guard.authenticate(ada, PASSWORD, HERE)
+    assert tries.welcomed == [("alice", HERE)], "once"
+    assert house.inner.checks == 1
+
+
+@pytest.mark.parametrize("keep", [timedelta(0), MINUTE])
+async def test_sec_82_a_check_of_its_own_is_noted_once_and_a_shared_one_for_each(
+    keep: timedelta,
+) -> None:
+    tries, clock, inner = Notes(), FakeClock(), Aliases(one="right")
+    guard = Guard(
+        "corp",
+        inner,
+        clock,
+        dummy=House().dummy,
+        tries=tries,
+        verified=VerifiedCredentials(clock, keep),
+    )
+    one, right = parse_account("one"), Secret("right")
+    for _ in range(2):
+        await guard.authenticate(one, right, HERE)
+    assert tries.welcomed == [], "the check has noted it"
+    inner.gate.clear()
+    logins = [
+        asyncio.create_task(guard.authenticate(one, Secret("right"), address))
+        for address in (HERE, THERE, HERE)
+    ]
+    await let_run()
+    inner.gate.set()
+    await asyncio.gather(*logins)
+    assert sorted(tries.welcomed) == [("one", THERE), ("person", THERE)]
+
+
 async def test_a_try_counts_against_each_name_that_the_provider_finds(house: House) -> None:
     """Three aliases of one person have the tries of one, and a success is all of theirs."""
 
@@ -427,7 +516,7 @@ async def test_a_change_between_the_answer_and_its_hearing_lets_nobody_in(house:
     await let_run()
     flight = next(iter(house.guard._flights.values()))
     # Called before the one who waits for the flight runs again.
-    flight.add_done_callback(lambda _: house.inner.change("alice", "another"))
+    flight.task.add_done_callback(lambda _: house.inner.change("alice", "another"))
     house.inner.gate.set()
     assert await login is IdentityUnavailable
     assert await house.outcome("alice", PASSWORD) is BadCredentials
@@ -500,6 +589,21 @@ async def test_sec_78_a_refusal_says_for_the_audit_whether_the_name_exists(house
     assert await known(house, "alice") == ("IdentityUnavailable", True)
     house.inner.outage = IdentityUnavailable("away")
     assert await known(house, "bob") == ("IdentityUnavailable", False)
+
+
+async def test_an_error_told_to_many_is_changed_by_none_of_them(house: House) -> None:
+    """What the provider raised is one object for all who wait, here and elsewhere."""
+    await house.outcome("alice")
+    told = IdentityUnavailable("away", retry_after=7)
+    house.inner.outage = told
+    heard = await asyncio.gather(
+        *(house.login("alice") for _ in range(3)), house.login("nobody"), return_exceptions=True
+    )
+    others = [one for one in heard if isinstance(one, IdentityUnavailable) and one is not told]
+    about = [(str(one), one.retry_after, one.known) for one in others]
+    assert about == [("away", 7, True)] * 3
+    assert heard[3] is told
+    assert not told.known
 
 
 async def test_only_so_many_names_are_remembered(

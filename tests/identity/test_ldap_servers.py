@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable
-from sessiongate.identity.ldap_connection import NoAnswer, Unsure
+from sessiongate.errors import BadCredentials, IdentityUnavailable, StoreUnavailable
+from sessiongate.identity.ldap_connection import Address, NoAnswer, Trust, Unsure
 from sessiongate.identity.ldap_messages import Result
-from sessiongate.identity.ldap_servers import IDLE, Server, Servers, told
+from sessiongate.identity.ldap_servers import IDLE, Means, Server, Servers, told
 from sessiongate.rules.ldap_filter import Has
 from sessiongate.secret import Secret
 from tests.peers.ldap_house import made_of, provider_of, table_of
@@ -106,6 +107,31 @@ async def test_a_refusal_is_an_answer_and_nobody_else_is_asked(
         with pytest.raises(BadCredentials):
             await servers.ask(refuse)
     assert asked == [relays[0].port] * 2
+
+
+async def test_what_fails_without_asking_does_not_say_that_a_server_is_back(ticks: Ticks) -> None:
+    """Such as a store that is down, where a try is counted before the bind."""
+    means = Means(Trust(None), "", None, connect_limit=1, limit=1, cool_down=COOL_DOWN)
+    servers = Servers("corp", [Address("192.0.2.1", 389, False)], means, ticks)
+
+    async def away(_: Server) -> str:
+        raise NoAnswer("no route to host")
+
+    async def uncounted(_: Server) -> str:
+        raise StoreUnavailable("the store is down")
+
+    async def wrong(_: Server) -> str:
+        raise BadCredentials("wrong")
+
+    with pytest.raises(IdentityUnavailable):
+        await servers.ask(away)
+    with capture_logs() as logs:
+        with pytest.raises(StoreUnavailable):
+            await servers.ask(uncounted)
+        assert logs == []
+        with pytest.raises(BadCredentials):
+            await servers.ask(wrong)
+    assert [line["event"] for line in logs] == ["directory_back"]
 
 
 @pytest.mark.peer

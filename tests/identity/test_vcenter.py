@@ -10,6 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
+from sessiongate.identity.attempt import Attempt
+from sessiongate.identity.breaker import COOL_DOWN, Breaker
 from sessiongate.identity.guard import Guard, KnowsNames
 from sessiongate.identity.tally import Lockout
 from sessiongate.identity.tries import OwnTries
@@ -124,6 +126,31 @@ async def test_sec_31_an_empty_password_is_not_sent() -> None:
         with pytest.raises(BadCredentials):
             await provider.authenticate(ADA, Secret(""))
     assert server.asked == []
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("ada@corp", Secret("")), ("ada@corp", Secret("\ud800")), ("a\u0327da@corp", RIGHT)],
+    ids=["empty", "unreadable", "locked"],
+)
+async def test_what_a_vcenter_is_not_asked_does_not_say_that_it_is_back(
+    form: Form, name: str, password: Secret
+) -> None:
+    clock, tries = FakeClock(), OwnTries(Lockout(attempts=1))
+    assert await tries.begin("ada@corp", "", clock.now())
+    async with vouching(saying(http(503, b"")), form=form) as (provider, server):
+        breaker = Breaker("vc", provider, clock, outages=1)
+        with pytest.raises(IdentityUnavailable):
+            await breaker.authenticate(ADA, RIGHT)
+        asked = len(server.asked)
+        clock.tick(COOL_DOWN)
+        account = parse_account(name)
+        attempt = Attempt(tries if password is RIGHT else OwnTries(Lockout()), "", clock)
+        with capture_logs() as logs, pytest.raises((BadCredentials, LockedOut)):
+            await breaker.attempt(account, password, attempt)
+        assert len(server.asked) == asked
+        assert logs == []
 
 
 REFUSALS = [(Form.JSON, json_fault), (Form.SOAP, soap_fault)]
