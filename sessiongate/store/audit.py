@@ -26,25 +26,6 @@ from sessiongate.store.writer import Writer
 _NAMES = {Chain.DECISIONS: "audit", Chain.ANONYMOUS: "audit_anonymous"}
 """The table of each chain. Its anchor and its newest number are in tables called after it."""
 
-# What came after the first release. An older one that gets the file back leaves them alone.
-_LATER_TABLES = """
-CREATE TABLE IF NOT EXISTS audit_anonymous (
-  number INTEGER PRIMARY KEY,
-  at INTEGER NOT NULL,
-  payload BLOB NOT NULL,
-  hash BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS audit_anonymous_anchor (
-  one INTEGER PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS audit_anonymous_newest (
-  one INTEGER PRIMARY KEY, number INTEGER NOT NULL
-);
-CREATE TRIGGER IF NOT EXISTS audit_anonymous_written AFTER INSERT ON audit_anonymous BEGIN
-  INSERT OR REPLACE INTO audit_anonymous_newest VALUES (1, NEW.number);
-END;
-"""
-
 
 class _Statements(msgspec.Struct, frozen=True):
     """What is done to the tables of one chain, in SQL with T for the chain's table."""
@@ -163,8 +144,7 @@ class SqliteAudit:
         """How many events were dropped, since they could not be written for so long."""
 
     def load(self, connection: sqlite3.Connection) -> None:
-        """Make what tables an older release has not made, and find the end of each chain."""
-        connection.executescript(_LATER_TABLES)
+        """Find the end of each chain. The tables are there (`schema.open_file`)."""
         connection.execute(_OF[Chain.DECISIONS].began, (_UNKNOWN,))
         for chain, end in self._ends.items():
             end.number, end.hash = _anchor(connection, chain)

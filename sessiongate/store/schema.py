@@ -53,15 +53,31 @@ CREATE TRIGGER audit_written AFTER INSERT ON audit BEGIN
 END;
 """
 
-# Beside the sessions, so that an earlier release goes on reading and writing the file: it only
-# knows nothing of refreshes. A row goes with its session whoever ends that.
-_GENERATIONS = """
+# What came after the first release: beside its tables, so that an earlier one which gets the file
+# back goes on reading and writing it, and leaves these alone. It knows nothing of refreshes, and
+# has one audit chain only. A generation goes with its session whoever ends that.
+_LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS generation (
   digest BLOB PRIMARY KEY,
   newest INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS session_ended AFTER DELETE ON session BEGIN
   DELETE FROM generation WHERE digest = OLD.digest;
+END;
+CREATE TABLE IF NOT EXISTS audit_anonymous (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  hash BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS audit_anonymous_anchor (
+  one INTEGER PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS audit_anonymous_newest (
+  one INTEGER PRIMARY KEY, number INTEGER NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS audit_anonymous_written AFTER INSERT ON audit_anonymous BEGIN
+  INSERT OR REPLACE INTO audit_anonymous_newest VALUES (1, NEW.number);
 END;
 """
 
@@ -134,7 +150,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
                 f"{path} is a database of something else: name another file in store.url"
             )
         connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
-    connection.executescript(f"BEGIN; {_GENERATIONS} COMMIT;")
+    connection.executescript(f"BEGIN; {_LATER_TABLES} COMMIT;")
 
 
 def session_row(session: Session) -> tuple[Value, ...]:
