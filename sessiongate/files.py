@@ -2,7 +2,8 @@
 
 Who may write the directory may put a link, a pipe or a device in a file's place. Each of these is
 refused by name, with `OSError`: what a link leads to is neither read nor changed, and a pipe keeps
-nobody waiting. A file that the settings name elsewhere may be a link, and is opened as ever.
+nobody waiting. A file that the settings name elsewhere may be a link; this module
+opens none of those.
 """
 
 import errno
@@ -62,6 +63,18 @@ def own_directory(path: Path) -> None:
     try:
         if os.fstat(number).st_mode & 0o077:
             os.fchmod(number, 0o700)
+    finally:
+        os.close(number)
+
+
+def sync_directory(path: Path) -> None:
+    """Have the names in a directory outlive a power cut: made, replaced or removed before this.
+
+    Without it the old name may come back after a command said that it was done.
+    """
+    number = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(number)
     finally:
         os.close(number)
 

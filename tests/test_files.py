@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.files import is_there, open_own, own_directory, read_own
+from sessiongate.files import is_there, open_own, own_directory, read_own, sync_directory
 
 MAKE = os.O_RDWR | os.O_CREAT
 
@@ -73,3 +73,12 @@ def test_a_link_that_leads_nowhere_is_there(tmp_path: Path) -> None:
     assert not is_there(tmp_path / "link")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     assert is_there(tmp_path / "link")
+
+
+def test_only_a_directory_has_names_to_write_down(tmp_path: Path) -> None:
+    sync_directory(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        sync_directory(tmp_path / "file")
+    with pytest.raises(FileNotFoundError):
+        sync_directory(tmp_path / "none")

@@ -43,7 +43,7 @@ def become_owner(data_dir: Path) -> str | None:
         )
     user, name = others[0], _name(others[0])
     try:
-        _become(user, data_dir.stat().st_gid if _is_there(data_dir) else user)
+        _become(user, data_dir.stat().st_gid if _leads_somewhere(data_dir) else user)
     except OSError as problem:
         raise ConfigError(
             [
@@ -107,7 +107,8 @@ def _refuse_a_groups(data_dir: Path) -> None:
         )
 
 
-def _is_there(data_dir: Path) -> bool:
+def _leads_somewhere(data_dir: Path) -> bool:
+    """Whether there is a file or directory, at the end of a link too, that we can look at."""
     try:
         data_dir.stat()
     except OSError:

@@ -17,7 +17,7 @@ from sessiongate import certificates
 from sessiongate.certificates import Certificates
 from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
-from sessiongate.files import read_own
+from sessiongate.files import read_own, sync_directory
 from sessiongate.identity.plugin import users_path
 from sessiongate.identity.users_file import list_users
 from sessiongate.rules.access import Roles, doubts_about, problems_with
@@ -141,14 +141,5 @@ def _read_or_made(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
             os.link(temporary, path)
     finally:
         Path(temporary).unlink()
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
     return read_own(path)
-
-
-def _sync_directory(path: Path) -> None:
-    """Have the names in it outlive a power cut too."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

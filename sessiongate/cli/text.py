@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from sessiongate.cli.output import Exit, fail
+from sessiongate.config import secret_text
 
 # Far above any password, and far below what hurts.
 _LONGEST_LINE = 1 << 16
@@ -56,11 +57,11 @@ def shown(text: str) -> str:
 
 
 def line_of_stdin(what: str) -> str:
-    """The first line of standard input, which is UTF-8 in every locale. A BOM is no part of it."""
+    """The first line of standard input, in UTF-8 whatever the locale, without BOM and line end."""
     stream = getattr(sys.stdin, "buffer", None)
     raw = stream.readline(_LONGEST_LINE) if stream is not None else sys.stdin.readline().encode()
     try:
-        return raw.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
+        return secret_text(raw)
     except UnicodeDecodeError:
         fail(
             Exit.SETTINGS,

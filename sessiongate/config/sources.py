@@ -211,8 +211,8 @@ def _secret_from(gathered: Gathered, name: str, given: Given, base: Path) -> Sec
 
 
 def secret_text(raw: bytes) -> str:
-    """What a file that holds a secret alone says: not the mark that some editors begin text with,
-    nor the line ends that it ends with. Raises UnicodeDecodeError.
+    """What a file or line that holds a secret alone says: not the mark that some editors begin text
+    with, nor the line ends that it ends with. Raises UnicodeDecodeError.
     """
     return raw.decode("utf-8-sig").rstrip("\r\n")
 

@@ -3,8 +3,8 @@
 A provider that was down several times in a row is left alone for a while: whoever logs in
 meanwhile learns at once when to come back, instead of waiting for one more timeout. Afterwards one
 check at a time goes through, until one gets an answer. A refusal of the provider's own is an
-answer, and so is an error that is about one account only. An outage counts for nothing with the
-guard in front, as ever.
+answer, and so is an error that is about one account only. The guard in front counts no outage as
+a failed guess.
 
 Not for providers that answer from this machine: they have no outages worth waiting for.
 """

@@ -276,7 +276,7 @@ class FileSource:
         """The file."""
         try:
             with self._path.open("rb") as file:  # some kilobytes, off no network
-                return file.read(LARGEST_BODY).removeprefix(BOM_UTF8)
+                return file.read(LARGEST_BODY)
         except OSError as wrong:
             raise IdentityUnavailable(f"the file cannot be read: {wrong.strerror}") from None
 

@@ -3,7 +3,7 @@
 `$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH`. A hash made anew from the same password says so: the
 second half of its salt is the digest of the hash that it replaces. So whoever sees the record
 change, on this server or another one, can tell a new cost from a new password, and ends nobody's
-sessions for it; a salt need only be unlike others, and the first half is 16 random bytes as ever.
+sessions for it; a salt need only be unlike others, and the first half is 16 random bytes.
 """
 
 import re

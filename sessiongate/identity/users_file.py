@@ -28,7 +28,7 @@ import msgspec
 import tomli_w
 
 from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, NotFound
-from sessiongate.files import open_own
+from sessiongate.files import open_own, sync_directory
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.stored import is_stored_hash
 from sessiongate.rules.accounts import parse_account
@@ -314,7 +314,7 @@ def _write_bytes(path: Path, data: bytes, like: os.stat_result | None = None) ->
     except BaseException:  # whatever it was: half a file of hashes must not stay
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def _make_alike(handle: int, like: os.stat_result) -> None:
@@ -335,12 +335,3 @@ def _entry(user: User) -> dict[str, object]:
     if user.created:
         entry["created"] = user.created
     return entry
-
-
-def _sync_directory(path: Path) -> None:
-    # Without it a power cut may bring the old name back after the command said "done".
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,11 +1,11 @@
-"""What a browser finds at `/`: where to go from there. Other clients find nothing, as ever."""
+"""What a browser finds at `/`: where to go from there. Other clients find nothing."""
 
 import asyncio
 from importlib.resources import files
 
 from sessiongate.web import routes
 from sessiongate.web.http import Reply, Request
-from sessiongate.web.static import READS, File, file_of, for_browsers, sent
+from sessiongate.web.static import FILE_METHODS, File, file_of, for_browsers, sent
 from sessiongate.wire.accept import wants_html
 
 PATH = "/"
@@ -19,7 +19,7 @@ class FrontPage:
 
     async def __call__(self, request: Request) -> Reply:
         """The page for whoever asks for HTML by name, else that there is nothing."""
-        if request.method not in READS or not wants_html(request.header("accept")):
+        if request.method not in FILE_METHODS or not wants_html(request.header("accept")):
             return await routes.nowhere(request)
         if self._file is None:
             self._file = await asyncio.to_thread(_read)

@@ -10,7 +10,8 @@ from sessiongate.errors import EncodedBody, ForeignOrigin, Refused
 from sessiongate.web.http import Request
 from sessiongate.wire.origins import is_foreign
 
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Verbs that change nothing (RFC 9110, 9.2.1). Its fourth, TRACE, nobody here answers."""
 
 CAUSES = {ForeignOrigin: "foreign_origin", EncodedBody: "encoded_body"}
 """What metrics call these refusals."""
@@ -20,7 +21,7 @@ _LOOKED_AT = frozenset({"content-encoding", "origin", "sec-fetch-site"})
 
 def objection(request: Request) -> Refused | None:
     """Why this request is refused unread, or None as for nearly all."""
-    if request.method in READS:
+    if request.method in SAFE_METHODS:
         return None
     found = [header for header in request.headers if header[0] in _LOOKED_AT]
     if not found:

@@ -15,7 +15,7 @@ import msgspec
 
 from sessiongate.openapi.document import document
 from sessiongate.web.http import Reply, Request
-from sessiongate.web.static import READS, File, file_of, for_browsers, sent
+from sessiongate.web.static import FILE_METHODS, File, file_of, for_browsers, sent
 
 _PAGES = ("/docs", "/docs/", "/swagger/index.html", "/management/api/swagger/index.html")
 _DOCUMENT = "/openapi.json"
@@ -53,9 +53,9 @@ class ApiPage:
         file, moved = self._files.get(request.path), _MOVED.get(request.path)
         if file is None and moved is None:
             return _words(404, "There is nothing at this address.")
-        if request.method not in READS:
+        if request.method not in FILE_METHODS:
             words = _words(405, "This address takes GET and HEAD only.")
-            return Reply(405, (*words.headers, ("allow", ", ".join(READS))), words.body)
+            return Reply(405, (*words.headers, ("allow", ", ".join(FILE_METHODS))), words.body)
         if file is None:
             return Reply(302, (("location", moved or ""),))
         return sent(request, file)

@@ -6,7 +6,8 @@ import msgspec
 
 from sessiongate.web.http import Reply, Request
 
-READS = ("GET", "HEAD")
+FILE_METHODS = ("GET", "HEAD")
+"""The verbs that files are asked for by, in the order of `Allow`."""
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
