@@ -29,7 +29,7 @@ test: $(VENV)/.dev ## Run all tests; those of a peer that is not installed are s
 	$(BIN)/python -m pytest -q $(BESIDE)
 
 quick: $(VENV)/.dev ## Run the tests that take no peer and not long
-	$(BIN)/python -m pytest -q -m "not slow and not peer"
+	$(BIN)/python -m pytest -q $(BESIDE) -m "not slow and not peer"
 
 newest: ## Run those on the newest Python at hand, in an environment of its own
 	@python=$$(.ci/newest-python) && echo "the newest Python is $$python" && \
