@@ -257,7 +257,10 @@ class Supervisor:
         """A worker that answers. Raises ConfigError for one that does not come to that."""
         mine = {**self._shared, **self._own[number]}
         doors = {name: door.fileno() for name, door in mine.items()}
-        listening, ready = os.pipe()
+        try:
+            listening, ready = os.pipe()
+        except OSError as error:
+            raise _not_started(number, error) from None
         place = msgspec.json.encode(Place(number, doors, ready, self._alive)).decode()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -267,9 +270,8 @@ class Supervisor:
             )
         except BaseException as error:
             os.close(listening)
-            if isinstance(error, OSError):  # no room for one more: not the end of all the others
-                why = error.strerror or type(error).__name__
-                raise ConfigError([f"worker {number} cannot be started: {why}"]) from None
+            if isinstance(error, OSError):
+                raise _not_started(number, error) from None
             raise
         finally:
             os.close(ready)
@@ -362,6 +364,11 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _not_started(number: int, error: OSError) -> ConfigError:
+    """There is no room for one more: that is not the end of all the others."""
+    return ConfigError([f"worker {number} cannot be started: {error.strerror or error.errno}"])
 
 
 async def _read(pipe: int) -> bytes:
