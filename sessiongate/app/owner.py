@@ -9,6 +9,7 @@ too, with the rights that the server has.
 """
 
 import contextlib
+import grp
 import os
 import pwd
 import stat
@@ -31,7 +32,6 @@ def become_owner(data_dir: Path) -> str | None:
         return None
     others = sorted(set(_holders(data_dir)) - {0})
     if not others:
-        _refuse_a_groups(data_dir)
         return None
     if len(others) > 1:
         names = " and ".join(map(_name, others))
@@ -91,22 +91,6 @@ def _become(user: int, otherwise: int) -> None:
     os.setuid(user)
 
 
-def _refuse_a_groups(data_dir: Path) -> None:
-    """Root's own directory, in which a group may put things, is nobody's to act for."""
-    try:
-        found = data_dir.stat()
-    except OSError:
-        return
-    if found.st_mode & stat.S_IWGRP and found.st_gid != 0:
-        raise ConfigError(
-            [
-                f"server.data_dir: {data_dir} is root's, and its group may write there; give it to"
-                " the account that the server runs as with chown -R, or take the right away with"
-                " chmod g-w"
-            ]
-        )
-
-
 def _leads_somewhere(data_dir: Path) -> bool:
     """Whether there is a file or directory, at the end of a link too, that we can look at."""
     try:
@@ -156,7 +140,8 @@ def _holders_or_anybody(path: Path) -> set[int]:
 def _holders(path: Path) -> Iterator[int]:
     """Whoever owns a directory or link on the way to this path, or what is there.
 
-    Looked at and never opened. Raises ConfigError where anybody at all could change the way.
+    Looked at and never opened. Raises ConfigError where anybody at all, or a group, could change
+    the way.
     """
     here, names, links = Path("/"), list(path.absolute().parts[1:]), 0
     while True:
@@ -164,13 +149,8 @@ def _holders(path: Path) -> Iterator[int]:
         yield found.st_uid
         # In a sticky directory only owners replace what is there; what is not, anybody may make.
         sticky = bool(found.st_mode & stat.S_ISVTX) and names
-        if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_IWOTH and not sticky:
-            raise ConfigError(
-                [
-                    f"{path}: anybody may put something else in its place, since {here} is writable"
-                    " for all; take that right away with chmod o-w"
-                ]
-            )
+        if stat.S_ISDIR(found.st_mode) and not sticky:
+            _refuse_what_others_may_write(path, here, found)
         if not names:
             return
         name = names.pop(0)
@@ -191,6 +171,43 @@ def _holders(path: Path) -> Iterator[int]:
             names = [part for part in target.parts if part != "/"] + names
         else:
             here /= name
+
+
+def _refuse_what_others_may_write(path: Path, here: Path, found: os.stat_result) -> None:
+    if found.st_mode & stat.S_IWOTH:
+        raise ConfigError(
+            [
+                f"{path}: anybody may put something else in its place, since {here} is writable"
+                " for all; take that right away with chmod o-w"
+            ]
+        )
+    if found.st_mode & stat.S_IWGRP and not _is_its_owners_alone(found.st_gid, found.st_uid):
+        raise ConfigError(
+            [
+                f"{path}: the group {_group_name(found.st_gid)} may put something else in its"
+                f" place, since {here} is writable for that group; take that right away with"
+                f" chmod g-w {here}, or keep it in a directory that only its owner may write"
+            ]
+        )
+
+
+def _is_its_owners_alone(group: int, owner: int) -> bool:
+    """Whether this group is root's, or one that nobody but this account has."""
+    if group == 0:
+        return True
+    has_it = {one.pw_uid for one in pwd.getpwall() if one.pw_gid == group}
+    with contextlib.suppress(KeyError):
+        for member in grp.getgrgid(group).gr_mem:
+            with contextlib.suppress(KeyError):
+                has_it.add(pwd.getpwnam(member).pw_uid)
+    return owner != 0 and has_it == {owner}
+
+
+def _group_name(group: int) -> str:
+    try:
+        return grp.getgrgid(group).gr_name
+    except KeyError:
+        return f"gid {group}"
 
 
 def _name(user: int) -> str:

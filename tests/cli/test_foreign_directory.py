@@ -294,6 +294,46 @@ def test_sec_80_root_refuses_its_own_directory_that_a_group_may_write(
     assert "chmod g-w" in str(done["said"])
 
 
+@pytest.mark.parametrize("owner", [0, NOBODY.pw_uid])
+@pytest.mark.parametrize("group", [NOBODY.pw_gid, 54321])
+@pytest.mark.parametrize("above", ["near", "far", "link"])
+def test_sec_80_root_refuses_a_way_that_a_group_may_change(
+    run: Run, above: str, group: int, owner: int, around: Path
+) -> None:
+    """A member of the group puts a link in the place of the judged directory."""
+    shared = around / "shared"
+    data_dir = shared / "data" if above == "near" else shared / "between" / "data"
+    data_dir.mkdir(parents=True)
+    for folder in (data_dir, *((data_dir.parent,) if above == "far" else ())):
+        os.chown(folder, owner, group)
+        folder.chmod(0o700)
+    os.chown(shared, 0, group)
+    shared.chmod(0o775)
+    if above == "link":
+        (around / "way").symlink_to(data_dir)
+        data_dir = around / "way"
+    (done,) = run(data_dir, "init")
+    assert done["code"] == 2, done
+    assert "chmod g-w" in str(done["said"])
+    assert str(shared) in str(done["said"])
+    assert list(data_dir.resolve().iterdir()) == []
+
+
+@pytest.mark.parametrize(("mode", "group"), [(0o1775, NOBODY.pw_gid), (0o775, 0)])
+def test_sec_80_what_a_group_cannot_swap_is_fine(
+    run: Run, mode: int, group: int, around: Path
+) -> None:
+    """In a sticky directory the entry of root's stays; the group of root's is root."""
+    shared = around / "shared"
+    (shared / "data").mkdir(parents=True)
+    (shared / "data").chmod(0o700)
+    os.chown(shared, 0, group)
+    shared.chmod(mode)
+    (done,) = run(shared / "data", "init")
+    assert done["code"] == 0, done
+    assert (shared / "data" / "users.toml").stat().st_uid == 0
+
+
 def test_sec_80_a_server_started_by_root_is_the_owners_with_no_way_back(data_dir: Path) -> None:
     with Server(data_dir, flags=("--plain-http",)) as server:
         assert server.process is not None
