@@ -110,7 +110,14 @@ def by_somebody(user: int, door: str, path: str, body: dict[str, str]) -> tuple[
     return status, answer
 
 
+def runs_for_others() -> bool:
+    """Whether another account can run this Python; it cannot where that is below root's home."""
+    ours = [Path(sys.executable).resolve(), Path(os.__file__)]
+    return all(one.stat().st_mode & 0o001 for path in ours for one in path.parents)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
+@pytest.mark.skipif(not runs_for_others(), reason="nobody but root can run this Python")
 def test_sec_79_users_of_a_socket_are_counted_apart(offering: Server, door: str) -> None:
     opened = [one for one in Path(door).parents if not one.stat().st_mode & 0o001]
     for folder in opened:
@@ -165,7 +172,7 @@ def test_sec_79_the_start_and_check_warn_where_clients_cannot_be_told_apart(
         assert sum("Unix socket" in why for why in told) == 1
         assert all("server.trusted_proxies" in why for why in told)
         checked = server.run("check", "--output", "json")
-        notes = [row["detail"] for row in checked.json() if row["check"] == "listeners"]
+        notes = [row["detail"] for row in checked.json()["checks"] if row["check"] == "listeners"]
         assert len(notes) == 2
         server.stop()
         named = 'trusted_proxies = ["127.0.0.1", "unix"]'
