@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.gate import Gate
@@ -25,6 +26,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 pytest_plugins = ["tests.peers.interop"]
 
 REQUIRE_PEERS = os.environ.get("SESSIONGATE_REQUIRE_PEERS") == "1"
+
+
+@pytest.fixture(autouse=True)
+def every_level_is_logged() -> None:
+    """What a test before has configured filters nothing: `capture_logs` does not undo that."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -76,7 +76,8 @@ def pair(
     """Two workers, without and with the cache. Nobody may stop them."""
     cache: bool = request.param
     store = prefix(f"pair{int(cache)}") + f"cache = {str(cache).lower()}\n"
-    settings = shared_settings(redis.url, store=store)
+    # Each refusal is an event of its own, so that a test can count them.
+    settings = shared_settings(redis.url, store=store) + "[audit]\nrefusals_per_minute = 100000\n"
     with with_people(tmp_path_factory.mktemp("pair") / "data", settings=settings) as server:
         yield server, cache
         server.stop()
