@@ -14,7 +14,6 @@ from heapq import merge
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from sessiongate.app.parts import redis_settings_of
@@ -32,7 +31,7 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.files import is_there
 from sessiongate.rules.chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import is_redis
-from sessiongate.service.audit import merged_in
+from sessiongate.service.audit import facts_of, merged_in
 from sessiongate.store.audit import AuditFile
 from sessiongate.store.redis_audit_reader import RedisAuditReader
 
@@ -178,20 +177,17 @@ def _short(at: str) -> str:
     """A time by this machine's clock, to the second; of today, without the day."""
     try:
         local = datetime.fromisoformat(at).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         return at
     today = local.date() == datetime.now(local.tzinfo).date()
     return f"{local:%H:%M:%S}" if today else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _row(chain: Chain, one: Link) -> dict[str, object]:
-    try:
-        event = msgspec.json.decode(bytes(one.payload))
-    except msgspec.DecodeError:
-        event = {"event": "(unreadable)"}
+    event = facts_of(one.payload) or {"event": "(unreadable)"}
     number = {"number": one.number}
     named = {} if chain is Chain.DECISIONS else {"chain": chain.value}
-    return {**number, **event, **named, "hash": bytes(one.hash).hex()}
+    return {**number, **event, **number, **named, "hash": one.hash.hex()}
 
 
 def _head(text: str | None) -> bytes | None:

@@ -16,6 +16,11 @@ import msgspec
 START = bytes(32)
 """What the first link of all holds."""
 
+LARGEST = 2**63 - 1
+"""The largest number that a link can have in any store. No chain comes near it."""
+
+_DIGITS = len(str(LARGEST))
+
 
 class Chain(StrEnum):
     """Which of the two chains an event belongs to."""
@@ -61,6 +66,33 @@ def hash_of(number: int, before: bytes, payload: bytes) -> bytes:
 def link(number: int, before: bytes, payload: bytes) -> Link:
     """A new link."""
     return Link(number, payload, hash_of(number, before, payload))
+
+
+def read_link(number: object, payload: object, digest: object) -> Link:
+    """A link as a store holds it, whatever somebody has put there.
+
+    What is of another kind than was written reads as 0 and as no bytes, which no hash fits.
+    """
+    return Link(read_number(number, 0), _bytes(payload), _bytes(digest))
+
+
+def read_anchor(number: object, digest: object) -> tuple[int, bytes]:
+    """An anchor as a store holds it. Of one that is none, so that no first link fits after it."""
+    known = read_number(number, -1)
+    return (known, _bytes(digest)) if known >= 0 else (0, b"")
+
+
+def read_number(value: object, otherwise: int) -> int:
+    """A number of a link, as a store holds it: an integer or its digits. Or else `otherwise`."""
+    if isinstance(value, bytes) and value.isdigit() and len(value) <= _DIGITS:
+        value = int(value)
+    if not isinstance(value, int) or not 0 <= value <= LARGEST:
+        return otherwise
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""
 
 
 def verify(

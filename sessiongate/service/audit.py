@@ -14,6 +14,10 @@ from sessiongate.session import Client, Session
 # What a client says of itself is kept, cut to a length that nobody can fill a disk with.
 _LONGEST = 256
 
+# What else msgspec raises for bytes that are no UTF-8, for a number beyond all bounds, and for
+# brackets within brackets.
+_OTHERWISE_UNREADABLE = (ValueError, OverflowError, RecursionError)
+
 
 class Event(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One decision."""
@@ -101,7 +105,20 @@ def write(event: Event) -> bytes:
 
 def read(line: bytes) -> Event:
     """An event from its line. Raises msgspec.DecodeError for one that is not."""
-    return msgspec.json.decode(line, type=Event)
+    try:
+        return msgspec.json.decode(line, type=Event)
+    except _OTHERWISE_UNREADABLE as problem:
+        raise msgspec.DecodeError(str(problem)) from None
+
+
+def facts_of(line: bytes) -> dict[str, object] | None:
+    """What a line says, also one of a later release or of nobody knows whom. None for no event."""
+    try:
+        event = msgspec.json.decode(line, type=dict[str, object])
+        msgspec.json.encode(event)  # a number can be read that cannot be written again
+    except (msgspec.DecodeError, *_OTHERWISE_UNREADABLE):
+        return None
+    return event
 
 
 def merged_in(line: bytes) -> int:

@@ -19,8 +19,19 @@ import structlog
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import open_own
-from sessiongate.rules.chain import START, Chain, Link, Verdict, link, verify
-from sessiongate.store.schema import micros, moment
+from sessiongate.rules.chain import (
+    LARGEST,
+    START,
+    Chain,
+    Link,
+    Verdict,
+    link,
+    read_anchor,
+    read_link,
+    read_number,
+    verify,
+)
+from sessiongate.store.schema import micros, moment_in
 from sessiongate.store.writer import Writer
 
 _NAMES = {Chain.DECISIONS: "audit", Chain.ANONYMOUS: "audit_anonymous"}
@@ -31,11 +42,11 @@ class _Statements(msgspec.Struct, frozen=True):
     """What is done to the tables of one chain, in SQL with T for the chain's table."""
 
     append: str = "INSERT INTO T VALUES (?, ?, ?, ?)"
-    last: str = "SELECT number, hash FROM T ORDER BY number DESC LIMIT 1"
+    last: str = "SELECT number, CAST(hash AS BLOB) FROM T ORDER BY number DESC LIMIT 1"
     after: str = "SELECT number, payload, hash FROM T WHERE number > ? ORDER BY number"
     tail: str = "SELECT number, payload, hash FROM T ORDER BY number DESC LIMIT ?"
     newest: str = "SELECT number FROM T_newest"
-    anchor: str = "SELECT number, hash FROM T_anchor"
+    anchor: str = "SELECT number, CAST(hash AS BLOB) FROM T_anchor"
     # First the anchor, then the rows up to it: after a crash in between the chain is still whole.
     anchor_by_number: str = (
         "INSERT OR REPLACE INTO T_anchor SELECT 1, number, hash FROM T WHERE number = ?"
@@ -150,7 +161,8 @@ class SqliteAudit:
             end.number, end.hash = _anchor(connection, chain)
             last = connection.execute(_OF[chain].last).fetchone()
             if last is not None:
-                end.number, end.hash = last
+                found = read_link(last[0], b"", last[1])
+                end.number, end.hash = found.number, found.hash
 
     def open(self, writer: Writer) -> None:
         """Write by this writer from now on."""
@@ -199,7 +211,7 @@ class SqliteAudit:
 def _anchor(connection: sqlite3.Connection, chain: Chain) -> tuple[int, bytes]:
     """Number and hash of the last event that was let go; of none, before the first."""
     row = connection.execute(_OF[chain].anchor).fetchone()
-    return (row[0], row[1]) if row is not None else (0, START)
+    return read_anchor(*row) if row is not None else (0, START)
 
 
 class AuditFile:
@@ -214,14 +226,14 @@ class AuditFile:
             if not _has(connection, chain):
                 return []
             rows = connection.execute(_OF[chain].tail, (count,)).fetchall()
-        return [Link(*row) for row in reversed(rows)]
+        return [read_link(*row) for row in reversed(rows)]
 
     def all(self, chain: Chain = Chain.DECISIONS) -> Iterator[Link]:
         """Every event of a chain that is kept, oldest first."""
         with self._open() as connection:
             if _has(connection, chain):
                 for row in connection.execute(_OF[chain].after, (0,)):
-                    yield Link(*row)
+                    yield read_link(*row)
 
     def verify(
         self,
@@ -236,24 +248,26 @@ class AuditFile:
                 return verify([], (0, START), 0, known_head)
             anchor = _anchor(connection, chain)
             newest = connection.execute(_OF[chain].newest).fetchone()
-            links = (
-                Link(number, bytes(payload), bytes(digest))
-                for number, payload, digest in connection.execute(_OF[chain].after, (anchor[0],))
-            )
-            return verify(links, anchor, newest[0] if newest else anchor[0], known_head, weigh)
+            last = read_number(newest[0], LARGEST) if newest else anchor[0]
+            rows = connection.execute(_OF[chain].after, (anchor[0],))
+            links = (read_link(*row) for row in rows)
+            return verify(links, anchor, last, known_head, weigh)
 
     def since(self, chain: Chain = Chain.DECISIONS) -> datetime | None:
         """Since when events have been let go. None for never, and where nobody has noted it."""
         with self._open() as connection:
             row = connection.execute(_OF[chain].since).fetchone()
-        return moment(row[0]) if row is not None and row[0] != _UNKNOWN else None
+        return moment_in(row[0]) if row is not None else None
 
     def _open(self) -> "closing[sqlite3.Connection]":
         try:
             os.close(open_own(self._path, os.O_RDONLY))
         except OSError as problem:
             raise StoreUnavailable(f"{self._path} cannot be read: {problem.strerror}") from None
-        return closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5.0))
+        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5.0)
+        # A change made by hand leaves text where bytes were, and the text need not be UTF-8.
+        connection.text_factory = bytes
+        return closing(connection)
 
 
 def _has(connection: sqlite3.Connection, chain: Chain) -> bool:

@@ -12,12 +12,22 @@ from typing import Self
 import msgspec
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import START, Chain, Link, Verdict, verify
+from sessiongate.rules.chain import (
+    LARGEST,
+    START,
+    Chain,
+    Link,
+    Verdict,
+    read_anchor,
+    read_link,
+    read_number,
+    verify,
+)
 from sessiongate.store.redis_batch import Calls
 from sessiongate.store.redis_client import RedisSettings, Servers
 from sessiongate.store.redis_keys import Keys
 from sessiongate.store.redis_scripts import READ
-from sessiongate.store.schema import moment
+from sessiongate.store.schema import moment_in
 
 # About 150 KB, and some milliseconds of Redis' time.
 _PAGE = 500
@@ -29,7 +39,7 @@ _TRIES = 5
 class _Page(msgspec.Struct, frozen=True):
     anchor: tuple[int, bytes]
     newest: int
-    since: int
+    since: datetime | None
     links: list[Link]
 
 
@@ -104,8 +114,7 @@ class RedisAuditReader:
 
     def since(self, chain: Chain = Chain.DECISIONS) -> datetime | None:
         """Since when events have been let go. None for never, and where nobody has noted it."""
-        since = self._page(chain, 0, 0).since
-        return moment(since) if since else None
+        return self._page(chain, 0, 0).since
 
     def _links(self, chain: Chain, after: int, until: int) -> Iterator[Link]:
         """Events after this number, as far as they stand there. Raises _LetGo."""
@@ -130,10 +139,11 @@ class RedisAuditReader:
         told = await self._calls.run(READ, self._keys[chain], after, count)
         anchor, anchored, newest, since, *rest = told
         links = [
-            Link(int(rest[at].partition(b"-")[0]), rest[at + 1], rest[at + 2])
+            read_link(rest[at].partition(b"-")[0], rest[at + 1], rest[at + 2])
             for at in range(0, len(rest), 3)
         ]
-        return _Page((int(anchor), anchored or START), int(newest), int(since), links)
+        number = read_number(newest, LARGEST)
+        return _Page(read_anchor(anchor, anchored or START), number, moment_in(since), links)
 
     async def _open(self) -> None:
         self._calls = Calls(self._servers.open(), self._servers.name, self._timeout, quiet=True)

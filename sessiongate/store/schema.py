@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import open_own
+from sessiongate.rules.chain import read_number
 from sessiongate.session import Session, Ticket
 from sessiongate.store.table import CLIENTS_SHARED, EPOCH, Facts, SessionTable, facts_of
 from sessiongate.store.wheel import Kept
@@ -238,6 +239,14 @@ def micros(at: datetime) -> int:
 def moment(written: int) -> datetime:
     """A time from the file."""
     return EPOCH + _MICROSECOND * written  # half of what timedelta(microseconds=...) takes
+
+
+def moment_in(value: object) -> datetime | None:
+    """A time where somebody may have written anything. None for none, for 0 and for no time."""
+    try:
+        return moment(read_number(value, 0)) if read_number(value, 0) else None
+    except OverflowError:  # of a year that there is not
+        return None
 
 
 def _facts(client: str) -> Facts:

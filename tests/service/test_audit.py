@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.service.audit import Event, merged_in, of_client, of_session, read, write
+from sessiongate.service.audit import (
+    Event,
+    facts_of,
+    merged_in,
+    of_client,
+    of_session,
+    read,
+    write,
+)
 from sessiongate.session import Client
 from sessiongate.testing import T0, a_session
 
@@ -66,3 +74,25 @@ def test_a_line_that_stands_for_itself_has_no_number() -> None:
     assert b"since" not in write(plain)
     assert merged_in(write(plain)) == 0
     assert merged_in(b'no event, but "merged":9') == 0
+
+
+NO_EVENTS = [
+    *(b"", b"{", b"5", b"[1]", b"null", b'"text"', b"\xff", b'{"event":"\xff"}', b"{}x"),
+    *(b'{"at":"\\ud800"}', b'{"merged":1e999}', b'{"merged":' + b"[" * 100_000),
+]
+
+
+@pytest.mark.parametrize("line", NO_EVENTS, ids=lambda line: repr(line[:20]))
+def test_what_is_no_event_is_told_from_one(line: bytes) -> None:
+    assert facts_of(line) is None
+    assert merged_in(line + b'"merged":') == 0
+    with pytest.raises(msgspec.DecodeError):
+        read(line)
+
+
+@given(st.binary() | st.recursive(st.integers() | st.text(), st.lists).map(msgspec.json.encode))
+def test_any_bytes_are_read_or_told_to_be_none(line: bytes) -> None:
+    for wrapped in (line, b'{"merged":' + line + b"}"):
+        facts = facts_of(wrapped)
+        assert facts is None or msgspec.json.encode(facts)
+        assert merged_in(wrapped) == 0

@@ -15,6 +15,7 @@ from sessiongate.store.audit import AuditFile, MemoryAudit, SqliteAudit
 from sessiongate.store.redis_audit import RedisAudit
 from sessiongate.store.redis_keys import Keys
 from sessiongate.store.sqlite import SqliteStore
+from sessiongate.store.table import EPOCH
 from sessiongate.store.writer import Writer
 from sessiongate.testing import LIMITS, T0
 
@@ -293,3 +294,82 @@ async def test_sec_78_where_the_disk_refuses_strangers_leave_room_for_decisions(
             other.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
     await store.close()
     assert [one.payload for one in AuditFile(file).all()] == [b"decision"] * 5
+
+
+# What somebody has written into the tables by hand
+
+GARBAGE = ["'text'", "cast(x'ff' AS TEXT)", "17", "-1", "9223372036854775807", "1.5", "x''", "NULL"]
+
+
+def by_hand(file: Path, *changes: str) -> None:
+    """Change the file as anybody can who may write it, whatever the tables ask for."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '')")
+        connection.commit()
+    with closing(sqlite3.connect(file)) as connection:
+        for change in changes:
+            connection.execute(change)
+        connection.commit()
+
+
+@pytest.mark.parametrize("value", GARBAGE)
+@pytest.mark.parametrize("column", ["payload", "hash"])
+@pytest.mark.parametrize("chain", list(Chain))
+async def test_sec_70_a_value_of_any_kind_breaks_its_own_event_and_hides_no_other(
+    store: SqliteStore, file: Path, chain: Chain, column: str, value: str
+) -> None:
+    for payload in (b"one", b"two", b"three"):
+        await store.audit.write(payload, T0, chain)
+    await store.close()
+    table = "audit" if chain is Chain.DECISIONS else "audit_anonymous"
+    by_hand(file, f"UPDATE {table} SET {column} = {value} WHERE number = 2")
+    audit = AuditFile(file)
+    verdict = audit.verify(None, chain)
+    assert (verdict.broken_at, verdict.why) == (2, "its bytes have changed")
+    for kept in (list(audit.all(chain)), audit.tail(3, chain)):
+        assert [one.number for one in kept] == [1, 2, 3]
+        assert (kept[0].payload, kept[2].payload) == (b"one", b"three")
+
+
+async def test_sec_70_one_letter_changed_by_hand_is_found(store: SqliteStore, file: Path) -> None:
+    """SQL's own functions make text of bytes."""
+    await write(store, b'{"user":"admin"}')
+    await store.close()
+    by_hand(file, "UPDATE audit SET payload = replace(payload, 'admin', 'adm1n')")
+    audit = AuditFile(file)
+    assert (audit.verify().broken_at, audit.verify().why) == (1, "its bytes have changed")
+    assert [one.payload for one in audit.all()] == [b'{"user":"adm1n"}']
+
+
+@pytest.mark.parametrize("value", GARBAGE)
+@pytest.mark.parametrize(
+    "place", ["audit_newest.number", "audit_anchor.number", "audit_anchor.hash", "meta.value"]
+)
+async def test_sec_70_where_the_chain_begins_and_ends_may_hold_anything(
+    store: SqliteStore, file: Path, place: str, value: str
+) -> None:
+    await write(store, b"one", b"two", b"three")
+    store.audit.let_go(2, EPOCH, T0)
+    await store.close()
+    table, column = place.split(".")
+    by_hand(file, f"UPDATE {table} SET {column} = {value}")
+    audit = AuditFile(file)
+    assert audit.verify().broken_at is not None or table == "meta"
+    assert [one.payload for one in audit.all()] == [b"two", b"three"]
+    assert (audit.since() is None) == (table == "meta" and value != "17")
+
+
+@pytest.mark.parametrize("value", GARBAGE)
+async def test_a_server_goes_on_after_a_last_event_that_somebody_has_changed(
+    store: SqliteStore, file: Path, value: str
+) -> None:
+    await write(store, b"one", b"two")
+    await store.close()
+    by_hand(file, f"UPDATE audit SET hash = {value} WHERE number = 2")
+    again = SqliteStore(file, LIMITS)
+    await again.start()
+    await again.audit.write(b"three", T0)
+    await again.close()
+    assert [one.payload for one in AuditFile(file).all()] == [b"one", b"two", b"three"]
+    assert AuditFile(file).verify().broken_at == 2
