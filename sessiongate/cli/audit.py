@@ -4,11 +4,13 @@ Its two chains (`rules.chain`) are shown as one record, by time. It is read wher
 session file or Redis; no server need be running.
 """
 
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from heapq import merge
 from pathlib import Path
@@ -35,25 +37,35 @@ from sessiongate.service.audit import facts_of, merged_in
 from sessiongate.store.audit import AuditFile
 from sessiongate.store.redis_audit_reader import RedisAuditReader
 
+# A chain's hash is a SHA-256.
+_HEAD = re.compile(r"[0-9a-fA-F]{64}")
+
 app = typer.Typer(no_args_is_help=True, help="The audit of the SQLite or Redis store.")
 
 _COLUMNS = (
-    Column("number", rank=2),
+    Column("number", rank=3),
     Column("at"),
     Column("event"),
     Column("result", style="result"),
     Column("user", least=8),
-    Column("ip", rank=3),
-    Column("dialect", rank=4),
-    Column("reason", rank=1, least=8),
-    Column("merged", rank=5),
-    Column("chain", rank=6),
-    Column("subject", only_wide=True),
+    Column("subject", rank=1, least=8),
+    Column("ip", rank=4),
+    Column("dialect", rank=5),
+    Column("reason", rank=2, least=8),
+    Column("merged", rank=6),
+    Column("chain", rank=7),
     Column("provider", only_wide=True),
     Column("how", only_wide=True),
     Column("detail", only_wide=True),
     Column("key", only_wide=True),
 )
+
+
+class ExportForm(StrEnum):
+    """How events are written by `audit export`."""
+
+    LINES = "lines"
+    JSON = "json"
 
 
 @app.command()
@@ -93,7 +105,10 @@ def verify(
     Exit code 3: the audit cannot be read, so nobody knows. Says as well how many events are there
     as a number only, and how many are no longer there.
     """
-    heads = {Chain.DECISIONS: _head(head), Chain.ANONYMOUS: _head(anonymous_head)}
+    heads = {
+        Chain.DECISIONS: _head("--head", head),
+        Chain.ANONYMOUS: _head("--anonymous-head", anonymous_head),
+    }
     with opened(settings(config, data_dir)) as audit:
         found = {chain: audit.verify(heads[chain], chain, merged_in) for chain in Chain}
         since = [at for at in map(audit.since, Chain) if at is not None]
@@ -131,11 +146,30 @@ def _facts(verdict: Verdict) -> dict[str, object]:
 def export(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    output: Annotated[
+        ExportForm,
+        typer.Option("--output", help="A JSON object on each line, or one JSON array of them."),
+    ] = ExportForm.LINES,
 ) -> None:
-    """Write every kept event to standard output, as JSON lines with number and hash."""
+    """Write every kept event to standard output, as JSON with number and hash."""
     with opened(settings(config, data_dir)) as audit:
-        for row in _by_time({chain: audit.all(chain) for chain in Chain}):
-            print(json_line(row))
+        rows = map(json_line, _by_time({chain: audit.all(chain) for chain in Chain}))
+        if output is ExportForm.JSON:
+            _print_array(rows)
+            return
+        for row in rows:
+            print(row)
+
+
+def _print_array(items: Iterator[str]) -> None:
+    """Print a JSON array, item by item.
+
+    The first is there before anything is printed, so that a failure to read is whole JSON too.
+    """
+    print(f"[{next(items, '')}", end="")
+    for item in items:
+        print(f",\n{item}", end="")
+    print("]")
 
 
 @contextmanager
@@ -174,13 +208,13 @@ def _by_time(chains: Mapping[Chain, Iterator[Link]]) -> Iterator[dict[str, objec
 
 
 def _short(at: str) -> str:
-    """A time by this machine's clock, to the second; of today, without the day."""
+    """A time by this machine's clock, to the second; of another year, to the minute and with it."""
     try:
         local = datetime.fromisoformat(at).astimezone()
     except (ValueError, OverflowError):
         return at
-    today = local.date() == datetime.now(local.tzinfo).date()
-    return f"{local:%H:%M:%S}" if today else f"{local:%Y-%m-%d %H:%M}"
+    this_year = local.year == datetime.now(local.tzinfo).year
+    return f"{local:%m-%d %H:%M:%S}" if this_year else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _row(chain: Chain, one: Link) -> dict[str, object]:
@@ -190,13 +224,12 @@ def _row(chain: Chain, one: Link) -> dict[str, object]:
     return {**number, **event, **number, **named, "hash": one.hash.hex()}
 
 
-def _head(text: str | None) -> bytes | None:
+def _head(option: str, text: str | None) -> bytes | None:
     if text is None:
         return None
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
+    if not _HEAD.fullmatch(text.strip()):
         fail(
             Exit.SETTINGS,
-            "--head and --anonymous-head must be the hex digits that `audit verify` shows",
+            f"{option} must be the 64 hex digits of a head, as `audit verify` shows them",
         )
+    return bytes.fromhex(text.strip())

@@ -76,7 +76,8 @@ def _data_dir(path: Path) -> Row:
     if not os.access(there, os.W_OK | os.X_OK):
         return Row("data directory", "problem", f"{there} is not writable for this account")
     if not path.exists():
-        return Row("data directory", "note", f"{path} will be made at the first start")
+        made = "`sessiongate init` makes it, and so does the first start"
+        return Row("data directory", "note", f"{path} does not exist; {made}")
     if path.stat().st_mode & 0o077:
         return Row("data directory", "note", f"others may look into {path}; chmod 700 is enough")
     return Row("data directory", "ok", str(path))

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shlex
 import socket
 from enum import Enum
 from pathlib import Path
@@ -45,12 +46,7 @@ def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON 
         reply = connection.getresponse()
         answer = msgspec.json.decode(reply.read())
     except (FileNotFoundError, ConnectionRefusedError):
-        fail(
-            Exit.UNREACHABLE,
-            f"no server is running on the data directory {data_dir}",
-            "start it with `sessiongate serve`, or name the right one with --data-dir",
-            *server_nearby(data_dir),
-        )
+        fail(Exit.UNREACHABLE, *_no_server(data_dir), *server_nearby(data_dir))
     except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
         fail(Exit.UNREACHABLE, f"the server at {path} does not answer: {type(error).__name__}")
     finally:
@@ -61,6 +57,18 @@ def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON 
     if reply.status != 200:
         fail(Exit.REFUSED, _said(answer))
     return answer
+
+
+def _no_server(data_dir: Path) -> tuple[str, str]:
+    """Why nobody answers, and the way out: a directory that nobody has made is a slip, mostly."""
+    nobody = f"no server is running on the data directory {data_dir}"
+    if data_dir.exists():
+        return nobody, "start it with `sessiongate serve`, or name the right one with --data-dir"
+    return (
+        f"{nobody}, which does not exist",
+        "name the right one with --data-dir or SESSIONGATE_DATA_DIR, or make this one with"
+        f" `sessiongate init --data-dir {shlex.quote(str(data_dir))}`",
+    )
 
 
 def _said(answer: object) -> str:

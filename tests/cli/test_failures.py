@@ -167,6 +167,11 @@ def test_settings_that_keep_no_audit_are_no_broken_one(command: str, tmp_path: P
         (("sessions", "terminate"), "say which"),
         (("sessions", "terminate", "x", "--all"), "say which"),
         (("audit", "verify", "--head", "xyz"), "--head"),
+        (("audit", "verify", "--head", ""), "--head must be the 64 hex digits"),
+        (("audit", "verify", "--head", "deadbeef"), "--head must be the 64 hex digits"),
+        (("audit", "verify", "--head", "00" * 32 + "01"), "--head must be the 64 hex digits"),
+        (("audit", "verify", "--head", "00 " * 32), "--head must be the 64 hex digits"),
+        (("audit", "verify", "--anonymous-head", ""), "--anonymous-head must be the 64 hex digits"),
         (("users", "list", "--provider", "none"), "--provider"),
         (("users", "add", "eve", "--role", "user"), "--password-stdin"),
         (("users", "add", "eve", "--role", "user", "--generate", "--password-stdin"), "--generate"),
@@ -207,3 +212,27 @@ def test_without_json_people_read_it_on_stderr(tmp_path: Path) -> None:
 )
 def test_the_form_is_known_before_the_command_is(words: list[str], output: Output) -> None:
     assert asked_for(words) is output
+
+
+@pytest.mark.parametrize("args", [("sessions", "list"), ("sessions", "terminate", "--all")])
+def test_a_data_directory_that_nobody_has_made_is_told_from_one_without_a_server(
+    args: tuple[str, ...], tmp_path: Path, made: Path
+) -> None:
+    typo = tmp_path / "a typo"
+    done = run_here(*args, "--data-dir", str(typo))
+    assert done.code == Exit.UNREACHABLE
+    assert "does not exist" in done.err
+    assert f"sessiongate init --data-dir '{typo}'" in done.err
+    stopped = run_here(*args, "--data-dir", str(made))
+    assert stopped.code == Exit.UNREACHABLE
+    assert "init" not in stopped.err.replace(str(made), "")
+    assert "start it with `sessiongate serve`" in stopped.err
+
+
+def test_check_names_the_command_that_makes_a_missing_data_directory(tmp_path: Path) -> None:
+    environ = {"SESSIONGATE_SERVER__LISTEN": "127.0.0.1:0"}
+    done = run_here("check", "--data-dir", str(tmp_path / "x"), "--output", "json", environ=environ)
+    [row] = [one for one in done.json()["checks"] if one["check"] == "data directory"]
+    assert row["result"] == "note"
+    assert "does not exist" in row["detail"]
+    assert "sessiongate init" in row["detail"]
