@@ -17,6 +17,7 @@ from sessiongate.config.values import (
     duration_text,
     file_path,
     listen,
+    positive_duration,
     public_name,
     size,
     store_prefix,
@@ -403,7 +404,7 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
         f"sessions.idel_timeout: is not a setting; did you mean sessions.idle_timeout? {at}",
         "SESSIONGATE_SERVER_LISTEN: is not a setting; did you mean SESSIONGATE_SERVER__LISTEN?"
         " (in the environment)",
-        'lockout.window: must be a duration such as "90s", "30m", "1h30m" or "2d" ("0" for none);'
+        'lockout.window: must be a duration such as "90s", "30m", "1h30m" or "2d";'
         f' a number alone has no unit, add one: "90s" {at}',
         "hashing.queue: must be a whole number of at least 1 and below a thousand million"
         " (on the command line)",
@@ -577,6 +578,49 @@ def test_what_is_no_duration(value: object) -> None:
         duration(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("30x", "whole numbers, each with one of d, h, m and s"),
+        ("1.5h", "whole numbers, each with one of d, h, m and s"),
+        ("30 m", "whole numbers, each with one of d, h, m and s"),
+        ("1m1h", "the longer unit before the shorter"),
+        ("-5m", "it cannot be negative"),
+        (-5, "it cannot be negative"),
+        ("", "it is empty"),
+        (1.5, "write it in quotes"),
+        ("30", "a number alone has no unit"),
+    ],
+)
+def test_a_duration_that_is_none_is_told_what_the_forms_are(value: object, said: str) -> None:
+    for read in (duration, positive_duration):
+        with pytest.raises(ValueError, match="must be") as refused:
+            read(value)
+        assert '"90s", "30m", "1h30m" or "2d"' in str(refused.value)
+        assert said in str(refused.value)
+        # Only where 0 is allowed is it offered.
+        assert ('"0" for none' in str(refused.value)) == (read is duration)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("fifty", "must be a whole number of at least 0; write it in digits, such as 50"),
+        ("", "must be a whole number of at least 0; write it in digits, such as 50"),
+        (1.5, "must be a whole number of at least 0; write it in digits, such as 50"),
+        (True, "must be a whole number of at least 0; write it in digits, such as 50"),
+        (-1, "must be a whole number of at least 0 and below a thousand million"),
+        ("-1", "must be a whole number of at least 0 and below a thousand million"),
+        (10**9, "must be a whole number of at least 0 and below a thousand million"),
+        (str(10**9), "must be a whole number of at least 0 and below a thousand million"),
+    ],
+)
+def test_a_number_that_is_none_is_told_how_one_is_written(value: object, said: str) -> None:
+    assert problems(None, {}, {"sessions.max_per_principal": value}) == [
+        f"sessions.max_per_principal: {said} (on the command line)"
+    ]
+
+
 @given(st.text() | st.from_regex(r"([0-9]+[dhms]?)+"))
 def test_any_text_is_a_duration_or_refused(text: str) -> None:
     try:
@@ -708,8 +752,15 @@ def test_both_names_may_be_set_to_the_same_only(short: str, whole: str, same: bo
 
 
 def test_a_short_name_that_names_nothing_is_a_problem() -> None:
-    [problem] = problems(None, {"SESSIONGATE_DATA_DIR": ""})
-    assert problem.startswith("server.data_dir: ")
+    for name in ("SESSIONGATE_DATA_DIR", "sessiongate_data_dir", "SESSIONGATE_SERVER__DATA_DIR"):
+        assert problems(None, {name: ""}) == [
+            "server.data_dir: must be the name of a file or directory, and is empty; name one,"
+            f" or leave it out (in the environment, as {name})"
+        ]
+    assert problems(None, {"SESSIONGATE_AUDIT__FILE": ""}) == [
+        "audit.file: must be the name of a file or directory, and is empty; name one,"
+        " or leave it out (in the environment, as SESSIONGATE_AUDIT__FILE)"
+    ]
 
 
 def test_the_least_length_of_passwords_has_an_end() -> None:

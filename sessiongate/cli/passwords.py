@@ -7,6 +7,7 @@ import typer
 
 from sessiongate.cli.output import Exit, fail
 from sessiongate.cli.text import line_of_stdin
+from sessiongate.rules.passwords import rule_of
 from sessiongate.secret import Secret
 
 # 24 letters of 64: more random bits than the hash that will hold it can be searched for.
@@ -18,8 +19,11 @@ def random_password(least: int = 0) -> str:
     return secrets.token_urlsafe(max(_BYTES, -(-least * 3 // 4)))
 
 
-def asked_password(from_stdin: bool, name: str) -> Secret:
-    """The first line of standard input, or what is typed twice at a terminal."""
+def asked_password(from_stdin: bool, name: str, least: int) -> Secret:
+    """The first line of standard input, or what is typed twice at a terminal.
+
+    `least` is the number of characters that it must have: a person is told before typing.
+    """
     if from_stdin:
         return Secret(line_of_stdin("password"))
     if not sys.stdin.isatty():
@@ -28,6 +32,7 @@ def asked_password(from_stdin: bool, name: str) -> Secret:
             "give the password on standard input, with --password-stdin, or have one made up, with"
             " --generate",
         )
+    print(rule_of(least), file=sys.stderr)
     try:
         typed = typer.prompt(
             f"Password of {name}", hide_input=True, confirmation_prompt=True, err=True

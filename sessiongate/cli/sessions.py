@@ -45,9 +45,10 @@ def list_(
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List live sessions by their public keys."""
+    """List live sessions by their public keys, the one used last first."""
     loaded = settings(config, data_dir)
     rows = ask(loaded.server.data_dir, "GET", f"/sessions{_query(user)}")
+    rows.sort(key=_last_used, reverse=True)
     none = "No session is open." if user is None or rows else _without_sessions(loaded, user)
     if output is Output.TABLE:
         rows = [_for_people(row) for row in rows]
@@ -142,6 +143,10 @@ def _sessions(count: int) -> str:
 
 def _query(user: str | None) -> str:
     return f"?user={in_address(user)}" if user is not None else ""
+
+
+def _last_used(row: dict[str, Any]) -> tuple[datetime, str]:
+    return datetime.fromisoformat(row["active_at"]), row["key"]
 
 
 def _for_people(row: dict[str, Any]) -> dict[str, object]:

@@ -269,4 +269,4 @@ class _Change:
 def _password(from_stdin: bool, generate: bool, name: str, least: int) -> Secret:
     if from_stdin and generate:
         fail(Exit.SETTINGS, "--generate makes the password up; leave --password-stdin out")
-    return Secret(random_password(least)) if generate else asked_password(from_stdin, name)
+    return Secret(random_password(least)) if generate else asked_password(from_stdin, name, least)

@@ -10,7 +10,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -54,6 +54,8 @@ class Given:
     value: object
     origin: str
     where: str
+    variable: str = ""
+    """The name of the environment's variable, where it was one: the setting's own is another."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,10 @@ class Gathered:
     def where(self, path: Name) -> str:
         """Words for where a setting, or the first one inside a table, was given."""
         inside = [given for name, given in self.given.items() if name[: len(path)] == path]
-        return f" ({inside[0].where})" if inside else ""
+        if not inside:
+            return ""
+        name = f", as {inside[0].variable}" if inside[0].variable else ""
+        return f" ({inside[0].where}{name})"
 
     def put(self, path: Name, given: Given) -> None:
         """Keep a setting; it takes the place of a table or a value that stood in its way."""
@@ -161,7 +166,7 @@ def _take(gathered: Gathered, name: str, path: Name, given: Given, base: Path) -
     elif place.leaf.path:
         value = _based(value, base)
     if value is not None:
-        gathered.put(place.setting, Given(value, given.origin, given.where))
+        gathered.put(place.setting, replace(given, value=value))
     return place.setting
 
 
@@ -279,7 +284,7 @@ def _environment(gathered: Gathered, environ: Mapping[str, str]) -> None:
             folded = (*folded, part)
             # A free name keeps the spelling it has in the file.
             path = spelt.get(folded, (*path, part))
-        given = Given(environ[variable], "env", "in the environment")
+        given = Given(environ[variable], "env", "in the environment", variable)
         setting = _take(gathered, variable, path, given, Path.cwd())
         _once(gathered, variable, setting, taken, given.where)
 

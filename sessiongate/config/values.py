@@ -27,7 +27,8 @@ _DURATION = re.compile(
 )
 # A century: far above any sensible limit, and far below what overflows a date it is added to.
 _LONGEST = timedelta(days=36500)
-_DURATION_RULE = 'must be a duration such as "90s", "30m", "1h30m" or "2d" ("0" for none)'
+_DURATION_RULE = 'must be a duration such as "90s", "30m", "1h30m" or "2d"'
+_OR_NONE = ' ("0" for none)'
 
 _SIZE = re.compile(r"([0-9]{1,12}) ?(b|kib|mib|gib)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
@@ -60,20 +61,28 @@ class Address:
 
 def duration(value: object) -> timedelta:
     """Read `30m`, `90s`, `1h30m`, `2d` or `0`."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value == 0:
-            return timedelta(0)
-        raise ValueError(f'{_DURATION_RULE}; a number alone has no unit, add one: "90s"')
-    if not isinstance(value, str):
-        raise ValueError(f"{_DURATION_RULE}; write it in quotes")
-    text = value.strip()
+    return _duration(value, _DURATION_RULE + _OR_NONE)
+
+
+def positive_duration(value: object) -> timedelta:
+    """Read a duration that may not be 0."""
+    span = _duration(value, _DURATION_RULE)
+    if not span:
+        raise ValueError('must be above 0; write a duration such as "30m"')
+    return span
+
+
+def _duration(value: object, rule: str) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"{rule}; write it in quotes")
+    text = str(value).strip()
     if text == "0":
         return timedelta(0)
     if text.isascii() and text.isdigit():
-        raise ValueError(f'{_DURATION_RULE}; a number alone has no unit, add one: "90s"')
+        raise ValueError(f'{rule}; a number alone has no unit, add one: "90s"')
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise ValueError(f"{_DURATION_RULE}; units go from days to seconds")
+        raise ValueError(f"{rule}; {_no_duration(text)}")
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     if span > _LONGEST:
@@ -81,12 +90,16 @@ def duration(value: object) -> timedelta:
     return span
 
 
-def positive_duration(value: object) -> timedelta:
-    """Read a duration that may not be 0."""
-    span = duration(value)
-    if not span:
-        raise ValueError('must be above 0; write a duration such as "30m"')
-    return span
+def _no_duration(text: str) -> str:
+    """Why this text is none, as far as that can be said without repeating it."""
+    if not text:
+        return "it is empty"
+    if text.startswith("-"):
+        return "it cannot be negative"
+    return (
+        "it is whole numbers, each with one of d, h, m and s (days, hours, minutes, seconds), the"
+        " longer unit before the shorter"
+    )
 
 
 def duration_text(span: timedelta) -> str:
@@ -116,10 +129,10 @@ def whole(at_least: int) -> Callable[[object], int]:
     rule = f"must be a whole number of at least {at_least}"
 
     def read(value: object) -> int:
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value.strip()):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{rule}; write it in digits")
+            raise ValueError(f"{rule}; write it in digits, such as {max(at_least, 50)}")
         if not at_least <= value < 10**9:
             raise ValueError(f"{rule} and below a thousand million")
         return value
@@ -199,7 +212,11 @@ def file_path(value: object) -> Path:
     """Read a file or directory name, `~` allowed, and make it absolute."""
     if isinstance(value, Path):
         value = str(value)
-    if not isinstance(value, str) or not value or "\0" in value:
+    if value == "":
+        raise ValueError(
+            "must be the name of a file or directory, and is empty; name one, or leave it out"
+        )
+    if not isinstance(value, str) or "\0" in value:
         raise ValueError("must be the name of a file or directory; write it in quotes")
     try:
         return Path(value).expanduser().absolute()

@@ -26,6 +26,11 @@ def problem_with(password: str, name: str, least: int) -> str | None:
     return None
 
 
+def rule_of(least: int) -> str:
+    """The rule in a sentence, for whoever is about to choose a password."""
+    return f"A password has at least {least} characters and is not the user's name."
+
+
 def _spellings(name: str) -> set[str]:
     found = {_folded(name)}
     try:

@@ -233,6 +233,31 @@ def test_a_password_is_typed_twice_and_never_shown(server: Server) -> None:
     assert server.zerto_login("vera", "Lighthouse-7").status == 200
 
 
+def test_the_rule_for_passwords_is_told_before_one_is_typed(make_server: MakeServer) -> None:
+    server = make_server(settings="[hashing]\nmin_length = 20\n")
+    config = ("--config", str(server.write_settings()))
+    for command in (("add", "vera", "--role", "user"), ("passwd", "ursula")):
+        typed = [(f"Password of {command[1]}: ", "short\n"), ("confirmation: ", "short\n")]
+        code, shown = at_terminal("users", *command, *on(server), *config, types=typed)
+        assert (code, "must have at least 20" in shown) == (1, True)
+        rule = "A password has at least 20 characters and is not the user's name."
+        assert shown.index(rule) < shown.index("Password of ")
+    piped = server.run(
+        "users", "passwd", "ursula", "--password-stdin", stdin="a password of twenty\n"
+    )
+    assert (piped.code, piped.err) == (0, "")
+
+
+def test_sessions_are_listed_by_their_last_use_the_latest_first(server: Server) -> None:
+    tokens = [server.vim_token(person) for person in (ADMIN, USER, OTHER)]
+    for turn in (1, 0, 2):
+        assert server.is_alive(tokens[turn])
+    rows = server.run("sessions", "list", "--output", "json").json()
+    assert [row["user"] for row in rows] == [OTHER[0], ADMIN[0], USER[0]]
+    table = server.run("sessions", "list").out.splitlines()
+    assert [line.split()[1] for line in table[1:]] == [OTHER[0], ADMIN[0], USER[0]]
+
+
 def test_colours_are_for_terminals_and_for_whoever_wants_them(server: Server) -> None:
     code, shown = at_terminal("check", *on(server), width=200)
     assert "\x1b[32mok\x1b[0m" in shown, (code, shown)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.passwords import problem_with
+from sessiongate.rules.passwords import problem_with, rule_of
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,10 @@ def test_a_name_in_any_spelling_is_the_name() -> None:
 def test_the_least_length_is_the_settings() -> None:
     assert problem_with("ab", "ada", 2) is None
     assert "at least 30" in (problem_with("x" * 29, "ada", 30) or "")
+
+
+def test_the_rule_says_what_is_asked_for() -> None:
+    assert rule_of(30) == "A password has at least 30 characters and is not the user's name."
 
 
 @given(st.text(), st.text(), st.integers(1, 64))
