@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sessiongate.errors import ConfigError
-from sessiongate.files import is_there, own_directory, read_own
+from sessiongate.files import is_there, own_directory, read_named, read_own
 from sessiongate.secret import Secret
 
 CA_LIFE = timedelta(days=3652)  # ten years: renewing it means that every client trusts a new one
@@ -340,7 +340,7 @@ def _read_certificate(path: Path, way: str) -> x509.Certificate:
 def _bytes(path: Path, way: str) -> bytes:
     try:
         # Of our own files none is a link; where the operator has a certificate is another matter.
-        return read_own(path) if way is _PUT_BACK else path.read_bytes()
+        return read_own(path) if way is _PUT_BACK else read_named(path)
     except OSError as problem:
         why = problem.strerror or "no access"
         raise ConfigError([f"{path}: cannot be read: {why}; {way}"]) from None

@@ -1,25 +1,84 @@
-"""Files of our own in the data directory: opened by their name, never through a link.
+"""How files are opened: regular files only, and our own never through a link.
 
-Who may write the directory may put a link, a pipe or a device in a file's place. Each of these is
-refused by name, with `OSError`: what a link leads to is neither read nor changed, and a pipe keeps
-nobody waiting. A file that the settings name elsewhere may be a link; this module
-opens none of those.
+A file of our own, in the data directory, is opened by its name: who may write the directory may put
+a link, a pipe or a device in its place, and what a link leads to is neither read nor changed. A
+file that the settings or a command line name may be reached by a link. In both cases anything but
+a regular file is refused with OSError, and a size is a bound: nothing that is named can keep a
+start, a reload or a stop waiting.
 """
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+
+LARGEST = 16 << 20
+"""Bytes. Some hundred times the certificates that a system trusts, and far below what hurts."""
+
+_CAREFULLY = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_named(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Open a file that somebody has named, links followed, and return its descriptor.
+
+    One that `flags` make is for this account alone. Raises OSError for whatever `open` refuses, and
+    for anything but a regular file.
+    """
+    # Looked at first: to open a pipe wakes whoever waits at its other end, and to open a device
+    # may do anything. What takes the file's place after that is judged below.
+    with contextlib.suppress(FileNotFoundError):
+        _refuse_unless_regular(path, path.stat().st_mode)
+    number = os.open(path, flags | _CAREFULLY, 0o600)
+    try:
+        _refuse_unless_regular(path, os.fstat(number).st_mode)
+    except OSError:
+        os.close(number)
+        raise
+    return number
+
+
+def read_named(path: Path, most: int = LARGEST) -> bytes:
+    """What a file that somebody has named holds. Raises OSError as `open_named` does.
+
+    That is also for a file of more than `most` bytes.
+    """
+    return _read(path, open_named(path), most)
+
+
+@contextlib.contextmanager
+def name_for_loading(path: Path) -> Iterator[str]:
+    """A name under which a library that opens files itself finds the very one that was judged.
+
+    Raises OSError as `read_named` does.
+    """
+    number = open_named(path)
+    try:
+        if os.fstat(number).st_size > LARGEST:
+            raise _too_large(path, LARGEST)
+        judged = f"/dev/fd/{number}"
+        yield judged if os.path.exists(judged) else str(path)  # noqa: PTH110 - of no real file
+    finally:
+        os.close(number)
 
 
 def open_own(path: Path, flags: int, mode: int = 0o600) -> int:
-    """Open a file and return its descriptor, made with `mode` where flags say so.
+    """Open a file of our own and return its descriptor, made with `mode` where flags say so.
 
     Raises OSError for whatever `open` refuses, and for anything but a plain file.
     """
     try:
         # Opening a pipe waits for its other end, but for O_NONBLOCK; to files it says nothing.
-        number = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, mode)
+        number = os.open(path, flags | os.O_NOFOLLOW | _CAREFULLY, mode)
     except OSError as problem:
         if problem.errno in (errno.ELOOP, errno.ENXIO):
             raise _no_file(path) from None
@@ -31,9 +90,8 @@ def open_own(path: Path, flags: int, mode: int = 0o600) -> int:
 
 
 def read_own(path: Path) -> bytes:
-    """What a file holds. Raises OSError as `open_own` does."""
-    with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
-        return file.read()
+    """What a file of our own holds. Raises OSError as `open_own` does, and for a huge one."""
+    return _read(path, open_own(path, os.O_RDONLY), LARGEST)
 
 
 def is_there(path: Path) -> bool:
@@ -77,6 +135,24 @@ def sync_directory(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def _read(path: Path, number: int, most: int) -> bytes:
+    with os.fdopen(number, "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise _too_large(path, most)
+    return data
+
+
+def _refuse_unless_regular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise OSError(errno.EINVAL, f"it is {kind}, and must be a regular file", str(path))
+
+
+def _too_large(path: Path, most: int) -> OSError:
+    return OSError(errno.EFBIG, f"it holds more than {most >> 10} KiB", str(path))
 
 
 def _no_file(path: Path) -> OSError:

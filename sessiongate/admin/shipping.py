@@ -20,6 +20,7 @@ from typing import Protocol
 import structlog
 
 from sessiongate.errors import ConfigError
+from sessiongate.files import open_named
 
 # About ten seconds of a login storm; beyond it a receiver that does not keep up loses copies.
 _MOST_WAITING = 50_000
@@ -236,7 +237,12 @@ class _File:
                 [f"audit.file: the directory {path.parent} does not exist; make it"]
             ) from None
         except OSError as error:
-            raise ConfigError([f"audit.file: {path} cannot be written: {error.strerror}"]) from None
+            raise ConfigError(
+                [
+                    f"audit.file: {path} cannot be written: {error.strerror}; name a file that the"
+                    " server may write, or have a syslog take the copies (audit.syslog)"
+                ]
+            ) from None
 
     def send(self, line: bytes, within: float) -> None:
         if self._number is not None and not self._is_still_there(self._number):
@@ -260,7 +266,7 @@ class _File:
             self._number = None
 
     def _opened(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return open_named(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def _is_still_there(self, number: int) -> bool:
         try:

@@ -15,7 +15,7 @@ from sessiongate.admin import inbox
 from sessiongate.app.prepare import made_once, users_file
 from sessiongate.config import Config, secret_text
 from sessiongate.errors import ConfigError
-from sessiongate.files import is_there
+from sessiongate.files import is_there, read_named
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.users_file import add_user, list_users
 from sessiongate.rules.access import ADMINISTRATOR
@@ -23,6 +23,9 @@ from sessiongate.rules.passwords import problem_with
 from sessiongate.secret import Secret
 
 PREFIX = "SESSIONGATE_BOOTSTRAP_ADMIN_"
+
+# Far above any password, and far below what hurts.
+_LONGEST = 1 << 16
 
 MARK = "bootstrapped"
 """The file in the data directory that says that the variables are spent."""
@@ -103,8 +106,11 @@ def _say_so(path: Path) -> None:
 
 def _read(file: str) -> str:
     try:
-        return secret_text(Path(file).read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            [f"{PREFIX}PASSWORD_FILE: cannot be read: {type(error).__name__}"]
-        ) from None
+        return secret_text(read_named(Path(file), _LONGEST))
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    except UnicodeDecodeError:
+        why = "it is not UTF-8 text"
+    raise ConfigError(
+        [f"{PREFIX}PASSWORD_FILE: cannot be read: {why}; put the password alone into a file"]
+    )

@@ -1,5 +1,6 @@
 """The verifiers of tokens, made from the settings."""
 
+import ssl
 from importlib import import_module
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from cryptography import x509
 from sessiongate.config import Config
 from sessiongate.config.tokens import TokenIssuer
 from sessiongate.errors import ConfigError
+from sessiongate.files import read_named
 from sessiongate.identity import oidc
 from sessiongate.identity.keys import (
     DiscoveredSource,
@@ -67,7 +69,7 @@ def _saml(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
 
 def _certificates(setting: str, file: Path) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(file.read_bytes())
+        return x509.load_pem_x509_certificates(read_named(file))
     except OSError as wrong:
         raise ConfigError([f"{setting}: {file} cannot be read: {wrong.strerror}"]) from None
     except ValueError:
@@ -93,8 +95,10 @@ def _source(name: str, issuer: TokenIssuer) -> KeySource:
     trust = Trust(ca=issuer.ca, fingerprint=issuer.fingerprint)
     try:
         upstream = HttpUpstream(origin_of(address), trust)
-    except OSError:  # an ssl.SSLError is one too: a file that is there and holds no certificate
-        rule = f"{issuer.ca} must be a file of CA certificates in PEM form"
+    except OSError as problem:
+        # An ssl.SSLError is one too, of a file that is there and holds no certificate.
+        why = "" if isinstance(problem, ssl.SSLError) else f": {problem.strerror}"
+        rule = f"{issuer.ca} must be a file of CA certificates in PEM form{why}"
         raise ConfigError([f"tokens.{name}.ca: {rule}"]) from None
     if issuer.jwks_url is not None:
         return UrlSource(upstream, path_of(issuer.jwks_url))

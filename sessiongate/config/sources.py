@@ -5,6 +5,7 @@ operator that say where it stands. What is no setting becomes a problem with a s
 are not judged here, except that a secret's file is read.
 """
 
+import errno
 import os
 import re
 import stat
@@ -15,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from sessiongate.config.names import Name, Place, find, known
+from sessiongate.files import open_named
 from sessiongate.secret import Secret
 
 PREFIX = "SESSIONGATE_"
@@ -45,6 +47,9 @@ _FREE_NAME = re.compile(r"[A-Za-z0-9](?:_?[A-Za-z0-9-])*")
 
 # Far above any password or key, and far below what hurts.
 _LONGEST_SECRET = 1 << 16
+
+# Every setting there is, in words, is some hundred lines.
+_LONGEST_FILE = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +195,8 @@ def _secret_from(gathered: Gathered, name: str, given: Given, base: Path) -> Sec
     why = "must name a file"
     if isinstance(given.value, str) and given.value and "\0" not in given.value:
         try:
-            with (base / Path(given.value).expanduser()).open("rb") as file:
+            number = open_named(base / Path(given.value).expanduser())
+            with os.fdopen(number, "rb") as file:
                 raw = file.read(_LONGEST_SECRET + 1)
                 mode = os.fstat(file.fileno()).st_mode
             text = secret_text(raw)
@@ -233,8 +239,10 @@ def _flatten(table: Mapping[str, object], path: Name = ()) -> Iterator[tuple[Nam
 def _file(gathered: Gathered, path: Path) -> None:
     try:
         # Some editors begin a text with a byte order mark, which TOML knows nothing of.
-        with path.open("rb") as file:
-            mode, text = os.fstat(file.fileno()).st_mode, file.read()
+        with os.fdopen(open_named(path), "rb") as file:
+            mode, text = os.fstat(file.fileno()).st_mode, file.read(_LONGEST_FILE + 1)
+        if len(text) > _LONGEST_FILE:
+            raise OSError(errno.EFBIG, f"it holds more than {_LONGEST_FILE >> 20} MiB")
         table = tomllib.loads(text.decode("utf-8-sig"))
     except OSError as problem:
         why = problem.strerror or "no access"

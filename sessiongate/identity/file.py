@@ -26,7 +26,13 @@ from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable,
 from sessiongate.identity.attempt import Attempt
 from sessiongate.identity.hashing import Checked, PasswordHasher
 from sessiongate.identity.stored import Cost, cost_of, replaces
-from sessiongate.identity.users_file import User, Users, parse_users, renew_hash
+from sessiongate.identity.users_file import (
+    User,
+    Users,
+    parse_users,
+    read_users_file,
+    renew_hash,
+)
 from sessiongate.rules.accounts import Account, canonical_domain, directory_form
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
@@ -257,18 +263,16 @@ def _read(path: Path, had_users: bool) -> tuple[_Look, Users]:
 
 def _read_once(path: Path) -> tuple[_Look, Users]:
     try:
-        with path.open("rb") as file:
-            look = _look_of(os.fstat(file.fileno()))
-            data = file.read()
+        look, data = read_users_file(path)
     except FileNotFoundError:
         return _NO_FILE, {}
     except OSError as unreadable:
         problem = f"{path}: cannot be read: {unreadable.strerror}"
         raise _Broken(None, [problem]) from unreadable
     try:
-        return look, parse_users(data, str(path))
+        return _look_of(look), parse_users(data, str(path))
     except ConfigError as broken:
-        raise _Broken(look, broken.problems) from broken
+        raise _Broken(_look_of(look), broken.problems) from broken
 
 
 def _look_of(stat: os.stat_result) -> _Look:

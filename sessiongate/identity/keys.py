@@ -28,6 +28,7 @@ from sessiongate.errors import (
     IdentityUnavailable,
     UpstreamUnavailable,
 )
+from sessiongate.files import read_named
 from sessiongate.upstream.http import LARGEST_BODY, HttpUpstream
 
 PAUSE = timedelta(minutes=1)
@@ -275,8 +276,7 @@ class FileSource:
     async def read(self) -> bytes:
         """The file."""
         try:
-            with self._path.open("rb") as file:  # some kilobytes, off no network
-                return file.read(LARGEST_BODY)
+            return read_named(self._path, LARGEST_BODY)  # some kilobytes, off no network
         except OSError as wrong:
             raise IdentityUnavailable(f"the file cannot be read: {wrong.strerror}") from None
 

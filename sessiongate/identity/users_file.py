@@ -28,7 +28,7 @@ import msgspec
 import tomli_w
 
 from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, NotFound
-from sessiongate.files import open_own, sync_directory
+from sessiongate.files import open_named, open_own, sync_directory
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.stored import is_stored_hash
 from sessiongate.rules.accounts import parse_account
@@ -36,6 +36,9 @@ from sessiongate.rules.passwords import problem_with
 from sessiongate.secret import Secret
 
 T = TypeVar("T")
+
+# Some hundred thousand users, who belong in a directory service.
+_LARGEST = 64 << 20
 
 _SETTINGS = ("password", "role", "full_name", "disabled", "created")
 
@@ -63,11 +66,20 @@ Users = Mapping[str, User]
 def read_users(path: Path) -> dict[str, User]:
     """All users, none if there is no file. Raises ConfigError with every problem in the file."""
     try:
-        return parse_users(path.read_bytes(), str(path))
+        return parse_users(read_users_file(path)[1], str(path))
     except FileNotFoundError:
         return {}
     except OSError as unreadable:
         raise ConfigError([f"{path}: cannot be read: {unreadable.strerror}"]) from unreadable
+
+
+def read_users_file(path: Path) -> tuple[os.stat_result, bytes]:
+    """What the file is and holds, not yet judged. Raises OSError, for anything but a file too."""
+    with os.fdopen(open_named(path), "rb") as file:
+        data = file.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise OSError(errno.EFBIG, f"it holds more than {_LARGEST >> 20} MiB", str(path))
+        return os.fstat(file.fileno()), data
 
 
 def parse_users(data: bytes, source: str) -> dict[str, User]:
@@ -200,9 +212,7 @@ def renew_hash(path: Path, user: User, stored: str) -> bool:
     if not os.access(path.parent, os.W_OK) or not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file or its directory is not writable")
     with _locked(path):
-        with path.open("rb") as file:
-            like = os.fstat(file.fileno())
-            data = file.read()
+        like, data = read_users_file(path)
         known = parse_users(data, str(path)).get(user.canonical)
         old = user.stored.encode("ascii")
         if known is None or known.stored != user.stored or data.count(old) != 1:

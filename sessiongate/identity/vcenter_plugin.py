@@ -10,6 +10,7 @@ domains = ["vsphere.local"]
 """
 
 import json
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -152,9 +153,7 @@ class _Settings:
             return make()
         except OSError as problem:
             # An ssl.SSLError is an OSError too: a file that is there and holds no certificate.
-            why = (
-                problem.strerror if isinstance(problem, FileNotFoundError | PermissionError) else ""
-            )
+            why = "" if isinstance(problem, ssl.SSLError) else problem.strerror
             rule = f"{trust.ca} must be a file of CA certificates in PEM form"
             self._problem("ca", f"{rule}: {why}" if why else rule)
             return None

@@ -15,6 +15,8 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from sessiongate.errors import StoreUnavailable
+from sessiongate.files import read_named
 from sessiongate.rules.store_url import RedisServers
 from sessiongate.secret import Secret
 
@@ -48,7 +50,10 @@ class Servers:
         return str(self._settings.servers)
 
     def open(self) -> Client:
-        """A client. Nothing is connected before it is asked something."""
+        """A client. Nothing is connected before it is asked something.
+
+        Raises StoreUnavailable where the file of the authority cannot be read.
+        """
         servers = self._settings.servers
         if servers.kind == "cluster":
             self._client = RedisCluster(
@@ -120,8 +125,19 @@ class Servers:
             return {}
         options: dict[str, Any] = {"ssl": True, "ssl_min_version": TLSVersion.TLSv1_2}
         if self._settings.certificate_authority is not None:
-            options["ssl_ca_certs"] = str(self._settings.certificate_authority)
+            options["ssl_ca_data"] = _certificates_in(self._settings.certificate_authority)
         return options
+
+
+def _certificates_in(path: Path) -> str:
+    # Read here, since the client would open the file itself, at each connection.
+    try:
+        return read_named(path).decode("ascii", "ignore")  # what is not ASCII is a comment
+    except OSError as problem:
+        raise StoreUnavailable(
+            f"store.certificate_authority: {path} cannot be read: {problem.strerror}; name a PEM"
+            " file of the authority behind the Redis' certificate"
+        ) from None
 
 
 def _never() -> Retry:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from sessiongate.files import name_for_loading
+
 
 def client_context(ca: Path | None = None) -> ssl.SSLContext:
     """A context that verifies chain and name, TLS 1.2 or later, by this CA or the system's.
@@ -14,7 +16,11 @@ def client_context(ca: Path | None = None) -> ssl.SSLContext:
     The lowest version is set here because Python leaves it to the system's OpenSSL otherwise.
     Raises OSError (ssl.SSLError is one) where the CA file cannot be read or holds no certificate.
     """
-    context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    if ca is None:
+        context = ssl.create_default_context()
+    else:
+        with name_for_loading(ca) as name:
+            context = ssl.create_default_context(cafile=name)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

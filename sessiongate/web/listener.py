@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sessiongate.errors import ConfigError
+from sessiongate.files import name_for_loading
 from sessiongate.secret import Secret
 from sessiongate.web.crowd import Crowd
 from sessiongate.web.http import Handler
@@ -227,17 +228,33 @@ def tls_context(
         # The certificates themselves are trusted: those of extensions are seldom from a CA.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_mode = ssl.CERT_OPTIONAL
-    problems = [
-        f"tls.{setting}: {path} cannot be read: {why}"
-        for setting, path in (("certificate", certificate), ("key", key))
-        if (why := _why_unreadable(path))
-    ]
-    if problems:
-        raise ConfigError(problems)
+    problems: list[str] = []
+    with contextlib.ExitStack() as held:
+        names = []
+        for setting, path in (("certificate", certificate), ("key", key)):
+            try:
+                names.append(held.enter_context(name_for_loading(path)))
+            except OSError as error:
+                why = error.strerror or type(error).__name__
+                problems.append(f"tls.{setting}: {path} cannot be read: {why}")
+        if problems:
+            raise ConfigError(problems)
+        _load(context, names, key_password, certificate, key)
+    return context
+
+
+def _load(
+    context: ssl.SSLContext,
+    names: Sequence[str],
+    key_password: Secret | None,
+    certificate: Path,
+    key: Path,
+) -> None:
+    """Load certificate and key by these names. Problems tell the names that the settings have."""
     try:
         # A password is always given: without one OpenSSL would ask for it on the terminal.
         context.load_cert_chain(
-            certificate, key, password=key_password.reveal if key_password else lambda: ""
+            names[0], names[1], password=key_password.reveal if key_password else lambda: ""
         )
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
@@ -247,15 +264,6 @@ def tls_context(
                 "both must be PEM, and tls.key_password must be set for an encrypted key"
             ]
         ) from None
-    return context
-
-
-def _why_unreadable(path: Path) -> str:
-    try:
-        with path.open("rb"):
-            return ""
-    except OSError as error:
-        return error.strerror or type(error).__name__
 
 
 def _tcp_socket(address: str) -> socket.socket:

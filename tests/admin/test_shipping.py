@@ -125,7 +125,7 @@ def test_nowhere_to_ship_to_is_no_work() -> None:
 
 
 def test_a_file_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^audit\.file: .* cannot be written: Is a directory"):
+    with pytest.raises(ConfigError, match=r"^audit\.file: .* cannot be written: it is a directory"):
         Shipping(tmp_path, None)
 
 

@@ -21,6 +21,7 @@ from sessiongate.store.schema import open_file
 from tests.cli import as_root
 from tests.end_to_end.serving import PATIENCE, Server
 
+ROOT = Path(__file__).parents[2]
 NOBODY = pwd.getpwnam("nobody")
 SECRET = "0f6c-the-content-of-a-file-that-only-root-may-read"
 
@@ -90,7 +91,7 @@ Run = Callable[..., list[dict[str, object]]]
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
     """Runs commands as root, one after another, with nothing of ours in the environment."""
-    root = str(Path(__file__).parents[2])
+    root = str(ROOT)
     with subprocess.Popen(
         [sys.executable, "-m", "tests.cli.as_root"],
         stdin=subprocess.PIPE,
@@ -110,6 +111,24 @@ def run() -> Iterator[Run]:
             return answers
 
         yield ask
+
+
+def meanwhile(event: str, path: Path, count: int, script: str, line: str) -> tuple[int, str]:
+    """Run a command as root, and this script at that moment. Its exit code, and what it says."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.cli.meanwhile"),
+            *(event, str(path), str(count), script),
+            *line.split(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
 
 
 def look(path: Path) -> tuple[int, int, int, object]:
@@ -223,21 +242,13 @@ def test_sec_80_settings_that_change_meanwhile_lead_nowhere(around: Path, data_d
     settings, other = around / "sessiongate.toml", around / "other.toml"
     roots = around / "roots"
     roots.mkdir(mode=0o700)
+    settings.write_text(f'[server]\ndata_dir = "{roots}"\n', encoding="utf-8")
     other.write_text(f'[server]\ndata_dir = "{data_dir}"\n', encoding="utf-8")
-    os.mkfifo(settings)
-    with subprocess.Popen(
-        [sys.executable, "-m", "sessiongate.cli.main", "init", "--config", str(settings)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as command:
-        # Once it has been opened for reading: the next look at this name finds the other file.
-        with settings.open("w", encoding="utf-8") as first:
-            first.write(f'[server]\ndata_dir = "{roots}"\n')
-            other.replace(settings)
-        _, said = command.communicate(timeout=PATIENCE)
-    assert command.returncode == 2
+    swap = f"mv '{other}' '{settings}'"
+    code, said = meanwhile("open", settings, 2, swap, f"init --config {settings}")
+    assert code == 2
     assert "server.data_dir: was changed while the settings were read" in said
+    assert list(roots.iterdir()) == []
     assert list(data_dir.iterdir()) == []
 
 

@@ -134,7 +134,6 @@ PARTLY: Mapping[int, str] = {
     75: "a bound on replies held for strangers who do not read",
     78: "one count for all spellings of a name that exists",
     80: "a data directory that root makes anew in a folder of everybody's",
-    90: "files named by settings that are pipes",
 }
 """What of a requirement waits for a part that does not exist yet."""
 

@@ -1,6 +1,8 @@
 """SIGHUP: a running server takes its certificate and its limits anew, or says why not."""
 
 import json
+import os
+import shutil
 import signal
 import socket
 import ssl
@@ -108,6 +110,35 @@ def test_sec_90_settings_with_a_problem_change_nothing(
     assert line["why"]
     assert shown(server) == before
     assert body_taken(server, token, 500_000)
+    assert reload(server, "settings read again", LISTENING)["changed"] == []
+    server.stop()
+
+
+NAMED = {
+    "settings": "",
+    "certificate": '[server.tls]\ncertificate = "pipe"\nkey = "key.pem"\n',
+    "key": '[server.tls]\ncertificate = "server.pem"\nkey = "pipe"\n',
+    "secret": '[server.tls]\ncertificate = "c"\nkey = "k"\nkey_password_file = "pipe"\n',
+}
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_sec_90_a_pipe_in_a_files_place_holds_up_neither_reload_nor_stop(
+    named: str, make_server: MakeServer
+) -> None:
+    server = make_server(settings=LISTENING)
+    token = server.zerto_token(USER)
+    path = server.write_settings()
+    for one, copy in (("server.pem", "server.pem"), ("server.key", "key.pem")):
+        shutil.copy(server.data_dir / "tls" / one, path.parent / copy)
+    pipe = path if named == "settings" else path.parent / "pipe"
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    text = LISTENING + NAMED[named] if NAMED[named] else None
+    line = reload(server, "settings not reloaded", text)
+    assert "it is a pipe, and must be a regular file" in str(line["why"])
+    assert body_taken(server, token, 500_000)
+    pipe.unlink()
     assert reload(server, "settings read again", LISTENING)["changed"] == []
     server.stop()
 

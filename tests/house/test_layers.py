@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"errors", "secret", "session", "messages", "rules", "vim"},
     "openapi": {"errors", "session", "messages", "rules", "vim", "wire"},
     "certificates": {"errors", "secret", "clock", "files"},
-    "config": {"errors", "secret", "session", "rules"},
+    "config": {"errors", "secret", "session", "files", "rules"},
     "upstream": WORDS | {"messages", "rules", "vim", "wire"},
     "identity": WORDS | {"rules", "config.values", "upstream", "wire.vim_client"},
     "store": WORDS | {"rules", "meters"},

@@ -1,10 +1,11 @@
 """What is written in one place of the package, so that a change of it cannot be half of one."""
 
+import ast
 import re
 
 import pytest
 
-from tests.house.sources import PACKAGE, name_of, python_files
+from tests.house.sources import PACKAGE, name_of, python_files, tree_of
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,53 @@ def test_it_stands_in_one_place(written: str, where: list[str]) -> None:
     pattern = re.compile(written, re.MULTILINE)
     found = [name_of(path) for path in files if pattern.search(path.read_text(encoding="utf-8"))]
     assert found == where
+
+
+OPENED_ELSEWHERE = {
+    "sessiongate/certificates.py": "makes its files anew: O_EXCL",
+    "sessiongate/messages.py": "the package's own files",
+    "sessiongate/web/front.py": "the package's own files",
+    "sessiongate/web/listener.py": "by the name of a descriptor that was judged",
+    "sessiongate/web/pages.py": "the package's own files",
+}
+"""Modules that open files without `sessiongate.files`, and why they may. It may only shrink."""
+
+
+def opens_files(tree: ast.AST) -> bool:
+    """Whether this opens a file by its name, or has a library do so."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        by_mode = node.args and isinstance(node.args[0], ast.Constant)
+        if (
+            called in {"open", "os.open", "io.open"}
+            or called.endswith((".read_text", ".read_bytes", ".load_cert_chain"))
+            or (called.endswith(".open") and by_mode)
+        ):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open(name)",
+        "path.open('rb')",
+        "os.open(path, 0)",
+        "path.read_text()",
+        "Path(x).read_bytes()",
+    ],
+)
+def test_opening_is_seen(line: str) -> None:
+    assert opens_files(ast.parse(line))
+    assert not opens_files(ast.parse("servers.open(); open_named(path); read_named(path)"))
+
+
+def test_sec_90_files_are_opened_in_one_place() -> None:
+    """A pipe keeps nobody waiting whom the one function protects."""
+    found = {name_of(path) for path in python_files(PACKAGE) if opens_files(tree_of(path))}
+    assert found == {"sessiongate/files.py", *OPENED_ELSEWHERE}
 
 
 def test_no_docstring_tells_what_was_before() -> None:
