@@ -20,15 +20,20 @@ class SessionGateError(Exception):
     known = False
     """Whether it is about somebody who exists. For the audit; no client may ever tell by it."""
 
-    def of_somebody(self) -> Self:
+    person: tuple[str, str] = ("", "")
+    """Provider and canonical name of that somebody, as far as they were found out."""
+
+    def of_somebody(self, provider: str = "", name: str = "") -> Self:
         """The same error, known to be about somebody who exists; itself where it says so already.
 
-        Another object than this one: an error may have been told to many, and never changes.
+        Another object than this one: an error may have been told to many, and never changes. Who
+        it is stays what was said first.
         """
-        if self.known:
+        person = self.person if any(self.person) else (provider, name)
+        if self.known and self.person == person:
             return self
         twin = type(self).__new__(type(self), *self.args)
-        twin.__dict__.update(self.__dict__, known=True)
+        twin.__dict__.update(self.__dict__, known=True, person=person)
         return twin.with_traceback(self.__traceback__)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -79,6 +80,13 @@ class Caps(msgspec.Struct, frozen=True):
     total: int = 0
 
 
+class Person(NamedTuple):
+    """One account: provider and canonical name. The same name elsewhere is somebody else."""
+
+    provider: str
+    name: str
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Who an identity provider says this is."""
 
@@ -100,6 +108,11 @@ class Principal(msgspec.Struct, frozen=True):
             session.roles,
             session.provider,
         )
+
+    @property
+    def person(self) -> Person:
+        """Which account it is."""
+        return Person(self.provider, self.name)
 
 
 class Client(msgspec.Struct, frozen=True):

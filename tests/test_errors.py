@@ -70,9 +70,13 @@ def test_an_error_about_somebody_is_another_one_that_says_the_same(
     assert known is not error
     assert (type(known), str(known)) == (type(error), str(error))
     assert known.known
-    assert {**vars(known), "known": False} == {**before, "known": False}
+    assert known.person == ("", "")
+    assert vars(known) == {**before, "known": True, "person": ("", "")}
     assert vars(error) == before
     assert known.of_somebody() is known
+    named = known.of_somebody("local", "ada")
+    assert (named.known, named.person, str(named)) == (True, ("local", "ada"), str(error))
+    assert named.of_somebody("corp", "bob") is named  # who it is was said first
 
 
 def test_an_outage_says_when_to_come_back() -> None:

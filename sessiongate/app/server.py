@@ -87,7 +87,7 @@ class Server:
             self._store.audit,
             self._shipping,
             self._meters,
-            Merging(config.audit.refusals_per_minute),
+            Merging(config.audit.refusals_per_minute, config.server.workers),
         )
         self._operations = Operations(
             Published(self._meters, __version__), self._values, self._store.count

@@ -221,7 +221,8 @@ class Audit(_Table):
     refusals_per_minute: PositiveCount = _setting(
         100,
         "Refusals from one address in a minute that are events of their own; of all addresses "
-        "together, five times as many. Further ones are merged: one event says how many they were.",
+        "together, five times as many. Further ones are merged: one event says how many they were, "
+        "and of such events strangers make no more than this number in each chain.",
     )
     max_age: PositiveDuration = _setting("365d", "Events older than this are let go.")
     file: FilePath | None = _setting(

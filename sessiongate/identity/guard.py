@@ -106,10 +106,10 @@ class Guard:
             return await self._admit(name, account, password, address)
         except SessionGateError as refused:
             # After all that takes the time: here nobody can tell one name from another.
-            if refused.known or not await self._exists(name, account):
+            if not refused.known and not await self._exists(name, account):
                 raise
             # Not on the same one: all who wait for one check are told by one error.
-            raise refused.of_somebody() from refused.__cause__
+            raise refused.of_somebody(self.name, name) from refused.__cause__
 
     async def _admit(
         self, name: str, account: Account, password: Secret, address: str

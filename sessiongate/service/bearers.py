@@ -13,7 +13,7 @@ from datetime import timedelta
 from sessiongate.errors import NoSession, Unavailable
 from sessiongate.service.access_tokens import ACCESS, REFRESH, AccessTokens, Claims
 from sessiongate.service.sessions import Sessions
-from sessiongate.session import Client, Ended, Session
+from sessiongate.session import Client, Ended, Principal, Session
 from sessiongate.store.port import GenerationStore
 
 # Sessions whose newest generation is remembered here, so that a check need not ask the store. Past
@@ -84,7 +84,7 @@ class Bearers:
             spent = Spent("a refresh token came again after its successor was used")
             # Whoever holds it has shown session and account: no flood of strangers hides a theft.
             await self._sessions.journal.refused(
-                "refresh", session.login_name, client, spent, known=True
+                "refresh", session.login_name, client, spent, shown=Principal.of(session)
             )
             await self._sessions.end(session.key, Ended.TOKEN_REUSED)
             raise spent

@@ -54,8 +54,8 @@ class Extensions:
                 principal, client, locale, typed=key, how="extension", extension=True
             )
         except SessionGateError as error:
-            known = key in self._registered
-            await self._sessions.journal.refused("extension", key, client, error, known=known)
+            known = error.of_somebody(PROVIDER, key) if key in self._registered else error
+            await self._sessions.journal.refused("extension", key, client, known)
             raise
 
     def _identify(self, key: str, client: Client, by_subject_name: bool) -> Principal:

@@ -22,8 +22,8 @@ from sessiongate.meters import Meters
 from sessiongate.rules.chain import Chain
 from sessiongate.service import audit
 from sessiongate.service.audit import Event, Facts
-from sessiongate.service.merging import Fate, Merging
-from sessiongate.session import Client, Ended, Session
+from sessiongate.service.merging import About, Fate, Merging
+from sessiongate.session import Client, Ended, Person, Principal, Session
 from sessiongate.store.port import AuditStore
 
 _log = structlog.get_logger("sessiongate.sessions")
@@ -108,12 +108,18 @@ class Journal:
         )
 
     async def refused(
-        self, how: str, name: str, client: Client, error: Exception, *, known: bool = False
+        self,
+        how: str,
+        name: str,
+        client: Client,
+        error: Exception,
+        *,
+        shown: Principal | None = None,
     ) -> None:
         """A way in was refused, or could not be decided. The reason is not for the client.
 
-        `known` says that the name is one that exists, or that whoever asked has shown who it is;
-        an error may say the same by itself.
+        `shown` is who asked, where that was shown. That the name is of somebody who exists, the
+        error says (`SessionGateError.known`).
         """
         self.meters.logins[client.dialect, _result_of(error)] += 1
         event = audit.of_client(
@@ -126,26 +132,25 @@ class Journal:
             reason=type(error).__name__,
             detail=str(error),
         )
-        known = known or (isinstance(error, SessionGateError) and error.known)
-        fate = self._judge(event, known=known)
+        about = _about(error, event.user) if shown is None else About(shown.person, shown=True)
+        fate = self._judge(event, about)
         if fate is Fate.COUNTED:
             return
         _say_refused(event)
-        chain = Chain.DECISIONS if known else Chain.ANONYMOUS
         if fate is Fate.ALONE:
-            await self._write(event, chain)
+            await self._write(event, about.chain)
         else:
-            self._note(event, chain)
+            self._note(event, about.chain)
 
-    async def ticket_issued(self, subject: str, client: Client) -> None:
-        """A local ticket was made for this name. Whoever asked has shown no identity."""
+    async def ticket_issued(self, subject: Principal, client: Client) -> None:
+        """A local ticket was made for this one. Whoever asked has shown no identity."""
         event = audit.of_client(
-            client, self._clock.now(), "local ticket issued", "ok", subject=subject
+            client, self._clock.now(), "local ticket issued", "ok", subject=subject.name
         )
-        fate = self._judge(event, known=True)
+        fate = self._judge(event, About(subject.person))
         if fate is Fate.COUNTED:
             return
-        _log.info(event.event, subject=subject, ip=client.ip_address)
+        _log.info(event.event, subject=subject.name, ip=client.ip_address)
         if fate is Fate.ALONE:
             await self._write(event)
         else:
@@ -212,7 +217,7 @@ class Journal:
             session, self._clock.now(), "permission denied", reason=privilege, detail=what
         )
         event.result = "refused"
-        if self._judge(event, known=True) is Fate.COUNTED:
+        if self._judge(event, _of(session)) is Fate.COUNTED:
             return
         _log.warning(
             "permission denied",
@@ -238,7 +243,7 @@ class Journal:
             session, self._clock.now(), what, subject=subject, reason=reason, detail=detail
         )
         event.result = _outcome(error)
-        if self._judge(event, known=True) is Fate.COUNTED:
+        if self._judge(event, _of(session)) is Fate.COUNTED:
             return
         _log.warning(
             what,
@@ -274,9 +279,9 @@ class Journal:
         """Write what was merged so far. For a stop."""
         self._tell(self._merging.rest())
 
-    def _judge(self, event: Event, *, known: bool) -> Fate:
+    def _judge(self, event: Event, about: About) -> Fate:
         self._tell(self._merging.due(event.at))
-        return self._merging.judge(event, known=known)
+        return self._merging.judge(event, about)
 
     def _tell(self, merged: list[tuple[Chain, Event]]) -> None:
         for chain, event in merged:
@@ -294,6 +299,18 @@ class Journal:
         self._ship(line)
         with suppress(StoreUnavailable):  # the writer has logged it, and will try again
             await self._store.write(line, event.at, chain)
+
+
+def _of(session: Session) -> About:
+    """Of what is about the caller of a session."""
+    return About(Person(session.provider, session.principal), shown=True)
+
+
+def _about(error: Exception, typed: str) -> About:
+    """Whom a refusal is about, as its error says."""
+    if not (isinstance(error, SessionGateError) and error.known):
+        return About()
+    return About(Person(*error.person) if any(error.person) else Person("", typed))
 
 
 def _say_refused(event: Event) -> None:

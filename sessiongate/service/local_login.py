@@ -29,7 +29,7 @@ from sessiongate.rules.locale import choose
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import TICKET_LIFE, Opened, Sessions
-from sessiongate.session import Client, Ticket
+from sessiongate.session import Client, Principal, Ticket
 from sessiongate.store.port import TicketStore
 
 # Marks a password as a ticket, so that ordinary logins need no look-up in the ticket table.
@@ -82,8 +82,7 @@ class LocalLogin:
         try:
             return await self._issue(user_name, client)
         except SessionGateError as error:
-            known = isinstance(error, NoPermission | StoreUnavailable)  # past the look for the user
-            await self._sessions.journal.refused(_ISSUE, user_name, client, error, known=known)
+            await self._sessions.journal.refused(_ISSUE, user_name, client, error)
             raise
 
     async def _issue(self, user_name: str, client: Client) -> str:
@@ -92,6 +91,12 @@ class LocalLogin:
         principal = await self._sessions.principal(user_name, self._provider)
         if principal is None:
             raise BadCredentials("no such user")
+        try:
+            return await self._issue_to(principal, client)
+        except SessionGateError as error:
+            raise error.of_somebody(*principal.person) from error.__cause__
+
+    async def _issue_to(self, principal: Principal, client: Client) -> str:
         if not self._sessions.allows(principal):
             raise NoPermission(SYSTEM_VIEW)
         ticket = Secret(_MARK + hex_token(self._random(TOKEN_BYTES)))
@@ -101,7 +106,7 @@ class LocalLogin:
             path = str(await self._beside(lambda: self._write(ticket)))
         except OSError as error:
             raise StoreUnavailable(f"a local ticket cannot be written: {error.strerror}") from None
-        await self._sessions.journal.ticket_issued(principal.name, client)
+        await self._sessions.journal.ticket_issued(principal, client)
         return path
 
     async def _beside(self, work: Callable[[], T]) -> T:
@@ -152,10 +157,8 @@ class LocalLogin:
         with suppress(OSError, Overloaded):  # used up, it opens nothing; later ones push it out
             await self._beside(lambda: path.unlink(missing_ok=True))
         if taken is None or principal is None or principal.name != taken.subject:
-            raise BadCredentials(
-                "the local ticket is unknown, used, expired or another user's",
-                known=principal is not None,
-            )
+            refused = BadCredentials("the local ticket is unknown, used, expired or another user's")
+            raise refused.of_somebody(*principal.person) if principal is not None else refused
         return await self._sessions.login_as(
             principal, client, locale, typed=user_name, how=_REDEEM
         )

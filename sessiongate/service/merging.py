@@ -1,15 +1,13 @@
 """Which refusals stand in the audit one by one, and which only as a number.
 
-A stranger can have thousands refused in a second, at no cost. So of each address the first few in
-a minute stand alone, and of all strangers together not many more; the others of that minute become
-one event for each kind, which says how many there were. The same goes for a session that is denied
-things over and over, by its key.
+A stranger can have thousands refused in a second, at no cost. So in each minute the first few of an
+address stand alone, and of all strangers together not many more; the others become one event for
+each kind, which says how many there were. A session that is denied things is counted by its key.
 
 Whether a name exists plays no part in whether a refusal stands alone: whoever waits for the disk
-then would tell by the time. But nobody who exists is merged with others: the first refusal of each
-is noted, and those that follow are counted under the name.
-
-Every table here has a bound, and is emptied each minute.
+then would tell by the time. Of those counted, the first about each person (provider and canonical
+name, however spelled) is noted as well. The kinds that strangers make have a bound in each chain,
+whatever is varied; whoever has shown an identity is outside of it. Every table here is bounded.
 """
 
 from datetime import datetime, timedelta
@@ -17,9 +15,11 @@ from enum import Enum
 
 import msgspec
 
+from sessiongate.rules.accounts import plain_letters
 from sessiongate.rules.chain import Chain
 from sessiongate.rules.lockout import place_of
 from sessiongate.service.audit import Event
+from sessiongate.session import Person
 
 PER_MINUTE = 100
 """Refusals of one address in a minute that stand alone, unless the settings say otherwise."""
@@ -27,18 +27,24 @@ PER_MINUTE = 100
 WINDOW = timedelta(minutes=1)
 """How long merged events are counted before they are written."""
 
-# All strangers together: so many times what one address may. At 500 events a minute, a million
-# decisions take more than a day to be pushed out by nothing but known names being locked.
+# All strangers together: so many times what one address may. With the kinds below, a million
+# decisions take some 24 hours to be pushed out by nothing but known names being refused.
 _TOGETHER = 5
 
 # Kinds of events counted apart, and sessions that spend on their own, about 1 MB in all. What is
-# beyond is counted by kind alone, of which there are some dozens.
+# beyond is counted by sort alone, of which there are a few.
 _MOST = 2_000
 
-# Facts that stay in a merged event as long as all that are in it share them.
-_SHARED = ("user", "subject", "ip", "agent", "provider", "key", "token", "detail")
+# Kinds that strangers make in one chain at most, whatever the settings: the table has room left.
+_MOST_OF_STRANGERS = _MOST // 4
 
-Kind = tuple[Chain, str, str, str, str, str, str, str]
+# Facts that stay in a merged event as long as all that are in it share them.
+_SHARED = (
+    *("user", "subject", "ip", "agent", "provider", "key", "token", "detail"),
+    *("how", "reason", "dialect"),
+)
+
+Kind = tuple[str, ...]
 
 
 class Fate(Enum):
@@ -52,6 +58,23 @@ class Fate(Enum):
     """A number in an event that is written within a minute."""
 
 
+class About(msgspec.Struct, frozen=True):
+    """Whom a refusal is about."""
+
+    person: Person | None = None
+    """Somebody who exists; None where no such person is known."""
+    shown: bool = False
+    """Whether whoever asked has shown to be that person."""
+
+    @property
+    def chain(self) -> Chain:
+        """The chain that it belongs to."""
+        return Chain.ANONYMOUS if self.person is None else Chain.DECISIONS
+
+
+NOBODY = About()
+
+
 class Counted(msgspec.Struct):
     """Events of one kind in this minute."""
 
@@ -61,41 +84,41 @@ class Counted(msgspec.Struct):
 
 
 class Merging:
-    """Judges refusals by what has come before them in the same minute."""
+    """Judges refusals by what has come before them in the same minute.
 
-    def __init__(self, per_minute: int = PER_MINUTE) -> None:
+    `processes` share one server: what all strangers have together is divided among them.
+    """
+
+    def __init__(self, per_minute: int = PER_MINUTE, processes: int = 1) -> None:
         self._per_minute = per_minute
+        self._together = max(1, _TOGETHER * per_minute // processes)
+        self._most_kinds = min(_MOST_OF_STRANGERS, max(1, per_minute // processes))
         self._began: datetime | None = None
         self._spent: dict[str, int] = {}
         self._strangers = 0
+        self._kinds = dict.fromkeys(Chain, 0)
+        """Kinds that strangers have made in this minute."""
         self._counted: dict[Kind, Counted] = {}
 
-    def judge(self, event: Event, *, known: bool) -> Fate:
-        """What becomes of this refusal. Takes it in, where it is counted.
-
-        `known` says that it is about somebody who exists. Call `due` before.
-        """
+    def judge(self, event: Event, about: About = NOBODY) -> Fate:
+        """What becomes of this refusal. Takes it in, where it is counted. Call `due` before."""
         if self._began is None:
             self._began = event.at
         whom = event.key or place_of(event.ip)
         if self._may_spend(whom, is_session=bool(event.key)):
             return Fate.ALONE
-        chain = Chain.DECISIONS if known else Chain.ANONYMOUS
-        name = (event.user or event.subject) if known else ""
-        # Of an address that came when all was spent, no more is told than that it was one of many.
-        where = whom if whom in self._spent else ""
-        what = (event.event, event.how, event.result, event.reason, event.dialect)
-        counted = self._counted.get((chain, where, name, *what))
-        if counted is None and len(self._counted) >= _MOST:
-            where = name = ""
-            counted = self._counted.get((chain, where, name, *what))
+        kind = self._kind_of(event, about, whom)
+        counted = self._counted.get(kind)
+        if counted is None and not self._has_room(event, about):
+            kind = (about.chain.value, event.event, event.result)
+            counted = self._counted.setdefault(kind, Counted(about.chain))
         if counted is not None:
-            _count(counted, event)
+            _count(counted, event, about)
             return Fate.COUNTED
-        counted = self._counted[(chain, where, name, *what)] = Counted(chain)
-        if name:
+        counted = self._counted[kind] = Counted(about.chain)
+        if about.person is not None:
             return Fate.NOTED
-        _count(counted, event)
+        _count(counted, event, about)
         return Fate.COUNTED
 
     def due(self, now: datetime) -> list[tuple[Chain, Event]]:
@@ -108,6 +131,7 @@ class Merging:
         """What was counted so far, minute or not, as events that say how many they stand for."""
         told = [(one.chain, one.event) for one in self._counted.values() if one.event is not None]
         self._began, self._strangers = None, 0
+        self._kinds = dict.fromkeys(Chain, 0)
         self._spent, self._counted = {}, {}
         return told
 
@@ -118,14 +142,38 @@ class Merging:
         if spent == 0 and len(self._spent) >= _MOST:
             return False
         if not is_session:
-            if self._strangers >= _TOGETHER * self._per_minute:
+            if self._strangers >= self._together:
                 return False
             self._strangers += 1
         self._spent[whom] = spent + 1
         return True
 
+    def _kind_of(self, event: Event, about: About, whom: str) -> Kind:
+        sort = (about.chain.value, event.event, event.result, event.reason)
+        # Of whoever came when all was spent, no more is told than that it was one.
+        where = whom if whom in self._spent else ""
+        if about.person is None:
+            return (*sort, event.how, event.dialect, where)
+        provider, name = about.person
+        key = where if event.key else ""
+        # As a directory that does not look at marks on letters: it knows one person by them all.
+        return (*sort, "shown" if about.shown else "", key, provider, plain_letters(name))
 
-def _count(counted: Counted, event: Event) -> None:
+    def _has_room(self, event: Event, about: About) -> bool:
+        """Whether one more kind may be made for this one. Counts it, where a stranger makes it."""
+        if len(self._counted) >= _MOST:
+            return False
+        if about.shown:
+            return True
+        if self._kinds[about.chain] >= self._most_kinds:
+            return False
+        self._kinds[about.chain] += 1
+        return True
+
+
+def _count(counted: Counted, event: Event, about: About) -> None:
+    if about.person is not None and event.user:
+        event.user, event.provider = about.person.name, about.person.provider
     kept = counted.event
     if kept is None:
         counted.event = event

@@ -108,7 +108,7 @@ class Sessions:
         user without any privilege), CapReached, or an Unavailable.
         """
         began = perf_counter()
-        known = False
+        principal = None
         try:
             chosen = choose(locale, self.default_locale)
             account = parse_account(name)
@@ -117,7 +117,6 @@ class Sessions:
             self._logins.add(under_way)
             try:
                 principal = await guard.authenticate(account, password, client.origin)
-                known = True
                 opened = await self._open("login", principal, name, client, chosen)
                 if (principal.provider, principal.name) in under_way.changed:
                     await self.end(opened.session.key, Ended.USER_CHANGED)
@@ -125,7 +124,7 @@ class Sessions:
             finally:
                 self._logins.discard(under_way)
         except SessionGateError as error:
-            await self.journal.refused("login", name, client, error, known=known)
+            await self.journal.refused("login", name, client, error, shown=principal)
             raise
         finally:
             meters = self.journal.meters
@@ -318,8 +317,9 @@ class Sessions:
                 "clone", Principal.of(parent), parent.login_name, client, parent.locale
             )
         except SessionGateError as error:
-            name = parent.principal if parent is not None else ""
-            await self.journal.refused("clone", name, client, error, known=parent is not None)
+            shown = Principal.of(parent) if parent is not None else None
+            name = shown.name if shown is not None else ""
+            await self.journal.refused("clone", name, client, error, shown=shown)
             raise
 
     async def impersonate(

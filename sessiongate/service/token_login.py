@@ -33,7 +33,7 @@ class TokenLogin:
         Raises BadCredentials, InvalidLocale, NoPermission where none of the token's groups is a
         role here, CapReached, or an Unavailable. The audit says which; a client hears less.
         """
-        how, name = "token", ""
+        how, vouched = "token", None
         try:
             choose(locale, self._sessions.default_locale)  # a bad one must not use the token up
             if not self._verifiers:
@@ -43,14 +43,15 @@ class TokenLogin:
             verifier = self._of(presented)
             how = f"token {verifier.name}"
             vouched = await verifier.verify(presented, self._sessions.clock.now())
-            name = vouched.typed
             await self._use_up(vouched)
             return await self._sessions.login_as(
                 vouched.principal, client, locale, typed=vouched.typed, how=how
             )
         except SessionGateError as error:
             # A name stands here only where an issuer that is believed has vouched for it.
-            await self._sessions.journal.refused(how, name, client, error, known=bool(name))
+            name = vouched.typed if vouched is not None else ""
+            shown = vouched.principal if vouched is not None else None
+            await self._sessions.journal.refused(how, name, client, error, shown=shown)
             raise
 
     def _of(self, presented: PresentedToken) -> TokenVerifier:

@@ -19,7 +19,7 @@ from sessiongate.service.extensions import Extensions
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.token_login import TokenLogin
-from sessiongate.session import Client, Ended, PresentedToken, Session
+from sessiongate.session import Client, Ended, PresentedToken, Principal, Session
 from sessiongate.store.port import NoticeStore
 from sessiongate.vim.faults import fault_of
 from sessiongate.vim.methods import (
@@ -164,8 +164,10 @@ class VirtualCenter:
     async def _require_no_session(self, context: Context, how: str) -> None:
         if context.caller is not None:
             error = errors.AlreadyLoggedIn("the request carries a live session")
-            name = context.caller.principal
-            await self._sessions.journal.refused(how, name, context.client, error, known=True)
+            shown = Principal.of(context.caller)
+            await self._sessions.journal.refused(
+                how, shown.name, context.client, error, shown=shown
+            )
             raise error
 
     # SessionManager: the caller's own session

@@ -132,7 +132,6 @@ PARTLY: Mapping[int, str] = {
     46: "the gateway's upstreams, which do not exist yet",
     73: "a bound on TLS key updates, which no count of requests sees",
     75: "a bound on replies held for strangers who do not read",
-    78: "one count for all spellings of a name that exists",
     80: "a data directory that root makes anew in a folder of everybody's",
 }
 """What of a requirement waits for a part that does not exist yet."""

@@ -33,7 +33,7 @@ from sessiongate.store.redis_audit_reader import RedisAuditReader
 from sessiongate.store.redis_client import RedisSettings
 from sessiongate.store.sqlite import SqliteStore
 from sessiongate.testing import T0
-from tests.gate import CLIENT, HERE, LIMITS, Gate
+from tests.gate import CLIENT, HERE, LIMITS, PEOPLE, Gate
 from tests.peers.redis import PATIENCE, Redis
 
 FLOOD = 10_000
@@ -232,6 +232,64 @@ async def test_sec_78_a_name_that_exists_keeps_its_refusals_under_the_flood(plac
         ("bob", "LockedOut", 0),
         ("bob", "LockedOut", 35),
     ]
+
+
+# Each is the name bob to the guard, and all of one kind are different texts.
+SPELLINGS: dict[str, Callable[[int], str]] = {
+    "soft hyphens": lambda number: "b" + "\u00ad" * number + "ob",
+    "spaces without width": lambda number: "bo" + "\u200b" * number + "b",
+    "case": lambda number: "".join(
+        letter.upper() if number >> place & 1 else letter for place, letter in enumerate("bob")
+    ),
+    "white space": lambda number: " " * number + "bob" + "\t" * (number % 3),
+    "wide letters": lambda number: "\uff42ob" + "\u00ad" * number,
+    "no domain": lambda number: ".\\" * (number % 2) + "\u2060" * number + "bob",
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("password", ["wrong", ""], ids=["wrong", "empty"])
+async def test_sec_78_spellings_of_a_name_that_exists_are_one_name(
+    gate: Gate, spelling: str, password: str
+) -> None:
+    client, journal = Client("203.0.113.5", "flood", "vi-json"), gate.sessions.journal
+    await gate.login("bob")  # so that the guard knows of him
+    await flood(gate, ATTACKS["clone tickets"], client, PER_MINUTE)
+    for number in range(300):
+        with suppress(SessionGateError):
+            await gate.sessions.login(
+                SPELLINGS[spelling](number), Secret(password), client, default="local"
+            )
+    journal.flush()
+    told = [read(one) for one in gate.store.audit.kept(Chain.DECISIONS)][1:]
+    assert len(told) <= 4  # two reasons, each with its first and the number of the others
+    assert sum(1 + one.merged for one in told) == 300
+    assert {one.user for one in told if one.merged} == {"bob"}
+
+
+async def test_sec_78_strangers_who_vary_everything_leave_decisions_alone(gate: Gate) -> None:
+    """Names that exist, addresses, dialects, agents, ways in, and spellings, all at once."""
+    for name in ("ada", "bob", "eve"):
+        await gate.login(name)
+    opened = list(gate.store.audit.kept(Chain.DECISIONS))
+    names = sorted(PEOPLE)
+    for number in range(FLOOD):
+        client = Client(
+            f"2001:db8:{number // 500:x}:{number % 500:x}::1",
+            f"agent {number}",
+            ("vi-json", "soap", "zerto", "rest", "openid")[number % 5],
+        )
+        name = names[number % 4] + "\u200b" * (number % 90)
+        how = (gate.sessions.login, gate.sessions.vouch)[number % 2]
+        who = {"default": "local"} if how == gate.sessions.login else {"provider": "local"}
+        with suppress(SessionGateError):
+            await how(name, Secret("" if number % 3 else "wrong"), client, **who)
+    gate.sessions.journal.flush()
+    kept = gate.store.audit.kept(Chain.DECISIONS)
+    assert kept[: len(opened)] == opened
+    told = [read(one) for one in kept[len(opened) :]]
+    assert len(told) <= 5 * PER_MINUTE + 2 * PER_MINUTE
+    assert sum(1 + one.merged for one in told) == FLOOD
 
 
 async def test_sec_78_somebody_known_who_is_denied_over_and_over_does_not_clear_his_traces(
