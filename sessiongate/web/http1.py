@@ -79,6 +79,7 @@ ANONYMOUS_BODY = "anonymous_body_too_large"
 NO_BUDGET = "anonymous_total_used_up"
 UNDECIDED = "caller_undecided"
 HANDSHAKE_FAILED = "handshake_failed"
+USELESS_RECORDS = "useless_records"
 
 CAUSES = {
     **{f"malformed_{flaw}": 400 for flaw in Flaw},
@@ -90,10 +91,12 @@ CAUSES = {
     UNDECIDED: 503,
     crowds.TOO_MANY: 503,
     crowds.TOO_MANY_OF_ADDRESS: 503,
-    # Without a word: nobody would understand it before the end of the handshake.
+    # Without a word: nobody would understand it before the end of the handshake, or who does not
+    # want to hear any.
     crowds.TOO_MANY_HANDSHAKES: 503,
     crowds.MADE_ROOM: 503,
     HANDSHAKE_FAILED: 503,
+    USELESS_RECORDS: 503,
 }
 """What metrics call what never became a request, and the status that it gets."""
 

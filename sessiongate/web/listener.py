@@ -27,6 +27,7 @@ from sessiongate.web.http import Handler
 from sessiongate.web.http1 import Callers, Connection, Edge
 from sessiongate.web.limits import HttpLimits
 from sessiongate.web.threshold import Threshold
+from sessiongate.web.tls import Tls
 
 # Connections that the kernel holds for us before we accept: a whole site logging in after a
 # restart. Linux cuts it to net.core.somaxconn (4096 by default since 5.4).
@@ -47,11 +48,12 @@ class Listener:
     def __init__(
         self,
         edge: Edge,
-        server: asyncio.Server | Threshold,
+        server: asyncio.Server,
         address: str,
         port: int,
         *,
         ours: bool = True,
+        threshold: Threshold | None = None,
     ) -> None:
         self.address = address
         """Where it really listens: "host:port", "[host]:port" or "unix:/path"."""
@@ -59,6 +61,7 @@ class Listener:
         """0 for a Unix socket."""
         self._edge = edge
         self._server = server
+        self._threshold = threshold
         # A door that was handed to us stays where it is when we go.
         self._inode = _inode(edge.unix_path) if ours else None
         self._timer = edge.loop.call_later(_SWEEP_EVERY, self._tick)
@@ -84,8 +87,8 @@ class Listener:
         """Have these limits from now on, and this certificate for handshakes to come."""
         self._edge.limit(limits)
         self._edge.crowd.limits = limits
-        if tls is not None and isinstance(self._server, Threshold):
-            self._server.context = tls
+        if tls is not None and self._threshold is not None:
+            self._threshold.context = tls
 
     async def stop(self, grace: timedelta, linger: timedelta = timedelta(0)) -> None:
         """Accept no more, close what idles, let requests finish, force the rest after the grace.
@@ -100,8 +103,8 @@ class Listener:
         self._remove_path()
         await asyncio.sleep(linger.total_seconds())
         edge.shut = True
-        if isinstance(self._server, Threshold):
-            await self._server.give_up()
+        if self._threshold is not None:
+            self._threshold.give_up()
         for connection in tuple(edge.connections):
             connection.retire()
         await self._empty(grace.total_seconds())
@@ -173,16 +176,16 @@ async def listen(
     else:
         host, port = door.getsockname()[:2]
         name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    server: asyncio.Server | Threshold
-    if tls is not None:
-        server = Threshold(edge, door, tls)
-    elif path is not None:
-        server = await loop.create_unix_server(
-            lambda: Connection(edge), sock=door, backlog=_BACKLOG, **_LEAVE_THE_FILE
-        )
+    threshold = Threshold(edge, tls) if tls is not None else None
+
+    def come() -> asyncio.BaseProtocol:
+        return Connection(edge) if threshold is None else Tls(threshold)
+
+    if path is not None:
+        server = await loop.create_unix_server(come, sock=door, backlog=_BACKLOG, **_LEAVE_THE_FILE)
     else:
-        server = await loop.create_server(lambda: Connection(edge), sock=door, backlog=_BACKLOG)
-    return Listener(edge, server, name, port, ours=ours)
+        server = await loop.create_server(come, sock=door, backlog=_BACKLOG)
+    return Listener(edge, server, name, port, ours=ours, threshold=threshold)
 
 
 def open_door(address: str, socket_mode: int = 0o600) -> socket.socket:

@@ -130,7 +130,6 @@ PARTLY: Mapping[int, str] = {
     22: "console and forward-auth, which do not exist yet",
     30: "the one-time set-up link",
     46: "the gateway's upstreams, which do not exist yet",
-    73: "a bound on TLS key updates, which no count of requests sees",
     75: "a bound on replies held for strangers who do not read",
     80: "a data directory that root makes anew in a folder of everybody's",
 }

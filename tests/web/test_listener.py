@@ -34,6 +34,7 @@ from sessiongate.web import listener
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.limits import HttpLimits
 from sessiongate.web.listener import Listener, listen, tls_context
+from tests.web.test_http1 import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 NOW = timedelta(0)
@@ -297,8 +298,7 @@ async def test_who_is_shaking_hands_is_still_answered_by_one_who_lingers(
     writer.write(outgoing.read())
     incoming.write(await reader.read(65536))  # so the server is at it
     stopping = asyncio.create_task(door.stop(NOW, timedelta(seconds=0.5) if lingers else NOW))
-    if not lingers:
-        await stopping
+    await (until(lambda: door._edge.stopping) if lingers else stopping)
     spoken.do_handshake()
     spoken.write(GET.replace(b"close", b"keep-alive"))
     with contextlib.suppress(ConnectionError):

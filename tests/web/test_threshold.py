@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.web import threshold
+from sessiongate.web import tls
 from sessiongate.web.crowd import MADE_ROOM, TOO_MANY, TOO_MANY_HANDSHAKES, TOO_MANY_OF_ADDRESS
 from sessiongate.web.http1 import HANDSHAKE_FAILED
 from sessiongate.web.limits import HttpLimits
@@ -177,8 +177,8 @@ async def test_sec_74_a_handshake_that_fails_gives_its_place_back(house: House) 
 async def test_sec_74_a_handshake_has_its_time(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert threshold.HANDSHAKE == 10.0
-    monkeypatch.setattr(threshold, "HANDSHAKE", 0.05)
+    assert tls.HANDSHAKE == 10.0
+    monkeypatch.setattr(tls, "HANDSHAKE", 0.05)
     await house.open()
     assert await closed(await house.silent())
     await until(lambda: house.inside == 0)
@@ -192,17 +192,6 @@ async def test_sec_74_stopping_ends_handshakes(house: House) -> None:
     await house.listener.stop(NOW)
     assert await closed(reader)
     assert house.inside == 0
-
-
-async def test_where_the_system_gives_no_descriptor_the_door_is_asked_again_later(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(threshold, "PAUSE", 0.05)
-    await house.open()
-    server = house.listener._server
-    assert isinstance(server, threshold.Threshold)
-    server._pause(OSError(24, "Too many open files"))
-    assert (await house.ask()).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_sec_90_a_new_certificate_is_for_handshakes_to_come(

@@ -1,0 +1,377 @@
+"""TLS of one connection: what is between its socket and `http1`, from accept to goodbye.
+
+The event loop's own TLS tells nobody of a socket before its handshake is done, so that whoever says
+nothing takes descriptors that no limit counts. And it decrypts in one turn whatever has come: a
+peer whose records carry next to nothing (a key update, one byte) is worked for as long as it sends,
+and nobody else is. So the records are fed to OpenSSL here, in portions, for as long as others can
+wait; the rest is for the next turn, and nothing is read meanwhile.
+
+What is written is encrypted at once and held by the socket's transport alone, so its limits are the
+only ones: `http1` writes no more than a piece before the peer has read.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from typing import Any, cast
+
+from sessiongate.web.crowd import Guest
+from sessiongate.web.http1 import HANDSHAKE_FAILED, USELESS_RECORDS, Connection, plain_address
+from sessiongate.web.noting import note
+from sessiongate.web.threshold import Threshold
+
+# How long a handshake may take, and a goodbye.
+HANDSHAKE = 10.0
+GOODBYE = 5.0
+
+# Read from a socket at once, and in one turn of the loop.
+_READ = 65536
+
+# Fed to OpenSSL before the clock is looked at. The dearest that fits is 150 key updates of 27
+# bytes, which take 35 microseconds each.
+PORTION = 4096
+_SLICE = 0.005
+
+# Bytes of records, one after the other, that may carry nothing: more than the largest record,
+# whatever pads it. Go and BoringSSL allow 16 and 32 records without data.
+USELESS = 32768
+
+# The longest plaintext of a record.
+_RECORD = 16384
+
+# Everybody's, since it is emptied before anybody else is read: connections that idle hold none.
+_BUFFER = memoryview(bytearray(_READ))
+
+
+class Tls(asyncio.BufferedProtocol, asyncio.Transport):
+    """The protocol of a socket and the transport of its connection."""
+
+    __slots__ = (
+        "_connection",
+        "_eof",
+        "_guest",
+        "_incoming",
+        "_noted",
+        "_object",
+        "_outgoing",
+        "_paused",
+        "_reading",
+        "_rest",
+        "_shut",
+        "_socket",
+        "_stalled",
+        "_threshold",
+        "_timer",
+        "_useless",
+        "_waits",
+    )
+    _socket: asyncio.Transport
+    _guest: Guest
+    _object: ssl.SSLObject
+    _incoming: ssl.MemoryBIO
+    _outgoing: ssl.MemoryBIO
+
+    def __init__(self, threshold: Threshold) -> None:
+        self._threshold = threshold
+        self._connection: Connection | None = None
+        """None before the end of the handshake."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._rest = b""
+        """What has come and is for a later turn."""
+        self._useless = 0
+        """Bytes of records since the last that carried something."""
+        self._reading = True
+        self._paused = False
+        """Whether the connection wants no more for now."""
+        self._stalled = False
+        """Whether the peer leaves unread what is sent: it is not worked for meanwhile."""
+        self._waits = False
+        """Whether others have their turn before it goes on with the rest."""
+        self._shut = False
+        """Whether nothing is read or written any more, but for the goodbye."""
+        self._eof = False
+        self._noted = False
+        """Whether it is known, or nobody's business, that the handshake fails."""
+
+    # What the event loop calls, of the socket.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A socket was accepted: count it, or close it at once."""
+        self._socket = cast("asyncio.Transport", transport)
+        threshold = self._threshold
+        edge = threshold.edge
+        # An address of a TCP socket is a tuple; a Unix socket's clients have none.
+        address = transport.get_extra_info("peername")
+        host = plain_address(address[0]) if isinstance(address, tuple) else ""
+        self._guest = Guest(host, edge.now(), self.give_up, in_handshake=True)
+        cause = edge.crowd.admit(self._guest)
+        if cause is None:
+            threshold.shaking.add(self._guest)
+            self._timer = edge.loop.call_later(HANDSHAKE, self._too_slow)
+        else:
+            note(edge.refusals, cause, host, why="closed without a word")
+            self.give_up()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the event loop puts what has come."""
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes have come."""
+        if self._shut:
+            return
+        if self._rest or self._paused or self._stalled or self._waits:
+            self._rest += _BUFFER[:nbytes]
+            self._hold()
+            return
+        if nbytes <= PORTION:
+            self._take(_BUFFER[:nbytes])
+        else:
+            self._feed(_BUFFER[:nbytes])
+            if nbytes == _READ:
+                self._wait()
+
+    def eof_received(self) -> None:
+        """The peer says no more. The socket closes when it has sent what it holds."""
+        self._eof = True
+        if self._connection is None:
+            self._fail("ConnectionResetError")
+        elif not self._shut:
+            self._connection.eof_received()
+            self.close()
+
+    def pause_writing(self) -> None:
+        """The socket holds enough."""
+        self._stalled = True
+        if self._connection is not None:
+            self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The peer has read."""
+        self._stalled = False
+        if self._connection is not None:
+            self._connection.resume_writing()
+        self._resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._shut = True
+        self._rest = b""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._connection is not None:
+            self._connection.connection_lost(exc)
+            return
+        self._fail(type(exc or ConnectionResetError()).__name__)
+        self._threshold.shaking.discard(self._guest)
+        self._threshold.edge.crowd.leave(self._guest)
+
+    # What the connection calls, of its transport.
+
+    def get_extra_info(self, name: str, default: object = None) -> Any:  # noqa: ANN401  as its base
+        """The SSL object, or what the socket's transport says."""
+        return self._object if name == "ssl_object" else self._socket.get_extra_info(name, default)
+
+    def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
+        """Encrypt and send."""
+        if self._shut:
+            return
+        try:
+            sent = self._object.write(data)
+            while sent < len(data):
+                data = data[sent:]
+                sent = self._object.write(data)
+        except ssl.SSLError:
+            self.abort()
+            return
+        self._socket.write(self._outgoing.read())
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the peer has not read, as they go over the wire."""
+        return self._socket.get_write_buffer_size()
+
+    def can_write_eof(self) -> bool:
+        """Not in TLS."""
+        return False
+
+    def is_closing(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._shut
+
+    def pause_reading(self) -> None:
+        """Give the connection no more for now."""
+        self._paused = True
+        self._hold()
+
+    def resume_reading(self) -> None:
+        """Give it more, from the next turn on."""
+        self._paused = False
+        self._resume()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._shut = True
+        self._socket.abort()
+
+    def close(self) -> None:
+        """Say goodbye after what was written, and wait for the peer's.
+
+        The wait is for what is still on its way: closing on unread bytes makes the kernel send a
+        reset, and the peer would lose what it has not read yet.
+        """
+        if self._shut:
+            return
+        self._shut = True
+        self._rest = b""
+        # Most often it raises, since the peer's goodbye is still to come.
+        with contextlib.suppress(ssl.SSLError):
+            self._object.unwrap()
+        self._flush()
+        if self._eof:
+            self._socket.close()
+            return
+        self._socket.write_eof()
+        if not self._reading:
+            self._reading = True
+            self._socket.resume_reading()
+        self._timer = self._threshold.edge.loop.call_later(GOODBYE, self._no_goodbye)
+
+    # Our own steps.
+
+    def give_up(self) -> None:
+        """End the handshake, which is nobody's fault."""
+        self._noted = True
+        self.abort()
+
+    def _fail(self, why: str) -> None:
+        if not self._noted:
+            self._noted = True
+            note(self._threshold.edge.refusals, HANDSHAKE_FAILED, self._guest.address, why=why)
+
+    def _too_slow(self) -> None:
+        self._fail("TimeoutError")
+        self.abort()
+
+    def _no_goodbye(self) -> None:
+        # Who still reads is the connection's to judge.
+        if not self._socket.get_write_buffer_size():
+            self._socket.abort()
+
+    def _feed(self, data: memoryview) -> None:
+        """Work on a read, as far as others can wait."""
+        now = self._threshold.edge.now
+        until = now() + _SLICE
+        for at in range(0, len(data), PORTION):
+            if self._shut:
+                return
+            if self._paused or self._stalled or (at and now() >= until):
+                self._rest = bytes(data[at:])
+                self._wait()
+                return
+            self._take(data[at : at + PORTION])
+
+    def _take(self, portion: memoryview) -> None:
+        if self._connection is not None:
+            self._incoming.write(portion)
+            self._useless += len(portion)
+            self._read()
+            return
+        if not hasattr(self, "_object"):
+            self._incoming = ssl.MemoryBIO()
+            self._outgoing = ssl.MemoryBIO()
+            self._object = self._threshold.context.wrap_bio(
+                self._incoming, self._outgoing, server_side=True
+            )
+        self._incoming.write(portion)
+        self._shake()
+
+    def _shake(self) -> None:
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return
+        except ssl.SSLError as error:
+            # OpenSSL's reason is one of its own words.
+            self._fail(error.reason or type(error).__name__)
+            self._shut = True
+            self._flush()
+            self._socket.close()
+            return
+        self._flush()
+        threshold = self._threshold
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        threshold.shaking.discard(self._guest)
+        self._connection = connection = Connection(threshold.edge, self._guest)
+        connection.connection_made(self)
+        if self._stalled:
+            connection.pause_writing()
+        if self._incoming.pending and not self._shut:
+            self._read()
+
+    def _read(self) -> None:
+        """Give the connection what has come, as far as its records are whole."""
+        read = self._object.read
+        pending = self._incoming
+        pieces = []
+        over = False
+        try:
+            while not over:
+                piece = read(_RECORD)
+                pieces.append(piece)
+                over = not piece
+                if not pending.pending:
+                    break  # and spare OpenSSL to say so by an exception
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            self.abort()
+            return
+        self._flush()
+        connection = cast("Connection", self._connection)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if data:
+            self._useless = 0
+            connection.data_received(data)
+        elif self._useless > USELESS:
+            note(self._threshold.edge.refusals, USELESS_RECORDS, self._guest.address)
+            self.abort()
+            return
+        if over and not self._shut:
+            connection.eof_received()
+            self.close()
+
+    def _flush(self) -> None:
+        if self._outgoing.pending:
+            self._socket.write(self._outgoing.read())
+
+    def _hold(self) -> None:
+        if self._reading and not self._shut:
+            self._reading = False
+            self._socket.pause_reading()
+
+    def _wait(self) -> None:
+        """Go on in the next turn of the loop, when others have had theirs."""
+        if not (self._waits or self._shut):
+            self._waits = True
+            self._hold()
+            self._threshold.edge.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._waits = False
+        if self._rest and not (self._shut or self._paused or self._stalled):
+            rest, self._rest = self._rest, b""
+            self._feed(memoryview(rest))
+        self._resume()
+
+    def _resume(self) -> None:
+        """Read on, or work on the rest first."""
+        if self._shut or self._paused or self._stalled or self._waits:
+            return
+        if self._rest:
+            self._wait()
+        elif not self._reading:
+            self._reading = True
+            self._socket.resume_reading()

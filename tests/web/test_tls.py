@@ -1,0 +1,227 @@
+"""TLS of one connection: what a turn of the loop does for it, and how it begins and ends.
+
+Bytes without sockets, as much of them as one read may bring; the end-to-end floods are in
+`tests/end_to_end/test_floods.py`, and handshakes in `test_threshold.py`.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiongate.web import tls
+from sessiongate.web.http import Reply, Request
+from sessiongate.web.http1 import USELESS_RECORDS, Edge
+from sessiongate.web.limits import HttpLimits
+from sessiongate.web.listener import tls_context
+from sessiongate.web.threshold import Threshold
+from sessiongate.web.tls import PORTION, USELESS, Tls
+from tests.web.records import Peer
+from tests.web.test_http1 import GET, turn
+from tests.web.test_listener import Pair, client
+
+
+async def handler(request: Request) -> Reply:
+    return Reply(200, (), request.body)
+
+
+class Socket(asyncio.Transport):
+    """The transport of a socket: keeps what is written."""
+
+    def __init__(self, protocol: Tls) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self.out = b""
+        self.ended = False
+        self.closed = False
+        self.reading = True
+        self._protocol = protocol
+        protocol.connection_made(self)
+
+    def come(self, data: bytes) -> bytes:
+        """As much of this as one turn reads; the rest is returned."""
+        assert self.reading
+        buffer = self._protocol.get_buffer(-1)
+        size = min(len(buffer), len(data))
+        buffer[:size] = data[:size]
+        self._protocol.buffer_updated(size)
+        return data[size:]
+
+    def write(self, data: Any) -> None:
+        assert not self.closed
+        self.out += data
+
+    def taken(self) -> bytes:
+        """What was written since."""
+        out, self.out = self.out, b""
+        return out
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class House:
+    """One connection whose peer has shaken hands."""
+
+    def __init__(self, folder: Path) -> None:
+        pair = Pair(folder)
+        self.edge = Edge(handler, HttpLimits(), time.monotonic)
+        self.threshold = Threshold(self.edge, tls_context(pair.certificate, pair.key))
+        self.tls = Tls(self.threshold)
+        self.socket = Socket(self.tls)
+        self.peer = Peer(client(pair, ssl.TLSVersion.TLSv1_3), folder)
+        said = self.peer.shake(b"")
+        while said:
+            self.socket.come(said)
+            said = b"" if self.peer.shaken else self.peer.shake(self.socket.taken())
+        assert len(self.edge.connections) == 1
+        self.socket.taken()
+
+    async def longest_turn(self, flood: bytes) -> float:
+        """Seconds of processor time of the dearest turn, until all of this is read."""
+        longest = 0.0
+        async with asyncio.timeout(60):
+            while flood and not self.socket.closed:
+                began = time.thread_time()
+                if self.socket.reading:
+                    flood = self.socket.come(flood)
+                await turn()
+                longest = max(longest, time.thread_time() - began)
+            while self.tls._rest and not self.socket.closed:
+                began = time.thread_time()
+                await turn()
+                longest = max(longest, time.thread_time() - began)
+        return longest
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+FLOODS: dict[str, Callable[[Peer], Iterator[bytes]]] = {
+    # Empty lines before a request are allowed, so that none of it is useless.
+    "key updates between data": lambda peer: (
+        peer.key_updates(500) + peer.data(b"\r\n") for _ in range(24)
+    ),
+    "one byte a record": lambda peer: (peer.data(b"\r\n"[at % 2 :][:1]) for at in range(20_000)),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+async def test_sec_73_records_of_next_to_nothing_take_many_turns(
+    house: House, flood: Callable[[Peer], Iterator[bytes]]
+) -> None:
+    """All of them at once took 0.2 to 0.5 seconds of processor time."""
+    sent = b"".join(flood(house.peer))
+    assert await house.longest_turn(sent) < 0.05
+    assert not house.socket.closed
+    house.socket.come(house.peer.data(GET % b""))
+    async with asyncio.timeout(10):
+        while not house.socket.out:
+            await turn()
+
+
+async def test_sec_73_who_sends_records_without_data_is_closed(house: House) -> None:
+    flood = house.peer.key_updates(2 * USELESS // 27)
+    assert await house.longest_turn(flood) < 0.05
+    assert house.socket.closed
+    assert house.edge.refusals[USELESS_RECORDS] == 1
+
+
+async def test_some_key_updates_are_in_order(house: House) -> None:
+    for _ in range(3):
+        house.socket.come(house.peer.key_updates(20))
+        house.socket.come(house.peer.data(GET % b""))
+        async with asyncio.timeout(10):
+            while not house.socket.taken():
+                await turn()
+    assert not house.socket.closed
+    assert house.edge.refusals[USELESS_RECORDS] == 0
+
+
+async def test_sec_73_no_more_than_one_read_of_a_connection_in_a_turn(house: House) -> None:
+    """However cheap it is: the event loop would read on for as long as there is something."""
+    begun = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    sent = house.peer.data(begun) + b"".join(house.peer.data(bytes(16000)) for _ in range(10))
+    house.socket.come(sent)
+    assert not house.socket.reading
+    await turn()
+    await turn()
+    assert house.socket.reading
+
+
+async def test_sec_73_who_leaves_unread_what_is_sent_is_not_worked_for(house: House) -> None:
+    """OpenSSL answers key updates where it is asked to; the answers would pile up."""
+    house.tls.pause_writing()
+    house.socket.come(house.peer.data(GET % b""))
+    assert not house.socket.reading
+    assert house.tls._rest
+    await turn()
+    assert house.tls._rest
+    house.tls.resume_writing()
+    async with asyncio.timeout(10):
+        while not house.socket.out:
+            await turn()
+    assert house.socket.reading
+
+
+async def test_a_goodbye_is_said_after_the_reply_and_the_peers_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tls.GOODBYE == 5.0
+    monkeypatch.setattr(tls, "GOODBYE", 0.01)
+    house.socket.come(house.peer.data(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    async with asyncio.timeout(10):
+        while not house.socket.ended:
+            await turn()
+        assert house.tls.is_closing()
+        assert not house.socket.closed
+        house.tls.write(b"nothing is written after a goodbye")
+        house.socket.come(house.peer.data(b"and nothing is read"))
+        while not house.socket.closed:
+            await turn()
+
+
+async def test_who_is_gone_at_once_is_closed_at_once(house: House) -> None:
+    house.tls.eof_received()
+    assert house.socket.closed
+    house.tls.connection_lost(None)
+    assert not house.edge.connections
+    assert house.edge.crowd.inside == 0
+
+
+async def test_a_record_that_was_forged_ends_the_connection(house: House) -> None:
+    record = house.peer.data(GET % b"")
+    house.socket.come(record[:-1] + bytes([record[-1] ^ 1]))
+    assert house.socket.closed
+
+
+async def test_a_long_record_may_come_in_many_pieces(house: House) -> None:
+    body = bytes(range(250)) * 60
+    request = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    record = house.peer.data(request + body)
+    assert len(record) > 3 * PORTION
+    for at in range(0, len(record), 100):
+        house.socket.come(record[at : at + 100])
+    async with asyncio.timeout(10):
+        while len(house.socket.out) < len(body):
+            await turn()
