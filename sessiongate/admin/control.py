@@ -6,6 +6,7 @@ connect could read the session store too, so no further login is asked. Keys and
 
 import hashlib
 import os
+import pwd
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -105,15 +106,18 @@ class Control:
         self,
         sessions: Sessions,
         refresh: Callable[[], Awaitable[None]],
-        unlock: Callable[[str], Awaitable[bool]],
+        unlock: Callable[[str, str], Awaitable[bool]],
         locked: Callable[[], Awaitable[Locked]] | None = None,
         limits: Limits | None = None,
+        about: Callable[[], object] | None = None,
     ) -> None:
+        """`unlock` takes a name and by whom; `about` says what the server is, without secrets."""
         self._sessions = sessions
         self._refresh = refresh
         self._unlock = unlock
         self._locked = locked
         self._limits = limits
+        self._about = about
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; a refusal is `{"error": sentence}`."""
@@ -128,24 +132,27 @@ class Control:
     async def _answer(self, request: Request) -> object:
         # Nothing is cut off the end: an empty key is no key, and not the list of all.
         parts = [unquote(part) for part in request.path.removeprefix("/").split("/")]
+        by = account_of(request.user)
         match (request.method, parts):
             case ("GET", ["sessions"]):
                 return await self._list(_one(request, "user"))
             case ("DELETE", ["sessions"]):
-                return {"ended": await self._end_all(_one(request, "user"))}
+                return {"ended": await self._end_all(_one(request, "user"), by)}
             case ("GET", ["count"]):
                 return {"count": len(await self._of(_one(request, "user")))}
             case ("GET", ["sessions", key]):
                 return await self._show(key)
             case ("DELETE", ["sessions", key]):
-                return await self._end(key)
+                return await self._end(key, by)
             case ("GET", ["users"]):
                 return await self._users()
             case ("POST", ["users", "refresh"]):
                 await self._refresh()
                 return {}
             case ("POST", ["users", "unlock"]):
-                return {"unlocked": await self._unlock(_one(request, "user") or "")}
+                return {"unlocked": await self._unlock(_one(request, "user") or "", by)}
+            case ("GET", ["server"]) if self._about is not None:
+                return self._about()
             case ("POST" | "GET" | "DELETE", _):
                 raise UnknownAddress("no such address")
         raise WrongVerb("GET", "POST", "DELETE")
@@ -169,9 +176,9 @@ class Control:
             raise NotFound("no live session has this key")
         return row(session, self._sessions.clock.now(), self._limits)
 
-    async def _end(self, key: str) -> dict[str, int]:
+    async def _end(self, key: str, by: str) -> dict[str, int]:
         whole = await self._whole(key)
-        if not await self._sessions.end(whole, Ended.TERMINATED, by="command line"):
+        if not await self._sessions.end(whole, Ended.TERMINATED, by):
             raise NotFound("no live session has this key")
         return {"ended": 1}
 
@@ -209,14 +216,22 @@ class Control:
             "locked": await self._locked() if self._locked is not None else {},
         }
 
-    async def _end_all(self, user: str | None) -> int:
+    async def _end_all(self, user: str | None, by: str) -> int:
         if user is not None:
             wanted = parse_account(user).canonical
-            return await self._sessions.end_all_of(wanted, Ended.TERMINATED, "command line")
+            return await self._sessions.end_all_of(wanted, Ended.TERMINATED, by)
         keys = [session.key async for session in self._sessions.list()]
-        return sum(
-            [await self._sessions.end(key, Ended.TERMINATED, "command line") for key in keys]
-        )
+        return sum([await self._sessions.end(key, Ended.TERMINATED, by) for key in keys])
+
+
+def account_of(user: int | None) -> str:
+    """The account of the operating system at the other end of the socket, as the audit names it."""
+    if user is None:  # a system that does not say
+        return "command line"
+    try:
+        return f"os:{pwd.getpwuid(user).pw_name}"
+    except KeyError:  # an account without a name, as in a container
+        return f"os:{user}"
 
 
 def _status(error: SessionGateError) -> int:

@@ -6,9 +6,10 @@ starting, `doubts` what lets it run and is wrong all the same.
 
 The server: `parts` makes the pieces, `tokens` the verifiers of tokens, `dialects` gives each
 address its endpoint, `listeners` are its doors, for as many clients as `descriptors` leaves files
-for, `named` ends the sessions of those whom the settings name no more. `server` starts the whole
-and stops it in `steps`, `started` is what people are told of it, `process` runs it, `workers`
-several of it, and `reload` takes new settings meanwhile.
+for, `locks` are who is locked out, `named` ends the sessions of those whom the settings name no
+more. `server` starts the whole and stops it in `steps`, `started` is what people are told of it,
+`running` what commands are, `process` runs it, `workers` several of it by the `place` of each, and
+`reload` takes new settings meanwhile.
 """
 
 from sessiongate.app.bootstrap import bootstrap
@@ -18,6 +19,7 @@ from sessiongate.app.doubts import (
     listener_doubts,
     store_doubts,
 )
+from sessiongate.app.place import place_of
 from sessiongate.app.ports import Port, ports_of
 from sessiongate.app.prepare import (
     PREPARED,
@@ -29,22 +31,24 @@ from sessiongate.app.prepare import (
     users_file,
 )
 from sessiongate.app.process import serve
-from sessiongate.app.reload import Reread
+from sessiongate.app.reload import Reread, is_taken
+from sessiongate.app.running import Running
 from sessiongate.app.server import Server
-from sessiongate.app.started import Announce, Started
+from sessiongate.app.started import Announce, Started, url_of
 from sessiongate.app.trial import (
     extensions_problems,
     providers_problems,
     store_problem,
     tokens_problems,
 )
-from sessiongate.app.workers import place_of, serve_as_worker, supervise
+from sessiongate.app.workers import serve_as_worker, supervise
 
 __all__ = [
     "PREPARED",
     "Announce",
     "Port",
     "Reread",
+    "Running",
     "Server",
     "Started",
     "bootstrap",
@@ -54,6 +58,7 @@ __all__ = [
     "extensions_problems",
     "file_doubts",
     "instance_of",
+    "is_taken",
     "listener_doubts",
     "place_of",
     "ports_of",
@@ -66,5 +71,6 @@ __all__ = [
     "store_problem",
     "supervise",
     "tokens_problems",
+    "url_of",
     "users_file",
 ]

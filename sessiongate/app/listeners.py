@@ -45,10 +45,15 @@ _log = structlog.get_logger("sessiongate")
 
 
 class Doors(msgspec.Struct, frozen=True):
-    """Sockets that somebody else has opened, by address. `number` is the worker's."""
+    """Sockets that somebody else has opened, by address. `number` is the worker's.
+
+    What the parent knows of the operations listeners of all workers comes along: see `Place`.
+    """
 
     number: int = 0
     taken: Mapping[str, socket.socket] | None = None
+    operations: tuple[tuple[str, str], ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def is_first(self) -> bool:

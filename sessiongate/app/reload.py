@@ -27,10 +27,21 @@ TAKEN = (
 )
 """What these begin with can change while the server runs; docs/operations.md lists it."""
 
+PARENTS = ("server.listen", "server.workers", "server.data_dir", "admin.listen")
+"""What the parent of several workers has made of the settings: doors, and how many stand behind."""
+
 Reread = Callable[[], Config]
 """Reads the settings as the start did. Raises ConfigError with every problem."""
 
 _log = structlog.get_logger("sessiongate")
+
+
+def is_taken(name: str, workers: int) -> bool:
+    """Whether SIGHUP takes over a change of this setting, where so many processes serve.
+
+    Several are replaced one by one, and read all of the settings.
+    """
+    return name.startswith(TAKEN) if workers == 1 else not name.startswith(PARENTS)
 
 
 def changes(old: Config, new: Config) -> tuple[list[str], list[str]]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from sessiongate import __version__
 from sessiongate.admin import inbox
-from sessiongate.admin.control import Control, Locked
+from sessiongate.admin.control import Control
 from sessiongate.admin.metrics import Published
 from sessiongate.admin.operations import Operations
 from sessiongate.admin.shipping import Shipping
@@ -17,6 +17,7 @@ from sessiongate.app import parts
 from sessiongate.app.dialects import dialects
 from sessiongate.app.doubts import Watch
 from sessiongate.app.listeners import Doors, Listeners
+from sessiongate.app.locks import Locks
 from sessiongate.app.named import end_if_unnamed
 from sessiongate.app.prepare import (
     certificates_of,
@@ -27,6 +28,7 @@ from sessiongate.app.prepare import (
     signing_key_of,
 )
 from sessiongate.app.reload import certified, merged
+from sessiongate.app.running import running_of
 from sessiongate.app.started import Started
 from sessiongate.app.steps import Step, each_of
 from sessiongate.app.tokens import verifiers_of
@@ -131,8 +133,16 @@ class Server:
         unclaimed = partial(self._unclaimed, sessions)
         callers = KnownCallers(sessions, bearers)
         await listeners.open(handler, unclaimed, self._meters.refusals, callers)
+        locks = Locks(self._guards, self._journal)
         await listeners.open_control(
-            Control(sessions, self._told, self._unlock, self._locked, config.sessions.limits)
+            Control(
+                sessions,
+                self._told,
+                locks.unlock,
+                locks.locked,
+                config.sessions.limits,
+                lambda: running_of(self.config, self._doors, listeners),
+            )
         )
         await listeners.open_operations(self._operations)
         steps: list[Step] = [sessions.sweep, self._refresh, self._let_go]
@@ -286,15 +296,6 @@ class Server:
         )
         self._changes.discard((provider, principal))
         await self._journal.happened("account changed", subject=principal, provider=provider)
-
-    async def _unlock(self, name: str) -> bool:
-        """Let this name try again with every provider. False if none held anything against it."""
-        unlocked = [await guard.unlock(name) for guard in self._guards.values()]
-        return any(unlocked)
-
-    async def _locked(self) -> Locked:
-        """Who is locked for some address, by provider, and until when."""
-        return {name: await guard.locked() for name, guard in self._guards.items()}
 
     async def _told(self) -> None:
         """Users were changed by a command: nobody can have logged in by the new record before."""

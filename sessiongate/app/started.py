@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from sessiongate.certificates import Certificates
+from sessiongate.config import Config
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -17,6 +18,13 @@ class Started(msgspec.Struct, frozen=True):
     """The address of the operations listener, as a URL; "" where there is none to name."""
     without_operations: tuple[str, ...] = ()
     """Why there is none, where nobody has asked for none; a sentence for each process."""
+
+
+def url_of(config: Config, address: str) -> str:
+    """An address where the dialects are, as clients write it."""
+    if address.startswith("unix:"):
+        return address
+    return f"{'http' if config.server.plain_http else 'https'}://{address}"
 
 
 Announce = Callable[[Started], None]

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,22 +23,20 @@ import structlog
 from sessiongate.admin.control import socket_path
 from sessiongate.app import parts
 from sessiongate.app.listeners import OPERATIONS, Doors, operations_of, without_operations
+from sessiongate.app.place import VARIABLE, Place
 from sessiongate.app.prepare import (
     certificates_of,
     has_users,
     instance_of,
     signing_key_of,
 )
-from sessiongate.app.reload import Reread, changes, merged
+from sessiongate.app.reload import PARENTS, Reread, changes, merged
 from sessiongate.app.server import Server
 from sessiongate.app.started import Announce, Started
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.traces import traced
 from sessiongate.web.listener import open_door
-
-WORKER = "SESSIONGATE_WORKER"
-"""The variable by which the parent tells a worker who it is and which doors it has."""
 
 # A worker that does not answer by then has something that waiting will not mend.
 _START = 60.0
@@ -56,27 +54,7 @@ _LAST_WAIT = timedelta(seconds=10)
 # that it goes, unlike at SIGTERM, by which the whole server does.
 _SUCCEEDED = signal.SIGUSR1
 
-# What the parent itself has made of the settings: doors, and how many stand behind them.
-_PARENTS = ("server.listen", "server.workers", "server.data_dir", "admin.listen")
-
 _log = structlog.get_logger("sessiongate.workers")
-
-
-class Place(msgspec.Struct):
-    """What a worker is told: its number, its doors by address, and its lines to the parent."""
-
-    number: int
-    doors: dict[str, int]
-    ready: int
-    """Where to say that it is ready."""
-    parent: int
-    """What ends when the parent does."""
-
-
-def place_of(environ: Mapping[str, str]) -> Place | None:
-    """The place that our parent gave us, None for a process that is nobody's worker."""
-    text = environ.get(WORKER)
-    return msgspec.json.decode(text, type=Place) if text is not None else None
 
 
 async def serve_as_worker(config: Config, place: Place) -> None:
@@ -90,7 +68,7 @@ async def serve_as_worker(config: Config, place: Place) -> None:
                 for one in new
             ]
         )
-    server = Server(config, Doors(place.number, taken))
+    server = Server(config, Doors(place.number, taken, place.operations, place.without))
     done = asyncio.Event()
     replaced = orphan = False
     loop = asyncio.get_running_loop()
@@ -162,7 +140,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, replace.set)
 
         def started() -> None:
-            operations = ", ".join(self._operations())
+            operations = ", ".join(url for _, url in self._operations())
             announce(
                 Started(
                     self._addresses(),
@@ -243,15 +221,16 @@ class Supervisor:
     def _addresses(self) -> tuple[str, ...]:
         return tuple(_address_of(door) for door in self._shared.values())
 
-    def _operations(self) -> Iterable[str]:
+    def _operations(self) -> Iterable[tuple[str, str]]:
         address = self._config.admin.listen
         if address is None:
             return
         encrypted = not (self._config.server.plain_http or parts.is_loopback(address.host or "::1"))
         scheme = "" if address.path else "https://" if encrypted else "http://"
-        for doors in self._own:
+        for number, doors in enumerate(self._own):
             if OPERATIONS in doors:
-                yield scheme + _address_of(doors[OPERATIONS])
+                asked = str(operations_of(address, number))
+                yield asked, scheme + _address_of(doors[OPERATIONS])
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         """A worker that answers. Raises ConfigError for one that does not come to that."""
@@ -261,12 +240,13 @@ class Supervisor:
             listening, ready = os.pipe()
         except OSError as error:
             raise _not_started(number, error) from None
-        place = msgspec.json.encode(Place(number, doors, ready, self._alive)).decode()
+        others = tuple(self._operations()), tuple(self._without)
+        place = msgspec.json.encode(Place(number, doors, ready, self._alive, *others)).decode()
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
                 pass_fds=[*doors.values(), ready, self._alive],
-                env={**os.environ, WORKER: place},
+                env={**os.environ, VARIABLE: place},
             )
         except BaseException as error:
             os.close(listening)
@@ -329,7 +309,7 @@ class Supervisor:
             _log.error("settings not reloaded", why=list(error.problems))
             return False
         _, left = changes(self._config, new)
-        if kept := [name for name in left if name.startswith(_PARENTS)]:
+        if kept := [name for name in left if name.startswith(PARENTS)]:
             _log.warning("settings that take a restart", settings=kept)
         self._config = merged(self._config, new)
         return True

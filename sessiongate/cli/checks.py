@@ -9,6 +9,8 @@ import msgspec
 
 from sessiongate import certificates
 from sessiongate.app import (
+    Port,
+    Running,
     certificate_doubts,
     extensions_problems,
     file_doubts,
@@ -23,7 +25,7 @@ from sessiongate.app import (
     users_file,
 )
 from sessiongate.app.doubts import Doubt
-from sessiongate.cli.control import server_answers
+from sessiongate.cli.control import running_server
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.files import is_there
@@ -50,6 +52,7 @@ async def run_checks(config: Config, file: Path | None = None) -> list[Row]:
 
     `file` is the one that they were read from, None for none.
     """
+    running = running_server(config.server.data_dir)
     return [
         _settings(file),
         _data_dir(config.server.data_dir),
@@ -61,8 +64,8 @@ async def run_checks(config: Config, file: Path | None = None) -> list[Row]:
         *_users(config),
         *await _store(config),
         *_copies(config.audit.file),
-        *_ports(config),
-        _server(config),
+        *_ports(config, running),
+        _server(running),
     ]
 
 
@@ -201,26 +204,36 @@ def _hashes(check: str, users: Sequence[User]) -> list[Row]:
     ]
 
 
-def _ports(config: Config) -> list[Row]:
-    """Whether a start would get its addresses. Those in use by a server on this data directory are.
-
-    Which ones that server has taken it does not say, so one that is free is no problem either.
-    """
-    running = server_answers(config.server.data_dir)
-    rows = []
-    for port in ports_of(config):
-        if not port.problem:
-            rows.append(Row(port.setting, "ok", f"{port.address} is free"))
-        elif running:
-            detail = f"{port.address} is in use; a server runs on this data directory"
-            rows.append(Row(port.setting, "ok", detail))
-        else:
-            result = "problem" if port.needed else "note"
-            rows.append(Row(port.setting, result, port.sentence))
-    return rows
+def _ports(config: Config, running: Running | None) -> list[Row]:
+    """Whether a start would get its addresses; those of the running server are its own."""
+    return [_port(port, running) for port in ports_of(config)]
 
 
-def _server(config: Config) -> Row:
-    if server_answers(config.server.data_dir):
-        return Row("server", "ok", "running and answering")
-    return Row("server", "note", "not running on this data directory")
+def _port(port: Port, running: Running | None) -> Row:
+    told = running is not None and bool(running.settings)
+    url = running.url_at(port.address) if running is not None else None
+    if url is not None:
+        return Row(port.setting, "ok", f"{url} is in use: the running server listens there")
+    if not port.problem:
+        free = f"{port.address} is free"
+        if not told:
+            return Row(port.setting, "ok", free)
+        elsewhere = "the running server does not listen there, a restart takes it"
+        return Row(port.setting, "note", f"{free}: {elsewhere}")
+    if running is not None and not told:
+        detail = f"{port.address} is in use; a server runs on this data directory"
+        return Row(port.setting, "ok", detail)
+    besides = "; the running server does not listen there" if told else ""
+    result = "problem" if port.needed else "note"
+    return Row(port.setting, result, f"{port.sentence}{besides}")
+
+
+def _server(running: Running | None) -> Row:
+    if running is None:
+        return Row("server", "note", "not running on this data directory")
+    said = ["running and answering"]
+    for what, pairs in (("listening", running.listening), ("operations", running.operations)):
+        if pairs:
+            said.append(f"{what} on {', '.join(url for _, url in pairs)}")
+    said += [f"no operations listener: {why}" for why in running.without_operations]
+    return Row("server", "note" if running.without_operations else "ok", "; ".join(said))

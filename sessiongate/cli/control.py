@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from sessiongate.admin.control import socket_path
+from sessiongate.app import Running
 from sessiongate.cli.output import Exit, fail
 
 # A list of a million sessions takes a while to write; a dead server answers nothing at all.
@@ -97,6 +98,22 @@ def tell_users_changed(data_dir: Path) -> Told:
 def server_answers(data_dir: Path) -> bool:
     """Whether a server is running on this data directory and answers."""
     return _answers(data_dir, "GET", "/")
+
+
+def running_server(data_dir: Path) -> Running | None:
+    """What the server of this data directory says of itself, None where none answers."""
+    connection = _Connection(data_dir)
+    try:
+        connection.request("GET", "/server")
+        reply = connection.getresponse()
+        text = reply.read()
+        if reply.status == 200:
+            return msgspec.json.decode(text, type=Running)
+        return Running() if reply.status == 404 else None  # 404: of an earlier release
+    except (OSError, http.client.HTTPException, msgspec.DecodeError):
+        return None
+    finally:
+        connection.close()
 
 
 def server_nearby(data_dir: Path) -> list[str]:

@@ -238,13 +238,13 @@ def _add_administrator(config: Config, name: str, password: str) -> None:
 
 def _announce(config: Config, started: Started) -> None:
     """Say it all at once: who waits for the first line finds the others there too."""
-    lines = [f"Listening on {_url(config, address)}" for address in started.addresses]
+    lines = [f"Listening on {application.url_of(config, address)}" for address in started.addresses]
     if started.operations:
         lines.append(f"Operations on {started.operations}")
     lines += [f"WARNING: no operations listener. {why}" for why in started.without_operations]
     local = _address(started)
     if local is not None:
-        lines.append(f"API page at {_url(config, local)}/docs")
+        lines.append(f"API page at {application.url_of(config, local)}/docs")
     if started.certificates is None:
         lines += [
             "WARNING: plain HTTP. Passwords and tokens cross the network in clear text,",
@@ -268,12 +268,6 @@ def _fingerprints(made: Certificates) -> list[str]:
         f"Certificate SHA-1   {made.facts.sha1}",
         f"Certificate SHA-256 {made.facts.sha256}",
     ]
-
-
-def _url(config: Config, address: str) -> str:
-    if address.startswith("unix:"):
-        return address
-    return f"{'http' if config.server.plain_http else 'https'}://{address}"
 
 
 def _address(started: Started) -> str | None:
@@ -305,7 +299,7 @@ def _recipes(config: Config, started: Started) -> None:
     address = _address(started)
     if address is None:
         return
-    url = _url(config, address)
+    url = application.url_of(config, address)
     ca = started.certificates.ca if started.certificates is not None else None
     curl = "curl -sS -w '\\n'"
     if ca is not None:

@@ -21,6 +21,7 @@ from sessiongate.cli.options import (
 )
 from sessiongate.cli.output import Exit, Output, fail, note, show_facts, show_json, show_rows
 from sessiongate.cli.passwords import asked_password, random_password
+from sessiongate.cli.people import Known, known_as
 from sessiongate.config import Config
 from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.identity import users_file as store
@@ -208,12 +209,17 @@ def unlock(
     loaded = settings(config, data_dir)
     prepared(loaded)
     answer = ask(loaded.server.data_dir, "POST", f"/users/unlock?user={in_address(name)}")
+    known = Known.YES if answer["unlocked"] else known_as(loaded, name)
+    if known is Known.NO:
+        fail(Exit.REFUSED, f"there is no user {name!r}, and nothing was held against that name")
     if output is Output.JSON:
         show_json(answer)
     elif answer["unlocked"]:
         print("User unlocked.")
-    else:
+    elif known is Known.YES:
         print("Nothing was held against this user.")
+    else:
+        print("Nothing was held against this name; no local user has it.")
 
 
 class _Change:

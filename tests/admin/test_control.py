@@ -1,6 +1,8 @@
 """What the command line asks a running server, without the socket."""
 
 import json
+import os
+import pwd
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sessiongate.admin.control import Control, Locked, socket_path
+from sessiongate.admin.control import Control, Locked, account_of, socket_path
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Ended, Limits
 from tests.gate import LIMITS, Gate
@@ -21,13 +23,13 @@ class Told:
     """What the server was asked to do."""
 
     refreshed: int = 0
-    unlocked: list[str] = field(default_factory=list)
+    unlocked: list[tuple[str, str]] = field(default_factory=list)
 
     async def refresh(self) -> None:
         self.refreshed += 1
 
-    async def unlock(self, name: str) -> bool:
-        self.unlocked.append(name)
+    async def unlock(self, name: str, by: str) -> bool:
+        self.unlocked.append((name, by))
         return name == "ada"
 
 
@@ -106,7 +108,7 @@ async def test_users_are_looked_at_again(control: Control, told: Told) -> None:
 async def test_a_name_is_unlocked(control: Control, told: Told) -> None:
     assert await ask(control, "POST", "/users/unlock?user=ada") == (200, {"unlocked": True})
     assert await ask(control, "POST", "/users/unlock?user=b%40c") == (200, {"unlocked": False})
-    assert told.unlocked == ["ada", "b@c"]
+    assert [name for name, _ in told.unlocked] == ["ada", "b@c"]
 
 
 @pytest.mark.parametrize(
@@ -222,3 +224,47 @@ async def test_who_has_sessions_and_who_is_locked(gate: Gate, told: Told) -> Non
     counts = {one["user"]: (one["provider"], one["sessions"]) for one in answer["sessions"]}
     assert counts == {"ada": ("local", 1), "bob": ("local", 2)}
     assert list(answer["locked"]["local"]) == ["eve"]
+
+
+# Who did it
+
+
+async def by_account(control: Control, method: str, path: str, uid: int | None) -> int:
+    reply = await control(msgspec.structs.replace(request(method, path), user=uid))
+    return reply.status
+
+
+async def ends(gate: Gate) -> list[tuple[str, str]]:
+    events = [json.loads(line) for line in gate.store.audit.payloads]
+    return [(one["user"], one["subject"]) for one in events if one["event"] == "session ended"]
+
+
+@pytest.mark.parametrize("path", ["/sessions/{}", "/sessions?user=ada", "/sessions"])
+async def test_sec_69_an_end_is_written_down_with_the_account_that_asked(
+    path: str, control: Control, gate: Gate
+) -> None:
+    """The account by the kernel's word, whatever the command says of itself."""
+    key = (await gate.login("ada")).session.key
+    account = pwd.getpwuid(os.geteuid()).pw_name
+    assert await by_account(control, "DELETE", path.format(key), os.geteuid()) == 200
+    assert await ends(gate) == [(f"os:{account}", "ada")]
+
+
+async def test_sec_69_an_unlock_is_told_with_the_account_that_asked(
+    control: Control, told: Told
+) -> None:
+    assert await by_account(control, "POST", "/users/unlock?user=ada", 0) == 200
+    assert told.unlocked == [("ada", f"os:{pwd.getpwuid(0).pw_name}")]
+
+
+@pytest.mark.parametrize(
+    ("uid", "said"),
+    [(0, f"os:{pwd.getpwuid(0).pw_name}"), (987654321, "os:987654321"), (None, "command line")],
+)
+def test_an_account_without_a_name_is_its_number(uid: int | None, said: str) -> None:
+    assert account_of(uid) == said
+
+
+async def test_a_server_says_what_it_goes_by(gate: Gate, told: Told) -> None:
+    control = Control(gate.sessions, told.refresh, told.unlock, about=lambda: {"listening": ["x"]})
+    assert await ask(control, "GET", "/server") == (200, {"listening": ["x"]})

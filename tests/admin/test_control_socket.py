@@ -49,7 +49,7 @@ async def path(gate: Gate, data_dir: Path) -> AsyncIterator[Path]:
     async def refresh() -> None:
         """No users to look for."""
 
-    async def unlock(_: str) -> bool:
+    async def unlock(_: str, by: str) -> bool:
         return False
 
     await gate.login("ada")

@@ -1,0 +1,42 @@
+"""What a running server says of itself to commands: where it listens, and what it goes by."""
+
+from typing import Any
+
+import msgspec
+
+from sessiongate.app.listeners import Doors, Listeners
+from sessiongate.app.started import url_of
+from sessiongate.config import Config, show
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A running server. One of an earlier release says nothing: then all is empty.
+
+    An address is a pair: as the settings have it, and where that is, as a URL.
+    """
+
+    listening: tuple[tuple[str, str], ...] = ()
+    operations: tuple[tuple[str, str], ...] = ()
+    without_operations: tuple[str, ...] = ()
+    """Why there is no operations listener though the settings did not say off, for each process."""
+    settings: dict[str, dict[str, Any]] = {}
+    """Value and origin of each setting in force, as `config show` has them: without secrets."""
+
+    def url_at(self, address: str) -> str | None:
+        """Where it listens, of what the settings call by this address; None where it does not."""
+        for asked, url in (*self.listening, *self.operations):
+            if address in (asked, url.rpartition("://")[2]):
+                return url
+        return None
+
+
+def running_of(config: Config, doors: Doors, listeners: Listeners) -> Running:
+    """What a server of these settings says, whose listeners are open."""
+    asked = map(str, config.server.listen)
+    urls = (url_of(config, address) for address in listeners.addresses)
+    operations, without = doors.operations, doors.without  # of all workers, by their parent
+    if doors.taken is None:
+        named = listeners.operations
+        operations = ((str(config.admin.listen), named),) if named else ()
+        without = (listeners.without,) if listeners.without else ()
+    return Running(tuple(zip(asked, urls, strict=True)), operations, without, show(config))
