@@ -30,8 +30,8 @@ from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
 from sessiongate.session import Caps, Client, Limits, PresentedToken, Session
 from sessiongate.store.memory import MemoryStore
 from sessiongate.testing import FakeClock, FakeIdentity
-from sessiongate.vim.methods import METHODS, PROPERTIES
-from sessiongate.vim.types import Value
+from sessiongate.wire.vim.methods import METHODS, PROPERTIES
+from sessiongate.wire.vim.types import Value
 
 LIMITS = Limits(idle=timedelta(minutes=30), total=timedelta(hours=12))
 CLIENT = Client("192.0.2.7", "curl/8", "vi-json")

@@ -15,8 +15,11 @@ from sessiongate.web.vim_json import VimJsonEndpoint
 from sessiongate.web.vim_soap import VimSoapEndpoint, service_versions_reply
 from sessiongate.web.zerto import ZertoEndpoint
 from sessiongate.web.zerto import refusal as zerto_refusal
-from sessiongate.wire import automation as automation_wire
-from sessiongate.wire import hello, openid, sdk_path, service_versions, vapi_rpc, vim_json
+from sessiongate.wire import openid
+from sessiongate.wire.automation import hello, vapi_rpc
+from sessiongate.wire.automation import rest as automation_wire
+from sessiongate.wire.vim import json as vim_json
+from sessiongate.wire.vim import sdk_path, service_versions
 
 
 def dialects(

@@ -25,7 +25,7 @@ from sessiongate.rules.accounts import (
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
 from sessiongate.upstream.port import SessionUpstream
-from sessiongate.wire.vim_client import Fault, Opened
+from sessiongate.wire.vim.client import Fault, Opened
 
 Keep = Callable[[Principal, Opened], None]
 """Takes over the session of a check that came out well, and sees to its end."""

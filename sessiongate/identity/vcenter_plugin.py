@@ -27,7 +27,7 @@ from sessiongate.secret import Secret
 from sessiongate.upstream.http import TIMEOUT, HttpUpstream
 from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
-from sessiongate.wire.vim_client import Form
+from sessiongate.wire.vim.client import Form
 
 T = TypeVar("T")
 

@@ -2,8 +2,8 @@
 
 from sessiongate.openapi.replies import allow, as_json, refused_reference
 from sessiongate.openapi.schemas import Json, reference
-from sessiongate.wire.hello import LONGEST_RELEASE, MOST_RELEASES, PATH
-from sessiongate.wire.vim_json import RELEASES
+from sessiongate.wire.automation.hello import LONGEST_RELEASE, MOST_RELEASES, PATH
+from sessiongate.wire.vim.json import RELEASES
 
 TAG = "Automation API"
 ERROR = "AutomationError"

@@ -7,9 +7,9 @@ always; one that clients send may leave it out, since real clients do.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sessiongate.vim.faults import FORMS, INTERNAL
-from sessiongate.vim.methods import METHODS, Method
-from sessiongate.vim.types import ANY, BASES, LARGEST_LONG, MOREF, TYPES, Field
+from sessiongate.wire.vim.faults import FORMS, INTERNAL
+from sessiongate.wire.vim.methods import METHODS, Method
+from sessiongate.wire.vim.types import ANY, BASES, LARGEST_LONG, MOREF, TYPES, Field
 
 Json = dict[str, Any]
 

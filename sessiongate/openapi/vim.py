@@ -12,8 +12,8 @@ from sessiongate.openapi.replies import (
 )
 from sessiongate.openapi.schemas import Json, reference, request_name, slot
 from sessiongate.rules.access import SYSTEM_ANONYMOUS
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
-from sessiongate.wire.vim_json import NEWER, PREFIX, RELEASES, SESSION_HEADER
+from sessiongate.wire.vim.json import NEWER, PREFIX, RELEASES, SESSION_HEADER
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
 
 SECURITY = "vmwareSession"
 

@@ -1,6 +1,6 @@
 """What the server says of itself to vSphere clients."""
 
-from sessiongate.vim.types import Data
+from sessiongate.wire.vim.types import Data
 
 _VERSIONS = {"vc7": "7.0.3", "vc8": "8.0.2", "vc8u3": "8.0.3", "none": "8.0.3"}
 

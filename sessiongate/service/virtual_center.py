@@ -21,8 +21,8 @@ from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.session import Client, Ended, PresentedToken, Principal, Session
 from sessiongate.store.port import NoticeStore
-from sessiongate.vim.faults import fault_of
-from sessiongate.vim.methods import (
+from sessiongate.wire.vim.faults import fault_of
+from sessiongate.wire.vim.methods import (
     OBJECTS,
     PROPERTIES,
     PROPERTY_COLLECTOR,
@@ -31,8 +31,8 @@ from sessiongate.vim.methods import (
     Method,
     Property,
 )
-from sessiongate.vim.types import Boxed, Data, MoRef, Value
-from sessiongate.vim.values import user_session
+from sessiongate.wire.vim.types import Boxed, Data, MoRef, Value
+from sessiongate.wire.vim.user_session import user_session
 
 # The global message is shown in one line of a client's window.
 _LONGEST_MESSAGE = 4096

@@ -16,7 +16,7 @@ import aiohttp
 
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.upstream.trust import Trust
-from sessiongate.wire.vim_client import Answer, Ask
+from sessiongate.wire.http import Answer, Ask
 
 TIMEOUT = timedelta(seconds=10)
 """From the first look-up of the name to the last byte of the answer."""

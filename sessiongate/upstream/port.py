@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from sessiongate.secret import Secret
-from sessiongate.wire.vim_client import Fault, Opened
+from sessiongate.wire.vim.client import Fault, Opened
 
 
 class SessionUpstream(Protocol):

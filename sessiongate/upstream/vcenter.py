@@ -14,8 +14,8 @@ import structlog
 from sessiongate.errors import Malformed, UpstreamUnavailable
 from sessiongate.secret import Secret
 from sessiongate.upstream.http import TIMEOUT, HttpUpstream
-from sessiongate.wire.vim_client import (
-    Answer,
+from sessiongate.wire.http import Answer
+from sessiongate.wire.vim.client import (
     Fault,
     Form,
     Opened,

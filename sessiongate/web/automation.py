@@ -9,7 +9,8 @@ from sessiongate.session import Ended, Session
 from sessiongate.web.client import caller, client_of, known
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
-from sessiongate.wire import automation, hello, vapi_rpc
+from sessiongate.wire.automation import hello, vapi_rpc
+from sessiongate.wire.automation import rest as automation
 from sessiongate.wire.basic import read_basic
 from sessiongate.wire.carriers import REST_COOKIE, SOAP_COOKIE, VMWARE_HEADER, WHITE_SPACE
 

@@ -11,8 +11,8 @@ from sessiongate.service.access_tokens import ACCESS
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.web.http import Request
-from sessiongate.wire import vim_soap
 from sessiongate.wire.carriers import carried
+from sessiongate.wire.vim import soap as vim_soap
 from sessiongate.wire.zerto import as_issued
 
 # What a SOAP document with a SAML assertion has near its beginning: its header comes first.

@@ -15,12 +15,12 @@ from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
 from sessiongate.session import Session
-from sessiongate.vim.faults import Fault, fault_of
-from sessiongate.vim.methods import Call, Method
-from sessiongate.vim.types import MoRef
 from sessiongate.web.client import caller, client_of
 from sessiongate.web.http import Request
-from sessiongate.wire import tokens
+from sessiongate.wire.vim import login_token as tokens
+from sessiongate.wire.vim.faults import Fault, fault_of
+from sessiongate.wire.vim.methods import Call, Method
+from sessiongate.wire.vim.types import MoRef
 
 _BY_TICKET = frozenset({"AcquireLocalTicket", "Login"})
 """Methods to which it matters whether the caller is on this host."""

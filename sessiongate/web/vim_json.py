@@ -4,12 +4,12 @@ from sessiongate import errors
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import Outcome, VirtualCenter
-from sessiongate.vim.methods import Call, Method
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
 from sessiongate.web.vim_calls import Asked, Calls
-from sessiongate.wire import vim_json
 from sessiongate.wire.carriers import VMWARE_HEADER
+from sessiongate.wire.vim import json as vim_json
+from sessiongate.wire.vim.methods import Call, Method
 
 DIALECT = "vi-json"
 _CARRIERS = frozenset({VMWARE_HEADER})

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sessiongate.secret import Secret
-from sessiongate.vim.methods import Call
 from sessiongate.web.vim_calls import Asked
-from sessiongate.wire.vim_soap import Message
+from sessiongate.wire.vim.methods import Call
+from sessiongate.wire.vim.soap import Message
 
 # Requests kept, and the longest of them in bytes; real ones have 400 to 900. A document of this
 # size holds at most 250 elements, so that all together never take more than 10 MB.

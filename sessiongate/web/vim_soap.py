@@ -14,14 +14,15 @@ from sessiongate.secret import Secret
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
-from sessiongate.vim.methods import Call, Method
 from sessiongate.web import routes
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers
 from sessiongate.web.vim_calls import Asked, Calls
 from sessiongate.web.vim_polls import Polls
-from sessiongate.wire import service_versions, vim_soap
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
+from sessiongate.wire.vim import service_versions
+from sessiongate.wire.vim import soap as vim_soap
+from sessiongate.wire.vim.methods import Call, Method
 
 DIALECT = "soap"
 _CARRIERS = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})

@@ -12,7 +12,7 @@ from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import zerto
 from sessiongate.wire.basic import read_basic
 from sessiongate.wire.carriers import BEARER, ZERTO_HEADER
-from sessiongate.wire.vim_json import moment
+from sessiongate.wire.times import moment
 
 DIALECT = "zerto"
 _CARRIERS = frozenset({ZERTO_HEADER, BEARER})

@@ -1,7 +1,7 @@
 """The table of roles and privileges, from `sessiongate.rules.access`."""
 
 from sessiongate.rules.access import BUILT_IN, KNOWN
-from sessiongate.vim.methods import METHODS, PROPERTIES
+from sessiongate.wire.vim.methods import METHODS, PROPERTIES
 from tests.docs.tables import code, table
 
 _OURS = {

@@ -4,10 +4,11 @@ import inspect
 from collections.abc import Iterator
 
 from sessiongate import errors
-from sessiongate.vim import faults
-from sessiongate.vim.methods import METHODS, PROPERTIES, Method
-from sessiongate.vim.types import Field
-from sessiongate.wire import automation, zerto
+from sessiongate.wire import zerto
+from sessiongate.wire.automation import rest as automation
+from sessiongate.wire.vim import faults
+from sessiongate.wire.vim.methods import METHODS, PROPERTIES, Method
+from sessiongate.wire.vim.types import Field
 from tests.docs.tables import code, table
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES
 from tests.end_to_end.serving import ADMIN, OPERATOR, USER, Reply, Server
 from tests.end_to_end.test_vim_login import MOMENT, fault
 

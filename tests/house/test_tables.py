@@ -10,9 +10,9 @@ import pytest
 from sessiongate import errors
 from sessiongate.messages import MESSAGES
 from sessiongate.service.virtual_center import VirtualCenter
-from sessiongate.vim import faults
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
-from sessiongate.vim.types import BASES, MOREF, PRIMITIVES, TYPES, Field
+from sessiongate.wire.vim import faults
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
+from sessiongate.wire.vim.types import BASES, MOREF, PRIMITIVES, TYPES, Field
 from tests.house.sources import PACKAGE, ROOT
 
 
@@ -47,7 +47,7 @@ def test_the_tree_has_two_branches() -> None:
 
 
 def test_the_known_dialects_have_tables() -> None:
-    assert {"sessiongate.vim.faults", "sessiongate.wire.zerto"} <= TABLES.keys()
+    assert {"sessiongate.wire.vim.faults", "sessiongate.wire.zerto"} <= TABLES.keys()
 
 
 @pytest.mark.parametrize("dialect", sorted(TABLES))

@@ -22,7 +22,7 @@ from sessiongate.session import Principal
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
-from sessiongate.wire.vim_client import Form, Opened
+from sessiongate.wire.vim.client import Form, Opened
 from tests.identity.fakes import FakeClock, let_run
 from tests.upstream.fakes import (
     JSON_SESSION,

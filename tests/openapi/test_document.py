@@ -14,10 +14,12 @@ from sessiongate import errors
 from sessiongate.openapi.document import document
 from sessiongate.openapi.schemas import fault_names
 from sessiongate.rules.access import SYSTEM_ANONYMOUS
-from sessiongate.vim.faults import FORMS, INTERNAL, fault_of
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, SESSION_MANAGER, Method
-from sessiongate.vim.types import ANY, MOREF, TYPES, Boxed, Data, Field, MoRef, Value
-from sessiongate.wire import hello, vim_json, zerto
+from sessiongate.wire import zerto
+from sessiongate.wire.automation import hello
+from sessiongate.wire.vim import json as vim_json
+from sessiongate.wire.vim.faults import FORMS, INTERNAL, fault_of
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, SESSION_MANAGER, Method
+from sessiongate.wire.vim.types import ANY, MOREF, TYPES, Boxed, Data, Field, MoRef, Value
 
 DOCUMENT = document()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]

@@ -3,7 +3,7 @@
 import pytest
 
 from sessiongate.service.about import about_info
-from sessiongate.vim.types import TYPES
+from sessiongate.wire.vim.types import TYPES
 
 
 @pytest.mark.parametrize(

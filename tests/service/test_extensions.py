@@ -14,7 +14,7 @@ from sessiongate.errors import (
     NotFound,
 )
 from sessiongate.service.extensions import Extension
-from sessiongate.vim.types import Data
+from sessiongate.wire.vim.types import Data
 from tests.gate import CLIENT, Gate
 
 SHOWN = msgspec.structs.replace(CLIENT, certificate=b"a certificate")

@@ -23,7 +23,7 @@ from sessiongate.service import audit
 from sessiongate.session import Caps, PresentedToken, Principal
 from sessiongate.store.memory import MemoryStore
 from sessiongate.testing import T0, digest_of
-from sessiongate.vim.types import Data
+from sessiongate.wire.vim.types import Data
 from tests.gate import LIMITS, Gate
 from tests.identity.assertions import Assertion, in_soap, signed
 from tests.identity.assertions import verifier as saml_verifier

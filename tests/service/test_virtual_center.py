@@ -22,7 +22,7 @@ from sessiongate.errors import (
 )
 from sessiongate.secret import Secret
 from sessiongate.session import Session
-from sessiongate.vim.methods import (
+from sessiongate.wire.vim.methods import (
     OBJECTS,
     PROPERTIES,
     PROPERTY_COLLECTOR,
@@ -30,8 +30,8 @@ from sessiongate.vim.methods import (
     SERVICE_INSTANCE,
     SESSION_MANAGER,
 )
-from sessiongate.vim.types import Boxed, Data, MoRef
-from sessiongate.vim.values import user_session
+from sessiongate.wire.vim.types import Boxed, Data, MoRef
+from sessiongate.wire.vim.user_session import user_session
 from tests.gate import HERE, INSTANCE, Gate, password_of
 
 

@@ -18,7 +18,7 @@ from sessiongate import certificates
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.upstream.http import LARGEST_BODY, HttpUpstream
 from sessiongate.upstream.trust import Trust
-from sessiongate.wire.vim_client import Answer, Ask
+from sessiongate.wire.http import Answer, Ask
 from tests.upstream.fakes import FakeServer, http, saying, server_tls
 
 BLIND = Trust(verify=False)

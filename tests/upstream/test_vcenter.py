@@ -17,7 +17,7 @@ from sessiongate.upstream import vcenter as vcenter_module
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
-from sessiongate.wire.vim_client import Fault, Form, Opened, UserSession
+from sessiongate.wire.vim.client import Fault, Form, Opened, UserSession
 from tests.upstream.fakes import (
     JSON_SESSION,
     JSON_TOKEN,

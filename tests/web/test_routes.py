@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from sessiongate.errors import SessionGateError
 from sessiongate.web.http import Handler, Reply, Request
 from sessiongate.web.routes import Route, Routes, nowhere, refuse
-from sessiongate.wire.sdk_path import passed_over
+from sessiongate.wire.vim.sdk_path import passed_over
 from tests.web.requests import request
 
 

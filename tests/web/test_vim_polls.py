@@ -2,10 +2,10 @@
 
 from sessiongate.secret import Secret
 from sessiongate.testing import a_session
-from sessiongate.vim.methods import METHODS, SESSION_MANAGER, Call
 from sessiongate.web.vim_calls import Asked
 from sessiongate.web.vim_polls import LONGEST, MOST, Polls
-from sessiongate.wire.vim_soap import Message
+from sessiongate.wire.vim.methods import METHODS, SESSION_MANAGER, Call
+from sessiongate.wire.vim.soap import Message
 from sessiongate.wire.xml import Element
 from tests.web.test_vim_soap import SOAP, THIS, Soap, credentials, soap
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Session
 from sessiongate.store.memory import MemoryStore
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
 from sessiongate.web import routes
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.routes import Route, Routes
 from sessiongate.web.vim_soap import VimSoapEndpoint, service_versions_reply
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
 from sessiongate.wire.xml import Element, parse
 from tests.gate import LIMITS, Gate
 

@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, Malformed
 from sessiongate.secret import Secret
-from sessiongate.vim.methods import METHODS
-from sessiongate.vim.types import MoRef
-from sessiongate.wire import vim_json, vim_soap
-from sessiongate.wire.vim_client import (
-    Answer,
-    Ask,
+from sessiongate.wire.http import Answer, Ask
+from sessiongate.wire.vim import json as vim_json
+from sessiongate.wire.vim import soap as vim_soap
+from sessiongate.wire.vim.client import (
     Fault,
     Form,
     Opened,
@@ -25,6 +23,8 @@ from sessiongate.wire.vim_client import (
     write_login,
     write_logout,
 )
+from sessiongate.wire.vim.methods import METHODS
+from sessiongate.wire.vim.types import MoRef
 
 SESSION = {"key": "k", "userName": "LAB\\ada", "fullName": "Ada", "locale": "en"}
 LOGIN = METHODS["SessionManager", "Login"]

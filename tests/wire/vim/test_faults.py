@@ -5,9 +5,9 @@ import pytest
 from sessiongate import errors
 from sessiongate.errors import SessionGateError
 from sessiongate.messages import CATALOGUES
-from sessiongate.vim.faults import FORMS, Fault, fault_of
-from sessiongate.vim.methods import SESSION_MANAGER
-from sessiongate.vim.types import TYPES, Data, MoRef
+from sessiongate.wire.vim.faults import FORMS, Fault, fault_of
+from sessiongate.wire.vim.methods import SESSION_MANAGER
+from sessiongate.wire.vim.types import TYPES, Data, MoRef
 
 # One of each kind, whose texts must stay with us.
 SAMPLES: dict[type[SessionGateError], SessionGateError] = {

@@ -18,13 +18,11 @@ from sessiongate.errors import (
     WrongVerb,
 )
 from sessiongate.secret import Secret
-from sessiongate.vim.faults import Fault
-from sessiongate.vim.methods import METHODS, PROPERTIES, SESSION_MANAGER, Method
-from sessiongate.vim.types import LARGEST_LONG, Boxed, Data, Field, MoRef, Value
-from sessiongate.wire.vim_json import (
+from sessiongate.wire.times import moment
+from sessiongate.wire.vim.faults import Fault
+from sessiongate.wire.vim.json import (
     RELEASES,
     knows_release,
-    moment,
     read_arguments,
     read_call,
     read_path,
@@ -32,6 +30,8 @@ from sessiongate.wire.vim_json import (
     write_fault,
     write_result,
 )
+from sessiongate.wire.vim.methods import METHODS, PROPERTIES, SESSION_MANAGER, Method
+from sessiongate.wire.vim.types import LARGEST_LONG, Boxed, Data, Field, MoRef, Value
 
 LOGIN = METHODS["SessionManager", "Login"]
 TERMINATE = METHODS["SessionManager", "TerminateSession"]

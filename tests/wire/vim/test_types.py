@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessiongate.vim.types import BASES, TYPES
+from sessiongate.wire.vim.types import BASES, TYPES
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from sessiongate import errors
 from sessiongate.errors import CapReached, Malformed, NoSession, SessionGateError
 from sessiongate.session import Session
 from sessiongate.testing import a_session
-from sessiongate.wire.automation import (
+from sessiongate.wire.automation.rest import (
     FORMS,
     TOO_MANY,
     is_get_action,

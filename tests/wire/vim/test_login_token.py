@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.session import BEARER, SAML, PresentedToken
-from sessiongate.wire.tokens import presented
+from sessiongate.wire.vim.login_token import presented
 
 ASSERTION = b"<Assertion>\xc3\xa9</Assertion>"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.wire.sdk_path import passed_over
+from sessiongate.wire.vim.sdk_path import passed_over
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ import msgspec
 
 from sessiongate.errors import Malformed, UnknownAddress, UnknownMethod, UnknownObject, WrongVerb
 from sessiongate.secret import Secret
-from sessiongate.vim.faults import Fault
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
-from sessiongate.vim.types import (
+from sessiongate.wire.json_body import is_blank, read_json
+from sessiongate.wire.times import moment
+from sessiongate.wire.vim.faults import Fault
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
+from sessiongate.wire.vim.types import (
     BASES,
     LARGEST_LONG,
     MOREF,
@@ -28,7 +30,6 @@ from sessiongate.vim.types import (
     MoRef,
     Value,
 )
-from sessiongate.wire.json_body import is_blank, read_json
 
 PREFIX = "/sdk/vim25/"
 SESSION_HEADER = "vmware-api-session-id"
@@ -216,10 +217,3 @@ def _boxed(box: Boxed) -> Any:  # noqa: ANN401 - JSON is whatever JSON is
     if isinstance(box.value, Data | MoRef):
         return plain
     return {"_typeName": "binary" if box.type == "base64Binary" else box.type, "_value": plain}
-
-
-def moment(when: datetime) -> str:
-    """An RFC 3339 time in UTC with six digits of fraction, the form of both vSphere codecs."""
-    # msgspec writes this form, but for a fraction of zero, in a tenth of the time of strftime.
-    text: str = msgspec.to_builtins(when.astimezone(UTC))
-    return text if when.microsecond else f"{text[:-1]}.000000Z"

@@ -16,9 +16,12 @@ import msgspec
 
 from sessiongate.errors import Malformed, UnknownMethod, UnknownObject, UnknownProperty
 from sessiongate.secret import Secret
-from sessiongate.vim.faults import Fault
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
-from sessiongate.vim.types import (
+from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
+from sessiongate.wire.times import moment
+from sessiongate.wire.vim.faults import Fault
+from sessiongate.wire.vim.json import binary, read_moment
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
+from sessiongate.wire.vim.types import (
     BASES,
     LARGEST_LONG,
     MOREF,
@@ -30,8 +33,6 @@ from sessiongate.vim.types import (
     MoRef,
     Value,
 )
-from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
-from sessiongate.wire.vim_json import binary, moment, read_moment
 from sessiongate.wire.xml import Element, escape, parse
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"

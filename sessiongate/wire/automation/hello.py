@@ -10,7 +10,7 @@ import msgspec
 
 from sessiongate.errors import InvalidArgument, Malformed
 from sessiongate.wire.json_body import read_json
-from sessiongate.wire.vim_json import knows_release
+from sessiongate.wire.vim.json import knows_release
 
 PATH = "/api/vcenter/system"
 

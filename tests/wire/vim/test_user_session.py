@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from sessiongate.session import Session
-from sessiongate.vim.types import TYPES
-from sessiongate.vim.values import user_session
+from sessiongate.wire.vim.types import TYPES
+from sessiongate.wire.vim.user_session import user_session
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 

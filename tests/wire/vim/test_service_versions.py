@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sessiongate.wire import vim_json
-from sessiongate.wire.service_versions import VERSIONS, document
+from sessiongate.wire.vim import json as vim_json
+from sessiongate.wire.vim.service_versions import VERSIONS, document
 from sessiongate.wire.xml import parse
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from sessiongate import errors
 from sessiongate.session import Session
-from sessiongate.wire.vim_json import moment
+from sessiongate.wire.times import moment
 
 API_SESSION = "/api/session"
 REST_SESSION = "/rest/com/vmware/cis/session"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import InvalidArgument, Malformed
-from sessiongate.wire.hello import is_hello, negotiate, read_releases
-from sessiongate.wire.vim_json import RELEASES
+from sessiongate.wire.automation.hello import is_hello, negotiate, read_releases
+from sessiongate.wire.vim.json import RELEASES
 
 
 @pytest.mark.parametrize("query", ["action=hello", "a=1&action=hello", "action=%68ello"])

@@ -9,7 +9,7 @@ import msgspec
 
 from sessiongate import errors
 from sessiongate.messages import text
-from sessiongate.vim.types import Boxed, Data, MoRef, Value
+from sessiongate.wire.vim.types import Boxed, Data, MoRef, Value
 
 
 class Form(msgspec.Struct, frozen=True):

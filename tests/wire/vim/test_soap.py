@@ -20,8 +20,8 @@ from sessiongate.errors import (
     UnknownProperty,
 )
 from sessiongate.secret import Secret
-from sessiongate.vim.faults import Fault
-from sessiongate.vim.methods import (
+from sessiongate.wire.vim.faults import Fault
+from sessiongate.wire.vim.methods import (
     METHODS,
     OBJECTS,
     PROPERTIES,
@@ -32,18 +32,7 @@ from sessiongate.vim.methods import (
     Method,
     keyword,
 )
-from sessiongate.vim.types import (
-    BASES,
-    LARGEST_LONG,
-    MOREF,
-    TYPES,
-    Boxed,
-    Data,
-    Field,
-    MoRef,
-    Value,
-)
-from sessiongate.wire.vim_soap import (
+from sessiongate.wire.vim.soap import (
     SECURITY,
     Message,
     read_arguments,
@@ -53,6 +42,17 @@ from sessiongate.wire.vim_soap import (
     write_fault,
     write_result,
     write_unreadable,
+)
+from sessiongate.wire.vim.types import (
+    BASES,
+    LARGEST_LONG,
+    MOREF,
+    TYPES,
+    Boxed,
+    Data,
+    Field,
+    MoRef,
+    Value,
 )
 from sessiongate.wire.xml import DEEPEST, MOST_ATTRIBUTES, MOST_ELEMENTS, Element, parse
 

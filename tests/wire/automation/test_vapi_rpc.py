@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, NoPermission, NoSession
 from sessiongate.secret import Secret
-from sessiongate.wire.vapi_rpc import (
+from sessiongate.wire.automation.vapi_rpc import (
     DISAGREE,
     INVALID_PARAMS,
     INVALID_REQUEST,

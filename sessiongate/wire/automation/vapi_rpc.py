@@ -11,7 +11,7 @@ import msgspec
 
 from sessiongate.errors import BadCredentials, Malformed, NoSession, SessionGateError
 from sessiongate.secret import Secret
-from sessiongate.wire.automation import Refusal, refusal_of
+from sessiongate.wire.automation.rest import Refusal, refusal_of
 from sessiongate.wire.json_body import read_json
 
 PATH = "/api"

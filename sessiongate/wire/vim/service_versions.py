@@ -5,7 +5,7 @@ there. Old releases of it know only old numbers, so all of them are listed. Anno
 binds nobody: what a client says in SOAPAction is advice, and newer members stay optional.
 """
 
-from sessiongate.wire.vim_soap import VIM
+from sessiongate.wire.vim.soap import VIM
 
 PATH = "/sdk/vimServiceVersions.xml"
 

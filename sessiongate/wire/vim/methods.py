@@ -19,7 +19,7 @@ from sessiongate.rules.access import (
     TERMINATE_SESSION,
     VALIDATE_SESSION,
 )
-from sessiongate.vim.types import Field, MoRef
+from sessiongate.wire.vim.types import Field, MoRef
 
 SERVICE_INSTANCE = MoRef("ServiceInstance", "ServiceInstance")
 SESSION_MANAGER = MoRef("SessionManager", "SessionManager")

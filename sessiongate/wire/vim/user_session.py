@@ -1,7 +1,7 @@
 """Sessions as vSphere values."""
 
 from sessiongate.session import Session
-from sessiongate.vim.types import Data
+from sessiongate.wire.vim.types import Data
 
 
 def user_session(session: Session) -> Data:

@@ -13,7 +13,7 @@ from sessiongate.rules.access import (
     TERMINATE_SESSION,
     VALIDATE_SESSION,
 )
-from sessiongate.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
 
 SESSION_MANAGER_METHODS = {
     "AcquireCloneTicket": SYSTEM_VIEW,

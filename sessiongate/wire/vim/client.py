@@ -13,11 +13,10 @@ import msgspec
 from sessiongate.errors import BadCredentials, Malformed
 from sessiongate.secret import Secret
 from sessiongate.wire.carriers import SOAP_COOKIE
-from sessiongate.wire.vim_json import PREFIX, SESSION_HEADER
-from sessiongate.wire.vim_soap import ENVELOPE, VIM, XSI
+from sessiongate.wire.http import Answer, Ask, Headers
+from sessiongate.wire.vim.json import PREFIX, SESSION_HEADER
+from sessiongate.wire.vim.soap import ENVELOPE, VIM, XSI
 from sessiongate.wire.xml import Element, escape, parse
-
-Headers = tuple[tuple[str, str], ...]
 
 # The oldest published release: every vCenter that speaks VI/JSON takes it, newer ones included.
 _RELEASE = "8.0.1.0"
@@ -38,32 +37,6 @@ class Form(Enum):
 
     JSON = "VI/JSON"
     SOAP = "SOAP"
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """A POST, ready to be sent. Holds a password or a token, and does not show it."""
-
-    path: str
-    headers: Headers
-    body: bytes
-
-    def __repr__(self) -> str:
-        return f"Ask({self.path!r})"
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What came back. May hold a token, and does not show it. Header names are lower case."""
-
-    status: int
-    headers: Headers
-    body: bytes
-
-    def __repr__(self) -> str:
-        return f"Answer({self.status})"
-
-    def all(self, name: str) -> list[str]:
-        """The values of every header of this name."""
-        return [value for key, value in self.headers if key == name]
 
 
 class UserSession(msgspec.Struct, frozen=True):

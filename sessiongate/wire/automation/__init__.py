@@ -1,0 +1,1 @@
+"""The wire forms of vSphere's Automation API: REST and JSON-RPC."""
