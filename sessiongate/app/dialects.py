@@ -3,10 +3,10 @@
 from sessiongate.config import Config
 from sessiongate.errors import SessionGateError
 from sessiongate.identity.clients import PROVIDER as CLIENTS
-from sessiongate.meters import Meters
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
+from sessiongate.telemetry.counters import Meters
 from sessiongate.web import automation, front, pages, routes
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.openid import OpenIdEndpoint

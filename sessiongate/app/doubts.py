@@ -16,13 +16,13 @@ import msgspec
 import structlog
 
 from sessiongate.app import parts
-from sessiongate.certificates import RENEW_BEFORE, CertificateFacts, Certificates
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
 from sessiongate.identity.plugin import users_path
 from sessiongate.rules.store_url import is_redis
 from sessiongate.store import redis_health
+from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, Certificates
 
 # Certificates and files change by the day; Redis' settings seldom.
 LOOK_EVERY = timedelta(hours=1)

@@ -7,9 +7,8 @@ from ipaddress import ip_address
 
 import msgspec
 
-from sessiongate import certificates, plugins
+from sessiongate import plugins
 from sessiongate.app.prepare import roles_of
-from sessiongate.certificates import Certificates
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
@@ -30,8 +29,10 @@ from sessiongate.store.port import Store
 from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_client import RedisSettings
 from sessiongate.store.sqlite import SqliteStore
+from sessiongate.tls import certificates
+from sessiongate.tls.certificates import Certificates
+from sessiongate.tls.server import tls_context
 from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import tls_context
 
 
 def store_of(config: Config) -> Store:

@@ -13,8 +13,6 @@ from pathlib import Path
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from sessiongate import certificates
-from sessiongate.certificates import Certificates
 from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
 from sessiongate.files import read_own, sync_directory
@@ -22,6 +20,8 @@ from sessiongate.identity.plugin import users_path
 from sessiongate.identity.users_file import list_users
 from sessiongate.rules.access import Roles, doubts_about, problems_with
 from sessiongate.rules.token import GUID_BYTES, guid
+from sessiongate.tls import certificates
+from sessiongate.tls.certificates import Certificates
 
 PREPARED = ("instance", "users.toml", "tls", "sessiongate.db")
 """What is in each data directory that a server or `init` has made: one of these at least."""

@@ -12,11 +12,11 @@ import structlog
 
 from sessiongate.app import parts
 from sessiongate.app.prepare import certificates_of
-from sessiongate.certificates import Certificates
 from sessiongate.config import Config, leaves
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
-from sessiongate.traces import traced
+from sessiongate.telemetry.tracebacks import traced
+from sessiongate.tls.certificates import Certificates
 
 TAKEN = (
     "server.limits.",

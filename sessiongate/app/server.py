@@ -10,7 +10,6 @@ from functools import partial
 from sessiongate import __version__
 from sessiongate.admin import inbox
 from sessiongate.admin.control import Control
-from sessiongate.admin.metrics import Published
 from sessiongate.admin.operations import Operations
 from sessiongate.admin.shipping import Shipping
 from sessiongate.app import parts
@@ -32,14 +31,12 @@ from sessiongate.app.running import running_of
 from sessiongate.app.started import Started
 from sessiongate.app.steps import Step, each_of
 from sessiongate.app.tokens import verifiers_of
-from sessiongate.certificates import Certificates
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.errors import Unavailable
 from sessiongate.identity.choice import Choice
 from sessiongate.identity.file import FileIdentity
 from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.meters import Meters
 from sessiongate.rules.chain import Chain
 from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info
@@ -57,6 +54,9 @@ from sessiongate.service.token_login import TokenLogin
 from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.session import Ended
 from sessiongate.store.measured import MeasuredStore
+from sessiongate.telemetry.counters import Meters
+from sessiongate.telemetry.prometheus import Published
+from sessiongate.tls.certificates import Certificates
 from sessiongate.web.http import Handler
 from sessiongate.web.known import KnownCallers
 from sessiongate.web.proxies import TrustedProxies

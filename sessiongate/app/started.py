@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from sessiongate.certificates import Certificates
 from sessiongate.config import Config
+from sessiongate.tls.certificates import Certificates
 
 
 class Started(msgspec.Struct, frozen=True):

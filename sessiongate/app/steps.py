@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from sessiongate.traces import traced
+from sessiongate.telemetry.tracebacks import traced
 
 Step = Callable[[], Awaitable[object]]
 

@@ -21,8 +21,8 @@ from sessiongate.identity.keys import (
     path_of,
 )
 from sessiongate.identity.tokens import Grants, TokenVerifier
+from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import HttpUpstream
-from sessiongate.upstream.trust import Trust
 
 
 def verifiers_of(config: Config) -> list[TokenVerifier]:

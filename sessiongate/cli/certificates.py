@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import typer
 
-from sessiongate import certificates
 from sessiongate.app import certificate_names
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, prepared, settings
 from sessiongate.cli.output import Exit, Output, fail, show_facts
 from sessiongate.config import Config
 from sessiongate.files import is_there
+from sessiongate.tls import certificates
 
 app = typer.Typer(no_args_is_help=True, help="The server's certificate.")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from sessiongate import certificates
 from sessiongate.app import (
     Port,
     Running,
@@ -34,6 +33,7 @@ from sessiongate.identity.stored import cost_of
 from sessiongate.identity.users_file import User, list_users
 from sessiongate.rules.access import ADMINISTER
 from sessiongate.rules.store_url import is_redis
+from sessiongate.tls import certificates
 
 # Names that one line has room for.
 _MOST_NAMED = 5

@@ -17,7 +17,6 @@ import typer
 
 from sessiongate import app as application
 from sessiongate.app import Started
-from sessiongate.certificates import Certificates
 from sessiongate.cli.checks import run_checks
 from sessiongate.cli.control import server_answers
 from sessiongate.cli.options import (
@@ -35,9 +34,10 @@ from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.users_file import add_user, list_users
-from sessiongate.logs import LogFormat, LogLevel, configure_logs
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.secret import Secret
+from sessiongate.telemetry.logs import LogFormat, LogLevel, configure_logs
+from sessiongate.tls.certificates import Certificates
 
 PlainOption = Annotated[
     bool, typer.Option("--plain-http", help="Serve without TLS. Only behind something that has it.")

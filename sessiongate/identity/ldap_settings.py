@@ -20,7 +20,7 @@ from sessiongate.rules import ldap_filter
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.dn import canonical_dn
 from sessiongate.secret import Secret
-from sessiongate.upstream.trust import client_context
+from sessiongate.tls.trust import client_context
 
 T = TypeVar("T")
 

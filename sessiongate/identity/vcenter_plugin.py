@@ -24,8 +24,8 @@ from sessiongate.identity.plugin import Made, Surroundings, unknown_keys
 from sessiongate.identity.vcenter import Names, VCenterIdentity
 from sessiongate.rules.accounts import canonical_domain, parse_account
 from sessiongate.secret import Secret
+from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import TIMEOUT, HttpUpstream
-from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim.client import Form
 

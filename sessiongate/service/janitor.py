@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from sessiongate.errors import Unavailable
-from sessiongate.traces import traced
+from sessiongate.telemetry.tracebacks import traced
 
 _log = structlog.get_logger("sessiongate.janitor")
 

@@ -18,13 +18,13 @@ import structlog
 from sessiongate import errors
 from sessiongate.clock import Clock
 from sessiongate.errors import SessionGateError, StoreUnavailable, Unavailable
-from sessiongate.meters import Meters
 from sessiongate.rules.chain import Chain
 from sessiongate.service import audit
 from sessiongate.service.audit import Event, Facts
 from sessiongate.service.merging import About, Fate, Merging
 from sessiongate.session import Client, Ended, Person, Principal, Session
 from sessiongate.store.port import AuditStore
+from sessiongate.telemetry.counters import Meters
 
 _log = structlog.get_logger("sessiongate.sessions")
 

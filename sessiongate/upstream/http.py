@@ -15,7 +15,7 @@ from datetime import timedelta
 import aiohttp
 
 from sessiongate.errors import UpstreamUnavailable
-from sessiongate.upstream.trust import Trust
+from sessiongate.tls.trust import Trust
 from sessiongate.wire.http import Answer, Ask
 
 TIMEOUT = timedelta(seconds=10)

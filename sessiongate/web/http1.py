@@ -22,7 +22,7 @@ import msgspec
 import structlog
 
 from sessiongate.errors import Malformed, Unavailable
-from sessiongate.traces import traced
+from sessiongate.telemetry.tracebacks import traced
 from sessiongate.web import crowd as crowds
 from sessiongate.web.crowd import Crowd, Guest
 from sessiongate.web.framing import Chunks, Flaw, Head, Took, hopeless, read_head, write_reply

@@ -12,8 +12,8 @@ import msgspec
 import structlog
 
 from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
-from sessiongate.request_id import RequestId, current
-from sessiongate.traces import traced
+from sessiongate.telemetry.request_id import RequestId, current
+from sessiongate.telemetry.tracebacks import traced
 from sessiongate.web.http import Handler, Reply, Request
 from sessiongate.web.noting import note
 from sessiongate.web.objections import CAUSES, objection

@@ -9,11 +9,12 @@ plain HTTP, since Go's cookie jar would then not send the cookie back.
 
 from collections.abc import Iterable
 
-from sessiongate import errors, request_id
+from sessiongate import errors
 from sessiongate.secret import Secret
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
+from sessiongate.telemetry import request_id
 from sessiongate.web import routes
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.refusals import extra_headers

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sessiongate.admin.metrics import Published
 from sessiongate.admin.operations import Operations
 from sessiongate.errors import Overloaded, StoreUnavailable
-from sessiongate.meters import Meters
-from tests.admin.families import read, value
+from sessiongate.telemetry.counters import Meters
+from sessiongate.telemetry.prometheus import Published
+from tests.telemetry.families import read, value
 from tests.web.requests import header, request
 
 PATHS = ("/healthz", "/readyz", "/metrics")

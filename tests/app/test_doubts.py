@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate import certificates
 from sessiongate.app.doubts import LOOK_EVERY, Watch, certificate_doubts, file_doubts
-from sessiongate.certificates import Certificates
 from sessiongate.config import Config, load
 from sessiongate.testing import FakeClock
+from sessiongate.tls import certificates
+from sessiongate.tls.certificates import Certificates
 
 DAY = timedelta(days=1)
 

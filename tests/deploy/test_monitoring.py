@@ -15,8 +15,8 @@ from sessiongate.store.measured import OPERATIONS
 from sessiongate.web import automation, openid, vim_json, vim_soap, zerto
 from sessiongate.web.http1 import CAUSES
 from sessiongate.web.objections import CAUSES as UNREAD
-from tests.admin.families import everything, samples
 from tests.house.sources import ROOT
+from tests.telemetry.families import everything, samples
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "sessiongate.json"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"

@@ -1,7 +1,7 @@
 """The table of metrics, from what an exposition holds once everything has happened."""
 
-from tests.admin.families import everything, labels_of
 from tests.docs.tables import code, table
+from tests.telemetry.families import everything, labels_of
 
 
 def metrics_table() -> str:

@@ -13,8 +13,8 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.admin.families import read
 from tests.end_to_end.serving import PATIENCE, Client, Reply, Server
+from tests.telemetry.families import read
 
 
 def shared_settings(url: str, *, workers: int = 2, more: str = "", store: str = "") -> str:

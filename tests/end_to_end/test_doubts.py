@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 from tests.end_to_end.serving import Server, run_here
 from tests.peers import redis as peer
 from tests.peers.redis import Redis

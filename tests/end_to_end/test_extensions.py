@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 from tests.end_to_end.serving import Server, vim, with_people
 
 KEY = "com.example.backup"

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.admin.families import read, value
 from tests.end_to_end.many import operations, operations_of, running, until
 from tests.end_to_end.serving import (
     PATIENCE,
@@ -27,6 +26,7 @@ from tests.end_to_end.serving import (
 )
 from tests.end_to_end.test_crowds import many_files
 from tests.house.sources import ROOT
+from tests.telemetry.families import read, value
 
 WATCHED = '[admin]\nlisten = "127.0.0.1:0"\n'
 FLAGS = ("--listen", "127.0.0.1:0")

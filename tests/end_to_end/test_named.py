@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 from tests.end_to_end.many import wait_for
 from tests.end_to_end.serving import ADMIN, Server, basic, vim, with_people
 from tests.end_to_end.test_appliance import post

@@ -19,7 +19,6 @@ import pytest
 
 from sessiongate.app.parts import is_loopback
 from sessiongate.config import load
-from tests.admin.families import everything, read, value
 from tests.end_to_end.serving import (
     ADMIN,
     OPERATOR,
@@ -36,6 +35,7 @@ from tests.end_to_end.serving import (
 )
 from tests.peers import redis
 from tests.security.dialects import DIALECTS, Dialect
+from tests.telemetry.families import everything, read, value
 
 MakeServer = Callable[..., Server]
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.admin.families import read, value
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.many import operations, operations_of, said, shared_settings, until, wait_for
 from tests.end_to_end.serving import (
@@ -28,6 +27,7 @@ from tests.end_to_end.serving import (
 )
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
+from tests.telemetry.families import read, value
 
 # Each of these starts a server of its own, or several.
 pytestmark = pytest.mark.slow

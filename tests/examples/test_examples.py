@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 from tests.end_to_end.serving import PATIENCE, USER, Server, environment
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

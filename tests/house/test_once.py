@@ -26,7 +26,7 @@ def test_it_stands_in_one_place(written: str, where: list[str]) -> None:
 
 
 OPENED_ELSEWHERE = {
-    "sessiongate/certificates.py": "makes its files anew: O_EXCL",
+    "sessiongate/tls/certificates.py": "makes its files anew: O_EXCL",
     "sessiongate/messages.py": "the package's own files",
     "sessiongate/web/front.py": "the package's own files",
     "sessiongate/web/listener.py": "by the name of a descriptor that was judged",

@@ -28,8 +28,8 @@ from sessiongate.identity.keys import (
     path_of,
 )
 from sessiongate.testing import T0, TICK
+from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import LARGEST_BODY, HttpUpstream
-from sessiongate.upstream.trust import Trust
 from tests.identity.issuers import entry, key, key_set
 from tests.upstream.fakes import Asked, FakeServer, Script, http, saying, server_tls
 

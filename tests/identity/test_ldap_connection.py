@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate import certificates
 from sessiongate.identity.ldap_connection import Address, Connection, NoAnswer, Trust
 from sessiongate.identity.ldap_messages import LARGEST, Result
 from sessiongate.rules.ldap_filter import Has
 from sessiongate.secret import Secret
+from sessiongate.tls import certificates
 from tests.identity.test_ldap_messages import tlv
 from tests.peers.slapd import PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
 from tests.web.test_http1 import until

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from sessiongate import certificates
 from sessiongate.errors import ConfigError
 from sessiongate.identity.hashing import PasswordHasher
 from sessiongate.identity.ldap_connection import Address
@@ -15,6 +14,7 @@ from sessiongate.identity.ldap_settings import KEYS, Settings, read
 from sessiongate.identity.plugin import Surroundings
 from sessiongate.rules.ldap_filter import parse
 from sessiongate.secret import Secret
+from sessiongate.tls import certificates
 from tests.house.sources import ROOT
 
 CANARY = "canary-password"

@@ -19,8 +19,8 @@ from sessiongate.identity.vcenter import Names, VCenterIdentity
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import HttpUpstream
-from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim.client import Form, Opened
 from tests.identity.fakes import FakeClock, let_run

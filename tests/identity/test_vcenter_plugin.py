@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate import certificates, plugins
+from sessiongate import plugins
 from sessiongate.errors import ConfigError, IdentityUnavailable
 from sessiongate.identity.plugin import Surroundings
 from sessiongate.identity.vcenter import VCenterIdentity
 from sessiongate.identity.vcenter_plugin import vcenter
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
+from sessiongate.tls import certificates
 from tests.identity.fakes import cheap_hasher
 from tests.upstream.fakes import FakeServer, kind_vcenter, old_vcenter, server_tls
 

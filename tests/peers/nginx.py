@@ -1,7 +1,7 @@
 """A real nginx: a child process in a directory of its own, with our deploy/nginx configuration.
 
 Only what depends on the place is changed in that file: address, certificate, and where sessiongate
-is. TLS is by a certificate that `sessiongate.certificates` makes. Clients may come from any
+is. TLS is by a certificate that `sessiongate.tls.certificates` makes. Clients may come from any
 address of 127.0.0.0/8, so that they can be told apart from the proxy.
 """
 
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 from tests.end_to_end.serving import PATIENCE, Body, Client, Headers, Reply
 from tests.house.sources import ROOT
 

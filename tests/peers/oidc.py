@@ -1,7 +1,7 @@
 """A real OpenID provider: the npm package `oidc-provider`, a child process on a free loopback port.
 
 What it is set up with is in `oidc_provider.mjs`: each of its clients gets tokens about a person of
-the client's name. TLS is by a certificate that `sessiongate.certificates` makes.
+the client's name. TLS is by a certificate that `sessiongate.tls.certificates` makes.
 """
 
 import http.client
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 from tests.end_to_end.serving import PATIENCE, Body, Client, Headers, Lines, Reply, basic
 from tests.peers.setup import oidc_provider
 

@@ -3,7 +3,7 @@
 It has people and nested groups, the overlays memberOf (group memberships on people), ppolicy
 (locked, expired and disabled accounts), retcode (answers with Active Directory's texts) and
 cn=monitor, whose counters say how often somebody bound. TLS is by a certificate that
-`sessiongate.certificates` makes. What a test changes, it changes for all who share the server.
+`sessiongate.tls.certificates` makes. What a test changes, it changes for all who share the server.
 """
 
 import os
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 
 # Starting takes a fraction of a second; a loaded machine may take many times that.
 PATIENCE = 30.0

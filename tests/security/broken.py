@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from sessiongate.app.dialects import dialects
 from sessiongate.config import load
-from sessiongate.logs import LogFormat, configure_logs
-from sessiongate.meters import Meters
+from sessiongate.telemetry.counters import Meters
+from sessiongate.telemetry.logs import LogFormat, configure_logs
 from sessiongate.web.http import Request
 from sessiongate.web.routes import Routes
 from tests.end_to_end.serving import USER, Body, Headers, Reply

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate import certificates
 from sessiongate.admin.shipping import Shipping
 from sessiongate.app.bootstrap import bootstrap
 from sessiongate.app.tokens import verifiers_of
@@ -27,8 +26,9 @@ from sessiongate.identity.keys import FileSource
 from sessiongate.identity.users_file import read_users
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.store.redis_client import RedisSettings, Servers
-from sessiongate.upstream.trust import client_context
-from sessiongate.web.listener import tls_context
+from sessiongate.tls import certificates
+from sessiongate.tls.server import tls_context
+from sessiongate.tls.trust import client_context
 
 PATIENCE = 30.0
 

@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 import pytest
 
 from sessiongate.errors import CapReached, StoreUnavailable
-from sessiongate.meters import Meters
 from sessiongate.rules.chain import Chain
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.measured import OPERATIONS, MeasuredStore
 from sessiongate.store.memory import MemoryStore
 from sessiongate.store.port import Store
+from sessiongate.telemetry.counters import Meters
 from sessiongate.testing import (
     LIMITS,
     NO_CAPS,

@@ -14,7 +14,6 @@ from typing import TypeVar
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate import certificates
 from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
@@ -24,6 +23,7 @@ from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_client import RedisSettings
 from sessiongate.store.redis_scripts import Script
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_session, a_ticket, digest_of, everyone
+from sessiongate.tls import certificates
 from tests.peers import redis as peer
 from tests.peers.redis import PATIENCE, Cluster, Redis, Watched
 from tests.peers.relay import Relay

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 
 JSON_TOKEN = "3f0c0000000000000000000000000000canary01"
 SOAP_TOKEN = '"7bea0000000000000000000000000000canary02"'

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate import certificates
 from sessiongate.errors import UpstreamUnavailable
+from sessiongate.tls import certificates
+from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import LARGEST_BODY, HttpUpstream
-from sessiongate.upstream.trust import Trust
 from sessiongate.wire.http import Answer, Ask
 from tests.upstream.fakes import FakeServer, http, saying, server_tls
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, UpstreamUnavailable
 from sessiongate.secret import Secret
+from sessiongate.tls.trust import Trust
 from sessiongate.upstream import vcenter as vcenter_module
 from sessiongate.upstream.http import HttpUpstream
-from sessiongate.upstream.trust import Trust
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim.client import Fault, Form, Opened, UserSession
 from tests.upstream.fakes import (

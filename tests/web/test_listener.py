@@ -30,10 +30,11 @@ from cryptography.x509.oid import NameOID
 
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
+from sessiongate.tls.server import tls_context
 from sessiongate.web import listener
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import Listener, listen, tls_context
+from sessiongate.web.listener import Listener, listen
 from tests.web.test_http1 import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
-from sessiongate import certificates
+from sessiongate.tls import certificates
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.local import is_local
 from sessiongate.web.proxies import Trusted, TrustedProxies

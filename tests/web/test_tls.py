@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from sessiongate.tls.server import tls_context
 from sessiongate.web import tls
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.http1 import USELESS_RECORDS, Edge
 from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import tls_context
 from sessiongate.web.threshold import Threshold
 from sessiongate.web.tls import PORTION, USELESS, Tls
 from tests.web.records import Peer

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from sessiongate.request_id import add_to_line
+from sessiongate.telemetry.request_id import add_to_line
 
 
 class LogFormat(StrEnum):

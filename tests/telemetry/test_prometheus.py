@@ -8,15 +8,17 @@ import pytest
 import structlog
 from prometheus_client.core import Metric
 
-from sessiongate.admin.metrics import COUNTERS, GAUGES, Published
 from sessiongate.app.dialects import dialects
 from sessiongate.app.prepare import signing_key_of
 from sessiongate.config import Config, load
-from sessiongate.meters import BOUNDS, Meters
 from sessiongate.service.access_tokens import AccessTokens
 from sessiongate.service.bearers import Bearers
+from sessiongate.telemetry.counters import BOUNDS, Meters
+from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
 from sessiongate.web.routes import Routes
-from tests.admin.families import (
+from tests.end_to_end.serving import basic, vim
+from tests.gate import Gate
+from tests.telemetry.families import (
     VERSION,
     everything,
     labels_of,
@@ -27,8 +29,6 @@ from tests.admin.families import (
     value,
     values,
 )
-from tests.end_to_end.serving import basic, vim
-from tests.gate import Gate
 from tests.web.requests import request
 
 LABELLED = {

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sessiongate.request_id import RequestId, add_to_line, adopt, current
+from sessiongate.telemetry.request_id import RequestId, add_to_line, adopt, current
 
 FIT = ["a", "52e7-1f", "k2:esxcli@4.b_c/d+e=", "x" * 128]
 UNFIT = ["", "x" * 129, "a b", "a\r\nSet-Cookie: b", "a\n", "ä", "\x1b[31m", '"', "<a>", "%0a"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate import certificates
-from sessiongate.upstream.trust import Trust, client_context
+from sessiongate.tls import certificates
+from sessiongate.tls.trust import Trust, client_context
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from sessiongate.admin.metrics import COUNTERS, GAUGES, Published
-from sessiongate.meters import Meters
+from sessiongate.telemetry.counters import Meters
+from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
 
 VERSION = "1.2.3"
 

@@ -1,6 +1,6 @@
 """What the log hears of an error: kind and place, and no word of what it was about."""
 
-from sessiongate.traces import traced
+from sessiongate.telemetry.tracebacks import traced
 
 
 def outer(inner: Exception) -> None:

@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sessiongate.certificates import (
+from sessiongate.errors import ConfigError
+from sessiongate.secret import Secret
+from sessiongate.tls.certificates import (
     CA_LIFE,
     LEAF_LIFE,
     RENEW_BEFORE,
@@ -22,8 +24,6 @@ from sessiongate.certificates import (
     own,
     renew,
 )
-from sessiongate.errors import ConfigError
-from sessiongate.secret import Secret
 
 # The real day, because the handshake below goes by the real clock.
 NOW = datetime.now(UTC).replace(microsecond=0)

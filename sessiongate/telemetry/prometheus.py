@@ -15,7 +15,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from sessiongate.meters import BOUNDS, Meters, Timing
+from sessiongate.telemetry.counters import BOUNDS, Meters, Timing
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessiongate.meters import BOUNDS, Meters, Timing
+from sessiongate.telemetry.counters import BOUNDS, Meters, Timing
 
 
 @pytest.mark.parametrize(

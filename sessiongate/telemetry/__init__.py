@@ -1,0 +1,1 @@
+"""Logs, request ids, tracebacks, counters and their Prometheus form."""

@@ -1,0 +1,1 @@
+"""TLS: certificates of ours, contexts of servers, trust in others."""
