@@ -12,6 +12,7 @@ from typing import Any
 
 from joserfc.jwk import RSAKey
 
+from sessiongate.audit.journal import Journal
 from sessiongate.identity.choice import Choice
 from sessiongate.identity.guard import Guard
 from sessiongate.identity.tally import Lockout
@@ -22,7 +23,6 @@ from sessiongate.service.about import about_info
 from sessiongate.service.access_tokens import AccessTokens
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.extensions import Extension, Extensions
-from sessiongate.service.journal import Journal
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.token_login import TokenLogin

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from sessiongate.admin import inbox
 from sessiongate.app.prepare import made_once, users_file
+from sessiongate.audit import offline as inbox
 from sessiongate.config import Config, secret_text
 from sessiongate.errors import ConfigError
 from sessiongate.files import is_there, read_named

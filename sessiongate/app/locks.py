@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from sessiongate.admin.control import Locked
+from sessiongate.audit.journal import Journal
 from sessiongate.identity.guard import Guard
 from sessiongate.rules.accounts import parse_account
-from sessiongate.service.journal import Journal
 
 
 class Locks:

@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sessiongate import __version__
-from sessiongate.admin import inbox
 from sessiongate.admin.control import Control
 from sessiongate.admin.operations import Operations
-from sessiongate.admin.shipping import Shipping
 from sessiongate.app import parts
 from sessiongate.app.dialects import dialects
 from sessiongate.app.doubts import Watch
@@ -31,24 +29,26 @@ from sessiongate.app.running import running_of
 from sessiongate.app.started import Started
 from sessiongate.app.steps import Step, each_of
 from sessiongate.app.tokens import verifiers_of
+from sessiongate.audit import offline as inbox
+from sessiongate.audit.event import Event
+from sessiongate.audit.forwarding import Shipping
+from sessiongate.audit.journal import Journal
+from sessiongate.audit.merging import Merging
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.errors import Unavailable
 from sessiongate.identity.choice import Choice
 from sessiongate.identity.file import FileIdentity
 from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.rules.chain import Chain
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info
 from sessiongate.service.access_tokens import AccessTokens
-from sessiongate.service.audit import Event
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.extensions import Extensions
 from sessiongate.service.janitor import Janitor, every_second
-from sessiongate.service.journal import Journal
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.meanwhile import end_outdated
-from sessiongate.service.merging import Merging
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.service.virtual_center import VirtualCenter

@@ -15,7 +15,7 @@ from sessiongate.cli.output import Failed
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.identity.users_file import User
-from sessiongate.rules.chain import Link
+from sessiongate.rules.audit_chain import Link
 
 USER_COLUMNS = (
     Column("name"),

@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from sessiongate.app.parts import redis_settings_of
+from sessiongate.audit.event import facts_of, merged_in
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -31,9 +32,8 @@ from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import is_there
-from sessiongate.rules.chain import Chain, Link, Verdict
+from sessiongate.rules.audit_chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import is_redis
-from sessiongate.service.audit import facts_of, merged_in
 from sessiongate.store.audit import AuditFile
 from sessiongate.store.redis_audit_reader import RedisAuditReader
 

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import msgspec
 
+from sessiongate.audit.event import Event
 from sessiongate.errors import BadCredentials
 from sessiongate.rules.accounts import Account, parse_account
-from sessiongate.service.audit import Event
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Principal, Session
 

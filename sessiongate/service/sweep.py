@@ -6,8 +6,8 @@ writes each end down, in steps so small that no check waits for them.
 
 import asyncio
 
+from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.service.journal import Journal
 from sessiongate.store.port import SessionStore
 
 # Sessions looked at in one step of the sweep. Where all have ended, each costs a log line and an

@@ -19,7 +19,7 @@ import structlog
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import open_own
-from sessiongate.rules.chain import (
+from sessiongate.rules.audit_chain import (
     LARGEST,
     START,
     Chain,

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from sessiongate.errors import Unavailable
-from sessiongate.rules.chain import Chain
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Caps, Session, Ticket
 from sessiongate.store.port import AuditStore, Endings, Store
 from sessiongate.telemetry.counters import Meters

@@ -15,7 +15,7 @@ from datetime import datetime
 import structlog
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import START, Chain, link
+from sessiongate.rules.audit_chain import START, Chain, link
 from sessiongate.store.audit import MOST_OWED
 from sessiongate.store.redis_batch import Calls
 from sessiongate.store.redis_keys import Keys

@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import (
+from sessiongate.rules.audit_chain import (
     LARGEST,
     START,
     Chain,

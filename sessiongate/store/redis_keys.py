@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from sessiongate.rules.chain import Chain
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Ended, Limits, Session, Ticket
 from sessiongate.store.schema import micros, moment
 from sessiongate.store.table import facts_of

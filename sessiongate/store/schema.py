@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import open_own
-from sessiongate.rules.chain import read_number
+from sessiongate.rules.audit_chain import read_number
 from sessiongate.session import Session, Ticket
 from sessiongate.store.table import CLIENTS_SHARED, EPOCH, Facts, SessionTable, facts_of
 from sessiongate.store.wheel import Kept

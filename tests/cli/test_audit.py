@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sessiongate.audit import event as audit
+from sessiongate.audit.event import Event
 from sessiongate.cli import audit as commands
 from sessiongate.cli.main import app
-from sessiongate.rules.chain import Chain
-from sessiongate.service import audit
-from sessiongate.service.audit import Event
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.store.sqlite import SqliteStore
 from sessiongate.testing import LIMITS
 from tests.cli.terminal import terminal

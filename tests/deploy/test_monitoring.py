@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from sessiongate.service import journal
+from sessiongate.audit import journal
 from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
 from sessiongate.web import automation, openid, vim_json, vim_soap, zerto

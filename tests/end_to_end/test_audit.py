@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.admin import inbox
+from sessiongate.audit import offline as inbox
 from sessiongate.cli.control import tell_users_changed
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, USER, Client, Reply, Server, run_command, vim

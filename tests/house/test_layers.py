@@ -25,6 +25,19 @@ MAY_IMPORT: dict[str, set[str]] = {
         "telemetry",
         "web.http",
     },
+    "audit": {
+        "clock",
+        "errors",
+        "files",
+        "identity.choice",
+        "identity.tokens",
+        "rules",
+        "secret",
+        "session",
+        "store.port",
+        "telemetry",
+        "wire.vim",
+    },
     "clock": set(),
     "config": {"errors", "files", "rules", "secret", "session"},
     "errors": set(),
@@ -44,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "messages": {"rules"},
     "openapi": {
+        "audit",
         "clock",
         "errors",
         "files",
@@ -61,6 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules": {"errors", "secret", "session"},
     "secret": set(),
     "service": {
+        "audit",
         "clock",
         "errors",
         "files",
@@ -104,6 +119,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "wire",
     },
     "web": {
+        "audit",
         "clock",
         "errors",
         "files",

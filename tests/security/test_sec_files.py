@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.admin.shipping import Shipping
 from sessiongate.app.bootstrap import bootstrap
 from sessiongate.app.tokens import verifiers_of
+from sessiongate.audit.forwarding import Shipping
 from sessiongate.config import load
 from sessiongate.errors import ConfigError, IdentityUnavailable, StoreUnavailable
 from sessiongate.files import LARGEST, name_for_loading, open_named, read_named

@@ -6,10 +6,10 @@ from typing import NoReturn
 
 import pytest
 
+from sessiongate.audit.event import Event, read
 from sessiongate.errors import NoSession, StoreUnavailable
-from sessiongate.rules.chain import Chain
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.service.access_tokens import Claims
-from sessiongate.service.audit import Event, read
 from sessiongate.service.bearers import Bearers, Spent
 from sessiongate.session import Ended, Session
 from sessiongate.store.memory import MemoryStore

@@ -17,14 +17,14 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.audit.event import Event, merged_in, read
+from sessiongate.audit.journal import Journal
+from sessiongate.audit.merging import PER_MINUTE, WINDOW
 from sessiongate.errors import BadCredentials, SessionGateError
-from sessiongate.rules.chain import Chain, Link, Verdict
+from sessiongate.rules.audit_chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
-from sessiongate.service.audit import Event, merged_in, read
 from sessiongate.service.extensions import Extension
-from sessiongate.service.journal import Journal
-from sessiongate.service.merging import PER_MINUTE, WINDOW
 from sessiongate.session import Client, PresentedToken
 from sessiongate.store.audit import AuditFile
 from sessiongate.store.memory import MemoryStore

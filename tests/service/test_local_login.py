@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 import pytest
 
+from sessiongate.audit.event import read
 from sessiongate.errors import (
     BadCredentials,
     IdentityUnavailable,
@@ -21,7 +22,6 @@ from sessiongate.errors import (
     StoreUnavailable,
 )
 from sessiongate.secret import Secret
-from sessiongate.service.audit import read
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import TICKET_LIFE
 from sessiongate.session import Client

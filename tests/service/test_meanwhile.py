@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import msgspec
 
+from sessiongate.audit.event import Event, read
 from sessiongate.secret import Secret
-from sessiongate.service.audit import Event, read
 from sessiongate.service.meanwhile import Named, end_outdated, end_unnamed
 from sessiongate.session import Principal
 from tests.gate import CLIENT, Gate

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sessiongate.service.audit import read
+from sessiongate.audit.event import read
 from sessiongate.service.sweep import sweep
 from tests.gate import CLIENT, Gate
 

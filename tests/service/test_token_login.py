@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sessiongate.audit import event as audit
 from sessiongate.errors import (
     AlreadyLoggedIn,
     BadCredentials,
@@ -19,7 +20,6 @@ from sessiongate.errors import (
 )
 from sessiongate.identity.tokens import Once, Vouched
 from sessiongate.secret import Secret
-from sessiongate.service import audit
 from sessiongate.session import Caps, PresentedToken, Principal
 from sessiongate.store.memory import MemoryStore
 from sessiongate.testing import T0, digest_of

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import Chain
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.store.audit import AuditFile, MemoryAudit, SqliteAudit
 from sessiongate.store.redis_audit import RedisAudit
 from sessiongate.store.redis_keys import Keys

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import pytest
 
 from sessiongate.errors import CapReached, StoreUnavailable
-from sessiongate.rules.chain import Chain
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.measured import OPERATIONS, MeasuredStore

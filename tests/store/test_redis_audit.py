@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import START, Link, Verdict, verify
+from sessiongate.rules.audit_chain import START, Link, Verdict, verify
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_client import RedisSettings

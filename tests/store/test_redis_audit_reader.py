@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.chain import Chain, Link, Verdict
+from sessiongate.rules.audit_chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.store.redis import RedisStore
 from sessiongate.store.redis_audit_reader import RedisAuditReader

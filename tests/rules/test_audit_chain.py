@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.chain import START, Link, Verdict, hash_of, link, verify
+from sessiongate.rules.audit_chain import START, Link, Verdict, hash_of, link, verify
 
 
 def chain(payloads: list[bytes], number: int = 0, before: bytes = START) -> list[Link]:

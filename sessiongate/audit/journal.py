@@ -16,12 +16,12 @@ from typing import Unpack
 import structlog
 
 from sessiongate import errors
+from sessiongate.audit import event as audit
+from sessiongate.audit.event import Event, Facts
+from sessiongate.audit.merging import About, Fate, Merging
 from sessiongate.clock import Clock
 from sessiongate.errors import SessionGateError, StoreUnavailable, Unavailable
-from sessiongate.rules.chain import Chain
-from sessiongate.service import audit
-from sessiongate.service.audit import Event, Facts
-from sessiongate.service.merging import About, Fate, Merging
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Client, Ended, Person, Principal, Session
 from sessiongate.store.port import AuditStore
 from sessiongate.telemetry.counters import Meters

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.admin.shipping import Shipping
+from sessiongate.audit.forwarding import Shipping
 from sessiongate.errors import ConfigError
 
 # Far more than anything here takes, and far less than what it guards against.

@@ -13,10 +13,10 @@ from pathlib import Path
 import structlog
 from msgspec import DecodeError
 
+from sessiongate.audit import event as audit
+from sessiongate.audit.event import Event
 from sessiongate.errors import ConfigError
 from sessiongate.files import open_own
-from sessiongate.service import audit
-from sessiongate.service.audit import Event
 
 _NAME = "audit-inbox.jsonl"
 

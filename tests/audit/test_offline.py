@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.admin import inbox
+from sessiongate.audit import offline as inbox
 from sessiongate.errors import ConfigError
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.chain import Chain
-from sessiongate.service.audit import Event
-from sessiongate.service.merging import WINDOW, About, Fate, Merging
+from sessiongate.audit.event import Event
+from sessiongate.audit.merging import WINDOW, About, Fate, Merging
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Person
 from sessiongate.testing import T0
 

@@ -15,10 +15,10 @@ from enum import Enum
 
 import msgspec
 
+from sessiongate.audit.event import Event
 from sessiongate.rules.accounts import plain_letters
-from sessiongate.rules.chain import Chain
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.lockout import place_of
-from sessiongate.service.audit import Event
 from sessiongate.session import Person
 
 PER_MINUTE = 100

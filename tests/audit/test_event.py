@@ -7,15 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.service.audit import (
-    Event,
-    facts_of,
-    merged_in,
-    of_client,
-    of_session,
-    read,
-    write,
-)
+from sessiongate.audit.event import Event, facts_of, merged_in, of_client, of_session, read, write
 from sessiongate.session import Client
 from sessiongate.testing import T0, a_session
 

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.audit.event import Event, read
+from sessiongate.audit.journal import Journal
 from sessiongate.errors import (
     AlreadyLoggedIn,
     BadCredentials,
@@ -22,11 +24,9 @@ from sessiongate.errors import (
     StoreUnavailable,
 )
 from sessiongate.rules.accounts import Account
-from sessiongate.rules.chain import Chain
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.secret import Secret
-from sessiongate.service.audit import Event, read
 from sessiongate.service.extensions import Extension
-from sessiongate.service.journal import Journal
 from sessiongate.session import Caps, Client, Ended, Principal, Session
 from sessiongate.store.audit import MemoryAudit
 from sessiongate.store.sqlite import SqliteStore

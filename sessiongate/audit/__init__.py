@@ -1,0 +1,1 @@
+"""The audit: events, the journal that writes them, forwarding, offline entries."""
