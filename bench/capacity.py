@@ -33,8 +33,8 @@ from tools.shared import Redis, redis
 
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.session import Caps, Limits
-from sessiongate.store.redis import RedisStore
-from sessiongate.store.redis_client import RedisSettings
+from sessiongate.store.redis.client import RedisSettings
+from sessiongate.store.redis.store import RedisStore
 
 SESSIONS = 100_000
 LOGINS = 20_000

@@ -28,7 +28,7 @@ from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
 from sessiongate.session import Caps, Client, Limits, PresentedToken, Session
-from sessiongate.store.memory import MemoryStore
+from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import FakeClock, FakeIdentity
 from sessiongate.wire.vim.methods import METHODS, PROPERTIES
 from sessiongate.wire.vim.types import Value

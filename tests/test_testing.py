@@ -9,7 +9,7 @@ from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
 from sessiongate.session import Limits, Principal, Session
-from sessiongate.store.memory import MemoryStore
+from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.port import Store
 from sessiongate.testing import (
     LONGEST_STALL,

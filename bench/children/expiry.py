@@ -17,8 +17,8 @@ import uvloop
 from tools import populate
 
 from sessiongate.session import Caps, Limits
-from sessiongate.store.memory import EXPIRE_STEP, MemoryStore
-from sessiongate.store.table import SessionTable
+from sessiongate.store.embedded.memory import EXPIRE_STEP, MemoryStore
+from sessiongate.store.embedded.table import SessionTable
 
 IDLE = timedelta(minutes=30)
 

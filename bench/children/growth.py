@@ -13,7 +13,7 @@ from pathlib import Path
 from tools import populate
 
 from sessiongate.session import Caps, Limits
-from sessiongate.store.memory import MemoryStore
+from sessiongate.store.embedded.memory import MemoryStore
 
 
 def rss() -> int:

@@ -10,7 +10,7 @@ from sessiongate.identity.users_file import add_user
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.secret import Secret
 from sessiongate.session import Session
-from sessiongate.store import schema
+from sessiongate.store.embedded import schema
 
 PASSWORD = "correct horse battery staple"
 

@@ -21,7 +21,7 @@ from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
 from sessiongate.identity.plugin import users_path
 from sessiongate.rules.store_url import is_redis
-from sessiongate.store import redis_health
+from sessiongate.store.redis import health as redis_health
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, Certificates
 
 # Certificates and files change by the day; Redis' settings seldom.

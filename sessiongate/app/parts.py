@@ -24,11 +24,11 @@ from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.store_url import is_redis, parse_redis
 from sessiongate.service.extensions import Extension
-from sessiongate.store.memory import MemoryStore
+from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.store.port import Store
-from sessiongate.store.redis import RedisStore
-from sessiongate.store.redis_client import RedisSettings
-from sessiongate.store.sqlite import SqliteStore
+from sessiongate.store.redis.client import RedisSettings
+from sessiongate.store.redis.store import RedisStore
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import Certificates
 from sessiongate.tls.server import tls_context

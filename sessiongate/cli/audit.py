@@ -34,8 +34,8 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.files import is_there
 from sessiongate.rules.audit_chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import is_redis
-from sessiongate.store.audit import AuditFile
-from sessiongate.store.redis_audit_reader import RedisAuditReader
+from sessiongate.store.embedded.audit import AuditFile
+from sessiongate.store.redis.audit_reader import RedisAuditReader
 
 # A chain's hash is a SHA-256.
 _HEAD = re.compile(r"[0-9a-fA-F]{64}")

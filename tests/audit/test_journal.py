@@ -28,8 +28,8 @@ from sessiongate.rules.audit_chain import Chain
 from sessiongate.secret import Secret
 from sessiongate.service.extensions import Extension
 from sessiongate.session import Caps, Client, Ended, Principal, Session
-from sessiongate.store.audit import MemoryAudit
-from sessiongate.store.sqlite import SqliteStore
+from sessiongate.store.embedded.audit import MemoryAudit
+from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import everyone
 from tests.gate import CLIENT, HERE, LIMITS, Gate
 

@@ -12,7 +12,7 @@ from sessiongate.audit.event import Event
 from sessiongate.cli import audit as commands
 from sessiongate.cli.main import app
 from sessiongate.rules.audit_chain import Chain
-from sessiongate.store.sqlite import SqliteStore
+from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import LIMITS
 from tests.cli.terminal import terminal
 from tests.end_to_end.serving import run_here

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.store.schema import open_file
+from sessiongate.store.embedded.schema import open_file
 from tests.cli import as_root
 from tests.end_to_end.serving import PATIENCE, Server
 

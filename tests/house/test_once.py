@@ -11,7 +11,7 @@ from tests.house.sources import PACKAGE, name_of, python_files, tree_of
 @pytest.mark.parametrize(
     ("written", "where"),
     [
-        (r"CREATE (TABLE|TRIGGER)", ["sessiongate/store/schema.py"]),
+        (r"CREATE (TABLE|TRIGGER)", ["sessiongate/store/embedded/schema.py"]),
         (r"def _?sync_directory\b", ["sessiongate/files.py"]),
         (r"def _?is_there\b", ["sessiongate/files.py"]),
         (r"^_?READS\b", []),

@@ -25,8 +25,8 @@ from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
-from sessiongate.store.redis import RedisStore
-from sessiongate.store.redis_client import RedisSettings
+from sessiongate.store.redis.client import RedisSettings
+from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, FakeClock
 from tests.peers.ldap_house import provider_of
 from tests.peers.redis import Redis

@@ -25,7 +25,7 @@ from sessiongate.identity.file import _read_once
 from sessiongate.identity.keys import FileSource
 from sessiongate.identity.users_file import read_users
 from sessiongate.rules.store_url import parse_redis
-from sessiongate.store.redis_client import RedisSettings, Servers
+from sessiongate.store.redis.client import RedisSettings, Servers
 from sessiongate.tls import certificates
 from sessiongate.tls.server import tls_context
 from sessiongate.tls.trust import client_context

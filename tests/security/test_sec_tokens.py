@@ -17,7 +17,7 @@ import sessiongate
 from sessiongate.clock import SystemClock
 from sessiongate.rules.token import GUID_BYTES, TOKEN_BYTES, clone_ticket, guid, hex_token
 from sessiongate.service.sessions import Sessions
-from sessiongate.store.sqlite import SqliteStore
+from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import LIMITS, NO_CAPS, a_session
 from tests.end_to_end.serving import ADMIN, OPERATOR, OTHER, USER, Server, add_people
 from tests.security.dialects import DIALECTS, MANAGERS, UNSIGNED, Dialect, Manages

@@ -12,7 +12,7 @@ from sessiongate.rules.audit_chain import Chain
 from sessiongate.service.access_tokens import Claims
 from sessiongate.service.bearers import Bearers, Spent
 from sessiongate.session import Ended, Session
-from sessiongate.store.memory import MemoryStore
+from sessiongate.store.embedded.memory import MemoryStore
 from tests.gate import CLIENT, LIMITS, Gate
 
 ISSUER, CLIENT_ID = "https://zvm.example/auth/realms/zerto", "zerto-client"

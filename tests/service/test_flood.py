@@ -26,12 +26,12 @@ from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.service.extensions import Extension
 from sessiongate.session import Client, PresentedToken
-from sessiongate.store.audit import AuditFile
-from sessiongate.store.memory import MemoryStore
-from sessiongate.store.redis import RedisStore
-from sessiongate.store.redis_audit_reader import RedisAuditReader
-from sessiongate.store.redis_client import RedisSettings
-from sessiongate.store.sqlite import SqliteStore
+from sessiongate.store.embedded.audit import AuditFile
+from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.store.embedded.sqlite import SqliteStore
+from sessiongate.store.redis.audit_reader import RedisAuditReader
+from sessiongate.store.redis.client import RedisSettings
+from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import T0
 from tests.gate import CLIENT, HERE, LIMITS, PEOPLE, Gate
 from tests.peers.redis import PATIENCE, Redis

@@ -21,7 +21,7 @@ from sessiongate.errors import (
 from sessiongate.identity.tokens import Once, Vouched
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, PresentedToken, Principal
-from sessiongate.store.memory import MemoryStore
+from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import T0, digest_of
 from sessiongate.wire.vim.types import Data
 from tests.gate import LIMITS, Gate

@@ -9,9 +9,9 @@ import pytest
 from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Caps, Limits, Session, Ticket
-from sessiongate.store.audit import MemoryAudit
+from sessiongate.store.embedded.audit import MemoryAudit
+from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.measured import OPERATIONS, MeasuredStore
-from sessiongate.store.memory import MemoryStore
 from sessiongate.store.port import Store
 from sessiongate.telemetry.counters import Meters
 from sessiongate.testing import (

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Session
-from sessiongate.store.memory import MemoryStore
+from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.web import routes
 from sessiongate.web.http import Reply, Request
 from sessiongate.web.routes import Route, Routes

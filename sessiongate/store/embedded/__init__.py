@@ -1,0 +1,1 @@
+"""The stores of one process: memory, and SQLite behind it."""

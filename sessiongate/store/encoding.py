@@ -1,0 +1,47 @@
+"""How times and facts are written, for every store."""
+
+from datetime import datetime, timedelta
+
+from sessiongate.session import Session
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """A time as the file holds it, exact."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def moment(written: int) -> datetime:
+    """A time from the file."""
+    return EPOCH + _MICROSECOND * written  # half of what timedelta(microseconds=...) takes
+
+
+from datetime import UTC, datetime
+
+from sessiongate.session import Session
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+Facts = tuple[
+    str, str, str, str, tuple[str, ...], str, str, str, str, bool, str, str
+]  # in the order of Session's fields, principal to user_agent
+
+
+def facts_of(session: Session) -> Facts:
+    """What sessions of one client have in common."""
+    return (
+        session.principal,
+        session.user_name,
+        session.login_name,
+        session.full_name,
+        session.roles,
+        session.provider,
+        session.dialect,
+        session.locale,
+        session.message_locale,
+        session.extension,
+        session.ip_address,
+        session.user_agent,
+    )

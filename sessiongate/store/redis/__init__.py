@@ -1,0 +1,1 @@
+"""The store that servers share: Redis, Valkey."""

@@ -1,0 +1,153 @@
+"""The cache of one server at work: it hears of ends, and tells Redis of uses that it answered.
+
+What it remembers, and when that may be used, is decided in `redis_cache`; whether ends are heard
+of in `redis_listen`.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import zip_longest
+
+from redis.asyncio import Connection
+
+from sessiongate.errors import StoreUnavailable
+from sessiongate.session import Limits, Session
+from sessiongate.store.encoding import EPOCH, micros
+from sessiongate.store.redis import keys as rows
+from sessiongate.store.redis.cache import TELL_EVERY, TELL_STEP, Cache, Entry
+from sessiongate.store.redis.end_listener import Listening
+from sessiongate.store.redis.pipeline import Calls
+from sessiongate.store.redis.scripts import TOUCH
+
+
+class Memory:
+    """`start` before use, `close` in the end."""
+
+    def __init__(self, calls: Calls, keys: rows.Keys, limits: Limits) -> None:
+        self._calls = calls
+        self._keys = keys
+        self._limit_args = rows.limits_args(limits)
+        self._keep_for = rows.keep_for(limits)
+        self._listening: Listening | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._told_at = EPOCH
+        self.cache = Cache(limits, self._live)
+
+    async def start(self, lines: Callable[[], list[Connection]], patience: float) -> None:
+        """Begin to listen; wait so long for it to succeed, and go on without it meanwhile."""
+        self._listening = Listening(
+            lines, self._keys.channel, told=self._told, lost=self.cache.clear
+        )
+        await self._listening.start(patience)
+        self._telling = asyncio.create_task(self._pace(), name="sessiongate-store-uses")
+
+    async def close(self) -> None:
+        """Tell what is untold, and stop listening."""
+        if self._telling is not None:
+            self._telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._telling
+        if self._listening is not None:
+            await self._listening.close()
+        with suppress(StoreUnavailable):
+            await self.tell_all()
+
+    def use(self, digest: bytes, now: datetime) -> Session | None:
+        """The session, touched, where that can be said without asking."""
+        return self.cache.use(digest, now)
+
+    async def fetch(
+        self, digest: bytes, ask: Coroutine[None, None, Session | None]
+    ) -> Session | None:
+        """The session as Redis says, remembered unless it ended or changed meanwhile."""
+        try:
+            await self.tell_of(digest)
+        except BaseException:
+            ask.close()
+            raise
+        fetch = self.cache.fetching(digest)
+        session = None
+        try:
+            session = await ask
+        except BaseException:
+            self.cache.forget(digest)  # whatever is known is no better than what could be asked
+            raise
+        finally:
+            self.cache.fetched(fetch, session)
+        return session
+
+    async def tell_of(self, digest: bytes) -> None:
+        """Tell Redis of the uses of one session. Raises StoreUnavailable; they stay untold."""
+        untold = self.cache.untold(digest)
+        if untold is not None:
+            await self._tell([untold])
+
+    async def tell_all(self) -> None:
+        """Tell Redis of all uses until now. Raises StoreUnavailable; they stay untold."""
+        # Sessions are used again while this goes on. Those come last, and are for the next time:
+        # to wait for an end of them would be to tell each use by itself.
+        left = self.cache.behind
+        while left > 0 and (taken := self.cache.take_untold(min(left, TELL_STEP))):
+            left -= len(taken)
+            await self._tell(taken)
+
+    async def tell_before(self, now: datetime) -> None:
+        """Tell Redis of all uses, unless it was told less than a second before `now`.
+
+        For whoever has Redis judge many sessions, a few at a time. What was used here since then
+        was still far from its limit by what Redis knows, or Redis would have been asked.
+        """
+        if abs(now - self._told_at) >= timedelta(seconds=TELL_EVERY):
+            await self.tell_all()
+            self._told_at = now
+
+    async def _tell(self, entries: Sequence[Entry]) -> None:
+        told = [(entry, entry.session.active_at, self.cache.take(entry)) for entry in entries]
+        answers: Sequence[object] = ()
+        try:
+            asked = [
+                self._calls.run(
+                    TOUCH,
+                    (self._keys.session(entry.session.digest),),
+                    micros(at),
+                    *self._limit_args,
+                    self._keys.channel,
+                    self._keep_for,
+                    count,
+                )
+                for entry, at, count in told
+            ]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            broken = self._settle(told, answers)
+        if broken is not None:
+            raise broken
+
+    def _settle(
+        self, told: Sequence[tuple[Entry, datetime, int]], answers: Sequence[object]
+    ) -> BaseException | None:
+        """Note what Redis took. What it did not is told later; the last reason why."""
+        broken = None
+        for (entry, at, count), answer in zip_longest(told, answers):
+            if answer is None and len(answers) == len(told):
+                self.cache.forget(entry.session.digest)  # it is over
+            elif answer is None or isinstance(answer, BaseException):
+                broken = answer or broken
+                self.cache.tell_later(entry, count)
+            else:
+                self.cache.told(entry, at)
+        return broken
+
+    def _live(self) -> bool:
+        return self._listening is not None and self._listening.live
+
+    def _told(self, digest: bytes) -> None:
+        self.cache.forget(bytes.fromhex(digest.decode("ascii")))
+
+    async def _pace(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY)
+            with suppress(StoreUnavailable):
+                await self.tell_all()

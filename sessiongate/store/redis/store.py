@@ -1,0 +1,399 @@
+"""The store that many servers share: sessions, tickets, message and audit in Redis or Valkey.
+
+A check is one round trip to one slot. What a session is decided by, alive or over, is its own row,
+and one script at a time changes it. The book of places (caps, list, when to look again) lives in
+one slot and follows: a place is taken before its session is there, and given back after it is
+gone, so a server that dies in between leaves at worst a place that the sweep finds. How that came
+about, and what it costs: docs/decisions/0015-redis.md.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from sessiongate.errors import CapReached, StoreUnavailable
+from sessiongate.rules.life import due_at
+from sessiongate.rules.lockout import Policy
+from sessiongate.session import Caps, Limits, Session, Ticket
+from sessiongate.store.encoding import EPOCH, micros, moment
+from sessiongate.store.port import Endings
+from sessiongate.store.redis import keys as rows
+from sessiongate.store.redis import scripts
+from sessiongate.store.redis.attempts import RedisTries
+from sessiongate.store.redis.audit import RedisAudit
+from sessiongate.store.redis.cache_sync import Memory
+from sessiongate.store.redis.client import RedisSettings, Servers
+from sessiongate.store.redis.pipeline import Calls
+
+# Sessions asked for at once by `list` and `expire`.
+STEP = 250
+
+# For how long those that a server looks at are left alone by the others. Longer than a look can
+# take; short, since what a server was looking at when it died is looked at again after it.
+CLAIM = timedelta(seconds=10)
+
+
+class RedisStore:
+    """Keeps everything in Redis. `start` before use; `close` in the end."""
+
+    def __init__(self, settings: RedisSettings, limits: Limits) -> None:
+        self._settings = settings
+        self._servers = Servers(settings)
+        self._keys = rows.Keys(settings.prefix)
+        self._limits = limits
+        self._limit_args = rows.limits_args(limits)
+        self._keep_for = rows.keep_for(limits)
+        self._book = (self._keys.places, self._keys.due, self._keys.counts, self._keys.seen)
+        self._running: Calls | None = None
+        self._memory: Memory | None = None
+        self._unreported: Endings = []
+        self._seen = EPOCH
+        self.audit = RedisAudit(self._keys)
+
+    async def start(self) -> datetime | None:
+        """Connect, and say the latest time that any server has told."""
+        if self._running is not None:
+            raise StoreUnavailable(f"the store at {self._servers.name} is open already")
+        timeout = self._settings.timeout.total_seconds()
+        calls = Calls(self._servers.open(), self._servers.name, timeout)
+        try:
+            seen = moment(int(await calls.run(scripts.SEE, self._book, 0)))
+        except BaseException as broken:  # cancelled too: lines must not stay open
+            await calls.close()
+            await self._servers.close()
+            if isinstance(broken, StoreUnavailable):
+                raise StoreUnavailable(
+                    f"{broken}: see that it runs, is Redis 7 or Valkey, and takes our "
+                    "store.password, or name another in store.url"
+                ) from broken
+            raise
+        self._running = calls
+        self._seen = max(self._seen, seen)
+        self.audit.open(calls)
+        if self._settings.cache:
+            self._memory = Memory(calls, self._keys, self._limits)
+            await self._memory.start(self._servers.lines, timeout)
+        return seen if seen > EPOCH else None
+
+    async def close(self) -> None:
+        """Tell Redis what it does not know yet, and hang up."""
+        calls = self._running
+        if calls is None:
+            return
+        if self._memory is not None:
+            await self._memory.close()
+        with suppress(StoreUnavailable):
+            await calls.run(scripts.SEE, self._book, micros(self._seen))
+        await self.audit.close()
+        self._running = self._memory = None
+        await calls.close()
+        await self._servers.close()
+
+    async def add(self, session: Session, caps: Caps) -> None:
+        """Keep a new session: first its place, then, with its audit event in, the session."""
+        calls = self._calls
+        now = self._now(session.login_at)
+        taken = await self._reserve(session, caps, now)
+        if taken in ("total", "principal"):
+            # Perhaps it is only that nobody has swept yet.
+            self._unreported += await self._reap(now, STEP)
+            taken = await self._reserve(session, caps, now)
+        if taken in ("total", "principal"):
+            limit = caps.total if taken == "total" else caps.per_principal
+            raise CapReached(taken, limit, session.principal)
+        if taken == "kept":
+            raise ValueError("a session with this key is already kept")
+        name = self._keys.session(session.digest)
+        try:
+            await self.audit.settled()
+            kept = await calls.run(scripts.PUT, (name,), rows.row(session), self._keep_for)
+        except BaseException:
+            # Refused, or the caller has gone: nobody has the token, so no session may be left.
+            # Where Redis does not hear this either, the session is found unused by the sweep.
+            with suppress(StoreUnavailable):
+                calls.run(scripts.DROP, (name,), self._keys.channel)
+                calls.run(scripts.SETTLE, self._book, 1, rows.text(session.key))
+            raise
+        if not kept:
+            raise ValueError("a session with this digest is already kept")
+
+    async def use(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this digest, touched: remembered here, or one round trip."""
+        now = self._now(now)
+        memory = self._memory
+        if memory is None:
+            return await self._use(digest, now)
+        return memory.use(digest, now) or await memory.fetch(digest, self._use(digest, now))
+
+    async def lives(self, digest: bytes, now: datetime) -> bool:
+        """Whether there is a live session of this digest; asked of Redis itself."""
+        if self._memory is not None:
+            await self._memory.tell_of(digest)
+        row = await self._calls.run(scripts.FIND, self._at(digest), *self._judge(self._now(now)))
+        return row is not None
+
+    async def find(self, key: str, now: datetime) -> Session | None:
+        """The live session of this key, untouched."""
+        now = self._now(now)
+        digest = await self._digest_of(key)
+        if digest is None:
+            return None
+        if self._memory is not None:
+            await self._memory.tell_of(digest)
+        row = await self._calls.run(scripts.FIND, self._at(digest), *self._judge(now))
+        return self._session(digest, key, row)
+
+    async def list(self, now: datetime) -> AsyncIterator[Session]:
+        """All live sessions, some at a time."""
+        now = self._now(now)
+        await self.flush()
+        cursor: bytes | int = 0
+        # A table that Redis makes smaller meanwhile may name a session twice.
+        told: set[bytes] = set()
+        while True:
+            cursor, found = await self._calls.send(
+                "HSCAN", self._keys.places, cursor, "COUNT", STEP
+            )
+            # A Cluster's client makes a dict of it.
+            held = (
+                found
+                if isinstance(found, dict)
+                else dict(zip(found[::2], found[1::2], strict=True))
+            )
+            named = [(key, place[:32]) for key, place in held.items()]
+            new = [(key, one) for key, one in named if one not in told]
+            told.update(one for _, one in new)
+            asked = [
+                self._calls.run(scripts.FIND, self._at(one), *self._judge(now)) for _, one in new
+            ]
+            for (key, one), row in zip(new, await asyncio.gather(*asked), strict=True):
+                session = self._session(one, _key(key), row)
+                if session is not None:
+                    yield session
+            if int(cursor) == 0:
+                return
+
+    async def change(self, session: Session) -> bool:
+        """Keep the facts of this session; its times and count stay Redis' own."""
+        changed = await self._calls.run(
+            scripts.CHANGE,
+            self._at(session.digest),
+            *self._judge(self._seen),
+            self._keys.channel,
+            rows.facts(session),
+        )
+        self._forget(session.digest)
+        if changed:
+            await self._calls.run(
+                scripts.MOVE,
+                (self._keys.places, self._keys.counts),
+                rows.text(session.key),
+                rows.place(session),
+            )
+        return bool(changed)
+
+    async def end(self, key: str) -> Session | None:
+        """End this session, here and on every other server."""
+        digest = await self._digest_of(key)
+        if digest is None:
+            return None
+        if self._memory is not None:
+            await self._memory.tell_of(digest)
+        self._forget(digest)
+        row = await self._calls.run(
+            scripts.END,
+            self._at(digest),
+            *self._judge(self._seen),
+            self._keys.channel,
+            os.urandom(rows.NONCE),
+        )
+        session = self._session(digest, key, row)
+        if session is not None:
+            # It is dead already. A place that cannot be given back now is found by the sweep.
+            with suppress(StoreUnavailable):
+                await self._calls.run(scripts.SETTLE, self._book, 1, rows.text(key))
+            await self._for_good()
+        return session
+
+    async def count(self) -> int:
+        """How many places are taken; one call, whatever their number."""
+        return int(await self._calls.send("HLEN", self._keys.places))
+
+    async def expire(self, now: datetime, at_most: int) -> Endings:
+        """End what is past its limits. Each end is told to one server."""
+        now = self._now(now)
+        if self._memory is not None:
+            await self._memory.tell_before(now)
+        ended, self._unreported = self._unreported[:at_most], self._unreported[at_most:]
+        if len(ended) < at_most:
+            ended += await self._reap(now, at_most - len(ended))
+        return ended
+
+    async def put(self, digest: bytes, ticket: Ticket) -> None:
+        """Keep a ticket."""
+        await self._calls.send(
+            "SET",
+            self._keys.ticket(digest),
+            rows.ticket_row(ticket),
+            "PX",
+            rows.keep_until(ticket.expires_at, self._seen),
+        )
+
+    async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
+        """A live ticket of this kind, once."""
+        row = await self._calls.run(
+            scripts.TAKE,
+            (self._keys.ticket(digest),),
+            rows.text(kind),
+            micros(self._now(now)),
+            os.urandom(rows.NONCE),
+        )
+        if row is None:
+            return None
+        await self._for_good()
+        return rows.ticket_from(row)
+
+    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+        """Keep a mark where there is none."""
+        keep = rows.keep_until(expires_at, self._seen)
+        name = (self._keys.mark(digest),)
+        first = bool(await self._calls.run(scripts.MARK, name, os.urandom(rows.NONCE), keep))
+        if first:
+            await self._for_good()
+        return first
+
+    async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
+        """The newest generation, under a key of its own in the session's stead: it outlives it."""
+        keep = rows.keep_until(keep_until, self._seen)
+        name = (self._keys.generation(digest),)
+        newest = int(await self._calls.run(scripts.ADVANCE, name, generation, keep))
+        if newest == generation > 0:
+            await self._for_good()
+        return newest
+
+    async def message(self) -> str:
+        """The message."""
+        found: bytes | None = await self._calls.send("GET", self._keys.message)
+        return (found or b"").decode("utf-8", "surrogatepass")
+
+    async def set_message(self, text: str) -> None:
+        """Replace the message."""
+        await self._calls.send("SET", self._keys.message, rows.text(text))
+
+    def tries(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisTries:
+        """Counters of failed logins by this provider, which all servers share."""
+        return RedisTries(lambda: self._calls, self._keys, provider, policies)
+
+    @property
+    def memory(self) -> Memory | None:
+        """What this server remembers, where `cache` is on."""
+        return self._memory
+
+    async def flush(self) -> None:
+        """Tell Redis of all uses now instead of in a second. Raises StoreUnavailable."""
+        if self._memory is not None:
+            await self._memory.tell_all()
+
+    @property
+    def _calls(self) -> Calls:
+        if self._running is None:
+            raise StoreUnavailable(f"the store at {self._servers.name} is not open")
+        return self._running
+
+    async def _for_good(self) -> None:
+        """What has just ended must not come back with a replica that has not heard of it."""
+        if self._settings.servers.kind == "sentinel":
+            await self._calls.on_a_replica(self._keys.sync)
+
+    def _now(self, now: datetime) -> datetime:
+        """The latest time seen: a clock that steps back revives nothing."""
+        if now > self._seen:
+            self._seen = now
+        return self._seen
+
+    def _forget(self, digest: bytes) -> None:
+        if self._memory is not None:
+            self._memory.cache.forget(digest)
+
+    def _at(self, digest: bytes) -> tuple[str, ...]:
+        return (self._keys.session(digest),)
+
+    def _judge(self, now: datetime) -> tuple[int, ...]:
+        return (micros(now), *self._limit_args)
+
+    def _session(self, digest: bytes, key: str, row: bytes | None) -> Session | None:
+        """The session of a row, if it is the one of this key."""
+        session = rows.session_from(digest, row) if row is not None else None
+        return session if session is not None and session.key == key else None
+
+    async def _use(self, digest: bytes, now: datetime) -> Session | None:
+        row = await self._calls.run(
+            scripts.USE, self._at(digest), *self._judge(now), self._keys.channel, self._keep_for
+        )
+        if row is None:
+            return None
+        session = rows.session_from(digest, row)
+        session.active_at = max(session.active_at, now)
+        session.call_count += 1
+        return session
+
+    async def _digest_of(self, key: str) -> bytes | None:
+        found: bytes | None = await self._calls.send("HGET", self._keys.places, rows.text(key))
+        return found[:32] if found is not None else None
+
+    async def _reserve(self, session: Session, caps: Caps, now: datetime) -> str:
+        due = due_at(session.login_at, session.active_at, self._limits)
+        answer: bytes = await self._calls.run(
+            scripts.RESERVE,
+            self._book,
+            rows.text(session.key),
+            rows.place(session),
+            micros(due),
+            caps.per_principal,
+            caps.total,
+            micros(now),
+        )
+        return answer.decode("ascii")
+
+    async def _reap(self, now: datetime, at_most: int) -> Endings:
+        """Look at sessions that are due: end those that are over, and look later at others."""
+        found = await self._calls.run(
+            scripts.DUE, self._book, micros(now), at_most, micros(now + CLAIM)
+        )
+        places = [(found[at], found[at + 1][:32]) for at in range(0, len(found), 2)]
+        if not places:
+            return []
+        asked = [
+            self._calls.run(
+                scripts.REAP,
+                self._at(digest),
+                *self._judge(now),
+                self._keys.channel,
+                os.urandom(rows.NONCE),
+            )
+            for _, digest in places
+        ]
+        gone: list[bytes] = []
+        later: list[bytes] = []
+        ended: Endings = []
+        for (key, digest), looked in zip(
+            places, await asyncio.gather(*asked, return_exceptions=True), strict=True
+        ):
+            if isinstance(looked, BaseException):
+                continue  # looked at again when the claim is over
+            if looked[0] == 1:
+                later += [key, looked[1]]
+                continue
+            gone.append(key)
+            if looked[0] == 2:
+                self._forget(digest)
+                ended.append((rows.session_from(digest, looked[2]), rows.REASONS[looked[1]]))
+        with suppress(StoreUnavailable):  # they are over all the same
+            await self._calls.run(scripts.SETTLE, self._book, len(gone), *gone, *later)
+        return ended
+
+
+def _key(found: bytes) -> str:
+    return found.decode("utf-8", "surrogatepass")

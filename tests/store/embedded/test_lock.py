@@ -1,0 +1,26 @@
+"""One process owns the file; the others are told who, and get it when that one is gone."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sessiongate.errors import StoreUnavailable
+from sessiongate.store.embedded.lock import FileLock
+
+
+def test_the_second_is_told_who_has_it(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.db"
+    first, second = FileLock(file), FileLock(file)
+    first.take()
+    with pytest.raises(StoreUnavailable) as refused:
+        second.take()
+    text = str(refused.value)
+    assert str(file) in text
+    assert "one process owns a session file" in text
+    assert f"process {os.getpid()}" in text
+    assert "stop that one" in text
+    first.release()
+    first.release()
+    second.take()
+    second.release()
