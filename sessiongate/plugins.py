@@ -8,8 +8,8 @@ from sessiongate.errors import ConfigError
 
 IDENTITY: Mapping[str, str] = {
     "file": "sessiongate.identity.plugin:file",
-    "ldap": "sessiongate.identity.ldap:plugin",
-    "vcenter": "sessiongate.identity.vcenter_plugin:vcenter",
+    "ldap": "sessiongate.identity.ldap.provider:plugin",
+    "vcenter": "sessiongate.identity.vcenter.settings:vcenter",
 }
 """Identity providers by their `type`: functions from settings to a provider."""
 

@@ -13,10 +13,10 @@ from typing import Any
 from joserfc.jwk import RSAKey
 
 from sessiongate.audit.journal import Journal
-from sessiongate.identity.choice import Choice
-from sessiongate.identity.guard import Guard
-from sessiongate.identity.tally import Lockout
-from sessiongate.identity.tokens import TokenVerifier
+from sessiongate.identity.guard.attempt_counters import Lockout
+from sessiongate.identity.guard.guard import Guard
+from sessiongate.identity.routing import Choice
+from sessiongate.identity.tokens.port import TokenVerifier
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
 from sessiongate.service.about import about_info

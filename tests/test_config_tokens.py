@@ -6,7 +6,7 @@ import pytest
 
 from sessiongate.config import Config, load, show
 from sessiongate.errors import ConfigError
-from sessiongate.identity import saml
+from sessiongate.identity.tokens import saml
 
 SAML = """
 [tokens.idp]

@@ -10,7 +10,7 @@ from tools.children import Child, scratch, sessiongate
 from tools.load import Way, alternate, compare, rate_ratio, rates
 from tools.table import Bench, Measured, Part, Target, median
 
-from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.secret import Secret
 
 # More users than connections: a login under way is never shared with another of the same user.

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.identity.users_file import add_user
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.users_file import add_user
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.secret import Secret
 from sessiongate.session import Session

@@ -16,8 +16,8 @@ from sessiongate.audit import offline as inbox
 from sessiongate.config import Config, secret_text
 from sessiongate.errors import ConfigError
 from sessiongate.files import is_there, read_named
-from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.identity.users_file import add_user, list_users
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.users_file import add_user, list_users
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.passwords import problem_with
 from sessiongate.secret import Secret

@@ -2,7 +2,7 @@
 
 from sessiongate.config import Config
 from sessiongate.errors import SessionGateError
-from sessiongate.identity.clients import PROVIDER as CLIENTS
+from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sessiongate.admin.control import Locked
 from sessiongate.audit.journal import Journal
-from sessiongate.identity.guard import Guard
+from sessiongate.identity.guard.guard import Guard
 from sessiongate.rules.accounts import parse_account
 
 

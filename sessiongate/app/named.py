@@ -15,8 +15,8 @@ import msgspec
 
 from sessiongate.config import Config
 from sessiongate.files import open_own, read_own
-from sessiongate.identity.clients import PROVIDER as CLIENTS
-from sessiongate.identity.tokens import provider_of
+from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
+from sessiongate.identity.tokens.port import provider_of
 from sessiongate.service.extensions import PROVIDER as EXTENSIONS
 from sessiongate.service.meanwhile import Named, end_unnamed
 from sessiongate.service.sessions import Sessions

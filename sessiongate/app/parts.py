@@ -12,15 +12,15 @@ from sessiongate.app.prepare import roles_of
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
-from sessiongate.identity.breaker import Breaker
-from sessiongate.identity.clients import PROVIDER as CLIENTS
-from sessiongate.identity.clients import ClientAccount, ClientIdentity
-from sessiongate.identity.guard import Guard
-from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
+from sessiongate.identity.appliance_clients import ClientAccount, ClientIdentity
+from sessiongate.identity.guard.attempt_counters import Lockout
+from sessiongate.identity.guard.breaker import Breaker
+from sessiongate.identity.guard.guard import Guard
+from sessiongate.identity.guard.verified import VerifiedCredentials
+from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import Made, Plugin, Surroundings
 from sessiongate.identity.port import IdentityProvider
-from sessiongate.identity.tally import Lockout
-from sessiongate.identity.verified import VerifiedCredentials
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.store_url import is_redis, parse_redis
 from sessiongate.service.extensions import Extension

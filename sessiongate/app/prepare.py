@@ -16,8 +16,8 @@ from joserfc.jwk import RSAKey
 from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
 from sessiongate.files import read_own, sync_directory
+from sessiongate.identity.local.users_file import list_users
 from sessiongate.identity.plugin import users_path
-from sessiongate.identity.users_file import list_users
 from sessiongate.rules.access import Roles, doubts_about, problems_with
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.tls import certificates

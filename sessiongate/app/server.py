@@ -37,9 +37,9 @@ from sessiongate.audit.merging import Merging
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.errors import Unavailable
-from sessiongate.identity.choice import Choice
-from sessiongate.identity.file import FileIdentity
-from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.provider import FileIdentity
+from sessiongate.identity.routing import Choice
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.locale import server_default
 from sessiongate.service.about import about_info

@@ -10,8 +10,8 @@ from sessiongate.config import Config
 from sessiongate.config.tokens import TokenIssuer
 from sessiongate.errors import ConfigError
 from sessiongate.files import read_named
-from sessiongate.identity import oidc
-from sessiongate.identity.keys import (
+from sessiongate.identity.tokens import oidc
+from sessiongate.identity.tokens.keys import (
     DiscoveredSource,
     FileSource,
     Keys,
@@ -20,7 +20,7 @@ from sessiongate.identity.keys import (
     origin_of,
     path_of,
 )
-from sessiongate.identity.tokens import Grants, TokenVerifier
+from sessiongate.identity.tokens.port import Grants, TokenVerifier
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import HttpUpstream
 
@@ -46,8 +46,8 @@ def verifiers_of(config: Config) -> list[TokenVerifier]:
 def _saml(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
     try:
         # Only where it is wanted: signxml and lxml are an extra.
-        saml = import_module("sessiongate.identity.saml")
-        problem_of = import_module("sessiongate.identity.saml_signature").certificate_problem
+        saml = import_module("sessiongate.identity.tokens.saml")
+        problem_of = import_module("sessiongate.identity.tokens.saml_signature").certificate_problem
     except ImportError as missing:
         rule = f"needs {missing.name}; install the extra: pip install 'sessiongate[saml]'"
         raise ConfigError([f"tokens.{name}.type: {rule}"]) from None

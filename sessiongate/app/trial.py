@@ -12,7 +12,7 @@ from sessiongate.app import parts
 from sessiongate.app.tokens import verifiers_of
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
-from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.rules.store_url import is_redis
 
 

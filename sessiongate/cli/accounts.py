@@ -14,7 +14,7 @@ from sessiongate.cli.control import ask, server_answers
 from sessiongate.cli.output import Failed
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
-from sessiongate.identity.users_file import User
+from sessiongate.identity.local.users_file import User
 from sessiongate.rules.audit_chain import Link
 
 USER_COLUMNS = (

@@ -28,9 +28,9 @@ from sessiongate.cli.control import running_server
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.files import is_there
-from sessiongate.identity.hashing import USUAL
-from sessiongate.identity.stored import cost_of
-from sessiongate.identity.users_file import User, list_users
+from sessiongate.identity.local.hashing import USUAL
+from sessiongate.identity.local.stored_hash import cost_of
+from sessiongate.identity.local.users_file import User, list_users
 from sessiongate.rules.access import ADMINISTER
 from sessiongate.rules.store_url import is_redis
 from sessiongate.tls import certificates

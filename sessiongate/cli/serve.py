@@ -32,8 +32,8 @@ from sessiongate.cli.passwords import random_password
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
-from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.identity.users_file import add_user, list_users
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.users_file import add_user, list_users
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.secret import Secret
 from sessiongate.telemetry.logs import LogFormat, LogLevel, configure_logs

@@ -24,9 +24,9 @@ from sessiongate.cli.passwords import asked_password, random_password
 from sessiongate.cli.people import Known, known_as
 from sessiongate.config import Config
 from sessiongate.errors import InvalidArgument, NotFound
-from sessiongate.identity import users_file as store
-from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.identity.users_file import User
+from sessiongate.identity.local import users_file as store
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.users_file import User
 from sessiongate.secret import Secret
 
 app = typer.Typer(no_args_is_help=True, help="Local users.")

@@ -17,7 +17,7 @@ MOST_BYTES = {"body": 1 << 30, "header_bytes": 1 << 20, "anonymous_total": 1 << 
 MOST = {"header_count": 10_000, "connections": 1_000_000, "handshakes": 1_000_000}
 """Of counts, for the same reason."""
 
-# Longer passwords are not hashed, see `sessiongate.identity.hashing`.
+# Longer passwords are not hashed, see `sessiongate.identity.local.hashing`.
 _LONGEST_LEAST = 4096
 
 

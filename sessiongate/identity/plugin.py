@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from sessiongate.errors import ConfigError
-from sessiongate.identity.file import FileIdentity
-from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.port import IdentityProvider
 
 

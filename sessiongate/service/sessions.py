@@ -23,8 +23,8 @@ from sessiongate.errors import (
     SessionGateError,
     StoreUnavailable,
 )
-from sessiongate.identity.choice import Choice
-from sessiongate.identity.guard import Guard
+from sessiongate.identity.guard.guard import Guard
+from sessiongate.identity.routing import Choice
 from sessiongate.rules import access
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.locale import choose, message_locale

@@ -8,7 +8,7 @@ counts for no lock; what it costs to look at one is bounded by the verifiers.
 from collections.abc import Sequence
 
 from sessiongate.errors import BadCredentials, SessionGateError
-from sessiongate.identity.tokens import TokenVerifier, Vouched
+from sessiongate.identity.tokens.port import TokenVerifier, Vouched
 from sessiongate.rules.locale import choose
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Client, PresentedToken

@@ -12,7 +12,7 @@ from sessiongate.app.bootstrap import MARK, PREFIX, bootstrap
 from sessiongate.app.prepare import users_file
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
-from sessiongate.identity.users_file import list_users, remove_user
+from sessiongate.identity.local.users_file import list_users, remove_user
 
 ENVIRON: Mapping[str, str] = {f"{PREFIX}USERNAME": "boss", f"{PREFIX}PASSWORD": "boot pass 12"}
 

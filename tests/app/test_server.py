@@ -16,7 +16,7 @@ from sessiongate.app.steps import Step, each_of
 from sessiongate.app.workers import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, StoreUnavailable
-from sessiongate.identity.file import FileIdentity
+from sessiongate.identity.local.provider import FileIdentity
 
 
 def settings(folder: Path, **more: object) -> Config:

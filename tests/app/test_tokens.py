@@ -11,8 +11,8 @@ from sessiongate.config import load
 from sessiongate.errors import ConfigError
 from sessiongate.session import PresentedToken
 from sessiongate.testing import T0
-from tests.identity.assertions import AUDIENCE, ISSUER, in_soap, signed, signer
-from tests.identity.issuers import key_set
+from tests.identity.tokens.assertions import AUDIENCE, ISSUER, in_soap, signed, signer
+from tests.identity.tokens.issuers import key_set
 
 SAML = f"""
 [tokens.idp]
@@ -91,7 +91,7 @@ def test_the_extra_is_named_where_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "idp.pem").write_bytes(signer().pem)
-    for name in ("sessiongate.identity.saml", "sessiongate.identity.saml_signature"):
+    for name in ("sessiongate.identity.tokens.saml", "sessiongate.identity.tokens.saml_signature"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     # What an import finds where a package is not installed.
     for name in [one for one in sys.modules if one.partition(".")[0] == "signxml"]:

@@ -12,7 +12,7 @@ import argon2
 import pytest
 
 from sessiongate.cli.output import Exit
-from sessiongate.identity.users_file import read_users
+from sessiongate.identity.local.users_file import read_users
 from tests.end_to_end.serving import PATIENCE, Finished, environment, run_here
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sessiongate.errors import ConfigError, IdentityUnavailable
-from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import Surroundings
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import parse_account

@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from sessiongate.cli.main import main
-from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.identity.users_file import add_user
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.users_file import add_user
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
 

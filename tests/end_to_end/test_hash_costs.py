@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.identity.users_file import add_user
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.users_file import add_user
 from sessiongate.secret import Secret
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import Server, vim

@@ -17,7 +17,15 @@ import pytest
 from tests.end_to_end.clients import Govc, present
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, PATIENCE, USER, Server, environment, vim
-from tests.identity.assertions import AUDIENCE, GROUPS, ISSUER, Assertion, in_soap, signed, signer
+from tests.identity.tokens.assertions import (
+    AUDIENCE,
+    GROUPS,
+    ISSUER,
+    Assertion,
+    in_soap,
+    signed,
+    signer,
+)
 from tests.peers.interop import TOKENS
 from tests.peers.setup import interpreter
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sessiongate.errors import BadCredentials
-from sessiongate.identity.hashing import PasswordHasher
+from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.errors import ConfigError
-from sessiongate.identity.file import FileIdentity
+from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.plugin import Surroundings, file, unknown_keys, users_path
 from tests.identity.fakes import cheap_hasher
 

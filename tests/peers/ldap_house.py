@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sessiongate.identity.hashing import PasswordHasher
-from sessiongate.identity.ldap import LdapIdentity, plugin
+from sessiongate.identity.ldap.provider import LdapIdentity, plugin
+from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import Made, Surroundings
 from sessiongate.secret import Secret
 from tests.peers.slapd import GROUPS, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd

@@ -21,9 +21,9 @@ from sessiongate.audit.forwarding import Shipping
 from sessiongate.config import load
 from sessiongate.errors import ConfigError, IdentityUnavailable, StoreUnavailable
 from sessiongate.files import LARGEST, name_for_loading, open_named, read_named
-from sessiongate.identity.file import _read_once
-from sessiongate.identity.keys import FileSource
-from sessiongate.identity.users_file import read_users
+from sessiongate.identity.local.provider import _read_once
+from sessiongate.identity.local.users_file import read_users
+from sessiongate.identity.tokens.keys import FileSource
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.store.redis.client import RedisSettings, Servers
 from sessiongate.tls import certificates

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.identity.hashing import USUAL
-from sessiongate.identity.stored import make_hash
+from sessiongate.identity.local.hashing import USUAL
+from sessiongate.identity.local.stored_hash import make_hash
 from tests.end_to_end.serving import (
     NOBODY,
     OTHER,

@@ -18,17 +18,17 @@ from sessiongate.errors import (
     SessionGateError,
     StoreUnavailable,
 )
-from sessiongate.identity.tokens import Once, Vouched
+from sessiongate.identity.tokens.port import Once, Vouched
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, PresentedToken, Principal
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import T0, digest_of
 from sessiongate.wire.vim.types import Data
 from tests.gate import LIMITS, Gate
-from tests.identity.assertions import Assertion, in_soap, signed
-from tests.identity.assertions import verifier as saml_verifier
-from tests.identity.issuers import token
-from tests.identity.test_oidc import verifier as oidc_verifier
+from tests.identity.tokens.assertions import Assertion, in_soap, signed
+from tests.identity.tokens.assertions import verifier as saml_verifier
+from tests.identity.tokens.issuers import token
+from tests.identity.tokens.test_oidc import verifier as oidc_verifier
 
 
 class FakeVerifier:

@@ -10,9 +10,9 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from sessiongate.errors import BadCredentials, LockedOut, StoreUnavailable
-from sessiongate.identity.guard import Guard
-from sessiongate.identity.tally import Lockout
-from sessiongate.identity.tries import OwnTries, Tries, Try
+from sessiongate.identity.guard.attempt_counters import Lockout
+from sessiongate.identity.guard.attempts import OwnTries, Tries, Try
+from sessiongate.identity.guard.guard import Guard
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
@@ -22,7 +22,7 @@ from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, FakeClock, FakeIdentity
 from tests.identity.fakes import NOON
-from tests.identity.tries_contract import HERE, THERE, TICK, TriesContract, fail
+from tests.identity.guard.attempts_contract import HERE, THERE, TICK, TriesContract, fail
 from tests.peers.redis import Cluster, Redis
 
 pytestmark = pytest.mark.peer

@@ -1,0 +1,1 @@
+"""What stands before every provider: lockout, pace, breaker, recently verified credentials."""

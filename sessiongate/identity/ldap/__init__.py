@@ -1,0 +1,1 @@
+"""The provider of LDAP directories."""

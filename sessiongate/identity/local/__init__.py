@@ -1,0 +1,1 @@
+"""The provider of users.toml."""

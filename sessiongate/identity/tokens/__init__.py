@@ -1,0 +1,1 @@
+"""Tokens of others: SAML assertions, OpenID Connect."""

@@ -1,0 +1,197 @@
+"""What all counters of failed tries promise, wherever they are kept."""
+
+import asyncio
+from datetime import timedelta
+
+from sessiongate.identity.guard.attempt_counters import Lockout
+from sessiongate.identity.guard.attempts import Tries
+from sessiongate.rules.lockout import LATELY
+from tests.identity.fakes import NOON
+
+MINUTE = timedelta(minutes=1)
+TICK = timedelta(microseconds=1)
+HERE, THERE, ELSEWHERE = "192.0.2.1", "2001:db8::1", "198.51.100.1"
+
+
+async def fail(tries: Tries, name: str, address: str = HERE, times: int = 1) -> None:
+    for _ in range(times):
+        one = await tries.begin(name, address, NOON)
+        assert one is not None
+        await one.failed(NOON)
+
+
+class TriesContract:
+    """Subclasses say how to make counters."""
+
+    async def make(self, lockout: Lockout) -> Tries:
+        raise NotImplementedError
+
+    async def test_the_failure_that_fills_the_window_locks(self) -> None:
+        tries = await self.make(Lockout())
+        await fail(tries, "alice", times=4)
+        assert not await tries.is_locked("alice", HERE, NOON)
+        await fail(tries, "alice")
+        assert await tries.is_locked("alice", HERE, NOON)
+        assert await tries.begin("alice", HERE, NOON) is None
+        assert not await tries.is_locked("alice", THERE, NOON)
+        assert not await tries.is_locked("bob", HERE, NOON)
+        assert await tries.locked(NOON) == {"alice": NOON + 5 * MINUTE}
+        until = NOON + 5 * MINUTE
+        assert await tries.is_locked("alice", HERE, until - TICK)
+        assert not await tries.is_locked("alice", HERE, until)
+        assert await tries.begin("alice", HERE, until) is not None
+        assert await tries.locked(until) == {}
+
+    async def test_failures_older_than_the_window_do_not_count(self) -> None:
+        tries = await self.make(Lockout(attempts=2))
+        await fail(tries, "alice")
+        later = NOON + 3 * MINUTE
+        one = await tries.begin("alice", HERE, later)
+        assert one is not None
+        await one.failed(later)
+        assert not await tries.is_locked("alice", HERE, later)
+
+    async def test_sec_23_tries_under_way_count_as_if_they_had_failed(self) -> None:
+        tries = await self.make(Lockout())
+        begun = await asyncio.gather(*(tries.begin("alice", HERE, NOON) for _ in range(100)))
+        places = [one for one in begun if one is not None]
+        assert len(places) == 5
+        await places[0].unknown(NOON)
+        assert await tries.begin("alice", HERE, NOON) is not None
+        assert await tries.begin("alice", HERE, NOON) is None
+
+    async def test_sec_25_a_pair_locks_first_and_the_name_much_later(self) -> None:
+        tries = await self.make(Lockout(attempts=2, total_attempts=6))
+        for number in range(3):
+            assert not await tries.is_locked("alice", ELSEWHERE, NOON)
+            await fail(tries, "alice", f"192.0.2.{number}", 2)
+        assert await tries.is_locked("alice", ELSEWHERE, NOON)
+        assert await tries.begin("alice", ELSEWHERE, NOON) is None
+
+    async def test_a_success_forgives_its_own_address_only(self) -> None:
+        tries = await self.make(Lockout(attempts=2, total_attempts=3))
+        await fail(tries, "alice", HERE)
+        await fail(tries, "alice", THERE)
+        one = await tries.begin("alice", HERE, NOON)
+        assert one is not None
+        await one.succeeded(NOON)
+        await fail(tries, "alice", "203.0.113.9")
+        assert await tries.is_locked("alice", ELSEWHERE, NOON), "three failures in all"
+
+    async def test_an_address_may_be_counted_over_all_names(self) -> None:
+        tries = await self.make(Lockout(address_attempts=3))
+        for name in ("alice", "bob", "carl"):
+            await fail(tries, name)
+        assert await tries.is_locked("dora", HERE, NOON)
+        assert await tries.begin("dora", HERE, NOON) is None
+        assert await tries.begin("alice", THERE, NOON) is not None
+        # Who was refused for his address has not used up a try of the name.
+        for _ in range(10):
+            assert await tries.begin("dora", HERE, NOON) is None
+        await fail(tries, "dora", THERE, 2)
+
+    async def test_sec_77_a_further_name_costs_its_address_nothing(self) -> None:
+        tries = await self.make(Lockout(attempts=3, address_attempts=4))
+        for _ in range(3):
+            first = await tries.begin("alias", HERE, NOON)
+            second = await tries.begin("person", HERE, NOON, further=True)
+            assert first is not None
+            assert second is not None
+            await first.failed(NOON)
+            await second.failed(NOON)
+        assert await tries.is_locked("person", HERE, NOON)
+        assert await tries.begin("person", HERE, NOON, further=True) is None
+        await fail(tries, "bob")
+        assert await tries.is_locked("carl", HERE, NOON), "four of the address"
+
+    async def test_unlocking_forgets_failures_from_everywhere(self) -> None:
+        tries = await self.make(Lockout(attempts=1, total_attempts=2))
+        await fail(tries, "alice", HERE)
+        await fail(tries, "alice", THERE)
+        assert await tries.unlock("alice", NOON)
+        assert not await tries.unlock("alice", NOON)
+        assert await tries.locked(NOON) == {}
+        assert not await tries.is_locked("alice", HERE, NOON)
+        await fail(tries, "alice", ELSEWHERE)
+
+    async def test_a_try_under_way_outlives_unlocking(self) -> None:
+        tries = await self.make(Lockout(attempts=2))
+        await fail(tries, "alice")
+        assert await tries.begin("alice", HERE, NOON) is not None
+        await tries.unlock("alice", NOON)
+        assert await tries.begin("alice", HERE, NOON) is not None
+        assert await tries.begin("alice", HERE, NOON) is None
+
+    async def test_no_attempts_at_all_never_lock(self) -> None:
+        tries = await self.make(Lockout(attempts=0, total_attempts=1, address_attempts=1))
+        await fail(tries, "alice", times=10)
+        assert not await tries.is_locked("alice", HERE, NOON)
+
+    async def test_names_are_only_names(self) -> None:
+        tries = await self.make(Lockout(attempts=1))
+        odd = "Ünï\u4e2d\x00\ud800 'x"
+        await fail(tries, odd, "a socket's name\x00 with 17 spaces")
+        assert await tries.is_locked(odd, "a socket's name\x00 with 17 spaces", NOON)
+        assert list(await tries.locked(NOON)) == [odd]
+        assert await tries.unlock(odd, NOON)
+
+    async def test_sec_82_an_owner_comes_in_from_where_he_came_in_lately(self) -> None:
+        tries = await self.make(Lockout(attempts=2, total_attempts=6))
+        one = await tries.begin("alice", "2001:db8:0:7::1", NOON - LATELY + TICK)
+        assert one is not None
+        await one.succeeded(NOON - LATELY + TICK)
+        for number in range(3):
+            await fail(tries, "alice", f"192.0.2.{number}", 2)
+        assert await tries.is_locked("alice", ELSEWHERE, NOON)
+        assert await tries.begin("alice", ELSEWHERE, NOON) is None
+        # The network that is one host; it has the tries of an address, and adds none to the total.
+        assert not await tries.is_locked("alice", "2001:db8:0:7::abcd", NOON)
+        assert await tries.is_locked("alice", "2001:db8:0:8::1", NOON)
+        await fail(tries, "alice", "2001:db8:0:7::abcd", 2)
+        assert await tries.is_locked("alice", "2001:db8:0:7::1", NOON)
+        assert not await tries.is_locked("bob", ELSEWHERE, NOON)
+
+    async def test_sec_82_a_known_address_is_outside_the_total_from_the_beginning(self) -> None:
+        tries = await self.make(Lockout(attempts=3, total_attempts=3))
+        await tries.welcome("alice", HERE, NOON)
+        await fail(tries, "alice", HERE, 2)
+        # Nor do those under way count there, or one who hangs would shut out the others.
+        assert await tries.begin("alice", HERE, NOON) is not None
+        assert await tries.begin("alice", HERE, NOON) is None
+        await fail(tries, "alice", THERE, 2)
+        assert not await tries.is_locked("alice", ELSEWHERE, NOON)
+        await fail(tries, "alice", THERE)
+        assert await tries.is_locked("alice", ELSEWHERE, NOON)
+
+    async def test_sec_82_a_success_of_long_ago_or_of_another_name_is_none(self) -> None:
+        tries = await self.make(Lockout(total_attempts=5))
+        await tries.welcome("alice", THERE, NOON - LATELY)
+        await tries.welcome("bob", THERE, NOON)
+        await fail(tries, "alice", HERE, 5)
+        assert await tries.is_locked("alice", THERE, NOON)
+
+    async def test_sec_82_known_addresses_are_bounded_and_the_latest_stay(self) -> None:
+        tries = await self.make(Lockout(total_attempts=5))
+        for number in range(40):
+            await tries.welcome("alice", f"192.0.2.{number}", NOON + number * TICK)
+        await fail(tries, "alice", HERE.replace("192", "193"), 5)
+        late = NOON + 40 * TICK
+        locked = [await tries.is_locked("alice", f"192.0.2.{number}", late) for number in range(40)]
+        assert locked == [True] * 24 + [False] * 16
+
+    async def test_sec_82_unlocking_does_not_forget_from_where_a_name_came_in(self) -> None:
+        tries = await self.make(Lockout(total_attempts=5))
+        await tries.welcome("alice", THERE, NOON)
+        await fail(tries, "alice", HERE, 5)
+        assert await tries.unlock("alice", NOON)
+        await fail(tries, "alice", HERE, 5)
+        assert not await tries.is_locked("alice", THERE, NOON)
+
+    async def test_sec_84_no_number_of_other_names_frees_a_guesser(self) -> None:
+        tries = await self.make(Lockout())
+        for guess in range(5):
+            await fail(tries, "alice")
+            for number in range(300):
+                await fail(tries, f"stranger{guess}-{number}")
+        assert await tries.is_locked("alice", HERE, NOON)
+        assert await tries.begin("alice", HERE, NOON) is None

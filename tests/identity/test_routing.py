@@ -1,0 +1,54 @@
+"""One provider per login, never the next one."""
+
+import pytest
+
+from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
+from sessiongate.identity.routing import Choice
+from sessiongate.rules.accounts import parse_account
+from tests.identity.fakes import PASSWORD, FakeProvider
+
+NAMES = {name: name for name in ("local", "corp", "vc")}
+CLAIMS = {"CORP": "corp", "corp.example.": "corp", "vsphere.local": "vc"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "explicit", "chosen"),
+    [
+        ("alice", "", "local"),
+        ("alice@corp.example", "", "corp"),
+        ("Corp\\alice", "", "corp"),
+        ("alice@vsphere.local", "", "vc"),
+        ("alice@elsewhere", "", "local"),
+        ("alice@corp", "vc", "vc"),
+        ("alice", "vc", "vc"),
+    ],
+)
+def test_sec_32_explicit_then_domain_then_default(typed: str, explicit: str, chosen: str) -> None:
+    choice = Choice(NAMES, CLAIMS)
+    assert choice.choose(parse_account(typed), "local", explicit) == chosen
+
+
+async def test_sec_32_a_refusal_falls_through_to_nobody() -> None:
+    """The same name in two realms: the password of one opens nothing at the other."""
+    realms = {"local": FakeProvider(alice="one"), "vc": FakeProvider(alice=PASSWORD.reveal())}
+    account = parse_account("alice")
+    choice = Choice(realms, {})
+    with pytest.raises(BadCredentials):
+        await choice.choose(account, "local").authenticate(account, PASSWORD)
+    assert realms["vc"].checks == 0
+    assert await choice.choose(account, "local", "vc").authenticate(account, PASSWORD)
+
+
+def test_sec_32_a_provider_that_is_not_there_is_replaced_by_nobody() -> None:
+    with pytest.raises(IdentityUnavailable):
+        Choice(NAMES, CLAIMS).choose(parse_account("alice"), "local", "gone")
+
+
+def test_claims_that_cannot_be_served_are_all_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Choice(NAMES, {"a": "gone", "b": "away", "B.": "away"})
+    assert caught.value.problems == [
+        "identity.away: claims 'b' and is not a provider",
+        "identity.gone: claims 'a' and is not a provider",
+        "identity: a domain is claimed twice, in two spellings",
+    ]
