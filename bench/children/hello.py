@@ -4,9 +4,9 @@ import asyncio
 
 import uvloop
 
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import listen
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.listener import listen
+from sessiongate.http.message import Reply, Request
 
 _REPLY = Reply(200, (("content-type", "application/json"),), b'{"hello":"world"}')
 

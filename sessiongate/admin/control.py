@@ -24,11 +24,11 @@ from sessiongate.errors import (
     UnknownAddress,
     WrongVerb,
 )
+from sessiongate.http.message import Reply, Request
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.life import due_at
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Limits, Session
-from sessiongate.web.http import Reply, Request
 
 # A Unix socket's name holds 107 bytes on Linux, 103 on macOS.
 _LONGEST_SOCKET = 100

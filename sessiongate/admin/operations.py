@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from sessiongate.errors import Unavailable
+from sessiongate.http.message import Reply, Request
 from sessiongate.telemetry.prometheus import CONTENT_TYPE, Published
-from sessiongate.web.http import Reply, Request
 
 _JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
 

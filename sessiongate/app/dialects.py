@@ -2,15 +2,16 @@
 
 from sessiongate.config import Config
 from sessiongate.errors import SessionGateError
+from sessiongate.http import router as routes
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.router import Route, Routes
 from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.telemetry.counters import Meters
-from sessiongate.web import automation, front, pages, routes
-from sessiongate.web.http import Reply, Request
+from sessiongate.web import automation, front, pages
 from sessiongate.web.openid import OpenIdEndpoint
-from sessiongate.web.routes import Route, Routes
 from sessiongate.web.vim_json import VimJsonEndpoint
 from sessiongate.web.vim_soap import VimSoapEndpoint, service_versions_reply
 from sessiongate.web.zerto import ZertoEndpoint

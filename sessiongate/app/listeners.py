@@ -22,12 +22,12 @@ from sessiongate.app import parts
 from sessiongate.app.descriptors import KEPT, make_room, places
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
-from sessiongate.web.crowd import Crowd
-from sessiongate.web.http import Handler
-from sessiongate.web.http1 import Callers
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import Listener, listen
-from sessiongate.web.proxies import is_trusted
+from sessiongate.http.admission import Crowd
+from sessiongate.http.connection import Callers
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.listener import Listener, listen
+from sessiongate.http.message import Handler
+from sessiongate.http.proxies import is_trusted
 
 OPERATIONS = "operations"
 """The name of the operations listener's door among those that a worker is handed."""

@@ -12,6 +12,7 @@ from sessiongate.app.prepare import roles_of
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
+from sessiongate.http.limits import HttpLimits
 from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
 from sessiongate.identity.appliance_clients import ClientAccount, ClientIdentity
 from sessiongate.identity.guard.attempt_counters import Lockout
@@ -32,7 +33,6 @@ from sessiongate.store.redis.store import RedisStore
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import Certificates
 from sessiongate.tls.server import tls_context
-from sessiongate.web.limits import HttpLimits
 
 
 def store_of(config: Config) -> Store:

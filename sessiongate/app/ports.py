@@ -11,7 +11,7 @@ import msgspec
 from sessiongate.app.listeners import operations_of
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
-from sessiongate.web.listener import is_answered, open_door
+from sessiongate.http.sockets import is_answered, open_door
 
 
 class Port(msgspec.Struct, frozen=True):

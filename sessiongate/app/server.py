@@ -37,6 +37,8 @@ from sessiongate.audit.merging import Merging
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.errors import Unavailable
+from sessiongate.http.message import Handler
+from sessiongate.http.proxies import TrustedProxies
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.routing import Choice
@@ -57,9 +59,7 @@ from sessiongate.store.measured import MeasuredStore
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
 from sessiongate.tls.certificates import Certificates
-from sessiongate.web.http import Handler
 from sessiongate.web.known import KnownCallers
-from sessiongate.web.proxies import TrustedProxies
 
 # Within so long a running server has noticed a changed user, and the store has a later time.
 _NOTICED = timedelta(seconds=5)

@@ -35,8 +35,8 @@ from sessiongate.app.server import Server
 from sessiongate.app.started import Announce, Started
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
+from sessiongate.http.sockets import open_door
 from sessiongate.telemetry.tracebacks import traced
-from sessiongate.web.listener import open_door
 
 # A worker that does not answer by then has something that waiting will not mend.
 _START = 60.0

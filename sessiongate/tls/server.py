@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sessiongate.errors import ConfigError
 from sessiongate.files import name_for_loading
+from sessiongate.http.listener import _load
 from sessiongate.secret import Secret
-from sessiongate.web.listener import _load
 
 
 def tls_context(

@@ -3,12 +3,12 @@
 import msgspec
 
 from sessiongate import errors
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.web.client import caller, client_of, known
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.refusals import extra_headers
 from sessiongate.wire.automation import hello, vapi_rpc
 from sessiongate.wire.automation import rest as automation
 from sessiongate.wire.basic import read_basic

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from sessiongate.errors import NoSession
+from sessiongate.http.local import is_local
+from sessiongate.http.message import Request
 from sessiongate.secret import Secret
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Client, Session
-from sessiongate.web.http import Request
-from sessiongate.web.local import is_local
 from sessiongate.wire.carriers import BEARER, DISAGREE, Carried, carried
 from sessiongate.wire.zerto import as_issued
 

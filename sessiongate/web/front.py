@@ -3,8 +3,8 @@
 import asyncio
 from importlib.resources import files
 
-from sessiongate.web import routes
-from sessiongate.web.http import Reply, Request
+from sessiongate.http import router as routes
+from sessiongate.http.message import Reply, Request
 from sessiongate.web.static import FILE_METHODS, File, file_of, for_browsers, sent
 from sessiongate.wire.accept import wants_html
 

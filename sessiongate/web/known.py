@@ -6,11 +6,11 @@ is not touched.
 """
 
 from sessiongate.errors import NoSession
+from sessiongate.http.message import Request
 from sessiongate.secret import Secret
 from sessiongate.service.access_tokens import ACCESS
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
-from sessiongate.web.http import Request
 from sessiongate.wire.carriers import carried
 from sessiongate.wire.vim import soap as vim_soap
 from sessiongate.wire.zerto import as_issued

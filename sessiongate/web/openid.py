@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 import msgspec
 
 from sessiongate import errors
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.secret import Secret
 from sessiongate.service.access_tokens import ACCESS, OURS, REFRESH, Claims, subject_of
 from sessiongate.service.bearers import Bearers, Spent
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.web.client import caller, client_of, known, only
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.refusals import extra_headers
 from sessiongate.wire import openid
 from sessiongate.wire.carriers import BEARER
 from sessiongate.wire.openid import OAuthError, Refusal, TokenSet

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from sessiongate.http.message import Reply, Request
 from sessiongate.openapi.document import document
-from sessiongate.web.http import Reply, Request
 from sessiongate.web.static import FILE_METHODS, File, file_of, for_browsers, sent
 
 _PAGES = ("/docs", "/docs/", "/swagger/index.html", "/management/api/swagger/index.html")

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import msgspec
 
-from sessiongate.web.http import Reply, Request
+from sessiongate.http.message import Reply, Request
 
 FILE_METHODS = ("GET", "HEAD")
 """The verbs that files are asked for by, in the order of `Allow`."""

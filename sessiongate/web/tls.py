@@ -15,10 +15,10 @@ import contextlib
 import ssl
 from typing import Any, cast
 
-from sessiongate.web.crowd import Guest
-from sessiongate.web.http1 import HANDSHAKE_FAILED, USELESS_RECORDS, Connection, plain_address
-from sessiongate.web.noting import note
-from sessiongate.web.threshold import Threshold
+from sessiongate.http.admission import Guest
+from sessiongate.http.connection import HANDSHAKE_FAILED, USELESS_RECORDS, Connection, plain_address
+from sessiongate.http.refusal_log import note
+from sessiongate.http.tls_acceptor import Threshold
 
 # How long a handshake may take, and a goodbye.
 HANDSHAKE = 10.0

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from sessiongate import errors
+from sessiongate.http.message import Request
 from sessiongate.rules.locale import choose, message_locale
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
 from sessiongate.session import Session
 from sessiongate.web.client import caller, client_of
-from sessiongate.web.http import Request
 from sessiongate.wire.vim import login_token as tokens
 from sessiongate.wire.vim.faults import Fault, fault_of
 from sessiongate.wire.vim.methods import Call, Method

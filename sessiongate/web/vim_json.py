@@ -1,11 +1,11 @@
 """Endpoint of VI/JSON."""
 
 from sessiongate import errors
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import Outcome, VirtualCenter
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.refusals import extra_headers
 from sessiongate.web.vim_calls import Asked, Calls
 from sessiongate.wire.carriers import VMWARE_HEADER
 from sessiongate.wire.vim import json as vim_json

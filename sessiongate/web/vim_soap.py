@@ -10,14 +10,14 @@ plain HTTP, since Go's cookie jar would then not send the cookie back.
 from collections.abc import Iterable
 
 from sessiongate import errors
+from sessiongate.http import router as routes
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.secret import Secret
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.telemetry import request_id
-from sessiongate.web import routes
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.refusals import extra_headers
 from sessiongate.web.vim_calls import Asked, Calls
 from sessiongate.web.vim_polls import Polls
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE

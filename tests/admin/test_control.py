@@ -15,7 +15,7 @@ from sessiongate.admin.control import Control, Locked, account_of, socket_path
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Ended, Limits
 from tests.gate import LIMITS, Gate
-from tests.web.requests import request
+from tests.http.requests import request
 
 
 @dataclass

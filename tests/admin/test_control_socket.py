@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sessiongate.admin.control import Control, socket_path
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import listen
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.listener import listen
 from tests.gate import Gate
 
 # Accounts that need no name: the kernel knows them by number.

@@ -9,8 +9,8 @@ from sessiongate.admin.operations import Operations
 from sessiongate.errors import Overloaded, StoreUnavailable
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
+from tests.http.requests import header, request
 from tests.telemetry.families import read, value
-from tests.web.requests import header, request
 
 PATHS = ("/healthz", "/readyz", "/metrics")
 

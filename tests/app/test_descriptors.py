@@ -4,7 +4,7 @@ import pytest
 
 from sessiongate.app.descriptors import KEPT, places
 from sessiongate.app.parts import OWN_CONNECTIONS
-from sessiongate.web.http1 import REFUSED_POLITELY
+from sessiongate.http.connection import REFUSED_POLITELY
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sessiongate.app.ports import ports_of
 from sessiongate.cli.output import Exit
 from sessiongate.config import load
 from sessiongate.errors import ConfigError
-from sessiongate.web.listener import open_door
+from sessiongate.http.sockets import open_door
 from tests.end_to_end.serving import PATIENCE, Server, run_here
 
 

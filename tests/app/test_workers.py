@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from sessiongate.app.workers import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
-from tests.web.test_http1 import until
+from tests.http.test_connection import until
 
 
 async def test_sec_90_a_fault_that_nobody_foresaw_is_not_the_end_of_the_workers(

@@ -8,9 +8,9 @@ import pytest
 from sessiongate.admin.control import socket_path
 from sessiongate.cli.control import ask
 from sessiongate.cli.output import Exit, Failed
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import listen
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.listener import listen
+from sessiongate.http.message import Reply, Request
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from sessiongate.audit import journal
+from sessiongate.http.connection import CAUSES
+from sessiongate.http.objections import CAUSES as UNREAD
 from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
 from sessiongate.web import automation, openid, vim_json, vim_soap, zerto
-from sessiongate.web.http1 import CAUSES
-from sessiongate.web.objections import CAUSES as UNREAD
 from tests.house.sources import ROOT
 from tests.telemetry.families import everything, samples
 

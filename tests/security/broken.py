@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 from sessiongate.app.dialects import dialects
 from sessiongate.config import load
+from sessiongate.http.message import Request
+from sessiongate.http.router import Routes
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.logs import LogFormat, configure_logs
-from sessiongate.web.http import Request
-from sessiongate.web.routes import Routes
 from tests.end_to_end.serving import USER, Body, Headers, Reply
 from tests.security.dialects import DIALECTS
 

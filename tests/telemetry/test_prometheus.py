@@ -11,13 +11,14 @@ from prometheus_client.core import Metric
 from sessiongate.app.dialects import dialects
 from sessiongate.app.prepare import signing_key_of
 from sessiongate.config import Config, load
+from sessiongate.http.router import Routes
 from sessiongate.service.access_tokens import AccessTokens
 from sessiongate.service.bearers import Bearers
 from sessiongate.telemetry.counters import BOUNDS, Meters
 from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
-from sessiongate.web.routes import Routes
 from tests.end_to_end.serving import basic, vim
 from tests.gate import Gate
+from tests.http.requests import request
 from tests.telemetry.families import (
     VERSION,
     everything,
@@ -29,7 +30,6 @@ from tests.telemetry.families import (
     value,
     values,
 )
-from tests.web.requests import request
 
 LABELLED = {
     "sessiongate_build_info": ("version",),

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import StoreUnavailable
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.refusal_headers import CAP_RETRY
 from sessiongate.session import Caps
 from sessiongate.web.automation import ApiSessionEndpoint, RestSessionEndpoint, RpcEndpoint
-from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.refusals import CAP_RETRY
 from tests.gate import Gate
-from tests.web.requests import header, request
+from tests.http.requests import header, request
 
 API = "/api/session"
 REST = "/rest/com/vmware/cis/session"

@@ -5,17 +5,17 @@ from ipaddress import ip_network
 import pytest
 
 from sessiongate.errors import NoSession
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.proxies import TrustedProxies
 from sessiongate.service.access_tokens import Claims
 from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Opened
 from sessiongate.session import Client, Session
 from sessiongate.web.client import caller, client_of, known, only
-from sessiongate.web.http import Handler, Reply, Request
 from sessiongate.web.known import KnownCallers
-from sessiongate.web.proxies import TrustedProxies
 from sessiongate.wire.carriers import BEARER, VMWARE_HEADER, ZERTO_HEADER
 from tests.gate import Gate
-from tests.web.requests import request
+from tests.http.requests import request
 
 VMWARE = frozenset({VMWARE_HEADER})
 ZERTO = frozenset({ZERTO_HEADER, BEARER})

@@ -13,7 +13,7 @@ from sessiongate.service.bearers import Bearers
 from sessiongate.session import Ended
 from sessiongate.web.known import KnownCallers
 from tests.gate import CLIENT, Gate, password_of
-from tests.web.requests import request
+from tests.http.requests import request
 
 PEM = RSAKey.generate_key(2048, private=True).as_pem(private=True)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.router import Route, Routes, nowhere, refuse
 from sessiongate.openapi.document import document
 from sessiongate.web import front
-from sessiongate.web.http import Reply, Request
 from sessiongate.web.pages import PATHS, ApiPage
-from sessiongate.web.routes import Route, Routes, nowhere, refuse
 
 PAGES = ("/docs", "/docs/", "/swagger/index.html", "/management/api/swagger/index.html")
 ASSETS = {

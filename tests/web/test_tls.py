@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
+from sessiongate.http.connection import USELESS_RECORDS, Edge
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.tls_acceptor import Threshold
 from sessiongate.tls.server import tls_context
 from sessiongate.web import tls
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.http1 import USELESS_RECORDS, Edge
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.threshold import Threshold
 from sessiongate.web.tls import PORTION, USELESS, Tls
+from tests.http.test_connection import GET, turn
+from tests.http.test_listener import Pair, client
 from tests.web.records import Peer
-from tests.web.test_http1 import GET, turn
-from tests.web.test_listener import Pair, client
 
 
 async def handler(request: Request) -> Reply:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sessiongate.web.http import Reply
+from sessiongate.http.message import Reply
 from sessiongate.web.vim_json import VimJsonEndpoint
 from tests.gate import Gate
-from tests.web.requests import header, request
+from tests.http.requests import header, request
 
 MANAGER = "/sdk/vim25/8.0.3.0/SessionManager/SessionManager"
 LOGIN = json.dumps({"userName": "ada", "password": "adaada"}).encode()

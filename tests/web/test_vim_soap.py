@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import StoreUnavailable
+from sessiongate.http import router as routes
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.router import Route, Routes
 from sessiongate.session import Caps, Session
 from sessiongate.store.embedded.memory import MemoryStore
-from sessiongate.web import routes
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.routes import Route, Routes
 from sessiongate.web.vim_soap import VimSoapEndpoint, service_versions_reply
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
 from sessiongate.wire.xml import Element, parse

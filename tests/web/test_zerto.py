@@ -5,10 +5,10 @@ from base64 import b64encode
 
 import pytest
 
-from sessiongate.web.http import Reply
+from sessiongate.http.message import Reply
 from sessiongate.web.zerto import ZertoEndpoint, refusal
 from tests.gate import Gate
-from tests.web.requests import header, request
+from tests.http.requests import header, request
 
 ADD = "/v1/session/add"
 

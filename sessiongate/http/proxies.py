@@ -13,8 +13,8 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sessiongate.web.framing import is_host
-from sessiongate.web.http import Handler, Reply, Request
+from sessiongate.http.framing import is_host
+from sessiongate.http.message import Handler, Reply, Request
 
 Trusted = Sequence[IPv4Network | IPv6Network | Literal["unix"]]
 """Networks, and "unix" for whoever comes by a Unix socket."""

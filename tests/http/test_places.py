@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from sessiongate.web.crowd import MADE_ROOM, PATIENCE, TOO_MANY
-from sessiongate.web.http import Reply, Request
-from tests.web.test_http1 import GET, Wire, done, turn
-from tests.web.test_strangers import KIB, NAMED, House, declared
+from sessiongate.http.admission import MADE_ROOM, PATIENCE, TOO_MANY
+from sessiongate.http.message import Reply, Request
+from tests.http.test_connection import GET, Wire, done, turn
+from tests.http.test_strangers import KIB, NAMED, House, declared
 
 SESSION = b"GET / HTTP/1.1\r\nHost: x\r\nx-token: alive\r\n\r\n"
 LATER = 2 * PATIENCE

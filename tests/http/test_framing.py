@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.web.framing import Chunks, Flaw, Took, hopeless, read_head, write_reply
-from sessiongate.web.http import Reply
+from sessiongate.http.framing import Chunks, Flaw, Took, hopeless, read_head, write_reply
+from sessiongate.http.message import Reply
 
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 

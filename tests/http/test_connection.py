@@ -13,16 +13,10 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.http1 import (
-    CAUSES,
-    REFUSED_POLITELY,
-    Connection,
-    Edge,
-    plain_address,
-)
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import Listener, listen
+from sessiongate.http.connection import CAUSES, REFUSED_POLITELY, Connection, Edge, plain_address
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.listener import Listener, listen
+from sessiongate.http.message import Handler, Reply, Request
 
 HOST = b"Host: x\r\n"
 GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -360,7 +354,7 @@ async def test_what_never_became_a_request_is_counted_by_its_cause(opened: Open)
 async def test_a_refusal_without_words_is_written_down_too(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessiongate.web.http1.REFUSED_POLITELY", 0)
+    monkeypatch.setattr("sessiongate.http.connection.REFUSED_POLITELY", 0)
     house = await opened(connections=1)
     await house.peer()
     await until(lambda: house.listener.connections == 1)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.web.crowd import Crowd
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.http1 import ANONYMOUS_BODY, NO_BUDGET, UNDECIDED, Edge
-from sessiongate.web.limits import HttpLimits
-from tests.web.test_http1 import CHUNKED, GET, Time, Wire, done, turn
+from sessiongate.http.admission import Crowd
+from sessiongate.http.connection import ANONYMOUS_BODY, NO_BUDGET, UNDECIDED, Edge
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.message import Reply, Request
+from tests.http.test_connection import CHUNKED, GET, Time, Wire, done, turn
 
 POST = b"POST %b HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n"
 NAMED = b"x-token: alive\r\n"

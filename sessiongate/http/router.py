@@ -12,12 +12,12 @@ import msgspec
 import structlog
 
 from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.objections import CAUSES, objection
+from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.http.refusal_log import note
 from sessiongate.telemetry.request_id import RequestId, current
 from sessiongate.telemetry.tracebacks import traced
-from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.noting import note
-from sessiongate.web.objections import CAUSES, objection
-from sessiongate.web.refusals import extra_headers
 
 _log = structlog.get_logger("sessiongate.web")
 

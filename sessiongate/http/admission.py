@@ -9,9 +9,9 @@ anybody needs. So sockets that say nothing, or next to nothing, keep nobody out 
 from collections import Counter
 from collections.abc import Callable
 
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.refusal_log import note
 from sessiongate.rules.lockout import place_of
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.noting import note
 
 TOO_MANY = "too_many_connections"
 TOO_MANY_HANDSHAKES = "too_many_handshakes"

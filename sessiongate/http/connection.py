@@ -22,14 +22,14 @@ import msgspec
 import structlog
 
 from sessiongate.errors import Malformed, Unavailable
+from sessiongate.http import admission as crowds
+from sessiongate.http.admission import Crowd, Guest
+from sessiongate.http.framing import Chunks, Flaw, Head, Took, hopeless, read_head, write_reply
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.local import user_at
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.refusal_log import note
 from sessiongate.telemetry.tracebacks import traced
-from sessiongate.web import crowd as crowds
-from sessiongate.web.crowd import Crowd, Guest
-from sessiongate.web.framing import Chunks, Flaw, Head, Took, hopeless, read_head, write_reply
-from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.local import user_at
-from sessiongate.web.noting import note
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
 # buffer's worth. More would only move the peer's queue into our memory.

@@ -7,8 +7,8 @@ that it is told so, and not that its JSON or XML is broken.
 """
 
 from sessiongate.errors import EncodedBody, ForeignOrigin, Refused
-from sessiongate.web.http import Request
-from sessiongate.wire.origins import is_foreign
+from sessiongate.http.message import Request
+from sessiongate.http.origins import is_foreign
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Verbs that change nothing (RFC 9110, 9.2.1). Its fourth, TRACE, nobody here answers."""

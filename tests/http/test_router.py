@@ -6,10 +6,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import SessionGateError
-from sessiongate.web.http import Handler, Reply, Request
-from sessiongate.web.routes import Route, Routes, nowhere, refuse
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.router import Route, Routes, nowhere, refuse
 from sessiongate.wire.vim.sdk_path import passed_over
-from tests.web.requests import request
+from tests.http.requests import request
 
 
 def answering(text: bytes) -> Handler:

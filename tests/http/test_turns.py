@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import pytest
 
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.http1 import STEPS_A_TURN, Edge
-from sessiongate.web.limits import HttpLimits
-from tests.web.test_http1 import CHUNKED, GET, Time, Wire, turn
+from sessiongate.http.connection import STEPS_A_TURN, Edge
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.message import Reply, Request
+from tests.http.test_connection import CHUNKED, GET, Time, Wire, turn
 
 # What uvloop hands over at once.
 ONE_READ = 256 * 1024

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from sessiongate import errors
+from sessiongate.http.message import Reply
+from sessiongate.http.refusal_headers import CAP_RETRY, extra_headers
 from sessiongate.web.automation import api_refusal, rest_refusal
-from sessiongate.web.http import Reply
-from sessiongate.web.refusals import CAP_RETRY, extra_headers
 from sessiongate.web.zerto import refusal as zerto_refusal
-from tests.web.requests import header, request
+from tests.http.requests import header, request
 
 Refuse = Callable[[errors.SessionGateError | None], Reply]
 

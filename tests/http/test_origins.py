@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.wire.origins import is_foreign
+from sessiongate.http.origins import is_foreign
 
 OURS = {
     ("gate.example.com", True): ["https://gate.example.com", "https://gate.example.com:443"],

@@ -10,7 +10,7 @@ import socket
 import struct
 from ipaddress import ip_address
 
-from sessiongate.web.http import Request
+from sessiongate.http.message import Request
 
 # The kernel's `struct ucred`: process, user, group.
 _CREDENTIALS = struct.Struct("3i")

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.http.admission import MADE_ROOM, TOO_MANY, TOO_MANY_HANDSHAKES, TOO_MANY_OF_ADDRESS
+from sessiongate.http.connection import HANDSHAKE_FAILED
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.listener import Listener, listen
 from sessiongate.tls.server import tls_context
 from sessiongate.web import tls
-from sessiongate.web.crowd import MADE_ROOM, TOO_MANY, TOO_MANY_HANDSHAKES, TOO_MANY_OF_ADDRESS
-from sessiongate.web.http1 import HANDSHAKE_FAILED
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import Listener, listen
-from tests.web.test_http1 import Time, until
-from tests.web.test_listener import GET, NOW, Pair, client, who
+from tests.http.test_connection import Time, until
+from tests.http.test_listener import GET, NOW, Pair, client, who
 
 
 class House:

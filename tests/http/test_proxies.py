@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
+from sessiongate.http.local import is_local
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.proxies import Trusted, TrustedProxies
 from sessiongate.tls import certificates
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.local import is_local
-from sessiongate.web.proxies import Trusted, TrustedProxies
 
 TRUSTED = (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
 BY_SOCKET: Trusted = ("unix",)

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from sessiongate.errors import Malformed
-from sessiongate.web.http import Reply
+from sessiongate.http.message import Reply
 
 
 class Flaw(StrEnum):

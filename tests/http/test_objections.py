@@ -3,8 +3,8 @@
 import pytest
 
 from sessiongate.errors import EncodedBody, ForeignOrigin
-from sessiongate.web.http import Request
-from sessiongate.web.objections import CAUSES, objection
+from sessiongate.http.message import Request
+from sessiongate.http.objections import CAUSES, objection
 
 EVIL = ("origin", "https://evil.example")
 

@@ -1,6 +1,6 @@
 """Requests as the listener hands them to a handler."""
 
-from sessiongate.web.http import Reply, Request
+from sessiongate.http.message import Reply, Request
 
 
 def request(

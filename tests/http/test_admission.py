@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sessiongate.web.crowd import (
+from sessiongate.http.admission import (
     MADE_ROOM,
     PATIENCE,
     TOO_MANY,
@@ -11,7 +11,7 @@ from sessiongate.web.crowd import (
     Crowd,
     Guest,
 )
-from sessiongate.web.limits import HttpLimits
+from sessiongate.http.limits import HttpLimits
 
 LATER = 2 * PATIENCE
 

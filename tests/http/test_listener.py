@@ -29,13 +29,13 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from sessiongate.errors import ConfigError
+from sessiongate.http import listener
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.listener import Listener, listen
+from sessiongate.http.message import Reply, Request
 from sessiongate.secret import Secret
 from sessiongate.tls.server import tls_context
-from sessiongate.web import listener
-from sessiongate.web.http import Reply, Request
-from sessiongate.web.limits import HttpLimits
-from sessiongate.web.listener import Listener, listen
-from tests.web.test_http1 import until
+from tests.http.test_connection import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 NOW = timedelta(0)

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from sessiongate.web.local import is_local
-from tests.web.requests import request
+from sessiongate.http.local import is_local
+from tests.http.requests import request
 
 
 @pytest.mark.parametrize(

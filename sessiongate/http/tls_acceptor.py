@@ -2,8 +2,8 @@
 
 import ssl
 
-from sessiongate.web.crowd import Guest
-from sessiongate.web.http1 import Edge
+from sessiongate.http.admission import Guest
+from sessiongate.http.connection import Edge
 
 
 class Threshold:

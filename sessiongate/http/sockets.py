@@ -1,0 +1,118 @@
+"""Listening sockets: bound, with the right mode, and without a stale file in the way."""
+
+import contextlib
+import ipaddress
+import os
+import socket
+import stat
+from pathlib import Path
+
+from sessiongate.errors import ConfigError
+
+# Connections that the kernel holds for us before we accept: a whole site logging in after a
+# restart. Linux cuts it to net.core.somaxconn (4096 by default since 5.4).
+_BACKLOG = 4096
+
+
+# How long a Unix socket may take to let us in: the kernel does so, unless its queue is full.
+_PROBE = 1.0
+
+
+def open_door(address: str, socket_mode: int = 0o600) -> socket.socket:
+    """A bound and listening socket of this address. Raises ConfigError."""
+    path = _path_of(address)
+    try:
+        if path is None:
+            return _tcp_socket(address)
+        door = _unix_socket(path, socket_mode)
+        door.listen(_BACKLOG)
+    except OSError as error:
+        # Not its own words, which repeat the address.
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        rule = f"{address} cannot be had: {why}; free it, or listen elsewhere"
+        raise ConfigError([f"listen: {rule}"]) from None
+    return door
+
+
+def _path_of(address: str) -> str | None:
+    return address.removeprefix("unix:") if address.startswith("unix:") else None
+
+
+def _tcp_socket(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        name = "127.0.0.1" if host == "localhost" else host[1:-1] if bracketed else host
+        ip = ipaddress.ip_address(name)
+        if bracketed != (ip.version == 6) or not (port.isascii() and port.isdigit()):
+            raise ValueError
+        number = int(port)
+        if number > 65535:
+            raise ValueError
+    except ValueError:
+        raise ConfigError(
+            [f"listen: {address!r} is not 127.0.0.1:9669, [::1]:9669 or unix:/path in form"]
+        ) from None
+    if ip.version == 4:
+        return socket.create_server((str(ip), number), backlog=_BACKLOG)
+    return socket.create_server(
+        (str(ip), number),
+        family=socket.AF_INET6,
+        backlog=_BACKLOG,
+        dualstack_ipv6=ip.is_unspecified and socket.has_dualstack_ipv6(),
+    )
+
+
+def _unix_socket(path: str, mode: int) -> socket.socket:
+    if not path.startswith("/"):
+        raise ConfigError(["listen: a Unix socket needs an absolute path: unix:/path"])
+    _clear_stale(path)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # On Linux the file takes its mode from the socket, less the umask, so that it is at no
+        # moment wider than asked. Not by a umask of our own: that is the whole process's, and a
+        # file that another thread makes meanwhile would have it too. Where a socket has no mode,
+        # nobody gets in before `listen` either, and the mode is right by then.
+        with contextlib.suppress(OSError):
+            os.fchmod(door.fileno(), mode)
+        door.bind(path)
+        Path(path).chmod(mode)
+    except OSError:
+        door.close()
+        raise
+    return door
+
+
+def _clear_stale(path: str) -> None:
+    """Remove a socket that a server left behind. A live one, or another kind of file, stays."""
+    try:
+        if not stat.S_ISSOCK(Path(path).lstat().st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(FileNotFoundError):
+        if not is_answered(path):
+            Path(path).unlink(missing_ok=True)
+
+
+def is_answered(path: str) -> bool:
+    """Whether a server listens at this Unix socket, or one that is too busy to take us in.
+
+    Returns within a second. Raises OSError where it cannot be found out.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return False
+        except (TimeoutError, BlockingIOError):
+            return True  # its queue is full: Linux says so at once to a socket with a time-out
+    return True
+
+
+def _inode(path: str | None) -> int | None:
+    try:
+        return Path(path).lstat().st_ino if path is not None else None
+    except OSError:
+        return None
