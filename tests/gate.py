@@ -13,20 +13,20 @@ from typing import Any
 from joserfc.jwk import RSAKey
 
 from sessiongate.audit.journal import Journal
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.openid.access_tokens import AccessTokens
+from sessiongate.dialects.vim.about import about_info
+from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import Choice
 from sessiongate.identity.tokens.port import TokenVerifier
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
-from sessiongate.service.about import about_info
-from sessiongate.service.access_tokens import AccessTokens
-from sessiongate.service.bearers import Bearers
 from sessiongate.service.extensions import Extension, Extensions
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.token_login import TokenLogin
-from sessiongate.service.virtual_center import Context, Outcome, VirtualCenter
 from sessiongate.session import Caps, Client, Limits, PresentedToken, Session
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import FakeClock, FakeIdentity

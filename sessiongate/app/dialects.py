@@ -1,21 +1,23 @@
 """Which dialect answers at which address."""
 
 from sessiongate.config import Config
+from sessiongate.dialects.api_page import front_page as front
+from sessiongate.dialects.api_page import page as pages
+from sessiongate.dialects.automation import rest_endpoint as automation
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.openid.endpoint import OpenIdEndpoint
+from sessiongate.dialects.vim.json_endpoint import VimJsonEndpoint
+from sessiongate.dialects.vim.session_manager import VirtualCenter
+from sessiongate.dialects.vim.soap_endpoint import VimSoapEndpoint, service_versions_reply
+from sessiongate.dialects.zerto.endpoint import ZertoEndpoint
+from sessiongate.dialects.zerto.endpoint import refusal as zerto_refusal
 from sessiongate.errors import SessionGateError
 from sessiongate.http import router as routes
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.router import Route, Routes
 from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
-from sessiongate.service.bearers import Bearers
 from sessiongate.service.sessions import Sessions
-from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.telemetry.counters import Meters
-from sessiongate.web import automation, front, pages
-from sessiongate.web.openid import OpenIdEndpoint
-from sessiongate.web.vim_json import VimJsonEndpoint
-from sessiongate.web.vim_soap import VimSoapEndpoint, service_versions_reply
-from sessiongate.web.zerto import ZertoEndpoint
-from sessiongate.web.zerto import refusal as zerto_refusal
 from sessiongate.wire import openid
 from sessiongate.wire.automation import hello, vapi_rpc
 from sessiongate.wire.automation import rest as automation_wire

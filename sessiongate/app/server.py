@@ -36,6 +36,11 @@ from sessiongate.audit.journal import Journal
 from sessiongate.audit.merging import Merging
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.known_callers import KnownCallers
+from sessiongate.dialects.openid.access_tokens import AccessTokens
+from sessiongate.dialects.vim.about import about_info
+from sessiongate.dialects.vim.session_manager import VirtualCenter
 from sessiongate.errors import Unavailable
 from sessiongate.http.message import Handler
 from sessiongate.http.proxies import TrustedProxies
@@ -44,22 +49,17 @@ from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.routing import Choice
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.locale import server_default
-from sessiongate.service.about import about_info
-from sessiongate.service.access_tokens import AccessTokens
-from sessiongate.service.bearers import Bearers
 from sessiongate.service.extensions import Extensions
 from sessiongate.service.janitor import Janitor, every_second
 from sessiongate.service.local_login import LocalLogin
 from sessiongate.service.meanwhile import end_outdated
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.token_login import TokenLogin
-from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.session import Ended
 from sessiongate.store.measured import MeasuredStore
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
 from sessiongate.tls.certificates import Certificates
-from sessiongate.web.known import KnownCallers
 
 # Within so long a running server has noticed a changed user, and the store has a later time.
 _NOTICED = timedelta(seconds=5)

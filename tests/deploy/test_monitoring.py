@@ -10,11 +10,15 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from sessiongate.audit import journal
+from sessiongate.dialects.automation import rest_endpoint as automation
+from sessiongate.dialects.openid import endpoint as openid
+from sessiongate.dialects.vim import json_endpoint as vim_json
+from sessiongate.dialects.vim import soap_endpoint as vim_soap
+from sessiongate.dialects.zerto import endpoint as zerto
 from sessiongate.http.connection import CAUSES
 from sessiongate.http.objections import CAUSES as UNREAD
 from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
-from sessiongate.web import automation, openid, vim_json, vim_soap, zerto
 from tests.house.sources import ROOT
 from tests.telemetry.families import everything, samples
 

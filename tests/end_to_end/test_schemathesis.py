@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from sessiongate.openapi.document import document
+from sessiongate.dialects.api_page.document import document
 from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, Server, basic
 

@@ -28,9 +28,9 @@ def test_it_stands_in_one_place(written: str, where: list[str]) -> None:
 OPENED_ELSEWHERE = {
     "sessiongate/tls/certificates.py": "makes its files anew: O_EXCL",
     "sessiongate/messages.py": "the package's own files",
-    "sessiongate/web/front.py": "the package's own files",
+    "sessiongate/dialects/api_page/front_page.py": "the package's own files",
     "sessiongate/http/listener.py": "by the name of a descriptor that was judged",
-    "sessiongate/web/pages.py": "the package's own files",
+    "sessiongate/dialects/api_page/page.py": "the package's own files",
 }
 """Modules that open files without `sessiongate.files`, and why they may. It may only shrink."""
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sessiongate import errors
+from sessiongate.dialects.vim.session_manager import VirtualCenter
 from sessiongate.messages import MESSAGES
-from sessiongate.service.virtual_center import VirtualCenter
 from sessiongate.wire.vim import faults
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
 from sessiongate.wire.vim.types import BASES, MOREF, PRIMITIVES, TYPES, Field

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from sessiongate import errors
+from sessiongate.dialects.automation.rest_endpoint import api_refusal, rest_refusal
+from sessiongate.dialects.zerto.endpoint import refusal as zerto_refusal
 from sessiongate.http.message import Reply
 from sessiongate.http.refusal_headers import CAP_RETRY, extra_headers
-from sessiongate.web.automation import api_refusal, rest_refusal
-from sessiongate.web.zerto import refusal as zerto_refusal
 from tests.http.requests import header, request
 
 Refuse = Callable[[errors.SessionGateError | None], Reply]

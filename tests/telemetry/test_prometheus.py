@@ -11,9 +11,9 @@ from prometheus_client.core import Metric
 from sessiongate.app.dialects import dialects
 from sessiongate.app.prepare import signing_key_of
 from sessiongate.config import Config, load
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.http.router import Routes
-from sessiongate.service.access_tokens import AccessTokens
-from sessiongate.service.bearers import Bearers
 from sessiongate.telemetry.counters import BOUNDS, Meters
 from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
 from tests.end_to_end.serving import basic, vim

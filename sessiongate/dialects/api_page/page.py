@@ -1,0 +1,97 @@
+"""The API page: Swagger UI over our own document, at `/docs` and where Zerto's page says it is.
+
+A closed list of files, each read once, when the first of them is asked for: no path of a request
+ever reaches the file system. Swagger UI comes out of the package `swagger-ui-py`, whose code is
+not imported. Nothing here needs a session, and nothing here is secret.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from sessiongate.dialects.api_page.document import document
+from sessiongate.dialects.api_page.static_files import (
+    FILE_METHODS,
+    File,
+    file_of,
+    for_browsers,
+    sent,
+)
+from sessiongate.http.message import Reply, Request
+
+_PAGES = ("/docs", "/docs/", "/swagger/index.html", "/management/api/swagger/index.html")
+_DOCUMENT = "/openapi.json"
+
+# Relative to the address that is redirected, so that they hold behind a proxy's prefix too, and
+# so that no Host header finds its way into them.
+_MOVED = {
+    "/swagger": "swagger/index.html",
+    "/swagger/": "index.html",
+    "/management/api/swagger": "swagger/index.html",
+    "/management/api/swagger/": "index.html",
+}
+
+PATHS = ("/docs", "/docs/", *_MOVED, _DOCUMENT)
+"""Paths, and prefixes ending in `/`, that this endpoint answers."""
+
+_OURS = ("front.css", "initializer.js", "names.js", "page.css")
+_SWAGGER_UI = ("favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css")
+
+
+class ApiPage:
+    """Answers `PATHS`."""
+
+    def __init__(self) -> None:
+        self._files: Mapping[str, File] = {}
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request, with the security headers on every reply."""
+        if not self._files:
+            # Two first requests at once both read: that costs a moment, and harms nothing.
+            self._files = await asyncio.to_thread(_read_files)
+        return for_browsers(request, self._answer(request))
+
+    def _answer(self, request: Request) -> Reply:
+        file, moved = self._files.get(request.path), _MOVED.get(request.path)
+        if file is None and moved is None:
+            return _words(404, "There is nothing at this address.")
+        if request.method not in FILE_METHODS:
+            words = _words(405, "This address takes GET and HEAD only.")
+            return Reply(405, (*words.headers, ("allow", ", ".join(FILE_METHODS))), words.body)
+        if file is None:
+            return Reply(302, (("location", moved or ""),))
+        return sent(request, file)
+
+
+def _read_files() -> Mapping[str, File]:
+    ours = files("sessiongate.dialects.api_page")
+    page = file_of("html", (ours / "index.html").read_bytes())
+    theirs = _swagger_ui()
+    contents = {name: (ours / name).read_bytes() for name in _OURS}
+    contents |= {name: (theirs / name).read_bytes() for name in _SWAGGER_UI}
+    return {
+        **dict.fromkeys(_PAGES, page),
+        _DOCUMENT: file_of("json", msgspec.json.encode(document())),
+        **{
+            f"/docs/{name}": file_of(name.rpartition(".")[2], content)
+            for name, content in contents.items()
+        },
+    }
+
+
+def _swagger_ui() -> Path:
+    """The folder of Swagger UI's files. Found, not imported: that would start their framework."""
+    spec = find_spec("swagger_ui")
+    folders = spec.submodule_search_locations if spec is not None else None
+    if not folders:
+        raise FileNotFoundError("the package swagger-ui-py is not installed")
+    return Path(folders[0]) / "static"
+
+
+def _words(status: int, text: str) -> Reply:
+    body = msgspec.json.encode({"Message": text})
+    return Reply(status, (("content-type", "application/json"),), body)

@@ -1,0 +1,1 @@
+"""vSphere's Automation API: /api, /rest and JSON-RPC."""

@@ -1,0 +1,154 @@
+"""Endpoints of the Automation API: `/api/session`, `/rest/...`, hello, and vAPI JSON-RPC."""
+
+import msgspec
+
+from sessiongate import errors
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.request import caller, client_of, known
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.session import Ended, Session
+from sessiongate.wire.automation import hello
+from sessiongate.wire.automation import rest as automation
+from sessiongate.wire.basic import read_basic
+from sessiongate.wire.carriers import REST_COOKIE, VMWARE_HEADER
+
+DIALECT = "rest"
+
+_JSON = ("content-type", "application/json")
+_JSON_ONLY = (_JSON,)
+_API_CARRIERS = frozenset({VMWARE_HEADER})
+_REST_CARRIERS = frozenset({VMWARE_HEADER, f"cookie:{REST_COOKIE}"})
+
+
+class _Face:
+    """What the two faces share: log in by Basic, and the caller of everything else."""
+
+    def __init__(self, sessions: Sessions, bearers: Bearers, *, provider: str) -> None:
+        self._sessions = sessions
+        self._bearers = bearers
+        self._provider = provider
+
+    async def _login(self, request: Request) -> Opened:
+        name, password = read_basic(request.credential())
+        client = client_of(request, DIALECT)
+        return await self._sessions.login(name, password, client, default=self._provider)
+
+    async def _caller(self, request: Request, carriers: frozenset[str]) -> Session:
+        return known(await caller(request, self._sessions, self._bearers, carriers))
+
+
+class ApiSessionEndpoint(_Face):
+    """Answers `/api/session`: bare values, 201 for a login."""
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request, with errors in the form of `/api`."""
+        try:
+            match request.method:
+                case "GET":
+                    session = await self._caller(request, _API_CARRIERS)
+                    body = msgspec.json.encode(automation.session_info(session))
+                    return Reply(200, _JSON_ONLY, body)
+                case "POST":
+                    opened = await self._login(request)
+                    body = msgspec.json.encode(opened.token.reveal())
+                    return Reply(201, _JSON_ONLY, body, opened=opened.session.key)
+                case "DELETE":
+                    session = await self._caller(request, _API_CARRIERS)
+                    await self._sessions.end(session.key, Ended.LOGOUT)
+                    return Reply(204)
+            raise errors.WrongVerb("POST", "GET", "DELETE")
+        except errors.SessionGateError as error:
+            return api_refusal(error)
+
+
+class RestSessionEndpoint(_Face):
+    """Answers `/rest/com/vmware/cis/session`: wrapped values, 200 for a login, and a cookie."""
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request, with errors in the form of `/rest`."""
+        try:
+            return await self._answer(request)
+        except errors.SessionGateError as error:
+            return rest_refusal(error)
+
+    async def _answer(self, request: Request) -> Reply:
+        match request.method:
+            case "POST" if automation.is_get_action(request.query):
+                return await self._get(request)
+            case "POST":
+                return await self._create(request)
+            case "GET":
+                return await self._get(request)
+            case "DELETE":
+                session = await self._caller(request, _REST_CARRIERS)
+                await self._sessions.end(session.key, Ended.LOGOUT)
+                return Reply(200)
+        raise errors.WrongVerb("POST", "GET", "DELETE")
+
+    async def _create(self, request: Request) -> Reply:
+        opened = await self._login(request)
+        token = opened.token.reveal()
+        headers = [_JSON]
+        if (request.header("vmware-use-header-authn") or "").strip().lower() != "true":
+            secure = "; Secure" if request.secure else ""
+            cookie = f"{REST_COOKIE}={token}; Path=/rest; HttpOnly{secure}; SameSite=Strict"
+            headers.append(("set-cookie", cookie))
+        body = msgspec.json.encode({"value": token})
+        return Reply(200, tuple(headers), body, opened=opened.session.key)
+
+    async def _get(self, request: Request) -> Reply:
+        session = await self._caller(request, _REST_CARRIERS)
+        body = msgspec.json.encode({"value": automation.session_info(session)})
+        return Reply(200, (_JSON,), body)
+
+
+class HelloEndpoint:
+    """Answers `POST /api/vcenter/system?action=hello`: which release both sides speak."""
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request, with errors in the form of `/api`."""
+        try:
+            if not hello.is_hello(request.query):
+                raise errors.UnknownAddress("the query is not action=hello")
+            if request.method != "POST":
+                raise errors.WrongVerb("POST")
+            chosen = hello.negotiate(hello.read_releases(request.body))
+        except errors.SessionGateError as error:
+            return api_refusal(error)
+        return Reply(200, (_JSON,), msgspec.json.encode({"api_release": chosen}))
+
+
+async def api_nowhere(request: Request) -> Reply:
+    """A path below `/api/` that nothing answers."""
+    return api_refusal(errors.UnknownAddress("nothing here"))
+
+
+async def rest_nowhere(request: Request) -> Reply:
+    """A path below `/rest/` that nothing answers."""
+    refusal = automation.no_operations(request.path)
+    return Reply(refusal.status, (_JSON,), automation.write_rest_error(refusal))
+
+
+def api_refusal(error: errors.SessionGateError | None) -> Reply:
+    """An error in the form of `/api`; None stands for one that we did not expect."""
+    refusal = automation.refusal_of(error)
+    body = automation.write_api_error(refusal)
+    return Reply(refusal.status, _error_headers(refusal, error), body)
+
+
+def rest_refusal(error: errors.SessionGateError | None) -> Reply:
+    """An error in the form of `/rest`; None stands for one that we did not expect."""
+    refusal = automation.refusal_of(error)
+    body = automation.write_rest_error(refusal)
+    return Reply(refusal.status, _error_headers(refusal, error), body)
+
+
+def _error_headers(
+    refusal: automation.Refusal, error: errors.SessionGateError | None
+) -> tuple[tuple[str, str], ...]:
+    headers = [_JSON]
+    if refusal.status == 401:
+        headers.append(("www-authenticate", automation.CHALLENGE))
+    return (*headers, *extra_headers(error))

@@ -1,0 +1,87 @@
+"""The session service of the Automation API over JSON-RPC."""
+
+from sessiongate import errors
+from sessiongate.dialects.automation.rest_endpoint import _JSON, _REST_CARRIERS, api_refusal
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.request import caller, client_of, known
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Ended, Session
+from sessiongate.wire.automation import rest as automation
+from sessiongate.wire.automation import vapi_rpc
+from sessiongate.wire.carriers import SOAP_COOKIE, VMWARE_HEADER, WHITE_SPACE
+
+RPC_DIALECT = "vapi-rpc"
+
+
+_RPC_CARRIERS = _REST_CARRIERS | {f"cookie:{SOAP_COOKIE}"}
+
+
+class RpcEndpoint:
+    """Answers `POST /api`, vAPI JSON-RPC."""
+
+    def __init__(self, sessions: Sessions, bearers: Bearers, *, provider: str) -> None:
+        self._sessions = sessions
+        self._bearers = bearers
+        self._provider = provider
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request; what goes wrong below HTTP comes inside a 200."""
+        if request.method != "POST":
+            return api_refusal(errors.WrongVerb("POST"))
+        try:
+            call = vapi_rpc.read_call(
+                request.body, request.header("vapi-service"), request.header("vapi-operation")
+            )
+        except vapi_rpc.RpcError as error:
+            return _rpc(vapi_rpc.write_rpc_error(error))
+        if call.service != vapi_rpc.SERVICE or call.operation not in vapi_rpc.OPERATIONS:
+            return _rpc(vapi_rpc.write_no_operation(call))
+        try:
+            if call.operation == "create":
+                return await self._create(request, call)
+            return _rpc(vapi_rpc.write_output(call, await self._output(request, call)))
+        except errors.SessionGateError as error:
+            return _rpc(vapi_rpc.write_refusal(call, error))
+
+    async def _create(self, request: Request, call: vapi_rpc.Call) -> Reply:
+        name, password = vapi_rpc.credential(call)
+        client = client_of(request, RPC_DIALECT)
+        opened = await self._sessions.login(name, password, client, default=self._provider)
+        reply = _rpc(vapi_rpc.write_output(call, vapi_rpc.created(opened.token)))
+        reply.opened = opened.session.key
+        return reply
+
+    async def _output(self, request: Request, call: vapi_rpc.Call) -> object:
+        session = await self._caller(request, call)
+        if call.operation == "get":
+            return vapi_rpc.info(automation.session_info(session))
+        await self._sessions.end(session.key, Ended.LOGOUT)
+        return None
+
+    async def _caller(self, request: Request, call: vapi_rpc.Call) -> Session:
+        named = vapi_rpc.session_id(call)
+        # As one more carrier, so that a contradiction with the others is found.
+        inside = [(VMWARE_HEADER, named.strip(WHITE_SPACE))] if named is not None else []
+        return known(await caller(request, self._sessions, self._bearers, _RPC_CARRIERS, inside))
+
+    def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
+        """The reply for an error that was raised outside; None stands for one unforeseen.
+
+        That is still a 200, under the request's id. What is refused unread has no id, and by its
+        status is no call at all.
+        """
+        if error is not None:
+            body = vapi_rpc.write_rpc_error(vapi_rpc.unread(error))
+            status = automation.refusal_of(error).status
+            return Reply(status, (_JSON, *extra_headers(error)), body)
+        try:
+            call = vapi_rpc.read_call(request.body, None, None)
+        except vapi_rpc.RpcError as unreadable:
+            return _rpc(vapi_rpc.write_rpc_error(unreadable))
+        return _rpc(vapi_rpc.write_refusal(call, None))
+
+
+def _rpc(body: bytes) -> Reply:
+    return Reply(200, (_JSON,), body)

@@ -1,0 +1,1 @@
+"""The Zerto appliance's tokens: OpenID Connect."""

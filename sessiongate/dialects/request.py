@@ -1,0 +1,91 @@
+"""Who sent a request, and from where, as the services want to know it."""
+
+from collections.abc import Iterable
+
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.errors import NoSession
+from sessiongate.http.local import is_local
+from sessiongate.http.message import Request
+from sessiongate.secret import Secret
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Client, Session
+from sessiongate.wire.carriers import BEARER, DISAGREE, Carried, carried
+from sessiongate.wire.zerto import as_issued
+
+
+def client_of(request: Request, dialect: str, *, local: bool = False) -> Client:
+    """Address, agent and dialect of a request. An absent User-Agent is an empty one.
+
+    `local` asks besides whether the client is proved to be on this host.
+    """
+    agent = request.header("user-agent") or ""
+    here = local and is_local(request)
+    return Client(request.peer, agent, dialect, request.certificate, request.user, here)
+
+
+async def caller(
+    request: Request,
+    sessions: Sessions,
+    bearers: Bearers,
+    accepted: frozenset[str],
+    inside: Iterable[tuple[str, str]] = (),
+) -> Session | None:
+    """The session that a request names in a carrier of its dialect, with this call counted.
+
+    None where it names none, or one that is over. Every endpoint asks here, since the carriers of
+    all dialects are looked at in each of them: raises NoSession where two disagree. `accepted` and
+    `inside` are as in `carried`.
+    """
+    found = carried(request.headers, accepted, inside)
+    if found.signed:
+        session = await _by_signature(found, sessions, bearers, accepted)
+    elif found.token is None:
+        return None
+    else:
+        token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
+        session = await sessions.check(token)
+    if session is not None:
+        request.vouched = True
+    return session
+
+
+async def _by_signature(
+    found: Carried, sessions: Sessions, bearers: Bearers, accepted: frozenset[str]
+) -> Session | None:
+    """The same where there is a signed bearer.
+
+    Where bearers are no carriers of the dialect it may be for somebody else, such as a proxy in
+    front or LoginByToken; then only one that we have signed names a session.
+    """
+    claims = bearers.read(found.signed)
+    if found.plain:
+        named = Secret(as_issued(found.plain)).digest()
+        differs = BEARER in accepted if claims is None else claims.digest != named
+        if differs:
+            raise NoSession(DISAGREE)
+    if BEARER in accepted:
+        return await bearers.check(claims) if claims is not None else None
+    return await sessions.check(found.token) if found.token is not None else None
+
+
+def only(request: Request, bearers: Bearers, digest: bytes) -> None:
+    """Raise NoSession where a carrier of the request names another session than this one.
+
+    For endpoints whose session is named in a form: by a refresh token, or a token to judge.
+    """
+    found = carried(request.headers, frozenset())
+    named: set[bytes | None] = set()
+    if found.signed:
+        claims = bearers.read(found.signed)
+        named.add(claims.digest if claims is not None else None)
+    if found.plain:
+        named.add(Secret(as_issued(found.plain)).digest())
+    if named - {digest}:
+        raise NoSession(DISAGREE)
+
+
+def known(session: Session | None) -> Session:
+    """The caller of what needs one. Raises NoSession where there is none."""
+    if session is None:
+        raise NoSession("no session, or one that has ended")
+    return session

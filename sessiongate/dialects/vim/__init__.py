@@ -1,0 +1,1 @@
+"""vSphere's VIM API: SessionManager over VI/JSON and SOAP."""

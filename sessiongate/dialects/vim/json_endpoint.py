@@ -1,0 +1,54 @@
+"""Endpoint of VI/JSON."""
+
+from sessiongate import errors
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.vim.calls import Asked, Calls
+from sessiongate.dialects.vim.session_manager import Outcome, VirtualCenter
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.service.sessions import Sessions
+from sessiongate.wire.carriers import VMWARE_HEADER
+from sessiongate.wire.vim import json as vim_json
+from sessiongate.wire.vim.methods import Call, Method
+
+DIALECT = "vi-json"
+_CARRIERS = frozenset({VMWARE_HEADER})
+_JSON = ("content-type", "application/json")
+
+
+class VimJsonEndpoint:
+    """Answers everything below `/sdk/vim25/`."""
+
+    def __init__(self, sessions: Sessions, bearers: Bearers, center: VirtualCenter) -> None:
+        self._calls = Calls(sessions, bearers, center, DIALECT, _CARRIERS)
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request; every refusal is a vim fault, as JSON."""
+        asked = Asked()
+        try:
+            asked.target, name = vim_json.read_path(request.path)
+            call = asked.call = vim_json.read_call(request.method, asked.target, name)
+            if isinstance(call.member, Method):
+                asked.arguments = vim_json.read_arguments(call.member, request.body)
+            return _result(call, await self._calls.run(request, asked, call))
+        except errors.SessionGateError as error:
+            return self._fault(error, asked)
+
+    def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
+        """The reply for an error that was raised outside; None stands for one unforeseen."""
+        return self._fault(error, Asked())
+
+    def _fault(self, error: errors.SessionGateError | None, asked: Asked) -> Reply:
+        """A fault as VI/JSON sends it: HTTP 500 but for wrong verbs (405) and outages (503)."""
+        fault = self._calls.fault(error, asked)
+        return Reply(fault.status, (_JSON, *extra_headers(error)), vim_json.write_fault(fault))
+
+
+def _result(call: Call, outcome: Outcome) -> Reply:
+    if isinstance(call.member, Method) and call.member.result is None:
+        return Reply(204)
+    headers = [_JSON]
+    if outcome.token is not None:
+        headers.append((vim_json.SESSION_HEADER, outcome.token.reveal()))
+    body = vim_json.write_result(outcome.value)
+    return Reply(200, tuple(headers), body, opened=outcome.opened)

@@ -1,0 +1,1 @@
+"""Zerto's session API, /v1/session."""

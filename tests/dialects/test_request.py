@@ -1,0 +1,205 @@
+"""Where a request came from, and whose it is."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.known_callers import KnownCallers
+from sessiongate.dialects.openid.access_tokens import Claims
+from sessiongate.dialects.request import caller, client_of, known, only
+from sessiongate.errors import NoSession
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.proxies import TrustedProxies
+from sessiongate.service.sessions import Opened
+from sessiongate.session import Client, Session
+from sessiongate.wire.carriers import BEARER, VMWARE_HEADER, ZERTO_HEADER
+from tests.gate import Gate
+from tests.http.requests import request
+
+VMWARE = frozenset({VMWARE_HEADER})
+ZERTO = frozenset({ZERTO_HEADER, BEARER})
+ISSUER = "https://zvm.example/auth/realms/zerto"
+FOREIGN = "eyJ.eyJ.sig"
+
+
+def test_a_client_is_address_agent_dialect_and_certificate() -> None:
+    came = request("GET", "/", peer="2001:db8::1", user_agent="govc/0.50")
+    assert client_of(came, "soap") == Client("2001:db8::1", "govc/0.50", "soap", None)
+    came.certificate = b"DER"
+    assert client_of(came, "soap").certificate == b"DER"
+
+
+def test_who_names_no_agent_has_an_empty_one() -> None:
+    assert client_of(request("GET", "/"), "zerto").user_agent == ""
+
+
+def signed(gate: Gate, session: Session) -> str:
+    return gate.bearers.tokens.access(session, ISSUER, "zerto-client", "")
+
+
+class CountingBearers(Bearers):
+    """The gate's own, and how often a text was read, which takes a verification."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(gate.bearers.tokens, gate.sessions, gate.store, gate.bearers.refresh_life)
+        self.reads = 0
+
+    def read(self, text: str) -> Claims | None:
+        self.reads += 1
+        return super().read(text)
+
+
+async def who(gate: Gate, accepted: frozenset[str], **headers: str) -> str:
+    """Whose request this is, "" where it is nobody's."""
+    asked = request("GET", "/", b"", **headers)
+    session = await caller(asked, gate.sessions, gate.bearers, accepted)
+    return session.principal if session is not None else ""
+
+
+@pytest.fixture
+async def bob(gate: Gate) -> Opened:
+    return await gate.login("bob")
+
+
+@pytest.fixture
+async def ada(gate: Gate) -> Opened:
+    return await gate.login("ada")
+
+
+async def test_a_session_is_found_by_the_carriers_of_its_dialect(gate: Gate, bob: Opened) -> None:
+    token = bob.token.reveal()
+    assert await who(gate, VMWARE, vmware_api_session_id=token) == "bob"
+    assert await who(gate, ZERTO, x_zerto_session=token) == "bob"
+    assert await who(gate, ZERTO, authorization=f"Bearer {token}") == "bob"
+    assert await who(gate, ZERTO, authorization=f"Bearer {signed(gate, bob.session)}") == "bob"
+    assert await who(gate, VMWARE) == ""
+    assert await who(gate, VMWARE, x_zerto_session=token) == ""
+    assert await who(gate, VMWARE, authorization=f"Bearer {token}") == ""
+    assert await who(gate, VMWARE, authorization=f"Bearer {signed(gate, bob.session)}") == ""
+    assert await who(gate, ZERTO, authorization=f"Bearer {FOREIGN}") == ""
+    with pytest.raises(NoSession):
+        known(None)
+
+
+@pytest.mark.parametrize("accepted", [VMWARE, ZERTO], ids=["vmware", "zerto"])
+async def test_sec_19_81_a_signed_bearer_and_another_session_disagree(
+    gate: Gate, bob: Opened, ada: Opened, accepted: frozenset[str]
+) -> None:
+    mine = f"Bearer {signed(gate, bob.session)}"
+    for name in ("vmware_api_session_id", "x_zerto_session"):
+        with pytest.raises(NoSession, match="two different"):
+            await who(gate, accepted, authorization=mine, **{name: ada.token.reveal()})
+        found = await who(gate, accepted, authorization=mine, **{name: bob.token.reveal()})
+        takes_it = accepted is ZERTO or name == "vmware_api_session_id"
+        assert found == ("bob" if takes_it else "")
+    with pytest.raises(NoSession, match="two different"):
+        await who(
+            gate,
+            accepted,
+            authorization=f"Bearer {bob.token.reveal()}",
+            vmware_api_session_id=ada.token.reveal(),
+        )
+    cookie = f'vmware_soap_session="{ada.token.reveal()}"'
+    with pytest.raises(NoSession, match="two different"):
+        await who(gate, accepted, authorization=mine, cookie=cookie)
+    assert await gate.live() == ["ada", "bob"]
+
+
+async def test_sec_19_81_a_bearer_that_has_run_out_still_names_its_session(
+    gate: Gate, bob: Opened, ada: Opened
+) -> None:
+    mine = f"Bearer {signed(gate, bob.session)}"
+    gate.clock.tick(gate.bearers.tokens.life)
+    with pytest.raises(NoSession, match="two different"):
+        await who(gate, VMWARE, authorization=mine, vmware_api_session_id=ada.token.reveal())
+    token = bob.token.reveal()
+    assert await who(gate, VMWARE, authorization=mine, vmware_api_session_id=token) == "bob"
+
+
+async def test_a_bearer_for_somebody_else_disturbs_only_where_bearers_are_ours(
+    gate: Gate, bob: Opened
+) -> None:
+    """A proxy in front, or LoginByToken, may be who it is for."""
+    token = bob.token.reveal()
+    foreign = f"Bearer {FOREIGN}"
+    assert await who(gate, VMWARE, authorization=foreign, vmware_api_session_id=token) == "bob"
+    with pytest.raises(NoSession, match="two different"):
+        await who(gate, ZERTO, authorization=foreign, x_zerto_session=token)
+
+
+async def test_sec_19_81_signed_bearers_that_differ_disagree_and_cost_nothing(
+    gate: Gate, bob: Opened, ada: Opened
+) -> None:
+    one, other = (
+        ("authorization", f"Bearer {signed(gate, session)}")
+        for session in (bob.session, ada.session)
+    )
+    bearers = CountingBearers(gate)
+    asked = request("GET", "/")
+    asked.headers += [one, one]
+    found = await caller(asked, gate.sessions, bearers, ZERTO)
+    assert found is not None
+    assert found.principal == "bob"
+    assert bearers.reads == 1
+    only(asked, bearers, bob.session.digest)
+    assert await KnownCallers(gate.sessions, bearers).known(asked)
+    assert bearers.reads == 3
+    for more in (other, ("authorization", f"Bearer {FOREIGN}")):
+        many = request("GET", "/")
+        many.headers += [one, more]
+        for accepted in (ZERTO, VMWARE):
+            with pytest.raises(NoSession, match="two different"):
+                await caller(many, gate.sessions, bearers, accepted)
+        with pytest.raises(NoSession, match="two different"):
+            only(many, bearers, bob.session.digest)
+        assert not await KnownCallers(gate.sessions, bearers).known(many)
+    assert bearers.reads == 3
+
+
+@pytest.mark.parametrize("passed_on", [False, True], ids=["direct", "by a proxy"])
+async def test_sec_74_a_request_with_a_live_session_vouches_for_its_connection(
+    passed_on: bool, gate: Gate, bob: Opened
+) -> None:
+    async def handler(asked: Request) -> Reply:
+        session = await caller(asked, gate.sessions, gate.bearers, ZERTO)
+        return Reply(200 if session is not None else 401)
+
+    asks: Handler = handler
+    if passed_on:
+        asks = TrustedProxies(handler, (ip_network("192.0.2.0/24"),), None)
+
+    async def vouched(**headers: str) -> bool:
+        asked = request("GET", "/", b"", peer="192.0.2.1", **headers)
+        await asks(asked)
+        return asked.vouched
+
+    token = bob.token.reveal()
+    assert await vouched(x_zerto_session=token)
+    assert await vouched(authorization=f"Bearer {signed(gate, bob.session)}")
+    assert not await vouched()
+    assert not await vouched(x_zerto_session="x" * 40)
+    assert not await vouched(authorization=f"Bearer {FOREIGN}")
+
+
+async def test_sec_81_a_session_named_in_a_form_must_be_the_carriers_too(
+    gate: Gate, bob: Opened, ada: Opened
+) -> None:
+    digest = bob.session.digest
+    for fine in (
+        {},
+        {"authorization": f"Bearer {signed(gate, bob.session)}"},
+        {"authorization": f"Bearer {bob.token.reveal()}"},
+        {"authorization": "Basic eDp5"},
+        {"x_zerto_session": bob.token.reveal()},
+    ):
+        only(request("POST", "/", b"", **fine), gate.bearers, digest)
+    for wrong in (
+        {"authorization": f"Bearer {signed(gate, ada.session)}"},
+        {"authorization": f"Bearer {ada.token.reveal()}"},
+        {"authorization": f"Bearer {FOREIGN}"},
+        {"x_zerto_session": ada.token.reveal()},
+        {"cookie": f"vmware-api-session-id={ada.token.reveal()}"},
+    ):
+        with pytest.raises(NoSession, match="two different"):
+            only(request("POST", "/", b"", **wrong), gate.bearers, digest)
