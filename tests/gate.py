@@ -23,8 +23,8 @@ from sessiongate.identity.routing import Choice
 from sessiongate.identity.tokens.port import TokenVerifier
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
-from sessiongate.service.extensions import Extension, Extensions
-from sessiongate.service.local_login import LocalLogin
+from sessiongate.service.extension_login import Extension, Extensions
+from sessiongate.service.local_ticket_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.session import Caps, Client, Limits, PresentedToken, Session

@@ -19,6 +19,12 @@ from sessiongate.app.doubts import (
     listener_doubts,
     store_doubts,
 )
+from sessiongate.app.dry_run import (
+    extensions_problems,
+    providers_problems,
+    store_problem,
+    tokens_problems,
+)
 from sessiongate.app.place import place_of
 from sessiongate.app.ports import Port, ports_of
 from sessiongate.app.prepare import (
@@ -35,13 +41,7 @@ from sessiongate.app.reload import Reread, is_taken
 from sessiongate.app.running import Running
 from sessiongate.app.server import Server
 from sessiongate.app.started import Announce, Started, url_of
-from sessiongate.app.trial import (
-    extensions_problems,
-    providers_problems,
-    store_problem,
-    tokens_problems,
-)
-from sessiongate.app.workers import serve_as_worker, supervise
+from sessiongate.app.supervisor import serve_as_worker, supervise
 
 __all__ = [
     "PREPARED",

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from sessiongate.app import parts
+from sessiongate.app import build as parts
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable

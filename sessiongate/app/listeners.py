@@ -16,9 +16,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from sessiongate.admin.control import Control, socket_path
-from sessiongate.admin.operations import Operations
-from sessiongate.app import parts
+from sessiongate.app import build as parts
 from sessiongate.app.descriptors import KEPT, make_room, places
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
@@ -28,6 +26,8 @@ from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler
 from sessiongate.http.proxies import is_trusted
+from sessiongate.operations.control import Control, socket_path
+from sessiongate.operations.health import Operations
 
 OPERATIONS = "operations"
 """The name of the operations listener's door among those that a worker is handed."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from sessiongate.admin.control import Locked
 from sessiongate.audit.journal import Journal
 from sessiongate.identity.guard.guard import Guard
+from sessiongate.operations.control import Locked
 from sessiongate.rules.accounts import parse_account
 
 

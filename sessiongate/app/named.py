@@ -17,7 +17,7 @@ from sessiongate.config import Config
 from sessiongate.files import open_own, read_own
 from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
 from sessiongate.identity.tokens.port import provider_of
-from sessiongate.service.extensions import PROVIDER as EXTENSIONS
+from sessiongate.service.extension_login import PROVIDER as EXTENSIONS
 from sessiongate.service.meanwhile import Named, end_unnamed
 from sessiongate.service.sessions import Sessions
 

@@ -8,10 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sessiongate import __version__
-from sessiongate.admin.control import Control
-from sessiongate.admin.operations import Operations
-from sessiongate.app import parts
-from sessiongate.app.dialects import dialects
+from sessiongate.app import build as parts
 from sessiongate.app.doubts import Watch
 from sessiongate.app.listeners import Doors, Listeners
 from sessiongate.app.locks import Locks
@@ -25,10 +22,11 @@ from sessiongate.app.prepare import (
     signing_key_of,
 )
 from sessiongate.app.reload import certified, merged
+from sessiongate.app.routes import dialects
 from sessiongate.app.running import running_of
 from sessiongate.app.started import Started
 from sessiongate.app.steps import Step, each_of
-from sessiongate.app.tokens import verifiers_of
+from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit import offline as inbox
 from sessiongate.audit.event import Event
 from sessiongate.audit.forwarding import Shipping
@@ -47,11 +45,13 @@ from sessiongate.http.proxies import TrustedProxies
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.routing import Choice
+from sessiongate.operations.control import Control
+from sessiongate.operations.health import Operations
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.locale import server_default
-from sessiongate.service.extensions import Extensions
-from sessiongate.service.janitor import Janitor, every_second
-from sessiongate.service.local_login import LocalLogin
+from sessiongate.service.extension_login import Extensions
+from sessiongate.service.housekeeping import Janitor, every_second
+from sessiongate.service.local_ticket_login import LocalLogin
 from sessiongate.service.meanwhile import end_outdated
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.token_login import TokenLogin

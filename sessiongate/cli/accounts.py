@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sessiongate.cli import audit
-from sessiongate.cli.control import ask, server_answers
+from sessiongate.cli.control_client import ask, server_answers
 from sessiongate.cli.output import Failed
 from sessiongate.cli.table import Column
 from sessiongate.config import Config

@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from sessiongate.app.parts import redis_settings_of
+from sessiongate.app.build import redis_settings_of
 from sessiongate.audit.event import facts_of, merged_in
 from sessiongate.cli.options import (
     ConfigOption,

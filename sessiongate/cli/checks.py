@@ -24,7 +24,7 @@ from sessiongate.app import (
     users_file,
 )
 from sessiongate.app.doubts import Doubt
-from sessiongate.cli.control import running_server
+from sessiongate.cli.control_client import running_server
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.files import is_there

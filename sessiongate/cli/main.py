@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from sessiongate import __version__
-from sessiongate.cli import audit, certificates, completion, configuration, serve, sessions, users
+from sessiongate.cli import audit, certificates, completion, serve, sessions, users
+from sessiongate.cli import config as configuration
 from sessiongate.cli.output import Exit, Failed, Output, regret
 from sessiongate.cli.text import refuse_what_is_none, settle_streams
 from sessiongate.errors import ConfigError, SessionGateError

@@ -9,7 +9,7 @@ import typer
 
 from sessiongate.app import PREPARED
 from sessiongate.app.owner import become_owner, reading_as_holder
-from sessiongate.cli.control import server_nearby
+from sessiongate.cli.control_client import server_nearby
 from sessiongate.cli.output import Exit, Output, fail
 from sessiongate.config import Config, data_dir_of, file_of, load
 from sessiongate.errors import ConfigError

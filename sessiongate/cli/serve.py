@@ -18,7 +18,7 @@ import typer
 from sessiongate import app as application
 from sessiongate.app import Started
 from sessiongate.cli.checks import run_checks
-from sessiongate.cli.control import server_answers
+from sessiongate.cli.control_client import server_answers
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,

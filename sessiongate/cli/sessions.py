@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sessiongate.cli.control import ask, in_address
+from sessiongate.cli.control_client import ask, in_address
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,

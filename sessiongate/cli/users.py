@@ -10,7 +10,7 @@ import typer
 from sessiongate.app import roles_of, users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.cli.accounts import USER_COLUMNS, accounts_of
-from sessiongate.cli.control import Told, ask, in_address, tell_users_changed
+from sessiongate.cli.control_client import Told, ask, in_address, tell_users_changed
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,

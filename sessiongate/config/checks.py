@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sessiongate.config import tokens
+from sessiongate.config import token_issuers as tokens
 from sessiongate.config.models import Settings
 from sessiongate.config.values import repeated
 from sessiongate.rules.access import BUILT_IN

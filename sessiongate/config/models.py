@@ -36,7 +36,7 @@ from sessiongate.config.kinds import (
 from sessiongate.config.kinds import Table as _Table
 from sessiongate.config.kinds import setting as _setting
 from sessiongate.config.limits import ServerLimits
-from sessiongate.config.tokens import TokenIssuer
+from sessiongate.config.token_issuers import TokenIssuer
 from sessiongate.session import Caps, Limits
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sessiongate.app.build import OWN_CONNECTIONS
 from sessiongate.app.descriptors import KEPT, places
-from sessiongate.app.parts import OWN_CONNECTIONS
 from sessiongate.http.connection import REFUSED_POLITELY
 
 

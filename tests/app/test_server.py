@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from sessiongate.app.listeners import Doors
 from sessiongate.app.server import Server
 from sessiongate.app.steps import Step, each_of
-from sessiongate.app.workers import Supervisor
+from sessiongate.app.supervisor import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.provider import FileIdentity

@@ -26,7 +26,7 @@ from sessiongate.errors import (
 from sessiongate.rules.accounts import Account
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.secret import Secret
-from sessiongate.service.extensions import Extension
+from sessiongate.service.extension_login import Extension
 from sessiongate.session import Caps, Client, Ended, Principal, Session
 from sessiongate.store.embedded.audit import MemoryAudit
 from sessiongate.store.embedded.sqlite import SqliteStore

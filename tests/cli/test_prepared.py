@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.admin.control import socket_path
 from sessiongate.app import PREPARED
 from sessiongate.cli.output import Exit
+from sessiongate.operations.control import socket_path
 from tests.docs.from_commands import commands
 from tests.end_to_end.serving import run_here
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sessiongate.audit import offline as inbox
-from sessiongate.cli.control import tell_users_changed
+from sessiongate.cli.control_client import tell_users_changed
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, USER, Client, Reply, Server, run_command, vim
 from tests.peers.redis import free_port

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.app.parts import is_loopback
+from sessiongate.app.build import is_loopback
 from sessiongate.config import load
 from tests.end_to_end.serving import (
     ADMIN,

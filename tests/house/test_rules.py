@@ -36,8 +36,8 @@ UNMIRRORED: set[str] = set()
 # Where an error of any kind may be caught and not raised again: style, section 3.
 LAST_NETS = {
     "sessiongate/app/reload.py",
-    "sessiongate/app/workers.py",
-    "sessiongate/service/janitor.py",
+    "sessiongate/app/supervisor.py",
+    "sessiongate/service/housekeeping.py",
     "sessiongate/http/connection.py",
     "sessiongate/http/router.py",
 }

@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Any, NoReturn
 
-from sessiongate.app.dialects import dialects
+from sessiongate.app.routes import dialects
 from sessiongate.config import load
 from sessiongate.http.message import Request
 from sessiongate.http.router import Routes

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.app.bootstrap import bootstrap
-from sessiongate.app.tokens import verifiers_of
+from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.config import load
 from sessiongate.errors import ConfigError, IdentityUnavailable, StoreUnavailable

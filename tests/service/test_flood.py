@@ -24,7 +24,7 @@ from sessiongate.errors import BadCredentials, SessionGateError
 from sessiongate.rules.audit_chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
-from sessiongate.service.extensions import Extension
+from sessiongate.service.extension_login import Extension
 from sessiongate.session import Client, PresentedToken
 from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.store.embedded.memory import MemoryStore

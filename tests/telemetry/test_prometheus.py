@@ -8,8 +8,8 @@ import pytest
 import structlog
 from prometheus_client.core import Metric
 
-from sessiongate.app.dialects import dialects
 from sessiongate.app.prepare import signing_key_of
+from sessiongate.app.routes import dialects
 from sessiongate.config import Config, load
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens

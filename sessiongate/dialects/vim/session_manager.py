@@ -15,8 +15,8 @@ from sessiongate.messages import CATALOGUES
 from sessiongate.rules import locale as locales
 from sessiongate.rules.access import SYSTEM_ANONYMOUS
 from sessiongate.secret import Secret
-from sessiongate.service.extensions import Extensions
-from sessiongate.service.local_login import LocalLogin
+from sessiongate.service.extension_login import Extensions
+from sessiongate.service.local_ticket_login import LocalLogin
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.session import Client, Ended, PresentedToken, Principal, Session

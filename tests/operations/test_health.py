@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sessiongate.admin.operations import Operations
 from sessiongate.errors import Overloaded, StoreUnavailable
+from sessiongate.operations.health import Operations
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
 from tests.http.requests import header, request

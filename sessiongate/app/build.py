@@ -24,7 +24,7 @@ from sessiongate.identity.plugin import Made, Plugin, Surroundings
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.store_url import is_redis, parse_redis
-from sessiongate.service.extensions import Extension
+from sessiongate.service.extension_login import Extension
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.store.port import Store

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.service.janitor import Janitor
+from sessiongate.service.housekeeping import Janitor
 
 
 async def test_every_step_runs_in_order_and_a_failing_one_is_logged() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sessiongate.admin.control import Control, Locked, account_of, socket_path
 from sessiongate.errors import StoreUnavailable
+from sessiongate.operations.control import Control, Locked, account_of, socket_path
 from sessiongate.session import Caps, Ended, Limits
 from tests.gate import LIMITS, Gate
 from tests.http.requests import request

@@ -20,8 +20,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from sessiongate.admin.control import socket_path
-from sessiongate.app import parts
+from sessiongate.app import build as parts
 from sessiongate.app.listeners import OPERATIONS, Doors, operations_of, without_operations
 from sessiongate.app.place import VARIABLE, Place
 from sessiongate.app.prepare import (
@@ -36,6 +35,7 @@ from sessiongate.app.started import Announce, Started
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.http.sockets import open_door
+from sessiongate.operations.control import socket_path
 from sessiongate.telemetry.tracebacks import traced
 
 # A worker that does not answer by then has something that waiting will not mend.

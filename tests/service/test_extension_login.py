@@ -13,7 +13,7 @@ from sessiongate.errors import (
     NoSubjectName,
     NotFound,
 )
-from sessiongate.service.extensions import Extension
+from sessiongate.service.extension_login import Extension
 from sessiongate.wire.vim.types import Data
 from tests.gate import CLIENT, Gate
 

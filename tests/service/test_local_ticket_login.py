@@ -22,7 +22,7 @@ from sessiongate.errors import (
     StoreUnavailable,
 )
 from sessiongate.secret import Secret
-from sessiongate.service.local_login import LocalLogin
+from sessiongate.service.local_ticket_login import LocalLogin
 from sessiongate.service.sessions import TICKET_LIFE
 from sessiongate.session import Client
 from tests.gate import CLIENT, HERE, Gate

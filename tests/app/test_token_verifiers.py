@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.app.tokens import verifiers_of
+from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.config import load
 from sessiongate.errors import ConfigError
 from sessiongate.session import PresentedToken

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.admin.control import Control, socket_path
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import listen
+from sessiongate.operations.control import Control, socket_path
 from tests.gate import Gate
 
 # Accounts that need no name: the kernel knows them by number.

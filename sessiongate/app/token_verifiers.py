@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 
 from sessiongate.config import Config
-from sessiongate.config.tokens import TokenIssuer
+from sessiongate.config.token_issuers import TokenIssuer
 from sessiongate.errors import ConfigError
 from sessiongate.files import read_named
 from sessiongate.identity.tokens import oidc

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from sessiongate.admin.control import socket_path
 from sessiongate.app import Running
 from sessiongate.cli.output import Exit, fail
+from sessiongate.operations.control import socket_path
 
 # A list of a million sessions takes a while to write; a dead server answers nothing at all.
 _PATIENCE = 60.0

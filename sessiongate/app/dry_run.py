@@ -8,8 +8,8 @@ nowhere, reads no users and asks no directory.
 from collections.abc import Callable
 from contextlib import suppress
 
-from sessiongate.app import parts
-from sessiongate.app.tokens import verifiers_of
+from sessiongate.app import build as parts
+from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.hashing import PasswordHasher

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.admin.control import socket_path
-from sessiongate.cli.control import ask
+from sessiongate.cli.control_client import ask
 from sessiongate.cli.output import Exit, Failed
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import listen
 from sessiongate.http.message import Reply, Request
+from sessiongate.operations.control import socket_path
 
 
 @pytest.mark.parametrize(
