@@ -26,7 +26,7 @@ LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400
 LONGEST_DOCSTRING = 12
 # Each of these is one subject that reads worse in two halves.
-LONG_MODULES = {"sessiongate/http/connection.py", "sessiongate/testing.py"}
+LONG_MODULES = {"sessiongate/http/connection.py", "sessiongate/testing/__init__.py"}
 LONG_FUNCTIONS: set[str] = set()
 
 # Areas whose modules each have a test file of the same name.

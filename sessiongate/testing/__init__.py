@@ -1,0 +1,47 @@
+"""For tests of plugins and of what uses sessiongate: a clock and an identity provider that obey,
+and the stores' promises.
+
+A store of your own is tested by a subclass that says how to make one:
+
+    class TestMine(StoreContract):
+        async def make(self, limits: Limits) -> Store:
+            return MyStore(limits)
+
+The tests are async methods: run them with pytest-asyncio in auto mode. None of them sleeps.
+"""
+
+from sessiongate.testing.clock import T0, TICK, FakeClock
+from sessiongate.testing.identity import FakeIdentity
+from sessiongate.testing.providers import LONGEST_STALL, ProviderContract
+from sessiongate.testing.sessions import LIMITS, NO_CAPS, a_session, a_ticket, digest_of, everyone
+from sessiongate.testing.stores import (
+    GenerationContract,
+    NoticeContract,
+    StoreContract,
+    TicketContract,
+    advanced,
+    message_of,
+    take_all,
+)
+
+__all__ = [
+    "FakeClock",
+    "FakeIdentity",
+    "GenerationContract",
+    "LIMITS",
+    "LONGEST_STALL",
+    "NO_CAPS",
+    "NoticeContract",
+    "ProviderContract",
+    "StoreContract",
+    "T0",
+    "TICK",
+    "TicketContract",
+    "a_session",
+    "a_ticket",
+    "advanced",
+    "digest_of",
+    "everyone",
+    "message_of",
+    "take_all",
+]
