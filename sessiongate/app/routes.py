@@ -4,6 +4,7 @@ from sessiongate.config import Config
 from sessiongate.dialects.api_page import front_page as front
 from sessiongate.dialects.api_page import page as pages
 from sessiongate.dialects.automation import rest_endpoint as automation
+from sessiongate.dialects.automation.rpc_endpoint import RpcEndpoint
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.endpoint import OpenIdEndpoint
 from sessiongate.dialects.vim.json_endpoint import VimJsonEndpoint
@@ -51,7 +52,7 @@ def dialects(
     soap = VimSoapEndpoint(sessions, bearers, center)
     api = automation.ApiSessionEndpoint(sessions, bearers, provider=provider)
     rest = automation.RestSessionEndpoint(sessions, bearers, provider=provider)
-    rpc = automation.RpcEndpoint(sessions, bearers, provider=provider)
+    rpc = RpcEndpoint(sessions, bearers, provider=provider)
     page = pages.ApiPage()
     table = [
         Route(vim_json.PREFIX, json, json.refuse, dialect="vi-json"),

@@ -249,7 +249,7 @@ def test_a_copy_that_is_too_long_for_a_datagram_holds_up_no_other() -> None:
 FULL_DISK = """
 import resource, signal, sys, time
 from pathlib import Path
-from sessiongate.admin.shipping import Shipping
+from sessiongate.audit.forwarding import Shipping
 
 file = Path(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -10,7 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from sessiongate.audit import journal
-from sessiongate.dialects.automation import rest_endpoint as automation
+from sessiongate.dialects.automation import rest_endpoint, rpc_endpoint
 from sessiongate.dialects.openid import endpoint as openid
 from sessiongate.dialects.vim import json_endpoint as vim_json
 from sessiongate.dialects.vim import soap_endpoint as vim_soap
@@ -31,8 +31,8 @@ KNOWN = samples(everything().values())
 ADDED = {"instance", "job"}
 
 DIALECTS = {
-    automation.DIALECT,
-    automation.RPC_DIALECT,
+    rest_endpoint.DIALECT,
+    rpc_endpoint.RPC_DIALECT,
     openid.DIALECT,
     vim_json.DIALECT,
     vim_soap.DIALECT,

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from sessiongate.errors import ConfigError
-from sessiongate.http import listener
+from sessiongate.http import sockets
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request
@@ -221,7 +221,7 @@ async def test_stopping_leaves_a_successors_socket(tmp_path: Path) -> None:
 async def test_who_was_handed_a_unix_socket_leaves_its_file(tmp_path: Path) -> None:
     """One of two processes behind it goes; newer Pythons would take the file along."""
     path = str(tmp_path / "door")
-    shared = listener.open_door(f"unix:{path}")
+    shared = sockets.open_door(f"unix:{path}")
     with shared:
         first = await open_door(f"unix:{path}", door=shared.dup())
         second = await open_door(f"unix:{path}", door=shared.dup())

@@ -565,7 +565,7 @@ def test_sec_51_18_the_traceback_is_ours_and_holds_no_secret(
     replies, log = broken
     assert set(replies) == {dialect.name for dialect in DIALECTS}
     assert log.count("unforeseen error") == sum(map(len, replies.values()))
-    assert "routes.py" in log
+    assert "router.py" in log
     for secret in (CANARY, USER[1], TOKEN, basic(*USER)):
         assert secret not in log
 

@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import structlog
-from sessiongate.logs import LogFormat, configure_logs
+from sessiongate.telemetry.logs import LogFormat, configure_logs
 configure_logs(LogFormat({form!r}))
 structlog.get_logger("x").info("session opened", user={user!r})
 """
@@ -29,7 +29,7 @@ def logged(form: str, user: str = "alice") -> str:
 
 LEVELS = """
 import structlog
-from sessiongate.logs import LogFormat, LogLevel, configure_logs
+from sessiongate.telemetry.logs import LogFormat, LogLevel, configure_logs
 configure_logs(LogFormat.JSON{level})
 for name in ("debug", "info", "warning", "error"):
     getattr(structlog.get_logger("x"), name)(name)

@@ -27,13 +27,13 @@ def test_an_error_is_told_by_kind_and_place() -> None:
     places = facts["at"]
     assert isinstance(places, list)
     assert [place.partition(" ")[2] for place in places] == ["caught", "outer"]
-    assert all(place.startswith("test_traces.py:") for place in places)
+    assert all(place.startswith("test_tracebacks.py:") for place in places)
 
 
 def test_so_is_what_it_was_raised_for() -> None:
     facts = traced(caught(KeyError("hunter2")))
     (before,) = facts["after"] if isinstance(facts["after"], list) else []
-    assert before.startswith("KeyError at test_traces.py:")
+    assert before.startswith("KeyError at test_tracebacks.py:")
     assert "hunter2" not in repr(facts)
 
 

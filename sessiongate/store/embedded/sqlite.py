@@ -25,7 +25,7 @@ from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
 from sessiongate.store.embedded.wheel import Kept
 from sessiongate.store.embedded.writer import Writer
-from sessiongate.store.encoding import EPOCH
+from sessiongate.store.encoding import EPOCH, micros
 from sessiongate.store.port import Endings
 
 # How long touches are collected before they are written. With as long for the writing they are
@@ -263,7 +263,7 @@ class SqliteStore:
         self._advancing: dict[bytes, asyncio.Future[None]] = {}
 
     def _mark(self, writer: Writer) -> None:
-        writer.mark = schema.micros(max(self._table.seen, self._tickets.seen))
+        writer.mark = micros(max(self._table.seen, self._tickets.seen))
 
     def _advanced(self, digest: bytes, writing: asyncio.Future[None]) -> None:
         if self._advancing.get(digest) is writing:

@@ -19,7 +19,7 @@ PREAMBLE = """
 import asyncio, resource, structlog, sys
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Ended
-from sessiongate.store.sqlite import SqliteStore
+from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_session, a_ticket, digest_of
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

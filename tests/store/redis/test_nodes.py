@@ -237,7 +237,7 @@ from sessiongate.errors import CapReached
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.session import Caps, Ended, Limits
 from sessiongate.store.redis import RedisStore
-from sessiongate.store.redis_client import RedisSettings
+from sessiongate.store.redis.client import RedisSettings
 from sessiongate.testing import LIMITS, T0, a_session
 
 async def main(url, prefix, seed):
