@@ -1,15 +1,15 @@
 """A Config in, a running server out: the only package that knows concrete classes.
 
 Before anything runs: `owner` is whose rights a command acts with, `prepare` what follows from the
-settings, `bootstrap` the first administrator; `trial` and `ports` say what would keep a server from
-starting, `doubts` what lets it run and is wrong all the same.
+settings, `bootstrap` the first administrator; `dry_run` and `ports` say what would keep a server
+from starting, `doubts` what lets it run and is wrong all the same.
 
-The server: `parts` makes the pieces, `tokens` the verifiers of tokens, `dialects` gives each
-address its endpoint, `listeners` are its doors, for as many clients as `descriptors` leaves files
-for, `locks` are who is locked out, `named` ends the sessions of those whom the settings name no
-more. `server` starts the whole and stops it in `steps`, `started` is what people are told of it,
-`running` what commands are, `process` runs it, `workers` several of it by the `place` of each, and
-`reload` takes new settings meanwhile.
+The server: `build` makes the parts, `token_verifiers` the verifiers of tokens, `routes` gives each
+address its endpoint, `listeners` opens the listeners, for as many clients as `descriptors` leaves
+files for, `locks` are who is locked out, `named` ends the sessions of those whom the settings name
+no more. `server` starts the whole and stops it in `steps`, `started` is what people are told of it,
+`running` what commands are, `process` runs it, `supervisor` several of it by the `place` of each,
+and `reload` takes new settings meanwhile.
 """
 
 from sessiongate.app.bootstrap import bootstrap

@@ -1,1 +1,6 @@
-"""The audit: events, the journal that writes them, forwarding, offline entries."""
+"""The audit of logins, ends and refusals: who did what, from where, in a chain of hashes.
+
+`event` is one entry; `journal` writes entries and the log lines beside them, and `merging` counts
+repeated refusals as one. `offline` keeps what commands do while no server runs, until a server
+takes it over. `forwarding` sends copies to files and syslog.
+"""

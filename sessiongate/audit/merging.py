@@ -16,9 +16,9 @@ from enum import Enum
 import msgspec
 
 from sessiongate.audit.event import Event
+from sessiongate.networks import network_of
 from sessiongate.rules.accounts import plain_letters
 from sessiongate.rules.audit_chain import Chain
-from sessiongate.rules.lockout import place_of
 from sessiongate.session import Person
 
 PER_MINUTE = 100
@@ -104,7 +104,7 @@ class Merging:
         """What becomes of this refusal. Takes it in, where it is counted. Call `due` before."""
         if self._began is None:
             self._began = event.at
-        whom = event.key or place_of(event.ip)
+        whom = event.key or network_of(event.ip)
         if self._may_spend(whom, is_session=bool(event.key)):
             return Fate.ALONE
         kind = self._kind_of(event, about, whom)

@@ -1,1 +1,6 @@
-"""The OpenAPI document, made from the tables that serve the API. Pure: tables in, a dict out."""
+"""Each dialect has one folder: its endpoint, and its part of the API document.
+
+`vim` and `automation` are vSphere's, `zerto` and `openid` Zerto's; `api_page` is for browsers.
+`request` says whose request it is, for all of them; `bearers` judges signed tokens, `known_callers`
+tells HTTP who may send large bodies. `openapi` has what the parts of the document share.
+"""

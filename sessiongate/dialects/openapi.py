@@ -1,6 +1,8 @@
-"""Replies that several operations share, and what the HTTP edge itself may answer."""
+"""Parts of the API document that several dialects share, and what HTTP itself may answer."""
 
 from typing import Any
+
+Json = dict[str, Any]
 
 MESSAGE = "Message"
 """Name of the component that Zerto's API and the HTTP edge answer errors with."""
@@ -54,8 +56,3 @@ def retry_after() -> Json:
 def allow() -> Json:
     """The header that lists which methods an address takes."""
     return header("The methods that this address takes.", {"type": "string"}, required=True)
-
-
-from typing import Any
-
-Json = dict[str, Any]

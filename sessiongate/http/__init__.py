@@ -1,1 +1,10 @@
-"""The edge: HTTP in, HTTP out. Nothing below this package knows of requests and replies."""
+"""HTTP/1.1 for every dialect: messages in, messages out. No dialect is known here.
+
+`message` has requests and replies as plain values, `framing` says where one ends, `connection`
+reads and writes them within `limits`. `listener` is an address that is served, `sockets` binds it,
+`tls_acceptor` takes TLS connections in and `tls_connection` decrypts them, a portion at a time;
+`admission` bounds how many connections there are and for whom.
+`router` finds the handler of a path; `objections` refuses what no dialect may take, by `origins`
+among others; `refusal_headers` go with every refusal, and `refusal_log` counts what became no
+request. `proxies` are believed about their clients, `local` says who is on the server's own host.
+"""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.refusal_log import note
-from sessiongate.rules.lockout import place_of
+from sessiongate.networks import network_of
 
 TOO_MANY = "too_many_connections"
 TOO_MANY_HANDSHAKES = "too_many_handshakes"
@@ -32,7 +32,7 @@ class Guest:
         self, address: str, since: float, end: Callable[[], None], *, in_handshake: bool = False
     ) -> None:
         self.address = address
-        self.place = place_of(address) if address else ""
+        self.place = network_of(address) if address else ""
         """What stands for the address where it is counted: an IPv6 host's /64 network."""
         self.since = since
         """Since when nothing of it is under way, on the edge's clock."""

@@ -11,20 +11,18 @@ import ssl
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sessiongate.errors import ConfigError
 from sessiongate.http.admission import Crowd
 from sessiongate.http.connection import Callers, Connection, Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler
 from sessiongate.http.sockets import _BACKLOG, _inode, _path_of, open_door
 from sessiongate.http.tls_acceptor import Threshold
-from sessiongate.secret import Secret
-from sessiongate.web.tls import Tls
+from sessiongate.http.tls_connection import Tls
 
 _SWEEP_EVERY = 1.0
 
@@ -177,26 +175,3 @@ async def listen(
     else:
         server = await loop.create_server(come, sock=door, backlog=_BACKLOG)
     return Listener(edge, server, name, port, ours=ours, threshold=threshold)
-
-
-def _load(
-    context: ssl.SSLContext,
-    names: Sequence[str],
-    key_password: Secret | None,
-    certificate: Path,
-    key: Path,
-) -> None:
-    """Load certificate and key by these names. Problems tell the names that the settings have."""
-    try:
-        # A password is always given: without one OpenSSL would ask for it on the terminal.
-        context.load_cert_chain(
-            names[0], names[1], password=key_password.reveal if key_password else lambda: ""
-        )
-    except (ssl.SSLError, ValueError) as error:
-        reason = getattr(error, "reason", None) or type(error).__name__
-        raise ConfigError(
-            [
-                f"tls.key: {key} does not open, or is not the key of {certificate} ({reason}); "
-                "both must be PEM, and tls.key_password must be set for an encrypted key"
-            ]
-        ) from None

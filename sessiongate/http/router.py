@@ -19,7 +19,7 @@ from sessiongate.http.refusal_log import note
 from sessiongate.telemetry.request_id import RequestId, current
 from sessiongate.telemetry.tracebacks import traced
 
-_log = structlog.get_logger("sessiongate.web")
+_log = structlog.get_logger("sessiongate.http")
 
 Refuse = Callable[[Request, SessionGateError | None], Reply]
 """A refusal in a dialect's own form; None stands for an error that nobody foresaw."""

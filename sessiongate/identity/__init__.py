@@ -1,1 +1,6 @@
-"""Who: identity providers behind one port, and the guard around each of them."""
+"""Who is this? Providers behind one `port`, and the guard before each of them.
+
+`routing` chooses the provider of a name. `guard` has lockout, pace and breaker; `local`, `ldap` and
+`vcenter` are providers, `plugin` is how others are added; `tokens` verifies what other issuers
+signed; `appliance_clients` are the clients of the Zerto appliance's dialect.
+"""

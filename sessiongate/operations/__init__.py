@@ -1,1 +1,1 @@
-"""What the operator reaches: control socket, metrics and health, and copies of the audit."""
+"""What operators reach beside the API: the `control` socket, and `health` with the metrics."""

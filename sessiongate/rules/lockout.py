@@ -8,14 +8,8 @@ again at `until` itself.
 """
 
 from datetime import datetime, timedelta
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 
 import msgspec
-
-# How much of an IPv6 address names the host that guesses. A host owns the 2**64 addresses of its
-# network (RFC 4291, section 2.5.1) and would have guesses with each of them.
-_IPV6_HOST_BITS = 64
 
 LATELY = timedelta(days=14)
 """How long an address from which a name has come in is known for it. A job that runs once a week
@@ -115,23 +109,6 @@ def recalled(failures: int, policy: Policy, at: datetime) -> Tries:
 def is_lately(succeeded_at: datetime | None, now: datetime) -> bool:
     """Whether a success at that time, None for none, still makes its address a known one."""
     return succeeded_at is not None and now - succeeded_at < LATELY
-
-
-@lru_cache(maxsize=1024)  # the same few addresses log in all day, and reading one takes 4 µs
-def place_of(address: str) -> str:
-    """What stands for an address when its tries are counted: an IPv6 host is its /64 network.
-
-    A text that is no IP address (the name of a Unix socket) stands for itself.
-    """
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ip_network((int(parsed), _IPV6_HOST_BITS), strict=False))
 
 
 def _recent(tries: Tries, policy: Policy, now: datetime) -> tuple[datetime, ...]:

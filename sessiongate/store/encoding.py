@@ -1,32 +1,26 @@
 """How times and facts are written, for every store."""
 
-from datetime import datetime, timedelta
-
-from sessiongate.session import Session
-
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(at: datetime) -> int:
-    """A time as the file holds it, exact."""
-    return (at - EPOCH) // _MICROSECOND
-
-
-def moment(written: int) -> datetime:
-    """A time from the file."""
-    return EPOCH + _MICROSECOND * written  # half of what timedelta(microseconds=...) takes
-
-
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sessiongate.session import Session
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-
 Facts = tuple[
     str, str, str, str, tuple[str, ...], str, str, str, str, bool, str, str
 ]  # in the order of Session's fields, principal to user_agent
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since the epoch, exact."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def moment(written: int) -> datetime:
+    """The time of so many microseconds since the epoch."""
+    return EPOCH + _MICROSECOND * written  # half of what timedelta(microseconds=...) takes
 
 
 def facts_of(session: Session) -> Facts:

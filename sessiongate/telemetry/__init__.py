@@ -1,1 +1,3 @@
-"""Logs, request ids, tracebacks, counters and their Prometheus form."""
+"""What operators read: `logs` with their `request_id` and `tracebacks`; `counters`, and their
+`prometheus` form.
+"""

@@ -25,17 +25,17 @@ from sessiongate.testing.stores import (
 )
 
 __all__ = [
-    "FakeClock",
-    "FakeIdentity",
-    "GenerationContract",
     "LIMITS",
     "LONGEST_STALL",
     "NO_CAPS",
+    "T0",
+    "TICK",
+    "FakeClock",
+    "FakeIdentity",
+    "GenerationContract",
     "NoticeContract",
     "ProviderContract",
     "StoreContract",
-    "T0",
-    "TICK",
     "TicketContract",
     "a_session",
     "a_ticket",

@@ -1,1 +1,1 @@
-"""TLS: certificates of ours, contexts of servers, trust in others."""
+"""TLS: `certificates` of our own, the context of a `server`, and `trust` in other servers."""

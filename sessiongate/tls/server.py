@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sessiongate.errors import ConfigError
 from sessiongate.files import name_for_loading
-from sessiongate.http.listener import _load
 from sessiongate.secret import Secret
 
 
@@ -47,3 +46,26 @@ def tls_context(
             raise ConfigError(problems)
         _load(context, names, key_password, certificate, key)
     return context
+
+
+def _load(
+    context: ssl.SSLContext,
+    names: Sequence[str],
+    key_password: Secret | None,
+    certificate: Path,
+    key: Path,
+) -> None:
+    """Load certificate and key by these names. Problems tell the names that the settings have."""
+    try:
+        # A password is always given: without one OpenSSL would ask for it on the terminal.
+        context.load_cert_chain(
+            names[0], names[1], password=key_password.reveal if key_password else lambda: ""
+        )
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise ConfigError(
+            [
+                f"tls.key: {key} does not open, or is not the key of {certificate} ({reason}); "
+                "both must be PEM, and tls.key_password must be set for an encrypted key"
+            ]
+        ) from None

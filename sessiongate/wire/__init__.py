@@ -1,1 +1,6 @@
-"""Pure codecs: bytes to commands and values to bytes, one module per dialect. No I/O in here."""
+"""Wire forms, pure: bytes to values and values to bytes. No I/O in here.
+
+`vim` and `automation` are vSphere's, `zerto` and `openid` Zerto's. For all of them: `accept`,
+`basic` credentials, `carriers` of tokens, `json_body`, `xml`, `times`. `http` has the requests that
+we send to others.
+"""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.docs.tables import code, table
 
 TESTS = Path(__file__).resolve().parents[1]
-CONTRACTS = TESTS.parent / "sessiongate" / "testing.py"
+CONTRACTS = TESTS.parent / "sessiongate" / "testing"
 _NAME = re.compile(r"^\s*(?:async )?def test_sec_((?:\d\d_)+)(\w+)", re.MULTILINE)
 
 REQUIREMENTS: Mapping[int, str] = {
@@ -140,7 +140,7 @@ def tests_by_requirement() -> dict[int, list[str]]:
     """The names of the tests that hold each requirement; some hold two."""
     found: dict[int, list[str]] = {}
     # The contracts that every store and provider runs are public, and so stand in the package.
-    for path in (*sorted(TESTS.rglob("test_*.py")), CONTRACTS):
+    for path in (*sorted(TESTS.rglob("test_*.py")), *sorted(CONTRACTS.glob("*.py"))):
         for numbers, name in _NAME.findall(path.read_text(encoding="utf-8")):
             for number in numbers.split("_")[:-1]:
                 found.setdefault(int(number), []).append(name)

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.web.records import Peer
+from tests.http.records import Peer
 
 REQUEST = b"GET /nothing-is-here HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -29,7 +29,7 @@ OPENED_ELSEWHERE = {
     "sessiongate/tls/certificates.py": "makes its files anew: O_EXCL",
     "sessiongate/messages.py": "the package's own files",
     "sessiongate/dialects/api_page/front_page.py": "the package's own files",
-    "sessiongate/http/listener.py": "by the name of a descriptor that was judged",
+    "sessiongate/tls/server.py": "by the name of a descriptor that was judged",
     "sessiongate/dialects/api_page/page.py": "the package's own files",
 }
 """Modules that open files without `sessiongate.files`, and why they may. It may only shrink."""

@@ -28,6 +28,7 @@ def test_there_are_such_packages() -> None:
 @pytest.mark.parametrize("package", SUMMARIES, ids=name_of)
 def test_a_packages_summary_names_each_of_its_modules(package: Path) -> None:
     modules = {path.stem for path in package.parent.glob("*.py")} - {"__init__"}
+    modules |= {path.parent.name for path in package.parent.glob("*/__init__.py")}
     named = named_in(package)
     assert modules - named == set(), "not named"
     above = {path.name for path in PACKAGE.iterdir()}

@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-BOTH = {"test_http1.py", "test_listener.py", "test_threshold.py", "test_tls.py", "test_turns.py"}
+BOTH = {
+    "test_connection.py",
+    "test_listener.py",
+    "test_tls_acceptor.py",
+    "test_tls_connection.py",
+    "test_turns.py",
+}
 
 
 def pytest_asyncio_loop_factories(

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.http import tls_connection as tls
 from sessiongate.http.admission import MADE_ROOM, TOO_MANY, TOO_MANY_HANDSHAKES, TOO_MANY_OF_ADDRESS
 from sessiongate.http.connection import HANDSHAKE_FAILED
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.tls.server import tls_context
-from sessiongate.web import tls
 from tests.http.test_connection import Time, until
 from tests.http.test_listener import GET, NOW, Pair, client, who
 

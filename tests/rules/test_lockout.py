@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,6 @@ from sessiongate.rules.lockout import (
     is_idle,
     is_locked,
     may_try,
-    place_of,
     succeeded,
     unknown,
 )
@@ -117,18 +115,3 @@ def test_sec_23_no_order_of_events_lets_more_than_the_allowed_begin(events: list
             tries = unknown(tries)
         assert 0 <= tries.under_way <= THREE.attempts
         assert len(tries.failed_at) < THREE.attempts
-
-
-@pytest.mark.parametrize(
-    ("address", "place"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("unix:/run/sessiongate.sock", "unix:/run/sessiongate.sock"),
-        ("", ""),
-    ],
-)
-def test_sec_25_an_address_stands_for_one_host(address: str, place: str) -> None:
-    assert place_of(address) == place

@@ -1,1 +1,8 @@
-"""What stands before every provider: lockout, pace, breaker, recently verified credentials."""
+"""What stands before every provider, so that passwords cannot be guessed.
+
+`guard` locks a name after failed attempts and lets in what was `verified` a moment ago; `attempt`
+is one try, `attempts` the port where they are counted, `attempt_counters` the counters of one
+process, with a `sketch` of those that a full table had to let go, and `known_names` that logged in
+lately. `pace` makes every refusal as slow as a check. `breaker` stops asking a provider that is
+down.
+"""

@@ -16,6 +16,7 @@ import msgspec
 
 from sessiongate.identity.guard.known_names import KnownPlaces
 from sessiongate.identity.guard.sketch import Sketch
+from sessiongate.networks import network_of
 from sessiongate.rules.lockout import (
     NO_TRIES,
     Policy,
@@ -26,7 +27,6 @@ from sessiongate.rules.lockout import (
     is_idle,
     is_locked,
     may_try,
-    place_of,
     recalled,
     succeeded,
     unknown,
@@ -83,7 +83,7 @@ class Tally:
 
     def is_locked(self, name: str, address: str, now: datetime) -> bool:
         """Whether this name is locked for this address."""
-        place = place_of(address)
+        place = network_of(address)
         return (
             is_locked(self._pairs.get((name, place), now), now)
             or (
@@ -100,7 +100,7 @@ class Tally:
 
         `further`: under one more name, of a try that counts for its address already.
         """
-        place = place_of(address)
+        place = network_of(address)
         counters = [(self._pairs, (name, place))]
         if not further:
             counters.append((self._places, ("", place)))
@@ -130,7 +130,7 @@ class Tally:
 
     def welcome(self, name: str, address: str, now: datetime) -> None:
         """Remember that a name has come in from here without a try of its own."""
-        self._known.note(name, place_of(address), now)
+        self._known.note(name, network_of(address), now)
 
     def unknown(self, counted: "Counted", now: datetime) -> None:
         """The try had no outcome."""

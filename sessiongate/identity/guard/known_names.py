@@ -15,7 +15,7 @@ NAMES = 10_000
 
 
 class KnownPlaces:
-    """Names and places (`rules.lockout.place_of`), the longest unused of either leave first."""
+    """Names and places (`networks.network_of`), the longest unused of either leave first."""
 
     def __init__(self, names: int = NAMES, places: int = PLACES) -> None:
         self._most_names = names

@@ -26,7 +26,7 @@ from sessiongate.errors import InvalidArgument, Overloaded
 from sessiongate.identity.guard.pace import Lateness, Pace
 from sessiongate.identity.local.fair_queue import FairQueue
 from sessiongate.identity.local.stored_hash import Cost, cost_of, make_hash, matches, nobody
-from sessiongate.rules.lockout import place_of
+from sessiongate.networks import network_of
 from sessiongate.rules.password_forms import forms_of
 from sessiongate.secret import Secret
 
@@ -176,7 +176,7 @@ class PasswordHasher:
         if pace is None:  # nobody was refused yet
             await self.verify_nothing(password, address, dearest=aim)
         else:
-            await self._wait_only(place_of(address), pace)
+            await self._wait_only(network_of(address), pace)
 
     def close(self) -> None:
         """Take no more work. What runs ends by itself; what waits is dropped."""
@@ -245,7 +245,7 @@ class PasswordHasher:
 
     async def _run(self, work: Callable[[], T], address: str = "") -> tuple[T, float]:
         """What the work comes to, and how long it took from its turn until it is heard of."""
-        place = place_of(address)
+        place = network_of(address)
         began = 0.0
 
         def begin() -> None:

@@ -1,1 +1,6 @@
-"""The stores of one process: memory, and SQLite behind it."""
+"""The stores of one process: `memory`, and `sqlite` which has it behind a file.
+
+`table` holds sessions by digest, `wheel` when they end, `tickets` what is used once. `schema` is
+the file, `writer` commits to it on a thread of its own, `lock` keeps a second server out, `audit`
+is the chain of entries.
+"""

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sessiongate.rules.lockout import LATELY, PLACES, Policy, place_of
+from sessiongate.networks import network_of
+from sessiongate.rules.lockout import LATELY, PLACES, Policy
 from sessiongate.store.encoding import micros, moment
 from sessiongate.store.redis.keys import Keys, span, text
 from sessiongate.store.redis.pipeline import Calls
@@ -220,7 +221,7 @@ class RedisTries:
         await self._calls().run(
             WELCOME,
             self._keys_of("name", name),
-            text(place_of(address)),
+            text(network_of(address)),
             micros(now),
             PLACES,
             span(LATELY),
@@ -259,7 +260,7 @@ class RedisTries:
 
     def _counters(self, name: str, address: str, further: bool = False) -> "list[_Counter]":
         pair, whole, anywhere = self._policies
-        place = place_of(address)
+        place = network_of(address)
         nonce = os.urandom(8)
         counters = []
         if pair.attempts or whole.attempts:

@@ -1,7 +1,7 @@
 """TLS of one connection: what a turn of the loop does for it, and how it begins and ends.
 
 Bytes without sockets, as much of them as one read may bring; the end-to-end floods are in
-`tests/end_to_end/test_floods.py`, and handshakes in `test_threshold.py`.
+`tests/end_to_end/test_floods.py`, and handshakes in `test_tls_acceptor.py`.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
+from sessiongate.http import tls_connection as tls
 from sessiongate.http.connection import USELESS_RECORDS, Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.tls_acceptor import Threshold
+from sessiongate.http.tls_connection import PORTION, USELESS, Tls
 from sessiongate.tls.server import tls_context
-from sessiongate.web import tls
-from sessiongate.web.tls import PORTION, USELESS, Tls
+from tests.http.records import Peer
 from tests.http.test_connection import GET, turn
 from tests.http.test_listener import Pair, client
-from tests.web.records import Peer
 
 
 async def handler(request: Request) -> Reply:
