@@ -22,8 +22,9 @@ help: ## Say what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.run ## Serve on LISTEN, everything kept in DATA_DIR; the first run makes an administrator
-	@$(BIN)/sessiongate init --data-dir "$(DATA_DIR)"
-	@exec $(BIN)/sessiongate serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)" --examples
+	@$(BIN)/sessiongate init --data-dir "$(DATA_DIR)" --listen "$(LISTEN)"
+	@exec $(BIN)/sessiongate serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)" --examples \
+		--log-format text
 
 test: $(VENV)/.dev ## Run all tests; those of a peer that is not installed are skipped
 	$(BIN)/python -m pytest -q $(BESIDE)

@@ -101,7 +101,7 @@ class Listeners:
         most = places(wanted, files)
         if most < wanted:
             asked_for = self._config.origins.get("server.limits.connections") != "default"
-            tell = _log.warning if asked_for or most < _FEW else _log.info
+            tell = _log.warning if asked_for or most < _FEW else _log.debug
             tell(
                 "fewer connections than server.limits.connections",
                 connections=most,
@@ -179,7 +179,7 @@ class Listeners:
             limits = parts.own_limits(self._config)
             listener = await listen(str(address), operations, limits, secured, door=door)
         except ConfigError as error:
-            self.without = without_operations(self._config, error, self._doors.number)
+            self.without = without_operations(self._config, error)
             return
         self._watched.append(listener)
         scheme = "" if address.path else "https://" if secured is not None else "http://"
@@ -206,19 +206,13 @@ async def _stopped(listeners: Iterable[Listener], grace: timedelta, linger: time
             group.create_task(listener.stop(grace, linger))
 
 
-def without_operations(config: Config, error: ConfigError, number: int) -> str:
+def without_operations(config: Config, error: ConfigError) -> str:
     """Go on without an operations listener whose address nobody asked for, else raise.
 
     Returns why there is none, for people.
     """
     if config.origins.get("admin.listen", "default") != "default":
         raise ConfigError([f"admin.{problem}" for problem in error.problems]) from None
-    _log.warning(
-        "no operations listener",
-        number=number,
-        why=error.problems[0],
-        way_out=_WAY_OUT,
-    )
     return f"admin.{error.problems[0]}; {_WAY_OUT}"
 
 

@@ -14,9 +14,14 @@ from sessiongate.config import Config
 _log = structlog.get_logger("sessiongate")
 
 
-async def serve(config: Config, announce: Announce, reread: Reread | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then stop gracefully. At SIGHUP read the settings again."""
-    server = Server(config)
+async def serve(
+    config: Config, announce: Announce, reread: Reread | None = None, *, throw_away: bool = False
+) -> None:
+    """Serve until SIGTERM or SIGINT, then stop gracefully. At SIGHUP read the settings again.
+
+    Of a server to throw away nobody is told how it would be operated.
+    """
+    server = Server(config, watched=not throw_away)
     done, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -66,10 +66,11 @@ _NOTICED = timedelta(seconds=5)
 
 
 class Server:
-    """A server of these settings: `start`, and `stop` once."""
+    """A server of these settings: `start`, and `stop` once. `watched`, it warns of doubts."""
 
-    def __init__(self, config: Config, doors: Doors | None = None) -> None:
+    def __init__(self, config: Config, doors: Doors | None = None, *, watched: bool = True) -> None:
         self.config = config
+        self._watched = watched
         self._doors = doors or Doors()
         self._taking_in = asyncio.Lock()
         self._roles = roles_of(config)
@@ -147,7 +148,7 @@ class Server:
         await listeners.open_operations(self._operations)
         steps: list[Step] = [sessions.sweep, self._refresh, self._let_go]
         self._go_round(steps)
-        if self._doors.is_first:
+        if self._doors.is_first and self._watched:
             # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
             self._go_round([Watch(lambda: self.config, lambda: self._served, self._clock).look])
         return Started(

@@ -206,7 +206,7 @@ class Supervisor:
             try:
                 own[OPERATIONS] = open_door(str(operations_of(config.admin.listen, number)))
             except ConfigError as error:
-                self._without.append(without_operations(config, error, number))
+                self._without.append(without_operations(config, error))
 
     def _close_doors(self) -> None:
         for doors in (self._shared, *self._own):

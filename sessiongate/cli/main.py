@@ -14,6 +14,7 @@ from sessiongate.cli import config as configuration
 from sessiongate.cli.output import Exit, Failed, Output, regret
 from sessiongate.cli.text import refuse_what_is_none, settle_streams
 from sessiongate.errors import ConfigError, SessionGateError
+from sessiongate.telemetry.logs import without_logs
 
 NAME = "sessiongate"
 
@@ -57,7 +58,8 @@ def main() -> None:
     try:
         refuse_what_is_none(sys.argv[1:], os.environ)
         completion.get_ready(os.environ)
-        _run(output)
+        with without_logs():
+            _run(output)
     except Failed as failed:
         _leave(failed.code, failed.sentences, output)
     except ConfigError as error:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from sessiongate import app as application
@@ -55,6 +56,9 @@ _CHECKED = (
 )
 
 
+_log = structlog.get_logger("sessiongate")
+
+
 def serve(
     config: ConfigOption = None,
     listen: ListenOption = None,
@@ -66,7 +70,7 @@ def serve(
 ) -> None:
     """Serve all dialects until stopped."""
     _outlast_hangups()
-    configure_logs(log_format, log_level)
+    text = configure_logs(log_format, log_level)
     flags = _flags(listen, plain_http)
     loaded = settings(config, data_dir, flags)
     if application.place_of(os.environ) is None:
@@ -75,7 +79,7 @@ def serve(
             print("The first administrator was added from the environment.", flush=True)
 
     def announce(started: Started) -> None:
-        _announce(loaded, started)
+        _announce(loaded, started, text=text)
         if examples:
             print()
             print("In another terminal, with SG_USER and SG_PASSWORD set as init has shown them:")
@@ -96,7 +100,7 @@ def dev(
 ) -> None:
     """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
     _outlast_hangups()
-    configure_logs(log_format, log_level)
+    text = configure_logs(log_format, log_level)
     with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
         flags = {**_flags(listen, plain_http), "store.url": "memory:"}
         loaded = settings(None, Path(folder), flags)
@@ -113,15 +117,23 @@ def dev(
         shown = None if user else password
 
         def announce(started: Started) -> None:
-            _announce(loaded, started)
+            _announce(loaded, started, text=text)
             _credentials(name, shown)
             _recipes(loaded, started)
 
-        _run(loaded, announce)
+        _run(loaded, announce, throw_away=True)
 
 
 def init(
     admin: Annotated[str, typer.Option("--admin", help="Name of the administrator.")] = "admin",
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--listen",
+            help="Where `serve` will be told to listen: where that is taken, nothing is made."
+            " May be given repeatedly.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
@@ -129,7 +141,9 @@ def init(
 
     The administrator's password is random and shown this once.
     """
-    loaded = settings(config, data_dir)
+    loaded = settings(config, data_dir, _flags(listen, plain_http=False))
+    if listen:
+        _refuse_what_is_taken(loaded)
     made = application.certificates_of(loaded)
     application.instance_of(loaded)
     print(f"Data directory: {loaded.server.data_dir}")
@@ -199,6 +213,8 @@ def _run(
     config: Config,
     announce: application.Announce,
     reread: application.Reread | None = None,
+    *,
+    throw_away: bool = False,
 ) -> None:
     # A core file would hold passwords and tokens that are in memory at that moment.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -208,7 +224,7 @@ def _run(
     elif config.server.workers > 1:
         work = application.supervise(config, announce, reread)
     else:
-        work = application.serve(config, announce, reread)
+        work = application.serve(config, announce, reread, throw_away=throw_away)
     if sys.platform == "win32":
         asyncio.run(work)
         return
@@ -236,12 +252,18 @@ def _add_administrator(config: Config, name: str, password: str) -> None:
     )
 
 
-def _announce(config: Config, started: Started) -> None:
-    """Say it all at once: who waits for the first line finds the others there too."""
+def _announce(config: Config, started: Started, *, text: bool) -> None:
+    """Say it all at once: who waits for the first line finds the others there too.
+
+    Where the log is `text` for people, they need not be told there as well.
+    """
     lines = [f"Listening on {application.url_of(config, address)}" for address in started.addresses]
     if started.operations:
         lines.append(f"Operations on {started.operations}")
-    lines += [f"WARNING: no operations listener. {why}" for why in started.without_operations]
+    for why in started.without_operations:
+        lines.append(f"WARNING: no operations listener. {why}")
+        if not text:
+            _log.warning("no operations listener", why=why)
     local = _address(started)
     if local is not None:
         lines.append(f"API page at {application.url_of(config, local)}/docs")

@@ -3,7 +3,8 @@
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -36,8 +37,11 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 )
 
 
-def configure_logs(form: LogFormat, level: LogLevel = LogLevel.INFO) -> None:
-    """Send log lines to stderr, one event a line, whatever letters a client sent."""
+def configure_logs(form: LogFormat, level: LogLevel = LogLevel.INFO) -> bool:
+    """Send log lines to stderr, one event a line, whatever letters a client sent.
+
+    Returns whether they are text for people.
+    """
     text = form is LogFormat.TEXT or (form is LogFormat.AUTO and sys.stderr.isatty())
     tail: list[structlog.typing.Processor] = (
         [
@@ -65,6 +69,28 @@ def configure_logs(form: LogFormat, level: LogLevel = LogLevel.INFO) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    return text
+
+
+@contextmanager
+def without_logs() -> Iterator[None]:
+    """Drop log lines, but of who configures them meanwhile.
+
+    For commands: what they find out they say themselves.
+    """
+    before, ours = structlog.get_config(), [_drop]
+    structlog.configure(processors=ours, cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        if structlog.get_config()["processors"] is ours:  # else they are somebody's by now
+            structlog.configure(**before)
+
+
+def _drop(
+    _logger: object, _method: str, _line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    raise structlog.DropEvent
 
 
 def _as_json(line: structlog.typing.EventDict, default: Callable[[Any], Any]) -> str:

@@ -5,6 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import structlog
+
+from sessiongate.telemetry.logs import without_logs
 
 PROGRAM = """
 import structlog
@@ -98,3 +101,35 @@ def test_sec_42_a_name_neither_steers_a_terminal_nor_starts_a_line(form: str, us
     (line,) = logged(form, user).splitlines()
     assert line.isprintable()
     assert "session opened" in line
+
+
+QUIET = """
+import structlog
+from sessiongate.telemetry.logs import LogFormat, configure_logs, without_logs
+log = structlog.get_logger("x")
+with without_logs():
+    log.error("within")
+    if {configures}:
+        configure_logs(LogFormat.JSON)
+        log.error("of a server")
+"""
+
+
+@pytest.mark.parametrize(("configures", "events"), [(False, []), (True, ["of a server"])])
+def test_commands_log_nothing_and_servers_do(configures: bool, events: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", QUIET.format(configures=configures)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == ""
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == events
+
+
+def test_what_was_configured_before_is_so_again() -> None:
+    before = structlog.get_config()
+    with without_logs():
+        assert structlog.get_config() != before
+    assert structlog.get_config() == before
