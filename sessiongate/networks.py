@@ -23,3 +23,19 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(ip_network((int(parsed), _IPV6_HOST_BITS), strict=False))
+
+
+# What strangers of one neighbourhood share while they wait: a subscriber, a hosting firm or an
+# office rarely has more than this to itself (RFC 6177 for IPv6).
+_WIDER_IPV4_BITS, _WIDER_IPV6_BITS = 24, 48
+
+
+@lru_cache(maxsize=1024)
+def wider_network_of(address: str) -> str:
+    """The network around an address: /24 of IPv4, /48 of IPv6; a text that is none is its own."""
+    try:
+        parsed = ip_network(network_of(address)).network_address
+    except ValueError:
+        return address
+    bits = _WIDER_IPV6_BITS if isinstance(parsed, IPv6Address) else _WIDER_IPV4_BITS
+    return str(ip_network(f"{parsed}/{bits}", strict=False))

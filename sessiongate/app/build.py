@@ -18,6 +18,7 @@ from sessiongate.identity.appliance_clients import ClientAccount, ClientIdentity
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.breaker import Breaker
 from sessiongate.identity.guard.guard import Guard
+from sessiongate.identity.guard.known_names import ADDRESSES
 from sessiongate.identity.guard.verified import VerifiedCredentials
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import Made, Plugin, Surroundings
@@ -25,6 +26,7 @@ from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.store_url import is_redis, parse_redis
 from sessiongate.service.extension_login import Extension
+from sessiongate.service.sessions import Sessions
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.store.port import Store
@@ -232,3 +234,13 @@ def http_limits(config: Config, connections: int) -> HttpLimits:
         anonymous_body=limits.anonymous_body,
         anonymous_total=limits.anonymous_total,
     )
+
+
+async def welcome_back(hasher: PasswordHasher, sessions: Sessions) -> None:
+    """Whoever has a session from before a restart is no stranger to the hasher."""
+    left = ADDRESSES
+    async for session in sessions.list():
+        hasher.welcome(session.ip_address)
+        left -= 1
+        if not left:
+            break

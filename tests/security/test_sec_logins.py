@@ -324,8 +324,13 @@ def test_sec_31_nothing_is_no_credential(name: str, dialect: Dialect, shared: Se
 
 
 @contextmanager
-def flooded(server: Server, connections: int, statuses: Counter[int]) -> Iterator[None]:
-    """So many connections from one address log in under names that do not exist, all the while."""
+def flooded(
+    server: Server, connections: int, statuses: Counter[int], addresses: str = "127.0.0.66"
+) -> Iterator[None]:
+    """So many connections log in under names that do not exist, all the while, each one at a time.
+
+    From one address, or where there is a place for the connection's number in it, from many.
+    """
     dialect = DIALECTS[0]
     done = threading.Event()
     begun = threading.Barrier(connections + 1)
@@ -333,7 +338,7 @@ def flooded(server: Server, connections: int, statuses: Counter[int]) -> Iterato
 
     def flood(place: int) -> None:
         number = 0
-        with closing(_from(server, "127.0.0.66")) as client:
+        with closing(_from(server, addresses.format(place))) as client:
             while not done.is_set():
                 number += 1
                 reply = dialect.login(client, f"flood-{place}-{number}", "wrong")
@@ -417,6 +422,38 @@ def test_sec_76_an_owner_logs_in_while_one_address_floods(make_server: MakeServe
             waited.append(statuses[401] - before)
     assert statuses[503], "the queue was full all the while"
     assert min(waited) < 16, waited
+
+
+def test_sec_76_who_was_here_before_and_who_is_new_get_in_while_networks_flood(
+    make_server: MakeServer,
+) -> None:
+    """120 networks with one login each in flight fill a queue of 16 many times over.
+
+    An address from which somebody has come in before is never told to come back, also after a
+    restart while it has a session. One that is new is served before the others had two turns each.
+    """
+    server = make_server(settings='[hashing]\nqueue = 16\nthreads = 1\nverified_cache = "0"\n')
+    dialect = DIALECTS[0]
+    with closing(_from(server, "127.0.0.7")) as client:
+        assert dialect.login(client, *USER).status == 200
+    server.restart()
+    statuses: Counter[int] = Counter()
+    waited = []
+    with (
+        flooded(server, 120, statuses, addresses="127.1.{}.1"),
+        closing(_from(server, "127.0.0.7")) as client,
+        closing(_from(server, "127.2.0.8")) as newcomer,
+    ):
+        for _ in range(8):
+            before = statuses[401]
+            assert dialect.login(client, *USER).status == 200
+            waited.append(statuses[401] - before)
+        before = statuses[401]
+        while (status := dialect.login(newcomer, *OTHER).status) != 200:
+            assert status == 503
+            assert statuses[401] - before < 2 * 120
+    assert statuses[503], "the queue was full all the while"
+    assert min(waited) < 8, waited
 
 
 # 29: what is no Basic credential

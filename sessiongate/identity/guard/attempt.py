@@ -41,6 +41,11 @@ class Attempt:
         self._begun[name] = begun
 
     @property
+    def known(self) -> bool:
+        """Whether one of the names had come in from this address lately."""
+        return any(begun.known for begun in self._begun.values())
+
+    @property
     def names(self) -> frozenset[str]:
         """The names that it counts against."""
         return frozenset(self._begun)

@@ -104,13 +104,14 @@ class Tally:
         counters = [(self._pairs, (name, place))]
         if not further:
             counters.append((self._places, ("", place)))
-        if not self._known.knows(name, place, now):
+        is_known = self._known.knows(name, place, now)
+        if not is_known:
             counters.append((self._names, (name, "")))
         if not all(may_try(table.get(key, now), table.policy, now) for table, key in counters):
             return None
         for table, key in counters:
             table.put(key, began(table.get(key, now)), now)
-        return Counted(name, place, counters)
+        return Counted(name, place, counters, is_known)
 
     def failed(self, counted: "Counted", now: datetime) -> None:
         """The try was wrong."""
@@ -160,6 +161,8 @@ class Counted(msgspec.Struct, frozen=True):
     name: str
     place: str
     counters: Sequence[tuple["_Table", Key]]
+    known: bool
+    """Whether the name had come in from there lately."""
 
 
 class _Table:

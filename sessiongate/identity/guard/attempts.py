@@ -13,6 +13,11 @@ from sessiongate.identity.guard.attempt_counters import Counted, Lockout, Tally
 class Try(Protocol):
     """One try under way. It ends by exactly one of these."""
 
+    @property
+    def known(self) -> bool:
+        """Whether the name had come in from this address lately when the try began."""
+        ...
+
     async def failed(self, now: datetime) -> None:
         """It was wrong."""
         ...
@@ -93,6 +98,7 @@ class _OwnTry:
     def __init__(self, tally: Tally, counted: Counted) -> None:
         self._tally = tally
         self._counted = counted
+        self.known = counted.known
 
     async def failed(self, now: datetime) -> None:
         self._tally.failed(self._counted, now)

@@ -1,8 +1,9 @@
 """From where each name has come in lately: addresses that a lock for everybody leaves alone.
 
-Only successes are noted, so nobody fills this table without a password, and who has one fills his
-own row of it alone. For how long a success counts, and how many places one name
-has: `rules.lockout.LATELY` and `PLACES`.
+And from where anybody has, whatever the name: addresses that do not wait behind strangers. Only
+successes are noted, so nobody fills these tables without a password, and of the first one who has
+one fills his own row alone. For how long a success counts there, and how many places one name has:
+`rules.lockout.LATELY` and `PLACES`.
 """
 
 from collections import OrderedDict
@@ -12,6 +13,9 @@ from sessiongate.rules.lockout import PLACES, is_lately
 
 # About 15 MB when full; more accounts than log in to any vCenter.
 NAMES = 10_000
+
+# Addresses of a large site, 1 MB.
+ADDRESSES = 10_000
 
 
 class KnownPlaces:
@@ -40,3 +44,21 @@ class KnownPlaces:
 
     def __len__(self) -> int:
         return sum(map(len, self._names.values()))
+
+
+class KnownAddresses:
+    """Places from which somebody has come in, the longest ago leave first."""
+
+    def __init__(self, most: int = ADDRESSES) -> None:
+        self._most = most
+        self._places: OrderedDict[str, None] = OrderedDict()
+
+    def note(self, place: str) -> None:
+        """Remember that somebody has come in from there."""
+        self._places[place] = None
+        self._places.move_to_end(place)
+        if len(self._places) > self._most:
+            self._places.popitem(last=False)
+
+    def __contains__(self, place: object) -> bool:
+        return place in self._places

@@ -3,7 +3,7 @@
 Argon2id costs tens of milliseconds of one core by design. So it runs on threads of its own, one
 fewer than the machine has cores, and never on the event loop: a flood of logins must not stall
 the sessions that live. When the queue is full the answer is Overloaded at once, for any name; who
-has a place in it is decided in `identity.fair_queue`.
+has a place in it is decided in `identity.local.fair_queue`.
 
 Passwords are compared in the forms of `rules.password_forms`: never cut, and never folded in case.
 Which names exist is not known here. To refuse takes the time of the dearest hash that the caller
@@ -23,10 +23,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from sessiongate.errors import InvalidArgument, Overloaded
+from sessiongate.identity.guard.known_names import KnownAddresses
 from sessiongate.identity.guard.pace import Lateness, Pace
-from sessiongate.identity.local.fair_queue import FairQueue
+from sessiongate.identity.local.fair_queue import FairQueue, Spot
 from sessiongate.identity.local.stored_hash import Cost, cost_of, make_hash, matches, nobody
-from sessiongate.networks import network_of
+from sessiongate.networks import network_of, wider_network_of
 from sessiongate.rules.password_forms import forms_of
 from sessiongate.secret import Secret
 
@@ -104,6 +105,7 @@ class PasswordHasher:
         self._count = count
         self._free = count
         self._queue: FairQueue[_Job] = FairQueue(waiting, count)
+        self._known = KnownAddresses()
         # One that may be taken twice: work can be done before anybody has asked to be told.
         self._lock = RLock()
         self._closed = False
@@ -119,6 +121,10 @@ class PasswordHasher:
     def pending(self) -> int:
         """Hashes waiting or running."""
         return self._queue.waiting + self._count - self._free
+
+    def welcome(self, address: str) -> None:
+        """Remember that somebody has come in from here. Whoever asks from here is no stranger."""
+        self._known.note(network_of(address))
 
     async def hash(self, password: Secret, address: str = "", *, after: str = "") -> str:
         """A hash to store. Raises InvalidArgument for a password beyond the longest.
@@ -151,7 +157,12 @@ class PasswordHasher:
         aim = dearest or cost_of(stored)
         if not _fits(password):
             return Checked(await self.verify_nothing(password, address, dearest=aim))
-        return await self._refusing(lambda: self._check(stored, password, aim, admit), address, aim)
+        checked = await self._refusing(
+            lambda: self._check(stored, password, aim, admit), address, aim
+        )
+        if checked.right:
+            self.welcome(address)
+        return checked
 
     async def verify(self, stored: str, password: Secret) -> bool:
         """Whether this password made this hash, as `check` says."""
@@ -176,7 +187,7 @@ class PasswordHasher:
         if pace is None:  # nobody was refused yet
             await self.verify_nothing(password, address, dearest=aim)
         else:
-            await self._wait_only(network_of(address), pace)
+            await self._wait_only(self._spot(address), pace)
 
     def close(self) -> None:
         """Take no more work. What runs ends by itself; what waits is dropped."""
@@ -222,7 +233,16 @@ class PasswordHasher:
             _pace(self._wait_paces, (aim, checked.forms)).note(span)
         return checked
 
-    async def _wait_only(self, place: str, pace: Pace) -> None:
+    def _spot(self, address: str) -> Spot:
+        """Where somebody waits. By the address alone: the name would tell by the time who exists.
+
+        What no client asked for has no address, and is no stranger's.
+        """
+        place = network_of(address)
+        known = not place or place in self._known
+        return Spot(place, place if known else wider_network_of(address), known)
+
+    async def _wait_only(self, spot: Spot, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
         turn = asyncio.Event()
         began = 0.0
@@ -234,18 +254,18 @@ class PasswordHasher:
                 loop.call_soon_threadsafe(turn.set)
 
         job = _Job(None, begin)
-        self._enter(place, job)
+        self._enter(spot, job)
         try:
             await turn.wait()
             aim = began + (pace.like_one() or 0.0)
             await asyncio.sleep(max(0.0, aim - self._timers.seconds - time.perf_counter()))
             self._timers.note(time.perf_counter() - aim)
         finally:
-            self._leave(place, job)
+            self._leave(spot, job)
 
     async def _run(self, work: Callable[[], T], address: str = "") -> tuple[T, float]:
         """What the work comes to, and how long it took from its turn until it is heard of."""
-        place = network_of(address)
+        spot = self._spot(address)
         began = 0.0
 
         def begin() -> None:
@@ -253,16 +273,16 @@ class PasswordHasher:
             began = time.perf_counter()
 
         job = _Job(work, begin)
-        job.future.add_done_callback(lambda done: self._landed(done, place, job))
-        self._enter(place, job)
+        job.future.add_done_callback(lambda done: self._landed(done, spot, job))
+        self._enter(spot, job)
         answer: T = await asyncio.wrap_future(job.future)
         return answer, time.perf_counter() - began
 
-    def _enter(self, place: str, job: _Job) -> None:
+    def _enter(self, spot: Spot, job: _Job) -> None:
         with self._lock:
             if self._closed:
                 raise Overloaded("the server is closing")
-            lost = self._queue.put(place, job, self._free)
+            lost = self._queue.put(spot, job, self._free)
             self._serve()
         if lost is not None:
             full = Overloaded("too many logins wait to be checked")
@@ -271,16 +291,16 @@ class PasswordHasher:
             with suppress(InvalidStateError):  # given up in the same moment
                 lost.future.set_exception(full)
 
-    def _leave(self, place: str, job: _Job) -> None:
+    def _leave(self, spot: Spot, job: _Job) -> None:
         with self._lock:
-            if not self._queue.remove(place, job):
-                self._queue.done(place)
+            if not self._queue.remove(spot, job):
+                self._queue.done(spot)
             self._serve()
 
-    def _landed(self, future: Future[Any], place: str, job: _Job) -> None:
+    def _landed(self, future: Future[Any], spot: Spot, job: _Job) -> None:
         if future.cancelled():  # the one who waited has gone
             with self._lock:
-                self._queue.remove(place, job)
+                self._queue.remove(spot, job)
 
     def _serve(self) -> None:
         """Give free threads to whose turn it is. Under the lock, on whatever thread."""
@@ -288,26 +308,26 @@ class PasswordHasher:
             taken = self._queue.take()
             if taken is None:
                 return
-            place, job = taken
+            spot, job = taken
             if job.work is None:
                 job.turn()
             elif job.future.set_running_or_notify_cancel():
                 self._free -= 1
                 job.turn()
-                self._start(place, job, job.work)
+                self._start(spot, job, job.work)
             else:
-                self._queue.done(place)
+                self._queue.done(spot)
 
-    def _start(self, place: str, job: _Job, work: Callable[[], Any]) -> None:
+    def _start(self, spot: Spot, job: _Job, work: Callable[[], Any]) -> None:
         running = self._threads.submit(work)
-        running.add_done_callback(lambda done: self._worked(done, place, job))
+        running.add_done_callback(lambda done: self._worked(done, spot, job))
 
-    def _worked(self, done: Future[Any], place: str, job: _Job) -> None:
+    def _worked(self, done: Future[Any], spot: Spot, job: _Job) -> None:
         """Give the thread on, and tell what came of the work. Called on the hashing thread."""
         with self._lock:
             self._free += 1
             self.done += 1
-            self._queue.done(place)
+            self._queue.done(spot)
             self._serve()
         error = done.exception()
         if error is not None:

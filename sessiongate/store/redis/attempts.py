@@ -74,13 +74,16 @@ local function keep(span)
 end
 """
 
+_CAME_IN_LATELY = 2
+
 IS_LOCKED = script(_KNOWN + "return locked() and 1 or 0", full=True)
 
 BEGIN = script(
     _KNOWN
     + """
 local nonce = ARGV[8]
-if known['w' .. nonce] or known['v' .. nonce] then return 1 end
+local fine = came_in() and 2 or 1
+if known['w' .. nonce] or known['v' .. nonce] then return fine end
 if locked() then return 0 end
 if each > 0 and #recent('f' .. place) + here >= each then return 0 end
 local mine = 'v'
@@ -90,9 +93,10 @@ if all > 0 and not came_in() then
 end
 redis.call('HSET', KEYS[1], mine .. nonce, ARGV[1] .. ' ' .. place)
 keep(longest)
-return 1
+return fine
 """
 )
+"""1 for a try that may be made, 2 where the name has come in from there lately, 0 for none."""
 
 FAILED = script(
     _KNOWN
@@ -210,10 +214,12 @@ class RedisTries:
         """Take a place for one try: for the name first, then for the address if it is not yet."""
         begun = RedisTry(self, name, [])
         for counter in self._counters(name, address, further):
-            if not await counter.run(BEGIN, now):
+            answer = await counter.run(BEGIN, now)
+            if not answer:
                 await begun.unknown(now)
                 return None
             begun.counters.append(counter)
+            begun.known |= answer == _CAME_IN_LATELY
         return begun
 
     async def welcome(self, name: str, address: str, now: datetime) -> None:
@@ -327,6 +333,7 @@ class RedisTry:
         self._tries = tries
         self._name = name
         self.counters = counters
+        self.known = False
 
     async def failed(self, now: datetime) -> None:
         """It was wrong."""

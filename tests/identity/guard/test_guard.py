@@ -342,6 +342,8 @@ class Notes(OwnTries):
 class Noted:
     """A try whose success cannot be noted while the store is down."""
 
+    known = False
+
     def __init__(self, tries: Notes, begun: Try) -> None:
         self.failed = begun.failed
         self.unknown = begun.unknown

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sessiongate.identity.guard.known_names import KnownPlaces
+from sessiongate.identity.guard.known_names import KnownAddresses, KnownPlaces
 from sessiongate.rules.lockout import LATELY
 from tests.identity.fakes import NOON
 
@@ -27,3 +27,10 @@ def test_sec_82_known_addresses_are_bounded_and_the_latest_stay() -> None:
     assert known.knows("one", "place999", NOON)
     assert not known.knows("one", "place0", NOON)
     assert known.knows("name9", "place99", NOON), "one who has a password pushes out nobody else"
+
+
+def test_sec_76_addresses_from_which_anybody_came_in_are_bounded_and_the_latest_stay() -> None:
+    known = KnownAddresses(most=2)
+    for place in ("a", "b", "a", "c"):
+        known.note(place)
+    assert [place in known for place in ("a", "b", "c")] == [True, False, True]

@@ -246,6 +246,32 @@ async def test_sec_76_one_address_that_floods_costs_another_one_turn() -> None:
     held.hasher.close()
 
 
+@pytest.mark.parametrize("way", ["a right password", "a session or a try of another process"])
+async def test_sec_76_who_came_in_before_is_next_while_hundreds_of_addresses_flood(
+    way: str,
+) -> None:
+    """One login each from 120 networks: the queue is full, and nobody has more than another."""
+    held = Held(waiting=64)
+    held.release.set()
+    if way == "a right password":
+        password = Secret("right")
+        assert (await held.hasher.check(held.hasher.hash_now(password), password, OWNER)).right
+    else:
+        held.hasher.welcome(OWNER)
+    held.release.clear()
+    flood = [held.ask(f"198.51.{number}.1") for number in range(120)]
+    await let_run(1)
+    assert held.hasher.pending == 65
+    owner = held.ask(OWNER)
+    await let_run(1)
+    held.release.set()
+    await owner
+    assert held.served.index(OWNER) <= 2
+    outcomes = await asyncio.gather(*flood, return_exceptions=True)
+    assert sum(isinstance(one, Overloaded) for one in outcomes) == 120 - 64
+    held.hasher.close()
+
+
 async def test_sec_76_locked_names_take_no_place_and_no_work() -> None:
     held = Held()
     await held.hasher.verify_nothing(WRONG, FLOOD)
