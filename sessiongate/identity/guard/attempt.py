@@ -41,9 +41,9 @@ class Attempt:
         self._begun[name] = begun
 
     @property
-    def known(self) -> bool:
+    def returning(self) -> bool:
         """Whether one of the names had come in from this address lately."""
-        return any(begun.known for begun in self._begun.values())
+        return any(begun.returning for begun in self._begun.values())
 
     @property
     def names(self) -> frozenset[str]:

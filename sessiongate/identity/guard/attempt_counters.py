@@ -161,7 +161,7 @@ class Counted(msgspec.Struct, frozen=True):
     name: str
     place: str
     counters: Sequence[tuple["_Table", Key]]
-    known: bool
+    returning: bool
     """Whether the name had come in from there lately."""
 
 

@@ -14,7 +14,7 @@ class Try(Protocol):
     """One try under way. It ends by exactly one of these."""
 
     @property
-    def known(self) -> bool:
+    def returning(self) -> bool:
         """Whether the name had come in from this address lately when the try began."""
         ...
 
@@ -98,7 +98,7 @@ class _OwnTry:
     def __init__(self, tally: Tally, counted: Counted) -> None:
         self._tally = tally
         self._counted = counted
-        self.known = counted.known
+        self.returning = counted.returning
 
     async def failed(self, now: datetime) -> None:
         self._tally.failed(self._counted, now)

@@ -89,7 +89,7 @@ class FileIdentity:
 
     async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
         """The same, where the address decides about the turn to be checked."""
-        if attempt.known:
+        if attempt.returning:
             self._hasher.welcome(attempt.address)
         return await self._authenticate(account, password, attempt.address)
 

@@ -219,7 +219,7 @@ class RedisTries:
                 await begun.unknown(now)
                 return None
             begun.counters.append(counter)
-            begun.known |= answer == _CAME_IN_LATELY
+            begun.returning |= answer == _CAME_IN_LATELY
         return begun
 
     async def welcome(self, name: str, address: str, now: datetime) -> None:
@@ -333,7 +333,7 @@ class RedisTry:
         self._tries = tries
         self._name = name
         self.counters = counters
-        self.known = False
+        self.returning = False
 
     async def failed(self, now: datetime) -> None:
         """It was wrong."""

@@ -43,24 +43,26 @@ class TriesContract:
         assert await tries.locked(until) == {}
 
     async def test_sec_76_a_try_says_whether_its_name_has_come_in_from_there(self) -> None:
-        for lockout in (Lockout(), Lockout(total_attempts=0), Lockout(address_attempts=9)):
+        kinds = (Lockout(), Lockout(total_attempts=0), Lockout(address_attempts=9))
+        for number, lockout in enumerate(kinds):
+            name = f"alice{number}"
             tries = await self.make(lockout)
-            first = await tries.begin("alice", HERE, NOON)
+            first = await tries.begin(name, HERE, NOON)
             assert first is not None
-            assert not first.known
+            assert not first.returning
             await first.succeeded(NOON)
-            found = {}
-            for name, address, at in (
-                ("alice", HERE, NOON),
-                ("alice", THERE, NOON),
+            found = []
+            for who, address, at in (
+                (name, HERE, NOON),
+                (name, THERE, NOON),
                 ("bob", HERE, NOON),
-                ("alice", HERE, NOON + LATELY),
+                (name, HERE, NOON + LATELY),
             ):
-                one = await tries.begin(name, address, at)
+                one = await tries.begin(who, address, at)
                 assert one is not None
-                found[name, address, at] = one.known
+                found.append(one.returning)
                 await one.unknown(at)
-            assert list(found.values()) == [True, False, False, False], lockout
+            assert found == [True, False, False, False], lockout
 
     async def test_failures_older_than_the_window_do_not_count(self) -> None:
         tries = await self.make(Lockout(attempts=2))

@@ -342,7 +342,7 @@ class Notes(OwnTries):
 class Noted:
     """A try whose success cannot be noted while the store is down."""
 
-    known = False
+    returning = False
 
     def __init__(self, tries: Notes, begun: Try) -> None:
         self.failed = begun.failed
