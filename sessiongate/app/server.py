@@ -127,7 +127,7 @@ class Server:
         sessions = self._live = self._sessions()
         bearers = self._bearers(sessions)
         handler = self._handler(sessions, bearers)
-        await build.welcome_back(self._hasher, sessions)
+        await parts.welcome_back(self._hasher, sessions)
         await self._catch_up(sessions, await self._take_in(), seen)
         await end_if_unnamed(config, sessions, self._doors.number, seen)
         await self._journal.happened("server started", detail=digest_of(config))

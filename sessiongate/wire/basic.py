@@ -1,7 +1,11 @@
-"""HTTP Basic credentials, as RFC 7617 says and as real clients write them."""
+"""HTTP Basic credentials, as RFC 7617 says and as real clients write them.
+
+And whether what stands in an Authorization header contradicts what else a login says.
+"""
 
 from base64 import b64decode
 from binascii import Error as NotBase64
+from collections.abc import Iterable
 
 from sessiongate.errors import BadCredentials
 from sessiongate.secret import Secret
@@ -34,3 +38,19 @@ def read_basic(header: str | None) -> tuple[str, Secret]:
     if not colon or not name.strip():
         raise BadCredentials("the Basic credential holds no name and password")
     return name, Secret(password)
+
+
+def only(headers: Iterable[str], stated: tuple[str, Secret] | None) -> None:
+    """Raise BadCredentials where a Basic credential in these headers is not the stated one.
+
+    For logins that state who they are elsewhere: name and password in the body, or None for what
+    is not a password, such as a token or a certificate. Each Authorization header of the request
+    is looked at; those of other schemes say nothing of who logs in. Names are compared as typed.
+    """
+    for header in headers:
+        scheme = header.strip(WHITE_SPACE).partition(" ")[0]
+        if scheme.lower() != "basic":
+            continue
+        name, password = read_basic(header)
+        if stated is None or (name, password.reveal()) != (stated[0], stated[1].reveal()):
+            raise BadCredentials("the request carries two different credentials", reached=False)

@@ -7,7 +7,7 @@ own API description, and what Keycloak answers (docs/wire.md).
 from base64 import b64decode
 from binascii import Error as NotBase64
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
@@ -92,19 +92,37 @@ class ClientCredential(msgspec.Struct, frozen=True):
         return f"ClientCredential({self.id!r})"
 
 
-def client_of(form: Mapping[str, str], authorization: str | None) -> ClientCredential:
-    """The client, from HTTP Basic or the form. Raises OAuthError where it is in neither."""
-    scheme, _, blob = (authorization or "").strip(WHITE_SPACE).partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            text = b64decode(blob.strip(WHITE_SPACE), validate=True).decode("utf-8")
-        except (NotBase64, ValueError):
-            raise OAuthError(UNKNOWN_CLIENT) from None
-        name, _, secret = text.partition(":")
-        return ClientCredential(unquote_plus(name), unquote_plus(secret))
+def client_of(form: Mapping[str, str], authorizations: Iterable[str]) -> ClientCredential:
+    """The client, from HTTP Basic or the form.
+
+    `authorizations` are the request's Authorization headers. Raises OAuthError where it is in
+    neither, and where two of them differ (RFC 6749, 2.3: no more than one method).
+    """
+    basic = {client for one in authorizations if (client := _by_basic(one)) is not None}
+    if len(basic) > 1:
+        raise OAuthError(UNKNOWN_CLIENT)
+    for client in basic:
+        if (
+            form.get("client_id", client.id) != client.id
+            or form.get("client_secret", client.secret) != client.secret
+        ):
+            raise OAuthError(UNKNOWN_CLIENT)
+        return client
     if not form.get("client_id"):
         raise OAuthError(UNKNOWN_CLIENT)
     return ClientCredential(form["client_id"], form.get("client_secret"))
+
+
+def _by_basic(authorization: str) -> ClientCredential | None:
+    scheme, _, blob = authorization.strip(WHITE_SPACE).partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = b64decode(blob.strip(WHITE_SPACE), validate=True).decode("utf-8")
+    except (NotBase64, ValueError):
+        raise OAuthError(UNKNOWN_CLIENT) from None
+    name, _, secret = text.partition(":")
+    return ClientCredential(unquote_plus(name), unquote_plus(secret))
 
 
 UNKNOWN_CLIENT = Refusal(401, "invalid_client", "Invalid client or Invalid client credentials")

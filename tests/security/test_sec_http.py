@@ -24,7 +24,15 @@ from tests.end_to_end.serving import (
     with_people,
 )
 from tests.security.broken import CANARY, TOKEN
-from tests.security.dialects import DIALECTS, MANAGERS, UNSIGNED, Appliance, Dialect, Manages
+from tests.security.dialects import (
+    DIALECTS,
+    MANAGERS,
+    UNSIGNED,
+    Appliance,
+    Dialect,
+    JsonRpc,
+    Manages,
+)
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]
@@ -134,6 +142,93 @@ def test_sec_19_81_carriers_that_disagree_are_refused(
     # Two that agree are one. A signed token agrees with no other: its session's own was never told.
     same = ours[0] if dialect.signed else CARRIERS[carrier](mine)
     assert dialect.worked(dialect.check(shared, [same, *ours]))
+
+
+# Where the credential of a login stands: in the Authorization header, or in the body.
+IN_HEADER = ("zerto", "api", "rest")
+
+
+@over_dialects
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        basic(*ADMIN),
+        basic(USER[0], ADMIN[1]),
+        basic(ADMIN[0], USER[1]),
+        basic(USER[0].upper(), USER[1]),
+        basic(*ADMIN).replace("Basic", "bAsIc"),
+        "Basic ????",
+        "Basic",
+    ],
+    ids=["another", "password", "name", "case", "scheme", "unreadable", "empty"],
+)
+def test_sec_19_81_two_credentials_that_disagree_open_no_session(
+    beside: str, first: bool, dialect: Dialect, shared: Server
+) -> None:
+    """A Basic header beside the name and password of the body, or beside another one."""
+    header = [("Authorization", beside)]
+    if dialect.name in IN_HEADER:
+        own = [("Authorization", basic(*USER))]
+        both = header + own if first else own + header
+        reply = shared.request("POST", dialect.path, both)
+    else:
+        reply = dialect.login(shared, *USER, headers=header)
+    assert not dialect.worked(reply)
+    assert reply.header("set-cookie") is None
+    assert reply.header("vmware-api-session-id") is None
+    assert reply.header("x-zerto-session") is None
+    assert reply.status in (200, 400, 401, 500)
+
+
+@pytest.mark.parametrize(
+    "dialect", [one for one in DIALECTS if one.name not in (*IN_HEADER, "zerto-appliance")], ids=str
+)
+def test_sec_19_81_the_same_credential_twice_is_one(dialect: Dialect, shared: Server) -> None:
+    """The appliance is left out: there, a Basic header is of the client and not of the user."""
+    own = [("Authorization", basic(*USER))]
+    assert dialect.worked(dialect.login(shared, *USER, headers=own))
+    # A proxy in front has a token of its own; it names nobody who logs in.
+    bearer = [("Authorization", "Bearer aaaa.bbbb.cccc")]
+    assert dialect.worked(dialect.login(shared, *USER, headers=bearer))
+
+
+def test_sec_19_81_a_client_in_the_header_and_another_in_the_form_are_none(
+    appliance: Server,
+) -> None:
+    dialect = Appliance()
+    robot = [("Authorization", basic("robot", "robot secret"))]
+    grant = {"grant_type": "client_credentials"}
+    for form in (
+        {"client_id": "zerto-client"},
+        {"client_id": "robot", "client_secret": "another"},
+        {"client_secret": "another"},
+    ):
+        reply = dialect.post(appliance, "/token", robot, **grant, **form)
+        assert (reply.status, reply.json()["error"]) == (401, "invalid_client")
+    two = [*robot, ("Authorization", basic("zerto-client", "x"))]
+    assert dialect.post(appliance, "/token", two, **grant, client_id="robot").status == 401
+    for form in (
+        {},
+        {"client_id": "robot"},
+        {"client_id": "robot", "client_secret": "robot secret"},
+    ):
+        assert dialect.post(appliance, "/token", robot, **grant, **form).status == 200
+
+
+def test_sec_19_81_a_password_where_a_session_is_due_is_not_passed_over(shared: Server) -> None:
+    """A security context that names a user, beside a header that names a session."""
+    dialect = JsonRpc()
+    token = shared.vim_token(USER)
+    security = {
+        "schemeId": "com.vmware.vapi.std.security.user_pass",
+        "userName": ADMIN[0],
+        "password": ADMIN[1],
+    }
+    for operation in ("get", "delete"):
+        reply = dialect._call(shared, operation, dialect.carry(token), **security)
+        assert not dialect.worked(reply)
+    assert dialect.is_alive(shared, token)
 
 
 CLIENT = """

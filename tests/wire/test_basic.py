@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials
-from sessiongate.wire.basic import LONGEST_HEADER, read_basic
+from sessiongate.secret import Secret
+from sessiongate.wire.basic import LONGEST_HEADER, only, read_basic
 
 
 def written(name: str, password: str, encoding: str = "utf-8") -> str:
@@ -82,3 +83,33 @@ def test_what_was_written_is_read(name: str, password: str) -> None:
     """A name without a colon and any password at all come through unchanged."""
     found, secret = read_basic(written(name, password))
     assert (found, secret.reveal()) == (name, password)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [written("ada", "x")],
+        [written("bob", "y")],
+        [written("Bob", "x")],
+        [written("bob", "x"), written("ada", "x")],
+        ["Bearer t", written("ada", "x")],
+        ["Basic ?"],
+        ["basic"],
+    ],
+)
+def test_sec_19_81_a_basic_credential_beside_another_is_refused(headers: list[str]) -> None:
+    with pytest.raises(BadCredentials):
+        only(headers, ("bob", Secret("x")))
+
+
+@pytest.mark.parametrize(
+    "headers", [[], [written("bob", "x")], [written("bob", "x")] * 2, ["Bearer t"], [""]]
+)
+def test_one_that_says_the_same_is_the_same(headers: list[str]) -> None:
+    only(headers, ("bob", Secret("x")))
+
+
+def test_sec_19_81_what_is_no_password_goes_with_none() -> None:
+    only(["Bearer t"], None)
+    with pytest.raises(BadCredentials):
+        only([written("bob", "x")], None)

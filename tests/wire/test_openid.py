@@ -86,7 +86,7 @@ def basic(text: str) -> str:
 def test_a_client_says_who_it_is_by_form_or_basic(
     form: dict[str, str], authorization: str | None, expected: tuple[str, str | None]
 ) -> None:
-    client = client_of(form, authorization)
+    client = client_of(form, [authorization] if authorization is not None else [])
     assert (client.id, client.secret) == expected
     assert "s" not in repr(client).replace("ClientCredential", "").replace("robot", "")
 
@@ -94,8 +94,31 @@ def test_a_client_says_who_it_is_by_form_or_basic(
 @pytest.mark.parametrize("authorization", [None, "Basic ???", "Basic /w==", "Basic cjpz\xa0"])
 def test_a_client_that_does_not_is_refused(authorization: str | None) -> None:
     with pytest.raises(OAuthError) as refused:
-        client_of({}, authorization)
+        client_of({}, [authorization] if authorization is not None else [])
     assert refused.value.refusal is openid.UNKNOWN_CLIENT
+
+
+@pytest.mark.parametrize(
+    ("form", "authorizations"),
+    [
+        ({"client_id": "zerto-client"}, [basic("robot:s")]),
+        ({"client_id": "robot", "client_secret": "t"}, [basic("robot:s")]),
+        ({"client_secret": "t"}, [basic("robot:s")]),
+        ({}, [basic("robot:s"), basic("robot:t")]),
+        ({"client_id": "robot"}, ["Bearer x", basic("robot:s"), basic("other:s")]),
+    ],
+)
+def test_sec_19_81_two_clients_that_disagree_are_none(
+    form: dict[str, str], authorizations: list[str]
+) -> None:
+    with pytest.raises(OAuthError) as refused:
+        client_of(form, authorizations)
+    assert refused.value.refusal is openid.UNKNOWN_CLIENT
+
+
+def test_a_client_that_says_twice_who_it_is_is_one() -> None:
+    twice = [basic("robot:s"), basic("robot:s")]
+    assert client_of({"client_id": "robot", "client_secret": "s"}, twice).id == "robot"
 
 
 def test_openid_is_granted_where_it_is_asked_for() -> None:

@@ -9,9 +9,9 @@ from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Ended, Session
+from sessiongate.wire import basic
 from sessiongate.wire.automation import hello
 from sessiongate.wire.automation import rest as automation
-from sessiongate.wire.basic import read_basic
 from sessiongate.wire.carriers import REST_COOKIE, VMWARE_HEADER
 
 DIALECT = "rest"
@@ -31,7 +31,7 @@ class _Face:
         self._provider = provider
 
     async def _login(self, request: Request) -> Opened:
-        name, password = read_basic(request.credential())
+        name, password = basic.read_basic(request.credential())
         client = client_of(request, DIALECT)
         return await self._sessions.login(name, password, client, default=self._provider)
 

@@ -8,6 +8,7 @@ from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
+from sessiongate.wire import basic
 from sessiongate.wire.automation import rest as automation
 from sessiongate.wire.automation import vapi_rpc
 from sessiongate.wire.carriers import SOAP_COOKIE, VMWARE_HEADER, WHITE_SPACE
@@ -47,6 +48,7 @@ class RpcEndpoint:
 
     async def _create(self, request: Request, call: vapi_rpc.Call) -> Reply:
         name, password = vapi_rpc.credential(call)
+        basic.only(request.all("authorization"), (name, password))
         client = client_of(request, RPC_DIALECT)
         opened = await self._sessions.login(name, password, client, default=self._provider)
         reply = _rpc(vapi_rpc.write_output(call, vapi_rpc.created(opened.token)))

@@ -76,7 +76,7 @@ class OpenIdEndpoint:
     async def _token(self, request: Request) -> Reply:
         form = openid.read_form(request.body, request.header("content-type"))
         grant = openid.grant_of(form)
-        client = openid.client_of(form, request.credential())
+        client = openid.client_of(form, request.all("authorization"))
         if client.id != openid.PUBLIC_CLIENT and client.id not in self._clients:
             raise OAuthError(openid.UNKNOWN_CLIENT)
         issuer = _origin(request) + openid.REALM
@@ -205,7 +205,7 @@ class OpenIdEndpoint:
 
     async def _introspect(self, request: Request) -> Reply:
         form = openid.read_form(request.body, request.header("content-type"))
-        client = openid.client_of(form, request.credential())
+        client = openid.client_of(form, request.all("authorization"))
         if client.id == openid.PUBLIC_CLIENT or client.id not in self._clients:
             raise OAuthError(openid.UNKNOWN_CLIENT)
         await self._vouch(request, client)
@@ -238,7 +238,7 @@ class OpenIdEndpoint:
 
     async def _revoke(self, request: Request) -> Reply:
         form = openid.read_form(request.body, request.header("content-type"))
-        client = openid.client_of(form, request.credential())
+        client = openid.client_of(form, request.all("authorization"))
         if client.id != openid.PUBLIC_CLIENT:
             await self._vouch(request, client)
         claims = self._any_claims(request, form)

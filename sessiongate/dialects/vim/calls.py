@@ -15,8 +15,10 @@ from sessiongate.dialects.request import caller, client_of
 from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter
 from sessiongate.http.message import Request
 from sessiongate.rules.locale import choose, message_locale
+from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
+from sessiongate.wire import basic
 from sessiongate.wire.vim import login_token as tokens
 from sessiongate.wire.vim.faults import Fault, fault_of
 from sessiongate.wire.vim.methods import Call, Method
@@ -24,6 +26,10 @@ from sessiongate.wire.vim.types import MoRef
 
 _BY_TICKET = frozenset({"AcquireLocalTicket", "Login"})
 """Methods to which it matters whether the caller is on this host."""
+
+
+_LOGIN = "Login"
+"""How the methods begin that let somebody in by what they state. A ticket states nobody."""
 
 
 class Asked(msgspec.Struct):
@@ -70,6 +76,8 @@ class Calls:
         asked.caller = await caller(request, self._sessions, self._bearers, self._carriers, inside)
         by_token = call.member.name == tokens.METHOD
         beside = tokens.presented(request.headers, document) if by_token else None
+        if call.member.name.startswith(_LOGIN):
+            basic.only(request.all("authorization"), _stated(asked.arguments))
         by_ticket = call.member.name in _BY_TICKET
         client = client_of(request, self._dialect, local=by_ticket)
         context = Context(client, asked.caller, beside)
@@ -92,3 +100,9 @@ class Calls:
             return message_locale(choose(wanted if isinstance(wanted, str) else None, default))
         except errors.InvalidLocale:
             return message_locale(default)
+
+
+def _stated(arguments: Mapping[str, Any]) -> tuple[str, Secret] | None:
+    """Name and password in the arguments of a login; None where they are of another kind."""
+    name, password = arguments.get("user_name"), arguments.get("password")
+    return (name, password) if isinstance(name, str) and isinstance(password, Secret) else None

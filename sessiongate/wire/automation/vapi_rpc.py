@@ -97,8 +97,14 @@ def credential(call: Call) -> tuple[str, Secret]:
 
 
 def session_id(call: Call) -> str | None:
-    """The session that the security context carries. Raises NoSession for one that is no text."""
-    if call.security.get("schemeId") != _SESSION_ID:
+    """The session that the security context carries.
+
+    Raises NoSession for one that is no text, and for a password: it names somebody and no session.
+    """
+    scheme = call.security.get("schemeId")
+    if scheme == _USER_PASSWORD:
+        raise NoSession("the security context holds a password where a session is due")
+    if scheme != _SESSION_ID:
         return None
     found = call.security.get("sessionId")
     if not isinstance(found, str) or not found:
