@@ -35,7 +35,10 @@ _FORWARDING = frozenset(
         "x-scheme",
     }
 )
-_BEGINNINGS = ("x-forwarded", "x-original-", "x-envoy-", "cf-", "x-azure-")
+_BEGINNINGS = (
+    *("x-forwarded", "forwarded-", "x-original-", "x-originating-", "x-proxy", "proxy-client-"),
+    *("wl-proxy-", "x-envoy-", "cf-", "x-azure-"),
+)
 
 
 def is_local(request: Request) -> bool:

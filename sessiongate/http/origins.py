@@ -24,7 +24,8 @@ def is_foreign(
     `sites` and `origins` are all values of Sec-Fetch-Site and Origin. One that is no address, such
     as `null`, is foreign. A value of Sec-Fetch-Site that nobody knows yet says nothing.
     """
-    said = {site.lower() for site in sites}
+    # Somebody in between may have put two headers into one.
+    said = {one.strip().lower() for site in sites for one in site.split(",")}
     if said & _FOREIGN_SITES:
         return True
     # Where TLS ends in front of us and we are not told so, only the browser knows the scheme.

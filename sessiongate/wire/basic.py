@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from sessiongate.errors import BadCredentials
 from sessiongate.secret import Secret
-from sessiongate.wire.carriers import WHITE_SPACE
+from sessiongate.wire.carriers import scheme_of
 
 # A name and a password of sane length fit many times over; anything longer is no credential.
 LONGEST_HEADER = 16 * 1024
@@ -21,13 +21,13 @@ def read_basic(header: str | None) -> tuple[str, Secret]:
     The password may hold colons; the name may not, and may not be empty. UTF-8 comes first and
     Latin-1 is the fall-back, since .NET Framework clients encode in the machine's own code page.
     """
-    scheme, _, blob = (header or "").strip(WHITE_SPACE).partition(" ")
-    if scheme.lower() != "basic":
+    scheme, blob = scheme_of(header or "")
+    if scheme != "basic":
         raise BadCredentials("no Basic credential")
     if len(blob) > LONGEST_HEADER:
         raise BadCredentials("the Basic credential is too long")
     try:
-        raw = b64decode(blob.strip(WHITE_SPACE).encode("ascii"), validate=True)
+        raw = b64decode(blob.encode("ascii"), validate=True)
     except (NotBase64, ValueError):
         raise BadCredentials("the Basic credential is not base64") from None
     try:
@@ -48,8 +48,7 @@ def only(headers: Iterable[str], stated: tuple[str, Secret] | None) -> None:
     is looked at; those of other schemes say nothing of who logs in. Names are compared as typed.
     """
     for header in headers:
-        scheme = header.strip(WHITE_SPACE).partition(" ")[0]
-        if scheme.lower() != "basic":
+        if scheme_of(header)[0] != "basic":
             continue
         name, password = read_basic(header)
         if stated is None or (name, password.reveal()) != (stated[0], stated[1].reveal()):

@@ -4,6 +4,7 @@ One session table stands behind every dialect, so a request could carry two diff
 is refused rather than resolved: "first wins" is how one site's cookie shadows another's session.
 """
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -24,6 +25,8 @@ BEARER = "bearer"
 WHITE_SPACE = " \t"
 """What HTTP lets stand around the value of a header (RFC 9110, 5.6.3). Latin-1 has more, such as
 U+00A0, and a token with one of those is another text."""
+
+_SEPARATOR = re.compile(f"[{WHITE_SPACE}]+")
 
 # Our longest token has 40 characters. A longer text cannot be one; it is not even hashed.
 _LONGEST_TOKEN = 256
@@ -84,12 +87,19 @@ DISAGREE = "the request carries two different sessions"
 """What is said of carriers that disagree, to the log alone."""
 
 
+def scheme_of(authorization: str) -> tuple[str, str]:
+    """Scheme in lower case, and what follows, of an Authorization header.
+
+    A tab between them is white space, too: whoever stands in front may read it so.
+    """
+    parts = _SEPARATOR.split(authorization.strip(WHITE_SPACE), maxsplit=1)
+    return parts[0].lower(), parts[1] if len(parts) > 1 else ""
+
+
 def bearer_of(authorization: str | None) -> str | None:
     """The token of an `Authorization: Bearer` header, or None."""
-    if authorization is None:
-        return None
-    scheme, _, token = authorization.strip(WHITE_SPACE).partition(" ")
-    return token.strip(WHITE_SPACE) or None if scheme.lower() == "bearer" else None
+    scheme, token = scheme_of(authorization or "")
+    return token or None if scheme == "bearer" else None
 
 
 def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

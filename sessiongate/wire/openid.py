@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from sessiongate import errors
-from sessiongate.wire.carriers import WHITE_SPACE
+from sessiongate.wire.carriers import scheme_of
 
 REALM = "/auth/realms/zerto"
 BASE = f"{REALM}/protocol/openid-connect"
@@ -114,11 +114,11 @@ def client_of(form: Mapping[str, str], authorizations: Iterable[str]) -> ClientC
 
 
 def _by_basic(authorization: str) -> ClientCredential | None:
-    scheme, _, blob = authorization.strip(WHITE_SPACE).partition(" ")
-    if scheme.lower() != "basic":
+    scheme, blob = scheme_of(authorization)
+    if scheme != "basic":
         return None
     try:
-        text = b64decode(blob.strip(WHITE_SPACE), validate=True).decode("utf-8")
+        text = b64decode(blob, validate=True).decode("utf-8")
     except (NotBase64, ValueError):
         raise OAuthError(UNKNOWN_CLIENT) from None
     name, _, secret = text.partition(":")

@@ -44,6 +44,11 @@ def test_sec_79_local_is_what_the_kernel_says(peer: str, user: int | None, local
         "cf-connecting-ip",
         "x-envoy-external-address",
         "x-original-forwarded-for",
+        "x-originating-ip",
+        "x-proxyuser-ip",
+        "proxy-client-ip",
+        "wl-proxy-client-ip",
+        "forwarded-for",
     ],
 )
 @pytest.mark.parametrize("peer", ["127.0.0.1", "/run/gate.sock"])

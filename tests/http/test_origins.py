@@ -54,7 +54,8 @@ def test_sec_85_another_origin_is_foreign_whatever_else_is_said(
 def test_sec_85_another_site_is_foreign_whatever_the_origin(
     site: str, host: str, secure: bool, origin: str
 ) -> None:
-    for sites in ([site], ["same-origin", site], [site, "none"]):
+    joined = [[f"same-origin, {site}"], [f"{site},none"]]
+    for sites in ([site], ["same-origin", site], [site, "none"], *joined):
         assert is_foreign(sites, [origin], secure=secure, host=host)
         assert is_foreign(sites, [], secure=secure, host=host)
 

@@ -218,17 +218,34 @@ def test_sec_19_81_a_client_in_the_header_and_another_in_the_form_are_none(
 
 def test_sec_19_81_a_password_where_a_session_is_due_is_not_passed_over(shared: Server) -> None:
     """A security context that names a user, beside a header that names a session."""
-    dialect = JsonRpc()
+    dialect, schemes = JsonRpc(), "com.vmware.vapi.std.security"
     token = shared.vim_token(USER)
-    security = {
-        "schemeId": "com.vmware.vapi.std.security.user_pass",
-        "userName": ADMIN[0],
-        "password": ADMIN[1],
-    }
+    person = {"userName": ADMIN[0], "password": ADMIN[1]}
+    contexts: list[dict[str, str]] = [
+        {"schemeId": f"{schemes}.user_pass", **person},
+        person,
+        {"schemeId": f"{schemes}.bearer_token", "token": "aaaa.bbbb.cccc"},
+        {"schemeId": f"{schemes}.saml_hok_token", "samlToken": "<x/>"},
+        {"schemeId": f"{schemes}.session_id", "sessionId": shared.vim_token(ADMIN)},
+    ]
     for operation in ("get", "delete"):
-        reply = dialect._call(shared, operation, dialect.carry(token), **security)
-        assert not dialect.worked(reply)
+        for security in contexts:
+            reply = dialect._call(shared, operation, dialect.carry(token), **security)
+            assert not dialect.worked(reply), security
+    nobody = {"schemeId": f"{schemes}.no_authentication"}
+    assert dialect.worked(dialect._call(shared, "get", dialect.carry(token), **nobody))
     assert dialect.is_alive(shared, token)
+
+
+@pytest.mark.parametrize("between", ["\t", "  ", " \t "])
+def test_sec_19_81_a_tab_hides_neither_bearer_nor_basic(between: str, shared: Server) -> None:
+    mine, other = shared.zerto_token(USER), shared.zerto_token(ADMIN)
+    both = [("x-zerto-session", mine), ("Authorization", f"Bearer{between}{other}")]
+    assert shared.request("GET", "/v1/serverDateTime", both).status == 401
+    header = [("Authorization", basic(*ADMIN).replace(" ", between, 1))]
+    for dialect in DIALECTS:
+        if dialect.name not in IN_HEADER:
+            assert not dialect.worked(dialect.login(shared, *USER, headers=header)), dialect
 
 
 CLIENT = """

@@ -23,6 +23,7 @@ DISAGREE = -31001
 """The vapi-service or vapi-operation header contradicts the body."""
 
 _USER_PASSWORD = "com.vmware.vapi.std.security.user_pass"
+_NO_AUTHENTICATION = "com.vmware.vapi.std.security.no_authentication"
 _SESSION_ID = "com.vmware.vapi.std.security.session_id"
 
 Id = str | int | float | None
@@ -99,13 +100,13 @@ def credential(call: Call) -> tuple[str, Secret]:
 def session_id(call: Call) -> str | None:
     """The session that the security context carries.
 
-    Raises NoSession for one that is no text, and for a password: it names somebody and no session.
+    None where it says nothing. Raises NoSession for one that is no text, and for a context of any
+    other scheme: a password or a token names somebody, and no session.
     """
-    scheme = call.security.get("schemeId")
-    if scheme == _USER_PASSWORD:
-        raise NoSession("the security context holds a password where a session is due")
-    if scheme != _SESSION_ID:
+    if not call.security or call.security.get("schemeId") == _NO_AUTHENTICATION:
         return None
+    if call.security.get("schemeId") != _SESSION_ID:
+        raise NoSession("the security context holds something else where a session is due")
     found = call.security.get("sessionId")
     if not isinstance(found, str) or not found:
         raise NoSession("the security context names a session and holds none")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from sessiongate.secret import Secret
 from sessiongate.session import BEARER, PresentedToken
-from sessiongate.wire.carriers import WHITE_SPACE
+from sessiongate.wire.carriers import scheme_of
 
 METHOD = "LoginByToken"
 """The one method that looks at such a token. pyVmomi sends it along with all the others, too."""
@@ -35,7 +35,7 @@ def presented(
 
     `document` is the whole SOAP document, if an assertion stands in its header.
     """
-    values = [value.strip(WHITE_SPACE) for name, value in headers if name == "authorization"]
+    values = [value for name, value in headers if name == "authorization"]
     found = [one for value in values if (one := _authorization(value)) is not None]
     if document is not None:
         found.append(PresentedToken.of_document(document))
@@ -43,11 +43,10 @@ def presented(
 
 
 def _authorization(value: str) -> PresentedToken | None:
-    scheme, _, rest = value.partition(" ")
-    rest = rest.strip(WHITE_SPACE)
-    if scheme.lower() == "bearer" and rest:
+    scheme, rest = scheme_of(value)
+    if scheme == "bearer" and rest:
         return PresentedToken(BEARER, Secret(rest))
-    if scheme.lower() == "sign":
+    if scheme == "sign":
         assertion = _unpacked(rest)
         return PresentedToken.of_document(assertion) if assertion is not None else None
     return None

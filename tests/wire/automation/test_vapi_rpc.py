@@ -145,8 +145,12 @@ def test_any_other_is_refused_and_not_repeated(security: dict[str, object]) -> N
 
 def test_a_session_is_carried_or_not() -> None:
     assert session_id(call_with(schemeId=SESSION, sessionId="abc")) == "abc"
-    assert session_id(call_with(schemeId=PASSWORD, sessionId="abc")) is None
     assert session_id(call_with()) is None
+    nobody = "com.vmware.vapi.std.security.no_authentication"
+    assert session_id(call_with(schemeId=nobody)) is None
+    for other in (PASSWORD, "com.vmware.vapi.std.security.bearer_token", "", None, 1):
+        with pytest.raises(NoSession):
+            session_id(call_with(schemeId=other, sessionId="abc"))
     for wrong in (None, "", 1):
         with pytest.raises(NoSession):
             session_id(call_with(schemeId=SESSION, sessionId=wrong))
