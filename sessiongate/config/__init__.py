@@ -1,12 +1,13 @@
 """The settings: TOML and environment in, one frozen Config out, or every problem at once.
 
-`values` reads single settings, of the `kinds` that there are; `models` names them all with their
-defaults (`limits` and `token_issuers` their own), `names` finds one by its name, `home` is where
-data is without being told. `load` does the whole: `sources` merges default < file < environment <
-flag, `checks` holds the rules between settings. `show` tells people what is in force. Which classes
-the settings lead to is decided by `app`, not here.
+`values` and `addresses` read single settings, of the `kinds` that there are; `models` names them
+all with their defaults (`limits` and `token_issuers` their own), `names` finds one by its name,
+`home` is where data is without being told. `load` does the whole: `sources` merges default < file <
+environment < flag, `checks` holds the rules between settings. `show` tells people what is in force.
+Which classes the settings lead to is decided by `app`, not here.
 """
 
+from sessiongate.config.addresses import Address
 from sessiongate.config.limits import ServerLimits
 from sessiongate.config.load import RESERVED, SHORT, data_dir_of, file_of, load
 from sessiongate.config.models import (
@@ -26,7 +27,6 @@ from sessiongate.config.models import (
 )
 from sessiongate.config.show import leaves, schema, show
 from sessiongate.config.sources import secret_text
-from sessiongate.config.values import Address
 
 __all__ = [
     "RESERVED",

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from sessiongate.config import token_issuers as tokens
+from sessiongate.config.addresses import repeated
 from sessiongate.config.models import Settings
-from sessiongate.config.values import repeated
 from sessiongate.rules.access import BUILT_IN
 from sessiongate.rules.store_url import is_redis, parse_redis
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from sessiongate.config import home, values
-from sessiongate.config.values import Address, Proxy
+from sessiongate.config import addresses, home, values
+from sessiongate.config.addresses import Address, Proxy
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
 
@@ -42,13 +42,13 @@ DataDir = Annotated[Path, PlainValidator(home.data_dir), _TEXT]
 FilePath = Annotated[Path, PlainValidator(values.file_path), _TEXT]
 ListenOrOff = Annotated[
     Address | None,
-    PlainValidator(values.listen_or_off),
+    PlainValidator(addresses.listen_or_off),
     WithJsonSchema({"type": "string", "examples": ["127.0.0.1:9670", "off"]}),
 ]
-Listens = Annotated[tuple[Address, ...], PlainValidator(values.many(values.listen)), _LIST]
+Listens = Annotated[tuple[Address, ...], PlainValidator(values.many(addresses.listen)), _LIST]
 Texts = Annotated[tuple[str, ...], PlainValidator(values.many(values.word)), _LIST]
-PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(values.public_name)), _LIST]
-Proxies = Annotated[tuple[Proxy, ...], PlainValidator(values.many(values.proxy)), _LIST]
+PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(addresses.public_name)), _LIST]
+Proxies = Annotated[tuple[Proxy, ...], PlainValidator(values.many(addresses.proxy)), _LIST]
 SyslogTarget = Annotated[str, PlainValidator(values.syslog), _TEXT]
 Fingerprint = Annotated[str, PlainValidator(values.fingerprint), _TEXT]
 StoreUrl = Annotated[str, PlainValidator(values.store_url), _TEXT]

@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.config import Address, Config, load, schema, secret_text, show
+from sessiongate.config.addresses import listen, public_name
 from sessiongate.config.values import (
     duration,
     duration_text,
     file_path,
-    listen,
     positive_duration,
-    public_name,
     size,
     store_prefix,
     store_url,

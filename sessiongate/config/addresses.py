@@ -1,0 +1,126 @@
+"""How an address to listen at, a name of the server or a proxy is written. Pure.
+
+As in `values`: each reader returns the value, or raises ValueError with the rule and the way out,
+and never repeats what it was given.
+"""
+
+# ruff: noqa: TRY004 -- pydantic collects ValueError and lets TypeError through
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Literal
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_LISTEN_RULE = 'must be "HOST:PORT", "[IPV6]:PORT" or "unix:PATH"'
+
+# sun_path holds 108 bytes on Linux, the last one a zero.
+LONGEST_SOCKET_PATH = 107
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: `host` and `port`, or a Unix socket's `path` (then host is "", port 0)."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def listen(value: object) -> Address:
+    """Read `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. Port 0 means any free port."""
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{_LISTEN_RULE}; write it in quotes")
+    text = value.strip()
+    if text.startswith("unix:"):
+        return _socket(text.removeprefix("unix:"))
+    host, colon, port = text.rpartition(":")
+    if not colon or not host:
+        raise ValueError(f'{_LISTEN_RULE}; "0.0.0.0:PORT" is every IPv4 address')
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
+        raise ValueError(f"{_LISTEN_RULE}; the port is a number from 0 (any free one) to 65535")
+    return Address(host=_host(host), port=int(port))
+
+
+def listen_or_off(value: object) -> Address | None:
+    """Read where to listen, or `off` for nowhere."""
+    if isinstance(value, str) and value.strip().lower() == "off":
+        return None
+    try:
+        return listen(value)
+    except ValueError as problem:
+        raise ValueError(f'{problem}; "off" does without') from None
+
+
+def public_name(value: object) -> str:
+    """Read a DNS name (one leading `*.` allowed) or an IP address for the certificate."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        if _HOST.fullmatch(text.removeprefix("*.")):
+            return text
+    raise ValueError('must be a DNS name (in its "xn--" form if need be) or an IP address')
+
+
+Proxy = IPv4Network | IPv6Network | Literal["unix"]
+
+
+def proxy(value: object) -> Proxy:
+    """Read an address, a network of addresses that is not everybody's, or "unix"."""
+    if isinstance(value, str) and value.strip() == "unix":
+        return "unix"
+    try:
+        found = ip_network(value.strip() if isinstance(value, str) else "", strict=False)
+    except ValueError:
+        raise ValueError(
+            'must be an address, a network or unix: "10.0.0.5", "10.0.0.0/24", "unix"'
+        ) from None
+    if found.prefixlen == 0:
+        raise ValueError("must not hold every address: anybody could then claim to be anybody")
+    return found
+
+
+def repeated(addresses: Iterable[Address]) -> list[int]:
+    """Say which entries (counted from 1) repeat an earlier one. Port 0 never collides."""
+    seen: set[Address] = set()
+    again: list[int] = []
+    for position, address in enumerate(addresses, 1):
+        if address in seen and (address.path or address.port):
+            again.append(position)
+        seen.add(address)
+    return again
+
+
+def _socket(path: str) -> Address:
+    if not path or "\0" in path:
+        raise ValueError(f"{_LISTEN_RULE}; a socket needs a path")
+    if len(path.encode("utf-8", "surrogatepass")) > LONGEST_SOCKET_PATH:
+        raise ValueError(
+            f"is a socket path longer than {LONGEST_SOCKET_PATH} bytes; choose a shorter one"
+        )
+    return Address(path=path)
+
+
+def _host(text: str) -> str:
+    bracketed = text.startswith("[") and text.endswith("]")
+    bare = text[1:-1] if bracketed else text
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        # All digits and dots is an IPv4 address gone wrong, never a name.
+        if not bracketed and _HOST.fullmatch(bare) and not re.fullmatch(r"[0-9.]+", bare):
+            return bare.lower()
+        raise ValueError(f"{_LISTEN_RULE}; the host is a name or an IP address") from None
+    if bracketed != (address.version == 6):
+        raise ValueError(f"{_LISTEN_RULE}; an IPv6 address, and nothing else, goes in [brackets]")
+    return str(address)
