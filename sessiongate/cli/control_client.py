@@ -18,12 +18,15 @@ from sessiongate.operations.control import socket_path
 # A list of a million sessions takes a while to write; a dead server answers nothing at all.
 _PATIENCE = 60.0
 
+# Somebody waits at the tab key.
+_QUICK = 2.0
+
 
 class _Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__("localhost", timeout=_PATIENCE)
+    def __init__(self, data_dir: Path, patience: float = _PATIENCE) -> None:
+        super().__init__("localhost", timeout=patience)
         self._data_dir = data_dir
         self._path = socket_path(data_dir)
 
@@ -110,6 +113,19 @@ def running_server(data_dir: Path) -> Running | None:
         if reply.status == 200:
             return msgspec.json.decode(text, type=Running)
         return Running() if reply.status == 404 else None  # 404: of an earlier release
+    except (OSError, http.client.HTTPException, msgspec.DecodeError):
+        return None
+    finally:
+        connection.close()
+
+
+def quietly(data_dir: Path, address: str) -> object:
+    """What the running server says there, None where it does not within a moment."""
+    connection = _Connection(data_dir, _QUICK)
+    try:
+        connection.request("GET", address)
+        reply = connection.getresponse()
+        return msgspec.json.decode(reply.read()) if reply.status == 200 else None
     except (OSError, http.client.HTTPException, msgspec.DecodeError):
         return None
     finally:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sessiongate.cli.candidates import session_keys, user_names
 from sessiongate.cli.control_client import ask, in_address
 from sessiongate.cli.options import (
     ConfigOption,
@@ -39,7 +40,9 @@ _KEY = "Key of the session, or its first 8 or more characters."
 
 @app.command("list")
 def list_(
-    user: Annotated[str | None, typer.Option("--user", help="Only this user's.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="Only this user's.", autocompletion=user_names)
+    ] = None,
     wide: WideOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -57,7 +60,7 @@ def list_(
 
 @app.command()
 def show(
-    key: Annotated[str, typer.Argument(help=_KEY)],
+    key: Annotated[str, typer.Argument(help=_KEY, autocompletion=session_keys)],
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
@@ -69,8 +72,11 @@ def show(
 
 @app.command()
 def terminate(
-    key: Annotated[str | None, typer.Argument(help=_KEY)] = None,
-    user: Annotated[str | None, typer.Option("--user", help="All sessions of this user.")] = None,
+    key: Annotated[str | None, typer.Argument(help=_KEY, autocompletion=session_keys)] = None,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", help="All sessions of this user.", autocompletion=user_names),
+    ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="All sessions of everyone.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[

@@ -10,6 +10,7 @@ import typer
 from sessiongate.app import roles_of, users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.cli.accounts import USER_COLUMNS, accounts_of
+from sessiongate.cli.candidates import role_names, user_names
 from sessiongate.cli.control_client import Told, ask, in_address, tell_users_changed
 from sessiongate.cli.options import (
     ConfigOption,
@@ -42,13 +43,17 @@ StdinOption = Annotated[
 GenerateOption = Annotated[
     bool, typer.Option("--generate", help="Make a random password, and show it this once.")
 ]
-Name = Annotated[str, typer.Argument(help="User name, as the user will type it.")]
+_NAME = "User name, as the user will type it."
+NewName = Annotated[str, typer.Argument(help=_NAME)]
+Name = Annotated[str, typer.Argument(help=_NAME, autocompletion=user_names)]
 
 
 @app.command()
 def add(
-    name: Name,
-    role: Annotated[str, typer.Option("--role", help="Role of the user.")],
+    name: NewName,
+    role: Annotated[
+        str, typer.Option("--role", help="Role of the user.", autocompletion=role_names)
+    ],
     full_name: Annotated[str, typer.Option("--full-name", help="Name for people.")] = "",
     password_stdin: StdinOption = False,
     generate: GenerateOption = False,
@@ -140,7 +145,7 @@ def passwd(
 @app.command()
 def role(
     name: Name,
-    new_role: Annotated[str, typer.Argument(metavar="ROLE")],
+    new_role: Annotated[str, typer.Argument(metavar="ROLE", autocompletion=role_names)],
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
