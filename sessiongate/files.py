@@ -5,6 +5,10 @@ a link, a pipe or a device in its place, and what a link leads to is neither rea
 file that the settings or a command line name may be reached by a link. In both cases anything but
 a regular file is refused with OSError, and a size is a bound: nothing that is named can keep a
 start, a reload or a stop waiting.
+
+Root opens and makes what is our own only where nobody else could put something in its place. The
+command has become the owner of the data directory before (`app.owner`), so this refuses what has
+appeared since, and what settings name elsewhere.
 """
 
 import contextlib
@@ -13,6 +17,8 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from sessiongate.holders import names_of, way_to
 
 LARGEST = 16 << 20
 """Bytes. Some hundred times the certificates that a system trusts, and far below what hurts."""
@@ -74,8 +80,10 @@ def name_for_loading(path: Path) -> Iterator[str]:
 def open_own(path: Path, flags: int, mode: int = 0o600) -> int:
     """Open a file of our own and return its descriptor, made with `mode` where flags say so.
 
-    Raises OSError for whatever `open` refuses, and for anything but a plain file.
+    Raises OSError for whatever `open` refuses, for anything but a plain file, and as
+    `keep_root_out` does of its directory.
     """
+    keep_root_out(path.parent)
     try:
         # Opening a pipe waits for its other end, but for O_NONBLOCK; to files it says nothing.
         number = os.open(path, flags | os.O_NOFOLLOW | _CAREFULLY, mode)
@@ -103,15 +111,60 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def keep_root_out(directory: Path) -> None:
+    """Refuse a directory that another account could change, where we are root.
+
+    Raises OSError for such a one, FileNotFoundError where there is none. Anything else stays as it
+    was seen: nobody but root could change it.
+    """
+    if os.geteuid() == 0 and not _is_there_for_root(directory):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
+
+
+def _is_there_for_root(directory: Path) -> bool:
+    """Whether there is anything. Raises OSError where the way to it is in other hands."""
+    way = way_to(directory)
+    others = way.holders - {0}
+    if way.objection or others:
+        why = way.objection or (
+            f"it is in the hands of {names_of(others)}, and root works only where nobody else could"
+            " put something in its way; run the command as that account, or give the directory to"
+            " root"
+        )
+        raise OSError(errno.EPERM, why, str(directory))
+    return way.there
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory for this account alone, and those above it, or find it there.
+
+    Raises OSError, as `keep_root_out` does too, and for one that another account has made in the
+    moment between: it was judged to be absent.
+    """
+    # One by one: each is judged before anything is made in it, and each is for us alone.
+    for one in reversed((path, *path.parents)):
+        if one.is_dir():
+            continue
+        if os.geteuid() == 0:
+            _is_there_for_root(one)
+        try:
+            one.mkdir(mode=0o700)
+        except FileExistsError:
+            # Another process of ours was as quick, or it is not for us.
+            found = one.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+                raise
+    keep_root_out(path)
+
+
 def own_directory(path: Path) -> None:
     """Make a directory for this account alone, and those above it, or find it there.
 
     One that others may look into is shut to them. Raises OSError, for a link too.
     """
-    # One by one: `mode` is for the last of them only, and users and sessions live above.
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.is_symlink():
-        path.mkdir(mode=0o700, exist_ok=True)
+        make_directory(path)
+    keep_root_out(path.parent)
     try:
         number = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as problem:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.files import is_there, open_own, own_directory, read_own, sync_directory
+from sessiongate.files import (
+    is_there,
+    make_directory,
+    open_own,
+    own_directory,
+    read_own,
+    sync_directory,
+)
 
 MAKE = os.O_RDWR | os.O_CREAT
 
@@ -55,6 +62,40 @@ def test_a_directory_of_our_own_is_shut_to_others(tmp_path: Path) -> None:
     own_directory(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert folder.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("other", ["stranger", "link", "file", "brother"])
+def test_sec_80_a_directory_that_comes_meanwhile_must_be_of_this_account(
+    other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged absent, and there when it is made."""
+    path, make = tmp_path / "new", Path.mkdir
+
+    def quicker(self: Path, mode: int = 0o777) -> None:
+        if other == "link":
+            path.symlink_to(tmp_path)
+        elif other == "file":
+            path.touch()
+        else:
+            make(path)
+        make(self, mode)
+
+    monkeypatch.setattr(Path, "mkdir", quicker)
+    if other == "brother":
+        make_directory(path)
+        return
+    if other == "stranger":
+        monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    with pytest.raises(FileExistsError):
+        make_directory(path)
+
+
+def test_a_directory_is_made_with_those_above_for_this_account_alone(tmp_path: Path) -> None:
+    path = tmp_path / "one" / "two" / "three"
+    make_directory(path)
+    make_directory(path)
+    for one in (path, *path.parents[:2]):
+        assert one.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -9,17 +9,15 @@ too, with the rights that the server has.
 """
 
 import contextlib
-import grp
 import os
 import pwd
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from sessiongate.errors import ConfigError
+from sessiongate.holders import names_of, way_to
 
 _NOBODY = 65534  # user and group, as Linux calls who is nobody in particular
-_MOST_LINKS = 40  # as Linux counts them before it says that there are too many
 
 
 def become_owner(data_dir: Path) -> str | None:
@@ -30,18 +28,21 @@ def become_owner(data_dir: Path) -> str | None:
     """
     if os.geteuid() != 0:
         return None
-    others = sorted(set(_holders(data_dir)) - {0})
+    way = way_to(data_dir)
+    if way.objection:
+        raise ConfigError([f"{data_dir}: {way.objection}"])
+    others = sorted(way.holders - {0})
     if not others:
         return None
     if len(others) > 1:
-        names = " and ".join(map(_name, others))
+        names = names_of(way.holders - {0})
         raise ConfigError(
             [
                 f"server.data_dir: {data_dir} is in the hands of {names}, so root cannot tell whose"
                 " rights to act with; keep it in a directory of one account, or of root"
             ]
         )
-    user, name = others[0], _name(others[0])
+    user, name = others[0], names_of({others[0]})
     try:
         _become(user, data_dir.stat().st_gid if _leads_somewhere(data_dir) else user)
     except OSError as problem:
@@ -62,11 +63,12 @@ def reading_as_holder(file: Path | None) -> Iterator[None]:
 
     Where that is more than one account, with those of none of them.
     """
-    others = set() if file is None or os.geteuid() != 0 else _holders_or_anybody(file) - {0}
-    if not others:
+    way = way_to(file) if file is not None and os.geteuid() == 0 else None
+    others = set[int]() if way is None else set(way.holders - {0})
+    if way is None or not (others or way.objection):
         yield
         return
-    user = others.pop() if len(others) == 1 else _NOBODY
+    user = others.pop() if len(others) == 1 and not way.objection else _NOBODY
     groups, own = os.getgroups(), os.getegid()
     group, supplementary = _groups_of(user, _NOBODY)
     try:
@@ -128,90 +130,3 @@ def _groups_of(user: int, otherwise: int) -> tuple[int, list[int]]:
     except KeyError:
         return otherwise, [otherwise]
     return account.pw_gid, os.getgrouplist(account.pw_name, account.pw_gid)
-
-
-def _holders_or_anybody(path: Path) -> set[int]:
-    try:
-        return set(_holders(path))
-    except ConfigError:
-        return {-1, -2}
-
-
-def _holders(path: Path) -> Iterator[int]:
-    """Whoever owns a directory or link on the way to this path, or what is there.
-
-    Looked at and never opened. Raises ConfigError where anybody at all, or a group, could change
-    the way.
-    """
-    here, names, links = Path("/"), list(path.absolute().parts[1:]), 0
-    while True:
-        found = here.lstat()
-        yield found.st_uid
-        # In a sticky directory only owners replace what is there; what is not, anybody may make.
-        sticky = bool(found.st_mode & stat.S_ISVTX) and names
-        if stat.S_ISDIR(found.st_mode) and not sticky:
-            _refuse_what_others_may_write(path, here, found)
-        if not names:
-            return
-        name = names.pop(0)
-        if name == "..":
-            here = here.parent
-            continue
-        try:
-            below = (here / name).lstat()
-        except OSError:
-            return  # nothing there yet: it will belong to who makes it
-        if stat.S_ISLNK(below.st_mode):
-            yield below.st_uid
-            links += 1
-            if links > _MOST_LINKS:
-                raise ConfigError([f"{path}: leads through too many links; name what is meant"])
-            target = (here / name).readlink()
-            here = Path("/") if target.is_absolute() else here
-            names = [part for part in target.parts if part != "/"] + names
-        else:
-            here /= name
-
-
-def _refuse_what_others_may_write(path: Path, here: Path, found: os.stat_result) -> None:
-    if found.st_mode & stat.S_IWOTH:
-        raise ConfigError(
-            [
-                f"{path}: anybody may put something else in its place, since {here} is writable"
-                " for all; take that right away with chmod o-w"
-            ]
-        )
-    if found.st_mode & stat.S_IWGRP and not _is_its_owners_alone(found.st_gid, found.st_uid):
-        raise ConfigError(
-            [
-                f"{path}: the group {_group_name(found.st_gid)} may put something else in its"
-                f" place, since {here} is writable for that group; take that right away with"
-                f" chmod g-w {here}, or keep it in a directory that only its owner may write"
-            ]
-        )
-
-
-def _is_its_owners_alone(group: int, owner: int) -> bool:
-    """Whether this group is root's, or one that nobody but this account has."""
-    if group == 0:
-        return True
-    has_it = {one.pw_uid for one in pwd.getpwall() if one.pw_gid == group}
-    with contextlib.suppress(KeyError):
-        for member in grp.getgrgid(group).gr_mem:
-            with contextlib.suppress(KeyError):
-                has_it.add(pwd.getpwnam(member).pw_uid)
-    return owner != 0 and has_it == {owner}
-
-
-def _group_name(group: int) -> str:
-    try:
-        return grp.getgrgid(group).gr_name
-    except KeyError:
-        return f"gid {group}"
-
-
-def _name(user: int) -> str:
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return f"uid {user}"

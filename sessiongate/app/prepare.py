@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 
 from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
-from sessiongate.files import read_own, sync_directory
+from sessiongate.files import make_directory, read_own, sync_directory
 from sessiongate.identity.local.users_file import list_users
 from sessiongate.identity.plugin import users_path
 from sessiongate.rules.access import Roles, doubts_about, problems_with
@@ -129,7 +129,7 @@ def _read_or_made(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
         if found := read_own(path):
             return found
         path.unlink()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(path.parent)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -16,7 +16,7 @@ from msgspec import DecodeError
 from sessiongate.audit import event as audit
 from sessiongate.audit.event import Event
 from sessiongate.errors import ConfigError
-from sessiongate.files import open_own
+from sessiongate.files import make_directory, open_own
 
 _NAME = "audit-inbox.jsonl"
 
@@ -48,7 +48,7 @@ def leave(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
 
 
 def _append(path: Path, line: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(path.parent)
     descriptor = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

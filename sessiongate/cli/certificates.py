@@ -22,14 +22,20 @@ def show(
 ) -> None:
     """Show the certificate that clients see, with its fingerprints."""
     loaded = settings(config, data_dir)
-    path = loaded.server.tls.certificate or loaded.server.data_dir / "tls" / "server.pem"
+    own = loaded.server.tls.certificate
+    path = own or loaded.server.data_dir / "tls" / "server.pem"
     if not is_there(path):
         fail(
             Exit.REFUSED,
             f"there is no certificate at {path} yet",
             "`sessiongate init` or the first `sessiongate serve` makes one",
         )
-    _show(loaded, certificates.describe(path), output)
+    facts = (
+        certificates.describe(own)
+        if own is not None
+        else certificates.describe_own(loaded.server.data_dir)
+    )
+    _show(loaded, facts, output)
 
 
 @app.command()

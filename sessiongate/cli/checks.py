@@ -94,7 +94,11 @@ def _certificate(config: Config) -> list[Row]:
     if own is None and not is_there(path):
         return [Row("certificate", "note", "one will be made at the first start")]
     try:
-        facts = certificates.describe(path)
+        facts = (
+            certificates.describe(own)
+            if own is not None
+            else certificates.describe_own(config.server.data_dir)
+        )
     except ConfigError as error:
         return [Row("certificate", "problem", "; ".join(error.problems))]
     doubts = list(certificate_doubts(config, facts, datetime.now(UTC)))

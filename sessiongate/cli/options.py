@@ -13,7 +13,7 @@ from sessiongate.cli.control_client import server_nearby
 from sessiongate.cli.output import Exit, Output, fail
 from sessiongate.config import Config, data_dir_of, file_of, load
 from sessiongate.errors import ConfigError
-from sessiongate.files import is_there
+from sessiongate.files import is_there, keep_root_out
 
 ConfigOption = Annotated[
     Path | None,
@@ -75,6 +75,10 @@ def prepared(config: Config) -> None:
     """
     data_dir = config.server.data_dir
     if any(is_there(data_dir / name) for name in PREPARED):
+        try:
+            keep_root_out(data_dir)
+        except OSError as problem:
+            fail(Exit.REFUSED, f"the data directory {data_dir}: {problem.strerror}")
         return
     there = "was not made by" if data_dir.exists() else "does not exist; it is made by"
     fail(

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sessiongate.errors import ConfigError
-from sessiongate.files import is_there, own_directory, read_named, read_own
+from sessiongate.files import is_there, make_directory, own_directory, read_named, read_own
 from sessiongate.secret import Secret
 
 CA_LIFE = timedelta(days=3652)  # ten years: renewing it means that every client trusts a new one
@@ -125,6 +125,11 @@ def own(certificate: Path, key: Path, key_password: Secret | None) -> Certificat
 def describe(path: Path) -> CertificateFacts:
     """The facts of the first certificate in a PEM file. Raises ConfigError if there is none."""
     return _facts(_read_certificate(path, _NAME_ONE))
+
+
+def describe_own(data_dir: Path) -> CertificateFacts:
+    """The facts of the certificate in `data_dir/tls`. Raises ConfigError if there is none."""
+    return _facts(_read_certificate(data_dir / _DIRECTORY / "server.pem", _PUT_BACK))
 
 
 def read_der(path: Path) -> bytes:
@@ -273,7 +278,7 @@ def _may_sign(certificate: x509.Certificate) -> bool:
 def _directory(data_dir: Path) -> Path:
     directory = data_dir / _DIRECTORY
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(data_dir)
         own_directory(directory)
     except OSError as problem:
         raise ConfigError([_cannot_write(directory, problem)]) from None

@@ -252,6 +252,126 @@ def test_sec_80_settings_that_change_meanwhile_lead_nowhere(around: Path, data_d
     assert list(data_dir.iterdir()) == []
 
 
+@pytest.fixture
+def everybodys(around: Path) -> Path:
+    """A folder like /tmp, in which anybody may be the first to make a directory."""
+    folder = around / "everybodys"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder
+
+
+def victim_in(around: Path) -> Path:
+    """A folder of root's with a file of root's, which links of others lead to."""
+    folder = around / "victim"
+    folder.mkdir(mode=0o755)
+    (folder / "secret").write_text(SECRET, encoding="ascii")
+    (folder / "secret").chmod(0o600)
+    return folder
+
+
+QUICKER = {
+    "directory": "mkdir {new}; chown nobody {new}",
+    "link": "ln -s {victim} {new}; chown -h nobody {new}",
+    "links inside": "mkdir {new}; ln -s {victim} {new}/tls; ln -s {victim}/new {new}/instance;"
+    " chown -hR nobody {new}",
+}
+"""What somebody else does after root saw that nothing is there, and before root makes it."""
+
+
+@pytest.mark.parametrize("quicker", QUICKER)
+@pytest.mark.parametrize("depth", ["new", "new/er/data"])
+@pytest.mark.parametrize("command", ["init", "serve --plain-http --listen 127.0.0.1:0"])
+def test_sec_80_root_makes_nothing_in_a_directory_that_somebody_else_made_first(
+    command: str, depth: str, quicker: str, around: Path, everybodys: Path
+) -> None:
+    victim = victim_in(around)
+    before = look(victim), look(victim / "secret")
+    new = everybodys / "new"
+    script = QUICKER[quicker].format(new=new, victim=victim)
+    line = f"{command} --data-dir {everybodys / depth}"
+    code, said = meanwhile("os.mkdir", new, 1, script, line)
+    assert code == (2 if command == "init" else 1), said
+    assert "in the hands of nobody" in said or "File exists" in said
+    assert "Traceback" not in said
+    assert (look(victim), look(victim / "secret")) == before
+    found = [new, *new.rglob("*")] if not new.is_symlink() else [new]
+    assert {path.lstat().st_uid for path in found} == {NOBODY.pw_uid}
+
+
+APPEARED = (
+    "users list",
+    "users disable admin",
+    "users add eve --role administrator --generate",
+    "users passwd admin --generate",
+    "users remove admin",
+    "audit tail",
+    "audit verify",
+    "audit export",
+    "cert show",
+    "cert renew",
+    "sessions list",
+    "check",
+    "config show",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", APPEARED)
+@pytest.mark.parametrize("planted", ["nothing", "links", "folder links", "pipes"])
+def test_sec_80_what_appears_after_the_judgement_is_not_roots_to_use(
+    planted: str, command: str, around: Path, everybodys: Path
+) -> None:
+    """The settings are read a second time after their directory was judged: it is made then."""
+    victim, new = victim_in(around), everybodys / "new"
+    before = look(victim), look(victim / "secret")
+    settings = around / "sessiongate.toml"
+    settings.write_text(f'[server]\ndata_dir = "{new}"\n', encoding="utf-8")
+    plant = {
+        "nothing": ":",
+        "links": f"ln -s {victim}/secret {new}/$one",
+        "folder links": f"ln -s {victim} {new}/$one",
+        "pipes": f"mkfifo {new}/$one",
+    }[planted]
+    names = " ".join(name for name in NAMES if "/" not in name)
+    script = (
+        f"mkdir {new}; for one in {names}; do {plant}; done;"
+        f" rm -f {new}/tls; mkdir {new}/tls; [ -e {new}/instance ] || touch {new}/instance;"
+        f" for one in tls/server.pem tls/ca.pem tls/ca.key; do {plant}; done;"
+        f" chown -hR nobody {new}"
+    )
+    code, said = meanwhile("open", settings, 2, script, f"{command} --config {settings}")
+    assert code in (0, 1, 2, 3), said
+    assert "Traceback" not in said
+    assert SECRET not in said
+    assert (look(victim), look(victim / "secret")) == before
+    assert {path.lstat().st_uid for path in (new, *new.rglob("*"))} == {NOBODY.pw_uid}
+
+
+@pytest.mark.parametrize("command", ["users add eve --role user --generate", "users list"])
+def test_sec_80_a_users_file_in_anothers_directory_is_not_roots_to_change(
+    run: Run, command: str, around: Path
+) -> None:
+    data_dir, theirs, victim = around / "roots", around / "theirs", victim_in(around)
+    theirs.mkdir()
+    settings = around / "sessiongate.toml"
+    settings.write_text(
+        f'[identity.local]\ntype = "file"\npath = "{theirs / "users.toml"}"\n', encoding="utf-8"
+    )
+    (done,) = run(data_dir, "init")
+    assert done["code"] == 0, done
+    (theirs / "users.toml.lock").symlink_to(victim / "new")
+    shutil.copy(data_dir / "users.toml", theirs)
+    for path in (theirs, *theirs.iterdir()):
+        os.lchown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+    before = look(victim), look(theirs / "users.toml")
+    (done,) = run(data_dir, f"{command} --config {settings}")
+    assert done["code"] == (0 if command == "users list" else 2), done
+    assert command == "users list" or "in the hands of nobody" in str(done["said"])
+    assert (look(victim), look(theirs / "users.toml")) == before
+    assert {path.lstat().st_uid for path in theirs.iterdir()} == {NOBODY.pw_uid}
+
+
 def test_sec_80_a_directory_of_roots_stays_roots(run: Run, around: Path) -> None:
     data_dir = around / "roots"
     (done,) = run(data_dir, "init")

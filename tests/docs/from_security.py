@@ -131,7 +131,6 @@ PARTLY: Mapping[int, str] = {
     30: "the one-time set-up link",
     46: "the gateway's upstreams, which do not exist yet",
     75: "a bound on replies held for strangers who do not read",
-    80: "a data directory that root makes anew in a folder of everybody's",
 }
 """What of a requirement waits for a part that does not exist yet."""
 

@@ -15,6 +15,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import stat
 import tempfile
 import tomllib
@@ -28,7 +29,7 @@ import msgspec
 import tomli_w
 
 from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, NotFound
-from sessiongate.files import open_named, open_own, sync_directory
+from sessiongate.files import make_directory, open_named, open_own, sync_directory
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.stored_hash import is_stored_hash
 from sessiongate.rules.accounts import parse_account
@@ -88,8 +89,11 @@ def parse_users(data: bytes, source: str) -> dict[str, User]:
         tables = tomllib.loads(data.decode("utf-8-sig"))  # an editor may begin it with a mark
     except UnicodeDecodeError as broken:
         raise ConfigError([f"{source}: must be UTF-8"]) from broken
-    except tomllib.TOMLDecodeError as broken:
-        raise ConfigError([f"{source}: is not TOML: {broken}"]) from broken
+    except (tomllib.TOMLDecodeError, RecursionError) as broken:
+        # The parser's own words may quote the file: only the place is told.
+        found = re.search(r"\(at line (\d+), column (\d+)\)\Z", str(broken))
+        at = f" at line {found[1]}, column {found[2]}" if found else ""
+        raise ConfigError([f"{source}: is not TOML{at}"]) from None
     problems = [f"{source}: {name}: not a setting" for name in tables.keys() - {"users"}]
     entries = tables.get("users", {})
     if not isinstance(entries, dict):
@@ -281,7 +285,7 @@ def _change(path: Path, change: Callable[[dict[str, User]], T]) -> T:
             [f"{path}: is a link; name the file itself, in identity.NAME.path, to have it changed"]
         )
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
         with _locked(path):
             users = read_users(path)
             answer = change(users)

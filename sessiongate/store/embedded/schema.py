@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.files import open_own
+from sessiongate.files import make_directory, open_own
 from sessiongate.rules.audit_chain import read_number
 from sessiongate.session import Session, Ticket
 from sessiongate.store.embedded.table import CLIENTS_SHARED, SessionTable
@@ -107,7 +107,7 @@ Value = str | bytes | int
 def open_file(path: Path) -> sqlite3.Connection:
     """Open the file, made with our tables where it is new. Raises StoreUnavailable or sqlite3's."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
         # Made here, not by SQLite, whose files are readable for all; -wal and -shm take after it.
         os.close(open_own(path, os.O_RDWR | os.O_CREAT))
     except OSError as broken:

@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
+from sessiongate.files import make_directory
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded import schema
 from sessiongate.store.embedded.audit import SqliteAudit
@@ -238,7 +239,7 @@ class SqliteStore:
         if self._running is not None:
             raise StoreUnavailable(f"the store {self._path} is open already")
         with suppress(OSError):  # whoever opens the lock says it better
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(self._path.parent)
         self._lock.take()
 
     def _load(self, connection: sqlite3.Connection) -> None:

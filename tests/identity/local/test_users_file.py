@@ -231,7 +231,10 @@ def test_all_problems_come_at_once_and_no_value_shows(path: Path) -> None:
 
 def test_a_file_that_is_no_file_of_users_says_so(path: Path) -> None:
     assert problems_of(path, "users = 7") == ['users: must be tables, [users."NAME"]']
-    assert problems_of(path, "x = [")[0].startswith("is not TOML: ")
+    assert problems_of(path, "x = [")[0].startswith("is not TOML")
+    said = problems_of(path, "Zq = 1\nZq.y = 2\n")[0]
+    assert "line 2" in said
+    assert "Zq" not in said
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="must be UTF-8"):
         read_users(path)
