@@ -26,7 +26,7 @@ from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler
 from sessiongate.http.proxies import is_trusted
-from sessiongate.operations.control import Control, socket_path
+from sessiongate.operations.control import Control, control_address
 from sessiongate.operations.health import Operations
 
 OPERATIONS = "operations"
@@ -160,7 +160,7 @@ class Listeners:
         """Let the command line in, where this is the process that it speaks to."""
         if not self._doors.is_first:
             return
-        name = f"unix:{socket_path(self._config.server.data_dir)}"
+        name = control_address(self._config.server.data_dir)
         door = self._doors.of(name)
         limits = parts.own_limits(self._config)
         self._control.append(await listen(name, control, limits, None, door=door))

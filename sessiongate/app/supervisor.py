@@ -35,7 +35,7 @@ from sessiongate.app.started import Announce, Started
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.http.sockets import open_door
-from sessiongate.operations.control import socket_path
+from sessiongate.operations.control import control_address
 from sessiongate.telemetry.tracebacks import traced
 
 # A worker that does not answer by then has something that waiting will not mend.
@@ -196,7 +196,7 @@ class Supervisor:
                 problems += error.problems
         if problems:
             raise ConfigError([f"server.{problem}" for problem in problems])
-        control = f"unix:{socket_path(config.server.data_dir)}"
+        control = control_address(config.server.data_dir)
         for number in range(config.server.workers):
             # Commands speak to one worker; each has an operations listener, on ports in a row.
             own = {control: open_door(control)} if number == 0 else {}

@@ -1,5 +1,6 @@
 """The command line's side of the control socket."""
 
+import errno
 import http.client
 import os
 import shlex
@@ -13,7 +14,9 @@ import msgspec
 
 from sessiongate.app import Running
 from sessiongate.cli.output import Exit, fail
-from sessiongate.operations.control import socket_path
+from sessiongate.holders import names_of
+from sessiongate.http.local import user_of
+from sessiongate.operations.control import objection_to, socket_path
 
 # A list of a million sessions takes a while to write; a dead server answers nothing at all.
 _PATIENCE = 60.0
@@ -33,12 +36,18 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        owners = {os.getuid(), 0, self._data_dir.stat().st_uid}
-        if self._path.lstat().st_uid not in owners:  # of a link its own: it may lead anywhere
-            # For long data directories it is among the system's temporary files, where anybody
-            # may have taken its name first.
-            raise ConnectionRefusedError
-        self.sock.connect(str(self._path))
+        # Root has become the owner of the directory before, and believes no other account now.
+        trusted = {os.geteuid(), self._data_dir.stat().st_uid} if os.geteuid() else {0}
+        # For long data directories it is among the system's temporary files, where anybody may
+        # have taken its name first.
+        why = objection_to(self._path, trusted)
+        if not why:
+            self.sock.connect(str(self._path))
+            user = user_of(self.sock)
+            if user not in {None, 0, *trusted}:
+                why = f"{names_of({user or 0})} listens there"
+        if why:
+            raise PermissionError(errno.EPERM, f"{why}, and so it is not asked")
 
 
 def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON of the server
@@ -51,6 +60,8 @@ def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON 
         answer = msgspec.json.decode(reply.read())
     except (FileNotFoundError, ConnectionRefusedError):
         fail(Exit.UNREACHABLE, *_no_server(data_dir), *server_nearby(data_dir))
+    except PermissionError as error:
+        fail(Exit.UNREACHABLE, f"the control socket {path} cannot be used: {error.strerror}")
     except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
         fail(Exit.UNREACHABLE, f"the server at {path} does not answer: {type(error).__name__}")
     finally:

@@ -59,10 +59,14 @@ def _tells_of_a_proxy(name: str) -> bool:
 
 def user_at(transport: asyncio.BaseTransport) -> int | None:
     """The number of the user at the other end of a Unix socket, where the system says it."""
+    return user_of(transport.get_extra_info("socket"))
+
+
+def user_of(door: socket.socket) -> int | None:
+    """The same for the socket itself: of a client's, the user who listens there."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
         return None
-    door = transport.get_extra_info("socket")
     try:
         _, user, _ = _CREDENTIALS.unpack(
             door.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)

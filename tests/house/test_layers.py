@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"messages", "telemetry", "rules", "audit", "store.port"}
     | {"identity.port", "identity.routing", "identity.guard", "identity.tokens.port"},
     "dialects": WORDS | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port"},
-    "operations": WORDS | {"telemetry", "messages", "rules", "service", "http.message"},
+    "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "testing": WORDS | {"rules", "store.port", "identity.port"},
 }
 FREE = {"__main__", "app", "cli"}
