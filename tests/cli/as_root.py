@@ -10,12 +10,15 @@ import contextlib
 import io
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from sessiongate.cli.main import main
+
+PATIENCE = 60
 
 
 def run(below: Path, line: Sequence[str]) -> dict[str, object]:
@@ -52,6 +55,7 @@ def in_child(below: Path, line: Sequence[str]) -> dict[str, object]:
         status = 1
         try:
             os.close(reading)
+            signal.alarm(PATIENCE)  # a command that waits for ever ends, and says nothing
             with os.fdopen(writing, "w") as pipe:
                 json.dump(run(below, line), pipe)
             status = 0

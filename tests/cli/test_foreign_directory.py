@@ -154,7 +154,10 @@ def filled(run: Run, data_dir: Path) -> None:
     """Put everything there that a server has, as if it had run."""
     (begun,) = run(data_dir, "init")
     assert begun["code"] == 0, begun
-    open_file(data_dir / "sessiongate.db").close()
+    # Made where root may, which is not there.
+    with tempfile.TemporaryDirectory() as own:
+        open_file(Path(own) / "sessiongate.db").close()
+        shutil.copy(Path(own) / "sessiongate.db", data_dir)
     for path in data_dir.rglob("*"):
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
 
@@ -205,6 +208,23 @@ def test_sec_80_links_lead_root_nowhere(run: Run, name: str, around: Path, data_
         assert {path: look(path) for path in victims} == victims
         mine = [path for path in data_dir.rglob("*") if path.lstat().st_uid != NOBODY.pw_uid]
         assert mine == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_sec_80_90_pipes_keep_roots_commands_waiting_nowhere(
+    run: Run, name: str, data_dir: Path
+) -> None:
+    filled(run, data_dir)
+    planted = data_dir / name
+    if planted.is_dir():
+        shutil.rmtree(planted)
+    planted.unlink(missing_ok=True)
+    os.mkfifo(planted)
+    os.chown(planted, NOBODY.pw_uid, NOBODY.pw_gid)
+    for done in run(data_dir, *COMMANDS):
+        unharmed(done)
+    assert {path.lstat().st_uid for path in data_dir.rglob("*")} == {NOBODY.pw_uid}
 
 
 def test_sec_80_settings_in_the_directory_are_read_by_their_owner(
