@@ -15,6 +15,20 @@ IDENTITY: Mapping[str, str] = {
 
 IDENTITY_GROUP = "sessiongate.identity"
 
+STORES: Mapping[str, str] = {
+    "memory": "sessiongate.store.embedded.kinds:MEMORY",
+    "sqlite": "sessiongate.store.embedded.kinds:SQLITE",
+    "redis": "sessiongate.store.redis.kind:REDIS",
+}
+"""Stores by the kind that `store.url` names: each a `sessiongate.store.plugin.StoreKind`."""
+
+STORE_GROUP = "sessiongate.store"
+
+
+def names(group: str) -> list[str]:
+    """The names that installed packages add to a group."""
+    return sorted(entry.name for entry in entry_points(group=group))
+
 
 def find(name: str, built_in: Mapping[str, str], group: str, setting: str) -> object:
     """Load the plugin of this name: ours first, then installed packages'. Raises ConfigError."""

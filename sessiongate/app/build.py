@@ -24,33 +24,35 @@ from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import Made, Plugin, Surroundings
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import canonical_domain
-from sessiongate.rules.store_url import is_redis, parse_redis
 from sessiongate.service.extension_login import Extension
 from sessiongate.service.sessions import Sessions
-from sessiongate.store.embedded.memory import MemoryStore
-from sessiongate.store.embedded.sqlite import SqliteStore
+from sessiongate.store.plugin import StoreKind, StoreSettings
 from sessiongate.store.port import Store
-from sessiongate.store.redis.client import RedisSettings
-from sessiongate.store.redis.store import RedisStore
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import Certificates
 from sessiongate.tls.server import tls_context
 
 
 def store_of(config: Config) -> Store:
-    path = config.store_path
-    if path is not None:
-        return SqliteStore(path, config.sessions.limits)
-    if is_redis(config.store.url):
-        return RedisStore(redis_settings_of(config), config.sessions.limits)
-    return MemoryStore(config.sessions.limits)
+    """The store that the settings name. Raises ConfigError."""
+    return store_kind_of(config).make(store_settings_of(config))
 
 
-def redis_settings_of(config: Config) -> RedisSettings:
-    """How to reach the Redis of these settings, which is what `store.url` names."""
+def store_kind_of(config: Config) -> StoreKind:
+    """Its kind. Raises ConfigError where that is not installed."""
+    kind = plugins.find(config.store.url.kind, plugins.STORES, plugins.STORE_GROUP, "store.url")
+    if not isinstance(kind, StoreKind):
+        raise ConfigError([f"store.url: {config.store.url.kind} is not a kind of store"])
+    return kind
+
+
+def store_settings_of(config: Config) -> StoreSettings:
+    """What `[store]` says, and what a store has to know besides."""
     store = config.store
-    return RedisSettings(
-        parse_redis(store.url),
+    return StoreSettings(
+        store.url,
+        config.server.data_dir,
+        config.sessions.limits,
         password=store.password,
         sentinel_password=store.sentinel_password,
         certificate_authority=store.certificate_authority,
@@ -58,17 +60,6 @@ def redis_settings_of(config: Config) -> RedisSettings:
         timeout=store.timeout,
         cache=store.cache,
     )
-
-
-def cache_counts(store: Store) -> dict[str, float]:
-    """What metrics show of the store's cache; nothing where there is none."""
-    memory = store.memory if isinstance(store, RedisStore) else None
-    if memory is None:
-        return {}
-    return {
-        "sessiongate_store_cache_hits_total": memory.cache.hits,
-        "sessiongate_store_cache_misses_total": memory.cache.misses,
-    }
 
 
 def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
@@ -187,7 +178,7 @@ def guards_of(
             clock,
             dummy=hasher.verify_nothing,
             lockout=lockout,
-            tries=store.tries(name, lockout.policies) if isinstance(store, RedisStore) else None,
+            tries=store.attempts(name, lockout.policies),
             verified=cache,
         )
         for name, one in made.items()

@@ -20,8 +20,6 @@ from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
 from sessiongate.identity.plugin import users_path
-from sessiongate.rules.store_url import is_redis
-from sessiongate.store.redis import health as redis_health
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, Certificates
 
 # Certificates and files change by the day; Redis' settings seldom.
@@ -138,9 +136,10 @@ def listener_doubts(config: Config) -> Iterator[Doubt]:
 
 async def store_doubts(config: Config, now: Callable[[], datetime]) -> list[Doubt]:
     """What is doubtful about the store. Raises StoreUnavailable."""
-    if not is_redis(config.store.url):
+    doubts = parts.store_kind_of(config).doubts
+    if doubts is None:
         return []
-    found = await redis_health.doubts_of(parts.redis_settings_of(config), now)
+    found = await doubts(parts.store_settings_of(config), now)
     return [Doubt("store", doubt) for doubt in found]
 
 

@@ -13,7 +13,6 @@ from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.rules.store_url import is_redis
 
 
 async def providers_problems(config: Config) -> list[str]:
@@ -52,10 +51,10 @@ async def store_problem(config: Config) -> str | None:
 
     A file is not opened: the server that runs owns it.
     """
-    if not is_redis(config.store.url):
-        return None
-    store = parts.store_of(config)
     try:
+        if parts.store_kind_of(config).doubts is None:
+            return None
+        store = parts.store_of(config)
         await store.start()
     except StoreUnavailable as error:
         return str(error)

@@ -78,7 +78,6 @@ class Server:
         self._meters = Meters()
         store = parts.store_of(config)
         self._store = MeasuredStore(store, self._meters)
-        self._cache_counts = partial(parts.cache_counts, store)
         hashing = config.hashing
         self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
         self._made = parts.with_clients(config, parts.providers_of(config, self._hasher))
@@ -381,7 +380,7 @@ class Server:
             "sessiongate_audit_events_lost_total": self._store.audit.lost,
             "sessiongate_audit_events_merged_total": self._meters.merged,
             "sessiongate_audit_copies_lost_total": self._shipping.lost,
-            **self._cache_counts(),
+            **self._store.counts(),
         }
         if self._served is not None:
             until = self._served.facts.not_after

@@ -5,7 +5,6 @@ session file or Redis; no server need be running.
 """
 
 import re
-import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,12 +12,11 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from heapq import merge
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sessiongate.app.build import redis_settings_of
+from sessiongate.app.build import store_kind_of, store_settings_of
 from sessiongate.audit.event import facts_of, merged_in
 from sessiongate.cli.options import (
     ConfigOption,
@@ -31,11 +29,8 @@ from sessiongate.cli.output import Exit, Output, fail, json_line, show_facts, sh
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
-from sessiongate.files import is_there
 from sessiongate.rules.audit_chain import Chain, Link, Verdict
-from sessiongate.rules.store_url import is_redis
-from sessiongate.store.embedded.audit import AuditFile
-from sessiongate.store.redis.audit_reader import RedisAuditReader
+from sessiongate.store.port import AuditReader
 
 # A chain's hash is a SHA-256.
 _HEAD = re.compile(r"[0-9a-fA-F]{64}")
@@ -173,31 +168,19 @@ def _print_array(items: Iterator[str]) -> None:
 
 
 @contextmanager
-def opened(read: Config) -> Iterator[AuditFile | RedisAuditReader]:
+def opened(read: Config) -> Iterator[AuditReader]:
     """The record that a server of these settings keeps.
 
     Fails where there is none to read, and never with the code of a broken one: nobody has looked.
     """
+    audit = store_kind_of(read).audit
+    if audit is None:
+        fail(Exit.SETTINGS, "the memory store keeps its audit in the process; ship it by [audit]")
     try:
-        if is_redis(read.store.url):
-            with RedisAuditReader(redis_settings_of(read)) as shared:
-                yield shared
-        else:
-            yield AuditFile(_file(read))
+        with audit(store_settings_of(read)) as reader:
+            yield reader
     except StoreUnavailable as error:
         fail(Exit.UNREACHABLE, str(error))
-    except sqlite3.Error as error:
-        what = getattr(error, "sqlite_errorname", error)
-        fail(Exit.UNREACHABLE, f"{read.store_path} cannot be read: {what}")
-
-
-def _file(read: Config) -> Path:
-    path = read.store_path
-    if path is None:
-        fail(Exit.SETTINGS, "the memory store keeps its audit in the process; ship it by [audit]")
-    if not is_there(path):
-        fail(Exit.UNREACHABLE, f"there is no session file at {path} yet")
-    return path
 
 
 def _by_time(chains: Mapping[Chain, Iterator[Link]]) -> Iterator[dict[str, object]]:

@@ -32,7 +32,6 @@ from sessiongate.identity.local.hashing import USUAL
 from sessiongate.identity.local.stored_hash import cost_of
 from sessiongate.identity.local.users_file import User, list_users
 from sessiongate.rules.access import ADMINISTER
-from sessiongate.rules.store_url import is_redis
 from sessiongate.tls import certificates
 
 # Names that one line has room for.
@@ -138,7 +137,7 @@ async def _providers(config: Config) -> list[Row]:
 
 
 async def _store(config: Config) -> list[Row]:
-    if not is_redis(config.store.url):
+    if config.store.url.kind in ("memory", "sqlite"):
         return []
     problem = await store_problem(config)
     if problem is not None:

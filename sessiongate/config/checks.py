@@ -6,7 +6,10 @@ from sessiongate.config import token_issuers as tokens
 from sessiongate.config.addresses import repeated
 from sessiongate.config.models import Settings
 from sessiongate.rules.access import BUILT_IN
-from sessiongate.rules.store_url import is_redis, parse_redis
+from sessiongate.rules.store_url import StoreAddress
+
+_OF_ONE_PROCESS = ("memory", "sqlite")
+"""Kinds of stores that no two processes share."""
 
 SMALLEST_HEAD = 1024
 """A request line, Host, User-Agent and a cookie; with less nobody could log in."""
@@ -50,7 +53,7 @@ def _server(settings: Settings) -> Iterator[tuple[str, str]]:
         )
     if server.tls.key_password is not None and server.tls.key is None:
         yield "server.tls.key_password", "has no key to open; set server.tls.key or leave it out"
-    if server.workers > 1 and not is_redis(settings.store.url):
+    if server.workers > 1 and settings.store.url.kind in _OF_ONE_PROCESS:
         yield "server.workers", _one_worker(settings.store.url)
 
 
@@ -86,8 +89,8 @@ def _limits(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"{at}.{name}", f"must not exceed {most}; make it smaller"
 
 
-def _one_worker(url: str) -> str:
-    if url == "memory:":
+def _one_worker(url: StoreAddress) -> str:
+    if url.kind == "memory":
         why = "the memory store lives inside one process"
     else:
         why = "one process owns a SQLite store's sessions"
@@ -96,8 +99,8 @@ def _one_worker(url: str) -> str:
 
 def _store(settings: Settings) -> Iterator[tuple[str, str]]:
     store = settings.store
-    if is_redis(store.url):
-        servers = parse_redis(store.url)
+    servers = store.url.redis
+    if servers is not None:
         if store.certificate_authority is not None and not servers.tls:
             yield (
                 "store.certificate_authority",
@@ -106,6 +109,8 @@ def _store(settings: Settings) -> Iterator[tuple[str, str]]:
         if store.sentinel_password is not None and servers.kind != "sentinel":
             yield "store.sentinel_password", "has no Sentinel in store.url; leave it out"
         return
+    if store.url.kind not in _OF_ONE_PROCESS:
+        return  # a package's own, which judges them
     for name in ("password", "sentinel_password", "certificate_authority"):
         if getattr(store, name) is not None:
             yield f"store.{name}", "is about Redis; name one in store.url, or leave it out"

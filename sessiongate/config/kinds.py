@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 from sessiongate.config import addresses, home, values
 from sessiongate.config.addresses import Address, Proxy
 from sessiongate.rules.profile import PROFILES
+from sessiongate.rules.store_url import StoreAddress
 from sessiongate.secret import Secret
 
 _TEXT = WithJsonSchema({"type": "string"})
@@ -51,7 +52,7 @@ PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(addresses.pu
 Proxies = Annotated[tuple[Proxy, ...], PlainValidator(values.many(addresses.proxy)), _LIST]
 SyslogTarget = Annotated[str, PlainValidator(values.syslog), _TEXT]
 Fingerprint = Annotated[str, PlainValidator(values.fingerprint), _TEXT]
-StoreUrl = Annotated[str, PlainValidator(values.store_url), _TEXT]
+StoreUrl = Annotated[StoreAddress, PlainValidator(values.store_url), _TEXT]
 StorePrefix = Annotated[str, PlainValidator(values.store_prefix), _TEXT]
 FilePaths = Annotated[tuple[Path, ...], PlainValidator(values.many(values.file_path)), _LIST]
 HttpsUrl = Annotated[str, PlainValidator(values.https_url), _TEXT]

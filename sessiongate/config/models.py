@@ -183,7 +183,7 @@ class Store(_Table):
         "memory: (lost on stop), sqlite:FILE, where a relative FILE is in server.data_dir, or a "
         "Redis or Valkey that several servers share: redis://[USER@]HOST:PORT/DB, "
         "redis+unix:///PATH?db=DB, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE?db=DB, "
-        "redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS.",
+        "redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS. Installed packages may add kinds.",
     )
     password: SecretText | None = _setting(
         None, "Password of the Redis. password_file names a file that holds it."
@@ -368,5 +368,5 @@ class Config(Settings):
     @property
     def store_path(self) -> Path | None:
         """The SQLite file, or None for a store without one."""
-        kind, _, file = self.store.url.partition(":")
-        return self.server.data_dir / file if kind == "sqlite" else None
+        url = self.store.url
+        return self.server.data_dir / url.file if url.kind == "sqlite" else None

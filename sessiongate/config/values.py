@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from sessiongate import plugins
 from sessiongate.rules import locale
-from sessiongate.rules import store_url as store_address
+from sessiongate.rules.store_url import StoreAddress, parse_store
 from sessiongate.secret import Secret
 
 T = TypeVar("T")
@@ -253,18 +254,10 @@ def syslog(value: object) -> str:
     raise ValueError("must be udp:HOST:PORT, tcp:HOST:PORT or unix:PATH, such as unix:/dev/log")
 
 
-def store_url(value: object) -> str:
-    """Read which store: `memory:`, `sqlite:FILE`, or the address of a Redis."""
+def store_url(value: object) -> StoreAddress:
+    """Read which store: `memory:`, `sqlite:FILE`, the address of a Redis, or a package's own."""
     text = value.strip() if isinstance(value, str) else ""
-    if text == "memory:":
-        return text
-    if store_address.is_redis(text):
-        store_address.parse_redis(text)
-        return text
-    file = text.removeprefix("sqlite:")
-    if file == text or not file or file.startswith(("//", ":")) or "\0" in file:
-        raise ValueError("must be memory:, sqlite:FILE, or the address of a Redis: redis://HOST")
-    return text
+    return parse_store(text, plugins.names(plugins.STORE_GROUP))
 
 
 def store_prefix(value: object) -> str:

@@ -1,10 +1,11 @@
-"""The addresses of a Redis or Valkey store, read. Pure; nothing here connects.
+"""The addresses of stores, read. Pure; nothing here connects.
 
 A password is never part of the address, since addresses are shown and logged: it is a setting of
 its own. No message repeats what it was given.
 """
 
 import re
+from collections.abc import Collection
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -43,9 +44,43 @@ class RedisServers(msgspec.Struct, frozen=True):
         return f"{hosts}/{self.service}" if self.service else hosts
 
 
-def is_redis(url: str) -> bool:
-    """Whether this names a Redis store at all, well or not."""
-    return url.partition(":")[0] in (*SCHEMES, "redis+unix")
+class StoreAddress(msgspec.Struct, frozen=True):
+    """Which store keeps the sessions, and where: what `store.url` says."""
+
+    kind: str
+    """Its name in the table of stores: "memory", "sqlite", "redis", or what a package adds."""
+    text: str
+    """As it was given."""
+    file: str = ""
+    """The name of the file of "sqlite"."""
+    redis: RedisServers | None = None
+    """The servers of "redis"."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+_STORE_RULE = "must be memory:, sqlite:FILE, or the address of a Redis: redis://HOST"
+_KIND = re.compile(r"[a-z][a-z0-9.-]{0,30}(?=[+:])")
+
+
+def parse_store(text: str, kinds: Collection[str] = ()) -> StoreAddress:
+    """Read an address. `kinds` are those that packages add: KIND:REST, whatever REST is.
+
+    Raises ValueError with the rule and the way out.
+    """
+    if text == "memory:":
+        return StoreAddress("memory", text)
+    if text.partition(":")[0] in (*SCHEMES, "redis+unix"):
+        return StoreAddress("redis", text, redis=parse_redis(text))
+    found = _KIND.match(text)
+    if found is not None and found[0] in kinds:
+        return StoreAddress(found[0], text)
+    file = text.removeprefix("sqlite:")
+    if file == text or not file or file.startswith(("//", ":")) or "\0" in file:
+        also = "".join(f", {kind}:..." for kind in sorted(kinds))
+        raise ValueError(f"{_STORE_RULE}{also}")
+    return StoreAddress("sqlite", text, file=file)
 
 
 def parse_redis(url: str) -> RedisServers:

@@ -1,5 +1,6 @@
 """Where sessions live: one `port`, and a room for each kind of store.
 
 `embedded` has the stores of one process, memory and SQLite; `redis` the one that servers share.
-`encoding` says how times and facts are written in each, `measured` counts and times any of them.
+`plugin` is how a kind of store is made, ours and others'. `encoding` says how times and facts are
+written in each, `measured` counts and times any of them.
 """

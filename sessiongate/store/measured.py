@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from sessiongate.errors import Unavailable
 from sessiongate.rules.audit_chain import Chain
+from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Session, Ticket
-from sessiongate.store.port import AuditStore, Endings, Store
+from sessiongate.store.port import AuditStore, Endings, Store, Tries
 from sessiongate.telemetry.counters import Meters
 
 T = TypeVar("T")
@@ -161,6 +162,14 @@ class MeasuredStore:
     async def set_message(self, text: str) -> None:
         """Replace the global message."""
         await self._measured("set_message", self._inner.set_message(text))
+
+    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> Tries | None:
+        """As the inner one has it; guards tell its failures themselves."""
+        return self._inner.attempts(provider, policies)
+
+    def counts(self) -> dict[str, float]:
+        """What the inner one counts."""
+        return self._inner.counts()
 
     async def start(self) -> datetime | None:
         """Open the store."""

@@ -5,11 +5,12 @@ StoreUnavailable; it never says None or True instead. What a method acknowledges
 durable in a durable store. `now` is always an aware UTC datetime; a limit just reached has passed.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from sessiongate.rules.audit_chain import Chain
+from sessiongate.rules.audit_chain import Chain, Link, Verdict
+from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Ended, Session, Ticket
 
 Endings = list[tuple[Session, Ended]]
@@ -144,12 +145,102 @@ class AuditStore(Protocol):
         ...
 
 
+class Try(Protocol):
+    """One try under way. It ends by exactly one of these."""
+
+    @property
+    def returning(self) -> bool:
+        """Whether the name had come in from this address lately when the try began."""
+        ...
+
+    async def failed(self, now: datetime) -> None:
+        """It was wrong."""
+        ...
+
+    async def succeeded(self, now: datetime) -> None:
+        """It was right, which forgives what came from this address, and makes it a known one."""
+        ...
+
+    async def unknown(self, now: datetime) -> None:
+        """It had no outcome."""
+        ...
+
+
+class Tries(Protocol):
+    """The counters of one provider. Raises StoreUnavailable where they cannot be asked."""
+
+    async def is_locked(self, name: str, address: str, now: datetime) -> bool:
+        """Whether this name is locked for this address."""
+        ...
+
+    async def begin(
+        self, name: str, address: str, now: datetime, *, further: bool = False
+    ) -> Try | None:
+        """Take a place for one try, atomically; None where there is none.
+
+        `further`: under one more name, of a try that counts for its address already.
+        """
+        ...
+
+    async def welcome(self, name: str, address: str, now: datetime) -> None:
+        """Remember that a name has come in from here without a try.
+
+        For a while (`rules.lockout.LATELY`) what fails here adds nothing to its total, and no lock
+        by the total holds here.
+        """
+        ...
+
+    async def unlock(self, name: str, now: datetime) -> bool:
+        """Forget the failures of this name, from anywhere. False if there were none."""
+        ...
+
+    async def locked(self, now: datetime) -> dict[str, datetime]:
+        """The names locked for somebody, and until when at the latest."""
+        ...
+
+
+class AuditReader(Protocol):
+    """The audit as it is read from outside. Raises StoreUnavailable."""
+
+    def tail(self, count: int, chain: Chain = Chain.DECISIONS) -> list[Link]:
+        """The last events of a chain, oldest first."""
+        ...
+
+    def all(self, chain: Chain = Chain.DECISIONS) -> Iterator[Link]:
+        """Every event of a chain that is kept, oldest first."""
+        ...
+
+    def verify(
+        self,
+        known_head: bytes | None = None,
+        chain: Chain = Chain.DECISIONS,
+        weigh: Callable[[bytes], int] = lambda _: 0,
+    ) -> Verdict:
+        """Whether a chain is whole, and goes on from this head where one is given."""
+        ...
+
+    def since(self, chain: Chain = Chain.DECISIONS) -> datetime | None:
+        """Since when events of a chain have been let go; None where none were, or not known."""
+        ...
+
+
 class Store(SessionStore, TicketStore, GenerationStore, NoticeStore, Protocol):
     """All of its tables, the audit, and the life of the store itself."""
 
     @property
     def audit(self) -> AuditStore:
         """Where this store keeps events."""
+        ...
+
+    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> Tries | None:
+        """What is held against names of this provider by all servers on this store together.
+
+        None where each process counts by itself, since no other shares the store.
+        """
+        ...
+
+    def counts(self) -> dict[str, float]:
+        """What the store counts by itself, by the names of metrics; often nothing."""
         ...
 
     async def start(self) -> datetime | None:

@@ -697,11 +697,11 @@ def test_the_rest_of_the_readers() -> None:
             file_path(wrong)
     with pytest.raises(ValueError, match="no home"):
         file_path("~no-such-user-here/x")
-    assert store_url("sqlite:/abs/file.db") == "sqlite:/abs/file.db"
+    assert store_url("sqlite:/abs/file.db").file == "/abs/file.db"
     for wrong in ["sqlite://host/x", "sqlite::memory:", "memory", 3]:
         with pytest.raises(ValueError, match="must be memory:"):
             store_url(wrong)
-    assert store_url(" redis://cache.example.com/3 ") == "redis://cache.example.com/3"
+    assert str(store_url(" redis://cache.example.com/3 ")) == "redis://cache.example.com/3"
     with pytest.raises(ValueError, match=r"store\.password"):
         store_url("redis://me:secret@cache.example.com")
     assert store_prefix(" lab.1:sg ") == "lab.1:sg"

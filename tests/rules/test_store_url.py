@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.store_url import RedisServers, is_redis, parse_redis
+from sessiongate.rules.store_url import RedisServers, StoreAddress, parse_redis, parse_store
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ from sessiongate.rules.store_url import RedisServers, is_redis, parse_redis
     ],
 )
 def test_what_is_read(url: str, servers: RedisServers, shown: str) -> None:
-    assert is_redis(url)
     assert parse_redis(url) == servers
+    assert parse_store(url) == StoreAddress("redis", url, redis=servers)
     assert str(servers) == shown
 
 
@@ -78,9 +78,22 @@ def test_what_is_refused(url: str, why: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_other_stores_are_none_of_ours() -> None:
-    assert not is_redis("sqlite:redis")
-    assert not is_redis("memory:")
+def test_other_stores_are_none_of_redis() -> None:
+    assert parse_store("sqlite:redis") == StoreAddress("sqlite", "sqlite:redis", file="redis")
+    assert parse_store("memory:") == StoreAddress("memory", "memory:")
+
+
+@pytest.mark.parametrize("text", ["etcd://h", "etcd+tls://h", "etcd:"])
+def test_packages_add_kinds(text: str) -> None:
+    assert parse_store(text, ["etcd"]) == StoreAddress("etcd", text)
+    with pytest.raises(ValueError, match="must be memory:, sqlite:FILE"):
+        parse_store(text)
+
+
+@pytest.mark.parametrize("text", ["", "etc://h", "etcdx://h", "sqlite:", "sqlite://h", "Etcd:"])
+def test_what_is_no_store_names_those_that_there_are(text: str) -> None:
+    with pytest.raises(ValueError, match=r"redis://HOST, etcd:\.\.\."):
+        parse_store(text, ["etcd"])
 
 
 @given(

@@ -74,6 +74,12 @@ class Broken:
     async def close(self) -> None:
         pass
 
+    def attempts(self, provider: str, policies: object) -> None:
+        return None
+
+    def counts(self) -> dict[str, float]:
+        return {"gone": 1}
+
 
 Ask = Callable[[Store], Awaitable[object]]
 
@@ -151,3 +157,7 @@ async def test_a_cap_that_is_reached_is_an_answer() -> None:
         await store.add(a_session(), caps)
     assert +meters.store_errors == {}
     assert sum(meters.store_times["add"].buckets) == 2
+
+
+def test_what_the_inner_store_counts_is_shown() -> None:
+    assert MeasuredStore(Broken(), Meters()).counts() == {"gone": 1}

@@ -10,10 +10,10 @@ from typing import Protocol, runtime_checkable
 
 from sessiongate.clock import Clock
 from sessiongate.errors import BadCredentials, LockedOut
-from sessiongate.identity.guard.attempts import Tries, Try
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+from sessiongate.store.port import Tries, Try
 
 
 class Attempt:

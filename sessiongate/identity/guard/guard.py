@@ -27,13 +27,14 @@ from sessiongate.errors import (
 )
 from sessiongate.identity.guard.attempt import Attempt, Pretends, TakesAttempts
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries, Tries
+from sessiongate.identity.guard.attempts import OwnTries
 from sessiongate.identity.guard.pace import Pace
 from sessiongate.identity.guard.verified import VerifiedCredentials
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import Account, parse_account, plain_letters
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+from sessiongate.store.port import Tries
 
 # Names that are remembered to exist: of a directory's, those that were tried here.
 _MOST_NAMES = 50_000

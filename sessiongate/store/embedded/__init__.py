@@ -2,5 +2,5 @@
 
 `table` holds sessions by digest, `wheel` when they end, `tickets` what is used once. `schema` is
 the file, `writer` commits to it on a thread of its own, `lock` keeps a second server out, `audit`
-is the chain of entries.
+is the chain of entries. `kinds` has both for the table of stores.
 """

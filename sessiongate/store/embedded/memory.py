@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded.audit import MemoryAudit
 from sessiongate.store.embedded.table import SessionTable, session_of
@@ -30,6 +31,13 @@ class MemoryStore:
         self._tickets = TicketTable()
         self._message = ""
         self.audit = MemoryAudit()
+
+    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
+        """None: no other process shares this store."""
+
+    def counts(self) -> dict[str, float]:
+        """Nothing beside what is counted of every store."""
+        return {}
 
     async def start(self) -> datetime | None:
         """Nothing to open, nothing seen."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import make_directory
+from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded import schema
 from sessiongate.store.embedded.audit import SqliteAudit
@@ -49,6 +50,13 @@ class SqliteStore:
         self._running: Writer | None = None
         self.audit = SqliteAudit()
         self._pacing: asyncio.Task[None] | None = None
+
+    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
+        """None: no other process shares this store."""
+
+    def counts(self) -> dict[str, float]:
+        """Nothing beside what is counted of every store."""
+        return {}
 
     async def start(self) -> datetime | None:
         """Take the file, read it, and say the latest time it has seen."""

@@ -154,6 +154,13 @@ class Cache:
         """Redis knows of a use at this time."""
         entry.told_at = max(entry.told_at, at)
 
+    def counts(self) -> dict[str, float]:
+        """Hits and misses, by the names of metrics."""
+        return {
+            "sessiongate_store_cache_hits_total": self.hits,
+            "sessiongate_store_cache_misses_total": self.misses,
+        }
+
     def __len__(self) -> int:
         return len(self._entries)
 

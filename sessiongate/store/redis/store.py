@@ -1,10 +1,7 @@
 """The store that many servers share: sessions, tickets, message and audit in Redis or Valkey.
 
-A check is one round trip to one slot. What a session is decided by, alive or over, is its own row,
-and one script at a time changes it. The book of places (caps, list, when to look again) lives in
-one slot and follows: a place is taken before its session is there, and given back after it is
-gone, so a server that dies in between leaves at worst a place that the sweep finds. How that came
-about, and what it costs: docs/decisions/0015-redis.md.
+A check is one round trip to one slot. A session's row decides about it, and one script at a time
+changes it. The index (caps, list, due times) lives in one slot: docs/decisions/0015-redis.md.
 """
 
 import asyncio
@@ -282,9 +279,13 @@ class RedisStore:
         """Replace the message."""
         await self._calls.send("SET", self._keys.message, rows.text(text))
 
-    def tries(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisTries:
+    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisTries:
         """Counters of failed logins by this provider, which all servers share."""
         return RedisTries(lambda: self._calls, self._keys, provider, policies)
+
+    def counts(self) -> dict[str, float]:
+        """Hits and misses of the cache, where there is one."""
+        return {} if self._memory is None else self._memory.cache.counts()
 
     @property
     def memory(self) -> Memory | None:

@@ -4,8 +4,8 @@ import asyncio
 from datetime import timedelta
 
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import Tries
 from sessiongate.rules.lockout import LATELY
+from sessiongate.store.port import Tries
 from tests.identity.fakes import NOON
 
 MINUTE = timedelta(minutes=1)

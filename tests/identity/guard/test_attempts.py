@@ -1,7 +1,8 @@
 """Counters in this process keep the promises of all."""
 
 from sessiongate.identity.guard.attempt_counters import Lockout, Tally
-from sessiongate.identity.guard.attempts import OwnTries, Tries
+from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.store.port import Tries
 from tests.identity.guard.attempts_contract import TriesContract
 
 

@@ -20,7 +20,7 @@ from sessiongate.errors import (
 )
 from sessiongate.identity.guard.attempt import Attempt
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries, Try
+from sessiongate.identity.guard.attempts import OwnTries
 from sessiongate.identity.guard.breaker import Breaker
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.guard.verified import VerifiedCredentials
@@ -31,6 +31,7 @@ from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import Account, parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+from sessiongate.store.port import Try
 from tests.identity.fakes import (
     PASSWORD,
     WRONG,

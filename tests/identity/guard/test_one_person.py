@@ -17,7 +17,7 @@ from sessiongate.errors import (
     StoreUnavailable,
 )
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries, Tries, Try
+from sessiongate.identity.guard.attempts import OwnTries
 from sessiongate.identity.guard.breaker import Breaker
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.guard.verified import VerifiedCredentials
@@ -25,6 +25,7 @@ from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+from sessiongate.store.port import Tries, Try
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, FakeClock
@@ -97,7 +98,7 @@ async def tries_of(lockout: Lockout, redis: Redis | None) -> AsyncIterator[Tries
     settings = RedisSettings(parse_redis(redis.url), prefix=prefix, timeout=patience)
     store = RedisStore(settings, LIMITS)
     await store.start()
-    yield store.tries("corp", lockout.policies)
+    yield store.attempts("corp", lockout.policies)
     await store.close()
 
 

@@ -11,12 +11,13 @@ from redis.asyncio import Redis as Client
 
 from sessiongate.errors import BadCredentials, LockedOut, StoreUnavailable
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries, Tries, Try
+from sessiongate.identity.guard.attempts import OwnTries
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.store.encoding import micros
+from sessiongate.store.port import Tries, Try
 from sessiongate.store.redis.attempts import LONGEST_TRY
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
@@ -50,7 +51,7 @@ class InRedis(TriesContract):
         await self.shared.close()
 
     async def make(self, lockout: Lockout) -> Tries:
-        return self.shared.tries("local", lockout.policies)
+        return self.shared.attempts("local", lockout.policies)
 
 
 class TestOnOne(InRedis):
@@ -92,7 +93,7 @@ async def test_it_answers_as_counters_in_one_process_do(
 ) -> None:
     """Whatever happens in whatever order, on whichever server, both say the same."""
     chance = random.Random(seed)
-    shared = [one.tries("local", LOCKOUT.policies) for one in pair]
+    shared = [one.attempts("local", LOCKOUT.policies) for one in pair]
     own = OwnTries(LOCKOUT)
     under_way: list[tuple[Try, Try]] = []
     now = NOON
@@ -132,7 +133,7 @@ async def test_it_answers_as_counters_in_one_process_do(
 
 async def test_a_provider_counts_for_itself(pair: tuple[RedisStore, RedisStore]) -> None:
     lockout = Lockout(attempts=1)
-    local, corp = (pair[0].tries(name, lockout.policies) for name in ("local", "corp"))
+    local, corp = (pair[0].attempts(name, lockout.policies) for name in ("local", "corp"))
     await fail(local, "alice")
     assert await local.is_locked("alice", HERE, NOON)
     assert not await corp.is_locked("alice", HERE, NOON)
@@ -142,7 +143,7 @@ async def test_a_provider_counts_for_itself(pair: tuple[RedisStore, RedisStore])
 async def test_a_try_of_a_server_that_died_is_forgotten(
     pair: tuple[RedisStore, RedisStore],
 ) -> None:
-    tries = pair[0].tries("local", Lockout(attempts=1).policies)
+    tries = pair[0].attempts("local", Lockout(attempts=1).policies)
     assert await tries.begin("alice", HERE, NOON) is not None
     assert await tries.begin("alice", HERE, NOON + LONGEST_TRY - TICK) is None
     assert await tries.begin("alice", HERE, NOON + LONGEST_TRY) is not None
@@ -152,7 +153,7 @@ async def test_sec_82_an_address_known_to_one_node_is_known_to_all(
     pair: tuple[RedisStore, RedisStore],
 ) -> None:
     lockout = Lockout(attempts=2, total_attempts=4)
-    first, second = (one.tries("local", lockout.policies) for one in pair)
+    first, second = (one.attempts("local", lockout.policies) for one in pair)
     one = await first.begin("alice", HERE, NOON)
     assert one is not None
     await one.succeeded(NOON)
@@ -167,7 +168,7 @@ async def test_sec_84_what_strangers_leave_goes_by_itself(
 ) -> None:
     """Memory is bounded by how many tries fit a window: nothing stays longer, nothing is listed."""
     lockout = Lockout(attempts=1)
-    tries = pair[0].tries("local", lockout.policies)
+    tries = pair[0].attempts("local", lockout.policies)
     for number in range(50):
         await fail(tries, f"stranger{number}")
     late = NOON + timedelta(minutes=6)
@@ -187,7 +188,7 @@ async def test_what_the_version_before_has_counted_goes_on_counting(
     pair: tuple[RedisStore, RedisStore], redis: Redis
 ) -> None:
     lockout = Lockout(attempts=3, total_attempts=4)
-    tries = pair[0].tries("local", lockout.policies)
+    tries = pair[0].attempts("local", lockout.policies)
     counter, _ = tries._keys_of("name", "alice")
     at = str(micros(NOON))
     async with client_of(redis) as client:
@@ -205,7 +206,7 @@ async def no_cost(password: Secret) -> None:
 
 def guard_on(store: RedisStore, people: FakeIdentity) -> Guard:
     lockout = Lockout()
-    tries = store.tries("local", lockout.policies)
+    tries = store.attempts("local", lockout.policies)
     return Guard("local", people, FakeClock(NOON), dummy=no_cost, tries=tries)
 
 

@@ -320,7 +320,7 @@ async def works(settings: RedisSettings) -> None:
 
 
 async def test_the_rights_that_the_page_names_are_enough(own: Redis) -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs" / "redis.md").read_text(encoding="utf-8")
     [rights] = re.findall(r"`(~sg:\* [^`]+)`", page)
     own.ask("ACL", "SETUSER", "gate", "on", ">the password", *rights.split())
     servers = parse_redis(f"redis://gate@127.0.0.1:{own.port}")

@@ -236,7 +236,7 @@ from datetime import timedelta
 from sessiongate.errors import CapReached
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.session import Caps, Ended, Limits
-from sessiongate.store.redis import RedisStore
+from sessiongate.store.redis.store import RedisStore
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.testing import LIMITS, T0, a_session
 
@@ -442,7 +442,7 @@ async def test_sec_02_redis_never_holds_a_token(tmp_path: Path) -> None:
 
 
 def test_the_names_of_keys_are_what_the_page_says() -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "redis.md"
+    page = Path(__file__).resolve().parents[3] / "docs" / "redis.md"
     text = page.read_text(encoding="utf-8")
     for name in (
         "sg:s:DIGEST",
