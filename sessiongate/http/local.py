@@ -16,28 +16,46 @@ from sessiongate.http.message import Request
 _CREDENTIALS = struct.Struct("3i")
 
 # What proxies, balancers and CDNs say of whom they pass on. Who adds one by himself only loses.
-_FORWARDING = frozenset(
+# A name with a word for an address is one of them, whoever made it up: `Proxy-Client-IP`,
+# `WL-Proxy-Client-IP`, `Fly-Client-IP`, `X-AppEngine-User-IP`, `CloudFront-Viewer-Address`.
+_WORDS = frozenset(
     {
+        "addr",
+        "address",
+        "clientip",
         "forwarded",
+        "forwarder",
+        "forwarding",
+        "ip",
+        "ipaddress",
+        "ips",
+        "proxied",
+        "proxy",
+        "realip",
+        "remoteip",
+        "userip",
         "via",
-        "client-ip",
-        "true-client-ip",
-        "x-real-ip",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "x-proxyuser-ip",
-        "x-remote-ip",
-        "x-remote-addr",
-        "fastly-client-ip",
-        "cdn-loop",
-        "x-arr-log-id",
-        "x-amzn-trace-id",
-        "x-scheme",
     }
 )
+# Others by which they are known, though no address is in them.
+_OTHERS = frozenset({"cdn-loop", "x-arr-log-id", "x-amzn-trace-id", "x-coming-from", "x-scheme"})
 _BEGINNINGS = (
-    *("x-forwarded", "forwarded-", "x-original-", "x-originating-", "x-proxy", "proxy-client-"),
-    *("wl-proxy-", "x-envoy-", "cf-", "x-azure-"),
+    "akamai-",
+    "cf-",
+    "cloudfront-",
+    "fastly-",
+    "fly-",
+    "incap-",
+    "x-amz-cf-",
+    "x-appengine-",
+    "x-azure-",
+    "x-envoy-",
+    "x-forwarded",
+    "x-haproxy-",
+    "x-original-",
+    "x-originating-",
+    "x-proxy",
+    "x-vercel-",
 )
 
 
@@ -54,7 +72,8 @@ def is_local(request: Request) -> bool:
 
 
 def _tells_of_a_proxy(name: str) -> bool:
-    return name in _FORWARDING or name.startswith(_BEGINNINGS)
+    words = name.replace("_", "-").split("-")
+    return name in _OTHERS or name.startswith(_BEGINNINGS) or not _WORDS.isdisjoint(words)
 
 
 def user_at(transport: asyncio.BaseTransport) -> int | None:
