@@ -92,6 +92,7 @@ class Listeners:
             "sessiongate_connections_most": crowd.limits.connections,
             "sessiongate_handshakes": crowd.handshakes,
             "sessiongate_anonymous_bytes": crowd.held,
+            "sessiongate_unread_bytes": crowd.unread,
         }
 
     def _limits(self) -> HttpLimits:

@@ -16,6 +16,8 @@ from sessiongate.networks import network_of
 TOO_MANY = "too_many_connections"
 TOO_MANY_HANDSHAKES = "too_many_handshakes"
 TOO_MANY_OF_ADDRESS = "too_many_of_address"
+UNREAD = "replies_unread"
+"""Closed since too much is held that strangers do not read, and it has not read for longest."""
 MADE_ROOM = "made_room"
 """Closed in favour of somebody new, since nothing of it was under way."""
 
@@ -26,7 +28,7 @@ PATIENCE = 1.0
 class Guest:
     """One accepted socket. `end` closes it at once."""
 
-    __slots__ = ("address", "end", "gone", "in_handshake", "place", "since")
+    __slots__ = ("address", "end", "gone", "in_handshake", "place", "since", "stuck", "unread")
 
     def __init__(
         self, address: str, since: float, end: Callable[[], None], *, in_handshake: bool = False
@@ -40,6 +42,10 @@ class Guest:
         self.in_handshake = in_handshake
         self.gone = True
         """Whether it has left, or was never let in."""
+        self.unread = 0
+        """Bytes of replies that are held for it, as long as it does not read and is not known."""
+        self.stuck = since
+        """Since when it has not read."""
 
 
 class Crowd:
@@ -65,11 +71,15 @@ class Crowd:
         """How many of them are shaking hands."""
         self.held = 0
         """Bytes of requests of callers that are not known."""
+        self.unread = 0
+        """Bytes of replies that callers who are not known do not read."""
         self.asking = 0
         """Requests of which it is being found out whether their caller is known."""
         self._shaking: dict[Guest, None] = {}
         self._waiting: dict[Guest, None] = {}
         """Who may be let go after the handshake, the oldest first."""
+        self._stuck: dict[Guest, None] = {}
+        """Who leaves replies unread, the longest first."""
         self._places: Counter[str] = Counter()
 
     def admit(self, guest: Guest) -> str | None:
@@ -114,8 +124,35 @@ class Crowd:
         """Its request is under way: it is not let go in favour of others meanwhile."""
         self._waiting.pop(guest, None)
 
+    def leaves_unread(self, guest: Guest, count: int, now: float) -> None:
+        """A stranger does not read, and so much is held for it: `reads` takes it back.
+
+        Where too much is held for all of them, those go who have not read for longest, if for
+        longer than anybody needs; else this one does.
+        """
+        self.reads(guest)
+        if guest.gone:
+            return
+        guest.unread, guest.stuck = count, now
+        self.unread += count
+        self._stuck[guest] = None
+        while self.unread > self.limits.anonymous_total and not guest.gone:
+            oldest = next(iter(self._stuck))
+            goes = oldest if now - oldest.stuck >= PATIENCE else guest
+            note(self.refusals, UNREAD, goes.address)
+            self.leave(goes)
+            goes.end()
+
+    def reads(self, guest: Guest) -> None:
+        """It has read, or is gone."""
+        if guest.unread:
+            self.unread -= guest.unread
+            guest.unread = 0
+            del self._stuck[guest]
+
     def leave(self, guest: Guest) -> None:
         """It is gone. Said twice, it is heard once."""
+        self.reads(guest)
         if guest.gone:
             return
         guest.gone = True

@@ -35,6 +35,14 @@ from sessiongate.telemetry.tracebacks import traced
 # buffer's worth. More would only move the peer's queue into our memory.
 _HOLD = 65536
 
+# Written of one reply before the peer reads it: no more than this, and what is still in the
+# transport, is held for a peer that does not. The rest of a file is held once for everybody.
+PIECE = 65536
+
+# What a transport may hold before it says so. Up to this, nobody counts it: replies that people
+# log in by are smaller.
+_UNCOUNTED = 16384
+
 # How long after a refusal we go on reading, and drop what we read. Closing on unread bytes makes
 # the kernel send a reset, and the peer would lose the reply that tells it why.
 _LINGER = 2.0
@@ -95,6 +103,7 @@ CAUSES = {
     # want to hear any.
     crowds.TOO_MANY_HANDSHAKES: 503,
     crowds.MADE_ROOM: 503,
+    crowds.UNREAD: 503,
     HANDSHAKE_FAILED: 503,
     USELESS_RECORDS: 503,
 }
@@ -222,13 +231,16 @@ class Connection(asyncio.Protocol):
         "_head",
         "_held",
         "_known",
+        "_last",
         "_owed",
         "_peer",
         "_rest",
         "_secure",
         "_seen",
+        "_shared",
         "_stalled",
         "_transport",
+        "_unsent",
         "_user",
         "_vouched",
         "_waiting",
@@ -276,6 +288,12 @@ class Connection(asyncio.Protocol):
         """Bytes of the body that the handler has."""
         self._counted = 0
         """What of the crowd's `held` is ours."""
+        self._unsent: memoryview | None = None
+        """What of a reply is for when the peer has read more: then `_stalled` is so, too."""
+        self._shared = False
+        """Whether it is held for others anyway."""
+        self._last = False
+        """Whether the connection closes after the reply that was written last."""
         self._cut = False
         """Whether requests that had come were dropped, so that the next reply is the last."""
         self.polite = False
@@ -289,6 +307,7 @@ class Connection(asyncio.Protocol):
         """A peer has come (and, over TLS, has shaken hands)."""
         edge = self._edge
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(_UNCOUNTED)
         tls = transport.get_extra_info("ssl_object")
         self._secure = tls is not None
         if tls is not None:
@@ -355,13 +374,15 @@ class Connection(asyncio.Protocol):
         self._eof = True
         at = self._at
         busy = at is _BUSY or ((self._stalled or self._waits) and at is not _DONE)
-        return busy and not self._secure
+        return (busy and not self._secure) or (self._unsent is not None and at is not _DONE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer is gone. A handler at work goes on: a login is not half cancelled."""
         self._gone = True
         self._at = _DONE
         self.due = math.inf
+        self._unsent = None
+        self._edge.crowd.reads(self.guest)
         self._let_go()
         if self.task is None:
             self._edge.forget(self)
@@ -369,13 +390,22 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer does not read fast enough: it gets no further reply for now."""
         self._stalled = True
-        self._owed = self._transport.get_write_buffer_size()
+        self._owed = held = self._transport.get_write_buffer_size()
+        if self._unsent is not None:
+            self._owed += len(self._unsent)
+            held += 0 if self._shared else len(self._unsent)
+        if not self._vouched:
+            self._edge.crowd.leaves_unread(self.guest, held, self._edge.now())
 
     def resume_writing(self) -> None:
         """The peer has read what we held for it."""
         self._stalled = False
+        self._edge.crowd.reads(self.guest)
         if self._at is _IDLE:
             self.due = self._edge.now() + self._edge.keep_alive
+        if self._unsent is not None:
+            self._send_on()
+            return
         self._advance()
         self._weigh()
 
@@ -385,6 +415,7 @@ class Connection(asyncio.Protocol):
         """Late: say so if a request had begun, and end the connection."""
         if self._stalled:
             owed = self._transport.get_write_buffer_size()
+            owed += len(self._unsent) if self._unsent is not None else 0
             if owed < self._owed:  # It reads, if slowly.
                 self._owed = owed
                 self.due = self._edge.now() + self._edge.keep_alive
@@ -401,6 +432,9 @@ class Connection(asyncio.Protocol):
         """The listener stops: close if no request has begun, else after its reply."""
         if self._waits:
             return  # its next reply is the last
+        if self._unsent is not None:
+            self._last = True
+            return
         if self._at is _IDLE or (self._at is _HEAD and not self._rest):
             self._close()
 
@@ -651,7 +685,7 @@ class Connection(asyncio.Protocol):
             self._note(NO_BUDGET, "closed without a word")
             self.task.cancel()
             self._let_go()
-        elif at is _BUSY and self._rest:
+        elif (at is _BUSY or self._unsent is not None) and self._rest:
             # Whoever sends further requests before the reply may have to send them again.
             self._rest = b""
             self._cut = True
@@ -717,7 +751,11 @@ class Connection(asyncio.Protocol):
             if self._gone and reply.opened and edge.unclaimed is not None:
                 edge.unclaimed(reply.opened)
             close = reply.close or not keep_alive or edge.stopping or self._cut
-            data = write_reply(reply, edge.date, close=close, without_body=without_body)
+            large = len(reply.body) > PIECE and not without_body and reply.status not in (204, 304)
+            data = write_reply(reply, edge.date, close=close, without_body=without_body or large)
+            if large:
+                self._unsent = memoryview(reply.body)
+                self._shared = reply.shared
         except asyncio.CancelledError:
             self.task = None
             self._drop()
@@ -737,18 +775,37 @@ class Connection(asyncio.Protocol):
             self._edge.forget(self)
             return
         self._at = _IDLE
-        self._transport.write(data)
+        self._last = close
         now = self._edge.now()
+        self.due = now + self._edge.keep_alive
         if not self._vouched:
             self._waiting = True
             self._edge.crowd.waits(self.guest, now)
-        if close:
+        self._transport.write(data)
+        if self._unsent is None:
+            self._finished()
+        else:
+            self._send_on()
+
+    def _send_on(self) -> None:
+        """Write pieces of the reply until the peer has to read first."""
+        while self._unsent is not None and not self._stalled and self._at is not _DONE:
+            rest = self._unsent
+            self._unsent = rest[PIECE:] if len(rest) > PIECE else None
+            self._transport.write(rest[:PIECE])
+        if self._unsent is None:
+            self._finished()
+
+    def _finished(self) -> None:
+        """The reply is written."""
+        if self._at is _DONE:
+            return  # it was closed for what others leave unread
+        if self._last or self._cut:
             if self._rest:
                 self._linger()
             else:
                 self._close()
             return
-        self.due = now + self._edge.keep_alive
         if self._rest or self._held or self._eof:
             self._advance()
         if self._rest or self._counted:
@@ -772,7 +829,8 @@ class Connection(asyncio.Protocol):
         self._transport.write(
             write_reply(_SAY[CAUSES[cause]], self._edge.date, close=True, without_body=False)
         )
-        self._linger()
+        if self._at is not _DONE:  # unless it was closed for what it left unread
+            self._linger()
 
     def _note(self, cause: str, why: str) -> None:
         """Count a refusal, and have the log say whose it was: never what was sent."""

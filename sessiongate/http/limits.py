@@ -27,4 +27,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     anonymous_body: int = 64 * 1024
     """Largest body of a request that names no live session."""
     anonymous_total: int = 256 * 1024 * 1024
-    """Bytes of requests held for callers that are not known, in all connections together."""
+    """Bytes of requests held for callers that are not known, in all connections together.
+
+    So much again of replies that they do not read.
+    """

@@ -57,6 +57,8 @@ class Reply(msgspec.Struct, gc=False):
     """Close the connection after this reply."""
     opened: str = ""
     """The key of the session whose token this reply carries, and which nobody else has."""
+    shared: bool = False
+    """Whether the body is held once for everybody, such as a file's."""
 
 
 Handler = Callable[[Request], Awaitable[Reply]]

@@ -131,14 +131,19 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             if nbytes == _READ:
                 self._wait()
 
-    def eof_received(self) -> None:
-        """The peer says no more. The socket closes when it has sent what it holds."""
+    def eof_received(self) -> bool:
+        """The peer says no more. The socket closes when it has sent what it holds.
+
+        True keeps it open while the connection has a reply to send on.
+        """
         self._eof = True
         if self._connection is None:
             self._fail("ConnectionResetError")
         elif not self._shut:
-            self._connection.eof_received()
+            if self._connection.eof_received():
+                return True
             self.close()
+        return False
 
     def pause_writing(self) -> None:
         """The socket holds enough."""
@@ -189,6 +194,10 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         """Bytes that the peer has not read, as they go over the wire."""
         return self._socket.get_write_buffer_size()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """How much the socket holds before `pause_writing`."""
+        self._socket.set_write_buffer_limits(high, low)
 
     def can_write_eof(self) -> bool:
         """Not in TLS."""
@@ -340,8 +349,10 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self.abort()
             return
         if over and not self._shut:
-            connection.eof_received()
-            self.close()
+            self._hold()
+            self._eof = True
+            if not connection.eof_received():
+                self.close()
 
     def _flush(self) -> None:
         if self._outgoing.pending:
@@ -372,6 +383,6 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             return
         if self._rest:
             self._wait()
-        elif not self._reading:
+        elif not (self._reading or self._eof):
             self._reading = True
             self._socket.resume_reading()

@@ -26,6 +26,7 @@ GAUGES: Mapping[str, str] = {
     "sessiongate_connections_most": "How many connections there may be.",
     "sessiongate_handshakes": "Connections that are in their TLS handshake.",
     "sessiongate_anonymous_bytes": "Bytes of requests held for callers that are not known.",
+    "sessiongate_unread_bytes": "Bytes of replies that callers who are not known do not read.",
     "sessiongate_hashing_queue": "Password hashes waiting or running.",
     "sessiongate_names_locked": "Account names that are locked for somebody.",
     "sessiongate_certificate_not_after_seconds": "When the served certificate ends, in Unix time.",

@@ -97,7 +97,8 @@ REQUIREMENTS: Mapping[int, str] = {
     "bounded for each turn of the event loop.",
     74: "Every accepted socket counts, also before its TLS handshake; descriptors are kept back "
     "for the store and for operators.",
-    75: "Bytes held for callers who are not known yet have one bound for all connections together.",
+    75: "Bytes held for callers who are not known yet have one bound for all connections together; "
+    "so have replies that they do not read.",
     76: "The queue for password hashing is fair between addresses.",
     77: "A person has one count of failed logins, however many names a directory knows.",
     78: "Refusals that cost nothing never push decisions about an identity out of the audit.",
@@ -130,7 +131,6 @@ PARTLY: Mapping[int, str] = {
     22: "console and forward-auth, which do not exist yet",
     30: "the one-time set-up link",
     46: "the gateway's upstreams, which do not exist yet",
-    75: "a bound on replies held for strangers who do not read",
 }
 """What of a requirement waits for a part that does not exist yet."""
 

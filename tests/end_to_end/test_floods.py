@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import select
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -223,6 +224,48 @@ def test_sec_75_two_thousand_unfinished_bodies_are_held_within_a_budget(
         known = {"x-zerto-session": token}
         assert server.request("POST", "/v1/nothing", known, b"a" * 1_000_000).status == 404
         server.stop()
+
+
+UNREADING = 500
+BUNDLE = "/docs/swagger-ui-bundle.js"
+# More than the kernel takes of them: 4 MiB for a connection.
+FILES_EACH = 4
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_sec_75_five_hundred_who_do_not_read_a_large_file_are_held_within_a_budget(
+    tls: bool, tmp_path: Path
+) -> None:
+    """Each had the whole file encrypted for it: 860 MB for 500."""
+    with ExitStack() as opened:
+        opened.enter_context(many_files(UNREADING + 500))
+        flags = (*FLAGS, *(() if tls else ("--plain-http",)))
+        server = with_people(tmp_path / "data", settings=WATCHED + LIMITS, flags=flags)
+        opened.enter_context(server)
+        watcher = operations_of(server)[0]
+        whole = len(server.request("GET", BUNDLE).body)
+        assert whole > 1_000_000
+        before = _resident(server)
+        context = ssl.create_default_context(cafile=str(server.ca)) if tls else None
+        for _ in range(UNREADING):
+            line = opened.enter_context(socket.socket())
+            line.settimeout(PATIENCE)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.connect(("127.0.0.1", server.port))
+            if context is not None:
+                line = opened.enter_context(context.wrap_socket(line, server_hostname="127.0.0.1"))
+            line.sendall(f"GET {BUNDLE} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * FILES_EACH)
+        until(lambda: _metric(watcher, "sessiongate_unread_bytes") > BUDGET / 2)
+        assert _metric(watcher, "sessiongate_unread_bytes") <= BUDGET
+        grown = _resident(server) - before
+        # A connection with TLS takes some 50 KB besides.
+        assert grown < BUDGET + UNREADING * 65536 + (20 << 20), f"{grown >> 20} MiB"
+        assert len(server.request("GET", BUNDLE).body) == whole
+        server.stop()
+
+
+def _metric(watcher: str, name: str) -> float:
+    return value(read(operations(watcher, "/metrics").body), name)
 
 
 def _held(watcher: str) -> float:

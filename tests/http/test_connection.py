@@ -735,6 +735,9 @@ class Wire(asyncio.Transport):
         assert not self.closed
         self.out += data
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
+
     def get_write_buffer_size(self) -> int:
         return self.owed
 

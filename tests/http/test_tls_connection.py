@@ -59,6 +59,9 @@ class Socket(asyncio.Transport):
         out, self.out = self.out, b""
         return out
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
+
     def get_write_buffer_size(self) -> int:
         return 0
 

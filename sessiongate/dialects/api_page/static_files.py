@@ -51,13 +51,13 @@ def sent(request: Request, file: File) -> Reply:
     """The file, or that the client holds this version already."""
     if _matches(request.all("if-none-match"), file.tag):
         return Reply(304, file.headers[1:])
-    return Reply(200, file.headers, file.content)
+    return Reply(200, file.headers, file.content, shared=True)
 
 
 def for_browsers(request: Request, reply: Reply) -> Reply:
     """The reply with the security headers."""
     tls = (_TLS_ONLY,) if request.secure else ()
-    return Reply(reply.status, (*reply.headers, *_SECURITY, *tls), reply.body)
+    return msgspec.structs.replace(reply, headers=(*reply.headers, *_SECURITY, *tls))
 
 
 def _matches(headers: list[str], tag: str) -> bool:

@@ -1,0 +1,173 @@
+"""What is held for peers that do not read: in pieces, and for strangers within one budget."""
+
+from typing import Any
+
+import pytest
+
+from sessiongate.http.admission import PATIENCE, UNREAD, Crowd
+from sessiongate.http.connection import PIECE, Edge
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.message import Reply, Request
+from tests.http.test_connection import GET, Time, Wire, done
+
+KIB = 1024
+FILE = bytes(range(256)) * 4 * KIB
+REQUEST = GET % b""
+
+
+class Slow(Wire):
+    """Holds what is written until the peer reads, and tells so as the event loop's transports do.
+
+    Its peer's kernel and ours take nothing.
+    """
+
+    def __init__(self, edge: Edge) -> None:
+        self.paused = False
+        self.aborted = False
+        super().__init__(edge)
+
+    def write(self, data: Any) -> None:
+        super().write(data)
+        self.owed += len(data)
+        assert self.high is not None
+        if self.owed > self.high and not self.paused:
+            self.paused = True
+            self.connection.pause_writing()
+
+    def read(self, count: int) -> None:
+        """The peer reads so much at most."""
+        assert self.high is not None
+        self.owed = max(0, self.owed - count)
+        if self.paused and self.owed <= self.high // 4:
+            self.paused = False
+            self.connection.resume_writing()
+
+    def abort(self) -> None:
+        super().abort()
+        self.aborted = True
+
+
+class House:
+    """Serves one large file, held once or made for each."""
+
+    def __init__(self, *, shared: bool = True, vouched: bool = False, **limits: Any) -> None:
+        self.crowd = Crowd(HttpLimits(**limits))
+        self.time = Time()
+        self.edge = Edge(self.handle, self.crowd.limits, self.time, crowd=self.crowd)
+        self.crowd.refusals = self.edge.refusals
+        self.shared = shared
+        self.vouched = vouched
+        self.asked = 0
+
+    async def handle(self, request: Request) -> Reply:
+        self.asked += 1
+        request.vouched = self.vouched
+        return Reply(200, (), FILE, shared=self.shared)
+
+    async def asks(self, times: int = 1) -> Slow:
+        wire = Slow(self.edge)
+        wire.connection.data_received(REQUEST * times)
+        await done(wire)
+        return wire
+
+
+async def test_sec_75_a_reply_is_written_in_pieces_as_the_peer_reads() -> None:
+    house = House()
+    wire = await house.asks()
+    while wire.owed:
+        assert wire.owed <= PIECE + KIB
+        wire.read(PIECE // 2)
+    assert wire.out.endswith(b"\r\n\r\n" + FILE)
+    assert house.crowd.unread == 0
+    assert not wire.closed
+
+
+async def test_sec_75_no_further_request_is_begun_before() -> None:
+    house = House()
+    wire = await house.asks(3)
+    assert house.asked == 1
+    while wire.owed:
+        wire.read(PIECE)
+        await done(wire)
+    assert house.asked == 3
+    assert wire.out.count(FILE) == 3
+    assert house.crowd.held == 0
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_sec_75_what_is_held_for_all_strangers_has_one_budget(shared: bool) -> None:
+    """A file counts for what the transport holds of it, another reply for all of it."""
+    each = PIECE + KIB if shared else len(FILE) + KIB
+    house = House(shared=shared, anonymous_total=4 * each)
+    wires = [await house.asks() for _ in range(4)]
+    assert 3 * each < house.crowd.unread <= 4 * each
+    # Nobody has waited for longer than anybody needs, so the newcomer goes.
+    newcomer = await house.asks()
+    assert newcomer.aborted
+    assert not any(wire.aborted for wire in wires)
+    house.time.at += PATIENCE
+    wires[0].read(PIECE)  # it reads, so it is no longer the one that has not for longest
+    later = [await house.asks() for _ in range(2)]
+    assert [wire.aborted for wire in (*wires, *later)] == [False, True, True] + [False] * 3
+    assert house.edge.refusals[UNREAD] == 3
+    assert house.crowd.unread <= 4 * each
+    for wire in (*wires, *later, newcomer):
+        wire.connection.connection_lost(None)
+    assert house.crowd.unread == 0
+    assert house.crowd.inside == 0
+
+
+async def test_sec_75_who_is_known_is_not_among_them() -> None:
+    house = House(vouched=True, anonymous_total=1)
+    wire = await house.asks()
+    assert wire.paused
+    assert house.crowd.unread == 0
+    assert not wire.closed
+
+
+async def test_who_says_no_more_still_gets_the_rest() -> None:
+    house = House()
+    wire = await house.asks()
+    assert wire.connection.eof_received()
+    while wire.owed:
+        wire.read(PIECE)
+    assert wire.out.endswith(FILE)
+    assert wire.closed
+
+
+async def test_a_listener_that_stops_sends_the_rest() -> None:
+    house = House()
+    wire = await house.asks()
+    wire.connection.retire()
+    assert not wire.closed
+    while wire.owed:
+        wire.read(PIECE)
+    assert wire.out.endswith(FILE)
+    assert wire.closed
+
+
+async def test_who_reads_slowly_is_kept_and_who_does_not_is_closed() -> None:
+    house = House()
+    wire = await house.asks()
+    house.time.at += house.edge.keep_alive
+    wire.read(1)
+    house.edge.sweep()
+    assert not wire.closed
+    house.time.at += house.edge.keep_alive
+    house.edge.sweep()
+    assert wire.aborted
+
+
+async def test_sec_75_what_strangers_send_meanwhile_is_dropped_beyond_the_budget() -> None:
+    """The reply that is on its way is not cut by a refusal: it is the last."""
+    house = House(anonymous_total=PIECE + 8 * KIB)
+    wire = await house.asks()
+    wire.connection.data_received(b"GET / HTTP/1.1\r\nHost: " + b"x" * (PIECE - 30))
+    house.crowd.held += PIECE  # others hold something too
+    wire.connection.data_received(b"x" * KIB)
+    house.crowd.held -= PIECE
+    assert house.crowd.held == 0
+    while wire.owed:
+        wire.read(PIECE)
+    assert wire.out.endswith(FILE)
+    assert wire.closed
