@@ -99,7 +99,7 @@ class Head:
             elif name == "transfer-encoding":
                 codings.append(value.lower())
             elif name == "connection":
-                if "close" in (option.strip(" \t").lower() for option in value.split(",")):
+                if _CLOSE.search(value) is not None:
                     self.keep_alive = False
             elif value.lower() == "100-continue" and version == b"1":
                 self.expects_continue = True
@@ -172,6 +172,9 @@ _EXTENSION = 128
 # Chunks of one body. Clients fill a buffer before they send one; a megabyte in single bytes would
 # hold up everybody else for over a second.
 _MOST_CHUNKS = 10_000
+# An option of a Connection header among others: to split 64 KiB of commas took 5 ms.
+_CLOSE = re.compile(r"(?:^|,)[ \t]*close[ \t]*(?:,|$)", re.IGNORECASE)
+
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t -~\x80-\xff]{0,%d})?\r\n" % (_EXTENSION - 1))
 _CHUNK_LINE_PART = re.compile(
     rb"(?:[0-9A-Fa-f]{1,15}(?:;[\t -~\x80-\xff]{0,%d})?\r?)?" % (_EXTENSION - 1)

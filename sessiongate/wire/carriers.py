@@ -117,6 +117,8 @@ def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def _session_cookies(header: str) -> Iterable[tuple[str, str]]:
     """Session cookies of a Cookie header; pyVmomi sends the attributes back as if cookies too."""
     for part in header.split(";"):
+        if SOAP_COOKIE not in part and REST_COOKIE not in part:
+            continue  # others' may be thousands
         name, equals, value = part.partition("=")
         name = name.strip(WHITE_SPACE)
         if equals and name in (SOAP_COOKIE, REST_COOKIE):

@@ -256,3 +256,11 @@ def test_sec_42_no_value_splits_a_head(value: str, place: int) -> None:
     assert lines[3:] == [f"{name}: {text}".encode("latin-1") for name, text in headers]
     assert head.count(b"\r") == head.count(b"\n") == 5
     assert b"\0" not in head
+
+
+def test_a_connection_header_may_name_many_options() -> None:
+    for many in ("a," * 10_000, "," * 10_000, " ,\t" * 10_000):
+        for value, kept in ((f"{many}close", False), (f"{many} Close ,a", False), (many, True)):
+            head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection:%b\r\n\r\n" % value.encode()
+            assert read_head(head).keep_alive is kept
+    assert read_head(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: closed, a-close\r\n\r\n").keep_alive

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.wire.accept import JSON, XML, preferred, wants_html
+from sessiongate.wire.accept import JSON, MOST_RANGES, XML, preferred, wants_html
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,12 @@ def test_a_browser_asks_for_html_by_name(accept: str) -> None:
 )
 def test_other_clients_do_not(accept: str | None) -> None:
     assert not wants_html(accept)
+
+
+def test_sec_73_only_so_many_ranges_are_looked_at() -> None:
+    """32,000 took 17 ms, and anybody may send them."""
+    assert preferred("a," * (MOST_RANGES - 1) + "text/xml") == XML
+    assert preferred("a," * MOST_RANGES + "text/xml") == JSON
+    assert not wants_html("a," * MOST_RANGES + "text/html")
+    assert preferred("text/xml;" + "a;" * 32_000 + "q=0") == XML
+    assert wants_html("text/html;q=1," + "a," * 32_000)
