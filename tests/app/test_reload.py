@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from sessiongate.app.reload import TAKEN, changes, merged, reload_when
 from sessiongate.config import Config, leaves, load
 from sessiongate.errors import ConfigError
-from tests.http.test_connection import until
+from tests.until import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from sessiongate.app.supervisor import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
-from tests.http.test_connection import until
+from tests.until import until
 
 
 async def test_sec_90_a_fault_that_nobody_foresaw_is_not_the_end_of_the_workers(

@@ -17,6 +17,7 @@ from sessiongate.http.connection import CAUSES, REFUSED_POLITELY, Connection, Ed
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler, Reply, Request
+from tests.until import until
 
 HOST = b"Host: x\r\n"
 GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -121,13 +122,6 @@ async def turn() -> None:
     turned = loop.create_future()
     loop.call_soon(turned.set_result, None)
     await turned
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Let the loop turn until this holds."""
-    async with asyncio.timeout(5):
-        while not holds():
-            await turn()
 
 
 def one_refusal(answer: bytes, status: int) -> None:

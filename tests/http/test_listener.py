@@ -35,7 +35,7 @@ from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request
 from sessiongate.secret import Secret
 from sessiongate.tls.server import tls_context
-from tests.http.test_connection import until
+from tests.until import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 NOW = timedelta(0)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.refusal_headers import CAP_RETRY
 from sessiongate.session import Caps
+from tests.end_to_end.serving import basic
 from tests.gate import Gate
 from tests.http.requests import header, request
 
@@ -34,10 +34,6 @@ def endpoint_of(gate: Gate, path: str) -> Handler:
         return RpcEndpoint(gate.sessions, gate.bearers, provider="local")
     face = ApiSessionEndpoint if path == API else RestSessionEndpoint
     return face(gate.sessions, gate.bearers, provider="local")
-
-
-def basic(name: str, password: str) -> str:
-    return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
 
 
 def rpc(operation: str = "create", security: object = None, **changes: Any) -> bytes:

@@ -1,20 +1,16 @@
 """Zerto's endpoint: requests in, replies out, no socket."""
 
 import json
-from base64 import b64encode
 
 import pytest
 
 from sessiongate.dialects.zerto.endpoint import ZertoEndpoint, refusal
 from sessiongate.http.message import Reply
+from tests.end_to_end.serving import basic
 from tests.gate import Gate
 from tests.http.requests import header, request
 
 ADD = "/v1/session/add"
-
-
-def basic(name: str, password: str) -> str:
-    return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
 
 
 ADA = basic("ada", "adaada")

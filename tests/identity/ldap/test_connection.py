@@ -14,9 +14,9 @@ from sessiongate.identity.ldap.filter import Has
 from sessiongate.identity.ldap.messages import LARGEST, Result
 from sessiongate.secret import Secret
 from sessiongate.tls import certificates
-from tests.http.test_connection import until
 from tests.identity.ldap.test_messages import tlv
 from tests.peers.slapd import PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
+from tests.until import until
 
 PLAIN = Trust(None)
 PASSWORD = Secret(SERVICE_PASSWORD)

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from sessiongate.testing import (
     digest_of,
     everyone,
 )
+from tests.until import until
 
 
 class InFile:
@@ -95,13 +96,6 @@ def content(path: Path) -> bytes:
 
 def replace(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-
-
-async def until(done: Callable[[], bool]) -> None:
-    """Let the event loop run until this is so, for at most ten seconds."""
-    async with asyncio.timeout(10):
-        while not done():  # noqa: ASYNC110 (another thread's deed, seen only in the file)
-            await asyncio.sleep(0)
 
 
 async def test_use_never_suspends(path: Path) -> None:

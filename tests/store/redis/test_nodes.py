@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
@@ -25,6 +25,7 @@ from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, TICK, a_session, a_ticket, everyone
 from tests.peers import redis as peer
 from tests.peers.redis import PATIENCE, Cluster, Redis
+from tests.until import until
 
 pytestmark = pytest.mark.peer
 
@@ -65,14 +66,6 @@ async def nodes(
 def memory_of(store: RedisStore) -> Memory:
     assert store.memory is not None
     return store.memory
-
-
-async def until(done: Callable[[], bool]) -> None:
-    """Let others run until this is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not done():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0)
 
 
 # Ends
