@@ -23,9 +23,9 @@ from sessiongate.app.prepare import (
 )
 from sessiongate.app.reload import certified, merged
 from sessiongate.app.routes import dialects
+from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.running import running_of
 from sessiongate.app.started import Started
-from sessiongate.app.steps import Step, each_of
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit import offline as inbox
 from sessiongate.audit.event import Event

@@ -30,7 +30,7 @@ from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.locale import choose, message_locale
 from sessiongate.rules.token import GUID_BYTES, TOKEN_BYTES, clone_ticket, guid, hex_token
 from sessiongate.secret import Secret
-from sessiongate.service.sweep import sweep
+from sessiongate.service.housekeeping import sweep
 from sessiongate.session import Caps, Client, Ended, Principal, Session, Ticket
 from sessiongate.store.port import Store
 

@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.app.listeners import Doors
+from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.server import Server
-from sessiongate.app.steps import Step, each_of
 from sessiongate.app.supervisor import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, StoreUnavailable

@@ -1,12 +1,15 @@
-"""The janitor's rounds: every step, in order, whatever one of them raises."""
+"""Each round takes every step in order, and a sweep ends what is over."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.audit.event import read
 from sessiongate.errors import StoreUnavailable
-from sessiongate.service.housekeeping import Janitor
+from sessiongate.service.housekeeping import Janitor, sweep
+from tests.gate import CLIENT, Gate
 
 
 async def test_every_step_runs_in_order_and_a_failing_one_is_logged() -> None:
@@ -62,3 +65,24 @@ async def test_an_outage_is_one_line_a_round() -> None:
         ("janitor step put off", "warning", "no answer")
     ]
     assert "exc_info" not in logs[0]
+
+
+async def test_all_whose_time_is_up_end_in_one_sweep_and_are_written_down(gate: Gate) -> None:
+    keys = {(await gate.login("bob")).session.key for _ in range(130)}
+    gate.clock.tick(timedelta(minutes=20))
+    alive = await gate.login("ada", CLIENT)
+    gate.clock.tick(timedelta(minutes=10, seconds=2))
+    assert await sweep(gate.store, gate.clock, gate.sessions.journal) == 130
+    ended = [
+        event for event in map(read, gate.store.audit.payloads) if event.event == "session ended"
+    ]
+    assert {event.key for event in ended} == keys
+    assert {event.reason for event in ended} == {"idle"}
+    assert await gate.sessions.find(alive.session.key) is not None
+
+
+async def test_a_second_sweep_finds_nothing(gate: Gate) -> None:
+    await gate.login("bob")
+    gate.clock.tick(timedelta(minutes=31))
+    assert await gate.sessions.sweep() == 1
+    assert await gate.sessions.sweep() == 0

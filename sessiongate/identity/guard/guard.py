@@ -4,7 +4,7 @@ In this order: a locked name is refused in the time of a check; a credential ver
 ago is let in without one; the same credential being checked right now waits for that one check;
 else a try is reserved and the provider asked. An outage counts for nothing.
 
-How many tries, and when a lock opens: `rules.lockout`. The counters: `identity.tries`.
+How many tries, and when a lock opens: `rules.lockout`. The counters: `attempt_counters`.
 """
 
 import asyncio
@@ -60,6 +60,15 @@ class Guard:
     (`Pretends`), else as its late refusals took; before there was one, `dummy` is done, which is
     to cost what a check costs. `verified` may be shared by all guards; without it each login is
     checked.
+
+    One check serves all who ask the same at once, without a lock, since between two awaits nobody
+    else runs. Looking for a check and starting one therefore stand together:
+
+        flight = self._flights.get(key)         # an await from here to the next line would let a
+        self._flights[key] = flight or start()  # second caller find none, and pay a second check
+
+    For the same reason nothing is awaited between a provider's "yes" and keeping it: a change of
+    the account that comes later drops it again.
     """
 
     def __init__(
@@ -118,7 +127,7 @@ class Guard:
         if await self._tries.is_locked(name, address, self._clock.now()):
             return await self._refuse(password, address)
         version = await self._version_of(account)
-        # No await from here to the flight: who asks the same meanwhile must find it.
+        # No await from here to the flight, see the class.
         key = self._verified.key(self.name, _spelled(name, account), password, version)
         principal = self._verified.get(key)
         if principal is not None and not await self._is_locked_by(key, name, address):
@@ -276,7 +285,7 @@ class Guard:
             with self._watch() as watch:
                 principal = await self._ask(account, password, attempt)
                 watch.refuse_changed(name, principal)
-            # No await between the outcome and this: what changes later drops it again.
+            # No await between the outcome and this, see the class.
             self._verified.keep(key, name, principal, attempt.names)
         except (BadCredentials, LockedOut) as refused:
             if refused.known:

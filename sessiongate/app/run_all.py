@@ -1,4 +1,4 @@
-"""Several things to be done one after the other, none of which may keep the next from its turn."""
+"""Running several steps one after the other, each whatever becomes of the others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
