@@ -35,3 +35,10 @@ class Secret:
         raise TypeError("a Secret is not for storing")
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def secret_text(raw: bytes) -> str:
+    """What a file or line that holds a secret alone says: not the mark that some editors begin text
+    with, nor the line ends that it ends with. Raises UnicodeDecodeError.
+    """
+    return raw.decode("utf-8-sig").rstrip("\r\n")

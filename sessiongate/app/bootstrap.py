@@ -13,14 +13,14 @@ import structlog
 
 from sessiongate.app.prepare import made_once, users_file
 from sessiongate.audit import offline as inbox
-from sessiongate.config import Config, secret_text
+from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.files import is_there, read_named
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user, list_users
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.passwords import problem_with
-from sessiongate.secret import Secret
+from sessiongate.secret import Secret, secret_text
 
 PREFIX = "SESSIONGATE_BOOTSTRAP_ADMIN_"
 

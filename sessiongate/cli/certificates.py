@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from sessiongate.app import certificate_names
+from sessiongate.app.prepare import certificate_names
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, prepared, settings
 from sessiongate.cli.output import Exit, Output, fail, show_facts
 from sessiongate.config import Config

@@ -7,23 +7,22 @@ from pathlib import Path
 
 import msgspec
 
-from sessiongate.app import (
-    Port,
-    Running,
+from sessiongate.app.doubts import (
+    Doubt,
     certificate_doubts,
-    extensions_problems,
     file_doubts,
     listener_doubts,
-    ports_of,
-    providers_problems,
-    roles_doubts,
-    roles_of,
     store_doubts,
+)
+from sessiongate.app.dry_run import (
+    extensions_problems,
+    providers_problems,
     store_problem,
     tokens_problems,
-    users_file,
 )
-from sessiongate.app.doubts import Doubt
+from sessiongate.app.ports import Port, ports_of
+from sessiongate.app.prepare import roles_doubts, roles_of, users_file
+from sessiongate.app.running import Running
 from sessiongate.cli.control_client import running_server
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import typer
 
-from sessiongate.app import is_taken
+from sessiongate.app.reload import is_taken
 from sessiongate.cli.control_client import running_server
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
 from sessiongate.cli.output import Output, note, show_json, show_rows

@@ -9,31 +9,35 @@ from typing import Annotated
 import typer
 
 from sessiongate import __version__
-from sessiongate.cli import audit, certificates, completion, serve, sessions, users
-from sessiongate.cli import config as configuration
+from sessiongate.cli.completion import get_ready
+from sessiongate.cli.lazy import lazy_group
 from sessiongate.cli.output import Exit, Failed, Output, regret
 from sessiongate.cli.text import refuse_what_is_none, settle_streams
 from sessiongate.errors import ConfigError, SessionGateError
-from sessiongate.telemetry.logs import without_logs
 
 NAME = "sessiongate"
 
+COMMANDS = {
+    "serve": "sessiongate.cli.serve:serve",
+    "dev": "sessiongate.cli.serve:dev",
+    "init": "sessiongate.cli.serve:init",
+    "check": "sessiongate.cli.serve:check",
+    "users": "sessiongate.cli.users:app",
+    "sessions": "sessiongate.cli.sessions:app",
+    "audit": "sessiongate.cli.audit:app",
+    "config": "sessiongate.cli.config:app",
+    "cert": "sessiongate.cli.certificates:app",
+    "completion": "sessiongate.cli.completion:completion",
+}
+"""Each command, or group of commands, in the order of the help, and where it is."""
+
 app = typer.Typer(
+    cls=lazy_group(COMMANDS, around="sessiongate.telemetry.logs:without_logs"),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="A session server for the vSphere and Zerto APIs.",
 )
-app.command("serve")(serve.serve)
-app.command("dev")(serve.dev)
-app.command("init")(serve.init)
-app.command("check")(serve.check)
-app.add_typer(users.app, name="users")
-app.add_typer(sessions.app, name="sessions")
-app.add_typer(audit.app, name="audit")
-app.add_typer(configuration.app, name="config")
-app.add_typer(certificates.app, name="cert")
-app.command("completion")(completion.completion)
 
 
 def _version(wanted: bool) -> None:
@@ -57,9 +61,8 @@ def main() -> None:
     settle_streams()
     try:
         refuse_what_is_none(sys.argv[1:], os.environ)
-        completion.get_ready(os.environ)
-        with without_logs():
-            _run(output)
+        get_ready(os.environ)
+        _run(output)
     except Failed as failed:
         _leave(failed.code, failed.sentences, output)
     except ConfigError as error:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sessiongate.app import PREPARED
 from sessiongate.app.owner import become_owner, reading_as_holder
+from sessiongate.app.prepare import PREPARED
 from sessiongate.cli.control_client import server_nearby
 from sessiongate.cli.output import Exit, Output, fail
 from sessiongate.config import Config, data_dir_of, file_of, load

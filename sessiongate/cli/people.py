@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from sessiongate.app import users_file
+from sessiongate.app.prepare import users_file
 from sessiongate.config import Config
 from sessiongate.identity.local.users_file import read_users
 from sessiongate.rules.accounts import canonical_domain, parse_account

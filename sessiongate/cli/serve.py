@@ -16,8 +16,14 @@ from typing import Annotated
 import structlog
 import typer
 
-from sessiongate import app as application
-from sessiongate.app import Started
+from sessiongate.app import process
+from sessiongate.app.bootstrap import bootstrap
+from sessiongate.app.place import place_of
+from sessiongate.app.ports import ports_of
+from sessiongate.app.prepare import certificates_of, instance_of, users_file
+from sessiongate.app.reload import Reread
+from sessiongate.app.started import Announce, Started, url_of
+from sessiongate.app.supervisor import serve_as_worker, supervise
 from sessiongate.cli.checks import run_checks
 from sessiongate.cli.control_client import server_answers
 from sessiongate.cli.options import (
@@ -73,9 +79,9 @@ def serve(
     text = configure_logs(log_format, log_level)
     flags = _flags(listen, plain_http)
     loaded = settings(config, data_dir, flags)
-    if application.place_of(os.environ) is None:
+    if place_of(os.environ) is None:
         _refuse_what_is_taken(loaded)
-        if application.bootstrap(loaded, os.environ):
+        if bootstrap(loaded, os.environ):
             print("The first administrator was added from the environment.", flush=True)
 
     def announce(started: Started) -> None:
@@ -144,12 +150,12 @@ def init(
     loaded = settings(config, data_dir, _flags(listen, plain_http=False))
     if listen:
         _refuse_what_is_taken(loaded)
-    made = application.certificates_of(loaded)
-    application.instance_of(loaded)
+    made = certificates_of(loaded)
+    instance_of(loaded)
     print(f"Data directory: {loaded.server.data_dir}")
     if made is not None:
         print("\n".join(_fingerprints(made)))
-    path = application.users_file(loaded)
+    path = users_file(loaded)
     if list_users(path):
         print(f"Users: {path} has some already; none was added.")
         print()
@@ -190,7 +196,7 @@ def _refuse_what_is_taken(config: Config) -> None:
     """
     if server_answers(config.server.data_dir):
         return
-    taken = [port for port in application.ports_of(config) if port.problem and port.needed]
+    taken = [port for port in ports_of(config) if port.problem and port.needed]
     if taken:
         raise ConfigError([port.sentence for port in taken])
 
@@ -211,20 +217,20 @@ def _outlast_hangups() -> None:
 
 def _run(
     config: Config,
-    announce: application.Announce,
-    reread: application.Reread | None = None,
+    announce: Announce,
+    reread: Reread | None = None,
     *,
     throw_away: bool = False,
 ) -> None:
     # A core file would hold passwords and tokens that are in memory at that moment.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    place = application.place_of(os.environ)
+    place = place_of(os.environ)
     if place is not None:
-        work = application.serve_as_worker(config, place)
+        work = serve_as_worker(config, place)
     elif config.server.workers > 1:
-        work = application.supervise(config, announce, reread)
+        work = supervise(config, announce, reread)
     else:
-        work = application.serve(config, announce, reread, throw_away=throw_away)
+        work = process.serve(config, announce, reread, throw_away=throw_away)
     if sys.platform == "win32":
         asyncio.run(work)
         return
@@ -242,7 +248,7 @@ def _name_and_password(text: str) -> tuple[str, str]:
 
 def _add_administrator(config: Config, name: str, password: str) -> None:
     add_user(
-        application.users_file(config),
+        users_file(config),
         name,
         Secret(password),
         ADMINISTRATOR,
@@ -257,7 +263,7 @@ def _announce(config: Config, started: Started, *, text: bool) -> None:
 
     Where the log is `text` for people, they need not be told there as well.
     """
-    lines = [f"Listening on {application.url_of(config, address)}" for address in started.addresses]
+    lines = [f"Listening on {url_of(config, address)}" for address in started.addresses]
     if started.operations:
         lines.append(f"Operations on {started.operations}")
     for why in started.without_operations:
@@ -266,7 +272,7 @@ def _announce(config: Config, started: Started, *, text: bool) -> None:
             _log.warning("no operations listener", why=why)
     local = _address(started)
     if local is not None:
-        lines.append(f"API page at {application.url_of(config, local)}/docs")
+        lines.append(f"API page at {url_of(config, local)}/docs")
     if started.certificates is None:
         lines += [
             "WARNING: plain HTTP. Passwords and tokens cross the network in clear text,",
@@ -321,7 +327,7 @@ def _recipes(config: Config, started: Started) -> None:
     address = _address(started)
     if address is None:
         return
-    url = application.url_of(config, address)
+    url = url_of(config, address)
     ca = started.certificates.ca if started.certificates is not None else None
     curl = "curl -sS -w '\\n'"
     if ca is not None:

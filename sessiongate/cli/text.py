@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from sessiongate.cli.output import Exit, fail
-from sessiongate.config import secret_text
+from sessiongate.secret import secret_text
 
 # Far above any password, and far below what hurts.
 _LONGEST_LINE = 1 << 16

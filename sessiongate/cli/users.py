@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sessiongate.app import roles_of, users_file
+from sessiongate.app.prepare import roles_of, users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.cli.accounts import USER_COLUMNS, accounts_of
 from sessiongate.cli.candidates import role_names, user_names

@@ -26,7 +26,6 @@ from sessiongate.config.models import (
     ZertoDialect,
 )
 from sessiongate.config.show import leaves, schema, show
-from sessiongate.config.sources import secret_text
 
 __all__ = [
     "RESERVED",
@@ -51,6 +50,5 @@ __all__ = [
     "leaves",
     "load",
     "schema",
-    "secret_text",
     "show",
 ]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sessiongate.config.names import Name, Place, find, known
 from sessiongate.files import open_named
-from sessiongate.secret import Secret
+from sessiongate.secret import Secret, secret_text
 
 PREFIX = "SESSIONGATE_"
 
@@ -219,13 +219,6 @@ def _secret_from(gathered: Gathered, name: str, given: Given, base: Path) -> Sec
         f"{name}: {why}; put the secret alone into a file the server may read ({given.where})"
     )
     return None
-
-
-def secret_text(raw: bytes) -> str:
-    """What a file or line that holds a secret alone says: not the mark that some editors begin text
-    with, nor the line ends that it ends with. Raises UnicodeDecodeError.
-    """
-    return raw.decode("utf-8-sig").rstrip("\r\n")
 
 
 def _flatten(table: Mapping[str, object], path: Name = ()) -> Iterator[tuple[Name, object]]:

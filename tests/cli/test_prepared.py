@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.app import PREPARED
+from sessiongate.app.prepare import PREPARED
 from sessiongate.cli.output import Exit
 from sessiongate.operations.control import socket_path
 from tests.docs.from_commands import commands

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.config import Address, Config, load, schema, secret_text, show
+from sessiongate.config import Address, Config, load, schema, show
 from sessiongate.config.addresses import listen, public_name
 from sessiongate.config.values import (
     duration,
@@ -24,7 +24,7 @@ from sessiongate.config.values import (
     yes_or_no,
 )
 from sessiongate.errors import ConfigError
-from sessiongate.secret import Secret
+from sessiongate.secret import Secret, secret_text
 from sessiongate.session import Caps, Limits
 
 CANARY = "hunter2-canary"

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 from prometheus_client.core import Metric
@@ -149,7 +150,9 @@ async def from_one_client(routes: Routes, number: int) -> None:
         "x_forwarded_for": f"10.0.0.{number}",
         "x_zerto_session": f"{number:032x}",
     }
-    body = f'{{"userName":"u{number}","password":"p","locale":"en_{number}"}}'.encode()
+    # The same credential as the header's: two that disagree are refused before anybody is asked.
+    who = {"userName": f"user-{odd}", "password": f"wrong-{number}", "locale": f"en_{number}"}
+    body = msgspec.json.encode(who)
     asked = (
         ("POST", "/v1/session/add"),
         ("GET", f"/v1/{number}?a={number}"),

@@ -1,0 +1,63 @@
+"""Commands are imported when they are called, and bring in no more than they use."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sessiongate.cli.main import COMMANDS
+
+CALL = """
+import sys
+sys.argv = ["sessiongate", *sys.argv[1:]]
+from sessiongate.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+HEAVY = {"aiohttp", "babel", "pydantic", "redis", "structlog", "argon2", "cryptography", "sqlite3"}
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The exit code, and the packages that this call has imported in the end."""
+    run = subprocess.run(
+        [sys.executable, "-c", CALL, *arguments], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.splitlines()[-1].split())
+
+
+def test_the_version_is_said_without_the_server() -> None:
+    found = loaded("--version")
+    assert "0" in found
+    assert "typer" in found
+    assert found & HEAVY == set()
+
+
+def test_sessions_are_listed_without_a_store_or_an_http_client() -> None:
+    found = loaded("sessions", "list", "--data-dir", "/nonexistent")
+    assert "pydantic" in found
+    assert found & {"aiohttp", "redis"} == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_is_found_and_says_what_it_is(name: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "sessiongate", name, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"Usage: sessiongate {name}" in run.stdout
+
+
+def test_a_slip_of_the_pen_is_told_what_was_meant() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "sessiongate", "sesions"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert "Did you mean 'sessions'?" in run.stderr
