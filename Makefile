@@ -79,10 +79,11 @@ PIN := uv pip compile -q --universal --python-version 3.11 --generate-hashes --n
 	--no-header --no-annotate
 LOCK := $(PIN) pyproject.toml requirements/build.in
 lock: ## Pin anew what pyproject.toml and requirements/*.in ask for (UPGRADE=--upgrade for newer)
-	$(LOCK) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
-	$(LOCK) -c requirements/dev.txt -o requirements/run.txt
-	$(LOCK) --extra saml -c requirements/dev.txt -o requirements/saml.txt
-	$(PIN) $(UPGRADE) pyproject.toml --extra saml --resolution lowest-direct -o requirements/lowest.txt
+	$(LOCK) $(UPGRADE) --extra all requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --extra all -c requirements/dev.txt -o requirements/all.txt
+	$(LOCK) --extra docs -c requirements/dev.txt -o requirements/run.txt
+	$(PIN) pyproject.toml -c requirements/dev.txt -o requirements/plain.txt
+	$(PIN) $(UPGRADE) pyproject.toml --extra all --resolution lowest-direct -o requirements/lowest.txt
 	$(PIN) $(UPGRADE) requirements/docs.in -o requirements/docs.txt
 
 clean: ## Remove what make made, except DATA_DIR

@@ -1,8 +1,12 @@
-"""Plugin name to class: ours by table, others by entry point, each imported only when chosen."""
+"""Plugin name to class: ours by table, others by entry point, each imported only when chosen.
+
+Parts of ours that need packages of an extra are imported when chosen too: `part`.
+"""
 
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from types import ModuleType
 
 from sessiongate.errors import ConfigError
 
@@ -24,17 +28,35 @@ STORES: Mapping[str, str] = {
 
 STORE_GROUP = "sessiongate.store"
 
+_EXTRAS: Mapping[str, str] = {"sessiongate.store.redis.kind": "redis"}
+"""The modules of the tables above that need packages of an extra."""
+
 
 def names(group: str) -> list[str]:
     """The names that installed packages add to a group."""
     return sorted(entry.name for entry in entry_points(group=group))
 
 
+def part(module: str, extra: str | None, setting: str) -> ModuleType:
+    """Import a module of ours whose packages come with this extra, None where all are always there.
+
+    Raises ConfigError, in the name of the setting that chose it, where a package is missing.
+    """
+    try:
+        return import_module(module)
+    except ImportError as missing:
+        package = (missing.name or "").partition(".")[0]
+        if extra is None or package in ("", "sessiongate"):
+            raise
+        way = f'pip install "sessiongate[{extra}]"'
+        raise ConfigError([f"{setting}: needs the package {package}; get it by {way}"]) from None
+
+
 def find(name: str, built_in: Mapping[str, str], group: str, setting: str) -> object:
     """Load the plugin of this name: ours first, then installed packages'. Raises ConfigError."""
     if address := built_in.get(name):
         module, _, attribute = address.partition(":")
-        found: object = getattr(import_module(module), attribute)
+        found: object = getattr(part(module, _EXTRAS.get(module), setting), attribute)
         return found
     others = entry_points(group=group)
     for entry in others.select(name=name):

@@ -1,7 +1,6 @@
 """The verifiers of tokens, made from the settings."""
 
 import ssl
-from importlib import import_module
 from pathlib import Path
 
 from cryptography import x509
@@ -21,6 +20,7 @@ from sessiongate.identity.tokens.keys import (
     path_of,
 )
 from sessiongate.identity.tokens.port import Grants, TokenVerifier
+from sessiongate.plugins import part
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import HttpUpstream
 
@@ -44,19 +44,15 @@ def verifiers_of(config: Config) -> list[TokenVerifier]:
 
 
 def _saml(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
-    try:
-        # Only where it is wanted: signxml and lxml are an extra.
-        saml = import_module("sessiongate.identity.tokens.saml")
-        problem_of = import_module("sessiongate.identity.tokens.saml_signature").certificate_problem
-    except ImportError as missing:
-        rule = f"needs {missing.name}; install the extra: pip install 'sessiongate[saml]'"
-        raise ConfigError([f"tokens.{name}.type: {rule}"]) from None
+    chosen = f"tokens.{name}.type"
+    saml = part("sessiongate.identity.tokens.saml", "saml", chosen)
+    signature = part("sessiongate.identity.tokens.saml_signature", "saml", chosen)
     setting = f"tokens.{name}.certificates"
     certificates = [one for file in issuer.certificates for one in _certificates(setting, file)]
     problems = [
         f"{setting}: holds a certificate with {problem}"
         for one in certificates
-        if (problem := problem_of(one))
+        if (problem := signature.certificate_problem(one))
     ]
     if problems:
         raise ConfigError(problems)

@@ -38,6 +38,7 @@ from sessiongate.cli.output import Exit, Output, show_json, show_rows
 from sessiongate.cli.passwords import random_password
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
+from sessiongate.dialects.api_page import swagger_ui
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user, list_users
@@ -258,6 +259,12 @@ def _add_administrator(config: Config, name: str, password: str) -> None:
     )
 
 
+def _api_page(url: str) -> str:
+    if swagger_ui.folder() is not None:
+        return f"API page at {url}/docs"
+    return f"API document at {url}/openapi.json; get a page for it by {swagger_ui.HOW}"
+
+
 def _announce(config: Config, started: Started, *, text: bool) -> None:
     """Say it all at once: who waits for the first line finds the others there too.
 
@@ -272,7 +279,7 @@ def _announce(config: Config, started: Started, *, text: bool) -> None:
             _log.warning("no operations listener", why=why)
     local = _address(started)
     if local is not None:
-        lines.append(f"API page at {url_of(config, local)}/docs")
+        lines.append(_api_page(url_of(config, local)))
     if started.certificates is None:
         lines += [
             "WARNING: plain HTTP. Passwords and tokens cross the network in clear text,",

@@ -97,6 +97,6 @@ def test_the_extra_is_named_where_it_is_missing(
     for name in [one for one in sys.modules if one.partition(".")[0] == "signxml"]:
         monkeypatch.setitem(sys.modules, name, None)
     (line,) = problems(tmp_path, SAML)
-    assert line.startswith("tokens.idp.type: needs signxml")
-    assert "sessiongate[saml]" in line
+    assert line.startswith("tokens.idp.type: needs the package signxml; ")
+    assert 'pip install "sessiongate[saml]"' in line
     assert verifiers_of(load(settings(tmp_path, OIDC)))

@@ -1,8 +1,12 @@
-"""What a browser finds at `/`: where to go from there. Other clients find nothing."""
+"""What a browser finds at `/`: where to go from there. Other clients find nothing.
+
+Where the API page is not installed, this page too says how to get it.
+"""
 
 import asyncio
 from importlib.resources import files
 
+from sessiongate.dialects.api_page import swagger_ui
 from sessiongate.dialects.api_page.static_files import (
     FILE_METHODS,
     File,
@@ -33,5 +37,6 @@ class FrontPage:
 
 
 def _read() -> File:
-    content = (files("sessiongate.dialects.api_page") / "front.html").read_bytes()
+    name = "front.html" if swagger_ui.folder() else swagger_ui.NOT_INSTALLED
+    content = (files("sessiongate.dialects.api_page") / name).read_bytes()
     return file_of("html", content, ("vary", "accept"))

@@ -1,18 +1,17 @@
 """The API page: Swagger UI over our own document, at `/docs` and where Zerto's page says it is.
 
 A closed list of files, each read once, when the first of them is asked for: no path of a request
-ever reaches the file system. Swagger UI comes out of the package `swagger-ui-py`, whose code is
-not imported. Nothing here needs a session, and nothing here is secret.
+ever reaches the file system. Without Swagger UI, which is an extra, the page says how to get it,
+and the document is served all the same. Nothing here needs a session, and nothing here is secret.
 """
 
 import asyncio
 from collections.abc import Mapping
 from importlib.resources import files
-from importlib.util import find_spec
-from pathlib import Path
 
 import msgspec
 
+from sessiongate.dialects.api_page import swagger_ui
 from sessiongate.dialects.api_page.document import document
 from sessiongate.dialects.api_page.static_files import (
     FILE_METHODS,
@@ -39,7 +38,6 @@ PATHS = ("/docs", "/docs/", *_MOVED, _DOCUMENT)
 """Paths, and prefixes ending in `/`, that this endpoint answers."""
 
 _OURS = ("front.css", "initializer.js", "names.js", "page.css")
-_SWAGGER_UI = ("favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css")
 
 
 class ApiPage:
@@ -69,10 +67,12 @@ class ApiPage:
 
 def _read_files() -> Mapping[str, File]:
     ours = files("sessiongate.dialects.api_page")
-    page = file_of("html", (ours / "index.html").read_bytes())
-    theirs = _swagger_ui()
     contents = {name: (ours / name).read_bytes() for name in _OURS}
-    contents |= {name: (theirs / name).read_bytes() for name in _SWAGGER_UI}
+    theirs = swagger_ui.folder()
+    if theirs is not None:
+        contents |= {name: (theirs / name).read_bytes() for name in swagger_ui.FILES}
+    name = "index.html" if theirs is not None else swagger_ui.NOT_INSTALLED
+    page = file_of("html", (ours / name).read_bytes())
     return {
         **dict.fromkeys(_PAGES, page),
         _DOCUMENT: file_of("json", msgspec.json.encode(document())),
@@ -81,15 +81,6 @@ def _read_files() -> Mapping[str, File]:
             for name, content in contents.items()
         },
     }
-
-
-def _swagger_ui() -> Path:
-    """The folder of Swagger UI's files. Found, not imported: that would start their framework."""
-    spec = find_spec("swagger_ui")
-    folders = spec.submodule_search_locations if spec is not None else None
-    if not folders:
-        raise FileNotFoundError("the package swagger-ui-py is not installed")
-    return Path(folders[0]) / "static"
 
 
 def _words(status: int, text: str) -> Reply:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from sessiongate.dialects.api_page import front_page as front
+from sessiongate.dialects.api_page import swagger_ui
 from sessiongate.dialects.api_page.document import document
 from sessiongate.dialects.api_page.page import PATHS, ApiPage
 from sessiongate.http.message import Reply, Request
@@ -23,6 +24,7 @@ ASSETS = {
     "/docs/page.css": "text/css; charset=utf-8",
     "/docs/front.css": "text/css; charset=utf-8",
 }
+ANYWHERE = Route("", nowhere, refuse)
 EVERYTHING = (*PAGES, *ASSETS, "/openapi.json")
 
 
@@ -31,7 +33,7 @@ def site() -> Routes:
     page = ApiPage()
     table = [Route(path, page, refuse) for path in PATHS]
     table.append(Route(front.PATH, front.FrontPage(), refuse))
-    return Routes(table, Route("", nowhere, refuse))
+    return Routes(table, ANYWHERE)
 
 
 async def ask(
@@ -216,6 +218,54 @@ async def test_files_are_read_once(site: Routes, monkeypatch: pytest.MonkeyPatch
 async def test_the_package_of_swagger_ui_is_not_imported(site: Routes) -> None:
     await ask(site, "/docs")
     assert "swagger_ui" not in sys.modules
+
+
+@pytest.fixture
+def without_swagger_ui(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the extra is not installed."""
+    monkeypatch.setitem(sys.modules, "swagger_ui", None)
+
+
+@pytest.mark.usefixtures("without_swagger_ui")
+@pytest.mark.parametrize("path", ["/", *PAGES])
+async def test_without_swagger_ui_the_pages_say_how_to_get_it(site: Routes, path: str) -> None:
+    reply = await ask(site, path, "GET", HTML)
+    text = reply.body.decode()
+    assert (reply.status, header(reply, "content-type")) == (200, "text/html; charset=utf-8")
+    assert swagger_ui.HOW in text
+    guarded(reply)
+    links = re.findall(r'(?:href|src)="([^"]+)"', text)
+    assert links
+    for link in links:
+        assert (await ask(site, link)).status == 200, link
+
+
+@pytest.mark.usefixtures("without_swagger_ui")
+async def test_without_swagger_ui_the_document_is_served(site: Routes) -> None:
+    reply = await ask(site, "/openapi.json")
+    assert (reply.status, msgspec.json.decode(reply.body)) == (200, document())
+    assert (await ask(site, "/docs/swagger-ui-bundle.js")).status == 404
+
+
+async def test_the_page_with_and_without_swagger_ui_are_two_versions(
+    site: Routes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser that holds the advice asks again, and gets the page once that is installed."""
+    monkeypatch.setitem(sys.modules, "swagger_ui", None)
+    advice = await ask(Routes([Route("/docs", ApiPage(), refuse)], ANYWHERE), "/docs")
+    monkeypatch.delitem(sys.modules, "swagger_ui")
+    tag = header(advice, "etag") or ""
+    assert (await ask(site, "/docs", "GET", ("if-none-match", tag))).status == 200
+
+
+def test_a_package_without_the_files_is_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert swagger_ui.folder() is not None
+    (tmp_path / "swagger_ui" / "static").mkdir(parents=True)
+    (tmp_path / "swagger_ui" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert swagger_ui.folder() is None
 
 
 HTML = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
