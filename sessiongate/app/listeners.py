@@ -9,7 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -126,7 +126,6 @@ class Listeners:
     async def open(
         self,
         handler: Handler,
-        unclaimed: Callable[[str], None],
         refusals: Counter[str],
         callers: Callers,
     ) -> None:
@@ -144,7 +143,6 @@ class Listeners:
                     self._crowd.limits,
                     secured,
                     door=self._doors.of(name),
-                    unclaimed=unclaimed,
                     refusals=refusals,
                     crowd=self._crowd,
                     callers=callers,

@@ -131,9 +131,8 @@ class Server:
         await end_if_unnamed(config, sessions, self._doors.number, seen)
         await self._journal.happened("server started", detail=digest_of(config))
         self._running = True
-        unclaimed = partial(self._unclaimed, sessions)
         callers = KnownCallers(sessions, bearers)
-        await listeners.open(handler, unclaimed, self._meters.refusals, callers)
+        await listeners.open(handler, self._meters.refusals, callers)
         locks = Locks(self._guards, self._journal)
         await listeners.open_control(
             Control(
@@ -228,6 +227,8 @@ class Server:
 
     async def _stop_endings(self) -> None:
         await asyncio.gather(*self._endings)
+        if self._live is not None:
+            await self._live.undelivered.finish()
 
     async def _close_hasher(self) -> None:
         self._hasher.close()
@@ -357,16 +358,6 @@ class Server:
 
     async def _flush(self) -> None:
         self._journal.flush()
-
-    def _unclaimed(self, sessions: Sessions, key: str) -> None:
-        """End a session whose token nobody got: it would fill the caps of who tries again."""
-        ending = asyncio.ensure_future(self._end_unclaimed(sessions, key))
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
-
-    async def _end_unclaimed(self, sessions: Sessions, key: str) -> None:
-        with contextlib.suppress(Unavailable):  # its idle limit ends it then
-            await sessions.end(key, Ended.UNCLAIMED)
 
     async def _values(self) -> dict[str, float]:
         """What is true at this moment, for metrics."""

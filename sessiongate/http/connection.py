@@ -152,8 +152,6 @@ class Edge:
         for cause in CAUSES:
             # Seen at 0 before it grows: Prometheus takes no notice of the first one otherwise.
             self.refusals[cause] += 0
-        self.unclaimed: Callable[[str], None] | None = None
-        """Told the keys of sessions whose client had gone before the reply."""
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         """Also those whose peer has left while their request is still handled."""
@@ -746,10 +744,10 @@ class Connection(asyncio.Protocol):
         without_body = request.method == "HEAD"
         try:
             reply = await edge.handler(request)
-            if request.vouched or reply.opened:
+            if request.vouched or reply.undelivered is not None:
                 self._vouched = True
-            if self._gone and reply.opened and edge.unclaimed is not None:
-                edge.unclaimed(reply.opened)
+            if self._gone and reply.undelivered is not None:
+                reply.undelivered()
             close = reply.close or not keep_alive or edge.stopping or self._cut
             large = len(reply.body) > PIECE and not without_body and reply.status not in (204, 304)
             data = write_reply(reply, edge.date, close=close, without_body=without_body or large)

@@ -136,7 +136,6 @@ async def listen(
     socket_mode: int = 0o600,
     now: Callable[[], float] | None = None,
     door: socket.socket | None = None,
-    unclaimed: Callable[[str], None] | None = None,
     refusals: Counter[str] | None = None,
     crowd: Crowd | None = None,
     callers: Callers | None = None,
@@ -145,8 +144,7 @@ async def listen(
 
     Raises ConfigError when the address is none of these or cannot be had. `socket_mode` is for
     Unix sockets. `[::]` serves IPv4 too. `door` is the socket of this address where somebody else
-    has opened it, and shares it with other processes. `unclaimed` is told the key of each session
-    whose client had gone before the reply that opened it. `refusals` counts, by cause, what never
+    has opened it, and shares it with other processes. `refusals` counts, by cause, what never
     became a request. Listeners with one `crowd` share its limits. With `callers`, strangers may
     send less than others.
     """
@@ -159,7 +157,6 @@ async def listen(
     edge = Edge(
         handler, limits, now or time.monotonic, path, refusals, crowd=crowd, callers=callers
     )
-    edge.unclaimed = unclaimed
     if path is not None:
         name, port = address, 0
     else:

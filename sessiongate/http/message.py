@@ -55,8 +55,9 @@ class Reply(msgspec.Struct, gc=False):
     body: bytes = b""
     close: bool = False
     """Close the connection after this reply."""
-    opened: str = ""
-    """The key of the session whose token this reply carries, and which nobody else has."""
+    undelivered: Callable[[], None] | None = None
+    """Called once if the peer has gone before the reply. Set where the reply lets somebody in who
+    cannot be let in again by it; the connection of such a reply is no stranger's."""
     shared: bool = False
     """Whether the body is held once for everybody, such as a file's."""
 

@@ -31,6 +31,7 @@ from sessiongate.rules.locale import choose, message_locale
 from sessiongate.rules.token import GUID_BYTES, TOKEN_BYTES, clone_ticket, guid, hex_token
 from sessiongate.secret import Secret
 from sessiongate.service.housekeeping import sweep
+from sessiongate.service.undelivered import Undelivered
 from sessiongate.session import Caps, Client, Ended, Principal, Session, Ticket
 from sessiongate.store.port import Store
 
@@ -45,17 +46,15 @@ _TOGETHER = 100
 
 
 class Opened(msgspec.Struct):
-    """A new session, and the one copy of its token."""
+    """A new session, the one copy of its token, and what ends it if the reply reached nobody."""
 
     session: Session
     token: Secret
+    undelivered: Callable[[], None]
 
 
 class _Login:
-    """A login under way, and the accounts (provider, name) that have changed since it began.
-
-    One for each: what changed before a login is no concern of it, however many others overlap.
-    """
+    """A login under way, and the accounts (provider, name) that have changed since it began."""
 
     def __init__(self) -> None:
         self.changed: set[tuple[str, str]] = set()
@@ -86,10 +85,10 @@ class Sessions:
         self._roles = roles
         self._caps = caps
         self._random = random
+        self.undelivered = Undelivered(self.end)
         self._logins: set[_Login] = set()
         self._recent: deque[tuple[datetime, str]] = deque()
-        """When and with which key this process has opened sessions, since accounts were looked at.
-        """
+        """When and with which key this process has opened sessions since the last `looked`."""
 
     async def login(
         self,
@@ -197,7 +196,7 @@ class Sessions:
             raise
         self._recent.append((now, session.key))
         self.journal.opened(how, session)
-        return Opened(session, token)
+        return Opened(session, token, self.undelivered.of(session.key))
 
     def _new_token(self, dialect: str) -> Secret:
         if dialect == "zerto":

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import re
+import socket
+import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -627,6 +629,32 @@ async def test_a_handler_finishes_when_its_peer_leaves(opened: Open) -> None:
     gate.set()
     await until(lambda: house.listener.connections == 0)
     assert finished == ["/login"]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_who_made_a_reply_hears_that_nobody_got_it(opened: Open, leaves: bool) -> None:
+    async def login(request: Request) -> Reply:
+        entered.set()
+        await gate.wait()
+        return Reply(200, undelivered=lambda: told.append(request.path))
+
+    entered, gate = asyncio.Event(), asyncio.Event()
+    told: list[str] = []
+    house = await opened(login)
+    peer = await house.peer(GET % b"login")
+    await entered.wait()
+    if leaves:
+        # With a reset: who only says no more may still read.
+        door = peer.writer.get_extra_info("socket")
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.writer.transport.abort()
+        await settled()
+    gate.set()
+    if not leaves:
+        assert (await peer.reader.readline()).startswith(b"HTTP/1.1 200")
+        peer.writer.transport.abort()
+    await until(lambda: house.listener.connections == 0)
+    assert told == (["/login"] if leaves else [])
 
 
 async def test_a_handlers_error_is_logged_without_what_it_held(opened: Open) -> None:

@@ -53,7 +53,7 @@ class ApiSessionEndpoint(_Face):
                 case "POST":
                     opened = await self._login(request)
                     body = msgspec.json.encode(opened.token.reveal())
-                    return Reply(201, _JSON_ONLY, body, opened=opened.session.key)
+                    return Reply(201, _JSON_ONLY, body, undelivered=opened.undelivered)
                 case "DELETE":
                     session = await self._caller(request, _API_CARRIERS)
                     await self._sessions.end(session.key, Ended.LOGOUT)
@@ -96,7 +96,7 @@ class RestSessionEndpoint(_Face):
             cookie = f"{REST_COOKIE}={token}; Path=/rest; HttpOnly{secure}; SameSite=Strict"
             headers.append(("set-cookie", cookie))
         body = msgspec.json.encode({"value": token})
-        return Reply(200, tuple(headers), body, opened=opened.session.key)
+        return Reply(200, tuple(headers), body, undelivered=opened.undelivered)
 
     async def _get(self, request: Request) -> Reply:
         session = await self._caller(request, _REST_CARRIERS)

@@ -52,7 +52,7 @@ class RpcEndpoint:
         client = client_of(request, RPC_DIALECT)
         opened = await self._sessions.login(name, password, client, default=self._provider)
         reply = _rpc(vapi_rpc.write_output(call, vapi_rpc.created(opened.token)))
-        reply.opened = opened.session.key
+        reply.undelivered = opened.undelivered
         return reply
 
     async def _output(self, request: Request, call: vapi_rpc.Call) -> object:

@@ -11,7 +11,7 @@ from sessiongate.dialects.request import caller, client_of, known, only
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.secret import Secret
-from sessiongate.service.sessions import Sessions
+from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.wire import openid
 from sessiongate.wire.carriers import BEARER
@@ -82,33 +82,36 @@ class OpenIdEndpoint:
         issuer = _origin(request) + openid.REALM
         scope = openid.scope_of(form)
         if grant == "client_credentials":
-            session = await self._service_account(request, client)
-            return self._granted(session, issuer, client.id, scope, with_refresh=False)
+            opened = await self._service_account(request, client)
+            reply = self._granted(opened.session, issuer, client.id, scope, with_refresh=False)
+            reply.undelivered = opened.undelivered
+            return reply
         if client.id != openid.PUBLIC_CLIENT:
             raise OAuthError(openid.NO_DIRECT_GRANT)
-        generation = 0
         if grant == "password":
-            session = await self._user(request, form)
-        else:
-            session, generation = await self._refreshed(request, form, client.id)
+            opened = await self._user(request, form)
+            reply = self._granted(opened.session, issuer, client.id, scope, with_refresh=True)
+            reply.undelivered = opened.undelivered
+            return reply
+        # A refresh opens nothing: the client has had tokens of this session before.
+        session, generation = await self._refreshed(request, form, client.id)
         return self._granted(session, issuer, client.id, scope, generation, with_refresh=True)
 
-    async def _user(self, request: Request, form: Mapping[str, str]) -> Session:
+    async def _user(self, request: Request, form: Mapping[str, str]) -> Opened:
         name, password = form.get("username", ""), Secret(form.get("password", ""))
-        opened = await self._sessions.login(
+        return await self._sessions.login(
             name,
             password,
             client_of(request, DIALECT),
             provider=self._provider,
             default=self._provider,
         )
-        return opened.session
 
-    async def _service_account(self, request: Request, client: openid.ClientCredential) -> Session:
+    async def _service_account(self, request: Request, client: openid.ClientCredential) -> Opened:
         if client.id == openid.PUBLIC_CLIENT:
             raise OAuthError(openid.NO_SERVICE_ACCOUNT)
         try:
-            opened = await self._sessions.login(
+            return await self._sessions.login(
                 client.id,
                 Secret(client.secret or ""),
                 client_of(request, DIALECT),
@@ -117,7 +120,6 @@ class OpenIdEndpoint:
             )
         except (errors.BadCredentials, errors.LockedOut):
             raise OAuthError(openid.WRONG_SECRET) from None
-        return opened.session
 
     async def _refreshed(
         self, request: Request, form: Mapping[str, str], client: str
@@ -168,10 +170,7 @@ class OpenIdEndpoint:
             )
         if "openid" in scope:
             tokens.id_token = self._bearers.tokens.identity(session, issuer, client)
-        # A refresh opens nothing: the client has had tokens of this session before.
-        opened = session.key if session.call_count == 0 else ""
-        body = openid.write_tokens(tokens)
-        return Reply(200, (_JSON, *_NO_STORE), body, opened=opened)
+        return Reply(200, (_JSON, *_NO_STORE), openid.write_tokens(tokens))
 
     async def _logout(self, request: Request) -> Reply:
         """End the session of a refresh token.

@@ -51,4 +51,4 @@ def _result(call: Call, outcome: Outcome) -> Reply:
     if outcome.token is not None:
         headers.append((vim_json.SESSION_HEADER, outcome.token.reveal()))
     body = vim_json.write_result(outcome.value)
-    return Reply(200, tuple(headers), body, opened=outcome.opened)
+    return Reply(200, tuple(headers), body, undelivered=outcome.undelivered)

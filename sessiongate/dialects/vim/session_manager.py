@@ -4,7 +4,7 @@
 file is those functions. Codecs read the request before and write the value after.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -57,8 +57,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     value: Value | None
     token: Secret | None = None
-    opened: str = ""
-    """Key of the session that it opened."""
+    undelivered: Callable[[], None] | None = None
+    """As in `Opened`, when it opened a session."""
 
 
 class VirtualCenter:
@@ -88,7 +88,7 @@ class VirtualCenter:
         self._permit(context, method.name, method.privilege)
         result = await getattr(self, method.handler)(context, **arguments)
         if isinstance(result, Opened):
-            return Outcome(user_session(result.session), result.token, result.session.key)
+            return Outcome(user_session(result.session), result.token, result.undelivered)
         return Outcome(result)
 
     async def read(self, context: Context, prop: Property) -> Value | None:

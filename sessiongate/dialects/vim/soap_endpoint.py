@@ -86,7 +86,7 @@ class VimSoapEndpoint:
         if outcome.token is not None:
             headers.append(("set-cookie", _cookie(outcome.token, secure=request.secure)))
         body = vim_soap.write_result(call, outcome.value)
-        return Reply(200, tuple(headers), body, opened=outcome.opened)
+        return Reply(200, tuple(headers), body, undelivered=outcome.undelivered)
 
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
         """The reply for an error that was raised outside; None stands for one unforeseen."""

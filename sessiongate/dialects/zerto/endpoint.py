@@ -65,7 +65,7 @@ class ZertoEndpoint:
             name, password, client_of(request, DIALECT), provider=provider, default=provider
         )
         header = (zerto.SESSION_HEADER, opened.token.reveal())
-        return Reply(200, (header,), opened=opened.session.key)
+        return Reply(200, (header,), undelivered=opened.undelivered)
 
     async def _end(self, request: Request) -> Reply:
         session = await self._caller(request)

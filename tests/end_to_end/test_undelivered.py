@@ -2,6 +2,7 @@
 
 import json
 import socket
+from urllib.parse import urlencode
 
 import pytest
 
@@ -37,6 +38,18 @@ LOGINS = {
     "api": post("/api/session", Authorization=basic(*ADMIN)),
     "rest": post("/rest/com/vmware/cis/session", Authorization=basic(*ADMIN)),
     "vapi-rpc": post("/api", json.dumps(CALL)),
+    "appliance": post(
+        "/auth/realms/zerto/protocol/openid-connect/token",
+        urlencode(
+            {
+                "grant_type": "password",
+                "client_id": "zerto-client",
+                "username": ADMIN[0],
+                "password": ADMIN[1],
+            }
+        ),
+        **{"Content-Type": "application/x-www-form-urlencoded"},
+    ),
     "soap": post(
         "/sdk",
         '<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><Login'
