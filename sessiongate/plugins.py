@@ -11,7 +11,7 @@ from types import ModuleType
 from sessiongate.errors import ConfigError
 
 IDENTITY: Mapping[str, str] = {
-    "file": "sessiongate.identity.plugin:file",
+    "file": "sessiongate.identity.local.settings:file",
     "ldap": "sessiongate.identity.ldap.provider:plugin",
     "vcenter": "sessiongate.identity.vcenter.settings:vcenter",
 }

@@ -7,7 +7,7 @@ import pytest
 
 from sessiongate import plugins
 from sessiongate.errors import ConfigError
-from sessiongate.identity import plugin
+from sessiongate.identity.local.settings import file
 
 SETTING = "identity.x.type"
 
@@ -31,7 +31,7 @@ def find(name: str) -> object:
 
 
 def test_our_own_are_found() -> None:
-    assert find("file") is plugin.file
+    assert find("file") is file
 
 
 @pytest.mark.parametrize("name", plugins.IDENTITY)
@@ -48,7 +48,7 @@ def test_others_are_found_by_entry_point() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_nobody_takes_the_place_of_our_own() -> None:
-    assert find("file") is plugin.file
+    assert find("file") is file
 
 
 @pytest.mark.usefixtures("installed")

@@ -11,7 +11,7 @@ from tools import populate
 from sessiongate import plugins
 from sessiongate.cli.main import main
 from sessiongate.errors import BadCredentials
-from sessiongate.identity.plugin import Made, Surroundings
+from sessiongate.identity.plugin import BuiltProvider, PluginContext
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
@@ -46,9 +46,9 @@ class Unhashed:
         """Nothing to let go of."""
 
 
-def unhashed(name: str, table: Mapping[str, object], around: Surroundings) -> Made:
+def unhashed(name: str, table: Mapping[str, object], context: PluginContext) -> BuiltProvider:
     """The plugin: it has no settings."""
-    return Made(Unhashed(name), near=True)
+    return BuiltProvider(Unhashed(name), in_process=True)
 
 
 plugins.IDENTITY = {**plugins.IDENTITY, "unhashed": f"{__name__}:unhashed"}

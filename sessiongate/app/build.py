@@ -21,7 +21,7 @@ from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.guard.known_names import ADDRESSES
 from sessiongate.identity.guard.verified import VerifiedCredentials
 from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.identity.plugin import Made, Plugin, Surroundings
+from sessiongate.identity.plugin import BuiltProvider, Plugin, PluginContext
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.service.extension_login import Extension
@@ -62,10 +62,10 @@ def store_settings_of(config: Config) -> StoreSettings:
     )
 
 
-def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
-    around = Surroundings(config.server.data_dir, hasher)
+def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, BuiltProvider]:
+    context = PluginContext(config.server.data_dir, hasher)
     known = roles_of(config).names()
-    made: dict[str, Made] = {}
+    made: dict[str, BuiltProvider] = {}
     problems: list[str] = []
     for name, table in config.identity.items():
         own = {key: value for key, value in table.items() if key != "type"}
@@ -76,7 +76,7 @@ def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, Made]:
                 plugins.IDENTITY_GROUP,
                 f"identity.{name}.type",
             )
-            made[name] = _as_plugin(plugin)(name, own, around)
+            made[name] = _as_plugin(plugin)(name, own, context)
             problems += _roles_problems(name, made[name].roles, known)
         except ConfigError as error:
             problems += error.problems
@@ -94,16 +94,16 @@ def _roles_problems(name: str, named: Iterable[str], known: Collection[str]) -> 
     ]
 
 
-def with_clients(config: Config, made: Mapping[str, Made]) -> dict[str, Made]:
+def with_clients(config: Config, made: Mapping[str, BuiltProvider]) -> dict[str, BuiltProvider]:
     """The providers, and beside them that of the appliance dialect's clients."""
     clients = {
         name: ClientAccount(name, client.secret, client.role)
         for name, client in config.dialects.appliance.clients.items()
     }
-    return {**made, CLIENTS: Made(ClientIdentity(clients), near=True)}
+    return {**made, CLIENTS: BuiltProvider(ClientIdentity(clients), in_process=True)}
 
 
-def claims_of(made: Mapping[str, Made]) -> dict[str, str]:
+def claims_of(made: Mapping[str, BuiltProvider]) -> dict[str, str]:
     """Which provider claims which domain. Raises ConfigError where two claim the same."""
     claims: dict[str, str] = {}
     pairs = [
@@ -156,7 +156,11 @@ def tls_of(config: Config, served: Certificates | None) -> ssl.SSLContext | None
 
 
 def guards_of(
-    config: Config, made: Mapping[str, Made], hasher: PasswordHasher, clock: Clock, store: Store
+    config: Config,
+    made: Mapping[str, BuiltProvider],
+    hasher: PasswordHasher,
+    clock: Clock,
+    store: Store,
 ) -> dict[str, Guard]:
     """A guard around each provider, and a breaker between for those that may be far away.
 
@@ -185,9 +189,9 @@ def guards_of(
     }
 
 
-def _with_breaker(name: str, made: Made, clock: Clock) -> IdentityProvider:
+def _with_breaker(name: str, made: BuiltProvider, clock: Clock) -> IdentityProvider:
     """A provider that can be out of reach gets a breaker; one in this process needs none."""
-    return made.provider if made.near else Breaker(name, made.provider, clock)
+    return made.provider if made.in_process else Breaker(name, made.provider, clock)
 
 
 def own_limits(config: Config) -> HttpLimits:

@@ -18,8 +18,8 @@ import structlog
 from sessiongate.app import build as parts
 from sessiongate.clock import Clock
 from sessiongate.config import Config
-from sessiongate.errors import StoreUnavailable
-from sessiongate.identity.plugin import users_path
+from sessiongate.errors import ConfigError, StoreUnavailable
+from sessiongate.identity.local.settings import users_path
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, Certificates
 
 # Certificates and files change by the day; Redis' settings seldom.
@@ -88,7 +88,10 @@ def file_doubts(config: Config) -> Iterator[Doubt]:
     for name, table in config.identity.items():
         if table.get("type") != "file":
             continue
-        path = users_path(table, data_dir)
+        try:
+            path = users_path(name, table, data_dir)
+        except ConfigError:
+            continue  # a problem, which is told as one
         if _mode(path) & stat.S_IWOTH:
             yield Doubt(
                 f"users of {name}",

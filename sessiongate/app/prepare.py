@@ -16,8 +16,8 @@ from joserfc.jwk import RSAKey
 from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
 from sessiongate.files import make_directory, read_own, sync_directory
+from sessiongate.identity.local.settings import users_path
 from sessiongate.identity.local.users_file import list_users
-from sessiongate.identity.plugin import users_path
 from sessiongate.rules.access import Roles, doubts_about, problems_with
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.tls import certificates
@@ -48,7 +48,7 @@ def users_file(config: Config, provider: str | None = None) -> Path:
     if provider is None or provider not in files:
         names = ", ".join(files) or "none in the settings"
         raise ConfigError([f"--provider: must be a provider of type file; there are: {names}"])
-    return users_path(files[provider], config.server.data_dir)
+    return users_path(provider, files[provider], config.server.data_dir)
 
 
 def certificate_names(config: Config) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """The verifiers of tokens, made from the settings."""
 
-import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -21,7 +20,7 @@ from sessiongate.identity.tokens.keys import (
 )
 from sessiongate.identity.tokens.port import Grants, TokenVerifier
 from sessiongate.plugins import part
-from sessiongate.tls.trust import Trust
+from sessiongate.tls.trust import Trust, ca_problem
 from sessiongate.upstream.http import HttpUpstream
 
 
@@ -88,14 +87,9 @@ def _source(name: str, issuer: TokenIssuer) -> KeySource:
     if issuer.jwks_file is not None:
         return FileSource(f"tokens.{name}.jwks_file", issuer.jwks_file)
     address = issuer.jwks_url or issuer.issuer
-    trust = Trust(ca=issuer.ca, fingerprint=issuer.fingerprint)
-    try:
-        upstream = HttpUpstream(origin_of(address), trust)
-    except OSError as problem:
-        # An ssl.SSLError is one too, of a file that is there and holds no certificate.
-        why = "" if isinstance(problem, ssl.SSLError) else f": {problem.strerror}"
-        rule = f"{issuer.ca} must be a file of CA certificates in PEM form{why}"
-        raise ConfigError([f"tokens.{name}.ca: {rule}"]) from None
+    if issuer.ca is not None and (wrong := ca_problem(issuer.ca)):
+        raise ConfigError([f"tokens.{name}.ca: {wrong}"])
+    upstream = HttpUpstream(origin_of(address), Trust(issuer.ca, issuer.fingerprint))
     if issuer.jwks_url is not None:
         return UrlSource(upstream, path_of(issuer.jwks_url))
     return DiscoveredSource(upstream, issuer.issuer)

@@ -5,6 +5,7 @@ all with their defaults (`limits` and `token_issuers` their own), `names` finds 
 `home` is where data is without being told. `load` does the whole: `sources` merges default < file <
 environment < flag, `checks` holds the rules between settings. `show` tells people what is in force.
 Which classes the settings lead to is decided by `app`, not here.
+What is in the table of a provider belongs to that provider, which reads it by `provider_tables`.
 """
 
 from sessiongate.config.addresses import Address

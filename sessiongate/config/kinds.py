@@ -19,8 +19,12 @@ _TEXT = WithJsonSchema({"type": "string"})
 _SPAN = WithJsonSchema({"type": "string", "format": "sessiongate-duration", "examples": ["30m"]})
 _LIST = WithJsonSchema({"type": "array", "items": {"type": "string"}})
 
-Duration = Annotated[timedelta, PlainValidator(values.duration), _SPAN]
-PositiveDuration = Annotated[timedelta, PlainValidator(values.positive_duration), _SPAN]
+Duration = Annotated[timedelta, PlainValidator(values.a_second_or_more(values.duration)), _SPAN]
+PositiveDuration = Annotated[
+    timedelta, PlainValidator(values.a_second_or_more(values.positive_duration)), _SPAN
+]
+Patience = Annotated[timedelta, PlainValidator(values.positive_duration), _SPAN]
+"""How long to wait for an answer, which may be less than a second."""
 Size = Annotated[
     int,
     PlainValidator(values.size),
@@ -52,6 +56,11 @@ PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(addresses.pu
 Proxies = Annotated[tuple[Proxy, ...], PlainValidator(values.many(addresses.proxy)), _LIST]
 SyslogTarget = Annotated[str, PlainValidator(values.syslog), _TEXT]
 Fingerprint = Annotated[str, PlainValidator(values.fingerprint), _TEXT]
+Fingerprints = Annotated[
+    tuple[str, ...],
+    PlainValidator(values.some(values.fingerprint)),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 StoreUrl = Annotated[StoreAddress, PlainValidator(values.store_url), _TEXT]
 StorePrefix = Annotated[str, PlainValidator(values.store_prefix), _TEXT]
 FilePaths = Annotated[tuple[Path, ...], PlainValidator(values.many(values.file_path)), _LIST]

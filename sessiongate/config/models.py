@@ -20,6 +20,7 @@ from sessiongate.config.kinds import (
     ListenOrOff,
     Listens,
     LocaleName,
+    Patience,
     PositiveCount,
     PositiveDuration,
     ProfileName,
@@ -197,7 +198,7 @@ class Store(_Table):
     prefix: StorePrefix = _setting(
         "sg", "What the names of our keys in Redis begin with. Servers that share have the same."
     )
-    timeout: PositiveDuration = _setting(
+    timeout: Patience = _setting(
         "2s", "How long Redis may take to answer before clients are told to come back (503)."
     )
     cache: YesNo = _setting(

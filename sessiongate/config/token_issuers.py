@@ -9,7 +9,7 @@ from sessiongate.config import values
 from sessiongate.config.kinds import (
     FilePath,
     FilePaths,
-    Fingerprint,
+    Fingerprints,
     HttpsUrl,
     Renamed,
     Table,
@@ -68,8 +68,10 @@ class TokenIssuer(Table):
     ca: FilePath | None = setting(
         None, "oidc: PEM file of the CA of the issuer's server. Unset: the system's CAs."
     )
-    fingerprint: Fingerprint | None = setting(
-        None, "oidc: SHA-256 or SHA-1 fingerprint of that server's certificate, instead of a CA."
+    fingerprint: Fingerprints = Field(
+        default=(),
+        description="oidc: SHA-256 or SHA-1 fingerprint of that server's certificate, or a list of "
+        "them. Without ca, it takes the place of chain and name; with ca, both are asked for.",
     )
     name_claim: Text = setting("preferred_username", "oidc: claim that holds the user's name.")
     groups_claim: Text = setting(
@@ -122,8 +124,6 @@ def _of_type(issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
             values.https_url(issuer.issuer)
         except ValueError:
             yield "jwks_url", "is required (or jwks_file): the issuer's name is no https address"
-    if issuer.ca is not None and issuer.fingerprint is not None:
-        yield "fingerprint", "and ca exclude one another; keep one of them"
     if not issuer.algorithms:
         yield "algorithms", f"must name one at least; there are: {', '.join(ALGORITHMS)}"
 

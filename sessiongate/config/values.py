@@ -15,15 +15,22 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from sessiongate import plugins
+from sessiongate.errors import BadCredentials
 from sessiongate.rules import locale
+from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.store_url import StoreAddress, parse_store
 from sessiongate.secret import Secret
 
 T = TypeVar("T")
 
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,3})?"
 _DURATION = re.compile(
-    r"(?=[0-9])(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?"
+    rf"(?=[0-9])(?:({_NUMBER}) ?d)? ?(?:({_NUMBER}) ?h)? ?(?:({_NUMBER}) ?m)? ?(?:({_NUMBER}) ?s)?"
+    r" ?(?:([0-9]{1,9}) ?ms)?"
 )
+# Of days, hours, minutes, seconds, in the order of the expression.
+_SECONDS = (86400, 3600, 60, 1)
+_UNITS_OF_TIME = ("d", "h", "m", "s", "ms")
 # A century: far above any sensible limit, and far below what overflows a date it is added to.
 _LONGEST = timedelta(days=36500)
 _DURATION_RULE = 'must be a duration such as "90s", "30m", "1h30m" or "2d"'
@@ -38,7 +45,7 @@ _PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 def duration(value: object) -> timedelta:
-    """Read `30m`, `90s`, `1h30m`, `2d` or `0`."""
+    """Read `30m`, `90s`, `1h30m`, `2d`, `1.5s`, `500ms` or `0`: milliseconds are the smallest."""
     return _duration(value, _DURATION_RULE + _OR_NONE)
 
 
@@ -48,6 +55,18 @@ def positive_duration(value: object) -> timedelta:
     if not span:
         raise ValueError('must be above 0; write a duration such as "30m"')
     return span
+
+
+def a_second_or_more(read: Callable[[object], timedelta]) -> Callable[[object], timedelta]:
+    """Make the reader of a duration that is 0, where that is allowed, or at least a second."""
+
+    def read_long(value: object) -> timedelta:
+        span = read(value)
+        if timedelta(0) < span < timedelta(seconds=1):
+            raise ValueError('must be at least "1s"; write a longer duration')
+        return span
+
+    return read_long
 
 
 def _duration(value: object, rule: str) -> timedelta:
@@ -61,11 +80,18 @@ def _duration(value: object, rule: str) -> timedelta:
     found = _DURATION.fullmatch(text)
     if found is None:
         raise ValueError(f"{rule}; {_no_duration(text)}")
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    if span > _LONGEST:
+    *longer, milliseconds = found.groups()
+    # In whole numbers: three decimals of a unit that is whole seconds are whole milliseconds.
+    total = int(milliseconds or 0) + sum(map(_milliseconds, longer, _SECONDS))
+    if total > _LONGEST // timedelta(milliseconds=1):
         raise ValueError("must not exceed 36500 days; write a shorter duration")
-    return span
+    return timedelta(milliseconds=total)
+
+
+def _milliseconds(number: str | None, seconds: int) -> int:
+    """So many units of so many seconds."""
+    whole, _, decimals = (number or "0").partition(".")
+    return int(whole + decimals.ljust(3, "0")) * seconds
 
 
 def _no_duration(text: str) -> str:
@@ -75,15 +101,15 @@ def _no_duration(text: str) -> str:
     if text.startswith("-"):
         return "it cannot be negative"
     return (
-        "it is whole numbers, each with one of d, h, m and s (days, hours, minutes, seconds), the"
-        " longer unit before the shorter"
+        "it is numbers, each with one of d, h, m, s and ms (days, hours, minutes, seconds,"
+        " milliseconds), the longer unit before the shorter"
     )
 
 
 def duration_text(span: timedelta) -> str:
     """Write a duration the way `duration` reads it."""
-    rest, parts = int(span.total_seconds()), ""
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+    rest, parts = span // timedelta(milliseconds=1), ""
+    for unit, length in zip(_UNITS_OF_TIME, (*(1000 * one for one in _SECONDS), 1), strict=True):
         count, rest = divmod(rest, length)
         parts += f"{count}{unit}" if count else ""
     return parts or "0"
@@ -102,17 +128,22 @@ def size(value: object) -> int:
     return count
 
 
-def whole(at_least: int) -> Callable[[object], int]:
-    """Make the reader of a whole number that has a lowest value."""
+def whole(at_least: int, at_most: int | None = None) -> Callable[[object], int]:
+    """Make the reader of a whole number that has a lowest value, and perhaps a highest."""
     rule = f"must be a whole number of at least {at_least}"
+    above = f"{rule} and below a thousand million"
+    if at_most is not None:
+        rule = above = f"must be a whole number from {at_least} to {at_most}"
+    highest = 10**9 - 1 if at_most is None else at_most
 
     def read(value: object) -> int:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value.strip()):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{rule}; write it in digits, such as {max(at_least, 50)}")
-        if not at_least <= value < 10**9:
-            raise ValueError(f"{rule} and below a thousand million")
+            example = max(at_least, min(50, highest))
+            raise ValueError(f"{rule}; write it in digits, such as {example}")
+        if not at_least <= value <= highest:
+            raise ValueError(above)
         return value
 
     return read
@@ -202,6 +233,13 @@ def file_path(value: object) -> Path:
         raise ValueError("begins with ~ but no home is known; write the full name") from None
 
 
+def file_in(base: Path, value: object) -> Path:
+    """Read the name of a file, `~` allowed; one that is not absolute is below `base`."""
+    text = word(value)
+    file_path(text)  # for its rules
+    return base / Path(text).expanduser()
+
+
 class Several(ValueError):
     """More than one thing is wrong with a value; `problems` has a rule and way out for each."""
 
@@ -230,6 +268,31 @@ def many(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
         return tuple(entries)
 
     return read_all
+
+
+def some(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
+    """Make the reader of a list as `many` reads it, of which an empty one is refused."""
+    read_many = many(read)
+
+    def read_some(value: object) -> tuple[T, ...]:
+        entries = read_many(value)
+        if not entries:
+            raise ValueError('must name one at least: a text, or a list such as ["one", "two"]')
+        return entries
+
+    return read_some
+
+
+def domain(value: object) -> str:
+    """Read the name of a domain, as it was written but for dots and white space around it."""
+    text = value.strip(" .") if isinstance(value, str) else ""
+    try:
+        known = canonical_domain(text)
+    except BadCredentials:  # it holds control letters
+        known = ""
+    if not known or "@" in known or "\\" in known:
+        raise ValueError('must be the name of a domain, such as "corp.example.com"')
+    return text
 
 
 def fingerprint(value: object) -> str:

@@ -4,8 +4,7 @@ No redirects, cookies, retries or decompression, and no proxy but one that the s
 that can go wrong comes out as UpstreamUnavailable, whose sentence holds nothing of the request or
 of the answer: either may hold a secret.
 
-Which certificate is believed: one of the system's CAs or of a CA file, for the name that is
-called; or exactly the one with the pinned fingerprint, whoever signed it and for whichever name.
+Which certificate is believed, `sessiongate.tls.trust` says.
 """
 
 import asyncio

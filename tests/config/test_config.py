@@ -563,14 +563,34 @@ def test_show_lists_every_setting_with_its_origin() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30m", 1800), ("90s", 90), ("1h30m", 5400), ("2d", 172800), ("0", 0), ("0s", 0), (0, 0)],
+    [
+        ("30m", 1800),
+        ("90s", 90),
+        ("1h30m", 5400),
+        ("2d", 172800),
+        ("0", 0),
+        ("0s", 0),
+        (0, 0),
+        ("500ms", 0.5),
+        ("1s500ms", 1.5),
+        ("1.5s", 1.5),
+        ("1.5h", 5400),
+        ("0.001s", 0.001),
+        ("30 m", 1800),
+        ("1h 30m", 5400),
+        ("5m5ms", 300.005),
+    ],
 )
-def test_durations(text: object, seconds: int) -> None:
+def test_durations(text: object, seconds: float) -> None:
     assert duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
-    "value", ["", "30", 30, True, 1.5, "30 m", "m", "1m1h", "-1s", "٣s", "99999999d"]
+    "value",
+    [
+        *("", "30", 30, True, 1.5, "m", "1m1h", "1ms1s", "-1s", "٣s", "99999999d"),
+        *("999999999d24h", "0.5ms", "1.s", ".5s", "1.2345s", "1  m", "1h  1m", "1 m s", "1m30"),
+    ],
 )
 def test_what_is_no_duration(value: object) -> None:
     with pytest.raises(ValueError, match="must"):
@@ -580,9 +600,8 @@ def test_what_is_no_duration(value: object) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("30x", "whole numbers, each with one of d, h, m and s"),
-        ("1.5h", "whole numbers, each with one of d, h, m and s"),
-        ("30 m", "whole numbers, each with one of d, h, m and s"),
+        ("30x", "numbers, each with one of d, h, m, s and ms"),
+        ("0.5ms", "numbers, each with one of d, h, m, s and ms"),
         ("1m1h", "the longer unit before the shorter"),
         ("-5m", "it cannot be negative"),
         (-5, "it cannot be negative"),
@@ -620,7 +639,17 @@ def test_a_number_that_is_none_is_told_how_one_is_written(value: object, said: s
     ]
 
 
-@given(st.text() | st.from_regex(r"([0-9]+[dhms]?)+"))
+def test_a_setting_of_the_server_is_a_second_at_least_or_none() -> None:
+    rule = 'must be at least "1s"; write a longer duration'
+    for setting in ("sessions.idle_timeout", "sessions.absolute_timeout", "lockout.window"):
+        assert problems(None, {}, {setting: "999ms"}) == [
+            f"{setting}: {rule} (on the command line)"
+        ]
+    assert load(None, {}, {"sessions.idle_timeout": "1.5s"}).sessions.limits.idle.seconds == 1
+    assert load(None, {}, {"store.timeout": "250ms"}).store.timeout == timedelta(seconds=0.25)
+
+
+@given(st.text() | st.from_regex(r"([0-9]+(\.[0-9]+)? ?(d|h|m|s|ms)? ?)+"))
 def test_any_text_is_a_duration_or_refused(text: str) -> None:
     try:
         span = duration(text)

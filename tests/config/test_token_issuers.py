@@ -71,6 +71,12 @@ def test_an_oidc_issuer_is_read(tmp_path: Path) -> None:
     assert shown["tokens.key-cloak.audience"] == {"value": "gate", "origin": "file"}
 
 
+def test_a_ca_and_fingerprints_go_together(tmp_path: Path) -> None:
+    pins = f'ca = "ca.pem"\nfingerprint = ["{"AB:" * 31}AB", "{"cd" * 20}"]'
+    issuer = loaded(tmp_path, OIDC + pins).tokens["key-cloak"]
+    assert (issuer.ca, issuer.fingerprint) == (tmp_path / "ca.pem", ("ab" * 32, "cd" * 20))
+
+
 def test_a_group_may_be_shown(tmp_path: Path) -> None:
     shown = show(loaded(tmp_path, SAML))
     assert shown["tokens.idp.roles.svc-token"]["value"] == "user"
@@ -105,10 +111,9 @@ def test_a_group_may_be_shown(tmp_path: Path) -> None:
             OIDC.replace("https://idp", "http://idp"),
             "tokens.key-cloak.jwks_url: is required (or jwks_file)",
         ),
-        (
-            OIDC + f'ca = "a"\nfingerprint = "{"a" * 64}"',
-            "tokens.key-cloak.fingerprint: and ca exclude one another",
-        ),
+        (OIDC + "fingerprint = []", "tokens.key-cloak.fingerprint: must name one at least"),
+        (OIDC + 'fingerprint = "AA"', "tokens.key-cloak.fingerprint: entry 1 must be the 64 hex"),
+        (OIDC + "verify = false", "tokens.key-cloak.verify: is not a setting"),
         (OIDC + 'algorithms = ["HS256"]', "tokens.key-cloak.algorithms: entry 1 must be one of"),
         (OIDC + 'algorithms = ["none"]', "tokens.key-cloak.algorithms: entry 1 must be one of"),
         (OIDC + "algorithms = []", "tokens.key-cloak.algorithms: must name one at least"),

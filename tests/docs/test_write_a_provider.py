@@ -9,7 +9,7 @@ import pytest
 
 from sessiongate.errors import ConfigError, IdentityUnavailable
 from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.identity.plugin import Surroundings
+from sessiongate.identity.plugin import PluginContext
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
@@ -70,16 +70,16 @@ def test_the_contract_of_the_page_names_the_same_people(tmp_path: Path) -> None:
 
 def test_the_page_shows_it_in_about_thirty_lines() -> None:
     lines = [line for line in block("provider").splitlines() if line.strip()]
-    assert len(lines) <= 37
+    assert len(lines) <= 38
 
 
 async def test_its_settings_are_its_own(tmp_path: Path) -> None:
     plugin = run(block("provider"))["plugin"]
     hasher = PasswordHasher(1)
-    around = Surroundings(tmp_path, hasher)
+    context = PluginContext(tmp_path, hasher)
     with pytest.raises(ConfigError, match=r"identity\.people\.paht: not a setting"):
-        plugin("people", {"paht": "x"}, around)
-    made = plugin("people", {}, around)
+        plugin("people", {"paht": "x"}, context)
+    made = plugin("people", {}, context)
     with pytest.raises(IdentityUnavailable):
         await made.provider.authenticate(parse_account("ada"), Secret("x"))
     hasher.close()

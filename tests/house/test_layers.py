@@ -26,12 +26,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"errors", "secret", "session", "messages", "rules"},
     "tls": {"errors", "secret", "clock", "files"},
     "http": {"errors", "secret", "tls", "telemetry", "networks", "files"},
-    "config": {"errors", "secret", "session", "files", "plugins", "rules"},
+    "config": {"errors", "secret", "session", "files", "plugins", "rules", "tls.trust"},
     "upstream": WORDS | {"rules", "wire", "tls"},
     "store": WORDS | {"rules", "telemetry"},
     "audit": WORDS | {"rules", "telemetry", "store.port"},
     "identity": WORDS
-    | {"rules", "config.values", "tls", "store.port", "upstream", "wire.vim.client"},
+    | {"rules", "config.values", "config.provider_tables", "tls", "store.port", "upstream"}
+    | {"wire.vim.client"},
     "service": WORDS
     | {"messages", "telemetry", "rules", "audit", "store.port"}
     | {"identity.port", "identity.routing", "identity.guard", "identity.tokens.port"},

@@ -5,7 +5,7 @@ from typing import Any
 
 from sessiongate.identity.ldap.provider import LdapIdentity, plugin
 from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.identity.plugin import Made, Surroundings
+from sessiongate.identity.plugin import BuiltProvider, PluginContext
 from sessiongate.secret import Secret
 from tests.peers.slapd import GROUPS, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
 
@@ -29,11 +29,11 @@ def table_of(slapd: Slapd, **more: object) -> dict[str, object]:
     return {key: value for key, value in table.items() if value is not None}
 
 
-def made_of(table: dict[str, Any], data_dir: Path = Path("/nowhere")) -> Made:
+def made_of(table: dict[str, Any], data_dir: Path = Path("/nowhere")) -> BuiltProvider:
     """The plugin's answer to these settings."""
     hasher = PasswordHasher(1)
     hasher.close()
-    return plugin("corp", table, Surroundings(data_dir, hasher))
+    return plugin("corp", table, PluginContext(data_dir, hasher))
 
 
 def provider_of(slapd: Slapd, **more: object) -> LdapIdentity:

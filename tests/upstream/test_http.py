@@ -199,7 +199,7 @@ def ca(folder: Path) -> Trust:
 
 def pin(folder: Path, digest: Any) -> Trust:
     der = certificates.read_der(folder / "tls" / "server.pem")
-    return Trust(fingerprint=digest(der).hexdigest())
+    return Trust(fingerprints=(digest(der).hexdigest(),))
 
 
 async def test_a_certificate_of_the_ca_is_believed(ours: Path) -> None:
@@ -217,7 +217,7 @@ async def test_the_pinned_certificate_is_believed(ours: Path, digest: Any) -> No
 
 
 async def test_sec_67_by_default_the_system_decides_and_knows_no_such_ca(ours: Path) -> None:
-    assert Trust() == Trust(ca=None, fingerprint=None, verify=True)
+    assert Trust() == Trust(ca=None, fingerprints=(), verify=True)
     async with FakeServer(saying(http(200)), server_tls(ours)) as server:
         assert "certificate is not the one" in await reason(server.url, Trust())
     assert server.asked == []
@@ -228,6 +228,27 @@ async def test_sec_67_a_wrong_certificate_is_told_nothing(ours: Path, theirs: Pa
         for trust in (ca(ours), pin(ours, sha1), pin(ours, sha256)):
             assert "certificate is not the one" in await reason(server.url, trust)
     assert server.asked == []
+
+
+async def test_sec_67_a_ca_and_a_fingerprint_are_both_asked_for(ours: Path, theirs: Path) -> None:
+    right, wrong = (pin(folder, sha256).fingerprints for folder in (ours, theirs))
+    authority = ca(ours).ca
+    async with FakeServer(saying(http(200)), server_tls(ours)) as server:
+        assert (await ask(server.url, Trust(authority, (*wrong, *right)))).status == 200
+        told = len(server.asked)
+        # Chain and fingerprint are good here, and the name is not.
+        by_name = server.url.replace("127.0.0.1", "localhost")
+        refused = [await reason(by_name, Trust(authority, right))]
+        refused += [await reason(server.url, Trust(authority, wrong))]
+        refused += [await reason(server.url, Trust(ca(theirs).ca, right))]
+    assert all("certificate is not the one" in why for why in refused)
+    assert len(server.asked) == told
+
+
+async def test_sec_67_one_of_several_fingerprints_will_do(ours: Path, theirs: Path) -> None:
+    pins = Trust(None, pin(theirs, sha1).fingerprints + pin(ours, sha256).fingerprints)
+    async with FakeServer(saying(http(200)), server_tls(ours)) as server:
+        assert (await ask(server.url, pins)).status == 200
 
 
 async def test_sec_67_a_certificate_for_another_name_is_told_nothing(tmp_path: Path) -> None:
@@ -248,7 +269,7 @@ async def test_sec_67_an_old_certificate_is_told_nothing(tmp_path: Path) -> None
 
 async def test_any_certificate_does_only_where_the_settings_say_so(theirs: Path) -> None:
     assert BLIND.is_blind
-    assert not Trust(fingerprint="00" * 20, verify=False).is_blind
+    assert not Trust(fingerprints=("00" * 20,), verify=False).is_blind
     async with FakeServer(saying(http(200)), server_tls(theirs)) as server:
         assert (await ask(server.url, BLIND)).status == 200
 

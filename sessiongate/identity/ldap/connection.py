@@ -6,8 +6,6 @@ can know what would still come on it. What an answer means is decided elsewhere.
 """
 
 import asyncio
-import hashlib
-import hmac
 import math
 import ssl
 from collections.abc import Sequence
@@ -47,14 +45,6 @@ class Address(msgspec.Struct, frozen=True):
         return f"{'ldaps' if self.tls else 'ldap'}://{host}:{self.port}"
 
 
-class Trust(msgspec.Struct, frozen=True):
-    """How the server must prove itself. Without a context there is no TLS, not even StartTLS."""
-
-    context: ssl.SSLContext | None
-    fingerprints: tuple[str, ...] = ()
-    """SHA-256 or SHA-1 of its certificate, in hex; any of them will do, none: not looked at."""
-
-
 class Connection(asyncio.Protocol):
     """Made by `open`. `close` it; after a NoAnswer that has been done already."""
 
@@ -70,16 +60,23 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def open(
-        cls, address: Address, trust: Trust, *, connect_limit: float, limit: float
+        cls,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        *,
+        connect_limit: float,
+        limit: float,
     ) -> Self:
-        """Connect and secure the connection within `connect_limit` seconds.
+        """Connect and secure the connection by `tls` within `connect_limit` seconds.
+
+        Without `tls` it stays open to all on the way, which `ldaps` addresses do not allow.
 
         Later questions have `limit` seconds each. Raises NoAnswer.
         """
         connection = cls(limit)
         try:
             async with asyncio.timeout(connect_limit):
-                await connection._connect(address, trust)
+                await connection._connect(address, tls)
         except TimeoutError:
             connection._drop()
             raise NoAnswer(f"no connection within {connect_limit:g} s") from None
@@ -185,8 +182,7 @@ class Connection(asyncio.Protocol):
 
     # Talking
 
-    async def _connect(self, address: Address, trust: Trust) -> None:
-        context = trust.context
+    async def _connect(self, address: Address, context: ssl.SSLContext | None) -> None:
         await self._loop.create_connection(
             lambda: self,
             address.host,
@@ -196,8 +192,6 @@ class Connection(asyncio.Protocol):
         )
         if context is not None and not address.tls:
             await self._start_tls(context, address.host)
-        if context is not None and trust.fingerprints:
-            self._look_at_certificate(trust.fingerprints)
 
     async def _start_tls(self, context: ssl.SSLContext, host: str) -> None:
         number = self._next()
@@ -212,16 +206,6 @@ class Connection(asyncio.Protocol):
         if secured is None:
             raise self._fail("the server hung up")
         self._transport = secured
-
-    def _look_at_certificate(self, wanted: tuple[str, ...]) -> None:
-        transport = self._transport
-        secured = None if transport is None else transport.get_extra_info("ssl_object")
-        certificate = None if secured is None else secured.getpeercert(binary_form=True)
-        if certificate is None:
-            raise self._fail("the server shows no certificate")
-        shown = (hashlib.sha256(certificate).hexdigest(), hashlib.sha1(certificate).hexdigest())  # noqa: S324 -- operators copy it from vSphere's tools
-        if not any(hmac.compare_digest(one, each) for one in wanted for each in shown):
-            raise self._fail(f"its certificate has another fingerprint: SHA-256 {shown[0]}")
 
     def _next(self) -> int:
         self._number += 1

@@ -29,7 +29,7 @@ from sessiongate.identity.ldap.messages import Entry, Result
 from sessiongate.identity.ldap.servers import Server, Servers, told
 from sessiongate.identity.ldap.settings import Settings
 from sessiongate.identity.ldap.verdicts import OF_THE_SERVER, SIZE_LIMIT, SUCCESS, Refusal, Why
-from sessiongate.identity.plugin import Made, Surroundings
+from sessiongate.identity.plugin import BuiltProvider, PluginContext
 from sessiongate.rules import dn
 from sessiongate.rules.accounts import Account, directory_form, parse_account, plain_letters
 from sessiongate.secret import Secret
@@ -288,11 +288,11 @@ class LdapIdentity:
         return {"user": account.asked, "domain": domain}
 
 
-def plugin(name: str, table: Mapping[str, object], around: Surroundings) -> Made:
+def plugin(name: str, table: Mapping[str, object], context: PluginContext) -> BuiltProvider:
     """The provider of type `ldap`. Its settings: `ldap_settings`."""
-    settings = ldap_settings.read(name, table, around)
+    settings = ldap_settings.read(name, table, context)
     named = (*settings.groups.values(), settings.default_role)
-    return Made(
+    return BuiltProvider(
         LdapIdentity(name, settings),
         tuple(settings.domains),
         roles=tuple(role for role in named if role),

@@ -7,6 +7,7 @@ an account that is refused at each login would soon be locked.
 """
 
 import contextlib
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
@@ -15,7 +16,7 @@ import msgspec
 import structlog
 
 from sessiongate.errors import IdentityUnavailable, Refused
-from sessiongate.identity.ldap.connection import Address, Connection, NoAnswer, Trust, Unsure
+from sessiongate.identity.ldap.connection import Address, Connection, NoAnswer, Unsure
 from sessiongate.identity.ldap.filter import Filter
 from sessiongate.identity.ldap.messages import Entry, Result
 from sessiongate.identity.ldap.verdicts import SUCCESS, refusal
@@ -33,7 +34,8 @@ _log = structlog.get_logger(__name__)
 class Means(msgspec.Struct, frozen=True):
     """How servers are reached. Without a service account only users bind."""
 
-    trust: Trust
+    tls: ssl.SSLContext | None
+    """Whom to believe. None: no TLS, not even StartTLS."""
     service: str
     password: Secret | None
     connect_limit: float
@@ -62,7 +64,7 @@ class Server:
         """A connection on which nobody is logged in yet. Raises NoAnswer."""
         means = self._means
         return await Connection.open(
-            self.address, means.trust, connect_limit=means.connect_limit, limit=means.limit
+            self.address, means.tls, connect_limit=means.connect_limit, limit=means.limit
         )
 
     async def search(

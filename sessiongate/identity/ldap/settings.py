@@ -5,52 +5,21 @@ All problems are told at once, each with its setting and the way out, and none w
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from sessiongate.errors import ConfigError
+from sessiongate.config import values
+from sessiongate.config.provider_tables import ProviderTable
 from sessiongate.identity.ldap import filter as ldap_filter
-from sessiongate.identity.ldap.connection import Address, Trust
+from sessiongate.identity.ldap.connection import Address
 from sessiongate.identity.ldap.servers import Means
-from sessiongate.identity.plugin import Surroundings, unknown_keys
+from sessiongate.identity.plugin import PluginContext
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.dn import canonical_dn
 from sessiongate.secret import Secret
-from sessiongate.tls.trust import client_context
-
-T = TypeVar("T")
-
-KEYS = (
-    "style",
-    "url",
-    "start_tls",
-    "verify",
-    "ca",
-    "fingerprint",
-    "bind_dn",
-    "bind_password",
-    "base_dn",
-    "user_filter",
-    "user_dn",
-    "domains",
-    "domain_map",
-    "name_attribute",
-    "full_name_attribute",
-    "groups_attribute",
-    "group_base_dn",
-    "group_depth",
-    "groups",
-    "default_role",
-    "connect_timeout",
-    "operation_timeout",
-    "timeout",
-    "cool_down",
-    "connections",
-)
 
 # By style. Computers are users too to Active Directory.
 _FILTERS = {
@@ -63,11 +32,6 @@ _NAMES = {"ad": "sAMAccountName", "openldap": "uid"}
 _PORTS = {"ldap": 389, "ldaps": 636}
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-_SECONDS = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(ms|s|m)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
-
-# A login that takes longer is of no use to anybody: clients have hung up.
-_LONGEST = 600.0
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -99,21 +63,18 @@ class Settings(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
 
 
-def read(name: str, table: Mapping[str, object], around: Surroundings) -> Settings:
+def read(name: str, table: Mapping[str, object], context: PluginContext) -> Settings:
     """The settings in this table. Raises ConfigError with all problems."""
-    reader = _Reader(name, table)
-    style = reader.take("style", _choice(tuple(_FILTERS)), "openldap")
-    addresses = reader.take("url", _addresses, tuple[Address, ...]())
-    if not addresses and "url" not in table:
-        reader.say("url", 'is required: an address such as "ldaps://dc1.example.com"')
-    base_dn = reader.take("base_dn", _dn, "")
-    if not base_dn and "base_dn" not in table:
-        reader.say("base_dn", 'is required: where people are, such as "dc=example,dc=com"')
+    reader = ProviderTable(name, table)
+    style = reader.take("style", values.choice(*_FILTERS), "openldap")
+    an_address = 'an address such as "ldaps://dc1.example.com"'
+    addresses = reader.need("url", _addresses, (), an_address)
+    base_dn = reader.need("base_dn", _dn, "", 'where people are, such as "dc=example,dc=com"')
     domains, domain, shown = _domains(reader)
     user_dn = reader.take("user_dn", _template, "")
     if "{domain}" in user_dn and not domain:
-        reader.say("domains", "is required, for user_dn has {domain} in it")
-    trust, warnings = _trust(reader, addresses, around.data_dir)
+        reader.problem("domains", "is required, for user_dn has {domain} in it")
+    tls, warnings = _tls(reader, addresses, context.data_dir)
     service, password = _service(reader, user_dn)
     full_name = reader.take("full_name_attribute", _attribute, "")
     groups, group_names = _groups(reader)
@@ -121,7 +82,7 @@ def read(name: str, table: Mapping[str, object], around: Surroundings) -> Settin
         style=style,
         addresses=addresses,
         means=Means(
-            trust=trust,
+            tls=tls,
             service=service,
             password=password,
             connect_limit=reader.take("connect_timeout", _seconds, 3.0),
@@ -138,102 +99,60 @@ def read(name: str, table: Mapping[str, object], around: Surroundings) -> Settin
         full_name_attributes=(full_name,) if full_name else ("displayName", "cn"),
         groups_attribute=reader.take("groups_attribute", _attribute, "memberOf"),
         group_base_dn=reader.take("group_base_dn", _dn, base_dn),
-        group_depth=reader.take("group_depth", _whole(0, 50), 8),
+        group_depth=reader.take("group_depth", values.whole(0, 50), 8),
         groups=groups,
         group_names=group_names,
         default_role=reader.take("default_role", _text, "") or None,
         timeout=reader.take("timeout", _seconds, 15.0),
-        connections=reader.take("connections", _whole(1, 1000), 8),
+        connections=reader.take("connections", values.whole(1, 1000), 8),
         warnings=warnings,
     )
-    problems = unknown_keys(name, table, KEYS) + reader.problems
-    if problems:
-        raise ConfigError(problems)
+    reader.finish()
     return settings
 
 
-class _Reader:
-    """Takes settings out of a table and collects what is wrong with them."""
-
-    def __init__(self, name: str, table: Mapping[str, object]) -> None:
-        self.table = table
-        self.problems: list[str] = []
-        self._name = name
-
-    def say(self, key: str, problem: str) -> None:
-        self.problems.append(f"identity.{self._name}.{key}: {problem}")
-
-    def take(self, key: str, read: Callable[[object], T], default: T) -> T:
-        """The setting as `read` understands it; the default where it is not given or is wrong."""
-        if key not in self.table:
-            return default
-        try:
-            return read(self.table[key])
-        except ValueError as problem:
-            self.say(key, str(problem))
-            return default
-
-
-def _domains(reader: _Reader) -> tuple[dict[str, str], str, str]:
+def _domains(reader: ProviderTable) -> tuple[dict[str, str], str, str]:
     """Our domains with what each stands for, the first of them, and the one that is shown."""
-    names = reader.take("domains", _domain_names, tuple[str, ...]())
-    short = reader.take("domain_map", _domain_map, dict[str, str]())
+    names = reader.take("domains", values.many(values.domain), ())
+    short = reader.texts("domain_map", _short, values.domain)
     first = next(iter((*names, *short.values())), "")
     # A short (NetBIOS) name is another name for the first domain, unless the map says otherwise.
     ours = {canonical_domain(name): name if "." in name else first for name in names}
     for name, full in short.items():
         ours.setdefault(canonical_domain(full), full)
-        ours[canonical_domain(name)] = full
+        ours[name] = full
     shown = next((name for name in ours if "." not in name), canonical_domain(first))
     return ours, canonical_domain(first), shown
 
 
-def _trust(
-    reader: _Reader, addresses: tuple[Address, ...], data_dir: Path
-) -> tuple[Trust, tuple[str, ...]]:
-    """How servers prove themselves, and what is to be said about it loudly."""
-    start_tls = reader.take("start_tls", _yes_or_no, True)
-    verify = reader.take("verify", _yes_or_no, True)
-    ca = reader.take("ca", _text, "")
-    fingerprints = reader.take("fingerprint", _fingerprints, tuple[str, ...]())
+def _tls(
+    reader: ProviderTable, addresses: tuple[Address, ...], data_dir: Path
+) -> tuple[ssl.SSLContext | None, tuple[str, ...]]:
+    """How servers prove themselves (None: not at all), and what is to be said about it loudly."""
+    start_tls = reader.take("start_tls", values.yes_or_no, True)
+    trust = reader.trust(data_dir)
     plain = not start_tls and not all(address.tls for address in addresses)
     if plain and any(address.tls for address in addresses):
-        reader.say("url", "mixes ldaps:// with ldap:// without start_tls; use one of them")
-    if plain and (ca or fingerprints):
-        reader.say("start_tls", "must be true: a certificate is only shown inside TLS")
-    if not verify and ca:
-        reader.say("verify", "must be true where ca is given; remove one of the two")
+        reader.problem("url", "mixes ldaps:// with ldap:// without start_tls; use one of them")
+    if plain and (trust.ca or trust.fingerprints):
+        reader.problem("start_tls", "must be true: a certificate is only shown inside TLS")
     if plain:
-        return Trust(None), ("passwords cross the network unencrypted (start_tls = false)",)
-    context = _context(reader, data_dir, ca if verify else "")
-    by_chain = verify and (ca or not fingerprints)
-    if not by_chain:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if not verify and not fingerprints:
-        said = "the directory's certificate is not verified (verify = false): anybody on the way"
-        return Trust(context), (f"{said} can read passwords and let anybody in",)
-    return Trust(context, fingerprints), ()
+        return None, ("passwords cross the network unencrypted (start_tls = false)",)
+    if not trust.is_blind:
+        return trust.context(), ()
+    said = "the directory's certificate is not verified (verify = false): anybody on the way"
+    return trust.context(), (f"{said} can read passwords and let anybody in",)
 
 
-def _context(reader: _Reader, data_dir: Path, ca: str) -> ssl.SSLContext:
-    try:
-        return client_context(data_dir / ca if ca else None)
-    except ssl.SSLError:
-        reader.say("ca", "holds no certificate; name a PEM file with the CA's certificate")
-    except OSError as problem:
-        why = problem.strerror or "no access"
-        reader.say("ca", f"cannot be read: {why}; name a PEM file with the CA's certificate")
-    return client_context()
-
-
-def _service(reader: _Reader, user_dn: str) -> tuple[str, Secret | None]:
+def _service(reader: ProviderTable, user_dn: str) -> tuple[str, Secret | None]:
     name = reader.take("bind_dn", _text, "")
-    password = reader.take("bind_password", _secret, None)
-    if bool(name) != (password is not None) and not reader.problems:
-        reader.say("bind_dn", "and bind_password (or bind_password_file) go together: give both")
-    if not name and password is None and not user_dn and "bind_dn" not in reader.table:
-        reader.say(
+    password = reader.take("bind_password", values.secret, None)
+    if ("bind_dn" in reader) != ("bind_password" in reader):
+        reader.problem(
+            "bind_dn", "and bind_password (or bind_password_file) go together: give both"
+        )
+    elif "bind_dn" not in reader and not user_dn:
+        reader.problem(
             "bind_dn",
             "is required: the account that looks up people. Without one, give user_dn, by which"
             " people bind straight away",
@@ -241,20 +160,16 @@ def _service(reader: _Reader, user_dn: str) -> tuple[str, Secret | None]:
     return name, password
 
 
-def _groups(reader: _Reader) -> tuple[dict[str, str], tuple[str, ...]]:
+def _groups(reader: ProviderTable) -> tuple[dict[str, str], tuple[str, ...]]:
     """The role of each group by its canonical DN, and the DNs as written."""
-    given = reader.table.get("groups", {})
-    rule = 'must be a table of groups and roles: "cn=admins,dc=example,dc=com" = "administrator"'
-    if not isinstance(given, dict):
-        reader.say("groups", rule)
-        return {}, ()
-    groups = {}
-    for position, (group, role) in enumerate(given.items(), 1):
-        try:
-            groups[canonical_dn(_text(group))] = _text(role)
-        except ValueError:
-            reader.say("groups", f"{rule}; entry {position} is not of that form")
-    return groups, tuple(group.strip() for group in given)
+    written: dict[str, str] = {}
+
+    def known(group: str) -> str:
+        name = canonical_dn(_dn(group))
+        written[name] = group.strip()
+        return name
+
+    return reader.texts("groups", known, _text), tuple(written.values())
 
 
 # How one setting is read: the value, or ValueError with the rule.
@@ -266,63 +181,20 @@ def _text(value: object) -> str:
     return value.strip()
 
 
-def _secret(value: object) -> Secret | None:
-    if isinstance(value, Secret) and value.reveal():
-        return value
-    raise ValueError("must be a text that is not empty; write it in quotes")
-
-
-def _yes_or_no(value: object) -> bool:
-    said = value.strip().lower() if isinstance(value, str) else value
-    if said in (True, "true", "yes", "on", "1"):
-        return True
-    if said in (False, "false", "no", "off", "0"):
-        return False
-    raise ValueError("must be true or false")
-
-
-def _choice(names: tuple[str, ...]) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if value not in names:
-            raise ValueError(f"must be one of {', '.join(names)}")
-        return str(value)
-
-    return read
-
-
-def _whole(least: int, most: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return value
-
-    return read
+def _short(name: str) -> str:
+    return canonical_domain(values.domain(name))
 
 
 def _seconds(value: object) -> float:
-    found = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else None
-    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-    if not 0 < seconds <= _LONGEST:
-        raise ValueError('must be a time above 0 and up to 10m, such as "3s" or "500ms"')
-    return seconds
-
-
-def _many(value: object) -> list[str]:
-    """A list, or one text; the environment has commas between."""
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, list) or not value:
-        raise ValueError('must be a text, or a list such as ["one", "two"]')
-    return [_text(one) for one in value]
+    return values.positive_duration(value).total_seconds()
 
 
 def _addresses(value: object) -> tuple[Address, ...]:
-    return tuple(dict.fromkeys(map(_address, _many(value))))
+    return tuple(dict.fromkeys(values.some(_address)(value)))
 
 
-def _address(text: str) -> Address:
+def _address(value: object) -> Address:
+    text = _text(value)
     rule = 'must be "ldaps://HOST" or "ldap://HOST", with :PORT where it is not 636 or 389'
     try:
         parts = urlsplit(text)
@@ -374,24 +246,3 @@ def _template(value: object) -> str:
     if "=" in text:
         _dn(text)
     return text
-
-
-def _domain_names(value: object) -> tuple[str, ...]:
-    names = tuple(name.strip(" .") for name in _many(value))
-    folded = [canonical_domain(name) for name in names]
-    if not all(folded) or any("@" in name or "\\" in name for name in folded):
-        raise ValueError('must be names of domains, such as ["corp.example.com", "CORP"]')
-    return names
-
-
-def _domain_map(value: object) -> dict[str, str]:
-    if not isinstance(value, dict) or not value:
-        raise ValueError('must be a table of short and full names: CORP = "corp.example.com"')
-    return {short: full for one in value.items() for short, full in [_domain_names(list(one))]}
-
-
-def _fingerprints(value: object) -> tuple[str, ...]:
-    found = tuple(text.replace(":", "").lower() for text in _many(value))
-    if any(len(one) not in (40, 64) or set(one) - set("0123456789abcdef") for one in found):
-        raise ValueError("must be the 64 hex digits of a SHA-256, or the 40 of a SHA-1")
-    return found

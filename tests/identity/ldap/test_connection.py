@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.identity.ldap.connection import Address, Connection, NoAnswer, Trust
+from sessiongate.identity.ldap.connection import Address, Connection, NoAnswer
 from sessiongate.identity.ldap.filter import Has
 from sessiongate.identity.ldap.messages import LARGEST, Result
 from sessiongate.secret import Secret
 from sessiongate.tls import certificates
+from sessiongate.tls.trust import Trust
 from tests.identity.ldap.test_messages import tlv
 from tests.peers.slapd import PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
 from tests.until import until
 
-PLAIN = Trust(None)
+PLAIN = None
 PASSWORD = Secret(SERVICE_PASSWORD)
 EVERYBODY = Has("objectClass")
 
@@ -36,8 +37,8 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-async def connect(address: Address, trust: Trust, limit: float = 5.0) -> Connection:
-    return await Connection.open(address, trust, connect_limit=limit, limit=limit)
+async def connect(address: Address, tls: ssl.SSLContext | None, limit: float = 5.0) -> Connection:
+    return await Connection.open(address, tls, connect_limit=limit, limit=limit)
 
 
 @asynccontextmanager
@@ -249,7 +250,7 @@ async def test_a_server_that_will_not_start_tls_learns_no_password() -> None:
 
     async with serving(talk) as address:
         with pytest.raises(NoAnswer, match="StartTLS is refused"):
-            await connect(address, Trust(unverified()))
+            await connect(address, unverified())
     assert SERVICE_PASSWORD.encode() not in said
 
 
@@ -257,7 +258,7 @@ async def test_what_comes_before_tls_is_not_taken_for_what_comes_inside() -> Non
     started = bytes.fromhex("300c0201017807 0a0100 0400 0400")
     async with serving(answering(started + BOUND)) as address:
         with pytest.raises(NoAnswer, match="between"):
-            await connect(address, Trust(unverified()))
+            await connect(address, unverified())
 
 
 @pytest.mark.peer
@@ -269,8 +270,8 @@ class TestSec67TheDirectoryProvesItself:
     def address(slapd: Slapd, tls: bool) -> Address:
         return Address("127.0.0.1", slapd.tls_port if tls else slapd.plain_port, tls)
 
-    async def works(self, slapd: Slapd, tls: bool, trust: Trust) -> None:
-        connection = await connect(self.address(slapd, tls), trust)
+    async def works(self, slapd: Slapd, tls: bool, believed: ssl.SSLContext) -> None:
+        connection = await connect(self.address(slapd, tls), believed)
         assert (await connection.bind(SERVICE, PASSWORD)).code == 0
         entries, end = await connection.search(PEOPLE, EVERYBODY, ["uid"], most=3)
         assert (len(entries), end.code) == (3, 4)
@@ -278,32 +279,33 @@ class TestSec67TheDirectoryProvesItself:
         assert entries[0].attributes == {"dc": (b"corp",)}
         connection.close()
 
-    async def fails(self, slapd: Slapd, tls: bool, trust: Trust, why: str) -> None:
+    async def fails(self, slapd: Slapd, tls: bool, believed: ssl.SSLContext, why: str) -> None:
         with pytest.raises(NoAnswer, match=why):
-            await connect(self.address(slapd, tls), trust)
+            await connect(self.address(slapd, tls), believed)
 
     async def test_sec_67_by_its_ca(self, slapd: Slapd, tls: bool) -> None:
-        await self.works(slapd, tls, Trust(context_of(slapd.ca)))
+        await self.works(slapd, tls, context_of(slapd.ca))
 
     async def test_sec_67_an_unknown_ca_is_refused(self, slapd: Slapd, tls: bool) -> None:
-        await self.fails(slapd, tls, Trust(ssl.create_default_context()), "TLS failed")
+        await self.fails(slapd, tls, ssl.create_default_context(), "TLS failed")
 
     async def test_sec_67_another_name_is_refused(
         self, slapd: Slapd, tls: bool, tmp_path: Path
     ) -> None:
         with Slapd(tmp_path, names=("dc1.corp.example",)) as other:
-            await self.fails(other, tls, Trust(context_of(other.ca)), "127.0.0.1")
+            await self.fails(other, tls, context_of(other.ca), "127.0.0.1")
             # The CA is right: by name it works.
-            await self.works(other, tls, Trust(unverified()))
+            await self.works(other, tls, unverified())
 
     @pytest.mark.parametrize("digest", ["sha256", "sha1"])
     async def test_sec_67_by_its_fingerprint(self, slapd: Slapd, tls: bool, digest: str) -> None:
         der = certificates.read_der(slapd.tls.certificate)
         right = hashlib.new(digest, der).hexdigest()
-        await self.works(slapd, tls, Trust(unverified(), ("0" * 64, right)))
+        await self.works(slapd, tls, Trust(None, ("0" * 64, right)).context())
         wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
-        await self.fails(slapd, tls, Trust(unverified(), (wrong,)), "another fingerprint")
-        await self.fails(slapd, tls, Trust(context_of(slapd.ca), (wrong,)), "another fingerprint")
+        await self.fails(slapd, tls, Trust(None, (wrong,)).context(), "another fingerprint")
+        await self.fails(slapd, tls, Trust(slapd.ca, (wrong,)).context(), "another fingerprint")
+        await self.works(slapd, tls, Trust(slapd.ca, (wrong, right)).context())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable, StoreUnavailable
-from sessiongate.identity.ldap.connection import Address, NoAnswer, Trust, Unsure
+from sessiongate.identity.ldap.connection import Address, NoAnswer, Unsure
 from sessiongate.identity.ldap.filter import Has
 from sessiongate.identity.ldap.messages import Result
 from sessiongate.identity.ldap.servers import IDLE, Means, Server, Servers, told
@@ -111,7 +111,7 @@ async def test_a_refusal_is_an_answer_and_nobody_else_is_asked(
 
 async def test_what_fails_without_asking_does_not_say_that_a_server_is_back(ticks: Ticks) -> None:
     """Such as a store that is down, where a try is counted before the bind."""
-    means = Means(Trust(None), "", None, connect_limit=1, limit=1, cool_down=COOL_DOWN)
+    means = Means(None, "", None, connect_limit=1, limit=1, cool_down=COOL_DOWN)
     servers = Servers("corp", [Address("192.0.2.1", 389, False)], means, ticks)
 
     async def away(_: Server) -> str:
