@@ -1,10 +1,10 @@
-"""What the endpoints of VI/JSON and SOAP share: from a call that a codec has read to its outcome.
+"""What VI/JSON and SOAP share: from a request that a codec has read to its outcome.
 
 The codecs read requests and write replies. Here the session is looked up, the call is run, and a
 refusal becomes a fault in the language of whoever asked.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.request import caller, client_of
 from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter
 from sessiongate.http.message import Request
+from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.rules.locale import choose, message_locale
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
@@ -21,8 +22,8 @@ from sessiongate.session import Session
 from sessiongate.wire import basic
 from sessiongate.wire.vim import login_token as tokens
 from sessiongate.wire.vim.faults import Fault, fault_of
-from sessiongate.wire.vim.methods import Call, Method
-from sessiongate.wire.vim.types import MoRef
+from sessiongate.wire.vim.methods import Method
+from sessiongate.wire.vim.request import VimRequest
 
 _BY_TICKET = frozenset({"AcquireLocalTicket", "Login"})
 """Methods to which it matters whether the caller is on this host."""
@@ -32,15 +33,11 @@ _LOGIN = "Login"
 """How the methods begin that let somebody in by what they state. A ticket states nobody."""
 
 
-class Asked(msgspec.Struct):
-    """What is known of a request so far. A refusal names no more than has been read by then."""
+class FaultReply(msgspec.Struct, frozen=True):
+    """A call that was refused: the fault to be written, and the headers beside it."""
 
-    target: MoRef | None = None
-    call: Call | None = None
-    arguments: Mapping[str, Any] = {}
-    caller: Session | None = None
-    identity: str = ""
-    """What the client calls this request in its own log, to be given back."""
+    fault: Fault
+    headers: tuple[tuple[str, str], ...]
 
 
 class Calls:
@@ -53,48 +50,58 @@ class Calls:
         center: VirtualCenter,
         dialect: str,
         carriers: frozenset[str],
+        answered: Callable[[VimRequest], None] | None = None,
     ) -> None:
+        """`answered` is told of each request of a live session that was not refused."""
         self._sessions = sessions
         self._bearers = bearers
         self._center = center
         self._dialect = dialect
         self._carriers = carriers
+        self._answered = answered
 
-    async def run(
+    async def run(self, request: Request, read: VimRequest) -> Outcome | FaultReply:
+        """Run a call, which a codec has read, for whoever's session the request carries."""
+        session = None
+        token = None
+        try:
+            member = read.call.member
+            session = await caller(
+                request, self._sessions, self._bearers, self._carriers, read.carriers
+            )
+            if member.name.startswith(_LOGIN):
+                basic.only(request.all("authorization"), _stated(read.arguments))
+                if member.name == tokens.METHOD:
+                    document = read.body if read.asserted else None
+                    token = tokens.presented(request.headers, document)
+            client = client_of(request, self._dialect, local=member.name in _BY_TICKET)
+            context = Context(client, session, token)
+            if isinstance(member, Method):
+                outcome = await self._center.call(context, member, read.arguments)
+            else:
+                outcome = Outcome(await self._center.read(context, member))
+        except errors.SessionGateError as error:
+            return self.refuse(error, read, session)
+        if session is not None and self._answered is not None:
+            self._answered(read)
+        return outcome
+
+    def refuse(
         self,
-        request: Request,
-        asked: Asked,
-        call: Call,
-        inside: Iterable[tuple[str, str]] = (),
-        document: bytes | None = None,
-    ) -> Outcome:
-        """Run a call for whoever's session the request carries, which is then `asked.caller`.
+        error: errors.SessionGateError | None,
+        read: VimRequest,
+        session: Session | None = None,
+    ) -> FaultReply:
+        """The refusal for an error, None standing for one that we did not expect."""
+        privilege = read.ours.member.privilege if read.ours is not None else ""
+        fault = fault_of(error, read.target, privilege, self._locale(read, session))
+        return FaultReply(fault, tuple(extra_headers(error)))
 
-        `inside` are carriers that the codec found in the body. `document` is the body, where a
-        SAML assertion stands in it.
-        """
-        asked.caller = await caller(request, self._sessions, self._bearers, self._carriers, inside)
-        by_token = call.member.name == tokens.METHOD
-        beside = tokens.presented(request.headers, document) if by_token else None
-        if call.member.name.startswith(_LOGIN):
-            basic.only(request.all("authorization"), _stated(asked.arguments))
-        by_ticket = call.member.name in _BY_TICKET
-        client = client_of(request, self._dialect, local=by_ticket)
-        context = Context(client, asked.caller, beside)
-        if isinstance(call.member, Method):
-            return await self._center.call(context, call.member, asked.arguments)
-        return Outcome(await self._center.read(context, call.member))
-
-    def fault(self, error: errors.SessionGateError | None, asked: Asked) -> Fault:
-        """The fault for an error, None standing for one that we did not expect."""
-        privilege = asked.call.member.privilege if asked.call is not None else ""
-        return fault_of(error, asked.target, privilege, self._locale(asked))
-
-    def _locale(self, asked: Asked) -> str:
+    def _locale(self, read: VimRequest, session: Session | None) -> str:
         """Whose language a fault speaks: the session's, else the one asked for at login."""
-        if asked.caller is not None:
-            return asked.caller.message_locale
-        wanted = asked.arguments.get("locale")
+        if session is not None:
+            return session.message_locale
+        wanted = read.arguments.get("locale")
         default = self._sessions.default_locale
         try:
             return message_locale(choose(wanted if isinstance(wanted, str) else None, default))

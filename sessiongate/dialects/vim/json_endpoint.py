@@ -2,14 +2,14 @@
 
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
-from sessiongate.dialects.vim.calls import Asked, Calls
+from sessiongate.dialects.vim.calls import Calls, FaultReply
 from sessiongate.dialects.vim.session_manager import Outcome, VirtualCenter
 from sessiongate.http.message import Reply, Request
-from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.carriers import VMWARE_HEADER
 from sessiongate.wire.vim import json as vim_json
 from sessiongate.wire.vim.methods import Call, Method
+from sessiongate.wire.vim.request import Unread, VimRequest
 
 DIALECT = "vi-json"
 _CARRIERS = frozenset({VMWARE_HEADER})
@@ -24,24 +24,22 @@ class VimJsonEndpoint:
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a vim fault, as JSON."""
-        asked = Asked()
         try:
-            asked.target, name = vim_json.read_path(request.path)
-            call = asked.call = vim_json.read_call(request.method, asked.target, name)
-            if isinstance(call.member, Method):
-                asked.arguments = vim_json.read_arguments(call.member, request.body)
-            return _result(call, await self._calls.run(request, asked, call))
-        except errors.SessionGateError as error:
-            return self._fault(error, asked)
+            read = vim_json.read_request(request.method, request.path, request.body)
+        except Unread as refused:
+            return _fault(self._calls.refuse(refused.error, refused.request))
+        answer = await self._calls.run(request, read)
+        return _fault(answer) if isinstance(answer, FaultReply) else _result(read.call, answer)
 
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
         """The reply for an error that was raised outside; None stands for one unforeseen."""
-        return self._fault(error, Asked())
+        return _fault(self._calls.refuse(error, VimRequest()))
 
-    def _fault(self, error: errors.SessionGateError | None, asked: Asked) -> Reply:
-        """A fault as VI/JSON sends it: HTTP 500 but for wrong verbs (405) and outages (503)."""
-        fault = self._calls.fault(error, asked)
-        return Reply(fault.status, (_JSON, *extra_headers(error)), vim_json.write_fault(fault))
+
+def _fault(refusal: FaultReply) -> Reply:
+    """A fault as VI/JSON sends it: HTTP 500 but for wrong verbs (405) and outages (503)."""
+    fault = refusal.fault
+    return Reply(fault.status, (_JSON, *refusal.headers), vim_json.write_fault(fault))
 
 
 def _result(call: Call, outcome: Outcome) -> Reply:

@@ -13,12 +13,20 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sessiongate.errors import Malformed, UnknownAddress, UnknownMethod, UnknownObject, WrongVerb
+from sessiongate.errors import (
+    Malformed,
+    Refused,
+    UnknownAddress,
+    UnknownMethod,
+    UnknownObject,
+    WrongVerb,
+)
 from sessiongate.secret import Secret
 from sessiongate.wire.json_body import is_blank, read_json
 from sessiongate.wire.times import moment
 from sessiongate.wire.vim.faults import Fault
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
+from sessiongate.wire.vim.request import Unread, VimRequest
 from sessiongate.wire.vim.types import (
     BASES,
     LARGEST_LONG,
@@ -44,6 +52,23 @@ _NEWER = re.compile(NEWER)
 def knows_release(release: str) -> bool:
     """Whether this release is served: the published ones and any newer 9.x."""
     return release in RELEASES or _NEWER.fullmatch(release) is not None
+
+
+def read_request(verb: str, path: str, body: bytes) -> VimRequest:
+    """What a request asks. `path` is raw, below PREFIX.
+
+    Raises Unread: with UnknownAddress (path or release), UnknownObject, UnknownMethod, WrongVerb,
+    or Malformed (the body).
+    """
+    target, name, reads, call = None, "", verb == "GET", None
+    try:
+        target, name = read_path(path)
+        call = read_call(verb, target, name)
+        member = call.member
+        arguments = read_arguments(member, body) if isinstance(member, Method) else {}
+    except Refused as error:
+        raise Unread(error, VimRequest(target, name, reads, call, body=body)) from error
+    return VimRequest(target, name, reads, call, arguments, body=body)
 
 
 def read_path(path: str) -> tuple[MoRef, str]:
@@ -77,10 +102,12 @@ def read_call(verb: str, target: MoRef, name: str) -> Call:
 
 
 def _decoded(segment: str) -> str:
-    try:
-        text = unquote(segment, errors="strict")
-    except UnicodeDecodeError:
-        raise UnknownAddress("the path is not UTF-8") from None
+    text = segment
+    if "%" in segment:
+        try:
+            text = unquote(segment, errors="strict")
+        except UnicodeDecodeError:
+            raise UnknownAddress("the path is not UTF-8") from None
     if not text or not text.isprintable():
         raise UnknownAddress("the path holds an empty or unprintable part")
     return text

@@ -61,7 +61,7 @@ class Property(msgspec.Struct, frozen=True):
     """A privilege of our own that is enough as well."""
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A method or property of an object that exists here, as some codec's request names it."""
 
     target: MoRef

@@ -14,13 +14,14 @@ from typing import Any
 
 import msgspec
 
-from sessiongate.errors import Malformed, UnknownMethod, UnknownObject, UnknownProperty
+from sessiongate.errors import Malformed, Refused, UnknownMethod, UnknownObject, UnknownProperty
 from sessiongate.secret import Secret
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
 from sessiongate.wire.times import moment
 from sessiongate.wire.vim.faults import Fault
 from sessiongate.wire.vim.json import binary, read_moment
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
+from sessiongate.wire.vim.request import Unread, VimRequest
 from sessiongate.wire.vim.types import (
     BASES,
     LARGEST_LONG,
@@ -58,6 +59,45 @@ class Message(msgspec.Struct, frozen=True):
     """What the client calls this request in its own log."""
     asserted: bool = False
     """Whether a SAML assertion stands in its header, where WS-Security has it."""
+
+
+def read_request(document: bytes) -> VimRequest:
+    """What the request with this body asks.
+
+    Raises Malformed where it is no envelope, so that not even a method is determined; else Unread,
+    with Malformed, UnknownObject, UnknownMethod or UnknownProperty.
+    """
+    message = read_envelope(document)
+    target, call = None, None
+    arguments: dict[str, Any] = {}
+    refused = None
+    try:
+        target = read_target(message.call)
+        call = read_call(message.call, target)
+        if isinstance(call.member, Method):
+            arguments = read_arguments(call.member, message.call)
+    except Refused as error:
+        refused = error
+    request = VimRequest(
+        target,
+        _named(message.call),
+        message.call.name == FETCH,
+        call,
+        arguments,
+        message.carriers,
+        message.asserted,
+        message.operation_id,
+        document,
+    )
+    if refused is not None:
+        raise Unread(refused, request) from refused
+    return request
+
+
+def _named(call: Element) -> str:
+    """The method, or the path that a Fetch is for."""
+    path = call.child("prop") if call.name == FETCH else None
+    return path.text if path is not None else call.name
 
 
 def read_envelope(document: bytes) -> Message:

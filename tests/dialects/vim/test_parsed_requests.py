@@ -1,66 +1,72 @@
 """Requests that are read once: which are kept, how many, and that the same bytes mean the same."""
 
-from sessiongate.dialects.vim.calls import Asked
+from typing import Any
+
+import pytest
+
 from sessiongate.dialects.vim.parsed_requests import LONGEST, MOST, Polls
+from sessiongate.errors import Malformed
 from sessiongate.secret import Secret
-from sessiongate.testing import a_session
 from sessiongate.wire.vim.methods import METHODS, SESSION_MANAGER, Call
-from sessiongate.wire.vim.soap import Message
-from sessiongate.wire.xml import Element
+from sessiongate.wire.vim.request import VimRequest
 from tests.dialects.vim.test_soap_endpoint import SOAP, THIS, Soap, credentials, soap
 
 __all__ = ["soap"]
 
 CALL = Call(SESSION_MANAGER, METHODS["SessionManager", "SessionIsActive"])
-PLAIN = Message(Element("", "", {}, []), ())
 
 
-def asked(**arguments: object) -> Asked:
-    return Asked(SESSION_MANAGER, CALL, arguments, a_session())
+def asked(body: bytes = b"body", **facts: Any) -> VimRequest:
+    return VimRequest(SESSION_MANAGER, "SessionIsActive", ours=CALL, body=body, **facts)
 
 
-def kept(message: Message, question: Asked, body: bytes = b"body") -> bool:
+def kept(question: VimRequest) -> bool:
     polls = Polls()
-    polls.keep(body, message, question)
-    return polls.recall(body) is not None
+    polls.keep(question)
+    return question.body in polls
 
 
-def test_what_is_recalled_is_the_question_and_not_who_asked() -> None:
+def test_what_was_kept_is_not_read_again() -> None:
     polls = Polls()
-    polls.keep(b"body", PLAIN, asked(session_id="52"))
-    found = polls.recall(b"body")
-    assert found == (Asked(SESSION_MANAGER, CALL, {"session_id": "52"}, None), CALL)
-    assert polls.recall(b"Body") is None
-
-
-def test_only_a_live_session_has_its_requests_kept() -> None:
-    question = asked()
-    question.caller = None
-    assert not kept(PLAIN, question)
-    assert not kept(PLAIN, Asked(SESSION_MANAGER, None, {}, a_session()))
-    assert kept(PLAIN, asked())
+    question = asked(arguments={"session_id": "52"})
+    polls.keep(question)
+    polls.keep(asked(arguments={"session_id": "53"}))
+    assert polls.read(b"body") is question
+    with pytest.raises(Malformed):
+        polls.read(b"Body")
 
 
 def test_nothing_secret_is_kept() -> None:
-    inner = Element("", "", {}, [])
-    assert not kept(PLAIN, asked(clone_ticket=Secret("cst-1")))
-    assert not kept(Message(inner, (("vcSessionCookie", "5f"),)), asked())
-    assert not kept(Message(inner, (), asserted=True), asked())
+    assert kept(asked())
+    assert not kept(asked(arguments={"clone_ticket": Secret("cst-1")}))
+    assert not kept(asked(carriers=(("vcSessionCookie", "5f"),)))
+    assert not kept(asked(asserted=True))
 
 
 def test_an_operation_with_an_id_of_its_own_is_not_kept() -> None:
-    assert not kept(Message(Element("", "", {}, []), (), "op-17"), asked())
+    assert not kept(asked(operation_id="op-17"))
 
 
 def test_long_requests_are_not_kept_and_the_oldest_of_too_many_leave() -> None:
-    assert kept(PLAIN, asked(), bytes(LONGEST))
-    assert not kept(PLAIN, asked(), bytes(LONGEST + 1))
+    assert kept(asked(bytes(LONGEST)))
+    assert not kept(asked(bytes(LONGEST + 1)))
     polls = Polls()
     for number in range(MOST + 1):
-        polls.keep(str(number).encode(), PLAIN, asked())
+        polls.keep(asked(str(number).encode()))
     assert len(polls) == MOST
-    assert polls.recall(b"0") is None
-    assert polls.recall(b"1") is not None
+    assert b"0" not in polls
+    assert b"1" in polls
+
+
+async def test_only_what_a_live_session_was_answered_is_kept(soap: Soap) -> None:
+    token = (await soap.login("ada")).token
+    await soap.call("CurrentTime", on="ServiceInstance")
+    await soap.call("RetrieveServiceContent", on="ServiceInstance")
+    assert len(soap.endpoint.polls) == 0
+    await soap.call("SetLocale", "<locale>xx_YY</locale>", token=token)
+    assert len(soap.endpoint.polls) == 0
+    await soap.call("CurrentTime", on="ServiceInstance", token=token)
+    assert len(soap.endpoint.polls) == 1
 
 
 async def test_the_same_bytes_are_judged_anew_for_each_caller(soap: Soap) -> None:
@@ -92,5 +98,5 @@ async def test_no_password_is_in_what_is_kept(soap: Soap) -> None:
     # Again, now within a session: refused, and still not kept.
     again = await soap.send(body, headers=[("cookie", f"vmware_soap_session={token}")])
     assert again.status == 500
-    assert soap.endpoint.polls.recall(body) is None
+    assert body not in soap.endpoint.polls
     assert len(soap.endpoint.polls) == 0
