@@ -19,7 +19,7 @@ from sessiongate.dialects.vim.about import about_info
 from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.guard import Guard
-from sessiongate.identity.routing import Choice
+from sessiongate.identity.routing import ProviderRouter
 from sessiongate.identity.tokens.port import TokenVerifier
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
@@ -67,7 +67,7 @@ class Gate:
         guards = {"local": self._guard(self.identity), "other": self._guard(self.other)}
         self.sessions = Sessions(
             self.store,
-            Choice(guards, {"corp": "other"}),
+            ProviderRouter(guards, {"corp": "other"}),
             Roles({"greeter": ("Sessions.GlobalMessage",)}),
             self.clock,
             Journal(self.clock, self.store.audit),

@@ -44,7 +44,7 @@ from sessiongate.http.message import Handler
 from sessiongate.http.proxies import TrustedProxies
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.provider import FileIdentity
-from sessiongate.identity.routing import Choice
+from sessiongate.identity.routing import ProviderRouter
 from sessiongate.operations.control import Control
 from sessiongate.operations.health import Operations
 from sessiongate.rules.audit_chain import Chain
@@ -237,7 +237,7 @@ class Server:
         config = self.config
         sessions = Sessions(
             self._store,
-            Choice(self._guards, parts.claims_of(self._made)),
+            ProviderRouter(self._guards, parts.claims_of(self._made)),
             self._roles,
             self._clock,
             self._journal,

@@ -14,7 +14,7 @@ from sessiongate.rules.accounts import Account, canonical_domain
 P = TypeVar("P")
 
 
-class Choice(Generic[P]):
+class ProviderRouter(Generic[P]):
     """The providers by name, and the domains that some of them claim (domain -> provider)."""
 
     def __init__(self, providers: Mapping[str, P], claims: Mapping[str, str]) -> None:
@@ -30,7 +30,7 @@ class Choice(Generic[P]):
         if problems:
             raise ConfigError(sorted(problems))
 
-    def choose(self, account: Account, default: str, explicit: str = "") -> P:
+    def route(self, account: Account, default: str, explicit: str = "") -> P:
         """The provider to ask about this account. `explicit` is the one a dialect names.
 
         Raises IdentityUnavailable for a provider that is not there: nobody else may answer.
@@ -41,9 +41,10 @@ class Choice(Generic[P]):
         except KeyError:
             raise IdentityUnavailable(f"no identity provider is called {name!r}") from None
 
-    def knowing(self, account: Account, provider: str) -> P | None:
-        """Who could know this account better than its name says, if anybody.
+    def owner(self, account: Account, provider: str) -> P | None:
+        """The provider whose account this is: that which claims its domain, else `provider`.
 
-        Nobody where it belongs to a provider that vouches for tokens or certificates only.
+        None where there is no such provider, as for accounts that came by a token or a client
+        certificate: those belong to an issuer or an extension, which `provider` names then.
         """
         return self._providers.get(self._claims.get(account.domain, provider))

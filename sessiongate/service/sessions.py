@@ -24,7 +24,7 @@ from sessiongate.errors import (
     StoreUnavailable,
 )
 from sessiongate.identity.guard.guard import Guard
-from sessiongate.identity.routing import Choice
+from sessiongate.identity.routing import ProviderRouter
 from sessiongate.rules import access
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.locale import choose, message_locale
@@ -66,7 +66,7 @@ class Sessions:
     def __init__(
         self,
         store: Store,
-        choice: Choice[Guard],
+        router: ProviderRouter[Guard],
         roles: access.Roles,
         clock: Clock,
         journal: Journal,
@@ -81,7 +81,7 @@ class Sessions:
         self.default_locale = default_locale
         self.host = host
         self._store = store
-        self._choice = choice
+        self._router = router
         self._roles = roles
         self._caps = caps
         self._random = random
@@ -111,7 +111,7 @@ class Sessions:
         try:
             chosen = choose(locale, self.default_locale)
             account = parse_account(name)
-            guard = self._choice.choose(account, default, provider or "")
+            guard = self._router.route(account, default, provider or "")
             under_way = _Login()
             self._logins.add(under_way)
             try:
@@ -136,7 +136,7 @@ class Sessions:
         """Who this is, without opening a session. Raises as `login` does, and writes refusals."""
         try:
             account = parse_account(name)
-            guard = self._choice.choose(account, provider, provider)
+            guard = self._router.route(account, provider, provider)
             return await guard.authenticate(account, password, client.origin)
         except SessionGateError as error:
             await self.journal.refused("vouch", name, client, error)
@@ -374,7 +374,7 @@ class Sessions:
     async def _person(self, name: str, default: str) -> tuple[str, str]:
         """Canonical name and provider of whoever is called so; no provider where none knows."""
         account = parse_account(name)
-        guard = self._choice.knowing(account, default)
+        guard = self._router.owner(account, default)
         if guard is None:
             return account.canonical, ""
         found = await guard.find(account)
@@ -383,7 +383,7 @@ class Sessions:
     async def principal(self, name: str, default: str) -> Principal | None:
         """The account of this name, without a password check."""
         account = parse_account(name)
-        return await self._choice.choose(account, default).find(account)
+        return await self._router.route(account, default).find(account)
 
     def privileges(self, session: Session) -> frozenset[str]:
         """What this session's roles allow."""

@@ -3,7 +3,7 @@
 import pytest
 
 from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
-from sessiongate.identity.routing import Choice
+from sessiongate.identity.routing import ProviderRouter
 from sessiongate.rules.accounts import parse_account
 from tests.identity.fakes import PASSWORD, FakeProvider
 
@@ -24,29 +24,29 @@ CLAIMS = {"CORP": "corp", "corp.example.": "corp", "vsphere.local": "vc"}
     ],
 )
 def test_sec_32_explicit_then_domain_then_default(typed: str, explicit: str, chosen: str) -> None:
-    choice = Choice(NAMES, CLAIMS)
-    assert choice.choose(parse_account(typed), "local", explicit) == chosen
+    router = ProviderRouter(NAMES, CLAIMS)
+    assert router.route(parse_account(typed), "local", explicit) == chosen
 
 
 async def test_sec_32_a_refusal_falls_through_to_nobody() -> None:
     """The same name in two realms: the password of one opens nothing at the other."""
     realms = {"local": FakeProvider(alice="one"), "vc": FakeProvider(alice=PASSWORD.reveal())}
     account = parse_account("alice")
-    choice = Choice(realms, {})
+    router = ProviderRouter(realms, {})
     with pytest.raises(BadCredentials):
-        await choice.choose(account, "local").authenticate(account, PASSWORD)
+        await router.route(account, "local").authenticate(account, PASSWORD)
     assert realms["vc"].checks == 0
-    assert await choice.choose(account, "local", "vc").authenticate(account, PASSWORD)
+    assert await router.route(account, "local", "vc").authenticate(account, PASSWORD)
 
 
 def test_sec_32_a_provider_that_is_not_there_is_replaced_by_nobody() -> None:
     with pytest.raises(IdentityUnavailable):
-        Choice(NAMES, CLAIMS).choose(parse_account("alice"), "local", "gone")
+        ProviderRouter(NAMES, CLAIMS).route(parse_account("alice"), "local", "gone")
 
 
 def test_claims_that_cannot_be_served_are_all_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        Choice(NAMES, {"a": "gone", "b": "away", "B.": "away"})
+        ProviderRouter(NAMES, {"a": "gone", "b": "away", "B.": "away"})
     assert caught.value.problems == [
         "identity.away: claims 'b' and is not a provider",
         "identity.gone: claims 'a' and is not a provider",
