@@ -110,14 +110,20 @@ def undocumented(tree: ast.Module, also_without: Collection[str] = ()) -> list[s
     return missing
 
 
+def _passes_on(node: ast.ExceptHandler) -> bool:
+    """Whether it raises what it caught: another error would make an answer of a bug of ours."""
+    last = node.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
 def caught_wide(tree: ast.Module) -> list[tuple[int, str, bool]]:
-    """Handlers of everything: line, what they catch, and whether they raise at their end."""
+    """Handlers of everything: line, what they catch, and whether they pass that on."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler):
             caught = ast.unparse(node.type) if node.type is not None else ""
             if caught == "" or re.search(r"\b(Base)?Exception\b", caught):
-                found.append((node.lineno, caught, isinstance(node.body[-1], ast.Raise)))
+                found.append((node.lineno, caught, _passes_on(node)))
     return found
 
 
@@ -316,11 +322,13 @@ def test_the_check_of_wide_handlers_sees() -> None:
         "try: ...\nexcept BaseException:\n    raise\n"
         "try: ...\nexcept: ...\n"
         "try: ...\nexcept ExceptionGroup: ...\n"
+        "try: ...\nexcept Exception as e:\n    raise ValueError from e\n"
     )
     assert caught_wide(tree) == [
         (2, "(OSError, Exception)", False),
         (4, "BaseException", True),
         (7, "", False),
+        (11, "Exception", False),
     ]
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 from joserfc import jwt
+from joserfc.errors import JoseError
 
 from sessiongate.errors import BadCredentials
 from sessiongate.identity.tokens.keys import KINDS, Key, Keys
@@ -148,8 +149,9 @@ def _signed(token: str, keys: Collection[Key], algorithm: str) -> Claims:
 def _decoded(token: str, key: Key, algorithm: str) -> Claims:
     try:
         return jwt.decode(token, key, algorithms=[algorithm]).claims
-    except Exception as wrong:
-        # A library at work on what a stranger sent: whatever it stumbles over is a refusal.
+    except (JoseError, ValueError, RecursionError) as wrong:
+        # What the library raises at what a stranger sent. Anything else is a fault of ours, and no
+        # answer to whether the token is good.
         why = type(wrong).__name__
         raise BadCredentials(f"the token's signature is not good: {why}") from wrong
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
+from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from sessiongate.errors import BadCredentials
@@ -36,6 +37,7 @@ SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-s
 _C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 # Real ones name "xs xsi". Each is looked for at each element, among all namespaces in force there.
 _LONGEST_PREFIXES = 256
+_VALUES = ("SignatureValue", "DigestValue")
 _TRANSFORMS = frozenset({f"{DSIG}enveloped-signature", _C14N})
 
 # What SAML issuers use and nobody has weakened: no SHA-1, no HMAC (its key would be a public one),
@@ -167,8 +169,9 @@ def _verified(alone: bytes, certificate: x509.Certificate, now: datetime) -> etr
     )
     try:
         found = XMLVerifier().verify(alone, x509_cert=certificate, expect_config=config)
-    except Exception as wrong:
-        # A library at work on what a stranger sent: whatever it stumbles over is a refusal.
+    except (SignXMLException, etree.LxmlError, ValueError) as wrong:
+        # What the library raises at what a stranger sent. Anything else is a fault of ours, and no
+        # answer to whether the signature is good.
         why = type(wrong).__name__
         raise BadCredentials(f"the assertion's signature is not good: {why}") from wrong
     return None if isinstance(found, list) else found.signed_xml
@@ -183,6 +186,9 @@ def _require_plain_signature(assertion: etree._Element) -> None:
         raise BadCredentials("the assertion's signature has not exactly one reference")
     if references[0].get("URI") != f"#{wanted}":
         raise BadCredentials("the assertion's signature is over something else")
+    if not all(one.text for name in _VALUES for one in assertion.iter(f"{{{DSIG}}}{name}")):
+        # signxml decodes their text without a look at whether there is any.
+        raise BadCredentials("the assertion's signature has an empty value")
     methods = [one.get("Algorithm") for one in references[0].iter(f"{{{DSIG}}}Transform")]
     canonical = [one.get("Algorithm") for one in info[0].iter(f"{{{DSIG}}}CanonicalizationMethod")]
     prefixes = [

@@ -302,6 +302,34 @@ async def test_sec_55_any_signed_claims_are_judged(claims: dict[str, Any]) -> No
     assert vouched.principal.name
 
 
+_HEADERS = st.sampled_from(
+    [
+        *("typ", "kid", "cty", "crit", "b64", "zip", "jku", "jwk", "x5u", "x5c", "x5t"),
+        *("x5t#S256", "enc", "epk", "url", "nonce", "p2c", "alg"),
+    ]
+)
+
+
+@given(st.dictionaries(_HEADERS, _JSON, min_size=1), st.text("Ab-_=*é", max_size=400))
+async def test_sec_55_any_header_and_signature_are_judged(
+    header: dict[str, Any], signature: str
+) -> None:
+    said = {"alg": "RS256", "kid": "first", **header}
+    with pytest.raises(BadCredentials):
+        await check(f"{part(said)}.{part(CLAIMS)}.{signature}")
+
+
+async def test_sec_55_a_fault_of_our_own_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a bug would tell people that they are not who they are, and nobody would look for it."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise AttributeError("a bug")
+
+    monkeypatch.setattr("sessiongate.identity.tokens.oidc.jwt.decode", broken)
+    with pytest.raises(AttributeError, match="a bug"):
+        await check(token())
+
+
 async def test_sec_55_nesting_and_length_are_no_way_to_break_it() -> None:
     for payload in (b"[" * 20_000, b'{"a":' * 4_000, b"[]", b"5", b'"x"'):
         await why_not(sign({"alg": "RS256", "kid": "first"}, payload))

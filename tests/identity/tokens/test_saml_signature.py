@@ -1,6 +1,7 @@
 """Only what a configured certificate has signed is believed, whatever stands around it."""
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -320,6 +321,37 @@ def test_signxml_writes_down_nothing_of_what_it_reads(caplog: pytest.LogCaptureF
     with caplog.at_level(logging.DEBUG):
         assert believed(GOOD)
     assert "Ada" not in caplog.text
+
+
+def test_sec_53_a_fault_of_our_own_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a bug would tell people that they are not who they are, and nobody would look for it."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise AttributeError("a bug")
+
+    monkeypatch.setattr("signxml.verifier.XMLVerifier.verify", broken)
+    with pytest.raises(AttributeError, match="a bug"):
+        believed(GOOD)
+
+
+TEXTS = [(one.start(1), one.end(1)) for one in re.finditer(r">([^<>]+)<", SIGNATURE)]
+VALUES = [(one.start(1), one.end(1)) for one in re.finditer(r'="([^"]*)"', SIGNATURE)]
+
+
+@pytest.mark.parametrize(("start", "end"), TEXTS + VALUES)
+@pytest.mark.parametrize(
+    "put", ["", " ", "=", "AAAA", "é", "<x/>", "<!-- -->", "http://a/b#rsa-sha1"]
+)
+def test_sec_53_a_part_of_a_signature_that_is_another_one_is_refused(
+    start: int, end: int, put: str
+) -> None:
+    changed = SIGNATURE[:start] + put + SIGNATURE[end:]
+    try:
+        name = believed(GOOD.replace(SIGNATURE, changed))
+    except BadCredentials:
+        return
+    # What the signature says of its key counts for nothing.
+    assert name == "ada@corp.example"
 
 
 # The sentence: whatever the bytes, they are refused, or what is signed is believed.
