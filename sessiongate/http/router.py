@@ -123,6 +123,10 @@ def refuse(request: Request, error: SessionGateError | None) -> Reply:
     return Reply(refused.status, (*refused.headers, *extra_headers(error)), refused.body)
 
 
+NOWHERE = Route("", nowhere, refuse)
+"""What answers where no route of any dialect does."""
+
+
 def _plain(status: int, text: str) -> Reply:
     body = msgspec.json.encode({"Message": text})
     return Reply(status, (("content-type", "application/json; charset=utf-8"),), body)

@@ -1,0 +1,40 @@
+"""Which addresses the Automation API has: its two faces of REST, and vAPI JSON-RPC."""
+
+from collections.abc import Mapping
+
+from sessiongate.dialects.automation import rest_endpoint as rest
+from sessiongate.dialects.automation.rpc_endpoint import RPC_DIALECT, RpcEndpoint
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.errors import SessionGateError
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.router import Route
+from sessiongate.service.sessions import Sessions
+from sessiongate.wire.automation import hello, vapi_rpc
+from sessiongate.wire.automation import rest as wire
+
+
+def routes(sessions: Sessions, bearers: Bearers, *, provider: str) -> list[Route]:
+    """The routes of all three forms. `provider` is for names whose domain no provider claims."""
+    api: Mapping[str, Handler] = {
+        wire.API_SESSION: rest.ApiSessionEndpoint(sessions, bearers, provider=provider),
+        hello.PATH: rest.HelloEndpoint(),
+        "/api/": rest.api_nowhere,
+    }
+    old: Mapping[str, Handler] = {
+        wire.REST_SESSION: rest.RestSessionEndpoint(sessions, bearers, provider=provider),
+        "/rest/": rest.rest_nowhere,
+    }
+    rpc = RpcEndpoint(sessions, bearers, provider=provider)
+    return [
+        *(Route(path, one, _api_refuse, dialect=rest.DIALECT) for path, one in api.items()),
+        *(Route(path, one, _rest_refuse, dialect=rest.DIALECT) for path, one in old.items()),
+        Route(vapi_rpc.PATH, rpc, rpc.refuse, dialect=RPC_DIALECT),
+    ]
+
+
+def _api_refuse(request: Request, error: SessionGateError | None) -> Reply:
+    return rest.api_refusal(error)
+
+
+def _rest_refuse(request: Request, error: SessionGateError | None) -> Reply:
+    return rest.rest_refusal(error)
