@@ -1,5 +1,6 @@
 """Where a request came from, and whose it is."""
 
+import re
 from ipaddress import ip_network
 
 import pytest
@@ -15,6 +16,7 @@ from sessiongate.service.sessions import Opened
 from sessiongate.session import Client, Session
 from sessiongate.wire.carriers import BEARER, VMWARE_HEADER, ZERTO_HEADER
 from tests.gate import Gate
+from tests.house.sources import PACKAGE
 from tests.http.requests import request
 
 VMWARE = frozenset({VMWARE_HEADER})
@@ -203,3 +205,24 @@ async def test_sec_81_a_session_named_in_a_form_must_be_the_carriers_too(
     ):
         with pytest.raises(NoSession, match="two different"):
             only(request("POST", "/", b"", **wrong), gate.bearers, digest)
+
+
+FINDS_CALLERS = {"request.py", "bearers.py", "known_callers.py"}
+LOOKED_UP = re.compile(r"\b(carried|check_digest|sessions\.check|bearers\.check)\(")
+
+
+def test_every_endpoint_has_its_caller_found_by_the_one_function() -> None:
+    paths = list(PACKAGE.joinpath("dialects").rglob("*.py"))
+    finding = {one.name for one in paths if LOOKED_UP.search(one.read_text(encoding="utf-8"))}
+    assert finding == FINDS_CALLERS
+    asking = {one.parent.name for one in paths if " caller(" in one.read_text(encoding="utf-8")}
+    assert asking == {"dialects", "zerto", "openid", "automation", "vim"}
+
+
+def test_a_new_dialect_is_one_line_of_app() -> None:
+    table = PACKAGE.joinpath("app", "routes.py").read_text(encoding="utf-8")
+    assert len(table.splitlines()) < 30
+    folders = {one.parent.name for one in PACKAGE.joinpath("dialects").glob("*/routes.py")}
+    assert folders == {"api_page", "automation", "openid", "vim", "zerto"}
+    for folder in folders:
+        assert len(re.findall(rf"\*{folder}\.routes\(", table)) == 1
