@@ -1,8 +1,9 @@
 """Servers for the end-to-end tests: one that all cheap tests share, and one for each rough test.
 
 Tests that share must not count on what others left: they log in themselves and look only for
-their own sessions. Each of them is told to a server over every kind of store, since no client may
-notice which it is; `EMBEDDED` marks those that have nothing to do with it.
+their own sessions. Each of them is told to a server over SQLite and over a Redis with a cache in
+front, which are as unlike as stores are; `OVER_ALL` marks those that every kind of store is told,
+`EMBEDDED` those that have nothing to do with it.
 """
 
 import subprocess
@@ -31,10 +32,21 @@ LOCAL = "[dialects.vsphere]\nlocal_tickets = true\n"
 """Whole lives of clients have a local ticket in them, which no server offers by itself."""
 
 
-SHARED_STORES = ("redis", "cached", "cluster", "valkey")
+# In memory or in a file, the table is the same: the quick tests take the one with the file.
+_STORES = {
+    "memory": pytest.param("memory", marks=pytest.mark.slow),
+    "sqlite": "sqlite",
+    **{
+        one: pytest.param(one, marks=pytest.mark.peer)
+        for one in ("redis", "cached", "cluster", "valkey")
+    },
+}
 
 EMBEDDED = pytest.mark.parametrize("store", ["sqlite"], indirect=True, scope="session")
 """For a test of what no store has a part in: once, over SQLite."""
+
+OVER_ALL = pytest.mark.parametrize("store", _STORES.values(), indirect=True, scope="session")
+"""For a test of what could be another thing over another store."""
 
 
 def first_over_all(
@@ -45,7 +57,7 @@ def first_over_all(
     `row` makes the key of a kind's row in docs/interop.md.
     """
     first, *others = values
-    pairs = [(first, kind) for kind in ("memory", "sqlite", *SHARED_STORES)]
+    pairs = [(first, kind) for kind in _STORES]
     pairs += [(one, "sqlite") for one in others]
     return pytest.mark.parametrize(
         (name, "store"),
@@ -59,15 +71,7 @@ _PREFIXES = (f"t{number}" for number in count(1))
 """Servers that share a Redis here share nothing in it."""
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        # In memory or in a file, the table is the same: the quick tests take the one with the file.
-        pytest.param("memory", marks=pytest.mark.slow),
-        "sqlite",
-        *(pytest.param(one, marks=pytest.mark.peer) for one in SHARED_STORES),
-    ],
-)
+@pytest.fixture(scope="session", params=[_STORES["sqlite"], _STORES["cached"]])
 def store(request: pytest.FixtureRequest) -> Callable[[], str]:
     """Makes the settings of an empty store of one kind, which each test gets in turn."""
     return settings_of(request)

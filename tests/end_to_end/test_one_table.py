@@ -6,8 +6,11 @@ from itertools import combinations
 
 import pytest
 
+from tests.end_to_end.conftest import OVER_ALL
 from tests.end_to_end.serving import ADMIN, USER, Server
 from tests.security.dialects import DIALECTS, UNSIGNED, Dialect, JsonRpc, Soap
+
+pytestmark = OVER_ALL
 
 over_openers = pytest.mark.parametrize("opener", UNSIGNED, ids=lambda one: f"by-{one}")
 over_enders = pytest.mark.parametrize("ender", DIALECTS, ids=lambda one: f"ended-by-{one}")

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.end_to_end.conftest import OVER_ALL
 from tests.end_to_end.serving import Client, Reply, Server
 
 STORIES = Path(__file__).parents[1] / "transcripts"
@@ -136,6 +137,7 @@ def judge(turn: Turn, reply: Reply, known: dict[str, str]) -> None:
         assert same_body(body, reply, known), where
 
 
+@OVER_ALL
 @pytest.mark.parametrize("path", sorted(STORIES.glob("*.txt")), ids=lambda path: path.stem)
 def test_the_server_keeps_to_the_story(path: Path, shared: Server) -> None:
     told = turns(path.read_text(encoding="utf-8"))

@@ -41,12 +41,15 @@ def test_sec_85_our_own_page_is_not_foreign(
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
-@pytest.mark.parametrize(("host", "secure"), OURS)
-@pytest.mark.parametrize("sites", [[], ["same-origin"], ["none"], ["cross-site"], ["same-site"]])
-def test_sec_85_another_origin_is_foreign_whatever_else_is_said(
-    origin: str, host: str, secure: bool, sites: list[str]
-) -> None:
-    assert is_foreign(sites, [origin], secure=secure, host=host)
+def test_sec_85_another_origin_is_foreign_whatever_else_is_said(origin: str) -> None:
+    said = [[], ["same-origin"], ["none"], ["cross-site"], ["same-site"]]
+    let_in = [
+        (host, secure, sites)
+        for host, secure in OURS
+        for sites in said
+        if not is_foreign(sites, [origin], secure=secure, host=host)
+    ]
+    assert let_in == []
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site"])
