@@ -12,23 +12,29 @@ from typing import Any
 
 from joserfc.jwk import RSAKey
 
-from sessiongate.audit.journal import Journal
+from sessiongate.audit.journal import Journal, Ship
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
-from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter
+from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter, WaysIn
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.identity.tokens.port import TokenVerifier
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
+from sessiongate.service.account_changes import AccountChanges
 from sessiongate.service.extension_login import Extension, Extensions
+from sessiongate.service.housekeeping import sweep
+from sessiongate.service.impersonation import Impersonation
 from sessiongate.service.local_ticket_login import LocalLogin
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.tickets import Tickets
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.session import Caps, Client, Limits, PresentedToken, Session
 from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.store.port import GenerationStore
 from sessiongate.testing import FakeClock, FakeIdentity
 from sessiongate.wire.vim.methods import METHODS, PROPERTIES
 from sessiongate.wire.vim.types import Value
@@ -55,6 +61,7 @@ class Gate:
     caps: Caps = field(default_factory=Caps)
     extensions: dict[str, Extension] = field(default_factory=dict)
     verifiers: Sequence[TokenVerifier] = ()
+    ship: Ship = lambda line: None
     store: MemoryStore = field(default_factory=lambda: MemoryStore(LIMITS))
 
     def __post_init__(self) -> None:
@@ -65,38 +72,74 @@ class Gate:
             self.identity.add(name, name + name, role)
         self.other.add("bob@corp", "bobbob", "user")
         guards = {"local": self._guard(self.identity), "other": self._guard(self.other)}
+        self.journal = Journal(self.clock, self.store.audit, self.ship)
         self.sessions = Sessions(
             self.store,
-            ProviderRouter(guards, {"corp": "other"}),
             Roles({"greeter": ("Sessions.GlobalMessage",)}),
             self.clock,
-            Journal(self.clock, self.store.audit),
+            self.journal,
             caps=self.caps,
+        )
+        self.changes = AccountChanges(self.sessions, self.clock, self.journal)
+        self.logins = Logins(
+            self.sessions,
+            ProviderRouter(guards, {"corp": "other"}),
+            self.changes,
+            self.journal,
             default_locale="en",
-            host="gate.example",
         )
-        self.bearers = Bearers(
-            AccessTokens(SIGNING_KEY, self.clock, timedelta(seconds=60)),
-            self.sessions,
-            self.store,
-            LIMITS.idle,
+        self.tickets = Tickets(
+            self.sessions, self.store, self.clock, self.journal, host="gate.example"
         )
-        self.local = LocalLogin(
-            self.sessions,
-            self.store,
-            self.folder / "local-tickets",
-            provider="local",
-            offered=True,
-        )
+        self.impersonation = Impersonation(self.sessions, self.logins, self.journal)
+        self.bearers = self.bearers_over(self.store)
+        self.local = self.local_login(self.folder / "local-tickets")
         self.center = VirtualCenter(
             self.sessions,
+            WaysIn(
+                logins=self.logins,
+                local=self.local,
+                extensions=Extensions(self.logins, self.extensions, self.journal),
+                tokens=TokenLogin(
+                    self.logins, self.store, self.clock, self.journal, self.verifiers
+                ),
+                tickets=self.tickets,
+                impersonation=self.impersonation,
+            ),
             self.store,
-            about_info("none", INSTANCE, "0.1.0"),
+            self.clock,
+            self.journal,
+            about=about_info("none", INSTANCE, "0.1.0"),
             provider="local",
-            local=self.local,
-            extensions=Extensions(self.sessions, self.extensions),
-            tokens=TokenLogin(self.sessions, self.store, self.verifiers),
         )
+
+    def bearers_over(self, store: GenerationStore, tokens: AccessTokens | None = None) -> Bearers:
+        """What judges signed tokens, with the generations in this store."""
+        return Bearers(
+            tokens or AccessTokens(SIGNING_KEY, self.clock, timedelta(seconds=60)),
+            self.sessions,
+            store,
+            self.clock,
+            self.journal,
+            refresh_life=LIMITS.idle,
+        )
+
+    def local_login(self, folder: Path, *, offered: bool = True) -> LocalLogin:
+        """Local tickets in this folder."""
+        return LocalLogin(
+            self.sessions,
+            self.logins,
+            self.store,
+            self.clock,
+            self.journal,
+            folder=folder,
+            provider="local",
+            offered=offered,
+        )
+
+    async def sweep(self) -> int:
+        """End what is over, as the server does once a second."""
+        return await sweep(self.store, self.clock, self.journal)
 
     def _guard(self, identity: FakeIdentity) -> Guard:
         async def nothing(_: Secret) -> None:
@@ -108,7 +151,7 @@ class Gate:
 
     async def login(self, name: str, client: Client = CLIENT, **facts: Any) -> Opened:
         """A session of one of our people."""
-        return await self.sessions.login(
+        return await self.logins.login(
             name, password_of(name), client, **{"default": "local", **facts}
         )
 

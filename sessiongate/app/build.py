@@ -23,7 +23,10 @@ from sessiongate.identity.guard.verified import VerifiedCredentials
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import BuiltProvider, Plugin, PluginContext
 from sessiongate.identity.port import IdentityProvider
+from sessiongate.identity.tokens.port import provider_of
 from sessiongate.rules.accounts import canonical_domain
+from sessiongate.service.account_changes import Named
+from sessiongate.service.extension_login import PROVIDER as EXTENSIONS
 from sessiongate.service.extension_login import Extension
 from sessiongate.service.sessions import Sessions
 from sessiongate.store.plugin import StoreKind, StoreSettings
@@ -141,6 +144,18 @@ def extensions_of(config: Config) -> dict[str, Extension]:
     if problems:
         raise ConfigError(problems)
     return registered
+
+
+def named_by(config: Config) -> Named:
+    """Whom these settings name."""
+    clients = config.dialects.appliance.clients
+    return Named(
+        frozenset([*config.identity, *map(provider_of, config.tokens)]),
+        {
+            CLIENTS: {name.casefold(): (client.role,) for name, client in clients.items()},
+            EXTENSIONS: {key: (table.role,) for key, table in config.extensions.items()},
+        },
+    )
 
 
 def tls_of(config: Config, served: Certificates | None) -> ssl.SSLContext | None:

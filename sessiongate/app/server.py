@@ -2,67 +2,46 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 from datetime import datetime, timedelta
 from functools import partial
 
 from sessiongate import __version__
 from sessiongate.app import build as parts
 from sessiongate.app.doubts import Watch
+from sessiongate.app.gauges import Gauges
 from sessiongate.app.listeners import Doors, Listeners
 from sessiongate.app.locks import Locks
-from sessiongate.app.named import end_if_unnamed
-from sessiongate.app.prepare import (
-    certificates_of,
-    digest_of,
-    has_users,
-    instance_of,
-    roles_of,
-    signing_key_of,
-)
+from sessiongate.app.prepare import certificates_of, digest_of, has_users, roles_of
 from sessiongate.app.reload import certified, merged
 from sessiongate.app.routes import dialects
 from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.running import running_of
+from sessiongate.app.services import Core, Services, services_of
 from sessiongate.app.started import Started
 from sessiongate.app.token_verifiers import verifiers_of
-from sessiongate.audit import offline as inbox
 from sessiongate.audit.event import Event
 from sessiongate.audit.forwarding import Shipping
+from sessiongate.audit.intake import Intake
 from sessiongate.audit.journal import Journal
 from sessiongate.audit.merging import Merging
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
-from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
-from sessiongate.dialects.openid.access_tokens import AccessTokens
-from sessiongate.dialects.vim.about import about_info
-from sessiongate.dialects.vim.session_manager import VirtualCenter
 from sessiongate.errors import Unavailable
 from sessiongate.http.message import Handler
 from sessiongate.http.proxies import TrustedProxies
 from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.operations.control import Control
 from sessiongate.operations.health import Operations
 from sessiongate.rules.audit_chain import Chain
-from sessiongate.rules.locale import server_default
-from sessiongate.service.extension_login import Extensions
-from sessiongate.service.housekeeping import Janitor, every_second
-from sessiongate.service.local_ticket_login import LocalLogin
-from sessiongate.service.meanwhile import end_outdated
+from sessiongate.service.account_changes import AccountChanges, end_if_unnamed
+from sessiongate.service.housekeeping import Janitor, every_second, sweep
 from sessiongate.service.sessions import Sessions
-from sessiongate.service.token_login import TokenLogin
-from sessiongate.session import Ended
 from sessiongate.store.measured import MeasuredStore
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
 from sessiongate.tls.certificates import Certificates
-
-# Within so long a running server has noticed a changed user, and the store has a later time.
-_NOTICED = timedelta(seconds=5)
 
 
 class Server:
@@ -72,8 +51,6 @@ class Server:
         self.config = config
         self._watched = watched
         self._doors = doors or Doors()
-        self._taking_in = asyncio.Lock()
-        self._roles = roles_of(config)
         self._clock = SystemClock()
         self._meters = Meters()
         store = parts.store_of(config)
@@ -91,15 +68,18 @@ class Server:
             self._meters,
             Merging(config.audit.refusals_per_minute, config.server.workers),
         )
+        self._sessions = Sessions(
+            self._store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps
+        )
+        self._changes = AccountChanges(self._sessions, self._clock, self._journal)
+        self._intake = Intake(config.server.data_dir, self._journal)
+        self._gauges = Gauges(
+            self._store, self._guards.values(), self._hasher, self._shipping, self._meters
+        )
         self._operations = Operations(
             Published(self._meters, __version__), self._values, self._store.count
         )
         self._listeners: Listeners | None = None
-        self._endings: set[asyncio.Task[None]] = set()
-        self._changes: set[tuple[str, str]] = set()
-        """Accounts (provider, name) that have changed and whose sessions may not have ended yet."""
-        self._looked_at: datetime | None = None
-        self._live: Sessions | None = None
         self._rounds: list[asyncio.Task[None]] = []
         self._running = False
         self._served: Certificates | None = None
@@ -123,21 +103,22 @@ class Server:
             await guard.start()
         for verifier in self._verifiers:
             await verifier.start()
-        sessions = self._live = self._sessions()
-        bearers = self._bearers(sessions)
-        handler = self._handler(sessions, bearers)
-        await parts.welcome_back(self._hasher, sessions)
-        await self._catch_up(sessions, await self._take_in(), seen)
-        await end_if_unnamed(config, sessions, self._doors.number, seen)
+        services = self._services()
+        handler = self._handler(services)
+        for name, made in self._made.items():
+            self._changes.watch(name, made.provider)
+        await parts.welcome_back(self._hasher, self._sessions)
+        await self._catch_up(seen)
         await self._journal.happened("server started", detail=digest_of(config))
         self._running = True
-        callers = KnownCallers(sessions, bearers)
+        callers = KnownCallers(self._sessions, services.bearers)
         await listeners.open(handler, self._meters.refusals, callers)
         locks = Locks(self._guards, self._journal)
         await listeners.open_control(
             Control(
-                sessions,
-                self._told,
+                self._sessions,
+                self._clock,
+                self._refresh_after_command,
                 locks.unlock,
                 locks.locked,
                 config.sessions.limits,
@@ -145,7 +126,11 @@ class Server:
             )
         )
         await listeners.open_operations(self._operations)
-        steps: list[Step] = [sessions.sweep, self._refresh, self._let_go]
+        steps: list[Step] = [
+            partial(sweep, self._store, self._clock, self._journal),
+            self._refresh,
+            self._let_go,
+        ]
         self._go_round(steps)
         if self._doors.is_first and self._watched:
             # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
@@ -226,126 +211,42 @@ class Server:
             await self._refresh()
 
     async def _stop_endings(self) -> None:
-        await asyncio.gather(*self._endings)
-        if self._live is not None:
-            await self._live.undelivered.finish()
+        await self._changes.settled()
+        await self._sessions.undelivered.finish()
 
     async def _close_hasher(self) -> None:
         self._hasher.close()
 
-    def _sessions(self) -> Sessions:
-        config = self.config
-        sessions = Sessions(
-            self._store,
-            ProviderRouter(self._guards, parts.claims_of(self._made)),
-            self._roles,
-            self._clock,
-            self._journal,
-            caps=config.sessions.caps,
-            default_locale=server_default(config.sessions.default_locale, os.environ),
-            host=socket.gethostname(),
-        )
-        for name, made in self._made.items():
-            made.provider.on_change(partial(self._changed, sessions, name))
-        return sessions
+    def _services(self) -> Services:
+        core = Core(self._store, self._clock, self._journal, self._sessions, self._changes)
+        router = ProviderRouter(self._guards, parts.claims_of(self._made))
+        return services_of(self.config, core, router, self._verifiers)
 
-    def _bearers(self, sessions: Sessions) -> Bearers:
-        life = self.config.dialects.appliance.access_token
-        tokens = AccessTokens(signing_key_of(self.config), self._clock, life)
-        return Bearers(tokens, sessions, self._store, self.config.sessions.idle_timeout)
-
-    def _handler(self, sessions: Sessions, bearers: Bearers) -> Handler:
-        config = self.config
-        provider = config.dialects.vsphere.default
-        center = VirtualCenter(
-            sessions,
-            self._store,
-            about_info(config.sessions.profile, instance_of(config), __version__),
-            provider=provider,
-            extensions=Extensions(sessions, parts.extensions_of(config)),
-            tokens=TokenLogin(sessions, self._store, self._verifiers),
-            local=LocalLogin(
-                sessions,
-                self._store,
-                config.server.data_dir / "local-tickets",
-                provider=provider,
-                offered=config.dialects.vsphere.local_tickets,
-            ),
-        )
-        routed = dialects(config, sessions, center, bearers, self._meters)
-        if not config.server.trusted_proxies:
+    def _handler(self, services: Services) -> Handler:
+        server, routed = self.config.server, dialects(self.config, services, self._meters)
+        if not server.trusted_proxies:
             return routed
-        return TrustedProxies(
-            routed, config.server.trusted_proxies, config.server.client_certificate_header
-        )
+        return TrustedProxies(routed, server.trusted_proxies, server.client_certificate_header)
 
-    def _changed(self, sessions: Sessions, provider: str, principal: str) -> None:
-        """An account was changed: its sessions end. `_refresh` waits until they have."""
-        self._changes.add((provider, principal))
-        ending = asyncio.ensure_future(self._end_at_once(sessions, provider, principal))
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
-
-    async def _end_at_once(self, sessions: Sessions, provider: str, principal: str) -> None:
-        with contextlib.suppress(Unavailable):  # then `_refresh` tries until it can be done
-            await self._end_all_of(sessions, provider, principal, self._looked_at)
-
-    async def _end_all_of(
-        self, sessions: Sessions, provider: str, principal: str, looked_at: datetime | None
-    ) -> None:
-        await sessions.end_all_of(
-            principal, Ended.USER_CHANGED, provider=provider, looked_at=looked_at
-        )
-        self._changes.discard((provider, principal))
-        await self._journal.happened("account changed", subject=principal, provider=provider)
-
-    async def _told(self) -> None:
-        """Users were changed by a command: nobody can have logged in by the new record before."""
-        self._looked_at = None
-        await self._refresh()
-
-    async def _refresh(self) -> None:
-        """Look for changed users, and wait until the sessions of those have ended."""
-        await self._take_in()
-        began = self._clock.now()
-        for made in self._made.values():
-            refresh = getattr(made.provider, "refresh", None)
-            if refresh is not None:
-                await refresh()
-        await asyncio.gather(*self._endings)
-        if self._live is not None:
-            for provider, principal in tuple(self._changes):  # the store was away
-                await self._end_all_of(self._live, provider, principal, None)
-            self._live.looked(began)
-        self._looked_at = began
-
-    async def _catch_up(self, sessions: Sessions, told: list[Event], seen: datetime | None) -> None:
-        """End the sessions of users who changed since `seen`, when a server was last running."""
-        if not self._doors.is_first or seen is None:
-            return
-        files = {
-            name: made.provider
-            for name, made in self._made.items()
-            if isinstance(made.provider, FileIdentity)
-        }
-        if told or any(file.changed_since(seen - _NOTICED) for file in files.values()):
-            await end_outdated(sessions, files, told)
+    async def _catch_up(self, seen: datetime | None) -> None:
+        """End the sessions of accounts that have changed since the store was last in use."""
+        told = await self._take_in()
+        if self._doors.is_first and seen is not None:
+            await self._changes.catch_up(seen, told)
+        path = self.config.server.data_dir / f"named.{self._doors.number}"
+        await end_if_unnamed(self._sessions, parts.named_by(self.config), path, seen)
 
     async def _take_in(self) -> list[Event]:
         """Take what the command line has changed into the audit, and say what that was."""
-        if not self._doors.is_first:
-            return []
-        # One at a time: of two, the second would write the same events again, and then remove as
-        # many lines, whose events nobody has read.
-        async with self._taking_in:
-            left = inbox.waiting(self.config.server.data_dir)
-            events = [event for event in left if event is not None]
-            for event in events:
-                await self._journal.told(event)
-            if left:
-                # It waits for a command that is just leaving something, however long that takes.
-                await asyncio.to_thread(inbox.taken, self.config.server.data_dir, len(left))
-        return events
+        return await self._intake.take() if self._doors.is_first else []
+
+    async def _refresh(self) -> None:
+        await self._take_in()
+        await self._changes.refresh()
+
+    async def _refresh_after_command(self) -> None:
+        await self._take_in()
+        await self._changes.refresh_after_command()
 
     async def _let_go(self) -> None:
         """Keep the audit within its bounds."""
@@ -360,23 +261,5 @@ class Server:
         self._journal.flush()
 
     async def _values(self) -> dict[str, float]:
-        """What is true at this moment, for metrics."""
-        guards = self._guards.values()
-        values: dict[str, float] = {
-            **(self._listeners.counts() if self._listeners else {}),
-            "sessiongate_hashing_queue": self._hasher.pending,
-            "sessiongate_hashes_total": self._hasher.done,
-            "sessiongate_lockouts_total": sum(guard.lockouts for guard in guards),
-            "sessiongate_verified_cache_hits_total": sum(guard.hits for guard in guards),
-            "sessiongate_audit_events_lost_total": self._store.audit.lost,
-            "sessiongate_audit_events_merged_total": self._meters.merged,
-            "sessiongate_audit_copies_lost_total": self._shipping.lost,
-            **self._store.counts(),
-        }
-        if self._served is not None:
-            until = self._served.facts.not_after
-            values["sessiongate_certificate_not_after_seconds"] = until.timestamp()
-        with contextlib.suppress(Unavailable):  # then the errors are counted, and this is unknown
-            values["sessiongate_names_locked"] = sum([len(await one.locked()) for one in guards])
-            values["sessiongate_sessions_live"] = await self._store.count()
-        return values
+        counts = self._listeners.counts() if self._listeners is not None else {}
+        return await self._gauges.read(counts, self._served)

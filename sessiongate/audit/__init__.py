@@ -1,6 +1,6 @@
 """The audit of logins, ends and refusals: who did what, from where, in a chain of hashes.
 
 `event` is one entry; `journal` writes entries and the log lines beside them, and `merging` counts
-repeated refusals as one. `offline` keeps what commands do while no server runs, until a server
-takes it over. `forwarding` sends copies to files and syslog.
+repeated refusals as one. `offline` keeps what commands do until a server takes it in (`intake`).
+`forwarding` sends copies to files and syslog.
 """

@@ -10,6 +10,8 @@ lost reply, and is answered by the same generation again; so are refreshes in pa
 from contextlib import suppress
 from datetime import timedelta
 
+from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
 from sessiongate.dialects.openid.access_tokens import ACCESS, REFRESH, AccessTokens, Claims
 from sessiongate.errors import NoSession, Unavailable
 from sessiongate.service.sessions import Sessions
@@ -33,6 +35,9 @@ class Bearers:
         tokens: AccessTokens,
         sessions: Sessions,
         generations: GenerationStore,
+        clock: Clock,
+        journal: Journal,
+        *,
         refresh_life: timedelta,
     ) -> None:
         self.tokens = tokens
@@ -40,6 +45,8 @@ class Bearers:
         """How long a refresh token may wait for its use."""
         self._sessions = sessions
         self._generations = generations
+        self._clock = clock
+        self._journal = journal
         self._known: dict[bytes, int] = {}
 
     def read(self, text: str) -> Claims | None:
@@ -83,7 +90,7 @@ class Bearers:
         if await self._advance(claims.digest, claims.generation) > claims.generation:
             spent = Spent("a refresh token came again after its successor was used")
             # Whoever holds it has shown session and account: no flood of strangers hides a theft.
-            await self._sessions.journal.refused(
+            await self._journal.refused(
                 "refresh", session.login_name, client, spent, shown=Principal.of(session)
             )
             await self._sessions.end(session.key, Ended.TOKEN_REUSED)
@@ -95,5 +102,5 @@ class Bearers:
         return claims.kind == REFRESH and await self._advance(claims.digest, 0) > claims.generation
 
     async def _advance(self, digest: bytes, generation: int) -> int:
-        keep_until = self._sessions.clock.now() + self.refresh_life
+        keep_until = self._clock.now() + self.refresh_life
         return await self._generations.advance(digest, generation, keep_until)

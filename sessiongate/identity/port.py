@@ -1,7 +1,8 @@
 """The port of every identity provider."""
 
 from collections.abc import Callable
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
@@ -35,4 +36,32 @@ class IdentityProvider(Protocol):
 
     async def close(self) -> None:
         """Let go of what it holds."""
+        ...
+
+
+@runtime_checkable
+class Refreshable(Protocol):
+    """A provider that may add: it looks for changed accounts when it is asked to.
+
+    The server asks once a second, and whenever a command has changed users.
+    """
+
+    async def refresh(self) -> None:
+        """See which accounts have changed since the last look, and tell of them (`on_change`)."""
+        ...
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A provider that may add: since when its accounts are as they are.
+
+    Asked at a start, so that sessions that a store brings back are compared with the accounts.
+    """
+
+    def changed_since(self, when: datetime) -> bool:
+        """Whether any account may be another than at that time."""
+        ...
+
+    async def find(self, account: Account) -> Principal | None:
+        """As every provider says."""
         ...

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
+from sessiongate.clock import Clock
 from sessiongate.errors import (
     ConfigError,
     InvalidArgument,
@@ -148,6 +149,7 @@ class Control:
     def __init__(
         self,
         sessions: Sessions,
+        clock: Clock,
         refresh: Callable[[], Awaitable[None]],
         unlock: Callable[[str, str], Awaitable[bool]],
         locked: Callable[[], Awaitable[Locked]] | None = None,
@@ -156,6 +158,7 @@ class Control:
     ) -> None:
         """`unlock` takes a name and by whom; `about` says what the server is, without secrets."""
         self._sessions = sessions
+        self._clock = clock
         self._refresh = refresh
         self._unlock = unlock
         self._locked = locked
@@ -210,14 +213,14 @@ class Control:
         ]
 
     async def _list(self, user: str | None) -> list[SessionRow]:
-        now = self._sessions.clock.now()
+        now = self._clock.now()
         return [row(session, now, self._limits) for session in await self._of(user)]
 
     async def _show(self, key: str) -> SessionRow:
         session = await self._sessions.find(await self._whole(key))
         if session is None:
             raise NotFound("no live session has this key")
-        return row(session, self._sessions.clock.now(), self._limits)
+        return row(session, self._clock.now(), self._limits)
 
     async def _end(self, key: str, by: str) -> dict[str, int]:
         whole = await self._whole(key)

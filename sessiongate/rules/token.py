@@ -1,5 +1,9 @@
 """Tokens, keys and tickets from random bytes that the caller brings. No meaning is inside them."""
 
+from collections.abc import Callable
+
+import msgspec
+
 TOKEN_BYTES = 20
 """160 bits. OWASP asks for 64 at least, our own rule for 128; 40 hex digits is vSphere's form."""
 
@@ -21,3 +25,16 @@ def guid(random: bytes) -> str:
 def clone_ticket(random: bytes, host: str) -> str:
     """A clone ticket, with the prefix and the server's name that vSphere's own tickets show."""
     return f"cst-{host}-{random[:TOKEN_BYTES].hex()}"
+
+
+class TokenForm(msgspec.Struct, frozen=True):
+    """How the tokens of a dialect look."""
+
+    size: int
+    """Random bytes in one."""
+    write: Callable[[bytes], str]
+    """From so many bytes to the token."""
+
+
+HEX = TokenForm(TOKEN_BYTES, hex_token)
+GUID = TokenForm(GUID_BYTES, guid)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 from cryptography import x509
 
+from sessiongate.audit.journal import Journal
 from sessiongate.errors import (
     BadCredentials,
     NoClientCertificate,
@@ -18,7 +19,8 @@ from sessiongate.errors import (
     NotFound,
     SessionGateError,
 )
-from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.logins import Logins
+from sessiongate.service.sessions import Opened
 from sessiongate.session import Client, Principal
 
 PROVIDER = "extensions"
@@ -36,8 +38,11 @@ class Extension(msgspec.Struct, frozen=True):
 class Extensions:
     """Logs extensions in."""
 
-    def __init__(self, sessions: Sessions, registered: Mapping[str, Extension]) -> None:
-        self._sessions = sessions
+    def __init__(
+        self, logins: Logins, registered: Mapping[str, Extension], journal: Journal
+    ) -> None:
+        self._logins = logins
+        self._journal = journal
         self._registered = registered
 
     async def login(
@@ -50,12 +55,12 @@ class Extensions:
         """
         try:
             principal = self._identify(key, client, by_subject_name)
-            return await self._sessions.login_as(
+            return await self._logins.login_as(
                 principal, client, locale, typed=key, how="extension", extension=True
             )
         except SessionGateError as error:
             known = error.of_somebody(PROVIDER, key) if key in self._registered else error
-            await self._sessions.journal.refused("extension", key, client, known)
+            await self._journal.refused("extension", key, client, known)
             raise
 
     def _identify(self, key: str, client: Client, by_subject_name: bool) -> Principal:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
 from sessiongate.errors import (
     BadCredentials,
     Malformed,
@@ -25,10 +27,11 @@ from sessiongate.errors import (
 )
 from sessiongate.files import own_directory
 from sessiongate.rules.access import SYSTEM_VIEW
-from sessiongate.rules.locale import choose
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
 from sessiongate.secret import Secret
-from sessiongate.service.sessions import TICKET_LIFE, Opened, Sessions
+from sessiongate.service.logins import Logins
+from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.tickets import TICKET_LIFE
 from sessiongate.session import Client, Principal, Ticket
 from sessiongate.store.port import TicketStore
 
@@ -54,14 +57,20 @@ class LocalLogin:
     def __init__(
         self,
         sessions: Sessions,
+        logins: Logins,
         tickets: TicketStore,
-        folder: Path,
+        clock: Clock,
+        journal: Journal,
         *,
+        folder: Path,
         provider: str,
         offered: bool,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._sessions = sessions
+        self._logins = logins
+        self._clock = clock
+        self._journal = journal
         self._tickets = tickets
         self._folder = folder
         self._provider = provider
@@ -82,13 +91,13 @@ class LocalLogin:
         try:
             return await self._issue(user_name, client)
         except SessionGateError as error:
-            await self._sessions.journal.refused(_ISSUE, user_name, client, error)
+            await self._journal.refused(_ISSUE, user_name, client, error)
             raise
 
     async def _issue(self, user_name: str, client: Client) -> str:
         if not _may_read(client):
             raise Malformed("a local ticket is only for a caller on the server's own host")
-        principal = await self._sessions.principal(user_name, self._provider)
+        principal = await self._logins.principal(user_name, self._provider)
         if principal is None:
             raise BadCredentials("no such user")
         try:
@@ -100,13 +109,13 @@ class LocalLogin:
         if not self._sessions.allows(principal):
             raise NoPermission(SYSTEM_VIEW)
         ticket = Secret(_MARK + hex_token(self._random(TOKEN_BYTES)))
-        expires_at = self._sessions.clock.now() + TICKET_LIFE
+        expires_at = self._clock.now() + TICKET_LIFE
         await self._tickets.put(ticket.digest(), Ticket("local", principal.name, expires_at))
         try:
             path = str(await self._beside(lambda: self._write(ticket)))
         except OSError as error:
             raise StoreUnavailable(f"a local ticket cannot be written: {error.strerror}") from None
-        await self._sessions.journal.ticket_issued(principal, client)
+        await self._journal.ticket_issued(principal, client)
         return path
 
     async def _beside(self, work: Callable[[], T]) -> T:
@@ -142,26 +151,24 @@ class LocalLogin:
         try:
             return await self._redeem(user_name, password, client, locale)
         except SessionGateError as error:
-            await self._sessions.journal.refused(_REDEEM, user_name, client, error)
+            await self._journal.refused(_REDEEM, user_name, client, error)
             raise
 
     async def _redeem(
         self, user_name: str, password: Secret, client: Client, locale: str | None
     ) -> Opened:
         # What may fail without the ticket comes before it is used up.
-        choose(locale, self._sessions.default_locale)
-        principal = await self._sessions.principal(user_name, self._provider)
+        self._logins.locale_of(locale)
+        principal = await self._logins.principal(user_name, self._provider)
         digest = password.digest()
-        taken = await self._tickets.take(digest, "local", self._sessions.clock.now())
+        taken = await self._tickets.take(digest, "local", self._clock.now())
         path = self._folder / digest.hex()
         with suppress(OSError, Overloaded):  # used up, it opens nothing; later ones push it out
             await self._beside(lambda: path.unlink(missing_ok=True))
         if taken is None or principal is None or principal.name != taken.subject:
             refused = BadCredentials("the local ticket is unknown, used, expired or another user's")
             raise refused.of_somebody(*principal.person) if principal is not None else refused
-        return await self._sessions.login_as(
-            principal, client, locale, typed=user_name, how=_REDEEM
-        )
+        return await self._logins.login_as(principal, client, locale, typed=user_name, how=_REDEEM)
 
 
 def _written(path: Path) -> float:

@@ -7,10 +7,12 @@ counts for no lock; what it costs to look at one is bounded by the verifiers.
 
 from collections.abc import Sequence
 
+from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
 from sessiongate.errors import BadCredentials, SessionGateError
 from sessiongate.identity.tokens.port import TokenVerifier, Vouched
-from sessiongate.rules.locale import choose
-from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.logins import Logins
+from sessiongate.service.sessions import Opened
 from sessiongate.session import Client, PresentedToken
 from sessiongate.store.port import TicketStore
 
@@ -19,9 +21,16 @@ class TokenLogin:
     """Opens sessions for tokens."""
 
     def __init__(
-        self, sessions: Sessions, tickets: TicketStore, verifiers: Sequence[TokenVerifier] = ()
+        self,
+        logins: Logins,
+        tickets: TicketStore,
+        clock: Clock,
+        journal: Journal,
+        verifiers: Sequence[TokenVerifier] = (),
     ) -> None:
-        self._sessions = sessions
+        self._logins = logins
+        self._clock = clock
+        self._journal = journal
         self._tickets = tickets
         self._verifiers = tuple(verifiers)
 
@@ -35,23 +44,23 @@ class TokenLogin:
         """
         how, vouched = "token", None
         try:
-            choose(locale, self._sessions.default_locale)  # a bad one must not use the token up
+            self._logins.locale_of(locale)  # a bad one must not use the token up
             if not self._verifiers:
                 raise BadCredentials("token logins are not configured here")
             if presented is None:
                 raise BadCredentials("the request does not carry one token")
             verifier = self._of(presented)
             how = f"token {verifier.name}"
-            vouched = await verifier.verify(presented, self._sessions.clock.now())
+            vouched = await verifier.verify(presented, self._clock.now())
             await self._use_up(vouched)
-            return await self._sessions.login_as(
+            return await self._logins.login_as(
                 vouched.principal, client, locale, typed=vouched.typed, how=how
             )
         except SessionGateError as error:
             # A name stands here only where an issuer that is believed has vouched for it.
             name = vouched.typed if vouched is not None else ""
             shown = vouched.principal if vouched is not None else None
-            await self._sessions.journal.refused(how, name, client, error, shown=shown)
+            await self._journal.refused(how, name, client, error, shown=shown)
             raise
 
     def _of(self, presented: PresentedToken) -> TokenVerifier:

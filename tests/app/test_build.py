@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate import plugins
-from sessiongate.app.build import store_kind_of, store_of, store_settings_of
+from sessiongate.app.build import named_by, store_kind_of, store_of, store_settings_of
 from sessiongate.app.dry_run import store_problem
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
@@ -93,3 +93,31 @@ def test_what_is_no_kind_of_store_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_kind_is_told_which_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"redis://HOST, broken:\.\.\., shelf:\.\.\."):
         settings("shelve://up", tmp_path)
+
+
+def test_the_settings_name_providers_issuers_clients_and_extensions(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        f"""
+[extensions."com.Example.Backup"]
+fingerprint = "{"ab" * 32}"
+role = "user"
+
+[dialects.appliance.clients.Robot]
+secret = "robot secret"
+role = "user"
+
+[tokens.idp]
+type = "oidc"
+issuer = "https://idp.example"
+audience = "gate"
+role = "user"
+""",
+        encoding="utf-8",
+    )
+    named = named_by(load(path, {}, {"server.data_dir": str(tmp_path)}))
+    assert named.providers == {"local", "tokens.idp"}
+    assert named.accounts == {
+        "extensions": {"com.Example.Backup": ("user",)},
+        "appliance clients": {"robot": ("user",)},
+    }

@@ -23,11 +23,10 @@ from sessiongate.errors import (
     NotFound,
     StoreUnavailable,
 )
-from sessiongate.rules.accounts import Account
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.secret import Secret
 from sessiongate.service.extension_login import Extension
-from sessiongate.session import Caps, Client, Ended, Principal, Session
+from sessiongate.session import Caps, Client, Ended, Session
 from sessiongate.store.embedded.audit import MemoryAudit
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import everyone
@@ -41,10 +40,10 @@ async def story(gate: Gate) -> tuple[list[Line], list[str]]:
     with capture_logs() as logs:
         opened = await gate.login("ada")
         with pytest.raises(BadCredentials):
-            await gate.sessions.login("bob", Secret("hunter2"), CLIENT, default="local")
+            await gate.logins.login("bob", Secret("hunter2"), CLIENT, default="local")
         other = await gate.login("bob")
-        ticket = await gate.sessions.clone_ticket(other.session)
-        clone = await gate.sessions.clone(ticket, CLIENT)
+        ticket = await gate.tickets.clone_ticket(other.session)
+        clone = await gate.tickets.clone(ticket, CLIENT)
         with pytest.raises(NoPermission):
             await gate.call(other.session, "UpdateServiceMessage", message="hello")
         await gate.call(opened.session, "UpdateServiceMessage", message="hello")
@@ -85,7 +84,7 @@ async def test_no_line_holds_a_secret_or_a_whole_key(gate: Gate) -> None:
 
 async def test_a_long_name_is_cut(gate: Gate) -> None:
     with capture_logs() as logs, pytest.raises(BadCredentials):
-        await gate.sessions.login("x" * 1000, Secret("y"), CLIENT, default="local")
+        await gate.logins.login("x" * 1000, Secret("y"), CLIENT, default="local")
     assert len(logs[0]["user"]) == 256
 
 
@@ -144,9 +143,9 @@ async def test_sec_17_impersonation_is_written_down_with_both_names(gate: Gate) 
 async def test_sec_17_a_refused_impersonation_is_written_down_with_both_names(gate: Gate) -> None:
     ada, eve = await gate.login("ada"), await gate.login("eve")
     with pytest.raises(NoPermission):
-        await gate.sessions.impersonate(eve.session, "ADA", CLIENT, None)
+        await gate.impersonation.impersonate(eve.session, "ADA", CLIENT, None)
     with pytest.raises(BadCredentials):
-        await gate.sessions.impersonate(ada.session, "nobody", CLIENT, None)
+        await gate.impersonation.impersonate(ada.session, "nobody", CLIENT, None)
     told = [
         (one.event, one.result, one.user, one.subject, one.reason) for one in await events(gate)
     ]
@@ -157,15 +156,18 @@ async def test_sec_17_a_refused_impersonation_is_written_down_with_both_names(ga
 
 
 async def test_sec_69_a_login_that_is_undone_ends_in_the_audit_too(gate: Gate) -> None:
-    async def meanwhile(account: Account, password: Secret) -> Principal:
-        await gate.sessions.end_all_of("bob", Ended.USER_CHANGED, provider="local")
-        return await authenticate(account, password)
+    async def late(session: Session, caps: Caps) -> None:
+        gate.identity.add("bob", "another password", "user")
+        await add(session, caps)
 
-    authenticate = gate.identity.authenticate
-    gate.identity.authenticate = meanwhile  # type: ignore[method-assign]
+    gate.changes.watch("local", gate.identity)
+    add, gate.store.add = gate.store.add, late  # type: ignore[method-assign]
     with pytest.raises(BadCredentials):
         await gate.login("bob")
-    assert [(one.event, one.reason) for one in await events(gate)] == [
+    await gate.changes.settled()
+    told = [(one.event, one.reason) for one in await events(gate)]
+    assert told.pop(told.index(("account changed", "")))
+    assert told == [
         ("session opened", ""),
         ("session ended", "user_changed"),
         ("login refused", "BadCredentials"),
@@ -188,7 +190,7 @@ async def test_a_session_that_found_no_place_is_written_down_as_not_opened(tmp_p
 async def test_an_expired_session_is_written_down_with_its_reason(gate: Gate) -> None:
     await gate.login("bob")
     gate.clock.tick(timedelta(minutes=30, seconds=2))
-    assert await gate.sessions.sweep() == 1
+    assert await gate.sweep() == 1
     assert [(one.event, one.reason) for one in await events(gate)][1:] == [
         ("session ended", "idle")
     ]
@@ -345,7 +347,7 @@ async def test_sec_69_an_outage_is_written_down_on_every_way_in(
         user,
         "StoreUnavailable",
     )
-    assert gate.sessions.journal.meters.logins["vi-json", "unavailable"] == 1
+    assert gate.journal.meters.logins["vi-json", "unavailable"] == 1
 
 
 async def test_sec_69_an_extension_that_finds_no_place_is_written_down(tmp_path: Path) -> None:
@@ -367,7 +369,7 @@ async def test_sec_69_an_impersonation_without_an_answer_is_written_down(gate: G
     ada = await gate.login("ada")
     gate.identity.outage = True
     with pytest.raises(IdentityUnavailable):
-        await gate.sessions.impersonate(ada.session, "bob", CLIENT, None)
+        await gate.impersonation.impersonate(ada.session, "bob", CLIENT, None)
     last = (await events(gate))[-1]
     assert (last.event, last.result, last.user, last.subject, last.reason) == (
         "user not impersonated",

@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 from sessiongate.audit.event import Event, read
-from sessiongate.dialects.bearers import Bearers, Spent
+from sessiongate.dialects.bearers import Spent
 from sessiongate.dialects.openid.access_tokens import Claims
 from sessiongate.errors import NoSession, StoreUnavailable
 from sessiongate.rules.audit_chain import Chain
@@ -133,7 +133,7 @@ async def test_sec_87_a_copy_is_found_out_whoever_goes_on(gate: Gate) -> None:
 
 
 async def test_sec_87_another_node_knows_what_was_used_here(gate: Gate) -> None:
-    other = Bearers(gate.bearers.tokens, gate.sessions, gate.store, LIMITS.idle)
+    other = gate.bearers_over(gate.store)
     session = (await gate.login("bob")).session
     await refreshed(gate, session)
     assert await other.check(access_of(gate, session, 1)) is not None
@@ -177,7 +177,7 @@ class Forgetful(MemoryStore):
 
 
 async def test_an_outage_ends_nothing_and_refuses_no_access_token(gate: Gate) -> None:
-    away = Bearers(gate.bearers.tokens, gate.sessions, Forgetful(LIMITS), LIMITS.idle)
+    away = gate.bearers_over(Forgetful(LIMITS))
     session = (await gate.login("bob")).session
     assert await away.check(access_of(gate, session, 1)) is not None
     with pytest.raises(StoreUnavailable):
@@ -198,7 +198,7 @@ async def test_each_generation_is_told_once(gate: Gate) -> None:
             assert keep_until == gate.clock.now() + timedelta(minutes=30)
             return generation
 
-    bearers = Bearers(gate.bearers.tokens, gate.sessions, Counting(LIMITS), LIMITS.idle)
+    bearers = gate.bearers_over(Counting(LIMITS))
     session = (await gate.login("bob")).session
     for generation in (0, 0, 1, 1, 1, 0, 2, 1, 2):
         assert await bearers.check(access_of(gate, session, generation)) is not None

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 
-from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.session import Ended
-from tests.gate import CLIENT, Gate, password_of
+from tests.gate import Gate
 from tests.http.requests import request
 
 PEM = RSAKey.generate_key(2048, private=True).as_pem(private=True)
@@ -32,7 +31,7 @@ class House:
         self.tokens = AccessTokens(PEM, self.gate.clock, timedelta(minutes=1))
         self.callers = KnownCallers(
             self.gate.sessions,
-            Bearers(self.tokens, self.gate.sessions, self.gate.store, timedelta(minutes=30)),
+            self.gate.bearers_over(self.gate.store, self.tokens),
         )
 
     async def known(self, **headers: Any) -> bool:
@@ -50,7 +49,7 @@ def house(tmp_path: Path) -> House:
 @pytest.mark.parametrize("carrier", CARRIERS)
 async def test_sec_75_a_live_session_is_known_by_every_carrier(carrier: str, house: House) -> None:
     sessions = house.gate.sessions
-    opened = await sessions.login("bob", password_of("bob"), CLIENT, default="local")
+    opened = await house.gate.login("bob")
     headers = CARRIERS[carrier](opened.token.reveal())
     assert await house.known(**headers)
     found = await sessions.find(opened.session.key)
@@ -64,7 +63,7 @@ async def test_sec_75_a_live_session_is_known_by_every_carrier(carrier: str, hou
 
 async def test_sec_75_a_signed_token_is_known_while_its_session_lives(house: House) -> None:
     sessions = house.gate.sessions
-    opened = await sessions.login("bob", password_of("bob"), CLIENT, default="local")
+    opened = await house.gate.login("bob")
     signed = house.tokens.access(opened.session, "https://x", "zerto-client", "profile")
     assert await house.known(authorization=f"Bearer {signed}")
     assert not await house.known(authorization=f"Bearer {signed[:-3]}AAA")
@@ -76,11 +75,7 @@ async def test_sec_75_a_signed_token_is_known_while_its_session_lives(house: Hou
 
 
 async def test_sec_75_nobody_and_two_at_once_are_not_known(house: House) -> None:
-    sessions = house.gate.sessions
-    one, two = [
-        await sessions.login(name, password_of(name), CLIENT, default="local")
-        for name in ("bob", "ada")
-    ]
+    one, two = [await house.gate.login(name) for name in ("bob", "ada")]
     assert not await house.known()
     assert not await house.known(authorization="Basic Ym9iOmJvYg==")
     assert not await house.known(

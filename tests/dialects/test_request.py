@@ -44,7 +44,14 @@ class CountingBearers(Bearers):
     """The gate's own, and how often a text was read, which takes a verification."""
 
     def __init__(self, gate: Gate) -> None:
-        super().__init__(gate.bearers.tokens, gate.sessions, gate.store, gate.bearers.refresh_life)
+        super().__init__(
+            gate.bearers.tokens,
+            gate.sessions,
+            gate.store,
+            gate.clock,
+            gate.journal,
+            refresh_life=gate.bearers.refresh_life,
+        )
         self.reads = 0
 
     def read(self, text: str) -> Claims | None:

@@ -106,7 +106,7 @@ def resolves(dotted: str) -> bool:
 
 def test_the_check_of_symbols_sees() -> None:
     assert resolves("sessiongate.rules.life.judge")
-    assert resolves("sessiongate.service.sessions.Sessions.login")
+    assert resolves("sessiongate.service.logins.Logins.login")
     assert not resolves("sessiongate.rules.life.jury")
     assert not resolves("sessiongate.nothing")
 

@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": WORDS
     | {"messages", "telemetry", "rules", "audit", "store.port"}
     | {"identity.port", "identity.routing", "identity.guard", "identity.tokens.port"},
-    "dialects": WORDS | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port"},
+    "dialects": WORDS
+    | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port", "audit.journal"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "testing": WORDS | {"rules", "store.port", "identity.port"},
 }

@@ -40,7 +40,7 @@ def told() -> Told:
 
 @pytest.fixture
 def control(gate: Gate, told: Told) -> Control:
-    return Control(gate.sessions, told.refresh, told.unlock)
+    return Control(gate.sessions, gate.clock, told.refresh, told.unlock)
 
 
 async def ask(control: Control, method: str, path: str) -> tuple[int, Any]:
@@ -146,7 +146,9 @@ async def test_an_outage_is_no_refusal(gate: Gate, told: Told) -> None:
     async def away() -> None:
         raise StoreUnavailable("the store does not answer")
 
-    answer = await ask(Control(gate.sessions, away, told.unlock), "POST", "/users/refresh")
+    answer = await ask(
+        Control(gate.sessions, gate.clock, away, told.unlock), "POST", "/users/refresh"
+    )
     assert answer == (503, {"error": "the store does not answer"})
 
 
@@ -195,7 +197,7 @@ async def test_sessions_are_counted(control: Control, gate: Gate) -> None:
 
 @pytest.mark.parametrize(("idle", "left"), [(0, 1800), (1700, 100)])
 async def test_the_time_that_is_left_is_told(idle: int, left: int, gate: Gate, told: Told) -> None:
-    control = Control(gate.sessions, told.refresh, told.unlock, limits=LIMITS)
+    control = Control(gate.sessions, gate.clock, told.refresh, told.unlock, limits=LIMITS)
     await gate.login("ada")
     gate.clock.tick(timedelta(seconds=idle))
     [row] = (await ask(control, "GET", "/sessions"))[1]
@@ -205,7 +207,7 @@ async def test_the_time_that_is_left_is_told(idle: int, left: int, gate: Gate, t
 
 async def test_an_absolute_limit_may_come_first(gate: Gate, told: Told) -> None:
     limits = Limits(idle=timedelta(minutes=30), total=timedelta(minutes=10))
-    control = Control(gate.sessions, told.refresh, told.unlock, limits=limits)
+    control = Control(gate.sessions, gate.clock, told.refresh, told.unlock, limits=limits)
     await gate.login("ada")
     gate.clock.tick(timedelta(minutes=4))
     [row] = (await ask(control, "GET", "/sessions"))[1]
@@ -216,7 +218,7 @@ async def test_who_has_sessions_and_who_is_locked(gate: Gate, told: Told) -> Non
     async def locked() -> Locked:
         return {"local": {"eve": gate.clock.now()}}
 
-    control = Control(gate.sessions, told.refresh, told.unlock, locked)
+    control = Control(gate.sessions, gate.clock, told.refresh, told.unlock, locked)
     for name in ("ada", "bob", "bob"):
         await gate.login(name)
     status, answer = await ask(control, "GET", "/users")
@@ -266,5 +268,7 @@ def test_an_account_without_a_name_is_its_number(uid: int | None, said: str) -> 
 
 
 async def test_a_server_says_what_it_goes_by(gate: Gate, told: Told) -> None:
-    control = Control(gate.sessions, told.refresh, told.unlock, about=lambda: {"listening": ["x"]})
+    control = Control(
+        gate.sessions, gate.clock, told.refresh, told.unlock, about=lambda: {"listening": ["x"]}
+    )
     assert await ask(control, "GET", "/server") == (200, {"listening": ["x"]})

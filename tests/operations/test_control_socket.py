@@ -54,7 +54,7 @@ async def path(gate: Gate, data_dir: Path) -> AsyncIterator[Path]:
 
     await gate.login("ada")
     path, limits = socket_path(data_dir), HttpLimits()
-    control = Control(gate.sessions, refresh, unlock)
+    control = Control(gate.sessions, gate.clock, refresh, unlock)
     with as_user(OURS):
         listener = await listen(f"unix:{path}", control, limits, None)
     yield path

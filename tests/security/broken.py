@@ -10,6 +10,7 @@ import sys
 from typing import Any, NoReturn
 
 from sessiongate.app.routes import dialects
+from sessiongate.app.services import Services
 from sessiongate.config import load
 from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
@@ -25,7 +26,9 @@ TOKEN = "5ec2e7" * 6 + "0000"
 class Broken:
     """A service whose every use fails."""
 
-    default_locale = "en"
+    def locale_of(self, asked: object) -> str:
+        """What no service has to be asked for: in which language an error is told."""
+        return "en"
 
     def __getattr__(self, name: str) -> NoReturn:
         raise RuntimeError(CANARY)
@@ -34,7 +37,8 @@ class Broken:
 def routes() -> Routes:
     """The endpoints as the server wires them, over services that break."""
     broken: Any = Broken()
-    return dialects(load(None, {}, {}), broken, broken, broken, Meters())
+    services = Services(*[broken] * len(Services.__struct_fields__))
+    return dialects(load(None, {}, {}), services, Meters())
 
 
 class Recorder:

@@ -12,13 +12,13 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.audit.event import Event, merged_in, read
-from sessiongate.audit.journal import Journal
 from sessiongate.audit.merging import PER_MINUTE, WINDOW
 from sessiongate.errors import BadCredentials, SessionGateError
 from sessiongate.rules.audit_chain import Chain, Link, Verdict
@@ -63,14 +63,14 @@ class Place:
     async def tidy(self) -> None:
         """Rounds of the janitor from a minute later on, until they have had their effect."""
         self.gate.clock.tick(WINDOW)
-        self.gate.sessions.journal.let_go(MOST, FOREVER)
+        self.gate.journal.let_go(MOST, FOREVER)
         # All that was noted before it is in when this is.
         await self.gate.store.audit.write(
             b'{"at":"2026-01-01T00:00:00Z","event":"end","result":""}', T0
         )
         deadline = time.monotonic() + PATIENCE
         while True:
-            self.gate.sessions.journal.let_go(MOST, FOREVER)
+            self.gate.journal.let_go(MOST, FOREVER)
             kept = [len(await self.events(chain)) for chain in Chain]
             if all(number <= most for number, most in zip(kept, MOST.values(), strict=True)):
                 return
@@ -131,22 +131,22 @@ ATTACKS: dict[str, Attack] = {
     "local tickets from elsewhere": lambda gate, client, number: gate.call(
         None, "AcquireLocalTicket", client, user_name=f"name{number}"
     ),
-    "names that do not exist": lambda gate, client, number: gate.sessions.login(
+    "names that do not exist": lambda gate, client, number: gate.logins.login(
         f"name{number}", Secret("x"), client, default="local"
     ),
-    "names that are none": lambda gate, client, number: gate.sessions.login(
+    "names that are none": lambda gate, client, number: gate.logins.login(
         "\\" * (number % 200 + 2), Secret("x"), client, default="local"
     ),
-    "empty passwords": lambda gate, client, number: gate.sessions.login(
+    "empty passwords": lambda gate, client, number: gate.logins.login(
         f"name{number}", Secret(""), client, default="local"
     ),
-    "locales": lambda gate, client, number: gate.sessions.login(
+    "locales": lambda gate, client, number: gate.logins.login(
         "bob", Secret("x"), client, locale=f"x{number}", default="local"
     ),
-    "one unknown name that is locked": lambda gate, client, number: gate.sessions.login(
+    "one unknown name that is locked": lambda gate, client, number: gate.logins.login(
         "nobody", Secret("x"), client, default="local"
     ),
-    "basic credentials that are vouched for": lambda gate, client, number: gate.sessions.vouch(
+    "basic credentials that are vouched for": lambda gate, client, number: gate.logins.vouch(
         f"name{number}", Secret("x"), client, provider="local"
     ),
 }
@@ -160,7 +160,7 @@ async def flood(gate: Gate, attack: Attack, client: Client, times: int = FLOOD) 
         except SessionGateError:
             refused += 1
         if number % 1_000 == 999:
-            gate.sessions.journal.let_go(MOST, FOREVER)
+            gate.journal.let_go(MOST, FOREVER)
     assert refused == times
 
 
@@ -181,7 +181,7 @@ async def test_sec_78_a_flood_of_anonymous_refusals_pushes_no_decision_out(
     for name in ("ada", "bob", "eve"):
         await gate.login(name)
     with pytest.raises(BadCredentials):
-        await gate.sessions.login("bob", Secret("wrong"), CLIENT, default="local")
+        await gate.logins.login("bob", Secret("wrong"), CLIENT, default="local")
     before = (await place.events())[:4]
     assert [one.user for one in before] == ["ada", "bob", "eve", "bob"]
     with capture_logs() as logs:
@@ -209,7 +209,7 @@ async def test_sec_78_nor_does_one_from_more_addresses_than_anybody_can_count(
     for number in range(FLOOD):
         client = Client(f"2001:db8:{number // 500:x}:{number % 500:x}::1", "flood", "soap")
         with suppress(SessionGateError):
-            await gate.sessions.clone(Secret("cst-none"), client)
+            await gate.tickets.clone(Secret("cst-none"), client)
     await place.tidy()
     assert (await place.events())[:1] == before
     assert len(await place.events(Chain.ANONYMOUS)) <= MOST[Chain.ANONYMOUS]
@@ -221,7 +221,7 @@ async def test_sec_78_a_name_that_exists_keeps_its_refusals_under_the_flood(plac
     await flood(gate, ATTACKS["clone tickets"], client, PER_MINUTE + 1)
     for _ in range(40):
         with suppress(SessionGateError):
-            await gate.sessions.login("bob", Secret("wrong"), client, default="local")
+            await gate.logins.login("bob", Secret("wrong"), client, default="local")
     await flood(gate, ATTACKS["names that do not exist"], client, 1_000)
     await place.tidy()
     told = [(one.user, one.reason, one.merged) for one in await place.events() if one.user]
@@ -252,12 +252,12 @@ SPELLINGS: dict[str, Callable[[int], str]] = {
 async def test_sec_78_spellings_of_a_name_that_exists_are_one_name(
     gate: Gate, spelling: str, password: str
 ) -> None:
-    client, journal = Client("203.0.113.5", "flood", "vi-json"), gate.sessions.journal
+    client, journal = Client("203.0.113.5", "flood", "vi-json"), gate.journal
     await gate.login("bob")  # so that the guard knows of him
     await flood(gate, ATTACKS["clone tickets"], client, PER_MINUTE)
     for number in range(300):
         with suppress(SessionGateError):
-            await gate.sessions.login(
+            await gate.logins.login(
                 SPELLINGS[spelling](number), Secret(password), client, default="local"
             )
     journal.flush()
@@ -280,11 +280,13 @@ async def test_sec_78_strangers_who_vary_everything_leave_decisions_alone(gate: 
             ("vi-json", "soap", "zerto", "rest", "openid")[number % 5],
         )
         name = names[number % 4] + "\u200b" * (number % 90)
-        how = (gate.sessions.login, gate.sessions.vouch)[number % 2]
-        who = {"default": "local"} if how == gate.sessions.login else {"provider": "local"}
+        how = (gate.logins.login, gate.logins.vouch)[number % 2]
+        who: dict[str, Any] = (
+            {"default": "local"} if how == gate.logins.login else {"provider": "local"}
+        )
         with suppress(SessionGateError):
             await how(name, Secret("" if number % 3 else "wrong"), client, **who)
-    gate.sessions.journal.flush()
+    gate.journal.flush()
     kept = gate.store.audit.kept(Chain.DECISIONS)
     assert kept[: len(opened)] == opened
     told = [read(one) for one in kept[len(opened) :]]
@@ -324,7 +326,7 @@ async def test_sec_78_local_tickets_for_anybody_who_asks_are_merged_too(place: P
 
 
 async def test_sec_78_what_is_merged_is_written_after_a_minute_and_at_a_stop(gate: Gate) -> None:
-    client, journal = Client("203.0.113.5", "flood", "vi-json"), gate.sessions.journal
+    client, journal = Client("203.0.113.5", "flood", "vi-json"), gate.journal
     await flood(gate, ATTACKS["clone tickets"], client, 300)
     journal.let_go(MOST, FOREVER)
     assert [one.merged for one in map(read, gate.store.audit.payloads) if one.merged] == []
@@ -341,13 +343,13 @@ async def test_sec_78_what_is_merged_is_written_after_a_minute_and_at_a_stop(gat
     assert journal.meters.merged == 2 * (300 - PER_MINUTE - 1) + 1
 
 
-async def test_sec_78_copies_get_what_the_audit_gets(gate: Gate) -> None:
+async def test_sec_78_copies_get_what_the_audit_gets(tmp_path: Path) -> None:
     copies: list[bytes] = []
-    gate.sessions.journal = Journal(gate.clock, gate.store.audit, copies.append)
+    gate = Gate(tmp_path, ship=copies.append)
     for number in range(1_000):
         with suppress(SessionGateError):
             await ATTACKS["clone tickets"](gate, CLIENT, number)
-    gate.sessions.journal.flush()
+    gate.journal.flush()
     assert copies == gate.store.audit.payloads
     assert len(copies) == PER_MINUTE + 1
     assert sum(1 + merged_in(line) for line in copies) == 1_000

@@ -72,7 +72,7 @@ async def test_all_whose_time_is_up_end_in_one_sweep_and_are_written_down(gate: 
     gate.clock.tick(timedelta(minutes=20))
     alive = await gate.login("ada", CLIENT)
     gate.clock.tick(timedelta(minutes=10, seconds=2))
-    assert await sweep(gate.store, gate.clock, gate.sessions.journal) == 130
+    assert await sweep(gate.store, gate.clock, gate.journal) == 130
     ended = [
         event for event in map(read, gate.store.audit.payloads) if event.event == "session ended"
     ]
@@ -84,5 +84,5 @@ async def test_all_whose_time_is_up_end_in_one_sweep_and_are_written_down(gate: 
 async def test_a_second_sweep_finds_nothing(gate: Gate) -> None:
     await gate.login("bob")
     gate.clock.tick(timedelta(minutes=31))
-    assert await gate.sessions.sweep() == 1
-    assert await gate.sessions.sweep() == 0
+    assert await gate.sweep() == 1
+    assert await gate.sweep() == 0

@@ -23,7 +23,7 @@ from sessiongate.errors import (
 )
 from sessiongate.secret import Secret
 from sessiongate.service.local_ticket_login import LocalLogin
-from sessiongate.service.sessions import TICKET_LIFE
+from sessiongate.service.tickets import TICKET_LIFE
 from sessiongate.session import Client
 from tests.gate import CLIENT, HERE, Gate
 
@@ -82,9 +82,7 @@ async def test_sec_79_others_may_neither_ask_nor_use_one(gate: Gate, client: Cli
 async def test_sec_79_where_they_are_not_offered_nobody_learns_anything(gate: Gate) -> None:
     password = await issued(gate)
     written = len(gate.store.audit.payloads)
-    off = LocalLogin(
-        gate.sessions, gate.store, gate.folder / "local-tickets", provider="local", offered=False
-    )
+    off = gate.local_login(gate.folder / "local-tickets", offered=False)
     for name in ("bob", "nobody-at-all", "nil"):
         with pytest.raises(NotSupported):
             await off.issue(name, HERE)
@@ -176,9 +174,7 @@ class SlowFolder(PosixPath):
 @pytest.fixture
 def slow(gate: Gate) -> LocalLogin:
     SlowFolder.let_go = Event()
-    return LocalLogin(
-        gate.sessions, gate.store, SlowFolder(gate.folder / "slow"), provider="local", offered=True
-    )
+    return gate.local_login(SlowFolder(gate.folder / "slow"))
 
 
 async def test_a_disk_that_hangs_holds_up_nobody_else(gate: Gate, slow: LocalLogin) -> None:

@@ -47,7 +47,12 @@ async def test_an_outage_is_left_to_the_idle_limit() -> None:
 
 async def test_a_refresh_opens_nothing_that_could_be_undelivered(gate: Gate) -> None:
     endpoint = OpenIdEndpoint(
-        gate.sessions, gate.bearers, provider="local", client_provider="local", clients=()
+        gate.sessions,
+        gate.logins,
+        gate.bearers,
+        provider="local",
+        client_provider="local",
+        clients=(),
     )
     form = {"client_id": openid.PUBLIC_CLIENT, "username": "ada", "password": "adaada"}
     first = await token(endpoint, {"grant_type": "password", **form})

@@ -11,8 +11,8 @@ from prometheus_client.core import Metric
 
 from sessiongate.app.prepare import signing_key_of
 from sessiongate.app.routes import dialects
+from sessiongate.app.services import Services
 from sessiongate.config import Config, load
-from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.http.router import Routes
 from sessiongate.telemetry.counters import BOUNDS, Meters
@@ -132,9 +132,9 @@ def served(gate: Gate, folder: Path) -> Routes:
     tokens = AccessTokens(
         signing_key_of(settings), gate.clock, settings.dialects.appliance.access_token
     )
-    bearers = Bearers(tokens, gate.sessions, gate.store, settings.sessions.idle_timeout)
-    meters = gate.sessions.journal.meters
-    return dialects(settings, gate.sessions, gate.center, bearers, meters)
+    bearers = gate.bearers_over(gate.store, tokens)
+    services = Services(gate.sessions, gate.logins, gate.center, bearers, gate.clock)
+    return dialects(settings, services, gate.journal.meters)
 
 
 async def from_one_client(routes: Routes, number: int) -> None:
@@ -173,7 +173,7 @@ async def test_sec_72_a_hundred_thousand_clients_make_no_new_series(
     gate: Gate, tmp_path: Path
 ) -> None:
     routes = served(gate, tmp_path)
-    meters = gate.sessions.journal.meters
+    meters = gate.journal.meters
     published = Published(meters, VERSION)
 
     def series() -> set[str]:

@@ -7,6 +7,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.request import caller, client_of, known
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.wire import basic
@@ -25,15 +26,18 @@ _REST_CARRIERS = frozenset({VMWARE_HEADER, f"cookie:{REST_COOKIE}"})
 class _Face:
     """What the two faces share: log in by Basic, and the caller of everything else."""
 
-    def __init__(self, sessions: Sessions, bearers: Bearers, *, provider: str) -> None:
+    def __init__(
+        self, sessions: Sessions, logins: Logins, bearers: Bearers, *, provider: str
+    ) -> None:
         self._sessions = sessions
+        self._logins = logins
         self._bearers = bearers
         self._provider = provider
 
     async def _login(self, request: Request) -> Opened:
         name, password = basic.read_basic(request.credential())
         client = client_of(request, DIALECT)
-        return await self._sessions.login(name, password, client, default=self._provider)
+        return await self._logins.login(name, password, client, default=self._provider)
 
     async def _caller(self, request: Request, carriers: frozenset[str]) -> Session:
         return known(await caller(request, self._sessions, self._bearers, carriers))

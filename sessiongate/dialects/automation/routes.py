@@ -8,23 +8,24 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.errors import SessionGateError
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.router import Route
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.automation import hello, vapi_rpc
 from sessiongate.wire.automation import rest as wire
 
 
-def routes(sessions: Sessions, bearers: Bearers, *, provider: str) -> list[Route]:
+def routes(sessions: Sessions, logins: Logins, bearers: Bearers, *, provider: str) -> list[Route]:
     """The routes of all three forms. `provider` is for names whose domain no provider claims."""
     api: Mapping[str, Handler] = {
-        wire.API_SESSION: rest.ApiSessionEndpoint(sessions, bearers, provider=provider),
+        wire.API_SESSION: rest.ApiSessionEndpoint(sessions, logins, bearers, provider=provider),
         hello.PATH: rest.HelloEndpoint(),
         "/api/": rest.api_nowhere,
     }
     old: Mapping[str, Handler] = {
-        wire.REST_SESSION: rest.RestSessionEndpoint(sessions, bearers, provider=provider),
+        wire.REST_SESSION: rest.RestSessionEndpoint(sessions, logins, bearers, provider=provider),
         "/rest/": rest.rest_nowhere,
     }
-    rpc = RpcEndpoint(sessions, bearers, provider=provider)
+    rpc = RpcEndpoint(sessions, logins, bearers, provider=provider)
     return [
         *(Route(path, one, _api_refuse, dialect=rest.DIALECT) for path, one in api.items()),
         *(Route(path, one, _rest_refuse, dialect=rest.DIALECT) for path, one in old.items()),

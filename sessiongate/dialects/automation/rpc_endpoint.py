@@ -6,6 +6,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.request import caller, client_of, known
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.wire import basic
@@ -22,8 +23,11 @@ _RPC_CARRIERS = _REST_CARRIERS | {f"cookie:{SOAP_COOKIE}"}
 class RpcEndpoint:
     """Answers `POST /api`, vAPI JSON-RPC."""
 
-    def __init__(self, sessions: Sessions, bearers: Bearers, *, provider: str) -> None:
+    def __init__(
+        self, sessions: Sessions, logins: Logins, bearers: Bearers, *, provider: str
+    ) -> None:
         self._sessions = sessions
+        self._logins = logins
         self._bearers = bearers
         self._provider = provider
 
@@ -50,7 +54,7 @@ class RpcEndpoint:
         name, password = vapi_rpc.credential(call)
         basic.only(request.all("authorization"), (name, password))
         client = client_of(request, RPC_DIALECT)
-        opened = await self._sessions.login(name, password, client, default=self._provider)
+        opened = await self._logins.login(name, password, client, default=self._provider)
         reply = _rpc(vapi_rpc.write_output(call, vapi_rpc.created(opened.token)))
         reply.undelivered = opened.undelivered
         return reply

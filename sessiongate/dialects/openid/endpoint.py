@@ -11,6 +11,7 @@ from sessiongate.dialects.request import caller, client_of, known, only
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.secret import Secret
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.wire import openid
@@ -31,6 +32,7 @@ class OpenIdEndpoint:
     def __init__(
         self,
         sessions: Sessions,
+        logins: Logins,
         bearers: Bearers,
         *,
         provider: str,
@@ -38,6 +40,7 @@ class OpenIdEndpoint:
         clients: Collection[str],
     ) -> None:
         self._sessions = sessions
+        self._logins = logins
         self._bearers = bearers
         self._provider = provider
         self._client_provider = client_provider
@@ -99,7 +102,7 @@ class OpenIdEndpoint:
 
     async def _user(self, request: Request, form: Mapping[str, str]) -> Opened:
         name, password = form.get("username", ""), Secret(form.get("password", ""))
-        return await self._sessions.login(
+        return await self._logins.login(
             name,
             password,
             client_of(request, DIALECT),
@@ -111,7 +114,7 @@ class OpenIdEndpoint:
         if client.id == openid.PUBLIC_CLIENT:
             raise OAuthError(openid.NO_SERVICE_ACCOUNT)
         try:
-            return await self._sessions.login(
+            return await self._logins.login(
                 client.id,
                 Secret(client.secret or ""),
                 client_of(request, DIALECT),
@@ -226,7 +229,7 @@ class OpenIdEndpoint:
     async def _vouch(self, request: Request, client: openid.ClientCredential) -> None:
         """Check a client's secret without opening a session."""
         try:
-            await self._sessions.vouch(
+            await self._logins.vouch(
                 client.id,
                 Secret(client.secret or ""),
                 client_of(request, DIALECT),

@@ -5,12 +5,14 @@ from collections.abc import Collection
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.endpoint import DIALECT, OpenIdEndpoint
 from sessiongate.http.router import Route
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire import openid
 
 
 def routes(
     sessions: Sessions,
+    logins: Logins,
     bearers: Bearers,
     provider: str,
     client_provider: str,
@@ -20,7 +22,12 @@ def routes(
     clients, of which `clients` are the ids.
     """
     endpoint = OpenIdEndpoint(
-        sessions, bearers, provider=provider, client_provider=client_provider, clients=clients
+        sessions,
+        logins,
+        bearers,
+        provider=provider,
+        client_provider=client_provider,
+        clients=clients,
     )
     return [
         Route(path, endpoint, endpoint.refuse, dialect=DIALECT)

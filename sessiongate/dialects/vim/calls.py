@@ -15,8 +15,9 @@ from sessiongate.dialects.request import caller, client_of
 from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter
 from sessiongate.http.message import Request
 from sessiongate.http.refusal_headers import extra_headers
-from sessiongate.rules.locale import choose, message_locale
+from sessiongate.rules.locale import message_locale
 from sessiongate.secret import Secret
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
 from sessiongate.wire import basic
@@ -46,6 +47,7 @@ class Calls:
     def __init__(
         self,
         sessions: Sessions,
+        logins: Logins,
         bearers: Bearers,
         center: VirtualCenter,
         dialect: str,
@@ -54,6 +56,7 @@ class Calls:
     ) -> None:
         """`answered` is told of each request of a live session that was not refused."""
         self._sessions = sessions
+        self._logins = logins
         self._bearers = bearers
         self._center = center
         self._dialect = dialect
@@ -102,11 +105,11 @@ class Calls:
         if session is not None:
             return session.message_locale
         wanted = read.arguments.get("locale")
-        default = self._sessions.default_locale
         try:
-            return message_locale(choose(wanted if isinstance(wanted, str) else None, default))
+            locale = self._logins.locale_of(wanted if isinstance(wanted, str) else None)
         except errors.InvalidLocale:
-            return message_locale(default)
+            locale = self._logins.locale_of(None)
+        return message_locale(locale)
 
 
 def _stated(arguments: Mapping[str, Any]) -> tuple[str, Secret] | None:

@@ -5,6 +5,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.vim.calls import Calls, FaultReply
 from sessiongate.dialects.vim.session_manager import Outcome, VirtualCenter
 from sessiongate.http.message import Reply, Request
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.carriers import VMWARE_HEADER
 from sessiongate.wire.vim import json as vim_json
@@ -19,8 +20,10 @@ _JSON = ("content-type", "application/json")
 class VimJsonEndpoint:
     """Answers everything below `/sdk/vim25/`."""
 
-    def __init__(self, sessions: Sessions, bearers: Bearers, center: VirtualCenter) -> None:
-        self._calls = Calls(sessions, bearers, center, DIALECT, _CARRIERS)
+    def __init__(
+        self, sessions: Sessions, logins: Logins, bearers: Bearers, center: VirtualCenter
+    ) -> None:
+        self._calls = Calls(sessions, logins, bearers, center, DIALECT, _CARRIERS)
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a vim fault, as JSON."""

@@ -10,14 +10,19 @@ from typing import Any
 import msgspec
 
 from sessiongate import errors
+from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
 from sessiongate.errors import NoPermission, NoSession, SessionGateError
 from sessiongate.messages import CATALOGUES
 from sessiongate.rules import locale as locales
 from sessiongate.rules.access import SYSTEM_ANONYMOUS
 from sessiongate.secret import Secret
 from sessiongate.service.extension_login import Extensions
+from sessiongate.service.impersonation import Impersonation
 from sessiongate.service.local_ticket_login import LocalLogin
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.tickets import Tickets
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.session import Client, Ended, PresentedToken, Principal, Session
 from sessiongate.store.port import NoticeStore
@@ -61,27 +66,43 @@ class Outcome(msgspec.Struct, frozen=True):
     """As in `Opened`, when it opened a session."""
 
 
+class WaysIn(msgspec.Struct, frozen=True):
+    """The services behind the methods that open a session."""
+
+    logins: Logins
+    local: LocalLogin
+    extensions: Extensions
+    tokens: TokenLogin
+    tickets: Tickets
+    impersonation: Impersonation
+
+
 class VirtualCenter:
     """The managed objects that exist here, as functions."""
 
     def __init__(
         self,
         sessions: Sessions,
+        ways: WaysIn,
         notices: NoticeStore,
-        about: Data,
+        clock: Clock,
+        journal: Journal,
         *,
+        about: Data,
         provider: str,
-        local: LocalLogin,
-        extensions: Extensions,
-        tokens: TokenLogin,
     ) -> None:
         self._sessions = sessions
+        self._logins = ways.logins
+        self._local = ways.local
+        self._extensions = ways.extensions
+        self._tokens = ways.tokens
+        self._tickets = ways.tickets
+        self._impersonation = ways.impersonation
         self._notices = notices
+        self._clock = clock
+        self._journal = journal
         self._about = about
         self._provider = provider
-        self._local = local
-        self._extensions = extensions
-        self._tokens = tokens
 
     async def call(self, context: Context, method: Method, arguments: Mapping[str, Any]) -> Outcome:
         """Run a method: authenticated, then allowed, then done."""
@@ -104,7 +125,7 @@ class VirtualCenter:
             raise NoSession(f"{what} needs a session")
         held = self._sessions.privileges(context.caller)
         if privilege not in held and (not also or also not in held):
-            self._sessions.journal.denied(context.caller, what, privilege)
+            self._journal.denied(context.caller, what, privilege)
             raise NoPermission(privilege)
 
     # SessionManager: ways in
@@ -116,7 +137,7 @@ class VirtualCenter:
         local = await self._local.redeem(user_name, password, context.client, locale)
         if local is not None:
             return local
-        return await self._sessions.login(
+        return await self._logins.login(
             user_name, password, context.client, locale=locale, default=self._provider
         )
 
@@ -154,20 +175,20 @@ class VirtualCenter:
 
     async def clone_session(self, context: Context, clone_ticket: Secret) -> Opened:
         await self._require_no_session(context, "clone")
-        return await self._sessions.clone(clone_ticket, context.client)
+        return await self._tickets.clone(clone_ticket, context.client)
 
     async def impersonate_user(
         self, context: Context, user_name: str, locale: str | None = None
     ) -> Opened:
-        return await self._sessions.impersonate(_caller(context), user_name, context.client, locale)
+        return await self._impersonation.impersonate(
+            _caller(context), user_name, context.client, locale
+        )
 
     async def _require_no_session(self, context: Context, how: str) -> None:
         if context.caller is not None:
             error = errors.AlreadyLoggedIn("the request carries a live session")
             shown = Principal.of(context.caller)
-            await self._sessions.journal.refused(
-                how, shown.name, context.client, error, shown=shown
-            )
+            await self._journal.refused(how, shown.name, context.client, error, shown=shown)
             raise error
 
     # SessionManager: the caller's own session
@@ -176,16 +197,16 @@ class VirtualCenter:
         await self._sessions.end(_caller(context).key, Ended.LOGOUT)
 
     async def set_locale(self, context: Context, locale: str) -> None:
-        await self._sessions.set_locale(_caller(context), locale)
+        await self._sessions.set_locale(_caller(context), self._logins.locale_of(locale))
 
     async def acquire_clone_ticket(self, context: Context) -> str:
-        return (await self._sessions.clone_ticket(_caller(context))).reveal()
+        return (await self._tickets.clone_ticket(_caller(context))).reveal()
 
     async def acquire_generic_service_ticket(self, context: Context, spec: Data) -> Data:
-        ticket = await self._sessions.service_ticket(_caller(context))
+        ticket = await self._tickets.service_ticket(_caller(context))
         return Data(
             "SessionManagerGenericServiceTicket",
-            {"id": ticket.reveal(), "hostName": self._sessions.host},
+            {"id": ticket.reveal(), "hostName": self._tickets.host},
         )
 
     async def acquire_local_ticket(self, context: Context, user_name: str) -> Data:
@@ -203,10 +224,10 @@ class VirtualCenter:
         if user_name in (session.user_name, session.login_name):
             return True
         try:
-            wanted = await self._sessions.canonical(user_name, session.provider)
+            wanted = await self._logins.person(user_name, session.provider)
         except errors.BadCredentials:  # not a name at all, so nobody's session
             return False
-        return wanted == session.principal
+        return wanted.name == session.principal
 
     async def terminate_session(self, context: Context, session_id: Sequence[str]) -> None:
         caller = _caller(context)
@@ -220,7 +241,7 @@ class VirtualCenter:
         if len(message) > _LONGEST_MESSAGE:
             raise errors.InvalidArgument("message", f"longer than {_LONGEST_MESSAGE} characters")
         await self._notices.set_message(message)
-        self._sessions.journal.acted(_caller(context), "service message changed")
+        self._journal.acted(_caller(context), "service message changed")
 
     # The properties of SessionManager
 
@@ -240,7 +261,7 @@ class VirtualCenter:
         return list(locales.SUPPORTED)
 
     async def default_locale(self, context: Context) -> str:
-        return self._sessions.default_locale
+        return self._logins.locale_of(None)
 
     # ServiceInstance, Folder
 
@@ -256,7 +277,7 @@ class VirtualCenter:
         )
 
     async def current_time(self, context: Context) -> Value:
-        return self._sessions.clock.now()
+        return self._clock.now()
 
     async def folder_name(self, context: Context) -> str:
         return "Datacenters"

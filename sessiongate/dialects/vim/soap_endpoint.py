@@ -15,6 +15,7 @@ from sessiongate.dialects.vim.session_manager import Outcome, VirtualCenter
 from sessiongate.http import router as routes
 from sessiongate.http.message import Reply, Request
 from sessiongate.secret import Secret
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.telemetry import request_id
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
@@ -31,9 +32,11 @@ _NO_CACHE = ("cache-control", "no-cache")
 class VimSoapEndpoint:
     """Answers `/sdk`, `/sdk/` and `/sdk/vimService`."""
 
-    def __init__(self, sessions: Sessions, bearers: Bearers, center: VirtualCenter) -> None:
+    def __init__(
+        self, sessions: Sessions, logins: Logins, bearers: Bearers, center: VirtualCenter
+    ) -> None:
         self.polls = Polls()
-        self._calls = Calls(sessions, bearers, center, DIALECT, _CARRIERS, self.polls.keep)
+        self._calls = Calls(sessions, logins, bearers, center, DIALECT, _CARRIERS, self.polls.keep)
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a SOAP fault."""

@@ -3,10 +3,13 @@
 import msgspec
 
 from sessiongate import errors
+from sessiongate.clock import Clock
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.request import caller, client_of, known
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.rules.token import GUID
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.wire import zerto
@@ -26,12 +29,16 @@ class ZertoEndpoint:
     def __init__(
         self,
         sessions: Sessions,
+        logins: Logins,
         bearers: Bearers,
+        clock: Clock,
         *,
         windows: str,
         hypervisor: str,
     ) -> None:
         self._sessions = sessions
+        self._logins = logins
+        self._clock = clock
         self._bearers = bearers
         self._providers = {zerto.WINDOWS: windows, zerto.HYPERVISOR: hypervisor}
 
@@ -53,7 +60,7 @@ class ZertoEndpoint:
         await self._caller(request)
         if request.path.lower().removesuffix("/") == _TIME:
             _only(request, "GET")
-            return Reply(200, _JSON, msgspec.json.encode(moment(self._sessions.clock.now())))
+            return Reply(200, _JSON, msgspec.json.encode(moment(self._clock.now())))
         raise errors.UnknownAddress("no such resource")
 
     async def _start(self, request: Request) -> Reply:
@@ -61,8 +68,13 @@ class ZertoEndpoint:
         name, password = read_basic(request.credential())
         method = zerto.read_method(request.body, request.header("content-type"))
         provider = self._providers[method]
-        opened = await self._sessions.login(
-            name, password, client_of(request, DIALECT), provider=provider, default=provider
+        opened = await self._logins.login(
+            name,
+            password,
+            client_of(request, DIALECT),
+            provider=provider,
+            default=provider,
+            form=GUID,
         )
         header = (zerto.SESSION_HEADER, opened.token.reveal())
         return Reply(200, (header,), undelivered=opened.undelivered)

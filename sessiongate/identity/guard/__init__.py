@@ -3,6 +3,6 @@
 `guard` locks a name after failed attempts and lets in what was `verified` a moment ago; `attempt`
 is one try, `attempts` the port where they are counted, `attempt_counters` the counters of one
 process, with a `sketch` of those that a full table had to let go, and `known_names` that logged in
-lately. `pace` makes every refusal as slow as a check. `breaker` stops asking a provider that is
-down.
+lately. `overlapping` tells of accounts that change during a check, `pace` makes every refusal as
+slow as a check. `breaker` stops asking a provider that is down.
 """

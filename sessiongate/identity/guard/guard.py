@@ -8,8 +8,8 @@ How many tries, and when a lock opens: `rules.lockout`. The counters: `attempt_c
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from contextlib import suppress
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Protocol, runtime_checkable
@@ -28,6 +28,7 @@ from sessiongate.errors import (
 from sessiongate.identity.guard.attempt import Attempt, Pretends, TakesAttempts
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.overlapping import OverlappingChanges
 from sessiongate.identity.guard.pace import Pace
 from sessiongate.identity.guard.verified import VerifiedCredentials
 from sessiongate.identity.port import IdentityProvider
@@ -94,7 +95,7 @@ class Guard:
         # Not `or`: an empty table is falsy.
         self._verified = VerifiedCredentials(clock, timedelta(0)) if verified is None else verified
         self._flights: dict[bytes, _Flight] = {}
-        self._watches: set[_Watch] = set()
+        self._changes = OverlappingChanges[str]()
         self._existing: set[str] = set()
         """Names that the provider has known. Only it can add one, so no guesser fills this."""
         self.hits = 0
@@ -140,9 +141,9 @@ class Guard:
             attempt = Attempt(self._tries, address, self._clock)
             check = self._check(key, name, account, password, attempt)
             flight = self._depart(key, attempt, check)
-        with self._watch() as watch:
+        with self._changes.meanwhile() as changed:
             principal = await _arrival(flight.task)
-            watch.refuse_changed(name, principal)
+            _refuse_changed(changed, name, principal)
         if flight.attempt.address != address:  # its own address the check has noted
             await self._welcome(key, flight.attempt.names | {name}, address)
         return principal
@@ -282,9 +283,9 @@ class Guard:
         except LockedOut:
             return await self._refuse(password, attempt.address)
         try:
-            with self._watch() as watch:
+            with self._changes.meanwhile() as changed:
                 principal = await self._ask(account, password, attempt)
-                watch.refuse_changed(name, principal)
+                _refuse_changed(changed, name, principal)
             # No await between the outcome and this, see the class.
             self._verified.keep(key, name, principal, attempt.names)
         except (BadCredentials, LockedOut) as refused:
@@ -331,17 +332,7 @@ class Guard:
 
     def _changed(self, name: str) -> None:
         self._verified.drop(name)
-        for watch in self._watches:
-            watch.told.add(name)
-
-    @contextmanager
-    def _watch(self) -> "Iterator[_Watch]":
-        watch = _Watch()
-        self._watches.add(watch)
-        try:
-            yield watch
-        finally:
-            self._watches.discard(watch)
+        self._changes.tell(name)
 
 
 class _Flight(msgspec.Struct, frozen=True, eq=False):
@@ -352,16 +343,10 @@ class _Flight(msgspec.Struct, frozen=True, eq=False):
     """Of the one who asked first. Its names are complete when the task is done."""
 
 
-class _Watch:
-    """Hears of the accounts that change while somebody waits for a check."""
-
-    def __init__(self) -> None:
-        self.told: set[str] = set()
-
-    def refuse_changed(self, name: str, principal: Principal) -> None:
-        """Raise IdentityUnavailable if it has changed: what was found out is no longer true."""
-        if self.told & {name, principal.name}:
-            raise IdentityUnavailable("the account changed while it was checked")
+def _refuse_changed(changed: Collection[str], name: str, principal: Principal) -> None:
+    """Raise IdentityUnavailable if it has changed: what was found out is no longer true."""
+    if name in changed or principal.name in changed:
+        raise IdentityUnavailable("the account changed while it was checked")
 
 
 def _spelled(name: str, account: Account) -> str:

@@ -31,9 +31,9 @@ SERVICE = "com.vmware.cis.session"
 
 def endpoint_of(gate: Gate, path: str) -> Handler:
     if path == RPC:
-        return RpcEndpoint(gate.sessions, gate.bearers, provider="local")
+        return RpcEndpoint(gate.sessions, gate.logins, gate.bearers, provider="local")
     face = ApiSessionEndpoint if path == API else RestSessionEndpoint
-    return face(gate.sessions, gate.bearers, provider="local")
+    return face(gate.sessions, gate.logins, gate.bearers, provider="local")
 
 
 def rpc(operation: str = "create", security: object = None, **changes: Any) -> bytes:

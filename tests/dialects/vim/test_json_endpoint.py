@@ -16,7 +16,7 @@ LOGIN = json.dumps({"userName": "ada", "password": "adaada"}).encode()
 
 @pytest.fixture
 def endpoint(gate: Gate) -> VimJsonEndpoint:
-    return VimJsonEndpoint(gate.sessions, gate.bearers, gate.center)
+    return VimJsonEndpoint(gate.sessions, gate.logins, gate.bearers, gate.center)
 
 
 async def session(endpoint: VimJsonEndpoint, name: str = "ada") -> str:

@@ -90,7 +90,7 @@ class Soap:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.endpoint = VimSoapEndpoint(gate.sessions, gate.bearers, gate.center)
+        self.endpoint = VimSoapEndpoint(gate.sessions, gate.logins, gate.bearers, gate.center)
         soap = Route("/sdk", self.endpoint, self.endpoint.refuse)
         below = Route("/sdk/", self.endpoint, self.endpoint.refuse)
         self.handler = Routes([soap, below], Route("", routes.nowhere, routes.refuse))

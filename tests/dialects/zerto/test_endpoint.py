@@ -18,7 +18,9 @@ ADA = basic("ada", "adaada")
 
 @pytest.fixture
 def endpoint(gate: Gate) -> ZertoEndpoint:
-    return ZertoEndpoint(gate.sessions, gate.bearers, windows="local", hypervisor="other")
+    return ZertoEndpoint(
+        gate.sessions, gate.logins, gate.bearers, gate.clock, windows="local", hypervisor="other"
+    )
 
 
 async def token_of(endpoint: ZertoEndpoint) -> str:

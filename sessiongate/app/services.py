@@ -1,0 +1,104 @@
+"""The services of one server, each given what it needs of the others."""
+
+import os
+import socket
+from collections.abc import Sequence
+
+import msgspec
+
+from sessiongate import __version__
+from sessiongate.app.build import extensions_of
+from sessiongate.app.prepare import instance_of, signing_key_of
+from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
+from sessiongate.config import Config
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.openid.access_tokens import AccessTokens
+from sessiongate.dialects.vim.about import about_info
+from sessiongate.dialects.vim.session_manager import VirtualCenter, WaysIn
+from sessiongate.identity.guard.guard import Guard
+from sessiongate.identity.routing import ProviderRouter
+from sessiongate.identity.tokens.port import TokenVerifier
+from sessiongate.rules.locale import server_default
+from sessiongate.service.account_changes import AccountChanges
+from sessiongate.service.extension_login import Extensions
+from sessiongate.service.impersonation import Impersonation
+from sessiongate.service.local_ticket_login import LocalLogin
+from sessiongate.service.logins import Logins
+from sessiongate.service.sessions import Sessions
+from sessiongate.service.tickets import Tickets
+from sessiongate.service.token_login import TokenLogin
+from sessiongate.store.port import Store
+
+
+class Core(msgspec.Struct, frozen=True):
+    """The sessions, and what they and the other services stand on."""
+
+    store: Store
+    clock: Clock
+    journal: Journal
+    sessions: Sessions
+    changes: AccountChanges
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What the dialects call."""
+
+    sessions: Sessions
+    logins: Logins
+    center: VirtualCenter
+    bearers: Bearers
+    clock: Clock
+
+
+def services_of(
+    config: Config, core: Core, router: ProviderRouter[Guard], verifiers: Sequence[TokenVerifier]
+) -> Services:
+    """The services over these sessions. Raises ConfigError."""
+    locale = server_default(config.sessions.default_locale, os.environ)
+    logins = Logins(core.sessions, router, core.changes, core.journal, default_locale=locale)
+    center = VirtualCenter(
+        core.sessions,
+        _ways_in(config, core, logins, verifiers),
+        core.store,
+        core.clock,
+        core.journal,
+        about=about_info(config.sessions.profile, instance_of(config), __version__),
+        provider=config.dialects.vsphere.default,
+    )
+    return Services(core.sessions, logins, center, _bearers(config, core), core.clock)
+
+
+def _ways_in(
+    config: Config, core: Core, logins: Logins, verifiers: Sequence[TokenVerifier]
+) -> WaysIn:
+    sessions, store, clock, journal = core.sessions, core.store, core.clock, core.journal
+    return WaysIn(
+        logins=logins,
+        local=LocalLogin(
+            sessions,
+            logins,
+            store,
+            clock,
+            journal,
+            folder=config.server.data_dir / "local-tickets",
+            provider=config.dialects.vsphere.default,
+            offered=config.dialects.vsphere.local_tickets,
+        ),
+        extensions=Extensions(logins, extensions_of(config), journal),
+        tokens=TokenLogin(logins, store, clock, journal, verifiers),
+        tickets=Tickets(sessions, store, clock, journal, host=socket.gethostname()),
+        impersonation=Impersonation(sessions, logins, journal),
+    )
+
+
+def _bearers(config: Config, core: Core) -> Bearers:
+    life = config.dialects.appliance.access_token
+    return Bearers(
+        AccessTokens(signing_key_of(config), core.clock, life),
+        core.sessions,
+        core.store,
+        core.clock,
+        core.journal,
+        refresh_life=config.sessions.idle_timeout,
+    )
