@@ -16,9 +16,11 @@ _NO_HOME = object()
 def default_data_dir() -> object:
     """The platform's directory for what the server keeps, for `data_dir` to judge."""
     try:
-        return user_data_dir("sessiongate")
+        found = user_data_dir("sessiongate")
     except RuntimeError:
         return _NO_HOME
+    # Releases before 4.12 leave the home's sign where there is no home.
+    return _NO_HOME if found.startswith("~") else found
 
 
 def data_dir(value: object) -> Path:

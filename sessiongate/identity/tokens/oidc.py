@@ -148,12 +148,15 @@ def _signed(token: str, keys: Collection[Key], algorithm: str) -> Claims:
 
 def _decoded(token: str, key: Key, algorithm: str) -> Claims:
     try:
-        return jwt.decode(token, key, algorithms=[algorithm]).claims
+        claims: object = jwt.decode(token, key, algorithms=[algorithm]).claims
     except (JoseError, ValueError, RecursionError) as wrong:
         # What the library raises at what a stranger sent. Anything else is a fault of ours, and no
         # answer to whether the token is good.
         why = type(wrong).__name__
         raise BadCredentials(f"the token's signature is not good: {why}") from wrong
+    if not isinstance(claims, dict):  # joserfc before 1.8 returns any JSON that is signed
+        raise BadCredentials("the token holds no claims")
+    return claims
 
 
 def _part(token: str, number: int) -> Claims:
