@@ -81,6 +81,24 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in anchors(there.read_text(encoding="utf-8")), target
 
 
+def test_links_of_the_readme_lead_somewhere_on_any_site() -> None:
+    """A package index shows it too, and there a relative link leads nowhere."""
+    base = f"{from_pyproject()['Source']}/blob/main/"
+    text = (pages.ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert targets
+    for target in targets:
+        assert target.startswith(base), target
+        assert (pages.ROOT / target.removeprefix(base).partition("#")[0]).exists(), target
+
+
+def from_pyproject() -> dict[str, str]:
+    """The project's addresses."""
+    text = (pages.ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    urls: dict[str, str] = tomllib.loads(text)["project"]["urls"]
+    return urls
+
+
 @pytest.mark.parametrize("path", PROSE, ids=name_of)
 def test_symbols_that_are_named_exist(path: Path) -> None:
     for dotted in re.findall(r"`(sessiongate(?:\.\w+)+)`", path.read_text(encoding="utf-8")):

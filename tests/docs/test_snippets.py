@@ -4,6 +4,7 @@ A block is run when `<!-- run -->` stands before it. Only what depends on the pl
 server's address, its data directory, and the directory of the sources.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from sessiongate.cli.serve import reachable
 from tests.docs.pages import DOCS, ROOT
 from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment
+from tests.peers import setup
 
 BLOCK = re.compile(r"^<!-- run(?:: (?P<says>[^\n]+))? -->\n```sh\n(?P<lines>.*?)^```", re.M | re.S)
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -44,6 +46,11 @@ def test_lines_work_as_they_stand(
     shared.vim_token(ADMIN)  # whichever block comes first finds a session in the list
     here = lines.replace("https://127.0.0.1:9669", shared.url)
     here = here.replace("var/tls/ca.pem", str(shared.ca))
+    path = [Path(sys.executable).parent, "/usr/local/bin", "/usr/bin", "/bin"]
+    if "govc " in lines:
+        path.insert(0, peer(setup.program("govc")).parent)
+    if "pyVim" in lines:
+        path.insert(0, peer(setup.interpreter(setup.PYVMOMI[0])).parent)
     done = subprocess.run(
         [*shell, here],
         stdin=subprocess.DEVNULL,
@@ -59,7 +66,7 @@ def test_lines_work_as_they_stand(
                 "SG_URL": shared.url,
                 "SG_CA": str(shared.ca),
                 "SESSIONGATE_DATA_DIR": str(shared.data_dir),
-                "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+                "PATH": ":".join(map(str, path)),
             }
         ),
     )
@@ -70,6 +77,13 @@ def test_lines_work_as_they_stand(
     # The prompt, and each reply, begins on a line of its own.
     assert done.stdout.endswith("\n")
     assert not re.search(r"[^\r\n]HTTP/1\.1", done.stdout), done.stdout
+
+
+def peer(program: Path) -> Path:
+    """A program of a peer, which not every machine has."""
+    if not program.exists() and not os.environ.get("SESSIONGATE_REQUIRE_PEERS"):
+        pytest.skip("this client is not built here: tests/peers/setup.py builds it")
+    return program
 
 
 def test_the_first_page_is_run() -> None:
