@@ -1,34 +1,33 @@
 """One HTTP/1.1 connection: reads requests in order, hands each to the handler, writes the reply.
 
-Decides when to read, when to wait, when to give up. What a message is, `framing` decides; sockets
-and TLS are `listener`'s. One request of a connection is handled at a time; the next is not begun
-before the reply is written and the peer reads.
+Decides when to read, wait, give up; what a message is, `framing` decides. One request is handled at
+a time, and the next not begun before the reply is written and the peer reads. It stands in HEAD at
+first and moves as `states.MOVES` says; besides, each state leads to DONE:
 
-There is no timer per request: each connection carries the moment at which it is `due`, and the
-listener's sweep, once a second, ends those that are late.
+    HEAD   -> BODY, BUSY
+    IDLE   -> HEAD, BODY, BUSY
+    BODY   -> BUSY, ASKING
+    ASKING -> BODY
+    BUSY   -> IDLE
 """
 
 import asyncio
 import math
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Coroutine
-from email.utils import formatdate
-from enum import Enum
-from typing import Any, Protocol, cast
+from collections.abc import Coroutine
+from typing import Any, cast
 
-import msgspec
 import structlog
 
 from sessiongate.errors import Malformed, Unavailable
-from sessiongate.http import admission as crowds
-from sessiongate.http.admission import Crowd, Guest
+from sessiongate.http.admission import Guest
+from sessiongate.http.causes import ANONYMOUS_BODY, CAUSES, NO_BUDGET, SAY, UNDECIDED
+from sessiongate.http.edge import Callers, Edge
 from sessiongate.http.framing import Chunks, Flaw, Head, Took, hopeless, read_head, write_reply
-from sessiongate.http.limits import HttpLimits
 from sessiongate.http.local import user_at
-from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.message import Request
 from sessiongate.http.refusal_log import note
+from sessiongate.http.states import At
 from sessiongate.telemetry.tracebacks import traced
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
@@ -64,151 +63,8 @@ _SMALL = 4096
 # answered, in a later turn, its request is held.
 _ASKING_AT_ONCE = 32
 
-_JSON = (("Content-Type", "application/json"),)
-
-
-def _words(status: int, text: str) -> Reply:
-    body = msgspec.json.encode({"Message": text})
-    return Reply(status, _JSON, body, close=True)
-
-
-# Generic on purpose: nothing of the request comes back.
-_SAY = {
-    400: _words(400, "The request cannot be read."),
-    408: _words(408, "The request took too long."),
-    413: _words(413, "The request body is too large."),
-    431: _words(431, "The request headers are too large."),
-    500: _words(500, "An internal error occurred."),
-    503: _words(503, "The server is busy."),
-}
-
-
-ANONYMOUS_BODY = "anonymous_body_too_large"
-NO_BUDGET = "anonymous_total_used_up"
-UNDECIDED = "caller_undecided"
-HANDSHAKE_FAILED = "handshake_failed"
-USELESS_RECORDS = "useless_records"
-
-CAUSES = {
-    **{f"malformed_{flaw}": 400 for flaw in Flaw},
-    "slow": 408,
-    "body_too_large": 413,
-    ANONYMOUS_BODY: 413,
-    "head_too_large": 431,
-    NO_BUDGET: 503,
-    UNDECIDED: 503,
-    crowds.TOO_MANY: 503,
-    crowds.TOO_MANY_OF_ADDRESS: 503,
-    # Without a word: nobody would understand it before the end of the handshake, or who does not
-    # want to hear any.
-    crowds.TOO_MANY_HANDSHAKES: 503,
-    crowds.MADE_ROOM: 503,
-    crowds.UNREAD: 503,
-    HANDSHAKE_FAILED: 503,
-    USELESS_RECORDS: 503,
-}
-"""What metrics call what never became a request, and the status that it gets."""
-
-
-class Callers(Protocol):
-    """Who can say, of a request that is still on its way, whether its caller is known."""
-
-    async def known(self, request: Request) -> bool:
-        """Whether this head (the body is empty) names a live session. Raises Unavailable."""
-        ...
-
-    def may_be_excused(self, path: str) -> bool:
-        """Whether at this path a stranger's large body may be in order."""
-        ...
-
-    def excused(self, begun: bytes | bytearray) -> bool:
-        """Whether a body that begins like this may be large, whoever sends it."""
-        ...
-
-
-class Edge:
-    """What all connections of one listener share."""
-
-    def __init__(
-        self,
-        handler: Handler,
-        limits: HttpLimits,
-        now: Callable[[], float],
-        unix_path: str | None = None,
-        refusals: Counter[str] | None = None,
-        *,
-        crowd: Crowd | None = None,
-        callers: Callers | None = None,
-    ) -> None:
-        self.handler = handler
-        self.now = now
-        self.unix_path = unix_path
-        self.refusals: Counter[str] = Counter() if refusals is None else refusals
-        """What never became a request, by cause."""
-        self.crowd = Crowd(limits, refusals=self.refusals) if crowd is None else crowd
-        """May be shared with other listeners."""
-        self.callers = callers
-        """None: every caller may send bodies of any size within the limits."""
-        for cause in CAUSES:
-            # Seen at 0 before it grows: Prometheus takes no notice of the first one otherwise.
-            self.refusals[cause] += 0
-        self.loop = asyncio.get_running_loop()
-        self.connections: set[Connection] = set()
-        """Also those whose peer has left while their request is still handled."""
-        self.stopping = False
-        """Every reply closes its connection."""
-        self.shut = False
-        """Nobody comes in any more, not even those who were on their way."""
-        self.emptied = asyncio.Event()
-        self.date = formatdate(time.time(), usegmt=True)
-        self.polite = 0
-        """How many above the cap are being told so."""
-        self.limit(limits)
-
-    def limit(self, limits: HttpLimits) -> None:
-        """Have these limits from now on, for those inside too."""
-        self.limits = limits
-        self.header_timeout = limits.header_timeout.total_seconds()
-        self.body_timeout = limits.body_timeout.total_seconds()
-        self.keep_alive = limits.keep_alive.total_seconds()
-
-    def sweep(self) -> None:
-        """End the connections that are late. To be called about once a second."""
-        self.date = formatdate(time.time(), usegmt=True)
-        now = self.now()
-        for connection in [one for one in self.connections if one.due <= now]:
-            connection.expire()
-
-    def is_full(self, more: int) -> bool:
-        """Whether so many bytes more are too many to hold for callers that are not known."""
-        return self.crowd.held + more > self.crowd.limits.anonymous_total
-
-    def forget(self, connection: "Connection") -> None:
-        """Nothing is left to do for this connection."""
-        if connection in self.connections and connection.polite:
-            self.polite -= 1
-        self.connections.discard(connection)
-        self.crowd.leave(connection.guest)
-        if not self.connections:
-            self.emptied.set()
-
-
-class _At(Enum):
-    HEAD = "head"
-    """Waiting for a head or in the middle of one. Every connection starts here."""
-    IDLE = "idle"
-    """A reply was written and no byte of a next request has come."""
-    BODY = "body"
-    ASKING = "asking"
-    """In the middle of a body; whether its caller is known is being found out."""
-    BUSY = "busy"
-    """The handler has it."""
-    DONE = "done"
-    """No further byte is looked at."""
-
-
 # Python 3.11 finds an enum's member through a descriptor; a dozen look-ups a request add up.
-_HEAD, _IDLE, _BODY, _ASKING, _BUSY, _DONE = _At
+_HEAD, _IDLE, _BODY, _ASKING, _BUSY, _DONE = At
 
 
 class Connection(asyncio.Protocol):
@@ -746,7 +602,7 @@ class Connection(asyncio.Protocol):
             reply = await edge.handler(request)
             if request.vouched or reply.undelivered is not None:
                 self._vouched = True
-            if self._gone and reply.undelivered is not None:
+            if self._at is _DONE and reply.undelivered is not None:
                 reply.undelivered()
             close = reply.close or not keep_alive or edge.stopping or self._cut
             large = len(reply.body) > PIECE and not without_body and reply.status not in (204, 304)
@@ -761,16 +617,17 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001  the server's last net
             structlog.get_logger().error("handler_failed", **traced(error))
             close = True
-            data = write_reply(_SAY[500], edge.date, close=True, without_body=without_body)
+            data = write_reply(SAY[500], edge.date, close=True, without_body=without_body)
         self.task = None
         self._finish(data, close)
 
     def _finish(self, data: bytes, close: bool) -> None:
         self._body = 0
         self._known = False
-        if self._gone:
+        if self._at is _DONE:  # its peer is gone, or is about to be told so
             self._weigh()
-            self._edge.forget(self)
+            if self._gone:
+                self._edge.forget(self)
             return
         self._at = _IDLE
         self._last = close
@@ -825,7 +682,7 @@ class Connection(asyncio.Protocol):
         """Answer what could not become a request, and look at no further byte."""
         self._note(cause, why)
         self._transport.write(
-            write_reply(_SAY[CAUSES[cause]], self._edge.date, close=True, without_body=False)
+            write_reply(SAY[CAUSES[cause]], self._edge.date, close=True, without_body=False)
         )
         if self._at is not _DONE:  # unless it was closed for what it left unread
             self._linger()

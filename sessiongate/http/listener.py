@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from sessiongate.http.admission import Crowd
-from sessiongate.http.connection import Callers, Connection, Edge
+from sessiongate.http.connection import Connection
+from sessiongate.http.edge import Callers, Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler
 from sessiongate.http.sockets import _BACKLOG, _inode, _path_of, open_door

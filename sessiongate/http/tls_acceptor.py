@@ -3,7 +3,7 @@
 import ssl
 
 from sessiongate.http.admission import Guest
-from sessiongate.http.connection import Edge
+from sessiongate.http.edge import Edge
 
 
 class Threshold:

@@ -16,7 +16,8 @@ import ssl
 from typing import Any, cast
 
 from sessiongate.http.admission import Guest
-from sessiongate.http.connection import HANDSHAKE_FAILED, USELESS_RECORDS, Connection, plain_address
+from sessiongate.http.causes import HANDSHAKE_FAILED, USELESS_RECORDS
+from sessiongate.http.connection import Connection, plain_address
 from sessiongate.http.refusal_log import note
 from sessiongate.http.tls_acceptor import Threshold
 

@@ -15,7 +15,9 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessiongate.http.connection import CAUSES, REFUSED_POLITELY, Connection, Edge, plain_address
+from sessiongate.http.causes import CAUSES
+from sessiongate.http.connection import REFUSED_POLITELY, Connection, plain_address
+from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler, Reply, Request
@@ -744,13 +746,13 @@ def test_a_peers_address_is_plain(host: str, plain: str) -> None:
 class Wire(asyncio.Transport):
     """A transport that keeps what is written."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Edge, kind: type[Connection] = Connection) -> None:
         super().__init__({"peername": ("127.0.0.1", 1)})
         self.out = b""
         self.closed = False
         self.reading = True
         self.owed = 0
-        self.connection = Connection(edge)
+        self.connection = kind(edge)
         self.connection.connection_made(self)
 
     def write(self, data: Any) -> None:

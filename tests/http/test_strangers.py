@@ -8,7 +8,8 @@ import pytest
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.http.admission import Crowd
-from sessiongate.http.connection import ANONYMOUS_BODY, NO_BUDGET, UNDECIDED, Edge
+from sessiongate.http.causes import ANONYMOUS_BODY, NO_BUDGET, UNDECIDED
+from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from tests.http.test_connection import CHUNKED, GET, Time, Wire, done, turn

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from sessiongate.http import tls_connection as tls
 from sessiongate.http.admission import MADE_ROOM, TOO_MANY, TOO_MANY_HANDSHAKES, TOO_MANY_OF_ADDRESS
-from sessiongate.http.connection import HANDSHAKE_FAILED
+from sessiongate.http.causes import HANDSHAKE_FAILED
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.tls.server import tls_context

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from sessiongate.http import tls_connection as tls
-from sessiongate.http.connection import USELESS_RECORDS, Edge
+from sessiongate.http.causes import USELESS_RECORDS
+from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.tls_acceptor import Threshold

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from sessiongate.http.connection import STEPS_A_TURN, Edge
+from sessiongate.http.connection import STEPS_A_TURN
+from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from tests.http.test_connection import CHUNKED, GET, Time, Wire, turn

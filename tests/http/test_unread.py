@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sessiongate.http.admission import PATIENCE, UNREAD, Crowd
-from sessiongate.http.connection import PIECE, Edge
+from sessiongate.http.connection import PIECE
+from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from tests.http.test_connection import GET, Time, Wire, done

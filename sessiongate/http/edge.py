@@ -1,0 +1,122 @@
+"""What the connections of one listener share: handler, limits, the crowd, and the sweep.
+
+There is no timer per request: each connection carries the moment at which it is `due`, and the
+sweep, once a second, ends those that are late.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Protocol
+
+from sessiongate.http.admission import Crowd, Guest
+from sessiongate.http.causes import CAUSES
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.message import Handler, Request
+
+
+class Callers(Protocol):
+    """Who can say, of a request that is still on its way, whether its caller is known."""
+
+    async def known(self, request: Request) -> bool:
+        """Whether this head (the body is empty) names a live session. Raises Unavailable."""
+        ...
+
+    def may_be_excused(self, path: str) -> bool:
+        """Whether at this path a stranger's large body may be in order."""
+        ...
+
+    def excused(self, begun: bytes | bytearray) -> bool:
+        """Whether a body that begins like this may be large, whoever sends it."""
+        ...
+
+
+class Connected(Protocol):
+    """A connection, as its listener sees it."""
+
+    due: float
+    """When it is late, by `Edge.now`."""
+    polite: bool
+    guest: Guest
+    task: asyncio.Task[None] | None
+
+    def expire(self) -> None:
+        """Late: end it."""
+        ...
+
+    def retire(self) -> None:
+        """The listener stops: end it as soon as nothing is under way."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
+class Edge:
+    """What all connections of one listener share."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        limits: HttpLimits,
+        now: Callable[[], float],
+        unix_path: str | None = None,
+        refusals: Counter[str] | None = None,
+        *,
+        crowd: Crowd | None = None,
+        callers: Callers | None = None,
+    ) -> None:
+        self.handler = handler
+        self.now = now
+        self.unix_path = unix_path
+        self.refusals: Counter[str] = Counter() if refusals is None else refusals
+        """What never became a request, by cause."""
+        self.crowd = Crowd(limits, refusals=self.refusals) if crowd is None else crowd
+        """May be shared with other listeners."""
+        self.callers = callers
+        """None: every caller may send bodies of any size within the limits."""
+        for cause in CAUSES:
+            # Seen at 0 before it grows: Prometheus takes no notice of the first one otherwise.
+            self.refusals[cause] += 0
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Connected] = set()
+        """Also those whose peer has left while their request is still handled."""
+        self.stopping = False
+        """Every reply closes its connection."""
+        self.shut = False
+        """Nobody comes in any more, not even those who were on their way."""
+        self.emptied = asyncio.Event()
+        self.date = formatdate(time.time(), usegmt=True)
+        self.polite = 0
+        """How many above the cap are being told so."""
+        self.limit(limits)
+
+    def limit(self, limits: HttpLimits) -> None:
+        """Have these limits from now on, for those inside too."""
+        self.limits = limits
+        self.header_timeout = limits.header_timeout.total_seconds()
+        self.body_timeout = limits.body_timeout.total_seconds()
+        self.keep_alive = limits.keep_alive.total_seconds()
+
+    def sweep(self) -> None:
+        """End the connections that are late. To be called about once a second."""
+        self.date = formatdate(time.time(), usegmt=True)
+        now = self.now()
+        for connection in [one for one in self.connections if one.due <= now]:
+            connection.expire()
+
+    def is_full(self, more: int) -> bool:
+        """Whether so many bytes more are too many to hold for callers that are not known."""
+        return self.crowd.held + more > self.crowd.limits.anonymous_total
+
+    def forget(self, connection: Connected) -> None:
+        """Nothing is left to do for this connection."""
+        if connection in self.connections and connection.polite:
+            self.polite -= 1
+        self.connections.discard(connection)
+        self.crowd.leave(connection.guest)
+        if not self.connections:
+            self.emptied.set()
