@@ -1,9 +1,9 @@
 """HTTP/1.1 for every dialect: messages in, messages out. No dialect is known here.
 
-`message` has requests and replies as plain values, `framing` says where one ends, `connection`
-reads and writes them within `limits`, moving as the table of `states` says; `causes` are what it
-refuses unread. `listener` is an address that is served, with all that its connections share in
-`edge`; `sockets` binds it,
+`message` has requests and replies as plain values, `framing` says where one ends, `intake` takes
+heads and bodies out of what has come. `connection` reads and writes within `limits`, moving as the
+table of `states` says; `causes` are what it refuses unread. `listener` is an address that is
+served, with all that its connections share in `edge`; `sockets` binds it,
 `tls_acceptor` takes TLS connections in and `tls_connection` decrypts them, a portion at a time;
 `admission` bounds how many connections there are and for whom.
 `router` finds the handler of a path; `objections` refuses what no dialect may take, by `origins`

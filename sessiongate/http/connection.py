@@ -23,7 +23,8 @@ from sessiongate.errors import Malformed, Unavailable
 from sessiongate.http.admission import Guest
 from sessiongate.http.causes import ANONYMOUS_BODY, CAUSES, NO_BUDGET, SAY, UNDECIDED
 from sessiongate.http.edge import Callers, Edge
-from sessiongate.http.framing import Chunks, Flaw, Head, Took, hopeless, read_head, write_reply
+from sessiongate.http.framing import Head, write_reply
+from sessiongate.http.intake import Got, Intake
 from sessiongate.http.local import user_at
 from sessiongate.http.message import Request
 from sessiongate.http.refusal_log import note
@@ -72,25 +73,21 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing",
-        "_allowed",
         "_at",
         "_body",
         "_certificate",
-        "_chunks",
         "_counted",
         "_cut",
         "_edge",
         "_eof",
         "_gone",
-        "_head",
         "_held",
+        "_intake",
         "_known",
         "_last",
         "_owed",
         "_peer",
-        "_rest",
         "_secure",
-        "_seen",
         "_shared",
         "_stalled",
         "_transport",
@@ -114,10 +111,7 @@ class Connection(asyncio.Protocol):
         if guest is not None:
             self.guest = guest
         self._at = _HEAD
-        self._rest: bytes | bytearray = b""
-        self._seen = 0
-        self._head: Head | None = None
-        self._chunks: Chunks | None = None
+        self._intake = Intake()
         self._peer = ""
         self._secure = False
         self._certificate: bytes | None = None
@@ -134,8 +128,6 @@ class Connection(asyncio.Protocol):
         """Whether others may have its place: nothing is under way, and nobody knows it."""
         self._vouched = False
         """Whether a caller with a live session has asked by it."""
-        self._allowed = 0
-        """How large the body may be."""
         self._known = False
         """Whether the caller of the body on its way is known."""
         self._body = 0
@@ -208,19 +200,15 @@ class Connection(asyncio.Protocol):
         """Bytes have come."""
         if self._at is _DONE:
             return
-        if not self._rest:
-            self._rest = data
-        else:
-            if not isinstance(self._rest, bytearray):
-                self._rest = bytearray(self._rest)
-            self._rest += data
+        intake = self._intake
+        intake.add(data)
         at = self._at
         if at is _BUSY or at is _ASKING or self._stalled or self._waits:
-            if len(self._rest) > _HOLD:
+            if len(intake.rest) > _HOLD:
                 self._hold()
         else:
             self._advance()
-        if self._rest or self._body or self._counted or self._chunks is not None:
+        if intake.rest or self._body or self._counted or intake.chunks is not None:
             self._weigh()
 
     def eof_received(self) -> bool:
@@ -277,7 +265,7 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
         elif self._at is _DONE:
             self._transport.abort()
-        elif self._at is _BODY or self._rest:
+        elif self._at is _BODY or self._intake.rest:
             self._refuse("slow", "in the body" if self._at is _BODY else "in the head")
         else:
             self._close()
@@ -289,7 +277,7 @@ class Connection(asyncio.Protocol):
         if self._unsent is not None:
             self._last = True
             return
-        if self._at is _IDLE or (self._at is _HEAD and not self._rest):
+        if self._at is _IDLE or (self._at is _HEAD and not self._intake.rest):
             self._close()
 
     def kill(self) -> None:
@@ -308,11 +296,12 @@ class Connection(asyncio.Protocol):
         if self._advancing or self._waits:
             return
         self._advancing = True
+        intake = self._intake
         now = self._edge.now
         until = now() + _SLICE
         steps = 0
         try:
-            while self._rest and not self._stalled:
+            while intake.rest and not self._stalled:
                 if steps and (steps >= STEPS_A_TURN or now() >= until):
                     self._wait()
                     return
@@ -362,26 +351,16 @@ class Connection(asyncio.Protocol):
 
     def _read_head(self) -> bool:
         """True when something was eaten, False when more must come first."""
-        rest = self._rest
-        if rest[0] == 0x0D and len(rest) > 1 and rest[1] == 0x0A:
-            self._eat(2)  # RFC 9112, 2.2: some clients send an empty line after a body.
-            return True
-        limit = self._edge.limits.header_bytes
-        end = rest.find(b"\r\n\r\n", self._seen) + 4
-        if end > limit or (end == 3 and len(rest) > limit):
-            self._refuse("head_too_large")
-            return False
-        if end == 3:
-            if rest != b"\r" and hopeless(rest, self._seen):
-                raise Malformed(Flaw.HEADERS)
-            self._seen = max(0, len(rest) - 3)
-            if self._at is _IDLE:
+        limits = self._edge.limits
+        head = self._intake.take_head(limits.header_bytes)
+        if isinstance(head, Got):
+            if head is Got.TOO_LARGE:
+                self._refuse("head_too_large")
+            elif head is Got.MORE and self._at is _IDLE:
                 self._at = _HEAD
                 self.due = self._edge.now() + self._edge.header_timeout
-            return False
-        head = read_head(self._eat(end))
-        self._seen = 0
-        if len(head.headers) > self._edge.limits.header_count:
+            return head is Got.LINE
+        if len(head.headers) > limits.header_count:
             self._refuse("head_too_large", "too many headers")
         elif head.length == 0:
             self._handle(head, b"")
@@ -394,13 +373,10 @@ class Connection(asyncio.Protocol):
         limits = edge.limits
         callers = edge.callers
         allowed = limits.body if callers is None else min(limits.body, limits.anonymous_body)
-        if head.length is None:
-            self._chunks = Chunks(allowed, limits.header_bytes)
-        elif head.length > limits.body:
+        if (head.length or 0) > limits.body:
             self._refuse("body_too_large", "as declared")
             return
-        self._head = head
-        self._allowed = allowed
+        self._intake.expect(head, allowed, limits.header_bytes)
         self._known = False
         self._at = _BODY
         if (
@@ -416,63 +392,45 @@ class Connection(asyncio.Protocol):
         """Have the peer send the body."""
         self._at = _BODY
         self.due = self._edge.now() + self._edge.body_timeout
-        if self._head is not None and self._head.expects_continue and not self._rest:
-            self._head.expects_continue = False
+        head = self._intake.head
+        if head is not None and head.expects_continue and not self._intake.rest:
+            head.expects_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _read_body(self) -> bool:
-        head = cast("Head", self._head)
-        if self._chunks is None:
-            length = head.length or 0
-            has_come = len(self._rest)
-            if length > self._allowed and has_come >= self._allowed and not self._may_be_large():
-                return False
-            if has_come < length:
-                return False
-            body = self._eat(length)
-        else:
-            if self._chunks.exceeds and not self._may_be_large():
-                return False
-            if not isinstance(self._rest, bytearray):
-                self._rest = bytearray(self._rest)
-            took = self._chunks.take(self._rest)
-            if took is Took.MORE:
-                return False
-            if took is Took.TOO_LARGE:
-                if self._allowed < self._edge.limits.body:
-                    return self._may_be_large()
-                self._refuse("body_too_large", "in chunks")
-                return False
-            body = bytes(self._chunks.body)
-            self._chunks = None
-        self._head = None
-        self._handle(head, body)
-        return True
+        intake = self._intake
+        head = cast("Head", intake.head)
+        body = intake.take_body()
+        if not isinstance(body, Got):
+            self._handle(head, body)
+            return True
+        if body is Got.MORE:
+            return False
+        if intake.allowed < self._edge.limits.body:
+            return self._may_be_large()
+        self._refuse("body_too_large", "in chunks")
+        return False
 
     def _may_be_large(self) -> bool:
         """Whether the body may be larger than a stranger's. It is being found out where not."""
         callers = self._edge.callers
-        head = cast("Head", self._head)
         if callers is None:
             return self._allow()
-        if callers.may_be_excused(head.path):
-            begun = bytes(self._rest) if self._chunks is None else self._chunks.body + self._rest
+        if callers.may_be_excused(cast("Head", self._intake.head).path):
+            begun = self._intake.begun
             if callers.excused(begun):
                 return self._allow()
-            if len(begun) < self._allowed:
+            if len(begun) < self._intake.allowed:
                 return False  # its beginning is still to come
         self._ask(ANONYMOUS_BODY)
         return False
 
     def _allow(self) -> bool:
         """Take a body as large as anybody may send. False where it is larger even than that."""
-        self._allowed = self._edge.limits.body
-        if self._chunks is not None:
-            self._chunks.widen(self._allowed)
-            if self._chunks.exceeds:
-                self._refuse("body_too_large", "in chunks")
-                return False
-        return True
+        if self._intake.allow(self._edge.limits.body):
+            return True
+        self._refuse("body_too_large", "in chunks")
+        return False
 
     def _ask(self, cause: str) -> None:
         """Find out whether the caller is known, and read nothing meanwhile; refuse if not."""
@@ -481,7 +439,7 @@ class Connection(asyncio.Protocol):
         self.due = math.inf
         self._hold()
         self._edge.crowd.asking += 1
-        work = self._recognise(cast("Head", self._head), cause)
+        work = self._recognise(cast("Head", self._intake.head), cause)
         self.task = asyncio.Task(work, loop=self._edge.loop, name="caller")
         self.task.add_done_callback(self._answered)
 
@@ -515,9 +473,10 @@ class Connection(asyncio.Protocol):
         """Count what is held of requests whose caller is not known, and refuse what is too much."""
         held = 0
         if not self._known:
-            held = len(self._rest) + self._body
-            if self._chunks is not None:
-                held += len(self._chunks.body)
+            intake = self._intake
+            held = len(intake.rest) + self._body
+            if intake.chunks is not None:
+                held += len(intake.chunks.body)
             if self._secure:
                 # What came in one piece stays in the buffers of TLS, too: 132 KB were measured for
                 # a body of 65 KB. Without TLS it were 65.
@@ -539,9 +498,9 @@ class Connection(asyncio.Protocol):
             self._note(NO_BUDGET, "closed without a word")
             self.task.cancel()
             self._let_go()
-        elif (at is _BUSY or self._unsent is not None) and self._rest:
+        elif (at is _BUSY or self._unsent is not None) and self._intake.rest:
             # Whoever sends further requests before the reply may have to send them again.
-            self._rest = b""
+            self._intake.rest = b""
             self._cut = True
             self._weigh()
         elif at is _HEAD or at is _IDLE or at is _BODY:
@@ -549,22 +508,8 @@ class Connection(asyncio.Protocol):
 
     def _let_go(self) -> None:
         """Hold nothing any more."""
-        self._rest = b""
-        self._chunks = None
-        self._head = None
+        self._intake.clear()
         self._weigh()
-
-    def _eat(self, count: int) -> bytes:
-        """Take the first bytes of what has come."""
-        rest = self._rest
-        if count == len(rest):
-            self._rest = b""
-            return bytes(rest)
-        if not isinstance(rest, bytearray):
-            self._rest = rest = bytearray(rest)
-        eaten = bytes(rest[:count])
-        del rest[:count]
-        return eaten
 
     def _handle(self, head: Head, body: bytes) -> None:
         if len(body) > _SMALL and not self._known and self._edge.is_full(len(body) - self._counted):
@@ -656,14 +601,14 @@ class Connection(asyncio.Protocol):
         if self._at is _DONE:
             return  # it was closed for what others leave unread
         if self._last or self._cut:
-            if self._rest:
+            if self._intake.rest:
                 self._linger()
             else:
                 self._close()
             return
-        if self._rest or self._held or self._eof:
+        if self._intake.rest or self._held or self._eof:
             self._advance()
-        if self._rest or self._counted:
+        if self._intake.rest or self._counted:
             self._weigh()
 
     def _cancelled(self, task: asyncio.Task[None]) -> None:

@@ -1,0 +1,124 @@
+"""What has come over a connection and is no request yet: bytes in, heads and bodies out.
+
+No socket and no clock. How much may be held, and for whom, the connection decides.
+"""
+
+from enum import Enum
+
+from sessiongate.errors import Malformed
+from sessiongate.http.framing import Chunks, Flaw, Head, Took, hopeless, read_head
+
+
+class Got(Enum):
+    """What there is instead of a head or a body."""
+
+    MORE = "more must come first"
+    LINE = "an empty line, which was passed over"
+    TOO_LARGE = "larger than allowed"
+
+
+class Intake:
+    """The bytes of one connection. While `head` is set, its body is on its way."""
+
+    __slots__ = ("_seen", "allowed", "chunks", "head", "rest")
+
+    def __init__(self) -> None:
+        self.rest: bytes | bytearray = b""
+        """What has come and was not taken."""
+        self.head: Head | None = None
+        self.chunks: Chunks | None = None
+        """The body, where it comes in chunks."""
+        self.allowed = 0
+        """How large the body on its way may be."""
+        self._seen = 0
+
+    def add(self, data: bytes) -> None:
+        """Bytes have come."""
+        if not self.rest:
+            self.rest = data
+        else:
+            if not isinstance(self.rest, bytearray):
+                self.rest = bytearray(self.rest)
+            self.rest += data
+
+    def take_head(self, limit: int) -> Head | Got:
+        """The next head, of at most so many bytes. Raises Malformed. Something must have come."""
+        rest = self.rest
+        if rest[0] == 0x0D and len(rest) > 1 and rest[1] == 0x0A:
+            self._eat(2)  # RFC 9112, 2.2: some clients send an empty line after a body.
+            return Got.LINE
+        end = rest.find(b"\r\n\r\n", self._seen) + 4
+        if end > limit or (end == 3 and len(rest) > limit):
+            return Got.TOO_LARGE
+        if end == 3:
+            if rest != b"\r" and hopeless(rest, self._seen):
+                raise Malformed(Flaw.HEADERS)
+            self._seen = max(0, len(rest) - 3)
+            return Got.MORE
+        head = read_head(self._eat(end))
+        self._seen = 0
+        return head
+
+    def expect(self, head: Head, allowed: int, trailer_limit: int) -> None:
+        """The body of this head is next, of at most so many bytes for now."""
+        self.head = head
+        self.allowed = allowed
+        if head.length is None:
+            self.chunks = Chunks(allowed, trailer_limit)
+
+    def allow(self, most: int) -> bool:
+        """Allow so many bytes. False where it is known already that the body is larger."""
+        self.allowed = most
+        if self.chunks is None:
+            return True
+        self.chunks.widen(most)
+        return not self.chunks.exceeds
+
+    @property
+    def begun(self) -> bytes | bytearray:
+        """What has come of the body."""
+        return bytes(self.rest) if self.chunks is None else self.chunks.body + self.rest
+
+    def take_body(self) -> bytes | Got:
+        """The whole body; then `head` is None again. Raises Malformed.
+
+        It is TOO_LARGE once as much as is allowed has come, or a chunk of it is told to be more.
+        """
+        if self.chunks is None:
+            length = (self.head.length or 0) if self.head is not None else 0
+            has_come = len(self.rest)
+            if length > self.allowed and has_come >= self.allowed:
+                return Got.TOO_LARGE
+            if has_come < length:
+                return Got.MORE
+            body = self._eat(length)
+        elif self.chunks.exceeds:
+            return Got.TOO_LARGE
+        else:
+            if not isinstance(self.rest, bytearray):
+                self.rest = bytearray(self.rest)
+            took = self.chunks.take(self.rest)
+            if took is not Took.DONE:
+                return Got.MORE if took is Took.MORE else Got.TOO_LARGE
+            body = bytes(self.chunks.body)
+            self.chunks = None
+        self.head = None
+        return body
+
+    def clear(self) -> None:
+        """Hold nothing any more."""
+        self.rest = b""
+        self.chunks = None
+        self.head = None
+
+    def _eat(self, count: int) -> bytes:
+        """Take the first bytes of what has come."""
+        rest = self.rest
+        if count == len(rest):
+            self.rest = b""
+            return bytes(rest)
+        if not isinstance(rest, bytearray):
+            self.rest = rest = bytearray(rest)
+        eaten = bytes(rest[:count])
+        del rest[:count]
+        return eaten

@@ -1,0 +1,101 @@
+"""Heads and bodies out of bytes, however these are cut: no connection, no clock."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiongate.errors import Malformed
+from sessiongate.http.framing import Head
+from sessiongate.http.intake import Got, Intake
+
+LIMIT = 8192
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n%b\r\n"
+LENGTH = HEAD % b"Content-Length: 5\r\n"
+CHUNKED = HEAD % b"Transfer-Encoding: chunked\r\n"
+
+
+def with_head(intake: Intake, allowed: int = 100) -> Head:
+    head = intake.take_head(LIMIT)
+    assert isinstance(head, Head)
+    intake.expect(head, allowed, LIMIT)
+    return head
+
+
+def cut(data: bytes, at: list[int]) -> list[bytes]:
+    return [data[a:b] for a, b in zip([0, *at], [*at, len(data)], strict=True) if a < b]
+
+
+@given(st.sets(st.integers(0, 90)), st.sampled_from([LENGTH, CHUNKED]))
+def test_cutting_changes_nothing(at: set[int], head: bytes) -> None:
+    body = b"hello" if head is LENGTH else b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+    intake = Intake()
+    got: list[object] = []
+    for piece in cut(b"\r\n" + head + body + b"GET", sorted(at)):
+        intake.add(piece)
+        while intake.rest:
+            if intake.head is None:
+                found = intake.take_head(LIMIT)
+                if isinstance(found, Head):
+                    intake.expect(found, 100, LIMIT)
+                got.append(found.method if isinstance(found, Head) else found)
+            else:
+                got.append(intake.take_body())
+            if got[-1] is Got.MORE:
+                break
+    assert [one for one in got if one is not Got.MORE] == [Got.LINE, "POST", b"hello"]
+    assert bytes(intake.rest) == b"GET"
+    assert (intake.head, intake.chunks) == (None, None)
+
+
+def test_a_head_may_be_so_long() -> None:
+    for data, limit, got in (
+        (LENGTH, len(LENGTH) - 1, Got.TOO_LARGE),
+        (LENGTH[:-2], len(LENGTH) - 3, Got.TOO_LARGE),
+        (LENGTH[:-2], len(LENGTH), Got.MORE),
+    ):
+        intake = Intake()
+        intake.add(data)
+        assert intake.take_head(limit) is got
+
+
+def test_what_can_never_be_a_head_is_malformed_before_its_end() -> None:
+    intake = Intake()
+    intake.add(b"GET / HTTP/1.1\r\n\0")
+    with pytest.raises(Malformed):
+        intake.take_head(LIMIT)
+
+
+def test_a_declared_body_exceeds_once_what_is_allowed_has_come() -> None:
+    intake = Intake()
+    intake.add(LENGTH)
+    with_head(intake, allowed=3)
+    intake.add(b"he")
+    assert intake.take_body() is Got.MORE
+    intake.add(b"l")
+    assert intake.take_body() is Got.TOO_LARGE
+    assert intake.begun == b"hel"
+    assert intake.allow(5)
+    assert intake.take_body() is Got.MORE
+    intake.add(b"lo")
+    assert intake.take_body() == b"hello"
+
+
+def test_a_chunk_exceeds_once_its_size_is_told() -> None:
+    intake = Intake()
+    intake.add(CHUNKED + b"2\r\nhe\r\n9\r\n")
+    with_head(intake, allowed=3)
+    assert intake.take_body() is Got.TOO_LARGE
+    assert not intake.allow(4)
+    assert intake.allow(11)
+    assert intake.take_body() is Got.MORE
+    assert intake.begun == b"he"
+
+
+def test_nothing_is_held_after_clear() -> None:
+    intake = Intake()
+    intake.add(CHUNKED + b"2\r\nhe\r\n9\r\nabc")
+    with_head(intake)
+    intake.take_body()
+    assert intake.begun == b"heabc"
+    intake.clear()
+    assert (intake.rest, intake.chunks, intake.head) == (b"", None, None)
