@@ -170,6 +170,17 @@ async def test_a_refresh_waits_until_the_sessions_have_ended(house: House) -> No
     assert house.provider.asked == 1
 
 
+async def test_the_sessions_themselves_say_what_this_process_opens(gate: Gate) -> None:
+    gate.changes.watch("local", gate.identity)
+    await gate.changes.refresh()
+    gate.clock.tick(TICK)
+    await gate.login("bob")
+    await gate.login("ada")
+    gate.identity.add("bob", "another password", "user")
+    await gate.changes.settled()
+    assert await gate.live() == ["ada"]
+
+
 async def test_a_provider_that_cannot_be_asked_is_not(house: House) -> None:
     plain = FakeIdentity("plain")
     plain.add("bob", "bobbob", "user")

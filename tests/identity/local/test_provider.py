@@ -22,7 +22,7 @@ from sessiongate.identity.local.users_file import (
     set_password,
     set_role,
 )
-from sessiongate.identity.port import IdentityProvider
+from sessiongate.identity.port import Dated, IdentityProvider, Refreshable
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
@@ -202,6 +202,13 @@ async def test_a_change_takes_effect_without_restart(house: House) -> None:
     assert (await house.login("bob")).name == "bob"
     assert await house.identity.find(parse_account("bob"))
     assert house.left == []
+
+
+def test_sec_11_a_server_can_ask_it_for_changes(house: House) -> None:
+    """By the ports' names: under others nobody would notice who has been shut out."""
+    provider: IdentityProvider = house.identity
+    assert isinstance(provider, Refreshable)
+    assert isinstance(provider, Dated)
 
 
 async def test_sec_11_who_is_removed_or_disabled_must_leave(house: House) -> None:
