@@ -1,4 +1,4 @@
-"""Before a provider that is called over a network: a bound on calls, and a breaker for outages.
+"""Before a provider that is called over a network: turns by address, and a breaker for outages.
 
 A provider that was down several times in a row is left alone for a while: whoever logs in
 meanwhile learns at once when to come back, instead of waiting for one more timeout. Afterwards one
@@ -9,9 +9,7 @@ a failed guess.
 Not for providers that answer from this machine: they have no outages worth waiting for.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from math import ceil
 from typing import TypeVar
@@ -19,8 +17,9 @@ from typing import TypeVar
 import structlog
 
 from sessiongate.clock import Clock
-from sessiongate.errors import IdentityUnavailable, Overloaded, Refused
+from sessiongate.errors import IdentityUnavailable, Refused
 from sessiongate.identity.guard.attempt import Attempt, TakesAttempts
+from sessiongate.identity.guard.fair_turns import FairTurns
 from sessiongate.identity.guard.guard import KnowsNames
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import Account
@@ -37,6 +36,9 @@ COOL_DOWN = timedelta(seconds=10)
 
 CHECKS = 32
 """Checks of one provider at once. vCenter serves 160 logins at once, to everybody together."""
+
+WAITING = 16 * CHECKS
+"""Checks that wait for their turn. A provider that takes 100 ms has seen to them in two seconds."""
 
 PATIENCE = timedelta(seconds=10)
 """How long a check may wait for its turn. Clients of vSphere give up after 30 seconds or later."""
@@ -70,8 +72,9 @@ class Breaker:
         self._clock = clock
         self._limit = outages
         self._cool_down = cool_down
-        self._patience = patience.total_seconds()
-        self._turns = asyncio.Semaphore(checks)
+        self._turns = FairTurns(
+            checks, WAITING, patience.total_seconds(), f"identity provider {name!r}"
+        )
         self._outages = 0
         self._until: datetime | None = None
         self._probing = False
@@ -85,10 +88,15 @@ class Breaker:
 
     async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
         """As `authenticate`, by `attempt` of the provider where it has one."""
-        asks = self._attempts
+        asks, address = self._attempts, attempt.address
         if asks is None:
-            return await self.authenticate(account, password)
-        return await self._ask(lambda: asks.attempt(account, password, attempt))
+            principal = await self._ask(
+                lambda: self._inner.authenticate(account, password), address
+            )
+        else:
+            principal = await self._ask(lambda: asks.attempt(account, password, attempt), address)
+        self._turns.welcome(address)
+        return principal
 
     async def find(self, account: Account) -> Principal | None:
         """As the provider says; IdentityUnavailable at once while it is down."""
@@ -116,9 +124,9 @@ class Breaker:
         """As the provider says, where it says anything about names."""
         return await self._names.version_of(account) if self._names else ""
 
-    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _ask(self, ask: Callable[[], Awaitable[T]], address: str = "") -> T:
         self._refuse_while_down()
-        async with self._turn():
+        async with self._turns.turn(address):
             # It may have gone down while we waited.
             self._refuse_while_down()
             probe = self._until is not None
@@ -142,18 +150,6 @@ class Breaker:
                     self._probing = False
             self._answered()
             return answer
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise Overloaded(f"too many checks wait for identity provider {self.name!r}") from None
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     def _refuse_while_down(self) -> None:
         if self._until is None:

@@ -9,6 +9,8 @@ one fills his own row alone. For how long a success counts there, and how many p
 from collections import OrderedDict
 from datetime import datetime
 
+from sessiongate.identity.guard.fair_queue import Spot
+from sessiongate.networks import network_of, wider_network_of
 from sessiongate.rules.lockout import PLACES, is_lately
 
 # About 15 MB when full; more accounts than log in to any vCenter.
@@ -53,8 +55,9 @@ class KnownAddresses:
         self._most = most
         self._places: OrderedDict[str, None] = OrderedDict()
 
-    def note(self, place: str) -> None:
-        """Remember that somebody has come in from there."""
+    def welcome(self, address: str) -> None:
+        """Remember that somebody has come in from here. Whoever asks from here is no stranger."""
+        place = network_of(address)
         self._places[place] = None
         self._places.move_to_end(place)
         if len(self._places) > self._most:
@@ -62,3 +65,12 @@ class KnownAddresses:
 
     def __contains__(self, place: object) -> bool:
         return place in self._places
+
+    def spot_of(self, address: str) -> Spot:
+        """Where somebody waits. By the address alone: the name would tell by the time who exists.
+
+        What no client asked for has no address, and is no stranger's.
+        """
+        place = network_of(address)
+        known = not place or place in self._places
+        return Spot(place, place if known else wider_network_of(address), known)

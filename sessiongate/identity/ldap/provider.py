@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import structlog
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Overloaded
+from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
 from sessiongate.identity.guard.attempt import Attempt
 from sessiongate.identity.ldap import settings as ldap_settings
 from sessiongate.identity.ldap import verdicts as directory
@@ -46,9 +46,6 @@ _STATE = ("userAccountControl", "accountExpires", "nsAccountLock", "pwdAccountLo
 # Attributes by which a bound identity is known again (`rules.directory.is_of`).
 _IDENTITY = ("msDS-PrincipalName", "sAMAccountName", "userPrincipalName", "uid")
 
-# Logins that may wait for each connection. More would wait longer than `timeout` anyway.
-_WAITING = 16
-
 _log = structlog.get_logger(__name__)
 
 
@@ -67,7 +64,6 @@ class LdapIdentity:
         self._now = now
         self._servers = servers or Servers(name, settings.addresses, settings.means)
         self._slots = asyncio.Semaphore(settings.connections)
-        self._asking = 0
         self._nobody = f"cn=sessiongate-nobody,{settings.base_dn}"
         groups = (settings.groups_attribute,) if settings.groups else ()
         names = (settings.name_attribute, *settings.full_name_attributes)
@@ -138,17 +134,15 @@ class LdapIdentity:
 
     async def _ask(self, question: Callable[[Server], Awaitable[T]]) -> T:
         settings = self._settings
-        if self._asking >= settings.connections * _WAITING:
-            raise Overloaded("too many logins wait for the directory")
-        self._asking += 1
-        try:
-            async with asyncio.timeout(settings.timeout), self._slots:
-                return await self._servers.ask(question)
-        except TimeoutError:
-            text = f"{self.name}: no answer within {settings.timeout:g} s"
-            raise IdentityUnavailable(text) from None
-        finally:
-            self._asking -= 1
+        # How many wait, and who is next, is decided before us. Waiting here is no outage, so the
+        # time runs from when the directory is asked.
+        async with self._slots:
+            try:
+                async with asyncio.timeout(settings.timeout):
+                    return await self._servers.ask(question)
+            except TimeoutError:
+                text = f"{self.name}: no answer within {settings.timeout:g} s"
+                raise IdentityUnavailable(text) from None
 
     async def _find_then_bind(
         self, server: Server, account: Account, password: Secret, count: Count

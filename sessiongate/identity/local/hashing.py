@@ -3,7 +3,7 @@
 Argon2id costs tens of milliseconds of one core by design. So it runs on threads of its own, one
 fewer than the machine has cores, and never on the event loop: a flood of logins must not stall
 the sessions that live. When the queue is full the answer is Overloaded at once, for any name; who
-has a place in it is decided in `identity.local.fair_queue`.
+has a place in it is decided in `identity.guard.fair_queue`.
 
 Passwords are compared in the forms of `rules.password_forms`: never cut, and never folded in case.
 Which names exist is not known here. To refuse takes the time of the dearest hash that the caller
@@ -23,11 +23,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from sessiongate.errors import InvalidArgument, Overloaded
+from sessiongate.identity.guard.fair_queue import FairQueue, Spot
 from sessiongate.identity.guard.known_names import KnownAddresses
 from sessiongate.identity.guard.pace import Lateness, Pace
-from sessiongate.identity.local.fair_queue import FairQueue, Spot
 from sessiongate.identity.local.stored_hash import Cost, cost_of, make_hash, matches, nobody
-from sessiongate.networks import network_of, wider_network_of
 from sessiongate.rules.password_forms import forms_of
 from sessiongate.secret import Secret
 
@@ -124,7 +123,7 @@ class PasswordHasher:
 
     def welcome(self, address: str) -> None:
         """Remember that somebody has come in from here. Whoever asks from here is no stranger."""
-        self._known.note(network_of(address))
+        self._known.welcome(address)
 
     async def hash(self, password: Secret, address: str = "", *, after: str = "") -> str:
         """A hash to store. Raises InvalidArgument for a password beyond the longest.
@@ -187,7 +186,7 @@ class PasswordHasher:
         if pace is None:  # nobody was refused yet
             await self.verify_nothing(password, address, dearest=aim)
         else:
-            await self._wait_only(self._spot(address), pace)
+            await self._wait_only(self._known.spot_of(address), pace)
 
     def close(self) -> None:
         """Take no more work. What runs ends by itself; what waits is dropped."""
@@ -233,15 +232,6 @@ class PasswordHasher:
             _pace(self._wait_paces, (aim, checked.forms)).note(span)
         return checked
 
-    def _spot(self, address: str) -> Spot:
-        """Where somebody waits. By the address alone: the name would tell by the time who exists.
-
-        What no client asked for has no address, and is no stranger's.
-        """
-        place = network_of(address)
-        known = not place or place in self._known
-        return Spot(place, place if known else wider_network_of(address), known)
-
     async def _wait_only(self, spot: Spot, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
         turn = asyncio.Event()
@@ -265,7 +255,7 @@ class PasswordHasher:
 
     async def _run(self, work: Callable[[], T], address: str = "") -> tuple[T, float]:
         """What the work comes to, and how long it took from its turn until it is heard of."""
-        spot = self._spot(address)
+        spot = self._known.spot_of(address)
         began = 0.0
 
         def begin() -> None:

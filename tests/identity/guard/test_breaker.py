@@ -71,6 +71,13 @@ async def test_after_some_outages_in_a_row_nobody_is_asked() -> None:
     assert story.provider.checks == OUTAGES
 
 
+class CountsTries(FakeProvider):
+    """A provider that is told of the try itself."""
+
+    async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
+        return await self.authenticate(account, password)
+
+
 class KnowsNobody(FakeProvider):
     """A provider that finds without asking."""
 
@@ -222,13 +229,37 @@ async def test_who_waits_too_long_is_told_to_come_back() -> None:
     story.provider.gate.clear()
     first = asyncio.create_task(story.login())
     await let_run()
-    with pytest.raises(Overloaded, match="too many checks wait"):
+    with pytest.raises(Overloaded, match="too many logins wait"):
         await story.login()
     story.provider.gate.set()
     assert await first == principal("ada")
     # The one who gave up has left no turn behind.
     assert await story.login() == principal("ada")
     assert story.provider.checks == 2
+
+
+@pytest.mark.parametrize("counts", [True, False])
+async def test_sec_76_who_came_in_before_has_the_next_turn(counts: bool) -> None:
+    """A provider elsewhere has no queue in which one crowd keeps everybody else out."""
+    story = Story(checks=1)
+    if counts:
+        story.provider = CountsTries(ada=PASSWORD.reveal())
+        story.breaker = Breaker("far", story.provider, story.clock, checks=1)
+    tries = OwnTries(Lockout())
+    order: list[str] = []
+
+    async def login(address: str) -> None:
+        await story.breaker.attempt(ADA, PASSWORD, Attempt(tries, address, story.clock))
+        order.append(address)
+
+    home, crowd = "198.51.100.7", [f"10.0.{n}.1" for n in range(120)]
+    await login(home)
+    story.provider.gate.clear()
+    logins = [asyncio.create_task(login(one)) for one in (*crowd, home)]
+    await let_run()
+    story.provider.gate.set()
+    await asyncio.gather(*logins)
+    assert order.index(home, 1) == 2
 
 
 async def test_who_waits_when_it_goes_down_is_told_at_once() -> None:

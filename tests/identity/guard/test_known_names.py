@@ -32,5 +32,5 @@ def test_sec_82_known_addresses_are_bounded_and_the_latest_stay() -> None:
 def test_sec_76_addresses_from_which_anybody_came_in_are_bounded_and_the_latest_stay() -> None:
     known = KnownAddresses(most=2)
     for place in ("a", "b", "a", "c"):
-        known.note(place)
+        known.welcome(place)
     assert [place in known for place in ("a", "b", "c")] == [True, False, True]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.identity.local.fair_queue import FairQueue, Spot
+from sessiongate.identity.guard.fair_queue import FairQueue, Spot
 
 
 class One:
