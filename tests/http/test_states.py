@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sessiongate.http import connection as module
 from sessiongate.http.connection import Connection
+from sessiongate.http.message import Reply, Request
 from sessiongate.http.states import MOVES, At
 from tests.http.test_connection import GET, PIECES, Wire, done, turn
 from tests.http.test_strangers import KIB, NAMED, House, declared
@@ -136,14 +137,23 @@ async def test_nothing_leads_out_of_the_end(refusal: bytes) -> None:
 
 
 async def test_a_connection_that_lost_its_place_is_not_taken_up_by_a_late_reply() -> None:
-    play = await Play().ask(GET % b"" * 2)
+    play = Play()
+    told: list[str] = []
+
+    async def login(request: Request) -> Reply:
+        reply = await play.house.handle(request)
+        reply.undelivered = lambda: told.append(request.path)
+        return reply
+
+    play.house.edge.handler = login
+    await play.ask(GET % b"login" + GET % b"next")
     play.connection._abort()  # as the crowd does
     play.wire.closed = False  # the transport tells it in the next turn of the loop only
     assert play.house.slow is not None
     play.house.slow.set()
     await done(play.wire)
     assert play.connection.moves[-1] == (At.BUSY, At.DONE)
-    assert play.house.bodies == [0]
+    assert told == ["/login"]
 
 
 async def anything(pieces: list[bytes], leaves: bool) -> list[Move]:
