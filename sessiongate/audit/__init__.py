@@ -2,5 +2,5 @@
 
 `event` is one entry; `journal` writes entries and the log lines beside them, and `merging` counts
 repeated refusals as one. `offline` keeps what commands do until a server takes it in (`intake`).
-`forwarding` sends copies to files and syslog.
+`forwarding` sends copies to files, to syslog and to our `own_output`.
 """

@@ -19,6 +19,7 @@ from typing import Protocol
 
 import structlog
 
+from sessiongate.audit.own_output import NUMBERS, OwnOutput
 from sessiongate.errors import ConfigError
 from sessiongate.files import open_named
 
@@ -74,7 +75,8 @@ class Shipping:
     ) -> None:
         receivers: list[_Receiver] = []
         if file is not None:
-            receivers.append(_File(file))
+            number = NUMBERS.get(file)
+            receivers.append(_File(file) if number is None else OwnOutput(number))
         if syslog is not None:
             receivers.append(_Syslog(syslog))
         self._carriers = [_Carrier(one, most_waiting) for one in receivers]
