@@ -13,6 +13,30 @@ from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.tls import certificates
+from sessiongate.tls.certificates import CertificateFacts
+from sessiongate.tls.server import tls_context
+
+
+def certificate_found(config: Config) -> CertificateFacts | None:
+    """The certificate that a start would serve with, loaded with its key as a start does.
+
+    None for plain HTTP, and where the first start would make one. Raises ConfigError with what
+    would keep `serve` from starting; the certificates of extensions are left to
+    `extensions_problems`.
+    """
+    tls = config.server.tls
+    if config.server.plain_http:
+        return None
+    if tls.certificate is not None and tls.key is not None:
+        served = certificates.own(tls.certificate, tls.key, tls.key_password)
+    else:
+        found = certificates.found(config.server.data_dir)
+        if found is None:
+            return None
+        served = found
+    tls_context(served.certificate, served.key, tls.key_password)
+    return served.facts
 
 
 async def providers_problems(config: Config) -> list[str]:

@@ -82,9 +82,12 @@ async def reload_when(
     asked: asyncio.Event,
     reread: Reread | None,
     current: Callable[[], Config],
-    take: Callable[[Config], Awaitable[None]],
+    take: Callable[[Config], Awaitable[str]],
 ) -> None:
-    """Each time somebody asks, read the settings and `take` them; say what became of it."""
+    """Each time somebody asks, read the settings and `take` them; say what became of it.
+
+    `take` returns the SHA-256 fingerprint of a certificate that is another than before, else "".
+    """
     while True:
         await asked.wait()
         asked.clear()
@@ -94,14 +97,18 @@ async def reload_when(
         try:
             new = await asyncio.to_thread(reread)
             taken, left = changes(current(), new)
-            await take(new)
+            certificate = await take(new)
         except ConfigError as error:
             _log.error("settings not reloaded", why=list(error.problems))
             continue
         except Exception as error:  # noqa: BLE001  the next SIGHUP must find somebody who hears it
             _log.error("settings not reloaded", **traced(error))
             continue
-        _log.info("settings read again", changed=taken)
+        if certificate:
+            changed = [*taken, "certificate"]
+            _log.info("settings read again", changed=changed, sha256=certificate)
+        else:
+            _log.info("settings read again", changed=taken)
         if left:
             _log.warning("settings that take a restart", settings=left)
 

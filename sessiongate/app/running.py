@@ -7,6 +7,7 @@ import msgspec
 from sessiongate.app.listeners import Doors, Listeners
 from sessiongate.app.started import url_of
 from sessiongate.config import Config, show
+from sessiongate.tls.certificates import CertificateFacts, Certificates
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -22,6 +23,9 @@ class Running(msgspec.Struct, frozen=True):
     settings: dict[str, dict[str, Any]] = {}
     """Value and origin of each setting in force, as `config show` has them: without secrets."""
 
+    certificate: str = ""
+    """SHA-256 fingerprint of the certificate that it serves with; "" for plain HTTP."""
+
     def url_at(self, address: str) -> str | None:
         """Where it listens, of what the settings call by this address; None where it does not."""
         for asked, url in (*self.listening, *self.operations):
@@ -30,7 +34,19 @@ class Running(msgspec.Struct, frozen=True):
         return None
 
 
-def running_of(config: Config, doors: Doors, listeners: Listeners) -> Running:
+def another_is_served(facts: CertificateFacts, running: Running | None) -> str:
+    """A sentence where a running server serves another certificate than this one, else ""."""
+    if running is None or running.certificate in ("", facts.sha256):
+        return ""
+    return (
+        f"the running server serves another certificate, SHA-256 {running.certificate}, than there"
+        f" is in the file, SHA-256 {facts.sha256}: it takes the file's at SIGHUP"
+    )
+
+
+def running_of(
+    config: Config, doors: Doors, listeners: Listeners, served: Certificates | None
+) -> Running:
     """What a server of these settings says, whose listeners are open."""
     asked = map(str, config.server.listen)
     urls = (url_of(config, address) for address in listeners.addresses)
@@ -39,4 +55,10 @@ def running_of(config: Config, doors: Doors, listeners: Listeners) -> Running:
         named = listeners.operations
         operations = ((str(config.admin.listen), named),) if named else ()
         without = (listeners.without,) if listeners.without else ()
-    return Running(tuple(zip(asked, urls, strict=True)), operations, without, show(config))
+    return Running(
+        tuple(zip(asked, urls, strict=True)),
+        operations,
+        without,
+        show(config),
+        served.facts.sha256 if served is not None else "",
+    )

@@ -122,7 +122,7 @@ class Server:
                 locks.unlock,
                 locks.locked,
                 config.sessions.limits,
-                lambda: running_of(self.config, self._doors, listeners),
+                lambda: running_of(self.config, self._doors, listeners, self._served),
             )
         )
         await listeners.open_operations(self._operations)
@@ -143,17 +143,22 @@ class Server:
             without_operations=(listeners.without,) if listeners.without else (),
         )
 
-    async def reload(self, wanted: Config) -> None:
+    async def reload(self, wanted: Config) -> str:
         """Take over what of these settings can change meanwhile, and the certificate.
 
+        Returns the SHA-256 fingerprint of a certificate that is another than before, else "".
         Raises ConfigError; then nothing has changed.
         """
         config = merged(self.config, wanted)
         served, tls = await asyncio.to_thread(certified, config)
         if self._listeners is not None:
             self._listeners.change(config, tls)
+        before, now = (
+            one.facts.sha256 if one is not None else "" for one in (self._served, served)
+        )
         self.config, self._served = config, served
         await self._journal.happened("settings reloaded", detail=digest_of(config))
+        return now if now != before else ""
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Have `/readyz` say that the server goes, and serve on for as long as the settings say.

@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 import typer
 
 from sessiongate.app.prepare import certificate_names
+from sessiongate.app.running import another_is_served
+from sessiongate.cli.control_client import running_server
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, prepared, settings
-from sessiongate.cli.output import Exit, Output, fail, show_facts
+from sessiongate.cli.output import Exit, Output, fail, note, show_facts
 from sessiongate.config import Config
 from sessiongate.files import is_there
 from sessiongate.tls import certificates
+
+_AT_SIGHUP = "the running server takes it at SIGHUP"
 
 app = typer.Typer(no_args_is_help=True, help="The server's certificate.")
 
@@ -20,7 +24,9 @@ def show(
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show the certificate that clients see, with its fingerprints."""
+    """Show the certificate in the file, with its fingerprints, and of a running server which it
+    serves.
+    """
     loaded = settings(config, data_dir)
     own = loaded.server.tls.certificate
     path = own or loaded.server.data_dir / "tls" / "server.pem"
@@ -35,7 +41,10 @@ def show(
         if own is not None
         else certificates.describe_own(loaded.server.data_dir)
     )
-    _show(loaded, facts, output)
+    running = running_server(loaded.server.data_dir)
+    _show(loaded, facts, output, served=running.certificate if running is not None else "")
+    if output is Output.TABLE and (told := another_is_served(facts, running)):
+        note(told)
 
 
 @app.command()
@@ -53,12 +62,19 @@ def renew(
         )
     prepared(loaded)
     made = certificates.renew(loaded.server.data_dir, certificate_names(loaded), datetime.now(UTC))
-    _show(loaded, made.facts, output)
+    running = running_server(loaded.server.data_dir)
+    _show(loaded, made.facts, output, served=running.certificate if running is not None else "")
+    if output is Output.TABLE:
+        nobody = "no server runs on this data directory: the next start takes it"
+        note(nobody if running is None else another_is_served(made.facts, running) or _AT_SIGHUP)
 
 
-def _show(config: Config, facts: certificates.CertificateFacts, output: Output) -> None:
+def _show(
+    config: Config, facts: certificates.CertificateFacts, output: Output, *, served: str
+) -> None:
     ca = config.server.data_dir / "tls" / "ca.pem"
     own = config.server.tls.certificate is not None
+    as_json = output is Output.JSON  # in which no key comes and goes
     show_facts(
         {
             "subject": facts.subject,
@@ -68,6 +84,7 @@ def _show(config: Config, facts: certificates.CertificateFacts, output: Output) 
             "valid_until": facts.not_after.isoformat(),
             "sha1_fingerprint": facts.sha1,
             "sha256_fingerprint": facts.sha256,
+            **({"served_sha256_fingerprint": served or None} if served or as_json else {}),
             "trust": None if own else str(ca),
         },
         output,

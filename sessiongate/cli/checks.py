@@ -15,6 +15,7 @@ from sessiongate.app.doubts import (
     store_doubts,
 )
 from sessiongate.app.dry_run import (
+    certificate_found,
     extensions_problems,
     providers_problems,
     store_problem,
@@ -22,16 +23,14 @@ from sessiongate.app.dry_run import (
 )
 from sessiongate.app.ports import Port, ports_of
 from sessiongate.app.prepare import roles_doubts, roles_of, users_file
-from sessiongate.app.running import Running
+from sessiongate.app.running import Running, another_is_served
 from sessiongate.cli.control_client import running_server
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
-from sessiongate.files import is_there
 from sessiongate.identity.local.hashing import USUAL
 from sessiongate.identity.local.stored_hash import cost_of
 from sessiongate.identity.local.users_file import User, list_users
 from sessiongate.rules.access import ADMINISTER
-from sessiongate.tls import certificates
 
 # Names that one line has room for.
 _MOST_NAMED = 5
@@ -54,7 +53,7 @@ async def run_checks(config: Config, file: Path | None = None) -> list[Row]:
     return [
         _settings(file),
         _data_dir(config.server.data_dir),
-        *_certificate(config),
+        *_certificate(config, running),
         *_rows(file_doubts(config)),
         *_rows(listener_doubts(config)),
         *_roles(config),
@@ -84,24 +83,20 @@ def _data_dir(path: Path) -> Row:
     return Row("data directory", "ok", str(path))
 
 
-def _certificate(config: Config) -> list[Row]:
+def _certificate(config: Config, running: Running | None) -> list[Row]:
     if config.server.plain_http:
         return [Row("certificate", "note", "plain HTTP: whatever ends TLS in front has it")]
-    own = config.server.tls.certificate
-    path = own or config.server.data_dir / "tls" / "server.pem"
-    if own is None and not is_there(path):
-        return [Row("certificate", "note", "one will be made at the first start")]
     try:
-        facts = (
-            certificates.describe(own)
-            if own is not None
-            else certificates.describe_own(config.server.data_dir)
-        )
+        facts = certificate_found(config)
     except ConfigError as error:
-        return [Row("certificate", "problem", "; ".join(error.problems))]
-    doubts = list(certificate_doubts(config, facts, datetime.now(UTC)))
-    if doubts:
-        return _rows(doubts)
+        return [Row("certificate", "problem", problem) for problem in error.problems]
+    if facts is None:
+        return [Row("certificate", "note", "one will be made at the first start")]
+    rows = _rows(certificate_doubts(config, facts, datetime.now(UTC)))
+    if told := another_is_served(facts, running):
+        rows.append(Row("certificate", "note", told))
+    if rows:
+        return rows
     until = f"valid until {facts.not_after:%Y-%m-%d}"
     return [Row("certificate", "ok", f"{until}, SHA-256 {facts.sha256}")]
 

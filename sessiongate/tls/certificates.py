@@ -8,7 +8,7 @@ printing fingerprints, is left to people and to the command line.
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -120,6 +120,20 @@ def own(certificate: Path, key: Path, key_password: Secret | None) -> Certificat
     password = None if key_password is None else key_password.reveal().encode()
     pair = _read_pair(certificate, key, password, _NAME_ONE)
     return Certificates(certificate, key, None, _facts(pair.certificate), made=False)
+
+
+def found(data_dir: Path) -> Certificates | None:
+    """The certificate in `data_dir/tls` as `ensure` finds it, None where it would make the first.
+
+    Nothing is changed. Raises ConfigError for files that are there and cannot be used.
+    """
+    directory = data_dir / _DIRECTORY
+    certificate, key = _names(directory, "server")
+    if not is_there(certificate) and not is_there(key):
+        return None
+    pair = _read_pair(certificate, key, None, _PUT_BACK)
+    kept = _certificates(directory, _facts(pair.certificate), made=False)
+    return replace(kept, key=key)
 
 
 def describe(path: Path) -> CertificateFacts:
@@ -292,15 +306,25 @@ def _cannot_write(path: Path, problem: OSError) -> str:
 
 def _pair(directory: Path, stem: str) -> _Pair | None:
     """The certificate and key of this name, or None when neither is there."""
-    certificate, key = directory / f"{stem}.pem", directory / f"{stem}.key"
-    waiting = directory / f"{stem}.key.new"
-    # A stop between the two renames of `_put_pair` leaves the new certificate with its key still
-    # waiting: then the second rename is made up for.
-    if is_there(certificate) and is_there(waiting) and _match(certificate, waiting):
-        _replace(waiting, key)
+    certificate, found_key = _names(directory, stem)
+    key = directory / f"{stem}.key"
+    if found_key != key:
+        _replace(found_key, key)
     if not is_there(certificate) and not is_there(key):
         return None
     return _read_pair(certificate, key, None, _PUT_BACK)
+
+
+def _names(directory: Path, stem: str) -> tuple[Path, Path]:
+    """The files of this name: the certificate, and where its key is.
+
+    A stop between the two renames of `_put_pair` leaves the new certificate with its key still
+    waiting: then that one is the key, and the second rename is to be made up for.
+    """
+    certificate, waiting = directory / f"{stem}.pem", directory / f"{stem}.key.new"
+    if is_there(certificate) and is_there(waiting) and _match(certificate, waiting):
+        return certificate, waiting
+    return certificate, directory / f"{stem}.key"
 
 
 def _match(certificate: Path, key: Path) -> bool:

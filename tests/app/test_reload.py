@@ -81,9 +81,10 @@ async def asked(
 ) -> list[dict[str, object]]:
     """What is said when somebody asks once."""
 
-    async def taking(new: Config) -> None:
+    async def taking(new: Config) -> str:
         if take is not None:
             take(new)
+        return ""
 
     again = asyncio.Event()
     again.set()

@@ -59,7 +59,7 @@ def test_sec_90_a_new_certificate_is_taken_and_nobody_notices(make_server: MakeS
         assert client.request("GET", "/v1/serverDateTime", headers).status == 200
         assert server.run("cert", "renew").code == 0
         assert shown(server) == before
-        assert reload(server, "settings read again")["changed"] == []
+        assert reload(server, "settings read again")["changed"] == ["certificate"]
         until(lambda: shown(server) != before)
         assert client.request("GET", "/v1/serverDateTime", headers).status == 200
     server.context = None

@@ -20,6 +20,7 @@ from sessiongate.tls.certificates import (
     Certificates,
     describe,
     ensure,
+    found,
     names_for,
     own,
     renew,
@@ -224,6 +225,11 @@ def test_a_stop_between_certificate_and_key_is_made_up_for(tmp_path: Path) -> No
     # As after the first of two renames: b's certificate is in place, its key still waits.
     (a / "server.pem").write_bytes((b / "server.pem").read_bytes())
     (a / "server.key.new").write_bytes((b / "server.key").read_bytes())
+    before = {path: path.read_bytes() for path in a.iterdir()}
+    only_looked_at = found(tmp_path / "a")
+    assert only_looked_at is not None
+    assert only_looked_at.key == a / "server.key.new"
+    assert {path: path.read_bytes() for path in a.iterdir()} == before
     assert ensure(tmp_path / "a", NAMES, NOW).facts == describe(b / "server.pem")
     assert (a / "server.key").read_bytes() == (b / "server.key").read_bytes()
     assert not (a / "server.key.new").exists()
