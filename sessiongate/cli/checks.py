@@ -52,7 +52,7 @@ async def run_checks(config: Config, file: Path | None = None) -> list[Row]:
     running = running_server(config.server.data_dir)
     return [
         _settings(file),
-        _data_dir(config.server.data_dir),
+        *_data_dir(config),
         *_certificate(config, running),
         *_rows(file_doubts(config)),
         *_rows(listener_doubts(config)),
@@ -71,7 +71,12 @@ def _settings(file: Path | None) -> Row:
     return Row("settings", "ok", f"{read}: every setting is known and fits")
 
 
-def _data_dir(path: Path) -> Row:
+def _data_dir(config: Config) -> list[Row]:
+    row = _directory(config.server.data_dir)
+    return [row, Row(row.check, "note", config.elsewhere)] if config.elsewhere else [row]
+
+
+def _directory(path: Path) -> Row:
     there = path if path.exists() else next(one for one in path.parents if one.exists())
     if not os.access(there, os.W_OK | os.X_OK):
         return Row("data directory", "problem", f"{there} is not writable for this account")

@@ -18,9 +18,10 @@ import typer
 
 from sessiongate.app import process
 from sessiongate.app.bootstrap import bootstrap
+from sessiongate.app.dry_run import certificate_found
 from sessiongate.app.place import place_of
 from sessiongate.app.ports import ports_of
-from sessiongate.app.prepare import certificates_of, instance_of, users_file
+from sessiongate.app.prepare import certificate_names, certificates_of, instance_of, users_file
 from sessiongate.app.reload import Reread
 from sessiongate.app.started import Announce, Started, url_of
 from sessiongate.app.supervisor import serve_as_worker, supervise
@@ -34,7 +35,7 @@ from sessiongate.cli.options import (
     read,
     settings,
 )
-from sessiongate.cli.output import Exit, Output, show_json, show_rows
+from sessiongate.cli.output import Exit, Output, note, show_json, show_rows
 from sessiongate.cli.passwords import random_password
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
@@ -44,7 +45,9 @@ from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user, list_users
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.secret import Secret
+from sessiongate.store.embedded.lock import is_owned
 from sessiongate.telemetry.logs import LogFormat, LogLevel, configure_logs
+from sessiongate.tls import certificates
 from sessiongate.tls.certificates import Certificates
 
 PlainOption = Annotated[
@@ -82,6 +85,8 @@ def serve(
     loaded = settings(config, data_dir, flags)
     if place_of(os.environ) is None:
         _refuse_what_is_taken(loaded)
+        if loaded.elsewhere:
+            _log.warning("the data directory is not the settings file's", why=loaded.elsewhere)
         if bootstrap(loaded, os.environ):
             print("The first administrator was added from the environment.", flush=True)
 
@@ -151,9 +156,14 @@ def init(
     loaded = settings(config, data_dir, _flags(listen, plain_http=False))
     if listen:
         _refuse_what_is_taken(loaded)
-    made = certificates_of(loaded)
+    if loaded.elsewhere:
+        note(loaded.elsewhere)
+    left = _certificate_left(loaded)
+    made = None if left else certificates_of(loaded)
     instance_of(loaded)
     print(f"Data directory: {loaded.server.data_dir}")
+    if left:
+        note(left)
     if made is not None:
         print("\n".join(_fingerprints(made)))
     path = users_file(loaded)
@@ -187,6 +197,24 @@ def check(
         show_rows(shown, _CHECKED, output, "Nothing was checked.")
     if problems:
         raise typer.Exit(int(Exit.REFUSED))
+
+
+def _certificate_left(config: Config) -> str:
+    """Why the certificate is left as it is, "" where no server runs that serves with it."""
+    data_dir = config.server.data_dir
+    if not server_answers(data_dir) and not (config.store_path and is_owned(config.store_path)):
+        return ""
+    try:
+        facts = certificate_found(config)
+    except ConfigError:
+        facts = None  # `check` says so, and the next start
+    ours = config.server.tls.certificate is None and facts is not None
+    names = certificate_names(config)
+    why = certificates.outdated(facts, names, datetime.now(UTC)) if ours and facts else ""
+    left = "a server runs on this data directory, so the certificate is left as it is"
+    if not why:
+        return left
+    return f"{left}, though {why}; `sessiongate cert renew` makes a new one for these settings"
 
 
 def _refuse_what_is_taken(config: Config) -> None:
@@ -300,6 +328,7 @@ def _announce(config: Config, started: Started, *, text: bool) -> None:
 
 def _fingerprints(made: Certificates) -> list[str]:
     return [
+        *([f"Certificate renewed: {made.why}"] if made.why else ()),
         f"Certificate SHA-1   {made.facts.sha1}",
         f"Certificate SHA-256 {made.facts.sha256}",
     ]

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from sessiongate.config import checks
 from sessiongate.config.models import Config, Server, Sessions, Settings
 from sessiongate.config.show import leaves
-from sessiongate.config.sources import RESERVED, SHORT, Gathered, gather
+from sessiongate.config.sources import PREFIX, RESERVED, SHORT, Gathered, gather
 from sessiongate.config.values import Several, file_path
 from sessiongate.errors import ConfigError
 from sessiongate.rules.profile import effective
@@ -58,7 +58,12 @@ def load(
     origins = {
         ".".join(setting): _origin(setting, settings, gathered) for setting, _ in leaves(settings)
     }
-    return Config(**dict(settings), origins=MappingProxyType(origins), loose=tuple(gathered.loose))
+    return Config(
+        **dict(settings),
+        origins=MappingProxyType(origins),
+        loose=tuple(gathered.loose),
+        elsewhere=_elsewhere(settings, gathered),
+    )
 
 
 def data_dir_of(
@@ -76,6 +81,22 @@ def data_dir_of(
         return Server().data_dir
     except ValueError:
         return None
+
+
+def _elsewhere(settings: Settings, gathered: Gathered) -> str:
+    """A sentence where a variable names another data directory than the file does, else ""."""
+    of_file = gathered.overridden.get(("server", "data_dir"))
+    in_force = gathered.given.get(("server", "data_dir"))
+    used = settings.server.data_dir
+    if of_file is None or in_force is None or in_force.origin != "env":
+        return ""
+    if str(of_file.value) == str(used):
+        return ""
+    variable = in_force.variable or f"{PREFIX}SERVER__DATA_DIR"
+    return (
+        f"{variable} is set, so {used} is used, and not {of_file.value}, which server.data_dir"
+        f" names ({of_file.where}); to use that one, `unset {variable}`"
+    )
 
 
 def file_of(path: Path | None, environ: Mapping[str, str]) -> Path | None:

@@ -366,6 +366,11 @@ class Config(Settings):
     )
     """A sentence, with the way out, for each file that settings were read from too freely."""
 
+    elsewhere: Annotated[str, SkipValidation] = Field(
+        default="", exclude=True, repr=False, description="Another data directory of the file."
+    )
+    """A sentence where the environment names another data directory than the settings file."""
+
     @property
     def store_path(self) -> Path | None:
         """The SQLite file, or None for a store without one."""

@@ -71,6 +71,8 @@ class Gathered:
     problems: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
     """What is said of files that others may read or change."""
+    overridden: dict[Name, Given] = field(default_factory=dict)
+    """What the file said of a setting, where a variable of the environment says it too."""
     with_secrets: bool = True
     """Whether the files of secrets are read, too."""
 
@@ -97,7 +99,9 @@ class Gathered:
         """Keep a setting; it takes the place of a table or a value that stood in its way."""
         for other in list(self.given):
             if other[: len(path)] == path or path[: len(other)] == other:
-                del self.given[other]
+                before = self.given.pop(other)
+                if other == path and (before.origin, given.origin) == ("file", "env"):
+                    self.overridden[path] = before
         self.given[path] = given
 
 

@@ -1,1 +1,3 @@
-"""TLS: `certificates` of our own, the context of a `server`, and `trust` in other servers."""
+"""TLS: `certificates` of our own, made by the `local_ca`; the context of a `server`; and `trust` in
+other servers.
+"""

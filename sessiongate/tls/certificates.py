@@ -14,25 +14,16 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sessiongate.errors import ConfigError
 from sessiongate.files import is_there, make_directory, own_directory, read_named, read_own
 from sessiongate.secret import Secret
+from sessiongate.tls.local_ca import CA_NAME, Pair, may_sign, new_ca, new_leaf
 
-CA_LIFE = timedelta(days=3652)  # ten years: renewing it means that every client trusts a new one
-# Browsers and Apple's clients refuse leaves of more than 398 days (CA/Browser Forum, 2020).
-LEAF_LIFE = timedelta(days=397)
 RENEW_BEFORE = timedelta(days=30)
-# Clients whose clock is somewhat slow still take a certificate that was made a moment ago.
-SLOW_CLOCKS = timedelta(hours=1)
-
-# How we know a certificate as one of ours, and an operator sees where it is from.
-CA_NAME = "sessiongate local CA"
 
 _DIRECTORY = "tls"
 _PUT_BACK = "put the right file back, or move both files away to have new ones made"
@@ -63,12 +54,8 @@ class Certificates:
     facts: CertificateFacts
     made: bool
     """Whether the certificate was made just now."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    certificate: x509.Certificate
-    key: PrivateKeyTypes
+    why: str = ""
+    """Why it was made in place of another, "it ..."; "" where it is the first, or was asked for."""
 
 
 def names_for(hosts: Iterable[str], public_names: Iterable[str], hostname: str) -> tuple[str, ...]:
@@ -91,11 +78,23 @@ def ensure(data_dir: Path, names: Sequence[str], now: datetime) -> Certificates:
     leaf = _pair(directory, "server")
     if leaf is not None:
         facts = _facts(leaf.certificate)
-        ours = CA_NAME in facts.issuer
-        lacking = set(map(_name, names)) - set(facts.names)
-        if not ours or (not lacking and facts.not_after - now > RENEW_BEFORE):
+        why = outdated(facts, names, now)
+        if not why:
             return _certificates(directory, facts, made=False)
+        return replace(renew(data_dir, names, now), why=why)
     return renew(data_dir, names, now)
+
+
+def outdated(facts: CertificateFacts, names: Sequence[str], now: datetime) -> str:
+    """Why `ensure` makes another in place of this one, "it ..."; "" where it keeps it."""
+    if CA_NAME not in facts.issuer:
+        return ""
+    wanted = dict.fromkeys(map(_name, names))
+    if lacking := [name for name in wanted if name not in facts.names]:
+        return f"it was not for {', '.join(lacking)}"
+    if facts.not_after - now <= RENEW_BEFORE:
+        return f"it ends at {facts.not_after:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 def renew(data_dir: Path, names: Sequence[str], now: datetime) -> Certificates:
@@ -106,11 +105,11 @@ def renew(data_dir: Path, names: Sequence[str], now: datetime) -> Certificates:
     directory = _directory(data_dir)
     ca = _pair(directory, "ca")
     if ca is None or ca.certificate.not_valid_after_utc - now <= RENEW_BEFORE:
-        ca = _new_ca(now)
+        ca = new_ca(now)
         _put_pair(directory, "ca", ca, [ca.certificate])
-    elif not isinstance(ca.key, ec.EllipticCurvePrivateKey) or not _may_sign(ca.certificate):
+    elif not isinstance(ca.key, ec.EllipticCurvePrivateKey) or not may_sign(ca.certificate):
         raise ConfigError([f"{directory / 'ca.pem'}: is not a CA of ours; {_PUT_BACK}"])
-    leaf = _new_leaf(ca, [name for name in map(_name, names) if name], now)
+    leaf = new_leaf(ca, [name for name in map(_name, names) if name], now)
     _put_pair(directory, "server", leaf, [leaf.certificate, ca.certificate])
     return _certificates(directory, _facts(leaf.certificate), made=True)
 
@@ -195,100 +194,6 @@ def _name(text: str) -> str:
         return text if fits else ""
 
 
-def _new_ca(now: datetime) -> _Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
-    serial = x509.random_serial_number()
-    # A part of the serial number keeps two CAs apart in a client's list of those it trusts.
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{CA_NAME} {serial % 16**6:06x}")])
-    public = key.public_key()
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(public)
-        .serial_number(serial)
-        .not_valid_before(now - SLOW_CLOCKS)
-        .not_valid_after(now + CA_LIFE)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return _Pair(certificate, key)
-
-
-def _new_leaf(ca: _Pair, names: Sequence[str], now: datetime) -> _Pair:
-    if not isinstance(ca.key, ec.EllipticCurvePrivateKey):
-        raise TypeError("the CA's key is not of our making")
-    key = ec.generate_private_key(ec.SECP256R1())
-    public = key.public_key()
-    short = next((name for name in names if len(name) <= 64), "localhost")  # X.520's bound
-    begins = now - SLOW_CLOCKS
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    authority = ca.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, short)]))
-        .issuer_name(ca.certificate.subject)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begins)
-        .not_valid_after(min(begins + LEAF_LIFE, ca.certificate.not_valid_after_utc))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.SubjectAlternativeName([_general(name) for name in names or ["localhost"]]),
-            critical=False,
-        )
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority),
-            critical=False,
-        )
-        .sign(ca.key, hashes.SHA256())
-    )
-    return _Pair(certificate, key)
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _may_sign(certificate: x509.Certificate) -> bool:
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        certificate.verify_directly_issued_by(certificate)
-    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature):
-        return False
-    return constraints.ca
-
-
 def _directory(data_dir: Path) -> Path:
     directory = data_dir / _DIRECTORY
     try:
@@ -304,7 +209,7 @@ def _cannot_write(path: Path, problem: OSError) -> str:
     return f"{path}: cannot be written: {why}; make server.data_dir a directory the server may use"
 
 
-def _pair(directory: Path, stem: str) -> _Pair | None:
+def _pair(directory: Path, stem: str) -> Pair | None:
     """The certificate and key of this name, or None when neither is there."""
     certificate, found_key = _names(directory, stem)
     key = directory / f"{stem}.key"
@@ -335,7 +240,7 @@ def _match(certificate: Path, key: Path) -> bool:
     return True
 
 
-def _read_pair(certificate_path: Path, key_path: Path, password: bytes | None, way: str) -> _Pair:
+def _read_pair(certificate_path: Path, key_path: Path, password: bytes | None, way: str) -> Pair:
     certificate = _read_certificate(certificate_path, way)
     try:
         key = serialization.load_pem_private_key(_bytes(key_path, way), password)
@@ -350,7 +255,7 @@ def _read_pair(certificate_path: Path, key_path: Path, password: bytes | None, w
         raise ConfigError(
             [f"{key_path}: must be the key of the certificate in {certificate_path}; {way}"]
         )
-    return _Pair(certificate, key)
+    return Pair(certificate, key)
 
 
 def _public_bytes(key: object) -> bytes:
@@ -375,7 +280,7 @@ def _bytes(path: Path, way: str) -> bytes:
         raise ConfigError([f"{path}: cannot be read: {why}; {way}"]) from None
 
 
-def _put_pair(directory: Path, stem: str, pair: _Pair, chain: Sequence[x509.Certificate]) -> None:
+def _put_pair(directory: Path, stem: str, pair: Pair, chain: Sequence[x509.Certificate]) -> None:
     """Write both files so that a stop at any point leaves the old pair or the new one."""
     key = pair.key.private_bytes(
         serialization.Encoding.PEM,

@@ -14,8 +14,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
 from sessiongate.tls.certificates import (
-    CA_LIFE,
-    LEAF_LIFE,
     RENEW_BEFORE,
     Certificates,
     describe,
@@ -25,6 +23,7 @@ from sessiongate.tls.certificates import (
     own,
     renew,
 )
+from sessiongate.tls.local_ca import CA_LIFE, LEAF_LIFE
 
 # The real day, because the handshake below goes by the real clock.
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -5,7 +5,25 @@ import os
 from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.files import open_own
+from sessiongate.files import is_there, open_own
+
+
+def is_owned(file: Path) -> bool:
+    """Whether a process owns this file, or we cannot tell; nothing is made to find out."""
+    path = file.with_name(file.name + ".lock")
+    if not is_there(path):
+        return False
+    try:
+        lock = open_own(path, os.O_RDONLY)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 class FileLock:
@@ -33,8 +51,9 @@ class FileLock:
             who = f"process {owner}" if owner.isdigit() else "another process"
             raise StoreUnavailable(
                 f"one process owns a session file, and {self._file} belongs to {who}: stop that "
-                "one, name another file in store.url, or use a shared store (redis) for several "
-                "processes"
+                "one, or name another data directory with --data-dir or server.data_dir (for "
+                "`make run`: DATA_DIR=), or another file in store.url, or use a shared store "
+                "(redis) for several processes"
             ) from broken
         # The file stays when we let go: deleting it would let two processes lock two files.
         os.ftruncate(lock, 0)
