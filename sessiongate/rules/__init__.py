@@ -1,1 +1,9 @@
-"""Pure rules: functions over values. No clock, store, log or randomness in here."""
+"""Pure rules: functions over values. No clock, store, log or randomness in here.
+
+Of sessions: `life` says when one has ended, `token` makes tokens and keys of random bytes,
+`profile` has the limits of a vCenter generation. Of people: `accounts` makes one name of many
+spellings, `dn` compares names of directory entries, `access` knows roles and privileges, `lockout`
+says when a name may not be tried; `passwords` may be set, and `password_forms` are what a typed
+one stands for. `locale` chooses a session's language, of those in `locales_known`. `audit_chain`
+links the audit, `store_url` reads the addresses of stores.
+"""
