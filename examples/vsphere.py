@@ -32,11 +32,17 @@ def main() -> None:
     if args.locale:
         login["locale"] = args.locale
 
-    # The server's own CA is the only one trusted, and the certificate's names are checked.
-    tls = ssl.create_default_context(cafile=args.ca)
-    server = urlsplit(args.url)
-    line = http.client.HTTPSConnection(server.hostname, server.port, timeout=30, context=tls)
+    line = connected(args.url, args.ca)
+    try:
+        run(line, login)
+    except (OSError, http.client.HTTPException) as problem:
+        sys.exit(f"{args.url}: {problem}")
+    finally:
+        line.close()
 
+
+def run(line: http.client.HTTPConnection, login: dict[str, str]) -> None:
+    """Log in, look at the session, log out."""
     reply, session = call(line, "POST", "Login", {"Content-Type": "application/json"}, login)
     token = {SESSION: reply.getheader(SESSION, "")}
     print("logged in as", session["userName"], "in", session["locale"])
@@ -48,8 +54,27 @@ def main() -> None:
     print("logged out")
 
 
+def connected(url: str, ca: str) -> http.client.HTTPConnection:
+    """A connection by HTTPS or HTTP, as the address says; it is opened at the first call."""
+    try:
+        server = urlsplit(url)
+        scheme, host, port = server.scheme, server.hostname, server.port
+    except ValueError:
+        scheme, host, port = "", None, None
+    if not host or scheme not in ("http", "https"):
+        sys.exit(f"{url}: must be an address such as https://127.0.0.1:9669")
+    if scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=30)
+    # The server's own CA is the only one trusted, and the certificate's names are checked.
+    try:
+        tls = ssl.create_default_context(cafile=ca)
+    except OSError as problem:
+        sys.exit(f"{ca}: is no CA file that can be read ({problem}); set SG_CA")
+    return http.client.HTTPSConnection(host, port, timeout=30, context=tls)
+
+
 def call(
-    line: http.client.HTTPSConnection,
+    line: http.client.HTTPConnection,
     verb: str,
     member: str,
     headers: dict[str, str],

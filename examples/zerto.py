@@ -30,13 +30,19 @@ def main() -> None:
     except KeyError as missing:
         sys.exit(f"set {missing.args[0]} first")
 
-    # The server's own CA is the only one trusted, and the certificate's names are checked.
-    tls = ssl.create_default_context(cafile=args.ca)
-    server = urlsplit(args.url)
-    line = http.client.HTTPSConnection(server.hostname, server.port, timeout=30, context=tls)
+    line = connected(args.url, args.ca)
+    try:
+        run(line, user, password, args.method)
+    except (OSError, http.client.HTTPException) as problem:
+        sys.exit(f"{args.url}: {problem}")
+    finally:
+        line.close()
 
+
+def run(line: http.client.HTTPConnection, user: str, password: str, method: int) -> None:
+    """Start a session, use it, end it."""
     credential = base64.b64encode(f"{user}:{password}".encode()).decode()
-    body = json.dumps({"AuthenticationMethod": args.method})
+    body = json.dumps({"AuthenticationMethod": method})
     reply, _ = call(
         line,
         "POST",
@@ -54,8 +60,27 @@ def main() -> None:
     print("session ended")
 
 
+def connected(url: str, ca: str) -> http.client.HTTPConnection:
+    """A connection by HTTPS or HTTP, as the address says; it is opened at the first call."""
+    try:
+        server = urlsplit(url)
+        scheme, host, port = server.scheme, server.hostname, server.port
+    except ValueError:
+        scheme, host, port = "", None, None
+    if not host or scheme not in ("http", "https"):
+        sys.exit(f"{url}: must be an address such as https://127.0.0.1:9669")
+    if scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=30)
+    # The server's own CA is the only one trusted, and the certificate's names are checked.
+    try:
+        tls = ssl.create_default_context(cafile=ca)
+    except OSError as problem:
+        sys.exit(f"{ca}: is no CA file that can be read ({problem}); set SG_CA")
+    return http.client.HTTPSConnection(host, port, timeout=30, context=tls)
+
+
 def call(
-    line: http.client.HTTPSConnection,
+    line: http.client.HTTPConnection,
     verb: str,
     path: str,
     headers: dict[str, str],

@@ -129,7 +129,7 @@ def dev(
         shown = None if user else password
 
         def announce(started: Started) -> None:
-            _announce(loaded, started, text=text)
+            _announce(loaded, started, f"Data directory: {folder}", text=text)
             _credentials(name, shown)
             _recipes(loaded, started)
 
@@ -293,7 +293,7 @@ def _api_page(url: str) -> str:
     return f"API document at {url}/openapi.json; get a page for it by {swagger_ui.HOW}"
 
 
-def _announce(config: Config, started: Started, *, text: bool) -> None:
+def _announce(config: Config, started: Started, *besides: str, text: bool) -> None:
     """Say it all at once: who waits for the first line finds the others there too.
 
     Where the log is `text` for people, they need not be told there as well.
@@ -323,7 +323,7 @@ def _announce(config: Config, started: Started, *, text: bool) -> None:
             "  sessiongate users add admin --role administrator"
             f" --data-dir {config.server.data_dir}",
         ]
-    print("\n".join(lines), flush=True)
+    print("\n".join([*lines, *besides]), flush=True)
 
 
 def _fingerprints(made: Certificates) -> list[str]:

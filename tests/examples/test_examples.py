@@ -1,6 +1,7 @@
 """The examples, run as a reader would run them, against a real server."""
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sessiongate.tls import certificates
-from tests.end_to_end.serving import PATIENCE, USER, Server, environment
+from tests.end_to_end.conftest import EMBEDDED
+from tests.end_to_end.serving import PATIENCE, USER, Server, environment, with_people
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LANGUAGES = ("py", "sh", "ps1", "cs")
@@ -156,3 +158,53 @@ def test_every_language_uses_the_same_wire(flow: str, language: str) -> None:
     """All that can be said of those that we cannot run."""
     text = (EXAMPLES / f"{flow}.{language}").read_text(encoding="utf-8").lower()
     assert [word for word in WIRE[flow] if word.lower() not in text] == []
+
+
+ALL = ["zerto.py", "zerto.sh", "vsphere.py", "vsphere.sh"]
+
+
+@pytest.mark.parametrize("example", ALL)
+def test_plain_http_is_spoken_where_the_address_says_so(example: str, tmp_path: Path) -> None:
+    """Which is what `dev --plain-http` prints; there is no CA file then."""
+    with with_people(tmp_path / "data", flags=("--plain-http",)) as server:
+        assert server.url.startswith("http:")
+        done = run(server, example, environ={"SG_CA": str(tmp_path / "nowhere.pem")})
+        assert (done.returncode, done.stderr) == (0, "")
+        server.stop()
+
+
+@EMBEDDED
+@pytest.mark.parametrize("example", ALL)
+def test_a_server_that_is_not_there_is_said_in_a_sentence(example: str, shared: Server) -> None:
+    for scheme in ("http", "https"):
+        with socket.socket() as free:  # bound, and nobody listens
+            free.bind(("127.0.0.1", 0))
+            url = f"{scheme}://127.0.0.1:{free.getsockname()[1]}"
+            done = run(shared, example, environ={"SG_URL": url})
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        assert re.search("(?i)refused|connect", done.stderr)
+
+
+@EMBEDDED
+@pytest.mark.parametrize("example", ALL)
+def test_a_ca_file_that_is_not_there_is_named(example: str, shared: Server, tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere.pem"
+    (tmp_path / "no.pem").write_text("no certificate")
+    for path in (missing, tmp_path / "no.pem"):
+        done = run(shared, example, environ={"SG_CA": str(path)})
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        assert str(path) in done.stderr
+
+
+@EMBEDDED
+@pytest.mark.parametrize("example", ["zerto.py", "vsphere.py"])
+@pytest.mark.parametrize("url", ["127.0.0.1:9669", "ftp://127.0.0.1", "https://127.0.0.1:x"])
+def test_an_address_that_is_none_is_said_in_a_sentence(
+    example: str, url: str, shared: Server
+) -> None:
+    done = run(shared, example, environ={"SG_URL": url})
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert url in done.stderr
