@@ -51,9 +51,9 @@ class TokenLogin:
                 raise BadCredentials("the request does not carry one token")
             verifier = self._of(presented)
             how = f"token {verifier.name}"
-            vouched = await verifier.verify(presented, self._clock.now())
+            vouched = await verifier.verify(presented, self._clock.now(), client.origin)
             await self._use_up(vouched)
-            return await self._logins.login_as(
+            opened = await self._logins.login_as(
                 vouched.principal, client, locale, typed=vouched.typed, how=how
             )
         except SessionGateError as error:
@@ -62,6 +62,10 @@ class TokenLogin:
             shown = vouched.principal if vouched is not None else None
             await self._journal.refused(how, name, client, error, shown=shown)
             raise
+        # Not as soon as the token is good: one that was used before can be sent by anybody who has
+        # it, from wherever he likes.
+        verifier.welcome(client.origin)
+        return opened
 
     def _of(self, presented: PresentedToken) -> TokenVerifier:
         """The verifier of the issuer that the token names. Nothing is believed by that."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sessiongate.audit import event as audit
+from sessiongate.dialects.vim.session_manager import Outcome
 from sessiongate.errors import (
     AlreadyLoggedIn,
     BadCredentials,
@@ -15,20 +16,24 @@ from sessiongate.errors import (
     IdentityUnavailable,
     InvalidLocale,
     NoPermission,
+    Overloaded,
     SessionGateError,
     StoreUnavailable,
 )
 from sessiongate.identity.tokens.port import Once, Vouched
+from sessiongate.identity.tokens.saml import MOST_WAITING
 from sessiongate.secret import Secret
-from sessiongate.session import Caps, PresentedToken, Principal
+from sessiongate.session import Caps, Client, PresentedToken, Principal
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import T0, digest_of
 from sessiongate.wire.vim.types import Data
-from tests.gate import LIMITS, Gate
-from tests.identity.tokens.assertions import Assertion, in_soap, signed
+from tests.gate import CLIENT, LIMITS, Gate
+from tests.identity.tokens.assertions import NAME, Assertion, in_soap, signed
 from tests.identity.tokens.assertions import verifier as saml_verifier
 from tests.identity.tokens.issuers import token
 from tests.identity.tokens.test_oidc import verifier as oidc_verifier
+
+HOME = "198.51.100.7"
 
 
 class FakeVerifier:
@@ -40,16 +45,22 @@ class FakeVerifier:
         self.once: Once | None = None
         self.error: SessionGateError | None = None
         self.seen: list[str] = []
+        self.addresses: list[str] = []
+        self.known: list[str] = []
 
     def takes(self, presented: PresentedToken) -> bool:
         return presented.text.reveal().startswith(self.name)
 
-    async def verify(self, presented: PresentedToken, now: datetime) -> Vouched:
+    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+        self.addresses.append(address)
         self.seen.append(presented.text.reveal())
         if self.error is not None:
             raise self.error
         principal = Principal("ada", "Ada", "Ada Lovelace", self.roles, f"tokens.{self.name}")
         return Vouched(principal, "ADA", self.once)
+
+    def welcome(self, address: str) -> None:
+        self.known.append(address)
 
     async def start(self) -> None:
         pass
@@ -212,7 +223,54 @@ async def test_whoever_came_by_token_is_somebody_to_ask_about(tmp_path: Path) ->
     assert (await gate.call(caller, "ImpersonateUser", user_name="BOB")).token is not None
 
 
+async def test_sec_76_a_verifier_learns_from_where_a_token_comes(tmp_path: Path) -> None:
+    idp = FakeVerifier("idp", "user")
+    gate = Gate(tmp_path, verifiers=(idp,))
+    by_socket = Client("unix", "curl/8", "vi-json", user=1000)
+    for client in (CLIENT, by_socket):
+        await gate.call(None, "LoginByToken", client=client, token=bearer("idp"))
+    assert idp.addresses == idp.known == [CLIENT.ip_address, "unix#1000"]
+
+
+async def test_sec_76_only_who_gets_a_session_makes_an_address_known(tmp_path: Path) -> None:
+    idp = FakeVerifier("idp", "user")
+    idp.once = Once(digest_of("one"), T0 + LIMITS.idle)
+    gate = Gate(tmp_path, verifiers=(idp,))
+    await login(gate, bearer("idp"))
+    for _ in range(2):
+        with pytest.raises(BadCredentials):
+            await gate.call(
+                None, "LoginByToken", client=Client(HOME, "curl/8", ""), token=bearer("idp")
+            )
+    assert idp.known == [CLIENT.ip_address]
+
+
 # With the real verifiers
+
+
+async def test_sec_76_assertions_from_one_network_shut_nobody_else_out(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, verifiers=(saml_verifier(),))
+    forged = PresentedToken.of_document(in_soap(signed().replace(NAME, "eve")))
+    served: list[str] = []
+
+    async def come(address: str, presented: PresentedToken) -> object:
+        client = Client(address, "curl/8", "vi-json")
+        try:
+            return await gate.call(None, "LoginByToken", client=client, token=presented)
+        except BadCredentials as refused:
+            return refused
+        finally:
+            served.append(address)
+
+    flood = [come(f"203.0.113.{n}", forged) for n in range(2 * MOST_WAITING)]
+    good = PresentedToken.of_document(in_soap(signed()))
+    *lost, opened = await asyncio.gather(*flood, come(HOME, good), return_exceptions=True)
+    assert isinstance(opened, Outcome)
+    assert await gate.live() == ["ada@corp.example"]
+    assert {type(one) for one in lost} == {BadCredentials, Overloaded}
+    answers = dict(zip((f"203.0.113.{n}" for n in range(2 * MOST_WAITING)), lost, strict=True))
+    waited = [one for one in served if not isinstance(answers.get(one), Overloaded)]
+    assert waited.index(HOME) <= 2, "one turn of theirs, and what it takes to open a session"
 
 
 async def test_sec_54_a_replayed_assertion_is_refused_in_any_wrapping(tmp_path: Path) -> None:

@@ -68,8 +68,12 @@ class OidcVerifier:
             return False
         return said == self._expected.issuer
 
-    async def verify(self, presented: PresentedToken, now: datetime) -> Vouched:
-        """What the token says. Raises BadCredentials or IdentityUnavailable."""
+    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+        """What the token says. Raises BadCredentials or IdentityUnavailable.
+
+        Whoever waits for the issuer's keys waits for one reading of them, all together, and keeps
+        nobody else out: there are no turns, and the address is not asked for.
+        """
         token = presented.text.reveal()
         header = _part(token, 0)
         algorithm, identity = self._algorithm(header), header.get("kid")
@@ -84,6 +88,9 @@ class OidcVerifier:
             self._grants.principal(typed, full_name if isinstance(full_name, str) else "", groups),
             typed,
         )
+
+    def welcome(self, address: str) -> None:
+        """Nobody is kept waiting by others."""
 
     async def _claims(
         self, token: str, identity: str | None, algorithm: str, now: datetime

@@ -46,12 +46,16 @@ class TokenVerifier(Protocol):
         """Whether this token says of itself that it is of this issuer. Believes nothing; cheap."""
         ...
 
-    async def verify(self, presented: PresentedToken, now: datetime) -> Vouched:
-        """What the token says.
+    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+        """What the token says. `address` is from where it came: where tokens wait, by that.
 
         Raises BadCredentials for any that is not to be believed, IdentityUnavailable when that
         could not be found out, and Overloaded.
         """
+        ...
+
+    def welcome(self, address: str) -> None:
+        """Remember that somebody has come in from here: whoever asks from here is no stranger."""
         ...
 
     async def start(self) -> None:

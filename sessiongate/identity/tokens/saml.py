@@ -9,14 +9,15 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import MAXYEAR, UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from hashlib import sha256
 
 import msgspec
 from cryptography import x509
 from lxml import etree
 
-from sessiongate.errors import BadCredentials, Overloaded
+from sessiongate.errors import BadCredentials
+from sessiongate.identity.guard.fair_turns import FairTurns
 from sessiongate.identity.tokens.port import SKEW, Grants, Once, Vouched
 from sessiongate.identity.tokens.saml_signature import SAML, assertion_in, signed_by
 from sessiongate.session import SAML as KIND
@@ -24,6 +25,9 @@ from sessiongate.session import PresentedToken
 
 # Logins by assertion that may wait for the one thread. Checking one takes a few milliseconds.
 MOST_WAITING = 64
+
+PATIENCE = timedelta(seconds=10)
+"""How long an assertion may wait for its turn. Clients of vSphere give up after 30 seconds."""
 
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
@@ -59,7 +63,10 @@ class SamlVerifier:
         self._grants = grants
         # Off the event loop, and one at a time: strangers decide how many there are.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sessiongate-saml")
-        self._waiting = 0
+        # Strangers decide who asks, too: nobody waits for more than his share of them.
+        self._turns = FairTurns(
+            1, MOST_WAITING, PATIENCE.total_seconds(), f"the check of assertions of {name!r}"
+        )
 
     async def start(self) -> None:
         """Nothing to get ready."""
@@ -77,17 +84,16 @@ class SamlVerifier:
         name = self._expected.issuer.replace("&", "&amp;").encode()
         return bool(re.search(rb">\s*" + re.escape(name) + rb"\s*<", presented.document()))
 
-    async def verify(self, presented: PresentedToken, now: datetime) -> Vouched:
+    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
         """What the assertion says. Raises BadCredentials or Overloaded."""
-        if self._waiting >= MOST_WAITING:
-            raise Overloaded(f"{self._waiting} assertions are waiting to be checked")
-        self._waiting += 1
-        try:
+        async with self._turns.turn(address):
             return await asyncio.wrap_future(
                 self._thread.submit(self.check, presented.document(), now)
             )
-        finally:
-            self._waiting -= 1
+
+    def welcome(self, address: str) -> None:
+        """Let assertions from here not wait behind those of strangers."""
+        self._turns.welcome(address)
 
     def check(self, document: bytes, now: datetime) -> Vouched:
         """The same, at once and on this thread."""

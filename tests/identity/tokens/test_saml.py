@@ -237,11 +237,67 @@ async def test_checks_run_beside_the_loop_and_are_bounded() -> None:
     await of.start()
     document = presented(in_soap(signed()))
     answers = await asyncio.gather(
-        *(of.verify(document, T0) for _ in range(MOST_WAITING + 5)), return_exceptions=True
+        *(of.verify(document, T0) for _ in range(1 + MOST_WAITING + 5)), return_exceptions=True
     )
-    assert sum(isinstance(one, Vouched) for one in answers) == MOST_WAITING
+    assert sum(isinstance(one, Vouched) for one in answers) == 1 + MOST_WAITING
     assert sum(isinstance(one, Overloaded) for one in answers) == 5
     assert (await of.verify(document, T0)).typed == NAME
     with pytest.raises(BadCredentials):
         await of.verify(document, T0 + 2 * LIFE)
+    await of.close()
+
+
+# Whose turn it is
+
+HOME = "198.51.100.7"
+
+
+async def ask(of: SamlVerifier, *addresses: str) -> tuple[list[str], list[str]]:
+    """A forged assertion from each, at the same moment. Who was answered, in order; the others."""
+    forged = presented(in_soap(signed().replace(NAME, "eve")))
+    answered: list[str] = []
+    refused: list[str] = []
+
+    async def one(address: str) -> None:
+        try:
+            await of.verify(forged, T0, address)
+        except Overloaded:
+            refused.append(address)
+        except BadCredentials:
+            answered.append(address)
+
+    # Each takes its place in the first round of the loop, before any can have been answered.
+    await asyncio.gather(*map(one, addresses))
+    return answered, refused
+
+
+@pytest.mark.parametrize("hostile", [2, 40, 2 * MOST_WAITING])
+@pytest.mark.parametrize("network", ["203.0.113.{}", "2001:db8:0:{:x}::1"])
+async def test_sec_76_one_network_that_floods_costs_a_newcomer_one_turn(
+    hostile: int, network: str
+) -> None:
+    of = verifier()
+    answered, _ = await ask(of, *map(network.format, range(hostile)), HOME)
+    assert answered.index(HOME) == 1
+    await of.close()
+
+
+@pytest.mark.parametrize("hostile", [MOST_WAITING, 3 * MOST_WAITING])
+async def test_sec_76_who_came_in_before_is_next_while_many_networks_flood(hostile: int) -> None:
+    of = verifier()
+    of.welcome(HOME)
+    answered, refused = await ask(of, *(f"10.0.{n}.1" for n in range(hostile)), HOME)
+    assert answered.index(HOME) == 1
+    assert HOME not in refused
+    await of.close()
+
+
+async def test_sec_76_an_assertion_alone_makes_no_address_known() -> None:
+    """It may be forged, or one that has been used before."""
+    of = verifier()
+    await ask(of, HOME)
+    await of.verify(presented(in_soap(signed())), T0, HOME)
+    strangers = [f"10.0.{n}.1" for n in range(8)]
+    answered, _ = await ask(of, *strangers, HOME)
+    assert answered == [*strangers, HOME]
     await of.close()
