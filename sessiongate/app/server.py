@@ -111,7 +111,11 @@ class Server:
         await self._catch_up(seen)
         await self._journal.happened("server started", detail=digest_of(config))
         self._running = True
-        callers = KnownCallers(self._sessions, services.bearers)
+        callers = KnownCallers(
+            self._sessions,
+            services.bearers,
+            takes_assertions=any(issuer.type == "saml" for issuer in config.tokens.values()),
+        )
         await listeners.open(handler, self._meters.refusals, callers)
         locks = Locks(self._guards, self._journal)
         await listeners.open_control(

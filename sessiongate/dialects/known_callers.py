@@ -23,9 +23,11 @@ _ASSERTION = b"Assertion"
 class KnownCallers:
     """What the edge asks before it takes a large body in."""
 
-    def __init__(self, sessions: Sessions, bearers: Bearers) -> None:
+    def __init__(self, sessions: Sessions, bearers: Bearers, *, takes_assertions: bool) -> None:
+        """`takes_assertions`: whether somebody is configured who verifies SAML assertions."""
         self._sessions = sessions
         self._bearers = bearers
+        self._takes_assertions = takes_assertions
 
     async def known(self, request: Request) -> bool:
         """Whether the headers name a live session. Raises Unavailable when that is not known."""
@@ -48,7 +50,7 @@ class KnownCallers:
 
     def may_be_excused(self, path: str) -> bool:
         """SOAP: a login by token brings its assertion in the body, of 150 KiB in large houses."""
-        return path in vim_soap.PATHS
+        return self._takes_assertions and path in vim_soap.PATHS
 
     def excused(self, begun: bytes | bytearray) -> bool:
         """Whether this is the beginning of a SOAP document with an assertion in its header."""

@@ -21,19 +21,27 @@ LARGEST = 4 * 1024 * 1024
 """Bytes. The edge's own limit is lower by default; one name of ten megabytes takes 100 ms."""
 MOST_ELEMENTS = 10_000
 """Real requests hold some dozens. So many are read in about 15 ms."""
-_FEW_ELEMENTS = 500
-_BYTES_AN_ELEMENT = 50
-"""Beyond the first few, a document needs so many bytes for each element: a key of a session takes
-59, a group in a SAML assertion more. So what strangers may send, 64 KiB, is read within 3 ms."""
-MOST_ATTRIBUTES = 1_000
-_MOST_EQUALS = 20_000
-_FEW_EQUALS = 4_500
-_BYTES_AN_EQUALS = 100
-"""Each attribute has one, and Expat reads all of an element's before we can count them: 90,000 in
-a megabyte took 70 ms. Text has few: a password may hold 4,096."""
+MOST_WORK = 24_000
+_LITTLE_WORK = 200
+_BYTES_A_UNIT = 26
+_ELEMENT, _ATTRIBUTE, _DECLARATION = 2, 1, 4
+"""Reading is counted in units of about half a microsecond; a declaration is one of a namespace.
+Beyond the first few a document needs so many bytes for each: a key of a session takes 59 and is one
+element, a group in a SAML assertion 80 with its type. Logins need about 50 units. So what strangers
+may send, 64 KiB, is read within 2 ms."""
+MOST_ATTRIBUTES = 100
+"""Of one element. Real ones have up to ten."""
+_MOST_MARKS = 20_000
+_FEW_MARKS = 600
+"""Each attribute has an equals sign and two quotes, and Expat reads all of an element's before we
+can count them: 90,000 in a megabyte took 70 ms. Text may have many of one of them, as a password
+may, but not of both."""
+_FEW_LINES = 500
+_BYTES_A_LINE = 10
+"""Expat stops at each end of a line: a text of 64 KiB that held nothing else took 1.5 ms."""
 LONGEST_NAMESPACE = 256
 """The longest in real requests (WS-Security's) has 80 characters."""
-MOST_NAMESPACES = 100
+MOST_NAMESPACES = 32
 """That hold at one place. Real requests have about ten."""
 _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 _XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/"
@@ -62,14 +70,18 @@ def parse(document: bytes) -> Element:
     if len(document) > LARGEST:
         raise Malformed(f"the XML is larger than {LARGEST} bytes")
     size = len(document)
-    if document.count(b"=") > min(_MOST_EQUALS, _FEW_EQUALS + size // _BYTES_AN_EQUALS):
+    quotes = document.count(b'"') + document.count(b"'")
+    marks = min(document.count(b"="), quotes // 2)
+    if marks > min(_MOST_MARKS, _FEW_MARKS + size // _BYTES_A_UNIT):
         raise Malformed("the XML holds too many attributes")
-    return _Reader(most_elements(size)).read(document)
+    if document.count(b"\n") + document.count(b"\r") > _FEW_LINES + size // _BYTES_A_LINE:
+        raise Malformed("the XML holds too many lines")
+    return _Reader(most_work(size)).read(document)
 
 
-def most_elements(size: int) -> int:
-    """How many elements a document of so many bytes may hold."""
-    return min(MOST_ELEMENTS, _FEW_ELEMENTS + size // _BYTES_AN_ELEMENT)
+def most_work(size: int) -> int:
+    """How many units of work a document of so many bytes may take."""
+    return min(MOST_WORK, _LITTLE_WORK + size // _BYTES_A_UNIT)
 
 
 class _Reader:
@@ -80,7 +92,7 @@ class _Reader:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self._left = most
         # The outermost stands for the document: Expat sees to it that it gets just one child.
         self._open = [Element("", "", {}, [])]
         self._texts: list[list[str]] = [[]]
@@ -116,19 +128,33 @@ class _Reader:
         self._elements += 1
         if len(self._open) > DEEPEST:
             raise Malformed(f"the XML is nested deeper than {DEEPEST} elements")
-        if self._elements > self._most:
-            raise Malformed(f"the XML holds more than {self._most} elements")
+        if self._elements > MOST_ELEMENTS:
+            raise Malformed(f"the XML holds more than {MOST_ELEMENTS} elements")
         if len(attributes) > MOST_ATTRIBUTES:
             raise Malformed(f"an XML element holds more than {MOST_ATTRIBUTES} attributes")
         scope = self._scopes[-1]
+        self._work(_ELEMENT)
+        named: Mapping[tuple[str, str], str] = {}
         if attributes:
-            scope = _widened(scope, attributes)
+            own, declared = _parted(attributes)
+            self._work(_ATTRIBUTE * len(own) + _DECLARATION * len(declared))
+            if declared:
+                scope = _widened(scope, declared)
+            if own:
+                named = _named(own, scope)
         space, local = _resolved(name, scope, scope[""])
-        element = Element(space, local, _named(attributes, scope) if attributes else {}, [])
+        element = Element(space, local, named, [])
         self._open[-1].children.append(element)
         self._open.append(element)
         self._texts.append([])
         self._scopes.append(scope)
+
+    def _work(self, units: int) -> None:
+        self._left -= units
+        if self._left < 0:
+            raise Malformed(
+                "the XML holds too many elements, attributes or namespaces for its size"
+            )
 
     def _end(self, _name: str) -> None:
         self._open.pop().text = "".join(self._texts.pop())
@@ -138,13 +164,20 @@ class _Reader:
         self._texts[-1].append(data)
 
 
-def _widened(scope: Mapping[str, str], attributes: Mapping[str, str]) -> Mapping[str, str]:
-    """The namespaces by prefix that hold in an element with these attributes."""
-    declared = {
-        name.partition(":")[2]: space for name, space in attributes.items() if _declares(name)
-    }
-    if not declared:
-        return scope
+def _parted(attributes: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """An element's own attributes by name, and the namespaces it declares by prefix."""
+    own: dict[str, str] = {}
+    declared: dict[str, str] = {}
+    for name, value in attributes.items():
+        if name.startswith("xmlns") and name[5:6] in ("", ":"):
+            declared[name[6:]] = value
+        else:
+            own[name] = value
+    return own, declared
+
+
+def _widened(scope: Mapping[str, str], declared: Mapping[str, str]) -> Mapping[str, str]:
+    """The namespaces by prefix that hold in an element that declares these."""
     for prefix, space in declared.items():
         if len(space) > LONGEST_NAMESPACE:
             raise Malformed(f"an XML namespace is longer than {LONGEST_NAMESPACE} characters")
@@ -159,18 +192,11 @@ def _widened(scope: Mapping[str, str], attributes: Mapping[str, str]) -> Mapping
     return widened
 
 
-def _named(
-    attributes: Mapping[str, str], scope: Mapping[str, str]
-) -> Mapping[tuple[str, str], str]:
-    own = {name: value for name, value in attributes.items() if not _declares(name)}
+def _named(own: Mapping[str, str], scope: Mapping[str, str]) -> Mapping[tuple[str, str], str]:
     named = {_resolved(name, scope, ""): value for name, value in own.items()}
     if len(named) != len(own):
         raise Malformed("an XML element has an attribute twice")
     return named
-
-
-def _declares(name: str) -> bool:
-    return name == "xmlns" or name.startswith("xmlns:")
 
 
 def _resolved(name: str, scope: Mapping[str, str], default: str) -> tuple[str, str]:

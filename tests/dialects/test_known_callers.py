@@ -32,6 +32,7 @@ class House:
         self.callers = KnownCallers(
             self.gate.sessions,
             self.gate.bearers_over(self.gate.store, self.tokens),
+            takes_assertions=True,
         )
 
     async def known(self, **headers: Any) -> bool:
@@ -98,3 +99,10 @@ def test_sec_75_a_login_by_saml_token_is_excused(
 ) -> None:
     callers = house.callers
     assert (callers.may_be_excused(path) and callers.excused(begun)) == excused
+
+
+def test_sec_73_where_no_assertion_can_be_verified_none_is_excused(house: House) -> None:
+    """Two words in a document were enough for a megabyte of dear XML."""
+    bearers = house.gate.bearers_over(house.gate.store, house.tokens)
+    callers = KnownCallers(house.gate.sessions, bearers, takes_assertions=False)
+    assert not callers.may_be_excused("/sdk")
