@@ -4,7 +4,8 @@
 heads and bodies out of what has come. `connection` reads and writes within `limits`, moving as the
 table of `states` says; `causes` are what it refuses unread. `listener` is an address that is
 served, with all that its connections share in `edge`; `sockets` binds it,
-`tls_acceptor` takes TLS connections in and `tls_connection` decrypts them, a portion at a time;
+`tls_acceptor` takes TLS connections in and `tls_connection` works on them, a portion at a time, by
+`tls_records` and, before, with a `client_hello` that is whole;
 `admission` bounds how many connections there are and for whom.
 `router` finds the handler of a path; `objections` refuses what no dialect may take, by `origins`
 among others; `refusal_headers` go with every refusal, and `refusal_log` counts what became no

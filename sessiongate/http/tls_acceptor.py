@@ -15,6 +15,12 @@ class Threshold:
         """For handshakes to come; may be replaced."""
         self.shaking: set[Guest] = set()
 
+    def begin(self) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
+        """TLS of one connection: what comes goes into the first BIO, what goes into the second."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.context.wrap_bio(incoming, outgoing, server_side=True)
+        return tls, incoming, outgoing
+
     def give_up(self) -> None:
         """End the handshakes that are under way."""
         for guest in tuple(self.shaking):

@@ -17,9 +17,11 @@ from typing import Any, cast
 
 from sessiongate.http.admission import Guest
 from sessiongate.http.causes import HANDSHAKE_FAILED, USELESS_RECORDS
+from sessiongate.http.client_hello import RETRY, ClientHello
 from sessiongate.http.connection import Connection, plain_address
 from sessiongate.http.refusal_log import note
 from sessiongate.http.tls_acceptor import Threshold
+from sessiongate.http.tls_records import decrypt, encrypt
 
 # How long a handshake may take, and a goodbye.
 HANDSHAKE = 10.0
@@ -34,11 +36,9 @@ PORTION = 4096
 _SLICE = 0.005
 
 # Bytes of records, one after the other, that may carry nothing: more than the largest record,
-# whatever pads it. Go and BoringSSL allow 16 and 32 records without data.
+# whatever pads it. Go and BoringSSL allow 16 and 32 records without data. A handshake may take no
+# more either: a ClientHello has some 2 KB, a chain of client certificates seldom 8.
 USELESS = 32768
-
-# The longest plaintext of a record.
-_RECORD = 16384
 
 # Everybody's, since it is emptied before anybody else is read: connections that idle hold none.
 _BUFFER = memoryview(bytearray(_READ))
@@ -51,6 +51,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         "_connection",
         "_eof",
         "_guest",
+        "_hello",
         "_incoming",
         "_noted",
         "_object",
@@ -77,6 +78,8 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         self._connection: Connection | None = None
         """None before the end of the handshake."""
         self._timer: asyncio.TimerHandle | None = None
+        self._hello: ClientHello | None = None
+        """One that is to come or on its way."""
         self._rest = b""
         """What has come and is for a later turn."""
         self._useless = 0
@@ -108,6 +111,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         cause = edge.crowd.admit(self._guest)
         if cause is None:
             threshold.shaking.add(self._guest)
+            self._hello = ClientHello()
             self._timer = edge.loop.call_later(HANDSHAKE, self._too_slow)
         else:
             note(edge.refusals, cause, host, why="closed without a word")
@@ -163,6 +167,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         """The socket is closed."""
         self._shut = True
         self._rest = b""
+        self._hello = None
         if self._timer is not None:
             self._timer.cancel()
         if self._connection is not None:
@@ -183,14 +188,11 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         if self._shut:
             return
         try:
-            sent = self._object.write(data)
-            while sent < len(data):
-                data = data[sent:]
-                sent = self._object.write(data)
+            records = encrypt(self._object, self._outgoing, data)
         except ssl.SSLError:
             self.abort()
             return
-        self._socket.write(self._outgoing.read())
+        self._socket.write(records)
 
     def get_write_buffer_size(self) -> int:
         """Bytes that the peer has not read, as they go over the wire."""
@@ -286,20 +288,35 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._useless += len(portion)
             self._read()
             return
+        self._useless += len(portion)
+        self._greet(portion)
+        if self._connection is None and self._useless > USELESS and not self._shut:
+            self._fail("EXCESSIVE_MESSAGE_SIZE")
+            self.abort()
+
+    def _greet(self, portion: memoryview) -> None:
+        """Go on with the handshake, once what has come of a ClientHello is whole."""
+        if self._hello is None:
+            self._incoming.write(portion)
+            self._shake()
+            return
+        whole = self._hello.take(portion)
+        if whole is None:
+            return
+        self._hello = None
         if not hasattr(self, "_object"):
-            self._incoming = ssl.MemoryBIO()
-            self._outgoing = ssl.MemoryBIO()
-            self._object = self._threshold.context.wrap_bio(
-                self._incoming, self._outgoing, server_side=True
-            )
-        self._incoming.write(portion)
+            self._object, self._incoming, self._outgoing = self._threshold.begin()
+        self._incoming.write(whole[0])
         self._shake()
+        if whole[1] and not self._shut:
+            self._take(memoryview(whole[1]))
 
     def _shake(self) -> None:
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
-            self._flush()
+            if RETRY in self._flush():
+                self._hello = ClientHello()
             return
         except ssl.SSLError as error:
             # OpenSSL's reason is one of its own words.
@@ -309,6 +326,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._socket.close()
             return
         self._flush()
+        self._useless = 0
         threshold = self._threshold
         if self._timer is not None:
             self._timer.cancel()
@@ -323,25 +341,13 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
 
     def _read(self) -> None:
         """Give the connection what has come, as far as its records are whole."""
-        read = self._object.read
-        pending = self._incoming
-        pieces = []
-        over = False
         try:
-            while not over:
-                piece = read(_RECORD)
-                pieces.append(piece)
-                over = not piece
-                if not pending.pending:
-                    break  # and spare OpenSSL to say so by an exception
-        except ssl.SSLWantReadError:
-            pass
+            data, over = decrypt(self._object, self._incoming)
         except ssl.SSLError:
             self.abort()
             return
         self._flush()
         connection = cast("Connection", self._connection)
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if data:
             self._useless = 0
             connection.data_received(data)
@@ -355,9 +361,11 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             if not connection.eof_received():
                 self.close()
 
-    def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._socket.write(self._outgoing.read())
+    def _flush(self) -> bytes:
+        said = self._outgoing.read()
+        if said:
+            self._socket.write(said)
+        return said
 
     def _hold(self) -> None:
         if self._reading and not self._shut:

@@ -47,6 +47,16 @@ class Peer:
         """One record with this plaintext."""
         return self._record(content, _DATA)
 
+    def reads(self, received: bytes) -> bytes:
+        """The plaintext of all of these records."""
+        self._incoming.write(received)
+        pieces = []
+        while True:
+            try:
+                pieces.append(self._object.read(16384))
+            except ssl.SSLWantReadError:
+                return b"".join(pieces)
+
     def key_updates(self, count: int) -> bytes:
         """So many of them, a record each."""
         records = []

@@ -9,15 +9,16 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from sessiongate.http import tls_connection as tls
-from sessiongate.http.causes import USELESS_RECORDS
+from sessiongate.http.causes import HANDSHAKE_FAILED, USELESS_RECORDS
+from sessiongate.http.client_hello import RETRY
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.message import Reply, Request
+from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.tls_acceptor import Threshold
 from sessiongate.http.tls_connection import PORTION, USELESS, Tls
 from sessiongate.tls.server import tls_context
@@ -85,7 +86,7 @@ class Socket(asyncio.Transport):
 class House:
     """One connection whose peer has shaken hands."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, handler: Handler = handler) -> None:
         pair = Pair(folder)
         self.edge = Edge(handler, HttpLimits(), time.monotonic)
         self.threshold = Threshold(self.edge, tls_context(pair.certificate, pair.key))
@@ -97,7 +98,8 @@ class House:
             self.socket.come(said)
             said = b"" if self.peer.shaken else self.peer.shake(self.socket.taken())
         assert len(self.edge.connections) == 1
-        self.socket.taken()
+        self.tickets = self.socket.taken()
+        """Session tickets: what the server has sent after its handshake."""
 
     async def longest_turn(self, flood: bytes) -> float:
         """Seconds of processor time of the dearest turn, until all of this is read."""
@@ -229,3 +231,129 @@ async def test_a_long_record_may_come_in_many_pieces(house: House) -> None:
     async with asyncio.timeout(10):
         while len(house.socket.out) < len(body):
             await turn()
+
+
+class Counted:
+    """A BIO, and the most that it ever held, which is what it keeps room for."""
+
+    def __init__(self, bio: ssl.MemoryBIO) -> None:
+        self._bio = bio
+        self.most = 0
+
+    @property
+    def pending(self) -> int:
+        return self._bio.pending
+
+    def read(self) -> bytes:
+        self.most = max(self.most, self._bio.pending)
+        return self._bio.read()
+
+
+@pytest.mark.parametrize("size", [1, 8192, 8193, 60_000, 300_000])
+async def test_sec_75_a_connection_keeps_no_room_for_its_largest_reply(
+    tmp_path: Path, size: int
+) -> None:
+    """A memory BIO never shrinks. 63 KB stayed of each connection that had had a large reply."""
+    body = bytes(range(250)) * (size // 250 + 1)
+
+    async def large(request: Request) -> Reply:
+        return Reply(200, (), body[:size])
+
+    house = House(tmp_path, large)
+    counted = Counted(house.tls._outgoing)
+    house.tls._outgoing = cast("ssl.MemoryBIO", counted)
+    house.socket.come(house.peer.data(GET % b""))
+    async with asyncio.timeout(10):
+        while len(house.socket.out) < size:
+            await turn()
+    assert house.peer.reads(house.tickets + house.socket.out).endswith(b"\r\n\r\n" + body[:size])
+    assert 0 < counted.most <= 8192 + 256
+
+
+class Stranger:
+    """A socket that has been accepted, and has not shaken hands."""
+
+    def __init__(self, folder: Path) -> None:
+        pair = Pair(folder)
+        self.pair = pair
+        self.edge = Edge(handler, HttpLimits(), time.monotonic)
+        self.tls = Tls(Threshold(self.edge, tls_context(pair.certificate, pair.key)))
+        self.socket = Socket(self.tls)
+
+    async def sends(self, data: bytes) -> int:
+        """How many bytes of it are taken before the connection is closed."""
+        left = data
+        async with asyncio.timeout(10):
+            while left and not self.socket.closed:
+                if self.socket.reading:
+                    left = self.socket.come(left[:4096]) + left[4096:]
+                await turn()
+        return len(data) - len(left)
+
+
+def hello(declared: int, come: int, record: int = 16384) -> bytes:
+    """So many bytes of a ClientHello that says it has `declared`, in records of this size."""
+    message = (b"\x01" + declared.to_bytes(3, "big") + b"\x03\x03").ljust(come, b"A")[:come]
+    pieces = [message[at : at + record] for at in range(0, come, record)]
+    return b"".join(b"\x16\x03\x01" + len(one).to_bytes(2, "big") + one for one in pieces)
+
+
+@pytest.mark.parametrize("record", [100, 16384])
+async def test_sec_74_a_handshake_has_a_bound(tmp_path: Path, record: int) -> None:
+    """900 unfinished ones of 120 KB had taken 146 MB."""
+    stranger = Stranger(tmp_path)
+    assert await stranger.sends(hello(131_000, 120_000, record)) <= USELESS + PORTION
+    assert stranger.socket.closed
+    stranger.tls.connection_lost(None)
+    assert stranger.edge.refusals[HANDSHAKE_FAILED] == 1
+    assert stranger.edge.crowd.inside == 0
+
+
+async def test_sec_74_nothing_is_made_for_a_hello_that_is_not_whole(tmp_path: Path) -> None:
+    """OpenSSL makes room for all that is declared: 100 bytes had cost 154 KB."""
+    stranger = Stranger(tmp_path)
+    await stranger.sends(hello(131_000, 100))
+    assert not hasattr(stranger.tls, "_object")
+    assert not stranger.socket.closed
+
+
+async def test_sec_74_neither_for_a_second_one(tmp_path: Path) -> None:
+    stranger = Stranger(tmp_path)
+    # The client offers a key of another group first, and is asked for one of this.
+    stranger.tls._threshold.context.set_ecdh_curve("secp384r1")
+    context = client(stranger.pair, ssl.TLSVersion.TLSv1_3)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    peer = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with pytest.raises(ssl.SSLWantReadError):
+        peer.do_handshake()
+    await stranger.sends(outgoing.read())
+    assert RETRY in stranger.socket.taken()
+    await stranger.sends(hello(131_000, 100))
+    assert stranger.tls._incoming.pending == 0
+    assert stranger.tls._hello is not None
+    assert not stranger.socket.closed
+    await stranger.sends(hello(131_000, 120_000))
+    assert stranger.socket.closed
+
+
+async def test_a_second_hello_is_taken(tmp_path: Path) -> None:
+    stranger = Stranger(tmp_path)
+    stranger.tls._threshold.context.set_ecdh_curve("secp384r1")
+    peer = Peer(client(stranger.pair, ssl.TLSVersion.TLSv1_3), tmp_path)
+    said = peer.shake(b"")
+    for _ in range(2):
+        await stranger.sends(said)
+        said = peer.shake(stranger.socket.taken())
+    await stranger.sends(said)
+    assert len(stranger.edge.connections) == 1
+
+
+async def test_a_hello_may_come_in_any_pieces(tmp_path: Path) -> None:
+    for size in (1, 5, 9, 100):
+        stranger = Stranger(tmp_path)
+        peer = Peer(client(stranger.pair, ssl.TLSVersion.TLSv1_3), tmp_path)
+        said = peer.shake(b"")
+        for at in range(0, len(said), size):
+            stranger.socket.come(said[at : at + size])
+        stranger.socket.come(peer.shake(stranger.socket.taken()))
+        assert len(stranger.edge.connections) == 1
