@@ -9,6 +9,7 @@ anybody needs. So sockets that say nothing, or next to nothing, keep nobody out 
 from collections import Counter
 from collections.abc import Callable
 
+from sessiongate.http.fair_turns import Turns
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.refusal_log import note
 from sessiongate.networks import network_of
@@ -75,6 +76,8 @@ class Crowd:
         """Bytes of replies that callers who are not known do not read."""
         self.asking = 0
         """Requests of which it is being found out whether their caller is known."""
+        self.turns = Turns()
+        """Whose request is begun when."""
         self._shaking: dict[Guest, None] = {}
         self._waiting: dict[Guest, None] = {}
         """Who may be let go after the handshake, the oldest first."""

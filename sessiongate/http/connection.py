@@ -29,6 +29,7 @@ from sessiongate.http.local import user_at
 from sessiongate.http.message import Request
 from sessiongate.http.refusal_log import note
 from sessiongate.http.states import At
+from sessiongate.networks import wider_network_of
 from sessiongate.telemetry.tracebacks import traced
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
@@ -544,6 +545,12 @@ class Connection(asyncio.Protocol):
         edge = self._edge
         without_body = request.method == "HEAD"
         try:
+            if not edge.crowd.turns.are_free(edge.now):
+                await self._have_turn()
+                if self._at is _DONE:  # nobody would read the reply, and nothing has begun
+                    self.task = None
+                    self._drop()
+                    return
             reply = await edge.handler(request)
             if request.vouched or reply.undelivered is not None:
                 self._vouched = True
@@ -565,6 +572,13 @@ class Connection(asyncio.Protocol):
             data = write_reply(SAY[500], edge.date, close=True, without_body=without_body)
         self.task = None
         self._finish(data, close)
+
+    async def _have_turn(self) -> None:
+        """Wait while the time of this turn of the loop is spent on others."""
+        place = self.guest.place
+        known = self._vouched
+        network = place if known or not place else wider_network_of(place.partition("/")[0])
+        await self._edge.crowd.turns.wait(self._edge.now, network, place, known=known)
 
     def _finish(self, data: bytes, close: bool) -> None:
         self._body = 0

@@ -93,7 +93,7 @@ REQUIREMENTS: Mapping[int, str] = {
     70: "The audit log shows tampering, is bounded, and a failure to write it is seen.",
     71: "The console has a strict content policy and refuses cross-site requests.",
     72: "The admin plane has a listener of its own, on loopback by default.",
-    73: "No connection holds up the others, whatever its peer sends: work for one connection is "
+    73: "Nobody holds up the others by what he sends: work for one connection, and for all, is "
     "bounded for each turn of the event loop.",
     74: "Every accepted socket counts, also before its TLS handshake; descriptors are kept back "
     "for the store and for operators.",

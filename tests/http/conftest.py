@@ -8,6 +8,7 @@ import uvloop
 
 BOTH = {
     "test_connection.py",
+    "test_fair_turns.py",
     "test_listener.py",
     "test_tls_acceptor.py",
     "test_tls_connection.py",

@@ -1,0 +1,167 @@
+"""Many connections never take the event loop from others: what one turn does for all of them."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from sessiongate.http.edge import Edge
+from sessiongate.http.fair_turns import ABREAST, SLICE
+from sessiongate.http.limits import HttpLimits
+from sessiongate.http.message import Reply, Request
+from tests.http.test_connection import GET, Time, Wire, turn
+
+DEAR = 0.001
+MANY = 400
+
+
+class From(Wire):
+    """A wire from this address; `vouched` as if a live session had asked by it."""
+
+    def __init__(self, edge: Edge, address: str, *, vouched: bool = False) -> None:
+        self.address = address
+        super().__init__(edge)
+        self.connection._vouched = vouched
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return (self.address, 1) if name == "peername" else super().get_extra_info(name, default)
+
+
+class House:
+    """Each request takes `cost` seconds in one step."""
+
+    def __init__(self, cost: float = DEAR) -> None:
+        self.time = Time()
+        self.cost = cost
+        self.begun: list[str] = []
+        self.edge = Edge(self.handle, HttpLimits(), self.time)
+
+    async def handle(self, request: Request) -> Reply:
+        self.time.at += self.cost
+        self.begun.append(request.peer)
+        return Reply(200)
+
+    def ask(self, address: str, *, vouched: bool = False) -> From:
+        wire = From(self.edge, address, vouched=vouched)
+        wire.connection.data_received(GET % b"")
+        return wire
+
+    async def turns(self, until: Callable[[], bool]) -> list[float]:
+        """The seconds that each turn of the loop took until this was so."""
+        loop = asyncio.get_running_loop()
+        at = [self.time.at]
+        done = loop.create_future()
+
+        def next_turn() -> None:
+            at.append(self.time.at)
+            if until():
+                done.set_result(None)
+            else:
+                loop.call_soon(next_turn)
+
+        loop.call_soon(next_turn)
+        async with asyncio.timeout(60):
+            await done
+        return [after - before for before, after in pairwise(at)]
+
+
+async def test_sec_73_many_connections_have_one_slice_of_a_turn() -> None:
+    """One hundred that each completed a dear document in one turn held everybody up for 7 s."""
+    house = House()
+    before = house.time.at
+    wires = [house.ask("192.0.2.1") for _ in range(MANY)]
+    first = house.time.at - before
+    took = await house.turns(lambda: len(house.begun) == MANY)
+    assert max(first, *took) <= 2 * SLICE + ABREAST * DEAR + 1e-9
+    await turn()
+    assert all(wire.out.startswith(b"HTTP/1.1 200") for wire in wires)
+
+
+async def test_sec_73_dearer_ones_begin_one_by_one() -> None:
+    house = House(cost=0.1)
+    before = house.time.at
+    for _ in range(50):
+        house.ask("192.0.2.1")
+    first = house.time.at - before
+    took = await house.turns(lambda: len(house.begun) == 50)
+    assert max(first, *took) <= 0.2 + 1e-9
+    assert sorted(took)[len(took) // 2] <= 0.1 + 1e-9
+
+
+@pytest.mark.parametrize("address", ["198.51.100.7", "2001:db8::7", "192.0.3.1"])
+async def test_sec_73_another_network_has_every_second_beginning(address: str) -> None:
+    house = House()
+    for _ in range(MANY):
+        house.ask("192.0.2.1")
+    await turn()
+    place = len(house.begun)
+    house.ask(address)
+    await house.turns(lambda: address in house.begun)
+    assert house.begun.index(address) <= place + ABREAST + 2
+
+
+async def test_sec_73_many_addresses_of_one_network_count_as_one() -> None:
+    house = House()
+    for number in range(MANY):
+        house.ask(f"192.0.2.{number % 250}")
+    await turn()
+    place = len(house.begun)
+    house.ask("198.51.100.7")
+    await house.turns(lambda: "198.51.100.7" in house.begun)
+    assert house.begun.index("198.51.100.7") <= place + ABREAST + 2
+
+
+async def test_sec_73_known_callers_go_before_strangers_and_do_not_shut_them_out() -> None:
+    house = House()
+    for number in range(MANY):
+        house.ask(f"10.{number % 200}.0.1")
+    known = [house.ask("192.0.2.1", vouched=True) for _ in range(20)]
+    await turn()
+    await house.turns(lambda: all(wire.out for wire in known))
+    assert len(house.begun) < 2 * ABREAST + 20 * 2 + 4 * SLICE / DEAR
+    assert len(set(house.begun)) > 2
+    await house.turns(lambda: len(house.begun) == MANY + 20)
+
+
+async def test_sec_73_who_leaves_or_is_killed_while_waiting_begins_nothing() -> None:
+    house = House()
+    wires = [house.ask("192.0.2.1") for _ in range(100)]
+    await turn()
+    waiting = [wire for wire in wires if wire.connection.task is not None]
+    assert len(waiting) > 50
+    for number, wire in enumerate(waiting):
+        if number % 2:
+            wire.connection.kill()
+        wire.connection.connection_lost(None)
+    await house.turns(lambda: not any(one.task for one in house.edge.connections))
+    for wire in wires:
+        if wire not in waiting:
+            wire.connection.connection_lost(None)
+    assert not house.edge.connections
+    assert house.edge.crowd.inside == house.edge.crowd.held == 0
+    assert len(house.begun) <= 100 - len(waiting) + ABREAST
+
+
+async def test_where_there_is_time_nobody_waits_and_the_loop_is_let_idle() -> None:
+    house = House(cost=0)
+    for _ in range(MANY):
+        house.ask("192.0.2.1")
+    await turn()
+    assert len(house.begun) == MANY
+    turns = house.edge.crowd.turns
+    await turn()
+    assert not turns._counts
+
+
+async def test_the_queue_ends_and_times_are_ordinary_again() -> None:
+    house = House()
+    for _ in range(MANY):
+        house.ask("192.0.2.1")
+    await house.turns(lambda: len(house.begun) == MANY)
+    await turn()
+    await turn()
+    turns = house.edge.crowd.turns
+    assert not turns._counts
+    assert turns.are_free(house.time)
