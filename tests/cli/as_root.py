@@ -14,9 +14,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from sessiongate.cli.main import main
+from sessiongate.cli.main import COMMANDS, main
+from sessiongate.plugins import STORES
 
 PATIENCE = 60
 
@@ -70,6 +72,10 @@ def in_child(below: Path, line: Sequence[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    for address in COMMANDS.values():
+        import_module(address.partition(":")[0])
+    for kind in STORES.values():
+        import_module(kind.partition(":")[0])
     for asked in sys.stdin:
         folder, lines = json.loads(asked)
         answers = [in_child(Path(folder), line) for line in lines]

@@ -33,8 +33,8 @@ def data_dir(tmp_path: Path) -> Path:
     for file in path.iterdir():
         file.chmod(0o600)
     script = path / "sessiongate.sql"
-    with closing(sqlite3.connect(path / "sessiongate.db")) as file:
-        file.executescript(script.read_text(encoding="utf-8"))
+    with closing(sqlite3.connect(path / "sessiongate.db")) as database:
+        database.executescript(script.read_text(encoding="utf-8"))
     script.unlink()
     return path
 
