@@ -4,6 +4,7 @@ Parts of ours that need packages of an extra are imported when chosen too: `part
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -62,4 +63,6 @@ def find(name: str, built_in: Mapping[str, str], group: str, setting: str) -> ob
     for entry in others.select(name=name):
         return entry.load()
     known = sorted({*built_in, *(entry.name for entry in others)})
-    raise ConfigError([f"{setting}: no such type; there are {', '.join(known)}"])
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ConfigError([f"{setting}: no such type; there are {', '.join(known)}{hint}"])

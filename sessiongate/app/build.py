@@ -24,6 +24,7 @@ from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import BuiltProvider, Plugin, PluginContext
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.identity.tokens.port import provider_of
+from sessiongate.rules.access import no_such_role
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.service.account_changes import Named
 from sessiongate.service.extension_login import PROVIDER as EXTENSIONS
@@ -65,9 +66,16 @@ def store_settings_of(config: Config) -> StoreSettings:
     )
 
 
-def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, BuiltProvider]:
+def providers_of(
+    config: Config, hasher: PasswordHasher, known: Collection[str] | None = None
+) -> dict[str, BuiltProvider]:
+    """The provider of each identity table. Raises ConfigError with what is wrong in any of them.
+
+    `known` are the roles that there are, by default those of the settings, which have to be right.
+    """
     context = PluginContext(config.server.data_dir, hasher)
-    known = roles_of(config).names()
+    if known is None:
+        known = roles_of(config).names()
     made: dict[str, BuiltProvider] = {}
     problems: list[str] = []
     for name, table in config.identity.items():
@@ -89,9 +97,8 @@ def providers_of(config: Config, hasher: PasswordHasher) -> dict[str, BuiltProvi
 
 
 def _roles_problems(name: str, named: Iterable[str], known: Collection[str]) -> list[str]:
-    there = ", ".join(sorted(known))
     return [
-        f"identity.{name}: the role {role!r} does not exist; there are: {there}"
+        f"identity.{name}: the role {role!r} does not exist; {no_such_role(role, sorted(known))}"
         for role in dict.fromkeys(named)
         if role not in known
     ]

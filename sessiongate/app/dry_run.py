@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sessiongate.app import build as parts
+from sessiongate.app.prepare import roles_as_they_are
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
@@ -43,7 +44,7 @@ async def providers_problems(config: Config) -> list[str]:
     """What is wrong with the identity tables."""
     hasher = PasswordHasher(1)
     try:
-        made = parts.providers_of(config, hasher)
+        made = parts.providers_of(config, hasher, roles_as_they_are(config).names())
         problems = _problems_of(lambda: parts.claims_of(made))
         for one in made.values():
             await one.provider.close()

@@ -35,6 +35,11 @@ def roles_of(config: Config) -> Roles:
     return Roles(custom)
 
 
+def roles_as_they_are(config: Config) -> Roles:
+    """The roles of these settings, right or wrong, where what is wrong is told elsewhere."""
+    return Roles({name: role.privileges for name, role in config.roles.items()})
+
+
 def roles_doubts(config: Config) -> list[str]:
     """What in the roles of these settings is allowed, and probably a slip."""
     return doubts_about({name: role.privileges for name, role in config.roles.items()})

@@ -3,6 +3,7 @@
 A running server knows sessions and locks; the audit knows the last logins, with or without one.
 """
 
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from sessiongate.cli.output import Failed
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.identity.local.users_file import User
+from sessiongate.rules.access import ADMINISTER, Roles
 from sessiongate.rules.audit_chain import Link
 
 USER_COLUMNS = (
@@ -33,6 +35,17 @@ _EVENTS = 20_000
 
 # Sessions that somebody who was there already has opened are no login of theirs.
 _NO_LOGINS = {"clone", "impersonation"}
+
+
+def no_administrator(users: Sequence[User], roles: Roles) -> str:
+    """A sentence with the way out where none of these users may log in and administer, else ""."""
+    administrators = [one for one in users if ADMINISTER in roles.privileges_of((one.role,))]
+    if any(not one.disabled for one in administrators):
+        return ""
+    if administrators:
+        name = shlex.quote(administrators[0].name)
+        return f"no administrator may log in; `sessiongate users enable {name}` lets one in again"
+    return "no administrator; `sessiongate users add` makes one"
 
 
 def accounts_of(

@@ -22,15 +22,15 @@ from sessiongate.app.dry_run import (
     tokens_problems,
 )
 from sessiongate.app.ports import Port, ports_of
-from sessiongate.app.prepare import roles_doubts, roles_of, users_file
+from sessiongate.app.prepare import roles_as_they_are, roles_doubts, roles_of, users_file
 from sessiongate.app.running import Running, another_is_served
+from sessiongate.cli.accounts import no_administrator
 from sessiongate.cli.control_client import running_server
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.hashing import USUAL
 from sessiongate.identity.local.stored_hash import cost_of
 from sessiongate.identity.local.users_file import User, list_users
-from sessiongate.rules.access import ADMINISTER
 
 # Names that one line has room for.
 _MOST_NAMED = 5
@@ -166,17 +166,17 @@ def _users(config: Config) -> list[Row]:
         check = f"users of {name}"
         try:
             users = list_users(users_file(config, name))
-            roles = roles_of(config)
         except ConfigError as error:
             rows.append(Row(check, "problem", "; ".join(error.problems)))
             continue
+        roles = roles_as_they_are(config)
         known = set(roles.names())
         lost = [user.name for user in users if user.role not in known]
         able = [user for user in users if not user.disabled]
         if lost:
             rows.append(Row(check, "problem", f"roles that do not exist: of {', '.join(lost)}"))
-        elif not any(ADMINISTER in roles.privileges_of((user.role,)) for user in able):
-            rows.append(Row(check, "note", "no administrator; `sessiongate users add` makes one"))
+        elif told := no_administrator(users, roles):
+            rows.append(Row(check, "note", told))
         else:
             rows.append(Row(check, "ok", f"{len(able)} may log in"))
         rows += _hashes(check, users)

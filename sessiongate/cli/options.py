@@ -44,6 +44,8 @@ def settings(
     try:
         with reading_as_holder(file_of(config, os.environ)):
             judged = data_dir_of(config, os.environ, flags)
+        if judged is not None and (why := _no_directory(judged)):
+            fail(Exit.SETTINGS, why)
         owner = None if judged is None else become_owner(judged)
         loaded = load(config, os.environ, flags)
     except ConfigError as error:
@@ -53,6 +55,14 @@ def settings(
         # Whoever may write the file has just made it name another directory than the judged one.
         fail(Exit.SETTINGS, "server.data_dir: was changed while the settings were read; try again")
     return loaded
+
+
+def _no_directory(data_dir: Path) -> str:
+    """Why this can be no directory: it, or one above it, is something else. "" where it may be."""
+    there = next((one for one in (data_dir, *data_dir.parents) if os.path.exists(one)), data_dir)  # noqa: PTH110 - raises nothing
+    if not os.path.exists(there) or os.path.isdir(there):  # noqa: PTH110, PTH112
+        return ""
+    return f"server.data_dir: {there} is a file, and must be a directory; name another"
 
 
 def read(config: Path | None, data_dir: Path | None, overrides: dict[str, object]) -> Config:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sessiongate.app.prepare import roles_of, users_file
+from sessiongate.app.prepare import roles_as_they_are, roles_of, users_file
 from sessiongate.audit import offline as inbox
-from sessiongate.cli.accounts import USER_COLUMNS, accounts_of
+from sessiongate.cli.accounts import USER_COLUMNS, accounts_of, no_administrator
 from sessiongate.cli.candidates import role_names, user_names
 from sessiongate.cli.control_client import Told, ask, in_address, tell_users_changed
 from sessiongate.cli.options import (
@@ -171,8 +171,10 @@ def disable(
 ) -> None:
     """Shut a user out, and end the user's sessions at once."""
     change = _Change(provider, config, data_dir)
+    already = store.find_user(change.path, name).disabled
     change.make("user disabled", lambda: store.set_disabled(change.path, name, True))
-    change.say("User disabled.", "The user's sessions", output)
+    done = "User was disabled already." if already else "User disabled."
+    change.say(done, "" if already else "The user's sessions", output)
 
 
 @app.command()
@@ -185,8 +187,9 @@ def enable(
 ) -> None:
     """Let a disabled user in again."""
     change = _Change(provider, config, data_dir)
+    already = not store.find_user(change.path, name).disabled
     change.make("user enabled", lambda: store.set_disabled(change.path, name, False))
-    change.say("User enabled.", "", output)
+    change.say("User was enabled already." if already else "User enabled.", "", output)
 
 
 @app.command()
@@ -251,6 +254,11 @@ class _Change:
         self._user, self._told = user.name, tell_users_changed(where)
         return user
 
+    def _no_administrator(self) -> str:
+        """Whether anybody of this file is left who may administer; "" where somebody is."""
+        roles = roles_as_they_are(self.config)
+        return no_administrator(store.list_users(self.path), roles)
+
     def say(self, done: str, ending: str, output: Output, password: Secret | None = None) -> None:
         """Say what was done and who has heard of it; `ending` is what ends by it, "" for nothing.
 
@@ -273,6 +281,8 @@ class _Change:
                 " tries again each second, and its log says why it cannot"
             )
         print(" ".join(filter(None, (done, heard))))
+        if ending and (lost := self._no_administrator()):
+            note(lost)
         if password is not None:
             print(f"Password, shown this once: {password.reveal()}")
 

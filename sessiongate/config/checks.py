@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from sessiongate import plugins
 from sessiongate.config import token_issuers as tokens
 from sessiongate.config.addresses import repeated
 from sessiongate.config.models import Settings
-from sessiongate.rules.access import BUILT_IN
+from sessiongate.rules.access import BUILT_IN, no_such_role
 from sessiongate.rules.store_url import StoreAddress
 
 _OF_ONE_PROCESS = ("memory", "sqlite")
@@ -132,18 +133,29 @@ def _providers(settings: Settings) -> Iterator[tuple[str, str]]:
         kind = table.get("type")
         if not isinstance(kind, str) or not kind:
             yield f"identity.{name}.type", 'is required; say which kind it is, such as "file"'
+    zerto, vsphere, appliance = (
+        settings.dialects.zerto,
+        settings.dialects.vsphere,
+        settings.dialects.appliance,
+    )
     chosen = {
-        "dialects.zerto.windows": settings.dialects.zerto.windows,
-        "dialects.zerto.hypervisor": settings.dialects.zerto.hypervisor,
-        "dialects.vsphere.default": settings.dialects.vsphere.default,
+        "dialects.zerto.windows": (zerto.windows, "windows" in zerto.model_fields_set),
+        "dialects.zerto.hypervisor": (zerto.hypervisor, "hypervisor" in zerto.model_fields_set),
+        "dialects.vsphere.default": (vsphere.default, "default" in vsphere.model_fields_set),
     }
-    if settings.dialects.appliance.provider is not None:
-        chosen["dialects.appliance.provider"] = settings.dialects.appliance.provider
+    if appliance.provider is not None:
+        chosen["dialects.appliance.provider"] = (appliance.provider, True)
     there = ", ".join(sorted(settings.identity))
-    for setting, provider in chosen.items():
-        if provider not in settings.identity:
+    for setting, (provider, was_set) in chosen.items():
+        if provider not in settings.identity and (was_set or _types_are_known(settings)):
             # Who wrote another table has often not written this at all.
             yield setting, f"must name an identity table, local if unset; there are: {there}"
+
+
+def _types_are_known(settings: Settings) -> bool:
+    """Whether every provider is of a type that there is. Else that slip is told, by itself."""
+    known = {*plugins.IDENTITY, *plugins.names(plugins.IDENTITY_GROUP)}
+    return all(str(table.get("type")) in known for table in settings.identity.values())
 
 
 def _roles(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -153,4 +165,4 @@ def _roles(settings: Settings) -> Iterator[tuple[str, str]]:
         chosen[f"dialects.appliance.clients.{key}"] = client.role
     for table, role in chosen.items():
         if role not in there:
-            yield f"{table}.role", f"must name a role; there are: {', '.join(there)}"
+            yield f"{table}.role", f"must name a role; {no_such_role(role, there)}"

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from sessiongate.config.models import Config, Settings
 from sessiongate.config.names import secret_key
-from sessiongate.config.values import duration_text
+from sessiongate.config.values import Bytes, duration_text, size_text
 from sessiongate.secret import Secret
 
 HIDDEN = "***"
@@ -66,6 +66,8 @@ def _plain(value: object, key: str) -> object:
         return [_plain(inner, "") for inner in value]
     if isinstance(value, timedelta):
         return duration_text(value)
+    if isinstance(value, Bytes):
+        return size_text(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     return _USER_IN_ADDRESS.sub(rf"\1{HIDDEN}@", str(value))

@@ -52,6 +52,10 @@ _LONGEST_SECRET = 1 << 16
 _LONGEST_FILE = 4 << 20
 
 
+# Of settings with the same last name; more are no help.
+_MOST_MEANT = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """A setting somebody gave: its value, the origin's short name, and words for where."""
@@ -123,9 +127,17 @@ def gather(
 
 def _unknown(name: str, asked: Name, where: str, spell: type["_Spelling"]) -> str:
     names = [spell.of(path) for path in known(asked)]
-    close = get_close_matches(name, names, n=1, cutoff=0.75)
-    hint = f"did you mean {close[0]}?" if close else "`sessiongate config schema` lists them all"
+    meant = get_close_matches(name, names, n=1, cutoff=0.75)
+    if not meant:  # a key that was written outside its table, or in another one
+        meant = [spell.of(path) for path in known(asked) if _is_that(path, asked[-1])]
+    hint = "`sessiongate config schema` lists them all"
+    if 0 < len(meant) <= _MOST_MEANT:
+        hint = f"did you mean {' or '.join(meant)}?"
     return f"{name}: is not a setting; {hint} ({where})"
+
+
+def _is_that(path: Name, key: str) -> bool:
+    return path[-1] == key.casefold() and "NAME" not in path
 
 
 class _Spelling:

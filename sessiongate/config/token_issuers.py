@@ -16,6 +16,7 @@ from sessiongate.config.kinds import (
     Text,
     setting,
 )
+from sessiongate.rules.access import no_such_role
 
 # Each with a private key of the issuer. What would need a secret that we share is not among them.
 ALGORITHMS = ("RS256", "ES256", "PS256")
@@ -131,8 +132,8 @@ def _of_type(issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
 def _of_roles(issuer: TokenIssuer, known: frozenset[str]) -> Iterator[tuple[str, str]]:
     if issuer.role is None and not issuer.roles:
         yield "role", "or a role of some group is required: nobody could log in"
-    there = ", ".join(sorted(known))
+    there = sorted(known)
     if issuer.role is not None and issuer.role not in known:
-        yield "role", f"must name a role; there are: {there}"
-    if set(issuer.roles.values()) - known:
-        yield "roles", f"must each name a role; there are: {there}"
+        yield "role", f"must name a role; {no_such_role(issuer.role, there)}"
+    if wrong := sorted(set(issuer.roles.values()) - known):
+        yield "roles", f"must each name a role; {no_such_role(wrong[0], there)}"

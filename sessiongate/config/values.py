@@ -115,6 +115,10 @@ def duration_text(span: timedelta) -> str:
     return parts or "0"
 
 
+class Bytes(int):
+    """A number of bytes that is a size, and shown with a unit."""
+
+
 def size(value: object) -> int:
     """Read `1MiB`, `64KiB` or a number of bytes, above 0."""
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -125,7 +129,15 @@ def size(value: object) -> int:
     count = int(found[1]) * _UNITS[(found[2] or "").lower()]
     if not count:
         raise ValueError(_SIZE_RULE)
-    return count
+    return Bytes(count)
+
+
+def size_text(count: int) -> str | int:
+    """Write a size the way `size` reads it: in the largest unit that it is a multiple of."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if count and count % _UNITS[unit.lower()] == 0:
+            return f"{count // _UNITS[unit.lower()]}{unit}"
+    return int(count)
 
 
 def whole(at_least: int, at_most: int | None = None) -> Callable[[object], int]:

@@ -78,6 +78,14 @@ class Roles:
         return held[0] if len(held) == 1 else frozenset[str]().union(*held)
 
 
+def no_such_role(name: str, there: Iterable[str]) -> str:
+    """Which roles there are, and which of them a name that is none is most like."""
+    roles = list(there)
+    near = get_close_matches(name, roles, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"there are: {', '.join(roles)}{hint}"
+
+
 def may_become(actor: frozenset[str], target: frozenset[str]) -> bool:
     """Whether impersonation gives nothing new. Does not check the privilege to impersonate."""
     return target <= actor

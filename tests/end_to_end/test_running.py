@@ -132,7 +132,7 @@ def test_settings_in_force_are_told_from_those_in_the_file(make_server: MakeServ
     both = changed(server.run(*show, "--output", "json"))
     assert {name: row["in_force"] for name, row in both.items()} == {
         "sessions.idle_timeout": "30m",
-        "server.limits.body": 1048576,
+        "server.limits.body": "1MiB",
     }
     told = server.run(*show)
     [line] = [one for one in told.out.splitlines() if one.startswith("sessions.idle_timeout")]

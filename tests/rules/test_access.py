@@ -12,6 +12,7 @@ from sessiongate.rules.access import (
     Roles,
     doubts_about,
     may_become,
+    no_such_role,
     problems_with,
 )
 
@@ -148,3 +149,9 @@ def test_privileges_of_other_products_raise_no_doubt(privilege: str) -> None:
 def test_our_own_privileges_raise_no_doubt() -> None:
     assert problems_with({"auditor": sorted(KNOWN)}) == []
     assert doubts_about({"auditor": sorted(KNOWN), "empty": []}) == []
+
+
+def test_a_role_that_is_none_is_told_what_there_is() -> None:
+    there = ("operator", "user")
+    assert no_such_role("oprator", there) == "there are: operator, user; did you mean operator?"
+    assert no_such_role("x", there) == "there are: operator, user"

@@ -176,7 +176,7 @@ class FileIdentity:
             look, users = await asyncio.to_thread(_read, self._path, bool(self._users))
         except _Broken as broken:
             if broken.problems != self._problems:
-                _log.error("users_file_broken", provider=self.name, problems=broken.problems)
+                _log.error("users not read again", provider=self.name, why=broken.problems)
             self._broken, self._problems = broken.look, broken.problems
             return
         # No await from here on: nobody sees the new users before everybody is told, or the
@@ -185,6 +185,8 @@ class FileIdentity:
         self._dearest = _dearest(users, self._hasher.cost)
         self._renewable = True
         self._stays.clear()
+        if self._broken is not None:
+            _log.info("users read again after a problem", provider=self.name)
         self._look, self._broken, self._problems = look, None, []
         for user in before.values():
             if _must_leave(user, users.get(user.canonical)):

@@ -32,6 +32,7 @@ from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, Not
 from sessiongate.files import make_directory, open_named, open_own, sync_directory
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.stored_hash import is_stored_hash
+from sessiongate.rules.access import no_such_role
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.passwords import problem_with
 from sessiongate.secret import Secret
@@ -175,7 +176,7 @@ def add_user(
     """
     canonical = _canonical(name)
     if role not in roles:
-        raise InvalidArgument("role", f"unknown; there are {', '.join(roles)}")
+        raise InvalidArgument("role", f"unknown; {no_such_role(role, roles)}")
     stored = _hash(hasher, password, name, least)
     user = User(name.strip(), canonical, stored, role, full_name, False, created)
 
@@ -233,7 +234,7 @@ def set_disabled(path: Path, name: str, disabled: bool) -> User:
 def set_role(path: Path, name: str, role: str, *, roles: Collection[str]) -> User:
     """Give a user another role. Raises NotFound, or InvalidArgument for one not in `roles`."""
     if role not in roles:
-        raise InvalidArgument("role", f"unknown; there are {', '.join(roles)}")
+        raise InvalidArgument("role", f"unknown; {no_such_role(role, roles)}")
     return _replace(path, name, role=role)
 
 
