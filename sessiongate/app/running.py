@@ -26,6 +26,10 @@ class Running(msgspec.Struct, frozen=True):
     certificate: str = ""
     """SHA-256 fingerprint of the certificate that it serves with; "" for plain HTTP."""
 
+    def by_flag(self, setting: str) -> bool:
+        """Whether it has this setting from its command line: started so again, it has it again."""
+        return self.settings.get(setting, {}).get("origin") == "flag"
+
     def url_at(self, address: str) -> str | None:
         """Where it listens, of what the settings call by this address; None where it does not."""
         for asked, url in (*self.listening, *self.operations):

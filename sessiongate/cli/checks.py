@@ -61,7 +61,7 @@ async def run_checks(config: Config, file: Path | None = None) -> list[Row]:
         *_users(config),
         *await _store(config),
         *_copies(config.audit.file),
-        *_ports(config, running),
+        *port_rows(config, running),
         _server(running),
     ]
 
@@ -206,7 +206,7 @@ def _hashes(check: str, users: Sequence[User]) -> list[Row]:
     ]
 
 
-def _ports(config: Config, running: Running | None) -> list[Row]:
+def port_rows(config: Config, running: Running | None) -> list[Row]:
     """Whether a start would get its addresses; those of the running server are its own."""
     return [_port(port, running) for port in ports_of(config)]
 
@@ -220,11 +220,18 @@ def _port(port: Port, running: Running | None) -> Row:
         free = f"{port.address} is free"
         if not told:
             return Row(port.setting, "ok", free)
-        elsewhere = "the running server does not listen there, a restart takes it"
+        way = "a restart takes it"
+        if running is not None and running.by_flag(port.setting):
+            way = "it was started with another value (flag)"
+        elsewhere = f"the running server does not listen there, {way}"
         return Row(port.setting, "note", f"{free}: {elsewhere}")
     if running is not None and not told:
         detail = f"{port.address} is in use; a server runs on this data directory"
         return Row(port.setting, "ok", detail)
+    if running is not None and port.sentence in "; ".join(running.without_operations):
+        # Its row says the same in the same words.
+        detail = f"{port.address} is in use; the running server does not listen there"
+        return Row(port.setting, "problem" if port.needed else "note", detail)
     besides = "; the running server does not listen there" if told else ""
     result = "problem" if port.needed else "note"
     return Row(port.setting, result, f"{port.sentence}{besides}")

@@ -35,7 +35,9 @@ def show(
     if output is Output.TABLE and other:
         told = [{**row, "in_force": row["in_force"] if row in other else None} for row in rows]
         show_rows(told, (*_COLUMNS, Column("in_force")), output, "")
-        note(_taken_over([str(row["setting"]) for row in other], loaded.server.workers))
+        names = [str(row["setting"]) for row in other]
+        flags = [name for name in names if running is not None and running.by_flag(name)]
+        note(_taken_over(names, flags, loaded.server.workers))
     else:
         show_rows(rows, _COLUMNS, output, "There is no setting.")
 
@@ -55,11 +57,15 @@ def _rows(
     ]
 
 
-def _taken_over(names: Sequence[str], workers: int) -> str:
-    """How a running server comes by other values of these settings."""
-    at_hangup = [name for name in names if is_taken(name, workers)]
-    at_restart = [name for name in names if name not in at_hangup]
-    ways = (("SIGHUP takes over", at_hangup), ("a restart takes over", at_restart))
+def _taken_over(names: Sequence[str], flags: Sequence[str], workers: int) -> str:
+    """How a running server comes by other values of these settings, `flags` of its command line."""
+    at_hangup = [name for name in names if name not in flags and is_taken(name, workers)]
+    at_restart = [name for name in names if name not in (*flags, *at_hangup)]
+    ways = (
+        ("SIGHUP takes over", at_hangup),
+        ("a restart takes over", at_restart),
+        ("it was started with another value (flag) of", flags),
+    )
     told = [f"{way} {', '.join(those)}" for way, those in ways if those]
     return f"the running server goes by other values: {'; '.join(told)}"
 

@@ -29,7 +29,10 @@ DataDirOption = Annotated[
 ]
 ListenOption = Annotated[
     list[str] | None,
-    typer.Option("--listen", help="HOST:PORT, [IPV6]:PORT or unix:PATH. May be given repeatedly."),
+    typer.Option(
+        "--listen",
+        help="IP:PORT, localhost:PORT, [IPV6]:PORT or unix:PATH. May be given repeatedly.",
+    ),
 ]
 WideOption = Annotated[bool, typer.Option("--wide", help="Every column, and every text whole.")]
 OutputOption = Annotated[Output, typer.Option("--output", help="For people or for scripts.")]

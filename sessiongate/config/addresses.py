@@ -14,7 +14,7 @@ from typing import Literal
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_LISTEN_RULE = 'must be "HOST:PORT", "[IPV6]:PORT" or "unix:PATH"'
+_LISTEN_RULE = 'must be "IP:PORT", "[IPV6]:PORT" or "unix:PATH"'
 
 # sun_path holds 108 bytes on Linux, the last one a zero.
 LONGEST_SOCKET_PATH = 107
@@ -35,7 +35,7 @@ class Address:
 
 
 def listen(value: object) -> Address:
-    """Read `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. Port 0 means any free port."""
+    """Read `IP:PORT`, `localhost:PORT`, `[IPV6]:PORT` or `unix:PATH`. Port 0 is any free one."""
     if isinstance(value, Address):
         return value
     if not isinstance(value, str):
@@ -117,10 +117,10 @@ def _host(text: str) -> str:
     try:
         address = ip_address(bare)
     except ValueError:
-        # All digits and dots is an IPv4 address gone wrong, never a name.
-        if not bracketed and _HOST.fullmatch(bare) and not re.fullmatch(r"[0-9.]+", bare):
-            return bare.lower()
-        raise ValueError(f"{_LISTEN_RULE}; the host is a name or an IP address") from None
+        # What another name stands for is another thing tomorrow, and may be several addresses.
+        if not bracketed and bare.lower() == "localhost":
+            return "localhost"
+        raise ValueError(f"{_LISTEN_RULE}; the host is an IP address or localhost") from None
     if bracketed != (address.version == 6):
         raise ValueError(f"{_LISTEN_RULE}; an IPv6 address, and nothing else, goes in [brackets]")
     return str(address)

@@ -60,7 +60,8 @@ class Server(_Table):
 
     listen: Listens = _setting(
         ["127.0.0.1:9669"],
-        'Addresses to listen on, all dialects on each: "HOST:PORT", "[IPV6]:PORT" or "unix:PATH". '
+        'Addresses to listen on, all dialects on each: "IP:PORT", "[IPV6]:PORT" or "unix:PATH"; '
+        '"localhost:PORT" is 127.0.0.1. '
         "In the environment, separated by commas.",
     )
     data_dir: DataDir = Field(

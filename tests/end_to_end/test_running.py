@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from sessiongate.app.ports import ports_of
+from sessiongate.app.running import Running
+from sessiongate.cli.checks import port_rows
+from sessiongate.config import load
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.many import operations_of, shared_settings
 from tests.end_to_end.serving import OTHER, USER, Finished, Server
@@ -16,6 +20,8 @@ from tests.peers import redis as peer
 from tests.peers.redis import free_port
 
 pytestmark = pytest.mark.slow
+
+SOMEWHERE = '[server]\nlisten = ["127.0.0.1:0"]\n[admin]\nlisten = "off"\n'
 
 ME = f"os:{getpass.getuser()}"
 
@@ -65,7 +71,7 @@ def test_a_port_of_somebody_else_is_not_taken_for_the_running_servers(
 
 
 def test_a_free_address_where_the_running_server_is_not_is_noted(make_server: MakeServer) -> None:
-    server = make_server()
+    server = make_server(settings=SOMEWHERE)
     port = free_port()
     settings(server, port)
     [row] = rows(server, "server.listen")
@@ -198,3 +204,36 @@ def test_sec_69_an_unlock_is_an_event_and_a_name_that_nobody_has_is_refused(
         assert server.zerto_login("typo", "wrong").status == 401
     assert server.run("users", "unlock", "typo").out == "User unlocked.\n"
     assert [one["subject"] for one in events(server, "user unlocked")] == [OTHER[0], "typo"]
+
+
+# Values of the command line
+
+
+def test_a_server_that_was_started_with_a_flag_is_no_reason_to_restart(tmp_path: Path) -> None:
+    """The same command would have the same value again."""
+    port = free_port()
+    text = f'[server]\nlisten = ["127.0.0.1:{port}"]\n[admin]\nlisten = "off"\n'
+    with Server(tmp_path / "data", text, flags=("--listen", "127.0.0.1:0")) as server:
+        [row] = rows(server, "server.listen")
+        told = server.run("config", "show").err
+        for said in (row["detail"], told):
+            assert "was started with another value (flag)" in said
+            assert "restart" not in said
+        server.settings = text + '[sessions]\nidle_timeout = "5m"\n'
+        told = server.run("config", "show").err
+        assert "a restart takes over sessions.idle_timeout" in told
+        assert "was started with another value (flag) of server.listen" in told
+        server.stop()
+
+
+def test_a_port_without_which_a_server_runs_is_told_once(taken: int) -> None:
+    config = load(None, {}, {"admin.listen": f"127.0.0.1:{taken}"})
+    [sentence] = [port.sentence for port in ports_of(config) if port.setting == "admin.listen"]
+    running = Running(
+        without_operations=(f'{sentence}; admin.listen: another port, or "off"',),
+        settings={"admin.listen": {"value": f"127.0.0.1:{taken}", "origin": "default"}},
+    )
+    found = [row for row in port_rows(config, running) if row.check == "admin.listen"]
+    assert len(found) == 1
+    assert "cannot be had" not in found[0].detail
+    assert "the running server does not listen there" in found[0].detail

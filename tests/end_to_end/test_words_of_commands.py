@@ -66,6 +66,17 @@ def test_a_key_without_its_table_is_told_which(tmp_path: Path, text: str, hint: 
     assert hint in done.err
 
 
+def test_a_name_to_listen_at_is_refused_with_what_is_taken(tmp_path: Path) -> None:
+    given = ("--data-dir", str(tmp_path / "data"))
+    for name in ("gate.example.com:9669", "localhost.example:1", "[localhost]:1"):
+        done = run_here("serve", *given, "--listen", name)
+        assert done.code == 2
+        assert "the host is an IP address or localhost" in done.err
+    listed = '[server]\nlisten = ["LocalHost:0"]\n[admin]\nlisten = "off"\n'
+    (tmp_path / "gate.toml").write_text(listed)
+    assert run_here("check", "--config", str(tmp_path / "gate.toml"), *given).code == 0
+
+
 def test_a_data_directory_that_is_a_file_is_told(tmp_path: Path) -> None:
     taken = tmp_path / "file"
     taken.write_text("")
