@@ -127,9 +127,9 @@ def _is_there_for_root(directory: Path) -> bool:
     others = way.holders - {0}
     if way.objection or others:
         why = way.objection or (
-            f"it is in the hands of {names_of(others)}, and root works only where nobody else could"
-            " put something in its way; run the command as that account, or give the directory to"
-            " root"
+            f"it is in the hands of {names_of(others)}{way.hint}, and root works only where nobody"
+            " else could put something in its way; run the command as that account, or give the"
+            " directory to root"
         )
         raise OSError(errno.EPERM, why, str(directory))
     return way.there

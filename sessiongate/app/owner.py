@@ -38,8 +38,8 @@ def become_owner(data_dir: Path) -> str | None:
         names = names_of(way.holders - {0})
         raise ConfigError(
             [
-                f"server.data_dir: {data_dir} is in the hands of {names}, so root cannot tell whose"
-                " rights to act with; keep it in a directory of one account, or of root"
+                f"server.data_dir: {data_dir} is in the hands of {names}{way.hint}, so root cannot"
+                " tell whose rights to act with; keep it in a directory of one account, or of root"
             ]
         )
     user, name = others[0], names_of({others[0]})
@@ -52,7 +52,7 @@ def become_owner(data_dir: Path) -> str | None:
                 f" account here ({problem.strerror}); run the command as {name}"
             ]
         ) from None
-    if problem_with := _unusable(data_dir, name):
+    if problem_with := _unusable(data_dir, name, way.hint):
         raise ConfigError([problem_with])
     return name
 
@@ -102,7 +102,7 @@ def _leads_somewhere(data_dir: Path) -> bool:
     return True
 
 
-def _unusable(data_dir: Path, name: str) -> str | None:
+def _unusable(data_dir: Path, name: str, hint: str) -> str | None:
     """What keeps this account from its own directory; one that is not there yet is made later."""
     try:
         of_root = data_dir.stat().st_uid == 0
@@ -113,7 +113,7 @@ def _unusable(data_dir: Path, name: str) -> str | None:
     if of_root:
         return (
             f"server.data_dir: {data_dir} belongs to root, but {name} could put another in its"
-            f" place; give it to {name} with chown -R, or keep it in a directory of root's"
+            f" place{hint}; give it to {name} with chown -R, or keep it in a directory of root's"
         )
     if os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
         return None

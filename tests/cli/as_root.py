@@ -22,6 +22,9 @@ from sessiongate.plugins import STORES
 
 PATIENCE = 60
 
+HARMLESS = {"import", "os.getxattr"}
+"""A directory's access list is looked at as its mode is: nothing is opened, no link followed."""
+
 
 def run(below: Path, line: Sequence[str]) -> dict[str, object]:
     """Run one command in this process, which is then no good for anything else."""
@@ -31,7 +34,7 @@ def run(below: Path, line: Sequence[str]) -> dict[str, object]:
         if os.geteuid() != 0:
             return
         for one in arguments:
-            if isinstance(one, str | bytes | os.PathLike) and event != "import":
+            if isinstance(one, str | bytes | os.PathLike) and event not in HARMLESS:
                 path = os.fsdecode(one)
                 if path.startswith((f"{below}/", f"file:{below}/")) or path == str(below):
                     touched.append(f"{event} {path}")

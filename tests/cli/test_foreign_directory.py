@@ -4,6 +4,7 @@ The owner may have put a link in the place of any file. What it leads to must st
 content, owner and mode, and its content must not be told either.
 """
 
+import grp
 import json
 import os
 import pwd
@@ -17,9 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from sessiongate.access_lists import NAME
+from sessiongate.holders import way_to
 from sessiongate.store.embedded.schema import open_file
 from tests.cli import as_root
 from tests.end_to_end.serving import PATIENCE, Server
+from tests.test_access_lists import GROUP, USER, packed
 
 ROOT = Path(__file__).parents[2]
 NOBODY = pwd.getpwnam("nobody")
@@ -483,6 +487,76 @@ def test_sec_80_what_a_group_cannot_swap_is_fine(
     (done,) = run(shared / "data", "init")
     assert done["code"] == 0, done
     assert (shared / "data" / "users.toml").stat().st_uid == 0
+
+
+def let_write(folder: Path, kind: int, who: int) -> None:
+    """Set an access control list that lets this account or group write a directory."""
+    try:
+        os.setxattr(folder, NAME, packed((kind, 7, who)))
+    except OSError:
+        pytest.skip("no access control lists here")
+
+
+@pytest.mark.parametrize("above", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "who", "mend"),
+    [(USER, NOBODY.pw_uid, "chown -R"), (GROUP, NOBODY.pw_gid, "setfacl -x g:")],
+)
+def test_sec_80_whom_an_access_list_lets_write_counts(
+    run: Run, kind: int, who: int, mend: str, above: bool, around: Path
+) -> None:
+    """The mode says 775 and root's group, and yet somebody else can swap what is there."""
+    shared = around / "shared"
+    data_dir = shared / "data" if above else shared
+    data_dir.mkdir(parents=True)
+    let_write(shared, kind, who)
+    (done,) = run(data_dir, "init")
+    assert done["code"] == 2, done
+    assert done["as_root"] == [] or not above
+    assert mend in str(done["said"])
+    assert f"list of {shared}" in str(done["said"])
+    assert [path for path in around.rglob("*") if path.is_file()] == []
+
+
+def test_sec_80_a_list_that_lets_nobody_write_is_fine(run: Run, around: Path) -> None:
+    data_dir = around / "listed"
+    data_dir.mkdir()
+    let_write(data_dir, USER, 0)
+    os.setxattr(data_dir, NAME, packed((USER, 5, NOBODY.pw_uid), (GROUP, 7, 54321), mask=5))
+    (done,) = run(data_dir, "init")
+    assert done["code"] == 0, done
+    assert done["user"] == [0, 0, 0]
+
+
+def test_sec_80_an_owner_whom_a_list_above_lets_write_is_still_alone(
+    run: Run, around: Path
+) -> None:
+    shared = around / "shared"
+    (shared / "data").mkdir(parents=True)
+    os.chown(shared / "data", NOBODY.pw_uid, NOBODY.pw_gid)
+    let_write(shared, USER, NOBODY.pw_uid)
+    (done,) = run(shared / "data", "init")
+    unharmed(done)
+    assert done["code"] == 0, done
+
+
+@pytest.mark.parametrize("how", ["first", "member"])
+def test_sec_80_who_else_has_roots_group_counts(
+    how: str, around: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = around / "shared"
+    shared.mkdir()
+    os.chown(shared, 0, 0)
+    shared.chmod(0o775)
+    root = pwd.getpwuid(0)
+    operator = pwd.struct_passwd(("operator", "x", 11, 0, "", "/root", "/sbin/nologin"))
+    accounts = [root, operator] if how == "first" else [root]
+    members = ["nobody"] if how == "member" else []
+    monkeypatch.setattr(pwd, "getpwall", lambda: accounts)
+    monkeypatch.setattr(grp, "getgrgid", lambda _: grp.struct_group(("root", "x", 0, members)))
+    assert "the group root may put something else" in way_to(shared).objection
+    shared.chmod(0o755)
+    assert way_to(shared).objection == ""
 
 
 def test_sec_80_a_server_started_by_root_is_the_owners_with_no_way_back(data_dir: Path) -> None:
