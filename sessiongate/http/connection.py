@@ -28,6 +28,7 @@ from sessiongate.http.intake import Got, Intake
 from sessiongate.http.local import user_at
 from sessiongate.http.message import Request
 from sessiongate.http.refusal_log import note
+from sessiongate.http.send_queue import discard
 from sessiongate.http.states import At
 from sessiongate.networks import wider_network_of
 from sessiongate.telemetry.tracebacks import traced
@@ -195,6 +196,7 @@ class Connection(asyncio.Protocol):
 
     def _abort(self) -> None:
         self._at = _DONE
+        discard(self._transport)
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -263,9 +265,9 @@ class Connection(asyncio.Protocol):
                 self._owed = owed
                 self.due = self._edge.now() + self._edge.keep_alive
             else:
-                self._transport.abort()
+                self._abort()
         elif self._at is _DONE:
-            self._transport.abort()
+            self._abort()
         elif self._at is _BODY or self._intake.rest:
             self._refuse("slow", "in the body" if self._at is _BODY else "in the head")
         else:

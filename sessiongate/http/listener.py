@@ -21,6 +21,7 @@ from sessiongate.http.connection import Connection
 from sessiongate.http.edge import Callers, Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler
+from sessiongate.http.send_queue import bound
 from sessiongate.http.sockets import _BACKLOG, _inode, _path_of, open_door
 from sessiongate.http.tls_acceptor import Threshold
 from sessiongate.http.tls_connection import Tls
@@ -154,6 +155,7 @@ async def listen(
     ours = door is None
     if door is None:
         door = open_door(address, socket_mode)
+    bound(door)
     # Not the loop's own time, which stands still within one turn of uvloop.
     edge = Edge(
         handler, limits, now or time.monotonic, path, refusals, crowd=crowd, callers=callers

@@ -20,6 +20,7 @@ from sessiongate.http.causes import HANDSHAKE_FAILED, USELESS_RECORDS
 from sessiongate.http.client_hello import RETRY, ClientHello
 from sessiongate.http.connection import Connection, plain_address
 from sessiongate.http.refusal_log import note
+from sessiongate.http.send_queue import discard, unacknowledged
 from sessiongate.http.tls_acceptor import Threshold
 from sessiongate.http.tls_records import decrypt, encrypt
 
@@ -223,6 +224,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     def abort(self) -> None:
         """Close at once."""
         self._shut = True
+        discard(self._socket)
         self._socket.abort()
 
     def close(self) -> None:
@@ -265,8 +267,10 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         self.abort()
 
     def _no_goodbye(self) -> None:
-        # Who still reads is the connection's to judge.
-        if not self._socket.get_write_buffer_size():
+        # Who still reads is the connection's to judge, and who does not is counted until then.
+        if self._socket.get_write_buffer_size() or unacknowledged(self._socket):
+            self._timer = self._threshold.edge.loop.call_later(GOODBYE, self._no_goodbye)
+        else:
             self._socket.abort()
 
     def _feed(self, data: memoryview) -> None:
@@ -300,8 +304,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._incoming.write(portion)
             self._shake()
             return
-        whole = self._hello.take(portion)
-        if whole is None:
+        if (whole := self._hello.take(portion)) is None:
             return
         self._hello = None
         if not hasattr(self, "_object"):
@@ -362,8 +365,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
                 self.close()
 
     def _flush(self) -> bytes:
-        said = self._outgoing.read()
-        if said:
+        if said := self._outgoing.read():
             self._socket.write(said)
         return said
 
