@@ -57,7 +57,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; what was raised on purpose becomes a sentence and an exit code."""
-    output = asked_for(sys.argv[1:])
+    output, began_as_root = asked_for(sys.argv[1:]), os.geteuid() == 0
     settle_streams()
     try:
         refuse_what_is_none(sys.argv[1:], os.environ)
@@ -71,6 +71,14 @@ def main() -> None:
         _leave(Exit.REFUSED, [str(error)], output)
     except KeyboardInterrupt:
         sys.exit(130)
+    except ImportError as error:
+        if not began_as_root or os.geteuid() == 0:
+            raise
+        sentence = (
+            f"Python's {error.name} cannot be read by the account that owns the data directory,"
+            " whose rights this command took: install Python and sessiongate where it can"
+        )
+        _leave(Exit.SETTINGS, [sentence], output)
     except OSError as error:
         if error.filename is None:  # nobody's fault who calls a command: our own, so the stack
             raise
