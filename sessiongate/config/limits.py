@@ -17,9 +17,10 @@ class ServerLimits(_Table):
     anonymous_total: Size = _setting(
         "256MiB",
         "Most bytes of requests held at once for callers that are not known, in all connections "
-        "of a process together; over TLS each counts twice, as it is held twice. Beyond it callers "
-        "are told to come back (503), but for requests of up to 4 KiB. So much again may be held "
-        "of replies that they do not read; beyond it their connections are closed.",
+        "of a process together; over TLS each counts twice, as it is held twice. One address may "
+        "hold a quarter of it. Beyond it callers are told to come back (503), those of the address "
+        "that holds most first, but for requests of up to 4 KiB. So much again may be held of "
+        "replies that they do not read; beyond it their connections are closed.",
     )
     header_bytes: Size = _setting("64KiB", "Largest request head, request line included.")
     header_count: PositiveCount = _setting(100, "Most header lines in one request.")

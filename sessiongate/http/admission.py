@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from sessiongate.http.fair_turns import Turns
+from sessiongate.http.body_budget import BodyBudget, Share
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.refusal_log import note
 from sessiongate.networks import network_of
@@ -29,7 +30,20 @@ PATIENCE = 1.0
 class Guest:
     """One accepted socket. `end` closes it at once."""
 
-    __slots__ = ("address", "end", "gone", "in_handshake", "place", "since", "stuck", "unread")
+    __slots__ = (
+        "address",
+        "end",
+        "gone",
+        "held",
+        "in_handshake",
+        "leaving",
+        "place",
+        "share",
+        "shed",
+        "since",
+        "stuck",
+        "unread",
+    )
 
     def __init__(
         self, address: str, since: float, end: Callable[[], None], *, in_handshake: bool = False
@@ -43,6 +57,14 @@ class Guest:
         self.in_handshake = in_handshake
         self.gone = True
         """Whether it has left, or was never let in."""
+        self.held = 0
+        """Bytes of requests that are held for it, as long as its caller is not known."""
+        self.share: Share | None = None
+        """What its address holds, while something is held for it."""
+        self.leaving = False
+        """Whether what is held for it is being let go."""
+        self.shed: Callable[[], None] = end
+        """Lets go of what is held for it, at once or when its caller turns out not to be known."""
         self.unread = 0
         """Bytes of replies that are held for it, as long as it does not read and is not known."""
         self.stuck = since
@@ -70,8 +92,7 @@ class Crowd:
         """Sockets that are open, or whose request is still handled."""
         self.handshakes = 0
         """How many of them are shaking hands."""
-        self.held = 0
-        """Bytes of requests of callers that are not known."""
+        self.bodies = BodyBudget()
         self.unread = 0
         """Bytes of replies that callers who are not known do not read."""
         self.asking = 0
@@ -84,6 +105,11 @@ class Crowd:
         self._stuck: dict[Guest, None] = {}
         """Who leaves replies unread, the longest first."""
         self._places: Counter[str] = Counter()
+
+    @property
+    def held(self) -> int:
+        """Bytes of requests of callers that are not known."""
+        return self.bodies.held
 
     def admit(self, guest: Guest) -> str | None:
         """Count one more in, or say why not. Each that is let in must `leave` in the end."""
@@ -152,6 +178,18 @@ class Crowd:
             self.unread -= guest.unread
             guest.unread = 0
             del self._stuck[guest]
+
+    def holds(self, guest: Guest, held: int, now: float, *, unfinished: bool) -> None:
+        """So many bytes of requests are held for a caller that is not known.
+
+        Behind an exempt address are many people, so that each connection counts by itself.
+        """
+        alone = guest.share is None and (not guest.place or self.exempt(guest.address))
+        self.bodies.count(guest, held, now, unfinished=unfinished, alone=alone)
+
+    def has_room(self, guest: Guest, now: float) -> bool:
+        """Whether what it holds may stay: see `BodyBudget`."""
+        return self.bodies.has_room(guest, self.limits, now)
 
     def leave(self, guest: Guest) -> None:
         """It is gone. Said twice, it is heard once."""

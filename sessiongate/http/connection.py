@@ -78,7 +78,6 @@ class Connection(asyncio.Protocol):
         "_at",
         "_body",
         "_certificate",
-        "_counted",
         "_cut",
         "_edge",
         "_eof",
@@ -134,8 +133,6 @@ class Connection(asyncio.Protocol):
         """Whether the caller of the body on its way is known."""
         self._body = 0
         """Bytes of the body that the handler has."""
-        self._counted = 0
-        """What of the crowd's `held` is ours."""
         self._unsent: memoryview | None = None
         """What of a reply is for when the peer has read more: then `_stalled` is so, too."""
         self._shared = False
@@ -178,6 +175,7 @@ class Connection(asyncio.Protocol):
                 self._peer = address = plain_address(peer[0]) if peer else ""
             self.guest = Guest(address, edge.now(), self._abort)
             refusal = edge.crowd.admit(self.guest)
+        self.guest.shed = self._unburden
         if edge.shut:
             self._abort()
         elif refusal is not None:
@@ -211,7 +209,7 @@ class Connection(asyncio.Protocol):
                 self._hold()
         else:
             self._advance()
-        if intake.rest or self._body or self._counted or intake.chunks is not None:
+        if intake.rest or self._body or self.guest.held or intake.chunks is not None:
             self._weigh()
 
     def eof_received(self) -> bool:
@@ -387,7 +385,7 @@ class Connection(asyncio.Protocol):
             and (head.length or 0) > allowed
             and not callers.may_be_excused(head.path)
         ):
-            self._ask(ANONYMOUS_BODY)
+            self._ask(ANONYMOUS_BODY, head)
         else:
             self._expect()
 
@@ -419,13 +417,14 @@ class Connection(asyncio.Protocol):
         callers = self._edge.callers
         if callers is None:
             return self._allow()
-        if callers.may_be_excused(cast("Head", self._intake.head).path):
+        head = cast("Head", self._intake.head)
+        if callers.may_be_excused(head.path):
             begun = self._intake.begun
             if callers.excused(begun):
                 return self._allow()
             if len(begun) < self._intake.allowed:
                 return False  # its beginning is still to come
-        self._ask(ANONYMOUS_BODY)
+        self._ask(ANONYMOUS_BODY, head)
         return False
 
     def _allow(self) -> bool:
@@ -435,14 +434,17 @@ class Connection(asyncio.Protocol):
         self._refuse("body_too_large", "in chunks")
         return False
 
-    def _ask(self, cause: str) -> None:
-        """Find out whether the caller is known, and read nothing meanwhile; refuse if not."""
+    def _ask(self, cause: str, head: Head, body: bytes | None = None) -> None:
+        """Find out whether the caller is known, and read nothing meanwhile; refuse if not.
+
+        `body`: the whole of it, where it has come.
+        """
         self._speak()
         self._at = _ASKING
         self.due = math.inf
         self._hold()
         self._edge.crowd.asking += 1
-        work = self._recognise(cast("Head", self._intake.head), cause)
+        work = self._recognise(head, cause, body)
         self.task = asyncio.Task(work, loop=self._edge.loop, name="caller")
         self.task.add_done_callback(self._answered)
 
@@ -451,7 +453,7 @@ class Connection(asyncio.Protocol):
         if task.cancelled():  # perhaps without having run at all
             self._cancelled(task)
 
-    async def _recognise(self, head: Head, cause: str) -> None:
+    async def _recognise(self, head: Head, cause: str, body: bytes | None) -> None:
         known = False
         try:
             known = await cast("Callers", self._edge.callers).known(self._request(head, b""))
@@ -461,45 +463,62 @@ class Connection(asyncio.Protocol):
             structlog.get_logger().error("caller_not_recognised", **traced(error))
             cause = UNDECIDED
         self.task = None
+        self._body = 0
         if self._gone:
+            self._weigh()
             self._edge.forget(self)
         elif not known:
             self._refuse(cause)
         else:
             self._known = True
-            if self._allow():
+            if body is not None:
+                self._at = _BODY
+                self._handle(head, body)
+                self._weigh()
+            elif self._allow():
                 self._expect()
                 self._advance()
                 self._weigh()
 
     def _weigh(self) -> None:
         """Count what is held of requests whose caller is not known, and refuse what is too much."""
+        before = self.guest.held
+        held = self._count()
+        grown = self.guest.held > before
+        if grown and held > _SMALL and not self._edge.crowd.has_room(self.guest, self._edge.now()):
+            self._unburden()
+
+    def _count(self) -> int:
+        """Count what is held while the caller is not known. Returns its bytes."""
         held = 0
         if not self._known:
             intake = self._intake
             held = len(intake.rest) + self._body
             if intake.chunks is not None:
                 held += len(intake.chunks.body)
-            if self._secure:
-                # What came in one piece stays in the buffers of TLS, too: 132 KB were measured for
-                # a body of 65 KB. Without TLS it were 65.
-                held *= 2
-        crowd = self._edge.crowd
-        grown = held - self._counted
-        crowd.held += grown
-        self._counted = held
-        if grown > 0 and held > _SMALL and crowd.held > crowd.limits.anonymous_total:
-            self._unburden()
+        at = self._at
+        edge = self._edge
+        # What came in one piece stays in the buffers of TLS, too: 132 KB were measured for a body
+        # of 65 KB. Without TLS it were 65.
+        edge.crowd.holds(
+            self.guest,
+            2 * held if self._secure else held,
+            edge.now(),
+            unfinished=at is _HEAD or at is _IDLE or at is _BODY,
+        )
+        return held
 
     def _unburden(self) -> None:
         """Let go of what is held, as far as it is not being worked on."""
         at = self._at
         many = self._edge.crowd.asking >= _ASKING_AT_ONCE
-        if at is _BODY and self._edge.callers is not None and not many:
-            self._ask(NO_BUDGET)
+        head = self._intake.head
+        if at is _BODY and head is not None and self._edge.callers is not None and not many:
+            self._ask(NO_BUDGET, head)
         elif at is _ASKING and many and self.task is not None:
             self._note(NO_BUDGET, "closed without a word")
             self.task.cancel()
+            self._body = 0
             self._let_go()
         elif (at is _BUSY or self._unsent is not None) and self._intake.rest:
             # Whoever sends further requests before the reply may have to send them again.
@@ -515,15 +534,24 @@ class Connection(asyncio.Protocol):
         self._weigh()
 
     def _handle(self, head: Head, body: bytes) -> None:
-        if len(body) > _SMALL and not self._known and self._edge.is_full(len(body) - self._counted):
-            self._refuse(NO_BUDGET)
+        self._body = len(body)
+        if len(body) > _SMALL and not self._known and not self._fits():
+            if self._edge.callers is None or self._edge.crowd.asking >= _ASKING_AT_ONCE:
+                self._body = 0
+                self._refuse(NO_BUDGET)
+            else:
+                self._ask(NO_BUDGET, head, body)
             return
         if self._waiting:
             self._speak()
         self._at = _BUSY
         self.due = math.inf
-        self._body = len(body)
         _start(self, self._answer(self._request(head, body), head.keep_alive))
+
+    def _fits(self) -> bool:
+        """Whether the budget has room for the body that has come whole."""
+        self._count()
+        return self._edge.crowd.has_room(self.guest, self._edge.now())
 
     def _speak(self) -> None:
         """Something is under way: nobody else gets its place."""
@@ -624,7 +652,7 @@ class Connection(asyncio.Protocol):
             return
         if self._intake.rest or self._held or self._eof:
             self._advance()
-        if self._intake.rest or self._counted:
+        if self._intake.rest or self.guest.held:
             self._weigh()
 
     def _cancelled(self, task: asyncio.Task[None]) -> None:

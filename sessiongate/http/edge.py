@@ -108,10 +108,6 @@ class Edge:
         for connection in [one for one in self.connections if one.due <= now]:
             connection.expire()
 
-    def is_full(self, more: int) -> bool:
-        """Whether so many bytes more are too many to hold for callers that are not known."""
-        return self.crowd.held + more > self.crowd.limits.anonymous_total
-
     def forget(self, connection: Connected) -> None:
         """Nothing is left to do for this connection."""
         if connection in self.connections and connection.polite:

@@ -746,8 +746,15 @@ def test_a_peers_address_is_plain(host: str, plain: str) -> None:
 class Wire(asyncio.Transport):
     """A transport that keeps what is written."""
 
-    def __init__(self, edge: Edge, kind: type[Connection] = Connection) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1)})
+    def __init__(
+        self,
+        edge: Edge,
+        kind: type[Connection] = Connection,
+        *,
+        address: str = "127.0.0.1",
+        ssl_object: object = None,
+    ) -> None:
+        super().__init__({"peername": (address, 1), "ssl_object": ssl_object})
         self.out = b""
         self.closed = False
         self.reading = True

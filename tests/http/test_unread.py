@@ -164,9 +164,9 @@ async def test_sec_75_what_strangers_send_meanwhile_is_dropped_beyond_the_budget
     house = House(anonymous_total=PIECE + 8 * KIB)
     wire = await house.asks()
     wire.connection.data_received(b"GET / HTTP/1.1\r\nHost: " + b"x" * (PIECE - 30))
-    house.crowd.held += PIECE  # others hold something too
+    house.crowd.bodies.held += PIECE  # others hold something too
     wire.connection.data_received(b"x" * KIB)
-    house.crowd.held -= PIECE
+    house.crowd.bodies.held -= PIECE
     assert house.crowd.held == 0
     while wire.owed:
         wire.read(PIECE)
