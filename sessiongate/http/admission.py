@@ -26,6 +26,10 @@ MADE_ROOM = "made_room"
 # Time enough to begin a request or to shake hands, over any network that people work with.
 PATIENCE = 1.0
 
+# Bytes a second that a peer reads who counts as reading: less than any network that people work
+# with. Without a least, one byte a second would keep what is held for it.
+READS = 4096
+
 
 class Guest:
     """One accepted socket. `end` closes it at once."""
@@ -37,6 +41,8 @@ class Guest:
         "held",
         "in_handshake",
         "leaving",
+        "owed",
+        "owes",
         "place",
         "share",
         "shed",
@@ -68,7 +74,11 @@ class Guest:
         self.unread = 0
         """Bytes of replies that are held for it, as long as it does not read and is not known."""
         self.stuck = since
-        """Since when it has not read."""
+        """Since when it has not read: when that was last looked at."""
+        self.owed = 0
+        """Bytes that it had to read then."""
+        self.owes: Callable[[], int] = lambda: 0
+        """Says how many bytes it has to read."""
 
 
 class Crowd:
@@ -162,15 +172,32 @@ class Crowd:
         self.reads(guest)
         if guest.gone:
             return
-        guest.unread, guest.stuck = count, now
+        guest.unread, guest.stuck, guest.owed = count, now, guest.owes()
         self.unread += count
         self._stuck[guest] = None
         while self.unread > self.limits.anonymous_total and not guest.gone:
-            oldest = next(iter(self._stuck))
-            goes = oldest if now - oldest.stuck >= PATIENCE else guest
+            goes = self._longest_unread(now) or guest
             note(self.refusals, UNREAD, goes.address)
             self.leave(goes)
             goes.end()
+
+    def _longest_unread(self, now: float) -> Guest | None:
+        """Who has not read for longest, if for longer than anybody needs.
+
+        Whoever has read `READS` a second since that was last looked at is dated anew.
+        """
+        while self._stuck:
+            oldest = next(iter(self._stuck))
+            waited = now - oldest.stuck
+            if waited < PATIENCE:
+                return None
+            owed = oldest.owes()
+            if oldest.owed - owed < READS * waited:
+                return oldest
+            oldest.stuck, oldest.owed = now, owed
+            del self._stuck[oldest]
+            self._stuck[oldest] = None
+        return None
 
     def reads(self, guest: Guest) -> None:
         """It has read, or is gone."""

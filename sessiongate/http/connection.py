@@ -176,6 +176,7 @@ class Connection(asyncio.Protocol):
             self.guest = Guest(address, edge.now(), self._abort)
             refusal = edge.crowd.admit(self.guest)
         self.guest.shed = self._unburden
+        self.guest.owes = self._to_read
         if edge.shut:
             self._abort()
         elif refusal is not None:
@@ -233,12 +234,16 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer does not read fast enough: it gets no further reply for now."""
         self._stalled = True
-        self._owed = held = self._transport.get_write_buffer_size()
-        if self._unsent is not None:
-            self._owed += len(self._unsent)
-            held += 0 if self._shared else len(self._unsent)
+        self._owed = held = self._to_read()
+        if self._unsent is not None and self._shared:
+            held -= len(self._unsent)
         if not self._vouched:
             self._edge.crowd.leaves_unread(self.guest, held, self._edge.now())
+
+    def _to_read(self) -> int:
+        """Bytes of replies that the peer has not read."""
+        unsent = 0 if self._unsent is None else len(self._unsent)
+        return self._transport.get_write_buffer_size() + unsent
 
     def resume_writing(self) -> None:
         """The peer has read what we held for it."""
@@ -257,8 +262,7 @@ class Connection(asyncio.Protocol):
     def expire(self) -> None:
         """Late: say so if a request had begun, and end the connection."""
         if self._stalled:
-            owed = self._transport.get_write_buffer_size()
-            owed += len(self._unsent) if self._unsent is not None else 0
+            owed = self._to_read()
             if owed < self._owed:  # It reads, if slowly.
                 self._owed = owed
                 self.due = self._edge.now() + self._edge.keep_alive

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.http.admission import PATIENCE, UNREAD, Crowd
+from sessiongate.http.admission import PATIENCE, READS, UNREAD, Crowd
 from sessiongate.http.connection import PIECE
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
@@ -116,6 +116,25 @@ async def test_sec_75_what_is_held_for_all_strangers_has_one_budget(shared: bool
         wire.connection.connection_lost(None)
     assert house.crowd.unread == 0
     assert house.crowd.inside == 0
+
+
+@pytest.mark.parametrize(("each_second", "stays"), [(READS, True), (READS - 100, False)])
+async def test_sec_75_who_reads_steadily_is_not_among_those_who_do_not(
+    each_second: int, stays: bool
+) -> None:
+    each = PIECE + KIB
+    house = House(anonymous_total=4 * each)
+    wires = [await house.asks() for _ in range(4)]
+    later: list[Slow] = []
+    for _ in range(3):
+        for _ in range(4):
+            house.time.at += PATIENCE / 4
+            wires[0].read(each_second // 4)
+        later.append(await house.asks())
+    # One has gone for each that came.
+    assert [wire.aborted for wire in (*wires, *later)].count(True) == 3
+    assert wires[0].aborted is not stays
+    assert house.crowd.unread <= 4 * each
 
 
 async def test_sec_75_who_is_known_is_not_among_them() -> None:
