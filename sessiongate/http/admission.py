@@ -9,8 +9,8 @@ anybody needs. So sockets that say nothing, or next to nothing, keep nobody out 
 from collections import Counter
 from collections.abc import Callable
 
-from sessiongate.http.fair_turns import Turns
 from sessiongate.http.body_budget import BodyBudget, Share
+from sessiongate.http.fair_turns import Turns
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.refusal_log import note
 from sessiongate.networks import network_of
@@ -28,7 +28,7 @@ PATIENCE = 1.0
 
 # Bytes a second that a peer reads who counts as reading: less than any network that people work
 # with. Without a least, one byte a second would keep what is held for it.
-READS = 4096
+READ_A_SECOND = 4096
 
 
 class Guest:
@@ -184,7 +184,7 @@ class Crowd:
     def _longest_unread(self, now: float) -> Guest | None:
         """Who has not read for longest, if for longer than anybody needs.
 
-        Whoever has read `READS` a second since that was last looked at is dated anew.
+        Whoever has read `READ_A_SECOND` a second since that was last looked at is dated anew.
         """
         while self._stuck:
             oldest = next(iter(self._stuck))
@@ -192,7 +192,7 @@ class Crowd:
             if waited < PATIENCE:
                 return None
             owed = oldest.owes()
-            if oldest.owed - owed < READS * waited:
+            if oldest.owed - owed < READ_A_SECOND * waited:
                 return oldest
             oldest.stuck, oldest.owed = now, owed
             del self._stuck[oldest]

@@ -6,13 +6,11 @@ not keep out another, however many connections it opens.
 """
 
 import math
+from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sessiongate.http.limits import HttpLimits
-
-if TYPE_CHECKING:
-    from sessiongate.http.admission import Guest
 
 # What one address may hold of the whole.
 _PART = 4
@@ -34,6 +32,18 @@ def share_of(limits: HttpLimits) -> int:
     return min(limits.anonymous_total, max(limits.anonymous_total // _PART, largest))
 
 
+class Holder(Protocol):
+    """A connection, as the budget sees it."""
+
+    place: str
+    """What stands for its address."""
+    held: int
+    share: "Share | None"
+    leaving: bool
+    shed: Callable[[], None]
+    """Lets go of what is held for it."""
+
+
 class Share:
     """What one address holds."""
 
@@ -44,7 +54,7 @@ class Share:
         self.held = 0
         self.leaving = 0
         """Bytes of it whose requests are being let go."""
-        self.unfinished: dict[Guest, float] = {}
+        self.unfinished: dict[Holder, float] = {}
         """Requests still on their way, and when each began; the oldest first."""
         self.rank = 0
         """Bits of `held`, or 0 while nothing of it can be let go."""
@@ -60,9 +70,7 @@ class BodyBudget:
         self._shares: dict[object, Share] = {}
         self._ranks: list[dict[Share, None]] = [{} for _ in range(64)]
 
-    def count(
-        self, guest: "Guest", held: int, now: float, *, unfinished: bool, alone: bool
-    ) -> None:
+    def count(self, guest: Holder, held: int, now: float, *, unfinished: bool, alone: bool) -> None:
         """So many bytes are held for this guest; if `unfinished`, they may be let go.
 
         `alone`: it is counted by itself, not with its address.
@@ -91,7 +99,7 @@ class BodyBudget:
             if not share.held:
                 del self._shares[share.key]
 
-    def has_room(self, guest: "Guest", limits: HttpLimits, now: float) -> bool:
+    def has_room(self, guest: Holder, limits: HttpLimits, now: float) -> bool:
         """Whether what is held for this guest may stay. Others may be let go in its favour.
 
         Those are of addresses that hold more, or have been unfinished at its own for a second.
@@ -111,7 +119,7 @@ class BodyBudget:
                 return False
         return True
 
-    def _let_go(self, share: Share, favoured: "Guest", began_by: float) -> bool:
+    def _let_go(self, share: Share, favoured: Holder, began_by: float) -> bool:
         """Whether the oldest unfinished request of it began by then, and is let go."""
         for guest, began in share.unfinished.items():
             if guest is favoured:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.http.admission import PATIENCE, READS, UNREAD, Crowd
+from sessiongate.http.admission import PATIENCE, READ_A_SECOND, UNREAD, Crowd
 from sessiongate.http.connection import PIECE
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
@@ -118,7 +118,9 @@ async def test_sec_75_what_is_held_for_all_strangers_has_one_budget(shared: bool
     assert house.crowd.inside == 0
 
 
-@pytest.mark.parametrize(("each_second", "stays"), [(READS, True), (READS - 100, False)])
+@pytest.mark.parametrize(
+    ("each_second", "stays"), [(READ_A_SECOND, True), (READ_A_SECOND - 100, False)]
+)
 async def test_sec_75_who_reads_steadily_is_not_among_those_who_do_not(
     each_second: int, stays: bool
 ) -> None:
