@@ -7,7 +7,8 @@ served, with all that its connections share in `edge`; `sockets` binds it, `send
 the kernel holds of replies, `tls_acceptor` takes TLS connections in and `tls_connection` works on
 them by `tls_records`, after a whole `client_hello`; `admission` bounds how many connections there
 are, `body_budget` what is held for them, and `fair_turns` what a turn of the event loop does for
-all of them. `router` finds the handler of a path; `objections` refuses what no dialect may take, by `origins` among others;
-`refusal_headers` go with every refusal, and `refusal_log` counts what became no request. `proxies`
-are believed about their clients, `local` says who is on the server's own host.
+all of them. `router` finds the handler of a path; `objections` refuses what no dialect may take, by
+`origins` among others; `refusal_headers` go with every refusal, and `refusal_log` counts what
+became no request. `proxies` are believed about their clients, `local` says who is on the server's
+own host.
 """
