@@ -65,8 +65,11 @@ class Element(msgspec.Struct):
         return None
 
 
-def parse(document: bytes) -> Element:
-    """The root element. Raises Malformed with a sentence that repeats nothing of the document."""
+def parse(document: bytes, *, work: int | None = None) -> Element:
+    """The root element. Raises Malformed with a sentence that repeats nothing of the document.
+
+    It may take so many units of `work`; where none are named, as many as a stranger's of its size.
+    """
     if len(document) > LARGEST:
         raise Malformed(f"the XML is larger than {LARGEST} bytes")
     size = len(document)
@@ -76,7 +79,7 @@ def parse(document: bytes) -> Element:
         raise Malformed("the XML holds too many attributes")
     if document.count(b"\n") + document.count(b"\r") > _FEW_LINES + size // _BYTES_A_LINE:
         raise Malformed("the XML holds too many lines")
-    return _Reader(most_work(size)).read(document)
+    return _Reader(most_work(size) if work is None else work).read(document)
 
 
 def most_work(size: int) -> int:

@@ -23,7 +23,7 @@ from sessiongate.http.router import Route, Routes
 from sessiongate.session import Caps, Session
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
-from sessiongate.wire.xml import Element, parse
+from sessiongate.wire.xml import MOST_WORK, Element, parse
 from tests.gate import LIMITS, Gate
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -42,7 +42,7 @@ class Answer:
 
     def __post_init__(self) -> None:
         assert self.reply.headers[0] == ("content-type", "text/xml; charset=utf-8")
-        (body,) = parse(self.reply.body).children
+        (body,) = parse(self.reply.body, work=MOST_WORK).children
         (self.inner,) = body.children
 
     @property
