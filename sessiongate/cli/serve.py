@@ -323,7 +323,8 @@ def _announce(config: Config, started: Started, *besides: str, text: bool) -> No
             "  sessiongate users add admin --role administrator"
             f" --data-dir {config.server.data_dir}",
         ]
-    print("\n".join([*lines, *besides]), flush=True)
+    # With its line end, so that it is one write even where output is not buffered.
+    print("\n".join([*lines, *besides, ""]), end="", flush=True)
 
 
 def _fingerprints(made: Certificates) -> list[str]:

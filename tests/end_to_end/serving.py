@@ -317,10 +317,9 @@ class Server:
         assert self.process.stderr is not None
         self.out = Lines(self.process.stdout)
         self.log = Lines(self.process.stderr)
-        # The certificate, or the warning that there is none, comes after the addresses.
-        told = self.out.wait_for(
-            lambda lines: any("SHA-256" in line or "WARNING" in line for line in lines)
-        )
+        # The certificate, or the warning that there is none, comes after all else that it says.
+        last = ("Certificate SHA-256", "WARNING: plain HTTP")
+        told = self.out.wait_for(lambda lines: any(line.startswith(last) for line in lines))
         if not told:
             self.kill9()
             raise AssertionError(f"the server did not start:\n{self.out.text}\n{self.log.text}")
