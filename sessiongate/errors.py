@@ -40,7 +40,7 @@ class SessionGateError(Exception):
 class Refused(SessionGateError):
     """We know the answer, and it is no."""
 
-    reached = True
+    answered = True
     """Whether whoever knows was asked. Not where we refused by ourselves, which says nothing of
     whether he is there."""
 
@@ -53,21 +53,21 @@ class BadCredentials(Refused):
     a reason that whoever has the wrong one is not told."""
 
     def __init__(
-        self, why: str = "", *, known: bool = False, guess: bool = True, reached: bool = True
+        self, why: str = "", *, known: bool = False, guess: bool = True, answered: bool = True
     ) -> None:
         super().__init__(why)
         self.known = known
         self.guess = guess
-        self.reached = reached
+        self.answered = answered
 
 
 class LockedOut(Refused):
     """Too many failed tries. To the client it looks like BadCredentials."""
 
-    def __init__(self, why: str = "", *, known: bool = False, reached: bool = True) -> None:
+    def __init__(self, why: str = "", *, known: bool = False, answered: bool = True) -> None:
         super().__init__(why)
         self.known = known
-        self.reached = reached
+        self.answered = answered
 
 
 class AlreadyLoggedIn(Refused):
@@ -185,14 +185,14 @@ class Unavailable(SessionGateError):
     retry_after = 5
     """Seconds after which a client may usefully try again."""
 
-    reached = False
+    answered = False
     """Whether whom we asked did answer, so that it may well know about others."""
 
     def __init__(
-        self, why: str = "", *, reached: bool = False, retry_after: int | None = None
+        self, why: str = "", *, answered: bool = False, retry_after: int | None = None
     ) -> None:
         super().__init__(why)
-        self.reached = reached
+        self.answered = answered
         if retry_after is not None:
             self.retry_after = retry_after
 
@@ -204,12 +204,15 @@ class IdentityUnavailable(Unavailable):
 class StoreUnavailable(Unavailable):
     """The session store does not answer, or cannot write."""
 
-    ended: object = None
-    """The session that is over all the same, where a store has ended one and cannot write that."""
 
-    def __init__(self, why: str = "", *, ended: object = None) -> None:
+class EndNotWritten(StoreUnavailable):
+    """A session has ended and the store cannot write that yet. `session` is the one."""
+
+    session: object
+
+    def __init__(self, why: str, session: object) -> None:
         super().__init__(why)
-        self.ended = ended
+        self.session = session
 
 
 class UpstreamUnavailable(Unavailable):

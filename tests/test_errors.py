@@ -48,15 +48,15 @@ def test_errors_carry_facts_for_the_dialects(
 
 
 EVERY = [
-    errors.BadCredentials("no", guess=False, reached=False),
-    errors.LockedOut("full", reached=False),
+    errors.BadCredentials("no", guess=False, answered=False),
+    errors.LockedOut("full", answered=False),
     errors.NoPermission("System.View"),
     errors.InvalidArgument("key", "too long"),
     errors.CapReached("total", 5, "ada"),
     errors.UnknownMethod("Folder", "f", "m"),
     errors.WrongVerb("GET", "POST"),
-    errors.IdentityUnavailable("away", reached=True, retry_after=9),
-    errors.StoreUnavailable("full", ended="a session"),
+    errors.IdentityUnavailable("away", answered=True, retry_after=9),
+    errors.EndNotWritten("full", "a session"),
     errors.Overloaded("later"),
 ]
 

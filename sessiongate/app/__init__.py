@@ -9,5 +9,5 @@ verifiers of tokens, `routes` gives each address its endpoint, `listeners` opens
 as many clients as `descriptors` leaves files for, `locks` are who is locked out, `gauges` are what
 metrics say of a moment. `server` starts the whole and stops it step by step (`run_all`), `started`
 is what people are told of it, `running` what commands are, `process` runs it, `supervisor` several
-of it by the `place` of each, and `reload` takes new settings meanwhile.
+of it by the `worker_environment` of each, and `reload` takes new settings meanwhile.
 """

@@ -1,4 +1,4 @@
-"""The doors of one process: which there are, who is behind each, and in which order they shut.
+"""The sockets of one process: which there are, who is behind each, and in which order they shut.
 
 All dialects are behind each address of `server.listen`, the command line behind the control socket
 of the first process, `/readyz` and its like behind `admin.listen`. The last of these stays open
@@ -20,7 +20,7 @@ from sessiongate.app import build as parts
 from sessiongate.app.descriptors import KEPT, make_room, places
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
-from sessiongate.http.admission import Crowd
+from sessiongate.http.admission import Admission
 from sessiongate.http.edge import Callers
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
@@ -30,7 +30,7 @@ from sessiongate.operations.control import Control, control_address
 from sessiongate.operations.health import Operations
 
 OPERATIONS = "operations"
-"""The name of the operations listener's door among those that a worker is handed."""
+"""The name of the operations listener's socket among those that a worker is handed."""
 
 # Connections that are few for a server: a shell's limit of 1,024 files leaves fewer.
 _FEW = 2000
@@ -44,10 +44,10 @@ _WAY_OUT = 'admin.listen: another port, or "off"'
 _log = structlog.get_logger("sessiongate")
 
 
-class Doors(msgspec.Struct, frozen=True):
+class InheritedSockets(msgspec.Struct, frozen=True):
     """Sockets that somebody else has opened, by address. `number` is the worker's.
 
-    What the parent knows of the operations listeners of all workers comes along: see `Place`.
+    What the parent knows of the operations listeners of all workers: `WorkerEnvironment`.
     """
 
     number: int = 0
@@ -61,14 +61,16 @@ class Doors(msgspec.Struct, frozen=True):
         return self.number == 0
 
     def of(self, address: str) -> socket.socket | None:
-        """The door of this address, None where it is for us to open."""
+        """The socket of this address, None where it is for us to bind."""
         return self.taken.get(address) if self.taken is not None else None
 
 
 class Listeners:
     """The listeners of a process: opened once, one kind after the other, and shut in the end."""
 
-    def __init__(self, config: Config, doors: Doors, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, config: Config, sockets: InheritedSockets, tls: ssl.SSLContext | None
+    ) -> None:
         self.addresses: list[str] = []
         """Where the dialects are."""
         self.operations = ""
@@ -76,23 +78,23 @@ class Listeners:
         self.without = ""
         """Why there is no operations listener though the settings did not say off."""
         self._config = config
-        self._doors = doors
+        self._sockets = sockets
         self._tls = tls
         trusted = config.server.trusted_proxies
-        self._crowd = Crowd(self._limits(), partial(is_trusted, trusted))
+        self._admission = Admission(self._limits(), partial(is_trusted, trusted))
         self._serving: list[Listener] = []
         self._control: list[Listener] = []
         self._watched: list[Listener] = []
 
     def counts(self) -> dict[str, float]:
         """What metrics show of the clients who are there."""
-        crowd = self._crowd
+        admission = self._admission
         return {
-            "sessiongate_connections": crowd.inside,
-            "sessiongate_connections_most": crowd.limits.connections,
-            "sessiongate_handshakes": crowd.handshakes,
-            "sessiongate_anonymous_bytes": crowd.held,
-            "sessiongate_unread_bytes": crowd.unread,
+            "sessiongate_connections": admission.inside,
+            "sessiongate_connections_most": admission.limits.connections,
+            "sessiongate_handshakes": admission.handshakes,
+            "sessiongate_anonymous_bytes": admission.held,
+            "sessiongate_unread_bytes": admission.unread,
         }
 
     def _limits(self) -> HttpLimits:
@@ -130,7 +132,7 @@ class Listeners:
         callers: Callers,
     ) -> None:
         """Let clients in. Raises ConfigError that names every address which cannot be had."""
-        self._crowd.refusals = refusals
+        self._admission.refusals = refusals
         problems: list[str] = []
         for address in self._config.server.listen:
             # A Unix socket never leaves the machine, and its clients speak plain HTTP to it.
@@ -140,11 +142,11 @@ class Listeners:
                 listener = await listen(
                     name,
                     handler,
-                    self._crowd.limits,
+                    self._admission.limits,
                     secured,
-                    door=self._doors.of(name),
+                    opened=self._sockets.of(name),
                     refusals=refusals,
-                    crowd=self._crowd,
+                    admission=self._admission,
                     callers=callers,
                 )
             except ConfigError as error:
@@ -157,26 +159,26 @@ class Listeners:
 
     async def open_control(self, control: Control) -> None:
         """Let the command line in, where this is the process that it speaks to."""
-        if not self._doors.is_first:
+        if not self._sockets.is_first:
             return
         name = control_address(self._config.server.data_dir)
-        door = self._doors.of(name)
+        opened = self._sockets.of(name)
         limits = parts.own_limits(self._config)
-        self._control.append(await listen(name, control, limits, None, door=door))
+        self._control.append(await listen(name, control, limits, None, opened=opened))
 
     async def open_operations(self, operations: Operations) -> None:
         """Let in those who watch the server, unless the settings say off."""
         address = self._config.admin.listen
         if address is None:
             return
-        door = self._doors.of(OPERATIONS)
-        if self._doors.taken is not None and door is None:
+        opened = self._sockets.of(OPERATIONS)
+        if self._sockets.taken is not None and opened is None:
             return  # the parent could not have it, and has said so
         # Scrapers on this machine speak plain HTTP; what leaves the machine is encrypted.
         secured = self._tls if address.host and not parts.is_loopback(address.host) else None
         try:
             limits = parts.own_limits(self._config)
-            listener = await listen(str(address), operations, limits, secured, door=door)
+            listener = await listen(str(address), operations, limits, secured, opened=opened)
         except ConfigError as error:
             self.without = without_operations(self._config, error)
             return
@@ -187,7 +189,7 @@ class Listeners:
     async def stop(self, linger: timedelta, *, replaced: bool) -> None:
         """Let no client in any more, and have those inside finish.
 
-        Where a successor answers at the same doors, it is also the one to be watched from now on.
+        Where a successor answers at the same sockets, it is also the one to be watched from now on.
         """
         listeners = [*self._serving, *self._control]
         if replaced:

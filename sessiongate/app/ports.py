@@ -11,7 +11,7 @@ import msgspec
 from sessiongate.app.listeners import operations_of
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
-from sessiongate.http.sockets import is_answered, open_door
+from sessiongate.http.sockets import bind_socket, is_answered
 
 
 class Port(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ def _tried(setting: str, address: Address, needed: bool) -> Port:
 
 def _bound(address: str) -> str:
     try:
-        open_door(address).close()
+        bind_socket(address).close()
     except ConfigError as error:
         return error.problems[0]
     return ""

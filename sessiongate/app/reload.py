@@ -28,7 +28,7 @@ TAKEN = (
 """What these begin with can change while the server runs; docs/operations.md lists it."""
 
 PARENTS = ("server.listen", "server.workers", "server.data_dir", "admin.listen")
-"""What the parent of several workers has made of the settings: doors, and how many stand behind."""
+"""What the parent of several workers has made of the settings: sockets, and how many workers."""
 
 Reread = Callable[[], Config]
 """Reads the settings as the start did. Raises ConfigError with every problem."""

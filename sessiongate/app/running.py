@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from sessiongate.app.listeners import Doors, Listeners
+from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.started import url_of
 from sessiongate.config import Config, show
 from sessiongate.tls.certificates import CertificateFacts, Certificates
@@ -49,13 +49,13 @@ def another_is_served(facts: CertificateFacts, running: Running | None) -> str:
 
 
 def running_of(
-    config: Config, doors: Doors, listeners: Listeners, served: Certificates | None
+    config: Config, sockets: InheritedSockets, listeners: Listeners, served: Certificates | None
 ) -> Running:
     """What a server of these settings says, whose listeners are open."""
     asked = map(str, config.server.listen)
     urls = (url_of(config, address) for address in listeners.addresses)
-    operations, without = doors.operations, doors.without  # of all workers, by their parent
-    if doors.taken is None:
+    operations, without = sockets.operations, sockets.without  # of all workers, by their parent
+    if sockets.taken is None:
         named = listeners.operations
         operations = ((str(config.admin.listen), named),) if named else ()
         without = (listeners.without,) if listeners.without else ()

@@ -9,7 +9,7 @@ from sessiongate import __version__
 from sessiongate.app import build as parts
 from sessiongate.app.doubts import Watch
 from sessiongate.app.gauges import Gauges
-from sessiongate.app.listeners import Doors, Listeners
+from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.locks import Locks
 from sessiongate.app.prepare import certificates_of, digest_of, has_users, roles_of
 from sessiongate.app.reload import certified, merged
@@ -47,10 +47,12 @@ from sessiongate.tls.certificates import Certificates
 class Server:
     """A server of these settings: `start`, and `stop` once. `watched`, it warns of doubts."""
 
-    def __init__(self, config: Config, doors: Doors | None = None, *, watched: bool = True) -> None:
+    def __init__(
+        self, config: Config, sockets: InheritedSockets | None = None, *, watched: bool = True
+    ) -> None:
         self.config = config
         self._watched = watched
-        self._doors = doors or Doors()
+        self._sockets = sockets or InheritedSockets()
         self._clock = SystemClock()
         self._meters = Meters()
         store = parts.store_of(config)
@@ -95,7 +97,7 @@ class Server:
     async def _start(self) -> Started:
         config = self.config
         served = self._served = certificates_of(config)
-        listeners = self._listeners = Listeners(config, self._doors, parts.tls_of(config, served))
+        listeners = self._listeners = Listeners(config, self._sockets, parts.tls_of(config, served))
         seen = await self._store.start()
         if seen is not None:
             self._clock.not_before(seen)
@@ -126,7 +128,7 @@ class Server:
                 locks.unlock,
                 locks.locked,
                 config.sessions.limits,
-                lambda: running_of(self.config, self._doors, listeners, self._served),
+                lambda: running_of(self.config, self._sockets, listeners, self._served),
             )
         )
         await listeners.open_operations(self._operations)
@@ -136,7 +138,7 @@ class Server:
             self._let_go,
         ]
         self._go_round(steps)
-        if self._doors.is_first and self._watched:
+        if self._sockets.is_first and self._watched:
             # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
             self._go_round([Watch(lambda: self.config, lambda: self._served, self._clock).look])
         return Started(
@@ -178,7 +180,7 @@ class Server:
         """Accept no more, finish what runs, write what is pending. Idempotent.
 
         Every step is taken, whatever becomes of the others; the first error is raised in the end.
-        `replaced` by a process that has the same doors, it is silent about its own readiness.
+        `replaced` by a process that has the same sockets, it is silent about its own readiness.
         """
         if error := await self._end(linger, replaced=replaced):
             raise error
@@ -240,14 +242,14 @@ class Server:
     async def _catch_up(self, seen: datetime | None) -> None:
         """End the sessions of accounts that have changed since the store was last in use."""
         told = await self._take_in()
-        if self._doors.is_first and seen is not None:
+        if self._sockets.is_first and seen is not None:
             await self._changes.catch_up(seen, told)
-        path = self.config.server.data_dir / f"named.{self._doors.number}"
+        path = self.config.server.data_dir / f"named.{self._sockets.number}"
         await end_if_unnamed(self._sessions, parts.named_by(self.config), path, seen)
 
     async def _take_in(self) -> list[Event]:
         """Take what the command line has changed into the audit, and say what that was."""
-        return await self._intake.take() if self._doors.is_first else []
+        return await self._intake.take() if self._sockets.is_first else []
 
     async def _refresh(self) -> None:
         await self._take_in()
@@ -264,7 +266,7 @@ class Server:
             Chain.DECISIONS: audit.max_events,
             Chain.ANONYMOUS: audit.max_anonymous_events,
         }
-        self._journal.let_go(most, audit.max_age)
+        self._journal.prune(most, audit.max_age)
 
     async def _flush(self) -> None:
         self._journal.flush()

@@ -1,10 +1,10 @@
-"""Several worker processes behind one set of doors: started, watched, replaced one by one.
+"""Several worker processes behind one set of sockets: started, watched, replaced one by one.
 
 The parent opens the sockets and hands them to every worker, so that all accept from one queue: a
 worker that stops leaves nobody waiting in a queue of its own. The parent serves no request and
 keeps no session. SIGTERM stops all of them gracefully; SIGHUP replaces them one after the other,
 each only once its successor answers; a worker that dies is started again. Workers whose parent has
-died stop by themselves: they would hold its doors shut for the next one.
+died stop by themselves: they would keep its addresses from the next one.
 """
 
 import asyncio
@@ -21,8 +21,12 @@ import msgspec
 import structlog
 
 from sessiongate.app import build as parts
-from sessiongate.app.listeners import OPERATIONS, Doors, operations_of, without_operations
-from sessiongate.app.place import VARIABLE, Place
+from sessiongate.app.listeners import (
+    OPERATIONS,
+    InheritedSockets,
+    operations_of,
+    without_operations,
+)
 from sessiongate.app.prepare import (
     certificates_of,
     has_users,
@@ -32,9 +36,10 @@ from sessiongate.app.prepare import (
 from sessiongate.app.reload import PARENTS, Reread, changes, merged
 from sessiongate.app.server import Server
 from sessiongate.app.started import Announce, Started
+from sessiongate.app.worker_environment import VARIABLE, WorkerEnvironment
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
-from sessiongate.http.sockets import open_door
+from sessiongate.http.sockets import bind_socket
 from sessiongate.operations.control import control_address
 from sessiongate.telemetry.tracebacks import traced
 
@@ -50,16 +55,16 @@ LINGER = timedelta(seconds=2)
 # Beyond its own limits for stopping: writing what is pending, to a store that may be slow.
 _LAST_WAIT = timedelta(seconds=10)
 
-# By which a worker learns that its successor answers already, at the same doors: nobody need hear
+# By which a worker learns that its successor answers already, at the same sockets: nobody need hear
 # that it goes, unlike at SIGTERM, by which the whole server does.
 _SUCCEEDED = signal.SIGUSR1
 
 _log = structlog.get_logger("sessiongate.workers")
 
 
-async def serve_as_worker(config: Config, place: Place) -> None:
-    """Serve at the doors that were handed to us, until SIGTERM or the end of our parent."""
-    taken = {address: socket.socket(fileno=number) for address, number in place.doors.items()}
+async def serve_as_worker(config: Config, place: WorkerEnvironment) -> None:
+    """Serve at the sockets that were handed to us, until SIGTERM or the end of our parent."""
+    taken = {address: socket.socket(fileno=number) for address, number in place.sockets.items()}
     if new := [str(one) for one in config.server.listen if str(one) not in taken]:
         # Opened by each worker for itself, it would be had by the first one only.
         raise ConfigError(
@@ -68,7 +73,7 @@ async def serve_as_worker(config: Config, place: Place) -> None:
                 for one in new
             ]
         )
-    server = Server(config, Doors(place.number, taken, place.operations, place.without))
+    server = Server(config, InheritedSockets(place.number, taken, place.operations, place.without))
     done = asyncio.Event()
     replaced = orphan = False
     loop = asyncio.get_running_loop()
@@ -191,7 +196,7 @@ class Supervisor:
         problems: list[str] = []
         for address in config.server.listen:
             try:
-                self._shared[str(address)] = open_door(str(address))
+                self._shared[str(address)] = bind_socket(str(address))
             except ConfigError as error:
                 problems += error.problems
         if problems:
@@ -199,27 +204,27 @@ class Supervisor:
         control = control_address(config.server.data_dir)
         for number in range(config.server.workers):
             # Commands speak to one worker; each has an operations listener, on ports in a row.
-            own = {control: open_door(control)} if number == 0 else {}
+            own = {control: bind_socket(control)} if number == 0 else {}
             self._own.append(own)
             if config.admin.listen is None:
                 continue
             try:
-                own[OPERATIONS] = open_door(str(operations_of(config.admin.listen, number)))
+                own[OPERATIONS] = bind_socket(str(operations_of(config.admin.listen, number)))
             except ConfigError as error:
                 self._without.append(without_operations(config, error))
 
     def _close_doors(self) -> None:
-        for doors in (self._shared, *self._own):
-            for door in doors.values():
-                path = door.getsockname() if door.family == socket.AF_UNIX else None
-                door.close()
+        for sockets in (self._shared, *self._own):
+            for opened in sockets.values():
+                path = opened.getsockname() if opened.family == socket.AF_UNIX else None
+                opened.close()
                 if path:
                     Path(path).unlink(missing_ok=True)
         for number in (self._alive, self._life):
             os.close(number)
 
     def _addresses(self) -> tuple[str, ...]:
-        return tuple(_address_of(door) for door in self._shared.values())
+        return tuple(_address_of(opened) for opened in self._shared.values())
 
     def _operations(self) -> Iterable[tuple[str, str]]:
         address = self._config.admin.listen
@@ -227,25 +232,27 @@ class Supervisor:
             return
         encrypted = not (self._config.server.plain_http or parts.is_loopback(address.host or "::1"))
         scheme = "" if address.path else "https://" if encrypted else "http://"
-        for number, doors in enumerate(self._own):
-            if OPERATIONS in doors:
+        for number, sockets in enumerate(self._own):
+            if OPERATIONS in sockets:
                 asked = str(operations_of(address, number))
-                yield asked, scheme + _address_of(doors[OPERATIONS])
+                yield asked, scheme + _address_of(sockets[OPERATIONS])
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         """A worker that answers. Raises ConfigError for one that does not come to that."""
         mine = {**self._shared, **self._own[number]}
-        doors = {name: door.fileno() for name, door in mine.items()}
+        sockets = {name: opened.fileno() for name, opened in mine.items()}
         try:
             listening, ready = os.pipe()
         except OSError as error:
             raise _not_started(number, error) from None
         others = tuple(self._operations()), tuple(self._without)
-        place = msgspec.json.encode(Place(number, doors, ready, self._alive, *others)).decode()
+        place = msgspec.json.encode(
+            WorkerEnvironment(number, sockets, ready, self._alive, *others)
+        ).decode()
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
-                pass_fds=[*doors.values(), ready, self._alive],
+                pass_fds=[*sockets.values(), ready, self._alive],
                 env={**os.environ, VARIABLE: place},
             )
         except BaseException as error:
@@ -365,10 +372,10 @@ async def _read(pipe: int) -> bytes:
     return os.read(pipe, 16)
 
 
-def _address_of(door: socket.socket) -> str:
-    if door.family == socket.AF_UNIX:
-        return f"unix:{door.getsockname()}"
-    host, port = door.getsockname()[:2]
+def _address_of(opened: socket.socket) -> str:
+    if opened.family == socket.AF_UNIX:
+        return f"unix:{opened.getsockname()}"
+    host, port = opened.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

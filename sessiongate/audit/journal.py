@@ -20,7 +20,7 @@ from sessiongate.audit import event as audit
 from sessiongate.audit.event import Event, Facts
 from sessiongate.audit.merging import About, Fate, Merging
 from sessiongate.clock import Clock
-from sessiongate.errors import SessionGateError, StoreUnavailable, Unavailable
+from sessiongate.errors import EndNotWritten, SessionGateError, StoreUnavailable, Unavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Client, Ended, Person, Principal, Session
 from sessiongate.store.port import AuditStore
@@ -166,11 +166,12 @@ class Journal:
         Where the store knows the session it is over, and will stay so once that is written. Else
         nobody knows; whoever tries again finds out.
         """
-        session = error.ended
-        if isinstance(session, Session):
-            event = self._event_of(session, reason, by)
+        if isinstance(error, EndNotWritten) and isinstance(error.session, Session):
+            event = self._event_of(error.session, reason, by)
+            what = "session end not written"
             self.meters.ends[reason.value] += 1
         else:
+            what = "session end not confirmed"
             event = Event(
                 at=self._clock.now(),
                 event="session ended",
@@ -181,7 +182,7 @@ class Journal:
             )
         event.result, event.detail = "unavailable", str(error)
         _log.warning(
-            "session end not written" if error.ended is not None else "session end not confirmed",
+            what,
             reason=reason.value,
             key=key[:_KEY_PREFIX],
             by=by or event.user or None,
@@ -265,7 +266,7 @@ class Journal:
         """Keep an event that somebody else has made, such as the command line."""
         await self._write(event)
 
-    def let_go(self, most: Mapping[Chain, int], age: timedelta) -> None:
+    def prune(self, most: Mapping[Chain, int], age: timedelta) -> None:
         """Let go of the oldest events of each chain: those beyond so many, and those this old.
 
         And write what was merged in the minute that is over. Call it about once a second.
@@ -273,7 +274,7 @@ class Journal:
         now = self._clock.now()
         self._tell(self._merging.due(now))
         for chain, number in most.items():
-            self._store.let_go(number, now - age, now, chain)
+            self._store.prune(number, now - age, now, chain)
 
     def flush(self) -> None:
         """Write what was merged so far. For a stop."""

@@ -19,12 +19,12 @@ import typer
 from sessiongate.app import process
 from sessiongate.app.bootstrap import bootstrap
 from sessiongate.app.dry_run import certificate_found
-from sessiongate.app.place import place_of
 from sessiongate.app.ports import ports_of
 from sessiongate.app.prepare import certificate_names, certificates_of, instance_of, users_file
 from sessiongate.app.reload import Reread
 from sessiongate.app.started import Announce, Started, url_of
 from sessiongate.app.supervisor import serve_as_worker, supervise
+from sessiongate.app.worker_environment import worker_environment
 from sessiongate.cli.checks import run_checks
 from sessiongate.cli.control_client import server_answers
 from sessiongate.cli.options import (
@@ -83,7 +83,7 @@ def serve(
     text = configure_logs(log_format, log_level)
     flags = _flags(listen, plain_http)
     loaded = settings(config, data_dir, flags)
-    if place_of(os.environ) is None:
+    if worker_environment(os.environ) is None:
         _refuse_what_is_taken(loaded)
         if loaded.elsewhere:
             _log.warning("the data directory is not the settings file's", why=loaded.elsewhere)
@@ -253,7 +253,7 @@ def _run(
 ) -> None:
     # A core file would hold passwords and tokens that are in memory at that moment.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    place = place_of(os.environ)
+    place = worker_environment(os.environ)
     if place is not None:
         work = serve_as_worker(config, place)
     elif config.server.workers > 1:

@@ -46,7 +46,7 @@ class _Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SettingRef:
     """The setting that a name stands for; `by_file` when the name gives the secret's file."""
 
     setting: Name
@@ -83,13 +83,13 @@ def _is(annotation: object, kind: type) -> bool:
 _ROOT = _shape(Settings)
 
 
-def find(path: Name) -> Place | _Section | Free | None:
+def find(path: Name) -> SettingRef | _Section | Free | None:
     """What stands at this name: a setting, a table, or nothing."""
     node: Leaf | Free | _Section = _ROOT
     for depth, name in enumerate(path):
         if isinstance(node, Free):
             if node.inner is None:
-                return _free_place(path, depth)
+                return _free_ref(path, depth)
             node = node.inner
         elif isinstance(node, _Section) and name in node.fields:
             node = node.fields[name]
@@ -98,20 +98,20 @@ def find(path: Name) -> Place | _Section | Free | None:
             leaf = node.fields.get(stem)
             last = depth == len(path) - 1
             if last and stem != name and isinstance(leaf, Leaf) and leaf.secret:
-                return Place((*path[:-1], stem), leaf, by_file=True)
+                return SettingRef((*path[:-1], stem), leaf, by_file=True)
             return None
         else:
             return None
-    return Place(path, node) if isinstance(node, Leaf) else node
+    return SettingRef(path, node) if isinstance(node, Leaf) else node
 
 
-def _free_place(path: Name, depth: int) -> Place | Free:
+def _free_ref(path: Name, depth: int) -> SettingRef | Free:
     if depth == len(path) - 1:
         return Free(None)
     stem = path[-1].removesuffix("_file")
     if stem != path[-1] and secret_key(stem):
-        return Place((*path[:-1], stem), Leaf(secret=True), by_file=True)
-    return Place(path, Leaf(secret=secret_key(path[-1])))
+        return SettingRef((*path[:-1], stem), Leaf(secret=True), by_file=True)
+    return SettingRef(path, Leaf(secret=secret_key(path[-1])))
 
 
 def known(asked: Name) -> Iterator[Name]:

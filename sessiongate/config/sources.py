@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from sessiongate.config.names import Name, Place, find, known
+from sessiongate.config.names import Name, SettingRef, find, known
 from sessiongate.files import open_named
 from sessiongate.secret import Secret, secret_text
 
@@ -166,7 +166,7 @@ def _take(gathered: Gathered, name: str, path: Name, given: Given, base: Path) -
             f"{name}: names are letters and digits, with - or single _ between ({given.where})"
         )
         return None
-    if not isinstance(place, Place):
+    if not isinstance(place, SettingRef):
         if given.value == {}:
             if len(path) > 1:
                 gathered.put(path, given)

@@ -5,7 +5,7 @@ and bodies out of what has come. `connection` reads and writes within `limits`, 
 `states` says; `causes` are what is refused unread. `listener` is an address that is served, `edge`
 what its connections share; `sockets` binds it, `send_queue` bounds the kernel's part of replies.
 TLS: `tls_acceptor`, `tls_connection`, `tls_records`, `client_hello`. `admission` bounds how many
-connections there are, `body_budget` what is held for them, `fair_turns` a turn of the loop.
+connections there are, `body_budget` what is held for them, `loop_turns` a turn of the loop.
 `router` finds the handler of a path; `objections` refuses what no dialect takes, by `origins` too;
 `refusal_headers` go with refusals, `refusal_log` counts them. `proxies` are believed about their
 clients, `local` says who is on the server's own host.

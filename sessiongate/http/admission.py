@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from sessiongate.http.body_budget import BodyBudget, Share
-from sessiongate.http.fair_turns import Turns
 from sessiongate.http.limits import HttpLimits
+from sessiongate.http.loop_turns import LoopTurns
 from sessiongate.http.refusal_log import note
 from sessiongate.networks import network_of
 
@@ -31,24 +31,24 @@ PATIENCE = 1.0
 READ_A_SECOND = 4096
 
 
-class Guest:
+class AcceptedSocket:
     """One accepted socket. `end` closes it at once."""
 
     __slots__ = (
         "address",
+        "count_unread",
         "end",
         "gone",
         "held",
         "in_handshake",
         "leaving",
-        "owed",
-        "owes",
         "place",
         "share",
         "shed",
         "since",
         "stuck",
         "unread",
+        "unread_before",
     )
 
     def __init__(
@@ -75,13 +75,13 @@ class Guest:
         """Bytes of replies that are held for it, as long as it does not read and is not known."""
         self.stuck = since
         """Since when it has not read: when that was last looked at."""
-        self.owed = 0
+        self.unread_before = 0
         """Bytes that it had to read then."""
-        self.owes: Callable[[], int] = lambda: 0
+        self.count_unread: Callable[[], int] = lambda: 0
         """Says how many bytes it has to read."""
 
 
-class Crowd:
+class Admission:
     """Counts and lists; closes only whom it lets go in favour of somebody else."""
 
     def __init__(
@@ -107,12 +107,12 @@ class Crowd:
         """Bytes of replies that callers who are not known do not read."""
         self.asking = 0
         """Requests of which it is being found out whether their caller is known."""
-        self.turns = Turns()
+        self.turns = LoopTurns()
         """Whose request is begun when."""
-        self._shaking: dict[Guest, None] = {}
-        self._waiting: dict[Guest, None] = {}
+        self._in_handshake: dict[AcceptedSocket, None] = {}
+        self._waiting: dict[AcceptedSocket, None] = {}
         """Who may be let go after the handshake, the oldest first."""
-        self._stuck: dict[Guest, None] = {}
+        self._stuck: dict[AcceptedSocket, None] = {}
         """Who leaves replies unread, the longest first."""
         self._places: Counter[str] = Counter()
 
@@ -121,67 +121,71 @@ class Crowd:
         """Bytes of requests of callers that are not known."""
         return self.bodies.held
 
-    def admit(self, guest: Guest) -> str | None:
+    def admit(self, accepted: AcceptedSocket) -> str | None:
         """Count one more in, or say why not. Each that is let in must `leave` in the end."""
         limits = self.limits
         most = limits.connections_per_address
-        place = guest.place
-        if place and most and self._places[place] >= most and not self.exempt(guest.address):
+        place = accepted.place
+        if place and most and self._places[place] >= most and not self.exempt(accepted.address):
             return TOO_MANY_OF_ADDRESS
         # Nobody is let go in favour of somebody who is then refused all the same.
         made_room = False
-        if guest.in_handshake and self.handshakes >= self._most_handshakes():
-            made_room = self._let_go(self._shaking, guest.since)
+        if accepted.in_handshake and self.handshakes >= self._most_handshakes():
+            made_room = self._let_go(self._in_handshake, accepted.since)
             if not made_room:
                 return TOO_MANY_HANDSHAKES
-        if self.inside >= limits.connections and not (made_room or self._make_room(guest.since)):
+        if self.inside >= limits.connections and not (made_room or self._make_room(accepted.since)):
             return TOO_MANY
-        if guest.in_handshake:
+        if accepted.in_handshake:
             self.handshakes += 1
-            self._shaking[guest] = None
+            self._in_handshake[accepted] = None
         else:
-            self._waiting[guest] = None
-        guest.gone = False
+            self._waiting[accepted] = None
+        accepted.gone = False
         self.inside += 1
         if place:
             self._places[place] += 1
         return None
 
-    def shaken(self, guest: Guest, now: float) -> None:
+    def handshake_done(self, accepted: AcceptedSocket, now: float) -> None:
         """Its handshake is done; now it is to ask something."""
-        if not guest.gone:
-            self._no_longer_shaking(guest)
-            self.waits(guest, now)
+        if not accepted.gone:
+            self._handshake_over(accepted)
+            self.waits(accepted, now)
 
-    def waits(self, guest: Guest, now: float) -> None:
+    def waits(self, accepted: AcceptedSocket, now: float) -> None:
         """Nothing of it is under way, and nobody knows it: others may have its place."""
-        if not guest.gone:
-            guest.since = now
-            self._waiting[guest] = None
+        if not accepted.gone:
+            accepted.since = now
+            self._waiting[accepted] = None
 
-    def spoken(self, guest: Guest) -> None:
+    def spoken(self, accepted: AcceptedSocket) -> None:
         """Its request is under way: it is not let go in favour of others meanwhile."""
-        self._waiting.pop(guest, None)
+        self._waiting.pop(accepted, None)
 
-    def leaves_unread(self, guest: Guest, count: int, now: float) -> None:
+    def leaves_unread(self, accepted: AcceptedSocket, count: int, now: float) -> None:
         """A stranger does not read, and so much is held for it: `reads` takes it back.
 
         Where too much is held for all of them, those go who have not read for longest, if for
         longer than anybody needs; else this one does.
         """
-        self.reads(guest)
-        if guest.gone:
+        self.reads(accepted)
+        if accepted.gone:
             return
-        guest.unread, guest.stuck, guest.owed = count, now, guest.owes()
+        accepted.unread, accepted.stuck, accepted.unread_before = (
+            count,
+            now,
+            accepted.count_unread(),
+        )
         self.unread += count
-        self._stuck[guest] = None
-        while self.unread > self.limits.anonymous_total and not guest.gone:
-            goes = self._longest_unread(now) or guest
+        self._stuck[accepted] = None
+        while self.unread > self.limits.anonymous_total and not accepted.gone:
+            goes = self._longest_unread(now) or accepted
             note(self.refusals, UNREAD, goes.address)
             self.leave(goes)
             goes.end()
 
-    def _longest_unread(self, now: float) -> Guest | None:
+    def _longest_unread(self, now: float) -> AcceptedSocket | None:
         """Who has not read for longest, if for longer than anybody needs.
 
         Whoever has read `READ_A_SECOND` a second since that was last looked at is dated anew.
@@ -191,63 +195,63 @@ class Crowd:
             waited = now - oldest.stuck
             if waited < PATIENCE:
                 return None
-            owed = oldest.owes()
-            if oldest.owed - owed < READ_A_SECOND * waited:
+            unread_before = oldest.count_unread()
+            if oldest.unread_before - unread_before < READ_A_SECOND * waited:
                 return oldest
-            oldest.stuck, oldest.owed = now, owed
+            oldest.stuck, oldest.unread_before = now, unread_before
             del self._stuck[oldest]
             self._stuck[oldest] = None
         return None
 
-    def reads(self, guest: Guest) -> None:
+    def reads(self, accepted: AcceptedSocket) -> None:
         """It has read, or is gone."""
-        if guest.unread:
-            self.unread -= guest.unread
-            guest.unread = 0
-            del self._stuck[guest]
+        if accepted.unread:
+            self.unread -= accepted.unread
+            accepted.unread = 0
+            del self._stuck[accepted]
 
-    def holds(self, guest: Guest, held: int, now: float, *, unfinished: bool) -> None:
+    def holds(self, accepted: AcceptedSocket, held: int, now: float, *, unfinished: bool) -> None:
         """So many bytes of requests are held for a caller that is not known.
 
         Behind an exempt address are many people, so that each connection counts by itself.
         """
-        alone = guest.share is None and (not guest.place or self.exempt(guest.address))
-        self.bodies.count(guest, held, now, unfinished=unfinished, alone=alone)
+        alone = accepted.share is None and (not accepted.place or self.exempt(accepted.address))
+        self.bodies.count(accepted, held, now, unfinished=unfinished, alone=alone)
 
-    def has_room(self, guest: Guest, now: float) -> bool:
+    def has_room(self, accepted: AcceptedSocket, now: float) -> bool:
         """Whether what it holds may stay: see `BodyBudget`."""
-        return self.bodies.has_room(guest, self.limits, now)
+        return self.bodies.has_room(accepted, self.limits, now)
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, accepted: AcceptedSocket) -> None:
         """It is gone. Said twice, it is heard once."""
-        self.reads(guest)
-        if guest.gone:
+        self.reads(accepted)
+        if accepted.gone:
             return
-        guest.gone = True
-        self._no_longer_shaking(guest)
-        self._waiting.pop(guest, None)
+        accepted.gone = True
+        self._handshake_over(accepted)
+        self._waiting.pop(accepted, None)
         self.inside -= 1
-        if guest.place:
-            left = self._places[guest.place] - 1
+        if accepted.place:
+            left = self._places[accepted.place] - 1
             if left > 0:
-                self._places[guest.place] = left
+                self._places[accepted.place] = left
             else:
-                del self._places[guest.place]
+                del self._places[accepted.place]
 
-    def _no_longer_shaking(self, guest: Guest) -> None:
-        if guest.in_handshake:
-            guest.in_handshake = False
+    def _handshake_over(self, accepted: AcceptedSocket) -> None:
+        if accepted.in_handshake:
+            accepted.in_handshake = False
             self.handshakes -= 1
-            del self._shaking[guest]
+            del self._in_handshake[accepted]
 
     def _most_handshakes(self) -> int:
-        """Never all places: half of them are for those who have shaken hands."""
+        """Never all places: half of them are for those who have handshake_done hands."""
         return min(self.limits.handshakes, max(1, self.limits.connections // 2))
 
     def _make_room(self, now: float) -> bool:
-        return self._let_go(self._shaking, now) or self._let_go(self._waiting, now)
+        return self._let_go(self._in_handshake, now) or self._let_go(self._waiting, now)
 
-    def _let_go(self, among: dict[Guest, None], now: float) -> bool:
+    def _let_go(self, among: dict[AcceptedSocket, None], now: float) -> bool:
         """Whether the oldest of these had waited for so long that it was closed.
 
         Only the oldest is asked: each came later than the one before it.

@@ -70,68 +70,70 @@ class BodyBudget:
         self._shares: dict[object, Share] = {}
         self._ranks: list[dict[Share, None]] = [{} for _ in range(64)]
 
-    def count(self, guest: Holder, held: int, now: float, *, unfinished: bool, alone: bool) -> None:
-        """So many bytes are held for this guest; if `unfinished`, they may be let go.
+    def count(
+        self, accepted: Holder, held: int, now: float, *, unfinished: bool, alone: bool
+    ) -> None:
+        """So many bytes are held for this socket; if `unfinished`, they may be let go.
 
         `alone`: it is counted by itself, not with its address.
         """
-        share = guest.share
+        share = accepted.share
         if share is None:
             if not held:
                 return
-            key = guest if alone else guest.place
-            share = guest.share = self._shares.setdefault(key, Share(key))
-        grown = held - guest.held
-        guest.held = held
+            key = accepted if alone else accepted.place
+            share = accepted.share = self._shares.setdefault(key, Share(key))
+        grown = held - accepted.held
+        accepted.held = held
         self.held += grown
         share.held += grown
-        if guest.leaving:
+        if accepted.leaving:
             self._leaving += grown
             share.leaving += grown
-        if held and unfinished and not guest.leaving:
-            share.unfinished.setdefault(guest, now)
+        if held and unfinished and not accepted.leaving:
+            share.unfinished.setdefault(accepted, now)
         else:
-            share.unfinished.pop(guest, None)
+            share.unfinished.pop(accepted, None)
         self._rank(share)
         if not held:
-            guest.share = None
-            guest.leaving = False
+            accepted.share = None
+            accepted.leaving = False
             if not share.held:
                 del self._shares[share.key]
 
-    def has_room(self, guest: Holder, limits: HttpLimits, now: float) -> bool:
-        """Whether what is held for this guest may stay. Others may be let go in its favour.
+    def has_room(self, accepted: Holder, limits: HttpLimits, now: float) -> bool:
+        """Whether what is held for this socket may stay. Others may be let go in its favour.
 
         Those are of addresses that hold more, or have been unfinished at its own for a second.
         """
-        own = guest.share
+        own = accepted.share
         if own is None:
             return True
         most = share_of(limits)
         while own.held - own.leaving > most:
-            if not self._let_go(own, guest, now - _OLD):
+            if not self._let_go(own, accepted, now - _OLD):
                 return False
         while self.held - self._leaving > limits.anonymous_total:
             heaviest = self._heaviest()
             if heaviest is not None and heaviest.held > own.held:
-                self._let_go(heaviest, guest, math.inf)
-            elif not self._let_go(own, guest, now - _OLD):
+                self._let_go(heaviest, accepted, math.inf)
+            elif not self._let_go(own, accepted, now - _OLD):
                 return False
         return True
 
     def _let_go(self, share: Share, favoured: Holder, began_by: float) -> bool:
         """Whether the oldest unfinished request of it began by then, and is let go."""
-        for guest, began in share.unfinished.items():
-            if guest is favoured:
+        for accepted, began in share.unfinished.items():
+            if accepted is favoured:
                 continue
             if began > began_by:
                 return False
-            del share.unfinished[guest]
-            guest.leaving = True
-            self._leaving += guest.held
-            share.leaving += guest.held
+            del share.unfinished[accepted]
+            accepted.leaving = True
+            self._leaving += accepted.held
+            share.leaving += accepted.held
             self._rank(share)
-            guest.shed()
+            accepted.shed()
             return True
         return False
 

@@ -20,7 +20,7 @@ from typing import Any, cast
 import structlog
 
 from sessiongate.errors import Malformed, Unavailable
-from sessiongate.http.admission import Guest
+from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.causes import ANONYMOUS_BODY, CAUSES, NO_BUDGET, SAY, UNDECIDED
 from sessiongate.http.edge import Callers, Edge
 from sessiongate.http.framing import Head, write_reply
@@ -56,7 +56,7 @@ STEPS_A_TURN = 16
 _SLICE = 0.01
 
 # Connections above the cap that still get a 503. Beyond, words would cost more than they help.
-REFUSED_POLITELY = 32
+REFUSED_WITH_A_REPLY = 32
 
 # Bytes of a request that are taken from everybody, even where the budget for callers that are not
 # known is used up: an ordinary login is smaller.
@@ -97,20 +97,20 @@ class Connection(asyncio.Protocol):
         "_vouched",
         "_waiting",
         "_waits",
+        "accepted",
         "due",
-        "guest",
-        "polite",
+        "refusing",
         "task",
     )
     _transport: asyncio.Transport
-    guest: Guest
-    """Its place in the crowd."""
+    accepted: AcceptedSocket
+    """Its place in the admission."""
 
-    def __init__(self, edge: Edge, guest: Guest | None = None) -> None:
-        """With `guest`, somebody else has let this peer in: by a TLS handshake that goes on."""
+    def __init__(self, edge: Edge, accepted: AcceptedSocket | None = None) -> None:
+        """With `accepted`, somebody else has let this peer in: by a TLS handshake that goes on."""
         self._edge = edge
-        if guest is not None:
-            self.guest = guest
+        if accepted is not None:
+            self.accepted = accepted
         self._at = _HEAD
         self._intake = Intake()
         self._peer = ""
@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
         """Whether the connection closes after the reply that was written last."""
         self._cut = False
         """Whether requests that had come were dropped, so that the next reply is the last."""
-        self.polite = False
+        self.refusing = False
         """Whether it is one of those above the cap that are told so."""
         self.task: asyncio.Task[None] | None = None
         self.due = math.inf
@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A peer has come (and, over TLS, has shaken hands)."""
+        """A peer has come (and, over TLS, has handshake_done hands)."""
         edge = self._edge
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(_UNCOUNTED)
@@ -161,10 +161,10 @@ class Connection(asyncio.Protocol):
         edge.connections.add(self)
         if edge.unix_path is not None:
             self._user = user_at(transport)
-        if tls is not None and hasattr(self, "guest"):
-            self._peer = self.guest.address or edge.unix_path or ""
-            self.guest.end = self._abort
-            edge.crowd.shaken(self.guest, edge.now())
+        if tls is not None and hasattr(self, "accepted"):
+            self._peer = self.accepted.address or edge.unix_path or ""
+            self.accepted.end = self._abort
+            edge.admission.handshake_done(self.accepted, edge.now())
             refusal = None
         else:
             address = ""
@@ -173,10 +173,10 @@ class Connection(asyncio.Protocol):
             else:
                 peer = transport.get_extra_info("peername")
                 self._peer = address = plain_address(peer[0]) if peer else ""
-            self.guest = Guest(address, edge.now(), self._abort)
-            refusal = edge.crowd.admit(self.guest)
-        self.guest.shed = self._unburden
-        self.guest.owes = self._to_read
+            self.accepted = AcceptedSocket(address, edge.now(), self._abort)
+            refusal = edge.admission.admit(self.accepted)
+        self.accepted.shed = self._unburden
+        self.accepted.count_unread = self._to_read
         if edge.shut:
             self._abort()
         elif refusal is not None:
@@ -185,12 +185,12 @@ class Connection(asyncio.Protocol):
     def _turn_away(self, cause: str) -> None:
         """There is no room: say so to some, and close."""
         edge = self._edge
-        if edge.polite >= REFUSED_POLITELY:
+        if edge.refusing >= REFUSED_WITH_A_REPLY:
             self._note(cause, "closed without a word")
             self._abort()
             return
-        edge.polite += 1
-        self.polite = True
+        edge.refusing += 1
+        self.refusing = True
         self._refuse(cause)
 
     def _abort(self) -> None:
@@ -210,7 +210,7 @@ class Connection(asyncio.Protocol):
                 self._hold()
         else:
             self._advance()
-        if intake.rest or self._body or self.guest.held or intake.chunks is not None:
+        if intake.rest or self._body or self.accepted.held or intake.chunks is not None:
             self._weigh()
 
     def eof_received(self) -> bool:
@@ -226,7 +226,7 @@ class Connection(asyncio.Protocol):
         self._at = _DONE
         self.due = math.inf
         self._unsent = None
-        self._edge.crowd.reads(self.guest)
+        self._edge.admission.reads(self.accepted)
         self._let_go()
         if self.task is None:
             self._edge.forget(self)
@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
         if self._unsent is not None and self._shared:
             held -= len(self._unsent)
         if not self._vouched:
-            self._edge.crowd.leaves_unread(self.guest, held, self._edge.now())
+            self._edge.admission.leaves_unread(self.accepted, held, self._edge.now())
 
     def _to_read(self) -> int:
         """Bytes of replies that the peer has not read."""
@@ -248,7 +248,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The peer has read what we held for it."""
         self._stalled = False
-        self._edge.crowd.reads(self.guest)
+        self._edge.admission.reads(self.accepted)
         if self._at is _IDLE:
             self.due = self._edge.now() + self._edge.keep_alive
         if self._unsent is not None:
@@ -262,9 +262,9 @@ class Connection(asyncio.Protocol):
     def expire(self) -> None:
         """Late: say so if a request had begun, and end the connection."""
         if self._stalled:
-            owed = self._to_read()
-            if owed < self._owed:  # It reads, if slowly.
-                self._owed = owed
+            unread_before = self._to_read()
+            if unread_before < self._owed:  # It reads, if slowly.
+                self._owed = unread_before
                 self.due = self._edge.now() + self._edge.keep_alive
             else:
                 self._abort()
@@ -447,13 +447,13 @@ class Connection(asyncio.Protocol):
         self._at = _ASKING
         self.due = math.inf
         self._hold()
-        self._edge.crowd.asking += 1
+        self._edge.admission.asking += 1
         work = self._recognise(head, cause, body)
         self.task = asyncio.Task(work, loop=self._edge.loop, name="caller")
         self.task.add_done_callback(self._answered)
 
     def _answered(self, task: asyncio.Task[None]) -> None:
-        self._edge.crowd.asking -= 1
+        self._edge.admission.asking -= 1
         if task.cancelled():  # perhaps without having run at all
             self._cancelled(task)
 
@@ -486,10 +486,14 @@ class Connection(asyncio.Protocol):
 
     def _weigh(self) -> None:
         """Count what is held of requests whose caller is not known, and refuse what is too much."""
-        before = self.guest.held
+        before = self.accepted.held
         held = self._count()
-        grown = self.guest.held > before
-        if grown and held > _SMALL and not self._edge.crowd.has_room(self.guest, self._edge.now()):
+        grown = self.accepted.held > before
+        if (
+            grown
+            and held > _SMALL
+            and not self._edge.admission.has_room(self.accepted, self._edge.now())
+        ):
             self._unburden()
 
     def _count(self) -> int:
@@ -504,8 +508,8 @@ class Connection(asyncio.Protocol):
         edge = self._edge
         # What came in one piece stays in the buffers of TLS, too: 132 KB were measured for a body
         # of 65 KB. Without TLS it were 65.
-        edge.crowd.holds(
-            self.guest,
+        edge.admission.holds(
+            self.accepted,
             2 * held if self._secure else held,
             edge.now(),
             unfinished=at is _HEAD or at is _IDLE or at is _BODY,
@@ -515,7 +519,7 @@ class Connection(asyncio.Protocol):
     def _unburden(self) -> None:
         """Let go of what is held, as far as it is not being worked on."""
         at = self._at
-        many = self._edge.crowd.asking >= _ASKING_AT_ONCE
+        many = self._edge.admission.asking >= _ASKING_AT_ONCE
         head = self._intake.head
         if at is _BODY and head is not None and self._edge.callers is not None and not many:
             self._ask(NO_BUDGET, head)
@@ -540,7 +544,7 @@ class Connection(asyncio.Protocol):
     def _handle(self, head: Head, body: bytes) -> None:
         self._body = len(body)
         if len(body) > _SMALL and not self._known and not self._fits():
-            if self._edge.callers is None or self._edge.crowd.asking >= _ASKING_AT_ONCE:
+            if self._edge.callers is None or self._edge.admission.asking >= _ASKING_AT_ONCE:
                 self._body = 0
                 self._refuse(NO_BUDGET)
             else:
@@ -555,12 +559,12 @@ class Connection(asyncio.Protocol):
     def _fits(self) -> bool:
         """Whether the budget has room for the body that has come whole."""
         self._count()
-        return self._edge.crowd.has_room(self.guest, self._edge.now())
+        return self._edge.admission.has_room(self.accepted, self._edge.now())
 
     def _speak(self) -> None:
         """Something is under way: nobody else gets its place."""
         self._waiting = False
-        self._edge.crowd.spoken(self.guest)
+        self._edge.admission.spoken(self.accepted)
 
     def _request(self, head: Head, body: bytes) -> Request:
         return Request(
@@ -579,7 +583,7 @@ class Connection(asyncio.Protocol):
         edge = self._edge
         without_body = request.method == "HEAD"
         try:
-            if not edge.crowd.turns.are_free(edge.now):
+            if not edge.admission.turns.are_free(edge.now):
                 await self._have_turn()
                 if self._at is _DONE:  # nobody would read the reply, and nothing has begun
                     self.task = None
@@ -609,10 +613,10 @@ class Connection(asyncio.Protocol):
 
     async def _have_turn(self) -> None:
         """Wait while the time of this turn of the loop is spent on others."""
-        place = self.guest.place
+        place = self.accepted.place
         known = self._vouched
         network = place if known or not place else wider_network_of(place.partition("/")[0])
-        await self._edge.crowd.turns.wait(self._edge.now, network, place, known=known)
+        await self._edge.admission.turns.wait(self._edge.now, network, place, known=known)
 
     def _finish(self, data: bytes, close: bool) -> None:
         self._body = 0
@@ -628,7 +632,7 @@ class Connection(asyncio.Protocol):
         self.due = now + self._edge.keep_alive
         if not self._vouched:
             self._waiting = True
-            self._edge.crowd.waits(self.guest, now)
+            self._edge.admission.waits(self.accepted, now)
         self._transport.write(data)
         if self._unsent is None:
             self._finished()
@@ -656,7 +660,7 @@ class Connection(asyncio.Protocol):
             return
         if self._intake.rest or self._held or self._eof:
             self._advance()
-        if self._intake.rest or self.guest.held:
+        if self._intake.rest or self.accepted.held:
             self._weigh()
 
     def _cancelled(self, task: asyncio.Task[None]) -> None:

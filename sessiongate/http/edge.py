@@ -1,4 +1,4 @@
-"""What the connections of one listener share: handler, limits, the crowd, and the sweep.
+"""What the connections of one listener share: handler, limits, the admission, and the sweep.
 
 There is no timer per request: each connection carries the moment at which it is `due`, and the
 sweep, once a second, ends those that are late.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Protocol
 
-from sessiongate.http.admission import Crowd, Guest
+from sessiongate.http.admission import AcceptedSocket, Admission
 from sessiongate.http.causes import CAUSES
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler, Request
@@ -38,8 +38,8 @@ class Connected(Protocol):
 
     due: float
     """When it is late, by `Edge.now`."""
-    polite: bool
-    guest: Guest
+    refusing: bool
+    accepted: AcceptedSocket
     task: asyncio.Task[None] | None
 
     def expire(self) -> None:
@@ -66,7 +66,7 @@ class Edge:
         unix_path: str | None = None,
         refusals: Counter[str] | None = None,
         *,
-        crowd: Crowd | None = None,
+        admission: Admission | None = None,
         callers: Callers | None = None,
     ) -> None:
         self.handler = handler
@@ -74,7 +74,9 @@ class Edge:
         self.unix_path = unix_path
         self.refusals: Counter[str] = Counter() if refusals is None else refusals
         """What never became a request, by cause."""
-        self.crowd = Crowd(limits, refusals=self.refusals) if crowd is None else crowd
+        self.admission = (
+            Admission(limits, refusals=self.refusals) if admission is None else admission
+        )
         """May be shared with other listeners."""
         self.callers = callers
         """None: every caller may send bodies of any size within the limits."""
@@ -90,7 +92,7 @@ class Edge:
         """Nobody comes in any more, not even those who were on their way."""
         self.emptied = asyncio.Event()
         self.date = formatdate(time.time(), usegmt=True)
-        self.polite = 0
+        self.refusing = 0
         """How many above the cap are being told so."""
         self.limit(limits)
 
@@ -110,9 +112,9 @@ class Edge:
 
     def forget(self, connection: Connected) -> None:
         """Nothing is left to do for this connection."""
-        if connection in self.connections and connection.polite:
-            self.polite -= 1
+        if connection in self.connections and connection.refusing:
+            self.refusing -= 1
         self.connections.discard(connection)
-        self.crowd.leave(connection.guest)
+        self.admission.leave(connection.accepted)
         if not self.connections:
             self.emptied.set()

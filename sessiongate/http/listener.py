@@ -1,4 +1,4 @@
-"""Listening sockets and TLS: where requests come in, and how the door is shut.
+"""Listening sockets and TLS: where requests come in, and how they are closed.
 
 Decides addresses, socket modes and TLS settings. What a connection does is `http1`'s. Problems of
 the settings (address, certificate, key) are ConfigErrors, before the first request.
@@ -16,14 +16,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sessiongate.http.admission import Crowd
+from sessiongate.http.admission import Admission
 from sessiongate.http.connection import Connection
 from sessiongate.http.edge import Callers, Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler
 from sessiongate.http.send_queue import bound
-from sessiongate.http.sockets import _BACKLOG, _inode, _path_of, open_door
-from sessiongate.http.tls_acceptor import Threshold
+from sessiongate.http.sockets import _BACKLOG, _inode, _path_of, bind_socket
+from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_connection import Tls
 
 _SWEEP_EVERY = 1.0
@@ -34,7 +34,7 @@ _LAST_WAIT = 1.0
 
 
 class Listener:
-    """An open door. `stop` shuts it."""
+    """A listening socket. `stop` closes it."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Listener:
         port: int,
         *,
         ours: bool = True,
-        threshold: Threshold | None = None,
+        acceptor: TlsAcceptor | None = None,
     ) -> None:
         self.address = address
         """Where it really listens: "host:port", "[host]:port" or "unix:/path"."""
@@ -52,8 +52,8 @@ class Listener:
         """0 for a Unix socket."""
         self._edge = edge
         self._server = server
-        self._threshold = threshold
-        # A door that was handed to us stays where it is when we go.
+        self._acceptor = acceptor
+        # A socket that was handed to us stays where it is when we go.
         self._inode = _inode(edge.unix_path) if ours else None
         self._timer = edge.loop.call_later(_SWEEP_EVERY, self._tick)
 
@@ -65,21 +65,21 @@ class Listener:
     def connections(self) -> int:
         """How many connections are open, or have a request still handled.
 
-        Those that are still shaking hands are counted by the crowd.
+        Those that are still shaking hands are counted by the admission.
         """
         return len(self._edge.connections)
 
     @property
-    def crowd(self) -> Crowd:
-        """Everybody who has come by this listener, and by those that share the crowd with it."""
-        return self._edge.crowd
+    def admission(self) -> Admission:
+        """Who has come by this listener, and by those that share this admission."""
+        return self._edge.admission
 
     def change(self, limits: HttpLimits, tls: ssl.SSLContext | None) -> None:
         """Have these limits from now on, and this certificate for handshakes to come."""
         self._edge.limit(limits)
-        self._edge.crowd.limits = limits
-        if tls is not None and self._threshold is not None:
-            self._threshold.context = tls
+        self._edge.admission.limits = limits
+        if tls is not None and self._acceptor is not None:
+            self._acceptor.context = tls
 
     async def stop(self, grace: timedelta, linger: timedelta = timedelta(0)) -> None:
         """Accept no more, close what idles, let requests finish, force the rest after the grace.
@@ -94,8 +94,8 @@ class Listener:
         self._remove_path()
         await asyncio.sleep(linger.total_seconds())
         edge.shut = True
-        if self._threshold is not None:
-            self._threshold.give_up()
+        if self._acceptor is not None:
+            self._acceptor.give_up()
         for connection in tuple(edge.connections):
             connection.retire()
         await self._empty(grace.total_seconds())
@@ -137,41 +137,43 @@ async def listen(
     *,
     socket_mode: int = 0o600,
     now: Callable[[], float] | None = None,
-    door: socket.socket | None = None,
+    opened: socket.socket | None = None,
     refusals: Counter[str] | None = None,
-    crowd: Crowd | None = None,
+    admission: Admission | None = None,
     callers: Callers | None = None,
 ) -> Listener:
     """Listen at "127.0.0.1:9669", "[::1]:9669" or "unix:/path". Port 0 takes a free one.
 
     Raises ConfigError when the address is none of these or cannot be had. `socket_mode` is for
-    Unix sockets. `[::]` serves IPv4 too. `door` is the socket of this address where somebody else
+    Unix sockets. `[::]` serves IPv4 too. `opened` is the socket of this address where somebody else
     has opened it, and shares it with other processes. `refusals` counts, by cause, what never
-    became a request. Listeners with one `crowd` share its limits. With `callers`, strangers may
+    became a request. Listeners with one `admission` share its limits. With `callers`, strangers may
     send less than others.
     """
     loop = asyncio.get_running_loop()
     path = _path_of(address)
-    ours = door is None
-    if door is None:
-        door = open_door(address, socket_mode)
-    bound(door)
+    ours = opened is None
+    if opened is None:
+        opened = bind_socket(address, socket_mode)
+    bound(opened)
     # Not the loop's own time, which stands still within one turn of uvloop.
     edge = Edge(
-        handler, limits, now or time.monotonic, path, refusals, crowd=crowd, callers=callers
+        handler, limits, now or time.monotonic, path, refusals, admission=admission, callers=callers
     )
     if path is not None:
         name, port = address, 0
     else:
-        host, port = door.getsockname()[:2]
+        host, port = opened.getsockname()[:2]
         name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    threshold = Threshold(edge, tls) if tls is not None else None
+    acceptor = TlsAcceptor(edge, tls) if tls is not None else None
 
     def come() -> asyncio.BaseProtocol:
-        return Connection(edge) if threshold is None else Tls(threshold)
+        return Connection(edge) if acceptor is None else Tls(acceptor)
 
     if path is not None:
-        server = await loop.create_unix_server(come, sock=door, backlog=_BACKLOG, **_LEAVE_THE_FILE)
+        server = await loop.create_unix_server(
+            come, sock=opened, backlog=_BACKLOG, **_LEAVE_THE_FILE
+        )
     else:
-        server = await loop.create_server(come, sock=door, backlog=_BACKLOG)
-    return Listener(edge, server, name, port, ours=ours, threshold=threshold)
+        server = await loop.create_server(come, sock=opened, backlog=_BACKLOG)
+    return Listener(edge, server, name, port, ours=ours, acceptor=acceptor)

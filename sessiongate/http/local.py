@@ -81,14 +81,14 @@ def user_at(transport: asyncio.BaseTransport) -> int | None:
     return user_of(transport.get_extra_info("socket"))
 
 
-def user_of(door: socket.socket) -> int | None:
+def user_of(opened: socket.socket) -> int | None:
     """The same for the socket itself: of a client's, the user who listens there."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
         return None
     try:
         _, user, _ = _CREDENTIALS.unpack(
-            door.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+            opened.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
         )
     except OSError:  # it has gone already
         return None

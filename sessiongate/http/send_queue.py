@@ -23,14 +23,14 @@ UNACKNOWLEDGED = 75_000
 _RESET = struct.pack("ii", 1, 0)
 
 
-def bound(door: socket.socket) -> None:
+def bound(opened: socket.socket) -> None:
     """Bound what the kernel holds for each connection that this listening socket accepts."""
-    if door.family == socket.AF_UNIX:
+    if opened.family == socket.AF_UNIX:
         return  # it is never grown, and ends with the connection
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None:
-        door.setsockopt(socket.IPPROTO_TCP, option, UNACKNOWLEDGED)
+        opened.setsockopt(socket.IPPROTO_TCP, option, UNACKNOWLEDGED)
 
 
 def unacknowledged(transport: asyncio.BaseTransport) -> int:

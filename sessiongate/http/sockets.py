@@ -18,20 +18,20 @@ _BACKLOG = 4096
 _PROBE = 1.0
 
 
-def open_door(address: str, socket_mode: int = 0o600) -> socket.socket:
+def bind_socket(address: str, socket_mode: int = 0o600) -> socket.socket:
     """A bound and listening socket of this address. Raises ConfigError."""
     path = _path_of(address)
     try:
         if path is None:
             return _tcp_socket(address)
-        door = _unix_socket(path, socket_mode)
-        door.listen(_BACKLOG)
+        opened = _unix_socket(path, socket_mode)
+        opened.listen(_BACKLOG)
     except OSError as error:
         # Not its own words, which repeat the address.
         why = os.strerror(error.errno) if error.errno else type(error).__name__
         rule = f"{address} cannot be had: {why}; free it, or listen elsewhere"
         raise ConfigError([f"listen: {rule}"]) from None
-    return door
+    return opened
 
 
 def _path_of(address: str) -> str | None:
@@ -67,20 +67,20 @@ def _unix_socket(path: str, mode: int) -> socket.socket:
     if not path.startswith("/"):
         raise ConfigError(["listen: a Unix socket needs an absolute path: unix:/path"])
     _clear_stale(path)
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # On Linux the file takes its mode from the socket, less the umask, so that it is at no
         # moment wider than asked. Not by a umask of our own: that is the whole process's, and a
         # file that another thread makes meanwhile would have it too. Where a socket has no mode,
         # nobody gets in before `listen` either, and the mode is right by then.
         with contextlib.suppress(OSError):
-            os.fchmod(door.fileno(), mode)
-        door.bind(path)
+            os.fchmod(opened.fileno(), mode)
+        opened.bind(path)
         Path(path).chmod(mode)
     except OSError:
-        door.close()
+        opened.close()
         raise
-    return door
+    return opened
 
 
 def _clear_stale(path: str) -> None:

@@ -1,19 +1,19 @@
-"""What the TLS connections of one listener share until each has shaken hands."""
+"""What the TLS connections of one listener share until each has handshake_done hands."""
 
 import ssl
 
-from sessiongate.http.admission import Guest
+from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.edge import Edge
 
 
-class Threshold:
+class TlsAcceptor:
     """The certificate, and who is in the middle of a handshake."""
 
     def __init__(self, edge: Edge, context: ssl.SSLContext) -> None:
         self.edge = edge
         self.context = context
         """For handshakes to come; may be replaced."""
-        self.shaking: set[Guest] = set()
+        self.handshaking: set[AcceptedSocket] = set()
 
     def begin(self) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
         """TLS of one connection: what comes goes into the first BIO, what goes into the second."""
@@ -23,5 +23,5 @@ class Threshold:
 
     def give_up(self) -> None:
         """End the handshakes that are under way."""
-        for guest in tuple(self.shaking):
-            guest.end()
+        for accepted in tuple(self.handshaking):
+            accepted.end()

@@ -15,13 +15,13 @@ import contextlib
 import ssl
 from typing import Any, cast
 
-from sessiongate.http.admission import Guest
+from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.causes import HANDSHAKE_FAILED, USELESS_RECORDS
 from sessiongate.http.client_hello import RETRY, ClientHello
 from sessiongate.http.connection import Connection, plain_address
 from sessiongate.http.refusal_log import note
 from sessiongate.http.send_queue import discard, unacknowledged
-from sessiongate.http.tls_acceptor import Threshold
+from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_records import decrypt, encrypt
 
 # How long a handshake may take, and a goodbye.
@@ -49,9 +49,10 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     """The protocol of a socket and the transport of its connection."""
 
     __slots__ = (
+        "_accepted",
+        "_acceptor",
         "_connection",
         "_eof",
-        "_guest",
         "_hello",
         "_incoming",
         "_noted",
@@ -63,19 +64,18 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         "_shut",
         "_socket",
         "_stalled",
-        "_threshold",
         "_timer",
         "_useless",
         "_waits",
     )
     _socket: asyncio.Transport
-    _guest: Guest
+    _accepted: AcceptedSocket
     _object: ssl.SSLObject
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
 
-    def __init__(self, threshold: Threshold) -> None:
-        self._threshold = threshold
+    def __init__(self, acceptor: TlsAcceptor) -> None:
+        self._acceptor = acceptor
         self._connection: Connection | None = None
         """None before the end of the handshake."""
         self._timer: asyncio.TimerHandle | None = None
@@ -103,15 +103,15 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A socket was accepted: count it, or close it at once."""
         self._socket = cast("asyncio.Transport", transport)
-        threshold = self._threshold
-        edge = threshold.edge
+        acceptor = self._acceptor
+        edge = acceptor.edge
         # An address of a TCP socket is a tuple; a Unix socket's clients have none.
         address = transport.get_extra_info("peername")
         host = plain_address(address[0]) if isinstance(address, tuple) else ""
-        self._guest = Guest(host, edge.now(), self.give_up, in_handshake=True)
-        cause = edge.crowd.admit(self._guest)
+        self._accepted = AcceptedSocket(host, edge.now(), self.give_up, in_handshake=True)
+        cause = edge.admission.admit(self._accepted)
         if cause is None:
-            threshold.shaking.add(self._guest)
+            acceptor.handshaking.add(self._accepted)
             self._hello = ClientHello()
             self._timer = edge.loop.call_later(HANDSHAKE, self._too_slow)
         else:
@@ -175,8 +175,8 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._connection.connection_lost(exc)
             return
         self._fail(type(exc or ConnectionResetError()).__name__)
-        self._threshold.shaking.discard(self._guest)
-        self._threshold.edge.crowd.leave(self._guest)
+        self._acceptor.handshaking.discard(self._accepted)
+        self._acceptor.edge.admission.leave(self._accepted)
 
     # What the connection calls, of its transport.
 
@@ -248,7 +248,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         if not self._reading:
             self._reading = True
             self._socket.resume_reading()
-        self._timer = self._threshold.edge.loop.call_later(GOODBYE, self._no_goodbye)
+        self._timer = self._acceptor.edge.loop.call_later(GOODBYE, self._no_goodbye)
 
     # Our own steps.
 
@@ -260,7 +260,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     def _fail(self, why: str) -> None:
         if not self._noted:
             self._noted = True
-            note(self._threshold.edge.refusals, HANDSHAKE_FAILED, self._guest.address, why=why)
+            note(self._acceptor.edge.refusals, HANDSHAKE_FAILED, self._accepted.address, why=why)
 
     def _too_slow(self) -> None:
         self._fail("TimeoutError")
@@ -269,13 +269,13 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     def _no_goodbye(self) -> None:
         # Who still reads is the connection's to judge, and who does not is counted until then.
         if self._socket.get_write_buffer_size() or unacknowledged(self._socket):
-            self._timer = self._threshold.edge.loop.call_later(GOODBYE, self._no_goodbye)
+            self._timer = self._acceptor.edge.loop.call_later(GOODBYE, self._no_goodbye)
         else:
             self._socket.abort()
 
     def _feed(self, data: memoryview) -> None:
         """Work on a read, as far as others can wait."""
-        now = self._threshold.edge.now
+        now = self._acceptor.edge.now
         until = now() + _SLICE
         for at in range(0, len(data), PORTION):
             if self._shut:
@@ -308,7 +308,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             return
         self._hello = None
         if not hasattr(self, "_object"):
-            self._object, self._incoming, self._outgoing = self._threshold.begin()
+            self._object, self._incoming, self._outgoing = self._acceptor.begin()
         self._incoming.write(whole[0])
         self._shake()
         if whole[1] and not self._shut:
@@ -330,12 +330,12 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             return
         self._flush()
         self._useless = 0
-        threshold = self._threshold
+        acceptor = self._acceptor
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        threshold.shaking.discard(self._guest)
-        self._connection = connection = Connection(threshold.edge, self._guest)
+        acceptor.handshaking.discard(self._accepted)
+        self._connection = connection = Connection(acceptor.edge, self._accepted)
         connection.connection_made(self)
         if self._stalled:
             connection.pause_writing()
@@ -355,7 +355,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._useless = 0
             connection.data_received(data)
         elif self._useless > USELESS:
-            note(self._threshold.edge.refusals, USELESS_RECORDS, self._guest.address)
+            note(self._acceptor.edge.refusals, USELESS_RECORDS, self._accepted.address)
             self.abort()
             return
         if over and not self._shut:
@@ -379,7 +379,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         if not (self._waits or self._shut):
             self._waits = True
             self._hold()
-            self._threshold.edge.loop.call_soon(self._go_on)
+            self._acceptor.edge.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
         self._waits = False

@@ -29,7 +29,7 @@ class Policy(msgspec.Struct, frozen=True):
     duration: timedelta
 
 
-class Tries(msgspec.Struct, frozen=True):
+class AttemptCount(msgspec.Struct, frozen=True):
     """What is remembered of one counter: failures still in the window, tries under way, a lock."""
 
     failed_at: tuple[datetime, ...] = ()
@@ -37,15 +37,15 @@ class Tries(msgspec.Struct, frozen=True):
     until: datetime | None = None
 
 
-NO_TRIES = Tries()
+NO_ATTEMPTS = AttemptCount()
 
 
-def is_locked(tries: Tries, now: datetime) -> bool:
+def is_locked(tries: AttemptCount, now: datetime) -> bool:
     """Whether a lock holds at this moment."""
     return tries.until is not None and now < tries.until
 
 
-def may_try(tries: Tries, policy: Policy, now: datetime) -> bool:
+def may_try(tries: AttemptCount, policy: Policy, now: datetime) -> bool:
     """Whether one more try may begin. Tries under way count as if they had failed already.
 
     Otherwise many tries at once would all be let through before the first of them fails.
@@ -57,53 +57,53 @@ def may_try(tries: Tries, policy: Policy, now: datetime) -> bool:
     return len(_recent(tries, policy, now)) + tries.under_way < policy.attempts
 
 
-def began(tries: Tries) -> Tries:
+def began(tries: AttemptCount) -> AttemptCount:
     """A try has begun. Each is followed by one of `failed`, `succeeded` or `unknown`."""
     return msgspec.structs.replace(tries, under_way=tries.under_way + 1)
 
 
-def failed(tries: Tries, policy: Policy, now: datetime) -> Tries:
+def failed(tries: AttemptCount, policy: Policy, now: datetime) -> AttemptCount:
     """A try has failed. The failure that fills the window locks; a lock is never made longer."""
     under_way = max(0, tries.under_way - 1)
     if not policy.attempts:
-        return Tries(under_way=under_way)
+        return AttemptCount(under_way=under_way)
     if is_locked(tries, now):
         return msgspec.structs.replace(tries, under_way=under_way)
     failures = (*_recent(tries, policy, now), now)
     if len(failures) >= policy.attempts:
-        return Tries(under_way=under_way, until=now + policy.duration)
-    return Tries(failures, under_way)
+        return AttemptCount(under_way=under_way, until=now + policy.duration)
+    return AttemptCount(failures, under_way)
 
 
-def succeeded(tries: Tries) -> Tries:
+def succeeded(tries: AttemptCount) -> AttemptCount:
     """A try had the right password: its failures are forgotten, a lock that came since is not."""
-    return Tries(under_way=max(0, tries.under_way - 1), until=tries.until)
+    return AttemptCount(under_way=max(0, tries.under_way - 1), until=tries.until)
 
 
-def unknown(tries: Tries) -> Tries:
+def unknown(tries: AttemptCount) -> AttemptCount:
     """A try had no outcome (the directory is down): neither a failure nor a success."""
     return msgspec.structs.replace(tries, under_way=max(0, tries.under_way - 1))
 
 
-def is_idle(tries: Tries, policy: Policy, now: datetime) -> bool:
+def is_idle(tries: AttemptCount, policy: Policy, now: datetime) -> bool:
     """Whether nothing of it is worth remembering any more."""
     return not (tries.under_way or is_locked(tries, now) or _recent(tries, policy, now))
 
 
-def counted(tries: Tries, policy: Policy, now: datetime) -> int:
+def counted(tries: AttemptCount, policy: Policy, now: datetime) -> int:
     """All that counts of it as one number; those of a lock are the policy's attempts."""
     if is_locked(tries, now):
         return policy.attempts
     return min(policy.attempts, len(_recent(tries, policy, now)) + tries.under_way)
 
 
-def recalled(failures: int, policy: Policy, at: datetime) -> Tries:
+def recalled(failures: int, policy: Policy, at: datetime) -> AttemptCount:
     """The counter of which only that number is left, and that it is no younger than `at`."""
     if not failures or not policy.attempts:
-        return NO_TRIES
+        return NO_ATTEMPTS
     if failures >= policy.attempts:
-        return Tries(until=at + policy.duration)
-    return Tries((at,) * failures)
+        return AttemptCount(until=at + policy.duration)
+    return AttemptCount((at,) * failures)
 
 
 def is_lately(succeeded_at: datetime | None, now: datetime) -> bool:
@@ -111,5 +111,5 @@ def is_lately(succeeded_at: datetime | None, now: datetime) -> bool:
     return succeeded_at is not None and now - succeeded_at < LATELY
 
 
-def _recent(tries: Tries, policy: Policy, now: datetime) -> tuple[datetime, ...]:
+def _recent(tries: AttemptCount, policy: Policy, now: datetime) -> tuple[datetime, ...]:
     return tuple(at for at in tries.failed_at if now - at < policy.window)

@@ -77,7 +77,7 @@ class Logins:
             meters.timing(meters.login_times, client.dialect).add(perf_counter() - began)
         return opened
 
-    async def vouch(
+    async def verify_credentials(
         self, name: str, password: Secret, client: Client, *, provider: str
     ) -> Principal:
         """Who this is, without opening a session. Raises as `login` does, and writes refusals."""

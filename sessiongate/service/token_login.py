@@ -76,5 +76,5 @@ class TokenLogin:
 
     async def _use_up(self, vouched: Vouched) -> None:
         once = vouched.once
-        if once is not None and not await self._tickets.mark(once.digest, once.expires_at):
+        if once is not None and not await self._tickets.claim_once(once.digest, once.expires_at):
             raise BadCredentials("the token has been used before")

@@ -13,7 +13,7 @@ from sessiongate.errors import Unavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Session, Ticket
-from sessiongate.store.port import AuditStore, Endings, Store, Tries
+from sessiongate.store.port import AttemptStore, AuditStore, Endings, Store
 from sessiongate.telemetry.counters import Meters
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class MeasuredAudit:
             self._meters.store_errors["audit"] += 1
             raise
 
-    def let_go(
+    def prune(
         self,
         most: int,
         before: datetime,
@@ -71,7 +71,7 @@ class MeasuredAudit:
         chain: Chain = Chain.DECISIONS,
     ) -> None:
         """Let go of the oldest events."""
-        self._inner.let_go(most, before, now, chain)
+        self._inner.prune(most, before, now, chain)
 
 
 class MeasuredStore:
@@ -147,9 +147,9 @@ class MeasuredStore:
         """Hand out a ticket once."""
         return await self._measured("take", self._inner.take(digest, kind, now))
 
-    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+    async def claim_once(self, digest: bytes, expires_at: datetime) -> bool:
         """Keep a mark."""
-        return await self._measured("mark", self._inner.mark(digest, expires_at))
+        return await self._measured("claim_once", self._inner.claim_once(digest, expires_at))
 
     async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
         """The newest generation of a session's refresh tokens."""
@@ -163,7 +163,9 @@ class MeasuredStore:
         """Replace the global message."""
         await self._measured("set_message", self._inner.set_message(text))
 
-    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> Tries | None:
+    def attempts(
+        self, provider: str, policies: tuple[Policy, Policy, Policy]
+    ) -> AttemptStore | None:
         """As the inner one has it; guards tell its failures themselves."""
         return self._inner.attempts(provider, policies)
 

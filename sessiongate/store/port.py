@@ -51,8 +51,8 @@ class SessionStore(Protocol):
     async def end(self, key: str) -> Session | None:
         """End this session. Of many callers at once exactly one gets it; the others None.
 
-        Where it is over and only the writing failed, the one gets it in the StoreUnavailable, as
-        `ended`, and the writing is up to the store. Without that nobody knows whether it is over.
+        Where it is over and only the writing failed, the one gets EndNotWritten with it, and the
+        writing is up to the store. At any other StoreUnavailable nobody knows whether it is over.
         """
         ...
 
@@ -76,10 +76,10 @@ class TicketStore(Protocol):
         """Hand out a live ticket of this kind once, and never again; else None."""
         ...
 
-    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
-        """Keep a mark until it expires: True for the first who sets it, False for all others.
+    async def claim_once(self, digest: bytes, expires_at: datetime) -> bool:
+        """Claim a digest until it expires: True for whoever claims first, False for all others.
 
-        What a mark is about must be of no use by itself once the mark has expired.
+        What was claimed must be of no use by itself once the claim has expired.
         """
         ...
 
@@ -130,14 +130,14 @@ class AuditStore(Protocol):
         """Keep an event, durable on return. With StoreUnavailable it is kept, and written later."""
         ...
 
-    def let_go(
+    def prune(
         self,
         most: int,
         before: datetime,
         now: datetime | None = None,
         chain: Chain = Chain.DECISIONS,
     ) -> None:
-        """Let go of the oldest events: those beyond so many, and those of before this time.
+        """Delete the oldest events: those beyond so many, and those of before this time.
 
         `now` is kept, the first time that there are any: since when events have been let go. None
         leaves that unknown.
@@ -145,7 +145,7 @@ class AuditStore(Protocol):
         ...
 
 
-class Try(Protocol):
+class ReservedAttempt(Protocol):
     """One try under way. It ends by exactly one of these."""
 
     @property
@@ -166,7 +166,7 @@ class Try(Protocol):
         ...
 
 
-class Tries(Protocol):
+class AttemptStore(Protocol):
     """The counters of one provider. Raises StoreUnavailable where they cannot be asked."""
 
     async def is_locked(self, name: str, address: str, now: datetime) -> bool:
@@ -175,7 +175,7 @@ class Tries(Protocol):
 
     async def begin(
         self, name: str, address: str, now: datetime, *, further: bool = False
-    ) -> Try | None:
+    ) -> ReservedAttempt | None:
         """Take a place for one try, atomically; None where there is none.
 
         `further`: under one more name, of a try that counts for its address already.
@@ -232,7 +232,9 @@ class Store(SessionStore, TicketStore, GenerationStore, NoticeStore, Protocol):
         """Where this store keeps events."""
         ...
 
-    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> Tries | None:
+    def attempts(
+        self, provider: str, policies: tuple[Policy, Policy, Policy]
+    ) -> AttemptStore | None:
         """What is held against names of this provider by all servers on this store together.
 
         None where each process counts by itself, since no other shares the store.

@@ -367,28 +367,28 @@ class TicketContract(_Contract):
         async with self.opened() as store:
             until = T0 + timedelta(minutes=5)
             answers = await asyncio.gather(
-                *(store.mark(digest_of("one"), until) for _ in range(50))
+                *(store.claim_once(digest_of("one"), until) for _ in range(50))
             )
             assert sorted(answers) == [False] * 49 + [True]
-            assert await store.mark(digest_of("another"), until)
+            assert await store.claim_once(digest_of("another"), until)
 
     async def test_sec_54_a_mark_is_no_ticket_and_no_session(self) -> None:
         async with self.opened() as store:
-            assert await store.mark(digest_of("one"), T0 + timedelta(minutes=5))
+            assert await store.claim_once(digest_of("one"), T0 + timedelta(minutes=5))
             for kind in ("clone", "service", "local"):
                 assert await store.take(digest_of("one"), kind, T0) is None
             assert await store.use(digest_of("one"), T0) is None
-            assert not await store.mark(digest_of("one"), T0 + timedelta(minutes=5))
+            assert not await store.claim_once(digest_of("one"), T0 + timedelta(minutes=5))
 
     async def test_sec_54_a_mark_stays_until_it_expires(self) -> None:
         async with self.opened() as store:
             until = T0 + timedelta(minutes=5)
-            assert await store.mark(digest_of("one"), until)
+            assert await store.claim_once(digest_of("one"), until)
             await store.expire(until - TICK, 10)
-            assert not await store.mark(digest_of("one"), until)
+            assert not await store.claim_once(digest_of("one"), until)
             async with self.reopened(store) as (second, _):
                 if second is not None:
-                    assert not await second.mark(digest_of("one"), until)
+                    assert not await second.claim_once(digest_of("one"), until)
 
     async def test_sec_16_tickets_stay_used_and_unused_after_a_restart(self) -> None:
         async with self.opened() as store:

@@ -74,7 +74,7 @@ class VCenter:
             # Something in front of the vCenter may take offence at a single name. Whoever types
             # it must not make the vCenter count as down for everybody.
             raise UpstreamUnavailable(
-                f"{self.name}: {form.value}: {unreadable}", reached=400 <= answer.status < 500
+                f"{self.name}: {form.value}: {unreadable}", answered=400 <= answer.status < 500
             ) from None
         if form is not self._form:
             self._form = form

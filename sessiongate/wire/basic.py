@@ -52,4 +52,4 @@ def only(headers: Iterable[str], stated: tuple[str, Secret] | None) -> None:
             continue
         name, password = read_basic(header)
         if stated is None or (name, password.reveal()) != (stated[0], stated[1].reveal()):
-            raise BadCredentials("the request carries two different credentials", reached=False)
+            raise BadCredentials("the request carries two different credentials", answered=False)

@@ -171,6 +171,7 @@ FORMS: Mapping[type[errors.SessionGateError], Refusal] = {
     errors.CapReached: TOO_MANY,
     errors.IdentityUnavailable: BUSY,
     errors.StoreUnavailable: BUSY,
+    errors.EndNotWritten: BUSY,
     errors.UpstreamUnavailable: BUSY,
     errors.Overloaded: BUSY,
 }

@@ -126,6 +126,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.WrongVerb: Form(405, "This resource does not take this method."),
     errors.IdentityUnavailable: _BUSY,
     errors.StoreUnavailable: _BUSY,
+    errors.EndNotWritten: _BUSY,
     errors.UpstreamUnavailable: _BUSY,
     errors.Overloaded: _BUSY,
 }

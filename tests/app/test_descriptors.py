@@ -4,7 +4,7 @@ import pytest
 
 from sessiongate.app.build import OWN_CONNECTIONS
 from sessiongate.app.descriptors import KEPT, places
-from sessiongate.http.connection import REFUSED_POLITELY
+from sessiongate.http.connection import REFUSED_WITH_A_REPLY
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_sec_74_descriptors_are_kept_back(wanted: int, files: int | None, most: 
 
 def test_sec_74_what_is_kept_back_is_enough_for_our_own_listeners() -> None:
     """And for the few above the cap that are told so; the rest is the store's and the like."""
-    assert 2 * OWN_CONNECTIONS + REFUSED_POLITELY <= KEPT - 64
+    assert 2 * OWN_CONNECTIONS + REFUSED_WITH_A_REPLY <= KEPT - 64

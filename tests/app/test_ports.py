@@ -12,7 +12,7 @@ from sessiongate.app.ports import ports_of
 from sessiongate.cli.output import Exit
 from sessiongate.config import load
 from sessiongate.errors import ConfigError
-from sessiongate.http.sockets import open_door
+from sessiongate.http.sockets import bind_socket
 from tests.end_to_end.serving import PATIENCE, Server, run_here
 
 
@@ -101,7 +101,7 @@ def test_a_socket_that_is_too_busy_to_answer_is_taken(tmp_path: Path) -> None:
         assert needed
         assert "a server answers there" in said
         with pytest.raises(ConfigError, match="in use"):
-            open_door(f"unix:{path}")
+            bind_socket(f"unix:{path}")
         assert path.is_socket()
 
 

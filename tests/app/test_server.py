@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.app.listeners import Doors
+from sessiongate.app.listeners import InheritedSockets
 from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.server import Server
 from sessiongate.app.supervisor import Supervisor
@@ -194,7 +194,7 @@ async def test_no_worker_has_one_either(tmp_path: Path) -> None:
         assert [name for own in supervisor._own for name in own if name == "operations"] == []
     finally:
         supervisor._close_doors()
-    server = Server(settings(tmp_path / "data", admin__listen="off"), Doors(1, {}))
+    server = Server(settings(tmp_path / "data", admin__listen="off"), InheritedSockets(1, {}))
     assert (await server.start()).operations == ""
     await server.stop()
 

@@ -72,7 +72,7 @@ def errors_table() -> str:
 
 def _leaves(kind: type[errors.SessionGateError]) -> Iterator[type[errors.SessionGateError]]:
     below = kind.__subclasses__()
-    if not below:
+    if not below or kind is errors.StoreUnavailable:
         yield kind
     for each in below:
         yield from _leaves(each)

@@ -48,7 +48,7 @@ def flood_with_key_updates(port: int, ca: str, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         peer = Peer(context, Path(folder))
         said = peer.shake(b"")
-        while not peer.shaken:
+        while not peer.handshake_done:
             line.sendall(said)
             said = peer.shake(line.recv(1 << 16))
     pieces = [said]

@@ -187,7 +187,9 @@ def test_an_outage_is_told_as_one_and_ends_without_a_restart(server: Server, rel
         assert server.zerto_login(typed, "wrong").status == 401
         assert server.zerto_login(typed, password).status == 200
     # The log tells what clients are not told, and no password.
-    assert server.log.wait_for(lambda lines: any("directory_down" in line for line in lines))
+    assert server.log.wait_for(
+        lambda lines: any("directory does not answer" in line for line in lines)
+    )
     assert SERVICE_PASSWORD not in server.log.text
     assert ADA not in server.log.text
 
@@ -229,7 +231,7 @@ vsphere.default = "corp"
             if status == 503:
                 assert server.log.wait_for(lambda lines: "another fingerprint" in "".join(lines))
             server.stop()
-            assert "directory_insecure" not in server.log.text
+            assert "directory connection is not safe" not in server.log.text
 
 
 def test_sec_67_insecure_is_loud(directory: Slapd, tmp_path: Path) -> None:
@@ -248,7 +250,9 @@ hypervisor = "corp"
 default = "corp"
 """
     with with_people(tmp_path / "data", settings=settings) as server:
-        assert server.log.wait_for(lambda lines: any("directory_insecure" in one for one in lines))
+        assert server.log.wait_for(
+            lambda lines: any("directory connection is not safe" in one for one in lines)
+        )
         assert "unencrypted" in server.log.text
         # In no group of ours, and no role by default: known, and may do nothing.
         assert server.zerto_login("ada", ADA).status in (401, 403)

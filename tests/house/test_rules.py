@@ -70,6 +70,21 @@ def changes_of_errors_in(tree: ast.AST, told: Collection[str]) -> list[str]:
     ]
 
 
+def log_events_in(tree: ast.AST) -> list[str]:
+    """What is logged: the first argument of each call of a log's method."""
+    return [
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"debug", "info", "warning", "error"}
+        and ast.unparse(node.func.value) in {"log", "_log"}
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    ]
+
+
 def sleeps_in(tree: ast.AST) -> list[str]:
     """Calls that wait for a time; `sleep(0)` only lets others have their turn."""
     return [
@@ -352,10 +367,22 @@ def test_the_check_of_sleep_sees() -> None:
     ]
 
 
+def test_what_is_logged_is_a_sentence() -> None:
+    """In one style, so that people find what they have read: words, no capital, no full stop."""
+    events = {event for path in SOURCES for event in log_events_in(tree_of(path))}
+    assert len(events) > 30
+    styled = re.compile(r"[a-z][^_.]*[a-z]")
+    assert {event for event in events if not styled.fullmatch(event)} == set()
+
+
+def test_the_check_of_what_is_logged_sees() -> None:
+    assert log_events_in(ast.parse("_log.info('a_b')\nlog.error(text)\nx.info('c')")) == ["a_b"]
+
+
 def test_nobody_changes_an_error_after_it_is_made() -> None:
     """It may have been told to many at once."""
     told = told_by_errors()
-    assert told >= {"known", "guess", "reached", "retry_after", "ended"}
+    assert told >= {"known", "guess", "answered", "retry_after", "session"}
     changed = {
         name_of(path): found
         for path in SOURCES

@@ -24,7 +24,7 @@ class Peer:
         self._number = 0
 
     def shake(self, received: bytes) -> bytes:
-        """What to send after this has come; `shaken` says whether it is the last."""
+        """What to send after this has come; `handshake_done` says whether it is the last."""
         self._incoming.write(received)
         try:
             self._object.do_handshake()
@@ -39,7 +39,7 @@ class Peer:
         return self._outgoing.read()
 
     @property
-    def shaken(self) -> bool:
+    def handshake_done(self) -> bool:
         """Whether its own records may follow."""
         return self._secret != b""
 

@@ -45,7 +45,7 @@ def test_a_share_is_a_quarter_or_as_much_as_the_largest_request(total: int, shar
 async def test_sec_75_one_address_does_not_use_up_the_budget() -> None:
     house = House(**LIMITS)
     hogs = await fill(house, ONE, 50)
-    assert house.crowd.held <= 128 * KIB
+    assert house.admission.held <= 128 * KIB
     assert statuses(*hogs) == [b""] * 3 + [b"503"] * 47
     other = house.wire(OTHER)
     await send(other, b"".join(declared(60 * KIB)))
@@ -56,7 +56,7 @@ async def test_sec_75_networks_of_ipv6_are_one_address() -> None:
     house = House(**LIMITS)
     for number in range(20):
         await fill(house, f"2001:db8::{number:x}", 1)
-    assert house.crowd.held <= 128 * KIB
+    assert house.admission.held <= 128 * KIB
 
 
 async def test_sec_75_when_all_is_held_the_address_with_most_makes_room() -> None:
@@ -64,7 +64,7 @@ async def test_sec_75_when_all_is_held_the_address_with_most_makes_room() -> Non
     light = await fill(house, OTHER, 1, 10 * KIB)
     heavy = [await fill(house, f"192.0.2.{10 + number}", 3) for number in range(4)]
     some = await fill(house, THIRD, 1, 60 * KIB - 1)
-    assert house.crowd.held <= 512 * KIB
+    assert house.admission.held <= 512 * KIB
     # Its oldest goes, at once: it has more than the others.
     gone = [wire for wires in heavy for wire in wires if wire.closed]
     assert len(gone) == 1
@@ -77,7 +77,7 @@ async def test_sec_75_when_all_is_held_the_address_with_most_makes_room() -> Non
     for wires in heavy:
         for wire in wires:
             wire.connection.connection_lost(None)
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 @pytest.mark.parametrize("begun", [b"GET /" + b"a" * 3 * KIB, GET % b"" + b"GET /" + b"a" * KIB])
@@ -86,11 +86,11 @@ async def test_sec_75_small_heads_that_do_not_end_make_room_too(begun: bytes) ->
     wires = [house.wire(ONE) for _ in range(600)]
     for wire in wires:
         await send(wire, begun)
-    assert house.crowd.held > 512 * KIB
+    assert house.admission.held > 512 * KIB
     other = house.wire(OTHER)
     await send(other, b"".join(declared(60 * KIB)))
     assert statuses(other) == [b"200"]
-    assert house.crowd.held <= 512 * KIB
+    assert house.admission.held <= 512 * KIB
     assert wires[0].closed
     assert not wires[-1].closed
 
@@ -98,10 +98,10 @@ async def test_sec_75_small_heads_that_do_not_end_make_room_too(begun: bytes) ->
 async def test_sec_75_whoever_holds_most_makes_no_room_by_holding_more() -> None:
     house = House(**LIMITS)
     heavy = [await fill(house, f"192.0.2.{10 + number}", 3) for number in range(4)]
-    before = house.crowd.held
+    before = house.admission.held
     (more,) = await fill(house, "192.0.2.10", 1, 50 * KIB)
     assert more.closed
-    assert house.crowd.held == before
+    assert house.admission.held == before
     assert not any(wire.closed for wires in heavy for wire in wires)
 
 
@@ -133,7 +133,7 @@ async def test_sec_75_a_live_session_makes_no_room() -> None:
 
 async def test_sec_75_behind_a_trusted_proxy_each_connection_counts_by_itself() -> None:
     house = House(**LIMITS)
-    house.crowd.exempt = lambda address: address == ONE
+    house.admission.exempt = lambda address: address == ONE
     hogs = await fill(house, ONE, 12)
     assert not any(hog.closed for hog in hogs)
     (other,) = await fill(house, ONE, 1, 39 * KIB)
@@ -158,7 +158,7 @@ async def test_sec_75_a_body_in_one_piece_is_refused_only_after_asking_whose_it_
     assert known.reading
     for wire in (known, stranger):
         wire.connection.connection_lost(None)
-    assert house.crowd.held <= 128 * KIB
+    assert house.admission.held <= 128 * KIB
 
 
 @pytest.mark.parametrize("leaves", [True, False])
@@ -167,7 +167,7 @@ async def test_sec_75_a_whole_body_is_given_back_when_its_peer_leaves_meanwhile(
 ) -> None:
     house = House(**LIMITS)
     hogs = await fill(house, ONE, 4)
-    before = house.crowd.held
+    before = house.admission.held
     house.doorman.error = RuntimeError("a fault of ours")
     asked = house.wire(ONE)
     asked.connection.data_received(b"".join(declared(50 * KIB, headers=NAMED)))
@@ -175,10 +175,10 @@ async def test_sec_75_a_whole_body_is_given_back_when_its_peer_leaves_meanwhile(
         asked.connection.connection_lost(None)
     await done(asked)
     await done(asked)
-    assert house.crowd.held == before
+    assert house.admission.held == before
     for wire in hogs:
         wire.connection.connection_lost(None)
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 @pytest.mark.parametrize("first", [1000, 1990, 2600, 3500])

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessiongate.http.causes import CAUSES
-from sessiongate.http.connection import REFUSED_POLITELY, Connection, plain_address
+from sessiongate.http.connection import REFUSED_WITH_A_REPLY, Connection, plain_address
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
@@ -352,7 +352,7 @@ async def test_what_never_became_a_request_is_counted_by_its_cause(opened: Open)
 async def test_a_refusal_without_words_is_written_down_too(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessiongate.http.connection.REFUSED_POLITELY", 0)
+    monkeypatch.setattr("sessiongate.http.connection.REFUSED_WITH_A_REPLY", 0)
     house = await opened(connections=1)
     await house.peer()
     await until(lambda: house.listener.connections == 1)
@@ -515,10 +515,10 @@ async def test_a_slow_reader_is_told_from_one_that_never_reads() -> None:
     time = Time()
     edge = Edge(handler, HttpLimits(), time)
     wire = Wire(edge)
-    wire.owed = 1000
+    wire.unread_before = 1000
     wire.connection.pause_writing()
     wire.connection.data_received(GET % b"")
-    wire.owed = 900
+    wire.unread_before = 900
     time.at += 75
     edge.sweep()
     assert not wire.closed
@@ -532,12 +532,12 @@ async def test_sec_47_a_crowd_above_the_cap_is_cut_off_without_words() -> None:
         return Reply(200)
 
     edge = Edge(handler, HttpLimits(connections=1), lambda: 0.0)
-    crowd = [Wire(edge) for _ in range(300)]
-    told = REFUSED_POLITELY
-    assert [wire.out[:12] for wire in crowd] == [b""] + [b"HTTP/1.1 503"] * told + [b""] * (
+    admission = [Wire(edge) for _ in range(300)]
+    told = REFUSED_WITH_A_REPLY
+    assert [wire.out[:12] for wire in admission] == [b""] + [b"HTTP/1.1 503"] * told + [b""] * (
         299 - told
     )
-    assert [wire.closed for wire in crowd] == [False] + [True] * 299
+    assert [wire.closed for wire in admission] == [False] + [True] * 299
 
 
 async def test_bodies_of_pipelined_requests_do_not_run_into_each_other(opened: Open) -> None:
@@ -758,7 +758,7 @@ class Wire(asyncio.Transport):
         self.out = b""
         self.closed = False
         self.reading = True
-        self.owed = 0
+        self.unread_before = 0
         self.connection = kind(edge)
         self.connection.connection_made(self)
 
@@ -770,7 +770,7 @@ class Wire(asyncio.Transport):
         self.high = high
 
     def get_write_buffer_size(self) -> int:
-        return self.owed
+        return self.unread_before
 
     def can_write_eof(self) -> bool:
         return True

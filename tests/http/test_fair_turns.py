@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sessiongate.http.edge import Edge
-from sessiongate.http.fair_turns import ABREAST, SLICE
 from sessiongate.http.limits import HttpLimits
+from sessiongate.http.loop_turns import ABREAST, SLICE
 from sessiongate.http.message import Reply, Request
 from tests.http.test_connection import GET, Time, Wire, turn
 
@@ -140,7 +140,7 @@ async def test_sec_73_who_leaves_or_is_killed_while_waiting_begins_nothing() -> 
         if wire not in waiting:
             wire.connection.connection_lost(None)
     assert not house.edge.connections
-    assert house.edge.crowd.inside == house.edge.crowd.held == 0
+    assert house.edge.admission.inside == house.edge.admission.held == 0
     assert len(house.begun) <= 100 - len(waiting) + ABREAST
 
 
@@ -150,7 +150,7 @@ async def test_where_there_is_time_nobody_waits_and_the_loop_is_let_idle() -> No
         house.ask("192.0.2.1")
     await turn()
     assert len(house.begun) == MANY
-    turns = house.edge.crowd.turns
+    turns = house.edge.admission.turns
     await turn()
     assert not turns._counts
 
@@ -162,6 +162,6 @@ async def test_the_queue_ends_and_times_are_ordinary_again() -> None:
     await house.turns(lambda: len(house.begun) == MANY)
     await turn()
     await turn()
-    turns = house.edge.crowd.turns
+    turns = house.edge.admission.turns
     assert not turns._counts
     assert turns.are_free(house.time)

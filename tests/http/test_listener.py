@@ -1,4 +1,4 @@
-"""Doors: addresses, Unix sockets, TLS, and what a peer is called."""
+"""InheritedSockets: addresses, Unix sockets, TLS, and what a peer is called."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ async def who(request: Request) -> Reply:
     return Reply(200, (), f"<{request.peer} {request.secure}>".encode())
 
 
-async def open_door(address: str, tls: ssl.SSLContext | None = None, **more: Any) -> Listener:
+async def bind_socket(address: str, tls: ssl.SSLContext | None = None, **more: Any) -> Listener:
     return await listen(address, who, HttpLimits(), tls, **more)
 
 
@@ -100,7 +100,7 @@ def client(pair: Pair, version: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 async def test_ipv4_peers_are_named_by_address() -> None:
-    door = await open_door("127.0.0.1:0")
+    door = await bind_socket("127.0.0.1:0")
     assert door.address == f"127.0.0.1:{door.port}"
     assert door.port > 0
     assert await ask(*await asyncio.open_connection("127.0.0.1", door.port)) == "<127.0.0.1 False>"
@@ -112,7 +112,7 @@ needs_ipv6 = pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
 
 @needs_ipv6
 async def test_ipv6_peers_are_named_by_address() -> None:
-    door = await open_door("[::1]:0")
+    door = await bind_socket("[::1]:0")
     assert door.address == f"[::1]:{door.port}"
     assert await ask(*await asyncio.open_connection("::1", door.port)) == "<::1 False>"
     await door.stop(NOW)
@@ -120,7 +120,7 @@ async def test_ipv6_peers_are_named_by_address() -> None:
 
 @needs_ipv6
 async def test_ipv4_peers_keep_their_name_on_a_socket_for_both() -> None:
-    door = await open_door("[::]:0")
+    door = await bind_socket("[::]:0")
     assert await ask(*await asyncio.open_connection("127.0.0.1", door.port)) == "<127.0.0.1 False>"
     assert await ask(*await asyncio.open_connection("::1", door.port)) == "<::1 False>"
     await door.stop(NOW)
@@ -128,7 +128,7 @@ async def test_ipv4_peers_keep_their_name_on_a_socket_for_both() -> None:
 
 async def test_unix_peers_are_named_by_the_socket(tmp_path: Path) -> None:
     path = tmp_path / "door"
-    door = await open_door(f"unix:{path}")
+    door = await bind_socket(f"unix:{path}")
     assert door.address == f"unix:{path}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
@@ -155,7 +155,7 @@ async def test_sec_79_the_kernel_says_which_user_is_at_a_unix_socket(tmp_path: P
 
 
 async def test_a_unix_sockets_mode_can_be_wider(tmp_path: Path) -> None:
-    door = await open_door(f"unix:{tmp_path}/door", socket_mode=0o660)
+    door = await bind_socket(f"unix:{tmp_path}/door", socket_mode=0o660)
     assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660
     await door.stop(NOW)
 
@@ -180,7 +180,7 @@ async def test_a_unix_socket_is_at_no_moment_wider_than_asked(
     monkeypatch.setattr(socket.socket, "bind", watched)
     before = os.umask(mask)
     try:
-        door = await open_door(f"unix:{tmp_path}/door", socket_mode=0o660)
+        door = await bind_socket(f"unix:{tmp_path}/door", socket_mode=0o660)
     finally:
         os.umask(before)
     assert seen == [(0o660 & ~mask, f"{mask:04o}")]
@@ -192,9 +192,9 @@ async def test_a_socket_left_behind_is_replaced_and_a_live_one_is_not(tmp_path: 
     path = tmp_path / "door"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    door = await open_door(f"unix:{path}")
+    door = await bind_socket(f"unix:{path}")
     with pytest.raises(ConfigError, match="cannot be had"):
-        await open_door(f"unix:{path}")
+        await bind_socket(f"unix:{path}")
     assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
     await door.stop(NOW)
 
@@ -203,16 +203,16 @@ async def test_no_other_file_is_replaced_by_a_socket(tmp_path: Path) -> None:
     path = tmp_path / "door"
     path.write_text("mine")
     with pytest.raises(ConfigError):
-        await open_door(f"unix:{path}")
+        await bind_socket(f"unix:{path}")
     assert path.read_text() == "mine"
 
 
 async def test_stopping_leaves_a_successors_socket(tmp_path: Path) -> None:
     path = tmp_path / "door"
-    door = await open_door(f"unix:{path}")
+    door = await bind_socket(f"unix:{path}")
     # Kept under another name, so that its inode cannot be given to the successor.
     path.rename(tmp_path / "old")
-    successor = await open_door(f"unix:{path}")
+    successor = await bind_socket(f"unix:{path}")
     await door.stop(NOW)
     assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
     await successor.stop(NOW)
@@ -221,10 +221,10 @@ async def test_stopping_leaves_a_successors_socket(tmp_path: Path) -> None:
 async def test_who_was_handed_a_unix_socket_leaves_its_file(tmp_path: Path) -> None:
     """One of two processes behind it goes; newer Pythons would take the file along."""
     path = str(tmp_path / "door")
-    shared = sockets.open_door(f"unix:{path}")
+    shared = sockets.bind_socket(f"unix:{path}")
     with shared:
-        first = await open_door(f"unix:{path}", door=shared.dup())
-        second = await open_door(f"unix:{path}", door=shared.dup())
+        first = await bind_socket(f"unix:{path}", opened=shared.dup())
+        second = await bind_socket(f"unix:{path}", opened=shared.dup())
         await first.stop(NOW)
         assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
         await second.stop(NOW)
@@ -253,18 +253,18 @@ async def test_who_was_handed_a_unix_socket_leaves_its_file(tmp_path: Path) -> N
 )
 async def test_an_address_of_another_form_is_a_config_error(address: str) -> None:
     with pytest.raises(ConfigError, match="listen"):
-        await open_door(address)
+        await bind_socket(address)
 
 
 async def test_an_address_in_use_is_a_config_error() -> None:
-    door = await open_door("127.0.0.1:0")
+    door = await bind_socket("127.0.0.1:0")
     with pytest.raises(ConfigError, match="cannot be had"):
-        await open_door(door.address)
+        await bind_socket(door.address)
     await door.stop(NOW)
 
 
 async def test_stopping_twice_does_no_harm() -> None:
-    door = await open_door("127.0.0.1:0")
+    door = await bind_socket("127.0.0.1:0")
     await door.stop(NOW)
     await door.stop(NOW)
 
@@ -272,7 +272,7 @@ async def test_stopping_twice_does_no_harm() -> None:
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 async def test_tls_is_spoken(version: ssl.TLSVersion, tmp_path: Path) -> None:
     pair = Pair(tmp_path)
-    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    door = await bind_socket("127.0.0.1:0", tls_context(pair.certificate, pair.key))
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", door.port, ssl=client(pair, version)
     )
@@ -289,7 +289,7 @@ async def test_who_is_shaking_hands_is_still_answered_by_one_who_lingers(
 ) -> None:
     """Such a connection stands in no list yet, and its kernel has given it to nobody else."""
     pair = Pair(tmp_path)
-    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    door = await bind_socket("127.0.0.1:0", tls_context(pair.certificate, pair.key))
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = client(pair, ssl.TLSVersion.TLSv1_3)
@@ -316,7 +316,7 @@ async def test_who_is_shaking_hands_is_still_answered_by_one_who_lingers(
 
 async def test_tls_1_1_is_not_spoken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pair = Pair(tmp_path)
-    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    door = await bind_socket("127.0.0.1:0", tls_context(pair.certificate, pair.key))
     with caplog.at_level(logging.INFO), pytest.raises((ssl.SSLError, ConnectionError)):
         await asyncio.open_connection(
             "127.0.0.1", door.port, ssl=client(pair, ssl.TLSVersion.TLSv1_1)
@@ -329,7 +329,7 @@ async def test_sec_45_plain_http_on_a_tls_port_is_closed_without_redirect(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pair = Pair(tmp_path)
-    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    door = await bind_socket("127.0.0.1:0", tls_context(pair.certificate, pair.key))
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     writer.write(GET)
     said = b""
@@ -346,7 +346,7 @@ async def test_sec_45_plain_http_on_a_tls_port_is_closed_without_redirect(
 
 async def test_a_refusal_over_tls_arrives_and_closes(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
-    door = await open_door("127.0.0.1:0", tls_context(pair.certificate, pair.key))
+    door = await bind_socket("127.0.0.1:0", tls_context(pair.certificate, pair.key))
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", door.port, ssl=client(pair, ssl.TLSVersion.TLSv1_3)
     )

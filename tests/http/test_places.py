@@ -64,10 +64,10 @@ async def test_sec_74_who_asks_next_to_nothing_keeps_nobody_out(said: tuple[byte
     assert await house.newcomer() == b"HTTP/1.1 200"
     assert house.closed == [True, False, False]
     assert house.refused == {}
-    assert house.crowd.refusals == {MADE_ROOM: 1}
+    assert house.admission.refusals == {MADE_ROOM: 1}
     for wire in house.wires[:1]:
         wire.connection.connection_lost(None)
-    assert house.crowd.inside == 3
+    assert house.admission.inside == 3
 
 
 @pytest.mark.parametrize("said", [SESSION, GET % b"login"], ids=["session", "login"])

@@ -39,7 +39,7 @@ async def test_sec_75_the_kernel_holds_little_for_who_does_not_read_and_no_orpha
         peer.setblocking(False)
         await loop.sock_connect(peer, ("127.0.0.1", listener.port))
         await loop.sock_sendall(peer, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await until(lambda: listener.crowd.unread > 0)
+        await until(lambda: listener.admission.unread > 0)
         (connection,) = listener._edge.connections
         transport = cast("Any", connection)._transport
         accepted = transport.get_extra_info("socket")

@@ -147,7 +147,7 @@ async def test_a_connection_that_lost_its_place_is_not_taken_up_by_a_late_reply(
 
     play.house.edge.handler = login
     await play.ask(GET % b"login" + GET % b"next")
-    play.connection._abort()  # as the crowd does
+    play.connection._abort()  # as the admission does
     play.wire.closed = False  # the transport tells it in the next turn of the loop only
     assert play.house.slow is not None
     play.house.slow.set()

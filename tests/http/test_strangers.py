@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.http.admission import Crowd
+from sessiongate.http.admission import Admission
 from sessiongate.http.causes import ANONYMOUS_BODY, NO_BUDGET, UNDECIDED
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
@@ -56,11 +56,11 @@ class House:
     def __init__(self, **limits: Any) -> None:
         given = {"body": 256 * KIB, "anonymous_body": 64 * KIB, **limits}
         self.limits = HttpLimits(**given)
-        self.crowd = Crowd(self.limits)
+        self.admission = Admission(self.limits)
         self.doorman = Doorman()
         self.time = Time()
         self.edge = Edge(
-            self.handle, self.limits, self.time, crowd=self.crowd, callers=self.doorman
+            self.handle, self.limits, self.time, admission=self.admission, callers=self.doorman
         )
         self.bodies: list[int] = []
         self.slow: asyncio.Event | None = None
@@ -124,7 +124,7 @@ async def test_sec_75_a_stranger_may_send_less(form: Send, piece: int) -> None:
     assert large.closed
     assert house.refused == {ANONYMOUS_BODY: 1}
     assert house.bodies == [64 * KIB]
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 async def test_sec_75_a_large_body_is_refused_before_it_comes() -> None:
@@ -148,7 +148,7 @@ async def test_sec_75_a_known_caller_may_send_more(form: Send, piece: int) -> No
     await send(over, b"".join(form(256 * KIB + 1, headers=NAMED)), piece)
     assert over.out.startswith(b"HTTP/1.1 413 ")
     assert house.refused == {"body_too_large": 1}
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 async def test_sec_75_a_known_caller_is_told_to_go_on() -> None:
@@ -169,14 +169,14 @@ async def test_sec_75_a_login_by_token_is_excused_and_counted(form: Send, piece:
     body = body.replace(b"a" * 9, b"assertion", 1)
     wire = house.wire()
     await send(wire, head + body[: 100 * KIB], piece)
-    assert house.crowd.held >= 95 * KIB
+    assert house.admission.held >= 95 * KIB
     await send(wire, body[100 * KIB :], piece)
     assert house.bodies == [150 * KIB]
     assert house.doorman.asked == []
     other = house.wire()
     await send(other, b"".join(form(150 * KIB, b"/excused")), piece)
     assert other.out.startswith(b"HTTP/1.1 413 ")
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 async def test_sec_75_nothing_is_read_while_the_caller_is_looked_up() -> None:
@@ -220,7 +220,7 @@ async def test_sec_75_who_leaves_while_he_is_looked_up_is_forgotten() -> None:
     for _ in range(5):
         await turn()
     assert house.edge.connections == set()
-    assert house.crowd.inside == 0
+    assert house.admission.inside == 0
 
 
 async def test_sec_75_all_together_have_one_budget() -> None:
@@ -228,7 +228,7 @@ async def test_sec_75_all_together_have_one_budget() -> None:
     wires = [house.wire() for _ in range(50)]
     for wire in wires:
         await send(wire, declared(60 * KIB)[0] + b"a" * 50 * KIB)
-    assert house.crowd.held <= 512 * KIB
+    assert house.admission.held <= 512 * KIB
     told = [wire.out[:12] for wire in wires]
     assert told == [b""] * 10 + [b"HTTP/1.1 503"] * 40
     assert house.refused == {NO_BUDGET: 40}
@@ -236,7 +236,7 @@ async def test_sec_75_all_together_have_one_budget() -> None:
     for wire in wires[:10]:
         await send(wire, b"a" * 10 * KIB)
     assert house.bodies == [60 * KIB] * 10
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 @pytest.mark.parametrize("peer_leaves_first", [True, False])
@@ -247,7 +247,7 @@ async def test_sec_75_what_a_cancelled_request_held_is_given_back(peer_leaves_fi
     for wire in wires:
         wire.connection.data_received(b"".join(declared(30 * KIB)))
     await turn()
-    assert house.crowd.held == 90 * KIB
+    assert house.admission.held == 90 * KIB
     for wire in wires:
         if peer_leaves_first:
             wire.connection.connection_lost(None)
@@ -257,7 +257,7 @@ async def test_sec_75_what_a_cancelled_request_held_is_given_back(peer_leaves_fi
         if not peer_leaves_first:
             assert wire.closed
             wire.connection.connection_lost(None)
-    assert (house.crowd.held, house.crowd.inside) == (0, 0)
+    assert (house.admission.held, house.admission.inside) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -274,20 +274,20 @@ async def test_sec_75_whatever_is_unfinished_counts(begun: bytes) -> None:
     wires = [house.wire() for _ in range(5)]
     for wire in wires:
         await send(wire, begun)
-    assert 50 * KIB <= house.crowd.held <= 100 * KIB
+    assert 50 * KIB <= house.admission.held <= 100 * KIB
     assert [wire.closed for wire in wires] == [False, *[True] * 4] or [
         wire.closed for wire in wires
     ] == [False, False, *[True] * 3]
     for wire in wires:
         wire.connection.connection_lost(None)
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 async def test_sec_75_the_known_and_the_small_are_served_when_the_budget_is_used_up() -> None:
     house = House(anonymous_total=100 * KIB)
     hog = house.wire()
     await send(hog, declared(64 * KIB)[0] + b"a" * 60 * KIB)
-    house.crowd.bodies.held += 40 * KIB  # others like it
+    house.admission.bodies.held += 40 * KIB  # others like it
     known, small, large = house.wire(), house.wire(), house.wire()
     await send(known, b"".join(declared(60 * KIB, headers=NAMED)), 10_000)
     await send(small, b"".join(declared(2 * KIB)), 1000)
@@ -309,7 +309,7 @@ async def test_sec_75_what_waits_behind_a_slow_handler_counts_too() -> None:
         if not wire.closed:
             wire.connection.data_received(GET % (b"a" * 1000) * 60)
     # One read more than the budget may come in before it is noticed.
-    assert house.crowd.held <= 200 * KIB
+    assert house.admission.held <= 200 * KIB
     house.slow.set()
     for wire in wires:
         await done(wire)
@@ -321,7 +321,7 @@ async def test_sec_75_what_waits_behind_a_slow_handler_counts_too() -> None:
         (b"Connection: close" in wire.out) == (count < 61)
         for wire, count in zip(wires, served, strict=True)
     )
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 async def test_sec_75_questions_are_few_while_the_budget_is_used_up() -> None:
@@ -332,15 +332,15 @@ async def test_sec_75_questions_are_few_while_the_budget_is_used_up() -> None:
     for number, wire in enumerate(wires):
         path = b"/excused" if number % 2 else b"/"
         wire.connection.data_received(declared(60 * KIB, path, NAMED)[0] + b"a" * 50 * KIB)
-    assert house.crowd.held <= 100 * KIB + 32 * 50 * KIB
+    assert house.admission.held <= 100 * KIB + 32 * 50 * KIB
     assert sum(wire.closed for wire in wires) > 150
     house.doorman.gate.set()
     for wire in wires:
         await done(wire)
-    assert house.crowd.asking == 0
+    assert house.admission.asking == 0
     for wire in wires:
         wire.connection.connection_lost(None)
-    assert (house.crowd.held, house.crowd.inside) == (0, 0)
+    assert (house.admission.held, house.admission.inside) == (0, 0)
 
 
 async def test_sec_75_large_bodies_that_are_being_judged_are_bounded_too() -> None:
@@ -349,15 +349,15 @@ async def test_sec_75_large_bodies_that_are_being_judged_are_bounded_too() -> No
     wires = [house.wire() for _ in range(200)]
     for wire in wires:
         wire.connection.data_received(b"".join(declared(100 * KIB, headers=NAMED)))
-    assert house.crowd.held <= (1000 + 33 * 100) * KIB
+    assert house.admission.held <= (1000 + 33 * 100) * KIB
     for _ in range(5):
         await turn()
-    assert house.crowd.asking <= 33
+    assert house.admission.asking <= 33
     house.doorman.gate.set()
     for wire in wires:
         await done(wire)
         wire.connection.connection_lost(None)
-    assert (house.crowd.asking, house.crowd.held, house.crowd.inside) == (0, 0, 0)
+    assert (house.admission.asking, house.admission.held, house.admission.inside) == (0, 0, 0)
     assert len(house.bodies) >= 9
 
 

@@ -61,7 +61,7 @@ class House:
 
     @property
     def inside(self) -> int:
-        return self.listener.crowd.inside
+        return self.listener.admission.inside
 
 
 Open = Callable[..., Any]
@@ -89,7 +89,7 @@ async def test_sec_74_a_socket_counts_before_its_handshake(house: House) -> None
     for _ in range(5):
         await house.silent()
     await until(lambda: house.inside == 5)
-    assert house.listener.crowd.handshakes == 5
+    assert house.listener.admission.handshakes == 5
     assert house.listener.connections == 0
     assert (await house.ask()).startswith(b"HTTP/1.1 200 ")
     await until(lambda: house.inside == 5)
@@ -151,17 +151,19 @@ async def test_sec_74_who_says_nothing_makes_room_for_who_does(house: House) -> 
 async def test_sec_74_so_does_who_says_nothing_after_the_handshake(house: House) -> None:
     await house.open(connections=2)
     context = client(house.pair, ssl.TLSVersion.TLSv1_3)
-    shaken = []
+    handshake_done = []
     for _ in range(2):
-        shaken.append(await asyncio.open_connection("127.0.0.1", house.listener.port, ssl=context))
-        await until(lambda: house.listener.connections == len(shaken))
+        handshake_done.append(
+            await asyncio.open_connection("127.0.0.1", house.listener.port, ssl=context)
+        )
+        await until(lambda: house.listener.connections == len(handshake_done))
     assert await closed(await house.silent())
     assert house.refusals[TOO_MANY] == 1
     house.time.at += 2
     assert (await house.ask()).startswith(b"HTTP/1.1 200 ")
     with contextlib.suppress(ConnectionResetError):
-        assert await shaken[0][0].read(-1) == b""
-    for _, writer in shaken:
+        assert await handshake_done[0][0].read(-1) == b""
+    for _, writer in handshake_done:
         writer.transport.abort()
 
 

@@ -19,7 +19,7 @@ from sessiongate.http.client_hello import RETRY
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler, Reply, Request
-from sessiongate.http.tls_acceptor import Threshold
+from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_connection import PORTION, USELESS, Tls
 from sessiongate.tls.server import tls_context
 from tests.http.records import Peer
@@ -84,19 +84,19 @@ class Socket(asyncio.Transport):
 
 
 class House:
-    """One connection whose peer has shaken hands."""
+    """One connection whose peer has handshake_done hands."""
 
     def __init__(self, folder: Path, handler: Handler = handler) -> None:
         pair = Pair(folder)
         self.edge = Edge(handler, HttpLimits(), time.monotonic)
-        self.threshold = Threshold(self.edge, tls_context(pair.certificate, pair.key))
-        self.tls = Tls(self.threshold)
+        self.acceptor = TlsAcceptor(self.edge, tls_context(pair.certificate, pair.key))
+        self.tls = Tls(self.acceptor)
         self.socket = Socket(self.tls)
         self.peer = Peer(client(pair, ssl.TLSVersion.TLSv1_3), folder)
         said = self.peer.shake(b"")
         while said:
             self.socket.come(said)
-            said = b"" if self.peer.shaken else self.peer.shake(self.socket.taken())
+            said = b"" if self.peer.handshake_done else self.peer.shake(self.socket.taken())
         assert len(self.edge.connections) == 1
         self.tickets = self.socket.taken()
         """Session tickets: what the server has sent after its handshake."""
@@ -212,7 +212,7 @@ async def test_who_is_gone_at_once_is_closed_at_once(house: House) -> None:
     assert house.socket.closed
     house.tls.connection_lost(None)
     assert not house.edge.connections
-    assert house.edge.crowd.inside == 0
+    assert house.edge.admission.inside == 0
 
 
 async def test_a_record_that_was_forged_ends_the_connection(house: House) -> None:
@@ -271,13 +271,13 @@ async def test_sec_75_a_connection_keeps_no_room_for_its_largest_reply(
 
 
 class Stranger:
-    """A socket that has been accepted, and has not shaken hands."""
+    """A socket that has been accepted, and has not handshake_done hands."""
 
     def __init__(self, folder: Path) -> None:
         pair = Pair(folder)
         self.pair = pair
         self.edge = Edge(handler, HttpLimits(), time.monotonic)
-        self.tls = Tls(Threshold(self.edge, tls_context(pair.certificate, pair.key)))
+        self.tls = Tls(TlsAcceptor(self.edge, tls_context(pair.certificate, pair.key)))
         self.socket = Socket(self.tls)
 
     async def sends(self, data: bytes) -> int:
@@ -306,7 +306,7 @@ async def test_sec_74_a_handshake_has_a_bound(tmp_path: Path, record: int) -> No
     assert stranger.socket.closed
     stranger.tls.connection_lost(None)
     assert stranger.edge.refusals[HANDSHAKE_FAILED] == 1
-    assert stranger.edge.crowd.inside == 0
+    assert stranger.edge.admission.inside == 0
 
 
 async def test_sec_74_nothing_is_made_for_a_hello_that_is_not_whole(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ async def test_sec_74_nothing_is_made_for_a_hello_that_is_not_whole(tmp_path: Pa
 async def test_sec_74_neither_for_a_second_one(tmp_path: Path) -> None:
     stranger = Stranger(tmp_path)
     # The client offers a key of another group first, and is asked for one of this.
-    stranger.tls._threshold.context.set_ecdh_curve("secp384r1")
+    stranger.tls._acceptor.context.set_ecdh_curve("secp384r1")
     context = client(stranger.pair, ssl.TLSVersion.TLSv1_3)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     peer = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
@@ -338,7 +338,7 @@ async def test_sec_74_neither_for_a_second_one(tmp_path: Path) -> None:
 
 async def test_a_second_hello_is_taken(tmp_path: Path) -> None:
     stranger = Stranger(tmp_path)
-    stranger.tls._threshold.context.set_ecdh_curve("secp384r1")
+    stranger.tls._acceptor.context.set_ecdh_curve("secp384r1")
     peer = Peer(client(stranger.pair, ssl.TLSVersion.TLSv1_3), tmp_path)
     said = peer.shake(b"")
     for _ in range(2):

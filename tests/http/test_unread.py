@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.http.admission import PATIENCE, READ_A_SECOND, UNREAD, Crowd
+from sessiongate.http.admission import PATIENCE, READ_A_SECOND, UNREAD, Admission
 from sessiongate.http.connection import PIECE
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
@@ -29,17 +29,17 @@ class Slow(Wire):
 
     def write(self, data: Any) -> None:
         super().write(data)
-        self.owed += len(data)
+        self.unread_before += len(data)
         assert self.high is not None
-        if self.owed > self.high and not self.paused:
+        if self.unread_before > self.high and not self.paused:
             self.paused = True
             self.connection.pause_writing()
 
     def read(self, count: int) -> None:
         """The peer reads so much at most."""
         assert self.high is not None
-        self.owed = max(0, self.owed - count)
-        if self.paused and self.owed <= self.high // 4:
+        self.unread_before = max(0, self.unread_before - count)
+        if self.paused and self.unread_before <= self.high // 4:
             self.paused = False
             self.connection.resume_writing()
 
@@ -52,10 +52,10 @@ class House:
     """Serves one large file, held once or made for each."""
 
     def __init__(self, *, shared: bool = True, vouched: bool = False, **limits: Any) -> None:
-        self.crowd = Crowd(HttpLimits(**limits))
+        self.admission = Admission(HttpLimits(**limits))
         self.time = Time()
-        self.edge = Edge(self.handle, self.crowd.limits, self.time, crowd=self.crowd)
-        self.crowd.refusals = self.edge.refusals
+        self.edge = Edge(self.handle, self.admission.limits, self.time, admission=self.admission)
+        self.admission.refusals = self.edge.refusals
         self.shared = shared
         self.vouched = vouched
         self.asked = 0
@@ -75,11 +75,11 @@ class House:
 async def test_sec_75_a_reply_is_written_in_pieces_as_the_peer_reads() -> None:
     house = House()
     wire = await house.asks()
-    while wire.owed:
-        assert wire.owed <= PIECE + KIB
+    while wire.unread_before:
+        assert wire.unread_before <= PIECE + KIB
         wire.read(PIECE // 2)
     assert wire.out.endswith(b"\r\n\r\n" + FILE)
-    assert house.crowd.unread == 0
+    assert house.admission.unread == 0
     assert not wire.closed
 
 
@@ -87,12 +87,12 @@ async def test_sec_75_no_further_request_is_begun_before() -> None:
     house = House()
     wire = await house.asks(3)
     assert house.asked == 1
-    while wire.owed:
+    while wire.unread_before:
         wire.read(PIECE)
         await done(wire)
     assert house.asked == 3
     assert wire.out.count(FILE) == 3
-    assert house.crowd.held == 0
+    assert house.admission.held == 0
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -101,7 +101,7 @@ async def test_sec_75_what_is_held_for_all_strangers_has_one_budget(shared: bool
     each = PIECE + KIB if shared else len(FILE) + KIB
     house = House(shared=shared, anonymous_total=4 * each)
     wires = [await house.asks() for _ in range(4)]
-    assert 3 * each < house.crowd.unread <= 4 * each
+    assert 3 * each < house.admission.unread <= 4 * each
     # Nobody has waited for longer than anybody needs, so the newcomer goes.
     newcomer = await house.asks()
     assert newcomer.aborted
@@ -111,11 +111,11 @@ async def test_sec_75_what_is_held_for_all_strangers_has_one_budget(shared: bool
     later = [await house.asks() for _ in range(2)]
     assert [wire.aborted for wire in (*wires, *later)] == [False, True, True] + [False] * 3
     assert house.edge.refusals[UNREAD] == 3
-    assert house.crowd.unread <= 4 * each
+    assert house.admission.unread <= 4 * each
     for wire in (*wires, *later, newcomer):
         wire.connection.connection_lost(None)
-    assert house.crowd.unread == 0
-    assert house.crowd.inside == 0
+    assert house.admission.unread == 0
+    assert house.admission.inside == 0
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ async def test_sec_75_who_reads_steadily_is_not_among_those_who_do_not(
     # One has gone for each that came.
     assert [wire.aborted for wire in (*wires, *later)].count(True) == 3
     assert wires[0].aborted is not stays
-    assert house.crowd.unread <= 4 * each
+    assert house.admission.unread <= 4 * each
 
 
 async def test_sec_75_who_is_known_is_not_among_them() -> None:
     house = House(vouched=True, anonymous_total=1)
     wire = await house.asks()
     assert wire.paused
-    assert house.crowd.unread == 0
+    assert house.admission.unread == 0
     assert not wire.closed
 
 
@@ -151,7 +151,7 @@ async def test_who_says_no_more_still_gets_the_rest() -> None:
     house = House()
     wire = await house.asks()
     assert wire.connection.eof_received()
-    while wire.owed:
+    while wire.unread_before:
         wire.read(PIECE)
     assert wire.out.endswith(FILE)
     assert wire.closed
@@ -162,7 +162,7 @@ async def test_a_listener_that_stops_sends_the_rest() -> None:
     wire = await house.asks()
     wire.connection.retire()
     assert not wire.closed
-    while wire.owed:
+    while wire.unread_before:
         wire.read(PIECE)
     assert wire.out.endswith(FILE)
     assert wire.closed
@@ -185,11 +185,11 @@ async def test_sec_75_what_strangers_send_meanwhile_is_dropped_beyond_the_budget
     house = House(anonymous_total=PIECE + 8 * KIB)
     wire = await house.asks()
     wire.connection.data_received(b"GET / HTTP/1.1\r\nHost: " + b"x" * (PIECE - 30))
-    house.crowd.bodies.held += PIECE  # others hold something too
+    house.admission.bodies.held += PIECE  # others hold something too
     wire.connection.data_received(b"x" * KIB)
-    house.crowd.bodies.held -= PIECE
-    assert house.crowd.held == 0
-    while wire.owed:
+    house.admission.bodies.held -= PIECE
+    assert house.admission.held == 0
+    while wire.unread_before:
         wire.read(PIECE)
     assert wire.out.endswith(FILE)
     assert wire.closed

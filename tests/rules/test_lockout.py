@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.rules.lockout import (
-    NO_TRIES,
+    NO_ATTEMPTS,
+    AttemptCount,
     Policy,
-    Tries,
     began,
     failed,
     is_idle,
@@ -25,7 +25,7 @@ THREE = Policy(attempts=3, window=3 * MINUTE, duration=5 * MINUTE)
 OFF = Policy(attempts=0, window=3 * MINUTE, duration=5 * MINUTE)
 
 
-def wrong(times: int, tries: Tries = NO_TRIES, at: datetime = NOON) -> Tries:
+def wrong(times: int, tries: AttemptCount = NO_ATTEMPTS, at: datetime = NOON) -> AttemptCount:
     for _ in range(times):
         tries = failed(began(tries), THREE, at)
     return tries
@@ -77,21 +77,21 @@ def test_a_try_without_outcome_gives_its_place_back() -> None:
 
 
 def test_a_success_forgets_the_failures_and_keeps_a_lock() -> None:
-    assert succeeded(began(wrong(2))) == NO_TRIES
+    assert succeeded(began(wrong(2))) == NO_ATTEMPTS
     assert is_locked(succeeded(began(wrong(3))), NOON)
 
 
 def test_no_attempts_means_no_lockout() -> None:
-    tries = NO_TRIES
+    tries = NO_ATTEMPTS
     for _ in range(100):
         assert may_try(tries, OFF, NOON)
         tries = failed(began(tries), OFF, NOON)
-    assert tries == NO_TRIES
+    assert tries == NO_ATTEMPTS
 
 
 def test_a_counter_is_idle_when_nothing_of_it_counts() -> None:
-    assert is_idle(NO_TRIES, THREE, NOON)
-    assert not is_idle(began(NO_TRIES), THREE, NOON)
+    assert is_idle(NO_ATTEMPTS, THREE, NOON)
+    assert not is_idle(began(NO_ATTEMPTS), THREE, NOON)
     assert not is_idle(wrong(1), THREE, NOON)
     assert is_idle(wrong(1), THREE, NOON + 3 * MINUTE)
     assert not is_idle(wrong(3), THREE, NOON + 3 * MINUTE)
@@ -101,7 +101,7 @@ def test_a_counter_is_idle_when_nothing_of_it_counts() -> None:
 @given(st.lists(st.sampled_from(["begin", "fail", "succeed", "unknown", "wait"]), max_size=60))
 def test_sec_23_no_order_of_events_lets_more_than_the_allowed_begin(events: list[str]) -> None:
     """Between two successes or forgotten failures, at most `attempts` tries are out or failed."""
-    tries, now = NO_TRIES, NOON
+    tries, now = NO_ATTEMPTS, NOON
     for event in events:
         if event == "begin" and may_try(tries, THREE, now):
             tries = began(tries)

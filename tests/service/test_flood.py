@@ -63,14 +63,14 @@ class Place:
     async def tidy(self) -> None:
         """Rounds of the janitor from a minute later on, until they have had their effect."""
         self.gate.clock.tick(WINDOW)
-        self.gate.journal.let_go(MOST, FOREVER)
+        self.gate.journal.prune(MOST, FOREVER)
         # All that was noted before it is in when this is.
         await self.gate.store.audit.write(
             b'{"at":"2026-01-01T00:00:00Z","event":"end","result":""}', T0
         )
         deadline = time.monotonic() + PATIENCE
         while True:
-            self.gate.journal.let_go(MOST, FOREVER)
+            self.gate.journal.prune(MOST, FOREVER)
             kept = [len(await self.events(chain)) for chain in Chain]
             if all(number <= most for number, most in zip(kept, MOST.values(), strict=True)):
                 return
@@ -146,8 +146,8 @@ ATTACKS: dict[str, Attack] = {
     "one unknown name that is locked": lambda gate, client, number: gate.logins.login(
         "nobody", Secret("x"), client, default="local"
     ),
-    "basic credentials that are vouched for": lambda gate, client, number: gate.logins.vouch(
-        f"name{number}", Secret("x"), client, provider="local"
+    "basic credentials that are vouched for": lambda gate, client, number: (
+        gate.logins.verify_credentials(f"name{number}", Secret("x"), client, provider="local")
     ),
 }
 
@@ -160,7 +160,7 @@ async def flood(gate: Gate, attack: Attack, client: Client, times: int = FLOOD) 
         except SessionGateError:
             refused += 1
         if number % 1_000 == 999:
-            gate.journal.let_go(MOST, FOREVER)
+            gate.journal.prune(MOST, FOREVER)
     assert refused == times
 
 
@@ -280,7 +280,7 @@ async def test_sec_78_strangers_who_vary_everything_leave_decisions_alone(gate: 
             ("vi-json", "soap", "zerto", "rest", "openid")[number % 5],
         )
         name = names[number % 4] + "\u200b" * (number % 90)
-        how = (gate.logins.login, gate.logins.vouch)[number % 2]
+        how = (gate.logins.login, gate.logins.verify_credentials)[number % 2]
         who: dict[str, Any] = (
             {"default": "local"} if how == gate.logins.login else {"provider": "local"}
         )
@@ -328,7 +328,7 @@ async def test_sec_78_local_tickets_for_anybody_who_asks_are_merged_too(place: P
 async def test_sec_78_what_is_merged_is_written_after_a_minute_and_at_a_stop(gate: Gate) -> None:
     client, journal = Client("203.0.113.5", "flood", "vi-json"), gate.journal
     await flood(gate, ATTACKS["clone tickets"], client, 300)
-    journal.let_go(MOST, FOREVER)
+    journal.prune(MOST, FOREVER)
     assert [one.merged for one in map(read, gate.store.audit.payloads) if one.merged] == []
     # Also without a janitor: the next refusal finds that the minute is over.
     gate.clock.tick(WINDOW)

@@ -180,7 +180,7 @@ async def test_caps_and_outages_are_what_they_are(tmp_path: Path) -> None:
 
 async def test_sec_54_where_use_cannot_be_written_down_nobody_gets_in(tmp_path: Path) -> None:
     class Broken(MemoryStore):
-        async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+        async def claim_once(self, digest: bytes, expires_at: datetime) -> bool:
             raise StoreUnavailable("no disk")
 
     idp = FakeVerifier("idp", "user")

@@ -65,7 +65,7 @@ class Broken:
         raise StoreUnavailable("gone")
 
     use = lives = add = find = change = end = count = _gone
-    expire = put = take = mark = advance = message = set_message = start = _gone
+    expire = put = take = claim_once = advance = message = set_message = start = _gone
 
     async def list(self, now: datetime) -> AsyncIterator[Session]:
         yield a_session(at=now)
@@ -94,7 +94,7 @@ ASKED: dict[str, Ask] = {
     "expire": lambda store: store.expire(T0, 10),
     "put": lambda store: store.put(digest_of("x"), Ticket("clone", "x", T0 + timedelta(hours=1))),
     "take": lambda store: store.take(digest_of("x"), "clone", T0),
-    "mark": lambda store: store.mark(digest_of("x"), T0 + timedelta(hours=1)),
+    "claim_once": lambda store: store.claim_once(digest_of("x"), T0 + timedelta(hours=1)),
     "advance": lambda store: store.advance(digest_of("x"), 1, T0 + timedelta(hours=1)),
     "message": lambda store: store.message(),
     "set_message": lambda store: store.set_message("x"),

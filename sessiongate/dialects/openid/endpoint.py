@@ -229,7 +229,7 @@ class OpenIdEndpoint:
     async def _vouch(self, request: Request, client: openid.ClientCredential) -> None:
         """Check a client's secret without opening a session."""
         try:
-            await self._logins.vouch(
+            await self._logins.verify_credentials(
                 client.id,
                 Secret(client.secret or ""),
                 client_of(request, DIALECT),

@@ -13,17 +13,17 @@ from sessiongate.errors import BadCredentials, LockedOut
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
-from sessiongate.store.port import Tries, Try
+from sessiongate.store.port import AttemptStore, ReservedAttempt
 
 
 class Attempt:
     """A try under way. `address` is the client's, "" where nobody knows it."""
 
-    def __init__(self, tries: Tries, address: str, clock: Clock) -> None:
+    def __init__(self, tries: AttemptStore, address: str, clock: Clock) -> None:
         self.address = address
         self._tries = tries
         self._clock = clock
-        self._begun: dict[str, Try] = {}
+        self._begun: dict[str, ReservedAttempt] = {}
         self._was_full = False
 
     async def count(self, name: str) -> None:
@@ -37,7 +37,7 @@ class Attempt:
         begun = await self._tries.begin(name, self.address, self._clock.now(), further=further)
         if begun is None:
             self._was_full = True
-            raise LockedOut("too many failed tries", reached=False)
+            raise LockedOut("too many failed tries", answered=False)
         self._begun[name] = begun
 
     @property
@@ -70,7 +70,7 @@ class Attempt:
         """It had no outcome."""
         await self._told(lambda begun: begun.unknown(self._clock.now()))
 
-    async def _told(self, tell: Callable[[Try], Awaitable[None]]) -> None:
+    async def _told(self, tell: Callable[[ReservedAttempt], Awaitable[None]]) -> None:
         # All at once: it shall not show in the time under how many names somebody is known.
         await asyncio.gather(*map(tell, self._begun.values()))
 

@@ -18,9 +18,9 @@ from sessiongate.identity.guard.known_names import KnownPlaces
 from sessiongate.identity.guard.sketch import Sketch
 from sessiongate.networks import network_of
 from sessiongate.rules.lockout import (
-    NO_TRIES,
+    NO_ATTEMPTS,
+    AttemptCount,
     Policy,
-    Tries,
     began,
     counted,
     failed,
@@ -72,7 +72,7 @@ class Lockout(msgspec.Struct, frozen=True):
         )
 
 
-class Tally:
+class AttemptCounters:
     """What is known of failed tries. `name` is canonical, `address` the client's, "" if unknown."""
 
     def __init__(self, lockout: Lockout, *, size: int = SIZE) -> None:
@@ -175,8 +175,8 @@ class _Table:
     def __init__(self, policy: Policy, size: int) -> None:
         self.policy = policy
         self._size = size
-        self._open: OrderedDict[Key, Tries] = OrderedDict()
-        self._locked: OrderedDict[Key, Tries] = OrderedDict()
+        self._open: OrderedDict[Key, AttemptCount] = OrderedDict()
+        self._locked: OrderedDict[Key, AttemptCount] = OrderedDict()
         self._rest: Sketch | None = None
         # How often an administrator has unlocked a name since there is a rest: its buckets are
         # shared with others and cannot be emptied, so the name gets others.
@@ -185,13 +185,13 @@ class _Table:
     def __len__(self) -> int:
         return len(self._open) + len(self._locked)
 
-    def get(self, key: Key, now: datetime) -> Tries:
+    def get(self, key: Key, now: datetime) -> AttemptCount:
         found = self._open.get(key) or self._locked.get(key)
         if found is not None:
             return found
-        return NO_TRIES if self._rest is None else self._remembered(self._rest, key, now)
+        return NO_ATTEMPTS if self._rest is None else self._remembered(self._rest, key, now)
 
-    def put(self, key: Key, tries: Tries, now: datetime) -> None:
+    def put(self, key: Key, tries: AttemptCount, now: datetime) -> None:
         self._open.pop(key, None)
         self._locked.pop(key, None)
         if not self.policy.attempts or is_idle(tries, self.policy, now):
@@ -206,13 +206,15 @@ class _Table:
     def forget(self, name: str, now: datetime) -> bool:
         keys = [(table, key) for table in (self._open, self._locked) for key in table]
         found = [(table, key) for table, key in keys if key[0] == name]
-        rest = self._rest is not None and self._remembered(self._rest, (name, ""), now) != NO_TRIES
+        rest = (
+            self._rest is not None and self._remembered(self._rest, (name, ""), now) != NO_ATTEMPTS
+        )
         if self._rest is not None:
             self._unlocks[name] = self._unlocks.get(name, 0) + 1
         for table, key in found:
             # Tries under way go on counting: the one that unlocks did not see them end.
             if table[key].under_way:
-                self._open[key] = Tries(under_way=table.pop(key).under_way)
+                self._open[key] = AttemptCount(under_way=table.pop(key).under_way)
             else:
                 del table[key]
         return bool(found) or rest
@@ -222,7 +224,7 @@ class _Table:
             if tries.until is not None and now < tries.until:
                 yield name, tries.until
 
-    def _remember(self, key: Key, tries: Tries, now: datetime) -> None:
+    def _remember(self, key: Key, tries: AttemptCount, now: datetime) -> None:
         if is_idle(tries, self.policy, now):
             return
         if self._rest is None:
@@ -230,7 +232,7 @@ class _Table:
         failures = counted(tries, self.policy, now)
         self._rest.keep(self._text(key), failures, now)
 
-    def _remembered(self, rest: Sketch, key: Key, now: datetime) -> Tries:
+    def _remembered(self, rest: Sketch, key: Key, now: datetime) -> AttemptCount:
         failures, at = rest.count(self._text(key), now)
         return recalled(failures, self.policy, at)
 

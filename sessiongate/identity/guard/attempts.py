@@ -6,15 +6,15 @@ everywhere (`rules.lockout`).
 
 from datetime import datetime
 
-from sessiongate.identity.guard.attempt_counters import Counted, Lockout, Tally
-from sessiongate.store.port import Try
+from sessiongate.identity.guard.attempt_counters import AttemptCounters, Counted, Lockout
+from sessiongate.store.port import ReservedAttempt
 
 
-class OwnTries:
+class LocalAttempts:
     """Counters in this process. Nothing here ever waits."""
 
-    def __init__(self, lockout: Lockout, tally: Tally | None = None) -> None:
-        self._tally = Tally(lockout) if tally is None else tally
+    def __init__(self, lockout: Lockout, tally: AttemptCounters | None = None) -> None:
+        self._tally = AttemptCounters(lockout) if tally is None else tally
 
     async def is_locked(self, name: str, address: str, now: datetime) -> bool:
         """As the tally says."""
@@ -22,10 +22,10 @@ class OwnTries:
 
     async def begin(
         self, name: str, address: str, now: datetime, *, further: bool = False
-    ) -> Try | None:
+    ) -> ReservedAttempt | None:
         """As the tally says."""
         begun = self._tally.begin(name, address, now, further=further)
-        return None if begun is None else _OwnTry(self._tally, begun)
+        return None if begun is None else _LocalAttempt(self._tally, begun)
 
     async def welcome(self, name: str, address: str, now: datetime) -> None:
         """As the tally says."""
@@ -40,8 +40,8 @@ class OwnTries:
         return self._tally.locked(now)
 
 
-class _OwnTry:
-    def __init__(self, tally: Tally, counted: Counted) -> None:
+class _LocalAttempt:
+    def __init__(self, tally: AttemptCounters, counted: Counted) -> None:
         self._tally = tally
         self._counted = counted
         self.returning = counted.returning

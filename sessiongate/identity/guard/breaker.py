@@ -135,14 +135,14 @@ class Breaker:
             try:
                 answer = await ask()
             except IdentityUnavailable as error:
-                if error.reached:
+                if error.answered:
                     self._answered()
                 else:
                     self._was_down()
                 raise
             except Refused as refused:
                 # Refused without being asked, by a lock of ours for one, it may still be down.
-                if refused.reached:
+                if refused.answered:
                     self._answered()
                 raise
             finally:

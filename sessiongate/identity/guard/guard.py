@@ -27,7 +27,7 @@ from sessiongate.errors import (
 )
 from sessiongate.identity.guard.attempt import Attempt, Pretends, TakesAttempts
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.guard.overlapping import OverlappingChanges
 from sessiongate.identity.guard.pace import Pace
 from sessiongate.identity.guard.verified import VerifiedCredentials
@@ -35,7 +35,7 @@ from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import Account, parse_account, plain_letters
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
-from sessiongate.store.port import Tries
+from sessiongate.store.port import AttemptStore
 
 # Names that are remembered to exist: of a directory's, those that were tried here.
 _MOST_NAMES = 50_000
@@ -80,7 +80,7 @@ class Guard:
         *,
         dummy: Callable[[Secret], Awaitable[object]],
         lockout: Lockout | None = None,
-        tries: Tries | None = None,
+        tries: AttemptStore | None = None,
         verified: VerifiedCredentials | None = None,
     ) -> None:
         self.name = name
@@ -91,7 +91,7 @@ class Guard:
         self._pace = Pace()
         self._clock = clock
         self._dummy = dummy
-        self._tries = OwnTries(lockout or Lockout()) if tries is None else tries
+        self._tries = LocalAttempts(lockout or Lockout()) if tries is None else tries
         # Not `or`: an empty table is falsy.
         self._verified = VerifiedCredentials(clock, timedelta(0)) if verified is None else verified
         self._flights: dict[bytes, _Flight] = {}

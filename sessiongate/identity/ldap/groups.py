@@ -98,7 +98,7 @@ class Groups:
         if not found or not _canonical(found) <= _canonical(listed):
             # The entry's own list is not in step with the groups, so nothing is known to be whole.
             _log.warning(
-                "directory_groups_cut",
+                "directory cuts the list of groups",
                 provider=self._provider,
                 entry=dn,
                 what="in more groups than the directory's size limit lets it tell: roles through"
@@ -118,7 +118,7 @@ class Groups:
             middle = len(names) // 2
             lower = await self._above(search, names[:middle], last=False)
             return lower | await self._above(search, names[middle:], last=False)
-        _log.warning("directory_groups_cut", provider=self._provider, entry=names[0])
+        _log.warning("directory cuts the list of groups", provider=self._provider, entry=names[0])
         return found | await self._wanted_of(search, holds)
 
     async def _wanted_of(self, search: Search, holds: Filter) -> set[str]:

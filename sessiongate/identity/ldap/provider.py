@@ -90,11 +90,11 @@ class LdapIdentity:
     async def _login(self, account: Account, password: Secret, count: Count) -> Principal:
         if not password.reveal():
             # A bind without a password is nobody's, and succeeds.
-            raise BadCredentials(Why.EMPTY.value, reached=False)
+            raise BadCredentials(Why.EMPTY.value, answered=False)
         try:
             password.reveal().encode()
         except UnicodeEncodeError:
-            raise BadCredentials(Why.UNREADABLE.value, reached=False) from None
+            raise BadCredentials(Why.UNREADABLE.value, answered=False) from None
         login = self._bind_directly if self._settings.user_dn else self._find_then_bind
         return await self._ask(lambda server: login(server, account, password, count))
 
@@ -113,7 +113,7 @@ class LdapIdentity:
     async def start(self) -> None:
         """Say loudly what is not safe. Asks nobody: a directory may come up after us."""
         for warning in self._settings.warnings:
-            _log.warning("directory_insecure", provider=self.name, what=warning)
+            _log.warning("directory connection is not safe", provider=self.name, what=warning)
 
     async def close(self) -> None:
         """Hang up."""
@@ -217,7 +217,11 @@ class LdapIdentity:
                 return entry
             raise _puzzled("the directory does not say who is bound; give bind_dn")
         if not directory.is_of(identity, entry.dn, entry.attributes, settings.domains):
-            _log.warning("directory_ambiguous", provider=self.name, account=account.canonical)
+            _log.warning(
+                "directory has several entries of one name",
+                provider=self.name,
+                account=account.canonical,
+            )
             raise _refused(Refusal(Why.ANOTHER, guess=False))
         return entry
 
@@ -236,7 +240,11 @@ class LdapIdentity:
         entries, end = await search(settings.base_dn, found, self._attributes, most=2)
         entry = _the_one(entries, end)
         if entry is Why.AMBIGUOUS:
-            _log.warning("directory_ambiguous", provider=self.name, account=account.canonical)
+            _log.warning(
+                "directory has several entries of one name",
+                provider=self.name,
+                account=account.canonical,
+            )
         return entry if self._is_ours(account) else Why.UNKNOWN
 
     def _own_name(self, entry: Entry) -> Account | None:
@@ -347,7 +355,7 @@ def _refused(why: Refusal, *, known: bool = False) -> BadCredentials:
 
 
 def _puzzled(text: str) -> IdentityUnavailable:
-    return IdentityUnavailable(text, reached=True)
+    return IdentityUnavailable(text, answered=True)
 
 
 def _the_one(entries: list[Entry], end: Result) -> Entry | Why:

@@ -165,7 +165,7 @@ class Servers:
             else:
                 self._is_up(server)
                 return answer
-        raise IdentityUnavailable(f"{self._name}: {'; '.join(problems)}", reached=reached)
+        raise IdentityUnavailable(f"{self._name}: {'; '.join(problems)}", answered=reached)
 
     def close(self) -> None:
         """Hang up everywhere."""
@@ -182,12 +182,17 @@ class Servers:
 
     def _is_down(self, server: Server, why: str) -> None:
         if server.down_since is None:
-            _log.warning("directory_down", provider=self._name, server=str(server.address), why=why)
+            _log.warning(
+                "directory does not answer",
+                provider=self._name,
+                server=str(server.address),
+                why=why,
+            )
         server.down_since = self._ticks()
 
     def _is_up(self, server: Server) -> None:
         if server.down_since is not None:
-            _log.info("directory_back", provider=self._name, server=str(server.address))
+            _log.info("directory answers again", provider=self._name, server=str(server.address))
         server.down_since = None
 
 

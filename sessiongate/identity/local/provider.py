@@ -220,16 +220,16 @@ class FileIdentity:
             # A file that is only lent to us stays as it is. We ask again when it has changed.
             self._renewable = False
             why = error.strerror if isinstance(error, OSError) else str(error)
-            _log.warning("password_not_renewed", provider=self.name, user=user.name, why=why)
+            _log.warning("password hash not renewed", provider=self.name, user=user.name, why=why)
             return
         await self.refresh()
         if renewed:
-            _log.info("password_renewed", provider=self.name, user=user.name)
+            _log.info("password hash renewed", provider=self.name, user=user.name)
         elif self._users.get(user.canonical) == user and user.stored not in self._stays:
             # Nobody has changed it meanwhile: it will be no other at the next login.
             self._stays.add(user.stored)
             why = "its hash is in the file more than once; give this user a password of his own"
-            _log.warning("password_not_renewed", provider=self.name, user=user.name, why=why)
+            _log.warning("password hash not renewed", provider=self.name, user=user.name, why=why)
 
     def _principal(self, user: User) -> Principal:
         return Principal(

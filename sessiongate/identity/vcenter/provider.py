@@ -93,7 +93,7 @@ class VCenterIdentity:
         """
         if not password.reveal():
             # Behind some directories an empty password is an anonymous login, which succeeds.
-            raise BadCredentials("an empty password", reached=False)
+            raise BadCredentials("an empty password", answered=False)
         # A task of its own: whoever stops waiting must not stop the logout.
         check = asyncio.create_task(self._check(account, password))
         self._checks.add(check)
@@ -142,7 +142,7 @@ class VCenterIdentity:
         try:
             outcome = await self._upstream.login(account.typed.strip(), password)
         except UpstreamUnavailable as error:
-            raise IdentityUnavailable(str(error), reached=error.reached) from None
+            raise IdentityUnavailable(str(error), answered=error.answered) from None
         if isinstance(outcome, Fault):
             return self._refused(account, outcome)
         principal = None
@@ -167,7 +167,7 @@ class VCenterIdentity:
             return Principal(self._names.canonical(account), name, name, (), self.name)
         said = fault.name or "a fault that is not known"
         # Such as one directory behind it being down: users of its other directories get in.
-        raise IdentityUnavailable(f"{self.name}: the vCenter says {said}", reached=True)
+        raise IdentityUnavailable(f"{self.name}: the vCenter says {said}", answered=True)
 
     def _principal(self, opened: Opened) -> Principal:
         spelled = opened.user.user_name

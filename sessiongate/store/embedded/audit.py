@@ -118,7 +118,7 @@ class MemoryAudit:
         """Keep an event."""
         self.note(payload, at, chain)
 
-    def let_go(
+    def prune(
         self,
         most: int,
         before: datetime,
@@ -174,16 +174,16 @@ class SqliteAudit:
         end = self._ends[chain]
         writer = self._room(end)
         if writer is not None:
-            writer.owe(end.append, end.next(payload, at))
+            writer.retry_until_written(end.append, end.next(payload, at))
 
     async def write(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event; on the disk when this returns."""
         end = self._ends[chain]
         writer = self._room(end)
         if writer is not None:
-            await writer.write_owed(end.append, end.next(payload, at))
+            await writer.write_retried(end.append, end.next(payload, at))
 
-    def let_go(
+    def prune(
         self,
         most: int,
         before: datetime,
@@ -193,15 +193,17 @@ class SqliteAudit:
         """Let go of the oldest events: those beyond so many, and those of before this time."""
         if self._writer is not None:
             of = _OF[chain]
-            self._writer.owe(of.anchor_by_time, (micros(before),))
-            self._writer.owe(of.anchor_by_number, (self._ends[chain].number - most,))
-            self._writer.owe(of.began, (_UNKNOWN if now is None else micros(now),))
-            self._writer.owe(of.let_go, ())
+            self._writer.retry_until_written(of.anchor_by_time, (micros(before),))
+            self._writer.retry_until_written(
+                of.anchor_by_number, (self._ends[chain].number - most,)
+            )
+            self._writer.retry_until_written(of.began, (_UNKNOWN if now is None else micros(now),))
+            self._writer.retry_until_written(of.let_go, ())
 
     def _room(self, end: _End) -> Writer | None:
         """The writer, if it can still be owed an event. What is lost is counted and said."""
         writer = self._writer
-        if writer is None or writer.owing < end.most_owed:
+        if writer is None or writer.unwritten < end.most_owed:
             return writer
         self.lost += 1
         if self.lost == 1:

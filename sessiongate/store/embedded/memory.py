@@ -98,9 +98,9 @@ class MemoryStore:
         """A live ticket of this kind, once."""
         return self._tickets.take(digest, kind, now)
 
-    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+    async def claim_once(self, digest: bytes, expires_at: datetime) -> bool:
         """Keep a mark where there is none, or raise Overloaded."""
-        return self._tickets.mark(digest, Ticket(MARK, "", expires_at)) is not None
+        return self._tickets.claim_once(digest, Ticket(MARK, "", expires_at)) is not None
 
     async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
         """The newest generation, kept as long as the session."""

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from sessiongate.errors import StoreUnavailable
+from sessiongate.errors import EndNotWritten, StoreUnavailable
 from sessiongate.files import make_directory
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
@@ -97,7 +97,7 @@ class SqliteStore:
         except BaseException:
             # Refused, or the caller has gone: nobody has the token, so no session may be left.
             self._table.drop(kept)
-            writer.owe(schema.END, (session.digest,))
+            writer.retry_until_written(schema.END, (session.digest,))
             raise
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
@@ -140,7 +140,7 @@ class SqliteStore:
     async def end(self, key: str) -> Session | None:
         """End this session. It is dead at once; when this returns it also stays dead.
 
-        Raises StoreUnavailable where the disk refuses: dead all the same, which its `ended` says,
+        Raises EndNotWritten where the disk refuses: the session is over all the same,
         and the file follows as soon as it can be written.
         """
         writer = self._writer
@@ -149,10 +149,10 @@ class SqliteStore:
             return None
         self._mark(writer)
         try:
-            await writer.write_owed(schema.END, (kept.digest,))
+            await writer.write_retried(schema.END, (kept.digest,))
         except StoreUnavailable as refused:
             # One of its own: all whose writes went into one commit are told by the same error.
-            raise StoreUnavailable(str(refused), ended=session_of(kept)) from refused
+            raise EndNotWritten(str(refused), session_of(kept)) from refused
         return session_of(kept)
 
     async def count(self) -> int:
@@ -164,7 +164,7 @@ class SqliteStore:
         writer = self._writer
         left = await expire_sessions(self._table, now, at_most)
         for digest in self._tickets.purge(now, left):
-            writer.owe(schema.TAKE, (digest,))
+            writer.retry_until_written(schema.TAKE, (digest,))
         return self._table.report(at_most)
 
     async def put(self, digest: bytes, ticket: Ticket) -> None:
@@ -172,10 +172,10 @@ class SqliteStore:
         writer = self._writer
         await self._keep(writer, digest, ticket, self._tickets.put(digest, ticket))
 
-    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+    async def claim_once(self, digest: bytes, expires_at: datetime) -> bool:
         """Keep a mark where there is none: in memory first, which decides; then on the disk."""
         writer, ticket = self._writer, Ticket(MARK, "", expires_at)
-        purged = self._tickets.mark(digest, ticket)
+        purged = self._tickets.claim_once(digest, ticket)
         if purged is None:
             return False
         await self._keep(writer, digest, ticket, purged)
@@ -185,12 +185,12 @@ class SqliteStore:
         self, writer: Writer, digest: bytes, ticket: Ticket, made_room: Iterable[bytes]
     ) -> None:
         for purged in made_room:
-            writer.owe(schema.TAKE, (purged,))
+            writer.retry_until_written(schema.TAKE, (purged,))
         try:
             await self._write(writer, schema.PUT, schema.ticket_row(digest, ticket))
         except BaseException:
             self._tickets.drop(digest)
-            writer.owe(schema.TAKE, (digest,))
+            writer.retry_until_written(schema.TAKE, (digest,))
             raise
 
     async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
@@ -199,7 +199,7 @@ class SqliteStore:
         ticket = self._tickets.take(digest, kind, now)
         if ticket is not None:
             self._mark(writer)
-            await writer.write_owed(schema.TAKE, (digest,))
+            await writer.write_retried(schema.TAKE, (digest,))
         return ticket
 
     async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
@@ -213,7 +213,7 @@ class SqliteStore:
         if newest > before:
             row = schema.generation_row(digest, newest)
             self._mark(writer)
-            writing = asyncio.ensure_future(writer.write_owed(schema.ADVANCE, row))
+            writing = asyncio.ensure_future(writer.write_retried(schema.ADVANCE, row))
             self._advancing[digest] = writing
             writing.add_done_callback(partial(self._advanced, digest))
         if (under_way := self._advancing.get(digest)) is not None:
@@ -272,7 +272,7 @@ class SqliteStore:
         self._advancing: dict[bytes, asyncio.Future[None]] = {}
 
     def _mark(self, writer: Writer) -> None:
-        writer.mark = micros(max(self._table.seen, self._tickets.seen))
+        writer.watermark = micros(max(self._table.seen, self._tickets.seen))
 
     def _advanced(self, digest: bytes, writing: asyncio.Future[None]) -> None:
         if self._advancing.get(digest) is writing:
@@ -283,7 +283,7 @@ class SqliteStore:
     def _forget_session(self, digest: bytes) -> None:
         writer = self._writer
         self._mark(writer)
-        writer.owe(schema.END, (digest,))
+        writer.retry_until_written(schema.END, (digest,))
 
     def _hand_over(self, writer: Writer) -> None:
         """Give the writer what was touched, unless it still has enough to do."""
@@ -305,6 +305,6 @@ class SqliteStore:
             writer = self._writer
             self._hand_over(writer)
             self._mark(writer)
-            if turn % MARK_EVERY == 0 and writer.mark > marked:
-                marked = writer.mark
-                writer.owe(schema.MARK, (marked,))
+            if turn % MARK_EVERY == 0 and writer.watermark > marked:
+                marked = writer.watermark
+                writer.retry_until_written(schema.MARK, (marked,))

@@ -35,7 +35,7 @@ class TicketTable:
         self._tickets[digest] = ticket
         return purged
 
-    def mark(self, digest: bytes, ticket: Ticket) -> list[bytes] | None:
+    def claim_once(self, digest: bytes, ticket: Ticket) -> list[bytes] | None:
         """Keep a ticket where nothing is kept yet; None where something is. Else as `put`."""
         return None if digest in self._tickets else self.put(digest, ticket)
 

@@ -42,15 +42,15 @@ log = structlog.get_logger()
 
 
 class Job(msgspec.Struct, eq=False):
-    """One statement. `waiter` learns how it went; one that is `owed` is tried until it succeeds."""
+    """One statement. `waiter` learns how it went; with `retried`, tried until it succeeds."""
 
     statement: str
     row: tuple[schema.Value, ...]
     waiter: asyncio.Future[None] | None = None
-    owed: bool = False
+    retried: bool = False
 
 
-class Debt(Job, gc=False):
+class Retried(Job, gc=False):
     """A job that nobody waits for.
 
     Where many sessions end at once, hundreds of thousands of these wait: the collector took 60 ms
@@ -62,13 +62,13 @@ class Writer:
     """Owns the connection, on a thread of its own. Methods are for the event loop's thread."""
 
     def __init__(self, path: Path) -> None:
-        self.mark = 0
+        self.watermark = 0
         """The latest time seen, in microseconds: written with every commit."""
         self._path = path
         self._batch: list[Job] = []
         self._batches: SimpleQueue[list[Job]] = SimpleQueue()
         self._waiting = 0
-        self._owed: list[Job] = []
+        self._retried: list[Job] = []
         self._touches: dict[bytes, Kept] = {}
         self._touching = False
         self._touch_step = TOUCH_ROWS
@@ -99,18 +99,18 @@ class Writer:
             raise Overloaded(f"{self._waiting} writes are waiting for the disk")
         await self._wait(Job(statement, row))
 
-    async def write_owed(self, statement: str, row: tuple[schema.Value, ...]) -> None:
+    async def write_retried(self, statement: str, row: tuple[schema.Value, ...]) -> None:
         """Return when this is on the disk. Raises StoreUnavailable; it is then done later."""
-        await self._wait(Job(statement, row, owed=True))
+        await self._wait(Job(statement, row, retried=True))
 
     @property
-    def owing(self) -> int:
+    def unwritten(self) -> int:
         """How many statements are kept because the disk refused them."""
-        return len(self._owed)
+        return len(self._retried)
 
-    def owe(self, statement: str, row: tuple[schema.Value, ...]) -> None:
+    def retry_until_written(self, statement: str, row: tuple[schema.Value, ...]) -> None:
         """Have this done, without waiting."""
-        self._put(Debt(statement, row, owed=True))
+        self._put(Retried(statement, row, retried=True))
 
     @property
     def touching(self) -> bool:
@@ -198,7 +198,7 @@ class Writer:
         """How long to wait for the next job before there is something else to do."""
         now = time.monotonic()
         due = [self._touch_at] if self._touches else []
-        due += [self._retry_at] if self._owed else []
+        due += [self._retry_at] if self._retried else []
         return max(0.0, min(due) - now) if due else None
 
     def _gather(self, patience: float | None) -> list[Job]:
@@ -211,7 +211,7 @@ class Writer:
         return jobs
 
     def _turn(self, jobs: list[Job]) -> None:
-        if jobs or (self._owed and time.monotonic() >= self._retry_at):
+        if jobs or (self._retried and time.monotonic() >= self._retry_at):
             self._commit(jobs)
         if self._flushed:
             self._flush()
@@ -221,10 +221,10 @@ class Writer:
             self._touch_at = begun + (RETRY_EVERY if broken else TOUCH_EVERY)
 
     def _commit(self, jobs: list[Job]) -> None:
-        owed = self._owed[:GROUP]
-        broken = self._transact([*owed, *jobs], durable=True)
+        retried = self._retried[:GROUP]
+        broken = self._transact([*retried, *jobs], durable=True)
         if broken is None:
-            del self._owed[: len(owed)]
+            del self._retried[: len(retried)]
             self._tell([(job.waiter, None) for job in jobs])
             return
         if len(jobs) > 1 and not _is_the_disks(broken):
@@ -233,7 +233,7 @@ class Writer:
                 self._commit([job])
             return
         self._retry_at = time.monotonic() + RETRY_EVERY
-        self._owed += [job for job in jobs if job.owed]
+        self._retried += [job for job in jobs if job.retried]
         why = self._refusal(_name(broken))
         self._tell([(job.waiter, why) for job in jobs])
 
@@ -251,7 +251,7 @@ class Writer:
             _, kept = self._touches.popitem()
             if kept.second != 0:
                 taken.append(kept)
-        jobs: list[Job] = [Debt(schema.TOUCH, schema.touch_row(kept)) for kept in taken]
+        jobs: list[Job] = [Retried(schema.TOUCH, schema.touch_row(kept)) for kept in taken]
         # Without waiting for the platter: a power cut that takes the last touches along only
         # makes some sessions end a few seconds early. A crash of the process loses nothing.
         broken = self._transact(jobs, durable=False) if jobs else None
@@ -262,7 +262,7 @@ class Writer:
 
     def _transact(self, jobs: list[Job], *, durable: bool) -> Exception | None:
         """All of these or none. The reason if none."""
-        mark = self.mark
+        watermark = self.watermark
         try:
             connection = self._connection or schema.connect(self._path)
             self._connection = connection
@@ -272,14 +272,14 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 connection.execute(job.statement, job.row)
-            if mark > self._marked:
-                connection.execute(schema.MARK, (mark,))
+            if watermark > self._marked:
+                connection.execute(schema.MARK, (watermark,))
             connection.execute("COMMIT")
         except (sqlite3.Error, ValueError, OverflowError) as broken:
             self._roll_back()
             self._note(broken)
             return broken
-        self._marked = max(mark, self._marked)
+        self._marked = max(watermark, self._marked)
         if self._failing:
             log.info("store writes again", file=str(self._path), error=self._failing)
             self._failing = ""
@@ -312,16 +312,16 @@ class Writer:
         """Everything that is pending, once, without pauses."""
         while jobs := self._gather(0.0):
             self._commit(jobs)
-        for _ in range(0, len(self._owed), GROUP):
+        for _ in range(0, len(self._retried), GROUP):
             self._commit([])
         self._flush()
-        if self.mark > self._marked and not self._failing:
+        if self.watermark > self._marked and not self._failing:
             self._transact([], durable=True)
-        if self._owed or self._touches:
+        if self._retried or self._touches:
             log.error(
                 "store closed with unwritten changes",
                 file=str(self._path),
-                ended=len(self._owed),
+                ended=len(self._retried),
                 touched=len(self._touches),
             )
 

@@ -79,7 +79,7 @@ class RedisAudit:
         """
         await self._decisions.settled()
 
-    def let_go(
+    def prune(
         self,
         most: int,
         before: datetime,
@@ -87,7 +87,7 @@ class RedisAudit:
         chain: Chain = Chain.DECISIONS,
     ) -> None:
         """Let go of the oldest events."""
-        self._chains[chain].let_go(most, micros(before), 0 if now is None else micros(now))
+        self._chains[chain].prune(most, micros(before), 0 if now is None else micros(now))
 
 
 class _RedisChain:
@@ -143,7 +143,7 @@ class _RedisChain:
         while self._kept < noted:
             await self._add()
 
-    def let_go(self, most: int, before: int, now: int) -> None:
+    def prune(self, most: int, before: int, now: int) -> None:
         """Let go of the oldest events. Times in microseconds; `now` of 0 is not known."""
         calls = self._calls
         if calls is not None and (self._trimming is None or self._trimming.done()):

@@ -2,7 +2,7 @@
 
 An entry answers only while ends are being heard of (`redis_listen`) and while the session is far
 from its idle limit by what Redis itself knows; near it, and in all doubt, the caller asks Redis.
-What was answered here is told to Redis within `TELL_EVERY`, far less than that distance, so that
+What was answered here is told to Redis within `FLUSH_EVERY`, far less than that distance, so that
 a use here keeps the session alive for everybody.
 
 A fetch that was on its way when its session ended must not bring it back: each fetch is known from
@@ -20,10 +20,10 @@ from sessiongate.session import Limits, Session
 # How often uses are told to Redis, in seconds. It bounds how old the times in lists on other
 # servers are, and is what SQLite's touches take too. Told each second, they were a sixth of what a
 # check cost.
-TELL_EVERY = 5.0
+FLUSH_EVERY = 5.0
 
 # Uses told in one go, so that checks are not held up behind them.
-TELL_STEP = 200
+FLUSH_BATCH = 200
 
 # How near its idle limit a session is asked for at Redis: far above what telling may take, and
 # clocks may be apart by.
@@ -40,9 +40,9 @@ class Entry(msgspec.Struct, eq=False):
     """A session as last heard of, and what happened here since."""
 
     session: Session
-    told_at: datetime
+    flushed_at: datetime
     """When it was last used, as far as Redis knows."""
-    untold: int = 0
+    pending: int = 0
     """Uses that Redis has not heard of."""
 
 
@@ -65,7 +65,7 @@ class Cache:
         self._size = size
         self._entries: dict[bytes, Entry] = {}
         self._fetches: dict[bytes, list[Fetch]] = {}
-        self._untold: dict[bytes, Entry] = {}
+        self._pending: dict[bytes, Entry] = {}
         self.hits = 0
         """How many checks were answered here."""
         self.misses = 0
@@ -81,8 +81,8 @@ class Cache:
         session = entry.session
         session.active_at = max(session.active_at, now)
         session.call_count += 1
-        entry.untold += 1
-        self._untold[digest] = entry
+        entry.pending += 1
+        self._pending[digest] = entry
         return _copy(session)
 
     def fetching(self, digest: bytes) -> Fetch:
@@ -123,36 +123,36 @@ class Cache:
         """The questions about a session that are not answered yet."""
         return list(self._fetches.get(digest, ()))
 
-    def untold(self, digest: bytes) -> Entry | None:
+    def pending(self, digest: bytes) -> Entry | None:
         """What Redis has not heard of this session."""
-        return self._untold.get(digest)
+        return self._pending.get(digest)
 
     @property
     def behind(self) -> int:
         """Of how many sessions there is something to tell."""
-        return len(self._untold)
+        return len(self._pending)
 
-    def take_untold(self, at_most: int = TELL_STEP) -> list[Entry]:
-        """Some of what Redis has not heard of, to be told now. `tell_later` gives it back."""
-        taken = list(islice(self._untold.values(), at_most))
+    def take_pending(self, at_most: int = FLUSH_BATCH) -> list[Entry]:
+        """Some of what Redis has not heard of, to be told now. `requeue` gives it back."""
+        taken = list(islice(self._pending.values(), at_most))
         for entry in taken:
-            del self._untold[entry.session.digest]
+            del self._pending[entry.session.digest]
         return taken
 
     def take(self, entry: Entry) -> int:
         """How many uses to tell; they count as told from now on."""
-        self._untold.pop(entry.session.digest, None)
-        untold, entry.untold = entry.untold, 0
-        return untold
+        self._pending.pop(entry.session.digest, None)
+        pending, entry.pending = entry.pending, 0
+        return pending
 
-    def tell_later(self, entry: Entry, count: int) -> None:
+    def requeue(self, entry: Entry, count: int) -> None:
         """Redis did not take these."""
-        entry.untold += count
-        self._untold[entry.session.digest] = entry
+        entry.pending += count
+        self._pending[entry.session.digest] = entry
 
-    def told(self, entry: Entry, at: datetime) -> None:
+    def flushed(self, entry: Entry, at: datetime) -> None:
         """Redis knows of a use at this time."""
-        entry.told_at = max(entry.told_at, at)
+        entry.flushed_at = max(entry.flushed_at, at)
 
     def counts(self) -> dict[str, float]:
         """Hits and misses, by the names of metrics."""
@@ -167,10 +167,10 @@ class Cache:
     def _keep(self, session: Session) -> None:
         entries = self._entries
         known = entries.get(session.digest)
-        untold = self._untold.get(session.digest)
-        if known is not None and untold is known:
+        pending = self._pending.get(session.digest)
+        if known is not None and pending is known:
             # Two asked at once, and it was used here in between: nothing of that may be lost.
-            known.told_at = max(known.told_at, session.active_at)
+            known.flushed_at = max(known.flushed_at, session.active_at)
             return
         if len(entries) >= self._size:
             del entries[next(iter(entries))]
@@ -180,4 +180,4 @@ class Cache:
         limits = self._limits
         if limits.total is not None and now - entry.session.login_at >= limits.total:
             return False
-        return now - entry.told_at < limits.idle - NEAR
+        return now - entry.flushed_at < limits.idle - NEAR

@@ -35,13 +35,13 @@ class Listening:
         lines: Callable[[], list[Connection]],
         channel: str,
         *,
-        told: Callable[[bytes], None],
+        on_end: Callable[[bytes], None],
         lost: Callable[[], None],
         clock: Clock = time.monotonic,
     ) -> None:
         self._lines = lines
         self._channel = channel
-        self._told = told
+        self._on_end = on_end
         self._lost = lost
         self._clock = clock
         self._asked: list[float] = []
@@ -103,7 +103,7 @@ class Listening:
             while True:
                 message = await line.read_response()
                 if message[0] == b"message":
-                    self._told(message[2])
+                    self._on_end(message[2])
                 elif message[0] == b"pong":
                     pending[number] = float(message[1])
                     if math.inf not in pending:

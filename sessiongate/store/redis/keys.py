@@ -87,7 +87,7 @@ class Keys:
         """The key of a ticket."""
         return self._ticket + digest.hex()
 
-    def mark(self, digest: bytes) -> str:
+    def claim(self, digest: bytes) -> str:
         """The key of a mark."""
         return self._mark + digest.hex()
 

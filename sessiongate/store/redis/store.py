@@ -20,7 +20,7 @@ from sessiongate.store.redis import keys as rows
 from sessiongate.store.redis import scripts
 from sessiongate.store.redis.attempts import RedisTries
 from sessiongate.store.redis.audit import RedisAudit
-from sessiongate.store.redis.cache_sync import Memory
+from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisSettings, Servers
 from sessiongate.store.redis.pipeline import Calls
 
@@ -44,7 +44,7 @@ class RedisStore:
         self._keep_for = rows.keep_for(limits)
         self._book = (self._keys.places, self._keys.due, self._keys.counts, self._keys.seen)
         self._running: Calls | None = None
-        self._memory: Memory | None = None
+        self._cache_sync: CacheSync | None = None
         self._unreported: Endings = []
         self._seen = EPOCH
         self.audit = RedisAudit(self._keys)
@@ -70,8 +70,8 @@ class RedisStore:
         self._seen = max(self._seen, seen)
         self.audit.open(calls)
         if self._settings.cache:
-            self._memory = Memory(calls, self._keys, self._limits)
-            await self._memory.start(self._servers.lines, timeout)
+            self._cache_sync = CacheSync(calls, self._keys, self._limits)
+            await self._cache_sync.start(self._servers.lines, timeout)
         return seen if seen > EPOCH else None
 
     async def close(self) -> None:
@@ -79,12 +79,12 @@ class RedisStore:
         calls = self._running
         if calls is None:
             return
-        if self._memory is not None:
-            await self._memory.close()
+        if self._cache_sync is not None:
+            await self._cache_sync.close()
         with suppress(StoreUnavailable):
             await calls.run(scripts.SEE, self._book, micros(self._seen))
         await self.audit.close()
-        self._running = self._memory = None
+        self._running = self._cache_sync = None
         await calls.close()
         await self._servers.close()
 
@@ -119,15 +119,15 @@ class RedisStore:
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, touched: remembered here, or one round trip."""
         now = self._now(now)
-        memory = self._memory
+        memory = self._cache_sync
         if memory is None:
             return await self._use(digest, now)
         return memory.use(digest, now) or await memory.fetch(digest, self._use(digest, now))
 
     async def lives(self, digest: bytes, now: datetime) -> bool:
         """Whether there is a live session of this digest; asked of Redis itself."""
-        if self._memory is not None:
-            await self._memory.tell_of(digest)
+        if self._cache_sync is not None:
+            await self._cache_sync.flush_session(digest)
         row = await self._calls.run(scripts.FIND, self._at(digest), *self._judge(self._now(now)))
         return row is not None
 
@@ -137,8 +137,8 @@ class RedisStore:
         digest = await self._digest_of(key)
         if digest is None:
             return None
-        if self._memory is not None:
-            await self._memory.tell_of(digest)
+        if self._cache_sync is not None:
+            await self._cache_sync.flush_session(digest)
         row = await self._calls.run(scripts.FIND, self._at(digest), *self._judge(now))
         return self._session(digest, key, row)
 
@@ -196,8 +196,8 @@ class RedisStore:
         digest = await self._digest_of(key)
         if digest is None:
             return None
-        if self._memory is not None:
-            await self._memory.tell_of(digest)
+        if self._cache_sync is not None:
+            await self._cache_sync.flush_session(digest)
         self._forget(digest)
         row = await self._calls.run(
             scripts.END,
@@ -221,8 +221,8 @@ class RedisStore:
     async def expire(self, now: datetime, at_most: int) -> Endings:
         """End what is past its limits. Each end is told to one server."""
         now = self._now(now)
-        if self._memory is not None:
-            await self._memory.tell_before(now)
+        if self._cache_sync is not None:
+            await self._cache_sync.flush_before(now)
         ended, self._unreported = self._unreported[:at_most], self._unreported[at_most:]
         if len(ended) < at_most:
             ended += await self._reap(now, at_most - len(ended))
@@ -252,10 +252,10 @@ class RedisStore:
         await self._for_good()
         return rows.ticket_from(row)
 
-    async def mark(self, digest: bytes, expires_at: datetime) -> bool:
+    async def claim_once(self, digest: bytes, expires_at: datetime) -> bool:
         """Keep a mark where there is none."""
         keep = rows.keep_until(expires_at, self._seen)
-        name = (self._keys.mark(digest),)
+        name = (self._keys.claim(digest),)
         first = bool(await self._calls.run(scripts.MARK, name, os.urandom(rows.NONCE), keep))
         if first:
             await self._for_good()
@@ -285,17 +285,17 @@ class RedisStore:
 
     def counts(self) -> dict[str, float]:
         """Hits and misses of the cache, where there is one."""
-        return {} if self._memory is None else self._memory.cache.counts()
+        return {} if self._cache_sync is None else self._cache_sync.cache.counts()
 
     @property
-    def memory(self) -> Memory | None:
+    def memory(self) -> CacheSync | None:
         """What this server remembers, where `cache` is on."""
-        return self._memory
+        return self._cache_sync
 
     async def flush(self) -> None:
         """Tell Redis of all uses now instead of in a second. Raises StoreUnavailable."""
-        if self._memory is not None:
-            await self._memory.tell_all()
+        if self._cache_sync is not None:
+            await self._cache_sync.flush()
 
     @property
     def _calls(self) -> Calls:
@@ -315,8 +315,8 @@ class RedisStore:
         return self._seen
 
     def _forget(self, digest: bytes) -> None:
-        if self._memory is not None:
-            self._memory.cache.forget(digest)
+        if self._cache_sync is not None:
+            self._cache_sync.cache.forget(digest)
 
     def _at(self, digest: bytes) -> tuple[str, ...]:
         return (self._keys.session(digest),)

@@ -80,6 +80,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.CapReached: _BUSY,
     errors.IdentityUnavailable: _BUSY,
     errors.StoreUnavailable: _BUSY,
+    errors.EndNotWritten: _BUSY,
     errors.UpstreamUnavailable: _BUSY,
     errors.Overloaded: _BUSY,
 }

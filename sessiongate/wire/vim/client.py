@@ -97,7 +97,7 @@ def _json_login(name: str, password: str) -> Ask:
         body = msgspec.json.encode({"userName": name, "password": password})
     except UnicodeEncodeError:
         raise BadCredentials(
-            "the name or password holds letters that JSON cannot carry", reached=False
+            "the name or password holds letters that JSON cannot carry", answered=False
         ) from None
     return Ask(f"{_MANAGER}/Login", _JSON, body)
 
@@ -111,7 +111,7 @@ def _exact(text: str) -> str:
     escaped = escape(text)
     if escaped.count("\ufffd") != text.count("\ufffd"):
         raise BadCredentials(
-            "the name or password holds letters that XML cannot carry", reached=False
+            "the name or password holds letters that XML cannot carry", answered=False
         )
     return escaped
 

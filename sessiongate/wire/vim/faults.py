@@ -67,6 +67,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.WrongVerb: Form("InvalidRequest", "The request is not valid.", 405),
     errors.IdentityUnavailable: Form("SystemError", _BUSY, 503),
     errors.StoreUnavailable: Form("SystemError", _BUSY, 503),
+    errors.EndNotWritten: Form("SystemError", _BUSY, 503),
     errors.UpstreamUnavailable: Form("SystemError", _BUSY, 503),
     errors.Overloaded: Form("SystemError", _BUSY, 503),
 }

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.rules.lockout import LATELY
-from sessiongate.store.port import Tries
+from sessiongate.store.port import AttemptStore
 from tests.identity.fakes import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -13,7 +13,7 @@ TICK = timedelta(microseconds=1)
 HERE, THERE, ELSEWHERE = "192.0.2.1", "2001:db8::1", "198.51.100.1"
 
 
-async def fail(tries: Tries, name: str, address: str = HERE, times: int = 1) -> None:
+async def fail(tries: AttemptStore, name: str, address: str = HERE, times: int = 1) -> None:
     for _ in range(times):
         one = await tries.begin(name, address, NOON)
         assert one is not None
@@ -23,7 +23,7 @@ async def fail(tries: Tries, name: str, address: str = HERE, times: int = 1) -> 
 class TriesContract:
     """Subclasses say how to make counters."""
 
-    async def make(self, lockout: Lockout) -> Tries:
+    async def make(self, lockout: Lockout) -> AttemptStore:
         raise NotImplementedError
 
     async def test_the_failure_that_fills_the_window_locks(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 from sessiongate.errors import BadCredentials, LockedOut
 from sessiongate.identity.guard.attempt import Attempt, Pretends, TakesAttempts
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.ldap.provider import LdapIdentity
 from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.vcenter.provider import VCenterIdentity
@@ -20,7 +20,7 @@ def no_guess() -> BadCredentials:
 
 @pytest.mark.parametrize("outcome", ["failed", "succeeded", "unknown"])
 async def test_all_names_get_the_outcome(outcome: str) -> None:
-    tries = OwnTries(Lockout(attempts=1))
+    tries = LocalAttempts(Lockout(attempts=1))
     attempt = Attempt(tries, HERE, FakeClock())
     await attempt.count("uid")
     await attempt.count("mail")
@@ -34,7 +34,7 @@ async def test_all_names_get_the_outcome(outcome: str) -> None:
 
 
 async def test_sec_77_a_name_without_a_try_left_refuses_and_the_others_pay_nothing() -> None:
-    tries = OwnTries(Lockout(attempts=2))
+    tries = LocalAttempts(Lockout(attempts=2))
     first = Attempt(tries, HERE, FakeClock())
     for _ in range(2):
         assert await tries.begin("person", HERE, NOON)
@@ -51,7 +51,7 @@ async def test_sec_77_a_name_without_a_try_left_refuses_and_the_others_pay_nothi
     [(BadCredentials("no"), True), (LockedOut("at the directory"), True), (no_guess(), False)],
 )
 async def test_sec_77_only_a_guess_counts(error: BadCredentials | LockedOut, counts: bool) -> None:
-    tries = OwnTries(Lockout(attempts=1))
+    tries = LocalAttempts(Lockout(attempts=1))
     attempt = Attempt(tries, HERE, FakeClock())
     await attempt.count("uid")
     await attempt.count("mail")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.identity.guard.attempt_counters import Lockout, Tally
+from sessiongate.identity.guard.attempt_counters import AttemptCounters, Lockout
 from sessiongate.rules.lockout import LATELY
 from tests.identity.fakes import NOON
 
@@ -16,14 +16,14 @@ INSTANT = timedelta(microseconds=1)
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
-def fail(tally: Tally, name: str, address: str = HERE, times: int = 1) -> None:
+def fail(tally: AttemptCounters, name: str, address: str = HERE, times: int = 1) -> None:
     for _ in range(times):
         begun = tally.begin(name, address, NOON)
         assert begun
         tally.failed(begun, NOON)
 
 
-def succeed(tally: Tally, name: str, address: str = HERE, at: datetime = NOON) -> None:
+def succeed(tally: AttemptCounters, name: str, address: str = HERE, at: datetime = NOON) -> None:
     begun = tally.begin(name, address, at)
     assert begun
     tally.succeeded(begun, at)
@@ -34,7 +34,7 @@ def test_the_defaults_are_those_of_vsphere() -> None:
 
 
 def test_sec_25_a_pair_locks_first_and_the_name_much_later() -> None:
-    tally = Tally(Lockout(attempts=2))
+    tally = AttemptCounters(Lockout(attempts=2))
     for number in range(20):
         address = f"192.0.2.{number}"
         assert not tally.is_locked("alice", "198.51.100.1", NOON)
@@ -46,14 +46,14 @@ def test_sec_25_a_pair_locks_first_and_the_name_much_later() -> None:
 
 
 def test_the_total_of_a_name_can_be_set() -> None:
-    tally = Tally(Lockout(attempts=5, total_attempts=2))
+    tally = AttemptCounters(Lockout(attempts=5, total_attempts=2))
     fail(tally, "alice", HERE)
     fail(tally, "alice", THERE)
     assert tally.is_locked("alice", "198.51.100.1", NOON)
 
 
 def test_an_address_may_be_counted_over_all_names() -> None:
-    tally = Tally(Lockout(address_attempts=3))
+    tally = AttemptCounters(Lockout(address_attempts=3))
     for name in ("alice", "bob", "carl"):
         fail(tally, name)
     assert tally.is_locked("dora", HERE, NOON)
@@ -61,7 +61,7 @@ def test_an_address_may_be_counted_over_all_names() -> None:
 
 
 def test_a_success_forgives_its_own_address_only() -> None:
-    tally = Tally(Lockout(attempts=2, total_attempts=3))
+    tally = AttemptCounters(Lockout(attempts=2, total_attempts=3))
     fail(tally, "alice", HERE)
     fail(tally, "alice", THERE)
     succeed(tally, "alice", HERE)
@@ -70,14 +70,14 @@ def test_a_success_forgives_its_own_address_only() -> None:
 
 
 def test_no_attempts_turn_all_counters_off() -> None:
-    tally = Tally(Lockout(attempts=0, total_attempts=1, address_attempts=1))
+    tally = AttemptCounters(Lockout(attempts=0, total_attempts=1, address_attempts=1))
     fail(tally, "alice", HERE, 50)
     assert not tally.is_locked("alice", HERE, NOON)
     assert len(tally) == 0
 
 
 def test_unlocking_lets_a_name_try_again_from_anywhere() -> None:
-    tally = Tally(Lockout(attempts=1))
+    tally = AttemptCounters(Lockout(attempts=1))
     fail(tally, "alice", HERE)
     fail(tally, "alice", THERE)
     fail(tally, "bob", HERE)
@@ -90,7 +90,7 @@ def test_unlocking_lets_a_name_try_again_from_anywhere() -> None:
 
 
 def test_unlocking_does_not_give_out_places_twice() -> None:
-    tally = Tally(Lockout(attempts=2))
+    tally = AttemptCounters(Lockout(attempts=2))
     fail(tally, "alice")
     assert tally.begin("alice", HERE, NOON)
     assert tally.unlock("alice", NOON)
@@ -99,7 +99,7 @@ def test_unlocking_does_not_give_out_places_twice() -> None:
 
 
 def test_the_tables_are_bounded() -> None:
-    tally = Tally(Lockout(attempts=2), size=10)
+    tally = AttemptCounters(Lockout(attempts=2), size=10)
     for number in range(1000):
         fail(tally, f"name{number}", HERE)
     assert len(tally) == 20
@@ -109,7 +109,7 @@ def test_the_tables_are_bounded() -> None:
 
 
 def test_many_names_tried_once_push_out_neither_a_lock_nor_a_try_under_way() -> None:
-    tally = Tally(Lockout(attempts=2), size=10)
+    tally = AttemptCounters(Lockout(attempts=2), size=10)
     fail(tally, "locked", HERE, 2)
     assert tally.begin("tried", HERE, NOON)
     for number in range(100):
@@ -121,7 +121,7 @@ def test_many_names_tried_once_push_out_neither_a_lock_nor_a_try_under_way() -> 
 
 @pytest.mark.parametrize("outcome", ["failed", "succeeded", "unknown"])
 def test_an_outcome_of_a_try_that_was_pushed_out_does_no_harm(outcome: str) -> None:
-    tally = Tally(Lockout(attempts=3), size=1)
+    tally = AttemptCounters(Lockout(attempts=3), size=1)
     alice, bob = tally.begin("alice", HERE, NOON), tally.begin("bob", HERE, NOON)
     getattr(tally, outcome)(alice, NOON)
     getattr(tally, outcome)(bob, NOON)
@@ -135,7 +135,7 @@ def test_an_outcome_of_a_try_that_was_pushed_out_does_no_harm(outcome: str) -> N
 @pytest.mark.parametrize("spread", ["one address", "an address each"])
 def test_sec_84_no_number_of_other_names_frees_a_guesser(each: int, spread: str) -> None:
     """Between any two guesses of a name five times the table's size of other names fail."""
-    tally = Tally(Lockout(total_attempts=7), size=40)
+    tally = AttemptCounters(Lockout(total_attempts=7), size=40)
     strangers = count()
 
     def flood() -> None:
@@ -160,7 +160,7 @@ def test_sec_84_no_number_of_other_names_frees_a_guesser(each: int, spread: str)
 
 
 def test_sec_84_a_try_under_way_is_not_lost_in_a_flood_of_tries_under_way() -> None:
-    tally = Tally(Lockout(attempts=2), size=10)
+    tally = AttemptCounters(Lockout(attempts=2), size=10)
     for _ in range(2):
         assert tally.begin("alice", HERE, NOON)
         for number in range(100):
@@ -169,7 +169,7 @@ def test_sec_84_a_try_under_way_is_not_lost_in_a_flood_of_tries_under_way() -> N
 
 
 def test_sec_84_what_was_pushed_out_counts_no_longer_than_twice_its_time() -> None:
-    tally = Tally(Lockout(), size=5)
+    tally = AttemptCounters(Lockout(), size=5)
     fail(tally, "alice", HERE, 5)
     for number in range(50):
         fail(tally, f"stranger{number}", HERE, 5)
@@ -178,7 +178,7 @@ def test_sec_84_what_was_pushed_out_counts_no_longer_than_twice_its_time() -> No
 
 
 def test_sec_84_an_administrator_frees_who_was_pushed_out() -> None:
-    tally = Tally(Lockout(total_attempts=5), size=5)
+    tally = AttemptCounters(Lockout(total_attempts=5), size=5)
     fail(tally, "alice", HERE, 5)
     for number in range(50):
         fail(tally, f"stranger{number}", HERE, 5)
@@ -192,7 +192,10 @@ def test_sec_84_a_small_table_never_allows_more_than_a_large_one(
     tries: list[tuple[str, int]],
 ) -> None:
     """Whatever is tried in whatever order: who is locked with room for all is locked with none."""
-    small, large = Tally(Lockout(attempts=3), size=2), Tally(Lockout(attempts=3), size=1000)
+    small, large = (
+        AttemptCounters(Lockout(attempts=3), size=2),
+        AttemptCounters(Lockout(attempts=3), size=1000),
+    )
     for name, away in tries:
         address = f"192.0.2.{away}"
         if begun := large.begin(name, address, NOON):
@@ -206,7 +209,7 @@ def test_sec_84_a_small_table_never_allows_more_than_a_large_one(
 
 
 def test_sec_82_an_owner_comes_in_from_where_he_came_in_lately() -> None:
-    tally = Tally(Lockout())
+    tally = AttemptCounters(Lockout())
     succeed(tally, "alice", "2001:db8:0:1::1", NOON - LATELY + INSTANT)
     for number in range(20):
         fail(tally, "alice", f"192.0.2.{number}", 5)
@@ -218,7 +221,7 @@ def test_sec_82_an_owner_comes_in_from_where_he_came_in_lately() -> None:
 
 
 def test_sec_82_a_known_address_locks_by_itself_and_adds_nothing_to_the_total() -> None:
-    tally = Tally(Lockout(attempts=2, total_attempts=3))
+    tally = AttemptCounters(Lockout(attempts=2, total_attempts=3))
     succeed(tally, "alice", HERE)
     fail(tally, "alice", HERE, 2)
     assert tally.begin("alice", HERE, NOON) is None
@@ -227,7 +230,7 @@ def test_sec_82_a_known_address_locks_by_itself_and_adds_nothing_to_the_total() 
 
 
 def test_sec_82_a_success_of_long_ago_or_of_another_name_is_none() -> None:
-    tally = Tally(Lockout(total_attempts=5))
+    tally = AttemptCounters(Lockout(total_attempts=5))
     succeed(tally, "alice", THERE, NOON - LATELY)
     succeed(tally, "bob", THERE)
     fail(tally, "alice", HERE, 5)
@@ -236,7 +239,7 @@ def test_sec_82_a_success_of_long_ago_or_of_another_name_is_none() -> None:
 
 
 def test_sec_82_who_came_in_without_a_try_is_known_as_well() -> None:
-    tally = Tally(Lockout(total_attempts=5))
+    tally = AttemptCounters(Lockout(total_attempts=5))
     tally.welcome("alice", THERE, NOON)
     fail(tally, "alice", HERE, 5)
     assert not tally.is_locked("alice", THERE, NOON)

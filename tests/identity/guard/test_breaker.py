@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, Overloaded, Refused
 from sessiongate.identity.guard.attempt import Attempt
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.guard.breaker import CHECKS, COOL_DOWN, OUTAGES, Breaker
 from sessiongate.identity.guard.guard import Guard, KnowsNames
 from sessiongate.rules.accounts import Account, parse_account
@@ -120,7 +120,7 @@ async def test_an_answer_between_starts_the_count_anew() -> None:
 
 async def test_an_error_about_one_account_is_an_answer() -> None:
     story = Story()
-    error = IdentityUnavailable("its own directory is down", reached=True)
+    error = IdentityUnavailable("its own directory is down", answered=True)
     story.provider.outage = error
     for _ in range(2 * OUTAGES):
         assert await story.refused() is error
@@ -132,7 +132,7 @@ class Counts(FakeProvider):
 
     async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
         if not password.reveal():
-            raise BadCredentials("an empty password", reached=False)
+            raise BadCredentials("an empty password", answered=False)
         await attempt.count("person")
         return await self.authenticate(account, password)
 
@@ -143,7 +143,7 @@ async def test_who_was_refused_without_asking_it_does_not_say_that_it_is_back(
 ) -> None:
     clock, provider = FakeClock(), Counts(ada=PASSWORD.reveal())
     breaker = Breaker("far", provider, clock, outages=1)
-    none, some = (OwnTries(Lockout(attempts=attempts)) for attempts in (1, 100))
+    none, some = (LocalAttempts(Lockout(attempts=attempts)) for attempts in (1, 100))
     assert await none.begin("person", "", clock.now())
     provider.outage = IdentityUnavailable("down")
     with pytest.raises(IdentityUnavailable, match=r"^down$"):
@@ -245,7 +245,7 @@ async def test_sec_76_who_came_in_before_has_the_next_turn(counts: bool) -> None
     if counts:
         story.provider = CountsTries(ada=PASSWORD.reveal())
         story.breaker = Breaker("far", story.provider, story.clock, checks=1)
-    tries = OwnTries(Lockout())
+    tries = LocalAttempts(Lockout())
     order: list[str] = []
 
     async def login(address: str) -> None:

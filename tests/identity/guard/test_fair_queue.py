@@ -122,7 +122,7 @@ def strangers(count: int, *, network: str = "") -> list[Spot]:
     return [at(f"s{number}", network, known=False) for number in range(count)]
 
 
-class Crowd:
+class Admission:
     """Addresses that each have one login in flight, and ask again as soon as it is answered."""
 
     def __init__(self, spots: Sequence[Spot], room: int = 64, seed: int = 1) -> None:
@@ -168,7 +168,7 @@ class Crowd:
 
 @pytest.mark.parametrize("hostile", [120, 500])
 def test_sec_76_a_known_address_is_next_however_many_strangers_there_are(hostile: int) -> None:
-    crowd = Crowd(strangers(hostile))
+    crowd = Admission(strangers(hostile))
     for _ in range(10):
         crowd.turn()
         assert crowd.turns_until(at("owner"), most=2) <= 2
@@ -180,14 +180,14 @@ def test_sec_76_a_known_address_is_next_however_many_strangers_there_are(hostile
 def test_sec_76_a_newcomer_is_served_no_later_than_each_of_them_once(
     hostile: int, seed: int
 ) -> None:
-    crowd = Crowd(strangers(hostile), seed=seed)
+    crowd = Admission(strangers(hostile), seed=seed)
     newcomer = at("newcomer", known=False)
     crowd.turns_until(newcomer, most=hostile + 1)
 
 
 @pytest.mark.parametrize("hostile", [120, 500])
 def test_sec_76_a_newcomer_is_next_where_the_others_had_their_turn(hostile: int) -> None:
-    crowd = Crowd(strangers(hostile))
+    crowd = Admission(strangers(hostile))
     for _ in range(hostile):
         crowd.turn()
     for number in range(5):
@@ -196,7 +196,7 @@ def test_sec_76_a_newcomer_is_next_where_the_others_had_their_turn(hostile: int)
 
 def test_sec_76_addresses_of_one_network_share_what_it_has() -> None:
     """Two hundred of one network that never had a turn, and one of another."""
-    crowd = Crowd(strangers(200, network="192.0.2.0/24"))
+    crowd = Admission(strangers(200, network="192.0.2.0/24"))
     crowd.turn()
     newcomer = at("198.51.100.9", "198.51.100.0/24", known=False)
     assert crowd.turns_until(newcomer, most=2) <= 2
@@ -211,7 +211,7 @@ def test_sec_76_endless_fresh_addresses_leave_a_newcomer_his_chance() -> None:
     """Nobody has had a turn: it is drawn, so he has as good a chance as each who asks."""
     served = 0
     for seed in range(300):
-        crowd = Crowd([], room=8, seed=seed)
+        crowd = Admission([], room=8, seed=seed)
         newcomer = at("newcomer", known=False)
         for number in range(8):
             crowd.ask(at(f"first{number}", known=False))
@@ -224,7 +224,7 @@ def test_sec_76_endless_fresh_addresses_leave_a_newcomer_his_chance() -> None:
 
 
 def test_sec_76_strangers_are_not_shut_out_by_a_flood_from_known_addresses() -> None:
-    crowd = Crowd([at(f"k{number}") for number in range(200)])
+    crowd = Admission([at(f"k{number}") for number in range(200)])
     crowd.turn()
     for number in range(5):
         assert crowd.turns_until(at(f"newcomer {number}", known=False), most=4) <= 4

@@ -20,7 +20,7 @@ from sessiongate.errors import (
 )
 from sessiongate.identity.guard.attempt import Attempt
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.guard.breaker import Breaker
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.guard.verified import VerifiedCredentials
@@ -31,7 +31,7 @@ from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import Account, parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
-from sessiongate.store.port import Try
+from sessiongate.store.port import ReservedAttempt
 from tests.identity.fakes import (
     PASSWORD,
     WRONG,
@@ -316,7 +316,7 @@ async def test_sec_82_who_was_let_in_without_a_check_is_known_as_well(house: Hou
         assert await house.outcome(name, PASSWORD, "192.0.2.3") is LockedOut
 
 
-class Notes(OwnTries):
+class Notes(LocalAttempts):
     """Counters that say who was noted where, and whose store can be down."""
 
     def __init__(self) -> None:
@@ -326,7 +326,7 @@ class Notes(OwnTries):
 
     async def begin(
         self, name: str, address: str, now: datetime, *, further: bool = False
-    ) -> Try | None:
+    ) -> ReservedAttempt | None:
         begun = await super().begin(name, address, now, further=further)
         return None if begun is None else Noted(self, begun)
 
@@ -345,7 +345,7 @@ class Noted:
 
     returning = False
 
-    def __init__(self, tries: Notes, begun: Try) -> None:
+    def __init__(self, tries: Notes, begun: ReservedAttempt) -> None:
         self.failed = begun.failed
         self.unknown = begun.unknown
         self._tries = tries

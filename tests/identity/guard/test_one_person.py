@@ -17,7 +17,7 @@ from sessiongate.errors import (
     StoreUnavailable,
 )
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.guard.breaker import Breaker
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.guard.verified import VerifiedCredentials
@@ -25,7 +25,7 @@ from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
-from sessiongate.store.port import Tries, Try
+from sessiongate.store.port import AttemptStore, ReservedAttempt
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, FakeClock
@@ -51,7 +51,7 @@ class House:
     """A guard round the directory, as the server makes it."""
 
     def __init__(
-        self, slapd: Slapd, tries: Tries, lockout: Lockout, port: int, **more: object
+        self, slapd: Slapd, tries: AttemptStore, lockout: Lockout, port: int, **more: object
     ) -> None:
         self.clock = FakeClock()
         url = f"ldaps://127.0.0.1:{port}"
@@ -89,9 +89,9 @@ class House:
 
 
 @asynccontextmanager
-async def tries_of(lockout: Lockout, redis: Redis | None) -> AsyncIterator[Tries]:
+async def tries_of(lockout: Lockout, redis: Redis | None) -> AsyncIterator[AttemptStore]:
     if redis is None:
-        yield OwnTries(lockout)
+        yield LocalAttempts(lockout)
         return
     patience = timedelta(seconds=10)
     prefix = f"person{next(_prefixes)}"
@@ -197,7 +197,7 @@ async def test_sec_77_an_outage_gives_the_tries_back(slapd: Slapd) -> None:
     lockout = Lockout(attempts=2)
     with Relay(slapd.tls_port) as relay:
         limits = {"operation_timeout": "3s", "connect_timeout": "3s"}
-        house = House(slapd, OwnTries(lockout), lockout, relay.port, **limits)
+        house = House(slapd, LocalAttempts(lockout), lockout, relay.port, **limits)
         assert await house.guess("many") == [BadCredentials]
         for cut in (900, 1200, 1500, 1800):
             relay.sent, relay.cut_after = 0, cut
@@ -216,12 +216,12 @@ async def test_sec_77_an_outage_gives_the_tries_back(slapd: Slapd) -> None:
         await house.guard.close()
 
 
-class Failing(OwnTries):
+class Failing(LocalAttempts):
     """Counters of which a further name's cannot be asked."""
 
     async def begin(
         self, name: str, address: str, now: datetime, *, further: bool = False
-    ) -> Try | None:
+    ) -> ReservedAttempt | None:
         if further:
             raise StoreUnavailable("the store is down")
         return await super().begin(name, address, now)
@@ -262,7 +262,9 @@ async def test_sec_66_what_says_nothing_of_the_password_is_no_guess(
     slapd: Slapd, name: str, counts: bool
 ) -> None:
     lockout = Lockout(attempts=3)
-    house = House(slapd, OwnTries(lockout), lockout, slapd.tls_port, user_filter="(uid={user})")
+    house = House(
+        slapd, LocalAttempts(lockout), lockout, slapd.tls_port, user_filter="(uid={user})"
+    )
     right = f"{name}'s password 1"
     for _ in range(3):
         assert await house.outcome(name, right) is not None
@@ -276,7 +278,9 @@ async def test_two_people_of_one_folded_name_are_two_to_what_was_verified(tmp_pa
     same = [person("groß", "the same 1", PEOPLE), person("gross", "the same 1", PEOPLE)]
     with Slapd(tmp_path, entries=[*DIRECTORY, *same]) as own:
         lockout = Lockout()
-        house = House(own, OwnTries(lockout), lockout, own.tls_port, user_filter="(uid={user})")
+        house = House(
+            own, LocalAttempts(lockout), lockout, own.tls_port, user_filter="(uid={user})"
+        )
         for _ in range(2):
             for name in ("groß", "gross", "CORP\\groß", "GROSS"):
                 found = await house.login(name, "the same 1")

@@ -13,7 +13,7 @@ import pytest
 from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
 from sessiongate.identity.guard.attempt import Attempt, TakesAttempts
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.ldap import messages
 from sessiongate.identity.ldap.groups import IN_CHAIN
 from sessiongate.rules.accounts import parse_account, plain_letters
@@ -214,20 +214,20 @@ async def test_groups_that_cannot_be_told_are_an_outage_for_this_one(code: int) 
     """Rights that are cut short could be too few. `reached`: the breaker stays closed to others."""
     with pytest.raises(IdentityUnavailable, match="too many groups") as outage:
         await login(found(ADA), found((GROUP, {}), code=code))
-    assert outage.value.reached
+    assert outage.value.answered
 
 
-@pytest.mark.parametrize(("code", "reached"), [(3, True), (11, True), (18, True), (51, False)])
+@pytest.mark.parametrize(("code", "answered"), [(3, True), (11, True), (18, True), (51, False)])
 async def test_a_search_for_somebody_that_goes_too_far_is_about_that_name(
-    code: int, reached: bool
+    code: int, answered: bool
 ) -> None:
     with pytest.raises(IdentityUnavailable, match=f"code {code}") as outage:
         await login(found(code=code), found())
-    assert outage.value.reached is reached
+    assert outage.value.answered is answered
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "reached"),
+    ("code", "kind", "answered"),
     [
         (2, IdentityUnavailable, True),
         (3, IdentityUnavailable, True),
@@ -245,11 +245,11 @@ async def test_a_search_for_somebody_that_goes_too_far_is_about_that_name(
         (118, IdentityUnavailable, True),
     ],
 )
-async def test_how_a_bind_may_end(code: int, kind: type[Exception], reached: bool) -> None:
+async def test_how_a_bind_may_end(code: int, kind: type[Exception], answered: bool) -> None:
     with pytest.raises(kind) as ended_so:
         await login(found(ADA), found(), bound=ended(messages.BOUND, code))
     if isinstance(ended_so.value, IdentityUnavailable):
-        assert ended_so.value.reached is reached
+        assert ended_so.value.answered is answered
 
 
 BOB = "CN=Bob,OU=People,DC=corp,DC=example"
@@ -291,7 +291,7 @@ async def test_sec_89_where_nobody_says_who_is_bound_the_bind_name_decides() -> 
     for other in (ADA, without("", userPrincipalName=["a.lovelace@corp.example"])):
         with pytest.raises(IdentityUnavailable, match="does not say who is bound") as puzzled:
             await login(found(other), found(), told=silent)
-        assert puzzled.value.reached
+        assert puzzled.value.answered
 
 
 SERVICE = {"bind_dn": "service@corp.example", "bind_password": Secret("service's")}
@@ -323,7 +323,7 @@ async def test_sec_77_marks_on_letters_give_no_further_tries(
         return  # nobody could look up whom to bind as
     spellings = ["müller", "muller", "mu\u0308ller", "MÜLLER", "mûller", "mülłer", "ｍüller"]
     directory = Folding("müller")
-    tries, clock = OwnTries(Lockout(attempts=5)), FakeClock()
+    tries, clock = LocalAttempts(Lockout(attempts=5)), FakeClock()
     outcomes = []
     async with serving(directory.play) as url:
         table: dict[str, object] = {

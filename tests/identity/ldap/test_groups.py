@@ -74,7 +74,7 @@ async def test_what_a_directory_cuts_and_nothing_else_tells_is_said_in_the_log(
     finally:
         await provider.close()
     assert found.roles == ("user",)
-    told = [one for one in logs if one["event"] == "directory_groups_cut"]
+    told = [one for one in logs if one["event"] == "directory cuts the list of groups"]
     assert [one["entry"] for one in told] == [f"uid=carol,{PEOPLE}"]
     assert "group_depth" in told[0]["what"]
 

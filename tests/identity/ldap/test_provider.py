@@ -189,7 +189,7 @@ async def test_a_controller_that_reaches_no_other_is_an_outage(slapd: Slapd, cod
         for _ in range(2):
             with pytest.raises(IdentityUnavailable, match=f"data {code}") as outage:
                 await login(provider, f"ad{code}")
-            assert outage.value.reached
+            assert outage.value.answered
         assert (await login(provider, *ADA)).name == "ada@corp.example"
 
 
@@ -360,15 +360,15 @@ async def test_wrong_settings_are_an_outage(slapd: Slapd, more: dict[str, object
             await login(provider, *ADA)
 
 
-@pytest.mark.parametrize(("name", "reached"), [("busy", False), ("unwilling", True)])
+@pytest.mark.parametrize(("name", "answered"), [("busy", False), ("unwilling", True)])
 async def test_what_says_nothing_about_the_password_is_an_outage(
-    slapd: Slapd, name: str, reached: bool
+    slapd: Slapd, name: str, answered: bool
 ) -> None:
     """`reached` is for the breaker: one odd account must not cut off everybody else."""
     async with opened(slapd) as provider:
         with pytest.raises(IdentityUnavailable) as outage:
             await login(provider, name)
-        assert outage.value.reached == reached
+        assert outage.value.answered == answered
         assert (await login(provider, *ADA)).name == "ada@corp.example"
 
 

@@ -131,7 +131,7 @@ async def test_what_fails_without_asking_does_not_say_that_a_server_is_back(tick
         assert logs == []
         with pytest.raises(BadCredentials):
             await servers.ask(wrong)
-    assert [line["event"] for line in logs] == ["directory_back"]
+    assert [line["event"] for line in logs] == ["directory answers again"]
 
 
 @pytest.mark.peer
@@ -153,13 +153,13 @@ async def test_a_server_that_cannot_tell_is_not_down_and_the_next_is_asked(
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize(("others", "reached"), [(Unsure, True), (NoAnswer, False)])
+@pytest.mark.parametrize(("others", "answered"), [(Unsure, True), (NoAnswer, False)])
 async def test_where_one_answered_and_could_not_tell_the_directory_is_not_down(
     slapd: Slapd,
     relays: tuple[Relay, Relay],
     ticks: Ticks,
     others: type[NoAnswer],
-    reached: bool,
+    answered: bool,
 ) -> None:
     servers = servers_of(slapd, relays, ticks)
 
@@ -168,7 +168,7 @@ async def test_where_one_answered_and_could_not_tell_the_directory_is_not_down(
 
     with pytest.raises(IdentityUnavailable) as outage:
         await servers.ask(ask)
-    assert outage.value.reached is reached
+    assert outage.value.answered is answered
 
 
 @pytest.mark.peer

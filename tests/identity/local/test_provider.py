@@ -38,7 +38,7 @@ class HeldHasher(PasswordHasher):
         super().__init__(2, 1000, memory_kib=8, passes=1)
         self.gate = asyncio.Event()
         self.gate.set()
-        self.reached = asyncio.Event()
+        self.answered = asyncio.Event()
 
     async def check(
         self,
@@ -50,7 +50,7 @@ class HeldHasher(PasswordHasher):
         admit: bool = True,
     ) -> Checked:
         answer = await super().check(stored, password, address, dearest=dearest, admit=admit)
-        self.reached.set()
+        self.answered.set()
         await self.gate.wait()
         return answer
 
@@ -258,7 +258,7 @@ async def test_sec_11_a_login_under_way_does_not_survive_the_change(tmp_path: Pa
     await house.identity.start()
     hasher.gate.clear()
     login = asyncio.create_task(house.login("alice"))
-    await hasher.reached.wait()
+    await hasher.answered.wait()
     set_disabled(house.path, "alice", True)
     hasher.gate.set()
     with pytest.raises(BadCredentials):
@@ -275,7 +275,7 @@ async def test_sec_12_a_login_under_way_is_judged_by_the_new_password(tmp_path: 
     hasher.gate.clear()
     old = asyncio.create_task(house.login("alice", PASSWORD))
     new = asyncio.create_task(house.login("alice", WRONG))
-    await hasher.reached.wait()
+    await hasher.answered.wait()
     set_password(house.path, "alice", WRONG, hasher=hasher)
     hasher.gate.set()
     with pytest.raises(BadCredentials):
@@ -371,7 +371,7 @@ async def test_sec_83_a_file_that_is_only_lent_stays_and_lets_in(
     with capture_logs() as logs:
         for _ in range(3):
             assert await house.login("alice")
-    assert [line["event"] for line in logs] == ["password_not_renewed"], "said once"
+    assert [line["event"] for line in logs] == ["password hash not renewed"], "said once"
     assert house.path.read_bytes() == before
     dear.close()
 
@@ -392,13 +392,15 @@ async def test_sec_83_a_hash_that_stands_there_twice_is_hashed_anew_for_nobody(
         for name in ("alice", "twin") * 2:
             assert await house.login(name)
     assert house.hasher.done == before + 4, "one hash for each login"
-    assert [(line["event"], line["user"]) for line in logs] == [("password_not_renewed", "Alice")]
+    assert [(line["event"], line["user"]) for line in logs] == [
+        ("password hash not renewed", "Alice")
+    ]
     assert house.path.read_text() == twice
     # The other one gone, the file is another.
     remove_user(house.path, "twin")
     with capture_logs() as logs:
         await house.login("alice")
-    assert [line["event"] for line in logs] == ["password_renewed"]
+    assert [line["event"] for line in logs] == ["password hash renewed"]
     assert cost_of(read_users(house.path)["alice"].stored) == house.hasher.cost
     dear.close()
 
@@ -422,7 +424,7 @@ async def test_sec_83_a_hash_that_was_changed_meanwhile_is_not_said_to_be_renewe
     monkeypatch.undo()
     with capture_logs() as logs:
         await house.login("alice", WRONG)
-    assert [line["event"] for line in logs] == ["password_renewed"]
+    assert [line["event"] for line in logs] == ["password hash renewed"]
     dear.close()
 
 
@@ -473,7 +475,7 @@ async def test_sec_83_a_file_whose_owner_cannot_be_kept_stays_as_it_is(
     with capture_logs() as logs:
         for _ in range(2):
             assert await house.login("alice")
-    assert [line["event"] for line in logs] == ["password_not_renewed"]
+    assert [line["event"] for line in logs] == ["password hash not renewed"]
     assert house.path.read_bytes() == before
     assert sorted(one.name for one in house.path.parent.iterdir()) == [
         "users.toml",

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
 from sessiongate.identity.guard.attempt import Attempt
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.guard.breaker import COOL_DOWN, Breaker
 from sessiongate.identity.guard.guard import Guard, KnowsNames
 from sessiongate.identity.vcenter.provider import Names, VCenterIdentity
@@ -102,7 +102,7 @@ async def test_the_name_is_sent_as_it_was_typed(typed: str, sent: str) -> None:
 
 
 async def test_sec_77_marks_on_letters_give_no_further_tries_at_a_vcenter() -> None:
-    tries, clock = OwnTries(Lockout(attempts=5)), FakeClock()
+    tries, clock = LocalAttempts(Lockout(attempts=5)), FakeClock()
     outcomes = []
     async with vouching() as (provider, server):
         guard = Guard("vc", provider, clock, dummy=nothing, tries=tries)
@@ -137,7 +137,7 @@ async def test_sec_31_an_empty_password_is_not_sent() -> None:
 async def test_what_a_vcenter_is_not_asked_does_not_say_that_it_is_back(
     form: Form, name: str, password: Secret
 ) -> None:
-    clock, tries = FakeClock(), OwnTries(Lockout(attempts=1))
+    clock, tries = FakeClock(), LocalAttempts(Lockout(attempts=1))
     assert await tries.begin("ada@corp", "", clock.now())
     async with vouching(saying(http(503, b"")), form=form) as (provider, server):
         breaker = Breaker("vc", provider, clock, outages=1)
@@ -146,7 +146,7 @@ async def test_what_a_vcenter_is_not_asked_does_not_say_that_it_is_back(
         asked = len(server.asked)
         clock.tick(COOL_DOWN)
         account = parse_account(name)
-        attempt = Attempt(tries if password is RIGHT else OwnTries(Lockout()), "", clock)
+        attempt = Attempt(tries if password is RIGHT else LocalAttempts(Lockout()), "", clock)
         with capture_logs() as logs, pytest.raises((BadCredentials, LockedOut)):
             await breaker.attempt(account, password, attempt)
         assert len(server.asked) == asked
@@ -191,7 +191,7 @@ async def test_any_other_fault_is_an_outage_of_this_account(
     async with vouching(saying(fault(name)), form=form) as (provider, _):
         with pytest.raises(IdentityUnavailable) as raised:
             await provider.authenticate(ADA, RIGHT)
-    assert raised.value.reached
+    assert raised.value.answered
     assert "Odd" not in str(raised.value)
 
 
@@ -210,7 +210,7 @@ async def test_sec_66_an_outage_is_never_a_refusal(answer: bytes) -> None:
     async with vouching(saying(answer)) as (provider, _):
         with pytest.raises(IdentityUnavailable) as raised:
             await provider.authenticate(ADA, RIGHT)
-    assert not raised.value.reached
+    assert not raised.value.answered
     assert JSON_TOKEN not in str(raised.value)
 
 
@@ -219,7 +219,7 @@ async def test_who_does_not_like_the_request_is_not_down(status: int) -> None:
     async with vouching(saying(http(status, "no"))) as (provider, _):
         with pytest.raises(IdentityUnavailable) as raised:
             await provider.authenticate(ADA, RIGHT)
-    assert raised.value.reached
+    assert raised.value.answered
 
 
 async def test_sec_66_a_dripping_vcenter_is_given_up_in_time() -> None:

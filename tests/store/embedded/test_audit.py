@@ -96,13 +96,13 @@ async def test_sec_70_old_events_go_first_and_the_rest_still_verifies(
     store: SqliteStore, file: Path
 ) -> None:
     await write(store, *(b"%d" % number for number in range(10)))
-    store.audit.let_go(4, T0)
+    store.audit.prune(4, T0)
     await store.set_message("written")
     audit = AuditFile(file)
     assert [one.payload for one in audit.all()] == [b"6", b"7", b"8", b"9"]
     verdict = audit.verify()
     assert (verdict.first, verdict.last, verdict.broken_at) == (7, 10, None)
-    store.audit.let_go(100, T0 + timedelta(seconds=8))
+    store.audit.prune(100, T0 + timedelta(seconds=8))
     await store.set_message("again")
     assert [one.payload for one in audit.all()] == [b"8", b"9"]
     assert audit.verify().broken_at is None
@@ -112,7 +112,7 @@ async def test_events_that_are_all_gone_leave_a_chain_that_goes_on(
     store: SqliteStore, file: Path
 ) -> None:
     await write(store, b"one", b"two")
-    store.audit.let_go(100, T0 + timedelta(days=1))
+    store.audit.prune(100, T0 + timedelta(days=1))
     await store.close()
     assert list(AuditFile(file).all()) == []
     assert AuditFile(file).verify().broken_at is None
@@ -126,7 +126,7 @@ async def test_events_that_are_all_gone_leave_a_chain_that_goes_on(
 
 async def test_nothing_to_let_go_changes_nothing(store: SqliteStore, file: Path) -> None:
     await write(store, b"one")
-    store.audit.let_go(1, T0)
+    store.audit.prune(1, T0)
     await store.set_message("written")
     assert AuditFile(file).verify().first == 1
 
@@ -145,7 +145,7 @@ async def test_the_memory_store_keeps_the_last_events() -> None:
         audit.note(b"%d" % number, T0)
     await audit.write(b"last", T0)
     assert (len(audit.payloads), audit.payloads[-1]) == (10_000, b"last")
-    audit.let_go(3, T0)
+    audit.prune(3, T0)
     assert list(audit.payloads) == [b"19998", b"19999", b"last"]
 
 
@@ -170,8 +170,8 @@ async def test_sec_70_what_strangers_fill_evicts_no_decision(
     for number in range(20):
         await store.audit.write(b"%d" % number, T0, Chain.ANONYMOUS)
     await write(store, b"one", b"two")
-    store.audit.let_go(5, T0, T0 + timedelta(hours=1), Chain.ANONYMOUS)
-    store.audit.let_go(5, T0, T0 + timedelta(hours=1))
+    store.audit.prune(5, T0, T0 + timedelta(hours=1), Chain.ANONYMOUS)
+    store.audit.prune(5, T0, T0 + timedelta(hours=1))
     await store.set_message("written")
     audit = AuditFile(file)
     assert [one.payload for one in audit.all()] == [b"one", b"two"]
@@ -187,7 +187,7 @@ async def test_sec_70_what_strangers_fill_evicts_no_decision(
 async def test_since_when_events_are_let_go_is_kept_once(store: SqliteStore, file: Path) -> None:
     await write(store, b"one", b"two", b"three")
     for hours in (1, 2):
-        store.audit.let_go(3 - hours, T0, T0 + timedelta(hours=hours))
+        store.audit.prune(3 - hours, T0, T0 + timedelta(hours=hours))
         await store.set_message("written")
     assert AuditFile(file).since() == T0 + timedelta(hours=1)
     assert AuditFile(file).verify().let_go == 2
@@ -240,7 +240,7 @@ async def test_sec_70_an_audit_of_the_first_release_verifies_and_goes_on(file: P
     await store.start()
     for chain in Chain:
         await store.audit.write(b"later", T0, chain)
-    store.audit.let_go(5, T0 - timedelta(days=1), T0)
+    store.audit.prune(5, T0 - timedelta(days=1), T0)
     await store.close()
     after = audit.verify(before.head)
     assert (after.broken_at, after.first, after.last, after.known_head_seen) == (None, 5, 9, True)
@@ -253,7 +253,7 @@ async def test_by_age_it_lets_go_of_the_front_only(store: SqliteStore, file: Pat
     """Events that are older by their time but stand further back stay: a clock was set back."""
     for minute in (0, 1, 5, 2, 6):
         await store.audit.write(b"%d" % minute, T0 + timedelta(minutes=minute))
-    store.audit.let_go(100, T0 + timedelta(minutes=3))
+    store.audit.prune(100, T0 + timedelta(minutes=3))
     await store.set_message("written")
     assert [one.payload for one in AuditFile(file).all()] == [b"5", b"2", b"6"]
     assert AuditFile(file).verify().broken_at is None
@@ -266,7 +266,7 @@ async def test_the_memory_store_has_room_for_strangers_of_their_own() -> None:
         audit.note(b"%d" % number, T0, Chain.ANONYMOUS)
     assert audit.kept(Chain.DECISIONS) == [b"first"]
     assert len(audit.kept(Chain.ANONYMOUS)) == 10_000
-    audit.let_go(1, T0, T0, Chain.ANONYMOUS)
+    audit.prune(1, T0, T0, Chain.ANONYMOUS)
     audit.note(b"last", T0)
     assert audit.payloads == [b"first", b"19999", b"last"]
 
@@ -350,7 +350,7 @@ async def test_sec_70_where_the_chain_begins_and_ends_may_hold_anything(
     store: SqliteStore, file: Path, place: str, value: str
 ) -> None:
     await write(store, b"one", b"two", b"three")
-    store.audit.let_go(2, EPOCH, T0)
+    store.audit.prune(2, EPOCH, T0)
     await store.close()
     table, column = place.split(".")
     by_hand(file, f"UPDATE {table} SET {column} = {value}")

@@ -35,9 +35,9 @@ def test_purging_goes_round() -> None:
 def test_sec_54_a_mark_is_set_once_and_goes_when_it_has_expired() -> None:
     table = TicketTable(most=1)
     mark = a_ticket("mark")
-    assert table.mark(digest_of("one"), mark) == []
-    assert table.mark(digest_of("one"), mark) is None
+    assert table.claim_once(digest_of("one"), mark) == []
+    assert table.claim_once(digest_of("one"), mark) is None
     with pytest.raises(Overloaded):
-        table.mark(digest_of("two"), mark)
+        table.claim_once(digest_of("two"), mark)
     table.purge(mark.expires_at, 10)
-    assert table.mark(digest_of("one"), mark) == []
+    assert table.claim_once(digest_of("one"), mark) == []

@@ -11,13 +11,13 @@ from redis.asyncio import Redis as Client
 
 from sessiongate.errors import BadCredentials, LockedOut, StoreUnavailable
 from sessiongate.identity.guard.attempt_counters import Lockout
-from sessiongate.identity.guard.attempts import OwnTries
+from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.store.encoding import micros
-from sessiongate.store.port import Tries, Try
+from sessiongate.store.port import AttemptStore, ReservedAttempt
 from sessiongate.store.redis.attempts import LONGEST_TRY
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
@@ -50,7 +50,7 @@ class InRedis(TriesContract):
         yield
         await self.shared.close()
 
-    async def make(self, lockout: Lockout) -> Tries:
+    async def make(self, lockout: Lockout) -> AttemptStore:
         return self.shared.attempts("local", lockout.policies)
 
 
@@ -94,8 +94,8 @@ async def test_it_answers_as_counters_in_one_process_do(
     """Whatever happens in whatever order, on whichever server, both say the same."""
     chance = random.Random(seed)
     shared = [one.attempts("local", LOCKOUT.policies) for one in pair]
-    own = OwnTries(LOCKOUT)
-    under_way: list[tuple[Try, Try]] = []
+    own = LocalAttempts(LOCKOUT)
+    under_way: list[tuple[ReservedAttempt, ReservedAttempt]] = []
     now = NOON
     for _ in range(250):
         name, address = chance.choice(["alice", "bob"]), chance.choice([HERE, THERE, ""])

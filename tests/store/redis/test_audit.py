@@ -109,10 +109,10 @@ async def test_the_oldest_events_are_let_go_and_the_chain_stays_whole(
         for number in range(20):
             store.audit.note(payload(number), T0 + timedelta(minutes=number))
         await store.audit.settled()
-        store.audit.let_go(15, EPOCH)
+        store.audit.prune(15, EPOCH)
         verdict = await settle_until(redis.port, prefix, 15)
         assert (verdict.broken_at, verdict.first, verdict.last) == (None, 6, 20)
-        store.audit.let_go(15, T0 + timedelta(minutes=10))
+        store.audit.prune(15, T0 + timedelta(minutes=10))
         verdict = await settle_until(redis.port, prefix, 10)
         assert (verdict.broken_at, verdict.first, verdict.last) == (None, 11, 20)
         await store.audit.write(payload(20), T0 + timedelta(minutes=20))

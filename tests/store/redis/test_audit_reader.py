@@ -128,7 +128,7 @@ async def test_sec_70_a_change_in_redis_is_found(redis: Redis, changed: str) -> 
 
 async def test_it_begins_after_what_was_let_go(settings: RedisSettings, store: RedisStore) -> None:
     await noted(store, 1, 40)
-    store.audit.let_go(15, EPOCH)
+    store.audit.prune(15, EPOCH)
     await noted(store, 41, 41)
     links = await read(settings, lambda reader: list(reader.all()))
     assert numbers(links)[-1] == 41
@@ -145,7 +145,7 @@ async def test_events_let_go_while_it_reads_are_no_gap(
 
     def lose() -> None:
         async def trim() -> None:
-            store.audit.let_go(100, EPOCH)
+            store.audit.prune(100, EPOCH)
             await noted(store, 1501, 1501)
             for _ in range(1000):
                 if (await read(settings, lambda reader: reader.verify())).first > 1:
@@ -183,8 +183,8 @@ async def test_sec_70_what_strangers_fill_evicts_no_decision(
     later = T0 + timedelta(hours=1)
     deadline = time.monotonic() + PATIENCE
     while (strangers := await of_strangers(settings)).let_go == 0:
-        store.audit.let_go(5, EPOCH, later, Chain.ANONYMOUS)
-        store.audit.let_go(5, EPOCH, later)
+        store.audit.prune(5, EPOCH, later, Chain.ANONYMOUS)
+        store.audit.prune(5, EPOCH, later)
         assert time.monotonic() < deadline
     assert (strangers.broken_at, strangers.events, strangers.let_go) == (None, 5, 15)
     assert strangers.merged == 5 * 2
@@ -211,7 +211,7 @@ async def test_what_an_older_release_has_let_go_has_no_beginning(redis: Redis) -
         redis.ask("XTRIM", f"{audit}chain", "MINID", "5-0")
         deadline = time.monotonic() + PATIENCE
         while (verdict := await read(settings, lambda reader: reader.verify())).let_go == 4:
-            store.audit.let_go(1, EPOCH, T0)
+            store.audit.prune(1, EPOCH, T0)
             assert time.monotonic() < deadline
         assert (verdict.broken_at, verdict.let_go) == (None, 5)
         assert await read(settings, lambda reader: reader.since()) is None

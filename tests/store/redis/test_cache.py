@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from sessiongate.session import Limits, Session
-from sessiongate.store.redis.cache import NEAR, TELL_EVERY, TELL_STEP, Cache
-from sessiongate.store.redis.cache_sync import Memory
+from sessiongate.store.redis.cache import FLUSH_BATCH, FLUSH_EVERY, NEAR, Cache
+from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.keys import Keys
 from sessiongate.store.redis.pipeline import Calls
 from sessiongate.testing import LIMITS, T0, TICK, a_session
@@ -108,9 +108,9 @@ def test_near_the_idle_limit_redis_is_asked() -> None:
     assert cache.use(session.digest, near - TICK) is not None
     # That use is only known here: by Redis' own count the limit is near.
     assert cache.use(session.digest, near) is None
-    [entry] = cache.take_untold()
+    [entry] = cache.take_pending()
     assert cache.take(entry) == 1
-    cache.told(entry, near - TICK)
+    cache.flushed(entry, near - TICK)
     assert cache.use(session.digest, near) is not None
 
 
@@ -127,15 +127,15 @@ def test_uses_that_redis_did_not_take_are_kept_for_later() -> None:
     fetched(cache, session)
     for _ in range(3):
         cache.use(session.digest, T0)
-    [entry] = cache.take_untold()
+    [entry] = cache.take_pending()
     told = cache.take(entry)
     cache.use(session.digest, T0)  # while it was being told
-    cache.tell_later(entry, told)
+    cache.requeue(entry, told)
     cache.clear()  # the lines were lost too: what was used is still to be told
-    assert cache.untold(session.digest) is entry
-    [entry] = cache.take_untold()
+    assert cache.pending(session.digest) is entry
+    [entry] = cache.take_pending()
     assert cache.take(entry) == 4
-    assert cache.take_untold() == []
+    assert cache.take_pending() == []
 
 
 class UsedMeanwhile(Calls):
@@ -158,18 +158,18 @@ class UsedMeanwhile(Calls):
 async def test_telling_all_ends_though_sessions_are_used_meanwhile() -> None:
     """Else a busy server told Redis of nearly every use, not of each session now and then."""
     cache = cache_of(size=1_000)
-    sessions = [a_session() for _ in range(2 * TELL_STEP + 50)]
+    sessions = [a_session() for _ in range(2 * FLUSH_BATCH + 50)]
     for session in sessions:
         fetched(cache, session)
         cache.use(session.digest, T0)
     redis = UsedMeanwhile(cache, sessions)
-    memory = Memory(redis, Keys("sg"), LIMITS)
+    memory = CacheSync(redis, Keys("sg"), LIMITS)
     memory.cache = cache
-    await memory.tell_all()
+    await memory.flush()
     assert redis.told == len(sessions)
     # Nothing of what came meanwhile is lost: the next time tells it.
     assert cache.behind > 0
-    await memory.tell_all()
+    await memory.flush()
     assert redis.told > len(sessions)
 
 
@@ -177,12 +177,12 @@ async def test_a_sweep_of_many_steps_tells_all_uses_once() -> None:
     cache, session = cache_of(), a_session()
     fetched(cache, session)
     redis = UsedMeanwhile(cache, [])
-    memory = Memory(redis, Keys("sg"), LIMITS)
+    memory = CacheSync(redis, Keys("sg"), LIMITS)
     memory.cache = cache
-    while_told = timedelta(seconds=TELL_EVERY)
+    while_told = timedelta(seconds=FLUSH_EVERY)
     for now in (T0, T0 + while_told / 2, T0 + while_told - TICK, T0 + while_told):
         cache.use(session.digest, T0)
-        await memory.tell_before(now)
+        await memory.flush_before(now)
     assert redis.told == 2
     assert cache.behind == 0
 
@@ -193,7 +193,7 @@ def test_a_second_fetch_loses_no_use() -> None:
     cache.fetched(first, session)
     cache.use(session.digest, T0)
     cache.fetched(second, session)
-    [entry] = cache.take_untold()
+    [entry] = cache.take_pending()
     assert cache.take(entry) == 1
 
 

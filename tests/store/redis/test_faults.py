@@ -131,7 +131,7 @@ async def test_an_end_whose_answer_is_lost_is_still_an_end_for_who_asked(own: Re
                 (scripts.PUT, partial(store.add, session, Caps(total=1))),
                 (scripts.END, partial(store.end, session.key)),
                 (scripts.TAKE, partial(store.take, digest_of("ticket"), "clone", T0)),
-                (scripts.MARK, partial(store.mark, digest_of("mark"), T0)),
+                (scripts.MARK, partial(store.claim_once, digest_of("claim_once"), T0)),
             ]
             for script, ask in asked:
                 own.ask("SCRIPT", "LOAD", script.text)  # so that it is the call that has no answer

@@ -18,7 +18,7 @@ from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, Session
 from sessiongate.store.redis.cache import NEAR
-from sessiongate.store.redis.cache_sync import Memory
+from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisSettings, Servers
 from sessiongate.store.redis.end_listener import GOOD_FOR, Listening
 from sessiongate.store.redis.store import RedisStore
@@ -63,7 +63,7 @@ async def nodes(
             await store.close()
 
 
-def memory_of(store: RedisStore) -> Memory:
+def memory_of(store: RedisStore) -> CacheSync:
     assert store.memory is not None
     return store.memory
 
@@ -358,7 +358,7 @@ async def test_a_use_that_one_node_remembers_keeps_the_session_alive_on_all(url:
         assert await first.use(session.digest, last) is not None
         assert memory_of(first).cache.hits == 1
         # Within seconds the others know; here, before they look.
-        await memory_of(first).tell_all()
+        await memory_of(first).flush()
         assert await second.expire(T0 + LIMITS.idle, 10) == []
         found = await second.find(session.key, T0 + LIMITS.idle)
         assert found is not None
@@ -393,7 +393,7 @@ async def test_a_line_that_has_been_quiet_for_a_second_is_good_for_nothing(redis
     told: list[bytes] = []
     now = [100.0]
     listening = Listening(
-        servers.lines, "quiet", told=told.append, lost=lambda: None, clock=lambda: now[0]
+        servers.lines, "quiet", on_end=told.append, lost=lambda: None, clock=lambda: now[0]
     )
     try:
         await listening.start(PATIENCE)

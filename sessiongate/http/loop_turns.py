@@ -25,8 +25,8 @@ Clock = Callable[[], float]
 Waiter = asyncio.Future[None]
 
 
-class Turns:
-    """Says who begins. One for all listeners that share a crowd."""
+class LoopTurns:
+    """Says who begins. One for all listeners that share a admission."""
 
     def __init__(self) -> None:
         self._until = -math.inf

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import msgspec
 
 VARIABLE = "SESSIONGATE_WORKER"
-"""By which the parent tells a worker who it is and which doors it has."""
+"""By which the parent tells a worker who it is and which sockets it has."""
 
 
-class Place(msgspec.Struct):
-    """A worker's number, its doors by address, its lines to the parent, and what others have."""
+class WorkerEnvironment(msgspec.Struct):
+    """A worker's number, its sockets by address, its lines to the parent, and what others have."""
 
     number: int
-    doors: dict[str, int]
+    sockets: dict[str, int]
     ready: int
     """Where to say that it is ready."""
     parent: int
@@ -23,7 +23,7 @@ class Place(msgspec.Struct):
     """Why some worker has none, a sentence for each."""
 
 
-def place_of(environ: Mapping[str, str]) -> Place | None:
+def worker_environment(environ: Mapping[str, str]) -> WorkerEnvironment | None:
     """The place that our parent gave us, None for a process that is nobody's worker."""
     text = environ.get(VARIABLE)
-    return msgspec.json.decode(text, type=Place) if text is not None else None
+    return msgspec.json.decode(text, type=WorkerEnvironment) if text is not None else None
