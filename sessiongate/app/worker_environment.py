@@ -24,6 +24,6 @@ class WorkerEnvironment(msgspec.Struct):
 
 
 def worker_environment(environ: Mapping[str, str]) -> WorkerEnvironment | None:
-    """The place that our parent gave us, None for a process that is nobody's worker."""
+    """What our parent gave us, None for a process that is nobody's worker."""
     text = environ.get(VARIABLE)
     return msgspec.json.decode(text, type=WorkerEnvironment) if text is not None else None

@@ -245,7 +245,7 @@ class Admission:
             del self._in_handshake[accepted]
 
     def _most_handshakes(self) -> int:
-        """Never all places: half of them are for those who have handshake_done hands."""
+        """Never all places: half of them are for those who have shaken hands."""
         return min(self.limits.handshakes, max(1, self.limits.connections // 2))
 
     def _make_room(self, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""What the TLS connections of one listener share until each has handshake_done hands."""
+"""What the TLS connections of one listener share until each has shaken hands."""
 
 import ssl
 
