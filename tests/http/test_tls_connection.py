@@ -84,7 +84,7 @@ class Socket(asyncio.Transport):
 
 
 class House:
-    """One connection whose peer has handshake_done hands."""
+    """One connection whose peer has shaken hands."""
 
     def __init__(self, folder: Path, handler: Handler = handler) -> None:
         pair = Pair(folder)
@@ -271,7 +271,7 @@ async def test_sec_75_a_connection_keeps_no_room_for_its_largest_reply(
 
 
 class Stranger:
-    """A socket that has been accepted, and has not handshake_done hands."""
+    """A socket that has been accepted, and has not shaken hands."""
 
     def __init__(self, folder: Path) -> None:
         pair = Pair(folder)
