@@ -30,7 +30,7 @@ OPERATIONS = (
     "expire",
     "put",
     "take",
-    "mark",
+    "claim_once",
     "advance",
     "message",
     "set_message",
