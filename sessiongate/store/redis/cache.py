@@ -1,6 +1,6 @@
 """What a server remembers of sessions, so that most checks ask nobody. Does no I/O.
 
-An entry answers only while ends are being heard of (`redis_listen`) and while the session is far
+An entry answers only while ends are being heard of (`end_listener`) and while the session is far
 from its idle limit by what Redis itself knows; near it, and in all doubt, the caller asks Redis.
 What was answered here is told to Redis within `FLUSH_EVERY`, far less than that distance, so that
 a use here keeps the session alive for everybody.

@@ -1,7 +1,7 @@
 """The cache of one server at work: it hears of ends, and tells Redis of uses that it answered.
 
-What it remembers, and when that may be used, is decided in `redis_cache`; whether ends are heard
-of in `redis_listen`.
+What it remembers, and when that may be used, is decided in `cache`; whether ends are heard
+of in `end_listener`.
 """
 
 import asyncio

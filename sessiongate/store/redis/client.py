@@ -1,7 +1,7 @@
 """From settings to a client of Redis: single, by Sentinel, or a Cluster; with TLS or without.
 
 The client's own retries are off: how often a call is sent, and how long anybody waits, is decided
-by `redis_batch` alone.
+by `pipeline` alone.
 """
 
 from datetime import timedelta

@@ -2,7 +2,7 @@
 
 A few lines are kept. What is asked while all are busy waits and then goes out together, so that a
 slow Redis makes larger batches and not more of them. A line that broke is tried once more, since
-a Redis that was restarted leaves broken lines behind; every script bears that (`redis_scripts`).
+a Redis that was restarted leaves broken lines behind; every script bears that (`scripts`).
 After that, and after the time limit, the answer is StoreUnavailable.
 """
 
