@@ -36,6 +36,7 @@ from sessiongate.session import Caps, Client, Limits, PresentedToken, Session
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.port import GenerationStore
 from sessiongate.testing import FakeClock, FakeIdentity
+from sessiongate.wire.automation.resources import Appliance
 from sessiongate.wire.vim.methods import METHODS, PROPERTIES
 from sessiongate.wire.vim.types import Value
 
@@ -45,6 +46,7 @@ HERE = Client("127.0.0.1", "curl/8", "vi-json", local=True)
 PEOPLE = {"ada": "administrator", "bob": "user", "eve": "operator", "nil": "no-access"}
 INSTANCE = "0f8fad5b-d9cb-469f-a165-70867728950e"
 CERTIFICATE = b"a certificate"
+APPLIANCE = Appliance("gate.example", "a product", "8.0.3", "0", "a gate")
 SIGNING_KEY = RSAKey.generate_key(2048, private=True).as_pem(private=True)
 EXTENSION = Extension("com.example.backup", "", "user")
 

@@ -18,7 +18,7 @@ def dialects(config: Config, services: Services, meters: Meters) -> Routes:
     users = own.appliance.provider or own.zerto.windows
     table = [
         *vim.routes(*all_have, services.center),
-        *automation.routes(*all_have, provider=own.vsphere.default),
+        *automation.routes(*all_have, provider=own.vsphere.default, appliance=services.appliance),
         *zerto.routes(
             *all_have, services.clock, windows=own.zerto.windows, hypervisor=own.zerto.hypervisor
         ),

@@ -29,6 +29,8 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.service.tickets import Tickets
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.store.port import Store
+from sessiongate.wire.automation.resources import Appliance
+from sessiongate.wire.vim.types import Data
 
 
 class Core(msgspec.Struct, frozen=True):
@@ -49,6 +51,7 @@ class Services(msgspec.Struct, frozen=True):
     center: VirtualCenter
     bearers: Bearers
     clock: Clock
+    appliance: Appliance
 
 
 def services_of(
@@ -57,16 +60,33 @@ def services_of(
     """The services over these sessions. Raises ConfigError."""
     locale = server_default(config.sessions.default_locale, os.environ)
     logins = Logins(core.sessions, router, core.changes, core.journal, default_locale=locale)
+    about = about_info(config.sessions.profile, instance_of(config), __version__)
     center = VirtualCenter(
         core.sessions,
         _ways_in(config, core, logins, verifiers),
         core.store,
         core.clock,
         core.journal,
-        about=about_info(config.sessions.profile, instance_of(config), __version__),
+        about=about,
         provider=config.dialects.vsphere.default,
     )
-    return Services(core.sessions, logins, center, _bearers(config, core), core.clock)
+    return Services(
+        core.sessions,
+        logins,
+        center,
+        _bearers(config, core),
+        core.clock,
+        appliance_of(config, about),
+    )
+
+
+def appliance_of(config: Config, about: Data) -> Appliance:
+    """What the server says of itself as an appliance: its first public name, else the host's."""
+    product, version, build, kind = (
+        str(about.members[name]) for name in ("name", "version", "build", "fullName")
+    )
+    host = next(iter(config.server.public_names), socket.gethostname())
+    return Appliance(host, product, version, build, kind)
 
 
 def _ways_in(

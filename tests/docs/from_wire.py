@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sessiongate import errors
 from sessiongate.wire import zerto
 from sessiongate.wire.automation import rest as automation
+from sessiongate.wire.automation.resources import RESOURCES, Resource
 from sessiongate.wire.vim import faults
 from sessiongate.wire.vim.methods import METHODS, PROPERTIES, Method
 from sessiongate.wire.vim.types import Field
@@ -39,6 +40,17 @@ def properties_table() -> str:
         for one in PROPERTIES.values()
     ]
     return table(("Property", "Type", "Privilege", "What it is"), rows)
+
+
+def resources_table() -> str:
+    """What an empty vCenter has at each face of the Automation API."""
+    rows = [(_asked(one.api, one), code(one.rest), one.answer.value) for one in RESOURCES]
+    return table(("`/api`", "`/rest`", "Gives"), rows)
+
+
+def _asked(path: str, resource: Resource) -> str:
+    actions = [f"POST with {code(f'action={one}')}" for one in resource.actions]
+    return f"{code(path)}: {', '.join(('GET',) * resource.reads + tuple(actions))}"
 
 
 def _field(field: Field) -> str:

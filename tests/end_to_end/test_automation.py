@@ -227,7 +227,7 @@ def test_a_login_on_a_live_session_opens_another(path: str, shared: Server) -> N
         "/api/",
         "/api/session/",
         "/api/Session",
-        "/api/vcenter/vm",
+        "/api/vcenter/vms",
         "/api/vcenter/system",
         "/api/vcenter/system?action=other",
         "/api//session",
@@ -244,7 +244,7 @@ def test_unknown_paths_below_api(verb: str, path: str, shared: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/rest/", "/rest/vcenter/vm", f"{REST}/", "/rest/com/vmware/cis/tagging/tag?x=1"]
+    "path", ["/rest/", "/rest/vcenter/vms", f"{REST}/", "/rest/com/vmware/content/library?x=1"]
 )
 def test_unknown_paths_below_rest(path: str, shared: Server) -> None:
     reply = shared.request("GET", path)
@@ -497,7 +497,7 @@ def test_headers_that_contradict_the_call(headers: dict[str, str], shared: Serve
 
 @pytest.mark.parametrize(
     ("service", "operation"),
-    [(SERVICE, "list"), (SERVICE, "CREATE"), ("com.vmware.vcenter.VM", "get"), ("", "")],
+    [(SERVICE, "list"), (SERVICE, "CREATE"), ("com.vmware.vcenter.VM", "create"), ("", "")],
 )
 def test_a_service_that_is_not_here(service: str, operation: str, shared: Server) -> None:
     params = {"serviceId": service, "operationId": operation}

@@ -89,7 +89,8 @@ EXERCISES: Mapping[str, Exercise] = {
         "govmomi, REST client",
         _fixed(GOVMOMI),
         "`/rest`, `/api`",
-        "login, session, a SOAP session used and ended, logout, keepalive handler, refusals",
+        "login, session, categories, a SOAP session used and ended, logout, keepalive handler, "
+        "refusals",
     ),
     "govc-soap": Exercise("govc", _fixed(GOVMOMI), "SOAP", _GOVC),
     "govc-json": Exercise("govc", _fixed(GOVMOMI), "VI/JSON", "about, session.ls, session.rm"),
@@ -101,7 +102,7 @@ EXERCISES: Mapping[str, Exercise] = {
         _fixed(VCF_SDK),
         "vAPI JSON-RPC",
         "login, get, `session_id=` with sessions of its own and of other dialects, its session in "
-        "pyVmomi, logout by destruction and by `with`, refusals",
+        "pyVmomi, empty lists and tags, version, logout by destruction and by `with`, refusals",
     ),
     "curl": Exercise(
         "curl",

@@ -15,6 +15,8 @@ from typing import Any
 
 import requests
 from com.vmware.cis_client import Session  # type: ignore[import-not-found]
+from com.vmware.content_client import Library  # type: ignore[import-not-found]
+from com.vmware.vapi.std_client import DynamicID  # type: ignore[import-not-found]
 from com.vmware.vcenter_client import VM  # type: ignore[import-not-found]
 from pyVim.connect import SmartConnect  # type: ignore[import-not-found]
 from vmware.vapi.lib.connect import get_requests_connector  # type: ignore[import-not-found]
@@ -51,12 +53,12 @@ class Story:
     def login(self, password: str | None = None) -> Any:
         return self.client(username=self.user, password=password or self.password)
 
-    def stranger(self) -> Any:
-        """The session service without any credential."""
+    def stranger(self, service: Any = Session) -> Any:
+        """A service, the session service if none is named, without any credential."""
         connector = get_requests_connector(
             session=self.line(), url=f"https://{self.host}:{self.port}/api"
         )
-        return Session(StubConfigurationFactory.new_std_configuration(connector))
+        return service(StubConfigurationFactory.new_std_configuration(connector))
 
     def pyvmomi(self, token: str) -> Any:
         """The user whom pyVmomi finds behind a token, or None."""
@@ -75,6 +77,26 @@ def near(when: datetime) -> bool:
     return abs((datetime.now(UTC) - when).total_seconds()) < 60
 
 
+def inventory(client: Any) -> dict[str, Any]:
+    """What a client finds that looks around: nothing, and the server's version."""
+    vcenter, tagging, appliance = client.vcenter, client.tagging, client.appliance
+    lists = {
+        "VM.list": vcenter.VM.list,
+        "Host.list": vcenter.Host.list,
+        "ResourcePool.list": vcenter.ResourcePool.list,
+        "Category.list": tagging.Category.list,
+        "Tag.list": tagging.Tag.list,
+        "Interfaces.list": appliance.networking.Interfaces.list,
+    }
+    facts = {name: outcome(ask) for name, ask in lists.items()}
+    folder = DynamicID(type="Folder", id="group-d1")
+    facts["attached tags"] = outcome(tagging.TagAssociation.list_attached_tags, folder)
+    facts["VM.get"] = outcome(vcenter.VM.get, "vm-1")
+    facts["Version.get"] = outcome(lambda: appliance.system.Version.get().product)
+    facts["Hostname.get"] = type(outcome(appliance.networking.dns.Hostname.get)).__name__
+    return facts
+
+
 def tell(story: Story) -> dict[str, Any]:
     """Every fact has a line: what is asked, and who is asked."""
     facts: dict[str, Any] = {}
@@ -88,16 +110,10 @@ def tell(story: Story) -> dict[str, Any]:
 
     second = story.client(session_id=token)
     facts["session_id"] = outcome(lambda: second.session_svc.get().user)
-    facts["a service that is not here"] = outcome(client.vcenter.VM.list)
-    facts["the same without a session"] = outcome(
-        VM(
-            StubConfigurationFactory.new_std_configuration(
-                get_requests_connector(
-                    session=story.line(), url=f"https://{story.host}:{story.port}/api"
-                )
-            )
-        ).list
-    )
+    facts["a service that is not here"] = outcome(client.content.Library.list)
+    facts["the same without a session"] = outcome(story.stranger(Library).list)
+    facts.update(inventory(client))
+    facts["VM.list without a session"] = outcome(story.stranger(VM).list)
     facts["wrong password"] = outcome(story.login, "wrong")
     facts["no password"] = outcome(lambda: story.client(username=story.user, password=""))
     facts["bearer token"] = outcome(lambda: story.client(bearer_token="<saml/>"))

@@ -18,7 +18,7 @@ from sessiongate.http.router import Routes
 from sessiongate.telemetry.counters import BOUNDS, Meters
 from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
 from tests.end_to_end.serving import basic, vim
-from tests.gate import Gate
+from tests.gate import APPLIANCE, Gate
 from tests.http.requests import request
 from tests.telemetry.families import (
     VERSION,
@@ -133,7 +133,7 @@ def served(gate: Gate, folder: Path) -> Routes:
         signing_key_of(settings), gate.clock, settings.dialects.appliance.access_token
     )
     bearers = gate.bearers_over(gate.store, tokens)
-    services = Services(gate.sessions, gate.logins, gate.center, bearers, gate.clock)
+    services = Services(gate.sessions, gate.logins, gate.center, bearers, gate.clock, APPLIANCE)
     return dialects(settings, services, gate.journal.meters)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sessiongate.dialects.automation import resources
 from sessiongate.dialects.automation import rest_endpoint as rest
 from sessiongate.dialects.automation.rpc_endpoint import RPC_DIALECT, RpcEndpoint
 from sessiongate.dialects.bearers import Bearers
@@ -12,20 +13,27 @@ from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.automation import hello, vapi_rpc
 from sessiongate.wire.automation import rest as wire
+from sessiongate.wire.automation.resources import Appliance
 
 
-def routes(sessions: Sessions, logins: Logins, bearers: Bearers, *, provider: str) -> list[Route]:
+def routes(
+    sessions: Sessions, logins: Logins, bearers: Bearers, *, provider: str, appliance: Appliance
+) -> list[Route]:
     """The routes of all three forms. `provider` is for names whose domain no provider claims."""
+
+    def others(face: resources.Face) -> Handler:
+        return resources.ResourcesEndpoint(sessions, bearers, appliance, face)
+
     api: Mapping[str, Handler] = {
         wire.API_SESSION: rest.ApiSessionEndpoint(sessions, logins, bearers, provider=provider),
         hello.PATH: rest.HelloEndpoint(),
-        "/api/": rest.api_nowhere,
+        "/api/": others(resources.API),
     }
     old: Mapping[str, Handler] = {
         wire.REST_SESSION: rest.RestSessionEndpoint(sessions, logins, bearers, provider=provider),
-        "/rest/": rest.rest_nowhere,
+        "/rest/": others(resources.REST),
     }
-    rpc = RpcEndpoint(sessions, logins, bearers, provider=provider)
+    rpc = RpcEndpoint(sessions, logins, bearers, provider=provider, appliance=appliance)
     return [
         *(Route(path, one, _api_refuse, dialect=rest.DIALECT) for path, one in api.items()),
         *(Route(path, one, _rest_refuse, dialect=rest.DIALECT) for path, one in old.items()),

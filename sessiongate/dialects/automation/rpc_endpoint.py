@@ -1,4 +1,4 @@
-"""The session service of the Automation API over JSON-RPC."""
+"""The Automation API over JSON-RPC: its session service, and what an empty vCenter has."""
 
 from sessiongate import errors
 from sessiongate.dialects.automation.rest_endpoint import _JSON, _REST_CARRIERS, api_refusal
@@ -10,8 +10,8 @@ from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.wire import basic
+from sessiongate.wire.automation import resources, vapi_rpc
 from sessiongate.wire.automation import rest as automation
-from sessiongate.wire.automation import vapi_rpc
 from sessiongate.wire.carriers import SOAP_COOKIE, VMWARE_HEADER, WHITE_SPACE
 
 RPC_DIALECT = "vapi-rpc"
@@ -24,12 +24,19 @@ class RpcEndpoint:
     """Answers `POST /api`, vAPI JSON-RPC."""
 
     def __init__(
-        self, sessions: Sessions, logins: Logins, bearers: Bearers, *, provider: str
+        self,
+        sessions: Sessions,
+        logins: Logins,
+        bearers: Bearers,
+        *,
+        provider: str,
+        appliance: resources.Appliance,
     ) -> None:
         self._sessions = sessions
         self._logins = logins
         self._bearers = bearers
         self._provider = provider
+        self._appliance = appliance
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; what goes wrong below HTTP comes inside a 200."""
@@ -41,9 +48,12 @@ class RpcEndpoint:
             )
         except vapi_rpc.RpcError as error:
             return _rpc(vapi_rpc.write_rpc_error(error))
-        if call.service != vapi_rpc.SERVICE or call.operation not in vapi_rpc.OPERATIONS:
+        resource = resources.SERVICES.get(call.service)
+        if not _is_offered(call, resource):
             return _rpc(vapi_rpc.write_no_operation(call))
         try:
+            if resource is not None:
+                return _rpc(vapi_rpc.write_output(call, await self._read(request, call, resource)))
             if call.operation == "create":
                 return await self._create(request, call)
             return _rpc(vapi_rpc.write_output(call, await self._output(request, call)))
@@ -58,6 +68,14 @@ class RpcEndpoint:
         reply = _rpc(vapi_rpc.write_output(call, vapi_rpc.created(opened.token)))
         reply.undelivered = opened.undelivered
         return reply
+
+    async def _read(
+        self, request: Request, call: vapi_rpc.Call, resource: resources.Resource
+    ) -> object:
+        await self._caller(request, call)
+        if resources.seeks(resource, call.operation):
+            raise errors.UnknownObject("resource", "")
+        return resources.output_of(resource, self._appliance)
 
     async def _output(self, request: Request, call: vapi_rpc.Call) -> object:
         session = await self._caller(request, call)
@@ -87,6 +105,13 @@ class RpcEndpoint:
         except vapi_rpc.RpcError as unreadable:
             return _rpc(vapi_rpc.write_rpc_error(unreadable))
         return _rpc(vapi_rpc.write_refusal(call, None))
+
+
+def _is_offered(call: vapi_rpc.Call, resource: resources.Resource | None) -> bool:
+    if resource is None:
+        return call.service == vapi_rpc.SERVICE and call.operation in vapi_rpc.OPERATIONS
+    named = call.operation
+    return resources.reads(resource, named) or resources.seeks(resource, named)
 
 
 def _rpc(body: bytes) -> Reply:

@@ -18,7 +18,7 @@ from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.refusal_headers import CAP_RETRY
 from sessiongate.session import Caps
 from tests.end_to_end.serving import basic
-from tests.gate import Gate
+from tests.gate import APPLIANCE, Gate
 from tests.http.requests import header, request
 
 API = "/api/session"
@@ -31,7 +31,9 @@ SERVICE = "com.vmware.cis.session"
 
 def endpoint_of(gate: Gate, path: str) -> Handler:
     if path == RPC:
-        return RpcEndpoint(gate.sessions, gate.logins, gate.bearers, provider="local")
+        return RpcEndpoint(
+            gate.sessions, gate.logins, gate.bearers, provider="local", appliance=APPLIANCE
+        )
     face = ApiSessionEndpoint if path == API else RestSessionEndpoint
     return face(gate.sessions, gate.logins, gate.bearers, provider="local")
 

@@ -15,6 +15,7 @@ import (
 	"github.com/vmware/govmomi/session"
 	"github.com/vmware/govmomi/session/keepalive"
 	"github.com/vmware/govmomi/vapi/rest"
+	"github.com/vmware/govmomi/vapi/tags"
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/soap"
 )
@@ -86,7 +87,12 @@ func main() {
 	var info struct{ User string }
 	_ = json.Unmarshal(raw.Bytes(), &info) // where there was no reply there is no user
 	facts["by the other face, user"] = info.User
-	ask = c.Resource("/com/vmware/cis/tagging/category").Request(http.MethodGet)
+	categories, err := tags.NewManager(c).GetCategories(ctx)
+	facts["categories"] = len(categories)
+	if err != nil {
+		facts["categories"] = outcome(err)
+	}
+	ask = c.Resource("/com/vmware/content/library").Request(http.MethodGet)
 	facts["a service that is not here"] = outcome(c.Do(ctx, ask, nil))
 
 	// A session of SOAP, and one of REST, each used by the other client.
