@@ -9,6 +9,7 @@ from sessiongate.http.message import Request
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Client, Session
+from sessiongate.wire.basic import is_another
 from sessiongate.wire.carriers import BEARER, DISAGREE, Carried, carried
 from sessiongate.wire.zerto import as_issued
 
@@ -33,8 +34,8 @@ async def caller(
     """The session that a request names in a carrier of its dialect, with this call counted.
 
     None where it names none, or one that is over. Every endpoint asks here, since the carriers of
-    all dialects are looked at in each of them: raises NoSession where two disagree. `accepted` and
-    `inside` are as in `carried`.
+    all dialects are looked at in each of them: raises NoSession where two disagree, or where a
+    Basic credential names another user. `accepted` and `inside` are as in `carried`.
     """
     found = carried(request.headers, accepted, inside)
     if found.signed:
@@ -45,6 +46,9 @@ async def caller(
         token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
         session = await sessions.check(token)
     if session is not None:
+        names = (session.login_name, session.user_name, session.principal)
+        if is_another(request.all("authorization"), names):
+            raise NoSession("the request carries a session, and a password of another user")
         request.vouched = True
     return session
 

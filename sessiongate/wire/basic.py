@@ -1,6 +1,7 @@
 """HTTP Basic credentials, as RFC 7617 says and as real clients write them.
 
-And whether what stands in an Authorization header contradicts what else a login says.
+And whether what stands in an Authorization header contradicts what else a login says, or whose
+session a request carries.
 """
 
 from base64 import b64decode
@@ -8,6 +9,7 @@ from binascii import Error as NotBase64
 from collections.abc import Iterable
 
 from sessiongate.errors import BadCredentials
+from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.wire.carriers import scheme_of
 
@@ -53,3 +55,28 @@ def only(headers: Iterable[str], stated: tuple[str, Secret] | None) -> None:
         name, password = read_basic(header)
         if stated is None or (name, password.reveal()) != (stated[0], stated[1].reveal()):
             raise BadCredentials("the request carries two different credentials", answered=False)
+
+
+def is_another(headers: Iterable[str], names: Iterable[str]) -> bool:
+    """Whether a Basic credential in these headers is not of the user of these names.
+
+    For requests with a session, whose user has them in whatever spelling. Some clients send their
+    credential with each call: it names the same user, and no password is looked at. One that
+    cannot be read is another, since whoever stands in front may have read it.
+    """
+    basics = [header for header in headers if scheme_of(header)[0] == "basic"]
+    if not basics:
+        return False
+    try:
+        named = {parse_account(read_basic(header)[0]).canonical for header in basics}
+    except BadCredentials:
+        return True
+    return not named <= {canonical for name in names if (canonical := _canonical(name))}
+
+
+def _canonical(name: str) -> str:
+    """The one name of this user; "" for a name that no password goes with, such as a token's."""
+    try:
+        return parse_account(name).canonical
+    except BadCredentials:
+        return ""

@@ -352,6 +352,32 @@ def test_sec_19_two_bearers_are_two_carriers(shared: Server) -> None:
     assert shared.request("GET", address, [mine, mine]).status == 200
 
 
+@over_dialects
+def test_sec_19_81_a_password_of_another_user_beside_a_session_is_refused(
+    dialect: Dialect, shared: Server
+) -> None:
+    """Also where it cannot be read; clients that send their own on each call go on working."""
+    mine = dialect.token(shared, USER)
+
+    def beside(*credentials: str) -> list[tuple[str, str]]:
+        return [*dialect.carry(mine).items(), *(("Authorization", one) for one in credentials)]
+
+    own, others = basic(USER[0].upper(), "any at all"), basic(*ADMIN)
+    for both in (
+        beside(others),
+        beside(others)[::-1],
+        beside(own, others),
+        beside(others.replace("Basic ", "bAsIc\t")),
+        beside(basic(f"{USER[0]}@elsewhere.example", USER[1])),
+        beside("Basic ????"),
+    ):
+        assert not dialect.worked(dialect.check(shared, both)), both
+        assert not dialect.worked(dialect.logout(shared, both)), both
+    assert dialect.worked(dialect.check(shared, beside(own)))
+    assert dialect.worked(dialect.check(shared, beside(own, own)))
+    assert dialect.worked(dialect.logout(shared, beside(own)))
+
+
 def test_sec_19_two_passwords_are_none(shared: Server) -> None:
     """Whoever stands in front may have looked at the other one."""
     right, wrong = ("Authorization", basic(*USER)), ("Authorization", basic(USER[0], "wrong"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials
 from sessiongate.secret import Secret
-from sessiongate.wire.basic import LONGEST_HEADER, only, read_basic
+from sessiongate.wire.basic import LONGEST_HEADER, is_another, only, read_basic
 
 
 def written(name: str, password: str, encoding: str = "utf-8") -> str:
@@ -113,3 +113,23 @@ def test_sec_19_81_what_is_no_password_goes_with_none() -> None:
     only(["Bearer t"], None)
     with pytest.raises(BadCredentials):
         only([written("bob", "x")], None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "another"),
+    [
+        ([], False),
+        (["Bearer t", ""], False),
+        ([written("BOB", "any")], False),
+        ([written("CORP\\bob", "x"), written("bob@corp", "y")], False),
+        ([written("bob", "x"), written("ada", "x")], True),
+        ([written("bob@elsewhere", "x")], True),
+        ([written("a\\b\\c", "x")], True),
+        (["Basic ?"], True),
+        (["basic"], True),
+    ],
+)
+def test_sec_19_81_a_session_goes_with_a_credential_of_its_own_user(
+    headers: list[str], another: bool
+) -> None:
+    assert is_another(headers, ["bob", "CORP\\Bob", "no\\name\\at all"]) is another
