@@ -19,7 +19,6 @@ from sessiongate.app.running import running_of
 from sessiongate.app.services import Core, Services, services_of
 from sessiongate.app.started import Started
 from sessiongate.app.token_verifiers import verifiers_of
-from sessiongate.audit.event import Event
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.audit.intake import Intake
 from sessiongate.audit.journal import Journal
@@ -241,15 +240,17 @@ class Server:
 
     async def _catch_up(self, seen: datetime | None) -> None:
         """End the sessions of accounts that have changed since the store was last in use."""
-        told = await self._take_in()
-        if self._sockets.is_first and seen is not None:
-            await self._changes.catch_up(seen, told)
+        if self._sockets.is_first:
+            told = await self._intake.take_all()
+            if seen is not None:
+                await self._changes.catch_up(seen, told)
         path = self.config.server.data_dir / f"named.{self._sockets.number}"
         await end_if_unnamed(self._sessions, parts.named_by(self.config), path, seen)
 
-    async def _take_in(self) -> list[Event]:
-        """Take what the command line has changed into the audit, and say what that was."""
-        return await self._intake.take() if self._sockets.is_first else []
+    async def _take_in(self) -> None:
+        """Take what the command line has changed into the audit."""
+        if self._sockets.is_first:
+            await self._intake.take()
 
     async def _refresh(self) -> None:
         await self._take_in()

@@ -14,18 +14,29 @@ class Intake:
     def __init__(self, data_dir: Path, journal: Journal) -> None:
         self._data_dir = data_dir
         self._journal = journal
-        # One at a time: of two, the second would write the same events again, and then remove as
-        # many lines, whose events nobody has read.
+        # One at a time: of two, the second would write the same events again.
         self._turn = asyncio.Lock()
 
-    async def take(self) -> list[Event]:
-        """Write what was left into the audit, remove it, and say what it was, oldest first."""
+    async def take(self) -> None:
+        """Write a portion of what was left into the audit, oldest first, and remove it.
+
+        What is beyond a portion waits for the next call.
+        """
+        await self._take()
+
+    async def take_all(self) -> list[Event]:
+        """The same with everything that was left. Says the newest event about each subject."""
+        newest: dict[str, Event] = {}
+        while events := await self._take():
+            newest |= {event.subject: event for event in events if event is not None}
+        return list(newest.values())
+
+    async def _take(self) -> tuple[Event | None, ...]:
         async with self._turn:
-            left = offline.waiting(self._data_dir)
-            events = [event for event in left if event is not None]
-            for event in events:
-                await self._journal.told(event)
-            if left:
-                # It waits for a command that is just leaving something, however long that takes.
-                await asyncio.to_thread(offline.taken, self._data_dir, len(left))
-        return events
+            # In a thread: it waits for a command that is just leaving something, however long.
+            left = await asyncio.to_thread(offline.waiting, self._data_dir)
+            told = [event for event in left.events if event is not None]
+            await asyncio.gather(*map(self._journal.told, told))
+            if left.end:
+                await asyncio.to_thread(offline.taken, self._data_dir, left)
+        return left.events

@@ -1,15 +1,21 @@
 """How the command line's changes come into the audit: a file that the server takes in.
 
 Commands change the users file themselves, with or without a server running. Each leaves its event
-here, flushed to the disk, and the server takes events in at its start and whenever it is told.
+here, flushed to the disk, and the server takes events in at its start and whenever it is told, a
+portion at a time. Lines that were taken are empty ones until nothing else is left: so the file is
+never copied, however long it has grown.
 """
 
 import fcntl
 import getpass
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 
+import msgspec
 import structlog
 from msgspec import DecodeError
 
@@ -19,6 +25,9 @@ from sessiongate.errors import ConfigError
 from sessiongate.files import make_directory, open_own
 
 _NAME = "audit-inbox.jsonl"
+
+# Bytes of a portion: some 300 events, which a disk has in the time of a round.
+_AT_ONCE = 64 * 1024
 
 _log = structlog.get_logger("sessiongate.audit")
 
@@ -58,27 +67,73 @@ def _append(path: Path, line: bytes) -> None:
         os.close(descriptor)
 
 
-def waiting(data_dir: Path) -> list[Event | None]:
-    """What was left, oldest first, a line each. It stays until `taken`.
+class Portion(msgspec.Struct, frozen=True):
+    """The oldest lines of the file that were not taken yet."""
 
-    None stands for a line that is no event: half of one, from a command that was killed. A file
-    that we may not read or change waits, too: it must not keep a server from its other work.
+    events: tuple[Event | None, ...] = ()
+    """An event a line. None stands for a line that is none: half of one, from a command that was
+    killed, or a piece of what is too long for one."""
+    begin: int = 0
+    """Where it begins in the file, in bytes."""
+    end: int = 0
+    """Where it ends; 0 where nothing was left."""
+    inode: int = 0
+    """Of the file: somebody may have moved it away since, and what has its name is another."""
+
+
+def waiting(data_dir: Path) -> Portion:
+    """What was left, oldest first, as much as is taken at once. It stays until `taken`.
+
+    A file that we may not read or change waits, too: it must not keep a server from its other work.
+    Blocks while a command is just leaving something.
     """
-    return [_event(line) for line in _read(data_dir).splitlines()]
-
-
-def taken(data_dir: Path, count: int) -> None:
-    """Remove the first lines: they are in the audit now. What came since then stays."""
     try:
-        descriptor = open_own(data_dir / _NAME, os.O_RDWR)
+        # To be changed, too: what could be read but not removed would be taken in for ever.
+        with _held(data_dir) as file:
+            return _portion(file)
+    except FileNotFoundError:
+        return Portion()
+    except OSError as error:
+        _log.error("changes by commands cannot be taken into the audit", why=error.strerror)
+        return Portion()
+
+
+def taken(data_dir: Path, portion: Portion) -> None:
+    """Remove these lines: they are in the audit now. What came since then stays."""
+    try:
+        with _held(data_dir) as file:
+            there = os.fstat(file.fileno())
+            if there.st_ino != portion.inode:
+                return
+            if there.st_size <= portion.end:
+                file.truncate(0)
+                return
+            file.seek(portion.begin)
+            file.write(b"\n" * (portion.end - portion.begin))
     except FileNotFoundError:
         return
-    with os.fdopen(descriptor, "r+b") as file:
+
+
+@contextmanager
+def _held(data_dir: Path) -> Iterator[FileIO]:
+    """The file, with no command writing to it. Raises OSError."""
+    with FileIO(open_own(data_dir / _NAME, os.O_RDWR), "r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        rest = file.read().splitlines(keepends=True)[count:]
-        file.seek(0)
-        file.truncate()
-        file.writelines(rest)
+        yield file
+
+
+def _portion(file: FileIO) -> Portion:
+    begin, text = 0, b""
+    while not text and (piece := file.read(_AT_ONCE)):
+        text = piece.lstrip(b"\n")
+        begin += len(piece) - len(text)
+    if not begin and not text:
+        return Portion()
+    text += file.read(_AT_ONCE - len(text))
+    if len(text) == _AT_ONCE and b"\n" in text:
+        text = text[: text.rindex(b"\n") + 1]  # the rest of the last line is in the next portion
+    events = tuple(_event(line) for line in text.split(b"\n") if line)
+    return Portion(events, begin, begin + len(text), os.fstat(file.fileno()).st_ino)
 
 
 def _event(line: bytes) -> Event | None:
@@ -86,18 +141,6 @@ def _event(line: bytes) -> Event | None:
         return audit.read(line)
     except DecodeError:
         return None
-
-
-def _read(data_dir: Path) -> bytes:
-    try:
-        # To be changed, too: what could be read but not removed would be taken in for ever.
-        with os.fdopen(open_own(data_dir / _NAME, os.O_RDWR), "r+b") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        _log.error("changes by commands cannot be taken into the audit", why=error.strerror)
-        return b""
 
 
 def _who() -> str:

@@ -8,26 +8,32 @@ from sessiongate.audit import offline as inbox
 from sessiongate.errors import ConfigError
 
 
+def subjects_and_events(data_dir: Path) -> list[tuple[str, str]]:
+    return [(one.subject, one.event) for one in inbox.waiting(data_dir).events if one]
+
+
 def test_what_was_left_waits_until_it_is_taken(tmp_path: Path) -> None:
     inbox.leave(tmp_path / "data", "user added", "alice", "role user")
     inbox.leave(tmp_path / "data", "user disabled", "alice")
     left = inbox.waiting(tmp_path / "data")
-    assert [(one.event, one.subject, one.detail, one.how) for one in left if one] == [
+    assert [(one.event, one.subject, one.detail, one.how) for one in left.events if one] == [
         ("user added", "alice", "role user", "command line"),
         ("user disabled", "alice", "", "command line"),
     ]
-    assert all(one is not None and one.user.startswith("os:") for one in left)
+    assert all(one is not None and one.user.startswith("os:") for one in left.events)
     assert inbox.waiting(tmp_path / "data") == left
-    inbox.taken(tmp_path / "data", 1)
-    assert [one.event for one in inbox.waiting(tmp_path / "data") if one] == ["user disabled"]
+    inbox.taken(tmp_path / "data", left)
+    assert inbox.waiting(tmp_path / "data") == inbox.Portion()
 
 
 def test_what_comes_while_it_is_taken_in_stays(tmp_path: Path) -> None:
     inbox.leave(tmp_path, "user added", "alice")
     left = inbox.waiting(tmp_path)
     inbox.leave(tmp_path, "user removed", "alice")
-    inbox.taken(tmp_path, len(left))
-    assert [one.event for one in inbox.waiting(tmp_path) if one] == ["user removed"]
+    inbox.taken(tmp_path, left)
+    assert subjects_and_events(tmp_path) == [("alice", "user removed")]
+    inbox.leave(tmp_path, "user added", "bob")
+    assert subjects_and_events(tmp_path) == [("alice", "user removed"), ("bob", "user added")]
 
 
 def test_half_a_line_is_no_event_and_goes_with_the_others(tmp_path: Path) -> None:
@@ -35,19 +41,45 @@ def test_half_a_line_is_no_event_and_goes_with_the_others(tmp_path: Path) -> Non
     with (tmp_path / "audit-inbox.jsonl").open("ab") as file:
         file.write(b'{"at":"2026')
     left = inbox.waiting(tmp_path)
-    assert [one is None for one in left] == [False, True]
-    inbox.taken(tmp_path, len(left))
-    assert inbox.waiting(tmp_path) == []
+    assert [one is None for one in left.events] == [False, True]
+    inbox.taken(tmp_path, left)
+    assert inbox.waiting(tmp_path) == inbox.Portion()
+
+
+def test_however_much_there_is_it_comes_in_portions_and_each_line_once(tmp_path: Path) -> None:
+    path = tmp_path / "audit-inbox.jsonl"
+    inbox.leave(tmp_path, "user added", "first")
+    line = path.read_bytes()
+    lines = [line.replace(b"first", b"user%05d" % number) for number in range(2_000)]
+    path.write_bytes(b"".join(lines) + b"x" * 200_000 + b"\n" + line)
+    found, portions = [], 0
+    while (portion := inbox.waiting(tmp_path)).end:
+        assert portion.end - portion.begin <= 64 * 1024
+        found += [one.subject for one in portion.events if one]
+        inbox.taken(tmp_path, portion)
+        portions += 1
+    assert found == [f"user{number:05d}" for number in range(2_000)] + ["first"]
+    assert portions > 3
+    assert path.stat().st_size == 0
+
+
+def test_a_file_in_the_place_of_the_one_that_was_read_keeps_its_lines(tmp_path: Path) -> None:
+    inbox.leave(tmp_path, "user added", "alice")
+    left = inbox.waiting(tmp_path)
+    (tmp_path / "audit-inbox.jsonl").rename(tmp_path / "away")
+    inbox.leave(tmp_path, "user added", "bob")
+    inbox.taken(tmp_path, left)
+    assert subjects_and_events(tmp_path) == [("bob", "user added")]
 
 
 def test_a_file_that_cannot_be_read_waits(tmp_path: Path) -> None:
     (tmp_path / "audit-inbox.jsonl").mkdir()
-    assert inbox.waiting(tmp_path) == []
+    assert inbox.waiting(tmp_path) == inbox.Portion()
 
 
 def test_nothing_was_left(tmp_path: Path) -> None:
-    assert inbox.waiting(tmp_path) == []
-    inbox.taken(tmp_path, 3)
+    assert inbox.waiting(tmp_path) == inbox.Portion()
+    inbox.taken(tmp_path, inbox.Portion())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -62,5 +94,5 @@ def test_what_a_link_leads_to_gets_no_event(tmp_path: Path) -> None:
     (tmp_path / "audit-inbox.jsonl").symlink_to(other)
     with pytest.raises(ConfigError, match=r"cannot be written: is a link.*the change was made"):
         inbox.leave(tmp_path, "user added", "alice")
-    assert inbox.waiting(tmp_path) == []
+    assert inbox.waiting(tmp_path) == inbox.Portion()
     assert other.read_text(encoding="ascii") == "as it is"
