@@ -4,12 +4,17 @@
 tells it before anybody starts a server.
 """
 
+import os
+import socket
+import stat
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
 from sessiongate.app.listeners import operations_of
 from sessiongate.config import Address, Config
+from sessiongate.config.addresses import LONGEST_SOCKET_PATH
 from sessiongate.errors import ConfigError
 from sessiongate.http.sockets import bind_socket, is_answered
 
@@ -31,17 +36,18 @@ class Port(msgspec.Struct, frozen=True):
 
 def ports_of(config: Config) -> list[Port]:
     """Every address that a server of these settings opens, each tried."""
-    ports = [_tried("server.listen", address, True) for address in config.server.listen]
+    made = config.server.data_dir
+    ports = [_tried("server.listen", address, made, True) for address in config.server.listen]
     watched = config.admin.listen
     if watched is not None:
         asked = config.origins.get("admin.listen", "default") != "default"
         each = (operations_of(watched, number) for number in range(config.server.workers))
-        ports += [_tried("admin.listen", address, asked) for address in each]
+        ports += [_tried("admin.listen", address, made, asked) for address in each]
     return ports
 
 
-def _tried(setting: str, address: Address, needed: bool) -> Port:
-    problem = _answered(address.path) if address.path else _bound(str(address))
+def _tried(setting: str, address: Address, made: Path, needed: bool) -> Port:
+    problem = _socket_problem(address.path, made) if address.path else _bound(str(address))
     return Port(setting, str(address), problem, needed)
 
 
@@ -53,17 +59,45 @@ def _bound(address: str) -> str:
     return ""
 
 
-def _answered(path: str) -> str:
-    """A socket that a server left behind is no obstacle; one that somebody answers at is."""
+def _socket_problem(path: str, made: Path) -> str:
+    """Why no socket can be had at this path, "" where one can. `made` is what a start makes."""
+    why = _obstacle(Path(path)) or _unbindable(Path(path), made)
+    return f"listen: unix:{path} cannot be had: {why}" if why else ""
+
+
+def _obstacle(path: Path) -> str:
+    """A socket that a server left behind is none; one that somebody answers at is."""
     try:
-        answered = is_answered(path)
+        if is_answered(str(path)):
+            return "a server answers there; stop it, or listen elsewhere"
     except OSError:
-        answered = False
-    if not answered:
-        there = Path(path)
-        if there.exists() and not there.is_socket():
-            return f"listen: unix:{path} cannot be had: another kind of file is there"
+        pass  # nothing there, as a rule
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
         return ""
-    return (
-        f"listen: unix:{path} cannot be had: a server answers there; stop it, or listen elsewhere"
-    )
+    if stat.S_ISSOCK(mode):
+        return ""
+    return "another kind of file is there; remove it, or listen elsewhere"
+
+
+def _unbindable(path: Path, made: Path) -> str:
+    """Tried under another name beside it, which is gone again: what has the name itself stays."""
+    directory = path.parent
+    if directory == made and not directory.exists():
+        return ""
+    name = f".{token_hex(8)}"
+    longest = LONGEST_SOCKET_PATH - len(os.fsencode(directory)) - 1
+    trial = directory / name[: max(longest, 1)]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+            one.bind(str(trial))
+        trial.unlink()
+    except FileNotFoundError:
+        if not directory.is_dir():
+            return f"there is no directory {directory}; make it, or listen elsewhere"
+        return f"{directory} takes no new files; listen elsewhere"  # as /proc says it
+    except OSError as problem:
+        why = os.strerror(problem.errno) if problem.errno else type(problem).__name__
+        return f"no file can be made in {directory} ({why}); listen elsewhere"
+    return ""

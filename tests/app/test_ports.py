@@ -77,6 +77,43 @@ def test_a_socket_is_taken_while_somebody_answers_there(tmp_path: Path) -> None:
     assert "another kind of file" in problems(**asked)[0][2]
 
 
+def test_a_path_at_which_no_socket_can_be_made_is_told_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "deep").mkdir()
+    for path, said in {
+        "/proc/x": "/proc takes no new files; listen elsewhere",
+        "/sys/x": "no file can be made in /sys (",
+        f"{tmp_path}/none/x": f"there is no directory {tmp_path}/none; make it, or listen",
+        f"{tmp_path}/file/x": f"no file can be made in {tmp_path}/file (Not a directory); listen",
+        f"{tmp_path}/deep": "another kind of file is there; remove it, or listen elsewhere",
+        f"{tmp_path}/link": "another kind of file is there; remove it, or listen elsewhere",
+    }.items():
+        [(setting, needed, sentence)] = problems(server_listen=[f"unix:{path}"], admin_listen="off")
+        assert (setting, needed) == ("server.listen", True)
+        assert sentence.startswith(f"server.listen: unix:{path} cannot be had: ")
+        assert said in sentence
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["deep", "file", "link"]
+    assert not list((tmp_path / "deep").iterdir())
+    # The data directory is made by whoever listens in it.
+    data = tmp_path / "data"
+    listen = [f"unix:{data}/gate.sock"]
+    assert problems(server_listen=listen, admin_listen="off", server_data_dir=str(data)) == []
+    assert not data.exists()
+
+
+def test_init_and_check_refuse_such_a_path(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    done = run_here("init", "--listen", "unix:/proc/x", "--data-dir", str(data))
+    assert (done.code, done.out) == (Exit.SETTINGS, "")
+    assert "server.listen: unix:/proc/x cannot be had: /proc takes no new files" in done.err
+    assert not data.exists()
+    environ = {"SESSIONGATE_SERVER__LISTEN": "unix:/proc/x", "SESSIONGATE_ADMIN__LISTEN": "off"}
+    answer = run_here("check", "--data-dir", str(data), "--output", "json", environ=environ).json()
+    [row] = [one for one in answer["checks"] if one["check"] == "server.listen"]
+    assert (row["result"], "/proc takes no new files" in row["detail"]) == ("problem", True)
+
+
 @contextmanager
 def too_busy(path: Path) -> Iterator[None]:
     """A Unix socket whose queue is full, as a server's that is stopped or in a long loop."""
