@@ -67,7 +67,11 @@ class Server:
             self._store.audit,
             self._shipping,
             self._meters,
-            Merging(config.audit.refusals_per_minute, config.server.workers),
+            Merging(
+                config.audit.refusals_per_minute,
+                config.server.workers,
+                config.audit.sessions_per_minute,
+            ),
         )
         self._sessions = Sessions(
             self._store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps

@@ -4,8 +4,9 @@ Each goes to the log, and as an event to the audit, which is on the disk before 
 of the decision. Where the audit cannot be written the decision stands: the log says so, and the
 event follows. Names and keys only; tokens and passwords are Secrets and cannot get in here.
 
-Refusals that come again and again are merged (`service.merging`), in the audit, its copies and the
-log; and those of nobody in particular have a chain of their own.
+Refusals that come again and again are merged (`audit.merging`), in the audit, its copies and the
+log; and those of nobody in particular have a chain of their own. Openings and ends of one person's
+sessions are merged far later, and not in the log.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,6 +34,8 @@ _KEY_PREFIX = 8
 
 # How much of a name that a client typed is repeated.
 _LONGEST_NAME = 256
+
+_OF_SESSIONS = frozenset({"session opened", "session not opened", "session ended"})
 
 Ship = Callable[[bytes], None]
 """Takes a copy of each event elsewhere. Must not block and must not raise."""
@@ -81,7 +84,9 @@ class Journal:
 
     def opening(self, how: str, session: Session) -> None:
         """A session is about to be opened. Its event reaches the disk before the session does."""
-        self._note(audit.of_session(session, self._clock.now(), "session opened", how=how))
+        event = audit.of_session(session, self._clock.now(), "session opened", how=how)
+        if self._stands_alone(event, session):
+            self._note(event)
 
     def opened(self, how: str, session: Session) -> None:
         """A session was opened: by login, clone, impersonation, or for an extension."""
@@ -97,15 +102,15 @@ class Journal:
 
     def not_opened(self, session: Session, error: BaseException) -> None:
         """A session whose opening was written down found no place, so that it never was."""
-        self._note(
-            audit.of_session(
-                session,
-                self._clock.now(),
-                "session not opened",
-                reason=type(error).__name__,
-                detail=str(error),
-            )
+        event = audit.of_session(
+            session,
+            self._clock.now(),
+            "session not opened",
+            reason=type(error).__name__,
+            detail=str(error),
         )
+        if self._stands_alone(event, session):
+            self._note(event)
 
     async def refused(
         self,
@@ -158,7 +163,9 @@ class Journal:
 
     async def ended(self, session: Session, reason: Ended, by: str = "") -> None:
         """A session is over. `by` names who ended it where that was somebody else."""
-        await self._write(self._ending(session, reason, by))
+        event = self._ending(session, reason, by)
+        if (by and by != session.principal) or self._stands_alone(event, session):
+            await self._write(event)
 
     def end_failed(self, key: str, reason: Ended, by: str, error: StoreUnavailable) -> None:
         """A session was to end, and the store could not write it or did not answer.
@@ -193,7 +200,9 @@ class Journal:
 
     def expired(self, session: Session, reason: Ended) -> None:
         """A session is over without anybody's doing, so nobody waits for the disk."""
-        self._note(self._ending(session, reason))
+        event = self._ending(session, reason)
+        if self._stands_alone(event, session):
+            self._note(event)
 
     def _ending(self, session: Session, reason: Ended, by: str = "") -> Event:
         self.meters.ends[reason.value] += 1
@@ -284,10 +293,16 @@ class Journal:
         self._tell(self._merging.due(event.at))
         return self._merging.judge(event, about)
 
+    def _stands_alone(self, event: Event, session: Session) -> bool:
+        self._tell(self._merging.due(event.at))
+        person = Person(session.provider, session.principal)
+        return self._merging.judge_session(event, person) is Fate.ALONE
+
     def _tell(self, merged: list[tuple[Chain, Event]]) -> None:
         for chain, event in merged:
             self.meters.merged += event.merged
-            _say_refused(event)
+            if event.event not in _OF_SESSIONS:  # of these the log has each
+                _say_refused(event)
             self._note(event, chain)
 
     def _note(self, event: Event, chain: Chain = Chain.DECISIONS) -> None:

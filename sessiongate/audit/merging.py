@@ -1,8 +1,9 @@
 """Which refusals stand in the audit one by one, and which only as a number.
 
 A stranger can have thousands refused in a second, at no cost. So in each minute the first few of an
-address stand alone, and of all strangers together not many more; the others become one event for
-each kind, which says how many there were. A session that is denied things is counted by its key.
+address stand alone, and of all strangers not many more; the others become one event for each kind,
+which says how many there were. Callers who are denied things are counted by person, and so, far
+later, are openings and ends of sessions: one account in a loop pushes no other's events out.
 
 Whether a name exists plays no part in whether a refusal stands alone: whoever waits for the disk
 then would tell by the time. Of those counted, the first about each person (provider and canonical
@@ -24,6 +25,10 @@ from sessiongate.session import Person
 PER_MINUTE = 100
 """Refusals of one address in a minute that stand alone, unless the settings say otherwise."""
 
+SESSIONS_PER_MINUTE = 200
+"""Openings of sessions, and ends, of one person in a minute that stand alone, unless the settings
+say otherwise. By both, one account fills less than six in ten of a million decisions in a day."""
+
 WINDOW = timedelta(minutes=1)
 """How long merged events are counted before they are written."""
 
@@ -37,6 +42,10 @@ _MOST = 2_000
 
 # Kinds that strangers make in one chain at most, whatever the settings: the table has room left.
 _MOST_OF_STRANGERS = _MOST // 4
+
+# Persons whose openings or ends are numbered. Beyond them all stand alone: nobody has so many
+# accounts, and so many people who come within one minute are not one who floods.
+_MOST_NUMBERED = 20_000
 
 # Facts that stay in a merged event as long as all that are in it share them.
 _SHARED = (
@@ -89,12 +98,19 @@ class Merging:
     `processes` share one server: what all strangers have together is divided among them.
     """
 
-    def __init__(self, per_minute: int = PER_MINUTE, processes: int = 1) -> None:
+    def __init__(
+        self,
+        per_minute: int = PER_MINUTE,
+        processes: int = 1,
+        sessions_per_minute: int = SESSIONS_PER_MINUTE,
+    ) -> None:
         self._per_minute = per_minute
+        self._of_sessions = max(1, sessions_per_minute // processes)
         self._together = max(1, _TOGETHER * per_minute // processes)
         self._most_kinds = min(_MOST_OF_STRANGERS, max(1, per_minute // processes))
         self._began: datetime | None = None
-        self._spent: dict[str, int] = {}
+        self._spent: dict[str | Person, int] = {}
+        self._numbered: dict[tuple[str, Person], int] = {}
         self._strangers = 0
         self._kinds = dict.fromkeys(Chain, 0)
         """Kinds that strangers have made in this minute."""
@@ -104,21 +120,29 @@ class Merging:
         """What becomes of this refusal. Takes it in, where it is counted. Call `due` before."""
         if self._began is None:
             self._began = event.at
-        whom = event.key or network_of(event.ip)
-        if self._may_spend(whom, is_session=bool(event.key)):
+        whom = about.person if about.person is not None and event.key else network_of(event.ip)
+        if self._may_spend(whom):
             return Fate.ALONE
-        kind = self._kind_of(event, about, whom)
-        counted = self._counted.get(kind)
-        if counted is None and not self._has_room(event, about):
-            kind = (about.chain.value, event.event, event.result)
-            counted = self._counted.setdefault(kind, Counted(about.chain))
-        if counted is not None:
-            _count(counted, event, about)
-            return Fate.COUNTED
-        counted = self._counted[kind] = Counted(about.chain)
-        if about.person is not None:
+        counted, is_new = self._counted_of(event, about, whom)
+        if is_new and about.person is not None:
             return Fate.NOTED
         _count(counted, event, about)
+        return Fate.COUNTED
+
+    def judge_session(self, event: Event, person: Person) -> Fate:
+        """What becomes of the opening or the end of a session of this person, never NOTED.
+
+        Takes it in, where it is counted. Call `due` before.
+        """
+        if self._began is None:
+            self._began = event.at
+        numbered = self._numbered.get((event.event, person), 0)
+        if numbered < self._of_sessions:
+            if numbered or len(self._numbered) < _MOST_NUMBERED:
+                self._numbered[event.event, person] = numbered + 1
+            return Fate.ALONE
+        about = About(person, shown=True)
+        _count(self._counted_of(event, about, person)[0], event, about)
         return Fate.COUNTED
 
     def due(self, now: datetime) -> list[tuple[Chain, Event]]:
@@ -132,34 +156,45 @@ class Merging:
         told = [(one.chain, one.event) for one in self._counted.values() if one.event is not None]
         self._began, self._strangers = None, 0
         self._kinds = dict.fromkeys(Chain, 0)
-        self._spent, self._counted = {}, {}
+        self._spent, self._numbered, self._counted = {}, {}, {}
         return told
 
-    def _may_spend(self, whom: str, *, is_session: bool) -> bool:
+    def _may_spend(self, whom: str | Person) -> bool:
         spent = self._spent.get(whom, 0)
         if spent >= self._per_minute:
             return False
         if spent == 0 and len(self._spent) >= _MOST:
             return False
-        if not is_session:
+        if isinstance(whom, str):
             if self._strangers >= self._together:
                 return False
             self._strangers += 1
         self._spent[whom] = spent + 1
         return True
 
-    def _kind_of(self, event: Event, about: About, whom: str) -> Kind:
+    def _counted_of(self, event: Event, about: About, whom: str | Person) -> tuple[Counted, bool]:
+        """Where an event like this one is counted, and whether it is the first of its kind."""
+        kind = self._kind_of(event, about, whom)
+        counted = self._counted.get(kind)
+        if counted is not None:
+            return counted, False
+        if self._has_room(about):
+            counted = self._counted[kind] = Counted(about.chain)
+            return counted, True
+        kind = (about.chain.value, event.event, event.result)
+        return self._counted.setdefault(kind, Counted(about.chain)), False
+
+    def _kind_of(self, event: Event, about: About, whom: str | Person) -> Kind:
         sort = (about.chain.value, event.event, event.result, event.reason)
-        # Of whoever came when all was spent, no more is told than that it was one.
-        where = whom if whom in self._spent else ""
         if about.person is None:
+            # Of whoever came when all was spent, no more is told than that it was one.
+            where = whom if isinstance(whom, str) and whom in self._spent else ""
             return (*sort, event.how, event.dialect, where)
         provider, name = about.person
-        key = where if event.key else ""
         # As a directory that does not look at marks on letters: it knows one person by them all.
-        return (*sort, "shown" if about.shown else "", key, provider, plain_letters(name))
+        return (*sort, "shown" if about.shown else "", provider, plain_letters(name))
 
-    def _has_room(self, event: Event, about: About) -> bool:
+    def _has_room(self, about: About) -> bool:
         """Whether one more kind may be made for this one. Counts it, where a stranger makes it."""
         if len(self._counted) >= _MOST:
             return False

@@ -226,6 +226,12 @@ class Audit(_Table):
         "together, five times as many. Further ones are merged: one event says how many they were, "
         "and of such events strangers make no more than this number in each chain.",
     )
+    sessions_per_minute: PositiveCount = _setting(
+        200,
+        "Sessions of one user opened in a minute that are events of their own, and as many that "
+        "end. Further ones are merged in the same way, so that no account pushes out what others "
+        "did.",
+    )
     max_age: PositiveDuration = _setting("365d", "Events older than this are let go.")
     file: FilePath | None = _setting(
         None,

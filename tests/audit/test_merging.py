@@ -116,18 +116,54 @@ def test_sec_24_a_name_that_exists_stands_alone_as_often_as_one_that_does_not() 
     assert alone[0] == alone[1]
 
 
-def test_a_session_that_is_denied_over_and_over_is_counted_by_its_key() -> None:
+def test_sec_78_who_is_denied_over_and_over_is_one_person_in_however_many_sessions() -> None:
     merging = Merging(per_minute=2)
     facts: dict[str, Any] = {"event": "permission denied", "user": "bob", "reason": "X", "how": ""}
-    assert fates(merging, 6, shown=True, key="k1", **facts) == [
-        *(Fate.ALONE, Fate.ALONE, Fate.NOTED),
-        *([Fate.COUNTED] * 3),
+    found = [
+        fates(merging, 1, shown=True, key=key, **facts)[0] for key in ("k1", "k2", "k3", "k4", "k4")
     ]
-    assert fates(merging, 1, shown=True, key="k2", **facts) == [Fate.ALONE]
-    # A session spends nothing of what strangers at the same address have.
+    assert found == [Fate.ALONE, Fate.ALONE, Fate.NOTED, Fate.COUNTED, Fate.COUNTED]
+    facts["user"] = "ada"
+    assert fates(merging, 1, shown=True, key="k5", **facts) == [Fate.ALONE]
+    # A caller spends nothing of what strangers at the same address have.
     assert fates(merging, 2) == [Fate.ALONE] * 2
     ((_, event),) = merging.rest()
-    assert (event.key, event.user, event.merged) == ("k1", "bob", 2)
+    assert (event.key, event.user, event.merged) == ("k4", "bob", 1)
+
+
+def opening(user: str, event: str = "session opened", **facts: Any) -> tuple[Event, Person]:
+    told: dict[str, Any] = {"event": event, "result": "ok", "reason": "", "how": "login"}
+    return refusal(user=user, **(told | facts)), Person("local", user)
+
+
+def test_sec_78_sessions_stand_alone_up_to_a_number_of_each_person_and_sort() -> None:
+    merging = Merging(per_minute=1, sessions_per_minute=3)
+    judge = merging.judge_session
+    for event in ("session opened", "session ended"):
+        for user in ("ada", "bob"):
+            found = [judge(*opening(user, event, key=f"k{number}")) for number in range(5)]
+            assert found == [Fate.ALONE] * 3 + [Fate.COUNTED] * 2
+    told = merging.rest()
+    assert [(chain, one.event, one.user, one.key, one.merged) for chain, one in told] == [
+        (Chain.DECISIONS, event, user, "", 1)
+        for event in ("session opened", "session ended")
+        for user in ("ada", "bob")
+    ]
+    assert judge(*opening("ada")) is Fate.ALONE
+    halves = Merging(per_minute=1, sessions_per_minute=4, processes=2)
+    found = [halves.judge_session(*opening("ada")) for _ in range(3)]
+    assert found == [Fate.ALONE, Fate.ALONE, Fate.COUNTED]
+
+
+def test_sec_78_so_many_people_are_no_flood_and_nobody_is_left_out_of_the_count() -> None:
+    merging = Merging(per_minute=1, sessions_per_minute=1)
+    people = [f"user{number}" for number in range(25_000)]
+    assert {merging.judge_session(*opening(name)) for name in people} == {Fate.ALONE}
+    found = [merging.judge_session(*opening(name)) for name in people]
+    assert found.count(Fate.ALONE) == 5_000
+    told = merging.rest()
+    assert len(told) <= 2_001
+    assert sum(one.merged + 1 for _, one in told) == 20_000
 
 
 def test_more_kinds_than_there_is_room_for_are_counted_without_names() -> None:
@@ -141,13 +177,13 @@ def test_more_kinds_than_there_is_room_for_are_counted_without_names() -> None:
     assert sum(event.merged + 1 for _, event in told) == 5_000 + 3_000
 
 
-def test_many_sessions_have_a_bound_too() -> None:
+def test_many_callers_have_a_bound_too() -> None:
     merging = Merging(per_minute=1)
-    for number in range(3_000):
-        judged(merging, refusal(key=f"key{number}", user="bob"), shown=True)
-    ((chain, event),) = merging.rest()
-    assert (chain, event.user, event.key) == (Chain.DECISIONS, "bob", "")
-    assert event.merged == 3_000 - 2_000 - 1 - 1
+    for number in range(5_000):
+        judged(merging, refusal(key=f"key{number}", user=f"user{number}"), shown=True)
+    told = merging.rest()
+    assert [(chain, one.user, one.key) for chain, one in told] == [(Chain.DECISIONS, "", "")]
+    assert told[0][1].merged == 5_000 - 2_000 - 2_000 - 1
 
 
 def test_nothing_is_due_before_the_minute_is_over_and_then_it_begins_anew() -> None:

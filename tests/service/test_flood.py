@@ -7,6 +7,7 @@ each kind of refusal that a stranger can have; and then what is left.
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -19,13 +20,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.audit.event import Event, merged_in, read
-from sessiongate.audit.merging import PER_MINUTE, WINDOW
+from sessiongate.audit.merging import PER_MINUTE, SESSIONS_PER_MINUTE, WINDOW
 from sessiongate.errors import BadCredentials, SessionGateError
 from sessiongate.rules.audit_chain import Chain, Link, Verdict
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.service.extension_login import Extension
-from sessiongate.session import Client, PresentedToken
+from sessiongate.session import Client, Ended, PresentedToken
 from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.embedded.sqlite import SqliteStore
@@ -314,6 +315,31 @@ async def test_sec_78_somebody_known_who_is_denied_over_and_over_does_not_clear_
     ]
     assert told[0].event == "session opened"
     assert sum(1 + one.merged for one in told[1:]) == 3_000
+
+
+async def test_sec_78_one_account_in_a_loop_leaves_a_day_of_others_alone(gate: Gate) -> None:
+    """Each opening and end is still in a number, and an ordinary script is told one by one."""
+    first = await gate.login("ada")
+    for turn in range(1_000):
+        opened = await gate.login("bob")
+        if turn % 2:
+            with suppress(SessionGateError):
+                await gate.call(opened.session, "UpdateServiceMessage", message="x")
+        await gate.sessions.end(opened.session.key, Ended.LOGOUT)
+    await gate.sessions.end(first.session.key, Ended.TERMINATED, by="root")
+    gate.journal.flush()
+    told = [read(one) for one in gate.store.audit.kept(Chain.DECISIONS)]
+    others = [(one.event, one.user, one.subject) for one in told if one.user != "bob"]
+    assert others == [("session opened", "ada", ""), ("session ended", "root", "ada")]
+    mine = [one for one in told if one.user == "bob"]
+    assert len(mine) <= 2 * (SESSIONS_PER_MINUTE + 1) + PER_MINUTE + 2
+    counts: Counter[str] = Counter()
+    for one in mine:
+        counts[one.event] += 1 + one.merged
+    assert counts == {"session opened": 1_000, "session ended": 1_000, "permission denied": 500}
+    openings = [one for one in mine if one.event == "session opened"]
+    assert [one.merged for one in openings] == [0] * SESSIONS_PER_MINUTE + [799]
+    assert (openings[0].key, openings[-1].key) == (mine[0].key, "")
 
 
 async def test_sec_78_local_tickets_for_anybody_who_asks_are_merged_too(place: Place) -> None:
