@@ -21,8 +21,9 @@ METHOD = "LoginByToken"
 # The names of parameters have no case, and blanks may stand around the sign (RFC 9110, 11.2).
 _SIGN = re.compile(r'(?i:\btoken)[ \t]*=[ \t]*"([A-Za-z0-9+/=]+)"')
 
-# An assertion with a thousand groups has 150 KiB. More is not unpacked, however small it came.
-_LONGEST = 256 * 1024
+LARGEST = 256 * 1024
+"""Bytes of a document with an assertion, which has 150 KiB with a thousand groups. More is not
+unpacked, however small it came, and not read for who has shown no session."""
 
 _GZIP = 31
 """What zlib calls the format, with its largest window."""
@@ -58,7 +59,7 @@ def _unpacked(parameters: str) -> bytes | None:
         return None
     unzip = zlib.decompressobj(_GZIP)
     try:
-        assertion = unzip.decompress(b64decode(packed[0], validate=True), _LONGEST)
+        assertion = unzip.decompress(b64decode(packed[0], validate=True), LARGEST)
     except (ValueError, zlib.error):
         return None
     return assertion if unzip.eof else None

@@ -20,8 +20,10 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.http import router as routes
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.router import Route, Routes
+from sessiongate.identity.tokens import saml_signature
 from sessiongate.session import Caps, Session
 from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.wire.vim.login_token import LARGEST
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
 from sessiongate.wire.xml import MOST_WORK, Element, parse
 from tests.gate import LIMITS, Gate
@@ -157,6 +159,27 @@ async def test_sec_20_the_cookie_is_the_vendors_and_secure_under_tls_only(soap: 
     assert "domain" not in cookie.lower()
     (plain,) = (await soap.login("ada", secure=False)).all("set-cookie")
     assert re.fullmatch(r'vmware_soap_session="[0-9a-f]{40}"; Path=/; HttpOnly; ', plain)
+
+
+async def test_sec_50_75_a_strangers_document_is_no_larger_than_any_assertion(soap: Soap) -> None:
+    """Of a megabyte, each took twenty milliseconds of everybody's time before it was refused."""
+    assert saml_signature.LARGEST == LARGEST
+    token = (await soap.login("ada")).token
+
+    async def sized(size: int, token: str = "") -> Answer:
+        header = "<Security><Assertion>{}</Assertion></Security>"
+        text = "x" * (size - 500)
+        return await soap.call(
+            "CurrentTime", on="ServiceInstance", header=header.format(text), token=token
+        )
+
+    assert (await sized(LARGEST)).fault == "NotAuthenticated"
+    assert (await sized(2 * LARGEST, token)).status == 200
+    for nobody in ("", "0" * 40):
+        refused = await sized(LARGEST + 1_000, nobody)
+        assert (refused.status, "larger than" in refused.text) == (500, True)
+    unread = Answer(await soap.send(b"<" * (LARGEST + 1)))
+    assert "larger than" in unread.text
 
 
 ARGUMENTS: Mapping[str, str] = {
