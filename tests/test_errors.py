@@ -3,6 +3,7 @@
 import pytest
 
 from sessiongate import errors
+from tests.each import each
 
 
 def test_the_branches_are_apart() -> None:
@@ -61,7 +62,7 @@ EVERY = [
 ]
 
 
-@pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
+@each("error", EVERY, ids=lambda error: type(error).__name__)
 def test_an_error_about_somebody_is_another_one_that_says_the_same(
     error: errors.SessionGateError,
 ) -> None:

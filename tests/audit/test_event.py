@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sessiongate.audit.event import Event, facts_of, merged_in, of_client, of_session, read, write
 from sessiongate.session import Client
 from sessiongate.testing import T0, a_session
+from tests.each import each
 
 TEXT = st.text(st.characters(codec="utf-8"))
 
@@ -74,7 +75,7 @@ NO_EVENTS = [
 ]
 
 
-@pytest.mark.parametrize("line", NO_EVENTS, ids=lambda line: repr(line[:20]))
+@each("line", NO_EVENTS, ids=lambda line: repr(line[:20]))
 def test_what_is_no_event_is_told_from_one(line: bytes) -> None:
     assert facts_of(line) is None
     assert merged_in(line + b'"merged":') == 0

@@ -13,6 +13,7 @@ from sessiongate.audit.merging import WINDOW, About, Fate, Merging
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Person
 from sessiongate.testing import T0
+from tests.each import each
 
 ONE, OTHER = "192.0.2.7", "198.51.100.9"
 
@@ -261,8 +262,8 @@ def _accented(letters: str, number: int) -> Iterator[str]:
         yield letter + "\u0301" * (number >> place & 1)
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["somebody who exists", "nobody"])
-@pytest.mark.parametrize("varied", VARIED)
+@each("known", [True, False], ids=["somebody who exists", "nobody"])
+@each("varied", VARIED)
 def test_sec_78_whatever_strangers_vary_a_minute_has_a_bound(varied: str, known: bool) -> None:
     merging = Merging(per_minute=20)
     found = []

@@ -8,6 +8,7 @@ import pytest
 from sessiongate.cli.main import asked_for
 from sessiongate.cli.output import Exit, Output
 from tests.docs.from_commands import commands
+from tests.each import each
 from tests.end_to_end.serving import Finished, run_command, run_here
 
 ARGUMENTS = {
@@ -27,9 +28,7 @@ SPEAK_JSON = [
     for name, command in commands()
     if any("--output" in option.opts for option in command.params)
 ]
-by_command = pytest.mark.parametrize(
-    "args", [pytest.param(args, id=name) for name, args in SPEAK_JSON]
-)
+by_command = each("args", [args for _, args in SPEAK_JSON], ids=[name for name, _ in SPEAK_JSON])
 
 
 def problems_of(finished: Finished, code: Exit) -> list[str]:

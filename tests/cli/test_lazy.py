@@ -3,9 +3,8 @@
 import subprocess
 import sys
 
-import pytest
-
 from sessiongate.cli.main import COMMANDS
+from tests.each import each
 
 CALL = """
 import sys
@@ -41,7 +40,7 @@ def test_sessions_are_listed_without_a_store_or_an_http_client() -> None:
     assert found & {"aiohttp", "redis"} == set()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@each("name", COMMANDS)
 def test_each_command_is_found_and_says_what_it_is(name: str) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "sessiongate", name, "--help"],

@@ -26,6 +26,7 @@ from sessiongate.config.values import (
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret, secret_text
 from sessiongate.session import Caps, Limits
+from tests.each import each
 
 CANARY = "hunter2-canary"
 
@@ -353,7 +354,7 @@ WRONG_PLACES = {
 }
 
 
-@pytest.mark.parametrize("setting", WRONG_PLACES)
+@each("setting", WRONG_PLACES)
 def test_sec_18_problems_never_show_values(setting: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(None, {"SESSIONGATE_" + setting.replace(".", "__").upper(): WRONG_PLACES[setting]})
@@ -434,7 +435,7 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
     assert "config schema" in problem
 
 
-@pytest.mark.parametrize(
+@each(
     ("overrides", "expected"),
     [
         ({"server.workers": 2, "store.url": "memory:"}, "server.workers: must be 1: the memory"),
@@ -561,7 +562,7 @@ def test_show_lists_every_setting_with_its_origin() -> None:
 # Single values
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "seconds"),
     [
         ("30m", 1800),
@@ -585,7 +586,7 @@ def test_durations(text: object, seconds: float) -> None:
     assert duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         *("", "30", 30, True, 1.5, "m", "1m1h", "1ms1s", "-1s", "٣s", "99999999d"),
@@ -688,7 +689,7 @@ def test_addresses(text: str, address: Address) -> None:
     assert listen(str(address)) == address
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ["", ":9669", "9669", "host", "a.example:80", "h:65536", "h:-1", "::1:80",
      "[h]:1", "[127.0.0.1]:1", "1.2.3:1", "h:1\n2", "a b:1", "unix:",

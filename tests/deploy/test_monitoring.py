@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml  # type: ignore[import-untyped]
 
 from sessiongate.audit import journal
@@ -19,6 +18,7 @@ from sessiongate.http.causes import CAUSES
 from sessiongate.http.objections import CAUSES as UNREAD
 from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
+from tests.each import each
 from tests.house.sources import ROOT
 from tests.telemetry.families import everything, samples
 
@@ -84,7 +84,7 @@ def queries() -> Iterator[tuple[str, str]]:
         yield "docs/metrics.md", query
 
 
-@pytest.mark.parametrize(("where", "query"), list(queries()))
+@each(("where", "query"), list(queries()))
 def test_every_name_in_a_query_is_published(where: str, query: str) -> None:
     assert unknown_in(query) == [], where
     for opened, closed in ("()", "{}", "[]"):
@@ -130,7 +130,7 @@ def test_panels_are_told_apart_and_do_not_overlap() -> None:
         taken |= cells
 
 
-@pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
+@each("rule", alerts(), ids=lambda rule: rule["alert"])
 def test_alerts_say_how_bad_it_is_and_what_it_is(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("critical", "warning")
     assert rule["annotations"]["summary"]

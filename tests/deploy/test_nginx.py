@@ -18,7 +18,7 @@ from tests.end_to_end.test_extensions import made
 from tests.house.sources import ROOT
 from tests.peers import nginx
 from tests.peers.nginx import Nginx
-from tests.security.dialects import DIALECTS, Dialect
+from tests.security.dialects import DIALECTS, Dialect, over_dialects
 
 pytestmark = [
     pytest.mark.peer,
@@ -29,8 +29,6 @@ pytestmark = [
 CLIENT = "127.0.0.2"
 CLAIMED = "203.0.113.9"
 KEY = "com.example.backup"
-
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 
 
 def settings_of_the_page() -> str:

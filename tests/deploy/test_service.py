@@ -10,6 +10,7 @@ import pytest
 
 from sessiongate.cli.output import Exit
 from sessiongate.config import load
+from tests.each import each
 from tests.house.sources import ROOT
 
 UNIT = ROOT / "deploy" / "systemd" / "sessiongate.service"
@@ -45,7 +46,7 @@ def settings() -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", HARDENED)
+@each("name", HARDENED)
 def test_it_is_shut_in(name: str) -> None:
     assert settings()[name] == [HARDENED[name]]
 

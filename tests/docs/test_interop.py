@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.docs import pages
+from tests.each import each
 from tests.peers.interop import (
     EXERCISES,
     FAILED,
@@ -74,7 +75,7 @@ def test_every_row_is_exercised() -> None:
     assert marked == EXERCISES.keys()
 
 
-@pytest.mark.parametrize("key", EXERCISES)
+@each("key", EXERCISES)
 def test_the_page_has_every_client_and_each_passed(key: str) -> None:
     """Its version is that of the run that wrote it; curl's is the machine's own."""
     one = EXERCISES[key]

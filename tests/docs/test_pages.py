@@ -9,6 +9,7 @@ import pytest
 
 from sessiongate.config import load
 from tests.docs import from_commands, from_security, from_settings, pages
+from tests.each import each
 
 PROSE = sorted([pages.ROOT / "README.md", *pages.DOCS.rglob("*.md"), *pages.ROOT.glob("[CS]*.md")])
 PROSE += [pages.ROOT / "examples" / "README.md"]
@@ -68,7 +69,7 @@ def anchors(text: str) -> set[str]:
     return {head.replace(" ", "-") for head in plain}
 
 
-@pytest.mark.parametrize("path", PROSE, ids=name_of)
+@each("path", PROSE, ids=name_of)
 def test_links_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -99,7 +100,7 @@ def from_pyproject() -> dict[str, str]:
     return urls
 
 
-@pytest.mark.parametrize("path", PROSE, ids=name_of)
+@each("path", PROSE, ids=name_of)
 def test_symbols_that_are_named_exist(path: Path) -> None:
     for dotted in re.findall(r"`(sessiongate(?:\.\w+)+)`", path.read_text(encoding="utf-8")):
         if dotted != "sessiongate.toml":

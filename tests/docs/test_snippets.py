@@ -15,6 +15,7 @@ import pytest
 
 from sessiongate.cli.serve import reachable
 from tests.docs.pages import DOCS, ROOT
+from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment
 from tests.peers import setup
@@ -35,9 +36,9 @@ SHELLS = [
 """What people have at a prompt: theirs, and the least that POSIX promises (Debian's sh is dash)."""
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@each("shell", SHELLS)
 @pytest.mark.slow
-@pytest.mark.parametrize(("lines", "says"), BLOCKS)
+@each(("lines", "says"), BLOCKS)
 @EMBEDDED
 def test_lines_work_as_they_stand(
     lines: str, says: str | None, shell: tuple[str, ...], shared: Server

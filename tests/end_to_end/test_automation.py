@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, NOBODY, USER, Reply, Server, basic
 from tests.security.dialects import JsonRpc
@@ -181,8 +182,8 @@ def test_an_empty_body_in_chunks_and_any_content_type(path: str, shared: Server)
     assert login(shared, path, accept="text/xml").status in (200, 201)
 
 
-@BOTH
-@pytest.mark.parametrize(
+@each("path", [API, REST])
+@each(
     "person",
     [(USER[0], "wrong"), (USER[0], ""), ("", USER[1]), ("nobody-knows", "x"), ("a@b@c", "x")],
 )
@@ -190,8 +191,8 @@ def test_wrong_and_empty_passwords(path: str, person: tuple[str, str], shared: S
     refused(login(shared, path, person), path)
 
 
-@BOTH
-@pytest.mark.parametrize(
+@each("path", [API, REST])
+@each(
     "authorization",
     ["", "Basic", "Basic ???", "Basic dXJzdWxh", 'SIGN token="eJw="', "Bearer abc", "Negotiate x"],
 )
@@ -221,7 +222,7 @@ def test_a_login_on_a_live_session_opens_another(path: str, shared: Server) -> N
 # 5.3: other paths and verbs
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         "/api/",
@@ -233,7 +234,7 @@ def test_a_login_on_a_live_session_opens_another(path: str, shared: Server) -> N
         "/api//session",
     ],
 )
-@pytest.mark.parametrize("verb", ["GET", "POST", "DELETE"])
+@each("verb", ["GET", "POST", "DELETE"])
 def test_unknown_paths_below_api(verb: str, path: str, shared: Server) -> None:
     token = shared.vim_token(USER)
     reply = shared.request(verb, path, carried(token))
@@ -365,7 +366,7 @@ def test_the_life_of_a_session_by_json_rpc(shared: Server) -> None:
     stranger(rpc(shared, call("delete", by_session(token))))
 
 
-@pytest.mark.parametrize("id_", ["0", "123", "", 0, 7, -1, 1.5, None, 2**53, "\u4e94\x00"])
+@each("id_", ["0", "123", "", 0, 7, -1, 1.5, None, 2**53, "\u4e94\x00"])
 def test_the_id_comes_back_as_it_was(id_: object, shared: Server) -> None:
     for body in (
         call("create", by_password(), id=id_),
@@ -391,7 +392,7 @@ def test_what_may_be_missing(shared: Server) -> None:
         stranger(rpc(shared, call("delete", params=params, id="123")))
 
 
-@pytest.mark.parametrize(
+@each(
     "security",
     [
         None,
@@ -450,7 +451,7 @@ def test_a_context_without_a_session_is_no_fall_back(found: object, shared: Serv
     assert shared.is_alive(token)
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "code", "id_"),
     [
         (b"", -32700, None),

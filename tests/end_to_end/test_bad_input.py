@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import USER, Client, Reply, Server, basic, vim
 from tests.security.dialects import DIALECTS, Dialect
@@ -88,8 +89,8 @@ def send(client: Client, dialect: Dialect, body: bytes, token: str = "") -> Repl
     return client.request("POST", dialect.path, {**WHO, "Content-Type": kind, **session}, body)
 
 
-@pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("dialect", known(), ids=str)
+@each("body", BODIES)
+@each("dialect", known(), ids=str)
 @EMBEDDED
 def test_bad_bodies_are_refused_at_once(dialect: Dialect, body: str, shared: Server) -> None:
     token = dialect.token(shared, USER)
@@ -184,8 +185,8 @@ CHUNKED: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("how", CHUNKED)
-@pytest.mark.parametrize("dialect", known(), ids=str)
+@each("how", CHUNKED)
+@each("dialect", known(), ids=str)
 @EMBEDDED
 def test_bodies_in_chunks_are_refused_too(dialect: Dialect, how: str, shared: Server) -> None:
     kind = TYPES.get(dialect.name, "application/json")

@@ -17,7 +17,7 @@ from tests.peers import nginx
 from tests.peers import redis as peer
 from tests.peers.nginx import Nginx
 from tests.peers.redis import Redis
-from tests.security.dialects import DIALECTS, MANAGERS, Asker, Dialect, Manages
+from tests.security.dialects import DIALECTS, MANAGERS, Asker, Dialect, Manages, over_dialects
 
 pytestmark = pytest.mark.peer
 
@@ -110,9 +110,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         finally:
             for node in nodes:
                 node.kill9()
-
-
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 
 
 def test_nginx_likes_the_page(house: House) -> None:

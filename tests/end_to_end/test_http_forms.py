@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED, MakeServer
 from tests.end_to_end.serving import USER, Body, Headers, Reply, Server, _bytes
-from tests.security.dialects import DIALECTS, Dialect
-
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+from tests.security.dialects import DIALECTS, Dialect, each_dialect
 
 
 class Sent(NamedTuple):
@@ -103,8 +102,8 @@ FORMS: dict[str, Callable[[Sent], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@over_dialects
+@each("form", FORMS)
+@each_dialect
 @EMBEDDED
 def test_a_session_lives_and_ends_in_every_form(
     form: str, dialect: Dialect, shared: Server

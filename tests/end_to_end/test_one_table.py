@@ -6,14 +6,15 @@ from itertools import combinations
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.conftest import OVER_ALL
 from tests.end_to_end.serving import ADMIN, USER, Server
 from tests.security.dialects import DIALECTS, UNSIGNED, Dialect, JsonRpc, Soap
 
 pytestmark = OVER_ALL
 
-over_openers = pytest.mark.parametrize("opener", UNSIGNED, ids=lambda one: f"by-{one}")
-over_enders = pytest.mark.parametrize("ender", DIALECTS, ids=lambda one: f"ended-by-{one}")
+over_openers = each("opener", UNSIGNED, ids=lambda one: f"by-{one}")
+over_enders = each("ender", DIALECTS, ids=lambda one: f"ended-by-{one}")
 
 
 @over_openers
@@ -88,8 +89,8 @@ def carrying(*carriers: tuple[str, str]) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
-@pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+@each("pair", PAIRS, ids=" and ".join)
+@each("dialect", DIALECTS, ids=str)
 def test_no_pair_of_carriers_may_disagree(
     pair: tuple[str, str], dialect: Dialect, shared: Server
 ) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from sessiongate.app.build import is_loopback
 from sessiongate.config import load
+from tests.each import each
 from tests.end_to_end.serving import (
     ADMIN,
     OPERATOR,
@@ -34,7 +35,7 @@ from tests.end_to_end.serving import (
     with_people,
 )
 from tests.peers import redis
-from tests.security.dialects import DIALECTS, Dialect
+from tests.security.dialects import DIALECTS, Dialect, each_dialect, over_dialects
 from tests.telemetry.families import everything, read, value
 
 MakeServer = Callable[..., Server]
@@ -44,8 +45,6 @@ FLAGS = ("--listen", "127.0.0.1:0")
 # Published where the store has a cache, which is where it is Redis.
 OF_A_CACHE = {"sessiongate_store_cache_hits_total", "sessiongate_store_cache_misses_total"}
 PATHS = ("/healthz", "/readyz", "/metrics")
-
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 
 
 def address_of(server: Server) -> str:
@@ -302,8 +301,8 @@ def test_sec_72_no_dialect_answers_on_the_admin_listener(dialect: Dialect, runni
 PROBES = ("kube-probe/1.29", "GoogleHC/1.0", "ELB-HealthChecker/2.0", "Prometheus/2.53", "")
 
 
-@over_dialects
-@pytest.mark.parametrize("agent", PROBES)
+@each_dialect
+@each("agent", PROBES)
 def test_sec_36_no_user_agent_gets_around_a_check(
     agent: str, dialect: Dialect, running: Server
 ) -> None:
@@ -336,8 +335,8 @@ SUFFIXES = (
 )
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize(
+@each("suffix", SUFFIXES)
+@each(
     ("verb", "path"),
     [
         ("GET", "/v1/serverDateTime"),
@@ -361,8 +360,8 @@ def test_sec_36_no_suffix_fragment_or_query_gets_around_a_check(
 # Request ids
 
 
-@pytest.mark.parametrize("header", ["X-Request-Id", "vapi-ctx-opid"])
-@over_dialects
+@each("header", ["X-Request-Id", "vapi-ctx-opid"])
+@each_dialect
 def test_the_id_of_a_request_comes_back_and_is_in_the_log(
     dialect: Dialect, header: str, running: Server
 ) -> None:

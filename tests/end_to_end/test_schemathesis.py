@@ -6,7 +6,6 @@ real. Every reply must be one that the document declares: status, content type, 
 
 from typing import Any
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from sessiongate.dialects.api_page.document import document
+from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, Server, basic
 
@@ -42,8 +42,8 @@ def credential(path: str, server: Server) -> dict[str, str]:
     return {"vmware-api-session-id": server.vim_token(ADMIN)}
 
 
-@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
-@pytest.mark.parametrize("label", sorted(OPERATIONS))
+@each("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
+@each("label", sorted(OPERATIONS))
 @EMBEDDED
 def test_every_reply_is_one_that_the_document_declares(
     shared: Server, label: str, mode: schemathesis.GenerationMode

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.serving import ADMIN, OPERATOR, USER, Server, session, vim
 from tests.end_to_end.test_vim_login import fault
 
@@ -23,7 +24,7 @@ def test_every_release_of_the_pages_and_newer_ones(release: str, shared: Server)
     assert shared.request("POST", vim("Login", release), (), body).status == 200
 
 
-@pytest.mark.parametrize(
+@each(
     "release", ["8.0.0.0", "7.0.3.0", "10.0.0.0", "9", "9.0", "x", "", "9.0.0.0.0", "-", "9.a.0.0"]
 )
 def test_no_such_release(release: str, shared: Server) -> None:
@@ -60,8 +61,8 @@ def test_segments_may_be_percent_encoded(shared: Server) -> None:
     assert shared.request("GET", path).json() == "en"
 
 
-@pytest.mark.parametrize("verb", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
-@pytest.mark.parametrize("member", ["Login", "defaultLocale"])
+@each("verb", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
+@each("member", ["Login", "defaultLocale"])
 def test_other_verbs(verb: str, member: str, shared: Server) -> None:
     reply = shared.request(verb, vim(member))
     assert reply.status == 405

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.serving import ADMIN, NOBODY, USER, Reply, Server, add_people, session, vim
 
 MakeServer = Callable[..., Server]
@@ -130,7 +131,7 @@ def test_over_a_unix_socket_the_address_is_the_sockets_name(tmp_path: Path) -> N
 # Locales
 
 
-@pytest.mark.parametrize(
+@each(
     ("asked", "messages"),
     [
         ("en", "en"),
@@ -155,7 +156,7 @@ def test_messages_come_in_the_nearest_language(asked: str, messages: str, shared
     assert (user["locale"], user["messageLocale"]) == (asked, messages)
 
 
-@pytest.mark.parametrize(
+@each(
     "asked", ["", "EN", "en-US", "en_us", "eng", "english", "en_USA", "xx", "en_XX", "C", "en_US "]
 )
 def test_no_locale_or_none_that_we_know(asked: str, shared: Server) -> None:
@@ -211,7 +212,7 @@ def test_a_refused_login_speaks_the_language_it_asked_for(shared: Server) -> Non
 # Faults
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "password"),
     [
         ("ursula", "wrong"),
@@ -258,7 +259,7 @@ def test_a_second_login_on_a_live_session(shared: Server) -> None:
     assert not shared.is_alive(token)
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         None,

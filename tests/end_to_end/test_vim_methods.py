@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES
+from tests.each import each
 from tests.end_to_end.serving import ADMIN, OPERATOR, USER, Reply, Server
 from tests.end_to_end.test_vim_login import MOMENT, fault
 
@@ -110,8 +111,8 @@ def test_session_manager_is_whole() -> None:
     assert len([name for kind, name in PROPERTIES if kind == "SessionManager"]) == 6
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
-@pytest.mark.parametrize("address", CALLS, ids="/".join)
+@each("role", EVERYBODY)
+@each("address", CALLS, ids="/".join)
 def test_who_may_call(address: Address, role: str, shared: Server) -> None:
     privilege, body, may = CALLS[address]
     token = shared.vim_token(PERSON[role]) if role in PERSON else None
@@ -119,8 +120,8 @@ def test_who_may_call(address: Address, role: str, shared: Server) -> None:
     _judge(reply, address, role in may, privilege, token)
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
-@pytest.mark.parametrize("address", READS, ids="/".join)
+@each("role", EVERYBODY)
+@each("address", READS, ids="/".join)
 def test_who_may_read(address: Address, role: str, shared: Server) -> None:
     privilege, may = READS[address]
     token = shared.vim_token(PERSON[role]) if role in PERSON else None
@@ -149,7 +150,7 @@ def _judge(reply: Reply, address: Address, may: bool, privilege: str, token: str
     assert body["privilegeId"] == privilege
 
 
-@pytest.mark.parametrize("address", CALLS, ids="/".join)
+@each("address", CALLS, ids="/".join)
 def test_a_dead_token_is_as_none(address: Address, shared: Server) -> None:
     _, body, _ = CALLS[address]
     none = shared.call(_path(address), None, body)
@@ -159,7 +160,7 @@ def test_a_dead_token_is_as_none(address: Address, shared: Server) -> None:
         assert dead.without_date() == none.without_date()
 
 
-@pytest.mark.parametrize("address", CALLS, ids="/".join)
+@each("address", CALLS, ids="/".join)
 def test_a_required_member_that_is_missing(address: Address, shared: Server) -> None:
     method = METHODS[address]
     for param in method.params:
@@ -173,7 +174,7 @@ def test_a_required_member_that_is_missing(address: Address, shared: Server) -> 
     assert shared.call(_path(address), None, "not JSON").status == 500
 
 
-@pytest.mark.parametrize("address", CALLS, ids="/".join)
+@each("address", CALLS, ids="/".join)
 def test_a_method_takes_post_alone(address: Address, shared: Server) -> None:
     reply = shared.get(_path(address))
     assert reply.status == 405

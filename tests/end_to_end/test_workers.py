@@ -42,7 +42,14 @@ from tests.end_to_end.serving import (
 )
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
-from tests.security.dialects import DIALECTS, MANAGERS, Appliance, Dialect, Manages
+from tests.security.dialects import (
+    DIALECTS,
+    Appliance,
+    Dialect,
+    Manages,
+    over_dialects,
+    over_managers,
+)
 
 pytestmark = pytest.mark.peer
 
@@ -94,10 +101,6 @@ def must_be_refused(dialect: Dialect, at: Client, token: str, *, cache: bool) ->
     if cache:
         until(lambda: not dialect.is_alive(at, token), PUSHED)
     assert not dialect.is_alive(at, token), dialect
-
-
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
-over_managers = pytest.mark.parametrize("dialect", MANAGERS, ids=str)
 
 
 # Sessions

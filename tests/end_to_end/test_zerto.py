@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.serving import (
     ADMIN,
     OPERATOR,
@@ -76,7 +77,7 @@ def test_the_end_has_no_case_either(path: str, shared: Server) -> None:
     assert not shared.is_alive(token)
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "body"),
     [
         (JSON, '{"AuthenticationMethod": "1"}'),
@@ -105,7 +106,7 @@ def test_every_body_that_clients_send(headers: dict[str, str], body: Body, share
     opened(shared.request("POST", START, {**AUTH, **headers}, body))
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "body"),
     [
         (JSON, '{"AuthenticationMethod": 2}'),
@@ -142,7 +143,7 @@ def test_an_unauthenticated_client_is_challenged_whatever_its_body(shared: Serve
     assert reply.status == 401
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         "ursula",
@@ -259,7 +260,7 @@ def test_accept_alone_chooses_the_form_of_errors(
         assert root[0].text
 
 
-@pytest.mark.parametrize(
+@each(
     ("verb", "path", "right"),
     [
         (verb, path, right)

@@ -3,8 +3,7 @@
 import ast
 from pathlib import Path
 
-import pytest
-
+from tests.each import each
 from tests.house.sources import PACKAGE, name_of, python_files, tree_of
 
 WORDS = {"errors", "secret", "session", "clock", "files", "networks"}
@@ -160,7 +159,7 @@ def test_imports_hide_in_no_function() -> None:
     assert found == HIDDEN.keys()
 
 
-@pytest.mark.parametrize(
+@each(
     ("module", "source", "wrong"),
     [
         ("rules", "import time", ["time"]),

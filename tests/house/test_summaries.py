@@ -4,8 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
+from tests.each import each
 from tests.house.sources import PACKAGE, name_of, tree_of
 
 _FEW = 3
@@ -25,7 +24,7 @@ def test_there_are_such_packages() -> None:
     assert PACKAGE / "app" / "__init__.py" in SUMMARIES
 
 
-@pytest.mark.parametrize("package", SUMMARIES, ids=name_of)
+@each("package", SUMMARIES, ids=name_of)
 def test_a_packages_summary_names_each_of_its_modules(package: Path) -> None:
     modules = {path.stem for path in package.parent.glob("*.py")} - {"__init__"}
     modules |= {path.parent.name for path in package.parent.glob("*/__init__.py")}

@@ -13,6 +13,7 @@ from sessiongate.messages import MESSAGES
 from sessiongate.wire.vim import faults
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
 from sessiongate.wire.vim.types import BASES, MOREF, PRIMITIVES, TYPES, Field
+from tests.each import each
 from tests.house.sources import PACKAGE, ROOT
 
 
@@ -78,7 +79,7 @@ def test_every_fault_is_a_type_and_speaks_every_language() -> None:
         assert form.message in MESSAGES
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: f"{m.on}.{m.name}")
+@each("method", METHODS.values(), ids=lambda m: f"{m.on}.{m.name}")
 def test_every_method_has_its_handler(method: Method) -> None:
     handler = getattr(VirtualCenter, method.handler)
     assert inspect.iscoroutinefunction(handler)

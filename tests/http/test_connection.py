@@ -21,6 +21,7 @@ from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler, Reply, Request
+from tests.each import each
 from tests.until import until
 
 HOST = b"Host: x\r\n"
@@ -218,7 +219,7 @@ async def test_sec_40_ambiguous_framing_is_refused_once_and_closed(name: str, op
     assert house.seen == []
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@each("name", REFUSED)
 async def test_sec_40_also_when_it_comes_byte_by_byte(name: str) -> None:
     wire = REFUSED[name]
     seen, out = await through([wire[at : at + 1] for at in range(len(wire))])

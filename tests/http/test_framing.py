@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sessiongate.errors import Malformed
 from sessiongate.http.framing import Chunks, Flaw, Took, hopeless, read_head, write_reply
 from sessiongate.http.message import Reply
+from tests.each import each
 
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 
@@ -164,8 +165,8 @@ BAD_CHUNKS = {
 }
 
 
-@pytest.mark.parametrize("step", [1, 1000])
-@pytest.mark.parametrize("name", BAD_CHUNKS)
+@each("step", [1, 1000])
+@each("name", BAD_CHUNKS)
 def test_bad_chunks_are_malformed(name: str, step: int) -> None:
     with pytest.raises(Malformed):
         take(BAD_CHUNKS[name], step)

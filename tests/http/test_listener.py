@@ -35,6 +35,7 @@ from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request
 from sessiongate.secret import Secret
 from sessiongate.tls.server import tls_context
+from tests.each import each
 from tests.until import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -231,7 +232,7 @@ async def test_who_was_handed_a_unix_socket_leaves_its_file(tmp_path: Path) -> N
     Path(path).unlink()
 
 
-@pytest.mark.parametrize(
+@each(
     "address",
     [
         "",

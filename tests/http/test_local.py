@@ -1,13 +1,13 @@
 """Who is on the server's own host: a peer address that says so, and nobody in between."""
 
 import msgspec
-import pytest
 
 from sessiongate.http.local import is_local
+from tests.each import each
 from tests.http.requests import request
 
 
-@pytest.mark.parametrize(
+@each(
     ("peer", "user", "local"),
     [
         ("127.0.0.1", None, True),
@@ -29,7 +29,7 @@ def test_sec_79_local_is_what_the_kernel_says(peer: str, user: int | None, local
     assert is_local(asked) is local
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         "x-forwarded-for",
@@ -82,7 +82,7 @@ def test_sec_79_local_is_what_the_kernel_says(peer: str, user: int | None, local
         "x-scheme",
     ],
 )
-@pytest.mark.parametrize("peer", ["127.0.0.1", "/run/gate.sock"])
+@each("peer", ["127.0.0.1", "/run/gate.sock"])
 def test_sec_79_whoever_was_forwarded_is_not_local(name: str, peer: str) -> None:
     asked = request("GET", "/", b"", peer)
     asked.user = 1000 if peer.startswith("/") else None
@@ -99,7 +99,7 @@ def test_sec_79_what_comes_through_a_trusted_proxy_is_not_local() -> None:
     assert not is_local(asked)
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         "accept",

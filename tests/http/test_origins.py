@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.http.origins import is_foreign
+from tests.each import each
 
 OURS = {
     ("gate.example.com", True): ["https://gate.example.com", "https://gate.example.com:443"],
@@ -31,8 +32,8 @@ STRANGERS = [
 ]
 
 
-@pytest.mark.parametrize(("host", "secure", "origin"), PAIRS)
-@pytest.mark.parametrize("sites", [[], ["same-origin"], ["none"], ["Same-Origin"], ["unheard-of"]])
+@each(("host", "secure", "origin"), PAIRS)
+@each("sites", [[], ["same-origin"], ["none"], ["Same-Origin"], ["unheard-of"]])
 def test_sec_85_our_own_page_is_not_foreign(
     host: str, secure: bool, origin: str, sites: list[str]
 ) -> None:
@@ -40,7 +41,7 @@ def test_sec_85_our_own_page_is_not_foreign(
     assert not is_foreign(sites, [], secure=secure, host=host)
 
 
-@pytest.mark.parametrize("origin", STRANGERS)
+@each("origin", STRANGERS)
 def test_sec_85_another_origin_is_foreign_whatever_else_is_said(origin: str) -> None:
     said = [[], ["same-origin"], ["none"], ["cross-site"], ["same-site"]]
     let_in = [
@@ -52,8 +53,8 @@ def test_sec_85_another_origin_is_foreign_whatever_else_is_said(origin: str) -> 
     assert let_in == []
 
 
-@pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site"])
-@pytest.mark.parametrize(("host", "secure", "origin"), PAIRS)
+@each("site", ["cross-site", "same-site", "Cross-Site"])
+@each(("host", "secure", "origin"), PAIRS)
 def test_sec_85_another_site_is_foreign_whatever_the_origin(
     site: str, host: str, secure: bool, origin: str
 ) -> None:

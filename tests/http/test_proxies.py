@@ -13,6 +13,7 @@ from sessiongate.http.local import is_local
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.proxies import Trusted, TrustedProxies
 from sessiongate.tls import certificates
+from tests.each import each
 
 TRUSTED = (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
 BY_SOCKET: Trusted = ("unix",)
@@ -92,8 +93,8 @@ async def test_sec_79_a_trusted_proxy_makes_nobody_local(line: str | None) -> No
 PROTO = "x-forwarded-proto"
 
 
-@pytest.mark.parametrize("secure", [True, False])
-@pytest.mark.parametrize(
+@each("secure", [True, False])
+@each(
     ("said", "by_tls"),
     [
         (["https"], True),

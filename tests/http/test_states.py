@@ -13,6 +13,7 @@ from sessiongate.http import connection as module
 from sessiongate.http.connection import Connection
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.states import MOVES, At
+from tests.each import each
 from tests.http.test_connection import GET, PIECES, Wire, done, turn
 from tests.http.test_strangers import KIB, NAMED, House, declared
 
@@ -119,7 +120,7 @@ def test_the_module_tells_the_same_moves() -> None:
     assert told == {(at, to) for at, to in MOVES if to is not At.DONE}
 
 
-@pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move[0].name} to {move[1].name}")
+@each("move", MOVES, ids=lambda move: f"{move[0].name} to {move[1].name}")
 async def test_each_move_is_made(move: Move) -> None:
     play = Play()
     await PLAYS[move](play)

@@ -9,6 +9,7 @@ from sessiongate.errors import Overloaded, StoreUnavailable
 from sessiongate.operations.health import Operations
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
+from tests.each import each
 from tests.http.requests import header, request
 from tests.telemetry.families import read, value
 
@@ -81,18 +82,18 @@ async def test_health_and_metrics_ask_the_store_nothing_it_could_refuse() -> Non
         assert (await operations(probe)(request("GET", path))).status == 200
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("verb", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "get"])
+@each("path", PATHS)
+@each("verb", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "get"])
 async def test_other_verbs_are_refused(verb: str, path: str) -> None:
     reply = await operations()(request(verb, path, b"{}"))
     assert reply.status == 405
     assert header(reply, "allow") == "GET, HEAD"
 
 
-@pytest.mark.parametrize(
+@each(
     "path", ["/", "/metrics/", "/METRICS", "//metrics", "/healthz/x", "/readyz%20", "/api/session"]
 )
-@pytest.mark.parametrize("verb", ["GET", "POST"])
+@each("verb", ["GET", "POST"])
 async def test_there_is_nothing_else(verb: str, path: str) -> None:
     reply = await operations()(request(verb, path))
     assert reply.status == 404

@@ -13,6 +13,7 @@ from sessiongate.rules.accounts import (
     parse_account,
     plain_letters,
 )
+from tests.each import each
 
 # Letters that a Windows account name may hold and whose cases are a plain pair. (Some, such as the
 # Turkish dotless i, are letters of their own: their upper case is another letter's.)
@@ -21,7 +22,7 @@ NAMES = st.text(st.sampled_from("abcdefxyzäöüéßñжд0123456789.-_"), min_s
 )
 
 
-@pytest.mark.parametrize(
+@each(
     ("typed", "canonical"),
     [
         ("alice", "alice"),
@@ -54,7 +55,7 @@ def test_a_name_is_canonical(typed: str, canonical: str) -> None:
     assert account.typed == typed
 
 
-@pytest.mark.parametrize(
+@each(
     ("typed", "asked"),
     [
         ("weiß", "weiß"),
@@ -114,7 +115,7 @@ def test_what_is_asked_is_what_is_counted(typed: str) -> None:
     assert parse_account(f"x\\{account.asked}").user == account.user
 
 
-@pytest.mark.parametrize(
+@each(
     "typed",
     ["", " ", "\\", "@", "@corp", "corp\\", " \\ ", "\u200b", ".\\", "corp\\\u200b", "@corp@"],
 )

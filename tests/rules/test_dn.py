@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.rules.dn import canonical_dn, escape_dn, fill_dn, first_part
+from tests.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("one", "other"),
     [
         ("CN=Ada Lovelace,DC=Corp", "cn = ada   lovelace , dc=corp"),

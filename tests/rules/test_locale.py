@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import InvalidLocale
 from sessiongate.rules.locale import FORM, SUPPORTED, choose, message_locale, server_default
+from tests.each import each
 
 
 def test_the_vendors_examples_are_supported() -> None:
@@ -26,7 +27,7 @@ def test_a_client_gets_what_it_asks_for(locale: str) -> None:
     assert choose(locale, "en") == locale
 
 
-@pytest.mark.parametrize(
+@each(
     "asked",
     ["", "e", "eng", "EN", "en_us", "en-US", "en_USA", "en_", "_US", "zh_Hans_CN", "en_US.UTF-8",
      " en", "en\n", "en_US\n", "es_419", "C"],
@@ -50,7 +51,7 @@ def test_any_text_is_a_supported_locale_or_refused(asked: str) -> None:
         assert asked not in SUPPORTED
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "environ", "locale"),
     [
         ("en_US", {"LC_ALL": "de_DE"}, "en_US"),
@@ -76,7 +77,7 @@ def test_a_setting_that_is_no_locale_is_refused() -> None:
         server_default("english", {})
 
 
-@pytest.mark.parametrize(
+@each(
     ("locale", "catalogue"),
     [
         ("en", "en"),

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.rules.passwords import problem_with, rule_of
+from tests.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("password", "why"),
     [
         ("", "must not be empty"),

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.rules.store_url import RedisServers, StoreAddress, parse_redis, parse_store
+from tests.each import each
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_what_is_read(url: str, servers: RedisServers, shown: str) -> None:
     assert str(servers) == shown
 
 
-@pytest.mark.parametrize(
+@each(
     ("url", "why"),
     [
         ("redis:h", "must be redis://"),

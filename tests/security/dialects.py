@@ -14,6 +14,9 @@ from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+import pytest
+
+from tests.each import each
 from tests.end_to_end.serving import Body, Headers, Reply, basic, vim
 
 Carrier = Headers
@@ -401,3 +404,8 @@ DIALECTS: tuple[Dialect, ...] = (
 UNSIGNED: tuple[Dialect, ...] = tuple(one for one in DIALECTS if not one.signed)
 """Those whose token is the session's own, so that each takes the tokens of all others."""
 MANAGERS: tuple[Manages, ...] = tuple(one for one in DIALECTS if isinstance(one, Manages))
+
+over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+over_managers = pytest.mark.parametrize("dialect", MANAGERS, ids=str)
+each_dialect = each("dialect", DIALECTS, ids=str)
+"""For a test whose cases are many, or share a server."""

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.serving import (
     ADMIN,
     PATIENCE,
@@ -26,19 +27,19 @@ from tests.end_to_end.serving import (
 from tests.security.broken import CANARY, TOKEN
 from tests.security.dialects import (
     DIALECTS,
-    MANAGERS,
     UNSIGNED,
     Appliance,
     Dialect,
     JsonRpc,
     Manages,
+    each_dialect,
+    over_dialects,
+    over_managers,
 )
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]
 
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
-over_managers = pytest.mark.parametrize("dialect", MANAGERS, ids=str)
 
 # 18: where no token or password may turn up
 
@@ -102,10 +103,8 @@ def test_sec_18_no_secret_in_any_output(make_server: MakeServer) -> None:
             assert secret.encode() not in reply
 
 
-@over_dialects
-@pytest.mark.parametrize(
-    "name", ["vmware-api-session-id", "x-zerto-session", "vmware_soap_session"]
-)
+@each_dialect
+@each("name", ["vmware-api-session-id", "x-zerto-session", "vmware_soap_session"])
 def test_sec_18_a_token_in_the_query_is_ignored(
     name: str, dialect: Dialect, shared: Server
 ) -> None:
@@ -125,9 +124,9 @@ CARRIERS: dict[str, Callable[[str], tuple[str, str]]] = {
 }
 
 
-@over_dialects
-@pytest.mark.parametrize("carrier", CARRIERS)
-@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+@each_dialect
+@each("carrier", CARRIERS)
+@each("first", [True, False], ids=["before", "after"])
 def test_sec_19_81_carriers_that_disagree_are_refused(
     carrier: str, first: bool, dialect: Dialect, shared: Server
 ) -> None:
@@ -148,9 +147,9 @@ def test_sec_19_81_carriers_that_disagree_are_refused(
 IN_HEADER = ("zerto", "api", "rest")
 
 
-@over_dialects
-@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-@pytest.mark.parametrize(
+@each_dialect
+@each("first", [True, False], ids=["before", "after"])
+@each(
     "beside",
     [
         basic(*ADMIN),
@@ -302,8 +301,8 @@ def test_sec_19_81_what_a_form_names_and_what_is_carried_must_agree(
     assert not dialect.is_alive(server, access)
 
 
-@pytest.mark.parametrize("dialect", UNSIGNED, ids=str)
-@pytest.mark.parametrize("plain", [True, False], ids=["classic bearer", "signed bearer"])
+@each("dialect", UNSIGNED, ids=str)
+@each("plain", [True, False], ids=["classic bearer", "signed bearer"])
 def test_sec_19_81_a_bearer_of_another_session_is_refused_in_every_dialect(
     plain: bool, dialect: Dialect, shared: Server
 ) -> None:
@@ -427,8 +426,8 @@ def asked_of(host: str, server: Server, path: str, token: str = "") -> int:
     return int(server.raw(head.encode()).split(b" ")[1])
 
 
-@pytest.mark.parametrize("host", ["admin", "127.0.0.1:1", "[::1]", "gate.example.com", "docs", ""])
-@over_dialects
+@each("host", ["admin", "127.0.0.1:1", "[::1]", "gate.example.com", "docs", ""])
+@each_dialect
 def test_sec_39_the_host_header_decides_nothing(
     host: str, dialect: Dialect, shared: Server
 ) -> None:
@@ -441,8 +440,8 @@ def test_sec_39_the_host_header_decides_nothing(
     assert dialect.is_alive(shared, token)
 
 
-@pytest.mark.parametrize("host", ["x/../v1/session", "x/docs?", "x?y", "x/docs#", "a@b", "x\\docs"])
-@over_dialects
+@each("host", ["x/../v1/session", "x/docs?", "x?y", "x/docs#", "a@b", "x\\docs"])
+@each_dialect
 def test_sec_39_a_host_that_holds_a_path_is_none(
     host: str, dialect: Dialect, shared: Server
 ) -> None:
@@ -494,8 +493,8 @@ AMBIGUOUS = {
 }
 
 
-@pytest.mark.parametrize("how", AMBIGUOUS)
-@over_dialects
+@each("how", AMBIGUOUS)
+@each_dialect
 def test_sec_40_ambiguous_requests_get_one_400_and_the_door(
     how: str, dialect: Dialect, shared: Server
 ) -> None:
@@ -586,7 +585,7 @@ def test_sec_42_a_locale_that_would_split_is_refused(shared: Server) -> None:
 VERBS = ("TRACE", "PUT", "PATCH", "OPTIONS", "CONNECT", "PROPFIND", "DELETE", "GET", "HEAD")
 
 
-@pytest.mark.parametrize(
+@each(
     ("verb", "dialect"),
     [(verb, one) for one in DIALECTS for verb in VERBS if verb not in one.verbs],
     ids=str,

@@ -15,6 +15,7 @@ import pytest
 
 from sessiongate.identity.local.hashing import USUAL
 from sessiongate.identity.local.stored_hash import make_hash
+from tests.each import each
 from tests.end_to_end.serving import (
     NOBODY,
     OTHER,
@@ -26,12 +27,11 @@ from tests.end_to_end.serving import (
     with_people,
 )
 from tests.ranks import ALIKE, TIMES, chance_of_longer
-from tests.security.dialects import DIALECTS, Dialect
+from tests.security.dialects import DIALECTS, Dialect, each_dialect, over_dialects
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]
 
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 
 # Each refusal stands alone in the audit, where these tests count them.
 UNMERGED = "[audit]\nrefusals_per_minute = 100000\n"
@@ -310,8 +310,8 @@ def test_sec_27_a_nul_does_not_end_a_password(dialect: Dialect, shared: Server) 
         assert not dialect.worked(dialect.login(shared, person[0], near))
 
 
-@over_dialects
-@pytest.mark.parametrize("name", ["", " ", "\\", "@", "anonymous", USER[0]])
+@each_dialect
+@each("name", ["", " ", "\\", "@", "anonymous", USER[0]])
 def test_sec_31_nothing_is_no_credential(name: str, dialect: Dialect, shared: Server) -> None:
     reply = dialect.login(shared, name, "")
     assert not dialect.worked(reply)
@@ -483,10 +483,8 @@ BAD_BASIC = {
 }
 
 
-@pytest.mark.parametrize(
-    "path", [one.path for one in DIALECTS if one.name in ("zerto", "api", "rest")]
-)
-@pytest.mark.parametrize("how", BAD_BASIC)
+@each("path", [one.path for one in DIALECTS if one.name in ("zerto", "api", "rest")])
+@each("how", BAD_BASIC)
 def test_sec_29_what_is_no_credential_gets_a_clean_401(how: str, path: str, shared: Server) -> None:
     reply = shared.request("POST", path, {"Authorization": BAD_BASIC[how]})
     assert reply.status == 401

@@ -10,10 +10,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.each import each
 from tests.end_to_end.serving import USER, Body, Headers, Reply, Server, basic, with_people
-from tests.security.dialects import DIALECTS, Asker, Carrier, Dialect, plus
-
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+from tests.security.dialects import (
+    DIALECTS,
+    Asker,
+    Carrier,
+    Dialect,
+    each_dialect,
+    over_dialects,
+    plus,
+)
 
 REALM = "/auth/realms/zerto/protocol/openid-connect"
 
@@ -87,8 +94,8 @@ def says_so(dialect: Dialect, reply: Reply, status: int) -> None:
             pytest.fail(f"how does {name} refuse?")
 
 
-@pytest.mark.parametrize("page", FOREIGN)
-@over_dialects
+@each("page", FOREIGN)
+@each_dialect
 def test_sec_85_a_foreign_page_opens_and_ends_nothing(
     page: str, dialect: Dialect, shared: Server
 ) -> None:
@@ -105,8 +112,8 @@ def test_sec_85_a_foreign_page_opens_and_ends_nothing(
     assert dialect.is_alive(shared, token)
 
 
-@pytest.mark.parametrize("page", OURS)
-@over_dialects
+@each("page", OURS)
+@each_dialect
 def test_sec_85_clients_and_our_own_page_are_untouched(
     page: str, dialect: Dialect, shared: Server
 ) -> None:
@@ -138,7 +145,7 @@ def granted(to: Asker) -> Reply:
     return form(to, "/token", grant_type="password", client_id="zerto-client", **who)
 
 
-@pytest.mark.parametrize("page", FOREIGN)
+@each("page", FOREIGN)
 def test_sec_85_the_appliance_listens_to_no_foreign_page(page: str, shared: Server) -> None:
     foreign = Page(shared, of_page(FOREIGN[page], shared.port))
     tokens = granted(shared).json()
@@ -199,8 +206,8 @@ def test_sec_85_nobody_but_a_trusted_proxy_forwards_a_host(shared: Server) -> No
 # Not of requirement 85: the other thing that is refused before a dialect is asked
 
 
-@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "identity, gzip"])
-@over_dialects
+@each("coding", ["gzip", "GZIP", "deflate", "br", "identity, gzip"])
+@each_dialect
 def test_a_packed_body_is_415_in_the_dialects_form(
     coding: str, dialect: Dialect, shared: Server
 ) -> None:

@@ -19,14 +19,22 @@ from sessiongate.rules.token import GUID_BYTES, TOKEN_BYTES, clone_ticket, guid,
 from sessiongate.service.sessions import Sessions
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import LIMITS, NO_CAPS, a_session
+from tests.each import each
 from tests.end_to_end.serving import ADMIN, OPERATOR, OTHER, USER, Server, add_people
-from tests.security.dialects import DIALECTS, MANAGERS, UNSIGNED, Dialect, Manages
+from tests.security.dialects import (
+    DIALECTS,
+    MANAGERS,
+    UNSIGNED,
+    Dialect,
+    Manages,
+    each_dialect,
+    over_dialects,
+    over_managers,
+)
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]
 
-over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
-over_managers = pytest.mark.parametrize("dialect", MANAGERS, ids=str)
 
 HEX = set("0123456789abcdef")
 UNKNOWN = {"zerto": "527ffdec-4cb0-eb4c-2067-5488cba47134"}
@@ -318,8 +326,8 @@ async def test_sec_10_nothing_lives_longer_where_the_clock_was_set_back_over_a_r
 # 11, 12, 13: sessions of a user who changes, and sessions that an administrator ends
 
 
-@over_dialects
-@pytest.mark.parametrize(
+@each_dialect
+@each(
     ("args", "stdin"),
     [
         (("disable",), ""),

@@ -25,6 +25,7 @@ from sessiongate.testing import (
     a_session,
     digest_of,
 )
+from tests.each import each
 
 
 class Measured:
@@ -101,7 +102,7 @@ ASKED: dict[str, Ask] = {
 }
 
 
-@pytest.mark.parametrize("name", ASKED)
+@each("name", ASKED)
 async def test_each_operation_is_timed_under_its_name(name: str) -> None:
     meters = Meters()
     store = MeasuredStore(MemoryStore(LIMITS), meters)
@@ -114,7 +115,7 @@ async def test_each_operation_is_timed_under_its_name(name: str) -> None:
     await store.close()
 
 
-@pytest.mark.parametrize("name", ASKED)
+@each("name", ASKED)
 async def test_an_outage_is_counted_and_passed_on(name: str) -> None:
     meters = Meters()
     store = MeasuredStore(Broken(), meters)

@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from sessiongate.telemetry.logs import without_logs
+from tests.each import each
 
 PROGRAM = """
 import structlog
@@ -92,10 +93,8 @@ def test_text_in_a_file_is_plain() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize(
-    "user", ["a\x1b[2Jb", "\x1b]0;title\x07", "a\x9b2Jb", "a\u2028b", "a\x85b", "a\rb", "a b\nc"]
-)
+@each("form", ["text", "json"])
+@each("user", ["a\x1b[2Jb", "\x1b]0;title\x07", "a\x9b2Jb", "a\u2028b", "a\x85b", "a\rb", "a b\nc"])
 def test_sec_42_a_name_neither_steers_a_terminal_nor_starts_a_line(form: str, user: str) -> None:
     """Colours, titles and line ends by one name that a client sent, in every log format."""
     (line,) = logged(form, user).splitlines()

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from sessiongate.telemetry.request_id import RequestId, add_to_line, adopt, current
+from tests.each import each
 
 FIT = ["a", "52e7-1f", "k2:esxcli@4.b_c/d+e=", "x" * 128]
 UNFIT = ["", "x" * 129, "a b", "a\r\nSet-Cookie: b", "a\n", "ä", "\x1b[31m", '"', "<a>", "%0a"]
@@ -21,7 +22,7 @@ def test_a_harmless_id_is_taken(text: str) -> None:
     assert (identity.brought, str(identity)) == (text, text)
 
 
-@pytest.mark.parametrize("text", UNFIT)
+@each("text", UNFIT)
 def test_any_other_is_replaced(text: str) -> None:
     identity = RequestId(text)
     assert identity.brought == ""
@@ -43,7 +44,7 @@ def test_an_id_in_the_body_is_taken_where_none_came_before() -> None:
     assert (str(empty), str(full)) == ("second", "first")
 
 
-@pytest.mark.parametrize("text", UNFIT)
+@each("text", UNFIT)
 def test_an_unfit_id_in_the_body_is_left(text: str) -> None:
     identity = RequestId()
     identity.adopt(text)
@@ -84,7 +85,7 @@ async def test_a_harmless_id_in_the_body_is_given_back(text: str) -> None:
     assert await asyncio.create_task(answer("first")) == ""
 
 
-@pytest.mark.parametrize("text", UNFIT)
+@each("text", UNFIT)
 async def test_for_any_other_in_the_body_ours_is_given_back(text: str) -> None:
     async def answer() -> tuple[str, object]:
         current.set(RequestId())

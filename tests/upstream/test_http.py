@@ -19,6 +19,7 @@ from sessiongate.tls import certificates
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import LARGEST_BODY, HttpUpstream
 from sessiongate.wire.http import Answer, Ask
+from tests.each import each
 from tests.upstream.fakes import FakeServer, http, saying, server_tls
 
 BLIND = Trust(verify=False)
@@ -107,7 +108,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+@each("answer", BROKEN.values(), ids=BROKEN)
 async def test_sec_66_a_broken_answer_is_an_outage(answer: bytes) -> None:
     async with FakeServer(saying(answer), hangs_up=True) as server:
         assert await reason(server.url) == "the connection or its answer broke"

@@ -18,6 +18,7 @@ from sessiongate.upstream import vcenter as vcenter_module
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim.client import Fault, Form, Opened, UserSession
+from tests.each import each
 from tests.upstream.fakes import (
     JSON_SESSION,
     JSON_TOKEN,
@@ -142,7 +143,7 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE)
+@each("answer", UNREADABLE.values(), ids=UNREADABLE)
 async def test_sec_66_answers_that_make_no_sense_are_outages(answer: bytes) -> None:
     async with calling(saying(answer)) as (vcenter, server):
         with pytest.raises(UpstreamUnavailable) as raised:

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.wire.accept import JSON, MOST_RANGES, XML, preferred, wants_html
+from tests.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("accept", "wanted"),
     [
         (None, JSON),
@@ -63,7 +64,7 @@ def test_a_browser_asks_for_html_by_name(accept: str) -> None:
     assert wants_html(accept)
 
 
-@pytest.mark.parametrize(
+@each(
     "accept",
     [
         *(None, "", "*/*", "text/*", "application/json", "text/xml, */*", "text/html;q=0"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sessiongate.errors import BadCredentials
 from sessiongate.secret import Secret
 from sessiongate.wire.basic import LONGEST_HEADER, is_another, only, read_basic
+from tests.each import each
 
 
 def written(name: str, password: str, encoding: str = "utf-8") -> str:
@@ -32,7 +33,7 @@ def test_a_credential_is_read(header: str, name: str, password: str) -> None:
     assert (found, secret.reveal()) == (name, password)
 
 
-@pytest.mark.parametrize(
+@each(
     "header",
     [
         None,

@@ -16,13 +16,14 @@ from sessiongate.wire.carriers import (
     bearer_of,
     carried,
 )
+from tests.each import each
 
 Headers = list[tuple[str, str]]
 VMWARE = frozenset({VMWARE_HEADER})
 COOKIE = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "accepted", "token"),
     [
         ([], VMWARE, None),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
 from sessiongate.wire.json_body import DEEPEST, MOST_VALUES, is_blank, read_json
+from tests.each import each
 
 HOSTILE = {
     "deep arrays": b"[" * 500_000,
@@ -52,7 +53,7 @@ HOSTILE = {
 AT_ONCE = 0.05 if sys.gettrace() is None else 0.5
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@each("name", HOSTILE)
 def test_what_is_no_body_of_ours_is_refused_at_once(name: str) -> None:
     """Within 50 ms of work, at the best of three tries, and without growing."""
     times = []

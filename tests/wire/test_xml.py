@@ -19,6 +19,7 @@ from sessiongate.wire.xml import (
     escape,
     parse,
 )
+from tests.each import each
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 
@@ -44,7 +45,7 @@ def test_usual_encodings_are_read(encoding: str) -> None:
     assert parse(document).text == "x"
 
 
-@pytest.mark.parametrize(
+@each(
     "document",
     [
         b"",

@@ -21,6 +21,7 @@ from sessiongate.wire.zerto import (
     read_method,
     refusal,
 )
+from tests.each import each
 
 XML_TYPE = "application/xml; charset=utf-8"
 
@@ -43,7 +44,7 @@ def test_addresses(path: str, found: str | None) -> None:
     assert address(path) == found
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "content_type", "method"),
     [
         (b"", None, WINDOWS),
@@ -76,7 +77,7 @@ def test_methods(body: bytes, content_type: str | None, method: int) -> None:
     assert read_method(body, content_type) == method
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "content_type"),
     [
         (b"{", None),

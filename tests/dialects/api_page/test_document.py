@@ -20,6 +20,7 @@ from sessiongate.wire.vim import json as vim_json
 from sessiongate.wire.vim.faults import FORMS, INTERNAL, fault_of
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, SESSION_MANAGER, Method
 from sessiongate.wire.vim.types import ANY, MOREF, TYPES, Boxed, Data, Field, MoRef, Value
+from tests.each import each
 
 DOCUMENT = document()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -105,7 +106,7 @@ def test_every_fault_of_the_tables_is_a_type_and_every_fault_of_the_document_is_
     assert declared <= used <= declared | formed
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=lambda one: one.name)
+@each("method", METHODS.values(), ids=lambda one: one.name)
 def test_a_method_says_its_parameters_result_faults_and_privilege(method: Method) -> None:
     op = operation(method.name, method.on)
     assert method.about == op["summary"]
@@ -180,7 +181,7 @@ def test_the_ways_to_show_who_one_is() -> None:
     assert DOCUMENT["paths"][zerto.END]["delete"]["security"] == [{"zertoSession": []}]
 
 
-@pytest.mark.parametrize(
+@each(
     "release",
     [
         "8.0.1.0",
@@ -248,7 +249,7 @@ ERRORS: list[errors.SessionGateError | None] = [
 ]
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda one: type(one).__name__)
+@each("error", ERRORS, ids=lambda one: type(one).__name__)
 def test_each_fault_is_written_as_its_schema_says(error: errors.SessionGateError | None) -> None:
     fault = fault_of(error, SESSION_MANAGER, "System.View", "en")
     body = {**vim_json.to_json(fault.data), "faultstring": fault.message}
@@ -284,7 +285,7 @@ def full(name: str) -> Data:
     return Data(name, members)
 
 
-@pytest.mark.parametrize("name", [name for name in TYPES if name != "MethodFault"])
+@each("name", [name for name in TYPES if name != "MethodFault"])
 def test_each_type_is_written_as_its_schema_says(name: str) -> None:
     written = vim_json.to_json(full(name))
     assert problems(named(name), written) == []
@@ -297,7 +298,7 @@ def test_each_type_is_written_as_its_schema_says(name: str) -> None:
             assert problems(named(name), {**written, field.name: [{}]}) != []
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=lambda one: one.name)
+@each("method", METHODS.values(), ids=lambda one: one.name)
 def test_a_body_that_the_schema_takes_is_read(method: Method) -> None:
     """With type names and without: real clients differ."""
     written = {param.name: vim_json.to_json(sample(param)) for param in method.params}

@@ -13,6 +13,7 @@ from sessiongate.dialects.api_page.document import document
 from sessiongate.dialects.api_page.page import PATHS, ApiPage
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.router import Route, Routes, nowhere, refuse
+from tests.each import each
 
 PAGES = ("/docs", "/docs/", "/swagger/index.html", "/management/api/swagger/index.html")
 ASSETS = {
@@ -88,7 +89,7 @@ async def test_the_page_names_no_other_host(site: Routes, name: str) -> None:
     assert b"://" not in reply.body
 
 
-@pytest.mark.parametrize("path", EVERYTHING)
+@each("path", EVERYTHING)
 async def test_a_client_that_holds_this_version_gets_304(site: Routes, path: str) -> None:
     first = await ask(site, path)
     tag = header(first, "etag")
@@ -124,19 +125,19 @@ async def test_folders_lead_to_their_page_by_a_relative_address(
     assert (reply.status, header(reply, "location"), reply.body) == (302, target, b"")
 
 
-@pytest.mark.parametrize("path", EVERYTHING)
+@each("path", EVERYTHING)
 async def test_head_tells_what_get_would(site: Routes, path: str) -> None:
     assert await ask(site, path, "HEAD") == await ask(site, path)
 
 
-@pytest.mark.parametrize("verb", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-@pytest.mark.parametrize("path", [*EVERYTHING, "/swagger"])
+@each("verb", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@each("path", [*EVERYTHING, "/swagger"])
 async def test_only_get_and_head_are_taken(site: Routes, path: str, verb: str) -> None:
     reply = await ask(site, path, verb)
     assert (reply.status, header(reply, "allow")) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         "/docs/../openapi.json",
@@ -166,15 +167,15 @@ async def test_nothing_but_the_list_is_served(site: Routes, path: str) -> None:
     assert msgspec.json.decode(reply.body) == {"Message": "There is nothing at this address."}
 
 
-@pytest.mark.parametrize("path", EVERYTHING)
+@each("path", EVERYTHING)
 async def test_sec_47_ranges_are_not_looked_at(site: Routes, path: str) -> None:
     plain = await ask(site, path)
     ranged = await ask(site, path, "GET", ("range", "bytes=" + ",".join(["0-"] * 1000)))
     assert ranged == plain
 
 
-@pytest.mark.parametrize("path", [*EVERYTHING, "/swagger", "/docs/nothing"])
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@each("path", [*EVERYTHING, "/swagger", "/docs/nothing"])
+@each("method", ["GET", "POST"])
 async def test_every_reply_carries_the_security_headers(
     site: Routes, path: str, method: str
 ) -> None:

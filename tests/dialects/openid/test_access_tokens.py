@@ -14,6 +14,7 @@ from joserfc.jwk import RSAKey
 
 from sessiongate.dialects.openid.access_tokens import AccessTokens, subject_of
 from sessiongate.testing import FakeClock, a_session
+from tests.each import each
 
 PEM = RSAKey.generate_key(2048, private=True).as_pem(private=True)
 ISSUER = "https://zvm.example/auth/realms/zerto"
@@ -149,7 +150,7 @@ def forgeries() -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the library warns of the forger's choice of a key
-@pytest.mark.parametrize("kind", sorted(forgeries()))
+@each("kind", sorted(forgeries()))
 def test_sec_55_a_forged_token_is_nothing(kind: str) -> None:
     assert made(FakeClock()).read(forgeries()[kind]) is None
 

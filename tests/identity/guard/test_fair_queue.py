@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.identity.guard.fair_queue import FairQueue, Spot
+from tests.each import each
 
 
 class One:
@@ -175,8 +176,8 @@ def test_sec_76_a_known_address_is_next_however_many_strangers_there_are(hostile
     assert crowd.refused > hostile, "the queue was full all the while"
 
 
-@pytest.mark.parametrize("hostile", [120, 500])
-@pytest.mark.parametrize("seed", range(5))
+@each("hostile", [120, 500])
+@each("seed", range(5))
 def test_sec_76_a_newcomer_is_served_no_later_than_each_of_them_once(
     hostile: int, seed: int
 ) -> None:

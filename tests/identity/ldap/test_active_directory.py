@@ -20,6 +20,7 @@ from sessiongate.rules.accounts import parse_account, plain_letters
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
 from sessiongate.testing import FakeClock
+from tests.each import each
 from tests.identity.ldap.test_messages import tlv
 from tests.peers.ldap_house import made_of
 
@@ -226,7 +227,7 @@ async def test_a_search_for_somebody_that_goes_too_far_is_about_that_name(
     assert outage.value.answered is answered
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "kind", "answered"),
     [
         (2, IdentityUnavailable, True),

@@ -17,12 +17,13 @@ from sessiongate.identity.ldap.filter import (
     parse,
     placeholders,
 )
+from tests.each import each
 
 A = Compare("a", b"1")
 B = Compare("b", b"2")
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "found"),
     [
         ("(a=1)", A),
@@ -53,7 +54,7 @@ def test_a_filter_is_read(text: str, found: Filter | None) -> None:
         assert parse(text) == found
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "why"),
     [
         ("", "opening bracket"),

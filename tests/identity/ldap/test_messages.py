@@ -24,6 +24,7 @@ from sessiongate.identity.ldap.messages import (
     take,
     unbind_request,
 )
+from tests.each import each
 
 
 def tlv(tag: int, *inner: bytes) -> bytes:
@@ -159,7 +160,7 @@ def test_what_is_no_result(data: bytes) -> None:
         read_result(an_answer(data))
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"HTTP/1.1 400 Bad Request\r\n",

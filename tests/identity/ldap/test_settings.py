@@ -13,6 +13,7 @@ from sessiongate.identity.ldap.settings import Settings, read
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import PluginContext
 from sessiongate.secret import Secret
+from tests.each import each
 
 CANARY = "canary-password"
 LEAST: dict[str, object] = {
@@ -144,7 +145,7 @@ def test_names_that_look_like_a_secrets_are_read_all_the_same() -> None:
     assert settings.domains["vpn-token"] == "vpn.example"
 
 
-@pytest.mark.parametrize(
+@each(
     ("more", "setting", "rule"),
     [
         ({"url": None}, "url", "is required"),

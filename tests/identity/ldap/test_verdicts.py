@@ -19,12 +19,13 @@ from sessiongate.identity.ldap.verdicts import (
     text_of,
 )
 from sessiongate.rules.dn import canonical_dn
+from tests.each import each
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 AD = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {}, v3839\0"
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "text", "policy", "why"),
     [
         (0, "", None, None),
@@ -70,7 +71,7 @@ def test_a_bind_refuses_the_account_or_says_nothing(
     assert (None if refused is None else refused.why) is why
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "text", "policy", "guess"),
     [
         *((49, AD.format(code), None, True) for code in ("52e", "525", "2030", "56", "775")),
@@ -98,9 +99,7 @@ def test_a_refusal_counts_unless_only_the_right_password_is_told_of_it(
     assert refused.guess is guess
 
 
-@pytest.mark.parametrize(
-    "data", ["51f", "51F", "0000051f", "54b", "54f", "5b4", "6ba", "6fb", "700", "774"]
-)
+@each("data", ["51f", "51F", "0000051f", "54b", "54f", "5b4", "6ba", "6fb", "700", "774"])
 def test_a_domain_controller_that_could_not_ask_says_nothing_about_the_account(data: str) -> None:
     assert refusal(49, AD.format(data), None) is None
     assert could_not_ask(49, AD.format(data))
@@ -132,7 +131,7 @@ def test_an_answer_is_a_success_a_refusal_or_an_outage(
 DN = "CN=Ada Lovelace,OU=People,DC=corp,DC=example"
 
 
-@pytest.mark.parametrize(
+@each(
     ("identity", "facts", "same"),
     [
         (f"dn:{DN.lower()}", {}, True),
@@ -175,7 +174,7 @@ def filetime(at: datetime) -> bytes:
     return str((at - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10).encode()
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value", "why"),
     [
         ("useraccountcontrol", b"512", None),

@@ -30,6 +30,7 @@ from sessiongate.identity.tokens.keys import (
 from sessiongate.testing import T0, TICK
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import LARGEST_BODY, HttpUpstream
+from tests.each import each
 from tests.identity.tokens.issuers import entry, key, key_set
 from tests.upstream.fakes import Asked, FakeServer, Script, http, saying, server_tls
 
@@ -235,7 +236,7 @@ async def test_sec_55_a_key_is_for_its_kind_and_its_algorithm() -> None:
             await keys.of(identity, algorithm, T0)
 
 
-@pytest.mark.parametrize(
+@each(
     "unusable",
     [
         {"kty": "oct", "k": "c2VjcmV0", "kid": "first"},

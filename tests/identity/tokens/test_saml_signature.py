@@ -24,6 +24,7 @@ from sessiongate.identity.tokens.saml_signature import (
     signed_by,
 )
 from sessiongate.testing import T0
+from tests.each import each
 from tests.identity.tokens.assertions import (
     Assertion,
     in_soap,
@@ -136,7 +137,7 @@ WRAPPED: dict[str, Callable[[], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", WRAPPED)
+@each("form", WRAPPED)
 def test_sec_53_signature_wrapping_does_not_help(form: str) -> None:
     made = WRAPPED[form]()
     assert EVIL in made
@@ -148,7 +149,7 @@ def test_sec_53_signature_wrapping_does_not_help(form: str) -> None:
     why_not(in_soap(UNSIGNED, header=GOOD))
 
 
-@pytest.mark.parametrize("form", WRAPPED)
+@each("form", WRAPPED)
 def test_sec_53_the_signature_alone_would_not_let_wrapping_pass(form: str) -> None:
     """The second line: even a forged assertion that were picked is not what is signed."""
     try:
@@ -234,7 +235,7 @@ def test_sec_53_no_secret_of_ours_is_a_key() -> None:
     assert "not good" in why_not(hmac)
 
 
-@pytest.mark.parametrize(
+@each(
     ("old", "new"),
     [
         # The whole document instead of the assertion.
@@ -338,10 +339,8 @@ TEXTS = [(one.start(1), one.end(1)) for one in re.finditer(r">([^<>]+)<", SIGNAT
 VALUES = [(one.start(1), one.end(1)) for one in re.finditer(r'="([^"]*)"', SIGNATURE)]
 
 
-@pytest.mark.parametrize(("start", "end"), TEXTS + VALUES)
-@pytest.mark.parametrize(
-    "put", ["", " ", "=", "AAAA", "é", "<x/>", "<!-- -->", "http://a/b#rsa-sha1"]
-)
+@each(("start", "end"), TEXTS + VALUES)
+@each("put", ["", " ", "=", "AAAA", "é", "<x/>", "<!-- -->", "http://a/b#rsa-sha1"])
 def test_sec_53_a_part_of_a_signature_that_is_another_one_is_refused(
     start: int, end: int, put: str
 ) -> None:

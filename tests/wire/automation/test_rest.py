@@ -18,6 +18,7 @@ from sessiongate.wire.automation.rest import (
     write_api_error,
     write_rest_error,
 )
+from tests.each import each
 
 
 @pytest.mark.parametrize("query", ["~action=get", "%7Eaction=get", "x=1&~action=get"])
@@ -69,7 +70,7 @@ def test_an_unforeseen_error_says_nothing() -> None:
     assert refusal_of(None).text == "An internal error occurred."
 
 
-@pytest.mark.parametrize("kind", FORMS, ids=lambda kind: kind.__name__)
+@each("kind", FORMS, ids=lambda kind: kind.__name__)
 def test_forms_have_an_id_of_the_vendors_kind(kind: type[SessionGateError]) -> None:
     assert FORMS[kind].id.startswith("com.vmware.vapi.")
     assert FORMS[kind].kind.isupper()

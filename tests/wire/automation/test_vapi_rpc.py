@@ -28,6 +28,7 @@ from sessiongate.wire.automation.vapi_rpc import (
     write_refusal,
     write_rpc_error,
 )
+from tests.each import each
 
 PASSWORD = "com.vmware.vapi.std.security.user_pass"
 SESSION = "com.vmware.vapi.std.security.session_id"
@@ -56,7 +57,7 @@ def test_a_call_is_read() -> None:
     assert read_call(without, None, "o") == Call("1", "s", "o", {})
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "code", "id_"),
     [
         (b"", PARSE, None),

@@ -25,6 +25,7 @@ from sessiongate.wire.vim.client import (
 )
 from sessiongate.wire.vim.methods import METHODS
 from sessiongate.wire.vim.types import MoRef
+from tests.each import each
 
 SESSION = {"key": "k", "userName": "LAB\\ada", "fullName": "Ada", "locale": "en"}
 LOGIN = METHODS["SessionManager", "Login"]
@@ -61,8 +62,8 @@ def said(ask: Ask) -> tuple[str, str]:
     return arguments["user_name"], arguments["password"].reveal()
 
 
-@pytest.mark.parametrize("form", Form)
-@pytest.mark.parametrize(
+@each("form", Form)
+@each(
     "text",
     ["plain", " blanks ", "<&>\"'", "]]>", "</password>", "a\r\nb\tc", "\ufffd", "\U0001f511"],
 )
@@ -179,7 +180,7 @@ def test_sec_66_no_json_at_all(body: bytes) -> None:
         read_fault(Form.JSON, body)
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"",
@@ -201,7 +202,7 @@ def test_sec_66_a_session_that_is_none_in_soap(body: bytes) -> None:
         read_user_session(Form.SOAP, body)
 
 
-@pytest.mark.parametrize(
+@each(
     ("form", "headers"),
     [
         (Form.JSON, ()),
@@ -269,14 +270,14 @@ def test_sec_66_faults_that_are_none(form: Form, body: bytes) -> None:
         read_fault(form, body)
 
 
-@pytest.mark.parametrize("form", Form)
-@pytest.mark.parametrize("status", [201, 204, 301, 401, 404, 502, 503])
+@each("form", Form)
+@each("status", [201, 204, 301, 401, 404, 502, 503])
 def test_other_statuses_are_no_answer(form: Form, status: int) -> None:
     with pytest.raises(Malformed, match=f"status {status}"):
         read_login(form, Answer(status, (), fault("")))
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "kind", "lacks"),
     [
         (404, "text/html", True),

@@ -8,6 +8,7 @@ from sessiongate.messages import CATALOGUES
 from sessiongate.wire.vim.faults import FORMS, Fault, fault_of
 from sessiongate.wire.vim.methods import SESSION_MANAGER
 from sessiongate.wire.vim.types import TYPES, Data, MoRef
+from tests.each import each
 
 # One of each kind, whose texts must stay with us.
 SAMPLES: dict[type[SessionGateError], SessionGateError] = {
@@ -37,7 +38,7 @@ def explanation(found: Fault) -> Data:
     return messages[0]
 
 
-@pytest.mark.parametrize("kind", FORMS, ids=lambda kind: kind.__name__)
+@each("kind", FORMS, ids=lambda kind: kind.__name__)
 def test_every_fault_has_members_of_its_type_only(kind: type[SessionGateError]) -> None:
     found = fault(sample(kind))
     known = [field.name for field in TYPES[found.data.type]]
@@ -56,9 +57,7 @@ EXPLAINED = {
 }
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in FORMS if kind not in EXPLAINED], ids=lambda kind: kind.__name__
-)
+@each("kind", [kind for kind in FORMS if kind not in EXPLAINED], ids=lambda kind: kind.__name__)
 def test_our_own_words_stay_with_us(kind: type[SessionGateError]) -> None:
     assert "hunter2" not in repr(fault(sample(kind)))
 

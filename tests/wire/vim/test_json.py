@@ -31,6 +31,7 @@ from sessiongate.wire.vim.json import (
 )
 from sessiongate.wire.vim.methods import METHODS, PROPERTIES, SESSION_MANAGER, Method
 from sessiongate.wire.vim.types import LARGEST_LONG, Boxed, Data, Field, MoRef, Value
+from tests.each import each
 
 LOGIN = METHODS["SessionManager", "Login"]
 TERMINATE = METHODS["SessionManager", "TerminateSession"]
@@ -72,7 +73,7 @@ def test_segments_are_decoded_once() -> None:
     assert (target, name) == (MoRef("A/B", "group-d1"), "n%25")
 
 
-@pytest.mark.parametrize(
+@each(
     "rest",
     ["", "a/b", "a/b/c/d/e", "/b/c", "a//c", "a/b/", "a/b/%ff", "a/b/%00", "a/%0a/c", "a/b/c/"],
 )
@@ -148,7 +149,7 @@ def test_no_body_is_an_empty_object(body: bytes) -> None:
     assert read_arguments(METHODS["SessionManager", "Logout"], body) == {}
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"{",
@@ -227,7 +228,7 @@ def test_another_type_may_not(named: object) -> None:
         read_arguments(TICKET, encoded(spec={"_typeName": named}))
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "raw", "value"),
     [
         ("string", "a", "a"),
@@ -246,7 +247,7 @@ def test_values_of_every_type(kind: str, raw: object, value: Value) -> None:
     assert read_arguments(method_of(Field("it", kind)), encoded(it=raw)) == {"it": value}
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "raw"),
     [
         ("string", 1),
@@ -325,7 +326,7 @@ def test_any_body_gives_arguments_or_malformed(which: tuple[str, str], body: byt
 # Replies
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "written"),
     [
         ("text", "text"),

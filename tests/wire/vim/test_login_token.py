@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sessiongate.session import BEARER, SAML, PresentedToken
 from sessiongate.wire.vim.login_token import presented
+from tests.each import each
 
 ASSERTION = b"<Assertion>\xc3\xa9</Assertion>"
 
@@ -58,7 +59,7 @@ def test_an_assertion_may_come_packed() -> None:
         assert document_of(presented(authorization(value))) == ASSERTION
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         "",

@@ -14,6 +14,7 @@ from sessiongate.rules.access import (
     VALIDATE_SESSION,
 )
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
+from tests.each import each
 
 SESSION_MANAGER_METHODS = {
     "AcquireCloneTicket": SYSTEM_VIEW,
@@ -84,7 +85,7 @@ def test_every_password_and_ticket_is_a_secret() -> None:
             assert field.secret == (telling is not None), field.name
 
 
-@pytest.mark.parametrize("one", [*METHODS.values(), *PROPERTIES.values()])
+@each("one", [*METHODS.values(), *PROPERTIES.values()])
 def test_every_entry_speaks_for_itself(one: Method | Property) -> None:
     assert one.about.endswith(".")
     assert one.privilege in KNOWN

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.wire.vim.sdk_path import passed_over
+from tests.each import each
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_an_empty_segment_beside_sdk_is_passed_over(spelled: str, meant: str) ->
     assert passed_over(spelled) == meant
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         *("/", "//", "/sdk", "/sdk/", "/sdk/vimService", "/sdk/vim25/8.0.3.0//a", "//evil"),

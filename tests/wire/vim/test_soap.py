@@ -55,6 +55,7 @@ from sessiongate.wire.vim.types import (
     Value,
 )
 from sessiongate.wire.xml import DEEPEST, MOST_ATTRIBUTES, MOST_ELEMENTS, Element, parse
+from tests.each import each
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 VIM = "urn:vim25"
@@ -155,7 +156,7 @@ def test_a_header_may_carry_the_session(header: str, carriers: tuple[str, ...]) 
     assert message.carriers == tuple(("vcSessionCookie", text) for text in carriers)
 
 
-@pytest.mark.parametrize(
+@each(
     "document",
     [
         b"",
@@ -239,7 +240,7 @@ def test_sec_49_no_document_types_no_entities_nothing_fetched(name: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", HUGE)
+@each("name", HUGE)
 def test_sec_50_depth_numbers_sizes_and_encodings_are_bounded(name: str) -> None:
     refused_at_once(HUGE[name])
 
@@ -290,7 +291,7 @@ def test_every_property_can_be_fetched(kind: str, name: str) -> None:
     assert fetched == Call(OBJECTS[kind], PROPERTIES[kind, name])
 
 
-@pytest.mark.parametrize(
+@each(
     ("document", "target", "error"),
     [
         (call("Logout"), MoRef("SessionManager", "sessionManager"), UnknownObject),
@@ -329,7 +330,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+@each("method", METHODS.values(), ids=lambda method: method.name)
 def test_every_parameter_of_every_method_is_read(method: Method) -> None:
     texts = [(param, *SAMPLES[param.type]) for param in method.params]
     found = arguments(method, "".join(f"<{p.name}>{text}</{p.name}>" for p, text, _ in texts))
@@ -342,7 +343,7 @@ def test_every_parameter_of_every_method_is_read(method: Method) -> None:
     assert not found
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+@each("method", METHODS.values(), ids=lambda method: method.name)
 def test_a_required_parameter_that_is_missing_is_named(method: Method) -> None:
     required = [param for param in method.params if not param.optional]
     for missing in required:
@@ -400,7 +401,7 @@ def test_a_password_is_read_as_it_was_typed(password: str) -> None:
 ZONE = timezone(timedelta(hours=2))
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "text", "value"),
     [
         ("boolean", "true", True),
@@ -423,7 +424,7 @@ def test_values_are_read(kind: str, text: str, value: object) -> None:
     assert type(one(kind, text)) is type(value)
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "text"),
     [
         ("boolean", "True"),
@@ -615,7 +616,7 @@ def sample(field: Field) -> Value:
     return [value, value] if field.array else value
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@each("kind", TYPES)
 def test_members_come_in_the_order_of_the_type(kind: str) -> None:
     backwards = {field.name: sample(field) for field in reversed(TYPES[kind])}
     (written,) = returned(Field("returnval", kind), Data(kind, backwards))
