@@ -15,6 +15,7 @@ SAMPLES: dict[type[SessionGateError], SessionGateError] = {
     errors.NoPermission: errors.NoPermission("Sessions.TerminateSession"),
     errors.InvalidArgument: errors.InvalidArgument("sessionId", "hunter2"),
     errors.CapReached: errors.CapReached("total", 5, "hunter2"),
+    errors.EndNotWritten: errors.EndNotWritten("hunter2", None),
     errors.UnknownObject: errors.UnknownObject("Folder", "group-x"),
     errors.UnknownMethod: errors.UnknownMethod("Folder", "group-d1", "Burn"),
     errors.UnknownProperty: errors.UnknownProperty("colour"),
