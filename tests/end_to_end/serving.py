@@ -34,6 +34,7 @@ from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
+from tests.end_to_end.forking import Forked, may_fork
 
 # Starting takes about a second; a loaded machine may take many times that.
 PATIENCE = 30.0
@@ -294,7 +295,7 @@ class Server:
     """It may open so many files, and no more."""
 
     def __post_init__(self) -> None:
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | Forked | None = None
         self.addresses: list[str] = []
         self.out: Lines
         self.log: Lines
@@ -304,15 +305,20 @@ class Server:
 
     def start(self) -> Self:
         """Return when it listens; fail with what it said if it does not."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sessiongate.cli.main", *self._arguments()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(self.environ),
-            preexec_fn=self._limit if self.file_limit or self.open_files else None,
-        )
+        environ = environment(self.environ)
+        limited = self.file_limit is not None or self.open_files is not None
+        if limited or not may_fork(environ):
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "sessiongate.cli.main", *self._arguments()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environ,
+                preexec_fn=self._limit if limited else None,
+            )
+        else:
+            self.process = Forked(self._arguments(), environ)
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self.out = Lines(self.process.stdout)
