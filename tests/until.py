@@ -1,14 +1,34 @@
-"""Waiting for what comes about by itself, on the event loop: by a condition, never for a time."""
+"""Waiting for what comes about by itself: by a condition, with a deadline, never for a time."""
 
 import asyncio
+import select
+import time
 from collections.abc import Callable
 
 # A loaded machine may take many times what an idle one takes.
 PATIENCE = 30.0
 
+# What is waited for is often another process's or thread's deed: after so many looks it needs the
+# processor more than whoever looks does.
+_EAGER_LOOKS = 100
+_PAUSE = 0.002
+
 
 async def until(so: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Let others run until this is so. Raises TimeoutError where it does not come to that."""
+    """Let the event loop run until this is so. TimeoutError: it does not come to that."""
+    loop, looks = asyncio.get_running_loop(), 0
     async with asyncio.timeout(patience):
-        while not so():  # noqa: ASYNC110 (it may be another thread's deed)
-            await asyncio.sleep(0)
+        while not so():
+            looks += 1
+            turn = loop.create_future()
+            loop.call_later(_PAUSE if looks > _EAGER_LOOKS else 0, turn.set_result, None)
+            await turn
+
+
+def wait_until(so: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """The same where there is no event loop."""
+    deadline = time.monotonic() + patience
+    while not so():
+        if time.monotonic() > deadline:
+            raise TimeoutError("it does not come to that")
+        select.select((), (), (), _PAUSE)

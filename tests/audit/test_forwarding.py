@@ -1,6 +1,5 @@
 """Copies of events arrive: in a file that may be rotated, and at a syslog that may be away."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -17,17 +16,11 @@ from structlog.testing import capture_logs
 
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.errors import ConfigError
+from tests.peers.ports import free_port
+from tests.until import wait_until
 
 # Far more than anything here takes, and far less than what it guards against.
 PATIENCE = 20.0
-
-
-def until(so: Callable[[], bool]) -> None:
-    """Wait until this is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not so():
-        assert time.monotonic() < deadline, "it does not come to that"
-        os.sched_yield()
 
 
 def took(work: Callable[[], None]) -> float:
@@ -56,13 +49,6 @@ def read_lines(connection: socket.socket, count: int) -> list[bytes]:
     return data.splitlines()
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-    return port
-
-
 def events(logs: list[Any]) -> list[str]:
     return [line["event"] for line in logs]
 
@@ -84,7 +70,7 @@ def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     ship = Shipping(file, None)
     ship(b"before")
-    until(lambda: file.read_text() == "before\n")
+    wait_until(lambda: file.read_text() == "before\n")
     file.rename(tmp_path / "audit.1")
     ship(b"after")
     ship.close()
@@ -172,10 +158,10 @@ def test_what_a_syslog_on_tcp_missed_follows_when_it_is_there() -> None:
         ship = Shipping(None, f"tcp:127.0.0.1:{port}")
         ship(b"one")
         ship(b"two")
-        until(lambda: bool(logs))
+        wait_until(lambda: bool(logs))
         with listening(port) as door, closing(door.accept()[0]) as connection:
             assert read_lines(connection, 2) == [b"<86>one", b"<86>two"]
-            until(lambda: len(logs) == 2)
+            wait_until(lambda: len(logs) == 2)
             ship.close()
     assert events(logs) == [
         "copies of audit events cannot be delivered",
@@ -216,7 +202,7 @@ def test_a_stuck_syslog_keeps_no_copy_from_the_file(tmp_path: Path) -> None:
         with closing(door):
             for number in range(40):
                 ship(b"%d" % number + b"x" * 1_000_000)
-            until(lambda: (tmp_path / "audit.jsonl").stat().st_size > 40_000_000)
+            wait_until(lambda: (tmp_path / "audit.jsonl").stat().st_size > 40_000_000)
             ship.close(timedelta(seconds=0.1))
 
 

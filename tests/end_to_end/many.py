@@ -75,13 +75,6 @@ def wait_for(server: Server, event: str, count: int = 1) -> list[Any]:
     return said(server, event)
 
 
-def until(so: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Wait until this is so. What is asked takes its own time, a request for instance."""
-    deadline = time.monotonic() + patience
-    while not so():
-        assert time.monotonic() < deadline, "it does not come to that"
-
-
 @contextmanager
 def running(works: list[Callable[[], None]]) -> Iterator[None]:
     """Each of these in a thread of its own; in the end all must have ended without an error."""

@@ -21,7 +21,6 @@ import sys
 import termios
 import threading
 from array import array
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
+from tests.basic import basic
 from tests.end_to_end.forking import Forked, may_fork
 
 # Starting takes about a second; a loaded machine may take many times that.
@@ -114,11 +114,6 @@ def _bytes(body: Body) -> bytes | None:
     if body is None or isinstance(body, bytes):
         return body
     return body.encode() if isinstance(body, str) else json.dumps(body).encode()
-
-
-def basic(user: str, password: str, encoding: str = "utf-8") -> str:
-    """The value of an Authorization header."""
-    return "Basic " + b64encode(f"{user}:{password}".encode(encoding)).decode()
 
 
 def vim(member: str, release: str = RELEASE) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.serving import ADMIN, NOBODY, USER, Reply, Server, basic, with_people
+from tests.basic import basic
+from tests.end_to_end.serving import ADMIN, NOBODY, USER, Reply, Server, with_people
 
 REALM = "/auth/realms/zerto"
 BASE = f"{REALM}/protocol/openid-connect"

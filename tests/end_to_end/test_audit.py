@@ -13,7 +13,7 @@ from sessiongate.audit import offline as inbox
 from sessiongate.cli.control_client import tell_users_changed
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, USER, Client, Reply, Server, run_command, vim
-from tests.peers.redis import free_port
+from tests.peers.ports import free_port
 
 
 def events(server: Server) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.basic import basic
 from tests.each import each
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, NOBODY, USER, Reply, Server, basic
+from tests.end_to_end.serving import ADMIN, NOBODY, USER, Reply, Server
 from tests.security.dialects import JsonRpc
 
 API = "/api/session"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.basic import basic
 from tests.end_to_end.clients import Govc, present, run
 from tests.end_to_end.conftest import first_over_all
-from tests.end_to_end.serving import ADMIN, USER, Server, basic
+from tests.end_to_end.serving import ADMIN, USER, Server
 from tests.peers.setup import program, sdk_interpreter
 
 pytestmark = pytest.mark.peer

@@ -9,9 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.basic import basic
 from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED
-from tests.end_to_end.serving import USER, Client, Reply, Server, basic, vim
+from tests.end_to_end.serving import USER, Client, Reply, Server, vim
 from tests.security.dialects import DIALECTS, Dialect
 
 WHO = {"Authorization": basic(*USER)}

@@ -7,17 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.basic import basic
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import (
-    ADMIN,
-    USER,
-    Reply,
-    Server,
-    add_people,
-    basic,
-    vim,
-    with_people,
-)
+from tests.end_to_end.serving import ADMIN, USER, Reply, Server, add_people, vim, with_people
 
 CREATE = {
     "jsonrpc": "2.0",

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from sessiongate.identity.local.users_file import list_users
+from tests.basic import basic
 from tests.end_to_end.many import running, shared_settings
-from tests.end_to_end.serving import PATIENCE, USER, Client, Server, basic, vim, with_people
+from tests.end_to_end.serving import PATIENCE, USER, Client, Server, vim, with_people
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
 

@@ -16,18 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.many import operations, operations_of, running, until
-from tests.end_to_end.serving import (
-    PATIENCE,
-    USER,
-    Client,
-    Server,
-    basic,
-    with_people,
-)
+from tests.basic import basic
+from tests.end_to_end.many import operations, operations_of, running
+from tests.end_to_end.serving import PATIENCE, USER, Client, Server, with_people
 from tests.end_to_end.test_crowds import many_files
 from tests.house.sources import ROOT
 from tests.telemetry.families import read, value
+from tests.until import wait_until
 
 WATCHED = '[admin]\nlisten = "127.0.0.1:0"\n'
 FLAGS = ("--listen", "127.0.0.1:0")
@@ -142,11 +137,11 @@ def test_sec_74_two_thousand_silent_sockets_keep_nobody_out(tls: bool, tmp_path:
         assert OTHERS < inside <= value(families, "sessiongate_connections_most") < FILES
         # Commands too, and whoever comes new as soon as the silent ones were silent for a second.
         assert server.run("sessions", "list", "--output", "json").code == 0
-        until(lambda: _comes_in(server, token))
+        wait_until(lambda: _comes_in(server, token))
         for line_ in silent:
             line_.close()
         # Some of these have been closed by the server, and all others are noticed.
-        until(lambda: _inside(watcher) <= OTHERS + 1)
+        wait_until(lambda: _inside(watcher) <= OTHERS + 1)
         for client in clients:
             _asks(client, token)
         server.stop()
@@ -218,8 +213,8 @@ def test_sec_75_two_thousand_unfinished_bodies_are_held_within_a_budget(
             with contextlib.suppress(ConnectionError):
                 line.sendall(begun + b"a" * (BEGUN - 1))
         watcher = operations_of(server)[0]
-        until(lambda: _held(watcher) > BUDGET * 3 / 4)
-        until(lambda: _answered(lines).get(b"HTTP/1.1 503", 0) > BODIES / 2)
+        wait_until(lambda: _held(watcher) > BUDGET * 3 / 4)
+        wait_until(lambda: _answered(lines).get(b"HTTP/1.1 503", 0) > BODIES / 2)
         # The first 4 KiB are taken from each, and some are held while it is asked whose they are.
         most = BUDGET + BODIES * 4096 + 32 * BEGUN
         assert _held(watcher) <= most
@@ -254,7 +249,7 @@ def test_sec_75_unfinished_bodies_of_some_addresses_do_not_keep_others_out(
             with contextlib.suppress(ConnectionError):
                 line.sendall(begun + b"a" * (BEGUN - 1))
         watcher = operations_of(server)[0]
-        until(lambda: _held(watcher) > min(BUDGET, addresses * BUDGET / 4) - 2 * BEGUN)
+        wait_until(lambda: _held(watcher) > min(BUDGET, addresses * BUDGET / 4) - 2 * BEGUN)
         for size in (5_000, 20_000, 60_000):
             assert server.request("POST", "/v1/nothing", {}, b"a" * size).status != 503
             # Whoever has a session may be at one of these addresses, and send it in one piece.
@@ -295,7 +290,7 @@ def test_sec_75_five_hundred_who_do_not_read_a_large_file_are_held_within_a_budg
             if context is not None:
                 line = opened.enter_context(context.wrap_socket(line, server_hostname="127.0.0.1"))
             line.sendall(f"GET {BUNDLE} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * FILES_EACH)
-        until(lambda: _metric(watcher, "sessiongate_unread_bytes") > BUDGET / 2)
+        wait_until(lambda: _metric(watcher, "sessiongate_unread_bytes") > BUDGET / 2)
         assert _metric(watcher, "sessiongate_unread_bytes") <= BUDGET
         grown = _resident(server) - before
         # A connection with TLS takes some 50 KB besides.

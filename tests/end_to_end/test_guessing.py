@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.basic import basic
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import USER, Reply, Server, basic, vim
+from tests.end_to_end.serving import USER, Reply, Server, vim
 
 Door = Callable[[Server, str, str], Reply]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.many import answered, operations_of, until
+from tests.end_to_end.many import answered, operations_of
 from tests.end_to_end.serving import ADMIN, OTHER, PEOPLE, USER, Server, add_people, vim
 from tests.end_to_end.test_appliance import asks, tokens
 from tests.house.sources import ROOT
@@ -18,6 +18,7 @@ from tests.peers import redis as peer
 from tests.peers.nginx import Nginx
 from tests.peers.redis import Redis
 from tests.security.dialects import DIALECTS, MANAGERS, Asker, Dialect, Manages, over_dialects
+from tests.until import wait_until
 
 pytestmark = pytest.mark.peer
 
@@ -203,7 +204,7 @@ def test_a_node_is_killed_and_the_other_serves(house: House) -> None:
         assert not DIALECTS[0].is_alive(gone, ended)
         count = answered(operations_of(gone)[0])
         # nginx tries it again when its five seconds are over.
-        until(partial(_serves, house.front, gone, count))
+        wait_until(partial(_serves, house.front, gone, count))
     for dialect, token in tokens_of.items():
         assert dialect.is_alive(house.front, token)
 

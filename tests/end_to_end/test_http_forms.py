@@ -5,12 +5,12 @@ A dialect's client writes its request as ever; on the way it is turned into the 
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
+from tests.basic import basic
 from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED, MakeServer
 from tests.end_to_end.serving import USER, Body, Headers, Reply, Server, _bytes
@@ -159,7 +159,7 @@ def test_the_list_of_versions_is_reached_past_empty_segments(path: str, shared: 
 def test_sec_39_no_other_path_has_a_second_spelling(
     path: str, header: bool, shared: Server
 ) -> None:
-    named = {"Authorization": "Basic " + b64encode(":".join(USER).encode()).decode()}
+    named = {"Authorization": basic(*USER)}
     assert shared.request("POST", path, named if header else {}).status == 404
 
 

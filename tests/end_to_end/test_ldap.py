@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sessiongate.rules.accounts import parse_account
-from tests.end_to_end.serving import ADMIN, Server, basic, with_people
+from tests.basic import basic
+from tests.end_to_end.serving import ADMIN, Server, with_people
 from tests.peers import slapd as peer
 from tests.peers.relay import Relay
 from tests.peers.slapd import GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd

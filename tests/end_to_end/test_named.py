@@ -9,8 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from sessiongate.tls import certificates
+from tests.basic import basic
 from tests.end_to_end.many import wait_for
-from tests.end_to_end.serving import ADMIN, Server, basic, vim, with_people
+from tests.end_to_end.serving import ADMIN, Server, vim, with_people
 from tests.end_to_end.test_appliance import post
 from tests.end_to_end.test_extensions import KEY, made
 from tests.peers.redis import Redis

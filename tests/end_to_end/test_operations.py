@@ -19,6 +19,7 @@ import pytest
 
 from sessiongate.app.build import is_loopback
 from sessiongate.config import load
+from tests.basic import basic
 from tests.each import each
 from tests.end_to_end.serving import (
     ADMIN,
@@ -29,7 +30,6 @@ from tests.end_to_end.serving import (
     Headers,
     Reply,
     Server,
-    basic,
     run_command,
     vim,
     with_people,

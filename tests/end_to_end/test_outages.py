@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.many import one_at_each, running, shared_settings, until, wait_for
+from tests.end_to_end.many import one_at_each, running, shared_settings, wait_for
 from tests.end_to_end.serving import OTHER, USER, Client, Reply, Server
 from tests.peers import redis as peer
 from tests.peers.redis import Redis, Watched
 from tests.peers.relay import Relay
 from tests.security.dialects import DIALECTS, MANAGERS, Asker, Dialect
+from tests.until import wait_until
 
 pytestmark = pytest.mark.peer
 
@@ -94,11 +95,11 @@ def test_sec_48_redis_is_killed_and_started_again(
         own.kill()
         for client in clients:
             if cache:  # it may answer until it knows that ends are not heard of any more
-                until(partial(_is_an_outage, client, alive), BOUND)
+                wait_until(partial(_is_an_outage, client, alive), BOUND)
             all_is_refused(client, alive)
         own.start()
         for client in clients:
-            until(partial(_answers, client))
+            wait_until(partial(_answers, client))
             for dialect in DIALECTS:
                 assert dialect.is_alive(client, alive[dialect])
                 assert not dialect.is_alive(client, ended[dialect])
@@ -146,7 +147,7 @@ def test_sec_48_redis_goes_silent_in_the_middle_of_requests(
             pass
         relay.heal()
         with server.connected() as client:
-            until(partial(_answers, client))
+            wait_until(partial(_answers, client))
         assert all(dialect.is_alive(server, token) for dialect, token in alive.items())
         server.stop()
 
@@ -167,7 +168,7 @@ def test_a_slow_redis_is_waited_for_and_a_very_slow_one_is_not(
             began = time.monotonic()
             must_be_an_outage(dialect, dialect.check(client, dialect.carry(token)))
             assert TIMEOUT * 0.9 < time.monotonic() - began < BOUND
-        until(partial(_answers, client))
+        wait_until(partial(_answers, client))
         assert all(dialect.is_alive(client, token) for dialect, token in tokens.items())
     server.stop()
 
@@ -186,14 +187,14 @@ def test_a_fail_over_by_sentinel_under_a_running_server(
             watched.in_step()
             watched.primary.kill()
             for client in clients:
-                until(partial(_answers, client))
+                wait_until(partial(_answers, client))
                 for dialect in DIALECTS:
                     assert dialect.is_alive(client, alive[dialect])
                     assert not dialect.is_alive(client, ended[dialect])
             # Ends are felt by the new primary's channel.
             for dialect, token in alive.items():
                 assert dialect.worked(dialect.logout(clients[0], dialect.carry(token)))
-                until(lambda d=dialect, t=token: not d.is_alive(clients[1], t), 0.5)  # type: ignore[misc]
+                wait_until(lambda d=dialect, t=token: not d.is_alive(clients[1], t), 0.5)  # type: ignore[misc]
         assert len(wait_for(server, "worker started", 2)) == 2
         server.stop()
 
@@ -209,10 +210,10 @@ def test_who_is_disabled_during_an_outage_is_out_after_it(
         disabled = server.run("users", "disable", USER[0])
         assert "Traceback" not in disabled.err
         own.start()
-        until(partial(_answers, clients[0]))
+        wait_until(partial(_answers, clients[0]))
         for token in tokens.values():
             for at in clients:
-                until(lambda a=at, t=token: not DIALECTS[0].is_alive(a, t))  # type: ignore[misc]
+                wait_until(lambda a=at, t=token: not DIALECTS[0].is_alive(a, t))  # type: ignore[misc]
         assert DIALECTS[0].is_alive(clients[1], other)
     server.stop()
 
@@ -243,7 +244,7 @@ def test_what_redis_did_not_hear_is_no_logout(own: Redis, make_server: MakeServe
             must_be_an_outage(dialect, dialect.logout(client, dialect.carry(token)))
         finally:
             own.thaw()
-        until(partial(_answers, client))
+        wait_until(partial(_answers, client))
         dialect.logout(client, dialect.carry(token))
         assert not dialect.is_alive(client, token)
     server.stop()

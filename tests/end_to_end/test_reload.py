@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.many import said, shared_settings, until, wait_for
+from tests.end_to_end.many import said, shared_settings, wait_for
 from tests.end_to_end.serving import PATIENCE, USER, Server, environment
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
+from tests.until import wait_until
 
 MakeServer = Callable[..., Server]
 LISTENING = '[server]\nlisten = ["127.0.0.1:0"]\n[admin]\nlisten = "off"\n'
@@ -60,7 +61,7 @@ def test_sec_90_a_new_certificate_is_taken_and_nobody_notices(make_server: MakeS
         assert server.run("cert", "renew").code == 0
         assert shown(server) == before
         assert reload(server, "settings read again")["changed"] == ["certificate"]
-        until(lambda: shown(server) != before)
+        wait_until(lambda: shown(server) != before)
         assert client.request("GET", "/v1/serverDateTime", headers).status == 200
     server.context = None
     assert server.zerto_login(*USER).status == 200
@@ -172,7 +173,7 @@ def test_sec_90_hangups_end_no_server_that_is_starting(tmp_path: Path) -> None:
             hangup = 1 << (signal.SIGHUP - 1)
             return bool((int(masks["SigIgn"], 16) | int(masks["SigCgt"], 16)) & hangup)
 
-        until(heeds_no_hangup)
+        wait_until(heeds_no_hangup)
         process.send_signal(signal.SIGHUP)
         said_first = process.stdout.readline()
         process.send_signal(signal.SIGHUP)

@@ -17,7 +17,7 @@ from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.many import operations_of, shared_settings
 from tests.end_to_end.serving import OTHER, USER, Finished, Server
 from tests.peers import redis as peer
-from tests.peers.redis import free_port
+from tests.peers.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,10 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from sessiongate.dialects.api_page.document import document
+from tests.basic import basic
 from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED
-from tests.end_to_end.serving import ADMIN, Server, basic
+from tests.end_to_end.serving import ADMIN, Server
 
 # "No 500" is not among them: a vSphere fault is a 500.
 PROMISES = [

@@ -13,7 +13,6 @@ from sessiongate.config import load
 from sessiongate.identity.local.users_file import set_disabled
 from tests.end_to_end.at_terminal import at_terminal
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.many import until
 from tests.end_to_end.serving import (
     PATIENCE,
     USER,
@@ -22,7 +21,8 @@ from tests.end_to_end.serving import (
     run_command,
 )
 from tests.house.sources import ROOT
-from tests.peers.redis import free_port
+from tests.peers.ports import free_port
+from tests.until import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -128,7 +128,7 @@ def test_a_throw_away_server_has_no_advice_for_operators(tmp_path: Path) -> None
         [made] = tmp_path.glob("sessiongate-dev-*/users.toml")
         set_disabled(made, USER[0], True)
         # Ended by the round that comes each second, as such advice does.
-        until(lambda: not server.is_alive(token), PATIENCE)
+        wait_until(lambda: not server.is_alive(token), PATIENCE)
         server.stop()
     assert "not as it should be" not in server.log.text
 

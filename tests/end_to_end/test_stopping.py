@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.many import operations, operations_of, said, shared_settings, until, wait_for
+from tests.end_to_end.many import operations, operations_of, said, shared_settings, wait_for
 from tests.end_to_end.serving import (
     ADMIN,
     PATIENCE,
@@ -28,6 +28,7 @@ from tests.end_to_end.serving import (
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
 from tests.telemetry.families import read, value
+from tests.until import wait_until
 
 # Each of these starts a server of its own, or several.
 pytestmark = pytest.mark.slow
@@ -92,7 +93,7 @@ def test_readiness_ends_before_a_client_is_turned_away(make_server: MakeServer) 
     (address,) = operations_of(server)
     assert operations(address, "/readyz").status == 200
     server.signal(signal.SIGTERM)
-    until(partial(is_going, address))
+    wait_until(partial(is_going, address))
     assert operations(address, "/readyz").json() == {"status": "the server is stopping"}
     assert operations(address, "/healthz").status == 200
     assert b"sessiongate_sessions_live 1" in operations(address, "/metrics").body
@@ -110,7 +111,7 @@ def test_it_can_be_watched_until_the_last_request_is_answered(make_server: MakeS
     (address,) = operations_of(server)
     with begun(server) as line:
         server.signal(signal.SIGTERM)
-        until(lambda: not lets_in(server))
+        wait_until(lambda: not lets_in(server))
         assert operations(address, "/readyz").status == 503
         assert operations(address, "/healthz").status == 200
         assert finished(line).startswith(b"HTTP/1.1 200 ")
@@ -190,7 +191,7 @@ def test_every_worker_says_that_the_server_goes(
     assert len(workers) == 2
     server.signal(signal.SIGTERM)
     for address in workers:
-        until(partial(is_going, address))
+        wait_until(partial(is_going, address))
     assert server.is_alive(token)
     server.stop()
 
@@ -206,7 +207,7 @@ def test_workers_can_be_watched_until_the_last_request_is_answered(
     with idle_line(server) as idle, begun_at_each(server) as lines:
         server.signal(signal.SIGTERM)
         for address in workers:
-            until(partial(is_going, address))
+            wait_until(partial(is_going, address))
         # An idle connection is closed once the linger of its worker is over.
         assert idle.recv(1) == b""
         assert [operations(one, "/healthz").status for one in workers] == [200, 200]
@@ -235,5 +236,5 @@ def test_a_worker_that_is_replaced_says_nothing_of_going(
     assert {operations(one, "/readyz").status for one in workers} == {200}
     server.signal(signal.SIGTERM)
     for address in workers:
-        until(partial(is_going, address))
+        wait_until(partial(is_going, address))
     server.stop()

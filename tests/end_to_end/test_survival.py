@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.basic import basic
 from tests.end_to_end.serving import (
     ADMIN,
     OTHER,
@@ -18,7 +19,6 @@ from tests.end_to_end.serving import (
     Client,
     Server,
     add_people,
-    basic,
     run_command,
     run_here,
     session,

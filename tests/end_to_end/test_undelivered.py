@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.basic import basic
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, Server, basic, vim
+from tests.end_to_end.serving import ADMIN, Server, vim
 
 
 def post(path: str, body: str = "", **headers: str) -> bytes:

@@ -17,6 +17,7 @@ from typing import Self
 
 import pytest
 
+from tests.basic import basic
 from tests.end_to_end.many import (
     answered,
     one_at_each,
@@ -25,7 +26,6 @@ from tests.end_to_end.many import (
     running,
     said,
     shared_settings,
-    until,
     wait_for,
 )
 from tests.end_to_end.serving import (
@@ -34,13 +34,13 @@ from tests.end_to_end.serving import (
     USER,
     Client,
     Server,
-    basic,
     run_command,
     session,
     vim,
     with_people,
 )
 from tests.peers import redis as peer
+from tests.peers.ports import free_port
 from tests.peers.redis import Redis
 from tests.security.dialects import (
     DIALECTS,
@@ -50,6 +50,7 @@ from tests.security.dialects import (
     over_dialects,
     over_managers,
 )
+from tests.until import wait_until
 
 pytestmark = pytest.mark.peer
 
@@ -99,7 +100,7 @@ def two(pair: tuple[Server, bool]) -> Iterator[list[Client]]:
 
 def must_be_refused(dialect: Dialect, at: Client, token: str, *, cache: bool) -> None:
     if cache:
-        until(lambda: not dialect.is_alive(at, token), PUSHED)
+        wait_until(lambda: not dialect.is_alive(at, token), PUSHED)
     assert not dialect.is_alive(at, token), dialect
 
 
@@ -207,7 +208,7 @@ def test_who_logs_in_with_a_new_password_stays_in(
         for token in old:
             must_be_refused(zerto, there, token, cache=cache)
         for address, so_far in [(one, sweeps(one)) for one in operations_of(server)]:
-            until(partial(_swept, address, so_far + 2))
+            wait_until(partial(_swept, address, so_far + 2))
         assert zerto.is_alive(here, new)
         assert zerto.is_alive(there, new)
         assert not zerto.worked(zerto.login(there, name, after))
@@ -421,7 +422,9 @@ class Load:
     def is_going(self) -> None:
         """Wait until every client has got some further replies."""
         before = [book.checked for book in self.books]
-        until(lambda: all(b.checked > was + 3 for b, was in zip(self.books, before, strict=True)))
+        wait_until(
+            lambda: all(b.checked > was + 3 for b, was in zip(self.books, before, strict=True))
+        )
 
     def judge(self) -> None:
         """All that was acknowledged is so, asked at each worker."""
@@ -540,7 +543,7 @@ def test_workers_do_not_outlive_their_parent(make_server: MakeServer, redis: Red
     token, port = server.vim_token(USER), server.port
     pids = [line["pid"] for line in wait_for(server, "worker started", 2)]
     server.kill9()
-    until(lambda: not any(alive(pid) for pid in pids))
+    wait_until(lambda: not any(alive(pid) for pid in pids))
     server.flags = ("--listen", f"127.0.0.1:{port}")
     server.start()
     assert server.port == port
@@ -569,7 +572,7 @@ def test_stores_of_one_process_take_one_worker(url: str, why: str, tmp_path: Pat
 
 def test_workers_whose_redis_is_not_there_do_not_start(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
-    url = f"redis://127.0.0.1:{peer.free_port()}"
+    url = f"redis://127.0.0.1:{free_port()}"
     file.write_text(shared_settings(url), encoding="utf-8")
     done = run_command(
         *("serve", "--config", str(file), "--data-dir", str(tmp_path / "data")),

@@ -7,17 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.basic import basic
 from tests.each import each
-from tests.end_to_end.serving import (
-    ADMIN,
-    OPERATOR,
-    USER,
-    Body,
-    Reply,
-    Server,
-    add_people,
-    basic,
-)
+from tests.end_to_end.serving import ADMIN, OPERATOR, USER, Body, Reply, Server, add_people
 
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 AUTH = {"Authorization": basic(*USER)}

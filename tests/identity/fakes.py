@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sessiongate.errors import BadCredentials
 from sessiongate.identity.local.hashing import PasswordHasher
@@ -13,19 +13,6 @@ from sessiongate.session import Principal
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASSWORD = Secret("correct horse")
 WRONG = Secret("wrong")
-
-
-class FakeClock:
-    """A clock that moves only when told to."""
-
-    def __init__(self, start: datetime = NOON) -> None:
-        self._now = start
-
-    def now(self) -> datetime:
-        return self._now
-
-    def tick(self, by: timedelta) -> None:
-        self._now += by
 
 
 def cheap_hasher(threads: int = 2, waiting: int = 1000) -> PasswordHasher:

@@ -23,6 +23,7 @@ from typing import Self
 from sessiongate.tls import certificates
 from tests.end_to_end.serving import PATIENCE, Body, Client, Headers, Reply
 from tests.house.sources import ROOT
+from tests.peers.ports import free_port
 
 CONFIG = ROOT / "deploy" / "nginx" / "sessiongate.conf"
 
@@ -53,12 +54,6 @@ def _program() -> str | None:
     return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Nginx:
     """One nginx in `folder`, before a sessiongate on this port. Use it as a context manager."""
@@ -69,7 +64,7 @@ class Nginx:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.tls = certificates.ensure(self.folder / "data", ("127.0.0.1",), datetime.now(UTC))
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         text = CONFIG.read_text(encoding="utf-8")
         for ours, here in {

@@ -16,7 +16,8 @@ from typing import Self
 from urllib.parse import urlencode
 
 from sessiongate.tls import certificates
-from tests.end_to_end.serving import PATIENCE, Body, Client, Headers, Lines, Reply, basic
+from tests.basic import basic
+from tests.end_to_end.serving import PATIENCE, Body, Client, Headers, Lines, Reply
 from tests.peers.setup import oidc_provider
 
 _SCRIPT = Path(__file__).with_name("oidc_provider.mjs")

@@ -9,15 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
-# Starting takes a fraction of a second; a loaded machine may take many times that.
-PATIENCE = 30.0
+from tests.peers.ports import free_port
+from tests.until import PATIENCE, wait_until
 
 REDIS, VALKEY = "redis-server", "valkey-server"
 
@@ -32,21 +31,6 @@ SLOTS = 16384
 def missing(program: str = DEFAULT) -> str:
     """Why there is none here, "" where there is one."""
     return "" if shutil.which(program) else f"no {program} on this machine"
-
-
-def free_port() -> int:
-    """A loopback port that nobody has, nor the one 10,000 above, which a Cluster's bus takes."""
-    while True:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            if port > 55000:
-                continue
-            try:
-                other.bind(("127.0.0.1", port + 10000))
-            except OSError:
-                continue
-            return port
 
 
 def _answer(lines: BinaryIO) -> bytes:
@@ -126,16 +110,15 @@ class Redis:
                 return _answer(answers)
 
     def until(self, done: Callable[[], bool]) -> None:
-        """Wait until this is so."""
-        assert self._process is not None
-        deadline = time.monotonic() + PATIENCE
-        while not done():
-            assert time.monotonic() < deadline, f"{self.program} does not get there"
-            try:
-                self._process.wait(0.02)
-            except subprocess.TimeoutExpired:
-                continue
-            raise AssertionError(f"{self.program} ended: {(self.folder / 'log').read_text()}")
+        """Wait until this is so, while it runs."""
+
+        def so() -> bool:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise AssertionError(f"{self.program} ended: {(self.folder / 'log').read_text()}")
+            return done()
+
+        wait_until(so)
 
     def _answers(self) -> bool:
         try:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from sessiongate.tls import certificates
+from tests.peers.ports import free_port
 
 # Starting takes a fraction of a second; a loaded machine may take many times that.
 PATIENCE = 30.0
@@ -227,12 +228,6 @@ def _directory(names: Sequence[str]) -> str | None:
     return next((name for name in names if Path(name).is_dir()), None)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 # The few attributes of Active Directory that we look at. Not msuser.schema: its memberOf is in the
 # way of the overlay's.
 _AD_SCHEMA = (
@@ -305,7 +300,7 @@ class Slapd:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.tls = certificates.ensure(self.folder / "data", self.names, datetime.now(UTC))
-        self.plain_port, self.tls_port = _free_port(), _free_port()
+        self.plain_port, self.tls_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._log = self.folder / "log"
         (self.folder / "db").mkdir(exist_ok=True)

@@ -16,8 +16,9 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+from tests.basic import basic
 from tests.each import each
-from tests.end_to_end.serving import Body, Headers, Reply, basic, vim
+from tests.end_to_end.serving import Body, Headers, Reply, vim
 
 Carrier = Headers
 NOTHING: Carrier = ()

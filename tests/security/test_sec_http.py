@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.basic import basic
 from tests.each import each
 from tests.end_to_end.serving import (
     ADMIN,
@@ -20,7 +21,6 @@ from tests.end_to_end.serving import (
     Reply,
     Server,
     add_people,
-    basic,
     vim,
     with_people,
 )

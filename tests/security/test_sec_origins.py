@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.basic import basic
 from tests.each import each
-from tests.end_to_end.serving import USER, Body, Headers, Reply, Server, basic, with_people
+from tests.end_to_end.serving import USER, Body, Headers, Reply, Server, with_people
 from tests.security.dialects import (
     DIALECTS,
     Asker,

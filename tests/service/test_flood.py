@@ -35,7 +35,8 @@ from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import T0
 from tests.gate import CLIENT, HERE, LIMITS, PEOPLE, Gate
-from tests.peers.redis import PATIENCE, Redis
+from tests.peers.redis import Redis
+from tests.until import PATIENCE
 
 FLOOD = 10_000
 MOST = {Chain.DECISIONS: 250, Chain.ANONYMOUS: 20}

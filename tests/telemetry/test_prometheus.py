@@ -17,7 +17,8 @@ from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.http.router import Routes
 from sessiongate.telemetry.counters import BOUNDS, Meters
 from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
-from tests.end_to_end.serving import basic, vim
+from tests.basic import basic
+from tests.end_to_end.serving import vim
 from tests.gate import APPLIANCE, Gate
 from tests.http.requests import request
 from tests.telemetry.families import (

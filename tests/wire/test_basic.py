@@ -9,23 +9,20 @@ from hypothesis import strategies as st
 from sessiongate.errors import BadCredentials
 from sessiongate.secret import Secret
 from sessiongate.wire.basic import LONGEST_HEADER, is_another, only, read_basic
+from tests.basic import basic
 from tests.each import each
-
-
-def written(name: str, password: str, encoding: str = "utf-8") -> str:
-    return "Basic " + b64encode(f"{name}:{password}".encode(encoding)).decode()
 
 
 @pytest.mark.parametrize(
     ("header", "name", "password"),
     [
-        (written("root", "s3cret"), "root", "s3cret"),
-        (written("root", "a:b:c"), "root", "a:b:c"),
-        (written("root", ""), "root", ""),
-        (written("LAB\\Jürgen", "пароль 密码"), "LAB\\Jürgen", "пароль 密码"),
-        (written("Jürgen", "grün", "latin-1"), "Jürgen", "grün"),
-        ("bAsIc " + written("a", "b")[6:], "a", "b"),
-        ("  Basic    " + written("a", "b")[6:] + "  ", "a", "b"),
+        (basic("root", "s3cret"), "root", "s3cret"),
+        (basic("root", "a:b:c"), "root", "a:b:c"),
+        (basic("root", ""), "root", ""),
+        (basic("LAB\\Jürgen", "пароль 密码"), "LAB\\Jürgen", "пароль 密码"),
+        (basic("Jürgen", "grün", "latin-1"), "Jürgen", "grün"),
+        ("bAsIc " + basic("a", "b")[6:], "a", "b"),
+        ("  Basic    " + basic("a", "b")[6:] + "  ", "a", "b"),
     ],
 )
 def test_a_credential_is_read(header: str, name: str, password: str) -> None:
@@ -46,8 +43,8 @@ def test_a_credential_is_read(header: str, name: str, password: str) -> None:
         "Basic ünicode",
         "Basic cm9vdDpy\xa0",
         "\x85Basic cm9vdDpy",
-        written("", "password"),
-        written("  ", "password"),
+        basic("", "password"),
+        basic("  ", "password"),
         "Basic " + b64encode(b"no colon").decode(),
         "Basic " + "A" * (LONGEST_HEADER + 1),
     ],
@@ -82,18 +79,18 @@ def test_any_header_is_read_or_refused(header: str) -> None:
 )
 def test_what_was_written_is_read(name: str, password: str) -> None:
     """A name without a colon and any password at all come through unchanged."""
-    found, secret = read_basic(written(name, password))
+    found, secret = read_basic(basic(name, password))
     assert (found, secret.reveal()) == (name, password)
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        [written("ada", "x")],
-        [written("bob", "y")],
-        [written("Bob", "x")],
-        [written("bob", "x"), written("ada", "x")],
-        ["Bearer t", written("ada", "x")],
+        [basic("ada", "x")],
+        [basic("bob", "y")],
+        [basic("Bob", "x")],
+        [basic("bob", "x"), basic("ada", "x")],
+        ["Bearer t", basic("ada", "x")],
         ["Basic ?"],
         ["basic"],
     ],
@@ -104,7 +101,7 @@ def test_sec_19_81_a_basic_credential_beside_another_is_refused(headers: list[st
 
 
 @pytest.mark.parametrize(
-    "headers", [[], [written("bob", "x")], [written("bob", "x")] * 2, ["Bearer t"], [""]]
+    "headers", [[], [basic("bob", "x")], [basic("bob", "x")] * 2, ["Bearer t"], [""]]
 )
 def test_one_that_says_the_same_is_the_same(headers: list[str]) -> None:
     only(headers, ("bob", Secret("x")))
@@ -113,7 +110,7 @@ def test_one_that_says_the_same_is_the_same(headers: list[str]) -> None:
 def test_sec_19_81_what_is_no_password_goes_with_none() -> None:
     only(["Bearer t"], None)
     with pytest.raises(BadCredentials):
-        only([written("bob", "x")], None)
+        only([basic("bob", "x")], None)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +118,11 @@ def test_sec_19_81_what_is_no_password_goes_with_none() -> None:
     [
         ([], False),
         (["Bearer t", ""], False),
-        ([written("BOB", "any")], False),
-        ([written("CORP\\bob", "x"), written("bob@corp", "y")], False),
-        ([written("bob", "x"), written("ada", "x")], True),
-        ([written("bob@elsewhere", "x")], True),
-        ([written("a\\b\\c", "x")], True),
+        ([basic("BOB", "any")], False),
+        ([basic("CORP\\bob", "x"), basic("bob@corp", "y")], False),
+        ([basic("bob", "x"), basic("ada", "x")], True),
+        ([basic("bob@elsewhere", "x")], True),
+        ([basic("a\\b\\c", "x")], True),
         (["Basic ?"], True),
         (["basic"], True),
     ],

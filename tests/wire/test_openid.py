@@ -1,7 +1,6 @@
 """Forms in, OAuth errors and documents out, as the appliance's clients know them."""
 
 import json
-from base64 import b64encode
 from urllib.parse import urlencode
 
 import pytest
@@ -19,6 +18,7 @@ from sessiongate.wire.openid import (
     read_form,
     scope_of,
 )
+from tests.basic import basic
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -69,17 +69,13 @@ def test_the_grant_is_judged_before_the_client() -> None:
     assert grant_of({"grant_type": "password"}) == "password"
 
 
-def basic(text: str) -> str:
-    return "Basic " + b64encode(text.encode()).decode()
-
-
 @pytest.mark.parametrize(
     ("form", "authorization", "expected"),
     [
         ({"client_id": "robot"}, None, ("robot", None)),
         ({"client_id": "robot", "client_secret": "s"}, None, ("robot", "s")),
-        ({}, basic("robot:s:t"), ("robot", "s:t")),
-        ({}, basic("ro%20bot:s%2B"), ("ro bot", "s+")),
+        ({}, basic("robot", "s:t"), ("robot", "s:t")),
+        ({}, basic("ro%20bot", "s%2B"), ("ro bot", "s+")),
         ({"client_id": "robot"}, "Bearer x", ("robot", None)),
     ],
 )
@@ -101,11 +97,11 @@ def test_a_client_that_does_not_is_refused(authorization: str | None) -> None:
 @pytest.mark.parametrize(
     ("form", "authorizations"),
     [
-        ({"client_id": "zerto-client"}, [basic("robot:s")]),
-        ({"client_id": "robot", "client_secret": "t"}, [basic("robot:s")]),
-        ({"client_secret": "t"}, [basic("robot:s")]),
-        ({}, [basic("robot:s"), basic("robot:t")]),
-        ({"client_id": "robot"}, ["Bearer x", basic("robot:s"), basic("other:s")]),
+        ({"client_id": "zerto-client"}, [basic("robot", "s")]),
+        ({"client_id": "robot", "client_secret": "t"}, [basic("robot", "s")]),
+        ({"client_secret": "t"}, [basic("robot", "s")]),
+        ({}, [basic("robot", "s"), basic("robot", "t")]),
+        ({"client_id": "robot"}, ["Bearer x", basic("robot", "s"), basic("other", "s")]),
     ],
 )
 def test_sec_19_81_two_clients_that_disagree_are_none(
@@ -117,7 +113,7 @@ def test_sec_19_81_two_clients_that_disagree_are_none(
 
 
 def test_a_client_that_says_twice_who_it_is_is_one() -> None:
-    twice = [basic("robot:s"), basic("robot:s")]
+    twice = [basic("robot", "s"), basic("robot", "s")]
     assert client_of({"client_id": "robot", "client_secret": "s"}, twice).id == "robot"
 
 

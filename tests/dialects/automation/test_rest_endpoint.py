@@ -17,7 +17,7 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.refusal_headers import CAP_RETRY
 from sessiongate.session import Caps
-from tests.end_to_end.serving import basic
+from tests.basic import basic
 from tests.gate import APPLIANCE, Gate
 from tests.http.requests import header, request
 

@@ -6,7 +6,7 @@ import pytest
 
 from sessiongate.dialects.zerto.endpoint import ZertoEndpoint, refusal
 from sessiongate.http.message import Reply
-from tests.end_to_end.serving import basic
+from tests.basic import basic
 from tests.gate import Gate
 from tests.http.requests import header, request
 

@@ -9,7 +9,8 @@ from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.ldap.provider import LdapIdentity
 from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.vcenter.provider import VCenterIdentity
-from tests.identity.fakes import NOON, FakeClock, FakeProvider
+from sessiongate.testing import FakeClock
+from tests.identity.fakes import NOON, FakeProvider
 
 HERE = "192.0.2.1"
 
@@ -21,7 +22,7 @@ def no_guess() -> BadCredentials:
 @pytest.mark.parametrize("outcome", ["failed", "succeeded", "unknown"])
 async def test_all_names_get_the_outcome(outcome: str) -> None:
     tries = LocalAttempts(Lockout(attempts=1))
-    attempt = Attempt(tries, HERE, FakeClock())
+    attempt = Attempt(tries, HERE, FakeClock(NOON))
     await attempt.count("uid")
     await attempt.count("mail")
     await attempt.count("uid")  # counted already, and no second try
@@ -35,7 +36,7 @@ async def test_all_names_get_the_outcome(outcome: str) -> None:
 
 async def test_sec_77_a_name_without_a_try_left_refuses_and_the_others_pay_nothing() -> None:
     tries = LocalAttempts(Lockout(attempts=2))
-    first = Attempt(tries, HERE, FakeClock())
+    first = Attempt(tries, HERE, FakeClock(NOON))
     for _ in range(2):
         assert await tries.begin("person", HERE, NOON)
     await first.count("alias")
@@ -52,7 +53,7 @@ async def test_sec_77_a_name_without_a_try_left_refuses_and_the_others_pay_nothi
 )
 async def test_sec_77_only_a_guess_counts(error: BadCredentials | LockedOut, counts: bool) -> None:
     tries = LocalAttempts(Lockout(attempts=1))
-    attempt = Attempt(tries, HERE, FakeClock())
+    attempt = Attempt(tries, HERE, FakeClock(NOON))
     await attempt.count("uid")
     await attempt.count("mail")
     assert attempt.names == {"uid", "mail"}

@@ -16,10 +16,11 @@ from sessiongate.identity.guard.guard import Guard, KnowsNames
 from sessiongate.rules.accounts import Account, parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+from sessiongate.testing import FakeClock
 from tests.identity.fakes import (
+    NOON,
     PASSWORD,
     WRONG,
-    FakeClock,
     FakeProvider,
     cheap_hasher,
     let_run,
@@ -33,7 +34,7 @@ class Story:
     """A breaker with its clock and the provider behind it."""
 
     def __init__(self, **more: Any) -> None:
-        self.clock = FakeClock()
+        self.clock = FakeClock(NOON)
         self.provider = FakeProvider(ada=PASSWORD.reveal())
         self.breaker = Breaker("far", self.provider, self.clock, **more)
 
@@ -86,7 +87,7 @@ class KnowsNobody(FakeProvider):
 
 async def test_finding_that_asks_nobody_neither_fails_nor_proves_anything() -> None:
     provider = KnowsNobody()
-    breaker = Breaker("far", provider, FakeClock())
+    breaker = Breaker("far", provider, FakeClock(NOON))
     provider.outage = IdentityUnavailable("down")
     for _ in range(OUTAGES):
         with pytest.raises(IdentityUnavailable):
@@ -141,7 +142,7 @@ class Counts(FakeProvider):
 async def test_who_was_refused_without_asking_it_does_not_say_that_it_is_back(
     password: Secret,
 ) -> None:
-    clock, provider = FakeClock(), Counts(ada=PASSWORD.reveal())
+    clock, provider = FakeClock(NOON), Counts(ada=PASSWORD.reveal())
     breaker = Breaker("far", provider, clock, outages=1)
     none, some = (LocalAttempts(Lockout(attempts=attempts)) for attempts in (1, 100))
     assert await none.begin("person", "", clock.now())
@@ -310,10 +311,10 @@ class Folds(FakeProvider):
 
 
 async def test_what_the_provider_knows_of_names_is_passed_on() -> None:
-    plain = Breaker("far", FakeProvider(), FakeClock())
+    plain = Breaker("far", FakeProvider(), FakeClock(NOON))
     assert plain.name_of(ADA) == "ada"
     assert await plain.version_of(ADA) == ""
-    knowing: object = Breaker("far", Folds(), FakeClock())
+    knowing: object = Breaker("far", Folds(), FakeClock(NOON))
     assert isinstance(knowing, KnowsNames)
     assert knowing.name_of(ADA) == "ada@corp"
     assert await knowing.version_of(ADA) == "of ada"

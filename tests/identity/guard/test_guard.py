@@ -32,14 +32,8 @@ from sessiongate.rules.accounts import Account, parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
 from sessiongate.store.port import ReservedAttempt
-from tests.identity.fakes import (
-    PASSWORD,
-    WRONG,
-    FakeClock,
-    FakeProvider,
-    cheap_hasher,
-    let_run,
-)
+from sessiongate.testing import FakeClock
+from tests.identity.fakes import NOON, PASSWORD, WRONG, FakeProvider, cheap_hasher, let_run
 
 MINUTE = timedelta(minutes=1)
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -50,7 +44,7 @@ class House:
     """A guard round a fake provider that knows alice."""
 
     def __init__(self, lockout: Lockout | None = None, keep: timedelta = 5 * MINUTE) -> None:
-        self.clock = FakeClock()
+        self.clock = FakeClock(NOON)
         self.inner = FakeProvider(alice=PASSWORD.reveal(), bob=PASSWORD.reveal())
         self.dummies = 0
         self.verified = VerifiedCredentials(self.clock, keep)
@@ -238,7 +232,7 @@ async def test_sec_24_76_a_locked_name_takes_the_time_and_no_work(
     """How alike the time is, `test_hashing` says by ranks. Known or right makes no difference."""
     path = tmp_path / "users.toml"
     add_user(path, "alice", PASSWORD, "user", hasher=hasher, roles=["user"])
-    clock = FakeClock()
+    clock = FakeClock(NOON)
     guard = Guard("local", FileIdentity("local", path, hasher), clock, dummy=hasher.verify_nothing)
     for typed in ("alice", "nobody"):
         for number in range(2 * ATTEMPTS):
@@ -381,7 +375,7 @@ async def test_sec_82_an_address_that_could_not_be_noted_is_noted_the_next_time(
 async def test_sec_82_a_check_of_its_own_is_noted_once_and_a_shared_one_for_each(
     keep: timedelta,
 ) -> None:
-    tries, clock, inner = Notes(), FakeClock(), Aliases(one="right")
+    tries, clock, inner = Notes(), FakeClock(NOON), Aliases(one="right")
     guard = Guard(
         "corp",
         inner,
@@ -461,7 +455,7 @@ async def test_a_verified_credential_is_not_checked_again_for_a_while(house: Hou
 
 async def test_without_a_table_each_login_is_checked() -> None:
     inner = FakeProvider(alice=PASSWORD.reveal())
-    guard = Guard("fake", inner, FakeClock(), dummy=House().dummy)
+    guard = Guard("fake", inner, FakeClock(NOON), dummy=House().dummy)
     for _ in range(3):
         await guard.authenticate(parse_account("alice"), PASSWORD)
     assert inner.checks == 3
@@ -628,7 +622,7 @@ class LocalHouse:
     def __init__(self, path: Path, hasher: PasswordHasher) -> None:
         self.path, self.hasher = path, hasher
         add_user(path, "Administrator", PASSWORD, "user", hasher=hasher, roles=["user"])
-        clock = FakeClock()
+        clock = FakeClock(NOON)
         self.guard = Guard(
             "local",
             FileIdentity("local", path, hasher, ("vsphere.local",)),

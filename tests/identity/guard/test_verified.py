@@ -6,14 +6,15 @@ import pytest
 
 from sessiongate.identity.guard.verified import LONGEST_KEEP, VerifiedCredentials
 from sessiongate.secret import Secret
-from tests.identity.fakes import PASSWORD, WRONG, FakeClock, principal
+from sessiongate.testing import FakeClock
+from tests.identity.fakes import NOON, PASSWORD, WRONG, principal
 
 MINUTE = timedelta(minutes=1)
 ALICE = principal("alice")
 
 
 def test_a_success_is_kept_for_its_time_however_often_used() -> None:
-    clock = FakeClock()
+    clock = FakeClock(NOON)
     verified = VerifiedCredentials(clock, 2 * MINUTE)
     key = verified.key("local", "alice", PASSWORD)
     assert verified.get(key) is None
@@ -26,7 +27,7 @@ def test_a_success_is_kept_for_its_time_however_often_used() -> None:
 
 
 def test_any_difference_is_another_credential() -> None:
-    verified = VerifiedCredentials(FakeClock())
+    verified = VerifiedCredentials(FakeClock(NOON))
     keys = {
         verified.key("local", "alice", PASSWORD, "1"),
         verified.key("local", "alice", PASSWORD, "2"),
@@ -36,13 +37,13 @@ def test_any_difference_is_another_credential() -> None:
         verified.key("local", "ali", Secret("ce"), "1"),
         verified.key("local", "al", Secret("ice"), "1"),
         verified.key("local", "alice", Secret("\ud800"), "1"),
-        VerifiedCredentials(FakeClock()).key("local", "alice", PASSWORD, "1"),
+        VerifiedCredentials(FakeClock(NOON)).key("local", "alice", PASSWORD, "1"),
     }
     assert len(keys) == 9
 
 
 def test_a_name_is_dropped_with_all_its_credentials() -> None:
-    verified = VerifiedCredentials(FakeClock())
+    verified = VerifiedCredentials(FakeClock(NOON))
     one, two = (verified.key("local", "alice", Secret(text)) for text in "12")
     other = verified.key("local", "bob", PASSWORD)
     verified.keep(one, "alice", ALICE)
@@ -57,7 +58,7 @@ def test_a_name_is_dropped_with_all_its_credentials() -> None:
 
 
 def test_the_oldest_leave_first() -> None:
-    clock = FakeClock()
+    clock = FakeClock(NOON)
     verified = VerifiedCredentials(clock, size=2)
     keys = [verified.key("local", name, PASSWORD) for name in "abc"]
     for name, key in zip("abc", keys, strict=True):
@@ -69,7 +70,7 @@ def test_the_oldest_leave_first() -> None:
 
 
 def test_a_keep_of_nothing_keeps_nothing() -> None:
-    verified = VerifiedCredentials(FakeClock(), timedelta(0))
+    verified = VerifiedCredentials(FakeClock(NOON), timedelta(0))
     key = verified.key("local", "alice", PASSWORD)
     verified.keep(key, "alice", ALICE)
     assert verified.get(key) is None
@@ -78,4 +79,4 @@ def test_a_keep_of_nothing_keeps_nothing() -> None:
 @pytest.mark.parametrize("keep", [LONGEST_KEEP + timedelta(microseconds=1), -MINUTE])
 def test_a_keep_beyond_the_longest_is_refused(keep: timedelta) -> None:
     with pytest.raises(ValueError, match="at most"):
-        VerifiedCredentials(FakeClock(), keep)
+        VerifiedCredentials(FakeClock(NOON), keep)

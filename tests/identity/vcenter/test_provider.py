@@ -19,11 +19,12 @@ from sessiongate.identity.vcenter.provider import Names, VCenterIdentity
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
+from sessiongate.testing import FakeClock
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim.client import Form, Opened
-from tests.identity.fakes import FakeClock, let_run
+from tests.identity.fakes import NOON, let_run
 from tests.upstream.fakes import (
     JSON_SESSION,
     JSON_TOKEN,
@@ -102,7 +103,7 @@ async def test_the_name_is_sent_as_it_was_typed(typed: str, sent: str) -> None:
 
 
 async def test_sec_77_marks_on_letters_give_no_further_tries_at_a_vcenter() -> None:
-    tries, clock = LocalAttempts(Lockout(attempts=5)), FakeClock()
+    tries, clock = LocalAttempts(Lockout(attempts=5)), FakeClock(NOON)
     outcomes = []
     async with vouching() as (provider, server):
         guard = Guard("vc", provider, clock, dummy=nothing, tries=tries)
@@ -137,7 +138,7 @@ async def test_sec_31_an_empty_password_is_not_sent() -> None:
 async def test_what_a_vcenter_is_not_asked_does_not_say_that_it_is_back(
     form: Form, name: str, password: Secret
 ) -> None:
-    clock, tries = FakeClock(), LocalAttempts(Lockout(attempts=1))
+    clock, tries = FakeClock(NOON), LocalAttempts(Lockout(attempts=1))
     assert await tries.begin("ada@corp", "", clock.now())
     async with vouching(saying(http(503, b"")), form=form) as (provider, server):
         breaker = Breaker("vc", provider, clock, outages=1)

@@ -20,7 +20,8 @@ from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_session
 from tests.peers import redis as peer
-from tests.peers.redis import PATIENCE, Cluster, Redis
+from tests.peers.redis import Cluster, Redis
+from tests.until import PATIENCE
 
 pytestmark = pytest.mark.peer
 

@@ -20,7 +20,9 @@ from sessiongate.store.redis.audit_reader import RedisAuditReader
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, T0
-from tests.peers.redis import PATIENCE, Cluster, Redis, free_port
+from tests.peers.ports import free_port
+from tests.peers.redis import Cluster, Redis
+from tests.until import PATIENCE
 
 pytestmark = pytest.mark.peer
 

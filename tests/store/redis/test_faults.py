@@ -25,8 +25,10 @@ from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_session, a_ticket, digest_of, everyone
 from sessiongate.tls import certificates
 from tests.peers import redis as peer
-from tests.peers.redis import PATIENCE, Cluster, Redis, Watched
+from tests.peers.ports import free_port
+from tests.peers.redis import Cluster, Redis, Watched
 from tests.peers.relay import Relay
+from tests.until import PATIENCE
 
 pytestmark = pytest.mark.peer
 
@@ -289,7 +291,7 @@ async def test_a_cluster_moves_its_slots_under_way(tmp_path: Path) -> None:
     ],
 )
 async def test_a_store_that_is_not_there_says_what_to_do(url: str) -> None:
-    settings = RedisSettings(parse_redis(url.format(port=peer.free_port())), cache=True)
+    settings = RedisSettings(parse_redis(url.format(port=free_port())), cache=True)
     store = RedisStore(settings, LIMITS)
     with pytest.raises(StoreUnavailable, match=r"see that it runs.*store\.url"):
         await store.start()
@@ -338,7 +340,7 @@ async def test_by_tls_the_certificate_is_checked(tmp_path: Path) -> None:
         pytest.skip(why)
     ours = certificates.ensure(tmp_path / "ours", ["127.0.0.1"], datetime.now(UTC))
     others = certificates.ensure(tmp_path / "others", ["127.0.0.1"], datetime.now(UTC))
-    port = peer.free_port()
+    port = free_port()
     options = [
         *("--tls-port", str(port), "--tls-auth-clients", "no"),
         *("--tls-cert-file", str(ours.certificate), "--tls-key-file", str(ours.key)),

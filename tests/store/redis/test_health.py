@@ -12,6 +12,7 @@ from sessiongate.secret import Secret
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.health import doubts_of
 from tests.peers import redis as peer
+from tests.peers.ports import free_port
 from tests.peers.redis import Cluster, Redis
 
 pytestmark = pytest.mark.peer
@@ -94,4 +95,4 @@ async def test_one_that_does_not_let_us_ask_is_told_of(own: Redis) -> None:
 
 async def test_one_that_is_away_is_an_outage() -> None:
     with pytest.raises(StoreUnavailable, match="cannot be asked"):
-        await doubts_of(at(f"redis://127.0.0.1:{peer.free_port()}"), now)
+        await doubts_of(at(f"redis://127.0.0.1:{free_port()}"), now)

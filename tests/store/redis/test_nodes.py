@@ -24,8 +24,8 @@ from sessiongate.store.redis.end_listener import GOOD_FOR, Listening
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, TICK, a_session, a_ticket, everyone
 from tests.peers import redis as peer
-from tests.peers.redis import PATIENCE, Cluster, Redis
-from tests.until import until
+from tests.peers.redis import Cluster, Redis
+from tests.until import PATIENCE, until
 
 pytestmark = pytest.mark.peer
 
