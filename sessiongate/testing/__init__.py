@@ -1,7 +1,8 @@
 """For tests of plugins and of what uses sessiongate: a clock and an identity provider that obey,
-and the stores' promises.
+and what stores, providers and counters of failed tries promise.
 
-A store of your own is tested by a subclass that says how to make one:
+A store of your own is tested by a subclass that says how to make one; for counters that all servers
+on it share (`Store.attempts`) there is `AttemptsContract`:
 
     class TestMine(StoreContract):
         async def make(self, limits: Limits) -> Store:
@@ -10,6 +11,7 @@ A store of your own is tested by a subclass that says how to make one:
 The tests are async methods: run them with pytest-asyncio in auto mode. None of them sleeps.
 """
 
+from sessiongate.testing.attempts import AttemptsContract, Policies
 from sessiongate.testing.clock import T0, TICK, FakeClock
 from sessiongate.testing.identity import FakeIdentity
 from sessiongate.testing.providers import LONGEST_STALL, ProviderContract
@@ -30,10 +32,12 @@ __all__ = [
     "NO_CAPS",
     "T0",
     "TICK",
+    "AttemptsContract",
     "FakeClock",
     "FakeIdentity",
     "GenerationContract",
     "NoticeContract",
+    "Policies",
     "ProviderContract",
     "StoreContract",
     "TicketContract",

@@ -3,16 +3,22 @@
 from sessiongate.identity.guard.attempt_counters import AttemptCounters, Lockout
 from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.store.port import AttemptStore
-from tests.identity.guard.attempts_contract import TriesContract
+from sessiongate.testing import AttemptsContract, Policies
 
 
-class TestOwn(TriesContract):
-    async def make(self, lockout: Lockout) -> AttemptStore:
-        return LocalAttempts(lockout)
+def lockout_of(policies: Policies) -> Lockout:
+    one, every, place = (policy.attempts for policy in policies)
+    return Lockout(attempts=one, total_attempts=every, address_attempts=place)
 
 
-class TestOwnInSmallTables(TriesContract):
+class TestOwn(AttemptsContract):
+    async def make(self, policies: Policies) -> AttemptStore:
+        return LocalAttempts(lockout_of(policies))
+
+
+class TestOwnInSmallTables(AttemptsContract):
     """The promises hold where a table has room for a fraction of what is tried."""
 
-    async def make(self, lockout: Lockout) -> AttemptStore:
+    async def make(self, policies: Policies) -> AttemptStore:
+        lockout = lockout_of(policies)
         return LocalAttempts(lockout, AttemptCounters(lockout, size=50))

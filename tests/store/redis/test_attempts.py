@@ -21,9 +21,16 @@ from sessiongate.store.port import AttemptStore, ReservedAttempt
 from sessiongate.store.redis.attempts import LONGEST_TRY
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
-from sessiongate.testing import LIMITS, FakeClock, FakeIdentity
-from tests.identity.fakes import NOON
-from tests.identity.guard.attempts_contract import HERE, THERE, TICK, TriesContract, fail
+from sessiongate.testing import (
+    LIMITS,
+    T0,
+    TICK,
+    AttemptsContract,
+    FakeClock,
+    FakeIdentity,
+    Policies,
+)
+from sessiongate.testing.attempts import HERE, THERE, fail
 from tests.peers.redis import Cluster, Redis
 
 pytestmark = pytest.mark.peer
@@ -43,15 +50,15 @@ def client_of(redis: Redis) -> Client:
     return Client.from_url(redis.url)
 
 
-class InRedis(TriesContract):
+class InRedis(AttemptsContract):
     @pytest.fixture(autouse=True)
     async def store(self, redis: Redis) -> AsyncIterator[None]:
         self.shared = await store_at(redis.url)
         yield
         await self.shared.close()
 
-    async def make(self, lockout: Lockout) -> AttemptStore:
-        return self.shared.attempts("local", lockout.policies)
+    async def make(self, policies: Policies) -> AttemptStore:
+        return self.shared.attempts("local", policies)
 
 
 class TestOnOne(InRedis):
@@ -96,7 +103,7 @@ async def test_it_answers_as_counters_in_one_process_do(
     shared = [one.attempts("local", LOCKOUT.policies) for one in pair]
     own = LocalAttempts(LOCKOUT)
     under_way: list[tuple[ReservedAttempt, ReservedAttempt]] = []
-    now = NOON
+    now = T0
     for _ in range(250):
         name, address = chance.choice(["alice", "bob"]), chance.choice([HERE, THERE, ""])
         theirs = chance.choice(shared)
@@ -135,18 +142,18 @@ async def test_a_provider_counts_for_itself(pair: tuple[RedisStore, RedisStore])
     lockout = Lockout(attempts=1)
     local, corp = (pair[0].attempts(name, lockout.policies) for name in ("local", "corp"))
     await fail(local, "alice")
-    assert await local.is_locked("alice", HERE, NOON)
-    assert not await corp.is_locked("alice", HERE, NOON)
-    assert (list(await local.locked(NOON)), await corp.locked(NOON)) == (["alice"], {})
+    assert await local.is_locked("alice", HERE, T0)
+    assert not await corp.is_locked("alice", HERE, T0)
+    assert (list(await local.locked(T0)), await corp.locked(T0)) == (["alice"], {})
 
 
 async def test_a_try_of_a_server_that_died_is_forgotten(
     pair: tuple[RedisStore, RedisStore],
 ) -> None:
     tries = pair[0].attempts("local", Lockout(attempts=1).policies)
-    assert await tries.begin("alice", HERE, NOON) is not None
-    assert await tries.begin("alice", HERE, NOON + LONGEST_TRY - TICK) is None
-    assert await tries.begin("alice", HERE, NOON + LONGEST_TRY) is not None
+    assert await tries.begin("alice", HERE, T0) is not None
+    assert await tries.begin("alice", HERE, T0 + LONGEST_TRY - TICK) is None
+    assert await tries.begin("alice", HERE, T0 + LONGEST_TRY) is not None
 
 
 async def test_sec_82_an_address_known_to_one_node_is_known_to_all(
@@ -154,13 +161,13 @@ async def test_sec_82_an_address_known_to_one_node_is_known_to_all(
 ) -> None:
     lockout = Lockout(attempts=2, total_attempts=4)
     first, second = (one.attempts("local", lockout.policies) for one in pair)
-    one = await first.begin("alice", HERE, NOON)
+    one = await first.begin("alice", HERE, T0)
     assert one is not None
-    await one.succeeded(NOON)
+    await one.succeeded(T0)
     await fail(second, "alice", "192.0.2.8", 2)
     await fail(first, "alice", "192.0.2.9", 2)
-    assert await first.is_locked("alice", THERE, NOON)
-    assert not await second.is_locked("alice", HERE, NOON)
+    assert await first.is_locked("alice", THERE, T0)
+    assert not await second.is_locked("alice", HERE, T0)
 
 
 async def test_sec_84_what_strangers_leave_goes_by_itself(
@@ -171,7 +178,7 @@ async def test_sec_84_what_strangers_leave_goes_by_itself(
     tries = pair[0].attempts("local", lockout.policies)
     for number in range(50):
         await fail(tries, f"stranger{number}")
-    late = NOON + timedelta(minutes=6)
+    late = T0 + timedelta(minutes=6)
     one = await tries.begin("another", HERE, late)
     assert one is not None
     await one.failed(late)
@@ -190,14 +197,14 @@ async def test_what_the_version_before_has_counted_goes_on_counting(
     lockout = Lockout(attempts=3, total_attempts=4)
     tries = pair[0].attempts("local", lockout.policies)
     counter, _ = tries._keys_of("name", "alice")
-    at = str(micros(NOON))
+    at = str(micros(T0))
     async with client_of(redis) as client:
         fields = {f"f{HERE}": at, "F": f"{at},{at}", "wabcdefgh": f"{at} {HERE}"}
         for field, value in fields.items():
             await client.hset(counter, field, value)
-    assert await tries.begin("alice", HERE, NOON) is not None
-    assert await tries.begin("alice", HERE, NOON) is None, "one failed, two under way"
-    assert await tries.begin("alice", THERE, NOON) is None, "two failed, two under way"
+    assert await tries.begin("alice", HERE, T0) is not None
+    assert await tries.begin("alice", HERE, T0) is None, "one failed, two under way"
+    assert await tries.begin("alice", THERE, T0) is None, "two failed, two under way"
 
 
 async def no_cost(password: Secret) -> None:
@@ -207,7 +214,7 @@ async def no_cost(password: Secret) -> None:
 def guard_on(store: RedisStore, people: FakeIdentity) -> Guard:
     lockout = Lockout()
     tries = store.attempts("local", lockout.policies)
-    return Guard("local", people, FakeClock(NOON), dummy=no_cost, tries=tries)
+    return Guard("local", people, FakeClock(T0), dummy=no_cost, tries=tries)
 
 
 async def test_sec_23_of_five_hundred_guesses_on_two_nodes_five_are_verified(
