@@ -23,6 +23,7 @@ def free_port() -> int:
     folder.mkdir(exist_ok=True)
     # Processes that run beside each other begin far apart.
     first = os.getpid() * 97 % len(_PORTS)
+    port: int
     for port in (*_PORTS[first:], *_PORTS[:first]):
         claim = (folder / str(port)).open("w")
         try:
