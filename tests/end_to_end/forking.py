@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -112,10 +113,10 @@ def _serve(line: socket.socket) -> None:
     """Fork as told until the line ends. Returns in what is forked, as what it should be."""
     while True:
         message, passed, _, _ = socket.recv_fds(line, _LARGEST_MESSAGE, _STREAMS)
+        _let_go()
         if not message:
             os._exit(0)
         if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             child = os.fork()
             if child == 0:
                 _become(json.loads(message), passed[:3])
@@ -123,6 +124,13 @@ def _serve(line: socket.socket) -> None:
             _tell_of(child, passed[3])
         for one in passed:
             os.close(one)
+
+
+def _let_go() -> None:
+    """Collect those that have waited for another's end, and with them what both have used."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _tell_of(child: int, life: int) -> None:
@@ -153,7 +161,5 @@ def _become(told: tuple[Sequence[str], Mapping[str, str], str], streams: Sequenc
 if __name__ == "__main__":
     _import_all()
     gc.freeze()
-    # Those that wait for others are waited for by nobody.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _serve(socket.socket(fileno=int(sys.argv[1])))
     main()
