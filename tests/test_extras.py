@@ -98,29 +98,39 @@ def test_commands_run_without_the_extras(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+REDIS = '[store]\nurl = "redis://127.0.0.1:1/0"\n'
+SAML = """[tokens.idp]
+type = "saml"
+issuer = "https://idp.example"
+audience = "https://gate.example"
+certificates = ["idp.pem"]
+role = "user"
+"""
+REDIS_SAID = 'store.url: needs the package redis; get it by pip install "sessiongate[redis]"'
+SAML_SAID = 'tokens.idp.type: needs the package lxml; get it by pip install "sessiongate[saml]"'
+
+
 @pytest.mark.parametrize(
-    ("arguments", "code"),
-    [(["check"], 1), (["serve"], 2), (["audit", "tail"], 2)],
-    ids=["check", "serve", "audit"],
+    ("settings", "arguments", "code", "sentence"),
+    [
+        (REDIS, ["check"], 1, REDIS_SAID),
+        (REDIS, ["serve"], 2, REDIS_SAID),
+        (REDIS, ["audit", "tail"], 2, REDIS_SAID),
+        (SAML, ["check"], 1, SAML_SAID),
+        (SAML, ["serve"], 2, SAML_SAID),
+    ],
+    ids=["redis, check", "redis, serve", "redis, audit", "saml, check", "saml, serve"],
 )
-def test_redis_as_the_store_names_its_extra(
-    arguments: list[str], code: int, tmp_path: Path
+def test_settings_that_need_an_extra_name_it(
+    settings: str, arguments: list[str], code: int, sentence: str, tmp_path: Path
 ) -> None:
-    settings = tmp_path / "sessiongate.toml"
-    settings.write_text(
-        f"""
-[server]
-data_dir = "{tmp_path}"
-listen = ["127.0.0.1:0"]
-[store]
-url = "redis://127.0.0.1:1/0"
-""",
-        encoding="utf-8",
-    )
-    done = without_extras(*arguments, "--config", str(settings))
+    path = tmp_path / "sessiongate.toml"
+    listen = f'[server]\ndata_dir = "{tmp_path}"\nlisten = ["127.0.0.1:0"]\n'
+    path.write_text(listen + settings, encoding="utf-8")
+    done = without_extras(*arguments, "--config", str(path))
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode == code, said
-    assert 'store.url: needs the package redis; get it by pip install "sessiongate[redis]"' in said
+    assert sentence in said
     assert "Traceback" not in said
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.access_lists import NAME
+from sessiongate.cli.output import Exit
 from sessiongate.holders import way_to
 from sessiongate.store.embedded.schema import open_file
 from tests.cli import as_root
@@ -229,6 +230,38 @@ def test_sec_80_90_pipes_keep_roots_commands_waiting_nowhere(
     for done in run(data_dir, *COMMANDS):
         unharmed(done)
     assert {path.lstat().st_uid for path in data_dir.rglob("*")} == {NOBODY.pw_uid}
+
+
+SHUT = """
+import os, sys
+
+class Shut:
+    def find_spec(self, name, path=None, target=None):
+        if os.geteuid() != 0:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Shut())
+from sessiongate.cli.main import main
+main()
+"""
+"""A Python of which only root can read what is not imported yet, as one in root's home."""
+
+
+def test_a_python_that_the_owner_cannot_read_is_told_in_a_sentence(data_dir: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHUT, "init", "--data-dir", str(data_dir)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == Exit.SETTINGS, done
+    assert "cannot be read by the account that owns the data directory" in done.stderr
+    assert "install Python and sessiongate where it can" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_sec_80_settings_in_the_directory_are_read_by_their_owner(
