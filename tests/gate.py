@@ -27,7 +27,7 @@ from sessiongate.service.account_changes import AccountChanges
 from sessiongate.service.extension_login import Extension, Extensions
 from sessiongate.service.housekeeping import sweep
 from sessiongate.service.impersonation import Impersonation
-from sessiongate.service.local_ticket_login import LocalLogin
+from sessiongate.service.local_ticket_login import LocalLogin, Offer
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.tickets import Tickets
@@ -99,6 +99,7 @@ class Gate:
         self.center = VirtualCenter(
             self.sessions,
             WaysIn(
+                provider="local",
                 logins=self.logins,
                 local=self.local,
                 extensions=Extensions(self.logins, self.extensions, self.journal),
@@ -112,7 +113,6 @@ class Gate:
             self.clock,
             self.journal,
             about=about_info("none", INSTANCE, "0.1.0"),
-            provider="local",
         )
 
     def bearers_over(self, store: GenerationStore, tokens: AccessTokens | None = None) -> Bearers:
@@ -134,9 +134,7 @@ class Gate:
             self.store,
             self.clock,
             self.journal,
-            folder=folder,
-            provider="local",
-            offered=offered,
+            Offer(folder, "local") if offered else None,
         )
 
     async def sweep(self) -> int:

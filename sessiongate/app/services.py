@@ -23,7 +23,7 @@ from sessiongate.rules.locale import server_default
 from sessiongate.service.account_changes import AccountChanges
 from sessiongate.service.extension_login import Extensions
 from sessiongate.service.impersonation import Impersonation
-from sessiongate.service.local_ticket_login import LocalLogin
+from sessiongate.service.local_ticket_login import LocalLogin, Offer
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.tickets import Tickets
@@ -68,7 +68,6 @@ def services_of(
         core.clock,
         core.journal,
         about=about,
-        provider=config.dialects.vsphere.default,
     )
     return Services(
         core.sessions,
@@ -93,18 +92,13 @@ def _ways_in(
     config: Config, core: Core, logins: Logins, verifiers: Sequence[TokenVerifier]
 ) -> WaysIn:
     sessions, store, clock, journal = core.sessions, core.store, core.clock, core.journal
+    vsphere = config.dialects.vsphere
+    tickets = Offer(config.server.data_dir / "local-tickets", vsphere.default)
+    offer = tickets if vsphere.local_tickets else None
     return WaysIn(
+        provider=vsphere.default,
         logins=logins,
-        local=LocalLogin(
-            sessions,
-            logins,
-            store,
-            clock,
-            journal,
-            folder=config.server.data_dir / "local-tickets",
-            provider=config.dialects.vsphere.default,
-            offered=config.dialects.vsphere.local_tickets,
-        ),
+        local=LocalLogin(sessions, logins, store, clock, journal, offer),
         extensions=Extensions(logins, extensions_of(config), journal),
         tokens=TokenLogin(logins, store, clock, journal, verifiers),
         tickets=Tickets(sessions, store, clock, journal, host=socket.gethostname()),

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.errors import (
@@ -51,8 +53,15 @@ _MOST_WAITING = 64
 T = TypeVar("T")
 
 
+class Offer(msgspec.Struct, frozen=True):
+    """Where local tickets are written, and the provider of names without a domain of their own."""
+
+    folder: Path
+    provider: str
+
+
 class LocalLogin:
-    """Issues local tickets and redeems them at login."""
+    """Issues local tickets and redeems them at login. Without an offer there are none."""
 
     def __init__(
         self,
@@ -61,21 +70,14 @@ class LocalLogin:
         tickets: TicketStore,
         clock: Clock,
         journal: Journal,
-        *,
-        folder: Path,
-        provider: str,
-        offered: bool,
-        random: Callable[[int], bytes] = secrets.token_bytes,
+        offer: Offer | None,
     ) -> None:
         self._sessions = sessions
         self._logins = logins
         self._clock = clock
         self._journal = journal
         self._tickets = tickets
-        self._folder = folder
-        self._provider = provider
-        self._offered = offered
-        self._random = random
+        self._offer = offer
         self._waiting = 0
         self._turn = asyncio.Lock()
 
@@ -86,33 +88,33 @@ class LocalLogin:
         proved to be on this host, BadCredentials for an unknown user, and NoPermission for one
         without any privilege.
         """
-        if not self._offered:
+        if self._offer is None:
             raise NotSupported("dialects.vsphere.local_tickets is off")
         try:
-            return await self._issue(user_name, client)
+            return await self._issue(self._offer, user_name, client)
         except SessionGateError as error:
             await self._journal.refused(_ISSUE, user_name, client, error)
             raise
 
-    async def _issue(self, user_name: str, client: Client) -> str:
+    async def _issue(self, offer: Offer, user_name: str, client: Client) -> str:
         if not _may_read(client):
             raise Malformed("a local ticket is only for a caller on the server's own host")
-        principal = await self._logins.principal(user_name, self._provider)
+        principal = await self._logins.principal(user_name, offer.provider)
         if principal is None:
             raise BadCredentials("no such user")
         try:
-            return await self._issue_to(principal, client)
+            return await self._issue_to(principal, client, offer.folder)
         except SessionGateError as error:
             raise error.of_somebody(*principal.person) from error.__cause__
 
-    async def _issue_to(self, principal: Principal, client: Client) -> str:
+    async def _issue_to(self, principal: Principal, client: Client, folder: Path) -> str:
         if not self._sessions.allows(principal):
             raise NoPermission(SYSTEM_VIEW)
-        ticket = Secret(_MARK + hex_token(self._random(TOKEN_BYTES)))
+        ticket = Secret(_MARK + hex_token(secrets.token_bytes(TOKEN_BYTES)))
         expires_at = self._clock.now() + TICKET_LIFE
         await self._tickets.put(ticket.digest(), Ticket("local", principal.name, expires_at))
         try:
-            path = str(await self._beside(lambda: self._write(ticket)))
+            path = str(await self._beside(lambda: _write(folder, ticket)))
         except OSError as error:
             raise StoreUnavailable(f"a local ticket cannot be written: {error.strerror}") from None
         await self._journal.ticket_issued(principal, client)
@@ -132,43 +134,45 @@ class LocalLogin:
         finally:
             self._waiting -= 1
 
-    def _write(self, ticket: Secret) -> Path:
-        own_directory(self._folder)
-        oldest = sorted(self._folder.iterdir(), key=_written)
-        for stale in oldest[: max(0, len(oldest) - _MOST_FILES + 1)]:
-            stale.unlink(missing_ok=True)
-        path = self._folder / ticket.digest().hex()
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(ticket.reveal(), encoding="ascii")
-        return path
-
     async def redeem(
         self, user_name: str, password: Secret, client: Client, locale: str | None
     ) -> Opened | None:
         """A session for a local ticket used as a password; None if the password is not one."""
-        if not (self._offered and password.reveal().startswith(_MARK) and _may_read(client)):
+        offer = self._offer
+        if offer is None or not (password.reveal().startswith(_MARK) and _may_read(client)):
             return None
         try:
-            return await self._redeem(user_name, password, client, locale)
+            return await self._redeem(offer, user_name, password, client, locale)
         except SessionGateError as error:
             await self._journal.refused(_REDEEM, user_name, client, error)
             raise
 
     async def _redeem(
-        self, user_name: str, password: Secret, client: Client, locale: str | None
+        self, offer: Offer, user_name: str, password: Secret, client: Client, locale: str | None
     ) -> Opened:
         # What may fail without the ticket comes before it is used up.
         self._logins.locale_of(locale)
-        principal = await self._logins.principal(user_name, self._provider)
+        principal = await self._logins.principal(user_name, offer.provider)
         digest = password.digest()
         taken = await self._tickets.take(digest, "local", self._clock.now())
-        path = self._folder / digest.hex()
+        path = offer.folder / digest.hex()
         with suppress(OSError, Overloaded):  # used up, it opens nothing; later ones push it out
             await self._beside(lambda: path.unlink(missing_ok=True))
         if taken is None or principal is None or principal.name != taken.subject:
             refused = BadCredentials("the local ticket is unknown, used, expired or another user's")
             raise refused.of_somebody(*principal.person) if principal is not None else refused
         return await self._logins.login_as(principal, client, locale, typed=user_name, how=_REDEEM)
+
+
+def _write(folder: Path, ticket: Secret) -> Path:
+    own_directory(folder)
+    oldest = sorted(folder.iterdir(), key=_written)
+    for stale in oldest[: max(0, len(oldest) - _MOST_FILES + 1)]:
+        stale.unlink(missing_ok=True)
+    path = folder / ticket.digest().hex()
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(ticket.reveal(), encoding="ascii")
+    return path
 
 
 def _written(path: Path) -> float:

@@ -67,8 +67,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class WaysIn(msgspec.Struct, frozen=True):
-    """The services behind the methods that open a session."""
+    """The services behind the methods that open a session.
 
+    `provider` is that of names without a domain of their own.
+    """
+
+    provider: str
     logins: Logins
     local: LocalLogin
     extensions: Extensions
@@ -89,7 +93,6 @@ class VirtualCenter:
         journal: Journal,
         *,
         about: Data,
-        provider: str,
     ) -> None:
         self._sessions = sessions
         self._logins = ways.logins
@@ -102,7 +105,7 @@ class VirtualCenter:
         self._clock = clock
         self._journal = journal
         self._about = about
-        self._provider = provider
+        self._provider = ways.provider
 
     async def call(self, context: Context, method: Method, arguments: Mapping[str, Any]) -> Outcome:
         """Run a method: authenticated, then allowed, then done."""
