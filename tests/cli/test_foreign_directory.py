@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -90,12 +90,40 @@ def data_dir(around: Path) -> Path:
     return folder
 
 
-Run = Callable[..., list[dict[str, object]]]
+class Commands:
+    """Runs commands as root, one after another, with nothing of ours in the environment."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def __call__(self, data_dir: Path, *lines: str) -> list[dict[str, object]]:
+        """Run commands on this directory. What became of each."""
+        commands = [[*line.split(), "--data-dir", str(data_dir)] for line in lines]
+        return self._ask(data_dir, commands, None)
+
+    def meanwhile(
+        self, event: str, path: Path, count: int, script: str, line: str
+    ) -> tuple[int, str]:
+        """Run a command, and this script at that moment. Its exit code, and what it says."""
+        when = {"event": event, "path": str(path), "count": count, "text": script}
+        (done,) = self._ask(path, [line.split()], when)
+        return int(str(done["code"])), str(done["said"])
+
+    def _ask(
+        self, below: Path, lines: list[list[str]], script: dict[str, object] | None
+    ) -> list[dict[str, object]]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        asked = {"below": str(below), "lines": lines, "script": script}
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        answers: list[dict[str, object]] = json.loads(self._process.stdout.readline())
+        return answers
 
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[Run]:
-    """Runs commands as root, one after another, with nothing of ours in the environment."""
+def run() -> Iterator[Commands]:
+    """What all tests here run commands by."""
     root = str(ROOT)
     with subprocess.Popen(
         [sys.executable, "-m", "tests.cli.as_root"],
@@ -105,35 +133,9 @@ def run() -> Iterator[Run]:
         cwd=root,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": root},
     ) as process:
-
-        def ask(data_dir: Path, *lines: str) -> list[dict[str, object]]:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            commands = [[*line.split(), "--data-dir", str(data_dir)] for line in lines]
-            process.stdin.write(json.dumps([str(data_dir), commands]) + "\n")
-            process.stdin.flush()
-            answers: list[dict[str, object]] = json.loads(process.stdout.readline())
-            return answers
-
-        yield ask
-
-
-def meanwhile(event: str, path: Path, count: int, script: str, line: str) -> tuple[int, str]:
-    """Run a command as root, and this script at that moment. Its exit code, and what it says."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "tests.cli.meanwhile"),
-            *(event, str(path), str(count), script),
-            *line.split(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+        yield Commands(process)
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def look(path: Path) -> tuple[int, int, int, object]:
@@ -155,15 +157,21 @@ COMMANDS = (
 )
 
 
-def filled(run: Run, data_dir: Path) -> None:
-    """Put everything there that a server has, as if it had run."""
-    (begun,) = run(data_dir, "init")
-    assert begun["code"] == 0, begun
-    # Made where root may, which is not there.
-    with tempfile.TemporaryDirectory() as own:
-        open_file(Path(own) / "sessiongate.db").close()
-        shutil.copy(Path(own) / "sessiongate.db", data_dir)
-    for path in data_dir.rglob("*"):
+@pytest.fixture(scope="module")
+def full(run: Commands) -> Iterator[Path]:
+    """A directory with everything in it that a server has, as if it had run."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "full"
+        (begun,) = run(made, "init")
+        assert begun["code"] == 0, begun
+        open_file(made / "sessiongate.db").close()
+        yield made
+
+
+def fill(data_dir: Path, full: Path) -> None:
+    """Put all of that into a directory of nobody's."""
+    shutil.copytree(full, data_dir, dirs_exist_ok=True)
+    for path in (data_dir, *data_dir.rglob("*")):
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
 
 
@@ -176,7 +184,7 @@ def unharmed(done: dict[str, object]) -> None:
     assert SECRET not in str(done["said"])
 
 
-def test_sec_80_what_root_makes_is_the_owners(run: Run, data_dir: Path) -> None:
+def test_sec_80_what_root_makes_is_the_owners(run: Commands, data_dir: Path) -> None:
     init, added, renewed = run(data_dir, "init", "users disable admin", "cert renew", "audit tail")[
         :3
     ]
@@ -191,8 +199,10 @@ def test_sec_80_what_root_makes_is_the_owners(run: Run, data_dir: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_sec_80_links_lead_root_nowhere(run: Run, name: str, around: Path, data_dir: Path) -> None:
-    filled(run, data_dir)
+def test_sec_80_links_lead_root_nowhere(
+    run: Commands, full: Path, name: str, around: Path, data_dir: Path
+) -> None:
+    fill(data_dir, full)
     (around / "shut").mkdir(mode=0o700)
     shut, open_to_all = around / "shut" / "file", around / "file"
     for victim, mode in ((shut, 0o600), (open_to_all, 0o644)):
@@ -218,9 +228,9 @@ def test_sec_80_links_lead_root_nowhere(run: Run, name: str, around: Path, data_
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_sec_80_90_pipes_keep_roots_commands_waiting_nowhere(
-    run: Run, name: str, data_dir: Path
+    run: Commands, full: Path, name: str, data_dir: Path
 ) -> None:
-    filled(run, data_dir)
+    fill(data_dir, full)
     planted = data_dir / name
     if planted.is_dir():
         shutil.rmtree(planted)
@@ -265,7 +275,7 @@ def test_a_python_that_the_owner_cannot_read_is_told_in_a_sentence(data_dir: Pat
 
 
 def test_sec_80_settings_in_the_directory_are_read_by_their_owner(
-    run: Run, around: Path, data_dir: Path
+    run: Commands, around: Path, data_dir: Path
 ) -> None:
     shut = around / "shut"
     shut.write_text(SECRET, encoding="ascii")
@@ -294,7 +304,9 @@ def test_sec_80_settings_in_the_directory_are_read_by_their_owner(
     assert "cannot be read: Permission denied" in str(done["said"])
 
 
-def test_sec_80_settings_that_change_meanwhile_lead_nowhere(around: Path, data_dir: Path) -> None:
+def test_sec_80_settings_that_change_meanwhile_lead_nowhere(
+    run: Commands, around: Path, data_dir: Path
+) -> None:
     """Judged is one directory, and the other would be used with the rights of root."""
     settings, other = around / "sessiongate.toml", around / "other.toml"
     roots = around / "roots"
@@ -302,7 +314,7 @@ def test_sec_80_settings_that_change_meanwhile_lead_nowhere(around: Path, data_d
     settings.write_text(f'[server]\ndata_dir = "{roots}"\n', encoding="utf-8")
     other.write_text(f'[server]\ndata_dir = "{data_dir}"\n', encoding="utf-8")
     swap = f"mv '{other}' '{settings}'"
-    code, said = meanwhile("open", settings, 2, swap, f"init --config {settings}")
+    code, said = run.meanwhile("open", settings, 2, swap, f"init --config {settings}")
     assert code == 2
     assert "server.data_dir: was changed while the settings were read" in said
     assert list(roots.iterdir()) == []
@@ -340,14 +352,14 @@ QUICKER = {
 @pytest.mark.parametrize("depth", ["new", "new/er/data"])
 @pytest.mark.parametrize("command", ["init", "serve --plain-http --listen 127.0.0.1:0"])
 def test_sec_80_root_makes_nothing_in_a_directory_that_somebody_else_made_first(
-    command: str, depth: str, quicker: str, around: Path, everybodys: Path
+    run: Commands, command: str, depth: str, quicker: str, around: Path, everybodys: Path
 ) -> None:
     victim = victim_in(around)
     before = look(victim), look(victim / "secret")
     new = everybodys / "new"
     script = QUICKER[quicker].format(new=new, victim=victim)
     line = f"{command} --data-dir {everybodys / depth}"
-    code, said = meanwhile("os.mkdir", new, 1, script, line)
+    code, said = run.meanwhile("os.mkdir", new, 1, script, line)
     assert code == (2 if command == "init" else 1), said
     assert "in the hands of nobody" in said or "File exists" in said
     assert "Traceback" not in said
@@ -377,7 +389,7 @@ APPEARED = (
 @pytest.mark.parametrize("command", APPEARED)
 @pytest.mark.parametrize("planted", ["nothing", "links", "folder links", "pipes"])
 def test_sec_80_what_appears_after_the_judgement_is_not_roots_to_use(
-    planted: str, command: str, around: Path, everybodys: Path
+    run: Commands, planted: str, command: str, around: Path, everybodys: Path
 ) -> None:
     """The settings are read a second time after their directory was judged: it is made then."""
     victim, new = victim_in(around), everybodys / "new"
@@ -397,7 +409,7 @@ def test_sec_80_what_appears_after_the_judgement_is_not_roots_to_use(
         f" for one in tls/server.pem tls/ca.pem tls/ca.key; do {plant}; done;"
         f" chown -hR nobody {new}"
     )
-    code, said = meanwhile("open", settings, 2, script, f"{command} --config {settings}")
+    code, said = run.meanwhile("open", settings, 2, script, f"{command} --config {settings}")
     assert code in (0, 1, 2, 3), said
     assert "Traceback" not in said
     assert SECRET not in said
@@ -407,7 +419,7 @@ def test_sec_80_what_appears_after_the_judgement_is_not_roots_to_use(
 
 @pytest.mark.parametrize("command", ["users add eve --role user --generate", "users list"])
 def test_sec_80_a_users_file_in_anothers_directory_is_not_roots_to_change(
-    run: Run, command: str, around: Path
+    run: Commands, command: str, around: Path
 ) -> None:
     data_dir, theirs, victim = around / "roots", around / "theirs", victim_in(around)
     theirs.mkdir()
@@ -429,7 +441,7 @@ def test_sec_80_a_users_file_in_anothers_directory_is_not_roots_to_change(
     assert {path.lstat().st_uid for path in theirs.iterdir()} == {NOBODY.pw_uid}
 
 
-def test_sec_80_a_directory_of_roots_stays_roots(run: Run, around: Path) -> None:
+def test_sec_80_a_directory_of_roots_stays_roots(run: Commands, around: Path) -> None:
     data_dir = around / "roots"
     (done,) = run(data_dir, "init")
     assert done["code"] == 0, done
@@ -437,7 +449,9 @@ def test_sec_80_a_directory_of_roots_stays_roots(run: Run, around: Path) -> None
     assert {path.lstat().st_uid for path in (data_dir, *data_dir.rglob("*"))} == {0}
 
 
-def test_sec_80_whoever_may_swap_the_directory_counts_as_its_owner(run: Run, around: Path) -> None:
+def test_sec_80_whoever_may_swap_the_directory_counts_as_its_owner(
+    run: Commands, around: Path
+) -> None:
     """Below a directory of nobody's, what is there now need not be there in a moment."""
     above = around / "above"
     above.mkdir()
@@ -459,7 +473,7 @@ def test_sec_80_whoever_may_swap_the_directory_counts_as_its_owner(run: Run, aro
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o707])
 def test_sec_80_root_refuses_a_directory_that_is_anybodys(
-    run: Run, mode: int, around: Path
+    run: Commands, mode: int, around: Path
 ) -> None:
     data_dir = around / "open"
     data_dir.mkdir()
@@ -471,7 +485,7 @@ def test_sec_80_root_refuses_a_directory_that_is_anybodys(
 
 
 def test_sec_80_root_refuses_its_own_directory_that_a_group_may_write(
-    run: Run, around: Path
+    run: Commands, around: Path
 ) -> None:
     data_dir = around / "groups"
     data_dir.mkdir()
@@ -486,7 +500,7 @@ def test_sec_80_root_refuses_its_own_directory_that_a_group_may_write(
 @pytest.mark.parametrize("group", [NOBODY.pw_gid, 54321])
 @pytest.mark.parametrize("above", ["near", "far", "link"])
 def test_sec_80_root_refuses_a_way_that_a_group_may_change(
-    run: Run, above: str, group: int, owner: int, around: Path
+    run: Commands, above: str, group: int, owner: int, around: Path
 ) -> None:
     """A member of the group puts a link in the place of the judged directory."""
     shared = around / "shared"
@@ -509,7 +523,7 @@ def test_sec_80_root_refuses_a_way_that_a_group_may_change(
 
 @pytest.mark.parametrize(("mode", "group"), [(0o1775, NOBODY.pw_gid), (0o775, 0)])
 def test_sec_80_what_a_group_cannot_swap_is_fine(
-    run: Run, mode: int, group: int, around: Path
+    run: Commands, mode: int, group: int, around: Path
 ) -> None:
     """In a sticky directory the entry of root's stays; the group of root's is root."""
     shared = around / "shared"
@@ -536,7 +550,7 @@ def let_write(folder: Path, kind: int, who: int) -> None:
     [(USER, NOBODY.pw_uid, "chown -R"), (GROUP, NOBODY.pw_gid, "setfacl -x g:")],
 )
 def test_sec_80_whom_an_access_list_lets_write_counts(
-    run: Run, kind: int, who: int, mend: str, above: bool, around: Path
+    run: Commands, kind: int, who: int, mend: str, above: bool, around: Path
 ) -> None:
     """The mode says 775 and root's group, and yet somebody else can swap what is there."""
     shared = around / "shared"
@@ -551,7 +565,7 @@ def test_sec_80_whom_an_access_list_lets_write_counts(
     assert [path for path in around.rglob("*") if path.is_file()] == []
 
 
-def test_sec_80_a_list_that_lets_nobody_write_is_fine(run: Run, around: Path) -> None:
+def test_sec_80_a_list_that_lets_nobody_write_is_fine(run: Commands, around: Path) -> None:
     data_dir = around / "listed"
     data_dir.mkdir()
     let_write(data_dir, USER, 0)
@@ -562,7 +576,7 @@ def test_sec_80_a_list_that_lets_nobody_write_is_fine(run: Run, around: Path) ->
 
 
 def test_sec_80_an_owner_whom_a_list_above_lets_write_is_still_alone(
-    run: Run, around: Path
+    run: Commands, around: Path
 ) -> None:
     shared = around / "shared"
     (shared / "data").mkdir(parents=True)
