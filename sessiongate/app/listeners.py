@@ -21,7 +21,7 @@ from sessiongate.app.descriptors import KEPT, make_room, places
 from sessiongate.config import Address, Config
 from sessiongate.errors import ConfigError
 from sessiongate.http.admission import Admission
-from sessiongate.http.edge import Callers
+from sessiongate.http.callers import Callers
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler

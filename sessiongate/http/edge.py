@@ -12,25 +12,10 @@ from email.utils import formatdate
 from typing import Protocol
 
 from sessiongate.http.admission import AcceptedSocket, Admission
+from sessiongate.http.callers import Callers
 from sessiongate.http.causes import CAUSES
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.message import Handler, Request
-
-
-class Callers(Protocol):
-    """Who can say, of a request that is still on its way, whether its caller is known."""
-
-    async def known(self, request: Request) -> bool:
-        """Whether this head (the body is empty) names a live session. Raises Unavailable."""
-        ...
-
-    def may_be_excused(self, path: str) -> bool:
-        """Whether at this path a stranger's large body may be in order."""
-        ...
-
-    def excused(self, begun: bytes | bytearray) -> bool:
-        """Whether a body that begins like this may be large, whoever sends it."""
-        ...
+from sessiongate.http.message import Handler
 
 
 class Connected(Protocol):

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from sessiongate.http.admission import Admission
+from sessiongate.http.callers import Callers
 from sessiongate.http.connection import Connection
-from sessiongate.http.edge import Callers, Edge
+from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler
 from sessiongate.http.send_queue import bound

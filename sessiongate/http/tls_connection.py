@@ -18,7 +18,8 @@ from typing import Any, cast
 from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.causes import HANDSHAKE_FAILED, USELESS_RECORDS
 from sessiongate.http.client_hello import RETRY, ClientHello
-from sessiongate.http.connection import Connection, plain_address
+from sessiongate.http.connection import Connection
+from sessiongate.http.peer import address_at
 from sessiongate.http.refusal_log import note
 from sessiongate.http.send_queue import discard, unacknowledged
 from sessiongate.http.tls_acceptor import TlsAcceptor
@@ -105,17 +106,16 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         self._socket = cast("asyncio.Transport", transport)
         acceptor = self._acceptor
         edge = acceptor.edge
-        # An address of a TCP socket is a tuple; a Unix socket's clients have none.
-        address = transport.get_extra_info("peername")
-        host = plain_address(address[0]) if isinstance(address, tuple) else ""
-        self._accepted = AcceptedSocket(host, edge.now(), self.give_up, in_handshake=True)
+        self._accepted = AcceptedSocket(
+            address_at(transport), edge.now(), self.give_up, in_handshake=True
+        )
         cause = edge.admission.admit(self._accepted)
         if cause is None:
             acceptor.handshaking.add(self._accepted)
             self._hello = ClientHello()
             self._timer = edge.loop.call_later(HANDSHAKE, self._too_slow)
         else:
-            note(edge.refusals, cause, host, why="closed without a word")
+            note(edge.refusals, cause, self._accepted.address, why="closed without a word")
             self.give_up()
 
     def get_buffer(self, sizehint: int) -> memoryview:

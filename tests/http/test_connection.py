@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessiongate.http.causes import CAUSES
-from sessiongate.http.connection import REFUSED_WITH_A_REPLY, Connection, plain_address
+from sessiongate.http.connection import Connection
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.transport_connection import REFUSED_WITH_A_REPLY
 from tests.each import each
 from tests.until import until
 
@@ -353,7 +354,7 @@ async def test_what_never_became_a_request_is_counted_by_its_cause(opened: Open)
 async def test_a_refusal_without_words_is_written_down_too(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessiongate.http.connection.REFUSED_WITH_A_REPLY", 0)
+    monkeypatch.setattr("sessiongate.http.transport_connection.REFUSED_WITH_A_REPLY", 0)
     house = await opened(connections=1)
     await house.peer()
     await until(lambda: house.listener.connections == 1)
@@ -725,20 +726,6 @@ async def test_stopping_forces_even_what_has_not_begun(opened: Open) -> None:
     wire.connection.connection_lost(None)
     await house.listener.stop(timedelta(0))
     assert house.listener.connections == 0
-
-
-@pytest.mark.parametrize(
-    ("host", "plain"),
-    [
-        ("10.0.0.1", "10.0.0.1"),
-        ("::1", "::1"),
-        ("fe80::1%eth0", "fe80::1"),
-        ("::ffff:10.0.0.1", "10.0.0.1"),
-        ("2001:db8::5", "2001:db8::5"),
-    ],
-)
-def test_a_peers_address_is_plain(host: str, plain: str) -> None:
-    assert plain_address(host) == plain
 
 
 # Bytes without sockets: how they were cut on their way never matters, and nothing crashes.

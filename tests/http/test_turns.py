@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import pytest
 
-from sessiongate.http.connection import STEPS_A_TURN
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
+from sessiongate.http.request_reader import STEPS_A_TURN
 from tests.http.test_connection import CHUNKED, GET, Time, Wire, turn
 
 # What uvloop hands over at once.

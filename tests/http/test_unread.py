@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from sessiongate.http.admission import PATIENCE, READ_A_SECOND, UNREAD, Admission
-from sessiongate.http.connection import PIECE
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
+from sessiongate.http.reply_writer import PIECE
 from tests.http.test_connection import GET, Time, Wire, done
 
 KIB = 1024

@@ -1,0 +1,78 @@
+"""The replies of one connection: written no faster than its peer reads."""
+
+import asyncio
+
+from sessiongate.http.framing import write_reply
+from sessiongate.http.message import Reply
+
+# Written of one reply before the peer reads it: no more than this, and what is still in the
+# transport, is held for a peer that does not. The rest of a file is held once for everybody.
+PIECE = 65536
+
+# What a transport may hold before it says so. Up to this, nobody counts it: replies that people
+# log in by are smaller.
+_UNCOUNTED = 16384
+
+
+class ReplyWriter:
+    """Holds at most one reply, of which the peer has to read a piece before the next is written."""
+
+    __slots__ = ("_owed", "_shared", "_transport", "_unsent", "stalled")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        transport.set_write_buffer_limits(_UNCOUNTED)
+        self._transport = transport
+        self.stalled = False
+        """Whether the peer has to read before anything more is written."""
+        self._unsent: memoryview | None = None
+        """What of a reply is for when the peer has read more."""
+        self._shared = False
+        """Whether it is held for others anyway."""
+        self._owed = 0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a part of a reply is still to be written."""
+        return self._unsent is not None
+
+    def prepare(self, reply: Reply, date: str, *, close: bool, without_body: bool) -> bytes:
+        """What is to be written first; the rest of a large reply is for `send_on`.
+
+        Raises ValueError on whatever could break the framing.
+        """
+        large = len(reply.body) > PIECE and not without_body and reply.status not in (204, 304)
+        data = write_reply(reply, date, close=close, without_body=without_body or large)
+        if large:
+            self._unsent = memoryview(reply.body)
+            self._shared = reply.shared
+        return data
+
+    def send_on(self) -> bool:
+        """Write pieces until the peer has to read first. True when the reply is written."""
+        while self._unsent is not None and not self.stalled:
+            rest = self._unsent
+            self._unsent = rest[PIECE:] if len(rest) > PIECE else None
+            self._transport.write(rest[:PIECE])
+        return self._unsent is None
+
+    def pause(self) -> int:
+        """The transport holds enough. Returns the bytes that are held for this peer alone."""
+        self.stalled = True
+        self._owed = held = self.to_read()
+        if self._unsent is not None and self._shared:
+            held -= len(self._unsent)
+        return held
+
+    def has_read(self) -> bool:
+        """Whether the peer has read anything since it stalled, or since it was asked last."""
+        before, self._owed = self._owed, self.to_read()
+        return self._owed < before
+
+    def to_read(self) -> int:
+        """Bytes of replies that the peer has not read."""
+        unsent = 0 if self._unsent is None else len(self._unsent)
+        return self._transport.get_write_buffer_size() + unsent
+
+    def drop(self) -> None:
+        """Nobody reads any more."""
+        self._unsent = None

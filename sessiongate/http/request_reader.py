@@ -1,0 +1,294 @@
+"""What comes over a connection becomes requests: whole, in order, within limits and budgets.
+
+Decides when to read on, wait, ask whose a request is, or refuse it. What a message is, `framing`
+decides, and how large a caller's may be, `callers`.
+"""
+
+import asyncio
+import math
+from typing import cast
+
+from sessiongate.errors import Malformed
+from sessiongate.http.admission import AcceptedSocket
+from sessiongate.http.callers import (
+    Callers,
+    Verdict,
+    allowed_unasked,
+    judge_begun,
+    judge_declared,
+    why_refused,
+)
+from sessiongate.http.causes import ANONYMOUS_BODY, NO_BUDGET
+from sessiongate.http.edge import Edge
+from sessiongate.http.framing import Head
+from sessiongate.http.held_request import SMALL
+from sessiongate.http.intake import Got
+from sessiongate.http.states import At
+from sessiongate.http.transport_connection import TransportConnection
+
+# Bytes of further requests that we hold while one is handled, before we stop reading: one socket
+# buffer's worth. More would only move the peer's queue into our memory.
+_HOLD = 65536
+
+# Steps (an empty line, a head, a body: at most so many replies) that one connection gets before the
+# others have their turn, and the seconds after which it gets no further one. Without a bound, one
+# peer that pipelines would be served for as long as it sends, and nobody else.
+STEPS_A_TURN = 16
+_SLICE = 0.01
+
+# Questions about callers that may be open at once while the budget is used up: until each is
+# answered, in a later turn, its request is held.
+_ASKING_AT_ONCE = 32
+
+# Python 3.11 finds an enum's member through a descriptor; a dozen look-ups a request add up.
+_HEAD, _IDLE, _BODY, _ASKING, _BUSY, _DONE = At
+
+# Where what has come may be let go again: nobody works on it yet.
+_UNFINISHED = (_HEAD, _IDLE, _BODY)
+
+
+class RequestReader(TransportConnection):
+    """Reads one request at a time. What is done with it, `_handle` says."""
+
+    __slots__ = ("_advancing", "_cut")
+
+    def __init__(self, edge: Edge, accepted: AcceptedSocket | None = None) -> None:
+        super().__init__(edge, accepted)
+        self._advancing = False
+        self._cut = False
+        """Whether requests that had come were dropped, so that the next reply is the last."""
+
+    def _handle(self, head: Head, body: bytes) -> None:
+        """A request is whole, and there is room for it. The next is read when it is answered."""
+        raise NotImplementedError
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A peer has come."""
+        super().connection_made(transport)
+        self.accepted.shed = self._unburden
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        if self._at is _DONE:
+            return
+        intake = self._intake
+        intake.add(data)
+        at = self._at
+        if at is _BUSY or at is _ASKING or self._writer.stalled or self._waits:
+            if len(intake.rest) > _HOLD:
+                self._pause()
+        else:
+            self._advance()
+        if intake.rest or self._held.body or self.accepted.held or intake.chunks is not None:
+            self._weigh()
+
+    def eof_received(self) -> bool:
+        """The peer says no more. What it has asked is still answered, except over TLS."""
+        self._eof = True
+        if self._at is _DONE:
+            return False
+        writer = self._writer
+        busy = self._at is _BUSY or writer.stalled or self._waits
+        return (busy and not self._peer.secure) or writer.unfinished
+
+    # How far it reads.
+
+    def _advance(self) -> None:
+        """Go on with what has come, as far as it reaches, and as far as others can wait."""
+        if self._advancing or self._waits:
+            return
+        self._advancing = True
+        intake, writer = self._intake, self._writer
+        now = self._edge.now
+        until = now() + _SLICE
+        steps = 0
+        try:
+            while intake.rest and not writer.stalled:
+                if steps and (steps >= STEPS_A_TURN or now() >= until):
+                    self._wait()
+                    return
+                steps += 1
+                at = self._at
+                if at is _BODY:
+                    moved = self._read_body()
+                elif at is _HEAD or at is _IDLE:
+                    moved = self._read_head()
+                else:
+                    break
+                if not moved:
+                    break
+        except Malformed as error:
+            self._refuse(f"malformed_{error}")
+        finally:
+            self._advancing = False
+        at = self._at
+        if at is _BUSY or at is _ASKING or at is _DONE or writer.stalled:
+            return
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        if self._eof:
+            self._close()
+
+    def _wait(self) -> None:
+        """Go on in the next turn of the loop, when others have had theirs; read no more till then.
+
+        Without the pause, what a fast peer sends would come in faster than it is answered.
+        """
+        self._waits = True
+        self._pause()
+        self._edge.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._waits = False
+        if self._at is not _DONE:
+            self._advance()
+            self._weigh()
+
+    def _read_head(self) -> bool:
+        """True when something was eaten, False when more must come first."""
+        limits = self._edge.limits
+        head = self._intake.take_head(limits.header_bytes)
+        if isinstance(head, Got):
+            if head is Got.TOO_LARGE:
+                self._refuse("head_too_large")
+            elif head is Got.MORE and self._at is _IDLE:
+                self._at = _HEAD
+                self.due = self._edge.now() + self._edge.header_timeout
+            return head is Got.LINE
+        if len(head.headers) > limits.header_count:
+            self._refuse("head_too_large", "too many headers")
+        elif head.length == 0:
+            self._complete(head, b"")
+        else:
+            self._expect_body(head)
+        return True
+
+    def _expect_body(self, head: Head) -> None:
+        limits, callers = self._edge.limits, self._edge.callers
+        verdict = judge_declared(head, limits, callers)
+        if verdict is Verdict.TOO_LARGE:
+            self._refuse("body_too_large", "as declared")
+            return
+        self._intake.expect(head, allowed_unasked(limits, callers), limits.header_bytes)
+        self._held.known = False
+        self._at = _BODY
+        if verdict is Verdict.ASK:
+            self._ask(ANONYMOUS_BODY, head)
+        else:
+            self._expect()
+
+    def _expect(self) -> None:
+        """Have the peer send the body."""
+        self._at = _BODY
+        self.due = self._edge.now() + self._edge.body_timeout
+        head = self._intake.head
+        if head is not None and head.expects_continue and not self._intake.rest:
+            head.expects_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _read_body(self) -> bool:
+        intake, edge = self._intake, self._edge
+        head = cast("Head", intake.head)
+        body = intake.take_body()
+        if not isinstance(body, Got):
+            self._complete(head, body)
+            return True
+        if body is Got.MORE:
+            return False
+        verdict = judge_begun(head, intake, edge.limits, edge.callers)
+        if verdict is Verdict.ASK:
+            self._ask(ANONYMOUS_BODY, head)
+        elif verdict is Verdict.FITS:
+            return self._allow()
+        elif verdict is Verdict.TOO_LARGE:
+            self._refuse("body_too_large", "in chunks")
+        return False
+
+    def _allow(self) -> bool:
+        """Take a body as large as anybody may send. False where it is larger even than that."""
+        if self._intake.allow(self._edge.limits.body):
+            return True
+        self._refuse("body_too_large", "in chunks")
+        return False
+
+    def _complete(self, head: Head, body: bytes) -> None:
+        """A request has come whole. A large one is taken where the budget has room for it."""
+        held = self._held
+        held.body = len(body)
+        if held.body <= SMALL or held.known or held.fits(unfinished=True):
+            self._handle(head, body)
+        elif self._edge.callers is None or self._edge.admission.asking >= _ASKING_AT_ONCE:
+            held.body = 0
+            self._refuse(NO_BUDGET)
+        else:
+            self._ask(NO_BUDGET, head, body)
+
+    # Whose it is, and what is held until that is known.
+
+    def _ask(self, cause: str, head: Head, body: bytes | None = None) -> None:
+        """Find out whether the caller is known, and read nothing meanwhile; refuse if not.
+
+        `body`: the whole of it, where it has come.
+        """
+        self._speak()
+        self._at = _ASKING
+        self.due = math.inf
+        self._pause()
+        self._edge.admission.asking += 1
+        work = self._recognise(head, cause, body)
+        self.task = asyncio.Task(work, loop=self._edge.loop, name="caller")
+        self.task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._edge.admission.asking -= 1
+        if task.cancelled():  # perhaps without having run at all
+            self._cancelled(task)
+
+    async def _recognise(self, head: Head, cause: str, body: bytes | None) -> None:
+        callers = cast("Callers", self._edge.callers)
+        refusal = await why_refused(callers, self._peer.request(head, b""), cause)
+        self.task = None
+        self._held.body = 0
+        if self._gone:
+            self._weigh()
+            self._edge.forget(self)
+        elif refusal is not None:
+            self._refuse(refusal)
+        else:
+            self._held.known = True
+            if body is not None:
+                self._at = _BODY
+                self._handle(head, body)
+                self._weigh()
+            elif self._allow():
+                self._expect()
+                self._advance()
+                self._weigh()
+
+    def _weigh(self) -> None:
+        """Count what is held of requests whose caller is not known, and refuse what is too much."""
+        if self._held.is_too_much(unfinished=self._at in _UNFINISHED):
+            self._unburden()
+
+    def _unburden(self) -> None:
+        """Let go of what is held, as far as it is not being worked on."""
+        at = self._at
+        many = self._edge.admission.asking >= _ASKING_AT_ONCE
+        head = self._intake.head
+        if at is _BODY and head is not None and self._edge.callers is not None and not many:
+            self._ask(NO_BUDGET, head)
+        elif at is _ASKING and many and self.task is not None:
+            self._note(NO_BUDGET, "closed without a word")
+            self.task.cancel()
+            self._held.body = 0
+            self._held.let_go()
+        elif (at is _BUSY or self._writer.unfinished) and self._intake.rest:
+            # Whoever sends further requests before the reply may have to send them again.
+            self._intake.rest = b""
+            self._cut = True
+            self._weigh()
+        elif at in _UNFINISHED:
+            self._refuse(NO_BUDGET)
