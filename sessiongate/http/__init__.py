@@ -1,15 +1,12 @@
 """HTTP/1.1 for every dialect: messages in, messages out. No dialect is known here.
 
-`message` has requests and replies as values, `framing` says where one ends, `intake` takes heads
-and bodies out of what has come. A connection is three classes, each built on the one before:
-`transport_connection` is the socket's side, with its `peer` and a `reply_writer`; `request_reader`
-reads within `limits`, counts the `held_request`, and judges what `callers` may send; `connection`
-has each request answered. `states` is the table of its moves, `causes` what is refused unread.
-`listener` is an address that is served, `edge` what its connections share; `sockets` binds it,
-`send_queue` bounds the kernel's part of replies.
-TLS: `tls_acceptor`, `tls_connection`, `tls_records`, `client_hello`. `admission` bounds how many
-connections there are, `body_budget` what is held for them, `loop_turns` a turn of the loop.
-`router` finds the handler of a path; `objections` refuses what no dialect takes, by `origins` too;
-`refusal_headers` go with refusals, `refusal_log` counts them. `proxies` are believed about their
-clients, `local` says who is on the server's own host.
+`message` has requests and replies as values, `framing` says where one ends, `intake` takes them out
+of what has come. A connection is three classes in a row: `transport_connection`, with its `peer`
+and `reply_writer`; `request_reader`, with the `held_request` and what `callers` may send, within
+`limits`; `connection`, by the moves of `states`. `causes` are what is refused unread. `listener` is
+an address, `edge` what its connections share, `sockets` binds it, `send_queue` the kernel's. TLS:
+`tls_acceptor`, `tls_connection`, `tls_records`, `client_hello`. `admission` bounds connections,
+`body_budget` what is held for them, `loop_turns` a turn of the loop. `router` finds handlers;
+`objections` refuses what no dialect takes, by `origins` too; `refusal_headers`, `refusal_log` go
+with it. `proxies` are believed about their clients, `local` says who is on the server's own host.
 """
