@@ -98,7 +98,7 @@ class Connection(RequestReader):
 
     def _finish(self, data: bytes, close: bool) -> None:
         self._held.body = 0
-        self._held.known = False
+        self._held.recognised = False
         if self._at is _DONE:  # its peer is gone, or is about to be told so
             self._weigh()
             if self._gone:

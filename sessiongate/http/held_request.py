@@ -12,7 +12,7 @@ SMALL = 4096
 class HeldRequest:
     """Counts for the budget that all connections share."""
 
-    __slots__ = ("_accepted", "_edge", "_intake", "_weight", "body", "known")
+    __slots__ = ("_accepted", "_edge", "_intake", "_weight", "body", "recognised")
 
     def __init__(
         self, edge: Edge, accepted: AcceptedSocket, intake: Intake, *, secure: bool
@@ -25,13 +25,13 @@ class HeldRequest:
         self._weight = 2 if secure else 1
         self.body = 0
         """Bytes of the body that the handler has."""
-        self.known = False
+        self.recognised = False
         """Whether the caller of the body on its way is known."""
 
     def count(self, *, unfinished: bool) -> int:
         """Count what is held. `unfinished`: it may be let go. Returns the bytes that were sent."""
         held = 0
-        if not self.known:
+        if not self.recognised:
             intake = self._intake
             held = len(intake.rest) + self.body
             if intake.chunks is not None:

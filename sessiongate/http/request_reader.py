@@ -173,7 +173,7 @@ class RequestReader(TransportConnection):
             self._refuse("body_too_large", "as declared")
             return
         self._intake.expect(head, allowed_unasked(limits, callers), limits.header_bytes)
-        self._held.known = False
+        self._held.recognised = False
         self._at = _BODY
         if verdict is Verdict.ASK:
             self._ask(ANONYMOUS_BODY, head)
@@ -218,7 +218,7 @@ class RequestReader(TransportConnection):
         """A request has come whole. A large one is taken where the budget has room for it."""
         held = self._held
         held.body = len(body)
-        if held.body <= SMALL or held.known or held.fits(unfinished=True):
+        if held.body <= SMALL or held.recognised or held.fits(unfinished=True):
             self._handle(head, body)
         elif self._edge.callers is None or self._edge.admission.asking >= _ASKING_AT_ONCE:
             held.body = 0
@@ -258,7 +258,7 @@ class RequestReader(TransportConnection):
         elif refusal is not None:
             self._refuse(refusal)
         else:
-            self._held.known = True
+            self._held.recognised = True
             if body is not None:
                 self._at = _BODY
                 self._handle(head, body)
