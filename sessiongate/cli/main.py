@@ -1,6 +1,7 @@
 """The `sessiongate` command."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -31,6 +32,9 @@ COMMANDS = {
 }
 """Each command, or group of commands, in the order of the help, and where it is."""
 
+SERVERS = {"serve", "dev"}
+"""The commands that go on until they are stopped."""
+
 app = typer.Typer(
     cls=lazy_group(COMMANDS, around="sessiongate.telemetry.logs:without_logs"),
     no_args_is_help=True,
@@ -57,6 +61,10 @@ def _options(
 
 def main() -> None:
     """Run the command line; what was raised on purpose becomes a sentence and an exit code."""
+    if not SERVERS.isdisjoint(sys.argv[1:2]) and hasattr(signal, "SIGHUP"):
+        # It ends a process by default. A server reads its settings again, once it listens; what it
+        # is made of is read after this, which takes most of its start.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     output, began_as_root = asked_for(sys.argv[1:]), os.geteuid() == 0
     settle_streams()
     try:

@@ -5,7 +5,6 @@ import contextlib
 import os
 import resource
 import shlex
-import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -79,7 +78,6 @@ def serve(
     examples: ExamplesOption = False,
 ) -> None:
     """Serve all dialects until stopped."""
-    _outlast_hangups()
     text = configure_logs(log_format, log_level)
     flags = _flags(listen, plain_http)
     loaded = settings(config, data_dir, flags)
@@ -111,7 +109,6 @@ def dev(
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
-    _outlast_hangups()
     text = configure_logs(log_format, log_level)
     with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
         flags = {**_flags(listen, plain_http), "store.url": "memory:"}
@@ -237,11 +234,6 @@ def _flags(listen: list[str] | None, plain_http: bool) -> dict[str, object]:
     if plain_http:
         flags["server.plain_http"] = True
     return flags
-
-
-def _outlast_hangups() -> None:
-    """SIGHUP ends a process by default. A server reads its settings again, once it listens."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _run(

@@ -4,6 +4,6 @@ Of sessions: `life` says when one has ended, `token` makes tokens and keys of ra
 `profile` has the limits of a vCenter generation. Of people: `accounts` makes one name of many
 spellings, `dn` compares names of directory entries, `access` knows roles and privileges, `lockout`
 says when a name may not be tried; `passwords` may be set, and `password_forms` are what a typed
-one stands for. `locale` chooses a session's language, of those in `locales_known`. `audit_chain`
-links the audit, `store_url` reads the addresses of stores.
+one stands for; `marks` bounds what normalising takes. `locale` chooses a session's language, of
+those in `locales_known`. `audit_chain` links the audit, `store_url` reads the addresses of stores.
 """

@@ -16,6 +16,7 @@ import unicodedata
 import msgspec
 
 from sessiongate.errors import BadCredentials
+from sessiongate.rules.marks import has_too_many_marks
 
 # Longest name worth a look-up: AD caps UPNs at 1024 characters, everyone else far below.
 LONGEST_NAME = 1024
@@ -132,6 +133,8 @@ def _fold(typed: str) -> str:
         if not text.isprintable():
             raise BadCredentials("the user name holds control characters")
         return " ".join(text.lower().split())
+    if has_too_many_marks(text):
+        raise BadCredentials("the user name holds too many marks on one letter")
     for letter in text:
         if unicodedata.category(letter) in ("Cc", "Cs"):
             raise BadCredentials("the user name holds control characters")

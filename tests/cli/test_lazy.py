@@ -60,3 +60,31 @@ def test_a_slip_of_the_pen_is_told_what_was_meant() -> None:
     )
     assert run.returncode == 2
     assert "Did you mean 'sessions'?" in run.stderr
+
+
+HANGUPS = """
+import signal, sys
+from sessiongate.cli.main import main
+
+class Watched:
+    '''Asked by `import` for what a server is made of.'''
+    def find_spec(self, name, *_):
+        if name == "sessiongate.cli.serve":
+            print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
+
+sys.meta_path.insert(0, Watched())
+sys.argv = ["sessiongate", *sys.argv[1:]]
+main()
+"""
+
+
+def test_sec_90_a_hangup_does_not_end_a_server_that_is_still_being_read() -> None:
+    """Reading it takes most of its start; a hangup in that time ended the process."""
+    for command, outlasts in (("serve", "True"), ("dev", "True"), ("check", "False")):
+        done = subprocess.run(
+            [sys.executable, "-c", HANGUPS, command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.splitlines()[0] == outlasts, command

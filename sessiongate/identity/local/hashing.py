@@ -53,9 +53,6 @@ _PRIORITY = 5
 # Costs whose pace is remembered: more than the files of users have at a time.
 _MOST_PACES = 64
 
-# Letters of a password whose forms are found on the event loop: 4096 of the worst take 25 ms.
-_FEW_LETTERS = 128
-
 T = TypeVar("T")
 
 
@@ -182,7 +179,7 @@ class PasswordHasher:
     ) -> None:
         """Take as long as `verify_nothing` would, with no work and no place in the queue."""
         aim = dearest or self.cost
-        pace = self._wait_paces.get((aim, await _number_of_forms(password)))
+        pace = self._wait_paces.get((aim, _number_of_forms(password)))
         if pace is None:  # nobody was refused yet
             await self.verify_nothing(password, address, dearest=aim)
         else:
@@ -332,13 +329,10 @@ def _pace(paces: dict[tuple[Cost, int], Pace], what: tuple[Cost, int]) -> Pace:
     return paces.setdefault(what, Pace())
 
 
-async def _number_of_forms(password: Secret) -> int:
-    text = password.reveal()
-    if text.isascii() or not _fits(password):
-        return 1
-    if len(text) <= _FEW_LETTERS:
-        return len(forms_of(text))
-    return len(await asyncio.to_thread(forms_of, text))
+def _number_of_forms(password: Secret) -> int:
+    # On the event loop, where 4096 of the worst letters take 2 ms: on a thread it would be no
+    # better, since Unicode's tables are walked with the interpreter's lock held.
+    return len(forms_of(password.reveal())) if _fits(password) else 1
 
 
 def _fits(password: Secret) -> bool:
