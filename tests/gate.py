@@ -33,12 +33,12 @@ from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.tickets import Tickets
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.session import Caps, Client, Limits, PresentedToken, Session
-from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.port import GenerationStore
 from sessiongate.testing import FakeClock, FakeIdentity
 from sessiongate.wire.automation.resources import Appliance
 from sessiongate.wire.vim.methods import METHODS, PROPERTIES
 from sessiongate.wire.vim.types import Value
+from tests.fake_store import FakeStore
 
 LIMITS = Limits(idle=timedelta(minutes=30), total=timedelta(hours=12))
 CLIENT = Client("192.0.2.7", "curl/8", "vi-json")
@@ -64,7 +64,7 @@ class Gate:
     extensions: dict[str, Extension] = field(default_factory=dict)
     verifiers: Sequence[TokenVerifier] = ()
     ship: Ship = lambda line: None
-    store: MemoryStore = field(default_factory=lambda: MemoryStore(LIMITS))
+    store: FakeStore = field(default_factory=FakeStore)
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()

@@ -1,6 +1,6 @@
 """A provider that answers as it is told."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable
 from sessiongate.rules.accounts import Account
@@ -14,6 +14,8 @@ class FakeIdentity:
     def __init__(self, name: str = "local") -> None:
         self.name = name
         self.outage = False
+        self.before: Callable[[Account], Awaitable[None]] | None = None
+        """What is awaited before a password is looked at, such as for a slow directory."""
         self.checks = 0
         """How often a password was looked at."""
         self._people: dict[str, tuple[str, Principal]] = {}
@@ -40,6 +42,8 @@ class FakeIdentity:
     async def authenticate(self, account: Account, password: Secret) -> Principal:
         """Who this is, or BadCredentials or IdentityUnavailable."""
         self.checks += 1
+        if self.before is not None:
+            await self.before(account)
         principal = await self.find(account)
         if principal is None or password.reveal() != self._people[principal.name][0]:
             raise BadCredentials("unknown or wrong", known=principal is not None)

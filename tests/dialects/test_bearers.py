@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import NoReturn
 
 import pytest
 
@@ -13,6 +12,7 @@ from sessiongate.errors import NoSession, StoreUnavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Ended, Session
 from sessiongate.store.embedded.memory import MemoryStore
+from tests.fake_store import FakeStore
 from tests.gate import CLIENT, LIMITS, Gate
 
 ISSUER, CLIENT_ID = "https://zvm.example/auth/realms/zerto", "zerto-client"
@@ -169,15 +169,10 @@ async def test_only_a_live_access_token_is_a_caller(gate: Gate) -> None:
     assert await bearers.check(late) is None
 
 
-class Forgetful(MemoryStore):
-    """A store that answers for sessions and not for generations."""
-
-    async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> NoReturn:
-        raise StoreUnavailable("gone")
-
-
 async def test_an_outage_ends_nothing_and_refuses_no_access_token(gate: Gate) -> None:
-    away = gate.bearers_over(Forgetful(LIMITS))
+    forgetful = FakeStore()
+    forgetful.away.add("advance")
+    away = gate.bearers_over(forgetful)
     session = (await gate.login("bob")).session
     assert await away.check(access_of(gate, session, 1)) is not None
     with pytest.raises(StoreUnavailable):

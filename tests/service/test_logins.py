@@ -14,7 +14,7 @@ from sessiongate.errors import (
 )
 from sessiongate.rules.accounts import Account
 from sessiongate.secret import Secret
-from sessiongate.session import Caps, Principal, Session
+from sessiongate.session import Principal
 from tests.gate import CLIENT, Gate, password_of
 
 
@@ -81,16 +81,15 @@ async def test_the_provider_is_the_dialects_then_the_domains_then_the_default(ga
 async def test_a_change_in_the_middle_of_a_login_undoes_it(gate: Gate) -> None:
     """The password was right, and while the store takes the session the account changes."""
 
-    async def late(session: Session, caps: Caps) -> None:
+    async def late() -> None:
         gate.identity.add("bob", "another password", "user")
-        await add(session, caps)
 
     gate.changes.watch("local", gate.identity)
-    add, gate.store.add = gate.store.add, late  # type: ignore[method-assign]
+    gate.store.before["add"] = late
     with pytest.raises(BadCredentials, match="changed during the login"):
         await gate.login("bob")
     assert await gate.live() == []
-    gate.store.add = add  # type: ignore[method-assign]
+    gate.store.before.clear()
     await gate.logins.login("bob", Secret("another password"), CLIENT, default="local")
     await gate.changes.settled()
     assert await gate.live() == ["bob"]
@@ -100,14 +99,12 @@ async def test_a_login_after_a_change_is_not_undone_by_others_that_overlap(gate:
     """Somebody always logs in on a busy server, or a stranger sees to it by wrong passwords."""
     held, let_go = asyncio.Event(), asyncio.Event()
 
-    async def slowly(account: Account, password: Secret) -> Principal:
+    async def slowly(account: Account) -> None:
         if account.user == "eve":
             held.set()
             await let_go.wait()
-        return await authenticate(account, password)
 
-    authenticate = gate.identity.authenticate
-    gate.identity.authenticate = slowly  # type: ignore[method-assign]
+    gate.identity.before = slowly
     other = asyncio.create_task(gate.login("eve"))
     await held.wait()
     gate.changes.watch("local", gate.identity)

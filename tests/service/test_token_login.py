@@ -24,7 +24,6 @@ from sessiongate.identity.tokens.port import Once, Vouched
 from sessiongate.identity.tokens.saml import MOST_WAITING
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, Client, PresentedToken, Principal
-from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import T0, digest_of
 from sessiongate.wire.vim.types import Data
 from tests.gate import CLIENT, LIMITS, Gate
@@ -179,13 +178,10 @@ async def test_caps_and_outages_are_what_they_are(tmp_path: Path) -> None:
 
 
 async def test_sec_54_where_use_cannot_be_written_down_nobody_gets_in(tmp_path: Path) -> None:
-    class Broken(MemoryStore):
-        async def claim_once(self, digest: bytes, expires_at: datetime) -> bool:
-            raise StoreUnavailable("no disk")
-
     idp = FakeVerifier("idp", "user")
     idp.once = Once(digest_of("one"), T0 + LIMITS.idle)
-    gate = Gate(tmp_path, verifiers=(idp,), store=Broken(LIMITS))
+    gate = Gate(tmp_path, verifiers=(idp,))
+    gate.store.away.add("claim_once")
     with pytest.raises(StoreUnavailable):
         await login(gate, bearer("idp"))
     assert await gate.live() == []

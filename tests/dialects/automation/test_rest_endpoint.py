@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from sessiongate.dialects.automation.rest_endpoint import ApiSessionEndpoint, RestSessionEndpoint
 from sessiongate.dialects.automation.rpc_endpoint import RpcEndpoint
-from sessiongate.errors import StoreUnavailable
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.refusal_headers import CAP_RETRY
 from sessiongate.session import Caps
@@ -79,17 +78,12 @@ async def test_a_session_keeps_what_is_known_of_its_client(path: str, gate: Gate
 
 
 @pytest.mark.parametrize("path", [API, REST, RPC])
-async def test_an_outage_is_no_refusal(
-    path: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_outage_is_no_refusal(path: str, gate: Gate) -> None:
     endpoint = endpoint_of(gate, path)
     token = token_of(await endpoint(login(path)))
 
-    async def fails(*_: Any, **__: Any) -> None:
-        raise StoreUnavailable("the disk is gone")
-
     gate.identity.outage = True
-    monkeypatch.setattr(gate.store, "use", fails)
+    gate.store.away.add("use")
     verb, body = ("POST", rpc("get")) if path == RPC else ("GET", b"")
     for asked in (
         login(path, "ada", "adaada"),

@@ -16,17 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.dialects.vim.soap_endpoint import VimSoapEndpoint, service_versions_reply
-from sessiongate.errors import StoreUnavailable
 from sessiongate.http import router as routes
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.router import Route, Routes
 from sessiongate.identity.tokens import saml_signature
-from sessiongate.session import Caps, Session
-from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.session import Caps
 from sessiongate.wire.vim.login_token import LARGEST
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
 from sessiongate.wire.xml import MOST_WORK, Element, parse
-from tests.gate import LIMITS, Gate
+from tests.gate import Gate
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -511,15 +509,8 @@ async def test_an_outage_is_503_with_a_fault(soap: Soap) -> None:
     assert answer.all("retry-after") == ["5"]
 
 
-class BrokenStore(MemoryStore):
-    """A store that cannot say who somebody is."""
-
-    async def use(self, digest: bytes, now: Any) -> Session | None:
-        raise StoreUnavailable("the disk is gone")
-
-
 async def test_sec_48_where_the_store_cannot_answer_nobody_gets_in(gate: Gate) -> None:
-    gate.sessions._store = BrokenStore(LIMITS)
+    gate.store.away.add("use")
     answer = await Soap(gate).fetch("currentSession", token="f" * 40)
     assert (answer.status, answer.fault) == (503, "SystemError")
     assert "disk" not in answer.reply.body.decode()

@@ -1,0 +1,52 @@
+"""A store in memory that fails where it is told to, or first lets a test have its way."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from sessiongate.errors import StoreUnavailable
+from sessiongate.session import Caps, Limits, Session, Ticket
+from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.testing import LIMITS
+
+
+class FakeStore(MemoryStore):
+    """Operations in `away` are outages; before one that is in `before`, that is awaited."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        super().__init__(limits)
+        self.away: set[str] = set()
+        self.before: dict[str, Callable[[], Awaitable[None]]] = {}
+
+    async def _begin(self, operation: str) -> None:
+        if (first := self.before.get(operation)) is not None:
+            await first()
+        if operation in self.away:
+            raise StoreUnavailable("the disk is gone")
+
+    async def add(self, session: Session, caps: Caps) -> None:
+        await self._begin("add")
+        await super().add(session, caps)
+
+    async def use(self, digest: bytes, now: datetime) -> Session | None:
+        await self._begin("use")
+        return await super().use(digest, now)
+
+    async def end(self, key: str) -> Session | None:
+        await self._begin("end")
+        return await super().end(key)
+
+    async def put(self, digest: bytes, ticket: Ticket) -> None:
+        await self._begin("put")
+        await super().put(digest, ticket)
+
+    async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
+        await self._begin("take")
+        return await super().take(digest, kind, now)
+
+    async def claim_once(self, digest: bytes, expires_at: datetime) -> bool:
+        await self._begin("claim_once")
+        return await super().claim_once(digest, expires_at)
+
+    async def advance(self, digest: bytes, generation: int, keep_until: datetime) -> int:
+        await self._begin("advance")
+        return await super().advance(digest, generation, keep_until)
