@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sessiongate.http.body_budget import BodyBudget, Share
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.loop_turns import Clock, LoopTurns
+from sessiongate.http.loop_turns import Clock, LoopTurns, Waiter
 from sessiongate.http.refusal_log import note
 from sessiongate.networks import network_of, wider_network_of
 
@@ -222,11 +222,11 @@ class Admission:
         """Whether what it holds may stay: see `BodyBudget`."""
         return self.bodies.has_room(accepted, self.limits, now)
 
-    async def have_turn(self, accepted: AcceptedSocket, clock: Clock, *, known: bool) -> None:
+    def queue(self, accepted: AcceptedSocket, clock: Clock, *, known: bool) -> Waiter:
         """Wait while the time of this turn of the loop is spent on others."""
         place = accepted.place
         network = place if known or not place else wider_network_of(place.partition("/")[0])
-        await self.turns.wait(clock, network, place, known=known)
+        return self.turns.queue(clock, network, place, known=known)
 
     def leave(self, accepted: AcceptedSocket) -> None:
         """It is gone. Said twice, it is heard once."""

@@ -47,6 +47,8 @@ class Connection(RequestReader):
         """The peer has read what we held for it."""
         writer = self._writer
         writer.stalled = False
+        if self._at is _DONE:
+            return  # what the kernel has still counts
         self._edge.admission.reads(self.accepted)
         if self._at is _IDLE:
             self.due = self._edge.now() + self._edge.keep_alive
@@ -70,8 +72,10 @@ class Connection(RequestReader):
         edge = self._edge
         without_body = request.method == "HEAD"
         try:
-            if not edge.admission.turns.are_free(edge.now):
-                await edge.admission.have_turn(self.accepted, edge.now, known=self._vouched)
+            if self._has_turn:
+                self._has_turn = False
+            elif not edge.admission.turns.are_free(edge.now):
+                await self.queue()
                 if self._at is _DONE:  # nobody would read the reply, and nothing has begun
                     self.task = None
                     self._drop()

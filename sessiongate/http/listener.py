@@ -1,6 +1,6 @@
 """Listening sockets and TLS: where requests come in, and how they are closed.
 
-Decides addresses, socket modes and TLS settings. What a connection does is `http1`'s. Problems of
+Decides addresses, socket modes and TLS settings. What a connection does is `connection`'s. Problems of
 the settings (address, certificate, key) are ConfigErrors, before the first request.
 """
 

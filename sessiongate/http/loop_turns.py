@@ -1,9 +1,10 @@
 """Whose request is begun when: what one turn of the event loop does for all connections together.
 
-A request is worked on at once while there is time in the turn. When its time is spent, requests
-wait for later turns, and are then begun in the order of rotation: one network after the other, in
-each one address after the other. Connections by which a live session has asked go before strangers,
-who have every fourth turn. So whoever has many connections costs others one request of each turn.
+What has come is worked on at once while there is time in the turn: TLS records, a large part of a
+request, a whole request. When the time is spent, connections wait for later turns, in the order of
+rotation: one network after the other, in each one address after the other. Connections by which a
+live session has asked go before strangers, who have every fourth turn. So whoever has many
+connections costs others one step of each turn.
 """
 
 import asyncio
@@ -52,14 +53,13 @@ class LoopTurns:
         self._call(clock, now)
         return True
 
-    async def wait(self, clock: Clock, network: str, place: str, *, known: bool) -> None:
-        """Come back when it is this one's turn."""
-        loop = asyncio.get_running_loop()
-        waiter: Waiter = loop.create_future()
+    def queue(self, clock: Clock, network: str, place: str, *, known: bool) -> Waiter:
+        """What is done when it is this one's turn."""
+        waiter: Waiter = asyncio.get_running_loop().create_future()
         (self._known if known else self._strangers).put(network, place, waiter)
         if not self._counts:
             self._call(clock, clock())
-        await waiter
+        return waiter
 
     def _call(self, clock: Clock, now: float) -> None:
         self._counts = True

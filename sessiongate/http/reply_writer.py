@@ -4,6 +4,7 @@ import asyncio
 
 from sessiongate.http.framing import write_reply
 from sessiongate.http.message import Reply
+from sessiongate.http.send_queue import unacknowledged
 
 # Written of one reply before the peer reads it: no more than this, and what is still in the
 # transport, is held for a peer that does not. The rest of a file is held once for everybody.
@@ -58,18 +59,28 @@ class ReplyWriter:
     def pause(self) -> int:
         """The transport holds enough. Returns the bytes that are held for this peer alone."""
         self.stalled = True
-        self._owed = held = self.to_read()
+        self.look()
+        held = self.to_read()
         if self._unsent is not None and self._shared:
             held -= len(self._unsent)
         return held
 
+    def look(self) -> int:
+        """How much the peer has still to read, which `has_read` goes by."""
+        self._owed = self.undelivered()
+        return self._owed
+
     def has_read(self) -> bool:
-        """Whether the peer has read anything since it stalled, or since it was asked last."""
-        before, self._owed = self._owed, self.to_read()
-        return self._owed < before
+        """Whether the peer has read anything since that was looked at last."""
+        before = self._owed
+        return self.look() < before
+
+    def undelivered(self) -> int:
+        """Bytes of replies that the peer has not read, with those that the kernel holds for it."""
+        return self.to_read() + unacknowledged(self._transport)
 
     def to_read(self) -> int:
-        """Bytes of replies that the peer has not read."""
+        """Bytes of replies that we hold since the peer has not read them."""
         unsent = 0 if self._unsent is None else len(self._unsent)
         return self._transport.get_write_buffer_size() + unsent
 

@@ -20,6 +20,9 @@ SEND_BUFFER = 65536
 # room for it: as long as an unused connection stays open by default.
 UNACKNOWLEDGED = 75_000
 
+# `TCP_CLOSE` of the kernel's states.
+_CLOSED = 7
+
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -37,11 +40,19 @@ def unacknowledged(transport: asyncio.BaseTransport) -> int:
     """Bytes that the kernel still holds for the peer. 0 where it does not say."""
     held: Any = transport.get_extra_info("socket")
     with contextlib.suppress(OSError, ValueError):  # closed
-        if held is not None:
+        if held is not None and not _is_reset(held):
             answer = fcntl.ioctl(held.fileno(), termios.TIOCOUTQ, bytes(4))
             # A goodbye counts as one byte, and holds no memory.
             return max(0, int(struct.unpack("i", answer)[0]) - 1)
     return 0
+
+
+def _is_reset(opened: socket.socket) -> bool:
+    """Whether the peer has let go of the connection: the kernel has then, and says what it had."""
+    option = getattr(socket, "TCP_INFO", None)
+    if option is None or opened.family == socket.AF_UNIX:
+        return False
+    return opened.getsockopt(socket.IPPROTO_TCP, option, 1)[0] == _CLOSED
 
 
 def discard(transport: asyncio.BaseTransport) -> None:

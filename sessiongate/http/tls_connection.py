@@ -1,13 +1,13 @@
-"""TLS of one connection: what is between its socket and `http1`, from accept to goodbye.
+"""TLS of one connection: what is between its socket and `connection`, from accept to goodbye.
 
 The event loop's own TLS tells nobody of a socket before its handshake is done, so that whoever says
 nothing takes descriptors that no limit counts. And it decrypts in one turn whatever has come: a
 peer whose records carry next to nothing (a key update, one byte) is worked for as long as it sends,
-and nobody else is. So the records are fed to OpenSSL here, in portions, for as long as others can
-wait; the rest is for the next turn, and nothing is read meanwhile.
+and nobody else is. So the records are read and fed to OpenSSL here in small portions, while there
+is time in the turn of the loop; then the connection waits for its own, and nothing is read.
 
 What is written is encrypted at once and held by the socket's transport alone, so its limits are the
-only ones: `http1` writes no more than a piece before the peer has read.
+only ones: `connection` writes no more than a piece before the peer has read.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.causes import HANDSHAKE_FAILED, USELESS_RECORDS
 from sessiongate.http.client_hello import RETRY, ClientHello
 from sessiongate.http.connection import Connection
+from sessiongate.http.loop_turns import Waiter
 from sessiongate.http.peer import address_at
 from sessiongate.http.refusal_log import note
 from sessiongate.http.send_queue import discard, unacknowledged
@@ -29,13 +30,10 @@ from sessiongate.http.tls_records import decrypt, encrypt
 HANDSHAKE = 10.0
 GOODBYE = 5.0
 
-# Read from a socket at once, and in one turn of the loop.
-_READ = 65536
-
-# Fed to OpenSSL before the clock is looked at. The dearest that fits is 150 key updates of 27
-# bytes, which take 35 microseconds each.
+# Read from a socket at once, and fed to OpenSSL before the clock is looked at. The dearest that
+# fits is 150 key updates of 27 bytes, which take 35 microseconds each. It is also what is held of
+# a connection that waits, and is in no budget: as much as is taken of a request from everybody.
 PORTION = 4096
-_SLICE = 0.005
 
 # Bytes of records, one after the other, that may carry nothing: more than the largest record,
 # whatever pads it. Go and BoringSSL allow 16 and 32 records without data. A handshake may take no
@@ -43,7 +41,7 @@ _SLICE = 0.005
 USELESS = 32768
 
 # Everybody's, since it is emptied before anybody else is read: connections that idle hold none.
-_BUFFER = memoryview(bytearray(_READ))
+_BUFFER = memoryview(bytearray(PORTION))
 
 
 class Tls(asyncio.BufferedProtocol, asyncio.Transport):
@@ -130,12 +128,12 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._rest += _BUFFER[:nbytes]
             self._hold()
             return
-        if nbytes <= PORTION:
+        edge = self._acceptor.edge
+        if edge.admission.turns.are_free(edge.now):
             self._take(_BUFFER[:nbytes])
         else:
-            self._feed(_BUFFER[:nbytes])
-            if nbytes == _READ:
-                self._wait()
+            self._rest = bytes(_BUFFER[:nbytes])
+            self._wait()
 
     def eof_received(self) -> bool:
         """The peer says no more. The socket closes when it has sent what it holds.
@@ -273,19 +271,6 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         else:
             self._socket.abort()
 
-    def _feed(self, data: memoryview) -> None:
-        """Work on a read, as far as others can wait."""
-        now = self._acceptor.edge.now
-        until = now() + _SLICE
-        for at in range(0, len(data), PORTION):
-            if self._shut:
-                return
-            if self._paused or self._stalled or (at and now() >= until):
-                self._rest = bytes(data[at:])
-                self._wait()
-                return
-            self._take(data[at : at + PORTION])
-
     def _take(self, portion: memoryview) -> None:
         if self._connection is not None:
             self._incoming.write(portion)
@@ -375,17 +360,24 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._socket.pause_reading()
 
     def _wait(self) -> None:
-        """Go on in the next turn of the loop, when others have had theirs."""
+        """Go on when others have had their turn."""
         if not (self._waits or self._shut):
             self._waits = True
             self._hold()
-            self._acceptor.edge.loop.call_soon(self._go_on)
+            edge, connection = self._acceptor.edge, self._connection
+            if connection is None:
+                waiter = edge.admission.queue(self._accepted, edge.now, known=False)
+            else:
+                waiter = connection.queue()
+            waiter.add_done_callback(self._go_on)
 
-    def _go_on(self) -> None:
+    def _go_on(self, waiter: Waiter) -> None:
         self._waits = False
         if self._rest and not (self._shut or self._paused or self._stalled):
             rest, self._rest = self._rest, b""
-            self._feed(memoryview(rest))
+            if self._connection is not None:
+                self._connection.take_turn()
+            self._take(memoryview(rest))
         self._resume()
 
     def _resume(self) -> None:

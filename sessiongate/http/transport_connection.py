@@ -40,6 +40,7 @@ class TransportConnection(asyncio.Protocol):
         "_last",
         "_paused",
         "_peer",
+        "_read_at",
         "_transport",
         "_vouched",
         "_waiting",
@@ -54,6 +55,8 @@ class TransportConnection(asyncio.Protocol):
     _peer: Peer
     _writer: ReplyWriter
     _held: HeldRequest
+    _read_at: float
+    """When the peer was last seen to read, once this side is closed."""
     accepted: AcceptedSocket
     """Its place in the admission."""
 
@@ -130,9 +133,11 @@ class TransportConnection(asyncio.Protocol):
 
     def expire(self) -> None:
         """Late: say so if a request had begun, and end the connection."""
-        if self._writer.stalled and self._writer.has_read():
+        if self._at is At.DONE:
+            self._end_unless_it_reads()
+        elif self._writer.stalled and self._writer.has_read():
             self.due = self._edge.now() + self._edge.keep_alive
-        elif self._writer.stalled or self._at is At.DONE:
+        elif self._writer.stalled:
             self._abort()
         elif self._at is At.BODY or self._intake.rest:
             self._refuse("slow", "in the body" if self._at is At.BODY else "in the head")
@@ -184,24 +189,58 @@ class TransportConnection(asyncio.Protocol):
         note(self._edge.refusals, cause, self._peer.address, **({"why": why} if why else {}))
 
     def _linger(self) -> None:
-        """Say no more, and read on for a while, so that the peer gets what was written."""
+        """Close, but go on reading for a while."""
         if self._peer.secure or self._eof or not self._transport.can_write_eof():
             self._close()
-            return
-        self._at = At.DONE
-        self._held.let_go()
-        self.due = self._edge.now() + _LINGER
+        else:
+            self._close_half()
+
+    def _close(self) -> None:
+        """Close once the peer has what was written, or does not read it for as long as allowed."""
+        if self._peer.secure:  # its goodbye is the same
+            self._done(self._edge.keep_alive)
+            self._transport.close()
+        elif self._writer.undelivered() and self._transport.can_write_eof():
+            self._close_half()
+        else:
+            self._done(self._edge.keep_alive)
+            self._transport.close()
+
+    def _close_half(self) -> None:
+        """Say that nothing follows. What a closed socket leaves in the kernel, nobody counts."""
+        self._done(_LINGER)
         self._transport.write_eof()
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
 
-    def _close(self) -> None:
-        """Close once everything written has been sent, or at the latest when due."""
+    def _done(self, seconds: float) -> None:
+        """Look at no further byte. Others may have its place, and what it leaves unread counts."""
         self._at = At.DONE
         self._held.let_go()
-        self.due = self._edge.now() + self._edge.keep_alive
-        self._transport.close()
+        edge = self._edge
+        now = self._read_at = edge.now()
+        self.due = now + seconds
+        unread = self._writer.look()
+        if self._vouched:
+            return
+        if not self._waiting:
+            self._waiting = True
+            edge.admission.waits(self.accepted, now)
+        if unread:
+            self.accepted.count_unread = self._writer.undelivered
+            edge.admission.leaves_unread(self.accepted, unread, now)
+
+    def _end_unless_it_reads(self) -> None:
+        """Closed, and late: end it where the peer has all, or has not read for long."""
+        now = self._edge.now()
+        if self._writer.has_read():
+            self._read_at = now
+        if self._writer.undelivered() and now < self._read_at + self._edge.keep_alive:
+            self._pause()  # what still comes has had its time
+            self.due = now + _LINGER
+        else:
+            self._abort()
 
     def _abort(self) -> None:
         """Close at once, whatever is unsent."""

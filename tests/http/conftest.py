@@ -10,6 +10,7 @@ BOTH = {
     "test_connection.py",
     "test_fair_turns.py",
     "test_listener.py",
+    "test_send_queue.py",
     "test_tls_acceptor.py",
     "test_tls_connection.py",
     "test_turns.py",

@@ -1,6 +1,7 @@
 """Many connections never take the event loop from others: what one turn does for all of them."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.loop_turns import ABREAST, SLICE
 from sessiongate.http.message import Reply, Request
-from tests.http.test_connection import GET, Time, Wire, turn
+from tests.http.test_connection import CHUNKED, GET, Time, Wire, turn
 
 DEAR = 0.001
 MANY = 400
@@ -142,6 +143,41 @@ async def test_sec_73_who_leaves_or_is_killed_while_waiting_begins_nothing() -> 
     assert not house.edge.connections
     assert house.edge.admission.inside == house.edge.admission.held == 0
     assert len(house.begun) <= 100 - len(waiting) + ABREAST
+
+
+@pytest.mark.parametrize(
+    "dear", [CHUNKED + b"1\r\na\r\n" * 9000, GET[:-2] % b"" + b"a: b\r\n" * 10_000]
+)
+async def test_sec_73_reading_what_many_send_shares_the_time_of_a_turn(dear: bytes) -> None:
+    """Bodies in 9,000 chunks, of 200 connections at once, held everybody up for 3.1 seconds."""
+
+    async def handle(request: Request) -> Reply:
+        return Reply(200)
+
+    clock = time.thread_time
+    edge = Edge(handle, HttpLimits(), clock)
+    longest, began = 0.0, clock()
+    wires = [From(edge, "192.0.2.1") for _ in range(60)]
+    for wire in wires:
+        wire.connection.data_received(dear)
+    async with asyncio.timeout(60):
+        while any(wire.connection._waits for wire in wires):
+            await turn()
+            longest, began = max(longest, clock() - began), clock()
+    assert longest < 0.1
+
+
+async def test_a_request_that_has_waited_to_be_read_does_not_wait_again() -> None:
+    house = House(cost=SLICE)
+    for _ in range(20):
+        house.ask("192.0.2.1")
+    await turn()
+    place = len(house.begun)
+    wire = From(house.edge, "198.51.100.7")
+    wire.connection.data_received(GET % (b"a" * 2000))
+    assert wire.connection._waits
+    await house.turns(lambda: "198.51.100.7" in house.begun)
+    assert house.begun.index("198.51.100.7") <= place + 2
 
 
 async def test_where_there_is_time_nobody_waits_and_the_loop_is_let_idle() -> None:
