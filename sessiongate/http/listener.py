@@ -1,7 +1,7 @@
 """Listening sockets and TLS: where requests come in, and how they are closed.
 
-Decides addresses, socket modes and TLS settings. What a connection does is `connection`'s. Problems of
-the settings (address, certificate, key) are ConfigErrors, before the first request.
+Decides addresses, socket modes and TLS settings; what a connection does, `connection` decides.
+Problems of the settings (address, certificate, key) are ConfigErrors, before the first request.
 """
 
 import asyncio
