@@ -17,6 +17,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
 from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter, WaysIn
+from sessiongate.http.own_names import OwnNames
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
@@ -38,6 +39,7 @@ from sessiongate.testing import FakeClock, FakeIdentity
 from sessiongate.wire.automation.resources import Appliance
 from sessiongate.wire.vim.methods import METHODS, PROPERTIES
 from sessiongate.wire.vim.types import Value
+from sessiongate.wire.zerto_resources import Site
 from tests.fake_store import FakeStore
 
 LIMITS = Limits(idle=timedelta(minutes=30), total=timedelta(hours=12))
@@ -46,7 +48,9 @@ HERE = Client("127.0.0.1", "curl/8", "vi-json", local=True)
 PEOPLE = {"ada": "administrator", "bob": "user", "eve": "operator", "nil": "no-access"}
 INSTANCE = "0f8fad5b-d9cb-469f-a165-70867728950e"
 CERTIFICATE = b"a certificate"
+OWN_NAMES = OwnNames(["gate.example", "192.0.2.1"])
 APPLIANCE = Appliance("gate.example", "a product", "8.0.3", "0", "a gate")
+SITE = Site(INSTANCE, "gate.example", "192.0.2.1", "a gate")
 SIGNING_KEY = RSAKey.generate_key(2048, private=True).as_pem(private=True)
 EXTENSION = Extension("com.example.backup", "", "user")
 

@@ -15,13 +15,13 @@ from sessiongate.telemetry.counters import Meters
 def dialects(config: Config, services: Services, meters: Meters) -> Routes:
     """The handler of requests of clients."""
     own, all_have = config.dialects, (services.sessions, services.logins, services.bearers)
+    said = services.presented
     users = own.appliance.provider or own.zerto.windows
+    zvm = own.zerto.windows, own.zerto.hypervisor
     table = [
         *vim.routes(*all_have, services.center),
-        *automation.routes(*all_have, provider=own.vsphere.default, appliance=services.appliance),
-        *zerto.routes(
-            *all_have, services.clock, windows=own.zerto.windows, hypervisor=own.zerto.hypervisor
-        ),
+        *automation.routes(*all_have, provider=own.vsphere.default, appliance=said.appliance),
+        *zerto.routes(*all_have, services.clock, said.site, said.names, zvm),
         *openid.routes(*all_have, users, CLIENTS, own.appliance.clients),
         *api_page.routes(),
     ]

@@ -9,6 +9,7 @@ import msgspec
 from sessiongate import __version__
 from sessiongate.app.build import extensions_of
 from sessiongate.app.prepare import instance_of, signing_key_of
+from sessiongate.app.presented import Presented, presented
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.config import Config
@@ -29,8 +30,6 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.service.tickets import Tickets
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.store.port import Store
-from sessiongate.wire.automation.resources import Appliance
-from sessiongate.wire.vim.types import Data
 
 
 class Core(msgspec.Struct, frozen=True):
@@ -51,7 +50,7 @@ class Services(msgspec.Struct, frozen=True):
     center: VirtualCenter
     bearers: Bearers
     clock: Clock
-    appliance: Appliance
+    presented: Presented
 
 
 def services_of(
@@ -75,17 +74,8 @@ def services_of(
         center,
         _bearers(config, core),
         core.clock,
-        appliance_of(config, about),
+        presented(config, about),
     )
-
-
-def appliance_of(config: Config, about: Data) -> Appliance:
-    """What the server says of itself as an appliance: its first public name, else the host's."""
-    product, version, build, kind = (
-        str(about.members[name]) for name in ("name", "version", "build", "fullName")
-    )
-    host = next(iter(config.server.public_names), socket.gethostname())
-    return Appliance(host, product, version, build, kind)
 
 
 def _ways_in(

@@ -8,5 +8,6 @@ an address, `edge` what its connections share, `sockets` binds it, `send_queue` 
 `tls_acceptor`, `tls_connection`, `tls_records`, `client_hello`. `admission` bounds connections,
 `body_budget` what is held for them, `loop_turns` a turn of the loop. `router` finds handlers;
 `objections` refuses what no dialect takes, by `origins` too; `refusal_headers`, `refusal_log` go
-with it. `proxies` are believed about their clients, `local` says who is on the server's own host.
+with it. `proxies` are believed about their clients, `local` says who is on our host, `own_names`
+by which name a client asks for us.
 """

@@ -18,10 +18,18 @@ def present(path: Path) -> Path:
     return path
 
 
-def run(*command: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    arguments = [str(part) for part in command]
+def run(
+    *command: object, env: dict[str, str] | None = None, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, in this folder if one is named."""
     return subprocess.run(
-        arguments, capture_output=True, text=True, timeout=2 * PATIENCE, env=env, check=False
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        env=env,
+        cwd=folder,
+        check=False,
     )
 
 

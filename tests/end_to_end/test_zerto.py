@@ -283,7 +283,7 @@ def test_no_session_is_401_anywhere(
 
 
 def test_an_unknown_resource_is_404_with_a_session(shared: Server) -> None:
-    reply = shared.request("GET", "/v1/vpgs", {"x-zerto-session": shared.zerto_token(USER)})
+    reply = shared.request("GET", "/v1/vras", {"x-zerto-session": shared.zerto_token(USER)})
     assert reply.status == 404
     assert list(reply.json()) == ["Message"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.tables import table
-from tests.peers.setup import GOVMOMI, PYVMOMI, VCF_SDK
+from tests.peers.setup import GOVMOMI, PYVMOMI, VCF_SDK, ZVMA
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
 BEGIN = "<!-- made: clients (`make interop` writes it) -->"
@@ -103,6 +103,12 @@ EXERCISES: Mapping[str, Exercise] = {
         "vAPI JSON-RPC",
         "login, get, `session_id=` with sessions of its own and of other dialects, its session in "
         "pyVmomi, empty lists and tags, version, logout by destruction and by `with`, refusals",
+    ),
+    "zvma10": Exercise(
+        "zvma10-api-wrapper",
+        _fixed(ZVMA),
+        "Zerto's appliance",
+        "token, local site, empty lists, its thread that renews the token",
     ),
     "curl": Exercise(
         "curl",

@@ -1,9 +1,9 @@
 """Build the peers that tests talk to, into .peers/ of the working tree: real clients of vSphere.
 
 Each release of pyVmomi gets an environment of its own, since they exclude one another, and so does
-the VCF SDK. govc and
-the simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`), and
-an OpenID provider comes from npm where that is installed.
+the VCF SDK; other clients from the index share one. govc and the simulator are built from one
+pinned release of govmomi where Go is installed (`go/go.mod`), and an OpenID provider comes from npm
+where that is installed.
 Takes what is there already as done; remove .peers/ to start afresh.
 """
 
@@ -24,6 +24,17 @@ VCF_SDK = "9.1.1.0"
 # What `vcf-sdk` of this release brings for vSphere; the rest of it, for NSX, SDDC Manager and
 # others, is left out.
 _VCF_PARTS = (f"vmware-vcenter=={VCF_SDK}", f"pyvmomi=={VCF_SDK}")
+ZVMA = "1.0.0"
+"""Of the public wrapper of the ZVM appliance's API."""
+ZEEP = "4.3.3"
+SUDS = "1.2.0"
+OSLO_VMWARE = "4.10.1"
+_OTHERS = (
+    f"zvma10-api-wrapper=={ZVMA}",
+    f"zeep=={ZEEP}",
+    f"suds-community=={SUDS}",
+    f"oslo.vmware=={OSLO_VMWARE}",
+)
 GOVMOMI = "0.53.0"
 """As pinned in `go/go.mod`."""
 OIDC_PROVIDER = "8.8.1"
@@ -38,6 +49,11 @@ def interpreter(version: str) -> Path:
 def sdk_interpreter() -> Path:
     """The Python that has the VCF SDK, and the pyVmomi that comes with it."""
     return PEERS / f"vcf-sdk-{VCF_SDK}" / "bin" / "python"
+
+
+def others_interpreter() -> Path:
+    """The Python that has the clients that get along with one another."""
+    return PEERS / f"others-{ZVMA}-{ZEEP}-{SUDS}-{OSLO_VMWARE}" / "bin" / "python"
 
 
 def program(name: str) -> Path:
@@ -65,6 +81,7 @@ def main() -> int:
     for version in PYVMOMI:
         _install(interpreter(version), f"pyvmomi=={version}")
     _install(sdk_interpreter(), *_VCF_PARTS)
+    _install(others_interpreter(), *_OTHERS)
     # Both are tried, whatever became of the first.
     built = [_build_with_go(), _install_oidc_provider()]
     return 0 if all(built) else 1

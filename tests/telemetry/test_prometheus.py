@@ -10,6 +10,7 @@ import structlog
 from prometheus_client.core import Metric
 
 from sessiongate.app.prepare import signing_key_of
+from sessiongate.app.presented import Presented
 from sessiongate.app.routes import dialects
 from sessiongate.app.services import Services
 from sessiongate.config import Config, load
@@ -19,7 +20,7 @@ from sessiongate.telemetry.counters import BOUNDS, Meters
 from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
 from tests.basic import basic
 from tests.end_to_end.serving import vim
-from tests.gate import APPLIANCE, Gate
+from tests.gate import APPLIANCE, OWN_NAMES, SITE, Gate
 from tests.http.requests import request
 from tests.telemetry.families import (
     VERSION,
@@ -134,7 +135,8 @@ def served(gate: Gate, folder: Path) -> Routes:
         signing_key_of(settings), gate.clock, settings.dialects.appliance.access_token
     )
     bearers = gate.bearers_over(gate.store, tokens)
-    services = Services(gate.sessions, gate.logins, gate.center, bearers, gate.clock, APPLIANCE)
+    said = Presented(OWN_NAMES, APPLIANCE, SITE)
+    services = Services(gate.sessions, gate.logins, gate.center, bearers, gate.clock, said)
     return dialects(settings, services, gate.journal.meters)
 
 

@@ -1,26 +1,23 @@
 """Endpoint of Zerto's session API."""
 
-import msgspec
-
 from sessiongate import errors
 from sessiongate.clock import Clock
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.request import caller, client_of, known
 from sessiongate.http.message import Reply, Request
+from sessiongate.http.own_names import OwnNames
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.rules.token import GUID
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
-from sessiongate.wire import zerto
+from sessiongate.wire import zerto, zerto_resources
 from sessiongate.wire.basic import read_basic
 from sessiongate.wire.carriers import BEARER, ZERTO_HEADER
-from sessiongate.wire.times import moment
+from sessiongate.wire.zerto_resources import Site
 
 DIALECT = "zerto"
 _CARRIERS = frozenset({ZERTO_HEADER, BEARER})
-_JSON = (("content-type", "application/json; charset=utf-8"),)
-_TIME = "/v1/serverdatetime"
 
 
 class ZertoEndpoint:
@@ -32,6 +29,8 @@ class ZertoEndpoint:
         logins: Logins,
         bearers: Bearers,
         clock: Clock,
+        site: Site,
+        own: OwnNames,
         *,
         windows: str,
         hypervisor: str,
@@ -40,6 +39,8 @@ class ZertoEndpoint:
         self._logins = logins
         self._clock = clock
         self._bearers = bearers
+        self._site = site
+        self._own = own
         self._providers = {zerto.WINDOWS: windows, zerto.HYPERVISOR: hypervisor}
 
     async def __call__(self, request: Request) -> Reply:
@@ -58,10 +59,20 @@ class ZertoEndpoint:
             _only(request, "DELETE")
             return await self._end(request)
         await self._caller(request)
-        if request.path.lower().removesuffix("/") == _TIME:
-            _only(request, "GET")
-            return Reply(200, _JSON, msgspec.json.encode(moment(self._clock.now())))
-        raise errors.UnknownAddress("no such resource")
+        answer = self._resource(request)
+        return Reply(answer.status, (("content-type", answer.content_type),), answer.body)
+
+    def _resource(self, request: Request) -> zerto.Answer:
+        named = zerto_resources.address(request.path)
+        if named is None:
+            raise errors.UnknownAddress("no such resource")
+        _only(request, "GET")
+        accept = request.header("accept")
+        if named == zerto_resources.TIME:
+            return zerto_resources.write_time(self._clock.now(), accept)
+        if named == zerto_resources.SITE:
+            return zerto_resources.write_site(self._site, self._own.origin(request), accept)
+        return zerto_resources.write_list(named, accept)
 
     async def _start(self, request: Request) -> Reply:
         # The credential first: a client that was not challenged yet may send any body at all.

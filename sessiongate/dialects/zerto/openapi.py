@@ -7,7 +7,6 @@ from sessiongate.dialects.openapi import (
     MESSAGE,
     Json,
     allow,
-    as_json,
     header,
     refused_reference,
     retry_after,
@@ -24,12 +23,13 @@ from sessiongate.wire.zerto import (
     WINDOWS,
     Form,
 )
+from sessiongate.wire.zerto_resources import LISTS, SITE, TIME
 
 TAG = "Zerto"
 BASIC = "basic"
 SECURITY = "zertoSession"
-TIME = "/v1/serverDateTime"
 START_BODY = "StartSession"
+SITE_BODY = "LocalSite"
 
 _AWAY = (errors.StoreUnavailable, errors.Overloaded)
 _UNREAD = (errors.EncodedBody, errors.ForeignOrigin)
@@ -48,7 +48,13 @@ _WITH_SESSION = (errors.NoSession, errors.WrongVerb, *_AWAY)
 
 def paths() -> dict[str, Json]:
     """Every path with its operation."""
-    return {START: {"post": _start()}, END: {"delete": _end()}, TIME: {"get": _time()}}
+    return {
+        START: {"post": _start()},
+        END: {"delete": _end()},
+        TIME: {"get": _time()},
+        SITE: {"get": _site()},
+        **{path: {"get": _list(path)} for path in LISTS},
+    }
 
 
 def tags() -> list[Json]:
@@ -73,7 +79,18 @@ def schemas() -> dict[str, Json]:
         "properties": {"AuthenticationMethod": method},
         "xml": {"name": START_BODY},
     }
-    return {START_BODY: body}
+    return {START_BODY: body, SITE_BODY: _site_schema()}
+
+
+def _site_schema() -> Json:
+    texts = ("SiteIdentifier", "SiteName", "SiteType", "Location", "IpAddress", "Version")
+    link = {"type": "object", "properties": {"href": {"type": "string", "format": "uri"}}}
+    return {
+        "type": "object",
+        "properties": {**{name: {"type": "string"} for name in texts}, "Link": link},
+        "required": list(texts),
+        "xml": {"name": "LocalSiteApi"},
+    }
 
 
 def security_schemes() -> dict[str, Json]:
@@ -133,16 +150,34 @@ def _end() -> Json:
 
 
 def _time() -> Json:
-    reply = {
-        "description": "The time, in UTC.",
-        "content": as_json({"type": "string", "format": "date-time"}),
-    }
+    schema = {"type": "string", "format": "date-time", "xml": {"name": "dateTime"}}
+    summary = "The server's time. Scripts call it to keep a session alive."
+    return _read("serverDateTime", summary, "The time, in UTC.", schema)
+
+
+def _site() -> Json:
+    summary = "What this site is. Nothing of it changes while the server keeps its data directory."
+    return _read("localsite", summary, "The site.", reference(SITE_BODY))
+
+
+def _list(path: str) -> Json:
+    name = path.removeprefix("/v1/")
+    schema = {"type": "array", "maxItems": 0, "xml": {"name": f"ArrayOf{LISTS[path]}"}}
+    return _read(name, f"The {name} of this site, of which there are none.", "Nothing.", schema)
+
+
+def _read(name: str, summary: str, about: str, schema: Json) -> Json:
+    media = {"schema": schema}
+    content = {"application/json": media, "application/xml": media}
     return {
-        "operationId": "Zerto_serverDateTime",
+        "operationId": f"Zerto_{name}",
         "tags": [TAG],
-        "summary": "The server's time. Scripts call it to keep a session alive.",
+        "summary": summary,
         "security": [{SECURITY: []}],
-        "responses": {"200": reply, **_failures(_WITH_SESSION)},
+        "responses": {
+            "200": {"description": about, "content": content},
+            **_failures(_WITH_SESSION),
+        },
     }
 
 

@@ -3,9 +3,11 @@
 from sessiongate.clock import Clock
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.zerto.endpoint import DIALECT, ZertoEndpoint, refusal
+from sessiongate.http.own_names import OwnNames
 from sessiongate.http.router import Route
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
+from sessiongate.wire.zerto_resources import Site
 
 
 def routes(
@@ -13,12 +15,13 @@ def routes(
     logins: Logins,
     bearers: Bearers,
     clock: Clock,
-    *,
-    windows: str,
-    hypervisor: str,
+    site: Site,
+    own: OwnNames,
+    providers: tuple[str, str],
 ) -> list[Route]:
-    """The routes of this dialect. The providers are those of the two authentication methods."""
+    """The routes of this dialect. The providers are Windows' and the hypervisor manager's."""
+    windows, hypervisor = providers
     endpoint = ZertoEndpoint(
-        sessions, logins, bearers, clock, windows=windows, hypervisor=hypervisor
+        sessions, logins, bearers, clock, site, own, windows=windows, hypervisor=hypervisor
     )
     return [Route("/v1/", endpoint, refusal, any_case=True, dialect=DIALECT)]

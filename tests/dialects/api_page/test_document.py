@@ -20,6 +20,7 @@ from sessiongate.wire.vim import json as vim_json
 from sessiongate.wire.vim.faults import FORMS, INTERNAL, fault_of
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, SESSION_MANAGER, Method
 from sessiongate.wire.vim.types import ANY, MOREF, TYPES, Boxed, Data, Field, MoRef, Value
+from sessiongate.wire.zerto_resources import LISTS, SITE, TIME
 from tests.each import each
 
 DOCUMENT = document()
@@ -75,14 +76,14 @@ def test_the_other_paths_are_those_of_zerto_and_hello() -> None:
     assert others == {
         ("post", zerto.START),
         ("delete", zerto.END),
-        ("get", "/v1/serverDateTime"),
+        *(("get", path) for path in (TIME, SITE, *LISTS)),
         ("post", hello.PATH),
     }
 
 
 def test_the_schemas_are_the_types_the_request_bodies_and_a_few_of_the_other_dialects() -> None:
     bodies = {f"{method.name}RequestType" for method in METHODS.values() if method.params}
-    others = {"Message", "StartSession", "AutomationError", "HelloSpec", "HelloResult"}
+    others = {"Message", "StartSession", "LocalSite", "AutomationError", "HelloSpec", "HelloResult"}
     assert set(SCHEMAS) == set(TYPES) | {MOREF, ANY} | bodies | others
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from sessiongate.dialects.zerto.endpoint import ZertoEndpoint, refusal
 from sessiongate.http.message import Reply
+from sessiongate.wire.zerto_resources import LISTS
 from tests.basic import basic
-from tests.gate import Gate
+from tests.gate import OWN_NAMES, SITE, Gate
 from tests.http.requests import header, request
 
 ADD = "/v1/session/add"
@@ -19,7 +20,14 @@ ADA = basic("ada", "adaada")
 @pytest.fixture
 def endpoint(gate: Gate) -> ZertoEndpoint:
     return ZertoEndpoint(
-        gate.sessions, gate.logins, gate.bearers, gate.clock, windows="local", hypervisor="other"
+        gate.sessions,
+        gate.logins,
+        gate.bearers,
+        gate.clock,
+        SITE,
+        OWN_NAMES,
+        windows="local",
+        hypervisor="other",
     )
 
 
@@ -105,15 +113,36 @@ async def test_another_verb_is_405(endpoint: ZertoEndpoint, path: str, verb: str
 
 
 async def test_everything_else_needs_a_session(endpoint: ZertoEndpoint) -> None:
-    for path in ("/v1/serverDateTime", "/v1/vpgs", "/v1/"):
+    for path in ("/v1/serverDateTime", "/v1/vpgs", "/v1/localsite", "/v1/"):
         reply = await endpoint(request("GET", path))
         assert reply.status == 401
         assert header(reply, "www-authenticate") is None
     token = await token_of(endpoint)
     reply = await endpoint(request("GET", "/v1/serverDateTime", x_zerto_session=token))
     assert (reply.status, json.loads(reply.body)) == (200, "2026-01-01T00:00:00.000000Z")
-    assert (await endpoint(request("GET", "/v1/vpgs", x_zerto_session=token))).status == 404
+    assert (await endpoint(request("GET", "/v1/vpgs/1", x_zerto_session=token))).status == 404
     reply = await endpoint(request("PUT", "/v1/serverdatetime/", x_zerto_session=token))
+    assert (reply.status, header(reply, "allow")) == (405, "GET")
+
+
+async def test_a_zvm_without_anything_to_protect(endpoint: ZertoEndpoint) -> None:
+    token = await token_of(endpoint)
+
+    async def got(path: str, accept: str = "", host: str = "gate.example:9669") -> Reply:
+        carried = {"x_zerto_session": token, "accept": accept, "host": host}
+        return await endpoint(request("GET", path, b"", **carried))
+
+    for path in LISTS:
+        reply = await got(f"{path}?vpgName=a")
+        assert (reply.status, json.loads(reply.body)) == (200, [])
+        assert (await got(path, accept="text/xml")).body.startswith(b"<ArrayOf")
+    reply = await got("/v1/localsite")
+    site = json.loads(reply.body)
+    assert (site["SiteIdentifier"], site["SiteName"]) == (SITE.identifier, "gate.example")
+    assert site["Link"]["href"] == "https://gate.example:9669/v1/localsite"
+    foreign = json.loads((await got("/v1/localsite", host="evil.example")).body)
+    assert foreign["Link"]["href"] == "https://gate.example/v1/localsite"
+    reply = await endpoint(request("POST", "/v1/vpgs", b"{}", x_zerto_session=token))
     assert (reply.status, header(reply, "allow")) == (405, "GET")
 
 

@@ -1,0 +1,54 @@
+"""Where we are, for documents that tell a client: by the name it asked for, if that is one of ours.
+
+`Host` is whatever a client writes there. What is told is never that text but a name of ours, so
+that nobody else's address gets into a document that somebody in between may keep.
+"""
+
+import re
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from sessiongate.http.message import Request
+
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[^\[\]:]{1,255})(?::([0-9]{1,5}))?", re.IGNORECASE)
+_HIGHEST_PORT = 65535
+
+
+class OwnNames:
+    """The names and addresses that the server is known by. A leading `*.` stands for one label."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """The first that is no pattern is told to whoever asked for none of them."""
+        self._names = frozenset(name for name in names if not name.startswith("*."))
+        self._patterns = frozenset(name[1:] for name in names if name.startswith("*."))
+        self.first = next((name for name in names if name in self._names), "localhost")
+
+    def origin(self, request: Request) -> str:
+        """Scheme, name and port, as in `https://sg.example.com:9669`.
+
+        The port is the one that was asked for, also where the name is not ours.
+        """
+        found = _HOST.fullmatch(request.header("host") or "")
+        name, port = self.first, ""
+        if found is not None:
+            name = self._known(found[1].lower()) or self.first
+            if found[2] is not None and 0 < int(found[2]) <= _HIGHEST_PORT:
+                port = f":{int(found[2])}"
+        scheme = "https" if request.secure else "http"
+        return f"{scheme}://{f'[{name}]' if ':' in name else name}{port}"
+
+    def _known(self, asked: str) -> str:
+        """The name of ours that this is; "" where it is none."""
+        if asked.startswith("["):
+            try:
+                asked = str(ip_address(asked[1:-1]))
+            except ValueError:
+                return ""
+        if asked in self._names:
+            return asked
+        label, dot, rest = asked.partition(".")
+        fits = _LABEL.fullmatch(label) is not None and f"{dot}{rest}" in self._patterns
+        return asked if fits else ""
+
+
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
