@@ -19,7 +19,7 @@ def dialects(config: Config, services: Services, meters: Meters) -> Routes:
     users = own.appliance.provider or own.zerto.windows
     zvm = own.zerto.windows, own.zerto.hypervisor
     table = [
-        *vim.routes(*all_have, services.center),
+        *vim.routes(*all_have, services.center, said.names, said.site.identifier),
         *automation.routes(*all_have, provider=own.vsphere.default, appliance=said.appliance),
         *zerto.routes(*all_have, services.clock, said.site, said.names, zvm),
         *openid.routes(*all_have, users, CLIENTS, own.appliance.clients),

@@ -1,6 +1,6 @@
 """Wire forms, pure: bytes to values and values to bytes. No I/O in here.
 
-`vim` and `automation` are vSphere's, `zerto` with `zerto_resources`, and `openid` Zerto's.
+`vim`, `pbm` and `automation` are vSphere's, `zerto` with `zerto_resources`, and `openid` Zerto's.
 For all of them: `accept`, `basic` credentials, `carriers` of tokens, `json_body`, `xml`, `times`.
 `http` has the requests that we send to others.
 """

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.tables import table
-from tests.peers.setup import GOVMOMI, PYVMOMI, VCF_SDK, ZVMA
+from tests.peers.setup import GOVMOMI, OSLO_VMWARE, PYVMOMI, SUDS, VCF_SDK, ZEEP, ZVMA
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
 BEGIN = "<!-- made: clients (`make interop` writes it) -->"
@@ -56,6 +56,8 @@ _WHOLE_LIFE = (
     "local tickets, logout, login again; every refusal on the way"
 )
 _GOVC = "about, session.ls, session.rm, session.login with cache, cookie and clone ticket, logout"
+
+_BY_WSDL = "client built, login, properties, time, logout; refusals"
 
 EXERCISES: Mapping[str, Exercise] = {
     **{
@@ -103,6 +105,20 @@ EXERCISES: Mapping[str, Exercise] = {
         "vAPI JSON-RPC",
         "login, get, `session_id=` with sessions of its own and of other dialects, its session in "
         "pyVmomi, empty lists and tags, version, logout by destruction and by `with`, refusals",
+    ),
+    **{
+        key: Exercise(client, _fixed(version), "SOAP, by our WSDL", what)
+        for key, client, version, what in (
+            ("zeep", "zeep", ZEEP, _BY_WSDL),
+            ("suds", "suds-community", SUDS, _BY_WSDL),
+            ("oslo", "oslo.vmware", OSLO_VMWARE, "login, session active, time, logout, refusal"),
+        )
+    },
+    "govmomi-pbm": Exercise(
+        "govmomi, storage policies",
+        _fixed(GOVMOMI),
+        "SOAP at `/pbm`",
+        "content, profiles, resource types, refusals",
     ),
     "zvma10": Exercise(
         "zvma10-api-wrapper",

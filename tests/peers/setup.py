@@ -57,7 +57,7 @@ def others_interpreter() -> Path:
 
 
 def program(name: str) -> Path:
-    """A program built with Go: `govc`, `story`, `rest` or `vcsim`."""
+    """A program built with Go: `govc`, `story`, `rest`, `pbm` or `vcsim`."""
     return PEERS / "bin" / name
 
 
@@ -94,7 +94,7 @@ def _build_with_go() -> bool:
         return False
     # Go itself knows what is up to date.
     environment = {**os.environ, "GOBIN": str(PEERS / "bin")}
-    programs = ("./govc", "./story", "./rest", "./vcsim")
+    programs = ("./govc", "./story", "./rest", "./pbm", "./vcsim")
     subprocess.run((go, "install", *programs), cwd=GO, env=environment, check=True)
     return True
 

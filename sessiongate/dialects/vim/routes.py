@@ -1,14 +1,18 @@
-"""Which addresses vim has: VI/JSON and SOAP over the same objects."""
+"""Which addresses vim has: VI/JSON and SOAP over the same objects, the description of SOAP, and the
+storage policies beside it.
+"""
 
 from collections.abc import Mapping
 
 from sessiongate.dialects.bearers import Bearers
-from sessiongate.dialects.vim import json_endpoint, soap_endpoint
+from sessiongate.dialects.vim import json_endpoint, pbm_endpoint, soap_endpoint, wsdl_endpoint
 from sessiongate.dialects.vim.session_manager import VirtualCenter
 from sessiongate.http.message import Handler
+from sessiongate.http.own_names import OwnNames
 from sessiongate.http.router import Route
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
+from sessiongate.wire import pbm
 from sessiongate.wire.vim import json as vim_json
 from sessiongate.wire.vim import service_versions
 from sessiongate.wire.vim.sdk_path import passed_over as respell
@@ -17,20 +21,34 @@ __all__ = ["VirtualCenter", "respell", "routes"]
 
 
 def routes(
-    sessions: Sessions, logins: Logins, bearers: Bearers, center: VirtualCenter
+    sessions: Sessions,
+    logins: Logins,
+    bearers: Bearers,
+    center: VirtualCenter,
+    own: OwnNames,
+    instance: str,
 ) -> list[Route]:
-    """The routes of both forms. Paths are those that `respell` makes of what clients write."""
+    """The routes of all of them. Paths are those that `respell` makes of what clients write.
+
+    `own` are the names by which a client may have asked for us, `instance` is our own UUID.
+    """
     json = json_endpoint.VimJsonEndpoint(sessions, logins, bearers, center)
     soap = soap_endpoint.VimSoapEndpoint(sessions, logins, bearers, center)
     by_path: Mapping[str, Handler] = {
         "/sdk": soap,
         "/sdk/": soap,
         service_versions.PATH: soap_endpoint.service_versions_reply,
+        **dict.fromkeys(wsdl_endpoint.PATHS, wsdl_endpoint.WsdlEndpoint(soap, own)),
     }
+    policies = pbm_endpoint.PbmEndpoint(sessions, logins, bearers, instance=instance)
     return [
         Route(vim_json.PREFIX, json, json.refuse, dialect=json_endpoint.DIALECT),
         *(
             Route(path, handler, soap.refuse, dialect=soap_endpoint.DIALECT)
             for path, handler in by_path.items()
+        ),
+        *(
+            Route(path, policies, policies.refuse, dialect=pbm_endpoint.DIALECT)
+            for path in pbm.PATHS
         ),
     ]

@@ -1,0 +1,80 @@
+"""Endpoint of `/pbm`: storage policies, of which there are none, for whoever has a session."""
+
+from sessiongate import errors
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.request import caller, known
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.rules.access import SYSTEM_VIEW
+from sessiongate.rules.locale import message_locale
+from sessiongate.service.logins import Logins
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Session
+from sessiongate.telemetry import request_id
+from sessiongate.wire import pbm
+from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
+from sessiongate.wire.vim import soap as vim_soap
+from sessiongate.wire.vim.faults import fault_of
+from sessiongate.wire.vim.types import MoRef
+
+DIALECT = "soap"
+"""What metrics call these requests: they are of SOAP's clients."""
+
+_CARRIERS = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})
+_HEADERS = (("content-type", "text/xml; charset=utf-8"), ("cache-control", "no-cache"))
+
+
+class PbmEndpoint:
+    """Answers `wire.pbm.PATHS`."""
+
+    def __init__(
+        self, sessions: Sessions, logins: Logins, bearers: Bearers, *, instance: str
+    ) -> None:
+        self._sessions = sessions
+        self._logins = logins
+        self._bearers = bearers
+        self._instance = instance
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request; every refusal is a SOAP fault."""
+        if request.method != "POST":
+            return self.refuse(request, errors.WrongVerb("POST"))
+        try:
+            call = pbm.read_call(request.body)
+        except errors.Malformed as unreadable:
+            return Reply(500, _HEADERS, vim_soap.write_unreadable(unreadable))
+        if call.operation_id:
+            request_id.adopt(call.operation_id)
+        session = None
+        try:
+            session = known(
+                await caller(request, self._sessions, self._bearers, _CARRIERS, call.carriers)
+            )
+            return Reply(200, _HEADERS, self._answer(call.name))
+        except errors.SessionGateError as error:
+            return self._fault(error, call.target, session)
+
+    def _answer(self, name: str) -> bytes:
+        if name == pbm.CONTENT:
+            return pbm.write_content(self._instance)
+        if name == pbm.RESOURCE_TYPES:
+            return pbm.write_resource_types()
+        if name in pbm.EMPTY:
+            return pbm.write_empty(name)
+        raise errors.NotSupported("there are no storage policies here")
+
+    def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
+        """The reply for an error that was raised outside; None stands for one unforeseen."""
+        return self._fault(error, None, None)
+
+    def _fault(
+        self,
+        error: errors.SessionGateError | None,
+        target: MoRef | None,
+        session: Session | None,
+    ) -> Reply:
+        locale = session.message_locale if session is not None else None
+        spoken = locale or message_locale(self._logins.locale_of(None))
+        fault = fault_of(error, target, SYSTEM_VIEW, spoken)
+        headers = (*_HEADERS, *extra_headers(error))
+        return Reply(fault.status, headers, vim_soap.write_fault(fault))
