@@ -1,16 +1,16 @@
 """Which address a document of ours names: never one that a client made up."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.http.own_names import OwnNames
+from tests.each import each
 from tests.http.requests import request
 
 OURS = OwnNames(["*.sg.example", "sg.example.com", "10.0.0.5", "::1"])
 
 
-@pytest.mark.parametrize(
+@each(
     ("host", "told"),
     [
         ("sg.example.com", "https://sg.example.com"),

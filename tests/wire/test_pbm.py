@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sessiongate.errors import Malformed
 from sessiongate.wire import pbm
 from sessiongate.wire.vim.types import MoRef
+from tests.each import each
 
 PBM = "{urn:pbm}"
 
@@ -34,7 +35,7 @@ def test_a_call_and_whose_it_is() -> None:
     assert call.carriers == (("vcSessionCookie", "abc"),)
 
 
-@pytest.mark.parametrize(
+@each(
     "call",
     [
         '<PbmCreate xmlns="urn:vim25"><_this>x</_this></PbmCreate>',

@@ -4,8 +4,6 @@ import json
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-import pytest
-
 from sessiongate.wire.zerto_resources import (
     LISTS,
     SITE,
@@ -16,6 +14,7 @@ from sessiongate.wire.zerto_resources import (
     write_site,
     write_time,
 )
+from tests.each import each
 
 HERE = Site("0f8fad5b-d9cb-469f-a165-70867728950e", "<gate> & co", "192.0.2.1", "a gate")
 ORIGIN = "https://gate.example:9669"
@@ -42,7 +41,7 @@ def test_the_time_in_both_forms() -> None:
     assert root.text == "2026-01-02T03:04:05.000000Z"
 
 
-@pytest.mark.parametrize(("path", "item"), LISTS.items())
+@each(("path", "item"), LISTS.items())
 def test_a_list_is_empty_in_both_forms(path: str, item: str) -> None:
     assert json.loads(write_list(path, "*/*").body) == []
     root = ET.fromstring(write_list(path, "text/xml").body)

@@ -1,7 +1,6 @@
 """The table of what an empty vCenter has: addresses, actions, answers."""
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from sessiongate.wire.automation.resources import (
     seeks,
     value_of,
 )
+from tests.each import each
 
 APPLIANCE = Appliance("gate.example", "product", "8.0.3", "0", "a gate")
 VM, TAG, LINKS = (
@@ -83,7 +83,7 @@ def test_operations_of_json_rpc() -> None:
     assert not seeks(VERSION, "get")
 
 
-@pytest.mark.parametrize("one", RESOURCES, ids=lambda one: str(one.api))
+@each("one", RESOURCES, ids=lambda one: str(one.api))
 def test_what_each_gives(one: object) -> None:
     assert isinstance(one, type(VM))
     value = value_of(one, APPLIANCE)

@@ -2,10 +2,9 @@
 
 from xml.etree import ElementTree as ET
 
-import pytest
-
 from sessiongate.wire.vim import wsdl
 from sessiongate.wire.vim.methods import METHODS
+from tests.each import each
 
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 SOAP = "{http://schemas.xmlsoap.org/wsdl/soap/}"
@@ -65,6 +64,6 @@ def test_what_is_imported_is_served_beside_it() -> None:
                     assert one.attrib[attribute] in folder
 
 
-@pytest.mark.parametrize("path", wsdl.PARTS)
+@each("path", wsdl.PARTS)
 def test_each_part_is_made_once(path: str) -> None:
     assert wsdl.parts()[path] is wsdl.parts()[path]
