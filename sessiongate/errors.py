@@ -171,6 +171,22 @@ class UnknownProperty(Refused):
         self.name = name
 
 
+class UnknownType(Refused):
+    """A type of managed object that this API does not have. `name` is the argument with it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("no such type of managed object")
+        self.name = name
+
+
+class UnknownVersion(Refused):
+    """Updates since a version that the collector never gave out, or no longer knows."""
+
+
+class WaitCancelled(Refused):
+    """A wait for updates was cancelled by its own client, or what it waited on is gone."""
+
+
 class WrongVerb(Refused):
     """The address exists and does not take this HTTP method. `allowed` lists those it takes."""
 

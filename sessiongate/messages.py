@@ -32,6 +32,7 @@ MESSAGES: tuple[str, ...] = (
     "The service is not available now. Try again later.",
     "There are too many sessions.",
     "A general system error occurred.",
+    "The request was canceled.",
     "The password has expired.",
     "The requested property '{name}' is not valid.",
 )

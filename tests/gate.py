@@ -16,7 +16,8 @@ from sessiongate.audit.journal import Journal, Ship
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
-from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter, WaysIn
+from sessiongate.dialects.vim.center import VirtualCenter, WaysIn
+from sessiongate.dialects.vim.context import Context, Outcome
 from sessiongate.http.own_names import OwnNames
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.guard import Guard
@@ -37,8 +38,8 @@ from sessiongate.session import Caps, Client, Limits, PresentedToken, Session
 from sessiongate.store.port import GenerationStore
 from sessiongate.testing import FakeClock, FakeIdentity
 from sessiongate.wire.automation.resources import Appliance
-from sessiongate.wire.vim.methods import METHODS, PROPERTIES
-from sessiongate.wire.vim.types import Value
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, SESSION_MANAGER, method_of
+from sessiongate.wire.vim.types import MoRef, Value
 from sessiongate.wire.zerto_resources import Site
 from tests.fake_store import FakeStore
 
@@ -143,7 +144,7 @@ class Gate:
 
     async def sweep(self) -> int:
         """End what is over, as the server does once a second."""
-        return await sweep(self.store, self.clock, self.journal)
+        return await sweep(self.store, self.clock, self.journal, self.sessions.ended)
 
     def _guard(self, identity: FakeIdentity) -> Guard:
         async def nothing(_: Secret) -> None:
@@ -165,16 +166,23 @@ class Gate:
         name: str,
         client: Client = CLIENT,
         token: PresentedToken | None = None,
+        on: MoRef | None = None,
         **arguments: Any,
     ) -> Outcome:
-        """Call a method of the SessionManager, or of whatever has one of this name."""
-        method = next(one for (_, named), one in METHODS.items() if named == name)
-        return await self.center.call(Context(client, caller, token), method, arguments)
+        """Call a method of an object, or of the SessionManager or whatever has one of this name."""
+        if on is None:
+            on = OBJECTS[next(kind for kind, named in METHODS if named == name)]
+        method = method_of(on.kind, name)
+        assert method is not None
+        context = Context(client, caller, token, on, size=100)
+        return await self.center.call(context, method, arguments)
 
-    async def read(self, caller: Session | None, name: str) -> Value | None:
-        """Read a property of the SessionManager, or of whatever has one of this name."""
-        prop = next(one for (_, named), one in PROPERTIES.items() if named == name)
-        return await self.center.read(Context(CLIENT, caller), prop)
+    async def read(
+        self, caller: Session | None, name: str, on: MoRef = SESSION_MANAGER
+    ) -> Value | None:
+        """Read a property of an object."""
+        context = Context(CLIENT, caller, target=on)
+        return await self.center.read(context, PROPERTIES[on.kind, name])
 
     async def live(self) -> list[str]:
         """Who has a session now."""

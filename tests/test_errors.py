@@ -38,6 +38,7 @@ def test_the_branches_are_apart() -> None:
             {"kind": "Folder", "name": "f", "method": "m"},
         ),
         (errors.UnknownProperty("p"), "no such property", {"name": "p"}),
+        (errors.UnknownType("type"), "no such type of managed object", {"name": "type"}),
         (errors.WrongVerb("GET", "POST"), "only GET, POST here", {"allowed": ("GET", "POST")}),
     ],
 )

@@ -26,6 +26,7 @@ from sessiongate.audit.merging import Merging
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.dialects.known_callers import KnownCallers
+from sessiongate.dialects.vim.session_objects import SessionObjects
 from sessiongate.errors import Unavailable
 from sessiongate.http.message import Handler
 from sessiongate.http.proxies import TrustedProxies
@@ -85,6 +86,7 @@ class Server:
             Published(self._meters, __version__), self._values, self._store.count
         )
         self._listeners: Listeners | None = None
+        self._objects: SessionObjects | None = None
         self._rounds: list[asyncio.Task[None]] = []
         self._running = False
         self._served: Certificates | None = None
@@ -109,6 +111,7 @@ class Server:
         for verifier in self._verifiers:
             await verifier.start()
         services = self._services()
+        self._objects = services.center.objects
         handler = self._handler(services)
         for name, made in self._made.items():
             self._changes.watch(name, made.provider)
@@ -136,7 +139,8 @@ class Server:
         )
         await listeners.open_operations(self._operations)
         steps: list[Step] = [
-            partial(sweep, self._store, self._clock, self._journal),
+            partial(sweep, self._store, self._clock, self._journal, self._sessions.ended),
+            services.center.objects.sweep,
             self._refresh,
             self._let_go,
         ]
@@ -190,7 +194,7 @@ class Server:
 
     async def _end(self, linger: timedelta, *, replaced: bool = False) -> BaseException | None:
         self._operations.stopping = not replaced
-        steps: list[Step] = [self._stop_rounds]
+        steps: list[Step] = [self._stop_rounds, self._let_waits_end]
         if self._listeners is not None:
             steps.append(partial(self._listeners.stop, linger, replaced=replaced))
             steps.append(self._listeners.stop_operations)
@@ -218,6 +222,11 @@ class Server:
         for one in self._rounds:
             with contextlib.suppress(asyncio.CancelledError):
                 await one
+
+    async def _let_waits_end(self) -> None:
+        """Clients that wait for something to happen are not waited for."""
+        if self._objects is not None:
+            self._objects.close()
 
     async def _look_once_more(self) -> None:
         """The last look at what this process has opened: nobody else knows that it has."""

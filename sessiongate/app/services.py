@@ -16,7 +16,7 @@ from sessiongate.config import Config
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
-from sessiongate.dialects.vim.session_manager import VirtualCenter, WaysIn
+from sessiongate.dialects.vim.center import VirtualCenter, WaysIn
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.identity.tokens.port import TokenVerifier

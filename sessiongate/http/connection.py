@@ -66,7 +66,9 @@ class Connection(RequestReader):
             self._speak()
         self._at = _BUSY
         self.due = math.inf
-        _start(self, self._answer(self._peer.request(head, body), head.keep_alive))
+        request = self._peer.request(head, body)
+        request.when_gone = self._when_gone
+        _start(self, self._answer(request, head.keep_alive))
 
     async def _answer(self, request: Request, keep_alive: bool) -> None:
         edge = self._edge
@@ -96,6 +98,7 @@ class Connection(RequestReader):
             close = True
             data = write_reply(SAY[500], edge.date, close=True, without_body=without_body)
         self.task = None
+        self._leaving = None
         self._finish(data, close)
 
     # Its reply.

@@ -5,6 +5,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 
+def _stays(tell: Callable[[], None]) -> None:
+    """For a request that nobody can leave, since it came by no connection."""
+
+
 class Request(msgspec.Struct, gc=False):
     """One request, read once and completely, within limits.
 
@@ -29,6 +33,8 @@ class Request(msgspec.Struct, gc=False):
     """True when a trusted proxy has passed it on: `peer` is whom the proxy names, or the proxy."""
     vouched: bool = False
     """Set once it is found to name a live session: its connection is no stranger's."""
+    when_gone: Callable[[Callable[[], None]], None] = _stays
+    """Has a function called once if the client leaves before the reply, or has left already."""
 
     def header(self, name: str) -> str | None:
         """The first value of this header (name in lower case)."""

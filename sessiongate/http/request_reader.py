@@ -92,8 +92,13 @@ class RequestReader(TransportConnection):
             self._weigh()
 
     def eof_received(self) -> bool:
-        """The peer says no more. What it has asked is still answered, except over TLS."""
+        """The peer says no more. What it has asked is still answered, except over TLS.
+
+        Whoever only waits for something to happen takes it for gone: a client that leaves looks
+        like this until it is written to.
+        """
         self._eof = True
+        self._tell_gone()
         writer, secure = self._writer, self._peer.secure
         if self._at is _DONE:
             return not secure and writer.undelivered() > 0

@@ -5,6 +5,7 @@ It knows of no request: `request_reader` reads them, and `connection` has them a
 
 import asyncio
 import math
+from collections.abc import Callable
 from typing import cast
 
 from sessiongate.http.admission import AcceptedSocket
@@ -38,6 +39,7 @@ class TransportConnection(asyncio.Protocol):
         "_held",
         "_intake",
         "_last",
+        "_leaving",
         "_paused",
         "_peer",
         "_read_at",
@@ -79,6 +81,8 @@ class TransportConnection(asyncio.Protocol):
         """Whether others may have its place: nothing is under way, and nobody knows it."""
         self._vouched = False
         """Whether a caller with a live session has asked by it."""
+        self._leaving: Callable[[], None] | None = None
+        """Called if the peer leaves before the reply to the request under way."""
         self.refusing = False
         """Whether it is one of those above the cap that are told so."""
         self.task: asyncio.Task[None] | None = None
@@ -121,6 +125,7 @@ class TransportConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer is gone. A handler at work goes on: a login is not half cancelled."""
         self._gone = True
+        self._tell_gone()
         self._at = At.DONE
         self.due = math.inf
         self._writer.drop()
@@ -128,6 +133,18 @@ class TransportConnection(asyncio.Protocol):
         self._held.let_go()
         if self.task is None:
             self._edge.forget(self)
+
+    def _when_gone(self, tell: Callable[[], None]) -> None:
+        """Call this once the peer leaves before the reply to the request under way."""
+        if self._gone or self._eof:
+            tell()
+        else:
+            self._leaving = tell
+
+    def _tell_gone(self) -> None:
+        if self._leaving is not None:
+            self._leaving()
+            self._leaving = None
 
     # What the listener calls.
 

@@ -67,6 +67,16 @@ class Roles:
         everything = KNOWN.union(*own.values())
         self._table = {**own, **BUILT_IN, ADMINISTRATOR: everything}
 
+    @property
+    def table(self) -> Mapping[str, frozenset[str]]:
+        """Each role with its privileges, built-ins first."""
+        return {name: self._table[name] for name in self.names()}
+
+    @property
+    def privileges(self) -> frozenset[str]:
+        """Every privilege that some role has or that we know."""
+        return self._table[ADMINISTRATOR]
+
     def names(self) -> tuple[str, ...]:
         """All roles, built-ins first."""
         return (*BUILT_IN, *sorted(self._table.keys() - BUILT_IN.keys()))

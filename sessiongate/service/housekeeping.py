@@ -12,6 +12,7 @@ import structlog
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.errors import Unavailable
+from sessiongate.session import Ended, Session
 from sessiongate.store.port import SessionStore
 from sessiongate.telemetry.tracebacks import traced
 
@@ -57,13 +58,22 @@ async def every_second() -> None:
     await asyncio.sleep(1)
 
 
-async def sweep(store: SessionStore, clock: Clock, journal: Journal) -> int:
-    """End sessions past their limits, a bounded number of them, and write down each end."""
+async def sweep(
+    store: SessionStore,
+    clock: Clock,
+    journal: Journal,
+    tell: Callable[[Session, Ended], None],
+) -> int:
+    """End sessions past their limits, a bounded number of them, and write down each end.
+
+    `tell` gets each session with the reason.
+    """
     count = 0
     for step in range(1, _MOST_STEPS + 1):
         ended = await store.expire(clock.now(), _SWEEP)
         for session, reason in ended:
             journal.expired(session, reason)
+            tell(session, reason)
         count += len(ended)
         if step >= _STEPS and len(ended) < _SWEEP:
             break

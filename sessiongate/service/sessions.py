@@ -12,7 +12,7 @@ import msgspec
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.errors import NoPermission, StoreUnavailable
+from sessiongate.errors import EndNotWritten, NoPermission, StoreUnavailable
 from sessiongate.rules import access
 from sessiongate.rules.locale import message_locale
 from sessiongate.rules.token import GUID_BYTES, HEX, TokenForm, guid
@@ -50,17 +50,27 @@ class Sessions:
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._store = store
-        self._roles = roles
+        self.roles = roles
         self._clock = clock
         self._journal = journal
         self._caps = caps
         self._random = random
         self.undelivered = Undelivered(self.end)
         self._tell_opened: list[Callable[[Session], None]] = []
+        self._tell_ended: list[Callable[[Session, Ended], None]] = []
 
     def on_open(self, tell: Callable[[Session], None]) -> None:
         """Call `tell` with each session that this process opens, once the store has it."""
         self._tell_opened.append(tell)
+
+    def on_end(self, tell: Callable[[Session, Ended], None]) -> None:
+        """Call `tell` with each session that this process ends or finds to be over, and why."""
+        self._tell_ended.append(tell)
+
+    def ended(self, session: Session, reason: Ended) -> None:
+        """Tell those who want to know that a session is over."""
+        for tell in self._tell_ended:
+            tell(session, reason)
 
     async def open_session(
         self,
@@ -145,10 +155,15 @@ class Sessions:
         A store that fails is written down here. None if the session had ended before.
         """
         try:
-            return await self._store.end(key)
+            session = await self._store.end(key)
         except StoreUnavailable as error:
             self._journal.end_failed(key, reason, by, error)
+            if isinstance(error, EndNotWritten) and isinstance(error.session, Session):
+                self.ended(error.session, reason)
             raise
+        if session is not None:
+            self.ended(session, reason)
+        return session
 
     async def end_all_of(self, principal: str, reason: Ended, by: str = "") -> int:
         """End every session of this canonical name, at all providers. How many those were."""
@@ -172,8 +187,8 @@ class Sessions:
 
     def privileges(self, session: Session) -> frozenset[str]:
         """What this session's roles allow."""
-        return self._roles.privileges_of(session.roles)
+        return self.roles.privileges_of(session.roles)
 
     def allows(self, principal: Principal) -> bool:
         """Whether this principal has any privilege at all."""
-        return bool(self._roles.privileges_of(principal.roles))
+        return bool(self.roles.privileges_of(principal.roles))

@@ -1,7 +1,7 @@
 """The table of roles and privileges, from `sessiongate.rules.access`."""
 
-from sessiongate.rules.access import BUILT_IN, KNOWN
-from sessiongate.wire.vim.methods import METHODS, PROPERTIES
+from sessiongate.rules.access import BUILT_IN, KNOWN, SYSTEM_VIEW
+from sessiongate.wire.vim.methods import SESSION_METHODS, SESSION_PROPERTIES
 from tests.docs.tables import code, table
 
 _OURS = {
@@ -29,7 +29,9 @@ def roles_table() -> str:
 def _needed_for(privilege: str) -> str:
     if privilege in _OURS:
         return _OURS[privilege]
-    members = [(one.name, one.privilege) for one in METHODS.values()]
-    members += [(one.name, one.privilege) for one in PROPERTIES.values()]
+    members = [(one.name, one.privilege) for one in SESSION_METHODS.values()]
+    members += [(one.name, one.privilege) for one in SESSION_PROPERTIES.values()]
+    if privilege == SYSTEM_VIEW:
+        members.append(("everything of the empty inventory", privilege))
     found = [name for name, needs in members if needs == privilege]
-    return ", ".join(map(code, dict.fromkeys(found)))
+    return ", ".join(code(name) if " " not in name else name for name in dict.fromkeys(found))

@@ -1,20 +1,28 @@
 """The tables of the wire page: methods, properties, and how each error looks in each dialect."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sessiongate import errors
 from sessiongate.wire import zerto
 from sessiongate.wire.automation import rest as automation
 from sessiongate.wire.automation.resources import RESOURCES, Resource
 from sessiongate.wire.vim import faults
-from sessiongate.wire.vim.methods import METHODS, PROPERTIES, Method
+from sessiongate.wire.vim.methods import (
+    METHODS,
+    PROPERTIES,
+    REFUSED,
+    SESSION_METHODS,
+    SESSION_PROPERTIES,
+    Method,
+)
 from sessiongate.wire.vim.types import Field
+from sessiongate.wire.vim.types.service_content import MEMBERS
 from tests.docs.tables import code, table
 
 
 def methods_table() -> str:
-    """Every method of every object."""
+    """The methods that sessions need."""
     rows = [
         (
             f"{one.on}.{one.name}",
@@ -23,13 +31,13 @@ def methods_table() -> str:
             one.privilege,
             ", ".join(one.faults) or "-",
         )
-        for one in METHODS.values()
+        for one in SESSION_METHODS.values()
     ]
     return table(("Method", "Takes", "Gives", "Privilege", "Declared faults"), rows)
 
 
 def properties_table() -> str:
-    """Every property of every object."""
+    """The properties that sessions need."""
     rows = [
         (
             f"{one.on}.{one.name}",
@@ -37,7 +45,7 @@ def properties_table() -> str:
             one.privilege + (f", or {one.also}" if one.also else ""),
             one.about,
         )
-        for one in PROPERTIES.values()
+        for one in SESSION_PROPERTIES.values()
     ]
     return table(("Property", "Type", "Privilege", "What it is"), rows)
 
@@ -51,6 +59,30 @@ def resources_table() -> str:
 def _asked(path: str, resource: Resource) -> str:
     actions = [f"POST with {code(f'action={one}')}" for one in resource.actions]
     return f"{code(path)}: {', '.join(('GET',) * resource.reads + tuple(actions))}"
+
+
+def objects_table() -> str:
+    """The other objects: how they are announced, what they answer, and what they refuse."""
+    announced = {one.target.kind: one for one in MEMBERS if one.target is not None}
+    kinds = dict.fromkeys(kind for kind, _ in (*METHODS, *PROPERTIES, *REFUSED))
+    rows = []
+    for kind in kinds:
+        methods = _names(kind, METHODS, SESSION_METHODS)
+        properties = _names(kind, PROPERTIES, SESSION_PROPERTIES)
+        refused = _names(kind, REFUSED)
+        if methods or properties or refused:
+            member = announced.get(kind)
+            where = code(member.name) if member is not None else "-"
+            since = ".".join(map(str, member.since)) if member is not None else "-"
+            answers = ", ".join((*methods, *properties)) or "-"
+            rows.append((kind, where, since, answers, str(len(refused))))
+    return table(("Object", "Announced as", "Since", "Answers", "Refuses"), rows)
+
+
+def _names(
+    kind: str, rows: Collection[tuple[str, str]], without: Collection[tuple[str, str]] = ()
+) -> list[str]:
+    return [name for key in rows if key[0] == kind and key not in without for name in key[1:]]
 
 
 def _field(field: Field) -> str:

@@ -15,7 +15,13 @@ from tests.docs.from_metrics import metrics_table
 from tests.docs.from_security import requirements_table
 from tests.docs.from_settings import settings_reference
 from tests.docs.from_simulator import simulator_table
-from tests.docs.from_wire import errors_table, methods_table, properties_table, resources_table
+from tests.docs.from_wire import (
+    errors_table,
+    methods_table,
+    objects_table,
+    properties_table,
+    resources_table,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -34,6 +40,7 @@ MADE: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "methods": methods_table,
         "properties": properties_table,
         "resources": resources_table,
+        "objects": objects_table,
     },
 }
 """Which part of which page is made by what."""

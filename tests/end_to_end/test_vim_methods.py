@@ -1,4 +1,4 @@
-"""Every method and property of the table, as every role: who may, and which fault the others get.
+"""Every method and property that sessions need, as every role: who may, and who gets which fault.
 
 The expectations are the vendor's pages, written down once more by hand; a row that the table of
 methods has and this file lacks fails, and so does a story that is missing.
@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES
+from sessiongate.wire.vim.methods import OBJECTS
+from sessiongate.wire.vim.methods import SESSION_METHODS as METHODS
+from sessiongate.wire.vim.methods import SESSION_PROPERTIES as PROPERTIES
 from tests.each import each
 from tests.end_to_end.serving import ADMIN, OPERATOR, USER, Reply, Server
 from tests.end_to_end.test_vim_login import MOMENT, fault
@@ -94,7 +96,6 @@ READS: dict[Address, tuple[str, tuple[str, ...]]] = {
     ("SessionManager", "defaultLocale"): (ANON, EVERYBODY),
     ("ServiceInstance", "content"): (ANON, EVERYBODY),
     ("ServiceInstance", "serverClock"): (VIEW, WITH_SESSION),
-    ("Folder", "name"): (VIEW, WITH_SESSION),
 }
 
 PERSON = {"user": USER, "operator": OPERATOR, "administrator": ADMIN}

@@ -173,23 +173,8 @@ def documented_here(path: Path) -> bool:
 def test_public_names_make_a_promise() -> None:
     wrong = []
     for path in filter(documented_here, SOURCES):
-        from_table: Collection[str] = ()
-        if name_of(path) == "sessiongate/dialects/vim/session_manager.py":
-            from_table = handlers()  # the method table says what each of them does
-        wrong += [f"{name_of(path)}: {one}" for one in undocumented(tree_of(path), from_table)]
+        wrong += [f"{name_of(path)}: {one}" for one in undocumented(tree_of(path), ())]
     assert wrong == []
-
-
-def handlers() -> set[str]:
-    """The handlers that the method table names, read from its text."""
-    from_vim = tree_of(PACKAGE / "wire" / "vim" / "methods.py")
-    return {
-        str(node.value)
-        for node in ast.walk(from_vim)
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and node.value.isidentifier()
-    }
 
 
 def test_modules_stay_readable() -> None:

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from sessiongate import errors
-from sessiongate.dialects.vim.session_manager import VirtualCenter
+from sessiongate.dialects.vim.center import HANDLERS
 from sessiongate.messages import MESSAGES
 from sessiongate.wire.vim import faults
-from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
-from sessiongate.wire.vim.types import BASES, MOREF, PRIMITIVES, TYPES, Field
-from tests.each import each
+from sessiongate.wire.vim.methods import MADE, METHODS, OBJECTS, PROPERTIES, REFUSED, keyword
+from sessiongate.wire.vim.types import BASES, ENUMS, MOREF, PRIMITIVES, TYPES, Field
 from tests.house.sources import PACKAGE, ROOT
 
 
@@ -79,51 +78,65 @@ def test_every_fault_is_a_type_and_speaks_every_language() -> None:
         assert form.message in MESSAGES
 
 
-@each("method", METHODS.values(), ids=lambda m: f"{m.on}.{m.name}")
-def test_every_method_has_its_handler(method: Method) -> None:
-    handler = getattr(VirtualCenter, method.handler)
-    assert inspect.iscoroutinefunction(handler)
-    parameters = list(inspect.signature(handler).parameters.values())[1:]
-    assert [one.name for one in parameters] == [
-        "context",
-        *(keyword(field.name) for field in method.params),
-    ]
-    for parameter, field in zip(parameters[1:], method.params, strict=True):
-        expected = None if field.optional else inspect.Parameter.empty
-        assert parameter.default is expected, parameter.name
+def test_every_method_has_its_handler() -> None:
+    for method in (*METHODS.values(), *REFUSED.values()):
+        where = f"{method.on}.{method.name}"
+        handler = getattr(HANDLERS[method.on], method.handler)
+        assert inspect.iscoroutinefunction(handler), where
+        parameters = list(inspect.signature(handler).parameters.values())[1:]
+        assert [one.name for one in parameters] == [
+            "context",
+            *(keyword(field.name) for field in method.params),
+        ], where
+        for parameter, field in zip(parameters[1:], method.params, strict=True):
+            expected = None if field.optional else inspect.Parameter.empty
+            assert parameter.default is expected, (where, parameter.name)
 
 
-@pytest.mark.parametrize("prop", PROPERTIES.values(), ids=lambda p: f"{p.on}.{p.name}")
-def test_every_property_has_its_handler(prop: Property) -> None:
-    handler = getattr(VirtualCenter, prop.handler)
-    assert inspect.iscoroutinefunction(handler)
-    assert list(inspect.signature(handler).parameters) == ["self", "context"]
+def test_every_property_has_its_handler() -> None:
+    for prop in PROPERTIES.values():
+        handler = getattr(HANDLERS[prop.on], prop.handler)
+        assert inspect.iscoroutinefunction(handler), (prop.on, prop.name)
+        assert list(inspect.signature(handler).parameters) == ["self", "context"]
 
 
 def test_no_handler_is_left_over() -> None:
-    named = {one.handler for one in METHODS.values()} | {one.handler for one in PROPERTIES.values()}
+    rows = [(one.on, one.handler) for one in (*METHODS.values(), *REFUSED.values())]
+    rows += [(one.on, one.handler) for one in PROPERTIES.values()]
+    named = {(HANDLERS[kind], handler) for kind, handler in rows}
     takes_context = {
-        name
-        for name, function in inspect.getmembers(VirtualCenter, inspect.iscoroutinefunction)
-        if not name.startswith("_") and "context" in inspect.signature(function).parameters
+        (kind, name)
+        for kind in HANDLERS.values()
+        for name in vars(kind)
+        if not name.startswith("_") and inspect.iscoroutinefunction(getattr(kind, name))
     }
-    assert takes_context - {"call", "read"} == named
+    assert takes_context <= named
+
+
+def test_what_is_refused_is_nowhere_served() -> None:
+    assert METHODS.keys().isdisjoint(REFUSED)
+    assert {row.on for row in REFUSED.values()} <= OBJECTS.keys() | MADE
 
 
 def known(field: Field) -> bool:
-    return field.type in PRIMITIVES | TYPES.keys() | {MOREF, "anyType"}
+    return field.type in PRIMITIVES | TYPES.keys() | ENUMS | {MOREF, "anyType"}
+
+
+NOTHING = ("empty", "unset", "read_tasks")
 
 
 def test_every_type_that_is_used_is_known() -> None:
     fields = [field for members in TYPES.values() for field in members]
     for method in METHODS.values():
         fields += method.params
-        if method.result is not None:
+        # Of types of which there is nothing here no member need be known.
+        if method.result is not None and method.handler not in NOTHING:
             fields.append(method.result)
-        assert method.on in OBJECTS
+        assert method.on in OBJECTS.keys() | MADE
     for prop in PROPERTIES.values():
-        fields.append(prop.field)
-        assert prop.on in OBJECTS
+        if prop.handler not in NOTHING:
+            fields.append(prop.field)
+        assert prop.on in OBJECTS.keys() | MADE
     assert [field for field in fields if not known(field)] == []
     assert BASES.keys() | set(BASES.values()) <= TYPES.keys()
 

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from sessiongate.audit.event import read
 from sessiongate.errors import StoreUnavailable
-from sessiongate.service.housekeeping import Janitor, sweep
+from sessiongate.service.housekeeping import Janitor
 from tests.gate import CLIENT, Gate
 
 
@@ -72,7 +72,7 @@ async def test_all_whose_time_is_up_end_in_one_sweep_and_are_written_down(gate: 
     gate.clock.tick(timedelta(minutes=20))
     alive = await gate.login("ada", CLIENT)
     gate.clock.tick(timedelta(minutes=10, seconds=2))
-    assert await sweep(gate.store, gate.clock, gate.journal) == 130
+    assert await gate.sweep() == 130
     ended = [
         event for event in map(read, gate.store.audit.payloads) if event.event == "session ended"
     ]

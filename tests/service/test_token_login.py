@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sessiongate.audit import event as audit
-from sessiongate.dialects.vim.session_manager import Outcome
+from sessiongate.dialects.vim.context import Outcome
 from sessiongate.errors import (
     AlreadyLoggedIn,
     BadCredentials,

@@ -20,6 +20,8 @@ def about_info(profile: str, instance: str, release: str) -> Data:
             "vendor": "sessiongate",
             "version": version,
             "build": "0",
+            "localeVersion": "INTL",
+            "localeBuild": "000",
             "osType": "linux-x64",
             "productLineId": "vpx",
             "apiType": "VirtualCenter",

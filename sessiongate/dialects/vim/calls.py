@@ -12,7 +12,8 @@ import msgspec
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.request import caller, client_of
-from sessiongate.dialects.vim.session_manager import Context, Outcome, VirtualCenter
+from sessiongate.dialects.vim.center import VirtualCenter
+from sessiongate.dialects.vim.context import Context, Outcome
 from sessiongate.http.message import Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.rules.locale import message_locale
@@ -22,9 +23,11 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
 from sessiongate.wire import basic
 from sessiongate.wire.vim import login_token as tokens
+from sessiongate.wire.vim.api_version import NEWEST_MEMBER, trimmed
 from sessiongate.wire.vim.faults import Fault, fault_of
 from sessiongate.wire.vim.methods import Method
 from sessiongate.wire.vim.request import VimRequest
+from sessiongate.wire.vim.types import ApiVersion
 
 _BY_TICKET = frozenset({"AcquireLocalTicket", "Login"})
 """Methods to which it matters whether the caller is on this host."""
@@ -63,8 +66,13 @@ class Calls:
         self._carriers = carriers
         self._answered = answered
 
-    async def run(self, request: Request, read: VimRequest) -> Outcome | FaultReply:
-        """Run a call, which a codec has read, for whoever's session the request carries."""
+    async def run(
+        self, request: Request, read: VimRequest, version: ApiVersion
+    ) -> Outcome | FaultReply:
+        """Run a call, which a codec has read, for whoever's session the request carries.
+
+        The outcome holds no member that this version of the API lacks.
+        """
         session = None
         token = None
         try:
@@ -78,11 +86,22 @@ class Calls:
                     document = read.body if read.asserted else None
                     token = tokens.presented(request.headers, document)
             client = client_of(request, self._dialect, local=member.name in _BY_TICKET)
-            context = Context(client, session, token)
+            context = Context(
+                client,
+                session,
+                token,
+                read.call.target,
+                version,
+                len(read.body),
+                request.when_gone,
+            )
             if isinstance(member, Method):
                 outcome = await self._center.call(context, member, read.arguments)
             else:
                 outcome = Outcome(await self._center.read(context, member))
+            if version < NEWEST_MEMBER and outcome.value is not None:
+                shown = trimmed(outcome.value, version)
+                outcome = msgspec.structs.replace(outcome, value=shown)
         except errors.SessionGateError as error:
             return self.refuse(error, read, session)
         if session is not None and self._answered is not None:

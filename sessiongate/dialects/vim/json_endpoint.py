@@ -3,7 +3,8 @@
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.vim.calls import Calls, FaultReply
-from sessiongate.dialects.vim.session_manager import Outcome, VirtualCenter
+from sessiongate.dialects.vim.center import VirtualCenter
+from sessiongate.dialects.vim.context import Outcome
 from sessiongate.http.message import Reply, Request
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
@@ -31,7 +32,7 @@ class VimJsonEndpoint:
             read = vim_json.read_request(request.method, request.path, request.body)
         except Unread as refused:
             return _fault(self._calls.refuse(refused.error, refused.request))
-        answer = await self._calls.run(request, read)
+        answer = await self._calls.run(request, read, vim_json.version_in(request.path))
         return _fault(answer) if isinstance(answer, FaultReply) else _result(read.call, answer)
 
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:

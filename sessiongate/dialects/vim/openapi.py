@@ -1,4 +1,7 @@
-"""The VI/JSON operations: one for each method and property of `vim.methods`."""
+"""The VI/JSON operations: one for each method and property that sessions need.
+
+What an empty vCenter answers besides is not listed: three hundred operations would hide these.
+"""
 
 from collections.abc import Iterable
 
@@ -14,9 +17,17 @@ from sessiongate.dialects.openapi import (
 from sessiongate.dialects.vim.openapi_schemas import reference, request_name, slot
 from sessiongate.rules.access import SYSTEM_ANONYMOUS
 from sessiongate.wire.vim.json import NEWER, PREFIX, RELEASES, SESSION_HEADER
-from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
+from sessiongate.wire.vim.methods import (
+    OBJECTS,
+    SESSION_METHODS,
+    SESSION_PROPERTIES,
+    Method,
+    Property,
+)
 
 SECURITY = "vmwareSession"
+
+_KINDS = tuple(dict.fromkeys(kind for kind, _ in SESSION_METHODS))
 
 # vim25 lets every call answer with a runtime fault, so that no method declares them. That of a
 # missing session is among them, since a request may carry two that contradict each other.
@@ -52,9 +63,9 @@ _RESULTS = {("SessionManager", "Login"): _SESSION}
 def paths() -> dict[str, Json]:
     """Every path with its operation."""
     found: dict[str, Json] = {}
-    for method in METHODS.values():
+    for method in SESSION_METHODS.values():
         found[_path(method)] = {"parameters": _parameters(method.on), "post": _call(method)}
-    for prop in PROPERTIES.values():
+    for prop in SESSION_PROPERTIES.values():
         found[_path(prop)] = {"parameters": _parameters(prop.on), "get": _read(prop)}
     return found
 
@@ -62,7 +73,7 @@ def paths() -> dict[str, Json]:
 def tags() -> list[Json]:
     """One tag for each type of managed object."""
     return [
-        {"name": kind, "description": f"vSphere: the managed object {kind}."} for kind in OBJECTS
+        {"name": kind, "description": f"vSphere: the managed object {kind}."} for kind in _KINDS
     ]
 
 

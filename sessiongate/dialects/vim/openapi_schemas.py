@@ -1,14 +1,14 @@
 """JSON schemas of the vim25 types, as VI/JSON writes and reads them.
 
-One component for each type of `vim.types`. A type that we only write says its name in `_typeName`
-always; one that clients send may leave it out, since real clients do.
+One component for each type that the operations need. A type that we only write says its name in
+`_typeName` always; one that clients send may leave it out, since real clients do.
 """
 
 from collections.abc import Iterable, Mapping
 
 from sessiongate.dialects.openapi import Json
 from sessiongate.wire.vim.faults import FORMS, INTERNAL
-from sessiongate.wire.vim.methods import METHODS, Method
+from sessiongate.wire.vim.methods import SESSION_METHODS, SESSION_PROPERTIES, Method
 from sessiongate.wire.vim.types import ANY, BASES, LARGEST_LONG, MOREF, TYPES, Field
 
 _NAME = "_typeName"
@@ -38,8 +38,16 @@ _PRIMITIVES: Mapping[str, Json] = {
 
 def fault_names() -> tuple[str, ...]:
     """Every fault that a method declares or an error turns into, in order of the alphabet."""
-    declared = {fault for method in METHODS.values() for fault in method.faults}
+    declared = {fault for method in SESSION_METHODS.values() for fault in method.faults}
     return tuple(sorted(declared | {form.fault for form in FORMS.values()} | {INTERNAL.fault}))
+
+
+def type_names() -> set[str]:
+    """The types that the operations take and give, and the faults with what stands in them."""
+    fields = [field for one in SESSION_METHODS.values() for field in (*one.params, one.result)]
+    fields += [one.field for one in SESSION_PROPERTIES.values()]
+    fields += [Field("fault", name) for name in (*fault_names(), "MethodFault")]
+    return _reached(field for field in fields if field is not None)
 
 
 def request_name(method: Method) -> str:
@@ -49,11 +57,13 @@ def request_name(method: Method) -> str:
 
 def components() -> dict[str, Json]:
     """Every schema by name: the types, then the request bodies."""
-    sent = _reached(param for method in METHODS.values() for param in method.params)
+    sent = _reached(param for method in SESSION_METHODS.values() for param in method.params)
+    shown = type_names()
     faults = fault_names()
     schemas = {
         name: _object(name, fields, named=name not in sent or name in BASES)
         for name, fields in TYPES.items()
+        if name in shown
     }
     for name in faults:
         schemas[name] = _fault(name, schemas[name])
@@ -65,7 +75,7 @@ def components() -> dict[str, Json]:
     schemas[MOREF] = _reference_object()
     schemas[ANY] = _any()
     schemas.update(
-        {request_name(method): body(method) for method in METHODS.values() if method.params}
+        {request_name(method): body(method) for method in SESSION_METHODS.values() if method.params}
     )
     return schemas
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.vim import json_endpoint, pbm_endpoint, soap_endpoint, wsdl_endpoint
-from sessiongate.dialects.vim.session_manager import VirtualCenter
+from sessiongate.dialects.vim.center import VirtualCenter
 from sessiongate.http.message import Handler
 from sessiongate.http.own_names import OwnNames
 from sessiongate.http.router import Route

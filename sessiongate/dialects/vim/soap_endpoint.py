@@ -11,8 +11,9 @@ from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.vim.calls import Calls, FaultReply
+from sessiongate.dialects.vim.center import VirtualCenter
+from sessiongate.dialects.vim.context import Outcome
 from sessiongate.dialects.vim.parsed_requests import Polls
-from sessiongate.dialects.vim.session_manager import Outcome, VirtualCenter
 from sessiongate.http import router as routes
 from sessiongate.http.message import Reply, Request
 from sessiongate.secret import Secret
@@ -20,7 +21,7 @@ from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.telemetry import request_id
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
-from sessiongate.wire.vim import service_versions
+from sessiongate.wire.vim import api_version, service_versions
 from sessiongate.wire.vim import soap as vim_soap
 from sessiongate.wire.vim.login_token import LARGEST
 from sessiongate.wire.vim.request import Unread, VimRequest
@@ -58,7 +59,9 @@ class VimSoapEndpoint:
             read, refused = error.request, error.error
         identity = request_id.adopt(read.operation_id) if read.operation_id else ""
         if refused is None:
-            reply = _reply(read, await self._calls.run(request, read), secure=request.secure)
+            version = api_version.of_action(request.header("soapaction"))
+            answer = await self._calls.run(request, read, version)
+            reply = _reply(read, answer, secure=request.secure)
         else:
             reply = _fault(self._calls.refuse(refused, read))
         if identity:
@@ -84,7 +87,7 @@ def _reply(read: VimRequest, answer: Outcome | FaultReply, *, secure: bool) -> R
     headers = [_XML, _NO_CACHE]
     if answer.token is not None:
         headers.append(("set-cookie", _cookie(answer.token, secure=secure)))
-    body = vim_soap.write_result(read.call, answer.value)
+    body = vim_soap.write_result(read.call, answer.value, read.namespace)
     return Reply(200, tuple(headers), body, undelivered=answer.undelivered)
 
 

@@ -71,6 +71,9 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.UnknownObject: _NOWHERE,
     errors.UnknownMethod: _NOWHERE,
     errors.UnknownProperty: _NOWHERE,
+    errors.UnknownType: _NOWHERE,
+    errors.UnknownVersion: _NOWHERE,
+    errors.WaitCancelled: _NOWHERE,
     errors.NotSupported: Form(
         501, "UNSUPPORTED", "com.vmware.vapi.rest.unsupported", "This is not offered here."
     ),

@@ -64,6 +64,9 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.UnknownProperty: Form(
         "InvalidProperty", "The requested property '{name}' is not valid."
     ),
+    errors.UnknownType: Form("InvalidType", "A specified parameter was not correct: {name}"),
+    errors.UnknownVersion: Form("InvalidCollectorVersion", "The request is not valid."),
+    errors.WaitCancelled: Form("RequestCanceled", "The request was canceled."),
     errors.WrongVerb: Form("InvalidRequest", "The request is not valid.", 405),
     errors.IdentityUnavailable: Form("SystemError", _BUSY, 503),
     errors.StoreUnavailable: Form("SystemError", _BUSY, 503),
@@ -103,6 +106,8 @@ def fault_of(
         members["invalidProperty"] = error.name
     elif isinstance(error, errors.UnknownProperty):
         members["name"] = error.name[:_LONGEST_ECHO]
+    elif isinstance(error, errors.UnknownType):
+        members["argument"] = error.name
     elif isinstance(error, errors.UnknownObject):
         members["obj"] = MoRef(error.kind[:_LONGEST_ECHO], error.name[:_LONGEST_ECHO])
     elif isinstance(error, errors.UnknownMethod):

@@ -8,6 +8,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,18 +26,28 @@ from sessiongate.secret import Secret
 from sessiongate.wire.json_body import is_blank, read_json
 from sessiongate.wire.times import moment
 from sessiongate.wire.vim.faults import Fault
-from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
+from sessiongate.wire.vim.methods import (
+    PROPERTIES,
+    Call,
+    Method,
+    has_some,
+    keyword,
+    method_of,
+    resolve,
+)
 from sessiongate.wire.vim.request import Unread, VimRequest
 from sessiongate.wire.vim.types import (
     BASES,
     LARGEST_LONG,
     MOREF,
     TYPES,
+    ApiVersion,
     Boxed,
     Data,
     Field,
     MoRef,
     Value,
+    version_of,
 )
 
 PREFIX = "/sdk/vim25/"
@@ -52,6 +63,18 @@ _NEWER = re.compile(NEWER)
 def knows_release(release: str) -> bool:
     """Whether this release is served: the published ones and any newer 9.x."""
     return release in RELEASES or _NEWER.fullmatch(release) is not None
+
+
+# Clients announce releases of their own making, a thousand different ones for each digit.
+@lru_cache(64)
+def _as_version(release: str) -> ApiVersion:
+    return version_of(release)
+
+
+def version_in(path: str) -> ApiVersion:
+    """The version of the API that a path names by its release; none where it names none."""
+    release = path.removeprefix(PREFIX).partition("/")[0]
+    return _as_version(release) if knows_release(release) else ()
 
 
 def read_request(verb: str, path: str, body: bytes) -> VimRequest:
@@ -84,20 +107,20 @@ def read_path(path: str) -> tuple[MoRef, str]:
 
 def read_call(verb: str, target: MoRef, name: str) -> Call:
     """What a request addresses, in vim's order: object type, object, member, verb."""
-    known = OBJECTS.get(target.kind)
-    if known is None:
+    if not has_some(target.kind):
         raise UnknownAddress("no such type of managed object")
-    if known != target:
+    known = resolve(target)
+    if known is None:
         raise UnknownObject(target.kind, target.name)
-    method, prop = METHODS.get((target.kind, name)), PROPERTIES.get((target.kind, name))
+    method, prop = method_of(known.kind, name), PROPERTIES.get((known.kind, name))
     if method is not None:
         if verb != "POST":
             raise WrongVerb("POST")
-        return Call(target, method)
+        return Call(known, method)
     if prop is not None:
         if verb != "GET":
             raise WrongVerb("GET")
-        return Call(target, prop)
+        return Call(known, prop)
     raise UnknownMethod(target.kind, target.name, name)
 
 

@@ -35,6 +35,8 @@ class VimRequest(msgspec.Struct, frozen=True, gc=False):
     """What the client calls this request in its own log."""
     body: bytes = b""
     """The body as it came: all there is of the arguments of a method that is not ours."""
+    namespace: str = "urn:vim25"
+    """The namespace of the method, where it has one."""
 
     @property
     def call(self) -> Call:

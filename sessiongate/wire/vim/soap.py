@@ -20,7 +20,15 @@ from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
 from sessiongate.wire.times import moment
 from sessiongate.wire.vim.faults import Fault
 from sessiongate.wire.vim.json import binary, read_moment
-from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Call, Method, keyword
+from sessiongate.wire.vim.methods import (
+    PROPERTIES,
+    Call,
+    Method,
+    is_method_name,
+    keyword,
+    method_of,
+    resolve,
+)
 from sessiongate.wire.vim.request import Unread, VimRequest
 from sessiongate.wire.vim.types import (
     BASES,
@@ -38,6 +46,8 @@ from sessiongate.wire.xml import Element, escape, parse
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 VIM = "urn:vim25"
+VIM2 = "urn:vim2"
+"""What the API was called before 2.5. Some clients still ask for the first two calls by it."""
 SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -88,6 +98,7 @@ def read_request(document: bytes) -> VimRequest:
         message.asserted,
         message.operation_id,
         document,
+        VIM2 if message.call.namespace == VIM2 else VIM,
     )
     if refused is not None:
         raise Unread(refused, request) from refused
@@ -147,12 +158,14 @@ def _is_soap(part: Element, name: str) -> bool:
 
 
 def read_target(call: Element) -> MoRef:
-    """The object that a call is for, which need not exist. Raises Malformed."""
+    """The object that a call is for, which need not exist. Raises Malformed.
+
+    Without a type its id alone says which.
+    """
     this = call.child("_this")
-    kind = this.attributes.get(("", "type")) if this is not None else None
-    if this is None or not kind or this.children:
+    if this is None or this.children or not this.text.strip():
         raise Malformed("the member _this is missing or is not an object reference")
-    return MoRef(kind, this.text.strip())
+    return MoRef(this.attributes.get(("", "type"), ""), this.text.strip())
 
 
 def read_call(call: Element, target: MoRef) -> Call:
@@ -161,22 +174,23 @@ def read_call(call: Element, target: MoRef) -> Call:
     Raises UnknownObject, Malformed (a name that no object has), UnknownMethod (one that others
     have), or UnknownProperty.
     """
-    if OBJECTS.get(target.kind) != target:
+    known = resolve(target)
+    if known is None:
         raise UnknownObject(target.kind, target.name)
-    if call.namespace != VIM:
+    if call.namespace not in (VIM, VIM2):
         raise Malformed(f"the method is not in the namespace {VIM}")
     if call.name == FETCH:
         path = _single(_FETCHED, _members(call), FETCH)
-        prop = PROPERTIES.get((target.kind, path.text)) if path is not None else None
+        prop = PROPERTIES.get((known.kind, path.text)) if path is not None else None
         if prop is None:
             raise UnknownProperty(path.text if path is not None else "")
-        return Call(target, prop)
-    method = METHODS.get((target.kind, call.name))
+        return Call(known, prop)
+    method = method_of(known.kind, call.name)
     if method is None:
-        if any(name == call.name for _, name in METHODS):
-            raise UnknownMethod(target.kind, target.name, call.name)
+        if is_method_name(call.name):
+            raise UnknownMethod(known.kind, known.name, call.name)
         raise Malformed("there is no method of this name")
-    return Call(target, method)
+    return Call(known, method)
 
 
 _FETCHED = Field("prop", "string")
@@ -196,7 +210,7 @@ def _members(holder: Element) -> dict[str, list[Element]]:
     found: dict[str, list[Element]] = {}
     for child in holder.children:
         # Some toolkits leave members unqualified.
-        if child.namespace in (VIM, "") and child.attributes.get(_NIL) not in ("true", "1"):
+        if child.namespace in (VIM, "", VIM2) and child.attributes.get(_NIL) not in ("true", "1"):
             found.setdefault(child.name, []).append(child)
     return found
 
@@ -288,8 +302,11 @@ _HEAD = (
 _TAIL = "\n</soapenv:Body>\n</soapenv:Envelope>"
 
 
-def write_result(call: Call, value: Value | None) -> bytes:
-    """The reply to a call: nothing in it for a void method or an unset value."""
+def write_result(call: Call, value: Value | None, namespace: str = VIM) -> bytes:
+    """The reply to a call: nothing in it for a void method or an unset value.
+
+    It is in the namespace in which the call came.
+    """
     member = call.member
     if isinstance(member, Method):
         name, result = member.name, member.result
@@ -298,7 +315,7 @@ def write_result(call: Call, value: Value | None) -> bytes:
         name = FETCH
         boxed = Boxed(member.field.type, value, member.field.array) if value is not None else None
         inner = _written(_FETCH_RESULT, boxed) if boxed is not None else ""
-    return _enveloped(f'<{name}Response xmlns="{VIM}">{inner}</{name}Response>')
+    return _enveloped(f'<{name}Response xmlns="{namespace}">{inner}</{name}Response>')
 
 
 _FETCH_RESULT = Field("returnval", "anyType")

@@ -1,6 +1,5 @@
 """SessionManager and its neighbours, called as the codecs call them."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,12 @@ from sessiongate.errors import (
     NotFound,
     NotSupported,
     SessionGateError,
-    UnknownObject,
-    UnknownProperty,
 )
 from sessiongate.secret import Secret
 from sessiongate.session import Session
-from sessiongate.wire.vim.methods import (
-    OBJECTS,
-    PROPERTIES,
-    PROPERTY_COLLECTOR,
-    ROOT_FOLDER,
-    SERVICE_INSTANCE,
-    SESSION_MANAGER,
-)
-from sessiongate.wire.vim.types import Boxed, Data, MoRef
+from sessiongate.wire.vim.types import Data
 from sessiongate.wire.vim.user_session import user_session
-from tests.gate import HERE, INSTANCE, Gate, password_of
+from tests.gate import HERE, Gate, password_of
 
 
 async def session_of(gate: Gate, name: str) -> Session:
@@ -264,164 +253,3 @@ async def test_locales_are_told_to_anybody(gate: Gate) -> None:
     supported = await gate.read(None, "supportedLocaleList")
     assert isinstance(supported, list)
     assert set(shipped) <= set(supported)
-
-
-async def test_content_and_time(gate: Gate) -> None:
-    content = (await gate.call(None, "RetrieveServiceContent")).value
-    assert isinstance(content, Data)
-    assert content == await gate.read(None, "content")
-    assert content.members["sessionManager"] == SESSION_MANAGER
-    assert content.members["propertyCollector"] == PROPERTY_COLLECTOR
-    assert content.members["rootFolder"] == ROOT_FOLDER
-    caller = await session_of(gate, "bob")
-    gate.clock.tick(timedelta(seconds=5))
-    assert (await gate.call(caller, "CurrentTime")).value == gate.clock.now()
-    assert await gate.read(caller, "serverClock") == gate.clock.now()
-    assert await gate.read(caller, "name") == "Datacenters"
-
-
-# PropertyCollector
-
-
-def spec(target: MoRef, *paths: str, **more: Any) -> Data:
-    """A PropertyFilterSpec for one object."""
-    wanted: dict[str, Any] = {"type": more.pop("type", target.kind)}
-    if paths:
-        wanted["pathSet"] = list(paths)
-    if "all" in more:
-        wanted["all"] = more.pop("all")
-    return Data(
-        "PropertyFilterSpec",
-        {
-            "propSet": [Data("PropertySpec", wanted)],
-            "objectSet": [Data("ObjectSpec", {"obj": target, **more})],
-        },
-    )
-
-
-async def retrieve(gate: Gate, caller: Session | None, *specs: Data) -> list[Data]:
-    found = (await gate.call(caller, "RetrieveProperties", spec_set=specs)).value
-    result = (await gate.call(caller, "RetrievePropertiesEx", spec_set=specs)).value
-    assert isinstance(found, list)
-    if result is None:
-        assert found == []
-    else:
-        assert isinstance(result, Data)
-        assert result.members == {"objects": found}
-    return found
-
-
-def shown(content: Data) -> dict[str, Boxed]:
-    found: Any = content.members.get("propSet", [])
-    return {one.members["name"]: one.members["val"] for one in found}
-
-
-def missing(content: Data) -> dict[str, str]:
-    found: Any = content.members.get("missingSet", [])
-    return {one.members["path"]: one.members["fault"].members["fault"].type for one in found}
-
-
-async def test_properties_come_boxed_with_their_type(gate: Gate) -> None:
-    caller = await session_of(gate, "ada")
-    [content] = await retrieve(
-        gate,
-        caller,
-        spec(SESSION_MANAGER, "defaultLocale", "currentSession", "sessionList", "message"),
-    )
-    assert content.members["obj"] == SESSION_MANAGER
-    found = shown(content)
-    assert found["defaultLocale"] == Boxed("string", "en")
-    assert found["currentSession"] == Boxed("UserSession", user_session(caller))
-    assert found["sessionList"] == Boxed("UserSession", [user_session(caller)], array=True)
-    assert "message" not in found  # unset is neither shown nor missing
-    assert missing(content) == {}
-
-
-async def test_what_may_not_be_read_is_missing_and_said_why(gate: Gate) -> None:
-    paths = ("defaultLocale", "sessionList", "message")
-    [content] = await retrieve(gate, await session_of(gate, "bob"), spec(SESSION_MANAGER, *paths))
-    assert list(shown(content)) == ["defaultLocale"]
-    assert missing(content) == {"sessionList": "NoPermission"}
-    [content] = await retrieve(gate, None, spec(SESSION_MANAGER, *paths))
-    assert missing(content) == {"sessionList": "NotAuthenticated", "message": "NotAuthenticated"}
-
-
-async def test_a_request_reads_a_bounded_number_of_objects_and_paths(gate: Gate) -> None:
-    """Each object named once more repeats all of its lists, also to a stranger."""
-    one = spec(SESSION_MANAGER, all=True)
-    holders: Any = one.members["objectSet"]
-    many = Data("PropertyFilterSpec", {**one.members, "objectSet": holders * 9})
-    paths = [f"sessionList.a{number}" for number in range(101)]
-    for specs in ([many], [one] * 9, [spec(SESSION_MANAGER, *paths)]):
-        with pytest.raises(InvalidArgument, match="more than"):
-            await retrieve(gate, None, *specs)
-    assert len(await retrieve(gate, None, *[one] * 8)) == 8
-    assert len(missing((await retrieve(gate, None, spec(SESSION_MANAGER, *paths[:100])))[0])) == 100
-
-
-async def test_all_means_all_and_each_once(gate: Gate) -> None:
-    caller = await session_of(gate, "ada")
-    await gate.call(caller, "UpdateServiceMessage", message="x")
-    [content] = await retrieve(gate, caller, spec(SESSION_MANAGER, "message", "message", all=True))
-    assert set(shown(content)) == {name for on, name in PROPERTIES if on == "SessionManager"}
-
-
-async def test_dotted_paths_reach_into_data(gate: Gate) -> None:
-    [content] = await retrieve(
-        gate,
-        None,
-        spec(
-            SERVICE_INSTANCE,
-            "content.about.instanceUuid",
-            "content.about",
-            "content.about.patchLevel",
-            "content.sessionManager",
-        ),
-    )
-    found = shown(content)
-    assert found["content.about.instanceUuid"] == Boxed("string", INSTANCE)
-    assert found["content.about"].type == "AboutInfo"
-    assert "content.about.patchLevel" not in found
-
-
-async def test_a_path_into_nothing_gives_nothing(gate: Gate) -> None:
-    [content] = await retrieve(gate, None, spec(SESSION_MANAGER, "currentSession.key"))
-    assert shown(content) == {}
-    assert missing(content) == {}
-    caller = await session_of(gate, "bob")
-    [content] = await retrieve(
-        gate, caller, spec(SESSION_MANAGER, "currentSession.callCount", "currentSession.key")
-    )
-    assert shown(content) == {
-        "currentSession.callCount": Boxed("long", 0),
-        "currentSession.key": Boxed("string", caller.key),
-    }
-
-
-@pytest.mark.parametrize("path", ["colour", "", "defaultLocale.length", "content"])
-async def test_a_path_that_does_not_exist_is_refused_whole(gate: Gate, path: str) -> None:
-    with pytest.raises(UnknownProperty) as refusal:
-        await retrieve(gate, None, spec(SESSION_MANAGER, path))
-    assert refusal.value.name == path
-
-
-@pytest.mark.parametrize("target", [MoRef("Folder", "group-d2"), MoRef("VirtualMachine", "vm-1")])
-async def test_an_object_that_does_not_exist_is_refused_whole(gate: Gate, target: MoRef) -> None:
-    with pytest.raises(UnknownObject):
-        await retrieve(gate, None, spec(target, "name"))
-
-
-async def test_what_nobody_asked_of_is_left_out(gate: Gate) -> None:
-    assert await retrieve(gate, None, spec(SESSION_MANAGER, "message", type="Folder")) == []
-    assert await retrieve(gate, None, spec(SESSION_MANAGER, "defaultLocale", skip=True)) == []
-    assert await retrieve(gate, None, Data("PropertyFilterSpec", {})) == []
-    assert await retrieve(gate, None) == []
-    [content] = await retrieve(gate, None, spec(SESSION_MANAGER))
-    assert content.members == {"obj": SESSION_MANAGER}
-
-
-async def test_every_object_can_be_asked_for_everything(gate: Gate) -> None:
-    caller = await session_of(gate, "ada")
-    contents = await retrieve(gate, caller, *(spec(mo, all=True) for mo in OBJECTS.values()))
-    assert [content.members["obj"] for content in contents] == list(OBJECTS.values())
-    assert all(missing(content) == {} for content in contents)

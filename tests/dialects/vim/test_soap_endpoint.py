@@ -22,7 +22,9 @@ from sessiongate.http.router import Route, Routes
 from sessiongate.identity.tokens import saml_signature
 from sessiongate.session import Caps
 from sessiongate.wire.vim.login_token import LARGEST
-from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property
+from sessiongate.wire.vim.methods import OBJECTS, Method, Property
+from sessiongate.wire.vim.methods import SESSION_METHODS as METHODS
+from sessiongate.wire.vim.methods import SESSION_PROPERTIES as PROPERTIES
 from sessiongate.wire.xml import MOST_WORK, Element, parse
 from tests.gate import Gate
 
@@ -444,7 +446,9 @@ async def test_nothing_that_matches_returns_nothing(soap: Soap, name: str) -> No
 @pytest.mark.parametrize(
     ("name", "members", "this", "fault"),
     [
-        ("Logout", "", "<_this>SessionManager</_this>", "InvalidRequest"),
+        ("Logout", "", "<_this/>", "InvalidRequest"),
+        ("Logout", "", "<_this>SessionManager</_this>", "NotAuthenticated"),
+        ("MakeDirectory", "", "<_this>FileManager</_this>", "NotAuthenticated"),
         ("Login", "<userName>ada</userName>", "", "InvalidRequest"),
         ("Login", credentials("ada", "<b/>"), "", "InvalidRequest"),
         ("Nonsense", "", "", "InvalidRequest"),
@@ -534,7 +538,7 @@ async def test_sec_51_an_unforeseen_error_tells_nothing(
         raise ValueError("canary: /etc/secret line 7")
 
     token = (await soap.login("ada")).token
-    monkeypatch.setattr(soap.gate.center, method.handler, fails)
+    monkeypatch.setitem(soap.gate.center._run, (method.on, method.name), fails)
     with structlog.testing.capture_logs() as logs:
         answer = await soap.call(
             method.name, ARGUMENTS.get(method.name, ""), on=method.on, token=token

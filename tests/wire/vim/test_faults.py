@@ -19,6 +19,8 @@ SAMPLES: dict[type[SessionGateError], SessionGateError] = {
     errors.UnknownObject: errors.UnknownObject("Folder", "group-x"),
     errors.UnknownMethod: errors.UnknownMethod("Folder", "group-d1", "Burn"),
     errors.UnknownProperty: errors.UnknownProperty("colour"),
+    errors.EndNotWritten: errors.EndNotWritten("hunter2", None),
+    errors.UnknownType: errors.UnknownType("type"),
     errors.WrongVerb: errors.WrongVerb("GET", "POST"),
 }
 

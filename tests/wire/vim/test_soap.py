@@ -3,7 +3,7 @@
 import sys
 import time
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from xml.sax.saxutils import escape
@@ -26,18 +26,24 @@ from sessiongate.wire.vim.methods import (
     OBJECTS,
     PROPERTIES,
     PROPERTY_COLLECTOR,
+    REFUSED,
     ROOT_FOLDER,
+    SERVICE_INSTANCE,
     SESSION_MANAGER,
+    SESSION_METHODS,
     Call,
     Method,
     keyword,
+    made_id,
 )
 from sessiongate.wire.vim.soap import (
+    ENVELOPE,
     SECURITY,
     Message,
     read_arguments,
     read_call,
     read_envelope,
+    read_request,
     read_target,
     write_fault,
     write_result,
@@ -269,7 +275,7 @@ def test_any_bytes_are_a_message_or_malformed(document: bytes) -> None:
 
 @pytest.mark.parametrize(
     "this",
-    ["", "<_this/>", "<_this>SessionManager</_this>", '<_this type="">SessionManager</_this>',
+    ["", "<_this/>", '<_this type="SessionManager"> </_this>',
      '<_this type="SessionManager"><b/>SessionManager</_this>'],
 )  # fmt: skip
 def test_a_call_without_an_object_is_malformed(this: str) -> None:
@@ -277,18 +283,43 @@ def test_a_call_without_an_object_is_malformed(this: str) -> None:
         read_target(call("Logout", this=this))
 
 
-@pytest.mark.parametrize("kind", OBJECTS)
-def test_every_method_of_the_table_is_addressed(kind: str) -> None:
-    target = OBJECTS[kind]
-    for (on, name), method in METHODS.items():
-        if on == kind:
-            assert read_call(call(name), target) == Call(target, method)
+def of_kind(kind: str) -> MoRef:
+    made = MoRef(kind, made_id(kind, "0f8fad5b-d9cb-469f-a165-70867728950e", bytes(16)))
+    return OBJECTS.get(kind) or made
 
 
-@pytest.mark.parametrize(("kind", "name"), PROPERTIES)
-def test_every_property_can_be_fetched(kind: str, name: str) -> None:
-    fetched = read_call(call("Fetch", f"<prop>{name}</prop>"), OBJECTS[kind])
-    assert fetched == Call(OBJECTS[kind], PROPERTIES[kind, name])
+@pytest.mark.parametrize("known", [METHODS, REFUSED], ids=["answered", "refused"])
+def test_every_method_of_the_table_is_addressed(known: Mapping[tuple[str, str], Method]) -> None:
+    for (kind, name), method in known.items():
+        target = of_kind(kind)
+        for this in (target, MoRef("", target.name)):
+            assert read_call(call(name), this) == Call(target, method)
+
+
+def test_every_property_can_be_fetched() -> None:
+    for (kind, name), prop in PROPERTIES.items():
+        target = of_kind(kind)
+        assert read_call(call("Fetch", f"<prop>{name}</prop>"), target) == Call(target, prop)
+
+
+def test_the_id_alone_says_which_object_is_meant() -> None:
+    for this in ("<_this>SessionManager</_this>", '<_this type="">SessionManager</_this>'):
+        target = read_target(call("Logout", this=this))
+        assert read_call(call("Logout", this=this), target) == Call(SESSION_MANAGER, LOGOUT)
+    with pytest.raises(UnknownObject):
+        read_call(call("Logout"), MoRef("", "sessionManager"))
+
+
+def test_the_name_of_the_api_before_2_5_is_taken_and_given_back() -> None:
+    for name in ("RetrieveServiceContent", "CurrentTime"):
+        body = (
+            f'<Envelope xmlns="{ENVELOPE}"><Body><{name} xmlns="urn:vim2">'
+            f"<_this>ServiceInstance</_this></{name}></Body></Envelope>"
+        )
+        read = read_request(body.encode())
+        assert read.call.target == SERVICE_INSTANCE
+        written = write_result(read.call, None, read.namespace)
+        assert f'<{name}Response xmlns="urn:vim2">'.encode() in written
 
 
 @each(
@@ -330,7 +361,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
 }
 
 
-@each("method", METHODS.values(), ids=lambda method: method.name)
+@each("method", SESSION_METHODS.values(), ids=lambda method: method.name)
 def test_every_parameter_of_every_method_is_read(method: Method) -> None:
     texts = [(param, *SAMPLES[param.type]) for param in method.params]
     found = arguments(method, "".join(f"<{p.name}>{text}</{p.name}>" for p, text, _ in texts))
@@ -343,7 +374,7 @@ def test_every_parameter_of_every_method_is_read(method: Method) -> None:
     assert not found
 
 
-@each("method", METHODS.values(), ids=lambda method: method.name)
+@each("method", SESSION_METHODS.values(), ids=lambda method: method.name)
 def test_a_required_parameter_that_is_missing_is_named(method: Method) -> None:
     required = [param for param in method.params if not param.optional]
     for missing in required:
@@ -457,13 +488,14 @@ def test_a_retrieval_is_read_whole() -> None:
         "<type>SessionManager</type><all>false</all><pathSet>currentSession</pathSet>"
         "<pathSet>message</pathSet></propSet><objectSet>"
         '<obj xsi:type="ManagedObjectReference" type="SessionManager"> SessionManager </obj>'
-        '<skip>false</skip><selectSet xsi:type="TraversalSpec"/></objectSet></specSet><options/>',
+        "<skip>false</skip><selectSet><name>v</name></selectSet></objectSet></specSet><options/>",
     )
     wanted = Data(
         "PropertySpec",
         {"type": "SessionManager", "all": False, "pathSet": ["currentSession", "message"]},
     )
-    holder = Data("ObjectSpec", {"obj": SESSION_MANAGER, "skip": False})
+    chosen = Data("SelectionSpec", {"name": "v"})
+    holder = Data("ObjectSpec", {"obj": SESSION_MANAGER, "skip": False, "selectSet": [chosen]})
     spec = Data("PropertyFilterSpec", {"propSet": [wanted], "objectSet": [holder]})
     assert found == {"spec_set": [spec], "options": Data("RetrieveOptions", {})}
 

@@ -13,10 +13,6 @@ from sessiongate.wire.vim.types import BASES, TYPES
             "key userName fullName loginTime lastActiveTime locale messageLocale extensionSession"
             " ipAddress userAgent callCount",
         ),
-        (
-            "ServiceContent",
-            "rootFolder propertyCollector about sessionManager",
-        ),
         ("NoPermission", "faultCause faultMessage object privilegeId"),
         ("InvalidProperty", "faultCause faultMessage name"),
         ("ObjectContent", "obj propSet missingSet"),

@@ -13,8 +13,20 @@ from sessiongate.rules.access import (
     TERMINATE_SESSION,
     VALIDATE_SESSION,
 )
-from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, Method, Property, keyword
-from tests.each import each
+from sessiongate.wire.vim.methods import (
+    MADE,
+    METHODS,
+    OBJECTS,
+    PROPERTIES,
+    REFUSED,
+    SESSION_METHODS,
+    SESSION_PROPERTIES,
+    Method,
+    Property,
+    is_method_name,
+    keyword,
+    method_of,
+)
 
 SESSION_MANAGER_METHODS = {
     "AcquireCloneTicket": SYSTEM_VIEW,
@@ -85,8 +97,35 @@ def test_every_password_and_ticket_is_a_secret() -> None:
             assert field.secret == (telling is not None), field.name
 
 
-@each("one", [*METHODS.values(), *PROPERTIES.values()])
-def test_every_entry_speaks_for_itself(one: Method | Property) -> None:
-    assert one.about.endswith(".")
-    assert one.privilege in KNOWN
-    assert one.on in OBJECTS
+def test_every_entry_speaks_for_itself() -> None:
+    rows: list[Method | Property] = [*METHODS.values(), *PROPERTIES.values(), *REFUSED.values()]
+    for one in rows:
+        assert one.about.endswith("."), one
+        assert one.privilege in KNOWN
+        assert one.on in OBJECTS.keys() | MADE
+
+
+def test_every_object_has_something_to_say() -> None:
+    assert {kind for kind, _ in (*METHODS, *PROPERTIES, *REFUSED)} == OBJECTS.keys() | MADE
+    # An id alone decides which object is meant.
+    assert len({mo.name for mo in OBJECTS.values()}) == len(OBJECTS)
+
+
+def test_what_is_refused_is_a_method_all_the_same() -> None:
+    refused = method_of("FileManager", "MakeDirectory")
+    assert refused is not None
+    assert (refused.handler, refused.privilege) == ("not_supported", SYSTEM_VIEW)
+    assert method_of("SessionManager", "Login") is METHODS["SessionManager", "Login"]
+    assert method_of("SessionManager", "MakeDirectory") is None
+    assert is_method_name("MakeDirectory")
+    assert not is_method_name("makeDirectory")
+
+
+def test_sessions_have_tables_of_their_own() -> None:
+    assert {kind for kind, _ in SESSION_METHODS} == {
+        "SessionManager",
+        "ServiceInstance",
+        "PropertyCollector",
+    }
+    assert {key for key in METHODS if key[0] == "SessionManager"} <= SESSION_METHODS.keys()
+    assert {key for key in PROPERTIES if key[0] == "SessionManager"} <= SESSION_PROPERTIES.keys()

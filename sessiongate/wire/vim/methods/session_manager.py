@@ -1,14 +1,9 @@
-"""The methods and properties that this server has: one table for every codec and every document.
+"""SessionManager: its methods and properties.
 
-Privileges and declared faults are those of the vendor's API pages. `handler` is the name of the
-function of `service.virtual_center.VirtualCenter` that does the work; a test walks both sides.
+Privileges and declared faults are those of the vendor's API pages.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from functools import cache
-
-import msgspec
+from collections.abc import Iterable
 
 from sessiongate.rules.access import (
     GLOBAL_MESSAGE,
@@ -19,59 +14,8 @@ from sessiongate.rules.access import (
     TERMINATE_SESSION,
     VALIDATE_SESSION,
 )
-from sessiongate.wire.vim.types import Field, MoRef
-
-SERVICE_INSTANCE = MoRef("ServiceInstance", "ServiceInstance")
-SESSION_MANAGER = MoRef("SessionManager", "SessionManager")
-PROPERTY_COLLECTOR = MoRef("PropertyCollector", "propertyCollector")
-ROOT_FOLDER = MoRef("Folder", "group-d1")
-
-OBJECTS: Mapping[str, MoRef] = {
-    mo.kind: mo for mo in (SERVICE_INSTANCE, SESSION_MANAGER, PROPERTY_COLLECTOR, ROOT_FOLDER)
-}
-"""The one managed object of each type that exists here."""
-
-
-class Method(msgspec.Struct, frozen=True):
-    """A method of a managed object."""
-
-    on: str
-    name: str
-    params: tuple[Field, ...]
-    result: Field | None
-    """None for a void method. Its `optional` says that nothing at all may come back."""
-    privilege: str
-    faults: tuple[str, ...]
-    handler: str
-    about: str
-    opens: bool = False
-    """Whether a successful call opens a session, so that its reply carries a token."""
-
-
-class Property(msgspec.Struct, frozen=True):
-    """A property of a managed object."""
-
-    on: str
-    name: str
-    field: Field
-    privilege: str
-    handler: str
-    about: str
-    also: str = ""
-    """A privilege of our own that is enough as well."""
-
-
-class Call(msgspec.Struct, frozen=True, gc=False):
-    """A method or property of an object that exists here, as some codec's request names it."""
-
-    target: MoRef
-    member: Method | Property
-
-
-@cache
-def keyword(name: str) -> str:
-    """The handler's keyword for a parameter: `sessionID` -> `session_id`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+from sessiongate.wire.vim.methods.rows import Method, Property
+from sessiongate.wire.vim.types import Field
 
 
 def _string(name: str, about: str = "", *, optional: bool = False, array: bool = False) -> Field:
@@ -99,7 +43,7 @@ def _manager(
     )
 
 
-_METHODS = (
+METHODS = (
     _manager(
         "Login",
         "login",
@@ -254,55 +198,9 @@ _METHODS = (
         "A single-use ticket for one request to another service. Declared anonymous; the caller"
         " must have a session all the same.",
     ),
-    Method(
-        "ServiceInstance",
-        "RetrieveServiceContent",
-        (),
-        Field("returnval", "ServiceContent"),
-        SYSTEM_ANONYMOUS,
-        (),
-        "content",
-        "What this server is and which objects it has.",
-    ),
-    Method(
-        "ServiceInstance",
-        "CurrentTime",
-        (),
-        Field("returnval", "dateTime"),
-        SYSTEM_VIEW,
-        (),
-        "current_time",
-        "The server's time. Clients use it to keep a session alive.",
-    ),
-    Method(
-        "PropertyCollector",
-        "RetrievePropertiesEx",
-        (
-            Field("specSet", "PropertyFilterSpec", array=True, about="Which properties of what."),
-            Field("options", "RetrieveOptions", optional=True),
-        ),
-        Field("returnval", "RetrieveResult", optional=True),
-        SYSTEM_ANONYMOUS,
-        ("InvalidProperty", "ManagedObjectNotFound"),
-        "retrieve_properties_ex",
-        "Read properties of several objects; what may not be read comes in missingSet.",
-    ),
-    Method(
-        "PropertyCollector",
-        "RetrieveProperties",
-        (Field("specSet", "PropertyFilterSpec", array=True, about="Which properties of what."),),
-        Field("returnval", "ObjectContent", optional=True, array=True),
-        SYSTEM_ANONYMOUS,
-        ("InvalidProperty", "ManagedObjectNotFound"),
-        "retrieve_properties",
-        "The older form of RetrievePropertiesEx: the objects themselves, never paged.",
-    ),
 )
 
-METHODS: Mapping[tuple[str, str], Method] = {(m.on, m.name): m for m in _METHODS}
-"""Every method, by object type and name."""
-
-_PROPERTIES = (
+PROPERTIES = (
     Property(
         "SessionManager",
         "currentSession",
@@ -352,31 +250,4 @@ _PROPERTIES = (
         "default_locale",
         "The locale of a login that asks for none.",
     ),
-    Property(
-        "ServiceInstance",
-        "content",
-        Field("content", "ServiceContent"),
-        SYSTEM_ANONYMOUS,
-        "content",
-        "What this server is and which objects it has.",
-    ),
-    Property(
-        "ServiceInstance",
-        "serverClock",
-        Field("serverClock", "dateTime"),
-        SYSTEM_VIEW,
-        "current_time",
-        "The server's time.",
-    ),
-    Property(
-        "Folder",
-        "name",
-        _string("name"),
-        SYSTEM_VIEW,
-        "folder_name",
-        "Name of the root folder, which is empty here.",
-    ),
 )
-
-PROPERTIES: Mapping[tuple[str, str], Property] = {(p.on, p.name): p for p in _PROPERTIES}
-"""Every property, by object type and name."""

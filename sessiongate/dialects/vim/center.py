@@ -1,0 +1,106 @@
+"""The managed objects that exist here, for every codec: who may call what, and which class does it.
+
+`HANDLERS` says of each type of object which class has its functions; `wire.vim.methods` has their
+names. A call is authenticated, then allowed, then done.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
+from sessiongate.dialects.vim.authorization import Authorization
+from sessiongate.dialects.vim.context import Context, Outcome
+from sessiongate.dialects.vim.event_log import EventLog
+from sessiongate.dialects.vim.events import Events
+from sessiongate.dialects.vim.idle import Idle, Managers
+from sessiongate.dialects.vim.inventory import Inventory
+from sessiongate.dialects.vim.property_collector import PropertyCollector
+from sessiongate.dialects.vim.service_instance import ServiceInstance
+from sessiongate.dialects.vim.session_manager import SessionManager, WaysIn
+from sessiongate.dialects.vim.session_objects import SessionObjects
+from sessiongate.dialects.vim.views import Views
+from sessiongate.errors import NoPermission, NoSession
+from sessiongate.rules.access import SYSTEM_ANONYMOUS
+from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.store.port import NoticeStore
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, REFUSED, Method, Property
+from sessiongate.wire.vim.methods.events import EVENTS, TASKS
+from sessiongate.wire.vim.methods.views import VIEWS
+from sessiongate.wire.vim.types import Data, Value
+from sessiongate.wire.vim.user_session import user_session
+
+__all__ = ["HANDLERS", "VirtualCenter", "WaysIn"]
+
+HANDLERS: Mapping[str, type[Idle]] = {
+    **dict.fromkeys(OBJECTS, Managers),
+    "ServiceInstance": ServiceInstance,
+    "SessionManager": SessionManager,
+    "PropertyCollector": PropertyCollector,
+    "AuthorizationManager": Authorization,
+    **dict.fromkeys(("Folder", "SearchIndex"), Inventory),
+    "PropertyFilter": PropertyCollector,
+    **dict.fromkeys(("ViewManager", *VIEWS), Views),
+    **dict.fromkeys(("EventManager", "TaskManager", EVENTS, TASKS), Events),
+}
+"""The class that has the functions of each type of object."""
+
+
+class VirtualCenter:
+    """The managed objects that exist here."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        ways: WaysIn,
+        notices: NoticeStore,
+        clock: Clock,
+        journal: Journal,
+        *,
+        about: Data,
+    ) -> None:
+        self._sessions = sessions
+        self._journal = journal
+        self.objects = SessionObjects(sessions)
+        made: dict[type[Idle], Idle] = {
+            one.__class__: one
+            for one in (
+                Managers(),
+                ServiceInstance(clock, about),
+                SessionManager(sessions, ways, notices, journal),
+                PropertyCollector(self.read, self.objects),
+                Views(self.objects),
+                Events(EventLog(sessions, clock), self.objects, sessions),
+                Authorization(sessions),
+                Inventory(),
+            )
+        }
+        self._run: dict[tuple[str, str], Callable[..., Awaitable[Any]]] = {
+            key: getattr(made[HANDLERS[row.on]], row.handler)
+            for table in (METHODS, REFUSED, PROPERTIES)
+            for key, row in table.items()
+        }
+
+    async def call(self, context: Context, method: Method, arguments: Mapping[str, Any]) -> Outcome:
+        """Run a method: authenticated, then allowed, then done."""
+        self._permit(context, method.name, method.privilege)
+        result = await self._run[method.on, method.name](context, **arguments)
+        if isinstance(result, Opened):
+            return Outcome(user_session(result.session), result.token, result.undelivered)
+        return Outcome(result)
+
+    async def read(self, context: Context, prop: Property) -> Value | None:
+        """The value of a property, None where it is unset."""
+        self._permit(context, prop.name, prop.privilege, prop.also)
+        value: Value | None = await self._run[prop.on, prop.name](context)
+        return value
+
+    def _permit(self, context: Context, what: str, privilege: str, also: str = "") -> None:
+        if privilege == SYSTEM_ANONYMOUS:
+            return
+        if context.caller is None:
+            raise NoSession(f"{what} needs a session")
+        held = self._sessions.privileges(context.caller)
+        if privilege not in held and (not also or also not in held):
+            self._journal.denied(context.caller, what, privilege)
+            raise NoPermission(privilege)

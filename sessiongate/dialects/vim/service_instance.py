@@ -1,0 +1,33 @@
+"""ServiceInstance: what this server is, and the time."""
+
+from datetime import datetime
+
+from sessiongate.clock import Clock
+from sessiongate.dialects.vim.context import Context
+from sessiongate.dialects.vim.idle import Idle
+from sessiongate.wire.vim.types import Data
+from sessiongate.wire.vim.types.service_content import service_content
+
+
+class ServiceInstance(Idle):
+    """Its methods and properties, by the names of their handlers."""
+
+    def __init__(self, clock: Clock, about: Data) -> None:
+        self._clock = clock
+        self._about = about
+
+    async def content(self, context: Context) -> Data:
+        return service_content(self._about, context.version)
+
+    async def current_time(self, context: Context) -> datetime:
+        return self._clock.now()
+
+    async def capability(self, context: Context) -> Data:
+        return Data(
+            "Capability",
+            {
+                "provisioningSupported": False,
+                "multiHostSupported": True,
+                "userShellAccessSupported": False,
+            },
+        )

@@ -1,0 +1,417 @@
+"""PropertyCollector, called as the codecs call it: retrieves, traversals, filters and updates."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sessiongate import errors
+from sessiongate.errors import InvalidArgument, UnknownObject, UnknownProperty
+from sessiongate.session import Session
+from sessiongate.wire.vim.methods import (
+    OBJECTS,
+    PROPERTIES,
+    PROPERTY_COLLECTOR,
+    ROOT_FOLDER,
+    SERVICE_INSTANCE,
+    SESSION_MANAGER,
+)
+from sessiongate.wire.vim.types import Boxed, Data, MoRef
+from sessiongate.wire.vim.user_session import user_session
+from tests.gate import INSTANCE, LIMITS, Gate
+from tests.until import PATIENCE, until
+
+
+async def session_of(gate: Gate, name: str) -> Session:
+    return (await gate.login(name)).session
+
+
+def spec(target: MoRef, *paths: str, **more: Any) -> Data:
+    """A PropertyFilterSpec for one object."""
+    wanted: dict[str, Any] = {"type": more.pop("type", target.kind)}
+    if paths:
+        wanted["pathSet"] = list(paths)
+    if "all" in more:
+        wanted["all"] = more.pop("all")
+    return Data(
+        "PropertyFilterSpec",
+        {
+            "propSet": [Data("PropertySpec", wanted)],
+            "objectSet": [Data("ObjectSpec", {"obj": target, **more})],
+        },
+    )
+
+
+async def retrieve(gate: Gate, caller: Session | None, *specs: Data) -> list[Data]:
+    found = (await gate.call(caller, "RetrieveProperties", spec_set=specs)).value
+    result = (await gate.call(caller, "RetrievePropertiesEx", spec_set=specs)).value
+    assert isinstance(found, list)
+    if result is None:
+        assert found == []
+    else:
+        assert isinstance(result, Data)
+        assert result.members == {"objects": found}
+    return found
+
+
+def shown(content: Data) -> dict[str, Boxed]:
+    found: Any = content.members.get("propSet", [])
+    return {one.members["name"]: one.members["val"] for one in found}
+
+
+def missing(content: Data) -> dict[str, str]:
+    found: Any = content.members.get("missingSet", [])
+    return {one.members["path"]: one.members["fault"].members["fault"].type for one in found}
+
+
+async def test_properties_come_boxed_with_their_type(gate: Gate) -> None:
+    caller = await session_of(gate, "ada")
+    [content] = await retrieve(
+        gate,
+        caller,
+        spec(SESSION_MANAGER, "defaultLocale", "currentSession", "sessionList", "message"),
+    )
+    assert content.members["obj"] == SESSION_MANAGER
+    found = shown(content)
+    assert found["defaultLocale"] == Boxed("string", "en")
+    assert found["currentSession"] == Boxed("UserSession", user_session(caller))
+    assert found["sessionList"] == Boxed("UserSession", [user_session(caller)], array=True)
+    assert "message" not in found  # unset is neither shown nor missing
+    assert missing(content) == {}
+
+
+async def test_what_may_not_be_read_is_missing_and_said_why(gate: Gate) -> None:
+    paths = ("defaultLocale", "sessionList", "message")
+    [content] = await retrieve(gate, await session_of(gate, "bob"), spec(SESSION_MANAGER, *paths))
+    assert list(shown(content)) == ["defaultLocale"]
+    assert missing(content) == {"sessionList": "NoPermission"}
+    [content] = await retrieve(gate, None, spec(SESSION_MANAGER, *paths))
+    assert missing(content) == {"sessionList": "NotAuthenticated", "message": "NotAuthenticated"}
+
+
+async def test_a_request_reads_a_bounded_number_of_objects_and_paths(gate: Gate) -> None:
+    """Each object named once more repeats all of its lists, also to a stranger."""
+    one = spec(SESSION_MANAGER, all=True)
+    holders: Any = one.members["objectSet"]
+    others: Any = [Data("ObjectSpec", {"obj": mo}) for mo in OBJECTS.values()]
+    every = [Data("PropertySpec", {"type": "ManagedObject"})]
+    many = Data("PropertyFilterSpec", {"propSet": every, "objectSet": others})
+    paths = [f"sessionList.a{number}" for number in range(101)]
+    for specs in ([many], [one] * 9, [spec(SESSION_MANAGER, *paths)]):
+        with pytest.raises(InvalidArgument, match="more than"):
+            await retrieve(gate, None, *specs)
+    assert len(await retrieve(gate, None, *[one] * 8)) == 8
+    twice = Data("PropertyFilterSpec", {**one.members, "objectSet": holders * 9})
+    assert len(await retrieve(gate, None, twice)) == 1
+    assert len(missing((await retrieve(gate, None, spec(SESSION_MANAGER, *paths[:100])))[0])) == 100
+
+
+async def test_all_means_all_and_each_once(gate: Gate) -> None:
+    caller = await session_of(gate, "ada")
+    await gate.call(caller, "UpdateServiceMessage", message="x")
+    [content] = await retrieve(gate, caller, spec(SESSION_MANAGER, "message", "message", all=True))
+    assert set(shown(content)) == {name for on, name in PROPERTIES if on == "SessionManager"}
+
+
+async def test_dotted_paths_reach_into_data(gate: Gate) -> None:
+    [content] = await retrieve(
+        gate,
+        None,
+        spec(
+            SERVICE_INSTANCE,
+            "content.about.instanceUuid",
+            "content.about",
+            "content.about.patchLevel",
+            "content.sessionManager",
+        ),
+    )
+    found = shown(content)
+    assert found["content.about.instanceUuid"] == Boxed("string", INSTANCE)
+    assert found["content.about"].type == "AboutInfo"
+    assert "content.about.patchLevel" not in found
+
+
+async def test_a_path_into_nothing_gives_nothing(gate: Gate) -> None:
+    [content] = await retrieve(gate, None, spec(SESSION_MANAGER, "currentSession.key"))
+    assert shown(content) == {}
+    assert missing(content) == {}
+    caller = await session_of(gate, "bob")
+    [content] = await retrieve(
+        gate, caller, spec(SESSION_MANAGER, "currentSession.callCount", "currentSession.key")
+    )
+    assert shown(content) == {
+        "currentSession.callCount": Boxed("long", 0),
+        "currentSession.key": Boxed("string", caller.key),
+    }
+
+
+@pytest.mark.parametrize("path", ["colour", "", "defaultLocale.length", "content"])
+async def test_a_path_that_does_not_exist_is_refused_whole(gate: Gate, path: str) -> None:
+    with pytest.raises(UnknownProperty) as refusal:
+        await retrieve(gate, None, spec(SESSION_MANAGER, path))
+    assert refusal.value.name == path
+
+
+@pytest.mark.parametrize("target", [MoRef("Folder", "group-d2"), MoRef("VirtualMachine", "vm-1")])
+async def test_an_object_that_does_not_exist_is_refused_whole(gate: Gate, target: MoRef) -> None:
+    with pytest.raises(UnknownObject):
+        await retrieve(gate, None, spec(target, "name"))
+
+
+async def test_what_nobody_asked_of_is_left_out(gate: Gate) -> None:
+    assert await retrieve(gate, None, spec(SESSION_MANAGER, "message", type="Folder")) == []
+    assert await retrieve(gate, None, spec(SESSION_MANAGER, "defaultLocale", skip=True)) == []
+    assert await retrieve(gate, None, Data("PropertyFilterSpec", {})) == []
+    assert await retrieve(gate, None) == []
+    [content] = await retrieve(gate, None, spec(SESSION_MANAGER))
+    assert content.members == {"obj": SESSION_MANAGER}
+
+
+async def test_every_object_can_be_asked_for_everything(gate: Gate) -> None:
+    caller = await session_of(gate, "ada")
+    every = [Data("PropertySpec", {"type": "ManagedObject", "all": True})]
+    holders = [Data("ObjectSpec", {"obj": mo}) for mo in OBJECTS.values()]
+    whole = Data("PropertyFilterSpec", {"propSet": every, "objectSet": holders})
+    contents = await retrieve(gate, caller, whole)
+    assert [content.members["obj"] for content in contents] == list(OBJECTS.values())
+    assert all(missing(content) == {} for content in contents)
+
+
+# Traversals
+
+
+def along(kind: str, path: str, **more: Any) -> Data:
+    return Data("TraversalSpec", {"type": kind, "path": path, **more})
+
+
+async def objects(gate: Gate, caller: Session | None, holder: dict[str, Any]) -> list[Any]:
+    every = [Data("PropertySpec", {"type": "ManagedObject"})]
+    wanted: dict[str, Any] = {"propSet": every, "objectSet": [Data("ObjectSpec", holder)]}
+    found = await retrieve(gate, caller, Data("PropertyFilterSpec", wanted))
+    return [content.members["obj"] for content in found]
+
+
+async def list_view(gate: Gate, caller: Session, *targets: MoRef) -> MoRef:
+    view = (await gate.call(caller, "CreateListView", obj=list(targets))).value
+    assert isinstance(view, MoRef)
+    return view
+
+
+async def test_a_traversal_leads_to_what_stands_at_its_path(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    view = await list_view(gate, caller, ROOT_FOLDER, SESSION_MANAGER)
+    step = along("View", "view")
+    start = {"obj": view, "skip": True, "selectSet": [step]}
+    assert await objects(gate, caller, start) == [ROOT_FOLDER, SESSION_MANAGER]
+    # A selection without a type names a traversal, and one that leads back ends.
+    back = along("ViewManager", "viewList", name="views", selectSet=[
+        along("ListView", "view", selectSet=[Data("SelectionSpec", {"name": "views"})])
+    ])  # fmt: skip
+    whole = {"obj": OBJECTS["ViewManager"], "selectSet": [back]}
+    found = await objects(gate, caller, whole)
+    assert found == [OBJECTS["ViewManager"], view, ROOT_FOLDER, SESSION_MANAGER]
+    inner = along("ServiceInstance", "content.rootFolder", skip=True)
+    assert await objects(gate, None, {"obj": SERVICE_INSTANCE, "selectSet": [inner]}) == [
+        SERVICE_INSTANCE
+    ]
+
+
+async def test_the_empty_folder_leads_nowhere_and_nobody_is_led_astray(gate: Gate) -> None:
+    down = along("Folder", "childEntity", name="down", selectSet=[
+        Data("SelectionSpec", {"name": "down"})
+    ])  # fmt: skip
+    start = {"obj": ROOT_FOLDER, "selectSet": [down]}
+    caller = await session_of(gate, "bob")
+    assert await objects(gate, caller, start) == [ROOT_FOLDER]
+    assert await objects(gate, None, start) == [ROOT_FOLDER]  # what is below is not for strangers
+
+
+@pytest.mark.parametrize(
+    ("chosen", "error"),
+    [
+        ([Data("SelectionSpec", {"name": "nowhere"})], InvalidArgument),
+        ([along("Nonsense", "view")], errors.UnknownType),
+        ([along("Folder", "nonsense")], UnknownProperty),
+        ([along("Folder", "name")] * 201, InvalidArgument),
+    ],
+)
+async def test_a_traversal_that_cannot_be_walked(
+    gate: Gate, chosen: list[Data], error: type[Exception]
+) -> None:
+    caller = await session_of(gate, "bob")
+    with pytest.raises(error):
+        await objects(gate, caller, {"obj": ROOT_FOLDER, "selectSet": chosen})
+
+
+async def test_unknown_types_are_told_from_those_that_are_only_absent(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    for kind in ("VirtualMachine", "HostSystem", "Datacenter"):
+        assert await retrieve(gate, caller, spec(ROOT_FOLDER, "anything", type=kind)) == []
+    with pytest.raises(errors.UnknownType):
+        await retrieve(gate, caller, spec(ROOT_FOLDER, "name", type="Nonsense"))
+    [content] = await retrieve(gate, caller, spec(ROOT_FOLDER, "name", type="ManagedEntity"))
+    assert shown(content) == {"name": Boxed("string", "Datacenters")}
+
+
+async def test_what_is_missing_may_be_left_out(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    gone = MoRef("VirtualMachine", "vm-1")
+    lenient = spec(gone, "name")
+    lenient.members["reportMissingObjectsInResults"] = True
+    assert await retrieve(gate, caller, lenient) == []
+
+
+# Filters and updates
+
+
+async def filter_of(gate: Gate, caller: Session, *, on: MoRef = PROPERTY_COLLECTOR) -> MoRef:
+    asked: dict[str, Any] = {"spec": spec(ROOT_FOLDER, "name"), "partial_updates": False}
+    made = (await gate.call(caller, "CreateFilter", on=on, **asked)).value
+    assert isinstance(made, MoRef)
+    return made
+
+
+async def updates(
+    gate: Gate,
+    caller: Session,
+    version: str = "",
+    seconds: int | None = 0,
+    on: MoRef = PROPERTY_COLLECTOR,
+) -> Any:
+    options = Data("WaitOptions", {} if seconds is None else {"maxWaitSeconds": seconds})
+    given: dict[str, Any] = {"version": version, "options": options}
+    return (await gate.call(caller, "WaitForUpdatesEx", on=on, **given)).value
+
+
+async def test_a_filter_is_told_of_once(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    assert await updates(gate, caller) is None
+    made = await filter_of(gate, caller)
+    assert await gate.read(caller, "filter", PROPERTY_COLLECTOR) == [made]
+    first = await updates(gate, caller)
+    [update] = first.members["filterSet"]
+    assert update.members["filter"] == made
+    [entered] = update.members["objectSet"]
+    assert (entered.members["kind"], entered.members["obj"]) == ("enter", ROOT_FOLDER)
+    [change] = entered.members["changeSet"]
+    assert change.members == {"name": "name", "op": "assign", "val": Boxed("string", "Datacenters")}
+    version = first.members["version"]
+    assert await updates(gate, caller, version) is None
+    assert (await gate.call(caller, "CheckForUpdates", version=version)).value is None
+    # Whoever begins anew is told all of it again; a new filter is told of alone.
+    other = await filter_of(gate, caller)
+    news = await updates(gate, caller, version)
+    assert [one.members["filter"] for one in news.members["filterSet"]] == [other]
+    assert len((await updates(gate, caller)).members["filterSet"]) == 2
+
+
+@pytest.mark.parametrize("version", ["9", "x", "1" * 5000])
+async def test_a_version_that_was_never_given_out_is_refused(gate: Gate, version: str) -> None:
+    caller = await session_of(gate, "bob")
+    with pytest.raises(errors.UnknownVersion):
+        await updates(gate, caller, version)
+
+
+async def test_a_filter_must_be_one_that_can_be_read(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    for wrong, error in (
+        (spec(ROOT_FOLDER, "nonsense"), UnknownProperty),
+        (spec(MoRef("Folder", "group-d9"), "name"), UnknownObject),
+        (spec(ROOT_FOLDER, "name", type="Nonsense"), errors.UnknownType),
+    ):
+        with pytest.raises(error):
+            await gate.call(caller, "CreateFilter", spec=wrong, partial_updates=False)
+    assert len(gate.center.objects) == 0
+
+
+async def test_a_filter_of_what_is_gone_says_nothing_of_it(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    view = await list_view(gate, caller)
+    asked: dict[str, Any] = {"spec": spec(view, "view"), "partial_updates": True}
+    made = (await gate.call(caller, "CreateFilter", **asked)).value
+    assert isinstance(made, MoRef)
+    assert await gate.read(caller, "partialUpdates", made) is True
+    assert await gate.read(caller, "spec", made) == asked["spec"]
+    await gate.call(caller, "DestroyView", on=view)
+    [update] = (await updates(gate, caller)).members["filterSet"]
+    assert "objectSet" not in update.members
+
+
+async def test_filters_go_with_their_collector(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    own = (await gate.call(caller, "CreatePropertyCollector")).value
+    assert isinstance(own, MoRef)
+    first, second = await filter_of(gate, caller, on=own), await filter_of(gate, caller, on=own)
+    await gate.call(caller, "DestroyPropertyFilter", on=first)
+    assert await gate.read(caller, "filter", own) == [second]
+    await gate.call(caller, "DestroyPropertyCollector", on=own)
+    for gone, name in ((own, "CheckForUpdates"), (second, "DestroyPropertyFilter")):
+        with pytest.raises(UnknownObject):
+            await gate.call(caller, name, on=gone)
+    with pytest.raises(errors.NotSupported):
+        await gate.call(caller, "DestroyPropertyCollector", on=PROPERTY_COLLECTOR)
+    assert len(gate.center.objects) == 0
+
+
+async def waiting(gate: Gate, caller: Session, seconds: int | None = None) -> asyncio.Task[Any]:
+    task = asyncio.create_task(updates(gate, caller, seconds=seconds))
+    await until(lambda: gate.center.objects.waits == 1)
+    return task
+
+
+async def test_a_wait_ends_when_there_is_something_to_tell(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    task = await waiting(gate, caller)
+    made = await filter_of(gate, caller)
+    [update] = (await asyncio.wait_for(task, PATIENCE)).members["filterSet"]
+    assert update.members["filter"] == made
+    assert gate.center.objects.waits == 0
+
+
+async def test_a_wait_is_cancelled(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    task = await waiting(gate, caller)
+    await gate.call(caller, "CancelWaitForUpdates")
+    with pytest.raises(errors.WaitCancelled):
+        await asyncio.wait_for(task, PATIENCE)
+
+
+@pytest.mark.parametrize("how", ["logout", "terminated", "idle"])
+async def test_a_wait_ends_with_its_session(gate: Gate, how: str) -> None:
+    caller = await session_of(gate, "bob")
+    await filter_of(gate, caller)
+    await updates(gate, caller)
+    task = asyncio.create_task(updates(gate, caller, "1", seconds=None))
+    await until(lambda: gate.center.objects.waits == 1)
+    if how == "logout":
+        await gate.call(caller, "Logout")
+    elif how == "terminated":
+        ada = await session_of(gate, "ada")
+        await gate.call(ada, "TerminateSession", session_id=[caller.key])
+    else:
+        gate.clock.tick(LIMITS.idle + timedelta(minutes=1))
+        assert await gate.sweep() == 1
+    with pytest.raises(errors.NoSession):
+        await asyncio.wait_for(task, PATIENCE)
+    assert (len(gate.center.objects), gate.center.objects.waits) == (0, 0)
+
+
+async def test_a_wait_lasts_as_long_as_was_asked_and_a_stop_ends_it(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    assert await updates(gate, caller, seconds=0) is None
+    with pytest.raises(InvalidArgument):
+        await updates(gate, caller, seconds=-1)
+    task = await waiting(gate, caller)
+    gate.center.objects.close()
+    assert await asyncio.wait_for(task, PATIENCE) is None
+    assert await updates(gate, caller, seconds=None) is None  # nor does anybody wait afterwards
+    older = (await gate.call(caller, "WaitForUpdates")).value
+    assert older == Data("UpdateSet", {"version": "0"})
+
+
+async def test_no_result_has_a_further_page(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    for name in ("ContinueRetrievePropertiesEx", "CancelRetrievePropertiesEx"):
+        with pytest.raises(InvalidArgument):
+            await gate.call(caller, name)
