@@ -878,3 +878,45 @@ def test_any_bytes_yield_at_most_one_reply_per_request(parts: list[bytes], data:
     again, out_again = asyncio.run(through(pieces))
     assert [said(request) for request in again] == [said(request) for request in seen]
     assert replies(out_again, [request.method == "HEAD" for request in again]) == statuses
+
+
+# Peers that leave
+
+
+@each("how", ["close", "half-close"])
+async def test_whoever_waits_is_told_that_the_peer_has_left(how: str, opened: Open) -> None:
+    told: list[str] = []
+    go_on = asyncio.Event()
+
+    async def waits(request: Request) -> Reply:
+        request.when_gone(lambda: told.append(request.path))
+        await go_on.wait()
+        return Reply(204)
+
+    house = await opened(waits)
+    peer = await house.peer(GET % b"a")
+    await until(lambda: bool(house.listener.connections))
+    if how == "close":
+        peer.writer.close()
+    else:
+        peer.writer.write_eof()
+    await until(lambda: told == ["/a"])
+    go_on.set()
+    if how == "half-close":  # what it asked before is still answered
+        assert (await peer.rest()).startswith(b"HTTP/1.1 204")
+
+
+async def test_nobody_is_told_once_the_reply_is_there(opened: Open) -> None:
+    told: list[str] = []
+
+    async def replies(request: Request) -> Reply:
+        request.when_gone(lambda: told.append(request.path))
+        return Reply(204)
+
+    house = await opened(replies)
+    peer = await house.peer(GET % b"a")
+    await peer.reply()
+    peer.writer.close()
+    other = await house.peer(GET % b"b")
+    await other.reply()
+    assert told == []

@@ -55,6 +55,14 @@ _WHOLE_LIFE = (
     "login, properties, locale, message, second login, clone tickets, terminate, service and "
     "local tickets, logout, login again; every refusal on the way"
 )
+_EMPTY = (
+    "; an empty vCenter: every property of every object, a container view, a retrieve over it, "
+    "updates, events, roles"
+)
+_LOOKS = (
+    "; ls, find, tree, role.ls, permissions.ls, events, tasks, license.ls, option.ls, alarms, "
+    "object.collect and others on an empty vCenter"
+)
 _GOVC = "about, session.ls, session.rm, session.login with cache, cookie and clone ticket, logout"
 
 _BY_WSDL = "client built, login, properties, time, logout; refusals"
@@ -66,7 +74,7 @@ EXERCISES: Mapping[str, Exercise] = {
             _fixed(version),
             "SOAP",
             # The older two have no `sessionId=`.
-            _WHOLE_LIFE + ("; `sessionId=`" if version[0] in "89" else ""),
+            _WHOLE_LIFE + ("; `sessionId=`" if version[0] in "89" else "") + _EMPTY,
         )
         for version in PYVMOMI
     },
@@ -94,8 +102,10 @@ EXERCISES: Mapping[str, Exercise] = {
         "login, session, categories, a SOAP session used and ended, logout, keepalive handler, "
         "refusals",
     ),
-    "govc-soap": Exercise("govc", _fixed(GOVMOMI), "SOAP", _GOVC),
-    "govc-json": Exercise("govc", _fixed(GOVMOMI), "VI/JSON", "about, session.ls, session.rm"),
+    "govc-soap": Exercise("govc", _fixed(GOVMOMI), "SOAP", _GOVC + _LOOKS),
+    "govc-json": Exercise(
+        "govc", _fixed(GOVMOMI), "VI/JSON", "about, session.ls, session.rm" + _LOOKS
+    ),
     "govc-rest": Exercise(
         "govc, `-r`", _fixed(GOVMOMI), "`/rest`, `/api`", "session.login with cache and cookie"
     ),

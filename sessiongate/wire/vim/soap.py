@@ -158,10 +158,7 @@ def _is_soap(part: Element, name: str) -> bool:
 
 
 def read_target(call: Element) -> MoRef:
-    """The object that a call is for, which need not exist. Raises Malformed.
-
-    Without a type its id alone says which.
-    """
+    """The object that a call is for, by its id and perhaps its type. Raises Malformed."""
     this = call.child("_this")
     if this is None or this.children or not this.text.strip():
         raise Malformed("the member _this is missing or is not an object reference")
@@ -392,10 +389,8 @@ def _inside(data: Data) -> str:
 
 
 def _text(value: Value) -> str:
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, bytes):
