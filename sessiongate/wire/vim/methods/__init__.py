@@ -4,8 +4,8 @@ Modules: `rows` (what a row is), `objects` (which objects there are), and the ro
 object: `session_manager`, `service_instance`, `property_collector`, `views`, `inventory`,
 `authorization`, `events`, `managers`, and `refused` (what is always NotSupported).
 
-Which function does the work says the row's handler, of the class that `dialects.vim.center.HANDLERS`
-names for the type; a test walks both sides.
+Which function does the work says the row's handler: one of the class that
+`dialects.vim.center.HANDLERS` names for the type; a test walks both sides.
 """
 
 from collections.abc import Mapping
