@@ -13,7 +13,7 @@ from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
 from sessiongate.errors import NoPermission, NoSession, SessionGateError
 from sessiongate.wire.vim.faults import fault_of
-from sessiongate.wire.vim.methods import KINDS, PROPERTIES, Property, is_a, resolve
+from sessiongate.wire.vim.methods import KINDS, OBJECTS, PROPERTIES, Property, is_a, resolve
 from sessiongate.wire.vim.types import TYPES, Boxed, Data, Field, MoRef, Value
 
 Read = Callable[[Context, Property], Awaitable[Value | None]]
@@ -80,9 +80,14 @@ class Selection:
         holders: Any = spec.members.get("objectSet", ())
         found: dict[MoRef, None] = {}
         for holder in holders:
-            walk = _Walk(self, context, holder)
             try:
-                found.update(dict.fromkeys(await walk.objects()))
+                if "selectSet" in holder.members:
+                    walk = _Walk(self, context, holder)
+                    found.update(dict.fromkeys(await walk.objects()))
+                else:
+                    there = self.there(context, holder.members["obj"])
+                    if not holder.members.get("skip"):
+                        found[there] = None
             except errors.UnknownObject:
                 if not lenient:
                     raise
@@ -90,23 +95,29 @@ class Selection:
 
     def there(self, context: Context, target: MoRef) -> MoRef:
         """The object that a reference means. Raises UnknownObject or NoSession."""
+        if OBJECTS.get(target.kind) == target:
+            return target
         found = resolve(target)
         if found is None:
             raise errors.UnknownObject(target.kind, target.name)
         self._check(context, found)
         return found
 
-    async def value_at(self, context: Context, target: MoRef, path: str) -> Boxed | None:
-        """What stands at a path, None where it is unset. Raises UnknownProperty, or as `read`."""
-        prop, rest = _property(target, path)
-        value = await self._read(msgspec.structs.replace(context, target=target), prop)
+    async def value_at(self, context: Context, path: str) -> Boxed | None:
+        """What stands at a path of the context's target, None where it is unset.
+
+        Raises UnknownProperty, or as `read`.
+        """
+        prop, rest = _property(context.target, path)
+        value = await self._read(context, prop)
         return _inside(value, prop.field, rest, path)
 
     async def _content(self, context: Context, target: MoRef, wanted: Sequence[Data]) -> Found:
         found = Found(target, [], [])
+        inner = _of(target, context)
         for path in _paths(target, wanted):
             try:
-                value = await self.value_at(context, target, path)
+                value = await self.value_at(inner, path)
             except (NoSession, NoPermission) as error:
                 found.missing.append(_missing(path, error, target, context))
                 continue
@@ -163,7 +174,8 @@ class _Walk:
     async def _along(self, obj: MoRef, step: Data) -> list[MoRef]:
         """The objects at the end of a step; none where the caller may not look."""
         try:
-            box = await self._selection.value_at(self._context, obj, str(step.members["path"]))
+            path = str(step.members["path"])
+            box = await self._selection.value_at(_of(obj, self._context), path)
         except (NoSession, NoPermission):
             return []
         value = box.value if box is not None else ()
@@ -171,6 +183,11 @@ class _Walk:
             return [value]
         ends: Any = value if isinstance(value, list | tuple) else ()
         return [one for one in ends if isinstance(one, MoRef)]
+
+
+def _of(target: MoRef, context: Context) -> Context:
+    """The same caller, asking something of this object."""
+    return msgspec.structs.replace(context, target=target)
 
 
 def _every(chosen: Sequence[Data]) -> list[Data]:
