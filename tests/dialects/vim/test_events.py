@@ -100,7 +100,7 @@ async def test_a_page_has_a_size(gate: Gate, count: int) -> None:
             await gate.call(ada, name, on=made, max_count=count)
 
 
-async def test_a_collector_is_its_sessions(gate: Gate) -> None:
+async def test_sec_91_a_collector_is_its_sessions(gate: Gate) -> None:
     ada, bob = (await gate.login("ada")).session, (await gate.login("bob")).session
     made = await collector(gate, ada)
     with pytest.raises(UnknownObject):

@@ -19,7 +19,7 @@ async def of(gate: Gate, name: str = "bob", size: int = 100) -> Context:
     return Context(CLIENT, (await gate.login(name)).session, size=size)
 
 
-async def test_only_the_session_that_made_it_reaches_it(gate: Gate) -> None:
+async def test_sec_91_only_the_session_that_made_it_reaches_it(gate: Gate) -> None:
     objects = SessionObjects(gate.sessions)
     mine, other = await of(gate), await of(gate)  # two sessions of one user
     view = View([])
@@ -37,7 +37,7 @@ async def test_only_the_session_that_made_it_reaches_it(gate: Gate) -> None:
         objects.find(mine, target)
 
 
-async def test_an_id_is_used_once_and_no_guess(gate: Gate) -> None:
+async def test_sec_91_an_id_is_used_once_and_no_guess(gate: Gate) -> None:
     objects, mine = SessionObjects(gate.sessions), await of(gate)
     names = {objects.add(mine, "ListView", View([])).name for _ in range(50)}
     assert len(names) == 50
@@ -98,7 +98,7 @@ async def test_a_client_that_leaves_frees_its_wait(gate: Gate) -> None:
     assert objects.waits == 0
 
 
-async def test_all_goes_with_the_session(gate: Gate) -> None:
+async def test_sec_91_all_goes_with_the_session(gate: Gate) -> None:
     objects, mine, other = SessionObjects(gate.sessions), await of(gate), await of(gate)
     assert mine.caller is not None
     made = Collector()
