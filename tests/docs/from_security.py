@@ -131,6 +131,7 @@ PARTLY: Mapping[int, str] = {
     22: "console and forward-auth, which do not exist yet",
     30: "the one-time set-up link",
     46: "the gateway's upstreams, which do not exist yet",
+    91: "the gateway, whose leases hold such objects",
 }
 """What of a requirement waits for a part that does not exist yet."""
 
