@@ -74,7 +74,9 @@ async def test_a_list_view_has_what_was_put_into_it(gate: Gate, bob: Session) ->
     assert await inside(gate, bob, view) == [SESSION_MANAGER]
 
 
-async def test_sec_91_another_sessions_view_cannot_be_put_into_one(gate: Gate, bob: Session) -> None:
+async def test_sec_91_another_sessions_view_cannot_be_put_into_one(
+    gate: Gate, bob: Session
+) -> None:
     ada = (await gate.login("ada")).session
     theirs = await made(gate, ada, "CreateListView")
     view = await made(gate, bob, "CreateListView", obj=[theirs])
