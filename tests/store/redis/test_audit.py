@@ -30,7 +30,7 @@ _prefixes = count(1)
 
 @asynccontextmanager
 async def node(url: str, prefix: str) -> AsyncIterator[RedisStore]:
-    settings = RedisSettings(parse_redis(url), prefix=prefix, timeout=timedelta(seconds=2))
+    settings = RedisSettings(parse_redis(url), prefix=prefix, timeout=timedelta(seconds=10))
     store = RedisStore(settings, LIMITS)
     await store.start()
     try:

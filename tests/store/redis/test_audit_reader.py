@@ -33,7 +33,7 @@ _prefixes = count(1)
 
 def settings_of(url: str) -> RedisSettings:
     prefix = f"reader{next(_prefixes)}"
-    return RedisSettings(parse_redis(url), prefix=prefix, timeout=timedelta(seconds=2))
+    return RedisSettings(parse_redis(url), prefix=prefix, timeout=timedelta(seconds=10))
 
 
 @pytest.fixture(params=["redis", "cluster"])
