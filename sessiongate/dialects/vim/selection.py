@@ -4,6 +4,7 @@ Objects are named one by one, and found from those along the paths of traversals
 for each filter. What the caller may not read is said to be missing, and is never followed.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,8 +26,10 @@ _MOST_OF_CALLERS = 200
 _MOST_SPECS = 8
 _MOST_PATHS = 100
 
-# Traversals that one filter may have, named ones and those that stand in others.
+# Traversals that one filter may have, named ones and those that stand in others; and what one
+# request may walk: traversals may name each other, and lead to everything that a view holds.
 _MOST_TRAVERSALS = 200
+_MOST_STEPS = 2000
 
 
 class Found(msgspec.Struct):
@@ -50,31 +53,30 @@ class Selection:
         if len(specs) > _MOST_SPECS:
             raise errors.InvalidArgument("specSet", f"more than {_MOST_SPECS} filters at once")
         found: list[Found] = []
+        steps = _Steps()
         for spec in specs:
-            found += await self.of(context, spec, len(found))
+            found += await self.of(context, spec, len(found), steps)
         return found
 
-    async def of(self, context: Context, spec: Data, before: int = 0) -> list[Found]:
-        """What a filter names, `before` objects having been read already.
+    async def of(
+        self, context: Context, spec: Data, before: int = 0, steps: "_Steps | None" = None
+    ) -> list[Found]:
+        """What a filter names, `before` objects having been read and `steps` taken already.
 
         Raises UnknownObject, UnknownType, UnknownProperty or InvalidArgument.
         """
-        wanted: Any = spec.members.get("propSet", ())
-        for one in wanted:
-            if one.members["type"] not in KINDS:
-                raise errors.UnknownType("type")
+        wanted = _Wanted(spec)
         most = _MOST_OBJECTS if context.caller is None else _MOST_OF_CALLERS
         found: list[Found] = []
-        for target in await self._objects(context, spec):
-            of_kind = [one for one in wanted if is_a(target.kind, one.members["type"])]
-            if not of_kind:
+        for target in await self._objects(context, spec, steps or _Steps()):
+            if not wanted.has(target.kind):
                 continue
             if before + len(found) == most:
                 raise errors.InvalidArgument("specSet", f"more than {most} objects in one request")
-            found.append(await self._content(context, target, of_kind))
+            found.append(await self._content(context, target, wanted.paths(target.kind)))
         return found
 
-    async def _objects(self, context: Context, spec: Data) -> list[MoRef]:
+    async def _objects(self, context: Context, spec: Data, steps: "_Steps") -> list[MoRef]:
         """The objects to be read, each once, in the order in which they are found."""
         lenient = bool(spec.members.get("reportMissingObjectsInResults"))
         holders: Any = spec.members.get("objectSet", ())
@@ -82,7 +84,7 @@ class Selection:
         for holder in holders:
             try:
                 if "selectSet" in holder.members:
-                    walk = _Walk(self, context, holder)
+                    walk = _Walk(self, context, holder, steps)
                     found.update(dict.fromkeys(await walk.objects()))
                 else:
                     there = self.there(context, holder.members["obj"])
@@ -112,10 +114,10 @@ class Selection:
         value = await self._read(context, prop)
         return _inside(value, prop.field, rest, path)
 
-    async def _content(self, context: Context, target: MoRef, wanted: Sequence[Data]) -> Found:
+    async def _content(self, context: Context, target: MoRef, paths: Sequence[str]) -> Found:
         found = Found(target, [], [])
         inner = _of(target, context)
-        for path in _paths(target, wanted):
+        for path in paths:
             try:
                 value = await self.value_at(inner, path)
             except (NoSession, NoPermission) as error:
@@ -126,10 +128,24 @@ class Selection:
         return found
 
 
+class _Steps:
+    """Counts what one request walks: traversals from each object, and what each leads to."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_STEPS
+
+    def take(self) -> None:
+        """One more. Raises InvalidArgument where there were too many."""
+        self._left -= 1
+        if self._left < 0:
+            raise errors.InvalidArgument("selectSet", f"more than {_MOST_STEPS} steps to walk")
+
+
 class _Walk:
     """From one object along its traversals."""
 
-    def __init__(self, selection: Selection, context: Context, holder: Data) -> None:
+    def __init__(self, selection: Selection, context: Context, holder: Data, count: _Steps) -> None:
+        self._count = count
         self._selection = selection
         self._context = context
         self._holder = holder
@@ -147,17 +163,19 @@ class _Walk:
         if not self._holder.members.get("skip"):
             found[start] = None
         seen: set[tuple[MoRef, int]] = set()
-        waiting = [(start, one) for one in self._steps(self._first)]
+        waiting = deque((start, one) for one in self._steps(self._first))
         while waiting:
-            obj, step = waiting.pop(0)
+            obj, step = waiting.popleft()
+            self._count.take()
             if (obj, id(step)) in seen or not is_a(obj.kind, str(step.members["type"])):
                 continue
             seen.add((obj, id(step)))
             for one in await self._along(obj, step):
+                self._count.take()
                 if not step.members.get("skip"):
                     found[one] = None
                 further: Any = step.members.get("selectSet", ())
-                waiting += [(one, other) for other in self._steps(further)]
+                waiting.extend((one, other) for other in self._steps(further))
         return list(found)
 
     def _steps(self, chosen: Sequence[Data]) -> Iterator[Data]:
@@ -207,16 +225,39 @@ def _every(chosen: Sequence[Data]) -> list[Data]:
     return found
 
 
-def _paths(target: MoRef, wanted: Sequence[Data]) -> list[str]:
-    paths: dict[str, None] = {}
-    for one in wanted:
-        asked: Any = one.members.get("pathSet", ())
-        if one.members.get("all"):
-            asked = [name for kind, name in PROPERTIES if kind == target.kind]
-        paths.update(dict.fromkeys(asked))
-    if len(paths) > _MOST_PATHS:
-        raise errors.InvalidArgument("pathSet", f"more than {_MOST_PATHS} paths of one object")
-    return list(paths)
+class _Wanted:
+    """Which properties a filter wants of which types. Its lists are walked once, not per object."""
+
+    def __init__(self, spec: Data) -> None:
+        """Raises UnknownType."""
+        wanted: Any = spec.members.get("propSet", ())
+        self._paths: dict[str, dict[str, None]] = {}
+        self._whole: set[str] = set()
+        for one in wanted:
+            kind = str(one.members["type"])
+            if kind not in KINDS:
+                raise errors.UnknownType("type")
+            paths = self._paths.setdefault(kind, {})
+            if one.members.get("all"):
+                self._whole.add(kind)
+            else:
+                paths.update(dict.fromkeys(one.members.get("pathSet", ())))
+
+    def has(self, kind: str) -> bool:
+        """Whether objects of this type are to be read at all."""
+        return any(is_a(kind, asked) for asked in self._paths)
+
+    def paths(self, kind: str) -> list[str]:
+        """What is to be read of an object of this type. Raises InvalidArgument."""
+        found: dict[str, None] = {}
+        for asked, paths in self._paths.items():
+            if is_a(kind, asked):
+                if asked in self._whole:
+                    found.update({name: None for of, name in PROPERTIES if of == kind})
+                found.update(paths)
+        if len(found) > _MOST_PATHS:
+            raise errors.InvalidArgument("pathSet", f"more than {_MOST_PATHS} paths of one object")
+        return list(found)
 
 
 def _property(target: MoRef, path: str) -> tuple[Property, list[str]]:

@@ -1,6 +1,8 @@
 """PropertyCollector, called as the codecs call it: retrieves, traversals, filters and updates."""
 
 import asyncio
+import time
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -105,6 +107,57 @@ async def test_a_request_reads_a_bounded_number_of_objects_and_paths(gate: Gate)
     twice = Data("PropertyFilterSpec", {**one.members, "objectSet": holders * 9})
     assert len(await retrieve(gate, None, twice)) == 1
     assert len(missing((await retrieve(gate, None, spec(SESSION_MANAGER, *paths[:100])))[0])) == 100
+
+
+def thread_time_of(work: Coroutine[Any, Any, object]) -> Coroutine[Any, Any, float]:
+    """The processor time of work that nobody else is let into."""
+
+    async def measured() -> float:
+        began = time.thread_time()
+        await work
+        return time.thread_time() - began
+
+    return measured()
+
+
+async def test_sec_73_two_long_lists_cost_their_sum_and_not_their_product(gate: Gate) -> None:
+    """Each of 2,000 wanted types was held against each of 900 objects, before any was refused."""
+
+    def filtered(kinds: int, objects: int, **more: Any) -> Data:
+        wanted = Data("PropertySpec", {"type": "HostSystem", **more})
+        holder = Data("ObjectSpec", {"obj": ROOT_FOLDER})
+        lists: dict[str, Any] = {"propSet": [wanted] * kinds, "objectSet": [holder] * objects}
+        return Data("PropertyFilterSpec", lists)
+
+    async def cost(*specs: Data) -> float:
+        return min([await thread_time_of(retrieve(gate, None, *specs)) for _ in range(5)])
+
+    apart = await cost(filtered(2000, 1), filtered(1, 900))
+    assert await cost(filtered(2000, 900)) < 3 * apart
+    every = [Data("ObjectSpec", {"obj": OBJECTS[kind]}) for kind in list(OBJECTS)[:8]]
+    whole = [Data("PropertySpec", {"type": "ManagedObject", "all": True})]
+    once, often = (
+        Data("PropertyFilterSpec", {"propSet": whole * times, "objectSet": every})
+        for times in (1, 1000)
+    )
+    assert await cost(often) < 3 * await cost(once) + apart
+
+
+async def test_sec_73_what_one_request_walks_is_bounded(gate: Gate) -> None:
+    """Traversals that name each other, from many objects, and many walks of few steps."""
+    caller = await session_of(gate, "bob")
+    view = await list_view(gate, caller, *OBJECTS.values())
+    names = [Data("SelectionSpec", {"name": f"s{number}"}) for number in range(100)]
+    web = [along("ListView", "view", name=f"s{number}", selectSet=names) for number in range(100)]
+    with pytest.raises(InvalidArgument, match="steps to walk"):
+        await objects(gate, caller, {"obj": view, "selectSet": web})
+    few = Data("ObjectSpec", {"obj": view, "selectSet": [along("View", "view")]})
+    many = Data(
+        "PropertyFilterSpec",
+        {"propSet": [Data("PropertySpec", {"type": "HostSystem"})], "objectSet": [few] * 1000},
+    )
+    with pytest.raises(InvalidArgument, match="steps to walk"):
+        await retrieve(gate, caller, many)
 
 
 async def test_all_means_all_and_each_once(gate: Gate) -> None:
