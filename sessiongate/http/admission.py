@@ -2,14 +2,16 @@
 
 A socket counts from `accept` on. Those of which nothing is under way are known by age: in the
 middle of a handshake, before a whole request, or between the requests of callers that nobody knows.
-Where there is no room for one more, the oldest of them goes, if it has waited for longer than
-anybody needs. So sockets that say nothing, or next to nothing, keep nobody out who comes to ask.
+Where there is no room for one more, the address that has most of them loses its oldest; where none
+has more than others, the oldest goes, if it has waited for longer than anybody needs. So sockets
+that say nothing, or next to nothing, keep nobody out who comes to ask.
 """
 
 from collections import Counter
 from collections.abc import Callable
 
 from sessiongate.http.body_budget import BodyBudget, Share
+from sessiongate.http.crowd import PATIENCE, Crowd
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.loop_turns import Clock, LoopTurns, Waiter
 from sessiongate.http.refusal_log import note
@@ -23,9 +25,6 @@ UNREAD = "replies_unread"
 MADE_ROOM = "made_room"
 """Closed in favour of somebody new, since nothing of it was under way."""
 
-# Time enough to begin a request or to shake hands, over any network that people work with.
-PATIENCE = 1.0
-
 # Bytes a second that a peer reads who counts as reading: less than any network that people work
 # with. Without a least, one byte a second would keep what is held for it.
 READ_A_SECOND = 4096
@@ -37,6 +36,7 @@ class AcceptedSocket:
     __slots__ = (
         "address",
         "count_unread",
+        "counts_as",
         "end",
         "gone",
         "held",
@@ -57,6 +57,8 @@ class AcceptedSocket:
         self.address = address
         self.place = network_of(address) if address else ""
         """What stands for the address where it is counted: an IPv6 host's /64 network."""
+        self.counts_as: str | int = self.place or id(self)
+        """What stands for it among those of which nothing is under way."""
         self.since = since
         """Since when nothing of it is under way, on the edge's clock."""
         self.end = end
@@ -109,9 +111,9 @@ class Admission:
         """Requests of which it is being found out whether their caller is known."""
         self.turns = LoopTurns()
         """Whose request is begun when."""
-        self._in_handshake: dict[AcceptedSocket, None] = {}
-        self._waiting: dict[AcceptedSocket, None] = {}
-        """Who may be let go after the handshake, the oldest first."""
+        self._in_handshake: Crowd[AcceptedSocket] = Crowd()
+        self._waiting: Crowd[AcceptedSocket] = Crowd()
+        """Who may be let go after the handshake."""
         self._stuck: dict[AcceptedSocket, None] = {}
         """Who leaves replies unread, the longest first."""
         self._places: Counter[str] = Counter()
@@ -128,19 +130,22 @@ class Admission:
         place = accepted.place
         if place and most and self._places[place] >= most and not self.exempt(accepted.address):
             return TOO_MANY_OF_ADDRESS
+        if place and self.exempt(accepted.address):
+            accepted.counts_as = id(accepted)
         # Nobody is let go in favour of somebody who is then refused all the same.
         made_room = False
         if accepted.in_handshake and self.handshakes >= self._most_handshakes():
-            made_room = self._let_go(self._in_handshake, accepted.since)
+            made_room = self._let_go(accepted, self._in_handshake)
             if not made_room:
                 return TOO_MANY_HANDSHAKES
-        if self.inside >= limits.connections and not (made_room or self._make_room(accepted.since)):
+        crowds = self._in_handshake, self._waiting
+        if self.inside >= limits.connections and not (made_room or self._let_go(accepted, *crowds)):
             return TOO_MANY
         if accepted.in_handshake:
             self.handshakes += 1
-            self._in_handshake[accepted] = None
+            self._in_handshake.add(accepted)
         else:
-            self._waiting[accepted] = None
+            self._waiting.add(accepted)
         accepted.gone = False
         self.inside += 1
         if place:
@@ -157,11 +162,11 @@ class Admission:
         """Nothing of it is under way, and nobody knows it: others may have its place."""
         if not accepted.gone:
             accepted.since = now
-            self._waiting[accepted] = None
+            self._waiting.add(accepted)
 
     def spoken(self, accepted: AcceptedSocket) -> None:
         """Its request is under way: it is not let go in favour of others meanwhile."""
-        self._waiting.pop(accepted, None)
+        self._waiting.remove(accepted)
 
     def leaves_unread(self, accepted: AcceptedSocket, count: int, now: float) -> None:
         """A stranger does not read, and so much is held for it: `reads` takes it back.
@@ -235,7 +240,7 @@ class Admission:
             return
         accepted.gone = True
         self._handshake_over(accepted)
-        self._waiting.pop(accepted, None)
+        self._waiting.remove(accepted)
         self.inside -= 1
         if accepted.place:
             left = self._places[accepted.place] - 1
@@ -248,24 +253,23 @@ class Admission:
         if accepted.in_handshake:
             accepted.in_handshake = False
             self.handshakes -= 1
-            del self._in_handshake[accepted]
+            self._in_handshake.remove(accepted)
 
     def _most_handshakes(self) -> int:
         """Never all places: half of them are for those who have shaken hands."""
         return min(self.limits.handshakes, max(1, self.limits.connections // 2))
 
-    def _make_room(self, now: float) -> bool:
-        return self._let_go(self._in_handshake, now) or self._let_go(self._waiting, now)
-
-    def _let_go(self, among: dict[AcceptedSocket, None], now: float) -> bool:
-        """Whether the oldest of these had waited for so long that it was closed.
-
-        Only the oldest is asked: each came later than the one before it.
-        """
-        oldest = next(iter(among), None)
-        if oldest is None or now - oldest.since < PATIENCE:
+    def _let_go(self, newcomer: AcceptedSocket, *crowds: Crowd[AcceptedSocket]) -> bool:
+        """Whether somebody was closed in favour of this one."""
+        for crowd in crowds:
+            if (goes := crowd.of_the_most(newcomer)) is not None:
+                break
+        else:
+            impatient = (crowd.impatient(newcomer) for crowd in crowds)
+            goes = next((one for one in impatient if one is not None), None)
+        if goes is None:
             return False
-        note(self.refusals, MADE_ROOM, oldest.address)
-        self.leave(oldest)
-        oldest.end()
+        note(self.refusals, MADE_ROOM, goes.address)
+        self.leave(goes)
+        goes.end()
         return True

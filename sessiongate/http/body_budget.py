@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Protocol
 
+from sessiongate.http.framing import HEADER_COST
 from sessiongate.http.limits import HttpLimits
 
 # What one address may hold of the whole.
@@ -28,7 +29,7 @@ def share_of(limits: HttpLimits) -> int:
     >>> share_of(HttpLimits(anonymous_total=256 << 20)) >> 20
     64
     """
-    largest = 2 * (limits.body + limits.header_bytes)
+    largest = 2 * (limits.body + limits.header_bytes) + HEADER_COST * limits.header_count
     return min(limits.anonymous_total, max(limits.anonymous_total // _PART, largest))
 
 

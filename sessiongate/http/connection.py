@@ -104,8 +104,7 @@ class Connection(RequestReader):
     # Its reply.
 
     def _finish(self, data: bytes, close: bool) -> None:
-        self._held.body = 0
-        self._held.recognised = False
+        self._held.end()
         if self._at is _DONE:  # its peer is gone, or is about to be told so
             self._weigh()
             if self._gone:
@@ -134,7 +133,8 @@ class Connection(RequestReader):
             return
         if self._intake.rest or self._paused or self._eof:
             self._advance()
-        if self._intake.rest or self.accepted.held:
+        held = self._held
+        if self._intake.rest or held.head or held.body or self.accepted.held:
             self._weigh()
 
 

@@ -40,9 +40,13 @@ _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _FRAMING = frozenset({"connection", "content-length", "expect", "host", "transfer-encoding"})
 
-# In a head that is not whole yet: a line end that is not CR LF, or a control character. Such a
-# head might never show the end that we wait for.
-_BROKEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+# All bytes but the control characters that no head holds.
+_ORDINARY = bytes(set(range(256)) - {*range(9), 11, 12, *range(14, 32), 127})
+
+
+# What a header takes besides its bytes: two strings, a pair, and its place in the list. Measured:
+# 145 to 162.
+HEADER_COST = 160
 
 
 def is_host(text: str) -> bool:
@@ -63,6 +67,7 @@ class Head:
         "method",
         "path",
         "query",
+        "size",
     )
 
     def __init__(self, method: str, target: str, authority: str | None = None) -> None:
@@ -75,6 +80,8 @@ class Head:
         """Bytes of body to come; None when it comes in chunks."""
         self.keep_alive = True
         self.expects_continue = False
+        self.size = 0
+        """Bytes of it that were sent."""
         self._framing: list[tuple[str, str]] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -147,6 +154,7 @@ def read_head(raw: bytes) -> Head:
     except HttpParserError:
         raise Malformed(Flaw.HEADERS) from None
     head.settle(version)
+    head.size = len(raw)
     return head
 
 
@@ -161,9 +169,17 @@ def _addressed(method: str, authority: str, target: bytes) -> Head:
 def hopeless(partial: bytes | bytearray, seen: int) -> bool:
     """Whether these first bytes can never grow into a head that we accept.
 
-    Bytes before `seen` were looked at before.
+    Bytes before `seen` were looked at before. A line end that is not CR LF, or a control character:
+    such a head might never show the end that we wait for.
     """
-    return not 0x41 <= partial[0] <= 0x5A or _BROKEN.search(partial, max(0, seen - 1)) is not None
+    if not 0x41 <= partial[0] <= 0x5A:
+        return True
+    # By counting, since a pattern was measured to take 20 nanoseconds a byte: 1.3 ms a head.
+    new = partial[max(0, seen - 1) :]
+    ends = new.count(b"\r\n")
+    broken = new.count(b"\r") - new.endswith(b"\r") > ends
+    broken = broken or new.count(b"\n") - (seen > 1 and new.startswith(b"\n")) > ends
+    return broken or bool(new.translate(None, _ORDINARY))
 
 
 # RFC 9112 lets us bound what nobody reads. No client of these APIs sends extensions; 128 bytes
@@ -172,6 +188,8 @@ _EXTENSION = 128
 # Chunks of one body. Clients fill a buffer before they send one; a megabyte in single bytes would
 # hold up everybody else for over a second.
 _MOST_CHUNKS = 10_000
+# Chunks, or lines of trailers, that are taken before others may have their turn.
+_AT_ONCE = 256
 # An option of a Connection header among others: to split 64 KiB of commas took 5 ms.
 _CLOSE = re.compile(r"(?:^|,)[ \t]*close[ \t]*(?:,|$)", re.IGNORECASE)
 
@@ -186,6 +204,8 @@ class Took(Enum):
     """How far a chunked body has come."""
 
     MORE = "more"
+    SOME = "some"
+    """There is more to take, when others have had their turn."""
     DONE = "done"
     TOO_LARGE = "too large"
 
@@ -217,8 +237,11 @@ class Chunks:
     def take(self, buffer: bytearray) -> Took:
         """Eat what belongs to this body off the front of the buffer. Raises Malformed."""
         at = 0
+        most = self._count + _AT_ONCE
         try:
             while not self._trailer:
+                if self._count == most:
+                    return Took.SOME
                 if self._left >= 0:
                     piece = buffer[at : at + self._left]
                     self.body += piece
@@ -257,7 +280,7 @@ class Chunks:
 
     def _skip_trailers(self, buffer: bytearray, at: int) -> Took:
         del buffer[:at]
-        while True:
+        for _ in range(_AT_ONCE):
             end = buffer.find(b"\n") + 1
             if self._trailer + (end or len(buffer)) > self._trailer_limit:
                 raise Malformed(Flaw.CHUNKS)
@@ -271,6 +294,7 @@ class Chunks:
             self._trailer += end
             if end == 2:
                 return Took.DONE
+        return Took.SOME
 
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -2,17 +2,30 @@
 
 from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.edge import Edge
+from sessiongate.http.framing import HEADER_COST, Head
 from sessiongate.http.intake import Intake
 
 # Bytes of a request that are taken from everybody, even where the budget for callers that are not
 # known is used up: an ordinary login is smaller.
 SMALL = 4096
 
+# A head that takes no more is not counted: its connection takes several times as much.
+_SMALL_HEAD = 2048
+
 
 class HeldRequest:
     """Counts for the budget that all connections share."""
 
-    __slots__ = ("_accepted", "_edge", "_intake", "_weight", "body", "recognised")
+    __slots__ = (
+        "_accepted",
+        "_edge",
+        "_headers",
+        "_intake",
+        "_weight",
+        "body",
+        "head",
+        "recognised",
+    )
 
     def __init__(
         self, edge: Edge, accepted: AcceptedSocket, intake: Intake, *, secure: bool
@@ -23,36 +36,57 @@ class HeldRequest:
         # What came in one piece stays in the buffers of TLS, too: 132 KB were measured for a body
         # of 65 KB. Without TLS it were 65.
         self._weight = 2 if secure else 1
+        self.head = 0
+        """Bytes of the head, from when it is read until the reply."""
+        self._headers = 0
+        """What its headers take besides."""
         self.body = 0
         """Bytes of the body that the handler has."""
         self.recognised = False
         """Whether the caller of the body on its way is known."""
 
+    def begin(self, head: Head) -> None:
+        """A head was read."""
+        headers = HEADER_COST * len(head.headers)
+        if head.size + headers > _SMALL_HEAD:
+            self.head = head.size
+            self._headers = headers
+
+    def end(self) -> None:
+        """The request is answered, or given up."""
+        self.head = 0
+        self._headers = 0
+        self.body = 0
+        self.recognised = False
+
     def count(self, *, unfinished: bool) -> int:
         """Count what is held. `unfinished`: it may be let go. Returns the bytes that were sent."""
-        held = 0
+        sent = held = 0
         if not self.recognised:
             intake = self._intake
-            held = len(intake.rest) + self.body
+            sent = len(intake.rest) + self.head + self.body
             if intake.chunks is not None:
-                held += len(intake.chunks.body)
+                sent += len(intake.chunks.body)
+            held = self._weight * sent + self._headers
         edge = self._edge
-        edge.admission.holds(self._accepted, self._weight * held, edge.now(), unfinished=unfinished)
-        return held
+        edge.admission.holds(self._accepted, held, edge.now(), unfinished=unfinished)
+        return sent
 
     def is_too_much(self, *, unfinished: bool) -> bool:
         """Count, and say whether what has been added is more than there is room for."""
         before = self._accepted.held
-        held = self.count(unfinished=unfinished)
-        return self._accepted.held > before and held > SMALL and not self._has_room()
+        sent = self.count(unfinished=unfinished)
+        return self._accepted.held > before and sent > SMALL and not self._has_room()
 
     def fits(self, *, unfinished: bool) -> bool:
         """Count, and say whether there is room for it. Others may be let go in its favour."""
         self.count(unfinished=unfinished)
         return self._has_room()
 
-    def let_go(self) -> None:
-        """Hold nothing any more, except what the handler has."""
+    def let_go(self, *, handled: bool) -> None:
+        """Hold nothing any more; `handled`: except what a task has."""
+        if not handled:
+            self.end()
         self._intake.clear()
         self.count(unfinished=False)
 

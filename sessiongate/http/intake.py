@@ -13,14 +13,22 @@ class Got(Enum):
     """What there is instead of a head or a body."""
 
     MORE = "more must come first"
+    SOME = "there is more to take"
     LINE = "an empty line, which was passed over"
     TOO_LARGE = "larger than allowed"
+    TOO_MANY = "more lines than allowed"
+
+
+_OF_CHUNKS = {Took.MORE: Got.MORE, Took.SOME: Got.SOME, Took.TOO_LARGE: Got.TOO_LARGE}
+
+# `a:` with its end. So fewer bytes need not be counted.
+_SHORTEST_LINE = 4
 
 
 class Intake:
     """The bytes of one connection. While `head` is set, its body is on its way."""
 
-    __slots__ = ("_seen", "allowed", "chunks", "head", "rest")
+    __slots__ = ("_lines", "_seen", "allowed", "chunks", "head", "rest")
 
     def __init__(self) -> None:
         self.rest: bytes | bytearray = b""
@@ -31,6 +39,9 @@ class Intake:
         self.allowed = 0
         """How large the body on its way may be."""
         self._seen = 0
+        """Bytes of a head on its way that were looked at."""
+        self._lines = 0
+        """Ends of lines among them."""
 
     def add(self, data: bytes) -> None:
         """Bytes have come."""
@@ -41,22 +52,30 @@ class Intake:
                 self.rest = bytearray(self.rest)
             self.rest += data
 
-    def take_head(self, limit: int) -> Head | Got:
-        """The next head, of at most so many bytes. Raises Malformed. Something must have come."""
-        rest = self.rest
+    def take_head(self, most_bytes: int, most_headers: int) -> Head | Got:
+        """The next head, within these limits. Raises Malformed. Something must have come."""
+        rest, seen = self.rest, self._seen
         if rest[0] == 0x0D and len(rest) > 1 and rest[1] == 0x0A:
             self._eat(2)  # RFC 9112, 2.2: some clients send an empty line after a body.
             return Got.LINE
-        end = rest.find(b"\r\n\r\n", self._seen) + 4
-        if end > limit or (end == 3 and len(rest) > limit):
+        end = rest.find(b"\r\n\r\n", max(0, seen - 3)) + 4
+        whole = end > 3
+        if not whole:
+            end = len(rest)
+        if end > most_bytes:
             return Got.TOO_LARGE
-        if end == 3:
-            if rest != b"\r" and hopeless(rest, self._seen):
+        if end > _SHORTEST_LINE * most_headers or not whole:
+            # Counted before they are read: to read 16,000 takes a hundred times as long.
+            self._lines += rest.count(b"\n", seen, end)
+            if self._lines > most_headers + 2:
+                return Got.TOO_MANY
+        if not whole:
+            if rest != b"\r" and hopeless(rest, seen):
                 raise Malformed(Flaw.HEADERS)
-            self._seen = max(0, len(rest) - 3)
+            self._seen = end
             return Got.MORE
         head = read_head(self._eat(end))
-        self._seen = 0
+        self._seen = self._lines = 0
         return head
 
     def expect(self, head: Head, allowed: int, trailer_limit: int) -> None:
@@ -99,7 +118,7 @@ class Intake:
                 self.rest = bytearray(self.rest)
             took = self.chunks.take(self.rest)
             if took is not Took.DONE:
-                return Got.MORE if took is Took.MORE else Got.TOO_LARGE
+                return _OF_CHUNKS[took]
             body = bytes(self.chunks.body)
             self.chunks = None
         self.head = None

@@ -31,11 +31,10 @@ from sessiongate.http.transport_connection import TransportConnection
 # buffer's worth. More would only move the peer's queue into our memory.
 _HOLD = 65536
 
-# Steps (an empty line, a head, a body: at most so many replies) that one connection gets before the
-# others have their turn, and the seconds after which it gets no further one. Without a bound, one
+# Steps (an empty line, a head, a body or some chunks of it: at most so many replies) that one
+# connection gets before the others have their turn, even where there is time. Without a bound, one
 # peer that pipelines would be served for as long as it sends, and nobody else.
 STEPS_A_TURN = 16
-_SLICE = 0.01
 
 # More than so many bytes are worked on only while there is time in the turn of the loop: it took
 # 15 milliseconds to put together a body of 9,000 chunks. Most requests are smaller.
@@ -88,7 +87,8 @@ class RequestReader(TransportConnection):
                 self._pause()
         else:
             self._advance()
-        if intake.rest or self._held.body or self.accepted.held or intake.chunks is not None:
+        held = self._held
+        if intake.rest or held.head or held.body or self.accepted.held or intake.chunks is not None:
             self._weigh()
 
     def eof_received(self) -> bool:
@@ -116,19 +116,17 @@ class RequestReader(TransportConnection):
         """Go on with what has come, as far as it reaches, and as far as others can wait."""
         if self._advancing or self._waits:
             return
-        if len(self._intake.rest) > _CHEAP and not (
-            self._has_turn or self._edge.admission.turns.are_free(self._edge.now)
-        ):
-            self._wait(self.queue())
+        intake, writer = self._intake, self._writer
+        now, turns = self._edge.now, self._edge.admission.turns
+        dear = len(intake.rest) > _CHEAP or intake.chunks is not None
+        if dear and not (self._has_turn or turns.are_free(now)):
+            self._wait()
             return
         self._advancing = True
-        intake, writer = self._intake, self._writer
-        now = self._edge.now
-        until = now() + _SLICE
         steps = 0
         try:
             while intake.rest and not writer.stalled:
-                if steps and (steps >= STEPS_A_TURN or now() >= until):
+                if steps and (steps >= STEPS_A_TURN or not turns.are_free(now)):
                     self._wait()
                     return
                 steps += 1
@@ -165,36 +163,38 @@ class RequestReader(TransportConnection):
         """It has waited: what comes next is worked on."""
         self._has_turn = True
 
-    def _wait(self, waiter: Waiter | None = None) -> None:
-        """Go on when it is its turn, or in the loop's next one; read no more till then.
+    def _wait(self) -> None:
+        """Go on when it is its turn; read no more till then.
 
         Without the pause, what a fast peer sends would come in faster than it is answered.
         """
         self._waits = True
         self._pause()
-        if waiter is None:
-            self._edge.loop.call_soon(self._go_on)
-        else:
-            waiter.add_done_callback(self._go_on)
+        self.queue().add_done_callback(self._go_on)
 
-    def _go_on(self, waiter: Waiter | None = None) -> None:
+    def _go_on(self, _: Waiter) -> None:
         self._waits = False
-        self._has_turn = waiter is not None
+        self._has_turn = True
         if self._at is not _DONE:
             self._advance()
             self._weigh()
+            if self._edge.shut:
+                self.retire()
 
     def _read_head(self) -> bool:
         """True when something was eaten, False when more must come first."""
         limits = self._edge.limits
-        head = self._intake.take_head(limits.header_bytes)
+        head = self._intake.take_head(limits.header_bytes, limits.header_count)
         if isinstance(head, Got):
             if head is Got.TOO_LARGE:
                 self._refuse("head_too_large")
+            elif head is Got.TOO_MANY:
+                self._refuse("head_too_large", "too many headers")
             elif head is Got.MORE and self._at is _IDLE:
                 self._at = _HEAD
                 self.due = self._edge.now() + self._edge.header_timeout
             return head is Got.LINE
+        self._held.begin(head)
         if len(head.headers) > limits.header_count:
             self._refuse("head_too_large", "too many headers")
         elif head.length == 0:
@@ -210,7 +210,6 @@ class RequestReader(TransportConnection):
             self._refuse("body_too_large", "as declared")
             return
         self._intake.expect(head, allowed_unasked(limits, callers), limits.header_bytes)
-        self._held.recognised = False
         self._at = _BODY
         if verdict is Verdict.ASK:
             self._ask(ANONYMOUS_BODY, head)
@@ -233,8 +232,8 @@ class RequestReader(TransportConnection):
         if not isinstance(body, Got):
             self._complete(head, body)
             return True
-        if body is Got.MORE:
-            return False
+        if body is Got.MORE or body is Got.SOME:
+            return body is Got.SOME
         verdict = judge_begun(head, intake, edge.limits, edge.callers)
         if verdict is Verdict.ASK:
             self._ask(ANONYMOUS_BODY, head)
@@ -255,7 +254,7 @@ class RequestReader(TransportConnection):
         """A request has come whole. A large one is taken where the budget has room for it."""
         held = self._held
         held.body = len(body)
-        if held.body <= SMALL or held.recognised or held.fits(unfinished=True):
+        if held.head + held.body <= SMALL or held.recognised or held.fits(unfinished=True):
             self._handle(head, body)
         elif self._edge.callers is None or self._edge.admission.asking >= _ASKING_AT_ONCE:
             held.body = 0
@@ -288,7 +287,7 @@ class RequestReader(TransportConnection):
         callers = cast("Callers", self._edge.callers)
         refusal = await why_refused(callers, self._peer.request(head, b""), cause)
         self.task = None
-        self._held.body = 0
+        self._held.end()
         if self._gone:
             self._weigh()
             self._edge.forget(self)
@@ -320,8 +319,7 @@ class RequestReader(TransportConnection):
         elif at is _ASKING and many and self.task is not None:
             self._note(NO_BUDGET, "closed without a word")
             self.task.cancel()
-            self._held.body = 0
-            self._held.let_go()
+            self._held.let_go(handled=False)
         elif (at is _BUSY or self._writer.unfinished) and self._intake.rest:
             # Whoever sends further requests before the reply may have to send them again.
             self._intake.rest = b""

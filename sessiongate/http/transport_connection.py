@@ -130,7 +130,7 @@ class TransportConnection(asyncio.Protocol):
         self.due = math.inf
         self._writer.drop()
         self._edge.admission.reads(self.accepted)
-        self._held.let_go()
+        self._held.let_go(handled=self.task is not None)
         if self.task is None:
             self._edge.forget(self)
 
@@ -152,6 +152,8 @@ class TransportConnection(asyncio.Protocol):
         """Late: say so if a request had begun, and end the connection."""
         if self._at is At.DONE:
             self._end_unless_it_reads()
+        elif self._waits:
+            return  # we are late, not the peer
         elif self._writer.stalled and self._writer.has_read():
             self.due = self._edge.now() + self._edge.keep_alive
         elif self._writer.stalled:
@@ -234,7 +236,7 @@ class TransportConnection(asyncio.Protocol):
     def _done(self, seconds: float) -> None:
         """Look at no further byte. Others may have its place, and what it leaves unread counts."""
         self._at = At.DONE
-        self._held.let_go()
+        self._held.let_go(handled=self.task is not None)
         edge = self._edge
         now = self._read_at = edge.now()
         self.due = now + seconds
@@ -271,7 +273,7 @@ class TransportConnection(asyncio.Protocol):
 
     def _drop(self) -> None:
         """What was under way has ended without a reply."""
-        self._held.body = 0
+        self._held.end()
         self._held.count(unfinished=False)
         if self._gone:
             self._edge.forget(self)

@@ -9,7 +9,6 @@ import pytest
 from tests.each import each
 from tests.end_to_end.forking import Forked, may_fork
 from tests.end_to_end.serving import PATIENCE, Server, environment, run_command
-from tests.until import wait_until
 
 
 @each(
@@ -43,19 +42,6 @@ def test_a_signal_ends_it(tmp_path: Path) -> None:
         assert isinstance(server.process, Forked)
         server.signal(signal.SIGKILL)
         assert server.process.wait(PATIENCE) == -signal.SIGKILL
-
-
-def test_what_has_ended_by_itself_can_be_killed(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data", settings='[no]\nsuch = "setting"\n')
-    with pytest.raises(AssertionError, match="did not start"):
-        server.start()
-    forked = Forked(["--version"], environment())
-    assert forked.stdout.read()
-    wait_until(lambda: not Path(f"/proc/{forked.pid}").exists())
-    forked.kill()
-    assert forked.wait(PATIENCE) == 0
-    forked.stdout.close()
-    forked.stderr.close()
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ from typing import Any
 
 from sessiongate.http.admission import (
     MADE_ROOM,
-    PATIENCE,
     TOO_MANY,
     TOO_MANY_HANDSHAKES,
     TOO_MANY_OF_ADDRESS,
     AcceptedSocket,
     Admission,
 )
+from sessiongate.http.crowd import PATIENCE
 from sessiongate.http.limits import HttpLimits
 
 LATER = 2 * PATIENCE

@@ -4,15 +4,23 @@ import pytest
 
 from sessiongate.http.body_budget import share_of
 from sessiongate.http.causes import NO_BUDGET
+from sessiongate.http.framing import HEADER_COST
 from sessiongate.http.limits import HttpLimits
 from tests.http.test_connection import GET, Wire, done, turn
 from tests.http.test_strangers import KIB, NAMED, House, Send, chunked, chunks, declared
 from tests.http.test_strangers import send as send_only
 
+MIB = 1024 * KIB
+
 ONE, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 # One address holds 128 KiB of 512 at most.
-LIMITS = {"body": 60 * KIB, "header_bytes": 4 * KIB, "anonymous_total": 512 * KIB}
+LIMITS = {
+    "body": 60 * KIB,
+    "header_bytes": 4 * KIB,
+    "header_count": 3,
+    "anonymous_total": 512 * KIB,
+}
 
 
 async def send(wire: Wire, data: bytes) -> None:
@@ -35,10 +43,11 @@ def statuses(*wires: Wire) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("total", "share"), [(256 << 20, 64 << 20), (4 << 20, 2 << 20), (1 << 20, 1 << 20)]
+    ("total", "share"), [(256 * MIB, 64 * MIB), (4 * MIB, 2 * MIB), (MIB, MIB)]
 )
 def test_a_share_is_a_quarter_or_as_much_as_the_largest_request(total: int, share: int) -> None:
-    limits = HttpLimits(body=960 * KIB, header_bytes=64 * KIB, anonymous_total=total)
+    body = MIB - 64 * KIB - 50 * HEADER_COST
+    limits = HttpLimits(body=body, header_count=100, anonymous_total=total)
     assert share_of(limits) == share
 
 

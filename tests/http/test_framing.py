@@ -1,5 +1,7 @@
 """Where messages begin and end, without a socket."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,13 +14,20 @@ from tests.each import each
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
+def whole(chunks: Chunks, buffer: bytearray) -> Took:
+    """Take all that has come."""
+    while (took := chunks.take(buffer)) is Took.SOME:
+        pass
+    return took
+
+
 def take(wire: bytes, step: int, limit: int = 1000, trailers: int = 1000) -> tuple[Took, bytes]:
     """Feed a chunked body in pieces of this size. Says how it went, and the body."""
     chunks = Chunks(limit, trailers)
     buffer = bytearray()
     for at in range(0, len(wire), step):
         buffer += wire[at : at + step]
-        took = chunks.take(buffer)
+        took = whole(chunks, buffer)
         if took is not Took.MORE:
             return took, bytes(chunks.body)
     return Took.MORE, bytes(chunks.body)
@@ -130,10 +139,20 @@ def test_sec_47_the_number_of_chunks_is_bounded() -> None:
     """A megabyte in single bytes held up every other client for over a second."""
     end = b"0\r\n\r\n"
     chunks = Chunks(1024 * 1024, 1024)
-    assert chunks.take(bytearray(b"1\r\nx\r\n" * 9_999 + end)) is Took.DONE
+    assert whole(chunks, bytearray(b"1\r\nx\r\n" * 9_999 + end)) is Took.DONE
     assert len(chunks.body) == 9_999
     with pytest.raises(Malformed, match=Flaw.CHUNKS):
-        Chunks(1024 * 1024, 1024).take(bytearray(b"1\r\nx\r\n" * 10_001))
+        whole(Chunks(1024 * 1024, 1024), bytearray(b"1\r\nx\r\n" * 10_001))
+
+
+@pytest.mark.parametrize(
+    "many", [b"1\r\nx\r\n" * 9_999, b"0\r\n" + b"a:\r\n" * 9_999], ids=["chunks", "trailers"]
+)
+def test_sec_73_only_some_chunks_are_taken_at_once(many: bytes) -> None:
+    chunks = Chunks(1024 * 1024, 1024 * 1024)
+    rest = bytearray(many)
+    assert chunks.take(rest) is Took.SOME
+    assert len(rest) > len(many) * 0.9
 
 
 def test_a_size_is_refused_before_its_data_comes() -> None:
@@ -265,3 +284,19 @@ def test_a_connection_header_may_name_many_options() -> None:
             head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection:%b\r\n\r\n" % value.encode()
             assert read_head(head).keep_alive is kept
     assert read_head(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: closed, a-close\r\n\r\n").keep_alive
+
+
+# What a head never holds: a line end that is not CR LF, or a control character.
+NEVER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+
+
+@given(st.lists(st.text("\r\n:\x00 \xff", min_size=1, max_size=4), min_size=1, max_size=6))
+def test_a_head_that_never_ends_is_hopeless_as_soon_as_it_shows(pieces: list[str]) -> None:
+    partial, seen = b"G", 0
+    for piece in pieces:
+        partial += piece.encode("latin-1")
+        never = NEVER.search(partial) is not None
+        assert hopeless(partial, seen) == never
+        if never:
+            break
+        seen = len(partial)

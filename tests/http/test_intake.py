@@ -15,7 +15,7 @@ CHUNKED = HEAD % b"Transfer-Encoding: chunked\r\n"
 
 
 def with_head(intake: Intake, allowed: int = 100) -> Head:
-    head = intake.take_head(LIMIT)
+    head = intake.take_head(LIMIT, 100)
     assert isinstance(head, Head)
     intake.expect(head, allowed, LIMIT)
     return head
@@ -34,7 +34,7 @@ def test_cutting_changes_nothing(at: set[int], head: bytes) -> None:
         intake.add(piece)
         while intake.rest:
             if intake.head is None:
-                found = intake.take_head(LIMIT)
+                found = intake.take_head(LIMIT, 100)
                 if isinstance(found, Head):
                     intake.expect(found, 100, LIMIT)
                 got.append(found.method if isinstance(found, Head) else found)
@@ -55,14 +55,28 @@ def test_a_head_may_be_so_long() -> None:
     ):
         intake = Intake()
         intake.add(data)
-        assert intake.take_head(limit) is got
+        assert intake.take_head(limit, 100) is got
+
+
+@pytest.mark.parametrize("piece", [1, 700, 100_000])
+def test_sec_73_a_head_of_too_many_lines_is_not_read(piece: int) -> None:
+    """To read 16,000 lines took 4 ms, and then they were refused."""
+    for lines, got in ((98, "POST"), (99, Got.TOO_MANY), (16_000, Got.TOO_MANY)):
+        intake = Intake()
+        head = HEAD % (b"a:\r\n" * lines)
+        found: Head | Got = Got.MORE
+        for at in range(0, len(head), piece):
+            intake.add(head[at : at + piece])
+            if (found := intake.take_head(65536, 99)) is not Got.MORE:
+                break
+        assert (found.method if isinstance(found, Head) else found) == got
 
 
 def test_what_can_never_be_a_head_is_malformed_before_its_end() -> None:
     intake = Intake()
     intake.add(b"GET / HTTP/1.1\r\n\0")
     with pytest.raises(Malformed):
-        intake.take_head(LIMIT)
+        intake.take_head(LIMIT, 100)
 
 
 def test_a_declared_body_exceeds_once_what_is_allowed_has_come() -> None:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from sessiongate.http.admission import MADE_ROOM, PATIENCE, TOO_MANY
+from sessiongate.http.admission import MADE_ROOM, TOO_MANY
+from sessiongate.http.crowd import PATIENCE
 from sessiongate.http.message import Reply, Request
 from tests.http.test_connection import GET, Wire, done, turn
 from tests.http.test_strangers import KIB, NAMED, House, declared

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from sessiongate.http.admission import PATIENCE, UNREAD
+from sessiongate.http.admission import UNREAD
+from sessiongate.http.crowd import PATIENCE
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request

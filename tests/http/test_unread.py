@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from sessiongate.http.admission import PATIENCE, READ_A_SECOND, UNREAD, Admission
+from sessiongate.http.admission import READ_A_SECOND, UNREAD, Admission
+from sessiongate.http.crowd import PATIENCE
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
