@@ -64,6 +64,7 @@ def test_a_slip_of_the_pen_is_told_what_was_meant() -> None:
 
 HANGUPS = """
 import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
 from sessiongate.cli.main import main
 
 class Watched:

@@ -9,9 +9,11 @@ import json
 import sys
 from typing import Any, NoReturn
 
+from sessiongate.app.presented import presented
 from sessiongate.app.routes import dialects
 from sessiongate.app.services import Services
 from sessiongate.config import load
+from sessiongate.dialects.vim.about import about_info
 from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
 from sessiongate.telemetry.counters import Meters
@@ -37,8 +39,12 @@ class Broken:
 def routes() -> Routes:
     """The endpoints as the server wires them, over services that break."""
     broken: Any = Broken()
-    services = Services(*[broken] * len(Services.__struct_fields__))
-    return dialects(load(None, {}, {}), services, Meters())
+    config = load(None, {}, {})
+    about = about_info(config.sessions.profile, TOKEN, "1")
+    fields: dict[str, Any] = dict.fromkeys(Services.__struct_fields__, broken)
+    # What is told of the server is a value, of which nothing can break.
+    services = Services(**{**fields, "presented": presented(config, about)})
+    return dialects(config, services, Meters())
 
 
 class Recorder:

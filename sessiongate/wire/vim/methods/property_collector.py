@@ -5,7 +5,7 @@ from sessiongate.wire.vim.methods.rows import method, prop
 from sessiongate.wire.vim.types import MOREF
 
 _KIND, _FILTER = "PropertyCollector", "PropertyFilter"
-_FAULTS = ("InvalidProperty", "ManagedObjectNotFound")
+_FAULTS = ("InvalidProperty", "InvalidType", "ManagedObjectNotFound")
 
 METHODS = (
     method(
