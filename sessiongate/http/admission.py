@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from sessiongate.http.body_budget import BodyBudget, Share
-from sessiongate.http.crowd import PATIENCE, Crowd
+from sessiongate.http.idle_sockets import PATIENCE, IdleSockets
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.loop_turns import Clock, LoopTurns, Waiter
 from sessiongate.http.refusal_log import note
@@ -111,8 +111,8 @@ class Admission:
         """Requests of which it is being found out whether their caller is known."""
         self.turns = LoopTurns()
         """Whose request is begun when."""
-        self._in_handshake: Crowd[AcceptedSocket] = Crowd()
-        self._waiting: Crowd[AcceptedSocket] = Crowd()
+        self._in_handshake: IdleSockets[AcceptedSocket] = IdleSockets()
+        self._waiting: IdleSockets[AcceptedSocket] = IdleSockets()
         """Who may be let go after the handshake."""
         self._stuck: dict[AcceptedSocket, None] = {}
         """Who leaves replies unread, the longest first."""
@@ -259,13 +259,13 @@ class Admission:
         """Never all places: half of them are for those who have shaken hands."""
         return min(self.limits.handshakes, max(1, self.limits.connections // 2))
 
-    def _let_go(self, newcomer: AcceptedSocket, *crowds: Crowd[AcceptedSocket]) -> bool:
+    def _let_go(self, newcomer: AcceptedSocket, *groups: IdleSockets[AcceptedSocket]) -> bool:
         """Whether somebody was closed in favour of this one."""
-        for crowd in crowds:
-            if (goes := crowd.of_the_most(newcomer)) is not None:
+        for group in groups:
+            if (goes := group.of_the_most(newcomer)) is not None:
                 break
         else:
-            impatient = (crowd.impatient(newcomer) for crowd in crowds)
+            impatient = (group.impatient(newcomer) for group in groups)
             goes = next((one for one in impatient if one is not None), None)
         if goes is None:
             return False

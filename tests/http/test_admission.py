@@ -10,7 +10,7 @@ from sessiongate.http.admission import (
     AcceptedSocket,
     Admission,
 )
-from sessiongate.http.crowd import PATIENCE
+from sessiongate.http.idle_sockets import PATIENCE
 from sessiongate.http.limits import HttpLimits
 
 LATER = 2 * PATIENCE

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sessiongate.http.admission import MADE_ROOM, TOO_MANY
-from sessiongate.http.crowd import PATIENCE
+from sessiongate.http.idle_sockets import PATIENCE
 from sessiongate.http.message import Reply, Request
 from tests.http.test_connection import GET, Wire, done, turn
 from tests.http.test_strangers import KIB, NAMED, House, declared

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from sessiongate.http.admission import UNREAD
-from sessiongate.http.crowd import PATIENCE
+from sessiongate.http.idle_sockets import PATIENCE
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from sessiongate.http.admission import READ_A_SECOND, UNREAD, Admission
-from sessiongate.http.crowd import PATIENCE
 from sessiongate.http.edge import Edge
+from sessiongate.http.idle_sockets import PATIENCE
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.reply_writer import PIECE

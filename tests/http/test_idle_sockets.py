@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.http.admission import TOO_MANY, TOO_MANY_HANDSHAKES, AcceptedSocket
-from sessiongate.http.crowd import PATIENCE, Crowd
+from sessiongate.http.idle_sockets import PATIENCE, IdleSockets
 from tests.http.test_admission import House
 
 ONE, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "2001:db8::1"
@@ -64,20 +64,20 @@ def test_equals_take_nothing_from_each_other_at_once() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=60))
 def test_a_crowd_knows_who_has_most(steps: list[tuple[bool, int]]) -> None:
-    crowd: Crowd[AcceptedSocket] = Crowd()
+    idle: IdleSockets[AcceptedSocket] = IdleSockets()
     inside: list[AcceptedSocket] = []
     for comes, number in steps:
         address = f"192.0.2.{number}"
         if comes:
             inside.append(AcceptedSocket(address, 0.0, lambda: None))
-            crowd.add(inside[-1])
-            crowd.add(inside[-1])
+            idle.add(inside[-1])
+            idle.add(inside[-1])
         elif mine := [one for one in inside if one.address == address]:
             inside.remove(mine[-1])
-            crowd.remove(mine[-1])
-            crowd.remove(mine[-1])
+            idle.remove(mine[-1])
+            idle.remove(mine[-1])
         counts = Counter(one.address for one in inside)
-        goes = crowd.of_the_most(AcceptedSocket("198.51.100.1", 0.0, lambda: None))
+        goes = idle.of_the_most(AcceptedSocket("198.51.100.1", 0.0, lambda: None))
         most = max(counts.values(), default=0)
         if most < 2:
             assert goes is None

@@ -12,7 +12,7 @@ PATIENCE = 1.0
 
 
 class Idle(Protocol):
-    """A socket, as a crowd sees it."""
+    """A socket, as these see it."""
 
     counts_as: str | int
     """What stands for its address, or for itself where it is counted alone."""
@@ -22,7 +22,7 @@ class Idle(Protocol):
 One = TypeVar("One", bound=Idle)
 
 
-class Crowd(Generic[One]):
+class IdleSockets(Generic[One]):
     """All of them, each under what it counts as."""
 
     def __init__(self) -> None:
