@@ -15,7 +15,20 @@ from pathlib import Path
 import pytest
 
 from tests.docs.tables import table
-from tests.peers.setup import GOVMOMI, OSLO_VMWARE, PYVMOMI, SUDS, VCF_SDK, ZEEP, ZVMA
+from tests.peers.setup import (
+    CHECKVSPHERE,
+    GOVMOMI,
+    LIBCLOUD,
+    NODE_SOAP,
+    NODE_VSPHERE_SOAP,
+    OSLO_VMWARE,
+    PYVMOMI,
+    SUDS,
+    VCF_SDK,
+    VCONNECTOR,
+    ZEEP,
+    ZVMA,
+)
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
 BEGIN = "<!-- made: clients (`make interop` writes it) -->"
@@ -66,6 +79,8 @@ _LOOKS = (
 _GOVC = "about, session.ls, session.rm, session.login with cache, cookie and clone ticket, logout"
 
 _BY_WSDL = "client built, login, properties, time, logout; refusals"
+
+_BY_NODE = "client built, login, content, time, a view and a retrieve over it, logout; refusals"
 
 EXERCISES: Mapping[str, Exercise] = {
     **{
@@ -122,8 +137,36 @@ EXERCISES: Mapping[str, Exercise] = {
             ("zeep", "zeep", ZEEP, _BY_WSDL),
             ("suds", "suds-community", SUDS, _BY_WSDL),
             ("oslo", "oslo.vmware", OSLO_VMWARE, "login, session active, time, logout, refusal"),
+            ("node-soap", "soap (npm)", NODE_SOAP, _BY_NODE),
+            ("node-vsphere-soap", "node-vsphere-soap", NODE_VSPHERE_SOAP, _BY_NODE),
         )
     },
+    "libcloud": Exercise(
+        "libcloud, vSphere driver",
+        _fixed(LIBCLOUD),
+        "SOAP",
+        "login, nodes, locations, images, networks, folders, datastores, all empty; refusal",
+    ),
+    "libcloud-rest": Exercise(
+        "libcloud, vSphere REST driver",
+        _fixed(LIBCLOUD),
+        "`/rest`",
+        "login, nodes, hosts, clusters, datacenters, datastores, networks, folders, all empty; a "
+        "new login when its session is over; refusal. Its images are asked for at port 443 alone",
+    ),
+    "checkvsphere": Exercise(
+        "checkvsphere",
+        _fixed(CHECKVSPHERE),
+        "SOAP, `/rest`",
+        "about, list-metrics, power-state, media, vm-tools, host-runtime, zerto-tag, a kept "
+        "session; refusal. Its datastores ends in pyVmomi, which sends no list that is empty",
+    ),
+    "vconnector": Exercise(
+        "vconnector",
+        _fixed(VCONNECTOR),
+        "SOAP",
+        "login, views of every kind and retrieves over them, counters, reconnect, logout; refusal",
+    ),
     "govmomi-pbm": Exercise(
         "govmomi, storage policies",
         _fixed(GOVMOMI),

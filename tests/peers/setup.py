@@ -1,9 +1,9 @@
 """Build the peers that tests talk to, into .peers/ of the working tree: real clients of vSphere.
 
 Each release of pyVmomi gets an environment of its own, since they exclude one another, and so does
-the VCF SDK; other clients from the index share one. govc and the simulator are built from one
-pinned release of govmomi where Go is installed (`go/go.mod`), and an OpenID provider comes from npm
-where that is installed.
+the VCF SDK; tools over pyVmomi share one, and other clients from the index another. govc and the
+simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`). An
+OpenID provider and the SOAP clients for Node come from npm where that is installed.
 Takes what is there already as done; remove .peers/ to start afresh.
 """
 
@@ -35,6 +35,17 @@ _OTHERS = (
     f"suds-community=={SUDS}",
     f"oslo.vmware=={OSLO_VMWARE}",
 )
+LIBCLOUD = "3.9.1"
+CHECKVSPHERE = "0.3.40"
+VCONNECTOR = "0.6.0"
+_TOOLS = (
+    f"pyvmomi=={PYVMOMI[0]}",
+    f"apache-libcloud=={LIBCLOUD}",
+    f"checkvsphere=={CHECKVSPHERE}",
+    f"vconnector=={VCONNECTOR}",
+)
+NODE_SOAP = "1.13.0"
+NODE_VSPHERE_SOAP = "0.0.2-5"
 GOVMOMI = "0.53.0"
 """As pinned in `go/go.mod`."""
 OIDC_PROVIDER = "8.8.1"
@@ -54,6 +65,16 @@ def sdk_interpreter() -> Path:
 def others_interpreter() -> Path:
     """The Python that has the clients that get along with one another."""
     return PEERS / f"others-{ZVMA}-{ZEEP}-{SUDS}-{OSLO_VMWARE}" / "bin" / "python"
+
+
+def tools_interpreter() -> Path:
+    """The Python that has the tools over pyVmomi."""
+    return PEERS / f"tools-{LIBCLOUD}-{CHECKVSPHERE}-{VCONNECTOR}" / "bin" / "python"
+
+
+def node_soap() -> Path:
+    """The folder of the packages `soap` and `node-vsphere-soap`, once they are whole."""
+    return PEERS / "node-soap" / f"{NODE_SOAP}-{NODE_VSPHERE_SOAP}" / "node_modules"
 
 
 def program(name: str) -> Path:
@@ -82,8 +103,14 @@ def main() -> int:
         _install(interpreter(version), f"pyvmomi=={version}")
     _install(sdk_interpreter(), *_VCF_PARTS)
     _install(others_interpreter(), *_OTHERS)
-    # Both are tried, whatever became of the first.
-    built = [_build_with_go(), _install_oidc_provider()]
+    _install(tools_interpreter(), *_TOOLS)
+    # All are tried, whatever became of the first.
+    soap = (f"soap@{NODE_SOAP}", f"node-vsphere-soap@{NODE_VSPHERE_SOAP}")
+    built = [
+        _build_with_go(),
+        _install_from_npm(oidc_provider().parents[1], f"oidc-provider@{OIDC_PROVIDER}"),
+        _install_from_npm(node_soap().parent, *soap),
+    ]
     return 0 if all(built) else 1
 
 
@@ -99,20 +126,18 @@ def _build_with_go() -> bool:
     return True
 
 
-def _install_oidc_provider() -> bool:
+def _install_from_npm(folder: Path, *packages: str) -> bool:
     npm = shutil.which("npm")
     if npm is None:
-        sys.stderr.write("no npm here: oidc-provider is not installed\n")
+        sys.stderr.write(f"no npm here: {', '.join(packages)} not installed\n")
         return False
-    folder = oidc_provider().parents[1]
     if not folder.exists():
         # Under another name until it is whole, so that one that broke off is not taken as done.
         fresh = folder.with_name("unfinished")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         quiet = ("--no-audit", "--no-fund", "--loglevel=error")
-        package = f"oidc-provider@{OIDC_PROVIDER}"
-        subprocess.run((npm, "install", *quiet, "--prefix", str(fresh), package), check=True)
+        subprocess.run((npm, "install", *quiet, "--prefix", str(fresh), *packages), check=True)
         fresh.rename(folder)
     return True
 

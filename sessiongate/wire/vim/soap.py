@@ -84,6 +84,7 @@ def read_request(document: bytes) -> VimRequest:
     try:
         target = read_target(message.call)
         call = read_call(message.call, target)
+        target = call.target  # with the type that the client may have left out
         if isinstance(call.member, Method):
             arguments = read_arguments(call.member, message.call)
     except Refused as error:

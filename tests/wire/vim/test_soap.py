@@ -306,6 +306,11 @@ def test_the_id_alone_says_which_object_is_meant() -> None:
     for this in ("<_this>SessionManager</_this>", '<_this type="">SessionManager</_this>'):
         target = read_target(call("Logout", this=this))
         assert read_call(call("Logout", this=this), target) == Call(SESSION_MANAGER, LOGOUT)
+        # Refusals name the object, and with its type.
+        body = (
+            f'<Envelope xmlns="{ENVELOPE}"><Body><Logout xmlns="urn:vim25">{this}</Logout></Body>'
+        )
+        assert read_request(f"{body}</Envelope>".encode()).target == SESSION_MANAGER
     with pytest.raises(UnknownObject):
         read_call(call("Logout"), MoRef("", "sessionManager"))
 
