@@ -25,7 +25,7 @@ from sessiongate.app.ports import Port, ports_of
 from sessiongate.app.prepare import roles_as_they_are, roles_doubts, roles_of, users_file
 from sessiongate.app.running import Running, another_is_served
 from sessiongate.cli.accounts import no_administrator
-from sessiongate.cli.control_client import running_server
+from sessiongate.cli.control_client import running_server, server_nearby
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.hashing import USUAL
@@ -82,7 +82,8 @@ def _directory(path: Path) -> Row:
         return Row("data directory", "problem", f"{there} is not writable for this account")
     if not path.exists():
         made = "`sessiongate init` makes it, and so does the first start"
-        return Row("data directory", "note", f"{path} does not exist; {made}")
+        nearby = server_nearby(path)
+        return Row("data directory", "note", "; ".join([f"{path} does not exist", made, *nearby]))
     if path.stat().st_mode & 0o077:
         return Row("data directory", "note", f"others may look into {path}; chmod 700 is enough")
     return Row("data directory", "ok", str(path))
@@ -234,7 +235,8 @@ def _port(port: Port, running: Running | None) -> Row:
         return Row(port.setting, "problem" if port.needed else "note", detail)
     besides = "; the running server does not listen there" if told else ""
     result = "problem" if port.needed else "note"
-    return Row(port.setting, result, f"{port.sentence}{besides}")
+    problem = port.problem.removeprefix("listen: ")  # the row has the setting's name
+    return Row(port.setting, result, f"{problem}{besides}")
 
 
 def _server(running: Running | None) -> Row:

@@ -165,7 +165,9 @@ def init(
         print("\n".join(_fingerprints(made)))
     path = users_file(loaded)
     if list_users(path):
-        print(f"Users: {path} has some already; none was added.")
+        print(f"Users: {path} has some already; none was added. Where a password is lost:")
+        folder = shlex.quote(str(loaded.server.data_dir))
+        print(f"  sessiongate users passwd NAME --data-dir {folder}")
         print()
     else:
         password = random_password(loaded.hashing.min_length)
@@ -224,7 +226,10 @@ def _refuse_what_is_taken(config: Config) -> None:
         return
     taken = [port for port in ports_of(config) if port.problem and port.needed]
     if taken:
-        raise ConfigError([port.sentence for port in taken])
+        make = " (`make run` takes LISTEN=ADDRESS:PORT)"
+        raise ConfigError(
+            [port.sentence + make * (port.setting == "server.listen") for port in taken]
+        )
 
 
 def _flags(listen: list[str] | None, plain_http: bool) -> dict[str, object]:

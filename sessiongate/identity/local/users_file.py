@@ -94,7 +94,9 @@ def parse_users(data: bytes, source: str) -> dict[str, User]:
         # The parser's own words may quote the file: only the place is told.
         found = re.search(r"\(at line (\d+), column (\d+)\)\Z", str(broken))
         at = f" at line {found[1]}, column {found[2]}" if found else ""
-        raise ConfigError([f"{source}: is not TOML{at}"]) from None
+        raise ConfigError(
+            [f"{source}: is not TOML{at}; mend it there, or put a copy back"]
+        ) from None
     problems = [f"{source}: {name}: not a setting" for name in tables.keys() - {"users"}]
     entries = tables.get("users", {})
     if not isinstance(entries, dict):
