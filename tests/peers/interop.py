@@ -16,6 +16,7 @@ import pytest
 
 from tests.docs.tables import table
 from tests.peers.setup import (
+    ANSIBLE,
     CHECKVSPHERE,
     GOVMOMI,
     LIBCLOUD,
@@ -160,6 +161,14 @@ EXERCISES: Mapping[str, Exercise] = {
         "SOAP, `/rest`",
         "about, list-metrics, power-state, media, vm-tools, host-runtime, zerto-tag, a kept "
         "session; refusal. Its datastores ends in pyVmomi, which sends no list that is empty",
+    ),
+    "ansible": Exercise(
+        "Ansible, community.vmware and vmware.vmware",
+        _fixed(ANSIBLE),
+        "SOAP, vAPI JSON-RPC",
+        "vmware_about_info, vmware_datacenter_info, vmware_vm_info, guest_info, appliance_info's "
+        "summary; vmware_guest_info ends with its own error about a machine that is not there; "
+        "refusal",
     ),
     "vconnector": Exercise(
         "vconnector",

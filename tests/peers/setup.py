@@ -4,6 +4,7 @@ Each release of pyVmomi gets an environment of its own, since they exclude one a
 the VCF SDK; tools over pyVmomi share one, and other clients from the index another. govc and the
 simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`). An
 OpenID provider and the SOAP clients for Node come from npm where that is installed.
+Ansible, which takes its time, is installed with the argument `ansible` alone.
 Takes what is there already as done; remove .peers/ to start afresh.
 """
 
@@ -11,7 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
+import zipfile
 from pathlib import Path
 
 PEERS = Path(__file__).resolve().parents[2] / ".peers"
@@ -44,6 +47,10 @@ _TOOLS = (
     f"checkvsphere=={CHECKVSPHERE}",
     f"vconnector=={VCONNECTOR}",
 )
+ANSIBLE = "12.3.0"
+"""Of the collections: community.vmware 5.10.0 and vmware.vmware 2.6.0 are in it."""
+_ANSIBLE_CORE = "2.19.14"
+_COLLECTIONS = ("ansible_collections/community/vmware/", "ansible_collections/vmware/vmware/")
 NODE_SOAP = "1.13.0"
 NODE_VSPHERE_SOAP = "0.0.2-5"
 GOVMOMI = "0.53.0"
@@ -72,6 +79,16 @@ def tools_interpreter() -> Path:
     return PEERS / f"tools-{LIBCLOUD}-{CHECKVSPHERE}-{VCONNECTOR}" / "bin" / "python"
 
 
+def ansible_interpreter() -> Path:
+    """The Python that has Ansible itself; its modules are for `sdk_interpreter`."""
+    return PEERS / f"ansible-{ANSIBLE}" / "bin" / "python"
+
+
+def ansible_collections() -> Path:
+    """Where the collections for vSphere are, once they are whole."""
+    return PEERS / f"ansible-collections-{ANSIBLE}"
+
+
 def node_soap() -> Path:
     """The folder of the packages `soap` and `node-vsphere-soap`, once they are whole."""
     return PEERS / "node-soap" / f"{NODE_SOAP}-{NODE_VSPHERE_SOAP}" / "node_modules"
@@ -97,13 +114,33 @@ def _install(python: Path, *packages: str) -> None:
         done.touch()
 
 
-def main() -> int:
+def _unpack_collections() -> None:
+    """Get the two collections out of the package that has all of them, which is large."""
+    whole = ansible_collections()
+    if whole.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=PEERS) as folder:
+        pip = (ansible_interpreter(), "-m", "pip", "--disable-pip-version-check", "-q", "download")
+        package = ("--no-deps", "--only-binary", ":all:", f"ansible=={ANSIBLE}")
+        subprocess.run((*pip, "--dest", folder, *package), check=True)
+        [wheel] = Path(folder).glob("*.whl")
+        unfinished = Path(folder) / "collections"
+        with zipfile.ZipFile(wheel) as archive:
+            wanted = [name for name in archive.namelist() if name.startswith(_COLLECTIONS)]
+            archive.extractall(unfinished, wanted)
+        unfinished.rename(whole)
+
+
+def main(*more: str) -> int:
     """Build what is missing. The exit code says whether everything is there."""
     for version in PYVMOMI:
         _install(interpreter(version), f"pyvmomi=={version}")
     _install(sdk_interpreter(), *_VCF_PARTS)
     _install(others_interpreter(), *_OTHERS)
     _install(tools_interpreter(), *_TOOLS)
+    if "ansible" in more:
+        _install(ansible_interpreter(), f"ansible-core=={_ANSIBLE_CORE}")
+        _unpack_collections()
     # All are tried, whatever became of the first.
     soap = (f"soap@{NODE_SOAP}", f"node-vsphere-soap@{NODE_VSPHERE_SOAP}")
     built = [
@@ -143,4 +180,4 @@ def _install_from_npm(folder: Path, *packages: str) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(*sys.argv[1:]))
