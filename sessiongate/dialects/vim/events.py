@@ -23,11 +23,14 @@ _LARGEST_PAGE = 1000
 
 
 class History(Made):
-    """A collector of events or tasks. Reading goes on from `place`, the key of an event."""
+    """A collector of events or tasks. Reading goes on from `place`, the key of an event.
 
-    def __init__(self, asked: Data, place: int) -> None:
+    A new one stands before the oldest, as if it had been rewound: scripts read on at once.
+    """
+
+    def __init__(self, asked: Data) -> None:
         self.asked = asked
-        self.place = place
+        self.place = 0
         """The newest event that was passed in reading onwards; what comes next is newer."""
         self.page = _PAGE
 
@@ -53,14 +56,14 @@ class Events(Idle):
         context: Context,
         filter: Data,  # noqa: A002 - as the API has it
     ) -> MoRef:
-        return self._objects.add(context, EVENTS, History(filter, self._log.latest))
+        return self._objects.add(context, EVENTS, History(filter))
 
     async def create_collector_for_tasks(
         self,
         context: Context,
         filter: Data,  # noqa: A002 - as the API has it
     ) -> MoRef:
-        return self._objects.add(context, TASKS, History(filter, 0))
+        return self._objects.add(context, TASKS, History(filter))
 
     async def latest_event(self, context: Context) -> Data | None:
         found = self._seen(context, Data("EventFilterSpec", {}))

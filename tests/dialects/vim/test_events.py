@@ -65,7 +65,10 @@ async def test_a_collector_is_read_in_both_directions(gate: Gate) -> None:
     ada = (await gate.login("ada")).session
     old = [(await gate.login("bob")).session.key for _ in range(2)]
     made = await collector(gate, ada)
-    # It begins behind what there was, so that what comes is what is new.
+    # It begins at the oldest: scripts read on at once, and page after page.
+    assert await keys_of(gate, ada, "ReadPreviousEvents", made, 10) == []
+    assert await keys_of(gate, ada, "ReadNextEvents", made, 2) == [ada.key, old[0]]
+    assert await keys_of(gate, ada, "ReadNextEvents", made, 2) == old[1:]
     assert await keys_of(gate, ada, "ReadNextEvents", made, 10) == []
     assert await keys_of(gate, ada, "ReadPreviousEvents", made, 2) == old[::-1]
     assert await keys_of(gate, ada, "ReadPreviousEvents", made, 2) == [ada.key]
