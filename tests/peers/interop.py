@@ -56,13 +56,17 @@ def _fixed(version: str) -> Callable[[], str]:
     return lambda: version
 
 
-def _curl() -> str:
-    """The version of the curl that is on this machine, or "" without one."""
-    curl = shutil.which("curl")
-    if curl is None:
-        return ""
-    said = subprocess.run((curl, "--version"), capture_output=True, text=True, check=True).stdout
-    return said.split()[1]
+def _told(program: str, *arguments: str) -> Callable[[], str]:
+    """The version that a program of this machine tells of itself, or "" without one."""
+
+    def version() -> str:
+        if shutil.which(program) is None:
+            return ""
+        told = subprocess.run((program, *arguments), capture_output=True, text=True, check=False)
+        found = re.search(r"\d+(\.\d+)+", told.stdout)
+        return found[0] if found else ""
+
+    return version
 
 
 _WHOLE_LIFE = (
@@ -190,9 +194,40 @@ EXERCISES: Mapping[str, Exercise] = {
     ),
     "curl": Exercise(
         "curl",
-        _curl,
+        _told("curl", "--version"),
         "`/api`, `/rest`",
         "login, look, logout in every form, cookie jar, refusals",
+    ),
+    "rbvmomi": Exercise(
+        "rbvmomi",
+        _told("ruby", "-W0", "-e", "puts Gem::Specification.find_by_name('rbvmomi').version"),
+        "SOAP",
+        "login, properties, inventory, a container view, updates, counters, logout; refusals",
+    ),
+    "php": Exercise(
+        "PHP's SoapClient",
+        _told("php", "--version"),
+        "SOAP, by our WSDL",
+        "client built, login, properties, time, logout; refusals",
+    ),
+    "fence-soap": Exercise(
+        "fence_vmware_soap",
+        _told("fence_vmware_soap", "--version"),
+        "SOAP, by our WSDL",
+        "login, a view, a retrieve; ends with an error of its own, as on any vCenter without "
+        "machines; refusal",
+    ),
+    "fence-rest": Exercise(
+        "fence_vmware_rest, certificate not verified",
+        _told("fence_vmware_rest", "--version"),
+        "`/rest`",
+        "list, status of a machine that is not there; refusal",
+    ),
+    "dotnet": Exercise(
+        "HttpWebRequest under Mono, certificate by its fingerprint",
+        _told("mono", "--version"),
+        "Zerto",
+        "login at once and when challenged, machines in JSON and XML, logout, and again",
     ),
     "vcsim": Exercise(
         "vcsim, told pyVmomi's story beside us",

@@ -1,0 +1,143 @@
+"""Real clients in Ruby, PHP, C# and Python that Debian brings, unmodified, on an empty vCenter."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.clients import run
+from tests.end_to_end.conftest import EMBEDDED
+from tests.end_to_end.serving import ADMIN, Server
+
+pytestmark = [pytest.mark.peer, EMBEDDED]
+
+STORIES = Path(__file__).resolve().parents[1] / "peers"
+
+RBVMOMI: dict[str, Any] = {
+    "wrong password": "InvalidLogin",
+    "api": "VirtualCenter",
+    "user": "admin",
+    "time": True,
+    "root": "Datacenters",
+    "children": [],
+    "datacenter": None,
+    "inventory": 1,
+    "machines": [],
+    "found": None,
+    "updates": ["childEntity", "name"],
+    "counters": {},
+    "tasks": [],
+    "new datacenter": "NotSupported",
+    "after logout": None,
+    "time after logout": "NotAuthenticated",
+}
+PHP: dict[str, Any] = {
+    "api": "VirtualCenter",
+    "wrong password": "InvalidLogin",
+    "user": "admin",
+    "current session": True,
+    "root": "Datacenters",
+    "children": 0,
+    "time": True,
+    "found": None,
+    "after logout": [],
+    "time after logout": "NotAuthenticated",
+}
+NO_MACHINES = '<ArrayOfVmApi xmlns="http://schemas.zerto.com/zvm/api"/>'
+
+
+def installed(package: str, *programs: str) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed: Debian has it in {package}")
+
+
+@pytest.mark.interop("rbvmomi")
+def test_rbvmomi_lives_a_sessions_life(shared: Server) -> None:
+    installed("ruby-rbvmomi", "ruby")
+    if run("ruby", "-e", "require 'rbvmomi'").returncode != 0:
+        pytest.skip("rbvmomi is not installed: Debian has it in ruby-rbvmomi")
+    story = (STORIES / "rbvmomi_story.rb", "127.0.0.1", shared.port, *ADMIN)
+    trusting = {**os.environ, "SSL_CERT_FILE": str(shared.ca)}
+    done = run("ruby", "-W0", *story, env=trusting)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == RBVMOMI
+
+
+@pytest.mark.interop("php")
+def test_phps_soap_client_lives_a_sessions_life(shared: Server) -> None:
+    installed("php-cli", "php")
+    if "soap" not in run("php", "-m").stdout.split():
+        pytest.skip("PHP has no SoapClient here: Debian has it in php-soap")
+    done = run("php", STORIES / "php_story.php", shared.url, shared.ca, *ADMIN)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == PHP
+
+
+@pytest.mark.interop("dotnet")
+def test_a_web_request_of_the_net_framework_starts_and_ends_a_session(
+    shared: Server, tmp_path: Path
+) -> None:
+    installed("mono-mcs, mono-runtime", "mcs", "mono")
+    story = tmp_path / "story.exe"
+    made = run("mcs", f"-out:{story}", STORIES / "zerto_story.cs")
+    assert made.returncode == 0, made.stderr
+    [fingerprint] = re.findall("^Certificate SHA-256 (.+)$", shared.out.text, re.MULTILINE)
+    done = run("mono", story, shared.url, fingerprint, *ADMIN)
+    assert done.returncode == 0, done.stderr
+    life = [
+        "machines: 200 []",
+        f"machines, XML: 200 {NO_MACHINES}",
+        "end: 200",
+        "end again: 401",
+        "machines then: 401",
+    ]
+    assert done.stdout.splitlines() == [
+        "wrong password: 401",
+        *("at once: True", *life),
+        *("challenged: True", *life),
+        *("challenged, with a body: True", *life),
+    ]
+
+
+class Fence:
+    """A fence agent as a cluster calls it, told of our server and its one user."""
+
+    def __init__(self, agent: str, server: Server) -> None:
+        installed("fence-agents", agent)
+        name, self._password = ADMIN
+        self._command = (agent, "--ip", "127.0.0.1", "--ipport", server.port, "--username", name)
+        # Two libraries of the agent, each with a variable of its own.
+        trusted = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(server.ca))
+        self._env = {**os.environ, **trusted}
+
+    def __call__(self, *more: str, password: str | None = None) -> tuple[int, str]:
+        done = run(*self._command, "--password", password or self._password, *more, env=self._env)
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.interop("fence-rest")
+def test_the_fence_agent_of_rest_finds_no_machine(shared: Server) -> None:
+    fence = Fence("fence_vmware_rest", shared)
+    # It asks its library for the system's own authorities, and for no file.
+    blind = "--ssl-insecure"
+    assert fence(blind, "--action", "list") == (0, "")
+    code, said = fence(blind, "--action", "status", "--plug", "vm1")
+    assert (code, "plug is not available" in said) == (1, True), said
+    code, said = fence(blind, "--action", "list", password="wrong")
+    assert (code, "Unable to connect/login" in said) == (1, True), said
+
+
+@pytest.mark.interop("fence-soap")
+def test_the_fence_agent_of_soap_gets_as_far_as_an_empty_vcenter_lets_it(shared: Server) -> None:
+    fence = Fence("fence_vmware_soap", shared)
+    # It reads a member of the result that is not there where nothing was found.
+    code, said = fence("--ssl-secure", "--action", "list")
+    assert code == 1
+    assert "'NoneType' object has no attribute 'objects'" in said, said
+    code, said = fence("--ssl-secure", "--action", "list", password="wrong")
+    assert (code, "Unable to connect/login" in said) == (1, True), said
