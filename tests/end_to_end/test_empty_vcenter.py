@@ -13,7 +13,7 @@ from tests.end_to_end.clients import Govc, present, run
 from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, PATIENCE, USER, Reply, Server, session, vim
 from tests.end_to_end.test_vim_login import fault
-from tests.peers.setup import PYVMOMI, interpreter
+from tests.peers.setup import PYVMOMI, interpreter, program
 from tests.until import wait_until
 
 STORY = Path(__file__).resolve().parents[1] / "peers" / "pyvmomi_inventory.py"
@@ -86,6 +86,26 @@ COMMANDS = {
     "host.info": "specify a datacenter",
     "folder.create /x": "not supported",
 }
+
+
+@pytest.mark.peer
+@EMBEDDED
+@pytest.mark.interop("govmomi-look")
+def test_govmomis_helpers_find_nothing_and_do_not_stumble(shared: Server) -> None:
+    done = run(present(program("look")), f"{shared.url}/sdk", *ADMIN, shared.ca)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "datacenters": "datacenter '*' not found",
+        "children": 0,
+        "path of the root": "/",
+        "machines, hosts and datastores": 0,
+        "counters": 0,
+        "metrics of the root": 0,
+        "child": None,
+        "roles": 4,
+        "events": True,
+        "logout": "ok",
+    }
 
 
 @pytest.mark.peer

@@ -122,6 +122,12 @@ EXERCISES: Mapping[str, Exercise] = {
         "login, session, categories, a SOAP session used and ended, logout, keepalive handler, "
         "refusals",
     ),
+    "govmomi-look": Exercise(
+        "govmomi, finder, views, performance, events",
+        _fixed(GOVMOMI),
+        "SOAP",
+        "an empty vCenter: datacenters, children, paths, a container view, counters, roles, events",
+    ),
     "govc-soap": Exercise("govc", _fixed(GOVMOMI), "SOAP", _GOVC + _LOOKS),
     "govc-json": Exercise(
         "govc", _fixed(GOVMOMI), "VI/JSON", "about, session.ls, session.rm" + _LOOKS

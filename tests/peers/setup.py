@@ -95,7 +95,7 @@ def node_soap() -> Path:
 
 
 def program(name: str) -> Path:
-    """A program built with Go: `govc`, `story`, `rest`, `pbm` or `vcsim`."""
+    """A program built with Go: `govc`, `story`, `rest`, `pbm`, `look` or `vcsim`."""
     return PEERS / "bin" / name
 
 
@@ -158,7 +158,7 @@ def _build_with_go() -> bool:
         return False
     # Go itself knows what is up to date.
     environment = {**os.environ, "GOBIN": str(PEERS / "bin")}
-    programs = ("./govc", "./story", "./rest", "./pbm", "./vcsim")
+    programs = ("./govc", "./story", "./rest", "./pbm", "./look", "./vcsim")
     subprocess.run((go, "install", *programs), cwd=GO, env=environment, check=True)
     return True
 
