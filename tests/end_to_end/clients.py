@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ def present(path: Path) -> Path:
     if not path.exists():
         pytest.skip(f"{path.name} is not built: run tests/peers/setup.py")
     return path
+
+
+def installed(package: str, *programs: str) -> None:
+    for name in programs:
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed: Debian has it in {package}")
 
 
 def run(
