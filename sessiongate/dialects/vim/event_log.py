@@ -30,6 +30,10 @@ class EventLog:
         """The events, oldest first."""
         return iter(self._events)
 
+    def __reversed__(self) -> Iterator[Data]:
+        """The events, newest first."""
+        return reversed(self._events)
+
     @property
     def latest(self) -> int:
         """The key of the newest event; 0 before the first."""

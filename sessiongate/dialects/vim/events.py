@@ -4,7 +4,8 @@ The events are the logins and logouts of sessions: one's own, and everybody's fo
 sessions. There are no tasks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
@@ -15,11 +16,14 @@ from sessiongate.rules.access import LIST_SESSIONS, TERMINATE_SESSION
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.vim import session_events
 from sessiongate.wire.vim.methods.events import EVENTS, TASKS
+from sessiongate.wire.vim.session_events import EventFilter
 from sessiongate.wire.vim.types import Data, MoRef
 
 # As a vCenter has them: events on the latest page, and the most that one call gives.
 _PAGE = 10
 _LARGEST_PAGE = 1000
+
+_EVERY = EventFilter(Data("EventFilterSpec", {}))
 
 
 class History(Made):
@@ -28,8 +32,9 @@ class History(Made):
     A new one stands before the oldest, as if it had been rewound: scripts read on at once.
     """
 
-    def __init__(self, asked: Data) -> None:
+    def __init__(self, asked: Data, filter: EventFilter) -> None:  # noqa: A002
         self.asked = asked
+        self.filter = filter
         self.place = 0
         """The newest event that was passed in reading onwards; what comes next is newer."""
         self.page = _PAGE
@@ -46,28 +51,26 @@ class Events(Idle):
     # EventManager and TaskManager
 
     async def query_events(self, context: Context, filter: Data) -> list[Data]:  # noqa: A002
-        found = self._seen(context, filter)
         most = filter.members.get("maxCount")
         few = min(most, _LARGEST_PAGE) if isinstance(most, int) and most > 0 else _LARGEST_PAGE
-        return found[-few:]
+        return self._newest(context, EventFilter(filter), few)[::-1]
 
     async def create_collector_for_events(
         self,
         context: Context,
         filter: Data,  # noqa: A002 - as the API has it
     ) -> MoRef:
-        return self._objects.add(context, EVENTS, History(filter))
+        return self._objects.add(context, EVENTS, History(filter, EventFilter(filter)))
 
     async def create_collector_for_tasks(
         self,
         context: Context,
         filter: Data,  # noqa: A002 - as the API has it
     ) -> MoRef:
-        return self._objects.add(context, TASKS, History(filter))
+        return self._objects.add(context, TASKS, History(filter, _EVERY))
 
     async def latest_event(self, context: Context) -> Data | None:
-        found = self._seen(context, Data("EventFilterSpec", {}))
-        return found[-1] if found else None
+        return next(iter(self._newest(context, _EVERY, 1)), None)
 
     async def max_collector(self, context: Context) -> int:
         return MOST
@@ -95,7 +98,7 @@ class Events(Idle):
 
     async def read_next_events(self, context: Context, max_count: int) -> list[Data]:
         history = self._history(context)
-        newer = [one for one in self._seen(context, history.asked) if _key(one) > history.place]
+        newer = [one for one in self._seen(context, history.filter) if _key(one) > history.place]
         page = newer[: _positive(max_count)]
         if page:
             history.place = _key(page[-1])
@@ -103,7 +106,7 @@ class Events(Idle):
 
     async def read_previous_events(self, context: Context, max_count: int) -> list[Data]:
         history = self._history(context)
-        older = [one for one in self._seen(context, history.asked) if _key(one) <= history.place]
+        older = [one for one in self._seen(context, history.filter) if _key(one) <= history.place]
         page = older[-_positive(max_count) :]
         if page:
             history.place = _key(page[0]) - 1
@@ -119,7 +122,7 @@ class Events(Idle):
 
     async def latest_page(self, context: Context) -> list[Data]:
         history = self._history(context)
-        return self._seen(context, history.asked)[-history.page :][::-1]
+        return self._newest(context, history.filter, history.page)
 
     def _history(self, context: Context) -> History:
         made = self._objects.find(context, context.target)
@@ -127,14 +130,23 @@ class Events(Idle):
             raise errors.UnknownObject(context.target.kind, context.target.name)
         return made
 
-    def _seen(self, context: Context, asked: Data) -> list[Data]:
+    def _seen(self, context: Context, wanted: EventFilter) -> list[Data]:
         """The events that a filter lets through and the caller may see, oldest first."""
+        return [*self._chosen(context, wanted, self._log)]
+
+    def _newest(self, context: Context, wanted: EventFilter, count: int) -> list[Data]:
+        """The last so many of them, newest first."""
+        return [*islice(self._chosen(context, wanted, reversed(self._log)), count)]
+
+    def _chosen(
+        self, context: Context, wanted: EventFilter, events: Iterable[Data]
+    ) -> Iterator[Data]:
         caller = context.known_caller
-        found: Sequence[Data] = session_events.matching(self._log, asked)
         held = self._sessions.privileges(caller)
-        if LIST_SESSIONS in held or TERMINATE_SESSION in held:
-            return list(found)
-        return [one for one in found if one.members["sessionId"] == caller.key]
+        all_seen = LIST_SESSIONS in held or TERMINATE_SESSION in held
+        for one in events:
+            if (all_seen or one.members["sessionId"] == caller.key) and wanted.lets_through(one):
+                yield one
 
 
 def _key(event: Data) -> int:

@@ -125,3 +125,11 @@ async def test_there_are_no_tasks(gate: Gate) -> None:
     states = await gate.read(bob, "description", TASKS)
     assert isinstance(states, Data)
     assert states.members["methodInfo"] == []
+
+
+async def test_sec_73_a_filter_that_says_too_much_makes_no_collector(gate: Gate) -> None:
+    ada = (await gate.login("ada")).session
+    many = Data("EventFilterSpec", {"type": ["x"] * 9000})
+    for method in ("CreateCollectorForEvents", "QueryEvents"):
+        with pytest.raises(InvalidArgument, match="more than 100 entries of type"):
+            await gate.call(ada, method, filter=many)

@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
+from sessiongate.errors import InvalidArgument
 from sessiongate.testing.sessions import a_session
 from sessiongate.wire.vim.methods import ROOT_FOLDER, SESSION_MANAGER
 from sessiongate.wire.vim.session_events import (
     LOGIN,
     LOGOUT,
+    MOST_LISTED,
+    EventFilter,
     description,
     description_of_tasks,
     login_event,
     logout_event,
-    matching,
 )
 from sessiongate.wire.vim.types import TYPES, Data
 
@@ -71,8 +73,20 @@ def by_user(system: bool, *names: str) -> dict[str, Any]:
     ],
 )
 def test_a_filter_lets_through_what_it_names(asked: dict[str, Any], keys: list[int]) -> None:
-    found = matching(EVENTS, Data("EventFilterSpec", asked))
-    assert [event.members["key"] for event in found] == keys
+    wanted = EventFilter(Data("EventFilterSpec", asked))
+    assert [event.members["key"] for event in EVENTS if wanted.lets_through(event)] == keys
+
+
+def test_sec_73_a_list_of_a_filter_is_bounded() -> None:
+    """Each entry was held against each of a thousand events: one request took seconds."""
+    many: Any = ["x"] * (MOST_LISTED + 1)
+    for asked in (
+        *({name: many} for name in ("type", "eventTypeId", "category")),
+        by_user(False, *many),
+    ):
+        with pytest.raises(InvalidArgument, match="more than 100 entries"):
+            EventFilter(Data("EventFilterSpec", asked))
+    assert EventFilter(Data("EventFilterSpec", {"type": many[1:]})).lets_through(EVENTS[0]) is False
 
 
 def test_descriptions_are_whole() -> None:
