@@ -1,7 +1,8 @@
 """PropertyCollector: properties of several objects in one request, and filters that are told of.
 
-An update tells of a filter once, with all that it names. Nothing here changes that a client would
-watch for, so that afterwards it waits until a new filter is there or its time is up.
+An update tells of a filter once, with all that it names. Filters that are too much for one update
+come with the next. Nothing here changes that a client would watch for, so that afterwards it waits
+until a new filter is there or its time is up.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
 from sessiongate.dialects.vim.idle import Idle
+from sessiongate.dialects.vim.read_budget import ReadBudget
 from sessiongate.dialects.vim.selection import Found, Read, Selection
 from sessiongate.dialects.vim.session_objects import Collector, Filter, SessionObjects, Woken
 from sessiongate.wire.vim.methods import PROPERTY_COLLECTOR
@@ -150,24 +152,46 @@ class PropertyCollector(Idle):
         news = [(target, one) for target, one in collector.filters.items() if not one.told]
         if not news:
             return None
-        updates: list[Value] = []
         for _, one in news:
             one.told = True
+        updates: list[Value] = []
+        try:
+            await self._tell(context, news, updates)
+        finally:  # the others, nobody has heard of
+            for _, one in news[len(updates) :]:
+                one.told = False
+        collector.version += 1
+        members: dict[str, Value] = {"version": str(collector.version), "filterSet": updates}
+        if len(updates) < len(news):
+            members["truncated"] = True
+        return Data("UpdateSet", members)
+
+    async def _tell(
+        self, context: Context, news: Sequence[tuple[MoRef, Filter]], updates: list[Value]
+    ) -> None:
+        """Tell of filters, one after the other, until the budget of the request is spent.
+
+        Raises InvalidArgument where it is not enough for the first. Then, and where anything else
+        is wrong, there are no updates.
+        """
+        budget = ReadBudget(known=context.caller is not None)
         try:
             for target, one in news:
-                updates.append(await self._update(context, target, one.spec))
-        except BaseException:  # nobody has heard of them
-            for _, one in news:
-                one.told = False
+                updates.append(await self._update(context, target, one.spec, budget))
+        except errors.InvalidArgument:
+            if not (budget.spent and updates):
+                updates.clear()
+                raise
+        except BaseException:
+            updates.clear()
             raise
-        collector.version += 1
-        version = str(collector.version)
-        return Data("UpdateSet", {"version": version, "filterSet": updates})
 
-    async def _update(self, context: Context, target: MoRef, spec: Data) -> Data:
+    async def _update(
+        self, context: Context, target: MoRef, spec: Data, budget: ReadBudget
+    ) -> Data:
         members: dict[str, Value] = {"filter": target}
         try:
-            found = await self._selection.of_all(context, [spec])
+            found = await self._selection.of(context, spec, budget)
         except errors.UnknownObject:  # what it names has been destroyed since
             found = []
         if found:

@@ -12,24 +12,25 @@ import msgspec
 
 from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
+from sessiongate.dialects.vim.property_paths import (
+    check_leads_to_objects,
+    inside,
+    property_of,
+)
+from sessiongate.dialects.vim.read_budget import ReadBudget
 from sessiongate.errors import NoPermission, NoSession, SessionGateError
 from sessiongate.wire.vim.faults import fault_of
 from sessiongate.wire.vim.methods import KINDS, OBJECTS, PROPERTIES, Property, is_a, resolve
-from sessiongate.wire.vim.types import TYPES, Boxed, Data, Field, MoRef, Value
+from sessiongate.wire.vim.types import Boxed, Data, MoRef, Value
 
 Read = Callable[[Context, Property], Awaitable[Value | None]]
 
-# One request may read so much. Each object that is named once more repeats all of its lists:
-# 280 kB of such names were answered by 58 MB, to anybody. Whoever has a session may have views.
-_MOST_OBJECTS = 8
-_MOST_OF_CALLERS = 200
+# Filters of one request, and paths that they may have for one object.
 _MOST_SPECS = 8
 _MOST_PATHS = 100
 
-# Traversals that one filter may have, named ones and those that stand in others; and what one
-# request may walk: traversals may name each other, and lead to everything that a view holds.
+# Traversals that one filter may have, named ones and those that stand in others.
 _MOST_TRAVERSALS = 200
-_MOST_STEPS = 2000
 
 
 class Found(msgspec.Struct):
@@ -53,30 +54,26 @@ class Selection:
         if len(specs) > _MOST_SPECS:
             raise errors.InvalidArgument("specSet", f"more than {_MOST_SPECS} filters at once")
         found: list[Found] = []
-        steps = _Steps()
+        budget = ReadBudget(known=context.caller is not None)
         for spec in specs:
-            found += await self.of(context, spec, len(found), steps)
+            found += await self.of(context, spec, budget)
         return found
 
-    async def of(
-        self, context: Context, spec: Data, before: int = 0, steps: "_Steps | None" = None
-    ) -> list[Found]:
-        """What a filter names, `before` objects having been read and `steps` taken already.
+    async def of(self, context: Context, spec: Data, budget: ReadBudget) -> list[Found]:
+        """What a filter names, as far as the budget goes.
 
         Raises UnknownObject, UnknownType, UnknownProperty or InvalidArgument.
         """
         wanted = _Wanted(spec)
-        most = _MOST_OBJECTS if context.caller is None else _MOST_OF_CALLERS
         found: list[Found] = []
-        for target in await self._objects(context, spec, steps or _Steps()):
+        for target in await self._objects(context, spec, budget):
             if not wanted.has(target.kind):
                 continue
-            if before + len(found) == most:
-                raise errors.InvalidArgument("specSet", f"more than {most} objects in one request")
-            found.append(await self._content(context, target, wanted.paths(target.kind)))
+            budget.take_object()
+            found.append(await self._content(context, target, wanted.paths(target.kind), budget))
         return found
 
-    async def _objects(self, context: Context, spec: Data, steps: "_Steps") -> list[MoRef]:
+    async def _objects(self, context: Context, spec: Data, budget: ReadBudget) -> list[MoRef]:
         """The objects to be read, each once, in the order in which they are found."""
         lenient = bool(spec.members.get("reportMissingObjectsInResults"))
         holders: Any = spec.members.get("objectSet", ())
@@ -84,7 +81,7 @@ class Selection:
         for holder in holders:
             try:
                 if "selectSet" in holder.members:
-                    walk = _Walk(self, context, holder, steps)
+                    walk = _Walk(self, context, holder, budget)
                     found.update(dict.fromkeys(await walk.objects()))
                 else:
                     there = self.there(context, holder.members["obj"])
@@ -105,47 +102,53 @@ class Selection:
         self._check(context, found)
         return found
 
-    async def value_at(self, context: Context, path: str) -> Boxed | None:
+    async def value_at(self, context: Context, path: str, budget: ReadBudget) -> Boxed | None:
         """What stands at a path of the context's target, None where it is unset.
 
         Raises UnknownProperty, or as `read`.
         """
-        prop, rest = _property(context.target, path)
-        value = await self._read(context, prop)
-        return _inside(value, prop.field, rest, path)
+        prop, rest = property_of(context.target, path)
+        value = await self._once(context, prop, budget)
+        return inside(value, prop.field, rest, path)
 
-    async def _content(self, context: Context, target: MoRef, paths: Sequence[str]) -> Found:
+    async def _once(self, context: Context, prop: Property, budget: ReadBudget) -> Value | None:
+        """Read a property of the context's target, unless this request has read it before."""
+        key = context.target, prop.name
+        if key not in budget.read:
+            try:
+                budget.read[key] = await self._read(context, prop)
+            except (NoSession, NoPermission) as error:
+                budget.read[key] = error
+        found = budget.read[key]
+        if isinstance(found, SessionGateError):
+            raise found.with_traceback(None)
+        return found
+
+    async def _content(
+        self, context: Context, target: MoRef, paths: Sequence[str], budget: ReadBudget
+    ) -> Found:
         found = Found(target, [], [])
         inner = _of(target, context)
         for path in paths:
             try:
-                value = await self.value_at(inner, path)
+                value = await self.value_at(inner, path, budget)
             except (NoSession, NoPermission) as error:
                 found.missing.append(_missing(path, error, target, context))
+                budget.take_value(found.missing[-1])
                 continue
+            budget.take_value(value)
             if value is not None:
                 found.values.append((path, value))
         return found
 
 
-class _Steps:
-    """Counts what one request walks: traversals from each object, and what each leads to."""
-
-    def __init__(self) -> None:
-        self._left = _MOST_STEPS
-
-    def take(self) -> None:
-        """One more. Raises InvalidArgument where there were too many."""
-        self._left -= 1
-        if self._left < 0:
-            raise errors.InvalidArgument("selectSet", f"more than {_MOST_STEPS} steps to walk")
-
-
 class _Walk:
     """From one object along its traversals."""
 
-    def __init__(self, selection: Selection, context: Context, holder: Data, count: _Steps) -> None:
-        self._count = count
+    def __init__(
+        self, selection: Selection, context: Context, holder: Data, budget: ReadBudget
+    ) -> None:
+        self._budget = budget
         self._selection = selection
         self._context = context
         self._holder = holder
@@ -166,12 +169,12 @@ class _Walk:
         waiting = deque((start, one) for one in self._steps(self._first))
         while waiting:
             obj, step = waiting.popleft()
-            self._count.take()
+            self._budget.take_step()
             if (obj, id(step)) in seen or not is_a(obj.kind, str(step.members["type"])):
                 continue
             seen.add((obj, id(step)))
             for one in await self._along(obj, step):
-                self._count.take()
+                self._budget.take_step()
                 if not step.members.get("skip"):
                     found[one] = None
                 further: Any = step.members.get("selectSet", ())
@@ -191,9 +194,10 @@ class _Walk:
 
     async def _along(self, obj: MoRef, step: Data) -> list[MoRef]:
         """The objects at the end of a step; none where the caller may not look."""
+        path = str(step.members["path"])
+        check_leads_to_objects(obj, path)
         try:
-            path = str(step.members["path"])
-            box = await self._selection.value_at(_of(obj, self._context), path)
+            box = await self._selection.value_at(_of(obj, self._context), path, self._budget)
         except (NoSession, NoPermission):
             return []
         value = box.value if box is not None else ()
@@ -260,34 +264,9 @@ class _Wanted:
         return list(found)
 
 
-def _property(target: MoRef, path: str) -> tuple[Property, list[str]]:
-    name, *rest = path.split(".")
-    prop = PROPERTIES.get((target.kind, name))
-    if prop is None:
-        raise errors.UnknownProperty(path)
-    return prop, rest
-
-
-def _inside(value: Value | None, field: Field, rest: Sequence[str], path: str) -> Boxed | None:
-    """Follow a dotted path (`content.about.version`) into data objects."""
-    for name in rest:
-        if field.array or field.type not in TYPES:
-            raise errors.UnknownProperty(path)
-        kind = value.type if isinstance(value, Data) else field.type
-        inner = next((one for one in TYPES[kind] if one.name == name), None)
-        if inner is None:
-            raise errors.UnknownProperty(path)
-        value = value.members.get(name) if isinstance(value, Data) else None
-        field = inner
-    if value is None:
-        return None
-    kind = value.type if isinstance(value, Data) else field.type
-    return Boxed(kind, value, field.array)
-
-
 def _missing(path: str, error: SessionGateError, target: MoRef, context: Context) -> Data:
     locale = context.caller.message_locale if context.caller is not None else "en"
-    prop, _ = _property(target, path)
+    prop, _ = property_of(target, path)
     fault = fault_of(error, target, prop.privilege, locale)
     localized = Data("LocalizedMethodFault", {"fault": fault.data, "localizedMessage": ""})
     return Data("MissingProperty", {"path": path, "fault": localized})

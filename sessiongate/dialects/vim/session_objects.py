@@ -51,7 +51,7 @@ class Made:
     """An object that a client made."""
 
     size = 0
-    """Bytes of the request that made it."""
+    """Bytes of the request that made it, or of what it was changed to."""
 
 
 class View(Made):
@@ -147,6 +147,18 @@ class SessionObjects:
         self._count += 1
         self._size += made.size
         return target
+
+    def recharge(self, context: Context, made: Made, size: int) -> None:
+        """Count what an object of the caller's session has become. Raises as `add` does."""
+        held = self._held[context.known_caller.key]
+        more = size - made.size
+        if more > 0 and held.size + more > MOST_BYTES:
+            raise errors.Malformed(f"what a session has made is at most {MOST_BYTES} bytes")
+        if more > 0 and self._size + more > MOST_BYTES_OF_ALL:
+            raise errors.Overloaded("too many views, filters and collectors of all sessions")
+        made.size = size
+        held.size += more
+        self._size += more
 
     def find(self, context: Context, target: MoRef) -> Made:
         """An object of the caller's session. Raises NoSession or UnknownObject."""

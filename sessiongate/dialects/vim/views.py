@@ -10,6 +10,10 @@ from sessiongate.wire.vim.methods import KINDS, is_a, resolve
 from sessiongate.wire.vim.methods.views import VIEWS
 from sessiongate.wire.vim.types import Data, MoRef, Value
 
+# Bytes of a request beside what it names, and beside the type and id of each object.
+_OF_A_REQUEST = 300
+_OF_A_NAME = 40
+
 
 class Views(Idle):
     """Their methods and properties, by the names of their handlers."""
@@ -45,7 +49,15 @@ class Views(Idle):
         return self._objects.add(context, "ListView", View(found))
 
     async def create_list_view_from_view(self, context: Context, view: MoRef) -> MoRef:
-        return self._objects.add(context, "ListView", View(list(self._view(context, view).objects)))
+        made = View([])
+        other = self._view(context, view)
+        target = self._objects.add(context, "ListView", made)
+        try:
+            self._put(context, made, list(other.objects))
+        except errors.SessionGateError:
+            self._objects.remove(context, target)
+            raise
+        return target
 
     async def create_inventory_view(self, context: Context) -> MoRef:
         return self._objects.add(context, "InventoryView", View([]))
@@ -82,25 +94,31 @@ class Views(Idle):
         gone = {resolve(one) for one in remove or ()}
         found, unresolved = self._sorted(context, add or ())
         both = [one for one in view.objects if one not in gone] + found
-        view.objects = _few(list(dict.fromkeys(both)))
+        self._put(context, view, _few(list(dict.fromkeys(both))))
         return unresolved
 
     async def reset_list_view(
         self, context: Context, obj: Sequence[MoRef] | None = None
     ) -> list[MoRef]:
         view = self._view(context, context.target)
-        view.objects, unresolved = self._sorted(context, obj or ())
+        found, unresolved = self._sorted(context, obj or ())
+        self._put(context, view, found)
         return unresolved
 
     async def reset_list_view_from_view(self, context: Context, view: MoRef) -> None:
         other = self._view(context, view)
-        self._view(context, context.target).objects = list(other.objects)
+        self._put(context, self._view(context, context.target), list(other.objects))
 
     async def turn_inventory_view_folder(
         self, context: Context, entity: Sequence[MoRef]
     ) -> list[MoRef]:
         self._view(context, context.target)
         return self._sorted(context, entity)[1]
+
+    def _put(self, context: Context, view: View, objects: list[MoRef]) -> None:
+        """Change what is in a view. Raises Malformed or Overloaded where that is too much."""
+        self._objects.recharge(context, view, _size(objects))
+        view.objects = objects
 
     def _view(self, context: Context, target: MoRef) -> View:
         made = self._objects.find(context, resolve(target) or target)
@@ -127,6 +145,11 @@ class Views(Idle):
             else:
                 found[there or target] = None
         return _few(list(found)), list(unresolved)
+
+
+def _size(objects: list[MoRef]) -> int:
+    """Bytes of a request that would make a view of these."""
+    return _OF_A_REQUEST + sum(_OF_A_NAME + len(one.kind) + len(one.name) for one in objects)
 
 
 def _few(objects: list[MoRef]) -> list[MoRef]:

@@ -1,10 +1,11 @@
 """Views over the empty inventory."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from sessiongate.errors import InvalidArgument, UnknownObject, UnknownType
+from sessiongate.errors import InvalidArgument, Malformed, UnknownObject, UnknownType
 from sessiongate.session import Session
 from sessiongate.wire.vim.methods import OBJECTS, ROOT_FOLDER, SESSION_MANAGER
 from sessiongate.wire.vim.types import MoRef, Value
@@ -102,3 +103,35 @@ async def test_the_inventory_view_shows_nothing_below_the_folder(gate: Gate, bob
         unresolved = (await gate.call(bob, name, on=view, entity=[ROOT_FOLDER, GONE])).value
         assert unresolved == [GONE]
     assert await inside(gate, bob, view) == []
+
+
+async def test_sec_73_a_view_counts_for_what_it_has_become(gate: Gate, bob: Session) -> None:
+    """Views were made empty, and filled afterwards."""
+    many = list(OBJECTS.values())
+    views = [await made(gate, bob, "CreateListView") for _ in range(90)]
+    first, *others = views
+    await gate.call(bob, "ResetListView", on=first, obj=[*many, *views])
+    for view in others[:10]:
+        await gate.call(bob, "ResetListViewFromView", on=view, view=first)
+    filled = 10
+    with suppress(Malformed):
+        for view in others[10:]:
+            await gate.call(bob, "ResetListViewFromView", on=view, view=first)
+            filled += 1
+    assert filled < 30
+    assert await inside(gate, bob, others[filled]) == []
+    refused: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("ResetListView", {"on": others[filled], "obj": [*many, *views]}),
+        ("ModifyListView", {"on": others[filled], "add": [*many, *views]}),
+        ("CreateListViewFromView", {"view": first}),
+    )
+    for name, arguments in refused:
+        with pytest.raises(Malformed, match="bytes"):
+            await gate.call(bob, name, **arguments)
+    assert len(gate.center.objects) == len(views)
+    # What is taken out of a view counts no more.
+    await gate.call(bob, "ModifyListView", on=first, remove=[*many, *views])
+    await gate.call(bob, "ResetListViewFromView", on=others[filled], view=others[0])
+    for view in views:
+        await gate.call(bob, "DestroyView", on=view)
+    assert len(gate.center.objects) == 0
