@@ -41,8 +41,7 @@ class Refused(SessionGateError):
     """We know the answer, and it is no."""
 
     answered = True
-    """Whether whoever knows was asked. Not where we refused by ourselves, which says nothing of
-    whether he is there."""
+    """Whether the identity service replied. False where we refused without asking it."""
 
 
 class BadCredentials(Refused):
@@ -202,7 +201,7 @@ class Unavailable(SessionGateError):
     """Seconds after which a client may usefully try again."""
 
     answered = False
-    """Whether whom we asked did answer, so that it may well know about others."""
+    """Whether the service replied, and could not tell of this one account: it is not down."""
 
     def __init__(
         self, why: str = "", *, answered: bool = False, retry_after: int | None = None

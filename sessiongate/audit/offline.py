@@ -61,10 +61,21 @@ def _append(path: Path, line: bytes) -> None:
     descriptor = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.write(descriptor, line)
+        before = os.fstat(descriptor).st_size
+        try:
+            _write_all(descriptor, line)
+        except OSError:
+            os.ftruncate(descriptor, before)  # half a line would spoil the next one, too
+            raise
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """A disk that is nearly full takes a part, and refuses the rest."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 class Portion(msgspec.Struct, frozen=True):
@@ -105,7 +116,9 @@ def taken(data_dir: Path, portion: Portion) -> None:
             there = os.fstat(file.fileno())
             if there.st_ino != portion.inode:
                 return
-            if there.st_size <= portion.end:
+            if there.st_size < portion.end:
+                return  # it was cut, and what is there now has come since
+            if there.st_size == portion.end:
                 file.truncate(0)
                 return
             file.seek(portion.begin)

@@ -111,6 +111,8 @@ class Connection(RequestReader):
                 self._edge.forget(self)
             return
         self._at = _IDLE
+        if self.accepted.held:  # what was held of the request is let go, whenever the reply is read
+            self._weigh()
         self._last = close
         now = self._edge.now()
         self.due = now + self._edge.keep_alive

@@ -1,5 +1,6 @@
 """Changes by the command line come into the audit once, whenever a server takes them in."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,32 @@ def test_however_much_there_is_it_comes_in_portions_and_each_line_once(tmp_path:
     assert found == [f"user{number:05d}" for number in range(2_000)] + ["first"]
     assert portions > 3
     assert path.stat().st_size == 0
+
+
+def test_a_file_that_was_cut_loses_nothing_that_came_since(tmp_path: Path) -> None:
+    for number in range(3):
+        inbox.leave(tmp_path, "user added", f"user{number}")
+    left = inbox.waiting(tmp_path)
+    (tmp_path / "audit-inbox.jsonl").write_bytes(b"")
+    inbox.leave(tmp_path, "user added", "new")
+    inbox.taken(tmp_path, left)
+    assert subjects_and_events(tmp_path) == [("new", "user added")]
+
+
+def test_a_disk_that_takes_half_a_line_refuses_the_event_and_keeps_the_others(
+    tmp_path: Path,
+) -> None:
+    inbox.leave(tmp_path, "user added", "alice")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (tmp_path / "audit-inbox.jsonl").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, hard))
+    try:
+        with pytest.raises(ConfigError, match="cannot be written"):
+            inbox.leave(tmp_path, "user added", "bob")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    inbox.leave(tmp_path, "user added", "carol")
+    assert [one for one, _ in subjects_and_events(tmp_path)] == ["alice", "carol"]
 
 
 def test_a_file_in_the_place_of_the_one_that_was_read_keeps_its_lines(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -114,3 +115,27 @@ async def test_sec_75_heads_have_the_budget_of_bodies(state: str) -> None:
     for wire in (known, small):
         await done(wire)
         assert wire.out.startswith(b"HTTP/1.1 200 ")
+
+
+class Unread(Wire):
+    """A transport that holds enough after the first piece of a reply."""
+
+    def write(self, data: Any) -> None:
+        super().write(data)
+        if len(self.out) > 64 * KIB:
+            self.connection.pause_writing()
+
+
+async def test_sec_75_what_was_held_of_a_request_goes_before_its_reply_is_read() -> None:
+    house = House()
+
+    async def at_length(request: Request) -> Reply:
+        return Reply(200, (), b"x" * 300 * KIB)
+
+    house.edge.handler = at_length
+    wire = Unread(house.edge)
+    wire.connection.data_received(declared(60_000)[0] + b"x" * 60_000)
+    for _ in range(4):
+        await turn()
+    assert 0 < len(wire.out) < 300 * KIB
+    assert house.admission.held == 0

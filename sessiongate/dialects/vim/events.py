@@ -90,7 +90,9 @@ class Events(Idle):
         self._history(context).place = 0
 
     async def reset_collector(self, context: Context) -> None:
-        self._history(context).place = self._log.latest
+        history = self._history(context)
+        page = self._newest(context, history.filter, history.page)
+        history.place = _key(page[-1]) - 1 if page else self._log.latest
 
     async def destroy_collector(self, context: Context) -> None:
         self._history(context)
