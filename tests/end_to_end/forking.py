@@ -74,7 +74,8 @@ class Forked:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            self.send_signal(signal.SIGKILL)
 
 
 @cache

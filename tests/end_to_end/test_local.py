@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,11 @@ print(json.dumps([answer.status, json.loads(answer.read())]))
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> str:
-    return str(tmp_path / "gate.sock")
+def door() -> Iterator[str]:
+    """A path that other accounts may come to: each start of pytest shuts its folders to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield str(Path(folder) / "gate.sock")
 
 
 @pytest.fixture
@@ -41,7 +45,6 @@ def offering(tmp_path: Path, door: str) -> Iterator[Server]:
     flags = ("--listen", "127.0.0.1:0", "--listen", f"unix:{door}")
     with with_people(tmp_path / "data", settings=OFFERED, flags=flags) as server:
         Path(door).chmod(0o666)
-        tmp_path.chmod(0o755)
         yield server
         server.stop()
 
@@ -119,9 +122,6 @@ def runs_for_others() -> bool:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
 @pytest.mark.skipif(not runs_for_others(), reason="nobody but root can run this Python")
 def test_sec_79_users_of_a_socket_are_counted_apart(offering: Server, door: str) -> None:
-    opened = [one for one in Path(door).parents if not one.stat().st_mode & 0o001]
-    for folder in opened:
-        folder.chmod(folder.stat().st_mode | 0o011)
     login = vim("Login")
     for _ in range(5):
         status, answer = by_somebody(4001, door, login, {**ASK, "password": "wrong"})
