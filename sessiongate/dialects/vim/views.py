@@ -6,7 +6,7 @@ from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
 from sessiongate.dialects.vim.idle import Idle
 from sessiongate.dialects.vim.session_objects import SessionObjects, View
-from sessiongate.wire.vim.methods import KINDS, is_a, resolve
+from sessiongate.wire.vim.methods import KINDS, ROOT_FOLDER, is_a, resolve
 from sessiongate.wire.vim.methods.views import VIEWS
 from sessiongate.wire.vim.types import Data, MoRef, Value
 
@@ -60,7 +60,8 @@ class Views(Idle):
         return target
 
     async def create_inventory_view(self, context: Context) -> MoRef:
-        return self._objects.add(context, "InventoryView", View([]))
+        # As the vendor's page of InventoryView has it: the root folder, and nothing opened yet.
+        return self._objects.add(context, "InventoryView", View([ROOT_FOLDER]))
 
     async def view_list(self, context: Context) -> list[MoRef]:
         return self._objects.of_kind(context, *VIEWS)
