@@ -6,6 +6,7 @@ decides, and how large a caller's may be, `callers`.
 
 import asyncio
 import math
+from collections.abc import Callable
 from typing import cast
 
 from sessiongate.errors import Malformed
@@ -85,6 +86,7 @@ class RequestReader(TransportConnection):
         if at is _BUSY or at is _ASKING or self._writer.stalled or self._waits:
             if len(intake.rest) > _HOLD:
                 self._pause()
+                self._tell_gone()
         else:
             self._advance()
         held = self._held
@@ -145,15 +147,32 @@ class RequestReader(TransportConnection):
             self._advancing = False
         at = self._at
         if at is _BUSY:
+            if self._leaving is not None:
+                self._read_on()
             return
         self._has_turn = False
         if at is _ASKING or at is _DONE or writer.stalled:
             return
+        self._read_on()
+        if self._eof:
+            self._close()
+
+    def _read_on(self) -> None:
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-        if self._eof:
-            self._close()
+
+    def _when_gone(self, tell: Callable[[], None]) -> None:
+        """Call this once the peer leaves, or sends more than is held, before the reply.
+
+        Reading goes on till then: nobody would see a peer leave of whom nothing is read.
+        """
+        if self._at is _DONE or len(self._intake.rest) > _HOLD:
+            tell()
+            return
+        super()._when_gone(tell)
+        if self._leaving is not None:
+            self._read_on()
 
     def queue(self) -> Waiter:
         """Wait for its turn among all connections."""

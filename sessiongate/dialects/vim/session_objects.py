@@ -2,15 +2,16 @@
 
 They are of one session, are found by nobody else, and go when it ends. They live in this process
 only: with several, a client finds what it made as long as it keeps its connection. All is bounded,
-for each session and in all. A wait is the task of its own request and nothing more: it ends with
-the session, with the client's connection, and before the server stops.
+for each session, for each user and in all. A wait is the task of its own request and nothing more:
+it ends with the session, with the client's connection, and before the server stops.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -30,6 +31,13 @@ MOST_WAITS = 32
 MOST_OF_ALL = 10_000
 MOST_BYTES_OF_ALL = 8 * 1024 * 1024
 MOST_WAITS_OF_ALL = 1_000
+
+# Of these, one user's sessions together have at most one part in so many.
+USERS = 4
+
+# Bytes of a request that waits: it is held meanwhile, with all that was read from it. Real ones
+# have less than 1 KiB.
+LARGEST_WAIT = 16 * 1024
 
 # Sessions that are asked in one round whether they are still there.
 _ASKED_AT_ONCE = 50
@@ -81,18 +89,33 @@ class Collector(Made):
         self.filters: dict[MoRef, Filter] = {}
         self.version = 0
         self.waits: set[asyncio.Future[Woken]] = set()
+        self.over: Woken | None = None
+        """Why nobody waits on it any more, once it is no session's."""
 
     def wake(self, why: Woken) -> None:
         """Let its waits go on."""
-        for wait in self.waits:
-            if not wait.done():
-                wait.set_result(why)
+        _wake(self.waits, why)
+
+    def end(self, why: Woken) -> None:
+        """It is no session's any more: end its waits, those too that have been woken already."""
+        self.over = self.over or why
+        self.wake(why)
+
+
+class _Share(msgspec.Struct, weakref=True):
+    """How much all sessions of one user have."""
+
+    count: int = 0
+    size: int = 0
+    waits: int = 0
 
 
 class _Held(msgspec.Struct):
     """All of one session."""
 
     digest: bytes
+    share: _Share
+    """Of the user who had the session when this was begun."""
     made: dict[str, Made]
     collector: Collector
     """The one that every session has without making it."""
@@ -113,9 +136,10 @@ class SessionObjects:
         self._sessions = sessions
         self._random = random
         self._held: dict[str, _Held] = {}
+        self._shares: WeakValueDictionary[tuple[str, str], _Share] = WeakValueDictionary()
         self._count = 0
         self._size = 0
-        self._waits = 0
+        self._waits: set[asyncio.Future[Woken]] = set()
         self._closed = False
         sessions.on_end(self._ended)
 
@@ -125,27 +149,21 @@ class SessionObjects:
     @property
     def waits(self) -> int:
         """How many requests wait for updates."""
-        return self._waits
+        return len(self._waits)
 
     def add(self, context: Context, kind: str, made: Made) -> MoRef:
         """Keep an object for the caller's session. Raises Malformed or Overloaded where full."""
         caller = context.known_caller
         held = self._of(caller)
-        if len(held.made) >= MOST or held.size + context.size > MOST_BYTES:
+        try:
+            self._check_room(held, context.size)
+        except errors.SessionGateError:
             self._drop_if_idle(caller.key)
-            raise errors.Malformed(
-                f"a session has at most {MOST} views, filters and collectors,"
-                f" made with {MOST_BYTES} bytes"
-            )
-        if self._count >= MOST_OF_ALL or self._size + context.size > MOST_BYTES_OF_ALL:
-            self._drop_if_idle(caller.key)
-            raise errors.Overloaded("too many views, filters and collectors of all sessions")
+            raise
         target = MoRef(kind, made_id(kind, caller.key, self._random(_ID_BYTES)))
         made.size = context.size
         held.made[target.name] = made
-        held.size += made.size
-        self._count += 1
-        self._size += made.size
+        self._count_made(held, 1, made.size)
         return target
 
     def recharge(self, context: Context, made: Made, size: int) -> None:
@@ -179,9 +197,9 @@ class SessionObjects:
         key = context.known_caller.key
         held = self._held[key]
         del held.made[target.name]
-        held.size -= made.size
-        self._count -= 1
-        self._size -= made.size
+        self._count_made(held, -1, -made.size)
+        if isinstance(made, Collector):
+            made.end(Woken.CANCELLED)
         self._drop_if_idle(key)
 
     def of_kind(self, context: Context, *kinds: str) -> list[MoRef]:
@@ -203,43 +221,45 @@ class SessionObjects:
     async def wait(self, context: Context, collector: Collector, seconds: float) -> Woken:
         """Wait until the collector has something to tell, at most so long, and say why it is over.
 
-        Raises Malformed or Overloaded where too many wait.
+        Raises Malformed or Overloaded where too many wait, or by too large a request.
         """
         if self._closed:
             return Woken.LEFT
-        held = self._of(context.known_caller)
-        if held.waits >= MOST_WAITS:
-            raise errors.Malformed(f"a session waits at most {MOST_WAITS} times at once")
-        if self._waits >= MOST_WAITS_OF_ALL:
-            raise errors.Overloaded("too many waits of all sessions")
-        with self._waiting(context, held, collector) as wait:
-            try:
+        key = context.known_caller.key
+        held = self._held.get(key)
+        if collector.over is not None or held is None:
+            return collector.over or Woken.ENDED
+        self._check_wait(context, held)
+        woken = Woken.LATE
+        try:
+            with self._waiting(context, held, collector) as wait:
                 async with asyncio.timeout(seconds):
-                    return await wait
-            except TimeoutError:
-                return Woken.LATE
+                    woken = await wait
+        except TimeoutError:
+            pass
+        finally:
+            if woken is not Woken.CHANGED:  # else it may wait again
+                self._drop_if_idle(key)
+        # It may have been woken and ended in one turn of the loop.
+        return woken if collector.over in (None, Woken.LATE) else collector.over
 
     @contextmanager
     def _waiting(
         self, context: Context, held: _Held, collector: Collector
     ) -> Iterator[asyncio.Future[Woken]]:
         wait: asyncio.Future[Woken] = asyncio.get_running_loop().create_future()
-
-        def leave() -> None:
-            if not wait.done():
-                wait.set_result(Woken.LEFT)
-
         collector.waits.add(wait)
+        self._waits.add(wait)
         held.waits += 1
-        self._waits += 1
-        context.when_gone(leave)
+        held.share.waits += 1
+        context.when_gone(lambda: _wake([wait], Woken.LEFT))
         try:
             yield wait
         finally:
             collector.waits.discard(wait)
+            self._waits.discard(wait)
             held.waits -= 1
-            self._waits -= 1
-            self._drop_if_idle(context.known_caller.key)
+            held.share.waits -= 1
 
     async def sweep(self) -> None:
         """Ask of some sessions whether they are still there. Call it about once a second.
@@ -257,33 +277,74 @@ class SessionObjects:
     def close(self) -> None:
         """End all waits: the server stops."""
         self._closed = True
-        for held in self._held.values():
-            _wake_all(held, Woken.LEFT)
+        _wake(self._waits, Woken.LEFT)
 
     def _of(self, caller: Session) -> _Held:
         held = self._held.get(caller.key)
         if held is None:
-            held = self._held[caller.key] = _Held(caller.digest, {}, Collector())
+            user = (caller.provider, caller.principal)
+            share = self._shares.get(user)
+            if share is None:
+                share = self._shares[user] = _Share()
+            held = self._held[caller.key] = _Held(caller.digest, share, {}, Collector())
         return held
+
+    def _check_room(self, held: _Held, size: int) -> None:
+        """Raise Malformed or Overloaded where there is no room for one more, of so many bytes."""
+        if len(held.made) >= MOST or held.size + size > MOST_BYTES:
+            raise errors.Malformed(
+                f"a session has at most {MOST} views, filters and collectors,"
+                f" made with {MOST_BYTES} bytes"
+            )
+        most, most_bytes = MOST_OF_ALL // USERS, MOST_BYTES_OF_ALL // USERS
+        if held.share.count >= most or held.share.size + size > most_bytes:
+            raise errors.Malformed(
+                f"the sessions of a user have at most {most} views, filters and collectors,"
+                f" made with {most_bytes} bytes"
+            )
+        if self._count >= MOST_OF_ALL or self._size + size > MOST_BYTES_OF_ALL:
+            raise errors.Overloaded("too many views, filters and collectors of all sessions")
+
+    def _check_wait(self, context: Context, held: _Held) -> None:
+        """Raise Malformed or Overloaded where there is no room for one more wait."""
+        if context.size > LARGEST_WAIT:
+            raise errors.Malformed(f"a request that waits has at most {LARGEST_WAIT} bytes")
+        if held.waits >= MOST_WAITS:
+            raise errors.Malformed(f"a session waits at most {MOST_WAITS} times at once")
+        most = MOST_WAITS_OF_ALL // USERS
+        if held.share.waits >= most:
+            raise errors.Malformed(f"the sessions of a user wait at most {most} times at once")
+        if len(self._waits) >= MOST_WAITS_OF_ALL:
+            raise errors.Overloaded("too many waits of all sessions")
+
+    def _count_made(self, held: _Held, count: int, size: int) -> None:
+        held.size += size
+        held.share.count += count
+        held.share.size += size
+        self._count += count
+        self._size += size
 
     def _ended(self, session: Session, reason: Ended) -> None:
         self._over(session.key)
 
     def _over(self, key: str) -> None:
         held = self._held.pop(key, None)
-        if held is not None:
-            self._count -= len(held.made)
-            self._size -= held.size
-            _wake_all(held, Woken.ENDED)
+        if held is None:
+            return
+        self._count_made(held, -len(held.made), -held.size)
+        held.collector.end(Woken.ENDED)
+        for made in held.made.values():
+            if isinstance(made, Collector):
+                made.end(Woken.ENDED)
 
     def _drop_if_idle(self, key: str) -> None:
         held = self._held.get(key)
         if held is not None and held.idle:
             del self._held[key]
+            held.collector.end(Woken.LATE)
 
 
-def _wake_all(held: _Held, why: Woken) -> None:
-    held.collector.wake(why)
-    for made in held.made.values():
-        if isinstance(made, Collector):
-            made.wake(why)
+def _wake(waits: Iterable[asyncio.Future[Woken]], why: Woken) -> None:
+    for wait in waits:
+        if not wait.done():
+            wait.set_result(why)
