@@ -906,6 +906,30 @@ async def test_whoever_waits_is_told_that_the_peer_has_left(how: str, opened: Op
         assert (await peer.rest()).startswith(b"HTTP/1.1 204")
 
 
+@each("behind", [60_000, 200_000])
+async def test_sec_91_a_wait_ends_though_much_lies_behind_it(behind: int, opened: Open) -> None:
+    """Nothing more was read then, so that nobody saw the peer leave."""
+    told: list[str] = []
+    go_on = asyncio.Event()
+
+    async def waits(request: Request) -> Reply:
+        request.when_gone(lambda: told.append(request.path))
+        await go_on.wait()
+        return Reply(204)
+
+    house = await opened(waits)
+    peer = await house.peer(GET % b"a")
+    await until(lambda: bool(house.listener.connections))
+    peer.send(b"G" * behind)
+    if behind < 65536:
+        await peer.writer.drain()
+        await settled()
+        assert told == []  # it may still have asked for something else meanwhile
+        peer.writer.transport.abort()
+    await until(lambda: told == ["/a"])
+    go_on.set()
+
+
 async def test_nobody_is_told_once_the_reply_is_there(opened: Open) -> None:
     told: list[str] = []
 

@@ -13,6 +13,7 @@ from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from tests.http.test_connection import CHUNKED, GET, Time, Wire, done, turn
+from tests.until import until
 
 POST = b"POST %b HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n"
 NAMED = b"x-token: alive\r\n"
@@ -368,3 +369,28 @@ async def test_sec_75_without_anybody_who_knows_callers_the_budget_holds_all_the
     for wire in wires:
         await send(wire, declared(200 * KIB)[0] + b"a" * 80 * KIB)
     assert [wire.out[:12] for wire in wires] == [b"", *[b"HTTP/1.1 503"] * 2]
+
+
+@pytest.mark.parametrize("form", [declared, chunked])
+@pytest.mark.parametrize("behind", [0, 60 * KIB, 70 * KIB])
+async def test_sec_91_a_peer_whose_request_waits_is_read(form: Send, behind: int) -> None:
+    """Reading had stopped for the question whose it is, and nobody saw the peer leave."""
+    house = House()
+    told: list[str] = []
+    go_on = asyncio.Event()
+
+    async def waits(request: Request) -> Reply:
+        request.when_gone(lambda: told.append(request.path))
+        await go_on.wait()
+        return Reply(204)
+
+    house.edge.handler = waits
+    wire = house.wire()
+    head, body = form(100 * KIB, headers=NAMED)
+    wire.connection.data_received(head + body + b"G" * behind)
+    await until(lambda: wire.reading or bool(told))
+    assert told == (["/"] if behind > 64 * KIB else [])
+    wire.connection.eof_received()
+    assert told == ["/"]
+    go_on.set()
+    await done(wire)

@@ -25,7 +25,7 @@ from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_connection import PORTION, USELESS, Tls
 from sessiongate.tls.server import tls_context
 from tests.http.records import Peer
-from tests.http.test_connection import GET, turn
+from tests.http.test_connection import GET, settled, turn
 from tests.http.test_listener import Pair, client
 
 
@@ -430,3 +430,32 @@ async def test_sec_73_handshakes_of_many_are_made_in_many_turns(tmp_path: Path) 
         await turn()
         turns.append(time.thread_time() - began)
     assert max(turns) < sum(turns) / 3, sorted(turns)[-5:]
+
+
+@pytest.mark.parametrize("behind", [20_000, 100_000])
+async def test_sec_91_a_peer_whose_request_waits_is_seen_to_leave(
+    tmp_path: Path, behind: int
+) -> None:
+    told: list[str] = []
+    go_on = asyncio.Event()
+
+    async def waits(request: Request) -> Reply:
+        request.when_gone(lambda: told.append(request.path))
+        await go_on.wait()
+        return Reply(204)
+
+    house = House(tmp_path, waits)
+    sent = house.peer.data(GET % b"a")
+    sent += b"".join(house.peer.data(b"G" * 10_000) for _ in range(behind // 10_000))
+    async with asyncio.timeout(10):
+        while sent and not told:
+            if house.socket.reading:
+                sent = house.socket.come(sent)
+            await turn()
+        while not (house.socket.reading or told):
+            await turn()
+    assert bool(told) == (behind > 65536)
+    house.tls.eof_received()
+    assert told == ["/a"]
+    go_on.set()
+    await settled()

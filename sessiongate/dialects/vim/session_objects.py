@@ -238,7 +238,7 @@ class SessionObjects:
         except TimeoutError:
             pass
         finally:
-            if woken is not Woken.CHANGED:  # else it may wait again
+            if woken is not Woken.CHANGED or collector.over is not None:  # else it waits again
                 self._drop_if_idle(key)
         # It may have been woken and ended in one turn of the loop.
         return woken if collector.over in (None, Woken.LATE) else collector.over
