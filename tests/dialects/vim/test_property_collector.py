@@ -450,6 +450,16 @@ async def test_a_wait_ends_with_its_session(gate: Gate, how: str) -> None:
     assert (len(gate.center.objects), gate.center.objects.waits) == (0, 0)
 
 
+async def test_sec_91_a_session_that_ends_as_there_is_news_leaves_no_wait(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    task = await waiting(gate, caller)
+    made = gate.call(caller, "CreateFilter", spec=spec(ROOT_FOLDER, "name"), partial_updates=False)
+    await asyncio.gather(made, gate.call(caller, "Logout"))
+    with pytest.raises(errors.NoSession):
+        await asyncio.wait_for(task, PATIENCE)
+    assert gate.center.objects.waits == 0
+
+
 async def test_a_wait_lasts_as_long_as_was_asked_and_a_stop_ends_it(gate: Gate) -> None:
     caller = await session_of(gate, "bob")
     assert await updates(gate, caller, seconds=0) is None
