@@ -44,6 +44,8 @@ _ASKED_AT_ONCE = 50
 
 _ID_BYTES = 16
 
+_FULL = "too many views, filters and collectors of all sessions"
+
 
 class Woken(Enum):
     """Why a wait is over."""
@@ -170,13 +172,10 @@ class SessionObjects:
         """Count what an object of the caller's session has become. Raises as `add` does."""
         held = self._held[context.known_caller.key]
         more = size - made.size
-        if more > 0 and held.size + more > MOST_BYTES:
-            raise errors.Malformed(f"what a session has made is at most {MOST_BYTES} bytes")
-        if more > 0 and self._size + more > MOST_BYTES_OF_ALL:
-            raise errors.Overloaded("too many views, filters and collectors of all sessions")
+        if more > 0:
+            self._check_bytes(held, more)
         made.size = size
-        held.size += more
-        self._size += more
+        self._count_made(held, 0, more)
 
     def find(self, context: Context, target: MoRef) -> Made:
         """An object of the caller's session. Raises NoSession or UnknownObject."""
@@ -291,19 +290,26 @@ class SessionObjects:
 
     def _check_room(self, held: _Held, size: int) -> None:
         """Raise Malformed or Overloaded where there is no room for one more, of so many bytes."""
-        if len(held.made) >= MOST or held.size + size > MOST_BYTES:
+        if len(held.made) >= MOST:
+            raise errors.Malformed(f"a session has at most {MOST} views, filters and collectors")
+        most = MOST_OF_ALL // USERS
+        if held.share.count >= most:
             raise errors.Malformed(
-                f"a session has at most {MOST} views, filters and collectors,"
-                f" made with {MOST_BYTES} bytes"
+                f"the sessions of a user have at most {most} views, filters and collectors"
             )
-        most, most_bytes = MOST_OF_ALL // USERS, MOST_BYTES_OF_ALL // USERS
-        if held.share.count >= most or held.share.size + size > most_bytes:
-            raise errors.Malformed(
-                f"the sessions of a user have at most {most} views, filters and collectors,"
-                f" made with {most_bytes} bytes"
-            )
-        if self._count >= MOST_OF_ALL or self._size + size > MOST_BYTES_OF_ALL:
-            raise errors.Overloaded("too many views, filters and collectors of all sessions")
+        if self._count >= MOST_OF_ALL:
+            raise errors.Overloaded(_FULL)
+        self._check_bytes(held, size)
+
+    def _check_bytes(self, held: _Held, more: int) -> None:
+        """Raise Malformed or Overloaded where there is no room for so many bytes more."""
+        if held.size + more > MOST_BYTES:
+            raise errors.Malformed(f"what a session has made is at most {MOST_BYTES} bytes")
+        most = MOST_BYTES_OF_ALL // USERS
+        if held.share.size + more > most:
+            raise errors.Malformed(f"what the sessions of a user have made is at most {most} bytes")
+        if self._size + more > MOST_BYTES_OF_ALL:
+            raise errors.Overloaded(_FULL)
 
     def _check_wait(self, context: Context, held: _Held) -> None:
         """Raise Malformed or Overloaded where there is no room for one more wait."""

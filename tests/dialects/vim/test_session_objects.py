@@ -99,7 +99,11 @@ async def test_sec_73_a_user_takes_no_more_than_a_share_of_all(
     made = objects.add(first, "ListView", View([]))
     with pytest.raises(Malformed, match="of a user"):
         objects.add(msgspec.structs.replace(second, size=901), "ListView", View([]))
-    objects.add(second, "ListView", View([]))
+    other = View([])
+    objects.add(second, "ListView", other)
+    objects.recharge(second, other, 900)  # what it has become counts, too
+    with pytest.raises(Malformed, match="of a user"):
+        objects.recharge(second, other, 901)
     with pytest.raises(Malformed, match="of a user"):
         objects.add(third, "ListView", View([]))
     objects.add(await of(gate, "ada"), "ListView", View([]))
@@ -110,7 +114,7 @@ async def test_sec_73_a_user_takes_no_more_than_a_share_of_all(
     objects.add(third, "ListView", View([]))
     assert second.caller is not None
     await gate.call(second.caller, "Logout")
-    objects.add(first, "ListView", View([]))
+    objects.add(msgspec.structs.replace(first, size=900), "ListView", View([]))
     objects.close()
     assert await asyncio.wait_for(task, PATIENCE) is Woken.LEFT
 
