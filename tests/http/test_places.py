@@ -63,11 +63,12 @@ class Full(House):
 async def test_sec_74_who_asks_next_to_nothing_keeps_nobody_out(said: tuple[bytes, ...]) -> None:
     house = Full(*said)
     assert await house.newcomer() == b"HTTP/1.1 200"
-    assert house.closed == [True, False, False]
+    # With one reply each it is the first; which of them was done first with many, the turns decide.
+    assert sorted(house.closed) == [False, False, True]
+    assert house.closed[0] or len(said) == 1 == said[0].count(b"GET") // 40
     assert house.refused == {}
     assert house.admission.refusals == {MADE_ROOM: 1}
-    for wire in house.wires[:1]:
-        wire.connection.connection_lost(None)
+    house.wires[house.closed.index(True)].connection.connection_lost(None)
     assert house.admission.inside == 3
 
 
@@ -115,9 +116,9 @@ async def test_sec_74_among_strangers_the_longest_idle_goes_first() -> None:
 async def test_sec_74_who_has_made_room_is_heard_no_more() -> None:
     house = Full(GET % b"" * 40)
     await house.newcomer()
-    first: Wire = house.wires[0]
-    said = first.out
-    first.connection.data_received(GET % b"")
+    gone: Wire = house.wires[house.closed.index(True)]
+    said = gone.out
+    gone.connection.data_received(GET % b"")
     await turn()
-    assert first.out == said
-    assert first.connection.task is None
+    assert gone.out == said
+    assert gone.connection.task is None
