@@ -83,7 +83,7 @@ class Journal:
         self._ship = ship
 
     def opening(self, how: str, session: Session) -> None:
-        """A session is about to be opened. Its event reaches the disk before the session does."""
+        """A session is about to be opened. Its event is on the disk before it, unless merged."""
         event = audit.of_session(session, self._clock.now(), "session opened", how=how)
         if self._stands_alone(event, session):
             self._note(event)

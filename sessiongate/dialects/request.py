@@ -35,7 +35,8 @@ async def caller(
 
     None where it names none, or one that is over. Every endpoint asks here, since the carriers of
     all dialects are looked at in each of them: raises NoSession where two disagree, or where a
-    Basic credential names another user. `accepted` and `inside` are as in `carried`.
+    Basic credential names another user; the call counts as one of the session all the same.
+    `accepted` and `inside` are as in `carried`.
     """
     found = carried(request.headers, accepted, inside)
     if found.signed:

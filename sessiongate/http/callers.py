@@ -80,5 +80,5 @@ async def why_refused(callers: Callers, request: Request, cause: str) -> str | N
     except Unavailable:
         return UNDECIDED
     except Exception as error:  # noqa: BLE001  the server's last net
-        structlog.get_logger().error("caller_not_recognised", **traced(error))
+        structlog.get_logger().error("caller not recognised", **traced(error))
         return UNDECIDED

@@ -94,7 +94,7 @@ class Connection(RequestReader):
             self._drop()
             raise
         except Exception as error:  # noqa: BLE001  the server's last net
-            structlog.get_logger().error("handler_failed", **traced(error))
+            structlog.get_logger().error("handler failed", **traced(error))
             close = True
             data = write_reply(SAY[500], edge.date, close=True, without_body=without_body)
         self.task = None

@@ -1,4 +1,4 @@
-"""What the connections of one listener share: handler, limits, the admission, and the sweep.
+"""What the connections of one listener share: handler, limits, the `Admission`, and the sweep.
 
 There is no timer per request: each connection carries the moment at which it is `due`, and the
 sweep, once a second, ends those that are late.

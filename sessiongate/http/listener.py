@@ -66,7 +66,7 @@ class Listener:
     def connections(self) -> int:
         """How many connections are open, or have a request still handled.
 
-        Those that are still shaking hands are counted by the admission.
+        Those that are still shaking hands are counted by the `Admission`.
         """
         return len(self._edge.connections)
 

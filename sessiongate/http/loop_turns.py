@@ -27,7 +27,7 @@ Waiter = asyncio.Future[None]
 
 
 class LoopTurns:
-    """Says who begins. One for all listeners that share a admission."""
+    """Says who begins. One for all listeners that share an `Admission`."""
 
     def __init__(self) -> None:
         self._until = -math.inf
@@ -42,7 +42,7 @@ class LoopTurns:
         """Beginnings of known callers since the last of a stranger."""
 
     def are_free(self, clock: Clock) -> bool:
-        """Whether a request may begin now; otherwise it is to `wait`."""
+        """Whether a request may begin now; otherwise it is to `queue`."""
         now = clock()
         if now < self._until:
             return not (self._known.waiting or self._strangers.waiting)

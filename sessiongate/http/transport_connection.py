@@ -60,7 +60,7 @@ class TransportConnection(asyncio.Protocol):
     _read_at: float
     """When the peer was last seen to read, once this side is closed."""
     accepted: AcceptedSocket
-    """Its place in the admission."""
+    """As which the `Admission` counts it."""
 
     def __init__(self, edge: Edge, accepted: AcceptedSocket | None = None) -> None:
         """With `accepted`, somebody else has let this peer in: by a TLS handshake that goes on."""

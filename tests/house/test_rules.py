@@ -79,7 +79,7 @@ def log_events_in(tree: ast.AST) -> list[str]:
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in {"debug", "info", "warning", "error"}
-        and ast.unparse(node.func.value) in {"log", "_log"}
+        and ast.unparse(node.func.value) in {"log", "_log", "structlog.get_logger()"}
         and node.args
         and isinstance(node.args[0], ast.Constant)
         and isinstance(node.args[0].value, str)
@@ -363,6 +363,7 @@ def test_what_is_logged_is_a_sentence() -> None:
 
 def test_the_check_of_what_is_logged_sees() -> None:
     assert log_events_in(ast.parse("_log.info('a_b')\nlog.error(text)\nx.info('c')")) == ["a_b"]
+    assert log_events_in(ast.parse("structlog.get_logger().error('d_e')")) == ["d_e"]
 
 
 def test_nobody_changes_an_error_after_it_is_made() -> None:

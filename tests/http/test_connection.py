@@ -674,7 +674,7 @@ async def test_a_handlers_error_is_logged_without_what_it_held(opened: Open) -> 
     with structlog.testing.capture_logs() as logs:
         answer = await house.whole(GET % b"secret")
     one_refusal(answer, 500)
-    (line,) = [log for log in logs if log["event"] == "handler_failed"]
+    (line,) = [log for log in logs if log["event"] == "handler failed"]
     assert line["error"] == "RuntimeError"
     assert line["at"][-1].endswith(" fail")
     assert "hunter2" not in str(logs)
