@@ -6,8 +6,8 @@ and `reply_writer`; `request_reader`, with the `held_request` and what `callers`
 `limits`; `connection`, by the moves of `states`. `causes` are what is refused unread. `listener` is
 an address, `edge` what its connections share, `sockets` binds it, `send_queue` the kernel's. TLS:
 `tls_acceptor`, `tls_connection`, `tls_records`, `client_hello`. `admission` bounds connections,
-`idle_sockets` by address, `body_budget` what is held, `loop_turns` a turn. `router` finds handlers;
-`objections` refuses what no dialect takes, by `origins` too; `refusal_headers`, `refusal_log` go
-with it. `proxies` are believed about their clients, `local` says who is on our host, `own_names`
-by which name a client asks for us.
+`idle_sockets` by address, `body_budget` what is held, `unread_budget` of replies, `loop_turns` a
+turn. `router` finds handlers; `objections` refuses what no dialect takes, by `origins` too;
+`refusal_headers`, `refusal_log` go with it. `proxies` are believed about their clients, `local`
+says who is on our host, `own_names` by which name a client asks for us.
 """

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from sessiongate.http.body_budget import BodyBudget, Share
-from sessiongate.http.idle_sockets import PATIENCE, IdleSockets
+from sessiongate.http.idle_sockets import IdleSockets
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.loop_turns import Clock, LoopTurns, Waiter
 from sessiongate.http.refusal_log import note
+from sessiongate.http.unread_budget import UnreadBudget
 from sessiongate.networks import network_of, wider_network_of
 
 TOO_MANY = "too_many_connections"
@@ -24,10 +25,6 @@ UNREAD = "replies_unread"
 """Closed since too much is held that strangers do not read, and it has not read for longest."""
 MADE_ROOM = "made_room"
 """Closed in favour of somebody new, since nothing of it was under way."""
-
-# Bytes a second that a peer reads who counts as reading: less than any network that people work
-# with. Without a least, one byte a second would keep what is held for it.
-READ_A_SECOND = 4096
 
 
 class AcceptedSocket:
@@ -105,8 +102,7 @@ class Admission:
         self.handshakes = 0
         """How many of them are shaking hands."""
         self.bodies = BodyBudget()
-        self.unread = 0
-        """Bytes of replies that callers who are not known do not read."""
+        self.replies: UnreadBudget[AcceptedSocket] = UnreadBudget()
         self.asking = 0
         """Requests of which it is being found out whether their caller is known."""
         self.turns = LoopTurns()
@@ -114,14 +110,17 @@ class Admission:
         self._in_handshake: IdleSockets[AcceptedSocket] = IdleSockets()
         self._waiting: IdleSockets[AcceptedSocket] = IdleSockets()
         """Who may be let go after the handshake."""
-        self._stuck: dict[AcceptedSocket, None] = {}
-        """Who leaves replies unread, the longest first."""
         self._places: Counter[str] = Counter()
 
     @property
     def held(self) -> int:
         """Bytes of requests of callers that are not known."""
         return self.bodies.held
+
+    @property
+    def unread(self) -> int:
+        """Bytes of replies that callers who are not known do not read."""
+        return self.replies.held
 
     def admit(self, accepted: AcceptedSocket) -> str | None:
         """Count one more in, or say why not. Each that is let in must `leave` in the end."""
@@ -169,51 +168,21 @@ class Admission:
         self._waiting.remove(accepted)
 
     def leaves_unread(self, accepted: AcceptedSocket, count: int, now: float) -> None:
-        """A stranger does not read, and so much is held for it: `reads` takes it back.
+        """A stranger does not read, and so much is held for it: `UnreadBudget.reads` takes it back.
 
         Where too much is held for all of them, those go who have not read for longest, if for
         longer than anybody needs; else this one does.
         """
-        self.reads(accepted)
+        replies = self.replies
+        replies.reads(accepted)
         if accepted.gone:
             return
-        accepted.unread, accepted.stuck, accepted.unread_before = (
-            count,
-            now,
-            accepted.count_unread(),
-        )
-        self.unread += count
-        self._stuck[accepted] = None
-        while self.unread > self.limits.anonymous_total and not accepted.gone:
-            goes = self._longest_unread(now) or accepted
+        replies.leaves(accepted, count, now)
+        while replies.held > self.limits.anonymous_total and not accepted.gone:
+            goes = replies.longest(now) or accepted
             note(self.refusals, UNREAD, goes.address)
             self.leave(goes)
             goes.end()
-
-    def _longest_unread(self, now: float) -> AcceptedSocket | None:
-        """Who has not read for longest, if for longer than anybody needs.
-
-        Whoever has read `READ_A_SECOND` a second since that was last looked at is dated anew.
-        """
-        while self._stuck:
-            oldest = next(iter(self._stuck))
-            waited = now - oldest.stuck
-            if waited < PATIENCE:
-                return None
-            unread_before = oldest.count_unread()
-            if oldest.unread_before - unread_before < READ_A_SECOND * waited:
-                return oldest
-            oldest.stuck, oldest.unread_before = now, unread_before
-            del self._stuck[oldest]
-            self._stuck[oldest] = None
-        return None
-
-    def reads(self, accepted: AcceptedSocket) -> None:
-        """It has read, or is gone."""
-        if accepted.unread:
-            self.unread -= accepted.unread
-            accepted.unread = 0
-            del self._stuck[accepted]
 
     def holds(self, accepted: AcceptedSocket, held: int, now: float, *, unfinished: bool) -> None:
         """So many bytes of requests are held for a caller that is not known.
@@ -235,7 +204,7 @@ class Admission:
 
     def leave(self, accepted: AcceptedSocket) -> None:
         """It is gone. Said twice, it is heard once."""
-        self.reads(accepted)
+        self.replies.reads(accepted)
         if accepted.gone:
             return
         accepted.gone = True

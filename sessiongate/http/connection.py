@@ -49,7 +49,7 @@ class Connection(RequestReader):
         writer.stalled = False
         if self._at is _DONE:
             return  # what the kernel has still counts
-        self._edge.admission.reads(self.accepted)
+        self._edge.admission.replies.reads(self.accepted)
         if self._at is _IDLE:
             self.due = self._edge.now() + self._edge.keep_alive
         if writer.unfinished:

@@ -129,7 +129,7 @@ class TransportConnection(asyncio.Protocol):
         self._at = At.DONE
         self.due = math.inf
         self._writer.drop()
-        self._edge.admission.reads(self.accepted)
+        self._edge.admission.replies.reads(self.accepted)
         self._held.let_go(handled=self.task is not None)
         if self.task is None:
             self._edge.forget(self)

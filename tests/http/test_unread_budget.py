@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from sessiongate.http.admission import READ_A_SECOND, UNREAD, Admission
+from sessiongate.http.admission import UNREAD, AcceptedSocket, Admission
 from sessiongate.http.edge import Edge
 from sessiongate.http.idle_sockets import PATIENCE
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.reply_writer import PIECE
+from sessiongate.http.unread_budget import READ_A_SECOND, UnreadBudget
 from tests.http.test_connection import GET, Time, Wire, done
 
 KIB = 1024
@@ -71,6 +72,37 @@ class House:
         wire.connection.data_received(REQUEST * times)
         await done(wire)
         return wire
+
+
+def accepted(to_read: list[int]) -> AcceptedSocket:
+    """One that has the last of these bytes to read."""
+    one = AcceptedSocket("192.0.2.1", 0.0, lambda: None)
+    one.count_unread = lambda: to_read[-1]
+    return one
+
+
+def test_what_is_read_counts_no_more_and_only_once() -> None:
+    budget: UnreadBudget[AcceptedSocket] = UnreadBudget()
+    one, other = accepted([70]), accepted([30])
+    budget.leaves(one, 70, 0.0)
+    budget.leaves(other, 30, 0.0)
+    assert budget.held == 100
+    budget.reads(one)
+    budget.reads(one)
+    assert (budget.held, one.unread, other.unread) == (30, 0, 30)
+
+
+def test_who_has_not_read_for_longest_is_found_only_after_a_while() -> None:
+    budget: UnreadBudget[AcceptedSocket] = UnreadBudget()
+    to_read = [4 * READ_A_SECOND]
+    one, other = accepted(to_read), accepted([1])
+    budget.leaves(one, 1, 0.0)
+    budget.leaves(other, 1, 0.1)
+    assert budget.longest(PATIENCE - 0.1) is None
+    assert budget.longest(PATIENCE) is one
+    to_read.append(2 * READ_A_SECOND)  # it has read: from now on it is the younger one
+    assert budget.longest(PATIENCE) is None
+    assert budget.longest(PATIENCE + 0.1) is other
 
 
 async def test_sec_75_a_reply_is_written_in_pieces_as_the_peer_reads() -> None:
