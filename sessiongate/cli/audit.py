@@ -37,7 +37,7 @@ _HEAD = re.compile(r"[0-9a-fA-F]{64}")
 
 app = typer.Typer(no_args_is_help=True, help="The audit of the SQLite or Redis store.")
 
-_COLUMNS = (
+COLUMNS = (
     Column("number", rank=3),
     Column("at"),
     Column("event"),
@@ -76,9 +76,9 @@ def tail(
         chains = {chain: iter(audit.tail(count, chain)) for chain in Chain}
         rows = list(_by_time(chains))[-count:]
     if output is Output.TABLE and sys.stdout.isatty() and not wide:
-        rows = [{**row, "at": _short(str(row.get("at", "")))} for row in rows]
+        rows = [{**row, "at": short_time(str(row.get("at", "")))} for row in rows]
     none = "Nothing was decided yet."
-    show_rows(rows, _COLUMNS, output, none, wide=wide, more="--wide also shows")
+    show_rows(rows, COLUMNS, output, none, wide=wide, more="--wide also shows")
 
 
 @app.command()
@@ -190,7 +190,7 @@ def _by_time(chains: Mapping[Chain, Iterator[Link]]) -> Iterator[dict[str, objec
     return merge(*rows, key=lambda row: str(row.get("at", "")).rstrip("Z"))
 
 
-def _short(at: str) -> str:
+def short_time(at: str) -> str:
     """A time by this machine's clock, to the second; of another year, to the minute and with it."""
     try:
         local = datetime.fromisoformat(at).astimezone()

@@ -22,7 +22,7 @@ from sessiongate.config import Config
 
 app = typer.Typer(no_args_is_help=True, help="Sessions of the running server.")
 
-_COLUMNS = (
+COLUMNS = (
     Column("key"),
     Column("user", least=8),
     Column("left", rank=1),
@@ -55,7 +55,7 @@ def list_(
     none = "No session is open." if user is None or rows else _without_sessions(loaded, user)
     if output is Output.TABLE:
         rows = [_for_people(row) for row in rows]
-    show_rows(rows, _COLUMNS, output, none, wide=wide, more="--wide also shows")
+    show_rows(rows, COLUMNS, output, none, wide=wide, more="--wide also shows")
 
 
 @app.command()

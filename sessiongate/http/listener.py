@@ -23,7 +23,7 @@ from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler
 from sessiongate.http.send_queue import bound
-from sessiongate.http.sockets import _BACKLOG, _inode, _path_of, bind_socket
+from sessiongate.http.sockets import BACKLOG, bind_socket, inode_of, path_of
 from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_connection import Tls
 
@@ -55,7 +55,7 @@ class Listener:
         self._server = server
         self._acceptor = acceptor
         # A socket that was handed to us stays where it is when we go.
-        self._inode = _inode(edge.unix_path) if ours else None
+        self._inode = inode_of(edge.unix_path) if ours else None
         self._timer = edge.loop.call_later(_SWEEP_EVERY, self._tick)
 
     def sweep(self) -> None:
@@ -117,7 +117,7 @@ class Listener:
     def _remove_path(self) -> None:
         """Take our Unix socket's name away, unless a successor already listens under it."""
         path = self._edge.unix_path
-        if path is not None and self._inode is not None and _inode(path) == self._inode:
+        if path is not None and self._inode is not None and inode_of(path) == self._inode:
             Path(path).unlink(missing_ok=True)
 
     def _tick(self) -> None:
@@ -152,7 +152,7 @@ async def listen(
     send less than others.
     """
     loop = asyncio.get_running_loop()
-    path = _path_of(address)
+    path = path_of(address)
     ours = opened is None
     if opened is None:
         opened = bind_socket(address, socket_mode)
@@ -173,8 +173,8 @@ async def listen(
 
     if path is not None:
         server = await loop.create_unix_server(
-            come, sock=opened, backlog=_BACKLOG, **_LEAVE_THE_FILE
+            come, sock=opened, backlog=BACKLOG, **_LEAVE_THE_FILE
         )
     else:
-        server = await loop.create_server(come, sock=opened, backlog=_BACKLOG)
+        server = await loop.create_server(come, sock=opened, backlog=BACKLOG)
     return Listener(edge, server, name, port, ours=ours, acceptor=acceptor)

@@ -11,7 +11,7 @@ from sessiongate.errors import ConfigError
 
 # Connections that the kernel holds for us before we accept: a whole site logging in after a
 # restart. Linux cuts it to net.core.somaxconn (4096 by default since 5.4).
-_BACKLOG = 4096
+BACKLOG = 4096
 
 
 # How long a Unix socket may take to let us in: the kernel does so, unless its queue is full.
@@ -20,12 +20,12 @@ _PROBE = 1.0
 
 def bind_socket(address: str, socket_mode: int = 0o600) -> socket.socket:
     """A bound and listening socket of this address. Raises ConfigError."""
-    path = _path_of(address)
+    path = path_of(address)
     try:
         if path is None:
             return _tcp_socket(address)
         opened = _unix_socket(path, socket_mode)
-        opened.listen(_BACKLOG)
+        opened.listen(BACKLOG)
     except OSError as error:
         # Not its own words, which repeat the address.
         why = os.strerror(error.errno) if error.errno else type(error).__name__
@@ -34,7 +34,8 @@ def bind_socket(address: str, socket_mode: int = 0o600) -> socket.socket:
     return opened
 
 
-def _path_of(address: str) -> str | None:
+def path_of(address: str) -> str | None:
+    """The file of a Unix socket's address; None for TCP."""
     return address.removeprefix("unix:") if address.startswith("unix:") else None
 
 
@@ -54,11 +55,11 @@ def _tcp_socket(address: str) -> socket.socket:
             [f"listen: {address!r} is not 127.0.0.1:9669, [::1]:9669 or unix:/path in form"]
         ) from None
     if ip.version == 4:
-        return socket.create_server((str(ip), number), backlog=_BACKLOG)
+        return socket.create_server((str(ip), number), backlog=BACKLOG)
     return socket.create_server(
         (str(ip), number),
         family=socket.AF_INET6,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         dualstack_ipv6=ip.is_unspecified and socket.has_dualstack_ipv6(),
     )
 
@@ -111,7 +112,8 @@ def is_answered(path: str) -> bool:
     return True
 
 
-def _inode(path: str | None) -> int | None:
+def inode_of(path: str | None) -> int | None:
+    """Which file this is now; None where there is none, or it cannot be looked at."""
     try:
         return Path(path).lstat().st_ino if path is not None else None
     except OSError:

@@ -90,8 +90,8 @@ def test_each_time_has_its_date(data_dir: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_time_of_another_year_says_which() -> None:
-    assert commands._short("2001-02-03T04:05:06.789Z").startswith("2001-02-0")
-    assert commands._short("no time") == "no time"
+    assert commands.short_time("2001-02-03T04:05:06.789Z").startswith("2001-02-0")
+    assert commands.short_time("no time") == "no time"
 
 
 def test_an_export_is_lines_or_one_array(data_dir: Path) -> None:

@@ -90,7 +90,7 @@ class Client:
     def request(self, verb: str, path: str, headers: Headers = (), body: Body = None) -> Reply:
         """Send exactly these headers (besides Host, Accept-Encoding, Content-Length), and read."""
         pairs = headers.items() if isinstance(headers, Mapping) else headers
-        data = _bytes(body)
+        data = bytes_of(body)
         connection = self.connection
         connection.putrequest(verb, path)
         if data is not None or verb in ("POST", "PUT", "PATCH"):
@@ -110,7 +110,7 @@ class Client:
         self.connection.close()
 
 
-def _bytes(body: Body) -> bytes | None:
+def bytes_of(body: Body) -> bytes | None:
     if body is None or isinstance(body, bytes):
         return body
     return body.encode() if isinstance(body, str) else json.dumps(body).encode()

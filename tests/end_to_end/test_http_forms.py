@@ -13,7 +13,7 @@ import pytest
 from tests.basic import basic
 from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED, MakeServer
-from tests.end_to_end.serving import USER, Body, Headers, Reply, Server, _bytes
+from tests.end_to_end.serving import USER, Body, Headers, Reply, Server, bytes_of
 from tests.security.dialects import DIALECTS, Dialect, each_dialect
 
 
@@ -36,7 +36,7 @@ class Turned:
     def request(self, verb: str, path: str, headers: Headers = (), body: Body = None) -> Reply:
         pairs = headers.items() if hasattr(headers, "items") else headers
         return read(
-            self._server.raw(self._turn(Sent(verb, path, list(pairs), _bytes(body) or b"")))
+            self._server.raw(self._turn(Sent(verb, path, list(pairs), bytes_of(body) or b"")))
         )
 
 

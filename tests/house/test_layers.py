@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from tests.each import each
-from tests.house.sources import PACKAGE, name_of, python_files, tree_of
+from tests.house.sources import PACKAGE, TESTS, name_of, python_files, tree_of
 
 WORDS = {"errors", "secret", "session", "clock", "files", "networks"}
 
@@ -189,3 +189,46 @@ def test_the_check_sees(module: str, source: str, wrong: list[str]) -> None:
 def test_the_check_of_hidden_imports_sees() -> None:
     source = "import os\ndef f():\n    import re\n    if f:\n        from json.x import y\n"
     assert hidden(ast.parse(source)) == ["re", "json"]
+
+
+def private_imports(tree: ast.Module) -> list[str]:
+    """Names of another of our modules that are that module's own: imported, or read from it."""
+    modules, wrong = set(), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in OURS:
+            for alias in node.names:
+                modules.add(alias.asname or alias.name)
+                if is_private(alias.name):
+                    wrong.append(alias.name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr):
+            owner = ast.unparse(node.value)
+            wrong += [f"{owner}.{node.attr}"] if owner in modules else []
+    return wrong
+
+
+OURS = {"sessiongate", "tests", "bench"}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+@each("folder", [PACKAGE, TESTS])
+def test_what_is_private_stays_in_its_module(folder: Path) -> None:
+    found = [(name_of(path), private_imports(tree_of(path))) for path in python_files(folder)]
+    assert [one for one in found if one[1]] == []
+
+
+@each(
+    ("source", "wrong"),
+    [
+        ("from sessiongate.http.sockets import _BACKLOG", ["_BACKLOG"]),
+        ("from tests.house import sources as s\ns._cached", ["s._cached"]),
+        ("from sessiongate import __version__", []),
+        ("from sessiongate.config.kinds import Table as _Table\nclass Sessions(_Table): ...", []),
+        ("import os\nfrom lxml import etree\netree._Element; os._exit(1)", []),
+    ],
+)
+def test_the_check_of_private_names_sees(source: str, wrong: list[str]) -> None:
+    assert private_imports(ast.parse(source)) == wrong

@@ -21,7 +21,7 @@ from sessiongate.audit.forwarding import Shipping
 from sessiongate.config import load
 from sessiongate.errors import ConfigError, IdentityUnavailable, StoreUnavailable
 from sessiongate.files import LARGEST, name_for_loading, open_named, read_named
-from sessiongate.identity.local.provider import _read_once
+from sessiongate.identity.local.provider import read_once
 from sessiongate.identity.local.users_file import read_users
 from sessiongate.identity.tokens.keys import FileSource
 from sessiongate.rules.store_url import parse_redis
@@ -71,7 +71,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     ),
     "secret of a provider": _ldap,
     "users": read_users,
-    "users meanwhile": _read_once,
+    "users meanwhile": read_once,
     "bootstrap": _bootstrap,
     "certificate": lambda path: tls_context(path, _pair(path).key),
     "key": lambda path: tls_context(_pair(path).certificate, path),

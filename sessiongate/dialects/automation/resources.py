@@ -24,10 +24,10 @@ class Face(msgspec.Struct, frozen=True):
     nowhere: Handler
 
 
-API = Face(wire.API, rest._API_CARRIERS, lambda value: value, rest.api_refusal, rest.api_nowhere)
+API = Face(wire.API, rest.API_CARRIERS, lambda value: value, rest.api_refusal, rest.api_nowhere)
 REST = Face(
     wire.REST,
-    rest._REST_CARRIERS,
+    rest.REST_CARRIERS,
     lambda value: {"value": value},
     rest.rest_refusal,
     rest.rest_nowhere,
@@ -59,4 +59,4 @@ class ResourcesEndpoint:
         except errors.SessionGateError as error:
             return face.refusal(error)
         body = msgspec.json.encode(face.wrap(wire.value_of(resource, self._appliance)))
-        return Reply(200, rest._JSON_ONLY, body)
+        return Reply(200, rest.JSON_HEADERS, body)

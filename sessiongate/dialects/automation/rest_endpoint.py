@@ -17,10 +17,10 @@ from sessiongate.wire.carriers import REST_COOKIE, VMWARE_HEADER
 
 DIALECT = "rest"
 
-_JSON = ("content-type", "application/json")
-_JSON_ONLY = (_JSON,)
-_API_CARRIERS = frozenset({VMWARE_HEADER})
-_REST_CARRIERS = frozenset({VMWARE_HEADER, f"cookie:{REST_COOKIE}"})
+JSON = ("content-type", "application/json")
+JSON_HEADERS = (JSON,)
+API_CARRIERS = frozenset({VMWARE_HEADER})
+REST_CARRIERS = frozenset({VMWARE_HEADER, f"cookie:{REST_COOKIE}"})
 
 
 class _Face:
@@ -51,15 +51,15 @@ class ApiSessionEndpoint(_Face):
         try:
             match request.method:
                 case "GET":
-                    session = await self._caller(request, _API_CARRIERS)
+                    session = await self._caller(request, API_CARRIERS)
                     body = msgspec.json.encode(automation.session_info(session))
-                    return Reply(200, _JSON_ONLY, body)
+                    return Reply(200, JSON_HEADERS, body)
                 case "POST":
                     opened = await self._login(request)
                     body = msgspec.json.encode(opened.token.reveal())
-                    return Reply(201, _JSON_ONLY, body, undelivered=opened.undelivered)
+                    return Reply(201, JSON_HEADERS, body, undelivered=opened.undelivered)
                 case "DELETE":
-                    session = await self._caller(request, _API_CARRIERS)
+                    session = await self._caller(request, API_CARRIERS)
                     await self._sessions.end(session.key, Ended.LOGOUT)
                     return Reply(204)
             raise errors.WrongVerb("POST", "GET", "DELETE")
@@ -86,7 +86,7 @@ class RestSessionEndpoint(_Face):
             case "GET":
                 return await self._get(request)
             case "DELETE":
-                session = await self._caller(request, _REST_CARRIERS)
+                session = await self._caller(request, REST_CARRIERS)
                 await self._sessions.end(session.key, Ended.LOGOUT)
                 return Reply(200)
         raise errors.WrongVerb("POST", "GET", "DELETE")
@@ -94,7 +94,7 @@ class RestSessionEndpoint(_Face):
     async def _create(self, request: Request) -> Reply:
         opened = await self._login(request)
         token = opened.token.reveal()
-        headers = [_JSON]
+        headers = [JSON]
         if (request.header("vmware-use-header-authn") or "").strip().lower() != "true":
             secure = "; Secure" if request.secure else ""
             cookie = f"{REST_COOKIE}={token}; Path=/rest; HttpOnly{secure}; SameSite=Strict"
@@ -103,9 +103,9 @@ class RestSessionEndpoint(_Face):
         return Reply(200, tuple(headers), body, undelivered=opened.undelivered)
 
     async def _get(self, request: Request) -> Reply:
-        session = await self._caller(request, _REST_CARRIERS)
+        session = await self._caller(request, REST_CARRIERS)
         body = msgspec.json.encode({"value": automation.session_info(session)})
-        return Reply(200, (_JSON,), body)
+        return Reply(200, JSON_HEADERS, body)
 
 
 class HelloEndpoint:
@@ -121,7 +121,7 @@ class HelloEndpoint:
             chosen = hello.negotiate(hello.read_releases(request.body))
         except errors.SessionGateError as error:
             return api_refusal(error)
-        return Reply(200, (_JSON,), msgspec.json.encode({"api_release": chosen}))
+        return Reply(200, JSON_HEADERS, msgspec.json.encode({"api_release": chosen}))
 
 
 async def api_nowhere(request: Request) -> Reply:
@@ -132,7 +132,7 @@ async def api_nowhere(request: Request) -> Reply:
 async def rest_nowhere(request: Request) -> Reply:
     """A path below `/rest/` that nothing answers."""
     refusal = automation.no_operations(request.path)
-    return Reply(refusal.status, (_JSON,), automation.write_rest_error(refusal))
+    return Reply(refusal.status, JSON_HEADERS, automation.write_rest_error(refusal))
 
 
 def api_refusal(error: errors.SessionGateError | None) -> Reply:
@@ -152,7 +152,7 @@ def rest_refusal(error: errors.SessionGateError | None) -> Reply:
 def _error_headers(
     refusal: automation.Refusal, error: errors.SessionGateError | None
 ) -> tuple[tuple[str, str], ...]:
-    headers = [_JSON]
+    headers = [JSON]
     if refusal.status == 401:
         headers.append(("www-authenticate", automation.CHALLENGE))
     return (*headers, *extra_headers(error))

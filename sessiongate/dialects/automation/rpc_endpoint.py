@@ -1,7 +1,12 @@
 """The Automation API over JSON-RPC: its session service, and what an empty vCenter has."""
 
 from sessiongate import errors
-from sessiongate.dialects.automation.rest_endpoint import _JSON, _REST_CARRIERS, api_refusal
+from sessiongate.dialects.automation.rest_endpoint import (
+    JSON,
+    JSON_HEADERS,
+    REST_CARRIERS,
+    api_refusal,
+)
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.request import caller, client_of, known
 from sessiongate.http.message import Reply, Request
@@ -17,7 +22,7 @@ from sessiongate.wire.carriers import SOAP_COOKIE, VMWARE_HEADER, WHITE_SPACE
 RPC_DIALECT = "vapi-rpc"
 
 
-_RPC_CARRIERS = _REST_CARRIERS | {f"cookie:{SOAP_COOKIE}"}
+_RPC_CARRIERS = REST_CARRIERS | {f"cookie:{SOAP_COOKIE}"}
 
 
 class RpcEndpoint:
@@ -99,7 +104,7 @@ class RpcEndpoint:
         if error is not None:
             body = vapi_rpc.write_rpc_error(vapi_rpc.unread(error))
             status = automation.refusal_of(error).status
-            return Reply(status, (_JSON, *extra_headers(error)), body)
+            return Reply(status, (JSON, *extra_headers(error)), body)
         try:
             call = vapi_rpc.read_call(request.body, None, None)
         except vapi_rpc.RpcError as unreadable:
@@ -115,4 +120,4 @@ def _is_offered(call: vapi_rpc.Call, resource: resources.Resource | None) -> boo
 
 
 def _rpc(body: bytes) -> Reply:
-    return Reply(200, (_JSON,), body)
+    return Reply(200, JSON_HEADERS, body)

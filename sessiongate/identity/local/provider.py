@@ -255,17 +255,18 @@ class _Broken(ConfigError):
 
 def _read(path: Path, had_users: bool) -> tuple[_Look, Users]:
     """The users, and the look of the very file they were read from. Blocks."""
-    look, users = _read_once(path)
+    look, users = read_once(path)
     if had_users and not users:
         time.sleep(SECOND_LOOK)
-        look, users = _read_once(path)
+        look, users = read_once(path)
         if look == _NO_FILE and not path.parent.is_dir():
             # Not an answer: the disk with the data directory is away.
             raise _Broken(None, [f"{path}: cannot be read: its directory is gone"])
     return look, users
 
 
-def _read_once(path: Path) -> tuple[_Look, Users]:
+def read_once(path: Path) -> tuple[_Look, Users]:
+    """The users as they are at this moment; no file is none of them. Blocks."""
     try:
         look, data = read_users_file(path)
     except FileNotFoundError:
