@@ -16,6 +16,9 @@ from sessiongate.wire.xml import escape
 PATHS = ("/pbm", "/pbm/sdk")
 """The address that Go's clients use, and the one that pyVmomi is given."""
 
+LARGEST = 16 * 1024
+"""Bytes of a request. Real ones name a profile or an object, of which there are none here."""
+
 NAMESPACE = "urn:pbm"
 CONTENT = "PbmRetrieveServiceContent"
 RESOURCE_TYPES = "PbmFetchResourceType"

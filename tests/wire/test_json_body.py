@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.wire.json_body import DEEPEST, MOST_VALUES, is_blank, read_json
+from sessiongate.wire.json_body import DEEPEST, LARGEST, MOST_VALUES, is_blank, read_json
 from tests.each import each
 
 HOSTILE = {
@@ -86,7 +86,16 @@ def test_the_limits_leave_room() -> None:
     assert read_json(wide) == json.loads(wide)
     keys = ["52a67ed8-0f0b-1714-4534-86a177fc5158"] * (MOST_VALUES - 10)
     assert read_json(json.dumps({"sessionId": keys}).encode()) == {"sessionId": keys}
-    assert read_json(b'"' + b"x" * 1_000_000 + b'"') == "x" * 1_000_000
+    assert read_json(b'"' + b"x" * 200_000 + b'"') == "x" * 200_000
+
+
+def test_sec_73_size_is_bounded() -> None:
+    """A megabyte of a known caller took 15 ms of everybody's time."""
+    room = LARGEST - 2
+    assert read_json(b'"' + b"x" * room + b'"') == "x" * room
+    for kind in (b"x", b"\\n", b":"):
+        with pytest.raises(Malformed, match="larger than"):
+            read_json(b'"' + kind * (room + 1) + b'"')
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sessiongate import errors
 from sessiongate.wire import openid
 from sessiongate.wire.openid import (
+    LARGEST_FORM,
     OAuthError,
     Refusal,
     TokenSet,
@@ -46,6 +47,15 @@ def test_no_body_is_no_member() -> None:
 @pytest.mark.parametrize("content_type", ["application/json", None, "text/plain"])
 def test_another_type_is_refused(content_type: str | None) -> None:
     assert refusal(b"grant_type=password", content_type).status == 415
+
+
+def test_sec_73_a_form_is_no_larger_than_any_of_ours() -> None:
+    """A megabyte of percent signs took 600 ms of everybody's time, 64 KiB of a stranger's 30."""
+    assert read_form(b"a=" + b"%" * (LARGEST_FORM - 2), FORM) == {"a": "%" * (LARGEST_FORM - 2)}
+    assert refusal(b"a=" + b"%" * LARGEST_FORM).status == 413
+    client = basic("zerto", "%" * 60_000)
+    with pytest.raises(OAuthError):
+        client_of({}, [client])
 
 
 def test_a_member_twice_is_refused() -> None:

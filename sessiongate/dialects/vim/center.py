@@ -23,6 +23,7 @@ from sessiongate.dialects.vim.views import Views
 from sessiongate.errors import NoPermission, NoSession
 from sessiongate.rules.access import SYSTEM_ANONYMOUS
 from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.session import Session
 from sessiongate.store.port import NoticeStore
 from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, REFUSED, Method, Property
 from sessiongate.wire.vim.methods.events import EVENTS, TASKS
@@ -83,7 +84,7 @@ class VirtualCenter:
 
     async def call(self, context: Context, method: Method, arguments: Mapping[str, Any]) -> Outcome:
         """Run a method: authenticated, then allowed, then done."""
-        self._permit(context, method.name, method.privilege)
+        self.permit(context.caller, method.name, method.privilege)
         result = await self._run[method.on, method.name](context, **arguments)
         if isinstance(result, Opened):
             return Outcome(user_session(result.session), result.token, result.undelivered)
@@ -91,16 +92,20 @@ class VirtualCenter:
 
     async def read(self, context: Context, prop: Property) -> Value | None:
         """The value of a property, None where it is unset."""
-        self._permit(context, prop.name, prop.privilege, prop.also)
+        self.permit(context.caller, prop.name, prop.privilege, prop.also)
         value: Value | None = await self._run[prop.on, prop.name](context)
         return value
 
-    def _permit(self, context: Context, what: str, privilege: str, also: str = "") -> None:
+    def permit(self, caller: Session | None, what: str, privilege: str, also: str = "") -> None:
+        """Raise NoSession or NoPermission where this caller may not do what needs a privilege.
+
+        `also` is another privilege that is enough.
+        """
         if privilege == SYSTEM_ANONYMOUS:
             return
-        if context.caller is None:
+        if caller is None:
             raise NoSession(f"{what} needs a session")
-        held = self._sessions.privileges(context.caller)
+        held = self._sessions.privileges(caller)
         if privilege not in held and (not also or also not in held):
-            self._journal.denied(context.caller, what, privilege)
+            self._journal.denied(caller, what, privilege)
             raise NoPermission(privilege)

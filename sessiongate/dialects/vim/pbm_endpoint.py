@@ -2,7 +2,8 @@
 
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
-from sessiongate.dialects.request import caller, known
+from sessiongate.dialects.request import caller
+from sessiongate.dialects.vim.center import VirtualCenter
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.rules.access import SYSTEM_VIEW
@@ -28,17 +29,27 @@ class PbmEndpoint:
     """Answers `wire.pbm.PATHS`."""
 
     def __init__(
-        self, sessions: Sessions, logins: Logins, bearers: Bearers, *, instance: str
+        self,
+        sessions: Sessions,
+        logins: Logins,
+        bearers: Bearers,
+        center: VirtualCenter,
+        *,
+        instance: str,
     ) -> None:
         self._sessions = sessions
         self._logins = logins
         self._bearers = bearers
+        self._center = center
         self._instance = instance
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a SOAP fault."""
         if request.method != "POST":
             return self.refuse(request, errors.WrongVerb("POST"))
+        if len(request.body) > pbm.LARGEST:
+            too_large = errors.Malformed(f"the document is larger than {pbm.LARGEST} bytes")
+            return Reply(413, _HEADERS, vim_soap.write_unreadable(too_large))
         try:
             call = pbm.read_call(request.body)
         except errors.Malformed as unreadable:
@@ -47,9 +58,8 @@ class PbmEndpoint:
             request_id.adopt(call.operation_id)
         session = None
         try:
-            session = known(
-                await caller(request, self._sessions, self._bearers, _CARRIERS, call.carriers)
-            )
+            session = await caller(request, self._sessions, self._bearers, _CARRIERS, call.carriers)
+            self._center.permit(session, "storage policies", SYSTEM_VIEW)
             return Reply(200, _HEADERS, self._answer(call.name))
         except errors.SessionGateError as error:
             return self._fault(error, call.target, session)

@@ -40,7 +40,7 @@ def routes(
         service_versions.PATH: soap_endpoint.service_versions_reply,
         **dict.fromkeys(wsdl_endpoint.PATHS, wsdl_endpoint.WsdlEndpoint(soap, own)),
     }
-    policies = pbm_endpoint.PbmEndpoint(sessions, logins, bearers, instance=instance)
+    policies = pbm_endpoint.PbmEndpoint(sessions, logins, bearers, center, instance=instance)
     return [
         Route(vim_json.PREFIX, json, json.refuse, dialect=json_endpoint.DIALECT),
         *(

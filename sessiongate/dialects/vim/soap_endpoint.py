@@ -9,7 +9,6 @@ plain HTTP, since Go's cookie jar would then not send the cookie back.
 
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
-from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.vim.calls import Calls, FaultReply
 from sessiongate.dialects.vim.center import VirtualCenter
 from sessiongate.dialects.vim.context import Outcome
@@ -23,7 +22,6 @@ from sessiongate.telemetry import request_id
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
 from sessiongate.wire.vim import api_version, service_versions
 from sessiongate.wire.vim import soap as vim_soap
-from sessiongate.wire.vim.login_token import LARGEST
 from sessiongate.wire.vim.request import Unread, VimRequest
 
 DIALECT = "soap"
@@ -40,7 +38,6 @@ class VimSoapEndpoint:
     ) -> None:
         self.polls = Polls()
         self._calls = Calls(sessions, logins, bearers, center, DIALECT, _CARRIERS, self.polls.keep)
-        self._callers = KnownCallers(sessions, bearers, takes_assertions=False)
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a SOAP fault."""
@@ -49,10 +46,7 @@ class VimSoapEndpoint:
         if request.method != "POST":
             return self.refuse(request, errors.WrongVerb("POST"))
         try:
-            await self._refuse_too_large(request)
             read, refused = self.polls.read(request.body), None
-        except errors.Unavailable as error:
-            return self.refuse(request, error)
         except errors.Malformed as unreadable:
             return Reply(500, (_XML, _NO_CACHE), vim_soap.write_unreadable(unreadable))
         except Unread as error:
@@ -67,14 +61,6 @@ class VimSoapEndpoint:
         if identity:
             reply.headers = (*reply.headers, ("x-request-id", identity))
         return reply
-
-    async def _refuse_too_large(self, request: Request) -> None:
-        """Before it is read, which takes the longer the larger it is: no assertion is so large.
-
-        Raises Malformed, or an Unavailable where nobody can say whether the caller is known.
-        """
-        if len(request.body) > LARGEST and not await self._callers.known(request):
-            raise errors.Malformed(f"the document is larger than {LARGEST} bytes")
 
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
         """The reply for an error that was raised outside; None stands for one unforeseen."""

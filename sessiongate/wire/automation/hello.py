@@ -4,12 +4,12 @@ Source: the vendor's page on system hello (8.0 U2 and later).
 """
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from sessiongate.errors import InvalidArgument, Malformed
 from sessiongate.wire.json_body import read_json
+from sessiongate.wire.query import read_query
 from sessiongate.wire.vim.json import knows_release
 
 PATH = "/api/vcenter/system"
@@ -24,7 +24,7 @@ class _Spec(msgspec.Struct):
 
 def is_hello(query: str) -> bool:
     """Whether the query asks for the hello action, percent-encoded or not."""
-    return ("action", "hello") in parse_qsl(query, keep_blank_values=True)
+    return ("action", "hello") in read_query(query)
 
 
 def read_releases(body: bytes) -> list[str]:

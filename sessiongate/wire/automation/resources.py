@@ -7,11 +7,11 @@ services.
 
 from collections.abc import Mapping
 from enum import Enum
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from sessiongate.errors import NotSupported, SessionGateError, UnknownObject, WrongVerb
+from sessiongate.wire.query import read_query
 
 
 class Answer(Enum):
@@ -116,7 +116,7 @@ def refused(resource: Resource, verb: str, query: str, *, below: bool) -> Sessio
         return WrongVerb(*resource.verbs)
     if verb == "POST" and not any(
         name in ("action", "~action") and value in resource.actions
-        for name, value in parse_qsl(query)
+        for name, value in read_query(query)
     ):
         return NotSupported("nothing can be made or changed here")
     return None

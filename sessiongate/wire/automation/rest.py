@@ -6,12 +6,12 @@ vendor's pages on session management, and what its clients need (docs/wire.md).
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from sessiongate import errors
 from sessiongate.session import Session
+from sessiongate.wire.query import read_query
 from sessiongate.wire.times import moment
 
 API_SESSION = "/api/session"
@@ -169,4 +169,4 @@ def _milliseconds(when: datetime) -> str:
 
 def is_get_action(query: str) -> bool:
     """Whether the query is `~action=get`, with the tilde written out or percent-encoded."""
-    return ("~action", "get") in parse_qsl(query, keep_blank_values=True)
+    return ("~action", "get") in read_query(query)

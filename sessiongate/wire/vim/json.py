@@ -53,6 +53,9 @@ from sessiongate.wire.vim.types import (
 PREFIX = "/sdk/vim25/"
 SESSION_HEADER = "vmware-api-session-id"
 
+LONGEST_PATH = 2048
+"""Characters. A view's is the longest and has about 150. Percent signs are read one by one."""
+
 RELEASES = ("8.0.1.0", "8.0.2.0", "8.0.3.0", "9.0.0.0", "9.1.0.0")
 """The published releases. Newer ones of the 9 line are taken too: clients announce their own."""
 NEWER = r"9(\.[0-9]{1,3}){3}"
@@ -97,7 +100,7 @@ def read_request(verb: str, path: str, body: bytes) -> VimRequest:
 def read_path(path: str) -> tuple[MoRef, str]:
     """Object and member name of a path, each segment decoded once. Raises UnknownAddress."""
     segments = path.removeprefix(PREFIX).split("/")
-    if len(segments) != 4:
+    if len(segments) != 4 or len(path) > LONGEST_PATH:
         raise UnknownAddress("the path is not /sdk/vim25/{release}/{moType}/{moId}/{name}")
     release, kind, name, member = (_decoded(segment) for segment in segments)
     if not knows_release(release):

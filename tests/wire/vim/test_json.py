@@ -20,6 +20,7 @@ from sessiongate.errors import (
 from sessiongate.secret import Secret
 from sessiongate.wire.vim.faults import Fault
 from sessiongate.wire.vim.json import (
+    LONGEST_PATH,
     RELEASES,
     knows_release,
     read_arguments,
@@ -80,6 +81,15 @@ def test_segments_are_decoded_once() -> None:
 def test_paths_of_another_shape_are_unknown(rest: str) -> None:
     with pytest.raises(UnknownAddress):
         read_path(f"/sdk/vim25/8.0.3.0/{rest}")
+
+
+def test_sec_73_a_path_is_no_longer_than_any_of_ours() -> None:
+    """64 KiB of percent signs took 30 ms of everybody's time."""
+    begun = "/sdk/vim25/8.0.3.0/A/b/"
+    room = LONGEST_PATH - len(begun)
+    assert read_path(begun + "%" * room)[1] == "%" * room
+    with pytest.raises(UnknownAddress):
+        read_path(begun + "%" * (room + 1))
 
 
 def test_a_call_is_a_method_or_a_property() -> None:

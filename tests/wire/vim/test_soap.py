@@ -251,12 +251,10 @@ def test_sec_50_depth_numbers_sizes_and_encodings_are_bounded(name: str) -> None
     refused_at_once(HUGE[name])
 
 
-@pytest.mark.parametrize("repeat", [DEEPEST, MOST_ELEMENTS, MOST_ATTRIBUTES])
+@pytest.mark.parametrize("repeat", [DEEPEST, MOST_ELEMENTS - 10, MOST_ATTRIBUTES])
 def test_sec_50_the_limits_leave_room_for_real_requests(repeat: int) -> None:
-    keys = "<sessionId>52a67ed8-0f0b-1714-4534-86a177fc5158</sessionId>" * min(
-        repeat, MOST_ELEMENTS - 10
-    )
-    assert len(arguments(TERMINATE, keys)["session_id"]) == min(repeat, MOST_ELEMENTS - 10)
+    keys = "<sessionId>52a67ed8-0f0b-1714-4534-86a177fc5158</sessionId>" * repeat
+    assert len(arguments(TERMINATE, keys)["session_id"]) == repeat
 
 
 @pytest.mark.slow
