@@ -20,6 +20,7 @@ from sessiongate.errors import (
     UnknownAddress,
     UnknownMethod,
     UnknownObject,
+    UnknownProperty,
     WrongVerb,
 )
 from sessiongate.secret import Secret
@@ -83,8 +84,8 @@ def version_in(path: str) -> ApiVersion:
 def read_request(verb: str, path: str, body: bytes) -> VimRequest:
     """What a request asks. `path` is raw, below PREFIX.
 
-    Raises Unread: with UnknownAddress (path or release), UnknownObject, UnknownMethod, WrongVerb,
-    or Malformed (the body).
+    Raises Unread: with UnknownAddress (path or release), UnknownObject, UnknownMethod,
+    UnknownProperty, WrongVerb, or Malformed (the body).
     """
     target, name, reads, call = None, "", verb == "GET", None
     try:
@@ -124,6 +125,8 @@ def read_call(verb: str, target: MoRef, name: str) -> Call:
         if verb != "GET":
             raise WrongVerb("GET")
         return Call(known, prop)
+    if verb == "GET":
+        raise UnknownProperty(name)
     raise UnknownMethod(target.kind, target.name, name)
 
 

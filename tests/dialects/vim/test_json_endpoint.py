@@ -73,6 +73,7 @@ async def test_a_session_is_read_and_logged_out(endpoint: VimJsonEndpoint) -> No
         ("POST", "Logout", b"", 500, "NotAuthenticated"),
         ("GET", "Login", b"", 405, "InvalidRequest"),
         ("PUT", "Login", b"", 405, "InvalidRequest"),
+        ("GET", "nonesuch", b"", 500, "InvalidProperty"),
         ("HEAD", "nonesuch", b"", 500, "MethodNotFound"),
     ],
 )
@@ -89,6 +90,7 @@ async def test_refusals_are_faults(
     found = content(reply)
     assert (reply.status, found["_typeName"]) == (status, fault)
     assert found["faultstring"]
+    assert found.get("name", path) == path
     assert (header(reply, "allow") is not None) == (status == 405)
     assert header(reply, "vmware-api-session-id") is None
     assert await gate.live() == []

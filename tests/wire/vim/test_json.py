@@ -15,6 +15,7 @@ from sessiongate.errors import (
     UnknownAddress,
     UnknownMethod,
     UnknownObject,
+    UnknownProperty,
     WrongVerb,
 )
 from sessiongate.secret import Secret
@@ -104,6 +105,7 @@ def test_a_call_is_a_method_or_a_property() -> None:
         ("POST", MoRef("Nonesuch", "x"), "Login", UnknownAddress),
         ("POST", MoRef("SessionManager", "x"), "Login", UnknownObject),
         ("POST", SESSION_MANAGER, "login", UnknownMethod),
+        ("GET", SESSION_MANAGER, "nonesuch", UnknownProperty),
         ("GET", SESSION_MANAGER, "Login", WrongVerb),
         ("POST", SESSION_MANAGER, "currentSession", WrongVerb),
     ],
@@ -129,7 +131,7 @@ def test_any_path_is_a_call_or_unknown(rest: str, verb: str) -> None:
     """Whatever the path, we get a call of our tables or an error that says it is none."""
     try:
         call = read_call(verb, *read_path(f"/sdk/vim25/8.0.3.0/{rest}"))
-    except (UnknownAddress, UnknownObject, UnknownMethod, WrongVerb):
+    except (UnknownAddress, UnknownObject, UnknownMethod, UnknownProperty, WrongVerb):
         return
     assert (call.member.on, call.member.name) in METHODS.keys() | PROPERTIES.keys()
 
