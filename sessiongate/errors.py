@@ -139,6 +139,10 @@ class ForeignOrigin(Refused):
     """A browser sent the request for a page of another site, and it could change something."""
 
 
+# How much of a name that a client made up is repeated to it.
+_LONGEST_NAME = 200
+
+
 class UnknownAddress(Refused):
     """No such path, release, object type, method or property in this dialect."""
 
@@ -160,6 +164,14 @@ class UnknownMethod(Refused):
         self.kind = kind
         self.name = name
         self.method = method
+
+
+class UnknownName(Refused):
+    """A method that no type of object has here. `name` is its name as asked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no method {name[:_LONGEST_NAME]!r}")
+        self.name = name
 
 
 class UnknownProperty(Refused):

@@ -37,6 +37,7 @@ def test_the_branches_are_apart() -> None:
             "Folder has no such method",
             {"kind": "Folder", "name": "f", "method": "m"},
         ),
+        (errors.UnknownName("n"), "there is no method 'n'", {"name": "n"}),
         (errors.UnknownProperty("p"), "no such property", {"name": "p"}),
         (errors.UnknownType("type"), "no such type of managed object", {"name": "type"}),
         (errors.WrongVerb("GET", "POST"), "only GET, POST here", {"allowed": ("GET", "POST")}),

@@ -176,6 +176,7 @@ FORMS: Mapping[type[errors.SessionGateError], Refusal] = {
     errors.UnknownAddress: _NOWHERE,
     errors.UnknownObject: _NOWHERE,
     errors.UnknownMethod: _NOWHERE,
+    errors.UnknownName: _NOWHERE,
     errors.UnknownProperty: _NOWHERE,
     errors.UnknownType: _NOWHERE,
     errors.UnknownVersion: _NOWHERE,

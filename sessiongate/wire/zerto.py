@@ -122,6 +122,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.UnknownAddress: _NOWHERE,
     errors.UnknownObject: _NOWHERE,
     errors.UnknownMethod: _NOWHERE,
+    errors.UnknownName: _NOWHERE,
     errors.UnknownProperty: _NOWHERE,
     errors.UnknownType: _NOWHERE,
     errors.UnknownVersion: _NOWHERE,

@@ -92,6 +92,7 @@ class Calls:
                 token,
                 read.call.target,
                 version,
+                member.name,
                 len(read.body),
                 request.when_gone,
             )

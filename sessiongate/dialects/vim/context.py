@@ -26,6 +26,8 @@ class Context(msgspec.Struct, frozen=True):
     """The object that is called."""
     version: ApiVersion = (99,)
     """The version of the API that the client speaks."""
+    name: str = ""
+    """The method or property that is called, as far as the function has to say it."""
     size: int = 0
     """Bytes of the request's body: what is kept of it is no larger than in proportion."""
     when_gone: Callable[[Callable[[], None]], None] = _never

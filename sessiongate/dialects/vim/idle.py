@@ -16,7 +16,7 @@ class Idle:
         return None
 
     async def not_supported(self, context: Context) -> None:
-        raise NotSupported("there is no inventory here that this could change")
+        raise NotSupported(f"{context.name} is known here and not offered: there is no inventory")
 
 
 class Managers(Idle):

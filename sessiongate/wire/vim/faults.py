@@ -61,6 +61,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.UnknownMethod: Form(
         "MethodNotFound", "The method '{method}' is not found on this object."
     ),
+    errors.UnknownName: Form("InvalidRequest", "The request is not valid."),
     errors.UnknownProperty: Form(
         "InvalidProperty", "The requested property '{name}' is not valid."
     ),
@@ -132,6 +133,9 @@ _EXPLAIN: Mapping[type[errors.SessionGateError], Callable[[errors.SessionGateErr
     errors.EncodedBody: str,
     errors.ForeignOrigin: str,
     errors.InvalidArgument: str,
+    errors.NotSupported: str,
+    errors.UnknownAddress: str,
+    errors.UnknownName: str,
     errors.WrongVerb: str,
 }
 """Errors whose own sentence helps the client and holds nothing that the client may not know."""

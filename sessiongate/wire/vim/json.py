@@ -112,7 +112,7 @@ def read_path(path: str) -> tuple[MoRef, str]:
 def read_call(verb: str, target: MoRef, name: str) -> Call:
     """What a request addresses, in vim's order: object type, object, member, verb."""
     if not has_some(target.kind):
-        raise UnknownAddress("no such type of managed object")
+        raise UnknownAddress(f"there is no object of the type {target.kind[:200]!r} here")
     known = resolve(target)
     if known is None:
         raise UnknownObject(target.kind, target.name)

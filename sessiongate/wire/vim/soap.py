@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from sessiongate.errors import Malformed, Refused, UnknownMethod, UnknownObject, UnknownProperty
+from sessiongate import errors
+from sessiongate.errors import Malformed, Refused
 from sessiongate.secret import Secret
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
 from sessiongate.wire.times import moment
@@ -75,7 +76,7 @@ def read_request(document: bytes) -> VimRequest:
     """What the request with this body asks.
 
     Raises Malformed where it is no envelope, so that not even a method is determined; else Unread,
-    with Malformed, UnknownObject, UnknownMethod or UnknownProperty.
+    with Malformed, UnknownObject, UnknownName, UnknownMethod or UnknownProperty.
     """
     message = read_envelope(document)
     target, call = None, None
@@ -169,25 +170,25 @@ def read_target(call: Element) -> MoRef:
 def read_call(call: Element, target: MoRef) -> Call:
     """What the request addresses, in vim's order: first the object, then the method.
 
-    Raises UnknownObject, Malformed (a name that no object has), UnknownMethod (one that others
-    have), or UnknownProperty.
+    Raises UnknownObject, UnknownName (that no object has), UnknownMethod (one that others have),
+    UnknownProperty, or Malformed.
     """
     known = resolve(target)
     if known is None:
-        raise UnknownObject(target.kind, target.name)
+        raise errors.UnknownObject(target.kind, target.name)
     if call.namespace not in (VIM, VIM2):
         raise Malformed(f"the method is not in the namespace {VIM}")
     if call.name == FETCH:
         path = _single(_FETCHED, _members(call), FETCH)
         prop = PROPERTIES.get((known.kind, path.text)) if path is not None else None
         if prop is None:
-            raise UnknownProperty(path.text if path is not None else "")
+            raise errors.UnknownProperty(path.text if path is not None else "")
         return Call(known, prop)
     method = method_of(known.kind, call.name)
     if method is None:
         if is_method_name(call.name):
-            raise UnknownMethod(known.kind, known.name, call.name)
-        raise Malformed("there is no method of this name")
+            raise errors.UnknownMethod(known.kind, known.name, call.name)
+        raise errors.UnknownName(call.name)
     return Call(known, method)
 
 

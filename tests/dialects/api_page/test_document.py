@@ -245,6 +245,7 @@ ERRORS: list[errors.SessionGateError | None] = [
     errors.UnknownAddress("x"),
     errors.UnknownObject("Folder", "x"),
     errors.UnknownMethod("Folder", "x", "Burn"),
+    errors.UnknownName("x"),
     errors.UnknownProperty("x"),
     errors.WrongVerb("GET", "POST"),
     errors.StoreUnavailable("x"),

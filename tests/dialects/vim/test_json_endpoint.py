@@ -96,6 +96,24 @@ async def test_refusals_are_faults(
     assert await gate.live() == []
 
 
+@pytest.mark.parametrize(
+    ("path", "fault", "said"),
+    [
+        ("Folder/group-d1/CreateFolder", "NotSupported", "CreateFolder"),
+        ("FileManager/FileManager/MakeDirectory", "NotSupported", "MakeDirectory"),
+        ("VirtualMachine/vm-1/PowerOnVM_Task", "InvalidRequest", "VirtualMachine"),
+    ],
+)
+async def test_what_is_not_done_here_is_named(
+    endpoint: VimJsonEndpoint, path: str, fault: str, said: str
+) -> None:
+    token = await session(endpoint)
+    address = MANAGER.replace("SessionManager/SessionManager", path)
+    found = content(await endpoint(request("POST", address, vmware_api_session_id=token)))
+    assert found["_typeName"] == fault
+    assert said in found["faultMessage"][0]["message"]
+
+
 async def test_not_authenticated_names_object_and_privilege(endpoint: VimJsonEndpoint) -> None:
     found = content(
         await endpoint(request("POST", f"{MANAGER}/TerminateSession", b'{"sessionId":[]}'))

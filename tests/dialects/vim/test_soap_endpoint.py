@@ -470,6 +470,24 @@ async def test_a_missing_object_is_named_and_escaped(soap: Soap) -> None:
     assert (obj.name, obj.text, obj.attributes) == ("obj", "vm-<1", {("", "type"): "Virtual<"})
 
 
+@pytest.mark.parametrize(
+    ("name", "this", "fault"),
+    [
+        ("CreateFolder", '<_this type="Folder">group-d1</_this>', "NotSupported"),
+        ("MakeDirectory", "<_this>FileManager</_this>", "NotSupported"),
+        ("Nonesuch", "", "InvalidRequest"),
+        ("PowerOnVM_Task", '<_this type="Folder">group-d1</_this>', "InvalidRequest"),
+    ],
+)
+async def test_a_method_that_is_not_done_is_named(
+    soap: Soap, name: str, this: str, fault: str
+) -> None:
+    answer = await soap.call(name, this=this, token=(await soap.login("ada")).token)
+    assert answer.fault == fault
+    (told,) = answer.detail.children
+    assert (told.name, name in told.children[-1].text) == ("faultMessage", True)
+
+
 @pytest.mark.parametrize("body", [b"", b"<", b"{}", b"<!DOCTYPE x><x/>", b"<x/>"])
 async def test_what_cannot_be_read_is_the_clients_fault(soap: Soap, body: bytes) -> None:
     answer = Answer(await soap.send(body))

@@ -56,6 +56,9 @@ EXPLAINED = {
     errors.EncodedBody,
     errors.ForeignOrigin,
     errors.InvalidArgument,
+    errors.NotSupported,
+    errors.UnknownAddress,
+    errors.UnknownName,
     errors.WrongVerb,
 }
 
@@ -101,6 +104,7 @@ def test_what_is_unknown_is_named() -> None:
     [
         errors.UnknownObject("k" * 999, "n" * 999),
         errors.UnknownMethod("Folder", "group-d1", "m" * 999),
+        errors.UnknownName("n" * 999),
         errors.UnknownProperty("p" * 999),
     ],
 )

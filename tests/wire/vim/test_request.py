@@ -14,6 +14,7 @@ from sessiongate.errors import (
     SessionGateError,
     UnknownAddress,
     UnknownMethod,
+    UnknownName,
     UnknownObject,
     UnknownProperty,
     WrongVerb,
@@ -81,7 +82,7 @@ def test_a_soap_header_is_in_it_whole() -> None:
     ("target", "name", "error"),
     [
         (VM, "PowerOnVM_Task", UnknownObject),
-        (SESSION_MANAGER, "Nonesuch", Malformed),
+        (SESSION_MANAGER, "Nonesuch", UnknownName),
         (SESSION_MANAGER, "CurrentTime", UnknownMethod),
         (SESSION_MANAGER, "Login", Malformed),
     ],

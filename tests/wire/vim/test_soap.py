@@ -16,6 +16,7 @@ from sessiongate.errors import (
     Malformed,
     SessionGateError,
     UnknownMethod,
+    UnknownName,
     UnknownObject,
     UnknownProperty,
 )
@@ -331,8 +332,8 @@ def test_the_name_of_the_api_before_2_5_is_taken_and_given_back() -> None:
         (call("Logout"), MoRef("SessionManager", "sessionManager"), UnknownObject),
         (call("Logout"), MoRef("VirtualMachine", "vm-1"), UnknownObject),
         (call("Nonsense"), MoRef("VirtualMachine", "vm-1"), UnknownObject),
-        (call("Nonsense"), SESSION_MANAGER, Malformed),
-        (call("logout"), SESSION_MANAGER, Malformed),
+        (call("Nonsense"), SESSION_MANAGER, UnknownName),
+        (call("logout"), SESSION_MANAGER, UnknownName),
         (call("CurrentTime"), SESSION_MANAGER, UnknownMethod),
         (call("Logout"), PROPERTY_COLLECTOR, UnknownMethod),
         (call("Fetch", "<prop>nonsense</prop>"), SESSION_MANAGER, UnknownProperty),
