@@ -20,7 +20,7 @@ from sessiongate.app.services import Core, Services, services_of
 from sessiongate.app.started import Started
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit.forwarding import Shipping
-from sessiongate.audit.intake import Intake
+from sessiongate.audit.intake import OfflineIntake
 from sessiongate.audit.journal import Journal
 from sessiongate.audit.merging import Merging
 from sessiongate.clock import SystemClock
@@ -78,7 +78,7 @@ class Server:
             self._store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps
         )
         self._changes = AccountChanges(self._sessions, self._clock, self._journal)
-        self._intake = Intake(config.server.data_dir, self._journal)
+        self._intake = OfflineIntake(config.server.data_dir, self._journal)
         self._gauges = Gauges(
             self._store, self._guards.values(), self._hasher, self._shipping, self._meters
         )

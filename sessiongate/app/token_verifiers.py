@@ -12,7 +12,7 @@ from sessiongate.identity.tokens import oidc
 from sessiongate.identity.tokens.keys import (
     DiscoveredSource,
     FileSource,
-    Keys,
+    IssuerKeys,
     KeySource,
     UrlSource,
     origin_of,
@@ -79,7 +79,7 @@ def _oidc(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
         issuer.groups_claim,
         issuer.algorithms,
     )
-    keys = Keys(name, _source(name, issuer))
+    keys = IssuerKeys(name, _source(name, issuer))
     return oidc.OidcVerifier(name, expected, keys, grants)
 
 

@@ -8,7 +8,7 @@ from sessiongate.audit.event import Event
 from sessiongate.audit.journal import Journal
 
 
-class Intake:
+class OfflineIntake:
     """Takes events out of the data directory."""
 
     def __init__(self, data_dir: Path, journal: Journal) -> None:

@@ -84,7 +84,7 @@ class About(msgspec.Struct, frozen=True):
 NOBODY = About()
 
 
-class Counted(msgspec.Struct):
+class EventCount(msgspec.Struct):
     """Events of one kind in this minute."""
 
     chain: Chain
@@ -114,7 +114,7 @@ class Merging:
         self._strangers = 0
         self._kinds = dict.fromkeys(Chain, 0)
         """Kinds that strangers have made in this minute."""
-        self._counted: dict[Kind, Counted] = {}
+        self._counted: dict[Kind, EventCount] = {}
 
     def judge(self, event: Event, about: About = NOBODY) -> Fate:
         """What becomes of this refusal. Takes it in, where it is counted. Call `due` before."""
@@ -172,17 +172,19 @@ class Merging:
         self._spent[whom] = spent + 1
         return True
 
-    def _counted_of(self, event: Event, about: About, whom: str | Person) -> tuple[Counted, bool]:
+    def _counted_of(
+        self, event: Event, about: About, whom: str | Person
+    ) -> tuple[EventCount, bool]:
         """Where an event like this one is counted, and whether it is the first of its kind."""
         kind = self._kind_of(event, about, whom)
         counted = self._counted.get(kind)
         if counted is not None:
             return counted, False
         if self._has_room(about):
-            counted = self._counted[kind] = Counted(about.chain)
+            counted = self._counted[kind] = EventCount(about.chain)
             return counted, True
         kind = (about.chain.value, event.event, event.result)
-        return self._counted.setdefault(kind, Counted(about.chain)), False
+        return self._counted.setdefault(kind, EventCount(about.chain)), False
 
     def _kind_of(self, event: Event, about: About, whom: str | Person) -> Kind:
         sort = (about.chain.value, event.event, event.result, event.reason)
@@ -206,7 +208,7 @@ class Merging:
         return True
 
 
-def _count(counted: Counted, event: Event, about: About) -> None:
+def _count(counted: EventCount, event: Event, about: About) -> None:
     if about.person is not None and event.user:
         event.user, event.provider = about.person.name, about.person.provider
     kept = counted.event

@@ -29,7 +29,7 @@ from sessiongate.cli.output import Exit, Output, fail, json_line, show_facts, sh
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.audit_chain import Chain, Link, Verdict
+from sessiongate.rules.audit_chain import Chain, ChainVerdict, Link
 from sessiongate.store.port import AuditReader
 
 # A chain's hash is a SHA-256.
@@ -126,7 +126,7 @@ def verify(
         raise typer.Exit(int(Exit.REFUSED))
 
 
-def _facts(verdict: Verdict) -> dict[str, object]:
+def _facts(verdict: ChainVerdict) -> dict[str, object]:
     facts: dict[str, object] = {
         "first": verdict.first,
         "last": verdict.last,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sessiongate.config import checks
-from sessiongate.config.models import Config, Server, Sessions, Settings
+from sessiongate.config.models import Config, ServerTable, SessionsTable, Settings
 from sessiongate.config.show import leaves
 from sessiongate.config.sources import PREFIX, RESERVED, SHORT, Gathered, gather
 from sessiongate.config.values import Several, file_path
@@ -78,7 +78,7 @@ def data_dir_of(
     try:
         if at := given.get(("server", "data_dir")):
             return file_path(at.value)
-        return Server().data_dir
+        return ServerTable().data_dir
     except ValueError:
         return None
 
@@ -160,7 +160,7 @@ def _origin(setting: tuple[str, ...], settings: Settings, gathered: Gathered) ->
     return "profile" if by_profile else "default"
 
 
-def _profiled(sessions: Sessions) -> Sessions:
+def _profiled(sessions: SessionsTable) -> SessionsTable:
     """Fill in from the profile what nobody set."""
     given = sessions.model_fields_set
     limits, caps = effective(

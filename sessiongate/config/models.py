@@ -41,7 +41,7 @@ from sessiongate.config.token_issuers import TokenIssuer
 from sessiongate.session import Caps, Limits
 
 
-class Tls(_Table):
+class TlsTable(_Table):
     """The server's certificate. Without these, one is made on first start."""
 
     certificate: FilePath | None = _setting(
@@ -55,7 +55,7 @@ class Tls(_Table):
     )
 
 
-class Server(_Table):
+class ServerTable(_Table):
     """Where the server listens, and what it keeps."""
 
     listen: Listens = _setting(
@@ -90,13 +90,13 @@ class Server(_Table):
         "Header in which a trusted proxy passes on the client certificate that it has checked, as "
         "URL-encoded PEM (nginx: $ssl_client_escaped_cert).",
     )
-    tls: Tls = Field(default_factory=Tls, description="The server's certificate.")
+    tls: TlsTable = Field(default_factory=TlsTable, description="The server's certificate.")
     limits: ServerLimits = Field(
         default_factory=ServerLimits, description="How much a client may send, and how slowly."
     )
 
 
-class Admin(_Table):
+class AdminTable(_Table):
     """The listener of metrics and health."""
 
     listen: ListenOrOff = _setting(
@@ -106,7 +106,7 @@ class Admin(_Table):
     )
 
 
-class Sessions(_Table):
+class SessionsTable(_Table):
     """How long sessions live and how many there may be."""
 
     idle_timeout: PositiveDuration = _setting(
@@ -141,7 +141,7 @@ class Sessions(_Table):
         return Caps(per_principal=self.max_per_principal, total=self.max_total)
 
 
-class Lockout(_Table):
+class LockoutTable(_Table):
     """When failed logins shut an account out, and for how long."""
 
     attempts: PositiveCount = _setting(5, "Failed logins within the window that lock an account.")
@@ -159,7 +159,7 @@ class Lockout(_Table):
     )
 
 
-class Hashing(_Table):
+class HashingTable(_Table):
     """The slow password hash, kept off the way of everything else."""
 
     threads: Count = _setting(0, "Threads that hash passwords. 0 means as many as fit the machine.")
@@ -177,7 +177,7 @@ class Hashing(_Table):
     )
 
 
-class Store(_Table):
+class StoreTable(_Table):
     """Where sessions live."""
 
     url: StoreUrl = _setting(
@@ -209,7 +209,7 @@ class Store(_Table):
     )
 
 
-class Audit(_Table):
+class AuditTable(_Table):
     """The record of every decision."""
 
     max_events: PositiveCount = _setting(
@@ -306,7 +306,7 @@ class Role(_Table):
     )
 
 
-class Extension(_Table):
+class ExtensionTable(_Table):
     """A vCenter extension that may log in by its client certificate."""
 
     role: Text = Field(description="Role of the extension's sessions.")
@@ -323,19 +323,24 @@ class Extension(_Table):
 class Settings(_Table):
     """The settings of sessiongate."""
 
-    server: Server = Field(
-        default_factory=Server, description="Where the server listens, and what it keeps."
+    server: ServerTable = Field(
+        default_factory=ServerTable, description="Where the server listens, and what it keeps."
     )
-    admin: Admin = Field(default_factory=Admin, description="The operations listener.")
-    sessions: Sessions = Field(
-        default_factory=Sessions, description="How long sessions live, and how many there may be."
+    admin: AdminTable = Field(default_factory=AdminTable, description="The operations listener.")
+    sessions: SessionsTable = Field(
+        default_factory=SessionsTable,
+        description="How long sessions live, and how many there may be.",
     )
-    lockout: Lockout = Field(
-        default_factory=Lockout, description="When failed logins lock an account."
+    lockout: LockoutTable = Field(
+        default_factory=LockoutTable, description="When failed logins lock an account."
     )
-    hashing: Hashing = Field(default_factory=Hashing, description="The slow password hash.")
-    store: Store = Field(default_factory=Store, description="Where sessions live.")
-    audit: Audit = Field(default_factory=Audit, description="The record of every decision.")
+    hashing: HashingTable = Field(
+        default_factory=HashingTable, description="The slow password hash."
+    )
+    store: StoreTable = Field(default_factory=StoreTable, description="Where sessions live.")
+    audit: AuditTable = Field(
+        default_factory=AuditTable, description="The record of every decision."
+    )
     identity: dict[str, dict[str, object]] = Field(
         default={"local": {"type": "file"}},
         repr=False,  # what providers keep in addresses and the like is not ours to judge
@@ -352,7 +357,7 @@ class Settings(_Table):
     dialects: Dialects = Field(
         default_factory=Dialects, description="Which provider each dialect asks."
     )
-    extensions: dict[str, Extension] = Field(
+    extensions: dict[str, ExtensionTable] = Field(
         default={},
         description="Each table is one extension, under its extension key in quotes.",
     )

@@ -73,7 +73,7 @@ async def _by_signature(
     return await sessions.check(found.token) if found.token is not None else None
 
 
-def only(request: Request, bearers: Bearers, digest: bytes) -> None:
+def require_same_session(request: Request, bearers: Bearers, digest: bytes) -> None:
     """Raise NoSession where a carrier of the request names another session than this one.
 
     For endpoints whose session is named in a form: by a refresh token, or a token to judge.

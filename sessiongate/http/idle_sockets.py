@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 PATIENCE = 1.0
 
 
-class Idle(Protocol):
+class IdleSocket(Protocol):
     """A socket, as these see it."""
 
     counts_as: str | int
@@ -19,7 +19,7 @@ class Idle(Protocol):
     since: float
 
 
-One = TypeVar("One", bound=Idle)
+One = TypeVar("One", bound=IdleSocket)
 
 
 class IdleSockets(Generic[One]):

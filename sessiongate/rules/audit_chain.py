@@ -39,7 +39,7 @@ class Link(msgspec.Struct, frozen=True):
     hash: bytes
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class ChainVerdict(msgspec.Struct, frozen=True):
     """What a verification found. `broken_at` is the first number that does not fit, or None."""
 
     events: int
@@ -101,7 +101,7 @@ def verify(
     newest: int,
     known_head: bytes | None = None,
     weigh: Callable[[bytes], int] = lambda _: 0,
-) -> Verdict:
+) -> ChainVerdict:
     """Walk the chain from its anchor: number and hash of the last event that was let go.
 
     `newest` is the number of the last event ever written. `known_head` is a head noted earlier;
@@ -124,8 +124,10 @@ def verify(
         return _broken(first, number, before, number + 1, "it is missing, and all after it")
     if known_head is not None and not seen:
         return _broken(first, number, before, first, "the head noted earlier is not in this chain")
-    return Verdict(number - first + 1, first, number, before, known_head_seen=seen, merged=merged)
+    return ChainVerdict(
+        number - first + 1, first, number, before, known_head_seen=seen, merged=merged
+    )
 
 
-def _broken(first: int, last: int, head: bytes, at: int, why: str) -> Verdict:
-    return Verdict(last - first + 1, first, last, head, at, why)
+def _broken(first: int, last: int, head: bytes, at: int, why: str) -> ChainVerdict:
+    return ChainVerdict(last - first + 1, first, last, head, at, why)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from sessiongate.rules.audit_chain import Chain, Link, Verdict
+from sessiongate.rules.audit_chain import Chain, ChainVerdict, Link
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Ended, Session, Ticket
 
@@ -215,7 +215,7 @@ class AuditReader(Protocol):
         known_head: bytes | None = None,
         chain: Chain = Chain.DECISIONS,
         weigh: Callable[[bytes], int] = lambda _: 0,
-    ) -> Verdict:
+    ) -> ChainVerdict:
         """Whether a chain is whole, and goes on from this head where one is given."""
         ...
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from sessiongate.secret import Secret
-from sessiongate.wire.vim.client import Fault, Opened
+from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
 
 
 class SessionUpstream(Protocol):
@@ -15,14 +15,14 @@ class SessionUpstream(Protocol):
 
     name: str
 
-    async def login(self, name: str, password: Secret) -> Opened | Fault:
+    async def login(self, name: str, password: Secret) -> UpstreamSession | ReceivedFault:
         """Open a session there, or say what was answered instead.
 
         Raises BadCredentials for what no account there can have.
         """
         ...
 
-    async def logout(self, opened: Opened) -> None:
+    async def logout(self, opened: UpstreamSession) -> None:
         """End a session there. One that has already ended is no error."""
         ...
 

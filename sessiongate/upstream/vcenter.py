@@ -16,9 +16,9 @@ from sessiongate.secret import Secret
 from sessiongate.upstream.http import TIMEOUT, HttpUpstream
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.client import (
-    Fault,
-    Form,
-    Opened,
+    ReceivedFault,
+    UpstreamSession,
+    WireForm,
     lacks_json,
     read_fault,
     read_login,
@@ -41,15 +41,15 @@ class VCenter:
         http: HttpUpstream,
         *,
         timeout: timedelta = TIMEOUT,
-        form: Form | None = None,
+        form: WireForm | None = None,
     ) -> None:
         self.name = name
         self._http = http
         self._timeout = timeout.total_seconds()
         self._fixed = form
-        self._form = form or Form.JSON
+        self._form = form or WireForm.JSON
 
-    async def login(self, name: str, password: Secret) -> Opened | Fault:
+    async def login(self, name: str, password: Secret) -> UpstreamSession | ReceivedFault:
         """Open a session there, or say which fault was answered instead.
 
         Raises UpstreamUnavailable, or BadCredentials for what no account there can have.
@@ -62,11 +62,11 @@ class VCenter:
             why = f"no answer within {self._timeout:g} seconds"
             raise UpstreamUnavailable(f"{self.name}: {why}") from None
 
-    async def _login(self, name: str, password: Secret) -> Opened | Fault:
+    async def _login(self, name: str, password: Secret) -> UpstreamSession | ReceivedFault:
         form = self._form
         answer = await self._post(form, name, password)
-        if form is Form.JSON and self._fixed is None and lacks_json(answer):
-            form = Form.SOAP
+        if form is WireForm.JSON and self._fixed is None and lacks_json(answer):
+            form = WireForm.SOAP
             answer = await self._post(form, name, password)
         try:
             outcome = read_login(form, answer)
@@ -81,13 +81,13 @@ class VCenter:
             _log.info("upstream speaks another form", upstream=self.name, form=form.value)
         return outcome
 
-    async def _post(self, form: Form, name: str, password: Secret) -> Answer:
+    async def _post(self, form: WireForm, name: str, password: Secret) -> Answer:
         try:
             return await self._http.post(write_login(form, name, password))
         except UpstreamUnavailable as error:
             raise UpstreamUnavailable(f"{self.name}: {error}") from None
 
-    async def logout(self, opened: Opened) -> None:
+    async def logout(self, opened: UpstreamSession) -> None:
         """End a session there. One that has already ended is no error."""
         try:
             async with asyncio.timeout(LOGOUT_TIMEOUT.total_seconds()):

@@ -42,7 +42,7 @@ def read_basic(header: str | None) -> tuple[str, Secret]:
     return name, Secret(password)
 
 
-def only(headers: Iterable[str], stated: tuple[str, Secret] | None) -> None:
+def require_same_credential(headers: Iterable[str], stated: tuple[str, Secret] | None) -> None:
     """Raise BadCredentials where a Basic credential in these headers is not the stated one.
 
     For logins that state who they are elsewhere: name and password in the body, or None for what

@@ -29,7 +29,7 @@ CHALLENGE = 'Basic realm="zvm"'
 _MEMBER = "authenticationmethod"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ZertoReply(msgspec.Struct, frozen=True):
     """Status, content type and body of a reply."""
 
     status: int
@@ -138,15 +138,15 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
 INTERNAL = Form(500, "An internal error occurred.")
 
 
-def refusal(error: errors.SessionGateError | None, accept: str | None) -> Answer:
+def refusal(error: errors.SessionGateError | None, accept: str | None) -> ZertoReply:
     """The error body, `{"Message": ...}` or the XML form by Accept; None for one unforeseen."""
     form = FORMS[type(error)] if error is not None else INTERNAL
     text = form.text if form.text is not None else f"{error}."
     if preferred(accept) == XML:
         body = f"<Error><Message>{escape(text)}</Message></Error>".encode()
-        return Answer(form.status, "application/xml; charset=utf-8", body)
+        return ZertoReply(form.status, "application/xml; charset=utf-8", body)
     body = msgspec.json.encode({"Message": text})
-    return Answer(form.status, "application/json; charset=utf-8", body)
+    return ZertoReply(form.status, "application/json; charset=utf-8", body)
 
 
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

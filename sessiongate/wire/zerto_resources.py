@@ -12,7 +12,7 @@ import msgspec
 from sessiongate.wire.accept import XML, preferred
 from sessiongate.wire.times import moment
 from sessiongate.wire.xml import escape
-from sessiongate.wire.zerto import Answer
+from sessiongate.wire.zerto import ZertoReply
 
 TIME = "/v1/serverDateTime"
 SITE = "/v1/localsite"
@@ -52,19 +52,19 @@ def address(path: str) -> str | None:
     return _ADDRESSES.get(path.lower().removesuffix("/"))
 
 
-def write_time(now: datetime, accept: str | None) -> Answer:
+def write_time(now: datetime, accept: str | None) -> ZertoReply:
     """The server's time, in UTC."""
     text = moment(now)
     xml = f'<dateTime xmlns="{_DATES}">{text}</dateTime>'
     return _answer(text, xml, accept)
 
 
-def write_list(path: str, accept: str | None) -> Answer:
+def write_list(path: str, accept: str | None) -> ZertoReply:
     """One of LISTS, in which there is nothing."""
     return _answer([], f'<ArrayOf{LISTS[path]} xmlns="{_SPACE}"/>', accept)
 
 
-def write_site(site: Site, origin: str, accept: str | None) -> Answer:
+def write_site(site: Site, origin: str, accept: str | None) -> ZertoReply:
     """The site, at the address by which the client reaches us."""
     link = {
         "href": f"{origin}{SITE}",
@@ -106,7 +106,7 @@ def _element(name: str, value: object) -> str:
     return f"<{name}>{text}</{name}>"
 
 
-def _answer(value: object, xml: str, accept: str | None) -> Answer:
+def _answer(value: object, xml: str, accept: str | None) -> ZertoReply:
     if preferred(accept) == XML:
-        return Answer(200, "application/xml; charset=utf-8", xml.encode())
-    return Answer(200, "application/json; charset=utf-8", msgspec.json.encode(value))
+        return ZertoReply(200, "application/xml; charset=utf-8", xml.encode())
+    return ZertoReply(200, "application/json; charset=utf-8", msgspec.json.encode(value))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sessiongate.audit import offline
 from sessiongate.audit.event import read
-from sessiongate.audit.intake import Intake
+from sessiongate.audit.intake import OfflineIntake
 from tests.gate import Gate
 
 
@@ -14,7 +14,7 @@ def told(gate: Gate) -> list[tuple[str, str]]:
 
 
 async def test_what_was_left_is_written_once_and_said(gate: Gate, tmp_path: Path) -> None:
-    intake = Intake(tmp_path, gate.journal)
+    intake = OfflineIntake(tmp_path, gate.journal)
     assert await intake.take_all() == []
     offline.leave(tmp_path, "user added", "ada")
     offline.leave(tmp_path, "password set", "bob")
@@ -26,7 +26,7 @@ async def test_what_was_left_is_written_once_and_said(gate: Gate, tmp_path: Path
 
 async def test_a_start_takes_all_and_says_the_newest_about_each(gate: Gate, tmp_path: Path) -> None:
     """What a round leaves, the next one takes: however many commands there were."""
-    intake = Intake(tmp_path, gate.journal)
+    intake = OfflineIntake(tmp_path, gate.journal)
     path = tmp_path / "audit-inbox.jsonl"
     offline.leave(tmp_path, "user added", "ada")
     path.write_bytes(path.read_bytes() * 1_000)
@@ -39,7 +39,7 @@ async def test_a_start_takes_all_and_says_the_newest_about_each(gate: Gate, tmp_
 
 
 async def test_two_at_once_write_nothing_twice(gate: Gate, tmp_path: Path) -> None:
-    intake = Intake(tmp_path, gate.journal)
+    intake = OfflineIntake(tmp_path, gate.journal)
     for number in range(20):
         offline.leave(tmp_path, "user added", f"user{number}")
     await asyncio.gather(*(intake.take() for _ in range(5)))
@@ -50,6 +50,6 @@ async def test_a_line_that_is_no_event_goes_too(gate: Gate, tmp_path: Path) -> N
     offline.leave(tmp_path, "user added", "ada")
     with (tmp_path / "audit-inbox.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"at": "half\n')
-    intake = Intake(tmp_path, gate.journal)
+    intake = OfflineIntake(tmp_path, gate.journal)
     assert [one.subject for one in await intake.take_all()] == ["ada"]
     assert offline.waiting(tmp_path) == offline.Portion()

@@ -545,9 +545,9 @@ def test_every_setting_has_a_description_and_a_default_as_one_writes_it() -> Non
             # a table whose own description says the same is only referred to
             assert one.get("description") or "$ref" in one, name
     json.dumps(found)
-    sessions = found["$defs"]["Sessions"]["properties"]  # type: ignore[index]
+    sessions = found["$defs"]["SessionsTable"]["properties"]  # type: ignore[index]
     assert sessions["idle_timeout"]["default"] == "30m"
-    assert "key_password_file" in found["$defs"]["Tls"]["properties"]  # type: ignore[index]
+    assert "key_password_file" in found["$defs"]["TlsTable"]["properties"]  # type: ignore[index]
 
 
 def test_show_lists_every_setting_with_its_origin() -> None:

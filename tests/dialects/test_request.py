@@ -8,7 +8,7 @@ import pytest
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.openid.access_tokens import Claims
-from sessiongate.dialects.request import caller, client_of, known, only
+from sessiongate.dialects.request import caller, client_of, known, require_same_session
 from sessiongate.errors import NoSession
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.proxies import TrustedProxies
@@ -151,7 +151,7 @@ async def test_sec_19_81_signed_bearers_that_differ_disagree_and_cost_nothing(
     assert found is not None
     assert found.principal == "bob"
     assert bearers.reads == 1
-    only(asked, bearers, bob.session.digest)
+    require_same_session(asked, bearers, bob.session.digest)
     assert await KnownCallers(gate.sessions, bearers, takes_assertions=True).known(asked)
     assert bearers.reads == 3
     for more in (other, ("authorization", f"Bearer {FOREIGN}")):
@@ -161,7 +161,7 @@ async def test_sec_19_81_signed_bearers_that_differ_disagree_and_cost_nothing(
             with pytest.raises(NoSession, match="two different"):
                 await caller(many, gate.sessions, bearers, accepted)
         with pytest.raises(NoSession, match="two different"):
-            only(many, bearers, bob.session.digest)
+            require_same_session(many, bearers, bob.session.digest)
         assert not await KnownCallers(gate.sessions, bearers, takes_assertions=True).known(many)
     assert bearers.reads == 3
 
@@ -202,7 +202,7 @@ async def test_sec_81_a_session_named_in_a_form_must_be_the_carriers_too(
         {"authorization": "Basic eDp5"},
         {"x_zerto_session": bob.token.reveal()},
     ):
-        only(request("POST", "/", b"", **fine), gate.bearers, digest)
+        require_same_session(request("POST", "/", b"", **fine), gate.bearers, digest)
     for wrong in (
         {"authorization": f"Bearer {signed(gate, ada.session)}"},
         {"authorization": f"Bearer {ada.token.reveal()}"},
@@ -211,7 +211,7 @@ async def test_sec_81_a_session_named_in_a_form_must_be_the_carriers_too(
         {"cookie": f"vmware-api-session-id={ada.token.reveal()}"},
     ):
         with pytest.raises(NoSession, match="two different"):
-            only(request("POST", "/", b"", **wrong), gate.bearers, digest)
+            require_same_session(request("POST", "/", b"", **wrong), gate.bearers, digest)
 
 
 FINDS_CALLERS = {"request.py", "bearers.py", "known_callers.py"}

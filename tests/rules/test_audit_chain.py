@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.audit_chain import START, Link, Verdict, hash_of, link, verify
+from sessiongate.rules.audit_chain import START, ChainVerdict, Link, hash_of, link, verify
 
 
 def chain(payloads: list[bytes], number: int = 0, before: bytes = START) -> list[Link]:
@@ -19,7 +19,7 @@ THREE = chain([b"one", b"two", b"three"])
 
 def test_a_whole_chain_is_whole() -> None:
     verdict = verify(THREE, (0, START), 3)
-    assert verdict == Verdict(3, 1, 3, THREE[-1].hash)
+    assert verdict == ChainVerdict(3, 1, 3, THREE[-1].hash)
 
 
 def test_an_empty_chain_is_whole() -> None:
@@ -27,7 +27,7 @@ def test_an_empty_chain_is_whole() -> None:
 
 
 def test_a_chain_goes_on_from_what_was_let_go() -> None:
-    assert verify(THREE[1:], (1, THREE[0].hash), 3) == Verdict(2, 2, 3, THREE[-1].hash)
+    assert verify(THREE[1:], (1, THREE[0].hash), 3) == ChainVerdict(2, 2, 3, THREE[-1].hash)
 
 
 @given(st.lists(st.binary(max_size=20), min_size=1, max_size=6), st.data())

@@ -25,7 +25,7 @@ from sessiongate.identity.local.provider import read_once
 from sessiongate.identity.local.users_file import read_users
 from sessiongate.identity.tokens.keys import FileSource
 from sessiongate.rules.store_url import parse_redis
-from sessiongate.store.redis.client import RedisSettings, Servers
+from sessiongate.store.redis.client import RedisClients, RedisSettings
 from sessiongate.tls import certificates
 from sessiongate.tls.server import tls_context
 from sessiongate.tls.trust import client_context
@@ -80,7 +80,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "certificate of an extension": certificates.read_der,
     "authority": client_context,
     "authority of an issuer": _issuer,
-    "authority of Redis": lambda path: Servers(
+    "authority of Redis": lambda path: RedisClients(
         RedisSettings(parse_redis("rediss://127.0.0.1:1/0"), certificate_authority=path)
     ).open(),
     "key set": lambda path: asyncio.run(FileSource("tokens.one.jwks_file", path).start()),

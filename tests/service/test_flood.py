@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 from sessiongate.audit.event import Event, merged_in, read
 from sessiongate.audit.merging import PER_MINUTE, SESSIONS_PER_MINUTE, WINDOW
 from sessiongate.errors import BadCredentials, SessionGateError
-from sessiongate.rules.audit_chain import Chain, Link, Verdict
+from sessiongate.rules.audit_chain import Chain, ChainVerdict, Link
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.service.extension_login import Extension
@@ -45,7 +45,7 @@ BACKUP = Extension("com.example.backup", hashlib.sha256(b"a certificate").hexdig
 
 _prefixes = count(1)
 
-Read = Callable[[Chain], Awaitable[tuple[list[Link], Verdict | None]]]
+Read = Callable[[Chain], Awaitable[tuple[list[Link], ChainVerdict | None]]]
 
 
 class Place:
@@ -59,7 +59,7 @@ class Place:
         links, _ = await self._read(chain)
         return [read(bytes(link.payload)) for link in links]
 
-    async def verdict(self, chain: Chain = Chain.DECISIONS) -> Verdict | None:
+    async def verdict(self, chain: Chain = Chain.DECISIONS) -> ChainVerdict | None:
         return (await self._read(chain))[1]
 
     async def tidy(self) -> None:
@@ -95,14 +95,14 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         store = RedisStore(settings, LIMITS)
     await store.start()
 
-    async def read_chain(chain: Chain) -> tuple[list[Link], Verdict | None]:
+    async def read_chain(chain: Chain) -> tuple[list[Link], ChainVerdict | None]:
         if isinstance(store, MemoryStore):
             return [Link(0, one, b"") for one in store.audit.kept(chain)], None
         if isinstance(store, SqliteStore):
             file = AuditFile(tmp_path / "sessions.db")
             return list(file.all(chain)), file.verify(None, chain, merged_in)
 
-        def ask() -> tuple[list[Link], Verdict]:
+        def ask() -> tuple[list[Link], ChainVerdict]:
             with RedisAuditReader(settings) as reader:
                 return list(reader.all(chain)), reader.verify(None, chain, merged_in)
 

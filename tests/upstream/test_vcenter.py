@@ -17,7 +17,7 @@ from sessiongate.tls.trust import Trust
 from sessiongate.upstream import vcenter as vcenter_module
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.vcenter import VCenter
-from sessiongate.wire.vim.client import Fault, Form, Opened, UserSession
+from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession, UserSession, WireForm
 from tests.each import each
 from tests.upstream.fakes import (
     JSON_SESSION,
@@ -48,7 +48,7 @@ LOGOUT = "/sdk/vim25/8.0.1.0/SessionManager/SessionManager/Logout"
 
 @asynccontextmanager
 async def calling(
-    script: Script, *, form: Form | None = None, seconds: float = 5, **facts: Any
+    script: Script, *, form: WireForm | None = None, seconds: float = 5, **facts: Any
 ) -> AsyncIterator[tuple[VCenter, FakeServer]]:
     timeout = timedelta(seconds=seconds)
     async with FakeServer(script, **facts) as server:
@@ -64,8 +64,8 @@ async def calling(
 async def test_json_first() -> None:
     async with calling(kind_vcenter) as (vcenter, server):
         opened = await vcenter.login("ada", RIGHT)
-        assert isinstance(opened, Opened)
-        assert (opened.form, opened.user) == (Form.JSON, ADA)
+        assert isinstance(opened, UpstreamSession)
+        assert (opened.form, opened.user) == (WireForm.JSON, ADA)
         await vcenter.logout(opened)
     login, logout = server.asked
     assert (login.path, logout.path) == (LOGIN, LOGOUT)
@@ -76,11 +76,11 @@ async def test_json_first() -> None:
 async def test_soap_where_json_is_not_spoken_and_then_at_once() -> None:
     async with calling(old_vcenter) as (vcenter, server):
         opened = await vcenter.login("ada", RIGHT)
-        assert isinstance(opened, Opened)
-        assert opened.form is Form.SOAP
+        assert isinstance(opened, UpstreamSession)
+        assert opened.form is WireForm.SOAP
         assert opened.user.user_name == r"VSPHERE.LOCAL\Ada"
         await vcenter.logout(opened)
-        assert await vcenter.login("ada", WRONG) == Fault("InvalidLogin")
+        assert await vcenter.login("ada", WRONG) == ReceivedFault("InvalidLogin")
     assert server.paths() == [LOGIN, "/sdk", "/sdk", "/sdk"]
     assert b"<Logout " in server.asked[2].body
     assert server.asked[2].headers["cookie"] == f"vmware_soap_session={SOAP_TOKEN}"
@@ -88,8 +88,8 @@ async def test_soap_where_json_is_not_spoken_and_then_at_once() -> None:
 
 async def test_a_refusal_too_settles_the_form() -> None:
     async with calling(old_vcenter) as (vcenter, server):
-        assert await vcenter.login("ada", WRONG) == Fault("InvalidLogin")
-        assert await vcenter.login("ada", WRONG) == Fault("InvalidLogin")
+        assert await vcenter.login("ada", WRONG) == ReceivedFault("InvalidLogin")
+        assert await vcenter.login("ada", WRONG) == ReceivedFault("InvalidLogin")
     assert server.paths() == [LOGIN, "/sdk", "/sdk"]
 
 
@@ -97,22 +97,22 @@ async def test_a_server_that_speaks_neither_settles_nothing() -> None:
     async with calling(saying(http(404), http(404), LOGGED_IN)) as (vcenter, server):
         with pytest.raises(UpstreamUnavailable, match="vc: SOAP: status 404"):
             await vcenter.login("ada", RIGHT)
-        assert isinstance(await vcenter.login("ada", RIGHT), Opened)
+        assert isinstance(await vcenter.login("ada", RIGHT), UpstreamSession)
     assert server.paths() == [LOGIN, "/sdk", LOGIN]
 
 
-@pytest.mark.parametrize("form", Form)
-async def test_a_fixed_form_is_the_only_one(form: Form) -> None:
+@pytest.mark.parametrize("form", WireForm)
+async def test_a_fixed_form_is_the_only_one(form: WireForm) -> None:
     async with calling(saying(http(404)), form=form) as (vcenter, server):
         with pytest.raises(UpstreamUnavailable, match="status 404"):
             await vcenter.login("ada", RIGHT)
     assert len(server.asked) == 1
-    assert (server.paths() == ["/sdk"]) == (form is Form.SOAP)
+    assert (server.paths() == ["/sdk"]) == (form is WireForm.SOAP)
 
 
 async def test_one_try_here_is_one_try_there() -> None:
     async with calling(saying(json_fault("InvalidLogin"))) as (vcenter, server):
-        assert await vcenter.login("ada", WRONG) == Fault("InvalidLogin")
+        assert await vcenter.login("ada", WRONG) == ReceivedFault("InvalidLogin")
         assert len(server.asked) == 1
         await server.stop()
         with pytest.raises(UpstreamUnavailable):
@@ -121,7 +121,7 @@ async def test_one_try_here_is_one_try_there() -> None:
 
 
 async def test_what_the_form_cannot_carry_is_not_sent() -> None:
-    async with calling(kind_vcenter, form=Form.SOAP) as (vcenter, server):
+    async with calling(kind_vcenter, form=WireForm.SOAP) as (vcenter, server):
         with pytest.raises(BadCredentials, match="XML cannot carry"):
             await vcenter.login("ada", Secret("bell\x07"))
     assert server.asked == []
@@ -172,7 +172,7 @@ UNREADABLE_XML = {
 
 @pytest.mark.parametrize("answer", UNREADABLE_XML.values(), ids=UNREADABLE_XML)
 async def test_sec_66_xml_that_makes_no_sense_is_an_outage(answer: bytes) -> None:
-    async with calling(saying(answer), form=Form.SOAP) as (vcenter, _):
+    async with calling(saying(answer), form=WireForm.SOAP) as (vcenter, _):
         with pytest.raises(UpstreamUnavailable, match="vc: SOAP: "):
             await vcenter.login("ada", RIGHT)
 
@@ -180,12 +180,12 @@ async def test_sec_66_xml_that_makes_no_sense_is_an_outage(answer: bytes) -> Non
 @pytest.mark.slow
 @given(
     st.sampled_from([LOGGED_IN, SOAP_LOGGED_IN, json_fault("InvalidLogin"), soap_fault("X")]),
-    st.sampled_from(Form),
+    st.sampled_from(WireForm),
     st.lists(st.tuples(st.integers(0, 2_000), st.binary(max_size=3)), max_size=4),
     st.integers(0, 2_000),
 )
 def test_sec_66_a_mangled_answer_is_an_answer_or_an_outage(
-    answer: bytes, form: Form, changes: list[tuple[int, bytes]], end: int
+    answer: bytes, form: WireForm, changes: list[tuple[int, bytes]], end: int
 ) -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     for place, put in changes:
@@ -194,7 +194,7 @@ def test_sec_66_a_mangled_answer_is_an_answer_or_an_outage(
     lines = [length if b"Content-Length" in line else line for line in head.split(b"\r\n")]
     mangled = b"\r\n".join([*lines, b"", body[:end]])
 
-    async def story() -> Opened | Fault | str:
+    async def story() -> UpstreamSession | ReceivedFault | str:
         async with calling(saying(mangled), form=form) as (vcenter, _):
             try:
                 return await vcenter.login("ada", RIGHT)
@@ -204,7 +204,7 @@ def test_sec_66_a_mangled_answer_is_an_answer_or_an_outage(
     outcome = asyncio.run(story())
     if isinstance(outcome, str):
         assert outcome.startswith(f"vc: {form.value}: ")
-    elif isinstance(outcome, Opened):
+    elif isinstance(outcome, UpstreamSession):
         assert outcome.user.user_name
 
 
@@ -220,7 +220,7 @@ async def test_sec_66_a_server_that_drips_is_over_in_time() -> None:
 async def test_logging_out(answer: bytes) -> None:
     async with calling(saying(LOGGED_IN, answer)) as (vcenter, server):
         opened = await vcenter.login("ada", RIGHT)
-        assert isinstance(opened, Opened)
+        assert isinstance(opened, UpstreamSession)
         await vcenter.logout(opened)
     assert server.paths() == [LOGIN, LOGOUT]
 
@@ -237,7 +237,7 @@ async def test_logging_out(answer: bytes) -> None:
 async def test_a_logout_that_fails_says_so(answer: bytes, why: str) -> None:
     async with calling(saying(LOGGED_IN, answer)) as (vcenter, _):
         opened = await vcenter.login("ada", RIGHT)
-        assert isinstance(opened, Opened)
+        assert isinstance(opened, UpstreamSession)
         with pytest.raises(UpstreamUnavailable, match=f"vc: logout: .*{why}") as raised:
             await vcenter.logout(opened)
         assert JSON_TOKEN not in str(raised.value)
@@ -249,7 +249,7 @@ async def test_a_logout_is_not_waited_for_as_long_as_an_answer(
     monkeypatch.setattr(vcenter_module, "LOGOUT_TIMEOUT", timedelta(milliseconds=50))
     async with calling(kind_vcenter, seconds=30) as (vcenter, server):
         opened = await vcenter.login("ada", RIGHT)
-        assert isinstance(opened, Opened)
+        assert isinstance(opened, UpstreamSession)
         server.gate.clear()
         with pytest.raises(UpstreamUnavailable, match="vc: logout: no answer in time"):
             await vcenter.logout(opened)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials
 from sessiongate.secret import Secret
-from sessiongate.wire.basic import LONGEST_HEADER, is_another, only, read_basic
+from sessiongate.wire.basic import LONGEST_HEADER, is_another, read_basic, require_same_credential
 from tests.basic import basic
 from tests.each import each
 
@@ -97,20 +97,20 @@ def test_what_was_written_is_read(name: str, password: str) -> None:
 )
 def test_sec_19_81_a_basic_credential_beside_another_is_refused(headers: list[str]) -> None:
     with pytest.raises(BadCredentials):
-        only(headers, ("bob", Secret("x")))
+        require_same_credential(headers, ("bob", Secret("x")))
 
 
 @pytest.mark.parametrize(
     "headers", [[], [basic("bob", "x")], [basic("bob", "x")] * 2, ["Bearer t"], [""]]
 )
 def test_one_that_says_the_same_is_the_same(headers: list[str]) -> None:
-    only(headers, ("bob", Secret("x")))
+    require_same_credential(headers, ("bob", Secret("x")))
 
 
 def test_sec_19_81_what_is_no_password_goes_with_none() -> None:
-    only(["Bearer t"], None)
+    require_same_credential(["Bearer t"], None)
     with pytest.raises(BadCredentials):
-        only([basic("bob", "x")], None)
+        require_same_credential([basic("bob", "x")], None)
 
 
 @pytest.mark.parametrize(

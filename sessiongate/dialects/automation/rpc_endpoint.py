@@ -65,9 +65,9 @@ class RpcEndpoint:
         except errors.SessionGateError as error:
             return _rpc(vapi_rpc.write_refusal(call, error))
 
-    async def _create(self, request: Request, call: vapi_rpc.Call) -> Reply:
+    async def _create(self, request: Request, call: vapi_rpc.RpcCall) -> Reply:
         name, password = vapi_rpc.credential(call)
-        basic.only(request.all("authorization"), (name, password))
+        basic.require_same_credential(request.all("authorization"), (name, password))
         client = client_of(request, RPC_DIALECT)
         opened = await self._logins.login(name, password, client, default=self._provider)
         reply = _rpc(vapi_rpc.write_output(call, vapi_rpc.created(opened.token)))
@@ -75,21 +75,21 @@ class RpcEndpoint:
         return reply
 
     async def _read(
-        self, request: Request, call: vapi_rpc.Call, resource: resources.Resource
+        self, request: Request, call: vapi_rpc.RpcCall, resource: resources.Resource
     ) -> object:
         await self._caller(request, call)
         if resources.seeks(resource, call.operation):
             raise errors.UnknownObject("resource", "")
         return resources.output_of(resource, self._appliance)
 
-    async def _output(self, request: Request, call: vapi_rpc.Call) -> object:
+    async def _output(self, request: Request, call: vapi_rpc.RpcCall) -> object:
         session = await self._caller(request, call)
         if call.operation == "get":
             return vapi_rpc.info(automation.session_info(session))
         await self._sessions.end(session.key, Ended.LOGOUT)
         return None
 
-    async def _caller(self, request: Request, call: vapi_rpc.Call) -> Session:
+    async def _caller(self, request: Request, call: vapi_rpc.RpcCall) -> Session:
         named = vapi_rpc.session_id(call)
         # As one more carrier, so that a contradiction with the others is found.
         inside = [(VMWARE_HEADER, named.strip(WHITE_SPACE))] if named is not None else []
@@ -112,7 +112,7 @@ class RpcEndpoint:
         return _rpc(vapi_rpc.write_refusal(call, None))
 
 
-def _is_offered(call: vapi_rpc.Call, resource: resources.Resource | None) -> bool:
+def _is_offered(call: vapi_rpc.RpcCall, resource: resources.Resource | None) -> bool:
     if resource is None:
         return call.service == vapi_rpc.SERVICE and call.operation in vapi_rpc.OPERATIONS
     named = call.operation

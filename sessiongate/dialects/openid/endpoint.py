@@ -7,7 +7,7 @@ import msgspec
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers, Spent
 from sessiongate.dialects.openid.access_tokens import ACCESS, OURS, REFRESH, Claims, subject_of
-from sessiongate.dialects.request import caller, client_of, known, only
+from sessiongate.dialects.request import caller, client_of, known, require_same_session
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.secret import Secret
@@ -145,7 +145,7 @@ class OpenIdEndpoint:
             raise OAuthError(openid.WRONG_REFRESH_TOKEN)
         if claims.expired:
             raise OAuthError(openid.EXPIRED_REFRESH_TOKEN)
-        only(request, self._bearers, claims.digest)
+        require_same_session(request, self._bearers, claims.digest)
         return claims
 
     def _granted(
@@ -253,7 +253,7 @@ class OpenIdEndpoint:
         claims = self._bearers.read(form.get("token", ""))
         if claims is None or claims.kind not in (ACCESS, REFRESH) or claims.expired:
             return None
-        only(request, self._bearers, claims.digest)
+        require_same_session(request, self._bearers, claims.digest)
         return claims
 
     async def _certs(self, request: Request) -> Reply:

@@ -81,7 +81,7 @@ class Calls:
                 request, self._sessions, self._bearers, self._carriers, read.carriers
             )
             if member.name.startswith(_LOGIN):
-                basic.only(request.all("authorization"), _stated(read.arguments))
+                basic.require_same_credential(request.all("authorization"), _stated(read.arguments))
                 if member.name == tokens.METHOD:
                     document = read.body if read.asserted else None
                     token = tokens.presented(request.headers, document)

@@ -11,7 +11,7 @@ from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
 from sessiongate.dialects.vim.event_log import EventLog
 from sessiongate.dialects.vim.idle import Idle
-from sessiongate.dialects.vim.session_objects import MOST, Made, SessionObjects
+from sessiongate.dialects.vim.session_objects import MOST, SessionObject, SessionObjects
 from sessiongate.rules.access import LIST_SESSIONS, TERMINATE_SESSION
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.vim import session_events
@@ -26,7 +26,7 @@ _LARGEST_PAGE = 1000
 _EVERY = EventFilter(Data("EventFilterSpec", {}))
 
 
-class History(Made):
+class History(SessionObject):
     """A collector of events or tasks. Reading goes on from `place`, the key of an event.
 
     A new one stands before the oldest, as if it had been rewound: scripts read on at once.

@@ -57,14 +57,14 @@ class Woken(Enum):
     LATE = "the time is up"
 
 
-class Made:
+class SessionObject:
     """An object that a client made."""
 
     size = 0
     """Bytes of the request that made it, or of what it was changed to."""
 
 
-class View(Made):
+class View(SessionObject):
     """A view. `objects` are those in it."""
 
     def __init__(self, objects: list[MoRef], asked: Data | None = None) -> None:
@@ -73,7 +73,7 @@ class View(Made):
         """Of a container view what it was made with: container, type, recursive."""
 
 
-class Filter(Made):
+class Filter(SessionObject):
     """A filter of a collector."""
 
     def __init__(self, spec: Data, *, partial: bool, of: "Collector") -> None:
@@ -84,7 +84,7 @@ class Filter(Made):
         """Whether its objects were told of."""
 
 
-class Collector(Made):
+class Collector(SessionObject):
     """A property collector with its filters and waits."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class _Held(msgspec.Struct):
     digest: bytes
     share: _Share
     """Of the user who had the session when this was begun."""
-    made: dict[str, Made]
+    made: dict[str, SessionObject]
     collector: Collector
     """The one that every session has without making it."""
     size: int = 0
@@ -153,7 +153,7 @@ class SessionObjects:
         """How many requests wait for updates."""
         return len(self._waits)
 
-    def add(self, context: Context, kind: str, made: Made) -> MoRef:
+    def add(self, context: Context, kind: str, made: SessionObject) -> MoRef:
         """Keep an object for the caller's session. Raises Malformed or Overloaded where full."""
         caller = context.known_caller
         held = self._of(caller)
@@ -168,7 +168,7 @@ class SessionObjects:
         self._count_made(held, 1, made.size)
         return target
 
-    def recharge(self, context: Context, made: Made, size: int) -> None:
+    def recharge(self, context: Context, made: SessionObject, size: int) -> None:
         """Count what an object of the caller's session has become. Raises as `add` does."""
         held = self._held[context.known_caller.key]
         more = size - made.size
@@ -177,7 +177,7 @@ class SessionObjects:
         made.size = size
         self._count_made(held, 0, more)
 
-    def find(self, context: Context, target: MoRef) -> Made:
+    def find(self, context: Context, target: MoRef) -> SessionObject:
         """An object of the caller's session. Raises NoSession or UnknownObject."""
         held = self._held.get(context.known_caller.key)
         made = held.made.get(target.name) if held is not None else None

@@ -62,7 +62,7 @@ class ZertoEndpoint:
         answer = self._resource(request)
         return Reply(answer.status, (("content-type", answer.content_type),), answer.body)
 
-    def _resource(self, request: Request) -> zerto.Answer:
+    def _resource(self, request: Request) -> zerto.ZertoReply:
         named = zerto_resources.address(request.path)
         if named is None:
             raise errors.UnknownAddress("no such resource")

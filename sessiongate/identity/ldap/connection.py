@@ -33,7 +33,7 @@ class Unsure(NoAnswer):
     """The server did answer, and cannot tell. Others are no worse off, and other servers may."""
 
 
-class Address(msgspec.Struct, frozen=True):
+class LdapAddress(msgspec.Struct, frozen=True):
     """A server: where it is, and whether TLS begins at once (`ldaps`)."""
 
     host: str
@@ -45,7 +45,7 @@ class Address(msgspec.Struct, frozen=True):
         return f"{'ldaps' if self.tls else 'ldap'}://{host}:{self.port}"
 
 
-class Connection(asyncio.Protocol):
+class LdapConnection(asyncio.Protocol):
     """Made by `open`. `close` it; after a NoAnswer that has been done already."""
 
     def __init__(self, limit: float) -> None:
@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
     @classmethod
     async def open(
         cls,
-        address: Address,
+        address: LdapAddress,
         tls: ssl.SSLContext | None,
         *,
         connect_limit: float,
@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol):
 
     # Talking
 
-    async def _connect(self, address: Address, context: ssl.SSLContext | None) -> None:
+    async def _connect(self, address: LdapAddress, context: ssl.SSLContext | None) -> None:
         await self._loop.create_connection(
             lambda: self,
             address.host,
@@ -211,7 +211,7 @@ class Connection(asyncio.Protocol):
         self._number += 1
         return self._number
 
-    async def _ask(self, number: int, request: bytes) -> list[messages.Answer]:
+    async def _ask(self, number: int, request: bytes) -> list[messages.LdapMessage]:
         """Send a request and collect its answers, up to the one that ends them."""
         try:
             async with asyncio.timeout(self._limit):
@@ -225,11 +225,11 @@ class Connection(asyncio.Protocol):
             self._drop()
             raise
 
-    async def _collect(self, number: int, request: bytes) -> list[messages.Answer]:
+    async def _collect(self, number: int, request: bytes) -> list[messages.LdapMessage]:
         if self.closed or self._transport is None:
             raise NoAnswer(self._why or "the connection is closed")
         self._transport.write(request)
-        answers: list[messages.Answer] = []
+        answers: list[messages.LdapMessage] = []
         size = 0
         taken_in = 0
         while True:
@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
 
-def _is_entry(answer: messages.Answer) -> bool:
+def _is_entry(answer: messages.LdapMessage) -> bool:
     return answer.operation == messages.ENTRY
 
 

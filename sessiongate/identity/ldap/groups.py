@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Search(Protocol):
-    """`Server.search` or `Connection.search`: as the service account, or as the user."""
+    """`LdapServer.search` or `LdapConnection.search`: as the service account, or as the user."""
 
     async def __call__(
         self,

@@ -32,7 +32,7 @@ _BASE, _SUBTREE = 0, 2
 Controls = Mapping[str, bytes]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class LdapMessage(msgspec.Struct, frozen=True):
     """One message from the server: its operation's tag, the bytes inside, and the controls."""
 
     number: int
@@ -98,7 +98,7 @@ def unbind_request(number: int) -> bytes:
     return _message(number, _tlv(UNBIND, b""))
 
 
-def take(data: bytes | bytearray) -> tuple[Answer, int] | None:
+def take(data: bytes | bytearray) -> tuple[LdapMessage, int] | None:
     """The first message in the data and how many bytes it took; None while it is incomplete."""
     head = _head(data, 0)
     if head is None:
@@ -115,10 +115,10 @@ def take(data: bytes | bytearray) -> tuple[Answer, int] | None:
         raise ValueError("a message without number or operation")
     (_, number), (operation, body) = parts[:2]
     controls = next((inner for tag, inner in parts[2:] if tag == _CONTROLS), b"")
-    return Answer(_number(number), operation, body, _read_controls(controls)), end
+    return LdapMessage(_number(number), operation, body, _read_controls(controls)), end
 
 
-def read_result(answer: Answer) -> Result:
+def read_result(answer: LdapMessage) -> Result:
     """How the operation ended."""
     parts = list(_parts(answer.body))
     if [tag for tag, _ in parts[:3]] != [_ENUMERATED, _OCTETS, _OCTETS]:
@@ -127,7 +127,7 @@ def read_result(answer: Answer) -> Result:
     return Result(_number(parts[0][1]), diagnostic, _policy_error(answer.controls))
 
 
-def read_value(answer: Answer) -> str:
+def read_value(answer: LdapMessage) -> str:
     """The value of an extended operation's answer as text, "" for none: RFC 4511, section 4.12."""
     values = [inner for tag, inner in list(_parts(answer.body))[3:] if tag == 0x8B]
     if len(values) > 1:
@@ -135,7 +135,7 @@ def read_value(answer: Answer) -> str:
     return values[0].decode("utf-8") if values else ""
 
 
-def read_entry(answer: Answer) -> Entry:
+def read_entry(answer: LdapMessage) -> Entry:
     """The entry in a search's answer."""
     parts = list(_parts(answer.body))
     if [tag for tag, _ in parts[:2]] != [_OCTETS, _SEQUENCE]:

@@ -22,13 +22,19 @@ from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
 from sessiongate.identity.guard.attempt import Attempt
 from sessiongate.identity.ldap import settings as ldap_settings
 from sessiongate.identity.ldap import verdicts as directory
-from sessiongate.identity.ldap.connection import Connection, NoAnswer, Unsure
+from sessiongate.identity.ldap.connection import LdapConnection, NoAnswer, Unsure
 from sessiongate.identity.ldap.filter import Has, fill
 from sessiongate.identity.ldap.groups import Groups, Search, ended_badly
 from sessiongate.identity.ldap.messages import Entry, Result
-from sessiongate.identity.ldap.servers import Server, Servers, told
-from sessiongate.identity.ldap.settings import Settings
-from sessiongate.identity.ldap.verdicts import OF_THE_SERVER, SIZE_LIMIT, SUCCESS, Refusal, Why
+from sessiongate.identity.ldap.servers import LdapServer, LdapServers, told
+from sessiongate.identity.ldap.settings import LdapSettings
+from sessiongate.identity.ldap.verdicts import (
+    OF_THE_SERVER,
+    SIZE_LIMIT,
+    SUCCESS,
+    AccountRefusal,
+    Why,
+)
 from sessiongate.identity.plugin import BuiltProvider, PluginContext
 from sessiongate.rules import dn
 from sessiongate.rules.accounts import Account, directory_form, parse_account, plain_letters
@@ -55,14 +61,14 @@ class LdapIdentity:
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: LdapSettings,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        servers: Servers | None = None,
+        servers: LdapServers | None = None,
     ) -> None:
         self.name = name
         self._settings = settings
         self._now = now
-        self._servers = servers or Servers(name, settings.addresses, settings.means)
+        self._servers = servers or LdapServers(name, settings.addresses, settings.means)
         self._slots = asyncio.Semaphore(settings.connections)
         self._nobody = f"cn=sessiongate-nobody,{settings.base_dn}"
         groups = (settings.groups_attribute,) if settings.groups else ()
@@ -132,7 +138,7 @@ class LdapIdentity:
 
     # Asking
 
-    async def _ask(self, question: Callable[[Server], Awaitable[T]]) -> T:
+    async def _ask(self, question: Callable[[LdapServer], Awaitable[T]]) -> T:
         settings = self._settings
         # How many wait, and who is next, is decided before us. Waiting here is no outage, so the
         # time runs from when the directory is asked.
@@ -145,7 +151,7 @@ class LdapIdentity:
                 raise IdentityUnavailable(text) from None
 
     async def _find_then_bind(
-        self, server: Server, account: Account, password: Secret, count: Count
+        self, server: LdapServer, account: Account, password: Secret, count: Count
     ) -> Principal:
         entry = await self._entry(server.search, account)
         person, name = None, self._nobody
@@ -164,7 +170,7 @@ class LdapIdentity:
         return await self._principal(server.search, entry)
 
     async def _bind_directly(
-        self, server: Server, account: Account, password: Secret, count: Count
+        self, server: LdapServer, account: Account, password: Secret, count: Count
     ) -> Principal:
         settings = self._settings
         ours = self._is_ours(account)
@@ -183,7 +189,7 @@ class LdapIdentity:
         finally:
             connection.close()
 
-    async def _person_behind(self, server: Server, account: Account) -> str:
+    async def _person_behind(self, server: LdapServer, account: Account) -> str:
         """The name that counts for whoever this directory lets bind by that name."""
         settings = self._settings
         by_dn = "=" in settings.user_dn  # an entry has one DN, so a person has one name
@@ -194,7 +200,7 @@ class LdapIdentity:
         name = self.name_of(account)
         return name if by_dn and settings.style != "ad" else plain_letters(name)
 
-    async def _bound_entry(self, connection: Connection, name: str, account: Account) -> Entry:
+    async def _bound_entry(self, connection: LdapConnection, name: str, account: Account) -> Entry:
         """The entry of who has just bound as `name`, read as that one."""
         settings = self._settings
         if "=" in settings.user_dn:
@@ -210,7 +216,7 @@ class LdapIdentity:
         if entry is Why.UNKNOWN:
             raise _puzzled("users may not read their own entry")
         if isinstance(entry, Why):
-            raise _refused(Refusal(entry, guess=False))
+            raise _refused(AccountRefusal(entry, guess=False))
         if identity is None:
             # Not told who is bound. Before all others, a bind name is the userPrincipalName's.
             if directory.has(entry.attributes, "userPrincipalName", name):
@@ -222,10 +228,10 @@ class LdapIdentity:
                 provider=self.name,
                 account=account.canonical,
             )
-            raise _refused(Refusal(Why.ANOTHER, guess=False))
+            raise _refused(AccountRefusal(Why.ANOTHER, guess=False))
         return entry
 
-    async def _look_up(self, server: Server, account: Account) -> Principal | None:
+    async def _look_up(self, server: LdapServer, account: Account) -> Principal | None:
         entry = await self._entry(server.search, account)
         if isinstance(entry, Why) or directory.disabled(entry.attributes, self._now()):
             return None
@@ -265,7 +271,7 @@ class LdapIdentity:
     async def _principal(self, search: Search, entry: Entry) -> Principal:
         settings, facts = self._settings, entry.attributes
         if why := directory.disabled(facts, self._now()):
-            raise _refused(Refusal(why, guess=False))  # the password was right
+            raise _refused(AccountRefusal(why, guess=False))  # the password was right
         own = self._own_name(entry)
         if own is None:
             raise _puzzled(f"an entry whose {settings.name_attribute} is no account name")
@@ -306,8 +312,8 @@ async def _no_count(_: str) -> None:
 
 
 async def _opened(
-    server: Server, person: str | None, count: Count
-) -> tuple[Connection, LockedOut | None]:
+    server: LdapServer, person: str | None, count: Count
+) -> tuple[LdapConnection, LockedOut | None]:
     """A new connection, and whether the person may be tried, found out in the same time.
 
     So that it does not show in the time whether a name has a person to it.
@@ -327,7 +333,7 @@ async def _opened(
         raise
 
 
-def _close(opening: asyncio.Task[Connection]) -> None:
+def _close(opening: asyncio.Task[LdapConnection]) -> None:
     """Nobody wants this connection any more."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
@@ -347,7 +353,7 @@ def _judge(result: Result, *, known: bool = False) -> None:
         raise NoAnswer(text) if result.code in OF_THE_SERVER else _puzzled(text)
 
 
-def _refused(why: Refusal, *, known: bool = False) -> BadCredentials:
+def _refused(why: AccountRefusal, *, known: bool = False) -> BadCredentials:
     # "Wrong" is also what a directory says of a name that it does not have; but not to whoever has
     # the right password.
     known = known or not why.guess or why.why not in (Why.UNKNOWN, Why.WRONG)

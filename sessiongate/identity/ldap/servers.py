@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from sessiongate.errors import IdentityUnavailable, Refused
-from sessiongate.identity.ldap.connection import Address, Connection, NoAnswer, Unsure
+from sessiongate.identity.ldap.connection import LdapAddress, LdapConnection, NoAnswer, Unsure
 from sessiongate.identity.ldap.filter import Filter
 from sessiongate.identity.ldap.messages import Entry, Result
 from sessiongate.identity.ldap.verdicts import SUCCESS, refusal
@@ -47,23 +47,23 @@ class _Refused(NoAnswer):
     """The service account may not log in here."""
 
 
-class Server:
+class LdapServer:
     """One server, and the connections on which the service account is logged in."""
 
     def __init__(
-        self, address: Address, means: Means, ticks: Callable[[], float] = time.monotonic
+        self, address: LdapAddress, means: Means, ticks: Callable[[], float] = time.monotonic
     ) -> None:
         self.address = address
         self.down_since: float | None = None
         self._means = means
         self._ticks = ticks
-        self._idle: list[tuple[Connection, float]] = []
+        self._idle: list[tuple[LdapConnection, float]] = []
         self._refused: tuple[str, float] | None = None
 
-    async def open(self) -> Connection:
+    async def open(self) -> LdapConnection:
         """A connection on which nobody is logged in yet. Raises NoAnswer."""
         means = self._means
-        return await Connection.open(
+        return await LdapConnection.open(
             self.address, means.tls, connect_limit=means.connect_limit, limit=means.limit
         )
 
@@ -96,7 +96,7 @@ class Server:
             connection.close()
         self._idle.clear()
 
-    def _kept(self) -> Iterator[Connection]:
+    def _kept(self) -> Iterator[LdapConnection]:
         """The live connection that was used last; none if that was too long ago."""
         while self._idle:
             connection, since = self._idle.pop()
@@ -106,10 +106,10 @@ class Server:
             else:
                 connection.close()
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep(self, connection: LdapConnection) -> None:
         self._idle.append((connection, self._ticks()))
 
-    async def _as_service(self) -> Connection:
+    async def _as_service(self) -> LdapConnection:
         means = self._means
         if means.password is None:
             raise _Refused("there is no service account")
@@ -127,22 +127,22 @@ class Server:
         return connection
 
 
-class Servers:
+class LdapServers:
     """All servers, in the order of the settings."""
 
     def __init__(
         self,
         name: str,
-        addresses: Sequence[Address],
+        addresses: Sequence[LdapAddress],
         means: Means,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
         self._ticks = ticks
         self._cool_down = means.cool_down
-        self._servers = [Server(address, means, ticks) for address in addresses]
+        self._servers = [LdapServer(address, means, ticks) for address in addresses]
 
-    async def ask(self, question: Callable[[Server], Awaitable[T]]) -> T:
+    async def ask(self, question: Callable[[LdapServer], Awaitable[T]]) -> T:
         """Put the question to one server after another until one answers.
 
         Raises what the question raises, and IdentityUnavailable where nobody answers.
@@ -172,15 +172,15 @@ class Servers:
         for server in self._servers:
             server.close()
 
-    def _in_order(self) -> list[Server]:
+    def _in_order(self) -> list[LdapServer]:
         now = self._ticks()
 
-        def is_down(server: Server) -> bool:
+        def is_down(server: LdapServer) -> bool:
             return server.down_since is not None and now - server.down_since < self._cool_down
 
         return sorted(self._servers, key=is_down)
 
-    def _is_down(self, server: Server, why: str) -> None:
+    def _is_down(self, server: LdapServer, why: str) -> None:
         if server.down_since is None:
             _log.warning(
                 "directory does not answer",
@@ -190,7 +190,7 @@ class Servers:
             )
         server.down_since = self._ticks()
 
-    def _is_up(self, server: Server) -> None:
+    def _is_up(self, server: LdapServer) -> None:
         if server.down_since is not None:
             _log.info("directory answers again", provider=self._name, server=str(server.address))
         server.down_since = None

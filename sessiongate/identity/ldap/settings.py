@@ -14,7 +14,7 @@ import msgspec
 from sessiongate.config import values
 from sessiongate.config.provider_tables import ProviderTable
 from sessiongate.identity.ldap import filter as ldap_filter
-from sessiongate.identity.ldap.connection import Address
+from sessiongate.identity.ldap.connection import LdapAddress
 from sessiongate.identity.ldap.servers import Means
 from sessiongate.identity.plugin import PluginContext
 from sessiongate.rules.accounts import canonical_domain
@@ -34,11 +34,11 @@ _PORTS = {"ldap": 389, "ldaps": 636}
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
-class Settings(msgspec.Struct, frozen=True):
+class LdapSettings(msgspec.Struct, frozen=True):
     """What `read` makes of a table. Times are in seconds."""
 
     style: str
-    addresses: tuple[Address, ...]
+    addresses: tuple[LdapAddress, ...]
     means: Means
     base_dn: str
     user_filter: ldap_filter.Filter
@@ -63,7 +63,7 @@ class Settings(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
 
 
-def read(name: str, table: Mapping[str, object], context: PluginContext) -> Settings:
+def read(name: str, table: Mapping[str, object], context: PluginContext) -> LdapSettings:
     """The settings in this table. Raises ConfigError with all problems."""
     reader = ProviderTable(name, table)
     style = reader.take("style", values.choice(*_FILTERS), "openldap")
@@ -78,7 +78,7 @@ def read(name: str, table: Mapping[str, object], context: PluginContext) -> Sett
     service, password = _service(reader, user_dn)
     full_name = reader.take("full_name_attribute", _attribute, "")
     groups, group_names = _groups(reader)
-    settings = Settings(
+    settings = LdapSettings(
         style=style,
         addresses=addresses,
         means=Means(
@@ -126,7 +126,7 @@ def _domains(reader: ProviderTable) -> tuple[dict[str, str], str, str]:
 
 
 def _tls(
-    reader: ProviderTable, addresses: tuple[Address, ...], data_dir: Path
+    reader: ProviderTable, addresses: tuple[LdapAddress, ...], data_dir: Path
 ) -> tuple[ssl.SSLContext | None, tuple[str, ...]]:
     """How servers prove themselves (None: not at all), and what is to be said about it loudly."""
     start_tls = reader.take("start_tls", values.yes_or_no, True)
@@ -189,11 +189,11 @@ def _seconds(value: object) -> float:
     return values.positive_duration(value).total_seconds()
 
 
-def _addresses(value: object) -> tuple[Address, ...]:
+def _addresses(value: object) -> tuple[LdapAddress, ...]:
     return tuple(dict.fromkeys(values.some(_address)(value)))
 
 
-def _address(value: object) -> Address:
+def _address(value: object) -> LdapAddress:
     text = _text(value)
     rule = 'must be "ldaps://HOST" or "ldap://HOST", with :PORT where it is not 636 or 389'
     try:
@@ -205,7 +205,7 @@ def _address(value: object) -> Address:
         raise ValueError(rule)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError(f"{rule}, and nothing behind it")
-    return Address(host, port or _PORTS[parts.scheme], parts.scheme == "ldaps")
+    return LdapAddress(host, port or _PORTS[parts.scheme], parts.scheme == "ldaps")
 
 
 def _dn(value: object) -> str:

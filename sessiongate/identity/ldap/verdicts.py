@@ -41,7 +41,7 @@ class Why(Enum):
     OTHER = "refused by the directory for a reason that is not known here"
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class AccountRefusal(msgspec.Struct, frozen=True):
     """A refusal of one account: why, and whether it counts as a failed guess at its password.
 
     It does not where the directory says so to nobody but whoever has the right password. A lock
@@ -63,20 +63,20 @@ class Refusal(msgspec.Struct, frozen=True):
 # hexadecimal (1326 ERROR_LOGON_FAILURE and its neighbours), MS-ERREF 2.2. Active Directory looks at
 # the password before all of these but 525, 2030 (AD LDS: no such object) and 775.
 _AD_CODES = {
-    "525": Refusal(Why.UNKNOWN),
-    "2030": Refusal(Why.UNKNOWN),
-    "52e": Refusal(Why.WRONG),
-    "56": Refusal(Why.WRONG),
-    "775": Refusal(Why.LOCKED),
-    "52f": Refusal(Why.RESTRICTED, guess=False, code="52f"),
-    "530": Refusal(Why.HOURS, guess=False),
-    "531": Refusal(Why.PLACE, guess=False),
-    "532": Refusal(Why.PASSWORD_EXPIRED, guess=False),
-    "533": Refusal(Why.DISABLED, guess=False),
-    "568": Refusal(Why.TOO_MANY_GROUPS, guess=False, code="568"),
-    "569": Refusal(Why.WAY, guess=False, code="569"),
-    "701": Refusal(Why.EXPIRED, guess=False),
-    "773": Refusal(Why.MUST_CHANGE, guess=False),
+    "525": AccountRefusal(Why.UNKNOWN),
+    "2030": AccountRefusal(Why.UNKNOWN),
+    "52e": AccountRefusal(Why.WRONG),
+    "56": AccountRefusal(Why.WRONG),
+    "775": AccountRefusal(Why.LOCKED),
+    "52f": AccountRefusal(Why.RESTRICTED, guess=False, code="52f"),
+    "530": AccountRefusal(Why.HOURS, guess=False),
+    "531": AccountRefusal(Why.PLACE, guess=False),
+    "532": AccountRefusal(Why.PASSWORD_EXPIRED, guess=False),
+    "533": AccountRefusal(Why.DISABLED, guess=False),
+    "568": AccountRefusal(Why.TOO_MANY_GROUPS, guess=False, code="568"),
+    "569": AccountRefusal(Why.WAY, guess=False, code="569"),
+    "701": AccountRefusal(Why.EXPIRED, guess=False),
+    "773": AccountRefusal(Why.MUST_CHANGE, guess=False),
 }
 
 # Sub-codes of a domain controller that could not find out: no logon server (51f), no such domain or
@@ -91,9 +91,9 @@ _AD_DATA = re.compile(r"\bdata 0*([0-9a-f]{1,8})\b", re.IGNORECASE)
 # The errors of the password policy control (draft-behera-ldap-password-policy-11, section 6.2).
 # Expiry and reset are told to whoever has the right password; a lock, to everybody.
 _POLICY = {
-    0: Refusal(Why.PASSWORD_EXPIRED, guess=False),
-    1: Refusal(Why.LOCKED),
-    2: Refusal(Why.MUST_CHANGE, guess=False),
+    0: AccountRefusal(Why.PASSWORD_EXPIRED, guess=False),
+    1: AccountRefusal(Why.LOCKED),
+    2: AccountRefusal(Why.MUST_CHANGE, guess=False),
 }
 
 SUCCESS = 0
@@ -125,7 +125,7 @@ _NEVER = (0, 0x7FFFFFFFFFFFFFFF)
 _LOCKED_FOR_GOOD = b"000001010000Z"
 
 
-def refusal(code: int, diagnostic: str, policy: int | None) -> Refusal | None:
+def refusal(code: int, diagnostic: str, policy: int | None) -> AccountRefusal | None:
     """What the answer to a bind says about this account. None where it says nothing about it.
 
     `policy` is the error in the password policy control. A success is a refusal too when the
@@ -136,19 +136,19 @@ def refusal(code: int, diagnostic: str, policy: int | None) -> Refusal | None:
     if code == INVALID_CREDENTIALS:
         data = _data(diagnostic)
         if data is None:
-            return Refusal(Why.WRONG)
+            return AccountRefusal(Why.WRONG)
         if data in _AD_OUTAGES:
             return None
-        return _AD_CODES.get(data, Refusal(Why.OTHER, guess=False, code=data))
+        return _AD_CODES.get(data, AccountRefusal(Why.OTHER, guess=False, code=data))
     if code in (NO_SUCH_OBJECT, _BAD_DN):
-        return Refusal(Why.UNKNOWN)
+        return AccountRefusal(Why.UNKNOWN)
     if code == _INAPPROPRIATE:
-        return Refusal(Why.NO_PASSWORD)
+        return AccountRefusal(Why.NO_PASSWORD)
     # 389 Directory Server; of others these two codes are about the server or the request.
     if code == _CONSTRAINT and "retry limit" in diagnostic.lower():
-        return Refusal(Why.LOCKED)
+        return AccountRefusal(Why.LOCKED)
     if code == _UNWILLING and "inactivated" in diagnostic.lower():
-        return Refusal(Why.DISABLED)
+        return AccountRefusal(Why.DISABLED)
     return None
 
 

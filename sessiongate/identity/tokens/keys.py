@@ -89,7 +89,7 @@ class Listed(msgspec.Struct, frozen=True):
     key: Key
 
 
-class Keys:
+class IssuerKeys:
     """The keys of one issuer, as read from their source."""
 
     def __init__(self, name: str, source: KeySource) -> None:

@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from sessiongate.errors import BadCredentials
-from sessiongate.identity.tokens.keys import KINDS, Key, Keys
+from sessiongate.identity.tokens.keys import KINDS, IssuerKeys, Key
 from sessiongate.identity.tokens.port import SKEW, Grants, Vouched
 from sessiongate.session import BEARER, PresentedToken
 
@@ -44,7 +44,7 @@ class Expected(msgspec.Struct, frozen=True):
 class OidcVerifier:
     """Verifies the tokens of one issuer."""
 
-    def __init__(self, name: str, expected: Expected, keys: Keys, grants: Grants) -> None:
+    def __init__(self, name: str, expected: Expected, keys: IssuerKeys, grants: Grants) -> None:
         self.name = name
         self._expected = expected
         self._keys = keys

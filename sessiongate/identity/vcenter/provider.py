@@ -25,9 +25,9 @@ from sessiongate.rules.accounts import (
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
 from sessiongate.upstream.port import SessionUpstream
-from sessiongate.wire.vim.client import Fault, Opened
+from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
 
-Keep = Callable[[Principal, Opened], None]
+Keep = Callable[[Principal, UpstreamSession], None]
 """Takes over the session of a check that came out well, and sees to its end."""
 
 _log = structlog.get_logger(__name__)
@@ -143,7 +143,7 @@ class VCenterIdentity:
             outcome = await self._upstream.login(account.typed.strip(), password)
         except UpstreamUnavailable as error:
             raise IdentityUnavailable(str(error), answered=error.answered) from None
-        if isinstance(outcome, Fault):
+        if isinstance(outcome, ReceivedFault):
             return self._refused(account, outcome)
         principal = None
         try:
@@ -152,7 +152,7 @@ class VCenterIdentity:
             await self._let_go(principal, outcome)
         return principal
 
-    def _refused(self, account: Account, fault: Fault) -> Principal:
+    def _refused(self, account: Account, fault: ReceivedFault) -> Principal:
         if fault.name == "InvalidLogin":
             raise BadCredentials(f"{self.name}: the vCenter says InvalidLogin")
         if fault.name == "PasswordExpired":
@@ -169,7 +169,7 @@ class VCenterIdentity:
         # Such as one directory behind it being down: users of its other directories get in.
         raise IdentityUnavailable(f"{self.name}: the vCenter says {said}", answered=True)
 
-    def _principal(self, opened: Opened) -> Principal:
+    def _principal(self, opened: UpstreamSession) -> Principal:
         spelled = opened.user.user_name
         try:
             name = self._names.canonical(parse_account(spelled))
@@ -179,7 +179,7 @@ class VCenterIdentity:
         full_name = opened.user.full_name or spelled
         return Principal(name, spelled, full_name, (self._names.role(name),), self.name)
 
-    async def _let_go(self, principal: Principal | None, opened: Opened) -> None:
+    async def _let_go(self, principal: Principal | None, opened: UpstreamSession) -> None:
         if principal is not None and self._keep is not None:
             self._keep(principal, opened)
             return

@@ -22,9 +22,9 @@ from sessiongate.identity.vcenter.provider import Names, VCenterIdentity
 from sessiongate.rules.accounts import Account, canonical_domain, parse_account
 from sessiongate.upstream.http import TIMEOUT, HttpUpstream
 from sessiongate.upstream.vcenter import VCenter
-from sessiongate.wire.vim.client import Form
+from sessiongate.wire.vim.client import WireForm
 
-_FORMS = {"auto": None, "json": Form.JSON, "soap": Form.SOAP}
+_FORMS = {"auto": None, "json": WireForm.JSON, "soap": WireForm.SOAP}
 
 _log = structlog.get_logger(__name__)
 

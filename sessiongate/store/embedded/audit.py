@@ -23,8 +23,8 @@ from sessiongate.rules.audit_chain import (
     LARGEST,
     START,
     Chain,
+    ChainVerdict,
     Link,
-    Verdict,
     link,
     read_anchor,
     read_link,
@@ -243,7 +243,7 @@ class AuditFile:
         known_head: bytes | None = None,
         chain: Chain = Chain.DECISIONS,
         weigh: Callable[[bytes], int] = lambda _: 0,
-    ) -> Verdict:
+    ) -> ChainVerdict:
         """Whether every event is as it was written, none is missing, and all are in order."""
         with self._open() as connection:
             connection.execute("BEGIN")  # one view of the file, whatever is written meanwhile

@@ -18,8 +18,8 @@ from hashlib import sha256
 from sessiongate.networks import network_of
 from sessiongate.rules.lockout import LATELY, PLACES, Policy
 from sessiongate.store.encoding import micros, moment
-from sessiongate.store.redis.keys import Keys, span, text
-from sessiongate.store.redis.pipeline import Calls
+from sessiongate.store.redis.keys import RedisKeys, span, text
+from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.store.redis.scripts import Script, script
 
 # How long a try may be under way: far above what any directory is waited for.
@@ -188,8 +188,8 @@ class RedisTries:
 
     def __init__(
         self,
-        calls: Callable[[], Calls],
-        keys: Keys,
+        calls: Callable[[], Pipeline],
+        keys: RedisKeys,
         provider: str,
         policies: tuple[Policy, Policy, Policy],
     ) -> None:
@@ -290,7 +290,7 @@ class _Counter:
 
     def __init__(
         self,
-        calls: Calls,
+        calls: Pipeline,
         keys: tuple[str, str],
         place: str,
         each: Policy,

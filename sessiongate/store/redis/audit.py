@@ -18,8 +18,8 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.audit_chain import START, Chain, link
 from sessiongate.store.embedded.audit import MOST_OWED
 from sessiongate.store.encoding import micros
-from sessiongate.store.redis.keys import Keys
-from sessiongate.store.redis.pipeline import Calls
+from sessiongate.store.redis.keys import RedisKeys
+from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.store.redis.scripts import APPEND, LET_GO
 
 # Events added at once, about 100 KB.
@@ -39,7 +39,7 @@ _log = structlog.get_logger("sessiongate.audit")
 class RedisAudit:
     """The chains in Redis. `open` before use, `close` in the end."""
 
-    def __init__(self, keys: Keys, most_owed: int = MOST_OWED) -> None:
+    def __init__(self, keys: RedisKeys, most_owed: int = MOST_OWED) -> None:
         self._chains = {chain: _RedisChain(keys.chain(chain), most_owed) for chain in Chain}
         self._decisions = self._chains[Chain.DECISIONS]
 
@@ -48,7 +48,7 @@ class RedisAudit:
         """How many events were dropped, since they could not be written for so long."""
         return sum(chain.lost for chain in self._chains.values())
 
-    def open(self, calls: Calls) -> None:
+    def open(self, calls: Pipeline) -> None:
         """Add by these calls from now on."""
         for chain in self._chains.values():
             chain.open(calls)
@@ -97,7 +97,7 @@ class _RedisChain:
         self._most_owed = most_owed
         self._keys = keys[:2]
         self._anchored = keys
-        self._calls: Calls | None = None
+        self._calls: Pipeline | None = None
         self._waiting: deque[tuple[bytes, datetime]] = deque()
         self._noted = 0
         self._kept = 0
@@ -108,7 +108,7 @@ class _RedisChain:
         """How many events were dropped, since they could not be written for so long."""
         self._attempt: asyncio.Task[None] | None = None
 
-    def open(self, calls: Calls) -> None:
+    def open(self, calls: Pipeline) -> None:
         """Add by these calls from now on."""
         self._calls = calls
         self._begin()

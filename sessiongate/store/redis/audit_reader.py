@@ -16,17 +16,17 @@ from sessiongate.rules.audit_chain import (
     LARGEST,
     START,
     Chain,
+    ChainVerdict,
     Link,
-    Verdict,
     read_anchor,
     read_link,
     read_number,
     verify,
 )
 from sessiongate.store.embedded.schema import moment_in
-from sessiongate.store.redis.client import RedisSettings, Servers
-from sessiongate.store.redis.keys import Keys
-from sessiongate.store.redis.pipeline import Calls
+from sessiongate.store.redis.client import RedisClients, RedisSettings
+from sessiongate.store.redis.keys import RedisKeys
+from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.store.redis.scripts import READ
 
 # About 150 KB, and some milliseconds of Redis' time.
@@ -54,12 +54,12 @@ class RedisAuditReader:
     """
 
     def __init__(self, settings: RedisSettings) -> None:
-        keys = Keys(settings.prefix)
+        keys = RedisKeys(settings.prefix)
         self._keys = {chain: keys.chain(chain) for chain in Chain}
-        self._servers = Servers(settings)
+        self._servers = RedisClients(settings)
         self._timeout = settings.timeout.total_seconds()
         self._runner = asyncio.Runner()
-        self._calls: Calls | None = None
+        self._calls: Pipeline | None = None
 
     def __enter__(self) -> Self:
         self._runner.__enter__()
@@ -101,7 +101,7 @@ class RedisAuditReader:
         known_head: bytes | None = None,
         chain: Chain = Chain.DECISIONS,
         weigh: Callable[[bytes], int] = lambda _: 0,
-    ) -> Verdict:
+    ) -> ChainVerdict:
         """Whether every event is as it was written, none is missing, and all are in order."""
         for _ in range(_TRIES):
             now = self._page(chain, 0, 0)
@@ -146,7 +146,7 @@ class RedisAuditReader:
         return _Page(read_anchor(anchor, anchored or START), number, moment_in(since), links)
 
     async def _open(self) -> None:
-        self._calls = Calls(self._servers.open(), self._servers.name, self._timeout, quiet=True)
+        self._calls = Pipeline(self._servers.open(), self._servers.name, self._timeout, quiet=True)
 
     async def _close(self) -> None:
         calls, self._calls = self._calls, None

@@ -36,7 +36,7 @@ SIZE = 100_000
 _copy: Callable[[Session], Session] = Session.__copy__  # type: ignore[attr-defined]
 
 
-class Entry(msgspec.Struct, eq=False):
+class CacheEntry(msgspec.Struct, eq=False):
     """A session as last heard of, and what happened here since."""
 
     session: Session
@@ -63,9 +63,9 @@ class Cache:
         self._limits = limits
         self._live = live
         self._size = size
-        self._entries: dict[bytes, Entry] = {}
+        self._entries: dict[bytes, CacheEntry] = {}
         self._fetches: dict[bytes, list[Fetch]] = {}
-        self._pending: dict[bytes, Entry] = {}
+        self._pending: dict[bytes, CacheEntry] = {}
         self.hits = 0
         """How many checks were answered here."""
         self.misses = 0
@@ -123,7 +123,7 @@ class Cache:
         """The questions about a session that are not answered yet."""
         return list(self._fetches.get(digest, ()))
 
-    def pending(self, digest: bytes) -> Entry | None:
+    def pending(self, digest: bytes) -> CacheEntry | None:
         """What Redis has not heard of this session."""
         return self._pending.get(digest)
 
@@ -132,25 +132,25 @@ class Cache:
         """Of how many sessions there is something to tell."""
         return len(self._pending)
 
-    def take_pending(self, at_most: int = FLUSH_BATCH) -> list[Entry]:
+    def take_pending(self, at_most: int = FLUSH_BATCH) -> list[CacheEntry]:
         """Some of what Redis has not heard of, to be told now. `requeue` gives it back."""
         taken = list(islice(self._pending.values(), at_most))
         for entry in taken:
             del self._pending[entry.session.digest]
         return taken
 
-    def take(self, entry: Entry) -> int:
+    def take(self, entry: CacheEntry) -> int:
         """How many uses to tell; they count as told from now on."""
         self._pending.pop(entry.session.digest, None)
         pending, entry.pending = entry.pending, 0
         return pending
 
-    def requeue(self, entry: Entry, count: int) -> None:
+    def requeue(self, entry: CacheEntry, count: int) -> None:
         """Redis did not take these."""
         entry.pending += count
         self._pending[entry.session.digest] = entry
 
-    def flushed(self, entry: Entry, at: datetime) -> None:
+    def flushed(self, entry: CacheEntry, at: datetime) -> None:
         """Redis knows of a use at this time."""
         entry.flushed_at = max(entry.flushed_at, at)
 
@@ -174,9 +174,9 @@ class Cache:
             return
         if len(entries) >= self._size:
             del entries[next(iter(entries))]
-        entries[session.digest] = Entry(session, session.active_at)
+        entries[session.digest] = CacheEntry(session, session.active_at)
 
-    def _far(self, entry: Entry, now: datetime) -> bool:
+    def _far(self, entry: CacheEntry, now: datetime) -> bool:
         limits = self._limits
         if limits.total is not None and now - entry.session.login_at >= limits.total:
             return False

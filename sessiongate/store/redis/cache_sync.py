@@ -16,16 +16,16 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Limits, Session
 from sessiongate.store.encoding import EPOCH, micros
 from sessiongate.store.redis import keys as rows
-from sessiongate.store.redis.cache import FLUSH_BATCH, FLUSH_EVERY, Cache, Entry
+from sessiongate.store.redis.cache import FLUSH_BATCH, FLUSH_EVERY, Cache, CacheEntry
 from sessiongate.store.redis.end_listener import Listening
-from sessiongate.store.redis.pipeline import Calls
+from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.store.redis.scripts import TOUCH
 
 
 class CacheSync:
     """`start` before use, `close` in the end."""
 
-    def __init__(self, calls: Calls, keys: rows.Keys, limits: Limits) -> None:
+    def __init__(self, calls: Pipeline, keys: rows.RedisKeys, limits: Limits) -> None:
         self._calls = calls
         self._keys = keys
         self._limit_args = rows.limits_args(limits)
@@ -103,7 +103,7 @@ class CacheSync:
             await self.flush()
             self._flushed_at = now
 
-    async def _flush(self, entries: Sequence[Entry]) -> None:
+    async def _flush(self, entries: Sequence[CacheEntry]) -> None:
         flushing = [(entry, entry.session.active_at, self.cache.take(entry)) for entry in entries]
         answers: Sequence[object] = ()
         try:
@@ -126,7 +126,7 @@ class CacheSync:
             raise broken
 
     def _settle(
-        self, flushing: Sequence[tuple[Entry, datetime, int]], answers: Sequence[object]
+        self, flushing: Sequence[tuple[CacheEntry, datetime, int]], answers: Sequence[object]
     ) -> BaseException | None:
         """Note what Redis took. What it did not is told later; the last reason why."""
         broken = None

@@ -35,7 +35,7 @@ class RedisSettings(msgspec.Struct, frozen=True):
     cache: bool = False
 
 
-class Servers:
+class RedisClients:
     """Makes clients, and lines to listen on. Each `open` is followed by one `close`."""
 
     def __init__(self, settings: RedisSettings) -> None:

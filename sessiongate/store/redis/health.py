@@ -15,7 +15,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.store.redis.client import RedisSettings, Servers
+from sessiongate.store.redis.client import RedisClients, RedisSettings
 
 # Servers that a time service keeps in step differ by milliseconds; those that are so far apart
 # end sessions at visibly different times.
@@ -29,7 +29,7 @@ _UNTOLD = (
 
 async def doubts_of(settings: RedisSettings, now: Callable[[], datetime]) -> list[str]:
     """What is doubtful, a sentence with the way out each. Raises StoreUnavailable."""
-    servers = Servers(settings)
+    servers = RedisClients(settings)
     client = servers.open()
     try:
         async with asyncio.timeout(settings.timeout.total_seconds() * 2):

@@ -41,7 +41,7 @@ _FOREVER = timedelta(days=36500)
 _TICKET = struct.Struct(">BdB")
 
 
-class Keys:
+class RedisKeys:
     """The names of the keys under one prefix."""
 
     def __init__(self, prefix: str) -> None:

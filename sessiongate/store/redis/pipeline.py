@@ -64,7 +64,7 @@ class _Call:
         self.done = done
 
 
-class Calls:
+class Pipeline:
     """Sends scripts and plain commands. `close` in the end.
 
     `quiet`: outages are raised, as always, but not logged, for callers that tell a person.

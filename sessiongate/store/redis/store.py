@@ -21,8 +21,8 @@ from sessiongate.store.redis import scripts
 from sessiongate.store.redis.attempts import RedisTries
 from sessiongate.store.redis.audit import RedisAudit
 from sessiongate.store.redis.cache_sync import CacheSync
-from sessiongate.store.redis.client import RedisSettings, Servers
-from sessiongate.store.redis.pipeline import Calls
+from sessiongate.store.redis.client import RedisClients, RedisSettings
+from sessiongate.store.redis.pipeline import Pipeline
 
 # Sessions asked for at once by `list` and `expire`.
 STEP = 250
@@ -37,13 +37,13 @@ class RedisStore:
 
     def __init__(self, settings: RedisSettings, limits: Limits) -> None:
         self._settings = settings
-        self._servers = Servers(settings)
-        self._keys = rows.Keys(settings.prefix)
+        self._servers = RedisClients(settings)
+        self._keys = rows.RedisKeys(settings.prefix)
         self._limits = limits
         self._limit_args = rows.limits_args(limits)
         self._keep_for = rows.keep_for(limits)
         self._book = (self._keys.places, self._keys.due, self._keys.counts, self._keys.seen)
-        self._running: Calls | None = None
+        self._running: Pipeline | None = None
         self._cache_sync: CacheSync | None = None
         self._unreported: Endings = []
         self._seen = EPOCH
@@ -54,7 +54,7 @@ class RedisStore:
         if self._running is not None:
             raise StoreUnavailable(f"the store at {self._servers.name} is open already")
         timeout = self._settings.timeout.total_seconds()
-        calls = Calls(self._servers.open(), self._servers.name, timeout)
+        calls = Pipeline(self._servers.open(), self._servers.name, timeout)
         try:
             seen = moment(int(await calls.run(scripts.SEE, self._book, 0)))
         except BaseException as broken:  # cancelled too: lines must not stay open
@@ -298,7 +298,7 @@ class RedisStore:
             await self._cache_sync.flush()
 
     @property
-    def _calls(self) -> Calls:
+    def _calls(self) -> Pipeline:
         if self._running is None:
             raise StoreUnavailable(f"the store at {self._servers.name} is not open")
         return self._running

@@ -14,7 +14,7 @@ from sessiongate.errors import NotSupported, SessionGateError, UnknownObject, Wr
 from sessiongate.wire.query import read_query
 
 
-class Answer(Enum):
+class ResourceValue(Enum):
     """What a resource gives to whoever reads it."""
 
     NOTHING = "an empty list"
@@ -28,7 +28,7 @@ class Resource(msgspec.Struct, frozen=True):
     api: str
     rest: str
     service: str
-    answer: Answer = Answer.NOTHING
+    answer: ResourceValue = ResourceValue.NOTHING
     reads: bool = True
     """Whether GET gives it; one that is no list of its own has actions only."""
     actions: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ def _tagging(name: str, *actions: str, reads: bool = True) -> Resource:
     )
 
 
-def _appliance(name: str, answer: Answer) -> Resource:
+def _appliance(name: str, answer: ResourceValue) -> Resource:
     path = f"appliance/{name}"
     return Resource(f"/api/{path}", f"/rest/{path}", f"com.vmware.{path.replace('/', '.')}", answer)
 
@@ -83,9 +83,9 @@ RESOURCES = (
         "list-attachable-tags",
         reads=False,
     ),
-    _appliance("system/version", Answer.VERSION),
-    _appliance("networking/interfaces", Answer.NOTHING),
-    _appliance("networking/dns/hostname", Answer.HOST_NAME),
+    _appliance("system/version", ResourceValue.VERSION),
+    _appliance("networking/interfaces", ResourceValue.NOTHING),
+    _appliance("networking/dns/hostname", ResourceValue.HOST_NAME),
 )
 
 API: Mapping[str, Resource] = {one.api: one for one in RESOURCES}
@@ -124,14 +124,14 @@ def refused(resource: Resource, verb: str, query: str, *, below: bool) -> Sessio
 
 def reads(resource: Resource, operation: str) -> bool:
     """Whether an operation of JSON-RPC reads the resource."""
-    named = "list" if resource.answer is Answer.NOTHING else "get"
+    named = "list" if resource.answer is ResourceValue.NOTHING else "get"
     listed = {one.replace("-", "_") for one in resource.actions}
     return (resource.reads and operation == named) or operation in listed
 
 
 def seeks(resource: Resource, operation: str) -> bool:
     """Whether an operation of JSON-RPC asks for one member, of which there is none."""
-    return resource.reads and resource.answer is Answer.NOTHING and operation == "get"
+    return resource.reads and resource.answer is ResourceValue.NOTHING and operation == "get"
 
 
 class Appliance(msgspec.Struct, frozen=True):
@@ -146,9 +146,9 @@ class Appliance(msgspec.Struct, frozen=True):
 
 def value_of(resource: Resource, appliance: Appliance) -> object:
     """What the resource gives, as `/api` writes it."""
-    if resource.answer is Answer.NOTHING:
+    if resource.answer is ResourceValue.NOTHING:
         return []
-    if resource.answer is Answer.HOST_NAME:
+    if resource.answer is ResourceValue.HOST_NAME:
         return appliance.host_name
     return {
         "version": appliance.version,
@@ -165,6 +165,6 @@ def value_of(resource: Resource, appliance: Appliance) -> object:
 def output_of(resource: Resource, appliance: Appliance) -> object:
     """The same as JSON-RPC writes it."""
     value = value_of(resource, appliance)
-    if resource.answer is Answer.VERSION:
+    if resource.answer is ResourceValue.VERSION:
         return {"STRUCTURE": {f"{resource.service}.version_struct": value}}
     return value

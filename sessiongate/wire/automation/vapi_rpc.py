@@ -42,7 +42,7 @@ class RpcError(Exception):
         self.id = request
 
 
-class Call(msgspec.Struct, frozen=True):
+class RpcCall(msgspec.Struct, frozen=True):
     """A call of an operation of a service. `security` is the security context as it came."""
 
     id: Id
@@ -51,7 +51,7 @@ class Call(msgspec.Struct, frozen=True):
     security: Mapping[str, object]
 
 
-def read_call(body: bytes, service: str | None, operation: str | None) -> Call:
+def read_call(body: bytes, service: str | None, operation: str | None) -> RpcCall:
     """The call in a body, checked against the two vapi headers where they came. Or RpcError."""
     try:
         raw = read_json(body)
@@ -76,7 +76,7 @@ def read_call(body: bytes, service: str | None, operation: str | None) -> Call:
         raise RpcError(INVALID_PARAMS, "Invalid params", request)
     if service not in (None, called) or operation not in (None, done):
         raise RpcError(DISAGREE, "The vapi headers and the body disagree", request)
-    return Call(request, called, done, _security(params))
+    return RpcCall(request, called, done, _security(params))
 
 
 def _security(params: Mapping[str, Any]) -> Mapping[str, object]:
@@ -85,7 +85,7 @@ def _security(params: Mapping[str, Any]) -> Mapping[str, object]:
     return security if isinstance(security, dict) else {}
 
 
-def credential(call: Call) -> tuple[str, Secret]:
+def credential(call: RpcCall) -> tuple[str, Secret]:
     """User name and password of a create. Raises BadCredentials for any other scheme."""
     name, password = call.security.get("userName"), call.security.get("password")
     if (
@@ -97,7 +97,7 @@ def credential(call: Call) -> tuple[str, Secret]:
     return name, Secret(password)
 
 
-def session_id(call: Call) -> str | None:
+def session_id(call: RpcCall) -> str | None:
     """The session that the security context carries.
 
     None where it says nothing. Raises NoSession for one that is no text, and for a context of any
@@ -113,7 +113,7 @@ def session_id(call: Call) -> str | None:
     return found
 
 
-def write_output(call: Call, output: object) -> bytes:
+def write_output(call: RpcCall, output: object) -> bytes:
     """A result, under the id of the call."""
     return _encode({"jsonrpc": "2.0", "id": call.id, "result": {"output": output}})
 
@@ -128,12 +128,12 @@ def info(facts: Mapping[str, str]) -> object:
     return {"STRUCTURE": {"com.vmware.cis.session.info": facts}}
 
 
-def write_refusal(call: Call, error: SessionGateError | None) -> bytes:
+def write_refusal(call: RpcCall, error: SessionGateError | None) -> bytes:
     """A refusal as a result; None stands for an error that we did not expect."""
     return _encode(_refused(call, refusal_of(error)))
 
 
-def write_no_operation(call: Call) -> bytes:
+def write_no_operation(call: RpcCall) -> bytes:
     """The refusal of a service or operation that does not exist here."""
     unknown = Refusal(
         404,
@@ -144,7 +144,7 @@ def write_no_operation(call: Call) -> bytes:
     return _encode(_refused(call, unknown))
 
 
-def _refused(call: Call, refusal: Refusal) -> object:
+def _refused(call: RpcCall, refusal: Refusal) -> object:
     message = {
         "id": refusal.id,
         "default_message": refusal.text,

@@ -32,7 +32,7 @@ _LONGEST_TOKEN = 4096
 _LONGEST_TEXT = 1024
 
 
-class Form(Enum):
+class WireForm(Enum):
     """The two wire forms of the same calls."""
 
     JSON = "VI/JSON"
@@ -50,10 +50,10 @@ class UserSession(msgspec.Struct, frozen=True):
     locale: str
 
 
-class Opened(msgspec.Struct, frozen=True):
+class UpstreamSession(msgspec.Struct, frozen=True):
     """A session at the vCenter, and the token that ends it."""
 
-    form: Form
+    form: WireForm
     token: Secret
     user: UserSession
 
@@ -77,13 +77,13 @@ KNOWN_FAULTS = frozenset(
 """What logs may repeat: names of the vendor's own, which cannot hold what a client has said."""
 
 
-class Fault(msgspec.Struct, frozen=True):
+class ReceivedFault(msgspec.Struct, frozen=True):
     """A refusal in vim's words: the name of its type, "" for one that logs must not repeat."""
 
     name: str
 
 
-def write_login(form: Form, name: str, password: Secret) -> Ask:
+def write_login(form: WireForm, name: str, password: Secret) -> Ask:
     """The call that opens a session.
 
     Raises BadCredentials for what the form cannot carry: no account there can have such a name or
@@ -116,15 +116,18 @@ def _exact(text: str) -> str:
     return escaped
 
 
-_LOGINS: dict[Form, Callable[[str, str], Ask]] = {Form.JSON: _json_login, Form.SOAP: _soap_login}
+_LOGINS: dict[WireForm, Callable[[str, str], Ask]] = {
+    WireForm.JSON: _json_login,
+    WireForm.SOAP: _soap_login,
+}
 
 _JSON: Headers = (("content-type", "application/json"),)
 _XML: Headers = (("content-type", "text/xml; charset=utf-8"), ("soapaction", _SOAP_ACTION))
 
 
-def write_logout(form: Form, token: Secret) -> Ask:
+def write_logout(form: WireForm, token: Secret) -> Ask:
     """The call that ends the session of this token."""
-    if form is Form.JSON:
+    if form is WireForm.JSON:
         return Ask(f"{_MANAGER}/Logout", (*_JSON, (SESSION_HEADER, token.reveal())), b"{}")
     cookie = ("cookie", f"{SOAP_COOKIE}={token.reveal()}")
     return Ask("/sdk", (*_XML, cookie), _envelope("Logout", ""))
@@ -151,28 +154,28 @@ def lacks_json(answer: Answer) -> bool:
     return answer.status in (400, 500) and any("xml" in kind.lower() for kind in kinds)
 
 
-def read_login(form: Form, answer: Answer) -> Opened | Fault:
+def read_login(form: WireForm, answer: Answer) -> UpstreamSession | ReceivedFault:
     """What came of a login: a session or a refusal. Raises Malformed for anything else."""
     if answer.status == 200:
-        return Opened(form, _token(form, answer), read_user_session(form, answer.body))
+        return UpstreamSession(form, _token(form, answer), read_user_session(form, answer.body))
     if answer.status == 500:
         return read_fault(form, answer.body)
     raise Malformed(f"status {answer.status}")
 
 
-def read_fault(form: Form, body: bytes) -> Fault:
+def read_fault(form: WireForm, body: bytes) -> ReceivedFault:
     """The fault in the body of a 500. Raises Malformed where there is none."""
     name = _FAULTS[form](body)
-    return Fault(name if name in KNOWN_FAULTS else "")
+    return ReceivedFault(name if name in KNOWN_FAULTS else "")
 
 
-def read_user_session(form: Form, body: bytes) -> UserSession:
+def read_user_session(form: WireForm, body: bytes) -> UserSession:
     """The session in the body of Login's 200. Raises Malformed."""
     return _SESSIONS[form](body)
 
 
-def _token(form: Form, answer: Answer) -> Secret:
-    if form is Form.JSON:
+def _token(form: WireForm, answer: Answer) -> Secret:
+    if form is WireForm.JSON:
         found = answer.all(SESSION_HEADER)
     else:
         pairs = (value.partition(";")[0].partition("=") for value in answer.all("set-cookie"))
@@ -252,13 +255,13 @@ def _only(holder: Element, name: str, namespace: str) -> Element:
     return found[0]
 
 
-_SESSIONS: dict[Form, Callable[[bytes], UserSession]] = {
-    Form.JSON: _read_json_session,
-    Form.SOAP: _read_soap_session,
+_SESSIONS: dict[WireForm, Callable[[bytes], UserSession]] = {
+    WireForm.JSON: _read_json_session,
+    WireForm.SOAP: _read_soap_session,
 }
-_FAULTS: dict[Form, Callable[[bytes], str]] = {
-    Form.JSON: _read_json_fault,
-    Form.SOAP: _read_soap_fault,
+_FAULTS: dict[WireForm, Callable[[bytes], str]] = {
+    WireForm.JSON: _read_json_fault,
+    WireForm.SOAP: _read_soap_fault,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sessiongate.dialects.automation.resources import API, REST, Face, ResourcesEndpoint
-from sessiongate.wire.automation.resources import RESOURCES, Answer
+from sessiongate.wire.automation.resources import RESOURCES, ResourceValue
 from tests.gate import APPLIANCE, Gate
 from tests.http.requests import header, request
 
@@ -48,7 +48,7 @@ async def test_everything_needs_a_live_session_and_each_call_counts(face: Face, 
         if face is REST:
             assert set(told) == {"value"}
             told = told["value"]
-        if one.answer is Answer.NOTHING:
+        if one.answer is ResourceValue.NOTHING:
             assert told == []
         [session] = [one async for one in gate.sessions.list()]
         assert session.call_count == number

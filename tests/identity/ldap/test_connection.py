@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.identity.ldap.connection import Address, Connection, NoAnswer
+from sessiongate.identity.ldap.connection import LdapAddress, LdapConnection, NoAnswer
 from sessiongate.identity.ldap.filter import Has
 from sessiongate.identity.ldap.messages import LARGEST, Result
 from sessiongate.secret import Secret
@@ -37,12 +37,14 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-async def connect(address: Address, tls: ssl.SSLContext | None, limit: float = 5.0) -> Connection:
-    return await Connection.open(address, tls, connect_limit=limit, limit=limit)
+async def connect(
+    address: LdapAddress, tls: ssl.SSLContext | None, limit: float = 5.0
+) -> LdapConnection:
+    return await LdapConnection.open(address, tls, connect_limit=limit, limit=limit)
 
 
 @asynccontextmanager
-async def serving(talk: Talk) -> AsyncIterator[Address]:
+async def serving(talk: Talk) -> AsyncIterator[LdapAddress]:
     """A server on a free port that talks like this to each client."""
     ended: list[asyncio.Task[None]] = []
 
@@ -58,7 +60,7 @@ async def serving(talk: Talk) -> AsyncIterator[Address]:
 
     server = await asyncio.start_server(run, "127.0.0.1", 0)
     try:
-        yield Address("127.0.0.1", server.sockets[0].getsockname()[1], tls=False)
+        yield LdapAddress("127.0.0.1", server.sockets[0].getsockname()[1], tls=False)
     finally:
         server.close()
         for task in ended:
@@ -214,7 +216,7 @@ async def test_a_server_is_told_to_give_up_before_we_do(limit: float, asked: int
 
 @pytest.mark.peer
 async def test_sec_89_a_real_server_says_who_is_bound(slapd: Slapd) -> None:
-    address = Address("127.0.0.1", slapd.plain_port, tls=False)
+    address = LdapAddress("127.0.0.1", slapd.plain_port, tls=False)
     connection = await connect(address, PLAIN)
     assert await connection.who_am_i() == ""
     name = f"uid=ada,{PEOPLE}"
@@ -267,8 +269,8 @@ class TestSec67TheDirectoryProvesItself:
     """Over ldaps:// and over StartTLS alike."""
 
     @staticmethod
-    def address(slapd: Slapd, tls: bool) -> Address:
-        return Address("127.0.0.1", slapd.tls_port if tls else slapd.plain_port, tls)
+    def address(slapd: Slapd, tls: bool) -> LdapAddress:
+        return LdapAddress("127.0.0.1", slapd.tls_port if tls else slapd.plain_port, tls)
 
     async def works(self, slapd: Slapd, tls: bool, believed: ssl.SSLContext) -> None:
         connection = await connect(self.address(slapd, tls), believed)
@@ -311,11 +313,11 @@ class TestSec67TheDirectoryProvesItself:
 @pytest.mark.parametrize(
     ("address", "text"),
     [
-        (Address("dc1", 636, tls=True), "ldaps://dc1:636"),
-        (Address("::1", 389, tls=False), "ldap://[::1]:389"),
+        (LdapAddress("dc1", 636, tls=True), "ldaps://dc1:636"),
+        (LdapAddress("::1", 389, tls=False), "ldap://[::1]:389"),
     ],
 )
-def test_an_address_is_written_as_in_the_settings(address: Address, text: str) -> None:
+def test_an_address_is_written_as_in_the_settings(address: LdapAddress, text: str) -> None:
     assert str(address) == text
 
 

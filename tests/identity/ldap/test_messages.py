@@ -12,8 +12,8 @@ from sessiongate.identity.ldap.messages import (
     FOUND,
     LARGEST,
     START_TLS,
-    Answer,
     Entry,
+    LdapMessage,
     Result,
     bind_request,
     extended_request,
@@ -40,7 +40,7 @@ def a_result(operation: int, code: int, text: bytes = b"", *, more: bytes = b"")
     return tlv(0x30, tlv(2, b"\1"), body, more)
 
 
-def an_answer(data: bytes) -> Answer:
+def an_answer(data: bytes) -> LdapMessage:
     taken = take(data)
     assert taken is not None
     assert taken[1] == len(data)

@@ -13,7 +13,7 @@ from sessiongate.errors import BadCredentials, IdentityUnavailable
 from sessiongate.identity.guard.guard import Guard, KnowsNames
 from sessiongate.identity.guard.verified import VerifiedCredentials
 from sessiongate.identity.ldap.provider import LdapIdentity
-from sessiongate.identity.ldap.servers import Servers
+from sessiongate.identity.ldap.servers import LdapServers
 from sessiongate.identity.ldap.settings import read as read_settings
 from sessiongate.identity.plugin import PluginContext
 from sessiongate.identity.port import IdentityProvider
@@ -482,7 +482,7 @@ async def test_verified_logins_cost_the_directory_next_to_nothing(slapd: Slapd) 
         assert used == 2  # the service account, and dave
 
 
-class Silent(Servers):
+class Silent(LdapServers):
     """A directory that answers all but its first question."""
 
     asked = 0

@@ -6,10 +6,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable, StoreUnavailable
-from sessiongate.identity.ldap.connection import Address, NoAnswer, Unsure
+from sessiongate.identity.ldap.connection import LdapAddress, NoAnswer, Unsure
 from sessiongate.identity.ldap.filter import Has
 from sessiongate.identity.ldap.messages import Result
-from sessiongate.identity.ldap.servers import IDLE, Means, Server, Servers, told
+from sessiongate.identity.ldap.servers import IDLE, LdapServer, LdapServers, Means, told
 from sessiongate.secret import Secret
 from tests.peers.ldap_house import made_of, provider_of, table_of
 from tests.peers.relay import Relay
@@ -41,18 +41,20 @@ def relays(slapd: Slapd) -> Iterator[tuple[Relay, Relay]]:
         yield one, other
 
 
-def servers_of(slapd: Slapd, relays: tuple[Relay, ...], ticks: Ticks, **more: object) -> Servers:
+def servers_of(
+    slapd: Slapd, relays: tuple[Relay, ...], ticks: Ticks, **more: object
+) -> LdapServers:
     url = [f"ldaps://127.0.0.1:{relay.port}" for relay in relays]
     settings = provider_of(slapd, url=url, operation_timeout="1s", **more)._settings
-    return Servers("corp", settings.addresses, settings.means, ticks)
+    return LdapServers("corp", settings.addresses, settings.means, ticks)
 
 
-async def look(server: Server) -> str:
+async def look(server: LdapServer) -> str:
     entries, _ = await server.search(SUFFIX, EVERYBODY, ["dc"], subtree=False)
     return entries[0].dn
 
 
-async def who(server: Server) -> int:
+async def who(server: LdapServer) -> int:
     await look(server)
     return server.address.port
 
@@ -99,7 +101,7 @@ async def test_a_refusal_is_an_answer_and_nobody_else_is_asked(
     servers = servers_of(slapd, relays, ticks)
     asked: list[int] = []
 
-    async def refuse(server: Server) -> None:
+    async def refuse(server: LdapServer) -> None:
         asked.append(server.address.port)
         raise BadCredentials("no")
 
@@ -112,15 +114,15 @@ async def test_a_refusal_is_an_answer_and_nobody_else_is_asked(
 async def test_what_fails_without_asking_does_not_say_that_a_server_is_back(ticks: Ticks) -> None:
     """Such as a store that is down, where a try is counted before the bind."""
     means = Means(None, "", None, connect_limit=1, limit=1, cool_down=COOL_DOWN)
-    servers = Servers("corp", [Address("192.0.2.1", 389, False)], means, ticks)
+    servers = LdapServers("corp", [LdapAddress("192.0.2.1", 389, False)], means, ticks)
 
-    async def away(_: Server) -> str:
+    async def away(_: LdapServer) -> str:
         raise NoAnswer("no route to host")
 
-    async def uncounted(_: Server) -> str:
+    async def uncounted(_: LdapServer) -> str:
         raise StoreUnavailable("the store is down")
 
-    async def wrong(_: Server) -> str:
+    async def wrong(_: LdapServer) -> str:
         raise BadCredentials("wrong")
 
     with pytest.raises(IdentityUnavailable):
@@ -141,7 +143,7 @@ async def test_a_server_that_cannot_tell_is_not_down_and_the_next_is_asked(
     servers = servers_of(slapd, relays, ticks)
     asked: list[int] = []
 
-    async def unsure(server: Server) -> int:
+    async def unsure(server: LdapServer) -> int:
         asked.append(server.address.port)
         if server.address.port == relays[0].port:
             raise Unsure("no logon servers")
@@ -163,7 +165,7 @@ async def test_where_one_answered_and_could_not_tell_the_directory_is_not_down(
 ) -> None:
     servers = servers_of(slapd, relays, ticks)
 
-    async def ask(server: Server) -> None:
+    async def ask(server: LdapServer) -> None:
         raise (NoAnswer if server.address.port == relays[1].port else others)("why")
 
     with pytest.raises(IdentityUnavailable) as outage:
@@ -197,7 +199,7 @@ async def test_one_dead_line_takes_the_older_ones_with_it(
     one, _ = relays
     servers = servers_of(slapd, relays, ticks)
 
-    async def twice(server: Server) -> str:
+    async def twice(server: LdapServer) -> str:
         connection = await server._as_service()
         await look(server)
         server._keep(connection)
@@ -235,7 +237,7 @@ async def test_without_a_service_account_nobody_searches_as_it(slapd: Slapd) -> 
     provider = provider_of(slapd, bind_dn=None, bind_password=None, user_dn="{user}@{domain}")
     settings = provider._settings
     with pytest.raises(NoAnswer, match="no service account"):
-        await Server(settings.addresses[0], settings.means).search(SUFFIX, EVERYBODY, [])
+        await LdapServer(settings.addresses[0], settings.means).search(SUFFIX, EVERYBODY, [])
 
 
 @pytest.mark.parametrize(

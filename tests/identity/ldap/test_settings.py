@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from sessiongate.errors import ConfigError
-from sessiongate.identity.ldap.connection import Address
+from sessiongate.identity.ldap.connection import LdapAddress
 from sessiongate.identity.ldap.filter import parse
-from sessiongate.identity.ldap.settings import Settings, read
+from sessiongate.identity.ldap.settings import LdapSettings, read
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.plugin import PluginContext
 from sessiongate.secret import Secret
@@ -24,7 +24,7 @@ LEAST: dict[str, object] = {
 }
 
 
-def read_with(data_dir: Path = Path("/nowhere"), /, **more: object) -> Settings:
+def read_with(data_dir: Path = Path("/nowhere"), /, **more: object) -> LdapSettings:
     hasher = PasswordHasher(1)
     hasher.close()
     table = {key: value for key, value in {**LEAST, **more}.items() if value is not None}
@@ -40,7 +40,7 @@ def problems_of(data_dir: Path = Path("/nowhere"), /, **more: Any) -> list[str]:
 def test_what_little_is_needed() -> None:
     settings = read_with()
     assert settings.style == "openldap"
-    assert settings.addresses == (Address("dc1.example.com", 636, tls=True),)
+    assert settings.addresses == (LdapAddress("dc1.example.com", 636, tls=True),)
     assert settings.user_filter == parse("(uid={user})")
     assert (settings.name_attribute, settings.group_base_dn) == ("uid", "dc=example,dc=com")
     assert (settings.domains, settings.domain, settings.default_role) == ({}, "", None)

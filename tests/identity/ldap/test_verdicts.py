@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sessiongate.identity.ldap.verdicts import (
     OF_THE_SERVER,
-    Refusal,
+    AccountRefusal,
     Why,
     chunks,
     could_not_ask,
@@ -112,7 +112,7 @@ def test_what_a_controller_did_decide_is_decided(text: str) -> None:
 
 
 def test_the_code_of_an_odd_refusal_is_in_its_words() -> None:
-    assert str(Refusal(Why.WRONG)) == "wrong password"
+    assert str(AccountRefusal(Why.WRONG)) == "wrong password"
     assert str(refusal(49, AD.format("52F"), None)) == "the account is restricted (code 52f)"
     assert str(refusal(49, AD.format("abc"), None)).endswith("not known here (code abc)")
 

@@ -21,7 +21,7 @@ from sessiongate.identity.tokens.keys import (
     STALE,
     DiscoveredSource,
     FileSource,
-    Keys,
+    IssuerKeys,
     UrlSource,
     keys_in,
     origin_of,
@@ -61,9 +61,9 @@ class FakeSource:
         return key_set(*self.entries)
 
 
-def made(*entries: dict[str, Any]) -> tuple[FakeSource, Keys]:
+def made(*entries: dict[str, Any]) -> tuple[FakeSource, IssuerKeys]:
     source = FakeSource(*(entries or (entry(),)))
-    return source, Keys("idp", source)
+    return source, IssuerKeys("idp", source)
 
 
 async def test_sec_55_keys_are_read_once_for_many_tokens() -> None:
@@ -308,7 +308,7 @@ def test_nesting_is_no_way_to_break_it() -> None:
 async def test_a_file_is_read_at_the_start_and_when_it_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(key_set())
-    keys = Keys("idp", FileSource("tokens.idp.jwks_file", path))
+    keys = IssuerKeys("idp", FileSource("tokens.idp.jwks_file", path))
     await keys.start()
     assert await keys.of("first", "RS256", T0)
     path.write_bytes(key_set(entry("second")))
@@ -322,7 +322,7 @@ async def test_a_file_without_keys_is_told_at_the_start(tmp_path: Path, held: by
     if held is not None:
         path.write_bytes(held)
     with pytest.raises(ConfigError, match=r"tokens\.idp\.jwks_file"):
-        await Keys("idp", FileSource("tokens.idp.jwks_file", path)).start()
+        await IssuerKeys("idp", FileSource("tokens.idp.jwks_file", path)).start()
 
 
 def at(url: str, folder: Path) -> HttpUpstream:
@@ -335,13 +335,13 @@ JSON = "application/json"
 async def test_sec_55_keys_come_from_an_address_that_is_verified(tmp_path: Path) -> None:
     tls = server_tls(tmp_path / "theirs")
     async with FakeServer(saying(http(200, key_set(), kind=JSON)), tls) as server:
-        keys = Keys("idp", UrlSource(at(server.url, tmp_path / "theirs"), "/certs?x=1"))
+        keys = IssuerKeys("idp", UrlSource(at(server.url, tmp_path / "theirs"), "/certs?x=1"))
         await keys.start()
         assert await keys.of("first", "RS256", T0)
         assert [one.line for one in server.asked] == ["GET /certs?x=1 HTTP/1.1"]
         await keys.close()
         server_tls(tmp_path / "ours")
-        stranger = Keys("idp", UrlSource(at(server.url, tmp_path / "ours"), "/certs"))
+        stranger = IssuerKeys("idp", UrlSource(at(server.url, tmp_path / "ours"), "/certs"))
         await stranger.start()
         with pytest.raises(IdentityUnavailable, match="certificate"):
             await stranger.of("first", "RS256", T0)
@@ -361,7 +361,7 @@ async def test_sec_55_keys_come_from_an_address_that_is_verified(tmp_path: Path)
 )
 async def test_sec_55_an_answer_that_is_no_set_is_an_outage(tmp_path: Path, answer: bytes) -> None:
     async with FakeServer(saying(answer), server_tls(tmp_path)) as server:
-        keys = Keys("idp", UrlSource(at(server.url, tmp_path), "/certs"))
+        keys = IssuerKeys("idp", UrlSource(at(server.url, tmp_path), "/certs"))
         await keys.start()
         with pytest.raises(IdentityUnavailable):
             await keys.of("first", "RS256", T0)
@@ -384,7 +384,7 @@ async def test_an_issuer_says_where_its_keys_are(tmp_path: Path) -> None:
         issuer = f"{server.url}/realm"
         says |= {"issuer": issuer, "jwks_uri": f"{issuer}/certs"}
         source = DiscoveredSource(at(server.url, tmp_path), issuer)
-        keys = Keys("idp", source)
+        keys = IssuerKeys("idp", source)
         await keys.start()
         assert await keys.of("first", "RS256", T0)
         for wrong in (

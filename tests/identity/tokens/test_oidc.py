@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable
-from sessiongate.identity.tokens.keys import PAUSE, Keys
+from sessiongate.identity.tokens.keys import PAUSE, IssuerKeys
 from sessiongate.identity.tokens.oidc import LONGEST, Expected, OidcVerifier
 from sessiongate.identity.tokens.port import SKEW, Grants, Vouched
 from sessiongate.secret import Secret
@@ -41,7 +41,7 @@ def verifier(source: FakeSource | None = None, **expected: Any) -> OidcVerifier:
     return OidcVerifier(
         "idp",
         Expected(**facts),
-        Keys("idp", source or FakeSource(*KEYS)),
+        IssuerKeys("idp", source or FakeSource(*KEYS)),
         Grants("idp", role="user", roles={"admins": "administrator"}),
     )
 

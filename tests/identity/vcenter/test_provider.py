@@ -23,7 +23,7 @@ from sessiongate.testing import FakeClock
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.vcenter import VCenter
-from sessiongate.wire.vim.client import Form, Opened
+from sessiongate.wire.vim.client import UpstreamSession, WireForm
 from tests.identity.fakes import NOON, let_run
 from tests.upstream.fakes import (
     JSON_SESSION,
@@ -51,7 +51,7 @@ async def vouching(
     script: Script = kind_vcenter,
     names: Names | None = None,
     *,
-    form: Form | None = None,
+    form: WireForm | None = None,
     seconds: float = 10,
     drip: bool = False,
     **more: Any,
@@ -129,14 +129,14 @@ async def test_sec_31_an_empty_password_is_not_sent() -> None:
     assert server.asked == []
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", WireForm)
 @pytest.mark.parametrize(
     ("name", "password"),
     [("ada@corp", Secret("")), ("ada@corp", Secret("\ud800")), ("a\u0327da@corp", RIGHT)],
     ids=["empty", "unreadable", "locked"],
 )
 async def test_what_a_vcenter_is_not_asked_does_not_say_that_it_is_back(
-    form: Form, name: str, password: Secret
+    form: WireForm, name: str, password: Secret
 ) -> None:
     clock, tries = FakeClock(NOON), LocalAttempts(Lockout(attempts=1))
     assert await tries.begin("ada@corp", "", clock.now())
@@ -154,7 +154,7 @@ async def test_what_a_vcenter_is_not_asked_does_not_say_that_it_is_back(
         assert logs == []
 
 
-REFUSALS = [(Form.JSON, json_fault), (Form.SOAP, soap_fault)]
+REFUSALS = [(WireForm.JSON, json_fault), (WireForm.SOAP, soap_fault)]
 
 
 @pytest.mark.parametrize(("form", "fault"), REFUSALS)
@@ -166,7 +166,7 @@ REFUSALS = [(Form.JSON, json_fault), (Form.SOAP, soap_fault)]
     ],
 )
 async def test_refusals_are_one_to_clients_and_apart_in_the_log(
-    form: Form, fault: Any, name: str, told: str, guess: bool
+    form: WireForm, fault: Any, name: str, told: str, guess: bool
 ) -> None:
     async with vouching(saying(fault(name)), form=form) as (provider, server):
         with pytest.raises(BadCredentials, match=told) as refused:
@@ -176,7 +176,7 @@ async def test_refusals_are_one_to_clients_and_apart_in_the_log(
 
 
 @pytest.mark.parametrize(("form", "fault"), REFUSALS)
-async def test_who_may_do_nothing_there_may_do_nothing_here(form: Form, fault: Any) -> None:
+async def test_who_may_do_nothing_there_may_do_nothing_here(form: WireForm, fault: Any) -> None:
     names = Names("administrator", {"ada@vsphere.local": "administrator"})
     async with vouching(saying(fault("NoPermission")), names, form=form) as (provider, _):
         principal = await provider.authenticate(ADA, RIGHT)
@@ -187,7 +187,7 @@ async def test_who_may_do_nothing_there_may_do_nothing_here(form: Form, fault: A
 @pytest.mark.parametrize(("form", "fault"), REFUSALS)
 @pytest.mark.parametrize("name", ["SystemError", "NotAuthenticated", "InvalidLocale", "Odd"])
 async def test_any_other_fault_is_an_outage_of_this_account(
-    form: Form, fault: Any, name: str
+    form: WireForm, fault: Any, name: str
 ) -> None:
     async with vouching(saying(fault(name)), form=form) as (provider, _):
         with pytest.raises(IdentityUnavailable) as raised:
@@ -281,10 +281,10 @@ async def test_closing_waits_for_the_logout() -> None:
 
 @pytest.mark.parametrize(
     ("form", "answer", "token"),
-    [(Form.JSON, LOGGED_IN, JSON_TOKEN), (Form.SOAP, SOAP_LOGGED_IN, SOAP_TOKEN)],
+    [(WireForm.JSON, LOGGED_IN, JSON_TOKEN), (WireForm.SOAP, SOAP_LOGGED_IN, SOAP_TOKEN)],
 )
 async def test_a_logout_that_fails_is_told_and_spoils_no_login(
-    form: Form, answer: bytes, token: str
+    form: WireForm, answer: bytes, token: str
 ) -> None:
     with capture_logs() as logs:
         async with vouching(saying(answer, http(503)), form=form) as (provider, _):
@@ -296,7 +296,7 @@ async def test_a_logout_that_fails_is_told_and_spoils_no_login(
 
 
 async def test_the_session_is_handed_on_where_somebody_keeps_it() -> None:
-    kept: list[tuple[Principal, Opened]] = []
+    kept: list[tuple[Principal, UpstreamSession]] = []
     async with vouching(keep=lambda *one: kept.append(one)) as (provider, server):
         assert await provider.authenticate(ADA, RIGHT) == PRINCIPAL
         with pytest.raises(BadCredentials):

@@ -16,7 +16,7 @@ from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.store.embedded.writer import Writer
 from sessiongate.store.encoding import EPOCH
 from sessiongate.store.redis.audit import RedisAudit
-from sessiongate.store.redis.keys import Keys
+from sessiongate.store.redis.keys import RedisKeys
 from sessiongate.testing import LIMITS, T0
 
 OF_THE_FIRST_RELEASE = Path(__file__).with_name("audit_of_the_first_release.sql")
@@ -151,7 +151,7 @@ async def test_the_memory_store_keeps_the_last_events() -> None:
 
 def test_what_does_not_fit_the_queue_is_counted_and_said_once(file: Path) -> None:
     """Neither gets rid of what it has: no disk, no Redis."""
-    embedded, shared = SqliteAudit(most_owed=0), RedisAudit(Keys("sg"), most_owed=2)
+    embedded, shared = SqliteAudit(most_owed=0), RedisAudit(RedisKeys("sg"), most_owed=2)
     embedded.open(Writer(file))
     with capture_logs() as logs:
         for number in range(4):

@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.audit_chain import START, Link, Verdict, verify
+from sessiongate.rules.audit_chain import START, ChainVerdict, Link, verify
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.store.encoding import EPOCH
 from sessiongate.store.redis.client import RedisSettings
@@ -44,7 +44,7 @@ def prefix() -> str:
     return f"audit{next(_prefixes)}"
 
 
-async def chain_in(port: int, prefix: str) -> tuple[Verdict, list[Link]]:
+async def chain_in(port: int, prefix: str) -> tuple[ChainVerdict, list[Link]]:
     """What stands in Redis, and whether it is whole."""
     async with Client(port=port) as client:
         name = f"{prefix}:{{audit}}:"
@@ -93,7 +93,7 @@ async def test_a_chain_goes_on_after_a_restart(redis: Redis, prefix: str) -> Non
     assert [one.payload for one in links] == [payload(0), payload(1), payload(2)]
 
 
-async def settle_until(port: int, prefix: str, events: int) -> Verdict:
+async def settle_until(port: int, prefix: str, events: int) -> ChainVerdict:
     deadline = time.monotonic() + PATIENCE
     while True:
         verdict, _ = await chain_in(port, prefix)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.audit_chain import Chain, Link, Verdict
+from sessiongate.rules.audit_chain import Chain, ChainVerdict, Link
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.store.encoding import EPOCH
 from sessiongate.store.redis.audit_reader import RedisAuditReader
@@ -196,7 +196,7 @@ async def test_sec_70_what_strangers_fill_evicts_no_decision(
     assert await read(settings, lambda reader: reader.since()) is None
 
 
-async def of_strangers(settings: RedisSettings) -> Verdict:
+async def of_strangers(settings: RedisSettings) -> ChainVerdict:
     return await read(settings, lambda reader: reader.verify(None, Chain.ANONYMOUS, lambda _: 2))
 
 

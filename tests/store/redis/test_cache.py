@@ -7,8 +7,8 @@ from typing import Any
 from sessiongate.session import Limits, Session
 from sessiongate.store.redis.cache import FLUSH_BATCH, FLUSH_EVERY, NEAR, Cache
 from sessiongate.store.redis.cache_sync import CacheSync
-from sessiongate.store.redis.keys import Keys
-from sessiongate.store.redis.pipeline import Calls
+from sessiongate.store.redis.keys import RedisKeys
+from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.testing import LIMITS, T0, TICK, a_session
 
 
@@ -138,7 +138,7 @@ def test_uses_that_redis_did_not_take_are_kept_for_later() -> None:
     assert cache.take_pending() == []
 
 
-class UsedMeanwhile(Calls):
+class UsedMeanwhile(Pipeline):
     """Takes every use that it is told of, and uses a session again each time."""
 
     def __init__(self, cache: Cache, sessions: list[Session]) -> None:
@@ -163,7 +163,7 @@ async def test_telling_all_ends_though_sessions_are_used_meanwhile() -> None:
         fetched(cache, session)
         cache.use(session.digest, T0)
     redis = UsedMeanwhile(cache, sessions)
-    memory = CacheSync(redis, Keys("sg"), LIMITS)
+    memory = CacheSync(redis, RedisKeys("sg"), LIMITS)
     memory.cache = cache
     await memory.flush()
     assert redis.told == len(sessions)
@@ -177,7 +177,7 @@ async def test_a_sweep_of_many_steps_tells_all_uses_once() -> None:
     cache, session = cache_of(), a_session()
     fetched(cache, session)
     redis = UsedMeanwhile(cache, [])
-    memory = CacheSync(redis, Keys("sg"), LIMITS)
+    memory = CacheSync(redis, RedisKeys("sg"), LIMITS)
     memory.cache = cache
     while_told = timedelta(seconds=FLUSH_EVERY)
     for now in (T0, T0 + while_told / 2, T0 + while_told - TICK, T0 + while_told):

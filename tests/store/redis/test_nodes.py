@@ -19,7 +19,7 @@ from sessiongate.secret import Secret
 from sessiongate.session import Caps, Session
 from sessiongate.store.redis.cache import NEAR
 from sessiongate.store.redis.cache_sync import CacheSync
-from sessiongate.store.redis.client import RedisSettings, Servers
+from sessiongate.store.redis.client import RedisClients, RedisSettings
 from sessiongate.store.redis.end_listener import GOOD_FOR, Listening
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, TICK, a_session, a_ticket, everyone
@@ -388,7 +388,7 @@ async def test_while_ends_are_not_heard_of_redis_is_asked(redis: Redis) -> None:
 
 
 async def test_a_line_that_has_been_quiet_for_a_second_is_good_for_nothing(redis: Redis) -> None:
-    servers = Servers(RedisSettings(parse_redis(redis.url)))
+    servers = RedisClients(RedisSettings(parse_redis(redis.url)))
     servers.open()
     told: list[bytes] = []
     now = [100.0]

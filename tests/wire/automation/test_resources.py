@@ -10,8 +10,8 @@ from sessiongate.wire.automation.resources import (
     RESOURCES,
     REST,
     SERVICES,
-    Answer,
     Appliance,
+    ResourceValue,
     find,
     output_of,
     reads,
@@ -87,9 +87,9 @@ def test_operations_of_json_rpc() -> None:
 def test_what_each_gives(one: object) -> None:
     assert isinstance(one, type(VM))
     value = value_of(one, APPLIANCE)
-    if one.answer is Answer.NOTHING:
+    if one.answer is ResourceValue.NOTHING:
         assert value == output_of(one, APPLIANCE) == []
-    elif one.answer is Answer.HOST_NAME:
+    elif one.answer is ResourceValue.HOST_NAME:
         assert value == output_of(one, APPLIANCE) == "gate.example"
     else:
         said = msgspec.json.decode(msgspec.json.encode(value))

@@ -16,7 +16,7 @@ from sessiongate.wire.automation.vapi_rpc import (
     NO_METHOD,
     PARSE,
     SERVICE,
-    Call,
+    RpcCall,
     RpcError,
     created,
     credential,
@@ -45,16 +45,16 @@ def body(security: object = None, **changes: Any) -> bytes:
     return json.dumps(call).encode()
 
 
-def call_with(**security: object) -> Call:
+def call_with(**security: object) -> RpcCall:
     return read_call(body(security), None, None)
 
 
 def test_a_call_is_read() -> None:
     call = read_call(body({"schemeId": PASSWORD}), SERVICE, "create")
-    assert call == Call("1", SERVICE, "create", {"schemeId": PASSWORD})
+    assert call == RpcCall("1", SERVICE, "create", {"schemeId": PASSWORD})
     assert read_call(body(), None, None).security == {}
     without = body(params={"serviceId": "s", "operationId": "o", "ctx": None})
-    assert read_call(without, None, "o") == Call("1", "s", "o", {})
+    assert read_call(without, None, "o") == RpcCall("1", "s", "o", {})
 
 
 @each(
@@ -157,7 +157,7 @@ def test_a_session_is_carried_or_not() -> None:
             session_id(call_with(schemeId=SESSION, sessionId=wrong))
 
 
-CALL = Call(1, SERVICE, "create", {})
+CALL = RpcCall(1, SERVICE, "create", {})
 
 
 def result(written: bytes) -> Any:

@@ -12,10 +12,10 @@ from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim import json as vim_json
 from sessiongate.wire.vim import soap as vim_soap
 from sessiongate.wire.vim.client import (
-    Fault,
-    Form,
-    Opened,
+    ReceivedFault,
+    UpstreamSession,
     UserSession,
+    WireForm,
     lacks_json,
     read_fault,
     read_login,
@@ -62,32 +62,33 @@ def said(ask: Ask) -> tuple[str, str]:
     return arguments["user_name"], arguments["password"].reveal()
 
 
-@each("form", Form)
+@each("form", WireForm)
 @each(
     "text",
     ["plain", " blanks ", "<&>\"'", "]]>", "</password>", "a\r\nb\tc", "\ufffd", "\U0001f511"],
 )
-def test_a_login_arrives_letter_by_letter(form: Form, text: str) -> None:
+def test_a_login_arrives_letter_by_letter(form: WireForm, text: str) -> None:
     assert said(write_login(form, f"ada{text}", Secret(text))) == (f"ada{text}", text)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", WireForm)
 @given(text=st.text(min_size=1))
-def test_a_login_arrives_as_it_is_or_is_not_written(form: Form, text: str) -> None:
+def test_a_login_arrives_as_it_is_or_is_not_written(form: WireForm, text: str) -> None:
     try:
         ask = write_login(form, "ada", Secret(text))
     except BadCredentials:
-        assert form is Form.SOAP
+        assert form is WireForm.SOAP
         assert not text.isprintable()
         return
     assert said(ask) == ("ada", text)
 
 
 @pytest.mark.parametrize(
-    ("form", "text"), [(Form.JSON, "\ud800"), (Form.SOAP, "\ud800"), (Form.SOAP, "a\0b")]
+    ("form", "text"),
+    [(WireForm.JSON, "\ud800"), (WireForm.SOAP, "\ud800"), (WireForm.SOAP, "a\0b")],
 )
-def test_what_a_form_cannot_carry_is_a_wrong_password(form: Form, text: str) -> None:
+def test_what_a_form_cannot_carry_is_a_wrong_password(form: WireForm, text: str) -> None:
     with pytest.raises(BadCredentials, match="cannot carry") as raised:
         write_login(form, "ada", Secret(text))
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
@@ -96,22 +97,22 @@ def test_what_a_form_cannot_carry_is_a_wrong_password(form: Form, text: str) -> 
 
 
 def test_the_session_is_carried_as_it_came() -> None:
-    ask = write_logout(Form.JSON, Secret("abc"))
+    ask = write_logout(WireForm.JSON, Secret("abc"))
     assert vim_json.read_path(ask.path) == (MANAGER, "Logout")
     assert ("vmware-api-session-id", "abc") in ask.headers
-    ask = write_logout(Form.SOAP, Secret('"abc"'))
+    ask = write_logout(WireForm.SOAP, Secret('"abc"'))
     assert ("cookie", 'vmware_soap_session="abc"') in ask.headers
     call = vim_soap.read_envelope(ask.body).call
     assert (vim_soap.read_target(call), call.name) == (MANAGER, "Logout")
 
 
 def test_sec_18_nothing_here_shows_a_secret() -> None:
-    for form in Form:
+    for form in WireForm:
         assert "canary" not in repr(write_login(form, "ada", Secret("canary")))
         assert "canary" not in repr(write_logout(form, Secret("canary")))
     answer = Answer(200, header(("vmware-api-session-id", "canary")), json.dumps(SESSION).encode())
     assert "canary" not in repr(answer)
-    assert "canary" not in repr(read_login(Form.JSON, answer))
+    assert "canary" not in repr(read_login(WireForm.JSON, answer))
 
 
 USER = UserSession("k", "LAB\\ada", "Ada", "en")
@@ -120,9 +121,9 @@ USER = UserSession("k", "LAB\\ada", "Ada", "en")
 def test_a_session_in_json() -> None:
     body = json.dumps({"_typeName": "UserSession", **SESSION, "callCount": 0, "new": [1]}).encode()
     answer = Answer(200, header(("vmware-api-session-id", "abc")), body)
-    opened = read_login(Form.JSON, answer)
-    assert isinstance(opened, Opened)
-    assert (opened.form, opened.user, opened.token.reveal()) == (Form.JSON, USER, "abc")
+    opened = read_login(WireForm.JSON, answer)
+    assert isinstance(opened, UpstreamSession)
+    assert (opened.form, opened.user, opened.token.reveal()) == (WireForm.JSON, USER, "abc")
 
 
 def test_a_session_in_soap() -> None:
@@ -131,16 +132,16 @@ def test_a_session_in_soap() -> None:
         ("set-cookie", "other=1; Path=/"),
         ("set-cookie", 'vmware_soap_session="abc"; Path=/; HttpOnly; Secure; '),
     )
-    opened = read_login(Form.SOAP, Answer(200, cookies, response(members)))
-    assert isinstance(opened, Opened)
-    assert (opened.form, opened.user, opened.token.reveal()) == (Form.SOAP, USER, '"abc"')
+    opened = read_login(WireForm.SOAP, Answer(200, cookies, response(members)))
+    assert isinstance(opened, UpstreamSession)
+    assert (opened.form, opened.user, opened.token.reveal()) == (WireForm.SOAP, USER, '"abc"')
 
 
-@pytest.mark.parametrize("form", Form)
-def test_what_is_not_said_is_empty(form: Form) -> None:
+@pytest.mark.parametrize("form", WireForm)
+def test_what_is_not_said_is_empty(form: WireForm) -> None:
     bodies = {
-        Form.JSON: b'{"key":"k","userName":"ada","fullName":null}',
-        Form.SOAP: response("<key>k</key><userName>ada</userName>"),
+        WireForm.JSON: b'{"key":"k","userName":"ada","fullName":null}',
+        WireForm.SOAP: response("<key>k</key><userName>ada</userName>"),
     }
     assert read_user_session(form, bodies[form]) == UserSession("k", "ada", "", "")
 
@@ -148,7 +149,7 @@ def test_what_is_not_said_is_empty(form: Form) -> None:
 def test_a_full_name_stays_on_its_line() -> None:
     name = "Ada\r\n\x1b[31m" + "x" * 5_000
     body = json.dumps({**SESSION, "fullName": name}).encode()
-    full_name = read_user_session(Form.JSON, body).full_name
+    full_name = read_user_session(WireForm.JSON, body).full_name
     assert full_name.isprintable()
     assert full_name.startswith("Ada")
     assert len(full_name) == 1024
@@ -169,15 +170,15 @@ def test_a_full_name_stays_on_its_line() -> None:
 )
 def test_sec_66_a_session_that_is_none_in_json(session: object) -> None:
     with pytest.raises(Malformed):
-        read_user_session(Form.JSON, json.dumps(session).encode())
+        read_user_session(WireForm.JSON, json.dumps(session).encode())
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{", b"[" * 100_000, b'{"key":"\xff"}'])
 def test_sec_66_no_json_at_all(body: bytes) -> None:
     with pytest.raises(Malformed):
-        read_user_session(Form.JSON, body)
+        read_user_session(WireForm.JSON, body)
     with pytest.raises(Malformed):
-        read_fault(Form.JSON, body)
+        read_fault(WireForm.JSON, body)
 
 
 @each(
@@ -199,31 +200,31 @@ def test_sec_66_no_json_at_all(body: bytes) -> None:
 )
 def test_sec_66_a_session_that_is_none_in_soap(body: bytes) -> None:
     with pytest.raises(Malformed):
-        read_user_session(Form.SOAP, body)
+        read_user_session(WireForm.SOAP, body)
 
 
 @each(
     ("form", "headers"),
     [
-        (Form.JSON, ()),
-        (Form.JSON, (("vmware-api-session-id", ""),)),
-        (Form.JSON, (("vmware-api-session-id", "a"), ("vmware-api-session-id", "b"))),
-        (Form.JSON, (("vmware-api-session-id", "a" * 4097),)),
-        (Form.JSON, (("vmware-api-session-id", "a\tb"),)),
-        (Form.JSON, (("vmware-api-session-id", "ä"),)),
-        (Form.JSON, (("set-cookie", "vmware_soap_session=a"),)),
-        (Form.SOAP, (("set-cookie", "other=a"),)),
-        (Form.SOAP, (("set-cookie", "vmware_soap_session"),)),
-        (Form.SOAP, (("set-cookie", 'vmware_soap_session=""; Path=/'),)),
-        (Form.SOAP, (("vmware-api-session-id", "a"),)),
+        (WireForm.JSON, ()),
+        (WireForm.JSON, (("vmware-api-session-id", ""),)),
+        (WireForm.JSON, (("vmware-api-session-id", "a"), ("vmware-api-session-id", "b"))),
+        (WireForm.JSON, (("vmware-api-session-id", "a" * 4097),)),
+        (WireForm.JSON, (("vmware-api-session-id", "a\tb"),)),
+        (WireForm.JSON, (("vmware-api-session-id", "ä"),)),
+        (WireForm.JSON, (("set-cookie", "vmware_soap_session=a"),)),
+        (WireForm.SOAP, (("set-cookie", "other=a"),)),
+        (WireForm.SOAP, (("set-cookie", "vmware_soap_session"),)),
+        (WireForm.SOAP, (("set-cookie", 'vmware_soap_session=""; Path=/'),)),
+        (WireForm.SOAP, (("vmware-api-session-id", "a"),)),
     ],
 )
 def test_sec_66_a_session_that_could_not_be_ended_is_none(
-    form: Form, headers: tuple[tuple[str, str], ...]
+    form: WireForm, headers: tuple[tuple[str, str], ...]
 ) -> None:
     bodies = {
-        Form.JSON: json.dumps(SESSION).encode(),
-        Form.SOAP: response("<key>k</key><userName>ada</userName>"),
+        WireForm.JSON: json.dumps(SESSION).encode(),
+        WireForm.SOAP: response("<key>k</key><userName>ada</userName>"),
     }
     with pytest.raises(Malformed, match="token"):
         read_login(form, Answer(200, headers, bodies[form]))
@@ -236,43 +237,43 @@ def fault(detail: str) -> bytes:
 @pytest.mark.parametrize(
     ("form", "body", "name"),
     [
-        (Form.JSON, b'{"_typeName":"InvalidLogin","faultstring":"No."}', "InvalidLogin"),
-        (Form.JSON, b'{"_typeName":"PasswordExpired"}', "PasswordExpired"),
-        (Form.SOAP, fault('<detail><a xsi:type="NoPermission"/></detail>'), "NoPermission"),
-        (Form.SOAP, fault('<detail><a xsi:type="v:InvalidLogin "/></detail>'), "InvalidLogin"),
-        (Form.SOAP, fault("<detail><NoPermissionFault/></detail>"), "NoPermission"),
-        (Form.SOAP, fault("<detail/>"), ""),
-        (Form.SOAP, fault(""), ""),
+        (WireForm.JSON, b'{"_typeName":"InvalidLogin","faultstring":"No."}', "InvalidLogin"),
+        (WireForm.JSON, b'{"_typeName":"PasswordExpired"}', "PasswordExpired"),
+        (WireForm.SOAP, fault('<detail><a xsi:type="NoPermission"/></detail>'), "NoPermission"),
+        (WireForm.SOAP, fault('<detail><a xsi:type="v:InvalidLogin "/></detail>'), "InvalidLogin"),
+        (WireForm.SOAP, fault("<detail><NoPermissionFault/></detail>"), "NoPermission"),
+        (WireForm.SOAP, fault("<detail/>"), ""),
+        (WireForm.SOAP, fault(""), ""),
     ],
 )
-def test_faults(form: Form, body: bytes, name: str) -> None:
-    assert read_fault(form, body) == Fault(name)
-    assert read_login(form, Answer(500, (), body)) == Fault(name)
+def test_faults(form: WireForm, body: bytes, name: str) -> None:
+    assert read_fault(form, body) == ReceivedFault(name)
+    assert read_login(form, Answer(500, (), body)) == ReceivedFault(name)
 
 
 def test_sec_18_a_fault_cannot_say_a_password_back() -> None:
-    assert read_fault(Form.JSON, b'{"_typeName":"my password"}') == Fault("")
+    assert read_fault(WireForm.JSON, b'{"_typeName":"my password"}') == ReceivedFault("")
     body = fault('<detail><a xsi:type="my password"/></detail>')
-    assert read_fault(Form.SOAP, body) == Fault("")
+    assert read_fault(WireForm.SOAP, body) == ReceivedFault("")
 
 
 @pytest.mark.parametrize(
     ("form", "body"),
     [
-        (Form.JSON, b"{}"),
-        (Form.JSON, b'{"_typeName":1}'),
-        (Form.SOAP, soap("<Fault/>")),
-        (Form.SOAP, b"<html>"),
+        (WireForm.JSON, b"{}"),
+        (WireForm.JSON, b'{"_typeName":1}'),
+        (WireForm.SOAP, soap("<Fault/>")),
+        (WireForm.SOAP, b"<html>"),
     ],
 )
-def test_sec_66_faults_that_are_none(form: Form, body: bytes) -> None:
+def test_sec_66_faults_that_are_none(form: WireForm, body: bytes) -> None:
     with pytest.raises(Malformed):
         read_fault(form, body)
 
 
-@each("form", Form)
+@each("form", WireForm)
 @each("status", [201, 204, 301, 401, 404, 502, 503])
-def test_other_statuses_are_no_answer(form: Form, status: int) -> None:
+def test_other_statuses_are_no_answer(form: WireForm, status: int) -> None:
     with pytest.raises(Malformed, match=f"status {status}"):
         read_login(form, Answer(status, (), fault("")))
 
