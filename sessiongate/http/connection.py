@@ -62,7 +62,7 @@ class Connection(RequestReader):
     # The handler.
 
     def _handle(self, head: Head, body: bytes) -> None:
-        if self._waiting:
+        if self._replaceable:
             self._speak()
         self._at = _BUSY
         self.due = math.inf
@@ -98,13 +98,13 @@ class Connection(RequestReader):
             close = True
             data = write_reply(SAY[500], edge.date, close=True, without_body=without_body)
         self.task = None
-        self._leaving = None
+        self._on_gone = None
         self._finish(data, close)
 
     # Its reply.
 
     def _finish(self, data: bytes, close: bool) -> None:
-        self._held.end()
+        self._held_request.end()
         if self._at is _DONE:  # its peer is gone, or is about to be told so
             self._weigh()
             if self._gone:
@@ -117,7 +117,7 @@ class Connection(RequestReader):
         now = self._edge.now()
         self.due = now + self._edge.keep_alive
         if not self._vouched:
-            self._waiting = True
+            self._replaceable = True
             self._edge.admission.waits(self.accepted, now)
         self._transport.write(data)
         if self._writer.send_on():
@@ -135,7 +135,7 @@ class Connection(RequestReader):
             return
         if self._intake.rest or self._paused or self._eof:
             self._advance()
-        held = self._held
+        held = self._held_request
         if self._intake.rest or held.head or held.body or self.accepted.held:
             self._weigh()
 

@@ -83,13 +83,13 @@ class RequestReader(TransportConnection):
         intake = self._intake
         intake.add(data)
         at = self._at
-        if at is _BUSY or at is _ASKING or self._writer.stalled or self._waits:
+        if at is _BUSY or at is _ASKING or self._writer.stalled or self._queued:
             if len(intake.rest) > _HOLD:
                 self._pause()
                 self._tell_gone()
         else:
             self._advance()
-        held = self._held
+        held = self._held_request
         if intake.rest or held.head or held.body or self.accepted.held or intake.chunks is not None:
             self._weigh()
 
@@ -104,7 +104,7 @@ class RequestReader(TransportConnection):
         writer, secure = self._writer, self._peer.secure
         if self._at is _DONE:
             return not secure and writer.undelivered() > 0
-        busy = self._at is _BUSY or writer.stalled or self._waits
+        busy = self._at is _BUSY or writer.stalled or self._queued
         if (busy and not secure) or writer.unfinished:
             return True
         if secure or not writer.undelivered():
@@ -116,7 +116,7 @@ class RequestReader(TransportConnection):
 
     def _advance(self) -> None:
         """Go on with what has come, as far as it reaches, and as far as others can wait."""
-        if self._advancing or self._waits:
+        if self._advancing or self._queued:
             return
         intake, writer = self._intake, self._writer
         now, turns = self._edge.now, self._edge.admission.turns
@@ -147,7 +147,7 @@ class RequestReader(TransportConnection):
             self._advancing = False
         at = self._at
         if at is _BUSY:
-            if self._leaving is not None:
+            if self._on_gone is not None:
                 self._read_on()
             return
         self._has_turn = False
@@ -171,7 +171,7 @@ class RequestReader(TransportConnection):
             tell()
             return
         super()._when_gone(tell)
-        if self._leaving is not None:
+        if self._on_gone is not None:
             self._read_on()
 
     def queue(self) -> Waiter:
@@ -187,12 +187,12 @@ class RequestReader(TransportConnection):
 
         Without the pause, what a fast peer sends would come in faster than it is answered.
         """
-        self._waits = True
+        self._queued = True
         self._pause()
         self.queue().add_done_callback(self._go_on)
 
     def _go_on(self, _: Waiter) -> None:
-        self._waits = False
+        self._queued = False
         self._has_turn = True
         if self._at is not _DONE:
             self._advance()
@@ -213,7 +213,7 @@ class RequestReader(TransportConnection):
                 self._at = _HEAD
                 self.due = self._edge.now() + self._edge.header_timeout
             return head is Got.LINE
-        self._held.begin(head)
+        self._held_request.begin(head)
         if len(head.headers) > limits.header_count:
             self._refuse("head_too_large", "too many headers")
         elif head.length == 0:
@@ -271,7 +271,7 @@ class RequestReader(TransportConnection):
 
     def _complete(self, head: Head, body: bytes) -> None:
         """A request has come whole. A large one is taken where the budget has room for it."""
-        held = self._held
+        held = self._held_request
         held.body = len(body)
         if held.head + held.body <= SMALL or held.recognised or held.fits(unfinished=True):
             self._handle(head, body)
@@ -306,14 +306,14 @@ class RequestReader(TransportConnection):
         callers = cast("Callers", self._edge.callers)
         refusal = await why_refused(callers, self._peer.request(head, b""), cause)
         self.task = None
-        self._held.end()
+        self._held_request.end()
         if self._gone:
             self._weigh()
             self._edge.forget(self)
         elif refusal is not None:
             self._refuse(refusal)
         else:
-            self._held.recognised = True
+            self._held_request.recognised = True
             if body is not None:
                 self._at = _BODY
                 self._handle(head, body)
@@ -325,7 +325,7 @@ class RequestReader(TransportConnection):
 
     def _weigh(self) -> None:
         """Count what is held of requests whose caller is not known, and refuse what is too much."""
-        if self._held.is_too_much(unfinished=self._at in _UNFINISHED):
+        if self._held_request.is_too_much(unfinished=self._at in _UNFINISHED):
             self._unburden()
 
     def _unburden(self) -> None:
@@ -338,7 +338,7 @@ class RequestReader(TransportConnection):
         elif at is _ASKING and many and self.task is not None:
             self._note(NO_BUDGET, "closed without a word")
             self.task.cancel()
-            self._held.let_go(handled=False)
+            self._held_request.let_go(handled=False)
         elif (at is _BUSY or self._writer.unfinished) and self._intake.rest:
             # Whoever sends further requests before the reply may have to send them again.
             self._intake.rest = b""

@@ -58,6 +58,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         "_object",
         "_outgoing",
         "_paused",
+        "_queued",
         "_reading",
         "_rest",
         "_shut",
@@ -65,7 +66,6 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         "_stalled",
         "_timer",
         "_useless",
-        "_waits",
     )
     _socket: asyncio.Transport
     _accepted: AcceptedSocket
@@ -89,7 +89,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         """Whether the connection wants no more for now."""
         self._stalled = False
         """Whether the peer leaves unread what is sent: it is not worked for meanwhile."""
-        self._waits = False
+        self._queued = False
         """Whether others have their turn before it goes on with the rest."""
         self._shut = False
         """Whether nothing is read or written any more, but for the goodbye."""
@@ -124,7 +124,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         """So many bytes have come."""
         if self._shut:
             return
-        if self._rest or self._paused or self._stalled or self._waits:
+        if self._rest or self._paused or self._stalled or self._queued:
             self._rest += _BUFFER[:nbytes]
             self._hold()
             return
@@ -361,8 +361,8 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
 
     def _wait(self) -> None:
         """Go on when others have had their turn."""
-        if not (self._waits or self._shut):
-            self._waits = True
+        if not (self._queued or self._shut):
+            self._queued = True
             self._hold()
             edge, connection = self._acceptor.edge, self._connection
             if connection is None:
@@ -372,7 +372,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             waiter.add_done_callback(self._go_on)
 
     def _go_on(self, waiter: Waiter) -> None:
-        self._waits = False
+        self._queued = False
         if self._rest and not (self._shut or self._paused or self._stalled):
             rest, self._rest = self._rest, b""
             if self._connection is not None:
@@ -382,7 +382,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
 
     def _resume(self) -> None:
         """Read on, or work on the rest first."""
-        if self._shut or self._paused or self._stalled or self._waits:
+        if self._shut or self._paused or self._stalled or self._queued:
             return
         if self._rest:
             self._wait()

@@ -36,17 +36,17 @@ class TransportConnection(asyncio.Protocol):
         "_edge",
         "_eof",
         "_gone",
-        "_held",
+        "_held_request",
         "_intake",
         "_last",
-        "_leaving",
+        "_on_gone",
         "_paused",
         "_peer",
+        "_queued",
         "_read_at",
+        "_replaceable",
         "_transport",
         "_vouched",
-        "_waiting",
-        "_waits",
         "_writer",
         "accepted",
         "due",
@@ -56,7 +56,7 @@ class TransportConnection(asyncio.Protocol):
     _transport: asyncio.Transport
     _peer: Peer
     _writer: ReplyWriter
-    _held: HeldRequest
+    _held_request: HeldRequest
     _read_at: float
     """When the peer was last seen to read, once this side is closed."""
     accepted: AcceptedSocket
@@ -73,15 +73,15 @@ class TransportConnection(asyncio.Protocol):
         """Whether nothing is read for now."""
         self._eof = False
         self._gone = False
-        self._waits = False
+        self._queued = False
         """Whether others have their turn before it goes on with what has come."""
         self._last = False
         """Whether it closes after the reply that was written last."""
-        self._waiting = True
+        self._replaceable = True
         """Whether others may have its place: nothing is under way, and nobody knows it."""
         self._vouched = False
         """Whether a caller with a live session has asked by it."""
-        self._leaving: Callable[[], None] | None = None
+        self._on_gone: Callable[[], None] | None = None
         """Called if the peer leaves before the reply to the request under way."""
         self.refusing = False
         """Whether it is one of those above the cap that are told so."""
@@ -105,7 +105,9 @@ class TransportConnection(asyncio.Protocol):
         self._peer = Peer(transport, self.accepted.address, edge.unix_path)
         self._writer = ReplyWriter(self._transport)
         self.accepted.count_unread = self._writer.to_read
-        self._held = HeldRequest(edge, self.accepted, self._intake, secure=self._peer.secure)
+        self._held_request = HeldRequest(
+            edge, self.accepted, self._intake, secure=self._peer.secure
+        )
         if edge.shut:
             self._abort()
         elif refusal is not None:
@@ -130,7 +132,7 @@ class TransportConnection(asyncio.Protocol):
         self.due = math.inf
         self._writer.drop()
         self._edge.admission.replies.reads(self.accepted)
-        self._held.let_go(handled=self.task is not None)
+        self._held_request.let_go(handled=self.task is not None)
         if self.task is None:
             self._edge.forget(self)
 
@@ -139,12 +141,12 @@ class TransportConnection(asyncio.Protocol):
         if self._gone or self._eof:
             tell()
         else:
-            self._leaving = tell
+            self._on_gone = tell
 
     def _tell_gone(self) -> None:
-        if self._leaving is not None:
-            self._leaving()
-            self._leaving = None
+        if self._on_gone is not None:
+            self._on_gone()
+            self._on_gone = None
 
     # What the listener calls.
 
@@ -152,7 +154,7 @@ class TransportConnection(asyncio.Protocol):
         """Late: say so if a request had begun, and end the connection."""
         if self._at is At.DONE:
             self._end_unless_it_reads()
-        elif self._waits:
+        elif self._queued:
             return  # we are late, not the peer
         elif self._writer.stalled and self._writer.has_read():
             self.due = self._edge.now() + self._edge.keep_alive
@@ -165,7 +167,7 @@ class TransportConnection(asyncio.Protocol):
 
     def retire(self) -> None:
         """The listener stops: close if no request has begun, else after its reply."""
-        if self._waits:
+        if self._queued:
             return  # its next reply is the last
         if self._writer.unfinished:
             self._last = True
@@ -191,7 +193,7 @@ class TransportConnection(asyncio.Protocol):
 
     def _speak(self) -> None:
         """Something is under way: nobody else gets its place."""
-        self._waiting = False
+        self._replaceable = False
         self._edge.admission.spoken(self.accepted)
 
     def _refuse(self, cause: str, why: str = "") -> None:
@@ -236,15 +238,15 @@ class TransportConnection(asyncio.Protocol):
     def _done(self, seconds: float) -> None:
         """Look at no further byte. Others may have its place, and what it leaves unread counts."""
         self._at = At.DONE
-        self._held.let_go(handled=self.task is not None)
+        self._held_request.let_go(handled=self.task is not None)
         edge = self._edge
         now = self._read_at = edge.now()
         self.due = now + seconds
         unread = self._writer.look()
         if self._vouched:
             return
-        if not self._waiting:
-            self._waiting = True
+        if not self._replaceable:
+            self._replaceable = True
             edge.admission.waits(self.accepted, now)
         if unread:
             self.accepted.count_unread = self._writer.undelivered
@@ -273,8 +275,8 @@ class TransportConnection(asyncio.Protocol):
 
     def _drop(self) -> None:
         """What was under way has ended without a reply."""
-        self._held.end()
-        self._held.count(unfinished=False)
+        self._held_request.end()
+        self._held_request.count(unfinished=False)
         if self._gone:
             self._edge.forget(self)
         else:

@@ -506,7 +506,7 @@ async def test_a_flood_behind_a_busy_request_is_not_taken_in(opened: Open) -> No
     count = 100_000
     peer.send(GET % b"" * count + b"GET / HTTP/1.0\r\n\r\n")
     (connection,) = house.listener._edge.connections
-    await until(lambda: connection._held)
+    await until(lambda: connection._held_request)
     await settled()
     assert len(connection._intake.rest) < 1_000_000
     gate.set()
@@ -791,7 +791,7 @@ async def settled() -> None:
 
 async def done(wire: Wire) -> None:
     """Wait until everything that has come is worked on."""
-    while wire.connection.task is not None or wire.connection._waits:
+    while wire.connection.task is not None or wire.connection._queued:
         await turn()
 
 

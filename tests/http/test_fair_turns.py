@@ -162,7 +162,7 @@ async def test_sec_73_reading_what_many_send_shares_the_time_of_a_turn(dear: byt
     for wire in wires:
         wire.connection.data_received(dear)
     async with asyncio.timeout(60):
-        while any(wire.connection._waits for wire in wires):
+        while any(wire.connection._queued for wire in wires):
             await turn()
             longest, began = max(longest, clock() - began), clock()
     assert longest < 0.1
@@ -176,7 +176,7 @@ async def test_a_request_that_has_waited_to_be_read_does_not_wait_again() -> Non
     place = len(house.begun)
     wire = From(house.edge, "198.51.100.7")
     wire.connection.data_received(GET % (b"a" * 2000))
-    assert wire.connection._waits
+    assert wire.connection._queued
     await house.turns(lambda: "198.51.100.7" in house.begun)
     assert house.begun.index("198.51.100.7") <= place + 2
 

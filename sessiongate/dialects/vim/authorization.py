@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
-from sessiongate.dialects.vim.idle import Idle
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
 from sessiongate.wire.vim import authorization
@@ -39,7 +39,7 @@ def permissions_of(caller: Session) -> list[Data]:
     ]
 
 
-class Authorization(Idle):
+class Authorization(ManagedObject):
     """Its methods and properties, by the names of their handlers."""
 
     def __init__(self, sessions: Sessions) -> None:

@@ -11,10 +11,11 @@ from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.dialects.vim.authorization import Authorization
 from sessiongate.dialects.vim.context import Context, Outcome
+from sessiongate.dialects.vim.empty_managers import EmptyManagers
 from sessiongate.dialects.vim.event_log import EventLog
 from sessiongate.dialects.vim.events import Events
-from sessiongate.dialects.vim.idle import Idle, Managers
 from sessiongate.dialects.vim.inventory import Inventory
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.dialects.vim.property_collector import PropertyCollector
 from sessiongate.dialects.vim.service_instance import ServiceInstance
 from sessiongate.dialects.vim.session_manager import SessionManager, WaysIn
@@ -33,8 +34,8 @@ from sessiongate.wire.vim.user_session import user_session
 
 __all__ = ["HANDLERS", "VirtualCenter", "WaysIn"]
 
-HANDLERS: Mapping[str, type[Idle]] = {
-    **dict.fromkeys(OBJECTS, Managers),
+HANDLERS: Mapping[str, type[ManagedObject]] = {
+    **dict.fromkeys(OBJECTS, EmptyManagers),
     "ServiceInstance": ServiceInstance,
     "SessionManager": SessionManager,
     "PropertyCollector": PropertyCollector,
@@ -63,10 +64,10 @@ class VirtualCenter:
         self._sessions = sessions
         self._journal = journal
         self.objects = SessionObjects(sessions)
-        made: dict[type[Idle], Idle] = {
+        made: dict[type[ManagedObject], ManagedObject] = {
             one.__class__: one
             for one in (
-                Managers(),
+                EmptyManagers(),
                 ServiceInstance(clock, about),
                 SessionManager(sessions, ways, notices, journal),
                 PropertyCollector(self.read, self.objects),

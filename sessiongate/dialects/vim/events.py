@@ -10,7 +10,7 @@ from itertools import islice
 from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
 from sessiongate.dialects.vim.event_log import EventLog
-from sessiongate.dialects.vim.idle import Idle
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.dialects.vim.session_objects import MOST, SessionObject, SessionObjects
 from sessiongate.rules.access import LIST_SESSIONS, TERMINATE_SESSION
 from sessiongate.service.sessions import Sessions
@@ -40,7 +40,7 @@ class History(SessionObject):
         self.page = _PAGE
 
 
-class Events(Idle):
+class Events(ManagedObject):
     """Their methods and properties, by the names of their handlers."""
 
     def __init__(self, log: EventLog, objects: SessionObjects, sessions: Sessions) -> None:

@@ -2,7 +2,7 @@
 
 from sessiongate.dialects.vim.authorization import permissions_of
 from sessiongate.dialects.vim.context import Context
-from sessiongate.dialects.vim.idle import Idle
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.wire.vim.authorization import role_id
 from sessiongate.wire.vim.methods import ROOT_FOLDER
 from sessiongate.wire.vim.types import Data, MoRef
@@ -10,7 +10,7 @@ from sessiongate.wire.vim.types import Data, MoRef
 _NAME = "Datacenters"
 
 
-class Inventory(Idle):
+class Inventory(ManagedObject):
     """The methods and properties of Folder and SearchIndex, by the names of their handlers."""
 
     async def name(self, context: Context) -> str:

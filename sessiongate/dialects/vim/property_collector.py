@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
-from sessiongate.dialects.vim.idle import Idle
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.dialects.vim.read_budget import ReadBudget
 from sessiongate.dialects.vim.selection import Found, Read, Selection
 from sessiongate.dialects.vim.session_objects import Collector, Filter, SessionObjects, Woken
@@ -22,7 +22,7 @@ from sessiongate.wire.vim.types import Data, MoRef, Value
 _LONGEST_WAIT = 600
 
 
-class PropertyCollector(Idle):
+class PropertyCollector(ManagedObject):
     """The methods and properties of PropertyCollector and PropertyFilter, by their handlers."""
 
     def __init__(self, read: Read, objects: SessionObjects) -> None:

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sessiongate.clock import Clock
 from sessiongate.dialects.vim.context import Context
-from sessiongate.dialects.vim.idle import Idle
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.wire.vim.types import Data
 from sessiongate.wire.vim.types.service_content import service_content
 
 
-class ServiceInstance(Idle):
+class ServiceInstance(ManagedObject):
     """Its methods and properties, by the names of their handlers."""
 
     def __init__(self, clock: Clock, about: Data) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from sessiongate import errors
 from sessiongate.audit.journal import Journal
 from sessiongate.dialects.vim.context import Context
-from sessiongate.dialects.vim.idle import Idle
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.messages import CATALOGUES
 from sessiongate.rules import locale as locales
 from sessiongate.secret import Secret
@@ -46,7 +46,7 @@ class WaysIn(msgspec.Struct, frozen=True):
     impersonation: Impersonation
 
 
-class SessionManager(Idle):
+class SessionManager(ManagedObject):
     """Its methods and properties, by the names of their handlers."""
 
     def __init__(

@@ -112,7 +112,7 @@ class _Share(msgspec.Struct, weakref=True):
     waits: int = 0
 
 
-class _Held(msgspec.Struct):
+class _SessionState(msgspec.Struct):
     """All of one session."""
 
     digest: bytes
@@ -137,7 +137,7 @@ class SessionObjects:
     ) -> None:
         self._sessions = sessions
         self._random = random
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _SessionState] = {}
         self._shares: WeakValueDictionary[tuple[str, str], _Share] = WeakValueDictionary()
         self._count = 0
         self._size = 0
@@ -244,7 +244,7 @@ class SessionObjects:
 
     @contextmanager
     def _waiting(
-        self, context: Context, held: _Held, collector: Collector
+        self, context: Context, held: _SessionState, collector: Collector
     ) -> Iterator[asyncio.Future[Woken]]:
         wait: asyncio.Future[Woken] = asyncio.get_running_loop().create_future()
         collector.waits.add(wait)
@@ -278,17 +278,17 @@ class SessionObjects:
         self._closed = True
         _wake(self._waits, Woken.LEFT)
 
-    def _of(self, caller: Session) -> _Held:
+    def _of(self, caller: Session) -> _SessionState:
         held = self._held.get(caller.key)
         if held is None:
             user = (caller.provider, caller.principal)
             share = self._shares.get(user)
             if share is None:
                 share = self._shares[user] = _Share()
-            held = self._held[caller.key] = _Held(caller.digest, share, {}, Collector())
+            held = self._held[caller.key] = _SessionState(caller.digest, share, {}, Collector())
         return held
 
-    def _check_room(self, held: _Held, size: int) -> None:
+    def _check_room(self, held: _SessionState, size: int) -> None:
         """Raise Malformed or Overloaded where there is no room for one more, of so many bytes."""
         if len(held.made) >= MOST:
             raise errors.Malformed(f"a session has at most {MOST} views, filters and collectors")
@@ -301,7 +301,7 @@ class SessionObjects:
             raise errors.Overloaded(_FULL)
         self._check_bytes(held, size)
 
-    def _check_bytes(self, held: _Held, more: int) -> None:
+    def _check_bytes(self, held: _SessionState, more: int) -> None:
         """Raise Malformed or Overloaded where there is no room for so many bytes more."""
         if held.size + more > MOST_BYTES:
             raise errors.Malformed(f"what a session has made is at most {MOST_BYTES} bytes")
@@ -311,7 +311,7 @@ class SessionObjects:
         if self._size + more > MOST_BYTES_OF_ALL:
             raise errors.Overloaded(_FULL)
 
-    def _check_wait(self, context: Context, held: _Held) -> None:
+    def _check_wait(self, context: Context, held: _SessionState) -> None:
         """Raise Malformed or Overloaded where there is no room for one more wait."""
         if context.size > LARGEST_WAIT:
             raise errors.Malformed(f"a request that waits has at most {LARGEST_WAIT} bytes")
@@ -323,7 +323,7 @@ class SessionObjects:
         if len(self._waits) >= MOST_WAITS_OF_ALL:
             raise errors.Overloaded("too many waits of all sessions")
 
-    def _count_made(self, held: _Held, count: int, size: int) -> None:
+    def _count_made(self, held: _SessionState, count: int, size: int) -> None:
         held.size += size
         held.share.count += count
         held.share.size += size

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
-from sessiongate.dialects.vim.idle import Idle
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.dialects.vim.session_objects import SessionObjects, View
 from sessiongate.wire.vim.methods import KINDS, ROOT_FOLDER, is_a, resolve
 from sessiongate.wire.vim.methods.views import VIEWS
@@ -15,7 +15,7 @@ _OF_A_REQUEST = 300
 _OF_A_NAME = 40
 
 
-class Views(Idle):
+class Views(ManagedObject):
     """Their methods and properties, by the names of their handlers."""
 
     def __init__(self, objects: SessionObjects) -> None:

@@ -1,25 +1,12 @@
-"""Managers that have nothing to manage: what is empty, what always is so, and what is refused."""
+"""Managers that have nothing to manage: what is empty, and what always is so."""
 
 from sessiongate.dialects.vim.context import Context
-from sessiongate.errors import NotSupported
+from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.wire.vim.methods.objects import LICENSE_ASSIGNMENTS
-from sessiongate.wire.vim.types import TYPES, Data, MoRef, Value
+from sessiongate.wire.vim.types import TYPES, Data, MoRef
 
 
-class Idle:
-    """What every managed object can do."""
-
-    async def empty(self, context: Context) -> list[Value]:
-        return []
-
-    async def unset(self, context: Context) -> None:
-        return None
-
-    async def not_supported(self, context: Context) -> None:
-        raise NotSupported(f"{context.name} is known here and not offered: there is no inventory")
-
-
-class Managers(Idle):
+class EmptyManagers(ManagedObject):
     """All that have no class of their own."""
 
     async def alarm_description(self, context: Context) -> Data:

@@ -1,12 +1,10 @@
-"""Managers that have nothing to manage."""
+"""What every managed object can do: the reads that give nothing, and what is refused."""
 
 import pytest
 
-from sessiongate.dialects.vim.context import Context
 from sessiongate.errors import NoSession, NotSupported
-from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, REFUSED, ROOT_FOLDER
-from sessiongate.wire.vim.types import Data
-from tests.gate import CLIENT, Gate
+from sessiongate.wire.vim.methods import METHODS, OBJECTS, PROPERTIES, REFUSED
+from tests.gate import Gate
 
 SERVED = ("SessionManager", "ServiceInstance", "PropertyCollector")
 
@@ -34,13 +32,3 @@ async def test_everything_else_is_not_supported(gate: Gate) -> None:
             await gate.call(ada, name, on=OBJECTS[kind])
     with pytest.raises(NoSession):
         await gate.call(None, "MakeDirectory", on=OBJECTS["FileManager"])
-
-
-async def test_there_are_no_statistics_and_no_specifications(gate: Gate) -> None:
-    ada = (await gate.login("ada")).session
-    summary = (await gate.call(ada, "QueryPerfProviderSummary", entity=ROOT_FOLDER)).value
-    assert isinstance(summary, Data)
-    assert summary.members["currentSupported"] is False
-    method = METHODS["CustomizationSpecManager", "DoesCustomizationSpecExist"]
-    context = Context(CLIENT, ada, target=OBJECTS[method.on])
-    assert (await gate.center.call(context, method, {"name": "x"})).value is False
