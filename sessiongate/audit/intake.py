@@ -1,4 +1,8 @@
-"""Events that commands have left (`offline`) are taken into the audit by the server."""
+"""Events that commands have left (`offline`) are taken into the audit by the server.
+
+Each at least once: it is removed after it is written, so that a server which is killed in between
+leaves it for the next, and that one writes it again.
+"""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +22,7 @@ class OfflineIntake:
         self._turn = asyncio.Lock()
 
     async def take(self) -> None:
-        """Write a portion of what was left into the audit, oldest first, and remove it.
+        """Write a portion of what was left into the audit, oldest first, and then remove it.
 
         What is beyond a portion waits for the next call.
         """

@@ -43,8 +43,9 @@ _MOST = 2_000
 # Kinds that strangers make in one chain at most, whatever the settings: the table has room left.
 _MOST_OF_STRANGERS = _MOST // 4
 
-# Persons whose openings or ends are numbered. Beyond them all stand alone: nobody has so many
-# accounts, and so many people who come within one minute are not one who floods.
+# Pairs of an event and a person that are numbered: a person whose session is opened and ended in
+# one minute takes two. Beyond them all stand alone: nobody has so many accounts, and so many people
+# who come within one minute are not one who floods.
 _MOST_NUMBERED = 20_000
 
 # Facts that stay in a merged event as long as all that are in it share them.

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from sessiongate.errors import Malformed
-from sessiongate.wire.vim.soap import ENVELOPE, read_envelope
+from sessiongate.wire.vim.soap import ENVELOPE, read_envelope, read_target
 from sessiongate.wire.vim.types import MoRef
 from sessiongate.wire.xml import escape
 
@@ -66,13 +66,9 @@ def read_call(document: bytes) -> PbmCall:
     """
     message = read_envelope(document)
     call = message.call
-    this = call.child("_this")
     if call.namespace != NAMESPACE:
         raise Malformed(f"the method is not in the namespace {NAMESPACE}")
-    if this is None or this.children:
-        raise Malformed("the member _this is missing or is not an object reference")
-    target = MoRef(this.attributes.get(("", "type"), ""), this.text.strip())
-    return PbmCall(call.name, target, message.carriers, message.operation_id)
+    return PbmCall(call.name, read_target(call), message.carriers, message.operation_id)
 
 
 def write_content(instance: str) -> bytes:

@@ -42,6 +42,7 @@ def test_a_call_and_whose_it_is() -> None:
         "<PbmCreate><_this>x</_this></PbmCreate>",
         '<PbmCreate xmlns="urn:pbm"/>',
         '<PbmCreate xmlns="urn:pbm"><_this><x/></_this></PbmCreate>',
+        '<PbmCreate xmlns="urn:pbm"><_this type="PbmServiceInstance"> </_this></PbmCreate>',
         "",
     ],
 )

@@ -1,9 +1,13 @@
-"""Endpoint of `/pbm`: storage policies, of which there are none, for whoever has a session."""
+"""Endpoint of `/pbm`: storage policies, of which there are none, for whoever has a session.
+
+Its clients are those of SOAP, and so are carriers and headers, and what metrics call its requests.
+"""
 
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.request import caller
 from sessiongate.dialects.vim.center import VirtualCenter
+from sessiongate.dialects.vim.soap_endpoint import CARRIERS, HEADERS
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.rules.access import SYSTEM_VIEW
@@ -13,16 +17,9 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
 from sessiongate.telemetry import request_id
 from sessiongate.wire import pbm
-from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
 from sessiongate.wire.vim import soap as vim_soap
 from sessiongate.wire.vim.faults import fault_of
 from sessiongate.wire.vim.types import MoRef
-
-DIALECT = "soap"
-"""What metrics call these requests: they are of SOAP's clients."""
-
-_CARRIERS = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})
-_HEADERS = (("content-type", "text/xml; charset=utf-8"), ("cache-control", "no-cache"))
 
 
 class PbmEndpoint:
@@ -49,18 +46,18 @@ class PbmEndpoint:
             return self.refuse(request, errors.WrongVerb("POST"))
         if len(request.body) > pbm.LARGEST:
             too_large = errors.Malformed(f"the document is larger than {pbm.LARGEST} bytes")
-            return Reply(413, _HEADERS, vim_soap.write_unreadable(too_large))
+            return Reply(413, HEADERS, vim_soap.write_unreadable(too_large))
         try:
             call = pbm.read_call(request.body)
         except errors.Malformed as unreadable:
-            return Reply(500, _HEADERS, vim_soap.write_unreadable(unreadable))
+            return Reply(500, HEADERS, vim_soap.write_unreadable(unreadable))
         if call.operation_id:
             request_id.adopt(call.operation_id)
         session = None
         try:
-            session = await caller(request, self._sessions, self._bearers, _CARRIERS, call.carriers)
+            session = await caller(request, self._sessions, self._bearers, CARRIERS, call.carriers)
             self._center.permit(session, "storage policies", SYSTEM_VIEW)
-            return Reply(200, _HEADERS, self._answer(call.name))
+            return Reply(200, HEADERS, self._answer(call.name))
         except errors.SessionGateError as error:
             return self._fault(error, call.target, session)
 
@@ -86,5 +83,5 @@ class PbmEndpoint:
         locale = session.message_locale if session is not None else None
         spoken = locale or message_locale(self._logins.locale_of(None))
         fault = fault_of(error, target, SYSTEM_VIEW, spoken)
-        headers = (*_HEADERS, *extra_headers(error))
+        headers = (*HEADERS, *extra_headers(error))
         return Reply(fault.status, headers, vim_soap.write_fault(fault))

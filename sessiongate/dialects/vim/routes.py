@@ -48,7 +48,7 @@ def routes(
             for path, handler in by_path.items()
         ),
         *(
-            Route(path, policies, policies.refuse, dialect=pbm_endpoint.DIALECT)
+            Route(path, policies, policies.refuse, dialect=soap_endpoint.DIALECT)
             for path in pbm.PATHS
         ),
     ]

@@ -25,9 +25,9 @@ from sessiongate.wire.vim import soap as vim_soap
 from sessiongate.wire.vim.request import Unread, VimRequest
 
 DIALECT = "soap"
-_CARRIERS = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})
+CARRIERS = frozenset({f"cookie:{SOAP_COOKIE}", VC_COOKIE})
 _XML = ("content-type", "text/xml; charset=utf-8")
-_NO_CACHE = ("cache-control", "no-cache")
+HEADERS = (_XML, ("cache-control", "no-cache"))
 
 
 class VimSoapEndpoint:
@@ -37,7 +37,7 @@ class VimSoapEndpoint:
         self, sessions: Sessions, logins: Logins, bearers: Bearers, center: VirtualCenter
     ) -> None:
         self.polls = Polls()
-        self._calls = Calls(sessions, logins, bearers, center, DIALECT, _CARRIERS, self.polls.keep)
+        self._calls = Calls(sessions, logins, bearers, center, DIALECT, CARRIERS, self.polls.keep)
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a SOAP fault."""
@@ -48,7 +48,7 @@ class VimSoapEndpoint:
         try:
             read, refused = self.polls.read(request.body), None
         except errors.Malformed as unreadable:
-            return Reply(500, (_XML, _NO_CACHE), vim_soap.write_unreadable(unreadable))
+            return Reply(500, HEADERS, vim_soap.write_unreadable(unreadable))
         except Unread as error:
             read, refused = error.request, error.error
         identity = request_id.adopt(read.operation_id) if read.operation_id else ""
@@ -70,7 +70,7 @@ class VimSoapEndpoint:
 def _reply(read: VimRequest, answer: Outcome | FaultReply, *, secure: bool) -> Reply:
     if isinstance(answer, FaultReply):
         return _fault(answer)
-    headers = [_XML, _NO_CACHE]
+    headers = [*HEADERS]
     if answer.token is not None:
         headers.append(("set-cookie", _cookie(answer.token, secure=secure)))
     body = vim_soap.write_result(read.call, answer.value, read.namespace)
@@ -80,7 +80,7 @@ def _reply(read: VimRequest, answer: Outcome | FaultReply, *, secure: bool) -> R
 def _fault(refusal: FaultReply) -> Reply:
     """A fault, by HTTP 500 but for wrong verbs (405), caps and outages (503)."""
     fault = refusal.fault
-    headers = (_XML, _NO_CACHE, *refusal.headers)
+    headers = (*HEADERS, *refusal.headers)
     return Reply(fault.status, headers, vim_soap.write_fault(fault))
 
 
