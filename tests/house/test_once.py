@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 
 import pytest
 
@@ -23,6 +24,24 @@ def test_it_stands_in_one_place(written: str, where: list[str]) -> None:
     pattern = re.compile(written, re.MULTILINE)
     found = [name_of(path) for path in files if pattern.search(path.read_text(encoding="utf-8"))]
     assert found == where
+
+
+TWICE = {
+    "Expected": "of a token, whether by SAML or by OpenID",
+    "Form": "how an error looks, in each dialect's table",
+    "Refusal": "what a dialect writes, in REST and in OpenID",
+}
+"""Names of public classes that mean the same in two rooms. It may only shrink."""
+
+
+def test_a_name_of_a_class_is_one_rooms() -> None:
+    names = Counter(
+        node.name
+        for path in python_files(PACKAGE)
+        for node in tree_of(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in names.items() if count > 1} == TWICE.keys()
 
 
 OPENED_ELSEWHERE = {
