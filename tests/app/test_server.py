@@ -3,20 +3,23 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate import plugins
 from sessiongate.app.listeners import InheritedSockets
 from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.server import Server
 from sessiongate.app.supervisor import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, StoreUnavailable
-from sessiongate.identity.local.provider import FileIdentity
+from tests.app import file_identity
+
+Hooks = dict[str, Callable[[], Awaitable[None]]]
 
 
 def settings(folder: Path, **more: object) -> Config:
@@ -76,19 +79,32 @@ async def test_a_step_that_was_cancelled_is_no_reason_to_stop_either() -> None:
     assert taken == ["last"]
 
 
+@pytest.fixture
+def before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
+    """What the provider of the type `file_identity.TYPE` awaits before an operation."""
+    monkeypatch.setitem(plugins.IDENTITY, file_identity.TYPE, file_identity.WHERE)
+    yield file_identity.before
+    file_identity.before.clear()
+
+
+HOOKED: dict[str, object] = {"identity.local.type": file_identity.TYPE}
+
+
 async def test_a_provider_that_cannot_be_closed_keeps_nothing_else_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, before: Hooks
 ) -> None:
-    server = Server(settings(tmp_path / "data", audit__file=str(tmp_path / "audit.jsonl")))
+    server = Server(
+        settings(tmp_path / "data", audit__file=str(tmp_path / "audit.jsonl"), **HOOKED)
+    )
     started = await server.start()
 
-    async def fails(_: FileIdentity) -> NoReturn:
+    async def fails() -> NoReturn:
         raise RuntimeError("out of order")
 
-    with monkeypatch.context() as patched, capture_logs() as logs:
-        patched.setattr(FileIdentity, "close", fails)
-        with pytest.raises(RuntimeError, match="out of order"):
-            await server.stop()
+    before["close"] = fails
+    with capture_logs() as logs, pytest.raises(RuntimeError, match="out of order"):
+        await server.stop()
+    before.clear()
     failed = [line for line in logs if line["log_level"] == "error"]
     assert [line["error"] for line in failed] == ["RuntimeError"]
     assert all(refuses(one) for one in (*started.addresses, started.operations))
@@ -111,22 +127,19 @@ async def test_stopping_twice_says_so_once(tmp_path: Path) -> None:
 
 
 async def test_a_store_that_cannot_be_had_leaves_nothing_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, before: Hooks
 ) -> None:
-    closed: list[FileIdentity] = []
-    close = FileIdentity.close
+    closed: list[str] = []
 
-    async def seen(provider: FileIdentity) -> None:
-        closed.append(provider)
-        await close(provider)
+    async def seen() -> None:
+        closed.append("the file of users")
 
-    config = settings(tmp_path / "data")
+    config = settings(tmp_path / "data", **HOOKED)
     owner = Server(config)
     await owner.start()
-    with monkeypatch.context() as patched:
-        patched.setattr(FileIdentity, "close", seen)
-        with pytest.raises(StoreUnavailable, match="one process owns a session file"):
-            await Server(config).start()
+    before["close"] = seen
+    with pytest.raises(StoreUnavailable, match="one process owns a session file"):
+        await Server(config).start()
     assert len(closed) == 1
     await owner.stop()
 
@@ -200,27 +213,25 @@ async def test_no_worker_has_one_either(tmp_path: Path) -> None:
 
 
 async def test_a_redis_that_says_nothing_holds_up_no_sweep_and_no_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, before: Hooks
 ) -> None:
     """What looks for doubts asks the Redis of the settings that are in force."""
     called, rounds = asyncio.Event(), asyncio.Queue[None]()
-    refresh = FileIdentity.refresh
 
     async def keeps_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         called.set()
         await reader.read()  # until whoever asked has gone
         writer.close()
 
-    async def counted(file: FileIdentity) -> None:
+    async def counted() -> None:
         rounds.put_nowait(None)
-        await refresh(file)
 
-    monkeypatch.setattr(FileIdentity, "refresh", counted)
+    before["refresh"] = counted
     silent = await asyncio.start_server(keeps_silent, "127.0.0.1", 0)
     url = f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-    server = Server(settings(tmp_path, store__url="memory:"))
+    server = Server(settings(tmp_path, store__url="memory:", **HOOKED))
     await server.start()
-    server.config = settings(tmp_path, store__url=url, store__timeout="50s")
+    server.config = settings(tmp_path, store__url=url, store__timeout="50s", **HOOKED)
     try:
         async with asyncio.timeout(40):
             await called.wait()

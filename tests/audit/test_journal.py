@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -156,12 +156,11 @@ async def test_sec_17_a_refused_impersonation_is_written_down_with_both_names(ga
 
 
 async def test_sec_69_a_login_that_is_undone_ends_in_the_audit_too(gate: Gate) -> None:
-    async def late(session: Session, caps: Caps) -> None:
+    async def late() -> None:
         gate.identity.add("bob", "another password", "user")
-        await add(session, caps)
 
     gate.changes.watch("local", gate.identity)
-    add, gate.store.add = gate.store.add, late  # type: ignore[method-assign]
+    gate.store.before["add"] = late
     with pytest.raises(BadCredentials):
         await gate.login("bob")
     await gate.changes.settled()
@@ -256,22 +255,28 @@ async def test_sec_69_an_end_that_the_disk_refuses_is_written_down_and_happens_o
     await again.close()
 
 
+class AfterAdd(SqliteStore):
+    """Lets a test have its way after a session was added."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, LIMITS)
+        self.then: Callable[[], None] = lambda: None
+
+    async def add(self, session: Session, caps: Caps) -> None:
+        await super().add(session, caps)
+        self.then()
+
+
 async def test_sec_69_an_impersonation_whose_end_the_disk_refuses_is_written_down(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "sessions.db"
-    store = SqliteStore(path, LIMITS)
+    store = AfterAdd(path)
     await store.start()
     gate = Gate(tmp_path, store=store)  # type: ignore[arg-type]
     await gate.login("bob")
     ada = await gate.login("ada")
-    opening = store.add
-
-    async def add_and_fail(session: Session, caps: Caps) -> None:
-        await opening(session, caps)
-        put_away(path, "session", "away")
-
-    store.add = add_and_fail  # type: ignore[method-assign]
+    store.then = lambda: put_away(path, "session", "away")
     with pytest.raises(StoreUnavailable):
         await gate.call(ada.session, "ImpersonateUser", user_name="bob")
     put_away(path, "away", "session")
