@@ -168,14 +168,14 @@ def _way(server: Child, folder: Path, name: str, request: Request) -> Way:
         tokens = folder / f"{name}.txt"
         tokens.write_text(value, encoding="ascii")
         return Way(
-            server, request.path, told={"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier}
+            server, request.path, environ={"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier}
         )
     body, headers = folder / f"{name}.body", folder / f"{name}.headers"
     body.write_bytes(request.body)
     lines = [f"{name}: {value}" for name, value in request.headers]
     headers.write_text("\n".join(lines), encoding="ascii")
-    told = {"BENCH_BODY": str(body), "BENCH_HEADERS": str(headers)}
-    return Way(server, request.path, "post.lua", told)
+    environ = {"BENCH_BODY": str(body), "BENCH_HEADERS": str(headers)}
+    return Way(server, request.path, "post.lua", environ)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _TOUCHED_FOR = 11
 def check(server: Child, tokens: Path, path: str = "/api/session") -> Way:
     """An authenticated GET that clients really make, each request with another session."""
     carrier = "x-zerto-session" if path.startswith("/v1/") else "vmware-api-session-id"
-    return Way(server, path, told={"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier})
+    return Way(server, path, environ={"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier})
 
 
 def _hello(bench: Bench) -> Iterator[Measured]:
@@ -75,8 +75,8 @@ def _nginx(bench: Bench) -> Iterator[Measured]:
             ours = check(other, tls)
             found = compare(
                 bench,
-                replace(ours, told={**(ours.told or {}), **closing}),
-                Way(tls_in_c, "/", told=closing),
+                replace(ours, environ={**(ours.environ or {}), **closing}),
+                Way(tls_in_c, "/", environ=closing),
             )
             yield Measured("handshakes", rate_ratio(found, 0, 1), rates(found, 0, 1))
 

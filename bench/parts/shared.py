@@ -17,7 +17,7 @@ from parts.checks import check, log_in
 # Fewer than elsewhere: each of them is a login, three times over. All fit the cache.
 SESSIONS = 5_000
 
-# Uses are told to Redis every five seconds: a slice must hold a telling.
+# Uses are written to Redis every five seconds: a slice must hold one such write.
 _TOLD_FOR = 6
 
 _CACHED = {"STORE__CACHE": "true"}

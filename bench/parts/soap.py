@@ -67,8 +67,8 @@ def _way(server: Child, stem: Path, body: bytes, headers: dict[str, str]) -> Way
     body_file.write_bytes(body)
     lines = [f"{name}: {value}" for name, value in headers.items()]
     header_file.write_text("\n".join(lines), encoding="ascii")
-    told = {"BENCH_BODY": str(body_file), "BENCH_HEADERS": str(header_file)}
-    return Way(server, PATH, "post.lua", told)
+    environ = {"BENCH_BODY": str(body_file), "BENCH_HEADERS": str(header_file)}
+    return Way(server, PATH, "post.lua", environ)
 
 
 @contextmanager
@@ -97,8 +97,8 @@ def _fresh(bench: Bench) -> Iterator[Measured]:
         ways = []
         for server in servers:
             way = is_active(server, folder)
-            told = dict(way.told or {})
-            body = Path(told["BENCH_BODY"])
+            environ = dict(way.environ or {})
+            body = Path(environ["BENCH_BODY"])
             body.write_bytes(body.read_bytes().replace(b"<soapenv:Body>", _HEADER, 1))
             ways.append(way)
         found = compare(bench, *ways)

@@ -34,12 +34,13 @@ class Load:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to load a server: an address, a script, and what the script is told."""
+    """One way to load a server: an address, a script, and what the script reads."""
 
     server: Child
     path: str
     script: str = "get.lua"
-    told: Mapping[str, str] | None = None
+    environ: Mapping[str, str] | None = None
+    """Variables for the script."""
     connections: int = CONNECTIONS
 
     def start(self, seconds: int) -> "subprocess.Popen[str]":
@@ -51,7 +52,7 @@ class Way:
             "PATH": os.environ.get("PATH", ""),
             "BENCH_WRK": str(SCRIPTS),
             "BENCH_PATH": self.path,
-            **(self.told or {}),
+            **(self.environ or {}),
         }
         command = [wrk, "-t1", f"-c{self.connections}", f"-d{seconds}s", "--timeout", "10s"]
         return subprocess.Popen(

@@ -22,7 +22,7 @@ class Redis:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What a sessiongate that uses it is told."""
+        """The settings of a sessiongate that uses it."""
         return {"STORE__URL": f"redis://127.0.0.1:{self.port}/0"}
 
     def ask(self, *command: str) -> bytes:
