@@ -16,29 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessiongate.http.causes import CAUSES
-from sessiongate.http.connection import Connection
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.transport_connection import REFUSED_WITH_A_REPLY
 from tests.each import each
+from tests.http.wires import CHUNKED, GET, HOST, Time, Wire, done, settled
 from tests.until import until
 
-HOST = b"Host: x\r\n"
-GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
-CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 SOON = timedelta(seconds=5)
-
-
-class Time:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.at = 1000.0
-
-    def __call__(self) -> float:
-        return self.at
 
 
 class Peer:
@@ -120,14 +107,6 @@ async def opened() -> AsyncIterator[Open]:
             return house
 
         yield start
-
-
-async def turn() -> None:
-    """Let the loop turn once."""
-    loop = asyncio.get_running_loop()
-    turned = loop.create_future()
-    loop.call_soon(turned.set_result, None)
-    await turned
 
 
 def one_refusal(answer: bytes, status: int) -> None:
@@ -733,66 +712,6 @@ async def test_stopping_forces_even_what_has_not_begun(opened: Open) -> None:
 
 
 # Bytes without sockets: how they were cut on their way never matters, and nothing crashes.
-
-
-class Wire(asyncio.Transport):
-    """A transport that keeps what is written."""
-
-    def __init__(
-        self,
-        edge: Edge,
-        kind: type[Connection] = Connection,
-        *,
-        address: str = "127.0.0.1",
-        ssl_object: object = None,
-    ) -> None:
-        super().__init__({"peername": (address, 1), "ssl_object": ssl_object})
-        self.out = b""
-        self.closed = False
-        self.reading = True
-        self.unread_before = 0
-        self.connection = kind(edge)
-        self.connection.connection_made(self)
-
-    def write(self, data: Any) -> None:
-        assert not self.closed
-        self.out += data
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self.high = high
-
-    def get_write_buffer_size(self) -> int:
-        return self.unread_before
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self.closed = True
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.closed = True
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-
-async def settled() -> None:
-    """Let sockets and tasks come to rest: they do in a few turns of the loop on loopback."""
-    for _ in range(30):
-        await turn()
-
-
-async def done(wire: Wire) -> None:
-    """Wait until everything that has come is worked on."""
-    while wire.connection.task is not None or wire.connection._queued:
-        await turn()
 
 
 async def through(pieces: list[bytes]) -> tuple[list[Request], bytes]:

@@ -13,7 +13,7 @@ from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.loop_turns import ABREAST, SLICE
 from sessiongate.http.message import Reply, Request
-from tests.http.test_connection import CHUNKED, GET, Time, Wire, done, turn
+from tests.http.wires import CHUNKED, GET, Time, Wire, done, turn
 
 DEAR = 0.001
 MANY = 400

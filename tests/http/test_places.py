@@ -7,8 +7,8 @@ import pytest
 from sessiongate.http.admission import MADE_ROOM, TOO_MANY
 from sessiongate.http.idle_sockets import PATIENCE
 from sessiongate.http.message import Reply, Request
-from tests.http.test_connection import GET, Wire, done, turn
 from tests.http.test_strangers import KIB, NAMED, House, declared
+from tests.http.wires import GET, Wire, done, turn
 
 SESSION = b"GET / HTTP/1.1\r\nHost: x\r\nx-token: alive\r\n\r\n"
 LATER = 2 * PATIENCE

@@ -16,7 +16,7 @@ from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.send_queue import SEND_BUFFER, UNACKNOWLEDGED, unacknowledged
-from tests.http.test_connection import GET, Time
+from tests.http.wires import GET, Time
 from tests.until import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what Linux holds, and says of it")

@@ -12,7 +12,7 @@ from sessiongate.http.causes import ANONYMOUS_BODY, NO_BUDGET, UNDECIDED
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
-from tests.http.test_connection import CHUNKED, GET, Time, Wire, done, turn
+from tests.http.wires import CHUNKED, GET, Time, Wire, done, turn
 from tests.until import until
 
 POST = b"POST %b HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n"

@@ -17,8 +17,8 @@ from sessiongate.http.causes import HANDSHAKE_FAILED
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.tls.server import tls_context
-from tests.http.test_connection import Time
 from tests.http.test_listener import GET, NOW, Pair, client, who
+from tests.http.wires import Time
 from tests.until import until
 
 

@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -25,23 +25,20 @@ from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_connection import PORTION, USELESS, Tls
 from sessiongate.tls.server import tls_context
 from tests.http.records import Peer
-from tests.http.test_connection import GET, settled, turn
 from tests.http.test_listener import Pair, client
+from tests.http.wires import GET, Kept, settled, turn
 
 
 async def handler(request: Request) -> Reply:
     return Reply(200, (), request.body)
 
 
-class Socket(asyncio.Transport):
-    """The transport of a socket: keeps what is written."""
+class Socket(Kept):
+    """The transport of a socket."""
 
     def __init__(self, protocol: Tls) -> None:
         super().__init__({"peername": ("127.0.0.1", 1)})
-        self.out = b""
         self.ended = False
-        self.closed = False
-        self.reading = True
         self._protocol = protocol
         protocol.connection_made(self)
 
@@ -54,35 +51,13 @@ class Socket(asyncio.Transport):
         self._protocol.buffer_updated(size)
         return data[size:]
 
-    def write(self, data: Any) -> None:
-        assert not self.closed
-        self.out += data
-
     def taken(self) -> bytes:
         """What was written since."""
         out, self.out = self.out, b""
         return out
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self.high = high
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
     def write_eof(self) -> None:
         self.ended = True
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.closed = True
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
 
 
 class House:

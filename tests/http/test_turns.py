@@ -14,7 +14,7 @@ from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.request_reader import STEPS_A_TURN
-from tests.http.test_connection import CHUNKED, GET, Time, Wire, turn
+from tests.http.wires import CHUNKED, GET, Time, Wire, turn
 
 # What uvloop hands over at once.
 ONE_READ = 256 * 1024

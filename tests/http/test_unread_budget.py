@@ -11,7 +11,7 @@ from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.reply_writer import PIECE
 from sessiongate.http.unread_budget import READ_A_SECOND, UnreadBudget
-from tests.http.test_connection import GET, Time, Wire, done
+from tests.http.wires import GET, Time, Wire, done
 
 KIB = 1024
 FILE = bytes(range(256)) * 4 * KIB
