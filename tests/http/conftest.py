@@ -8,12 +8,13 @@ import uvloop
 
 BOTH = {
     "test_connection.py",
-    "test_fair_turns.py",
+    "test_loop_turns.py",
     "test_listener.py",
     "test_send_queue.py",
     "test_tls_acceptor.py",
     "test_tls_connection.py",
-    "test_turns.py",
+    "test_request_reader.py",
+    "test_sockets.py",
 }
 
 

@@ -6,8 +6,8 @@ from sessiongate.http.body_budget import share_of
 from sessiongate.http.causes import NO_BUDGET
 from sessiongate.http.framing import HEADER_COST
 from sessiongate.http.limits import HttpLimits
-from tests.http.test_strangers import KIB, NAMED, House, Send, chunked, chunks, declared
-from tests.http.test_strangers import send as send_only
+from tests.http.test_request_reader import KIB, NAMED, House, Send, chunked, chunks, declared
+from tests.http.test_request_reader import send as send_only
 from tests.http.wires import GET, Wire, done, turn
 
 MIB = 1024 * KIB

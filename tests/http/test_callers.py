@@ -6,7 +6,7 @@ from sessiongate.http.callers import Verdict, allowed_unasked, judge_begun, judg
 from sessiongate.http.framing import Head
 from sessiongate.http.intake import Intake
 from sessiongate.http.limits import HttpLimits
-from tests.http.test_strangers import Doorman
+from tests.http.test_request_reader import Doorman
 
 LIMITS = HttpLimits(body=100, anonymous_body=10)
 

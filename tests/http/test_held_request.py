@@ -9,7 +9,7 @@ import pytest
 
 from sessiongate.http.causes import NO_BUDGET
 from sessiongate.http.message import Reply, Request
-from tests.http.test_strangers import KIB, House, declared
+from tests.http.test_request_reader import KIB, House, declared
 from tests.http.wires import CHUNKED, Wire, done, turn
 
 LINES = b"".join(b"X-%d: %b\r\n" % (number, b"a" * 640) for number in range(95))

@@ -28,14 +28,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from sessiongate.errors import ConfigError
 from sessiongate.http import sockets
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request
-from sessiongate.secret import Secret
 from sessiongate.tls.server import tls_context
-from tests.each import each
 from tests.until import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -155,59 +152,6 @@ async def test_sec_79_the_kernel_says_which_user_is_at_a_unix_socket(tmp_path: P
     assert seen == [os.geteuid(), None]
 
 
-async def test_a_unix_sockets_mode_can_be_wider(tmp_path: Path) -> None:
-    door = await bind_socket(f"unix:{tmp_path}/door", socket_mode=0o660)
-    assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660
-    await door.stop(NOW)
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="only there a socket has a mode before its file"
-)
-@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-async def test_a_unix_socket_is_at_no_moment_wider_than_asked(
-    mask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And not by the umask, which all threads share: a file made meanwhile would have it too."""
-    seen: list[tuple[int, str]] = []
-    bind = socket.socket.bind
-
-    def watched(door: socket.socket, path: str) -> None:
-        during = re.search(r"^Umask:\s*(\d+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
-        bind(door, path)
-        assert during is not None
-        seen.append((stat.S_IMODE(Path(path).lstat().st_mode), during[1]))
-
-    monkeypatch.setattr(socket.socket, "bind", watched)
-    before = os.umask(mask)
-    try:
-        door = await bind_socket(f"unix:{tmp_path}/door", socket_mode=0o660)
-    finally:
-        os.umask(before)
-    assert seen == [(0o660 & ~mask, f"{mask:04o}")]
-    assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660
-    await door.stop(NOW)
-
-
-async def test_a_socket_left_behind_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
-    path = tmp_path / "door"
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(path))
-    door = await bind_socket(f"unix:{path}")
-    with pytest.raises(ConfigError, match="cannot be had"):
-        await bind_socket(f"unix:{path}")
-    assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
-    await door.stop(NOW)
-
-
-async def test_no_other_file_is_replaced_by_a_socket(tmp_path: Path) -> None:
-    path = tmp_path / "door"
-    path.write_text("mine")
-    with pytest.raises(ConfigError):
-        await bind_socket(f"unix:{path}")
-    assert path.read_text() == "mine"
-
-
 async def test_stopping_leaves_a_successors_socket(tmp_path: Path) -> None:
     path = tmp_path / "door"
     door = await bind_socket(f"unix:{path}")
@@ -230,38 +174,6 @@ async def test_who_was_handed_a_unix_socket_leaves_its_file(tmp_path: Path) -> N
         assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
         await second.stop(NOW)
     Path(path).unlink()
-
-
-@each(
-    "address",
-    [
-        "",
-        "9669",
-        ":9669",
-        "127.0.0.1",
-        "127.0.0.1:",
-        "127.0.0.1:x",
-        "127.0.0.1:-1",
-        "127.0.0.1:65536",
-        "127.0.0.1:²",
-        "::1:9669",
-        "[127.0.0.1]:9669",
-        "[::1]",
-        "example.com:80",
-        "unix:relative",
-        "unix:",
-    ],
-)
-async def test_an_address_of_another_form_is_a_config_error(address: str) -> None:
-    with pytest.raises(ConfigError, match="listen"):
-        await bind_socket(address)
-
-
-async def test_an_address_in_use_is_a_config_error() -> None:
-    door = await bind_socket("127.0.0.1:0")
-    with pytest.raises(ConfigError, match="cannot be had"):
-        await bind_socket(door.address)
-    await door.stop(NOW)
 
 
 async def test_stopping_twice_does_no_harm() -> None:
@@ -356,30 +268,3 @@ async def test_a_refusal_over_tls_arrives_and_closes(tmp_path: Path) -> None:
         assert (await reader.read(-1)).startswith(b"HTTP/1.1 400 ")
     writer.close()
     await door.stop(timedelta(seconds=5))
-
-
-def test_an_encrypted_key_needs_its_password(tmp_path: Path) -> None:
-    pair = Pair(tmp_path, b"hunter2")
-    tls_context(pair.certificate, pair.key, Secret("hunter2"))
-    for password in (None, Secret("hunter3")):
-        with pytest.raises(ConfigError, match="key_password") as caught:
-            tls_context(pair.certificate, pair.key, password)
-        assert "hunter" not in str(caught.value)
-
-
-def test_every_unreadable_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        tls_context(tmp_path / "a.pem", tmp_path / "b.pem")
-    assert [problem.split(":")[0] for problem in caught.value.problems] == [
-        "tls.certificate",
-        "tls.key",
-    ]
-
-
-def test_a_key_of_another_certificate_is_a_config_error(tmp_path: Path) -> None:
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    one, two = Pair(tmp_path / "one"), Pair(tmp_path / "two")
-    for certificate, key in ((one.certificate, two.key), (one.key, one.certificate)):
-        with pytest.raises(ConfigError, match=r"tls\.key"):
-            tls_context(certificate, key)

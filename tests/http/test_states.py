@@ -15,7 +15,7 @@ from sessiongate.http.message import Reply, Request
 from sessiongate.http.states import MOVES, At
 from tests.each import each
 from tests.http.test_connection import PIECES
-from tests.http.test_strangers import KIB, NAMED, House, declared
+from tests.http.test_request_reader import KIB, NAMED, House, declared
 from tests.http.wires import GET, Wire, done, turn
 
 Move = tuple[At, At]

@@ -7,7 +7,7 @@ import pytest
 from sessiongate.http.admission import MADE_ROOM, TOO_MANY
 from sessiongate.http.idle_sockets import PATIENCE
 from sessiongate.http.message import Reply, Request
-from tests.http.test_strangers import KIB, NAMED, House, declared
+from tests.http.test_request_reader import KIB, NAMED, House, declared
 from tests.http.wires import GET, Wire, done, turn
 
 SESSION = b"GET / HTTP/1.1\r\nHost: x\r\nx-token: alive\r\n\r\n"
