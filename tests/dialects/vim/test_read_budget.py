@@ -18,14 +18,8 @@ from sessiongate.wire.vim.methods import (
 )
 from sessiongate.wire.vim.types import Boxed, Data, MoRef, Value
 from sessiongate.wire.vim.user_session import user_session
-from tests.dialects.vim.test_property_collector import (
-    along,
-    retrieve,
-    session_of,
-    shown,
-    spec,
-    updates,
-)
+from tests.dialects.vim.test_property_collector import updates
+from tests.dialects.vim.test_selection import along, retrieve, session_of, shown, spec
 from tests.gate import CLIENT, Gate
 
 EVENTS = OBJECTS["EventManager"]
