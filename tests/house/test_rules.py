@@ -30,8 +30,47 @@ LONG_MODULES = {"sessiongate/testing/stores.py"}
 LONG_FUNCTIONS: set[str] = set()
 
 # Areas whose modules each have a test file of the same name.
-MIRRORED = ("audit", "identity", "operations", "rules", "service", "wire")
-UNMIRRORED: set[str] = set()
+MIRRORED = ("audit", "dialects", "http", "identity", "operations", "rules", "service", "wire")
+UNMIRRORED = {
+    "http/causes.py",
+    "http/limits.py",
+    "http/message.py",
+    "http/refusal_log.py",
+    "dialects/openapi.py",
+    "dialects/api_page/front_page.py",
+    "dialects/api_page/static_files.py",
+    "dialects/api_page/swagger_ui.py",
+    "dialects/automation/openapi.py",
+    "dialects/automation/rpc_endpoint.py",
+    "dialects/openid/endpoint.py",
+    "dialects/vim/calls.py",
+    "dialects/vim/openapi.py",
+    "dialects/vim/openapi_schemas.py",
+    "dialects/zerto/openapi.py",
+}
+"""Values, what is tested with the page of the API, and what a whole dialect's tests call."""
+
+# Rooms that are no package: their tests are of the whole, of a folder, or of the rules themselves.
+OF_THE_WHOLE = {"deploy", "docs", "end_to_end", "examples", "house", "security"}
+STORIES = {
+    "cli/test_failures.py": "every command",
+    "cli/test_foreign_directory.py": "every command",
+    "cli/test_prepared.py": "every command",
+    "identity/guard/test_one_person.py": "the guard before a directory and before Redis",
+    "identity/ldap/test_active_directory.py": "the provider and what only that directory does",
+    "operations/test_control_place.py": "control, asked by other accounts",
+    "operations/test_control_socket.py": "control, asked by other accounts",
+    "service/test_flood.py": "logins over every store",
+    "store/embedded/test_crash.py": "processes that are killed",
+    "store/redis/test_faults.py": "Redis itself",
+    "store/redis/test_nodes.py": "several servers",
+    "test_each.py": "tests.each",
+    "test_extras.py": "pyproject.toml",
+    "test_release.py": "tests.release",
+    "wire/vim/methods/test_tables.py": "the package's tables together",
+    "wire/vim/types/test_tables.py": "the package's tables together",
+}
+"""Test files that no module has the name of, and what they are of. It may only shrink."""
 
 # Where an error of any kind may be caught and not raised again: style, section 3.
 LAST_NETS = {
@@ -271,10 +310,20 @@ def test_each_module_has_its_test() -> None:
     for area in MIRRORED:
         for path in (PACKAGE / area).rglob("*.py"):
             inner = path.relative_to(PACKAGE)
-            if path.stem not in ("__init__", "port"):
+            if path.stem not in ("__init__", "port", "routes"):
                 test = TESTS / inner.with_name(f"test_{path.name}")
                 missing |= set() if test.exists() else {inner.as_posix()}
     assert missing == UNMIRRORED
+
+
+def test_each_test_file_has_its_module() -> None:
+    alone = set()
+    for path in TEST_FILES:
+        inner = path.relative_to(TESTS)
+        if inner.name.startswith("test_") and inner.parts[0] not in OF_THE_WHOLE:
+            module = PACKAGE / inner.with_name(inner.name.removeprefix("test_"))
+            alone |= set() if module.exists() else {inner.as_posix()}
+    assert alone == STORIES.keys()
 
 
 # Put together here, so that this file does not hold what it looks for.
