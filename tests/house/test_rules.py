@@ -43,7 +43,6 @@ UNMIRRORED = {
     "dialects/automation/openapi.py",
     "dialects/automation/rpc_endpoint.py",
     "dialects/openid/endpoint.py",
-    "dialects/vim/calls.py",
     "dialects/vim/openapi.py",
     "dialects/vim/openapi_schemas.py",
     "dialects/zerto/openapi.py",
