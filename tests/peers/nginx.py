@@ -8,11 +8,8 @@ address of 127.0.0.0/8, so that they can be told apart from the proxy.
 import http.client
 import os
 import shutil
-import signal
-import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +21,7 @@ from sessiongate.tls import certificates
 from tests.end_to_end.serving import PATIENCE, Body, Client, Headers, Reply
 from tests.house.sources import ROOT
 from tests.peers.ports import free_port
+from tests.peers.processes import end, until_it_listens
 
 CONFIG = ROOT / "deploy" / "nginx" / "sessiongate.conf"
 
@@ -99,27 +97,12 @@ class Nginx:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
-            except ConnectionRefusedError:
-                try:
-                    self._process.wait(0.02)
-                except subprocess.TimeoutExpired:
-                    continue
-                raise AssertionError(f"nginx ended: {self._errors.read_text()}") from None
-            return self
-        raise AssertionError("nginx does not listen")
+        until_it_listens(self._process, self.port, self._errors)
+        return self
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(PATIENCE)
+            end(self._process)
             self._process = None
 
     def __enter__(self) -> Self:

@@ -9,10 +9,7 @@ cn=monitor, whose counters say how often somebody bound. TLS is by a certificate
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
-import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +19,7 @@ from typing import Self
 
 from sessiongate.tls import certificates
 from tests.peers.ports import free_port
-
-# Starting takes a fraction of a second; a loaded machine may take many times that.
-PATIENCE = 30.0
+from tests.peers.processes import end, until_it_listens
 
 SUFFIX = "dc=corp,dc=example"
 PEOPLE = f"ou=people,{SUFFIX}"
@@ -360,32 +355,12 @@ class Slapd:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         for port in (self.plain_port, self.tls_port):
-            self._wait_for(port)
+            until_it_listens(self._process, port, self._log)
         return self
-
-    def _wait_for(self, port: int) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", port), PATIENCE).close()
-            except ConnectionRefusedError:
-                try:
-                    self._process.wait(0.02)
-                except subprocess.TimeoutExpired:
-                    continue
-                raise AssertionError(f"slapd ended: {self._log.read_text()}") from None
-            return
-        raise AssertionError("slapd does not listen")
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(PATIENCE)
+            end(self._process)
             self._process = None
 
     def __enter__(self) -> Self:
