@@ -15,6 +15,7 @@ from sessiongate.cli.lazy import lazy_group
 from sessiongate.cli.output import Exit, Failed, Output, regret
 from sessiongate.cli.text import refuse_what_is_none, settle_streams
 from sessiongate.errors import ConfigError, SessionGateError
+from sessiongate.files import null_device
 
 NAME = "sessiongate"
 
@@ -152,7 +153,7 @@ def _unwritten(shown: IO[str], more: str = "") -> int:
     else:
         return 0
     # What is left goes nowhere: Python writes it when it ends, and would complain again.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    nowhere = null_device()
     os.dup2(nowhere, shown.fileno())
     os.close(nowhere)
     return code

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from sessiongate.cli.output import Exit, fail
+from sessiongate.files import null_device
 from sessiongate.secret import secret_text
 
 # Far above any password, and far below what hurts.
@@ -35,9 +36,9 @@ def _open_what_is_closed() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest number free
+            null_device()  # gets the lowest number that is free, this one
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def refuse_what_is_none(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
