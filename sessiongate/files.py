@@ -210,3 +210,10 @@ def _too_large(path: Path, most: int) -> OSError:
 
 def _no_file(path: Path) -> OSError:
     return OSError(errno.EINVAL, "is a link, or no plain file", str(path))
+
+
+def null_device() -> int:
+    """A descriptor that reads and takes nothing, for children too."""
+    opened = os.open(os.devnull, os.O_RDWR)
+    os.set_inheritable(opened, True)
+    return opened

@@ -8,6 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from sessiongate.cli.interrupts import ending_at_once
+
 
 class LazyCommands(UserDict[str, Any]):
     """Commands by name. Addresses, "module:attribute", become commands at the first look."""
@@ -42,7 +44,8 @@ def lazy_group(table: Mapping[str, str], *, around: str) -> type[TyperGroup]:
 
 def _at(address: str) -> Any:  # noqa: ANN401 -- whatever is there
     module, _, attribute = address.partition(":")
-    return getattr(import_module(module), attribute)
+    with ending_at_once():
+        return getattr(import_module(module), attribute)
 
 
 def _loaded(name: str, address: str) -> Any:  # noqa: ANN401 -- typer.main's own types are wider

@@ -1,127 +1,26 @@
-"""The `sessiongate` command."""
+"""The `sessiongate` command, up to where `root` can be imported: Ctrl-C is heeded before that."""
 
-import os
 import signal
 import sys
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Annotated
 
-import typer
-
-from sessiongate import __version__
-from sessiongate.cli.completion import get_ready
-from sessiongate.cli.lazy import lazy_group
-from sessiongate.cli.output import Exit, Failed, Output, regret
-from sessiongate.cli.text import refuse_what_is_none, settle_streams
-from sessiongate.errors import ConfigError, SessionGateError
-
-NAME = "sessiongate"
-
-COMMANDS = {
-    "serve": "sessiongate.cli.serve:serve",
-    "dev": "sessiongate.cli.serve:dev",
-    "init": "sessiongate.cli.serve:init",
-    "check": "sessiongate.cli.serve:check",
-    "users": "sessiongate.cli.users:app",
-    "sessions": "sessiongate.cli.sessions:app",
-    "audit": "sessiongate.cli.audit:app",
-    "config": "sessiongate.cli.config:app",
-    "cert": "sessiongate.cli.certificates:app",
-    "completion": "sessiongate.cli.completion:completion",
-}
-"""Each command, or group of commands, in the order of the help, and where it is."""
+from sessiongate.cli.interrupts import INTERRUPTED, ending_at_once
 
 SERVERS = {"serve", "dev"}
 """The commands that go on until they are stopped."""
 
-app = typer.Typer(
-    cls=lazy_group(COMMANDS, around="sessiongate.telemetry.logs:without_logs"),
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="A session server for the vSphere and Zerto APIs.",
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"sessiongate {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
-    ] = False,
-) -> None:
-    pass
-
 
 def main() -> None:
-    """Run the command line; what was raised on purpose becomes a sentence and an exit code."""
-    if not SERVERS.isdisjoint(sys.argv[1:2]) and hasattr(signal, "SIGHUP"):
-        # It ends a process by default. A server reads its settings again, once it listens; what it
-        # is made of is read after this, which takes most of its start.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    output, began_as_root = asked_for(sys.argv[1:]), os.geteuid() == 0
-    settle_streams()
+    """Run the command line. Ctrl-C ends it quietly, whenever it comes."""
     try:
-        refuse_what_is_none(sys.argv[1:], os.environ)
-        get_ready(os.environ)
-        _run(output)
-    except Failed as failed:
-        _leave(failed.code, failed.sentences, output)
-    except ConfigError as error:
-        _leave(Exit.SETTINGS, error.problems, output)
-    except SessionGateError as error:
-        _leave(Exit.REFUSED, [str(error)], output)
+        with ending_at_once():
+            if not SERVERS.isdisjoint(sys.argv[1:2]) and hasattr(signal, "SIGHUP"):
+                # It ends a process by default. A server reads its settings again, once it listens;
+                # what it is made of is imported after this, which takes most of its start.
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            from sessiongate.cli.root import run
+        run()
     except KeyboardInterrupt:
-        sys.exit(130)
-    except ImportError as error:
-        if not began_as_root or os.geteuid() == 0:
-            raise
-        sentence = (
-            f"Python's {error.name} cannot be read by the account that owns the data directory,"
-            " whose rights this command took: install Python and sessiongate where it can"
-        )
-        _leave(Exit.SETTINGS, [sentence], output)
-    except OSError as error:
-        if error.filename is None:  # nobody's fault who calls a command: our own, so the stack
-            raise
-        _leave(Exit.REFUSED, [f"{os.fsdecode(error.filename)}: {error.strerror}"], output)
-    except UnicodeEncodeError as error:
-        encoding = sys.getfilesystemencoding()
-        if error.encoding.replace("-", "") == "utf8":
-            raise
-        sentence = f"a name cannot be written in this locale's encoding ({encoding})"
-        _leave(Exit.SETTINGS, [f"{sentence}; use UTF-8, such as by LC_ALL=C.UTF-8"], output)
-
-
-def asked_for(arguments: Sequence[str]) -> Output:
-    """The form that these arguments ask for, also where they cannot be read as a command."""
-    words = [*arguments[: arguments.index("--") if "--" in arguments else None]]
-    asked = "--output=json" in words or ("--output", "json") in pairwise(words)
-    return Output.JSON if asked else Output.TABLE
-
-
-def _run(output: Output) -> None:
-    if output is not Output.JSON:
-        app(prog_name=NAME)
-        return
-    try:
-        code = app(prog_name=NAME, standalone_mode=False)
-    except typer.TyperException as wrong:  # how the command line was written
-        _leave(Exit.SETTINGS, [wrong.format_message()], output)
-    except typer.Abort:
-        _leave(Exit.REFUSED, ["nothing was done"], output)
-    sys.exit(code or 0)
-
-
-def _leave(code: Exit, sentences: Sequence[str], output: Output) -> None:
-    regret(sentences, output)
-    sys.exit(int(code))
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

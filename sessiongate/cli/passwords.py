@@ -3,11 +3,10 @@
 import secrets
 import sys
 
-import typer
-
 from sessiongate.cli.output import Exit, fail
+from sessiongate.cli.prompts import hidden
 from sessiongate.cli.text import line_of_stdin
-from sessiongate.rules.passwords import rule_of
+from sessiongate.rules.passwords import problem_with, rule_of
 from sessiongate.secret import Secret
 
 # 24 letters of 64: more random bits than the hash that will hold it can be searched for.
@@ -22,7 +21,8 @@ def random_password(least: int = 0) -> str:
 def asked_password(from_stdin: bool, name: str, least: int) -> Secret:
     """The first line of standard input, or what is typed twice at a terminal.
 
-    `least` is the number of characters that it must have: a person is told before typing.
+    `least` is the number of characters that it must have: a person is told before typing, and
+    need not type twice what may not be set.
     """
     if from_stdin:
         return Secret(line_of_stdin("password"))
@@ -33,10 +33,10 @@ def asked_password(from_stdin: bool, name: str, least: int) -> Secret:
             " --generate",
         )
     print(rule_of(least), file=sys.stderr)
-    try:
-        typed = typer.prompt(
-            f"Password of {name}", hide_input=True, confirmation_prompt=True, err=True
-        )
-    except UnicodeDecodeError:
-        fail(Exit.SETTINGS, "what was typed is not text in this locale's encoding; use UTF-8")
-    return Secret(str(typed))
+    while True:
+        typed = hidden(f"Password of {name}")
+        if problem := problem_with(typed, name, least):
+            fail(Exit.REFUSED, f"password: {problem}")
+        if hidden("Repeat for confirmation") == typed:
+            return Secret(typed)
+        print("These two are not the same. Type both again.", file=sys.stderr)

@@ -17,6 +17,7 @@ from sessiongate.cli.options import (
 )
 from sessiongate.cli.output import Exit, Output, fail, show_facts, show_json, show_rows
 from sessiongate.cli.people import Known, known_as
+from sessiongate.cli.prompts import confirmed
 from sessiongate.cli.table import Column, span
 from sessiongate.config import Config
 
@@ -118,7 +119,7 @@ def terminate(
 
 def _confirm(count: int, user: str | None) -> None:
     whose = f"of {user}" if user is not None else "of everyone"
-    if not typer.confirm(f"End {_sessions(count)} {whose}?", err=True):
+    if not confirmed(f"End {_sessions(count)} {whose}?"):
         fail(Exit.REFUSED, "nothing was ended")
 
 

@@ -1,9 +1,11 @@
 """How a table fits a terminal: which columns there is room for, and how wide each may be. Pure.
 
-What people copy (a key, a name) is never cut and never folded. Where there is no room, texts are
-cut first, with an ellipsis; then whole columns go, the least important first.
+What people copy (a key, a name, a fingerprint, a command) is never cut and never folded. Where
+there is no room, texts are cut first, with an ellipsis; then whole columns go, the least important
+first.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from textwrap import wrap
 
@@ -11,6 +13,9 @@ import msgspec
 from rich.cells import cell_len, set_cell_size
 
 _GAP = "  "
+# Commands in prose, and what stands for a space in them while the prose is folded.
+_QUOTED = re.compile(r"`[^`]*`")
+_UNBROKEN = "\x00"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 Paint = Callable[[str, str], str]
@@ -26,7 +31,10 @@ class Column(msgspec.Struct, frozen=True):
     least: int = 0
     """The width to which its texts may be cut; 0: they are shown whole or not at all."""
     prose: bool = False
-    """Folded between words where it is too long, instead of cut. For the last column."""
+    """Folded between words where it is too long, instead of cut. For the last column.
+
+    A command in backticks is a word.
+    """
     style: str = ""
     """"result" colours each text by what it says."""
     only_wide: bool = False
@@ -112,7 +120,9 @@ def _folded(text: str, column: Column, space: int) -> list[str]:
     if cell_len(text) <= space:
         return [text]
     if column.prose:
-        return wrap(text, space, break_long_words=False, break_on_hyphens=False)
+        whole = _QUOTED.sub(lambda found: found[0].replace(" ", _UNBROKEN), text)
+        lines = wrap(whole, space, break_long_words=False, break_on_hyphens=False)
+        return [line.replace(_UNBROKEN, " ") for line in lines]
     return [set_cell_size(text, space - 1).rstrip() + "…"]
 
 

@@ -6,10 +6,12 @@ could be set, and nobody could log in with it. So it is refused here, before any
 """
 
 import io
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
 from sessiongate.cli.output import Exit, fail
+from sessiongate.files import null_device
 from sessiongate.secret import secret_text
 
 # Far above any password, and far below what hurts.
@@ -18,11 +20,25 @@ _WAY_OUT = "use UTF-8, such as by LC_ALL=C.UTF-8"
 
 
 def settle_streams() -> None:
-    """Let standard output show ? for letters that its encoding lacks, instead of failing."""
+    """Have all three standard streams, and show ? for letters that an encoding lacks.
+
+    What was closed reads and writes nothing: the next file would get its number, and output.
+    """
+    _open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="backslashreplace")
+
+
+def _open_what_is_closed() -> None:
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            null_device()  # gets the lowest number that is free, this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def refuse_what_is_none(arguments: Sequence[str], environ: Mapping[str, str]) -> None:

@@ -1,5 +1,7 @@
 """`sessiongate users`: the local users. Changes reach a running server at once."""
 
+import shlex
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +11,12 @@ import typer
 
 from sessiongate.app.prepare import roles_as_they_are, roles_of, users_file
 from sessiongate.audit import offline as inbox
-from sessiongate.cli.accounts import USER_COLUMNS, accounts_of, no_administrator
+from sessiongate.cli.accounts import (
+    USER_COLUMNS,
+    accounts_of,
+    is_last_administrator,
+    no_administrator,
+)
 from sessiongate.cli.candidates import role_names, user_names
 from sessiongate.cli.control_client import Told, ask, in_address, tell_users_changed
 from sessiongate.cli.options import (
@@ -23,11 +30,13 @@ from sessiongate.cli.options import (
 from sessiongate.cli.output import Exit, Output, fail, note, show_facts, show_json, show_rows
 from sessiongate.cli.passwords import asked_password, random_password
 from sessiongate.cli.people import Known, known_as
+from sessiongate.cli.prompts import confirmed
 from sessiongate.config import Config
 from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.identity.local import users_file as store
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import User
+from sessiongate.rules.access import ADMINISTER
 from sessiongate.secret import Secret
 
 app = typer.Typer(no_args_is_help=True, help="Local users.")
@@ -42,6 +51,9 @@ StdinOption = Annotated[
 ]
 GenerateOption = Annotated[
     bool, typer.Option("--generate", help="Make a random password, and show it this once.")
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask, even where no administrator is left.")
 ]
 _NAME = "User name, as the user will type it."
 NewName = Annotated[str, typer.Argument(help=_NAME)]
@@ -146,13 +158,20 @@ def passwd(
 def role(
     name: Name,
     new_role: Annotated[str, typer.Argument(metavar="ROLE", autocompletion=role_names)],
+    yes: YesOption = False,
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Give a user another role, and end the user's sessions."""
+    """Give a user another role, and end the user's sessions.
+
+    The last administrator keeps the role, unless a terminal that is asked says so, or --yes.
+    """
     change = _Change(provider, config, data_dir)
+    roles = roles_as_they_are(change.config)
+    if new_role in roles.names() and ADMINISTER not in roles.privileges_of((new_role,)):
+        change.ask_for_the_last(name, yes, f"users role {shlex.quote(name)} administrator")
     change.make(
         "role set",
         lambda: store.set_role(change.path, name, new_role, roles=roles_of(change.config).names()),
@@ -164,13 +183,18 @@ def role(
 @app.command()
 def disable(
     name: Name,
+    yes: YesOption = False,
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Shut a user out, and end the user's sessions at once."""
+    """Shut a user out, and end the user's sessions at once.
+
+    The last administrator is left alone, unless a terminal that is asked says so, or --yes.
+    """
     change = _Change(provider, config, data_dir)
+    change.ask_for_the_last(name, yes, f"users enable {shlex.quote(name)}")
     already = store.find_user(change.path, name).disabled
     change.make("user disabled", lambda: store.set_disabled(change.path, name, True))
     done = "User was disabled already." if already else "User disabled."
@@ -195,13 +219,18 @@ def enable(
 @app.command()
 def remove(
     name: Name,
+    yes: YesOption = False,
     provider: ProviderOption = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Remove a user, and end the user's sessions at once."""
+    """Remove a user, and end the user's sessions at once.
+
+    The last administrator is left alone, unless a terminal that is asked says so, or --yes.
+    """
     change = _Change(provider, config, data_dir)
+    change.ask_for_the_last(name, yes, f"users add {shlex.quote(name)} --role administrator")
     change.make("user removed", lambda: store.remove_user(change.path, name))
     change.say("User removed.", "The user's sessions", output)
 
@@ -253,6 +282,23 @@ class _Change:
         inbox.leave(where, what, user.canonical, detail)
         self._user, self._told = user.name, tell_users_changed(where)
         return user
+
+    def ask_for_the_last(self, name: str, yes: bool, back: str) -> None:
+        """Ask before nobody is left who may administer, or fail; `back` is the way back.
+
+        The way back needs nobody's session: the data directory's owner always has it.
+        """
+        user = store.find_user(self.path, name)
+        users = store.list_users(self.path)
+        if yes or not is_last_administrator(user, users, roles_as_they_are(self.config)):
+            return
+        last = f"{user.name} is the last administrator"
+        way = f"`sessiongate {back}` brings one back"
+        if not sys.stdin.isatty():
+            fail(Exit.REFUSED, f"{last}, so nothing was changed; --yes does it all the same; {way}")
+        note(f"{last}; {way}")
+        if not confirmed("Leave no administrator?"):
+            fail(Exit.REFUSED, "nothing was changed")
 
     def _no_administrator(self) -> str:
         """Whether anybody of this file is left who may administer; "" where somebody is."""

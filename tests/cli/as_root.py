@@ -25,7 +25,8 @@ from importlib import import_module
 
 import msgspec
 
-from sessiongate.cli.main import COMMANDS, main
+from sessiongate.cli.main import main
+from sessiongate.cli.root import COMMANDS
 from sessiongate.plugins import STORES
 
 PATIENCE = 60

@@ -10,7 +10,7 @@ import pytest
 from sessiongate.audit import event as audit
 from sessiongate.audit.event import Event
 from sessiongate.cli import audit as commands
-from sessiongate.cli.main import app
+from sessiongate.cli.root import app
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import LIMITS

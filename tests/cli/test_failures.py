@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.cli.main import asked_for
 from sessiongate.cli.output import Exit, Output
+from sessiongate.cli.root import asked_for
 from tests.docs.from_commands import commands
 from tests.each import each
 from tests.end_to_end.serving import Finished, run_command, run_here

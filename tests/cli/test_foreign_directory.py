@@ -145,7 +145,7 @@ def look(path: Path) -> tuple[int, int, int, object]:
     return found.st_uid, found.st_gid, found.st_mode, content
 
 
-CHANGING = ("init", "users disable admin", "cert renew", "audit tail")
+CHANGING = ("init", "users disable admin --yes", "cert renew", "audit tail")
 COMMANDS = (
     *CHANGING,
     "users list",
@@ -185,9 +185,9 @@ def unharmed(done: dict[str, object]) -> None:
 
 
 def test_sec_80_what_root_makes_is_the_owners(run: Commands, data_dir: Path) -> None:
-    init, added, renewed = run(data_dir, "init", "users disable admin", "cert renew", "audit tail")[
-        :3
-    ]
+    init, added, renewed = run(
+        data_dir, "init", "users disable admin --yes", "cert renew", "audit tail"
+    )[:3]
     for done in (init, added, renewed):
         unharmed(done)
         assert done["code"] == 0, done
@@ -370,10 +370,10 @@ def test_sec_80_root_makes_nothing_in_a_directory_that_somebody_else_made_first(
 
 APPEARED = (
     "users list",
-    "users disable admin",
+    "users disable admin --yes",
     "users add eve --role administrator --generate",
     "users passwd admin --generate",
-    "users remove admin",
+    "users remove admin --yes",
     "audit tail",
     "audit verify",
     "audit export",

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from sessiongate.cli.main import COMMANDS
+from sessiongate.cli.root import COMMANDS
 from tests.each import each
 
 CALL = """

@@ -136,6 +136,17 @@ def test_prose_is_folded_between_words_only(monkeypatch: pytest.MonkeyPatch) -> 
     assert fingerprint in screen.getvalue()
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_command_in_prose_is_not_folded(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = "`sessiongate users passwd ada --data-dir /var/lib/sessiongate`"
+    columns = (Column("check"), Column("detail", least=24, prose=True))
+    row = {"check": "users of local", "detail": f"no user may log in; {command} lets one in again"}
+    with terminal(monkeypatch, width) as screen:
+        show_rows([row], columns, Output.TABLE, "")
+    assert len(screen.lines) > 2
+    assert [line for line in screen.lines if command in line]
+
+
 @pytest.mark.parametrize(
     ("result", "code"),
     [("ok", 32), ("note", 33), ("problem", 31), ("refused", 31), ("unavailable", 33)],

@@ -189,7 +189,7 @@ def test_variables_that_are_no_text_are_refused(name: str) -> None:
 def test_whoever_runs_a_command_may_have_any_name(data_dir: Path) -> None:
     """It goes into the audit, and comes from the environment."""
     code, _, err = run(
-        "users", "disable", "zo\u00eb", "--data-dir", str(data_dir),
+        "users", "disable", "zo\u00eb", "--yes", "--data-dir", str(data_dir),
         environ={"LOGNAME": b"\xe9ve"},
     )  # fmt: skip
     assert code == 0, err

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from sessiongate.cli.main import app
 from sessiongate.cli.output import Exit
+from sessiongate.cli.root import app
 from tests.docs.tables import code, table
 
 _MEANING = {

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -29,8 +30,7 @@ def at_terminal(
     kept = {name: value for name, value in environment().items() if name != "COLUMNS"}
     process = subprocess.Popen(
         [sys.executable, "-m", "sessiongate.cli.main", *args],
-        # Its own, so that it is also what /dev/tty stands for: passwords are asked for there.
-        preexec_fn=lambda: os.login_tty(theirs),
+        preexec_fn=lambda: _log_in_at(theirs),
         env={**kept, "TERM": "xterm", **(environ or {})},
     )
     os.close(theirs)
@@ -42,6 +42,12 @@ def at_terminal(
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def _log_in_at(terminal: int) -> None:
+    """Its own, so that it is also what /dev/tty stands for: passwords are asked for there."""
+    os.login_tty(terminal)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
 
 
 def _watched(screen: int, types: list[tuple[str, str]]) -> str:

@@ -168,7 +168,7 @@ def test_a_change_says_whether_a_server_has_heard_of_it(server: Server) -> None:
         assert (done.code, done.err) == (0, ""), done
         assert "No server runs on" in done.out
         assert "have ended" not in done.out
-    told = server.run("users", "disable", ADMIN[0], "--output", "json").json()
+    told = server.run("users", "disable", ADMIN[0], "--yes", "--output", "json").json()
     assert told == {"ok": True, "user": ADMIN[0], "server": "not running"}
 
 

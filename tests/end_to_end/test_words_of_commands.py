@@ -118,20 +118,24 @@ def test_the_last_administrator_is_warned_of(data_dir: Path) -> None:
     assert added.code == 0
     one = users(data_dir, "disable", "second")
     assert one.err == ""
-    last = users(data_dir, "disable", "admin")
+    for change in (("disable", "ADMIN"), ("remove", "admin"), ("role", "admin", "user")):
+        refused = users(data_dir, *change)
+        assert (refused.code, refused.out) == (1, "")
+        assert "admin is the last administrator, so nothing was changed; --yes" in refused.err
+    last = users(data_dir, "disable", "admin", "--yes")
     assert (last.code, "User disabled." in last.out) == (0, True)
     assert "no administrator" in last.err
     assert "sessiongate users enable admin" in last.err
     assert "sessiongate users enable admin" in note(data_dir)
     assert users(data_dir, "enable", "second").err == ""
     assert "may log in" in note(data_dir)
-    assert "no administrator" in users(data_dir, "role", "second", "user").err
+    assert "no administrator" in users(data_dir, "role", "second", "user", "--yes").err
     assert "no administrator" in users(data_dir, "remove", "admin").err
     assert "sessiongate users add" in note(data_dir)
 
 
 def test_a_user_that_is_as_asked_already_is_said_to_be(data_dir: Path) -> None:
-    assert "User disabled." in users(data_dir, "disable", "admin").out
+    assert "User disabled." in users(data_dir, "disable", "admin", "--yes").out
     again = users(data_dir, "disable", "ADMIN")
     assert (again.code, "User was disabled already." in again.out) == (0, True)
     assert "User enabled." in users(data_dir, "enable", "admin").out

@@ -597,7 +597,7 @@ def test_sec_30_86_a_second_bootstrap_opens_nothing(tmp_path: Path) -> None:
         for dialect in DIALECTS:
             assert not dialect.worked(dialect.login(server, first[0], "another pass 2"))
             assert dialect.worked(dialect.login(server, *first)), dialect.name
-        assert server.run("users", "remove", first[0]).code == 0
+        assert server.run("users", "remove", first[0], "--yes").code == 0
         server.environ = {name: first[0], password: first[1]}
         server.restart()
         for dialect in DIALECTS:
