@@ -9,8 +9,9 @@ from sessiongate.http.intake import Intake
 # known is used up: an ordinary login is smaller.
 SMALL = 4096
 
-# A head that takes no more is not counted: its connection takes several times as much.
-_SMALL_HEAD = 2048
+# A head that takes no more (`Head.takes`) is not counted: its connection takes several times as
+# much.
+SMALL_HEAD = 2048
 
 
 class HeldRequest:
@@ -25,6 +26,7 @@ class HeldRequest:
         "body",
         "head",
         "recognised",
+        "small",
     )
 
     def __init__(
@@ -42,21 +44,26 @@ class HeldRequest:
         """What its headers take besides."""
         self.body = 0
         """Bytes of the body that the handler has."""
+        self.small = 0
+        """What is counted of a small body that the handler has."""
         self.recognised = False
         """Whether the caller of the body on its way is known."""
 
     def begin(self, head: Head) -> None:
-        """A head was read."""
-        headers = HEADER_COST * len(head.headers)
-        if head.size + headers > _SMALL_HEAD:
-            self.head = head.size
-            self._headers = headers
+        """A head was read that is not small."""
+        self.head = head.size
+        self._headers = HEADER_COST * len(head.headers)
+
+    def take_small(self, length: int) -> None:
+        """The handler has a body that is taken from everybody."""
+        self.small = self._weight * length
+        self._edge.admission.bodies.small += self.small
 
     def end(self) -> None:
         """The request is answered, or given up."""
-        self.head = 0
-        self._headers = 0
-        self.body = 0
+        if self.small:
+            self._edge.admission.bodies.small -= self.small
+        self.small = self.head = self._headers = self.body = 0
         self.recognised = False
 
     def count(self, *, unfinished: bool) -> int:

@@ -14,7 +14,6 @@ from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.callers import (
     Callers,
     Verdict,
-    allowed_unasked,
     judge_begun,
     judge_declared,
     why_refused,
@@ -22,7 +21,7 @@ from sessiongate.http.callers import (
 from sessiongate.http.causes import ANONYMOUS_BODY, NO_BUDGET
 from sessiongate.http.edge import Edge
 from sessiongate.http.framing import Head
-from sessiongate.http.held_request import SMALL
+from sessiongate.http.held_request import SMALL, SMALL_HEAD
 from sessiongate.http.intake import Got
 from sessiongate.http.loop_turns import Waiter
 from sessiongate.http.states import At
@@ -78,18 +77,36 @@ class RequestReader(TransportConnection):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        if self._at is _DONE:
-            return
-        intake = self._intake
-        intake.add(data)
         at = self._at
-        if at is _BUSY or at is _ASKING or self._writer.stalled or self._queued:
+        if at is _DONE:
+            return
+        intake, held, writer = self._intake, self._held_request, self._writer
+        if (
+            at is _IDLE
+            and len(data) <= _CHEAP
+            and not (intake.rest or writer.stalled or self._queued)
+        ):
+            # One small request after the other, as nearly all come: of `_advance` its first step
+            # is all there is to do.
+            intake.rest = data
+            self._advancing = True
+            try:
+                self._read_head()
+            except Malformed as error:
+                self._refuse(f"malformed_{error}")
+            finally:
+                self._advancing = False
+            if self._at is _BUSY and not (intake.rest or held.head or held.body):
+                return
+        else:
+            intake.add(data)
+        at = self._at
+        if at is _BUSY or at is _ASKING or writer.stalled or self._queued:
             if len(intake.rest) > _HOLD:
                 self._pause()
                 self._tell_gone()
         else:
             self._advance()
-        held = self._held_request
         if intake.rest or held.head or held.body or self.accepted.held or intake.chunks is not None:
             self._weigh()
 
@@ -119,24 +136,23 @@ class RequestReader(TransportConnection):
         if self._advancing or self._queued:
             return
         intake, writer = self._intake, self._writer
-        now, turns = self._edge.now, self._edge.admission.turns
         dear = len(intake.rest) > _CHEAP or intake.chunks is not None
-        if dear and not (self._has_turn or turns.are_free(now)):
+        if dear and not (self._has_turn or self._is_free()):
             self._wait()
             return
         self._advancing = True
         steps = 0
         try:
             while intake.rest and not writer.stalled:
-                if steps and (steps >= STEPS_A_TURN or not turns.are_free(now)):
+                if steps and (steps >= STEPS_A_TURN or not self._is_free()):
                     self._wait()
                     return
                 steps += 1
                 at = self._at
-                if at is _BODY:
-                    moved = self._read_body()
-                elif at is _HEAD or at is _IDLE:
+                if at is _IDLE or at is _HEAD:
                     moved = self._read_head()
+                elif at is _BODY:
+                    moved = self._read_body()
                 else:
                     break
                 if not moved:
@@ -156,6 +172,11 @@ class RequestReader(TransportConnection):
         self._read_on()
         if self._eof:
             self._close()
+
+    def _is_free(self) -> bool:
+        """Whether there is time in this turn of the loop."""
+        edge = self._edge
+        return edge.admission.turns.are_free(edge.now)
 
     def _read_on(self) -> None:
         if self._paused:
@@ -202,8 +223,9 @@ class RequestReader(TransportConnection):
 
     def _read_head(self) -> bool:
         """True when something was eaten, False when more must come first."""
-        limits = self._edge.limits
-        head = self._intake.take_head(limits.header_bytes, limits.header_count)
+        edge, intake = self._edge, self._intake
+        limits = edge.limits
+        head = intake.take_head(limits.header_bytes, limits.header_count)
         if isinstance(head, Got):
             if head is Got.TOO_LARGE:
                 self._refuse("head_too_large")
@@ -211,13 +233,21 @@ class RequestReader(TransportConnection):
                 self._refuse("head_too_large", "too many headers")
             elif head is Got.MORE and self._at is _IDLE:
                 self._at = _HEAD
-                self.due = self._edge.now() + self._edge.header_timeout
+                self.due = edge.now() + edge.header_timeout
             return head is Got.LINE
-        self._held_request.begin(head)
+        if head.takes > SMALL_HEAD:
+            self._held_request.begin(head)
+        length = head.length
         if len(head.headers) > limits.header_count:
             self._refuse("head_too_large", "too many headers")
-        elif head.length == 0:
+        elif length == 0 and not self._held_request.head:
+            self._handle(head, b"")
+        elif length == 0:
             self._complete(head, b"")
+        elif length is None or length > SMALL or length > edge.unasked:
+            self._expect_body(head)
+        elif (body := intake.take_small(length)) is not None:
+            self._complete(head, body)
         else:
             self._expect_body(head)
         return True
@@ -228,7 +258,7 @@ class RequestReader(TransportConnection):
         if verdict is Verdict.TOO_LARGE:
             self._refuse("body_too_large", "as declared")
             return
-        self._intake.expect(head, allowed_unasked(limits, callers), limits.header_bytes)
+        self._intake.expect(head, self._edge.unasked, limits.header_bytes)
         self._at = _BODY
         if verdict is Verdict.ASK:
             self._ask(ANONYMOUS_BODY, head)
@@ -272,6 +302,10 @@ class RequestReader(TransportConnection):
     def _complete(self, head: Head, body: bytes) -> None:
         """A request has come whole. A large one is taken where the budget has room for it."""
         held = self._held_request
+        if not held.head and len(body) <= SMALL:
+            held.take_small(len(body))
+            self._handle(head, body)
+            return
         held.body = len(body)
         if held.head + held.body <= SMALL or held.recognised or held.fits(unfinished=True):
             self._handle(head, body)

@@ -13,13 +13,15 @@ import structlog
 
 from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
 from sessiongate.http.message import Handler, Reply, Request
-from sessiongate.http.objections import CAUSES, objection
+from sessiongate.http.objections import CAUSES, OBJECTED_TO, objection
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.http.refusal_log import note
 from sessiongate.telemetry.request_id import RequestId, current
 from sessiongate.telemetry.tracebacks import traced
 
 _log = structlog.get_logger("sessiongate.http")
+
+_LOOKED_AT = OBJECTED_TO | {"x-request-id", "vapi-ctx-opid"}
 
 Refuse = Callable[[Request, SessionGateError | None], Reply]
 """A refusal in a dialect's own form; None stands for an error that nobody foresaw."""
@@ -65,10 +67,12 @@ class Routes:
             self._refusals[cause] += 0
         # A whole path is looked up, and comes before every prefix of it; the first of each counts.
         self._whole: dict[str, Route] = {}
-        self._others: list[tuple[str, Route]] = []
+        # By their first segment, so that a path is held against a few of them only.
+        self._others: dict[str, list[tuple[str, Route]]] = {}
         for route in routes:
             if route.any_case or (route.path.endswith("/") and route.path != "/"):
-                self._others.append((route.path.lower(), route))
+                beginning = route.path.lower()
+                self._others.setdefault(_first_of(beginning), []).append((beginning, route))
             else:
                 self._whole.setdefault(route.path, route)
         self._nowhere = nowhere
@@ -79,11 +83,13 @@ class Routes:
         if route is None:
             path = request.path = self._respell(request.path)
             route = self._whole.get(path) or self._other(path)
-        identity = RequestId(request.header("x-request-id") or request.header("vapi-ctx-opid"))
+        # Most requests have none of these headers, so that all are looked for at once.
+        ordinary = _LOOKED_AT.isdisjoint(dict(request.headers))
+        identity = RequestId() if ordinary else _identity(request)
         current.set(identity)
         brought = identity.brought
         try:
-            reason = objection(request)
+            reason = None if ordinary else objection(request)
             if reason is not None:
                 reply = self._refused(request, route, reason)
             else:
@@ -103,11 +109,19 @@ class Routes:
 
     def _other(self, path: str) -> Route:
         lowered = path.lower()
-        for beginning, route in self._others:
+        for beginning, route in self._others.get(_first_of(lowered), ()):
             # The first question rules most routes out at the least cost.
             if lowered.startswith(beginning) and route.takes(path):
                 return route
         return self._nowhere
+
+
+def _first_of(path: str) -> str:
+    return path[1:].partition("/")[0]
+
+
+def _identity(request: Request) -> RequestId:
+    return RequestId(request.header("x-request-id") or request.header("vapi-ctx-opid"))
 
 
 async def nowhere(request: Request) -> Reply:

@@ -3,7 +3,7 @@
 An update shares one budget among all of its filters. Whatever stands in it is read once.
 """
 
-from collections.abc import Sequence
+from datetime import datetime
 
 from sessiongate import errors
 from sessiongate.errors import SessionGateError
@@ -79,11 +79,23 @@ def count(value: Value | None, most: int) -> int:
         one = waiting.pop()
         found += 1
         if isinstance(one, Data):
-            waiting.extend(one.members.values())
+            # Most of what a request reads is one of these with a dozen leaves: they are counted
+            # at once, and none is asked whether it is a Sequence, which takes longest.
+            for member in one.members.values():
+                if isinstance(member, str):
+                    found += 1 + len(member) // _LONG
+                elif isinstance(member, _SINGLE):
+                    found += 1
+                else:
+                    waiting.append(member)
+        elif isinstance(one, _TEXTS):
+            found += len(one) // _LONG
         elif isinstance(one, Boxed):
             waiting.append(one.value)
-        elif isinstance(one, str | bytes):
-            found += len(one) // _LONG
-        elif isinstance(one, Sequence):
+        elif not isinstance(one, _SINGLE):
             waiting.extend(one)
     return found
+
+
+_TEXTS = (str, bytes)
+_SINGLE = (int, datetime, MoRef)  # int also stands for bool

@@ -6,7 +6,7 @@ Source: the vendor's VI/JSON reference, and what govmomi and other clients reall
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -247,22 +247,27 @@ def write_fault(fault: Fault) -> bytes:
 
 def to_json(value: Value) -> Any:  # noqa: ANN401 - JSON is whatever JSON is
     """A value as plain JSON. Data carry `_typeName`; boxed values say their type."""
+    # Leaves first, as most values are some. None is asked whether it is a Sequence, which for a
+    # text or a date takes longer than all the rest.
+    if isinstance(value, _PLAIN):
+        return value
     if isinstance(value, Data):
         return {
             "_typeName": value.type,
             **{name: to_json(member) for name, member in value.members.items()},
         }
+    if isinstance(value, datetime):
+        return moment(value)
     if isinstance(value, MoRef):
         return {"_typeName": MOREF, "type": value.kind, "value": value.name}
     if isinstance(value, Boxed):
         return _boxed(value)
-    if isinstance(value, datetime):
-        return moment(value)
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [to_json(item) for item in value]
-    return value
+    return [to_json(item) for item in value]
+
+
+_PLAIN = (str, int)  # int also stands for bool
 
 
 def _boxed(box: Boxed) -> Any:  # noqa: ANN401 - JSON is whatever JSON is
