@@ -307,9 +307,10 @@ class RequestReader(TransportConnection):
         refusal = await why_refused(callers, self._peer.request(head, b""), cause)
         self.task = None
         self._held_request.end()
-        if self._gone:
+        if self._at is _DONE:  # it has left, or was closed meanwhile and is about to be told so
             self._weigh()
-            self._edge.forget(self)
+            if self._gone:
+                self._edge.forget(self)
         elif refusal is not None:
             self._refuse(refusal)
         else:
