@@ -104,7 +104,7 @@ def _only(request: Request, verb: str) -> None:
         raise errors.WrongVerb(verb)
 
 
-def _headers(answer: zerto.Answer) -> tuple[tuple[str, str], ...]:
+def _headers(answer: zerto.ZertoReply) -> tuple[tuple[str, str], ...]:
     return (("content-type", answer.content_type), NO_STORE, ("vary", "accept"))
 
 
