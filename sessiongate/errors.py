@@ -191,7 +191,7 @@ class UnknownType(Refused):
 
 
 class UnknownVersion(Refused):
-    """Updates since a version that the collector never gave out, or no longer knows."""
+    """Updates since another version than the last that was given out, or named by the client."""
 
 
 class WaitCancelled(Refused):

@@ -34,6 +34,8 @@ class Way:
     """Whether there is anything at its end."""
     objection: str = ""
     """Why anybody at all, or a group, could change the way, and what mends it: a clause."""
+    end: tuple[int, int] | None = None
+    """User and group of what is at its end, as it was judged."""
     hint: str = ""
     """Which list makes holders of accounts that own nothing: a clause that begins with a comma."""
 
@@ -56,7 +58,8 @@ def way_to(path: Path) -> Way:
                 holders |= more
                 hint = f", since the access control list of {here} lets {names_of(more)} write it"
         if objection or not names:
-            return Way(frozenset(holders), not names, objection, hint)
+            end = None if names else (found.st_uid, found.st_gid)
+            return Way(frozenset(holders), not names, objection, end, hint)
         name = names.pop(0)
         if name == "..":
             here = here.parent

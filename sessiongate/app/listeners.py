@@ -25,7 +25,7 @@ from sessiongate.http.callers import Callers
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler
-from sessiongate.http.proxies import is_trusted
+from sessiongate.http.proxies import client_behind, is_trusted
 from sessiongate.operations.control import Control, control_address
 from sessiongate.operations.health import Operations
 
@@ -81,7 +81,9 @@ class Listeners:
         self._sockets = sockets
         self._tls = tls
         trusted = config.server.trusted_proxies
-        self._admission = Admission(self._limits(), partial(is_trusted, trusted))
+        self._admission = Admission(
+            self._limits(), partial(is_trusted, trusted), clients=partial(client_behind, trusted)
+        )
         self._serving: list[Listener] = []
         self._control: list[Listener] = []
         self._watched: list[Listener] = []

@@ -44,7 +44,9 @@ def become_owner(data_dir: Path) -> str | None:
         )
     user, name = others[0], names_of({others[0]})
     try:
-        _become(user, data_dir.stat().st_gid if _leads_somewhere(data_dir) else user)
+        # A second look at the directory would go wherever its holder leads it meanwhile.
+        of, group = way.end or (user, user)
+        _become(user, group if of == user else user)
     except OSError as problem:
         raise ConfigError(
             [
@@ -91,15 +93,6 @@ def _become(user: int, otherwise: int) -> None:
     # Of root's, these two set the real and the saved number too: there is no way back.
     os.setgid(group)
     os.setuid(user)
-
-
-def _leads_somewhere(data_dir: Path) -> bool:
-    """Whether there is a file or directory, at the end of a link too, that we can look at."""
-    try:
-        data_dir.stat()
-    except OSError:
-        return False
-    return True
 
 
 def _unusable(data_dir: Path, name: str, hint: str) -> str | None:

@@ -8,6 +8,7 @@ from sessiongate import __version__
 from sessiongate.app.prepare import certificate_names
 from sessiongate.config import Config
 from sessiongate.http.own_names import OwnNames
+from sessiongate.tls import certificates
 from sessiongate.wire.automation.resources import Appliance
 from sessiongate.wire.vim.types import Data
 from sessiongate.wire.zerto_resources import Site
@@ -28,7 +29,9 @@ def presented(config: Config, about: Data) -> Presented:
     the machine's.
     """
     names = certificate_names(config)
-    own = OwnNames(names)
+    server = config.server
+    ports = {address.port for address in server.listen} - {0}
+    own = OwnNames(names, certificates.names_for((), server.public_names, ""), ports)
     product, version, build, kind, instance = (
         str(about.members[name])
         for name in ("name", "version", "build", "fullName", "instanceUuid")

@@ -6,7 +6,7 @@ event follows. Names and keys only; tokens and passwords are Secrets and cannot 
 
 Refusals that come again and again are merged (`audit.merging`), in the audit, its copies and the
 log; and those of nobody in particular have a chain of their own. Openings and ends of one person's
-sessions are merged far later, and not in the log.
+sessions, and what that person does to others, are merged far later, and not in the log.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,7 +35,12 @@ _KEY_PREFIX = 8
 # How much of a name that a client typed is repeated.
 _LONGEST_NAME = 256
 
-_OF_SESSIONS = frozenset({"session opened", "session not opened", "session ended"})
+MESSAGE_CHANGED = "service message changed"
+IMPERSONATED = "user impersonated"
+
+_LOGGED_EACH = frozenset(
+    {"session opened", "session not opened", "session ended", MESSAGE_CHANGED, IMPERSONATED}
+)
 
 Ship = Callable[[bytes], None]
 """Takes a copy of each event elsewhere. Must not block and must not raise."""
@@ -239,11 +244,13 @@ class Journal:
         self._note(event)
 
     def acted(self, session: Session, what: str, subject: str = "") -> None:
-        """A caller did something that others notice: impersonation, a new global message."""
+        """A caller did something that others notice: IMPERSONATED or MESSAGE_CHANGED."""
         _log.info(
             what, user=session.principal, key=session.key[:_KEY_PREFIX], subject=subject or None
         )
-        self._note(audit.of_session(session, self._clock.now(), what, subject=subject))
+        event = audit.of_session(session, self._clock.now(), what, subject=subject)
+        if self._stands_alone(event, session):
+            self._note(event)
 
     def failed(self, session: Session, what: str, subject: str, error: Exception) -> None:
         """A caller tried to do something to somebody, by the name as typed, in vain."""
@@ -302,7 +309,7 @@ class Journal:
     def _tell(self, merged: list[tuple[Chain, Event]]) -> None:
         for chain, event in merged:
             self.meters.merged += event.merged
-            if event.event not in _OF_SESSIONS:  # of these the log has each
+            if event.event not in _LOGGED_EACH:  # of these the log has each
                 _say_refused(event)
             self._note(event, chain)
 

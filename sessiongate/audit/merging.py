@@ -3,7 +3,8 @@
 A stranger can have thousands refused in a second, at no cost. So in each minute the first few of an
 address stand alone, and of all strangers not many more; the others become one event for each kind,
 which says how many there were. Callers who are denied things are counted by person, and so, far
-later, are openings and ends of sessions: one account in a loop pushes no other's events out.
+later, are openings and ends of sessions and what others notice: one account in a loop pushes no
+other's events out.
 
 Whether a name exists plays no part in whether a refusal stands alone: whoever waits for the disk
 then would tell by the time. Of those counted, the first about each person (provider and canonical
@@ -26,8 +27,9 @@ PER_MINUTE = 100
 """Refusals of one address in a minute that stand alone, unless the settings say otherwise."""
 
 SESSIONS_PER_MINUTE = 200
-"""Openings of sessions, and ends, of one person in a minute that stand alone, unless the settings
-say otherwise. By both, one account fills less than six in ten of a million decisions in a day."""
+"""Openings of sessions, ends, and acts of a sort, of one person in a minute that stand alone,
+unless the settings say otherwise. By the first two, one account fills less than six in ten of a
+million decisions in a day."""
 
 WINDOW = timedelta(minutes=1)
 """How long merged events are counted before they are written."""
@@ -131,7 +133,7 @@ class Merging:
         return Fate.COUNTED
 
     def judge_session(self, event: Event, person: Person) -> Fate:
-        """What becomes of the opening or the end of a session of this person, never NOTED.
+        """What becomes of the opening or end of a session, or an act, of this person: never NOTED.
 
         Takes it in, where it is counted. Call `due` before.
         """

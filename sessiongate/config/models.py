@@ -228,9 +228,9 @@ class AuditTable(_Table):
     )
     sessions_per_minute: PositiveCount = _setting(
         200,
-        "Sessions of one user opened in a minute that are events of their own, and as many that "
-        "end. Further ones are merged in the same way, so that no account pushes out what others "
-        "did.",
+        "Sessions of one user opened in a minute that are events of their own, as many that end, "
+        "and as many users impersonated and messages changed by one user. Further ones are merged "
+        "in the same way, so that no account pushes out what others did.",
     )
     max_age: PositiveDuration = _setting("365d", "Events older than this are let go.")
     file: FilePath | None = _setting(

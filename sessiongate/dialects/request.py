@@ -13,6 +13,9 @@ from sessiongate.wire.basic import is_another
 from sessiongate.wire.carriers import BEARER, DISAGREE, Carried, carried
 from sessiongate.wire.zerto import as_issued
 
+NO_STORE = ("cache-control", "no-store")
+"""What each reply says that a session was asked for, so that nobody in between keeps it."""
+
 
 def client_of(request: Request, dialect: str, *, local: bool = False) -> Client:
     """Address, agent and dialect of a request. An absent User-Agent is an empty one.

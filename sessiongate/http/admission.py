@@ -8,7 +8,7 @@ that say nothing, or next to nothing, keep nobody out who comes to ask.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sessiongate.http.body_budget import BodyBudget, Share
 from sessiongate.http.idle_sockets import IdleSockets
@@ -17,6 +17,8 @@ from sessiongate.http.loop_turns import Clock, LoopTurns, Waiter
 from sessiongate.http.refusal_log import note
 from sessiongate.http.unread_budget import UnreadBudget
 from sessiongate.networks import network_of, wider_network_of
+
+Headers = Iterable[tuple[str, str]]
 
 TOO_MANY = "too_many_connections"
 TOO_MANY_HANDSHAKES = "too_many_handshakes"
@@ -88,6 +90,7 @@ class Admission:
         limits: HttpLimits,
         exempt: Callable[[str], bool] = lambda _: False,
         refusals: Counter[str] | None = None,
+        clients: Callable[[str, Headers], str] = lambda address, _: address,
     ) -> None:
         self.limits = limits
         """May be replaced at any time; those inside stay."""
@@ -96,6 +99,8 @@ class Admission:
 
         It is asked with the address itself, not with the place that is counted.
         """
+        self.clients = clients
+        """Whom a request's headers name as its client, where they come from an exempt address."""
         self.refusals: Counter[str] = Counter() if refusals is None else refusals
         self.inside = 0
         """Sockets that are open, or whose request is still handled."""
@@ -196,9 +201,21 @@ class Admission:
         """Whether what it holds may stay: see `BodyBudget`."""
         return self.bodies.has_room(accepted, self.limits, now)
 
-    def queue(self, accepted: AcceptedSocket, clock: Clock, *, known: bool) -> Waiter:
-        """Wait while the time of this turn of the loop is spent on others."""
+    def queue(
+        self, accepted: AcceptedSocket, clock: Clock, *, known: bool, headers: Headers = ()
+    ) -> Waiter:
+        """Wait while the time of this turn of the loop is spent on others.
+
+        Whoever is named by a proxy at an exempt address waits in the client's place; as long as it
+        has named nobody, each of its connections by itself.
+        """
         place = accepted.place
+        if place and isinstance(accepted.counts_as, int):
+            client = self.clients(accepted.address, headers)
+            if client == accepted.address:
+                itself = f"connection {accepted.counts_as}"
+                return self.turns.queue(clock, itself, itself, known=known)
+            place = network_of(client)
         network = place if known or not place else wider_network_of(place.partition("/")[0])
         return self.turns.queue(clock, network, place, known=known)
 

@@ -78,7 +78,7 @@ class Connection(RequestReader):
             if self._has_turn:
                 self._has_turn = False
             elif not edge.admission.turns.are_free(edge.now):
-                await self.queue()
+                await self.queue(request.headers)
                 if self._at is _DONE:  # nobody would read the reply, and nothing has begun
                     self.task = None
                     self._drop()

@@ -1,11 +1,12 @@
 """Where we are, for documents that tell a client: by the name it asked for, if that is one of ours.
 
 `Host` is whatever a client writes there. What is told is never that text but a name of ours, so
-that nobody else's address gets into a document that somebody in between may keep.
+that nobody else's address gets into a document that somebody in between may keep. Nor does anybody
+hear a name that he did not ask by, the machine's for instance, but for one that is public.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import ip_address
 
 from sessiongate.http.message import Request
@@ -17,23 +18,30 @@ _HIGHEST_PORT = 65535
 class OwnNames:
     """The names and addresses that the server is known by. A leading `*.` stands for one label."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """The first that is no pattern is told to whoever asked for none of them."""
+    def __init__(
+        self, names: Sequence[str], public: Sequence[str] = (), ports: Collection[int] = ()
+    ) -> None:
+        """Whoever asked for none of them is told the first of `public` that is no pattern.
+
+        And the port that was asked for, if it is one of `ports`.
+        """
         self._names = frozenset(name for name in names if not name.startswith("*."))
         self._patterns = frozenset(name[1:] for name in names if name.startswith("*."))
         self.first = next((name for name in names if name in self._names), "localhost")
+        """For those who have shown who they are."""
+        self._public = next((name for name in public if not name.startswith("*.")), "localhost")
+        self._ports = frozenset(ports)
 
     def origin(self, request: Request) -> str:
-        """Scheme, name and port, as in `https://sg.example.com:9669`.
-
-        The port is the one that was asked for, also where the name is not ours.
-        """
+        """Scheme, name and port, as in `https://sg.example.com:9669`."""
         found = _HOST.fullmatch(request.header("host") or "")
-        name, port = self.first, ""
+        known, port = "", ""
         if found is not None:
-            name = self._known(found[1].lower()) or self.first
-            if found[2] is not None and 0 < int(found[2]) <= _HIGHEST_PORT:
-                port = f":{int(found[2])}"
+            known = self._known(found[1].lower())
+            asked = int(found[2] or 0)
+            if asked in self._ports or (known and 0 < asked <= _HIGHEST_PORT):
+                port = f":{asked}"
+        name = known or self._public
         scheme = "https" if request.secure else "http"
         return f"{scheme}://{f'[{name}]' if ':' in name else name}{port}"
 

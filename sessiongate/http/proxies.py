@@ -4,7 +4,7 @@ Believed only from the configured networks, by default from nobody. From anyone 
 are a stranger's claim and change nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Literal
 from urllib.parse import unquote_to_bytes
@@ -29,6 +29,23 @@ def is_trusted(trusted: Trusted, address: str) -> bool:
     return any(found in network for network in trusted if network != "unix")
 
 
+def client_behind(trusted: Trusted, peer: str, headers: Iterable[tuple[str, str]]) -> str:
+    """The last hop that is no trusted proxy; what stands before it is hearsay.
+
+    `peer` is a trusted proxy, and who is told where it names nobody.
+    """
+    said = [value for name, value in headers if name == "x-forwarded-for"]
+    client = peer
+    for hop in reversed([hop.strip() for line in said for hop in line.split(",")]):
+        try:
+            client = str(ip_address(hop))
+        except ValueError:
+            break
+        if not is_trusted(trusted, client):
+            break
+    return client
+
+
 class TrustedProxies:
     """A handler around another, which sees clients as the trusted proxies in front saw them."""
 
@@ -49,26 +66,13 @@ class TrustedProxies:
             user=None,
             proxied=True,
             headers=_as_asked(request),
-            peer=self._client(request),
+            peer=client_behind(self._trusted, request.peer, request.headers),
             secure=request.secure or _came_by_tls(request),
             certificate=self._certificate(request),
         )
         reply = await self._inner(passed_on)
         request.vouched = passed_on.vouched
         return reply
-
-    def _client(self, request: Request) -> str:
-        """The last hop that is not one of the trusted proxies; what stands before it is hearsay."""
-        hops = [hop.strip() for line in request.all("x-forwarded-for") for hop in line.split(",")]
-        client = request.peer
-        for hop in reversed(hops):
-            try:
-                client = str(ip_address(hop))
-            except ValueError:
-                break
-            if not is_trusted(self._trusted, client):
-                break
-        return client
 
     def _certificate(self, request: Request) -> bytes | None:
         """The certificate in the configured header; a header given twice is believed not at all."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from sessiongate.errors import Malformed
-from sessiongate.http.admission import AcceptedSocket
+from sessiongate.http.admission import AcceptedSocket, Headers
 from sessiongate.http.callers import (
     Callers,
     Verdict,
@@ -195,9 +195,10 @@ class RequestReader(TransportConnection):
         if self._on_gone is not None:
             self._read_on()
 
-    def queue(self) -> Waiter:
-        """Wait for its turn among all connections."""
-        return self._edge.admission.queue(self.accepted, self._edge.now, known=self._vouched)
+    def queue(self, headers: Headers = ()) -> Waiter:
+        """Wait for its turn among all connections, with a request of these headers or with none."""
+        edge = self._edge
+        return edge.admission.queue(self.accepted, edge.now, known=self._vouched, headers=headers)
 
     def take_turn(self) -> None:
         """It has waited: what comes next is worked on."""
@@ -341,9 +342,10 @@ class RequestReader(TransportConnection):
         refusal = await why_refused(callers, self._peer.request(head, b""), cause)
         self.task = None
         self._held_request.end()
-        if self._gone:
+        if self._at is _DONE:  # it has left, or was closed meanwhile and is about to be told so
             self._weigh()
-            self._edge.forget(self)
+            if self._gone:
+                self._edge.forget(self)
         elif refusal is not None:
             self._refuse(refusal)
         else:

@@ -1,6 +1,6 @@
 """ImpersonateUser: the caller's session becomes one of another user."""
 
-from sessiongate.audit.journal import Journal
+from sessiongate.audit.journal import IMPERSONATED, Journal
 from sessiongate.errors import BadCredentials, NoPermission, NoSession, SessionGateError
 from sessiongate.rules import access
 from sessiongate.service.logins import Logins
@@ -54,7 +54,7 @@ class Impersonation:
                 await self._sessions.end(opened.session.key, Ended.UNCLAIMED)
         if was is None:
             raise NoSession("the session ended before it could become another user's")
-        self._journal.acted(actor, "user impersonated", subject.principal)
+        self._journal.acted(actor, IMPERSONATED, subject.principal)
         await self._journal.ended(actor, Ended.LOGOUT)
         return opened
 

@@ -471,6 +471,41 @@ def test_sec_80_whoever_may_swap_the_directory_counts_as_its_owner(
     assert (above / "new" / "users.toml").stat().st_uid == NOBODY.pw_uid
 
 
+STRANGER = 54_321
+"""An account that no list names, as in a container: its group is that of its directory."""
+
+
+def groups_of_who_becomes_owner(data_dir: Path) -> tuple[set[int], str]:
+    """The groups that a process of root's has once it has become the owner, and what it says."""
+    code = (
+        "import os, sys; from pathlib import Path; from sessiongate.app.owner import become_owner\n"
+        "from sessiongate.errors import ConfigError\n"
+        "try: become_owner(Path(sys.argv[1]))\n"
+        "except ConfigError as error: print(error, file=sys.stderr)\n"
+        "print(*os.getresgid(), *os.getgroups())"
+    )
+    command = [sys.executable, "-c", code, str(data_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    return set(map(int, done.stdout.split())), done.stderr
+
+
+def test_sec_80_no_group_is_taken_from_what_a_link_leads_to(around: Path) -> None:
+    """The group came from a second look, which went where the owner led it."""
+    above, roots = around / "above", around / "roots"
+    for folder, user, group in ((above, STRANGER, STRANGER), (roots, 0, 42)):
+        folder.mkdir(mode=0o700)
+        os.chown(folder, user, group)
+    data = above / "data"
+    data.mkdir()
+    os.chown(data, STRANGER, 1234)
+    assert groups_of_who_becomes_owner(data) == ({1234}, "")
+    data.rmdir()
+    data.symlink_to(roots)
+    os.lchown(data, STRANGER, STRANGER)
+    groups, said = groups_of_who_becomes_owner(data)
+    assert (groups, "belongs to root" in said) == ({STRANGER}, True)
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o707])
 def test_sec_80_root_refuses_a_directory_that_is_anybodys(
     run: Commands, mode: int, around: Path

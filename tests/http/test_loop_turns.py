@@ -4,16 +4,21 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from ipaddress import ip_network
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from sessiongate.http.admission import Admission
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.loop_turns import ABREAST, SLICE
 from sessiongate.http.message import Reply, Request
+from sessiongate.http.proxies import client_behind, is_trusted
 from tests.http.wires import CHUNKED, GET, Time, Wire, done, turn
+from tests.until import until
 
 DEAR = 0.001
 MANY = 400
@@ -245,3 +250,55 @@ async def test_the_queue_ends_and_times_are_ordinary_again() -> None:
     turns = house.edge.admission.turns
     assert not turns._counts
     assert turns.are_free(house.time)
+
+
+class Proxied:
+    """An edge behind a trusted proxy, at which each request takes all the time of a turn."""
+
+    def __init__(self) -> None:
+        self.time = Time()
+        self.handled: list[str] = []
+        proxy = [ip_network("192.0.2.1")]
+        admission = Admission(
+            HttpLimits(), partial(is_trusted, proxy), clients=partial(client_behind, proxy)
+        )
+        self.edge = Edge(self._dear, HttpLimits(), self.time, admission=admission)
+
+    async def _dear(self, request: Request) -> Reply:
+        self.time.at += 0.02
+        self.handled.append(request.path)
+        return Reply(200)
+
+    def ask(self, path: str, address: str = "192.0.2.1", client: str = "") -> None:
+        said = f"X-Forwarded-For: 10.9.9.9, {client}\r\n" if client else ""
+        request = f"GET {path} HTTP/1.1\r\nHost: x\r\n{said}\r\n"
+        Wire(self.edge, address=address).connection.data_received(request.encode())
+
+    async def answered(self, count: int) -> list[str]:
+        await until(lambda: len(self.handled) == count)
+        return self.handled
+
+
+async def test_sec_73_clients_behind_a_trusted_proxy_have_turns_of_their_own() -> None:
+    """They had one in the rotation together, so that one of them had it all to himself."""
+    house = Proxied()
+    house.ask("/first")
+    await turn()
+    for _ in range(30):
+        house.ask("/crowd", client="203.0.113.1")
+    house.ask("/one", client="203.0.113.200")
+    house.ask("/other", client="198.51.100.1")
+    handled = await house.answered(33)
+    assert {"/one", "/other"} <= set(handled[:6])
+
+
+async def test_sec_73_connections_of_a_trusted_proxy_are_not_one_stranger() -> None:
+    house = Proxied()
+    house.ask("/first")
+    await turn()
+    for _ in range(30):
+        house.ask("/crowd", "203.0.113.1")
+    for _ in range(5):
+        house.ask("/proxy")
+    handled = await house.answered(36)
+    assert handled[:9].count("/proxy") == 5

@@ -230,6 +230,34 @@ async def test_sec_75_who_leaves_while_he_is_looked_up_is_forgotten() -> None:
     assert house.admission.inside == 0
 
 
+@pytest.mark.parametrize("headers", [NAMED, b""], ids=["known", "not known"])
+async def test_sec_75_who_was_closed_while_he_was_looked_up_stays_closed(headers: bytes) -> None:
+    """What had come of it was read on and handled, as if it were still there."""
+    house = House(anonymous_total=100 * KIB)
+    house.doorman.gate = asyncio.Event()
+    begun, whole, chunky = house.wire(), house.wire(), house.wire()
+    begun.connection.data_received(declared(100 * KIB, headers=headers)[0])
+    chunky.connection.data_received(b"".join(chunked(70 * KIB, headers=headers)))
+    house.admission.bodies.held += 90 * KIB  # others like it
+    whole.connection.data_received(b"".join(declared(60 * KIB, headers=headers)))
+    await turn()
+    assert len(house.doorman.asked) == 3
+    wires = (begun, whole, chunky)
+    for wire in wires:
+        wire.connection.accepted.end()
+        assert wire.closed
+    house.doorman.gate.set()
+    for wire in wires:
+        await done(wire)
+    assert [wire.out for wire in wires] == [b""] * 3
+    assert (house.bodies, house.refused) == ([], {})
+    for wire in wires:
+        wire.connection.connection_lost(None)
+    house.admission.bodies.held -= 90 * KIB
+    assert (house.admission.held, house.admission.inside) == (0, 0)
+    assert house.edge.connections == set()
+
+
 async def test_sec_75_all_together_have_one_budget() -> None:
     house = House(anonymous_total=512 * KIB)
     wires = [house.wire() for _ in range(50)]

@@ -1,4 +1,4 @@
-"""What HTTP can carry in and out: requirements 18 to 20, 39, 40, 42, 45, 47, 51, 52."""
+"""What HTTP can carry in and out: requirements 18 to 20, 39, 40, 42, 45, 47, 51, 52, 60."""
 
 import json
 import socket
@@ -745,3 +745,44 @@ def test_sec_52_a_message_full_of_markup_stays_text(dialect: Manages, shared: Se
     reply = shared.call("ImpersonateUser", admin, wrong)
     assert reply.status == 500
     assert shared.call("UpdateServiceMessage", admin, {"message": ""}).status == 204
+
+
+# 60: nothing of one session reaches another
+
+
+def is_for_one(reply: Reply) -> bool:
+    """Whether nobody in between may keep it, or only ask again each time."""
+    said = (reply.header("cache-control") or "").split(", ")
+    return "no-store" in said or (reply.header("content-type") or "").startswith("text/xml")
+
+
+@over_dialects
+def test_sec_60_nobody_in_between_keeps_a_reply(dialect: Dialect, shared: Server) -> None:
+    """Without a word of it, caches may keep what came by GET, refusals with 404 and 405 too."""
+    opened = dialect.login(shared, *USER)
+    carrier = dialect.carry(dialect.token_of(opened) or "")
+    replies = [opened, dialect.check(shared, carrier), dialect.check(shared, {})]
+    replies += [shared.request(verb, dialect.path, carrier) for verb in ("PATCH", "PUT")]
+    assert all(is_for_one(reply) for reply in replies if reply.body)
+    dialect.logout(shared, carrier)
+
+
+READ = {
+    "x-zerto-session": (*("vms", "vpgs", "alerts", "localsite", "serverDateTime", "nothing"),),
+    "vmware-api-session-id": (
+        *("api/vcenter/vm", "api/appliance/system/version", "api/nothing", "rest/nothing"),
+        *(vim(name)[1:] for name in ("currentSession", "sessionList", "nothing")),
+    ),
+}
+
+
+@pytest.mark.parametrize("carrier", READ)
+def test_sec_60_nobody_in_between_keeps_what_was_read(carrier: str, shared: Server) -> None:
+    token = shared.zerto_login(*USER).header("x-zerto-session") or ""
+    for path in READ[carrier]:
+        whole = f"/v1/{path}" if carrier.startswith("x-zerto") else f"/{path}"
+        for headers in ({carrier: token}, {}, {carrier: token, "Accept": "application/xml"}):
+            reply = shared.request("GET", whole, headers)
+            assert reply.header("cache-control") == "no-store", (whole, reply.status)
+            # What depends on a header says so, for those who keep replies all the same.
+            assert (reply.header("vary") == "accept") == carrier.startswith("x-zerto")

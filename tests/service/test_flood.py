@@ -343,6 +343,22 @@ async def test_sec_78_one_account_in_a_loop_leaves_a_day_of_others_alone(gate: G
     assert (openings[0].key, openings[-1].key) == (mine[0].key, "")
 
 
+async def test_sec_78_what_one_account_does_over_and_over_leaves_others_alone(gate: Gate) -> None:
+    """A script that becomes somebody else for each call, or changes the message without end."""
+    first = await gate.login("bob")
+    for number in range(500):
+        ada = await gate.login("ada")
+        await gate.call(ada.session, "UpdateServiceMessage", message=f"{number}")
+        await gate.call(ada.session, "ImpersonateUser", user_name="bob")
+    gate.journal.flush()
+    told = [read(one) for one in gate.store.audit.kept(Chain.DECISIONS)]
+    assert (told[0].event, told[0].key) == ("session opened", first.session.key)
+    for event, subject in (("service message changed", ""), ("user impersonated", "bob")):
+        acts = [one for one in told if one.event == event]
+        assert [one.merged for one in acts] == [0] * SESSIONS_PER_MINUTE + [299]
+        assert {(one.user, one.subject) for one in acts} == {("ada", subject)}
+
+
 async def test_sec_78_local_tickets_for_anybody_who_asks_are_merged_too(place: Place) -> None:
     for _ in range(300):
         await place.gate.call(None, "AcquireLocalTicket", HERE, user_name="ada")

@@ -4,7 +4,7 @@ import msgspec
 
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
-from sessiongate.dialects.request import caller, client_of, known
+from sessiongate.dialects.request import NO_STORE, caller, client_of, known
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.service.logins import Logins
@@ -17,8 +17,7 @@ from sessiongate.wire.carriers import REST_COOKIE, VMWARE_HEADER
 
 DIALECT = "rest"
 
-JSON = ("content-type", "application/json")
-JSON_HEADERS = (JSON,)
+JSON_HEADERS = (("content-type", "application/json"), NO_STORE)
 API_CARRIERS = frozenset({VMWARE_HEADER})
 REST_CARRIERS = frozenset({VMWARE_HEADER, f"cookie:{REST_COOKIE}"})
 
@@ -94,7 +93,7 @@ class RestSessionEndpoint(_Face):
     async def _create(self, request: Request) -> Reply:
         opened = await self._login(request)
         token = opened.token.reveal()
-        headers = [JSON]
+        headers = [*JSON_HEADERS]
         if (request.header("vmware-use-header-authn") or "").strip().lower() != "true":
             secure = "; Secure" if request.secure else ""
             cookie = f"{REST_COOKIE}={token}; Path=/rest; HttpOnly{secure}; SameSite=Strict"
@@ -152,7 +151,7 @@ def rest_refusal(error: errors.SessionGateError | None) -> Reply:
 def _error_headers(
     refusal: automation.Refusal, error: errors.SessionGateError | None
 ) -> tuple[tuple[str, str], ...]:
-    headers = [JSON]
+    headers = [*JSON_HEADERS]
     if refusal.status == 401:
         headers.append(("www-authenticate", automation.CHALLENGE))
     return (*headers, *extra_headers(error))

@@ -2,7 +2,6 @@
 
 from sessiongate import errors
 from sessiongate.dialects.automation.rest_endpoint import (
-    JSON,
     JSON_HEADERS,
     REST_CARRIERS,
     api_refusal,
@@ -104,7 +103,7 @@ class RpcEndpoint:
         if error is not None:
             body = vapi_rpc.write_rpc_error(vapi_rpc.unread(error))
             status = automation.refusal_of(error).status
-            return Reply(status, (JSON, *extra_headers(error)), body)
+            return Reply(status, (*JSON_HEADERS, *extra_headers(error)), body)
         try:
             call = vapi_rpc.read_call(request.body, None, None)
         except vapi_rpc.RpcError as unreadable:

@@ -2,6 +2,7 @@
 
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.request import NO_STORE
 from sessiongate.dialects.vim.calls import Calls, FaultReply
 from sessiongate.dialects.vim.center import VirtualCenter
 from sessiongate.dialects.vim.context import Outcome
@@ -15,7 +16,7 @@ from sessiongate.wire.vim.request import Unread, VimRequest
 
 DIALECT = "vi-json"
 _CARRIERS = frozenset({VMWARE_HEADER})
-_JSON = ("content-type", "application/json")
+_HEADERS: tuple[tuple[str, str], ...] = (("content-type", "application/json"), NO_STORE)
 
 
 class VimJsonEndpoint:
@@ -43,14 +44,14 @@ class VimJsonEndpoint:
 def _fault(refusal: FaultReply) -> Reply:
     """A fault as VI/JSON sends it: HTTP 500 but for wrong verbs (405) and outages (503)."""
     fault = refusal.fault
-    return Reply(fault.status, (_JSON, *refusal.headers), vim_json.write_fault(fault))
+    return Reply(fault.status, (*_HEADERS, *refusal.headers), vim_json.write_fault(fault))
 
 
 def _result(call: Call, outcome: Outcome) -> Reply:
     if isinstance(call.member, Method) and call.member.result is None:
         return Reply(204)
-    headers = [_JSON]
+    headers = _HEADERS
     if outcome.token is not None:
-        headers.append((vim_json.SESSION_HEADER, outcome.token.reveal()))
+        headers = (*headers, (vim_json.SESSION_HEADER, outcome.token.reveal()))
     body = vim_json.write_result(outcome.value)
-    return Reply(200, tuple(headers), body, undelivered=outcome.undelivered)
+    return Reply(200, headers, body, undelivered=outcome.undelivered)

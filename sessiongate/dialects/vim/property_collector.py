@@ -13,7 +13,14 @@ from sessiongate.dialects.vim.context import Context
 from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.dialects.vim.read_budget import ReadBudget
 from sessiongate.dialects.vim.selection import Found, Read, Selection
-from sessiongate.dialects.vim.session_objects import Collector, Filter, SessionObjects, Woken
+from sessiongate.dialects.vim.session_objects import (
+    BEING_TOLD,
+    NOT_TOLD,
+    Collector,
+    Filter,
+    SessionObjects,
+    Woken,
+)
 from sessiongate.wire.vim.methods import PROPERTY_COLLECTOR
 from sessiongate.wire.vim.types import Data, MoRef, Value
 
@@ -66,8 +73,9 @@ class PropertyCollector(ManagedObject):
         spec: Data,
         partial_updates: bool,
     ) -> MoRef:
-        collector = self._objects.collector(context)
+        self._objects.collector(context)
         await self._selection.of_all(context, [spec])  # whether it can be read
+        collector = self._objects.collector(context)  # which may have been destroyed meanwhile
         made = Filter(spec, partial=partial_updates, of=collector)
         target = self._objects.add(context, "PropertyFilter", made)
         collector.filters[target] = made
@@ -121,14 +129,19 @@ class PropertyCollector(ManagedObject):
     def _since(self, context: Context, version: str | None) -> Collector:
         """The collector called, with all that is new since a version marked as not told of.
 
-        Raises UnknownVersion for one that it never gave out.
+        It is the one that was given out last, or the one before, which the client named last: it
+        asks again since it did not get the reply. Raises UnknownVersion for any other.
         """
         collector = self._objects.collector(context)
-        if version not in (None, "", str(collector.version)):
-            raise errors.UnknownVersion("not the version that the collector gave out last")
         if not version:
-            for one in collector.filters.values():
-                one.told = False
+            collector.named = 0
+        elif version == str(collector.version):
+            collector.named = collector.version
+        elif version != str(collector.named):
+            raise errors.UnknownVersion("not the version that the collector gave out last")
+        for one in collector.filters.values():
+            if one.told > collector.named:
+                one.told = NOT_TOLD
         return collector
 
     async def _wait(self, context: Context, collector: Collector, seconds: float) -> Data | None:
@@ -149,18 +162,20 @@ class PropertyCollector(ManagedObject):
 
     async def _updates(self, context: Context, collector: Collector) -> Data | None:
         """What is to be told of the filters; None where nothing is."""
-        news = [(target, one) for target, one in collector.filters.items() if not one.told]
+        news = [(target, one) for target, one in collector.filters.items() if one.told == NOT_TOLD]
         if not news:
             return None
         for _, one in news:
-            one.told = True
+            one.told = BEING_TOLD
         updates: list[Value] = []
         try:
             await self._tell(context, news, updates)
         finally:  # the others, nobody has heard of
             for _, one in news[len(updates) :]:
-                one.told = False
+                one.told = NOT_TOLD
         collector.version += 1
+        for _, one in news[: len(updates)]:
+            one.told = collector.version
         members: dict[str, Value] = {"version": str(collector.version), "filterSet": updates}
         if len(updates) < len(news):
             members["truncated"] = True

@@ -169,7 +169,6 @@ class _Walk:
         waiting = deque((start, one) for one in self._steps(self._first))
         while waiting:
             obj, step = waiting.popleft()
-            self._budget.take_step()
             if (obj, id(step)) in seen or not is_a(obj.kind, str(step.members["type"])):
                 continue
             seen.add((obj, id(step)))
@@ -182,8 +181,9 @@ class _Walk:
         return list(found)
 
     def _steps(self, chosen: Sequence[Data]) -> Iterator[Data]:
-        """The traversals meant: a selection that is none names one."""
+        """The traversals meant: a selection that is none names one. Each is a step to be walked."""
         for one in chosen:
+            self._budget.take_step()
             name = one.members.get("name")
             if one.type == "TraversalSpec":
                 yield one

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sessiongate import errors
-from sessiongate.audit.journal import Journal
+from sessiongate.audit.journal import MESSAGE_CHANGED, Journal
 from sessiongate.dialects.vim.context import Context
 from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.messages import CATALOGUES
@@ -180,7 +180,7 @@ class SessionManager(ManagedObject):
         if len(message) > _LONGEST_MESSAGE:
             raise errors.InvalidArgument("message", f"longer than {_LONGEST_MESSAGE} characters")
         await self._notices.set_message(message)
-        self._journal.acted(context.known_caller, "service message changed")
+        self._journal.acted(context.known_caller, MESSAGE_CHANGED)
 
     # Properties
 

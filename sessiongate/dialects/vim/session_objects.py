@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from itertools import islice
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -39,8 +40,10 @@ USERS = 4
 # have less than 1 KiB.
 LARGEST_WAIT = 16 * 1024
 
-# Sessions that are asked in one round whether they are still there.
+# Sessions that are asked in one round whether they are still there: so many at least, and one part
+# in so many of all, so that what is left of ended ones does not grow with their number.
 _ASKED_AT_ONCE = 50
+_PARTS = 20
 
 _ID_BYTES = 16
 
@@ -73,6 +76,11 @@ class View(SessionObject):
         """Of a container view what it was made with: container, type, recursive."""
 
 
+NOT_TOLD = 0
+BEING_TOLD = -1
+"""A request is under way that tells of it."""
+
+
 class Filter(SessionObject):
     """A filter of a collector."""
 
@@ -80,8 +88,8 @@ class Filter(SessionObject):
         self.spec = spec
         self.partial = partial
         self.of = of
-        self.told = False
-        """Whether its objects were told of."""
+        self.told = NOT_TOLD
+        """The version in which its objects were told of."""
 
 
 class Collector(SessionObject):
@@ -90,6 +98,9 @@ class Collector(SessionObject):
     def __init__(self) -> None:
         self.filters: dict[MoRef, Filter] = {}
         self.version = 0
+        """The one that was given out last."""
+        self.named = 0
+        """The last one that the client has named, so that it has its reply."""
         self.waits: set[asyncio.Future[Woken]] = set()
         self.over: Woken | None = None
         """Why nobody waits on it any more, once it is no session's."""
@@ -147,6 +158,11 @@ class SessionObjects:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def sessions(self) -> int:
+        """For how many sessions something is kept."""
+        return len(self._held)
 
     @property
     def waits(self) -> int:
@@ -263,9 +279,12 @@ class SessionObjects:
     async def sweep(self) -> None:
         """Ask of some sessions whether they are still there. Call it about once a second.
 
-        Those that this process ends are known at once; this is for the others.
+        Those that this process ends are known at once; this is for the others, and for what was
+        made after the end by requests that were under way.
         """
-        for key in list(self._held)[:_ASKED_AT_ONCE]:
+        some = max(_ASKED_AT_ONCE, -(-len(self._held) // _PARTS))
+        for key in list(islice(self._held, some)):
+            self._drop_if_idle(key)
             held = self._held.pop(key, None)
             if held is None:
                 continue

@@ -3,7 +3,7 @@
 from sessiongate import errors
 from sessiongate.clock import Clock
 from sessiongate.dialects.bearers import Bearers
-from sessiongate.dialects.request import caller, client_of, known
+from sessiongate.dialects.request import NO_STORE, caller, client_of, known
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.own_names import OwnNames
 from sessiongate.http.refusal_headers import extra_headers
@@ -60,7 +60,7 @@ class ZertoEndpoint:
             return await self._end(request)
         await self._caller(request)
         answer = self._resource(request)
-        return Reply(answer.status, (("content-type", answer.content_type),), answer.body)
+        return Reply(answer.status, _headers(answer), answer.body)
 
     def _resource(self, request: Request) -> zerto.ZertoReply:
         named = zerto_resources.address(request.path)
@@ -104,10 +104,14 @@ def _only(request: Request, verb: str) -> None:
         raise errors.WrongVerb(verb)
 
 
+def _headers(answer: zerto.ZertoReply) -> tuple[tuple[str, str], ...]:
+    return (("content-type", answer.content_type), NO_STORE, ("vary", "accept"))
+
+
 def refusal(request: Request, error: errors.SessionGateError | None) -> Reply:
     """An error in Zerto's form; None stands for one that we did not expect."""
     answer = zerto.refusal(error, request.header("accept"))
-    headers = [("content-type", answer.content_type)]
+    headers = list(_headers(answer))
     form = zerto.FORMS[type(error)] if error is not None else zerto.INTERNAL
     if form.challenge:
         headers.append(("www-authenticate", zerto.CHALLENGE))

@@ -7,19 +7,22 @@ from typing import Any
 import pytest
 
 from sessiongate import errors
+from sessiongate.dialects.vim.context import Context
+from sessiongate.dialects.vim.property_collector import PropertyCollector
 from sessiongate.errors import InvalidArgument, UnknownObject, UnknownProperty
 from sessiongate.session import Session
 from sessiongate.wire.vim.methods import (
     PROPERTY_COLLECTOR,
     ROOT_FOLDER,
+    Property,
 )
-from sessiongate.wire.vim.types import Boxed, Data, MoRef
+from sessiongate.wire.vim.types import Boxed, Data, MoRef, Value
 from tests.dialects.vim.test_selection import (
     list_view,
     session_of,
     spec,
 )
-from tests.gate import LIMITS, Gate
+from tests.gate import CLIENT, LIMITS, Gate
 from tests.until import PATIENCE, until
 
 
@@ -62,6 +65,61 @@ async def test_a_filter_is_told_of_once(gate: Gate) -> None:
     news = await updates(gate, caller, version)
     assert [one.members["filter"] for one in news.members["filterSet"]] == [other]
     assert len((await updates(gate, caller)).members["filterSet"]) == 2
+
+
+async def test_the_last_version_may_be_repeated_where_its_reply_was_lost(gate: Gate) -> None:
+    """As a vCenter has it: the same is told again, or something newer; older ones are refused."""
+    caller = await session_of(gate, "bob")
+    first = await filter_of(gate, caller)
+
+    def told(update: Any) -> list[MoRef]:
+        return [one.members["filter"] for one in update.members["filterSet"]]
+
+    begun = (await updates(gate, caller)).members["version"]
+    second = await filter_of(gate, caller)
+    versions = []
+    for _ in range(3):  # each reply is lost
+        lost = await updates(gate, caller, begun)
+        assert told(lost) == [second]
+        versions.append(lost.members["version"])
+    assert len({begun, *versions}) == 4
+    third = await filter_of(gate, caller)
+    assert told(await updates(gate, caller, begun)) == [second, third]
+    last = await updates(gate, caller, begun)
+    for older in versions:
+        with pytest.raises(errors.UnknownVersion):
+            await updates(gate, caller, older)
+    # Whoever names a version has its reply: what came before is known, and told no more.
+    assert await updates(gate, caller, last.members["version"]) is None
+    with pytest.raises(errors.UnknownVersion):
+        await updates(gate, caller, begun)
+    assert told(await updates(gate, caller)) == [first, second, third]
+
+
+async def test_a_collector_that_was_destroyed_meanwhile_gets_no_filter(gate: Gate) -> None:
+    """A filter of a collector that is gone was kept for the session, and nobody could find it."""
+    caller = await session_of(gate, "bob")
+    own = (await gate.call(caller, "CreatePropertyCollector")).value
+    assert isinstance(own, MoRef)
+    reached, go_on = asyncio.Event(), asyncio.Event()
+    read = gate.center.read
+
+    async def slow(context: Context, prop: Property) -> Value | None:
+        reached.set()
+        await go_on.wait()
+        return await read(context, prop)
+
+    collector = PropertyCollector(slow, gate.center.objects)
+    context = Context(CLIENT, caller, target=own)
+    task = asyncio.create_task(
+        collector.create_filter(context, spec(ROOT_FOLDER, "name"), partial_updates=False)
+    )
+    await asyncio.wait_for(reached.wait(), PATIENCE)
+    await gate.call(caller, "DestroyPropertyCollector", on=own)
+    go_on.set()
+    with pytest.raises(UnknownObject):
+        await asyncio.wait_for(task, PATIENCE)
+    assert len(gate.center.objects) == 0
 
 
 @pytest.mark.parametrize("version", ["9", "x", "1" * 5000])

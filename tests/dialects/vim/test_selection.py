@@ -1,6 +1,7 @@
 """Which objects filters name, what is read of them, and what is said of the rest."""
 
 import time
+import tracemalloc
 from collections.abc import Coroutine
 from typing import Any
 
@@ -154,6 +155,21 @@ async def test_sec_73_what_one_request_walks_is_bounded(gate: Gate) -> None:
     )
     with pytest.raises(InvalidArgument, match="steps to walk"):
         await retrieve(gate, caller, many)
+
+
+async def test_sec_73_a_walk_that_fans_out_queues_no_more_than_it_may_walk(gate: Gate) -> None:
+    """Steps were counted as they came out of the queue: 30 MB had gone into it before."""
+    caller = await session_of(gate, "bob")
+    view = await list_view(gate, caller, *OBJECTS.values())
+    again = [Data("SelectionSpec", {"name": "on"})] * 10_000
+    fan = along("ListView", "view", selectSet=[along("ViewManager", "viewList", name="on"), *again])
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidArgument, match="steps to walk"):
+            await objects(gate, caller, {"obj": view, "selectSet": [fan]})
+        assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 async def test_all_means_all_and_each_once(gate: Gate) -> None:

@@ -208,6 +208,57 @@ async def test_sec_73_a_large_request_does_not_wait(gate: Gate) -> None:
         await asyncio.wait_for(objects.wait(large, objects.collector(on_own(large)), 600), PATIENCE)
 
 
+async def test_sec_73_nothing_is_left_of_sessions_that_have_ended(gate: Gate) -> None:
+    """A storm of logins, each of which opens a view and looks for updates, and logs out."""
+    objects = SessionObjects(gate.sessions)
+    for number in range(300):
+        mine = await of(gate)
+        assert mine.caller is not None
+        if number % 2:
+            objects.add(mine, "ListView", View([]))
+        objects.collector(on_own(mine))
+        await gate.sessions.end(mine.caller.key, Ended.LOGOUT)
+    assert (objects.sessions, len(objects)) == (0, 0)
+
+
+async def test_sec_73_what_came_after_the_end_of_its_session_goes_soon(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What requests make that were under way then: so many were looked at, whatever there was."""
+    monkeypatch.setattr(session_objects, "_ASKED_AT_ONCE", 5)
+    objects = SessionObjects(gate.sessions)
+    living = await of(gate)
+    kept = objects.add(living, "ListView", View([]))
+    ended = [await of(gate, name) for name in ("ada", "bob", "eve") for _ in range(70)]
+    for number, mine in enumerate(ended):
+        assert mine.caller is not None
+        await gate.sessions.end(mine.caller.key, Ended.LOGOUT)
+        if number % 2:
+            objects.add(mine, "ListView", View([]))
+        else:
+            objects.collector(on_own(mine))
+    assert (objects.sessions, len(objects)) == (211, 106)
+    for _ in range(40):  # 5 each would leave eleven
+        await objects.sweep()
+    assert (objects.sessions, len(objects)) == (1, 1)
+    objects.find(living, kept)
+
+
+async def test_sec_73_what_holds_nothing_is_not_kept_for_a_session(gate: Gate) -> None:
+    objects = SessionObjects(gate.sessions)
+    contexts = [await of(gate) for _ in range(10)]
+    for mine in contexts:
+        objects.collector(on_own(mine))
+    task = await waiting(objects, contexts[0])
+    own = objects.collector(on_own(contexts[0]))
+    await objects.sweep()
+    assert objects.sessions == 1
+    own.wake(Woken.CHANGED)
+    assert await asyncio.wait_for(task, PATIENCE) is Woken.CHANGED
+    await objects.sweep()
+    assert objects.sessions == 0
+
+
 async def test_what_another_server_ended_is_noticed(gate: Gate) -> None:
     objects, mine, other = SessionObjects(gate.sessions), await of(gate), await of(gate)
     assert mine.caller is not None

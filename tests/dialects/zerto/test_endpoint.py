@@ -141,7 +141,7 @@ async def test_a_zvm_without_anything_to_protect(endpoint: ZertoEndpoint) -> Non
     assert (site["SiteIdentifier"], site["SiteName"]) == (SITE.identifier, "gate.example")
     assert site["Link"]["href"] == "https://gate.example:9669/v1/localsite"
     foreign = json.loads((await got("/v1/localsite", host="evil.example")).body)
-    assert foreign["Link"]["href"] == "https://gate.example/v1/localsite"
+    assert foreign["Link"]["href"] == "https://localhost/v1/localsite"
     reply = await endpoint(request("POST", "/v1/vpgs", b"{}", x_zerto_session=token))
     assert (reply.status, header(reply, "allow")) == (405, "GET")
 
