@@ -6,6 +6,9 @@ LISTEN ?= 127.0.0.1:9669
 DATA_DIR ?= var
 PYTHON ?=
 
+# What is imported a thousand times is compiled once, whatever the shell has set.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 # The package itself, as it stands in this tree. Its build tools are pinned in run.txt.
@@ -15,8 +18,8 @@ INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
 BESIDE ?= -n auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick newest check format docs site locales interop cover fuzz bench soak lock \
-	clean
+.PHONY: help run test quick newest set-up-newest check format docs peers site wheel locales interop \
+	cover fuzz bench soak lock clean
 
 help: ## Say what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,9 +35,13 @@ test: $(VENV)/.dev ## Run all tests; those of a peer that is not installed are s
 quick: $(VENV)/.dev ## Run the tests that take no peer and not long
 	$(BIN)/python -m pytest -q $(BESIDE) -m "not slow and not peer"
 
+WITH_NEWEST := python=$$(.ci/newest-python) && echo "the newest Python is $$python" && \
+	$(MAKE) --no-print-directory VENV=.venv-newest PYTHON="$$python"
 newest: ## Run those on the newest Python at hand, in an environment of its own
-	@python=$$(.ci/newest-python) && echo "the newest Python is $$python" && \
-	$(MAKE) --no-print-directory quick VENV=.venv-newest PYTHON="$$python"
+	@$(WITH_NEWEST) quick
+
+set-up-newest: # That environment alone
+	@$(WITH_NEWEST) .venv-newest/.dev
 
 check: $(VENV)/.dev ## Is it good? Format, lint, types, house rules
 	$(BIN)/ruff format --check .
@@ -48,6 +55,12 @@ format: $(VENV)/.dev ## Put the sources into the one format
 
 docs: $(VENV)/.dev ## Write the tables in docs/ that are made from the code
 	$(BIN)/python -m tests.docs.pages
+
+peers: $(VENV)/.dev ## Build the real clients that tests talk to, into .peers/
+	$(BIN)/python tests/peers/setup.py
+
+wheel: $(VENV)/.dev ## Build the wheel, install it without and with the extras, log in to each
+	bash .ci/wheel
 
 site: .venv-site/.done ## Build the documentation site into build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build -q

@@ -38,8 +38,13 @@ ENVIRON = {
     name: value
     for name, value in os.environ.items()
     if name in ("PATH", "HOME", "LANG", "TMPDIR") or name.startswith("PIP_")
-} | {"SESSIONGATE_SERVER__LISTEN": "127.0.0.1:0", "SESSIONGATE_ADMIN__LISTEN": "off"}
-"""Ports that are free, whoever has those of the page."""
+} | {
+    "SESSIONGATE_SERVER__LISTEN": "127.0.0.1:0",
+    "SESSIONGATE_ADMIN__LISTEN": "off",
+    "PIP_NO_COMPILE": "1",
+}
+"""Ports that are free, whoever has those of the page; and of forty packages, what is imported is
+compiled then."""
 
 
 @pytest.fixture(scope="module")

@@ -22,13 +22,16 @@ import termios
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, Self
 
 from sessiongate.cli.main import main
+from sessiongate.files import make_directory, open_own
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user
 from sessiongate.rules.access import Roles
@@ -105,6 +108,11 @@ class Client:
             tuple((name.lower(), value) for name, value in answer.getheaders()),
             got,
         )
+
+    def is_idle(self) -> bool:
+        """Whether the server may be asked again: it has neither closed nor said more than asked."""
+        there: socket.socket | None = self.connection.sock
+        return there is None or not select.select([there], [], [], 0)[0]
 
     def close(self) -> None:
         self.connection.close()
@@ -258,6 +266,15 @@ def run_here(
     return Finished(code, out.getvalue(), err.getvalue())
 
 
+@cache
+def _file_of_people() -> bytes:
+    """The users file of `PEOPLE`: five slow hashes, once for all servers of a run."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "data" / "users.toml"
+        add_people(path, PEOPLE)
+        return path.read_bytes()
+
+
 def add_people(path: Path, people: Mapping[tuple[str, str], str]) -> None:
     """Put users into a file, as `users add` does but without a process for each."""
     hasher = PasswordHasher(1)
@@ -288,6 +305,8 @@ class Server:
     """No file may grow beyond so many bytes: a full disk, for one process."""
     open_files: int | None = None
     """It may open so many files, and no more."""
+    keep_alive: bool = False
+    """Whether `request` uses connections again: for many requests whose handshake says nothing."""
 
     def __post_init__(self) -> None:
         self.process: subprocess.Popen[str] | Forked | None = None
@@ -295,6 +314,7 @@ class Server:
         self.out: Lines
         self.log: Lines
         self.context: ssl.SSLContext | None = None
+        self._idle: list[Client] = []
 
     # Its life
 
@@ -358,6 +378,8 @@ class Server:
         """Wait for its end, and say its exit code."""
         assert self.process is not None
         code = self.process.wait(PATIENCE)
+        while self._idle:
+            self._idle.pop().close()
         self.out.close()
         self.log.close()
         self.process = None
@@ -408,6 +430,13 @@ class Server:
     @contextmanager
     def connected(self) -> Iterator[Client]:
         """One connection, for several requests."""
+        client = self._client()
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def _client(self) -> Client:
         connection: http.client.HTTPConnection
         if self.url.startswith("https:"):
             if self.context is None:
@@ -417,10 +446,7 @@ class Server:
             )
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            yield Client(connection)
-        finally:
-            connection.close()
+        return Client(connection)
 
     @contextmanager
     def connected_locally(self, path: str) -> Iterator[Client]:
@@ -432,9 +458,26 @@ class Server:
             connection.close()
 
     def request(self, verb: str, path: str, headers: Headers = (), body: Body = None) -> Reply:
-        """One request on a connection of its own."""
-        with self.connected() as client:
-            return client.request(verb, path, headers, body)
+        """One request on a connection of its own, or with `keep_alive` on one that is idle."""
+        client = self._idle_client() if self.keep_alive else self._client()
+        try:
+            reply = client.request(verb, path, headers, body)
+        except BaseException:
+            client.close()
+            raise
+        if self.keep_alive:
+            self._idle.append(client)
+        else:
+            client.close()
+        return reply
+
+    def _idle_client(self) -> Client:
+        with suppress(IndexError):  # there are none, or other threads have taken them
+            while client := self._idle.pop():
+                if client.is_idle():
+                    return client
+                client.close()
+        return self._client()
 
     def raw(self, data: bytes) -> bytes:
         """Send these very bytes over TLS, and read until the server closes."""
@@ -499,5 +542,8 @@ def session(token: str | None) -> dict[str, str]:
 
 def with_people(data_dir: Path, **facts: Any) -> Server:
     """A server, not started yet, that knows `PEOPLE`."""
-    add_people(data_dir / "users.toml", PEOPLE)
+    make_directory(data_dir)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(open_own(data_dir / "users.toml", flags), "wb") as file:
+        file.write(_file_of_people())
     return Server(data_dir, **facts)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.basic import basic
 from tests.end_to_end.clients import Govc, present, run
-from tests.end_to_end.conftest import first_over_all
+from tests.end_to_end.conftest import EMBEDDED, first_over_two
 from tests.end_to_end.serving import ADMIN, USER, Server
 from tests.peers.setup import program, sdk_interpreter
 
@@ -69,7 +69,7 @@ OPENERS: dict[str, Callable[[Server], str]] = {
 }
 
 
-@first_over_all("opener", list(OPENERS), lambda _: "vcf-sdk")
+@first_over_two("opener", list(OPENERS), lambda _: "vcf-sdk")
 def test_the_sdk_tells_a_sessions_whole_life(opener: str, over_store: Server) -> None:
     python = present(sdk_interpreter())
     token = OPENERS[opener](over_store)
@@ -106,6 +106,7 @@ REST: dict[str, Any] = {
 
 
 @pytest.mark.interop("govmomi-rest")
+@EMBEDDED
 def test_govmomis_rest_client_tells_its_story(over_store: Server) -> None:
     done = run(present(program("rest")), f"{over_store.url}/sdk", *ADMIN, over_store.ca)
     assert done.returncode == 0, done.stderr
@@ -136,6 +137,7 @@ def test_the_simulator_is_told_the_rest_story(simulator: int) -> None:
 
 
 @pytest.mark.interop("govc-rest")
+@EMBEDDED
 def test_govc_keeps_and_takes_rest_sessions(shared: Server, tmp_path: Path) -> None:
     govc = Govc(shared, tmp_path, USER, json=False)
     token = govc.said("session.login", "-r", "-l").strip()

@@ -7,16 +7,15 @@ from itertools import combinations
 import pytest
 
 from tests.each import each
-from tests.end_to_end.conftest import OVER_ALL
+from tests.end_to_end.conftest import EMBEDDED, OVER_ALL
 from tests.end_to_end.serving import ADMIN, USER, Server
 from tests.security.dialects import DIALECTS, UNSIGNED, Dialect, JsonRpc, Soap
-
-pytestmark = OVER_ALL
 
 over_openers = each("opener", UNSIGNED, ids=lambda one: f"by-{one}")
 over_enders = each("ender", DIALECTS, ids=lambda one: f"ended-by-{one}")
 
 
+@OVER_ALL
 @over_openers
 @over_enders
 def test_every_dialect_uses_and_ends_a_session_of_every_other(
@@ -38,6 +37,7 @@ def test_every_dialect_uses_and_ends_a_session_of_every_other(
         assert not dialect.worked(dialect.logout(shared, dialect.carry(token)))
 
 
+@OVER_ALL
 def test_one_list_shows_all_and_ends_all(shared: Server) -> None:
     tokens = [(dialect, dialect.token(shared, USER)) for dialect in DIALECTS]
     keys = [dialect.key_of(shared, token) for dialect, token in tokens]
@@ -49,6 +49,7 @@ def test_one_list_shows_all_and_ends_all(shared: Server) -> None:
     assert not any(dialect.is_alive(shared, token) for dialect, token in tokens)
 
 
+@OVER_ALL
 @over_openers
 def test_a_session_acts_as_a_vsphere_one(opener: Dialect, shared: Server) -> None:
     """Its privileges are those of its user, whichever door it came by."""
@@ -59,6 +60,7 @@ def test_a_session_acts_as_a_vsphere_one(opener: Dialect, shared: Server) -> Non
     assert clone.json()["userName"] == "admin"
 
 
+@OVER_ALL
 @over_openers
 def test_a_session_is_active_under_its_key_and_the_name_as_typed(
     opener: Dialect, shared: Server
@@ -72,7 +74,7 @@ def test_a_session_is_active_under_its_key_and_the_name_as_typed(
         assert (active.status, active.json()) == (200, True)
 
 
-# Two carriers in one request
+# Two carriers in one request, which are refused before the table is asked
 
 HEADERS = {
     "vmware header": "vmware-api-session-id: {}",
@@ -89,6 +91,7 @@ def carrying(*carriers: tuple[str, str]) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
 
 
+@EMBEDDED
 @each("pair", PAIRS, ids=" and ".join)
 @each("dialect", DIALECTS, ids=str)
 def test_no_pair_of_carriers_may_disagree(
@@ -127,6 +130,7 @@ def by_soap(token: str, method: str) -> str:
     )
 
 
+@EMBEDDED
 @pytest.mark.parametrize("carrier", HEADERS)
 @pytest.mark.parametrize(
     ("dialect", "write", "look", "end"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.clients import present, run
+from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, Server
 from tests.peers.setup import others_interpreter, program
 
@@ -36,6 +37,7 @@ TOLD = {"zeep": LIFE, "suds": LIFE, "oslo": OSLO}
 @pytest.mark.parametrize(
     "toolkit", [pytest.param(name, marks=pytest.mark.interop(name)) for name in TOLD]
 )
+@EMBEDDED
 def test_a_toolkit_builds_its_client_and_lives_a_sessions_life(
     toolkit: str, shared: Server
 ) -> None:
@@ -46,6 +48,7 @@ def test_a_toolkit_builds_its_client_and_lives_a_sessions_life(
 
 
 @pytest.mark.interop("govmomi-pbm")
+@EMBEDDED
 def test_govmomi_finds_no_storage_policies(shared: Server) -> None:
     done = run(present(program("pbm")), f"{shared.url}/sdk", *ADMIN, shared.ca)
     assert done.returncode == 0, done.stderr

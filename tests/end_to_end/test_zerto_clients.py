@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.clients import present, run
+from tests.end_to_end.conftest import EMBEDDED
 from tests.end_to_end.serving import ADMIN, Server
 from tests.peers.setup import others_interpreter
 
@@ -28,6 +29,7 @@ FOUND: dict[str, Any] = {
 
 
 @pytest.mark.interop("zvma10")
+@EMBEDDED
 def test_the_wrapper_finds_a_site_with_nothing_in_it(shared: Server, tmp_path: Path) -> None:
     python = present(others_interpreter())
     # It leaves a file where it is run.

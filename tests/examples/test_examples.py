@@ -72,6 +72,7 @@ def sessions_of(server: Server) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("example", ["zerto.py", "zerto.sh"])
 @pytest.mark.parametrize("method", ["0", "1"])
+@EMBEDDED
 def test_a_zerto_session_from_start_to_end(example: str, method: str, shared: Server) -> None:
     before = sessions_of(shared)
     args = ("--method", method) if example.endswith(".py") else (method,)
@@ -85,6 +86,7 @@ def test_a_zerto_session_from_start_to_end(example: str, method: str, shared: Se
 
 @pytest.mark.parametrize("example", ["vsphere.py", "vsphere.sh"])
 @pytest.mark.parametrize("locale", ["fr_CA", ""])
+@EMBEDDED
 def test_a_vsphere_session_from_login_to_logout(example: str, locale: str, shared: Server) -> None:
     before = sessions_of(shared)
     args = (["--locale"] if example.endswith(".py") else []) + [locale] if locale else []
@@ -98,6 +100,7 @@ def test_a_vsphere_session_from_login_to_logout(example: str, locale: str, share
 
 
 @pytest.mark.parametrize("example", ["zerto.py", "zerto.sh", "vsphere.py", "vsphere.sh"])
+@EMBEDDED
 def test_a_wrong_password_is_said_and_is_an_exit_code(example: str, shared: Server) -> None:
     done = run(shared, example, environ={"SG_PASSWORD": "wrong"})
     assert done.returncode != 0
@@ -107,6 +110,7 @@ def test_a_wrong_password_is_said_and_is_an_exit_code(example: str, shared: Serv
     assert "logged in" not in done.stdout + done.stderr
 
 
+@EMBEDDED
 def test_a_fault_is_named(shared: Server) -> None:
     for done in (
         run(shared, "vsphere.py", "--locale", "xx"),
@@ -117,6 +121,7 @@ def test_a_fault_is_named(shared: Server) -> None:
 
 
 @pytest.mark.parametrize("example", ["zerto.py", "zerto.sh", "vsphere.py", "vsphere.sh"])
+@EMBEDDED
 def test_a_credential_may_hold_any_letter(example: str, shared: Server) -> None:
     """Quotes and backslashes must not leave the shell's, curl's or JSON's strings."""
     done = run(shared, example, environ={"SG_USER": "\\ursula", "SG_PASSWORD": '"\\"$(id)'})
@@ -127,6 +132,7 @@ def test_a_credential_may_hold_any_letter(example: str, shared: Server) -> None:
 
 
 @pytest.mark.parametrize("example", ["zerto.py", "zerto.sh", "vsphere.py", "vsphere.sh"])
+@EMBEDDED
 def test_only_the_given_ca_is_trusted(example: str, shared: Server, tmp_path: Path) -> None:
     other = certificates.ensure(tmp_path, ("localhost",), datetime.now(UTC))
     assert other.ca is not None
@@ -136,6 +142,7 @@ def test_only_the_given_ca_is_trusted(example: str, shared: Server, tmp_path: Pa
 
 
 @pytest.mark.parametrize("example", ["zerto.py", "zerto.sh", "vsphere.py", "vsphere.sh"])
+@EMBEDDED
 def test_a_missing_variable_is_named(example: str, shared: Server) -> None:
     environ = {"SG_URL": shared.url, "SG_CA": str(shared.ca), "SG_USER": USER[0]}
     path = EXAMPLES / example

@@ -5,7 +5,8 @@ the VCF SDK; tools over pyVmomi share one, and other clients from the index anot
 simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`). An
 OpenID provider and the SOAP clients for Node come from npm where that is installed.
 Ansible, which takes its time, is installed with the argument `ansible` alone.
-Takes what is there already as done; remove .peers/ to start afresh.
+Takes what is there already as done; remove .peers/ to start afresh. What is built by itself is
+built beside the rest: one waits for the network while another uses the processor.
 """
 
 import os
@@ -15,6 +16,9 @@ import sys
 import tempfile
 import venv
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 PEERS = Path(__file__).resolve().parents[2] / ".peers"
@@ -47,6 +51,8 @@ _TOOLS = (
     f"checkvsphere=={CHECKVSPHERE}",
     f"vconnector=={VCONNECTOR}",
 )
+_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+_BESIDE = 3
 ANSIBLE = "12.3.0"
 """Of the collections: community.vmware 5.10.0 and vmware.vmware 2.6.0 are in it."""
 _ANSIBLE_CORE = "2.19.14"
@@ -104,23 +110,28 @@ def oidc_provider() -> Path:
     return PEERS / "oidc" / OIDC_PROVIDER / "node_modules" / "oidc-provider"
 
 
-def _install(python: Path, *packages: str) -> None:
-    """Make the environment of this interpreter, with these packages, if it is not there yet."""
+def _install(python: Path, *packages: str) -> bool:
+    """Make the environment of this interpreter, with these packages, if it is not there yet.
+
+    By our own pip. What is imported is compiled then: most of a client never is.
+    """
     done = python.parent.parent / "done"
     if not done.exists():
-        venv.create(python.parent.parent, with_pip=True, clear=True)
-        pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
+        venv.create(python.parent.parent, with_pip=False, clear=True)
+        pip = (*_PIP, "--python", python, "--no-input", "install", "--no-compile")
         subprocess.run((*pip, "-q", *packages), check=True)
         done.touch()
+    return True
 
 
-def _unpack_collections() -> None:
-    """Get the two collections out of the package that has all of them, which is large."""
+def _install_ansible() -> bool:
+    """Ansible, and the two collections out of the package that has all of them, which is large."""
+    _install(ansible_interpreter(), f"ansible-core=={_ANSIBLE_CORE}")
     whole = ansible_collections()
     if whole.exists():
-        return
+        return True
     with tempfile.TemporaryDirectory(dir=PEERS) as folder:
-        pip = (ansible_interpreter(), "-m", "pip", "--disable-pip-version-check", "-q", "download")
+        pip = (*_PIP, "--python", ansible_interpreter(), "-q", "download")
         package = ("--no-deps", "--only-binary", ":all:", f"ansible=={ANSIBLE}")
         subprocess.run((*pip, "--dest", folder, *package), check=True)
         [wheel] = Path(folder).glob("*.whl")
@@ -129,26 +140,28 @@ def _unpack_collections() -> None:
             wanted = [name for name in archive.namelist() if name.startswith(_COLLECTIONS)]
             archive.extractall(unfinished, wanted)
         unfinished.rename(whole)
+    return True
 
 
 def main(*more: str) -> int:
     """Build what is missing. The exit code says whether everything is there."""
-    for version in PYVMOMI:
-        _install(interpreter(version), f"pyvmomi=={version}")
-    _install(sdk_interpreter(), *_VCF_PARTS)
-    _install(others_interpreter(), *_OTHERS)
-    _install(tools_interpreter(), *_TOOLS)
-    if "ansible" in more:
-        _install(ansible_interpreter(), f"ansible-core=={_ANSIBLE_CORE}")
-        _unpack_collections()
-    # All are tried, whatever became of the first.
     soap = (f"soap@{NODE_SOAP}", f"node-vsphere-soap@{NODE_VSPHERE_SOAP}")
-    built = [
-        _build_with_go(),
-        _install_from_npm(oidc_provider().parents[1], f"oidc-provider@{OIDC_PROVIDER}"),
-        _install_from_npm(node_soap().parent, *soap),
+    # Those that take longest come first.
+    tasks: list[Callable[[], bool]] = [
+        _build_with_go,
+        partial(_install, others_interpreter(), *_OTHERS),
+        partial(_install, tools_interpreter(), *_TOOLS),
+        partial(_install, sdk_interpreter(), *_VCF_PARTS),
+        partial(_install_from_npm, oidc_provider().parents[1], f"oidc-provider@{OIDC_PROVIDER}"),
+        partial(_install_from_npm, node_soap().parent, *soap),
+        *(partial(_install, interpreter(one), f"pyvmomi=={one}") for one in PYVMOMI),
     ]
-    return 0 if all(built) else 1
+    if "ansible" in more:
+        tasks.insert(0, _install_ansible)
+    with ThreadPoolExecutor(_BESIDE) as pool:
+        # All are tried, whatever became of the first.
+        begun = [pool.submit(task) for task in tasks]
+    return 0 if all(one.result() for one in begun) else 1
 
 
 def _build_with_go() -> bool:
@@ -170,7 +183,7 @@ def _install_from_npm(folder: Path, *packages: str) -> bool:
         return False
     if not folder.exists():
         # Under another name until it is whole, so that one that broke off is not taken as done.
-        fresh = folder.with_name("unfinished")
+        fresh = folder.with_name(f"unfinished-{folder.name}")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         quiet = ("--no-audit", "--no-fund", "--loglevel=error")

@@ -14,9 +14,9 @@ Person = tuple[str, str]
 _NUMBERS = count(1)
 
 
-@pytest.fixture(scope="session", params=["sqlite", pytest.param("cached", marks=pytest.mark.peer)])
+@pytest.fixture(scope="session", params=["sqlite"])
 def store(request: pytest.FixtureRequest) -> Callable[[], str]:
-    """As for the end-to-end tests, over the two that differ most: attacks are many."""
+    """As for the end-to-end tests: SQLite, unless a test is told to several kinds."""
     return settings_of(request)
 
 

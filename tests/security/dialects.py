@@ -410,3 +410,12 @@ over_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 over_managers = pytest.mark.parametrize("dialect", MANAGERS, ids=str)
 each_dialect = each("dialect", DIALECTS, ids=str)
 """For a test whose cases are many, or share a server."""
+
+over_stores = pytest.mark.parametrize(
+    "store",
+    ["sqlite", pytest.param("cached", marks=pytest.mark.peer)],
+    indirect=True,
+    scope="session",
+)
+"""For a test of how sessions live and end, over the two that differ most. What is refused before a
+session is looked for is refused over one as over the other."""

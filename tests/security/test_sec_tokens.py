@@ -30,6 +30,7 @@ from tests.security.dialects import (
     each_dialect,
     over_dialects,
     over_managers,
+    over_stores,
 )
 
 MakeServer = Callable[..., Server]
@@ -128,6 +129,7 @@ def test_sec_02_no_token_or_password_is_on_the_disk(server: Server) -> None:
     look()
 
 
+@over_stores
 @over_dialects
 def test_sec_02_a_public_key_opens_nothing(dialect: Dialect, shared: Server) -> None:
     token = dialect.token(shared, USER)
@@ -145,6 +147,7 @@ def test_sec_02_a_public_key_opens_nothing(dialect: Dialect, shared: Server) -> 
 NEED_A_LOGOUT = {"vi-json", "soap"}
 
 
+@over_stores
 @over_dialects
 def test_sec_03_a_token_presented_at_login_is_not_adopted(dialect: Dialect, shared: Server) -> None:
     chosen = unknown_token(dialect)
@@ -157,6 +160,7 @@ def test_sec_03_a_token_presented_at_login_is_not_adopted(dialect: Dialect, shar
     assert chosen not in repr(reply)
 
 
+@over_stores
 @over_dialects
 def test_sec_03_each_login_gets_a_new_token(dialect: Dialect, shared: Server) -> None:
     first = dialect.token(shared, USER)
@@ -217,6 +221,7 @@ def test_sec_04_no_reply_tells_unknown_from_ended(make_server: MakeServer) -> No
 # 9: ending twice
 
 
+@over_stores
 @over_dialects
 def test_sec_09_a_second_logout_changes_nothing(dialect: Dialect, shared: Server) -> None:
     token, other = dialect.token(shared, USER), dialect.token(shared, USER)
@@ -231,6 +236,7 @@ def test_sec_09_a_second_logout_changes_nothing(dialect: Dialect, shared: Server
     assert dialect.is_alive(shared, other)
 
 
+@over_stores
 @over_dialects
 def test_sec_09_one_of_many_logouts_at_once_ends_it(dialect: Dialect, shared: Server) -> None:
     token = dialect.token(shared, USER)
@@ -326,6 +332,7 @@ async def test_sec_10_nothing_lives_longer_where_the_clock_was_set_back_over_a_r
 # 11, 12, 13: sessions of a user who changes, and sessions that an administrator ends
 
 
+@over_stores
 @each_dialect
 @each(
     ("args", "stdin"),
@@ -370,6 +377,7 @@ def test_sec_11_12_sessions_end_in_the_middle_of_traffic(
         assert not dialect.worked(dialect.clone(server, ticket))
 
 
+@over_stores
 @over_dialects
 def test_sec_13_an_administrator_ends_one_all_of_a_user_and_all(
     dialect: Dialect, shared: Server
@@ -393,6 +401,7 @@ def test_sec_13_an_administrator_ends_one_all_of_a_user_and_all(
 # 14: one's own and nobody else's
 
 
+@over_stores
 @over_managers
 @pytest.mark.parametrize("person", [OTHER, OPERATOR])
 def test_sec_14_nobody_ends_a_strangers_session(
@@ -410,6 +419,7 @@ def test_sec_14_nobody_ends_a_strangers_session(
     assert dialect.is_alive(shared, attacker)
 
 
+@over_stores
 @over_managers
 def test_sec_14_a_user_does_not_see_the_list(dialect: Manages, shared: Server) -> None:
     victim, attacker = dialect.token(shared, OTHER), dialect.token(shared, USER)
@@ -426,6 +436,7 @@ def test_sec_14_a_user_does_not_see_the_list(dialect: Manages, shared: Server) -
 # 16: clone tickets
 
 
+@over_stores
 @over_managers
 def test_sec_16_a_clone_ticket_works_once(dialect: Manages, shared: Server) -> None:
     token = dialect.token(shared, USER)
@@ -441,6 +452,7 @@ def test_sec_16_a_clone_ticket_works_once(dialect: Manages, shared: Server) -> N
     assert again.without_date() == never.without_date()
 
 
+@over_stores
 @over_managers
 def test_sec_16_a_clone_ticket_is_no_session(dialect: Manages, shared: Server) -> None:
     token = dialect.token(shared, USER)
@@ -454,6 +466,7 @@ def test_sec_16_a_clone_ticket_is_no_session(dialect: Manages, shared: Server) -
     assert dialect.worked(dialect.clone(shared, ticket))
 
 
+@over_stores
 @over_managers
 def test_sec_16_a_clone_ticket_dies_with_its_session(dialect: Manages, shared: Server) -> None:
     token = dialect.token(shared, USER)
@@ -462,6 +475,7 @@ def test_sec_16_a_clone_ticket_dies_with_its_session(dialect: Manages, shared: S
     assert not dialect.worked(dialect.clone(shared, ticket))
 
 
+@over_stores
 @over_managers
 def test_sec_16_one_of_fifty_clones_at_once_wins(dialect: Manages, shared: Server) -> None:
     token = dialect.token(shared, USER)
@@ -479,6 +493,7 @@ def test_sec_16_one_of_fifty_clones_at_once_wins(dialect: Manages, shared: Serve
     assert sorted(worked) == [False] * 49 + [True]
 
 
+@over_stores
 @over_managers
 def test_sec_16_a_clone_has_no_more_rights_than_its_parent(
     dialect: Manages, shared: Server
@@ -498,6 +513,7 @@ privileges = ["System.View", "System.Read", "Sessions.ImpersonateUser"]
 """
 
 
+@over_stores
 @over_managers
 @pytest.mark.parametrize("person", [USER, OPERATOR])
 def test_sec_17_without_the_privilege_nobody_becomes_anybody(
@@ -533,6 +549,7 @@ def test_sec_17_nobody_climbs_by_impersonation(make_server: MakeServer) -> None:
             assert dialect.is_alive(server, token) is not may
 
 
+@over_stores
 @over_managers
 def test_sec_17_impersonation_is_written_down_with_both_names(
     dialect: Manages, shared: Server, someone: Someone
