@@ -503,7 +503,7 @@ async def test_a_flood_behind_a_busy_request_is_not_taken_in(opened: Open) -> No
     house = await opened(slow_first)
     peer = await house.peer(GET % b"first")
     await entered.wait()
-    count = 100_000
+    count = 50_000
     peer.send(GET % b"" * count + b"GET / HTTP/1.0\r\n\r\n")
     (connection,) = house.listener._edge.connections
     await until(lambda: connection._held)
