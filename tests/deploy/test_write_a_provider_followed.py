@@ -1,6 +1,8 @@
-"""docs/write-a-provider.md is followed to its end in a fresh environment: to a login.
+"""docs/write-a-provider.md is followed to its end in an environment of its own: to a login.
 
-The wheel is built here; what else is installed comes from where pip gets packages on this machine.
+The wheel is built here. What it needs is lent by the environment of these tests, as if pip had
+installed it: that pip finds it is what `.ci/wheel` shows. The rest comes from where pip gets
+packages on this machine.
 """
 
 import json
@@ -8,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -30,7 +33,6 @@ FILES = {
 """What the page has its reader write, each from the block of this mark."""
 
 PATIENCE = 300.0
-"""Seconds. An installation brings some forty packages."""
 
 OFFLINE = re.compile(r"No matching distribution|Could not find a version|ConnectionError|NewConn")
 
@@ -41,10 +43,13 @@ ENVIRON = {
 } | {
     "SESSIONGATE_SERVER__LISTEN": "127.0.0.1:0",
     "SESSIONGATE_ADMIN__LISTEN": "off",
-    "PIP_NO_COMPILE": "1",
+    # First the Python whose packages are lent.
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
 }
-"""Ports that are free, whoever has those of the page; and of forty packages, what is imported is
-compiled then."""
+"""Ports that are free, whoever has those of the page."""
+
+OWN = ("sessiongate", "pytest", "_pytest", "pip", "setuptools", "_distutils", "hypo", "schema")
+"""Not lent, by the beginning of their names: what is installed there, and plugins of pytest."""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*pip, "-w", str(folder), str(ROOT)], check=True, timeout=PATIENCE)
     (built,) = folder.glob("*.whl")
     return built
+
+
+def lend(environment: Path, folder: Path) -> None:
+    """Let an environment have the packages of ours, but for its own."""
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if path.suffix != ".pth" and not path.name.startswith(OWN):
+            (folder / path.name).symlink_to(path)
+    (site,) = environment.glob("lib/python3.*/site-packages")
+    (site / "lent.pth").write_text(f"{folder}\n")
 
 
 def follow(line: str, folder: Path) -> str:
@@ -104,7 +118,9 @@ def login(address: str, name: str, password: str) -> str:
 
 
 @pytest.mark.slow
-def test_whoever_follows_the_page_to_its_end_logs_in(wheel: Path, tmp_path: Path) -> None:
+def test_whoever_follows_the_page_to_its_end_logs_in(
+    wheel: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for file, mark in FILES.items():
         (tmp_path / file).write_text(block(mark), encoding="utf-8")
     *lines, serve = block("commands").splitlines()
@@ -113,6 +129,8 @@ def test_whoever_follows_the_page_to_its_end_logs_in(wheel: Path, tmp_path: Path
     for line in lines:
         # The reader's comes from a registry, and this one from these sources.
         said += follow(line.replace("install sessiongate ", f"install {wheel} "), tmp_path)
+        if " -m venv " in line:
+            lend(tmp_path / ".venv", tmp_path_factory.mktemp("lent"))
     assert re.search(r"\b[1-9]\d* passed\b", said), said
     with serving(serve, tmp_path) as address:
         assert len(login(address, *KNOWN)) == 40

@@ -336,7 +336,8 @@ class Book:
 class Load:
     """Clients that log in, check and log out until told to stop, and keep books.
 
-    `fresh` ones open a connection for each request, the others keep theirs as long as they may.
+    They leave the processors time for what is waited for, such as the start of a worker. `fresh`
+    ones open a connection for each request, the others keep theirs as long as they may.
     """
 
     def __init__(self, server: Server, *, steady: int = 4, fresh: int = 2) -> None:
@@ -375,7 +376,7 @@ class Load:
             )
 
         client = connect()
-        while not self._stop.is_set():
+        while not self._stop.wait(0.02):
             for step in (self._log_in, self._check, self._check, self._check, self._log_out):
                 try:
                     step(client, book)
