@@ -115,7 +115,7 @@ class Admission:
     @property
     def held(self) -> int:
         """Bytes of requests of callers that are not known."""
-        return self.bodies.held
+        return self.bodies.held + self.bodies.small
 
     @property
     def unread(self) -> int:

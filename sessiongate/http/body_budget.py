@@ -67,6 +67,9 @@ class BodyBudget:
     def __init__(self) -> None:
         self.held = 0
         """Bytes of requests of callers that are not known."""
+        self.small = 0
+        """Bytes of small requests besides, which handlers have. No room is asked for them and none
+        is let go, so that no share is kept of them: to keep one took a tenth of a request."""
         self._leaving = 0
         self._shares: dict[object, Share] = {}
         self._ranks: list[dict[Share, None]] = [{} for _ in range(64)]
@@ -114,7 +117,7 @@ class BodyBudget:
         while own.held - own.leaving > most:
             if not self._let_go(own, accepted, now - _OLD):
                 return False
-        while self.held - self._leaving > limits.anonymous_total:
+        while self.held + self.small - self._leaving > limits.anonymous_total:
             heaviest = self._heaviest()
             if heaviest is not None and heaviest.held > own.held:
                 self._let_go(heaviest, accepted, math.inf)

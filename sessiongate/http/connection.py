@@ -83,8 +83,8 @@ class Connection(RequestReader):
                     self._drop()
                     return
             reply = await edge.handler(request)
-            if request.vouched or reply.undelivered is not None:
-                self._vouched = True
+            if not self._vouched and (request.vouched or reply.undelivered is not None):
+                self._vouched = self._intake.keeps = True
             if self._at is _DONE and reply.undelivered is not None:
                 reply.undelivered()
             close = reply.close or not keep_alive or edge.stopping or self._cut

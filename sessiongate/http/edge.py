@@ -12,7 +12,7 @@ from email.utils import formatdate
 from typing import Protocol
 
 from sessiongate.http.admission import AcceptedSocket, Admission
-from sessiongate.http.callers import Callers
+from sessiongate.http.callers import Callers, allowed_unasked
 from sessiongate.http.causes import CAUSES
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler
@@ -84,6 +84,8 @@ class Edge:
     def limit(self, limits: HttpLimits) -> None:
         """Have these limits from now on, for those inside too."""
         self.limits = limits
+        self.unasked = allowed_unasked(limits, self.callers)
+        """How large a body may be while nobody has been asked whose it is."""
         self.header_timeout = limits.header_timeout.total_seconds()
         self.body_timeout = limits.body_timeout.total_seconds()
         self.keep_alive = limits.keep_alive.total_seconds()

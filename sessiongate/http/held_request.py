@@ -25,6 +25,7 @@ class HeldRequest:
         "body",
         "head",
         "recognised",
+        "small",
     )
 
     def __init__(
@@ -42,6 +43,8 @@ class HeldRequest:
         """What its headers take besides."""
         self.body = 0
         """Bytes of the body that the handler has."""
+        self.small = 0
+        """What is counted of a small body that the handler has."""
         self.recognised = False
         """Whether the caller of the body on its way is known."""
 
@@ -52,12 +55,19 @@ class HeldRequest:
             self.head = head.size
             self._headers = headers
 
+    def take_small(self, length: int) -> None:
+        """The handler has a body that is taken from everybody."""
+        self.small = self._weight * length
+        self._edge.admission.bodies.small += self.small
+
     def end(self) -> None:
         """The request is answered, or given up."""
-        self.head = 0
-        self._headers = 0
-        self.body = 0
-        self.recognised = False
+        if self.small:
+            self._edge.admission.bodies.small -= self.small
+            self.small = 0
+        if self.head or self.body or self.recognised:
+            self.head = self._headers = self.body = 0
+            self.recognised = False
 
     def count(self, *, unfinished: bool) -> int:
         """Count what is held. `unfinished`: it may be let go. Returns the bytes that were sent."""

@@ -21,6 +21,11 @@ class Got(Enum):
 
 _OF_CHUNKS = {Took.MORE: Got.MORE, Took.SOME: Got.SOME, Took.TOO_LARGE: Got.TOO_LARGE}
 
+# A head of at most so many bytes is kept until the next one comes, so that it is read once where a
+# known caller sends the same again and again, as all do that poll. Reading it is a quarter of what
+# a small request costs.
+_KEPT = 1024
+
 # `a:` with its end. So fewer bytes need not be counted.
 _SHORTEST_LINE = 4
 
@@ -28,7 +33,7 @@ _SHORTEST_LINE = 4
 class Intake:
     """The bytes of one connection. While `head` is set, its body is on its way."""
 
-    __slots__ = ("_lines", "_seen", "allowed", "chunks", "head", "rest")
+    __slots__ = ("_kept", "_lines", "_raw", "_seen", "allowed", "chunks", "head", "keeps", "rest")
 
     def __init__(self) -> None:
         self.rest: bytes | bytearray = b""
@@ -38,6 +43,12 @@ class Intake:
         """The body, where it comes in chunks."""
         self.allowed = 0
         """How large the body on its way may be."""
+        self.keeps = False
+        """Whether the last head is kept. Not for strangers, who could have us hold many."""
+        self._raw = b""
+        """Its bytes."""
+        self._kept: Head | None = None
+        """The head that they are: nobody changes it."""
         self._seen = 0
         """Bytes of a head on its way that were looked at."""
         self._lines = 0
@@ -55,6 +66,11 @@ class Intake:
     def take_head(self, most_bytes: int, most_headers: int) -> Head | Got:
         """The next head, within these limits. Raises Malformed. Something must have come."""
         rest, seen = self.rest, self._seen
+        if self._kept is not None and not seen and rest.startswith(self._raw):
+            if len(self._raw) > most_bytes:
+                return Got.TOO_LARGE
+            self._eat(len(self._raw))
+            return self._kept
         if rest[0] == 0x0D and len(rest) > 1 and rest[1] == 0x0A:
             self._eat(2)  # RFC 9112, 2.2: some clients send an empty line after a body.
             return Got.LINE
@@ -74,8 +90,11 @@ class Intake:
                 raise Malformed(Flaw.HEADERS)
             self._seen = end
             return Got.MORE
-        head = read_head(self._eat(end))
+        raw = self._eat(end)
+        head = read_head(raw)
         self._seen = self._lines = 0
+        if self.keeps and end <= _KEPT and not head.expects_continue:
+            self._raw, self._kept = raw, head
         return head
 
     def expect(self, head: Head, allowed: int, trailer_limit: int) -> None:
@@ -97,6 +116,10 @@ class Intake:
     def begun(self) -> bytes | bytearray:
         """What has come of the body."""
         return bytes(self.rest) if self.chunks is None else self.chunks.body + self.rest
+
+    def take_small(self, length: int) -> bytes | None:
+        """The whole body, where it has come with its head, as most do."""
+        return self._eat(length) if length <= len(self.rest) else None
 
     def take_body(self) -> bytes | Got:
         """The whole body; then `head` is None again. Raises Malformed.
@@ -126,9 +149,9 @@ class Intake:
 
     def clear(self) -> None:
         """Hold nothing any more."""
-        self.rest = b""
+        self.rest = self._raw = b""
         self.chunks = None
-        self.head = None
+        self.head = self._kept = None
 
     def _eat(self, count: int) -> bytes:
         """Take the first bytes of what has come."""

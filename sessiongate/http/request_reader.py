@@ -14,7 +14,6 @@ from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.callers import (
     Callers,
     Verdict,
-    allowed_unasked,
     judge_begun,
     judge_declared,
     why_refused,
@@ -118,17 +117,17 @@ class RequestReader(TransportConnection):
         """Go on with what has come, as far as it reaches, and as far as others can wait."""
         if self._advancing or self._waits:
             return
-        intake, writer = self._intake, self._writer
-        now, turns = self._edge.now, self._edge.admission.turns
+        intake, writer, edge = self._intake, self._writer, self._edge
+        turns = edge.admission.turns
         dear = len(intake.rest) > _CHEAP or intake.chunks is not None
-        if dear and not (self._has_turn or turns.are_free(now)):
+        if dear and not (self._has_turn or turns.are_free(edge.now)):
             self._wait()
             return
         self._advancing = True
         steps = 0
         try:
             while intake.rest and not writer.stalled:
-                if steps and (steps >= STEPS_A_TURN or not turns.are_free(now)):
+                if steps and (steps >= STEPS_A_TURN or not turns.are_free(edge.now)):
                     self._wait()
                     return
                 steps += 1
@@ -202,8 +201,9 @@ class RequestReader(TransportConnection):
 
     def _read_head(self) -> bool:
         """True when something was eaten, False when more must come first."""
-        limits = self._edge.limits
-        head = self._intake.take_head(limits.header_bytes, limits.header_count)
+        edge, intake = self._edge, self._intake
+        limits = edge.limits
+        head = intake.take_head(limits.header_bytes, limits.header_count)
         if isinstance(head, Got):
             if head is Got.TOO_LARGE:
                 self._refuse("head_too_large")
@@ -211,13 +211,18 @@ class RequestReader(TransportConnection):
                 self._refuse("head_too_large", "too many headers")
             elif head is Got.MORE and self._at is _IDLE:
                 self._at = _HEAD
-                self.due = self._edge.now() + self._edge.header_timeout
+                self.due = edge.now() + edge.header_timeout
             return head is Got.LINE
         self._held.begin(head)
+        length = head.length
         if len(head.headers) > limits.header_count:
             self._refuse("head_too_large", "too many headers")
-        elif head.length == 0:
+        elif length == 0:
             self._complete(head, b"")
+        elif length is None or length > SMALL or length > edge.unasked:
+            self._expect_body(head)
+        elif (body := intake.take_small(length)) is not None:
+            self._complete(head, body)
         else:
             self._expect_body(head)
         return True
@@ -228,7 +233,7 @@ class RequestReader(TransportConnection):
         if verdict is Verdict.TOO_LARGE:
             self._refuse("body_too_large", "as declared")
             return
-        self._intake.expect(head, allowed_unasked(limits, callers), limits.header_bytes)
+        self._intake.expect(head, self._edge.unasked, limits.header_bytes)
         self._at = _BODY
         if verdict is Verdict.ASK:
             self._ask(ANONYMOUS_BODY, head)
@@ -272,6 +277,11 @@ class RequestReader(TransportConnection):
     def _complete(self, head: Head, body: bytes) -> None:
         """A request has come whole. A large one is taken where the budget has room for it."""
         held = self._held
+        if not held.head and len(body) <= SMALL:
+            if body:
+                held.take_small(len(body))
+            self._handle(head, body)
+            return
         held.body = len(body)
         if held.head + held.body <= SMALL or held.recognised or held.fits(unfinished=True):
             self._handle(head, body)

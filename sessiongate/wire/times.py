@@ -8,5 +8,5 @@ import msgspec
 def moment(when: datetime) -> str:
     """An RFC 3339 time in UTC with six digits of fraction, the form of both vSphere codecs."""
     # msgspec writes this form, but for a fraction of zero, in a tenth of the time of strftime.
-    text: str = msgspec.to_builtins(when.astimezone(UTC))
+    text: str = msgspec.to_builtins(when if when.tzinfo is UTC else when.astimezone(UTC))
     return text if when.microsecond else f"{text[:-1]}.000000Z"

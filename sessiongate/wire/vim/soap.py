@@ -357,6 +357,8 @@ def _written(field: Field, value: Value) -> str:
 
 
 def _element(name: str, declared: str, value: Value) -> str:
+    if isinstance(value, str):  # first, as most values are texts
+        return f"<{name}>{escape(value)}</{name}>"
     if isinstance(value, Boxed):
         return _boxed(name, value)
     if isinstance(value, Data):
@@ -386,7 +388,7 @@ def _inside(data: Data) -> str:
     """The members in the order of the type: stubs of .NET and Java skip what comes out of turn."""
     members = data.members
     return "".join(
-        _written(field, members[field.name]) for field in TYPES[data.type] if field.name in members
+        [_written(field, members[field.name]) for field in TYPES[data.type] if field.name in members]
     )
 
 
