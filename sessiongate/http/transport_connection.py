@@ -29,7 +29,7 @@ REFUSED_WITH_A_REPLY = 32
 
 
 class TransportConnection(asyncio.Protocol):
-    """One peer. Small while idle: no parser, no buffer, no task."""
+    """One peer. Small while idle: no parser, no task, no buffer but a known caller's last head."""
 
     __slots__ = (
         "_at",

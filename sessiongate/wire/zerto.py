@@ -154,4 +154,6 @@ _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 def as_issued(token: str) -> str:
     """A token as we wrote it: one of GUID form is lower-cased, since GUIDs have no case."""
-    return token.lower() if _TOKEN.fullmatch(token) else token
+    lowered = token.lower()
+    # Mostly there is nothing to lower, which this says in a tenth of the pattern's time.
+    return lowered if lowered != token and _TOKEN.fullmatch(token) else token

@@ -118,6 +118,44 @@ async def test_sec_75_heads_have_the_budget_of_bodies(state: str) -> None:
         assert wire.out.startswith(b"HTTP/1.1 200 ")
 
 
+async def test_sec_75_small_bodies_count_while_they_are_handled() -> None:
+    house = House(anonymous_total=80 * KIB)
+    house.slow = asyncio.Event()
+    wires = await begun(house, b"".join(declared(4000)), tls=False)
+    assert house.admission.held == MANY * 4000
+    large = house.wire()
+    large.connection.data_received(b"".join(declared(10 * KIB)))
+    await done(large)
+    assert large.out.startswith(b"HTTP/1.1 503 ")
+    assert house.refused == {NO_BUDGET: 1}
+    wires[0].connection.connection_lost(None)  # its handler goes on
+    assert house.admission.held == MANY * 4000
+    house.slow.set()
+    for wire in wires:
+        await done(wire)
+    assert house.admission.held == 0
+    assert house.bodies == [4000] * MANY
+
+
+async def test_the_head_is_kept_of_callers_that_are_known() -> None:
+    house = House()
+
+    async def let_in(request: Request) -> Reply:
+        request.vouched = request.header("x-token") is not None
+        seen.append(request.headers)
+        return Reply(200)
+
+    house.edge.handler = let_in
+    for token, times in ((b"x-token: 1\r\n", 2), (b"", 3)):
+        seen: list[list[tuple[str, str]]] = []
+        wire = house.wire()
+        for _ in range(3):
+            wire.connection.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n%b\r\n" % token)
+            await done(wire)
+        assert seen[0] == seen[1] == seen[2]
+        assert len({id(headers) for headers in seen}) == times
+
+
 class Unread(Wire):
     """A transport that holds enough after the first piece of a reply."""
 

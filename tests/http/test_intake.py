@@ -113,3 +113,69 @@ def test_nothing_is_held_after_clear() -> None:
     assert intake.begun == b"heabc"
     intake.clear()
     assert (intake.rest, intake.chunks, intake.head) == (b"", None, None)
+
+
+def heads(intake: Intake, *sent: bytes, most: int = LIMIT) -> list[Head | Got]:
+    found: list[Head | Got] = []
+    for data in sent:
+        intake.add(data)
+        found.append(intake.take_head(most, 100))
+    return found
+
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\nx-token: %b\r\n\r\n"
+
+
+def test_the_head_that_a_known_caller_sends_again_is_read_once() -> None:
+    intake = Intake()
+    intake.keeps = True
+    one, same, other, again = heads(intake, *(GET % token for token in (b"1", b"1", b"2", b"1")))
+    assert one is same
+    for head, token in ((one, "1"), (other, "2"), (again, "1")):
+        assert isinstance(head, Head)
+        assert head.headers == [("host", "x"), ("x-token", token)]
+    assert again is not one  # one is kept, the last
+
+
+def test_a_head_that_was_kept_ends_where_it_ended() -> None:
+    """What follows it is the next request, and what begins like it is another head."""
+    intake = Intake()
+    intake.keeps = True
+    head, same = heads(intake, LENGTH, LENGTH + b"hello")
+    assert same is head
+    assert bytes(intake.rest) == b"hello"
+    intake.clear()
+    intake.keeps = True
+    start = GET % b"1"
+    head, part = heads(intake, start, start[:-2])
+    assert part is Got.MORE
+    (longer,) = heads(intake, b"y: z\r\n\r\n")
+    assert isinstance(longer, Head)
+    assert longer is not head
+    assert longer.headers[2:] == [("y", "z")]
+
+
+def test_no_head_is_kept_of_strangers_nor_a_large_one_nor_one_that_changes() -> None:
+    expects = HEAD % b"Content-Length: 5\r\nExpect: 100-continue\r\n"
+    for keeps, head in ((False, GET % b"1"), (True, GET % (b"1" * 1024)), (True, expects)):
+        intake = Intake()
+        intake.keeps = keeps
+        one, other = heads(intake, head, head)
+        assert isinstance(one, Head)
+        assert isinstance(other, Head)
+        assert one is not other
+
+
+def test_a_head_that_was_kept_obeys_the_limit_of_now() -> None:
+    intake = Intake()
+    intake.keeps = True
+    heads(intake, GET % b"1")
+    assert heads(intake, GET % b"1", most=20) == [Got.TOO_LARGE]
+
+
+def test_nothing_is_kept_of_a_connection_that_is_gone() -> None:
+    intake = Intake()
+    intake.keeps = True
+    (head,) = heads(intake, GET % b"1")
+    intake.clear()
+    assert heads(intake, GET % b"1") != [head]

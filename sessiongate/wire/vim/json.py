@@ -6,7 +6,7 @@ Source: the vendor's VI/JSON reference, and what govmomi and other clients reall
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any

@@ -388,7 +388,11 @@ def _inside(data: Data) -> str:
     """The members in the order of the type: stubs of .NET and Java skip what comes out of turn."""
     members = data.members
     return "".join(
-        [_written(field, members[field.name]) for field in TYPES[data.type] if field.name in members]
+        [
+            _written(field, members[field.name])
+            for field in TYPES[data.type]
+            if field.name in members
+        ]
     )
 
 
