@@ -47,9 +47,10 @@ async def caller(
         token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
         session = await sessions.check(token)
     if session is not None:
-        names = (session.login_name, session.user_name, session.principal)
-        if is_another(request.all("authorization"), names):
-            raise NoSession("the request carries a session, and a password of another user")
+        if found.credential:
+            names = (session.login_name, session.user_name, session.principal)
+            if is_another(request.all("authorization"), names):
+                raise NoSession("the request carries a session, and a password of another user")
         request.vouched = True
     return session
 

@@ -22,6 +22,7 @@ import structlog
 from sessiongate.http.causes import SAY
 from sessiongate.http.framing import Head, write_reply
 from sessiongate.http.message import Request
+from sessiongate.http.reply_writer import PIECE
 from sessiongate.http.request_reader import RequestReader
 from sessiongate.http.states import At
 from sessiongate.telemetry.tracebacks import traced
@@ -83,12 +84,14 @@ class Connection(RequestReader):
                     self._drop()
                     return
             reply = await edge.handler(request)
-            if not self._vouched and (request.vouched or reply.undelivered is not None):
+            undelivered = reply.undelivered
+            if not self._vouched and (request.vouched or undelivered is not None):
                 self._vouched = self._intake.keeps = True
-            if self._at is _DONE and reply.undelivered is not None:
-                reply.undelivered()
+            if undelivered is not None and self._at is _DONE:
+                undelivered()
             close = reply.close or not keep_alive or edge.stopping or self._cut
-            data = self._writer.prepare(reply, edge.date, close=close, without_body=without_body)
+            prepare = write_reply if len(reply.body) <= PIECE else self._writer.prepare
+            data = prepare(reply, edge.date, close=close, without_body=without_body)
         except asyncio.CancelledError:
             self.task = None
             self._drop()
@@ -114,13 +117,16 @@ class Connection(RequestReader):
         if self.accepted.held:  # what was held of the request is let go, whenever the reply is read
             self._weigh()
         self._last = close
-        now = self._edge.now()
-        self.due = now + self._edge.keep_alive
+        edge = self._edge
+        now = edge.now()
+        self.due = now + edge.keep_alive
         if not self._vouched:
             self._waiting = True
-            self._edge.admission.waits(self.accepted, now)
+            edge.admission.waits(self.accepted, now)
         self._transport.write(data)
-        if self._writer.send_on():
+        if self._writer.unsent is not None and not self._writer.send_on():
+            return
+        if close or self._cut or self._intake.rest or self._paused or self._eof:
             self._written()
 
     def _written(self) -> None:
@@ -133,11 +139,8 @@ class Connection(RequestReader):
             else:
                 self._close()
             return
-        if self._intake.rest or self._paused or self._eof:
-            self._advance()
-        held = self._held
-        if self._intake.rest or held.head or held.body or self.accepted.held:
-            self._weigh()
+        self._advance()
+        self._weigh()
 
 
 def _start(connection: Connection, work: Coroutine[Any, Any, None]) -> None:

@@ -68,6 +68,7 @@ class Head:
         "path",
         "query",
         "size",
+        "takes",
     )
 
     def __init__(self, method: str, target: str, authority: str | None = None) -> None:
@@ -82,6 +83,8 @@ class Head:
         self.expects_continue = False
         self.size = 0
         """Bytes of it that were sent."""
+        self.takes = 0
+        """Bytes that it takes when it is read."""
         self._framing: list[tuple[str, str]] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -99,7 +102,7 @@ class Head:
         for name, value in self._framing:
             if name == "host":
                 hosts += 1
-                if not is_host(value):
+                if _HOST.fullmatch(value) is None:
                     raise Malformed(Flaw.HOST)
             elif name == "content-length":
                 lengths.append(value)
@@ -139,12 +142,12 @@ def read_head(raw: bytes) -> Head:
     method, authority, target, version = line.groups()
     if method == b"CONNECT":
         raise Malformed(Flaw.REQUEST_LINE)  # no tunnels here
-    if authority is not None:
-        head = _addressed(method.decode("ascii"), authority.decode("ascii"), target or b"")
-    elif target is None or target[:1] == b"?":
-        raise Malformed(Flaw.REQUEST_LINE)
-    else:
+    if authority is None and target is not None and target[:1] == b"/":
         head = Head(method.decode("ascii"), target.decode("ascii"))
+    elif authority is not None:
+        head = _addressed(method.decode("ascii"), authority.decode("ascii"), target or b"")
+    else:
+        raise Malformed(Flaw.REQUEST_LINE)
     try:
         # A parser for each head costs a quarter of a microsecond, and none outlives its head:
         # idle connections hold none, and no state leaks from one message into the next.
@@ -155,6 +158,7 @@ def read_head(raw: bytes) -> Head:
         raise Malformed(Flaw.HEADERS) from None
     head.settle(version)
     head.size = len(raw)
+    head.takes = head.size + HEADER_COST * len(head.headers)
     return head
 
 

@@ -9,8 +9,9 @@ from sessiongate.http.intake import Intake
 # known is used up: an ordinary login is smaller.
 SMALL = 4096
 
-# A head that takes no more is not counted: its connection takes several times as much.
-_SMALL_HEAD = 2048
+# A head that takes no more (`Head.takes`) is not counted: its connection takes several times as
+# much.
+SMALL_HEAD = 2048
 
 
 class HeldRequest:
@@ -49,11 +50,9 @@ class HeldRequest:
         """Whether the caller of the body on its way is known."""
 
     def begin(self, head: Head) -> None:
-        """A head was read."""
-        headers = HEADER_COST * len(head.headers)
-        if head.size + headers > _SMALL_HEAD:
-            self.head = head.size
-            self._headers = headers
+        """A head was read that is not small."""
+        self.head = head.size
+        self._headers = HEADER_COST * len(head.headers)
 
     def take_small(self, length: int) -> None:
         """The handler has a body that is taken from everybody."""

@@ -74,7 +74,7 @@ class Intake:
         if rest[0] == 0x0D and len(rest) > 1 and rest[1] == 0x0A:
             self._eat(2)  # RFC 9112, 2.2: some clients send an empty line after a body.
             return Got.LINE
-        end = rest.find(b"\r\n\r\n", max(0, seen - 3)) + 4
+        end = rest.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0) + 4
         whole = end > 3
         if not whole:
             end = len(rest)
@@ -85,14 +85,15 @@ class Intake:
             self._lines += rest.count(b"\n", seen, end)
             if self._lines > most_headers + 2:
                 return Got.TOO_MANY
-        if not whole:
-            if rest != b"\r" and hopeless(rest, seen):
-                raise Malformed(Flaw.HEADERS)
-            self._seen = end
-            return Got.MORE
+            if not whole:
+                if rest != b"\r" and hopeless(rest, seen):
+                    raise Malformed(Flaw.HEADERS)
+                self._seen = end
+                return Got.MORE
+            self._lines = 0
         raw = self._eat(end)
         head = read_head(raw)
-        self._seen = self._lines = 0
+        self._seen = 0
         if self.keeps and end <= _KEPT and not head.expects_continue:
             self._raw, self._kept = raw, head
         return head

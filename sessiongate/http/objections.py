@@ -16,17 +16,18 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CAUSES = {ForeignOrigin: "foreign_origin", EncodedBody: "encoded_body"}
 """What metrics call these refusals."""
 
-_LOOKED_AT = frozenset({"content-encoding", "origin", "sec-fetch-site"})
+OBJECTED_TO = frozenset({"content-encoding", "origin", "sec-fetch-site"})
+"""Headers of which nothing is refused that has none of them."""
 
 
 def objection(request: Request) -> Refused | None:
     """Why this request is refused unread, or None as for nearly all."""
     if request.method in SAFE_METHODS:
         return None
-    found = [header for header in request.headers if header[0] in _LOOKED_AT]
+    found = [header for header in request.headers if header[0] in OBJECTED_TO]
     if not found:
         return None
-    values: dict[str, list[str]] = {name: [] for name in _LOOKED_AT}
+    values: dict[str, list[str]] = {name: [] for name in OBJECTED_TO}
     for name, value in found:
         values[name].append(value)
     sites, origins = values["sec-fetch-site"], values["origin"]

@@ -18,14 +18,14 @@ _UNCOUNTED = 16384
 class ReplyWriter:
     """Holds at most one reply, of which the peer has to read a piece before the next is written."""
 
-    __slots__ = ("_owed", "_shared", "_transport", "_unsent", "stalled")
+    __slots__ = ("_owed", "_shared", "_transport", "stalled", "unsent")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(_UNCOUNTED)
         self._transport = transport
         self.stalled = False
         """Whether the peer has to read before anything more is written."""
-        self._unsent: memoryview | None = None
+        self.unsent: memoryview | None = None
         """What of a reply is for when the peer has read more."""
         self._shared = False
         """Whether it is held for others anyway."""
@@ -34,7 +34,7 @@ class ReplyWriter:
     @property
     def unfinished(self) -> bool:
         """Whether a part of a reply is still to be written."""
-        return self._unsent is not None
+        return self.unsent is not None
 
     def prepare(self, reply: Reply, date: str, *, close: bool, without_body: bool) -> bytes:
         """What is to be written first; the rest of a large reply is for `send_on`.
@@ -44,25 +44,25 @@ class ReplyWriter:
         large = len(reply.body) > PIECE and not without_body and reply.status not in (204, 304)
         data = write_reply(reply, date, close=close, without_body=without_body or large)
         if large:
-            self._unsent = memoryview(reply.body)
+            self.unsent = memoryview(reply.body)
             self._shared = reply.shared
         return data
 
     def send_on(self) -> bool:
         """Write pieces until the peer has to read first. True when the reply is written."""
-        while self._unsent is not None and not self.stalled:
-            rest = self._unsent
-            self._unsent = rest[PIECE:] if len(rest) > PIECE else None
+        while self.unsent is not None and not self.stalled:
+            rest = self.unsent
+            self.unsent = rest[PIECE:] if len(rest) > PIECE else None
             self._transport.write(rest[:PIECE])
-        return self._unsent is None
+        return self.unsent is None
 
     def pause(self) -> int:
         """The transport holds enough. Returns the bytes that are held for this peer alone."""
         self.stalled = True
         self.look()
         held = self.to_read()
-        if self._unsent is not None and self._shared:
-            held -= len(self._unsent)
+        if self.unsent is not None and self._shared:
+            held -= len(self.unsent)
         return held
 
     def look(self) -> int:
@@ -81,9 +81,9 @@ class ReplyWriter:
 
     def to_read(self) -> int:
         """Bytes of replies that we hold since the peer has not read them."""
-        unsent = 0 if self._unsent is None else len(self._unsent)
+        unsent = 0 if self.unsent is None else len(self.unsent)
         return self._transport.get_write_buffer_size() + unsent
 
     def drop(self) -> None:
         """Nobody reads any more."""
-        self._unsent = None
+        self.unsent = None

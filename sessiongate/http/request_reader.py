@@ -21,7 +21,7 @@ from sessiongate.http.callers import (
 from sessiongate.http.causes import ANONYMOUS_BODY, NO_BUDGET
 from sessiongate.http.edge import Edge
 from sessiongate.http.framing import Head
-from sessiongate.http.held_request import SMALL
+from sessiongate.http.held_request import SMALL, SMALL_HEAD
 from sessiongate.http.intake import Got
 from sessiongate.http.loop_turns import Waiter
 from sessiongate.http.states import At
@@ -117,25 +117,24 @@ class RequestReader(TransportConnection):
         """Go on with what has come, as far as it reaches, and as far as others can wait."""
         if self._advancing or self._waits:
             return
-        intake, writer, edge = self._intake, self._writer, self._edge
-        turns = edge.admission.turns
+        intake, writer = self._intake, self._writer
         dear = len(intake.rest) > _CHEAP or intake.chunks is not None
-        if dear and not (self._has_turn or turns.are_free(edge.now)):
+        if dear and not (self._has_turn or self._is_free()):
             self._wait()
             return
         self._advancing = True
         steps = 0
         try:
             while intake.rest and not writer.stalled:
-                if steps and (steps >= STEPS_A_TURN or not turns.are_free(edge.now)):
+                if steps and (steps >= STEPS_A_TURN or not self._is_free()):
                     self._wait()
                     return
                 steps += 1
                 at = self._at
-                if at is _BODY:
-                    moved = self._read_body()
-                elif at is _HEAD or at is _IDLE:
+                if at is _IDLE or at is _HEAD:
                     moved = self._read_head()
+                elif at is _BODY:
+                    moved = self._read_body()
                 else:
                     break
                 if not moved:
@@ -155,6 +154,11 @@ class RequestReader(TransportConnection):
         self._read_on()
         if self._eof:
             self._close()
+
+    def _is_free(self) -> bool:
+        """Whether there is time in this turn of the loop."""
+        edge = self._edge
+        return edge.admission.turns.are_free(edge.now)
 
     def _read_on(self) -> None:
         if self._paused:
@@ -213,10 +217,13 @@ class RequestReader(TransportConnection):
                 self._at = _HEAD
                 self.due = edge.now() + edge.header_timeout
             return head is Got.LINE
-        self._held.begin(head)
+        if head.takes > SMALL_HEAD:
+            self._held.begin(head)
         length = head.length
         if len(head.headers) > limits.header_count:
             self._refuse("head_too_large", "too many headers")
+        elif length == 0 and not self._held.head:
+            self._handle(head, b"")
         elif length == 0:
             self._complete(head, b"")
         elif length is None or length > SMALL or length > edge.unasked:
@@ -278,8 +285,7 @@ class RequestReader(TransportConnection):
         """A request has come whole. A large one is taken where the budget has room for it."""
         held = self._held
         if not held.head and len(body) <= SMALL:
-            if body:
-                held.take_small(len(body))
+            held.take_small(len(body))
             self._handle(head, body)
             return
         held.body = len(body)

@@ -13,13 +13,15 @@ import structlog
 
 from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
 from sessiongate.http.message import Handler, Reply, Request
-from sessiongate.http.objections import CAUSES, objection
+from sessiongate.http.objections import CAUSES, OBJECTED_TO, objection
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.http.refusal_log import note
 from sessiongate.telemetry.request_id import RequestId, current
 from sessiongate.telemetry.tracebacks import traced
 
 _log = structlog.get_logger("sessiongate.http")
+
+_LOOKED_AT = OBJECTED_TO | {"x-request-id", "vapi-ctx-opid"}
 
 Refuse = Callable[[Request, SessionGateError | None], Reply]
 """A refusal in a dialect's own form; None stands for an error that nobody foresaw."""
@@ -79,11 +81,13 @@ class Routes:
         if route is None:
             path = request.path = self._respell(request.path)
             route = self._whole.get(path) or self._other(path)
-        identity = RequestId(request.header("x-request-id") or request.header("vapi-ctx-opid"))
+        # Most requests have none of these headers, so that all are looked for at once.
+        ordinary = _LOOKED_AT.isdisjoint(dict(request.headers))
+        identity = RequestId() if ordinary else _identity(request)
         current.set(identity)
         brought = identity.brought
         try:
-            reason = objection(request)
+            reason = None if ordinary else objection(request)
             if reason is not None:
                 reply = self._refused(request, route, reason)
             else:
@@ -108,6 +112,10 @@ class Routes:
             if lowered.startswith(beginning) and route.takes(path):
                 return route
         return self._nowhere
+
+
+def _identity(request: Request) -> RequestId:
+    return RequestId(request.header("x-request-id") or request.header("vapi-ctx-opid"))
 
 
 async def nowhere(request: Request) -> Reply:

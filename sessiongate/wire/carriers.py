@@ -17,6 +17,7 @@ ZERTO_HEADER = "x-zerto-session"
 SOAP_COOKIE = "vmware_soap_session"
 REST_COOKIE = "vmware-api-session-id"
 _HEADERS = frozenset({VMWARE_HEADER, ZERTO_HEADER})
+_LOOKED_AT = _HEADERS | {"authorization", "cookie"}
 VC_COOKIE = "vcSessionCookie"
 """A SOAP header with the value of SOAP_COOKIE, for services that never see the cookie itself."""
 BEARER = "bearer"
@@ -41,6 +42,8 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
     """The text of any plain token, in whatever carrier."""
     signed: str = ""
     """A bearer that somebody has signed, not judged here. A session's own token has no dots."""
+    credential: bool = False
+    """Whether there is an Authorization header that is no bearer."""
 
 
 _NOTHING = Carried()
@@ -62,12 +65,14 @@ def carried(
     plain = ""
     taken: str | None = None
     signed = ""
+    credential = False
     found = _carriers(headers)
     found += inside
     if not found:
         return _NOTHING
     for carrier, text in found:
         if not text:
+            credential = credential or carrier == BEARER
             continue
         if carrier == BEARER and "." in text:
             if signed and text != signed:
@@ -80,7 +85,7 @@ def carried(
         if carrier in accepted:
             taken = text
     token = Secret(taken) if taken is not None and len(taken) <= _LONGEST_TOKEN else None
-    return Carried(token, plain, signed)
+    return Carried(token, plain, signed, credential)
 
 
 DISAGREE = "the request carries two different sessions"
@@ -105,6 +110,8 @@ def bearer_of(authorization: str | None) -> str | None:
 def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, value in headers:
+        if name not in _LOOKED_AT:
+            continue
         if name in _HEADERS:
             found.append((name, value.strip(WHITE_SPACE)))
         elif name == "cookie":

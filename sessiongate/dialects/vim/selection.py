@@ -209,16 +209,7 @@ class _Walk:
 
 def _of(target: MoRef, context: Context) -> Context:
     """The same caller, asking something of this object."""
-    # By its constructor: structs.replace() takes four times as long.
-    return Context(
-        context.client,
-        context.caller,
-        context.token,
-        target,
-        context.version,
-        context.size,
-        context.when_gone,
-    )
+    return msgspec.structs.replace(context, target=target)
 
 
 def _every(chosen: Sequence[Data]) -> list[Data]:
