@@ -294,7 +294,8 @@ class Journal:
         return self._merging.judge(event, about)
 
     def _stands_alone(self, event: Event, session: Session) -> bool:
-        self._tell(self._merging.due(event.at))
+        if merged := self._merging.due(event.at):
+            self._tell(merged)
         person = Person(session.provider, session.principal)
         return self._merging.judge_session(event, person) is Fate.ALONE
 

@@ -69,7 +69,7 @@ class BodyBudget:
         """Bytes of requests of callers that are not known."""
         self.small = 0
         """Bytes of small requests besides, which handlers have. No room is asked for them and none
-        is let go, so that no share is kept of them: to keep one took a tenth of a request."""
+        is let go, so that no share is kept of them, which each request would pay for."""
         self._leaving = 0
         self._shares: dict[object, Share] = {}
         self._ranks: list[dict[Share, None]] = [{} for _ in range(64)]

@@ -107,7 +107,9 @@ class Connection(RequestReader):
     # Its reply.
 
     def _finish(self, data: bytes, close: bool) -> None:
-        self._held.end()
+        held = self._held
+        if held.small or held.head or held.body or held.recognised:
+            held.end()
         if self._at is _DONE:  # its peer is gone, or is about to be told so
             self._weigh()
             if self._gone:

@@ -63,10 +63,8 @@ class HeldRequest:
         """The request is answered, or given up."""
         if self.small:
             self._edge.admission.bodies.small -= self.small
-            self.small = 0
-        if self.head or self.body or self.recognised:
-            self.head = self._headers = self.body = 0
-            self.recognised = False
+        self.small = self.head = self._headers = self.body = 0
+        self.recognised = False
 
     def count(self, *, unfinished: bool) -> int:
         """Count what is held. `unfinished`: it may be let go. Returns the bytes that were sent."""

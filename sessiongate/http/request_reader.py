@@ -77,18 +77,36 @@ class RequestReader(TransportConnection):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        if self._at is _DONE:
-            return
-        intake = self._intake
-        intake.add(data)
         at = self._at
-        if at is _BUSY or at is _ASKING or self._writer.stalled or self._waits:
+        if at is _DONE:
+            return
+        intake, held, writer = self._intake, self._held, self._writer
+        if (
+            at is _IDLE
+            and len(data) <= _CHEAP
+            and not (intake.rest or writer.stalled or self._waits)
+        ):
+            # One small request after the other, as nearly all come: of `_advance` its first step
+            # is all there is to do.
+            intake.rest = data
+            self._advancing = True
+            try:
+                self._read_head()
+            except Malformed as error:
+                self._refuse(f"malformed_{error}")
+            finally:
+                self._advancing = False
+            if self._at is _BUSY and not (intake.rest or held.head or held.body):
+                return
+        else:
+            intake.add(data)
+        at = self._at
+        if at is _BUSY or at is _ASKING or writer.stalled or self._waits:
             if len(intake.rest) > _HOLD:
                 self._pause()
                 self._tell_gone()
         else:
             self._advance()
-        held = self._held
         if intake.rest or held.head or held.body or self.accepted.held or intake.chunks is not None:
             self._weigh()
 

@@ -67,10 +67,12 @@ class Routes:
             self._refusals[cause] += 0
         # A whole path is looked up, and comes before every prefix of it; the first of each counts.
         self._whole: dict[str, Route] = {}
-        self._others: list[tuple[str, Route]] = []
+        # By their first segment, so that a path is held against a few of them only.
+        self._others: dict[str, list[tuple[str, Route]]] = {}
         for route in routes:
             if route.any_case or (route.path.endswith("/") and route.path != "/"):
-                self._others.append((route.path.lower(), route))
+                beginning = route.path.lower()
+                self._others.setdefault(_first_of(beginning), []).append((beginning, route))
             else:
                 self._whole.setdefault(route.path, route)
         self._nowhere = nowhere
@@ -107,11 +109,15 @@ class Routes:
 
     def _other(self, path: str) -> Route:
         lowered = path.lower()
-        for beginning, route in self._others:
+        for beginning, route in self._others.get(_first_of(lowered), ()):
             # The first question rules most routes out at the least cost.
             if lowered.startswith(beginning) and route.takes(path):
                 return route
         return self._nowhere
+
+
+def _first_of(path: str) -> str:
+    return path[1:].partition("/")[0]
 
 
 def _identity(request: Request) -> RequestId:

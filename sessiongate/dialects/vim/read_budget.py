@@ -79,8 +79,8 @@ def count(value: Value | None, most: int) -> int:
         one = waiting.pop()
         found += 1
         if isinstance(one, Data):
-            # Most of what a request reads is one of these with a dozen leaves: those are counted
-            # here, since to take each of them up by itself took a tenth of the request.
+            # Most of what a request reads is one of these with a dozen leaves: they are counted
+            # at once, and none is asked whether it is a Sequence, which takes longest.
             for member in one.members.values():
                 if isinstance(member, str):
                     found += 1 + len(member) // _LONG

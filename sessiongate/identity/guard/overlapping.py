@@ -1,7 +1,7 @@
 """Accounts that change while somebody is in the middle of something that depends on them."""
 
-from collections.abc import Collection, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Hashable
+from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -26,12 +26,23 @@ class OverlappingChanges(Generic[K]):
         for changed in self._under_way.values():
             changed.add(account)
 
-    @contextmanager
-    def meanwhile(self) -> Iterator[Collection[K]]:
+    def meanwhile(self) -> AbstractContextManager[Collection[K]]:
         """The accounts that have changed since, to be looked into at any time."""
-        changed: set[K] = set()
-        self._under_way[id(changed)] = changed
-        try:
-            yield changed
-        finally:
-            del self._under_way[id(changed)]
+        return _Meanwhile(self._under_way)
+
+
+class _Meanwhile(AbstractContextManager[Collection[K]]):
+    """One piece of work. Each login is one, and a generator takes nearly twice as long."""
+
+    __slots__ = ("_changed", "_under_way")
+
+    def __init__(self, under_way: dict[int, set[K]]) -> None:
+        self._under_way = under_way
+        self._changed: set[K] = set()
+
+    def __enter__(self) -> Collection[K]:
+        self._under_way[id(self._changed)] = self._changed
+        return self._changed
+
+    def __exit__(self, *error: object) -> None:
+        del self._under_way[id(self._changed)]
