@@ -98,6 +98,8 @@ def plain_letters(name: str) -> str:
     To it `müller` and `muller` are one name (MS-ADTS 3.1.1.2.2.4.13: case, marks, width and the
     kind of kana are ignored). Folds rather more than it does: for counting, never for asking.
     """
+    if name.isascii():  # nothing is to be taken away, and each merged login asks
+        return name
     apart = unicodedata.normalize("NFKD", name.translate(_STROKES))
     return unicodedata.normalize(
         "NFC", "".join(letter for letter in apart if unicodedata.category(letter) != "Mn")

@@ -221,3 +221,9 @@ def test_the_directory_form_keeps_the_spelling(typed: str, shown: str) -> None:
 @pytest.mark.parametrize("typed", ["corp", "CORP", " Corp. ", "ＣＯＲＰ"])
 def test_a_domain_is_canonical(typed: str) -> None:
     assert canonical_domain(typed) == "corp"
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_a_name_in_ascii_has_plain_letters(name: str) -> None:
+    assert plain_letters(name) == name
+    assert plain_letters(f"{name}ü") == f"{name}u"

@@ -351,7 +351,7 @@ def _enveloped(body: str) -> bytes:
 
 
 def _written(field: Field, value: Value) -> str:
-    if field.array and isinstance(value, list | tuple):
+    if field.array and isinstance(value, _LISTS):
         return "".join(_element(field.name, field.type, item) for item in value)
     return _element(field.name, field.type, value)
 
@@ -372,12 +372,13 @@ def _element(name: str, declared: str, value: Value) -> str:
     return f"<{name}>{_text(value)}</{name}>"
 
 
+_LISTS = (list, tuple)  # by name: `list | tuple` would be made anew each time
 _SINGLE = (int, datetime, bytes)  # int also stands for bool
 
 
 def _boxed(name: str, box: Boxed) -> str:
     value = box.value
-    if box.array and isinstance(value, list | tuple):
+    if box.array and isinstance(value, _LISTS):
         items = "".join(_element(box.type, box.type, item) for item in value)
         return f'<{name} xsi:type="ArrayOf{box.type[:1].upper()}{box.type[1:]}">{items}</{name}>'
     if isinstance(value, Data):
