@@ -314,7 +314,7 @@ def write_result(call: Call, value: Value | None, namespace: str = VIM) -> bytes
         name = FETCH
         boxed = Boxed(member.field.type, value, member.field.array) if value is not None else None
         inner = _written(_FETCH_RESULT, boxed) if boxed is not None else ""
-    return _enveloped(f'<{name}Response xmlns="{namespace}">{inner}</{name}Response>')
+    return f'{_HEAD}<{name}Response xmlns="{namespace}">{inner}</{name}Response>{_TAIL}'.encode()
 
 
 _FETCH_RESULT = Field("returnval", "anyType")
@@ -340,27 +340,21 @@ def write_unreadable(error: Malformed) -> bytes:
 
 
 def _fault(code: str, text: str, detail: str) -> bytes:
-    return _enveloped(
-        f"<soapenv:Fault><faultcode>{code}</faultcode>"
-        f"<faultstring>{escape(text)}</faultstring>{detail}</soapenv:Fault>"
-    )
-
-
-def _enveloped(body: str) -> bytes:
-    return f"{_HEAD}{body}{_TAIL}".encode()
+    return (
+        f"{_HEAD}<soapenv:Fault><faultcode>{code}</faultcode>"
+        f"<faultstring>{escape(text)}</faultstring>{detail}</soapenv:Fault>{_TAIL}"
+    ).encode()
 
 
 def _written(field: Field, value: Value) -> str:
-    if field.array and isinstance(value, _LISTS):
+    if isinstance(value, str):  # first, as most values are texts
+        return f"<{field.name}>{escape(value)}</{field.name}>"
+    if field.array and isinstance(value, list | tuple):
         return "".join(_element(field.name, field.type, item) for item in value)
     return _element(field.name, field.type, value)
 
 
 def _element(name: str, declared: str, value: Value) -> str:
-    if isinstance(value, str):  # first, as most values are texts
-        return f"<{name}>{escape(value)}</{name}>"
-    if isinstance(value, _SINGLE):
-        return f"<{name}>{_text(value)}</{name}>"
     if isinstance(value, Boxed):
         return _boxed(name, value)
     if isinstance(value, Data):
@@ -372,13 +366,9 @@ def _element(name: str, declared: str, value: Value) -> str:
     return f"<{name}>{_text(value)}</{name}>"
 
 
-_LISTS = (list, tuple)  # by name: `list | tuple` would be made anew each time
-_SINGLE = (int, datetime, bytes)  # int also stands for bool
-
-
 def _boxed(name: str, box: Boxed) -> str:
     value = box.value
-    if box.array and isinstance(value, _LISTS):
+    if box.array and isinstance(value, list | tuple):
         items = "".join(_element(box.type, box.type, item) for item in value)
         return f'<{name} xsi:type="ArrayOf{box.type[:1].upper()}{box.type[1:]}">{items}</{name}>'
     if isinstance(value, Data):
@@ -393,15 +383,9 @@ def _boxed(name: str, box: Boxed) -> str:
 def _inside(data: Data) -> str:
     """The members in the order of the type: stubs of .NET and Java skip what comes out of turn."""
     members = data.members
-    parts = []
-    for field in TYPES[data.type]:
-        name = field.name
-        value = members.get(name)
-        if isinstance(value, str):  # here, as most members are texts
-            parts.append(f"<{name}>{escape(value)}</{name}>")
-        elif value is not None:
-            parts.append(_written(field, value))
-    return "".join(parts)
+    return "".join(
+        _written(field, members[field.name]) for field in TYPES[data.type] if field.name in members
+    )
 
 
 def _text(value: Value) -> str:
