@@ -58,6 +58,19 @@ def is_last_administrator(user: User, users: Sequence[User], roles: Roles) -> bo
     return able == [user.canonical]
 
 
+class _Open(msgspec.Struct):
+    user: str
+    provider: str
+    sessions: int
+
+
+class _Known(msgspec.Struct):
+    """What a running server knows of its users."""
+
+    locked: dict[str, dict[str, object]] = {}
+    sessions: list[_Open] = []
+
+
 def accounts_of(
     config: Config, provider: str, users: Sequence[User]
 ) -> tuple[list[dict[str, object]], str]:
@@ -67,13 +80,9 @@ def accounts_of(
     """
     data_dir = config.server.data_dir
     running = server_answers(data_dir)
-    known = ask(data_dir, "GET", "/users") if running else {}
-    locked = known.get("locked", {}).get(provider, {})
-    sessions = {
-        one["user"]: one["sessions"]
-        for one in known.get("sessions", ())
-        if one["provider"] == provider
-    }
+    known = ask(data_dir, "GET", "/users", _Known) if running else _Known()
+    locked = known.locked.get(provider, {})
+    sessions = {one.user: one.sessions for one in known.sessions if one.provider == provider}
     last = _last_logins(config, provider)
     rows = [
         _row(

@@ -7,7 +7,7 @@ import shlex
 import socket
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -23,6 +23,9 @@ _PATIENCE = 60.0
 
 # Somebody waits at the tab key.
 _QUICK = 2.0
+
+
+Answer = TypeVar("Answer")
 
 
 class _Connection(http.client.HTTPConnection):
@@ -50,8 +53,8 @@ class _Connection(http.client.HTTPConnection):
             raise PermissionError(errno.EPERM, f"{why}, and so it is not asked")
 
 
-def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON of the server
-    """The running server's answer, or exit with the reason."""
+def ask(data_dir: Path, verb: str, address: str, kind: type[Answer]) -> Answer:
+    """The running server's answer, which is to be of this kind, or exit with the reason."""
     path = socket_path(data_dir)
     connection = _Connection(data_dir)
     try:
@@ -71,7 +74,10 @@ def ask(data_dir: Path, verb: str, address: str) -> Any:  # noqa: ANN401 - JSON 
         fail(Exit.UNREACHABLE, f"the server cannot say: {_said(answer)}")
     if reply.status != 200:
         fail(Exit.REFUSED, _said(answer))
-    return answer
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError:
+        fail(Exit.UNREACHABLE, f"the server at {path} gives an answer of another kind")
 
 
 def _no_server(data_dir: Path) -> tuple[str, str]:

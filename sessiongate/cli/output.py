@@ -67,7 +67,7 @@ def regret(sentences: Sequence[str], output: Output) -> None:
         return
     who = _painted("sessiongate:", "red", sys.stderr)
     for sentence in sentences:
-        print(f"{who} {sentence}", file=sys.stderr)
+        print(f"{who} {clean(sentence)}", file=sys.stderr)
 
 
 def show_rows(
@@ -89,7 +89,7 @@ def show_rows(
         show_json(rows)
         return
     if not rows:
-        print(none)
+        say(none)
         return
     shown = [Column(one) if isinstance(one, str) else one for one in columns]
     terminal = sys.stdout.isatty()
@@ -112,25 +112,39 @@ def show_facts(facts: Mapping[str, object], output: Output) -> None:
         return
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        label = _painted(name.replace("_", " "), "bold", sys.stdout)
+        label = _painted(clean(name).replace("_", " "), "bold", sys.stdout)
         print(f"{label}{' ' * (width - len(name))}  {_cell(value)}")
 
 
 def show_json(value: object) -> None:
     """A value as indented JSON: UTF-8, or ASCII where standard output is of another encoding."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    print(text if _is_utf8(sys.stdout) else _ascii(text))
+    print(_writable(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def json_line(value: object) -> str:
     """A value as one line of JSON, for standard output."""
-    text = msgspec.json.encode(value).decode()
-    return text if _is_utf8(sys.stdout) else _ascii(text)
+    return _writable(msgspec.json.encode(value).decode())
 
 
 def note(sentence: str) -> None:
     """Something to know beside the answer, on stderr."""
-    print(f"{_painted('sessiongate:', 'yellow', sys.stderr)} {sentence}", file=sys.stderr)
+    print(f"{_painted('sessiongate:', 'yellow', sys.stderr)} {clean(sentence)}", file=sys.stderr)
+
+
+def say(sentence: str) -> None:
+    """The answer in a sentence."""
+    print(clean(sentence))
+
+
+def clean(text: str) -> str:
+    """The text without what would steer a terminal, for one line.
+
+    What a client called itself, a file holds or a socket answers is not the operator's to vouch
+    for: where root looks after somebody else's directory, all of it is somebody else's.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _is_utf8(stream: IO[str]) -> bool:
@@ -138,9 +152,19 @@ def _is_utf8(stream: IO[str]) -> bool:
     return str(encoding).lower().replace("-", "").replace("_", "") == "utf8"
 
 
-def _ascii(json: str) -> str:
-    """The same JSON without letters beyond ASCII, which stand in its texts only."""
-    return re.sub(r"[^\x00-\x7f]", lambda found: _escaped(found[0]), json)
+def _writable(json: str) -> str:
+    """The same JSON for standard output, with escapes for what it cannot take or a terminal would.
+
+    Either stands in texts only: JSON itself is of ASCII, and escapes what comes before the blank.
+    """
+    if not _is_utf8(sys.stdout):
+        return re.sub(r"[^\x00-\x7e]", lambda found: _escaped(found[0]), json)
+    return "\n".join(
+        line
+        if line.isprintable()
+        else "".join(one if one.isprintable() else _escaped(one) for one in line)
+        for line in json.split("\n")
+    )
 
 
 def _escaped(letter: str) -> str:
@@ -168,5 +192,4 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, Sequence) and not isinstance(value, str):
         value = ", ".join(map(str, value))
-    # What a client called itself must not steer the operator's terminal.
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value))
+    return clean(str(value))

@@ -2,8 +2,9 @@
 
 import sys
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
+import msgspec
 import typer
 
 from sessiongate.cli.candidates import session_keys, user_names
@@ -15,7 +16,7 @@ from sessiongate.cli.options import (
     WideOption,
     settings,
 )
-from sessiongate.cli.output import Exit, Output, fail, show_facts, show_json, show_rows
+from sessiongate.cli.output import Exit, Output, fail, say, show_facts, show_json, show_rows
 from sessiongate.cli.people import Known, known_as
 from sessiongate.cli.prompts import confirmed
 from sessiongate.cli.table import Column, span
@@ -51,11 +52,15 @@ def list_(
 ) -> None:
     """List live sessions by their public keys, the one used last first."""
     loaded = settings(config, data_dir)
-    rows = ask(loaded.server.data_dir, "GET", f"/sessions{_query(user)}")
-    rows.sort(key=_last_used, reverse=True)
+    address = f"/sessions{_query(user)}"
+    answer = ask(loaded.server.data_dir, "GET", address, list[dict[str, object]])
+    try:
+        found = [(msgspec.convert(row, _Facts), row) for row in answer]
+        found.sort(key=lambda one: (one[0].active_at, one[0].key), reverse=True)
+        rows = [_for_people(*one) if output is Output.TABLE else one[1] for one in found]
+    except (msgspec.ValidationError, OverflowError):
+        fail(Exit.UNREACHABLE, "the server tells of a session what none has")
     none = "No session is open." if user is None or rows else _without_sessions(loaded, user)
-    if output is Output.TABLE:
-        rows = [_for_people(row) for row in rows]
     show_rows(rows, COLUMNS, output, none, wide=wide, more="--wide also shows")
 
 
@@ -67,8 +72,8 @@ def show(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show one session."""
-    facts = ask(settings(config, data_dir).server.data_dir, "GET", f"/sessions/{in_address(key)}")
-    show_facts(facts, output)
+    where = settings(config, data_dir).server.data_dir
+    show_facts(ask(where, "GET", f"/sessions/{in_address(key)}", dict[str, object]), output)
 
 
 @app.command()
@@ -98,21 +103,21 @@ def terminate(
     if key is not None:
         address = f"/sessions/{in_address(key)}"
         if dry_run:
-            ask(where, "GET", address)
+            ask(where, "GET", address, dict[str, object])
             _told({"would_end": 1}, "1 session would end.", output)
             return
     else:
         address = f"/sessions{_query(user)}"
         asks = sys.stdin.isatty() and not yes
         if dry_run or asks:
-            count = ask(where, "GET", f"/count{_query(user)}")["count"]
+            count = ask(where, "GET", f"/count{_query(user)}", _Count).count
             if dry_run:
                 said = f"{_sessions(count)} would end." if count else _nothing(loaded, user)
                 _told({"would_end": count}, said, output)
                 return
             if count:
                 _confirm(count, user)
-    ended = ask(where, "DELETE", address)["ended"]
+    ended = ask(where, "DELETE", address, _Ended).ended
     said = f"{_sessions(ended)} ended." if ended else _nothing(loaded, user)
     _told({"ended": ended}, said, output)
 
@@ -141,7 +146,7 @@ def _told(facts: dict[str, int], said: str, output: Output) -> None:
     if output is Output.JSON:
         show_json(facts)
     else:
-        print(said)
+        say(said)
 
 
 def _sessions(count: int) -> str:
@@ -152,19 +157,31 @@ def _query(user: str | None) -> str:
     return f"?user={in_address(user)}" if user is not None else ""
 
 
-def _last_used(row: dict[str, Any]) -> tuple[datetime, str]:
-    return datetime.fromisoformat(row["active_at"]), row["key"]
+class _Count(msgspec.Struct):
+    count: int
 
 
-def _for_people(row: dict[str, Any]) -> dict[str, object]:
+class _Ended(msgspec.Struct):
+    ended: int
+
+
+class _Facts(msgspec.Struct):
+    """What is read of a session besides being shown."""
+
+    key: str
+    active_at: datetime
+    login_at: datetime
+    idle_seconds: int
+    seconds_left: int | None = None
+
+
+def _for_people(facts: _Facts, row: dict[str, object]) -> dict[str, object]:
     """The session with short times in place of long ones."""
-    left = row.get("seconds_left")
-    idle = row["idle_seconds"]
-    login_at = datetime.fromisoformat(row["login_at"])
-    now = datetime.fromisoformat(row["active_at"]) + timedelta(seconds=idle)
+    left, idle = facts.seconds_left, facts.idle_seconds
+    now = facts.active_at + timedelta(seconds=idle)
     return {
         **row,
-        "login": f"{span(int((now - login_at).total_seconds()))} ago",
+        "login": f"{span(int((now - facts.login_at).total_seconds()))} ago",
         "idle": span(idle),
         "left": span(left) if left is not None else None,
     }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from sessiongate.app.prepare import roles_as_they_are, roles_of, users_file
@@ -27,7 +28,7 @@ from sessiongate.cli.options import (
     prepared,
     settings,
 )
-from sessiongate.cli.output import Exit, Output, fail, note, show_facts, show_json, show_rows
+from sessiongate.cli.output import Exit, Output, fail, note, say, show_facts, show_json, show_rows
 from sessiongate.cli.passwords import asked_password, random_password
 from sessiongate.cli.people import Known, known_as
 from sessiongate.cli.prompts import confirmed
@@ -245,18 +246,23 @@ def unlock(
     """Let a user who is locked out by failed logins try again at once."""
     loaded = settings(config, data_dir)
     prepared(loaded)
-    answer = ask(loaded.server.data_dir, "POST", f"/users/unlock?user={in_address(name)}")
-    known = Known.YES if answer["unlocked"] else known_as(loaded, name)
+    address = f"/users/unlock?user={in_address(name)}"
+    answer = ask(loaded.server.data_dir, "POST", address, _Unlocked)
+    known = Known.YES if answer.unlocked else known_as(loaded, name)
     if known is Known.NO:
         fail(Exit.REFUSED, f"there is no user {name!r}, and nothing was held against that name")
     if output is Output.JSON:
         show_json(answer)
-    elif answer["unlocked"]:
+    elif answer.unlocked:
         print("User unlocked.")
     elif known is Known.YES:
         print("Nothing was held against this user.")
     else:
         print("Nothing was held against this name; no local user has it.")
+
+
+class _Unlocked(msgspec.Struct):
+    unlocked: bool
 
 
 class _Change:
@@ -326,7 +332,7 @@ class _Change:
                 "the running server could not take this in yet, so sessions may still be open; it"
                 " tries again each second, and its log says why it cannot"
             )
-        print(" ".join(filter(None, (done, heard))))
+        say(" ".join(filter(None, (done, heard))))
         if ending and (lost := self._no_administrator()):
             note(lost)
         if password is not None:

@@ -195,6 +195,36 @@ class AttemptsContract:
         await fail(tries, "alice", THERE)
         assert await tries.is_locked("alice", ELSEWHERE, T0)
 
+    async def test_sec_25_an_owners_logins_do_not_forgive_a_guesser_beside_him(self) -> None:
+        tries = await self.make(policies(3, total=7))
+        guesses = 0
+        for _ in range(20):
+            await tries.welcome("alice", HERE, T0)
+            for _ in range(2):
+                if (guess := await tries.begin("alice", HERE, T0)) is not None:
+                    guesses += 1
+                    await guess.failed(T0)
+            if (owner := await tries.begin("alice", HERE, T0)) is not None:
+                await owner.succeeded(T0)
+        assert guesses == 7
+        assert await tries.is_locked("alice", HERE, T0)
+        assert await tries.locked(T0) == {"alice": T0 + 5 * MINUTE}
+        # It is a lock of that address: neither of others that are known nor of strangers.
+        await tries.welcome("alice", THERE, T0)
+        assert not await tries.is_locked("alice", THERE, T0)
+        assert not await tries.is_locked("alice", ELSEWHERE, T0)
+        assert not await tries.is_locked("alice", HERE, T0 + 5 * MINUTE)
+        assert await tries.unlock("alice", T0)
+        await fail(tries, "alice", HERE)
+
+    async def test_sec_23_tries_under_way_from_a_known_address_count_as_if_they_had_failed(
+        self,
+    ) -> None:
+        tries = await self.make(policies(9, total=4))
+        await tries.welcome("alice", HERE, T0)
+        begun = await asyncio.gather(*(tries.begin("alice", HERE, T0) for _ in range(20)))
+        assert sum(one is not None for one in begun) == 4
+
     async def test_sec_82_a_success_of_long_ago_or_of_another_name_is_none(self) -> None:
         tries = await self.make(policies(total=5))
         await tries.welcome("alice", THERE, T0 - LATELY)

@@ -6,7 +6,7 @@ session a request carries.
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sessiongate.errors import BadCredentials
 from sessiongate.rules.accounts import parse_account
@@ -49,29 +49,38 @@ def require_same_credential(headers: Iterable[str], stated: tuple[str, Secret] |
     is not a password, such as a token or a certificate. Each Authorization header of the request
     is looked at; those of other schemes say nothing of who logs in. Names are compared as typed.
     """
-    for header in headers:
-        if scheme_of(header)[0] != "basic":
-            continue
+    for header in _basics(headers):
         name, password = read_basic(header)
         if stated is None or (name, password.reveal()) != (stated[0], stated[1].reveal()):
             raise BadCredentials("the request carries two different credentials", answered=False)
 
 
-def is_another(headers: Iterable[str], names: Iterable[str]) -> bool:
+def is_another(headers: Iterable[str], names: Collection[str]) -> bool:
     """Whether a Basic credential in these headers is not of the user of these names.
 
     For requests with a session, whose user has them in whatever spelling. Some clients send their
     credential with each call: it names the same user, and no password is looked at. One that
-    cannot be read is another, since whoever stands in front may have read it.
+    cannot be read is another, since whoever stands in front may have read it. So are two that
+    differ, without a look at what they say: a head has room for hundreds, and each may be dear.
     """
-    basics = [header for header in headers if scheme_of(header)[0] == "basic"]
+    basics = _basics(headers)
     if not basics:
         return False
+    if len(basics) > 1:
+        return True
     try:
-        named = {parse_account(read_basic(header)[0]).canonical for header in basics}
+        name = read_basic(basics[0])[0]
+        if name in names:
+            return False
+        named = parse_account(name).canonical
     except BadCredentials:
         return True
-    return not named <= {canonical for name in names if (canonical := _canonical(name))}
+    return all(named != _canonical(each) for each in names)
+
+
+def _basics(headers: Iterable[str]) -> list[str]:
+    """Those that hold a Basic credential, each text once."""
+    return [one for one in dict.fromkeys(headers) if scheme_of(one)[0] == "basic"]
 
 
 def _canonical(name: str) -> str:

@@ -219,7 +219,7 @@ def escape(text: str) -> str:
         text = _escape(text, _ENTITIES)
     if text.isprintable():
         return text
-    return "".join(letter if _holdable(ord(letter)) else "\ufffd" for letter in text)
+    return _UNHOLDABLE.sub("\ufffd", text)
 
 
 # A bare carriage return would be read back as a line feed.
@@ -227,11 +227,4 @@ _ENTITIES = {'"': "&quot;", "\r": "&#13;"}
 # Most texts hold nothing to escape, which this says in a third of the time of escaping.
 _SPECIAL = re.compile('[&<>"\r]')
 
-
-def _holdable(code: int) -> bool:
-    return (
-        code in (0x9, 0xA)
-        or 0x20 <= code <= 0xD7FF
-        or 0xE000 <= code <= 0xFFFD
-        or 0x10000 <= code <= 0x10FFFF
-    )
+_UNHOLDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

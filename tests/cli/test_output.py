@@ -4,7 +4,19 @@ import json
 
 import pytest
 
-from sessiongate.cli.output import Exit, Failed, Output, fail, regret, show_facts, show_rows
+from sessiongate.cli.output import (
+    Exit,
+    Failed,
+    Output,
+    fail,
+    json_line,
+    note,
+    regret,
+    say,
+    show_facts,
+    show_json,
+    show_rows,
+)
 
 ROWS = [
     {"name": "ada", "roles": ["a", "b"], "enabled": True, "note": None, "more": 1},
@@ -54,6 +66,24 @@ def test_rows_in_a_pipe_stay_on_one_line(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_clients_words_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     show_rows([{"name": "\x1b[2Jevil\r\n\u202e"}], ("name",), Output.TABLE, "")
     assert capsys.readouterr().out.splitlines()[1].rstrip() == "\ufffd[2Jevil\ufffd\ufffd\ufffd"
+
+
+def test_sec_42_nothing_that_is_printed_steers_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    steering = "\x1b]0;x\x07\x9b2J\u202e\x7f"
+    for output in Output:
+        regret([steering], output)
+        show_facts({steering: steering}, output)
+        show_rows([{"name": steering}], ("name",), output, "")
+        show_rows([], ("name",), output, steering)
+    note(steering)
+    say(steering)
+    told = capsys.readouterr()
+    for line in (told.out + told.err + json_line({steering: steering})).split("\n"):
+        assert line.isprintable()
+    show_json({steering: [steering]})
+    assert json.loads(capsys.readouterr().out) == {steering: [steering]}
 
 
 def test_regret_goes_to_stderr_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:

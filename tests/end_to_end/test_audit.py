@@ -116,6 +116,7 @@ def strangers(server: Server) -> list[Callable[[Client, int], Reply]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("store", "rounds"),
     [("sqlite", 400), pytest.param("redis", 200, marks=pytest.mark.peer)],

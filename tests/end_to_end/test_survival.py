@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.end_to_end.serving import (
     session,
     vim,
 )
+from tests.until import wait_until
 
 # Each of these starts a server of its own, or several.
 pytestmark = pytest.mark.slow
@@ -95,6 +97,10 @@ def _logout(client: Client, token: str, *, zerto: bool) -> None:
         assert reply.status == 204, reply
 
 
+def _one_has_ended(books: list[Book]) -> bool:
+    return any(book.ended for book in books)
+
+
 def _alive(server: Server, tokens: set[str]) -> set[str]:
     with server.connected() as client:
         return {
@@ -120,6 +126,7 @@ def test_sec_10_kill_9_loses_no_login_and_revives_no_logout(server: Server) -> N
             thread.start()
         for _ in range(15 + 9 * number):
             assert enough.acquire(timeout=30), "the logins came to a halt"
+        wait_until(partial(_one_has_ended, running))
         server.kill9()
         for thread in threads:
             thread.join(30)

@@ -94,7 +94,7 @@ def test_sec_80_what_is_no_socket_is_not_used(there: str, data_dir: Path, tempor
     with pytest.raises(ConfigError, match=r"^server\.data_dir: .*: it is no socket"):
         control_address(data_dir)
     with pytest.raises(Failed) as failed:
-        ask(data_dir, "GET", "/sessions")
+        ask(data_dir, "GET", "/sessions", object)
     assert "it is no socket" in str(failed.value.sentences)
 
 
@@ -116,7 +116,7 @@ def test_sec_80_nobody_elses_socket_is_asked(data_dir: Path, temporary: Path) ->
     path = socket_path(data_dir)
     with someone_listens(path, STRANGER) as asked:
         with pytest.raises(Failed) as failed:
-            ask(data_dir, "GET", "/sessions")
+            ask(data_dir, "GET", "/sessions", object)
         assert not server_answers(data_dir)
         with pytest.raises(ConfigError, match=f"it belongs to uid {STRANGER}"):
             control_address(data_dir)
@@ -141,7 +141,7 @@ def test_sec_80_whoever_listens_counts_and_not_whose_file_it_is(
         os.seteuid(0)
     os.chown(path, 0, 0)
     with door, pytest.raises(Failed) as failed:
-        ask(data_dir, "GET", "/sessions")
+        ask(data_dir, "GET", "/sessions", object)
     assert f"uid {STRANGER} listens there" in str(failed.value.sentences)
 
 

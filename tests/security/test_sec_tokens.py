@@ -332,6 +332,7 @@ async def test_sec_10_nothing_lives_longer_where_the_clock_was_set_back_over_a_r
 # 11, 12, 13: sessions of a user who changes, and sessions that an administrator ends
 
 
+@pytest.mark.slow
 @over_stores
 @each_dialect
 @each(

@@ -274,6 +274,22 @@ def test_escaping(text: str, escaped: str) -> None:
     assert escape(text) == escaped
 
 
+def test_sec_73_text_that_does_not_print_is_not_much_dearer_to_write() -> None:
+    """A name with one such letter made a list of sessions ten times as dear."""
+
+    def cost(text: str) -> float:
+        def once() -> float:
+            begun = time.thread_time()
+            escape(text)
+            return time.thread_time() - begun
+
+        return min(once() for _ in range(7))
+
+    ordinary = "a<b" * 10_000
+    assert cost("abc" * 10_000 + "\u200b") < cost(ordinary)
+    assert cost("\u200b" * 30_000) < cost(ordinary)
+
+
 pieces = st.sampled_from(
     ["<a>", "</a>", "<b c='d'>", "</b>", "&lt;", "&x;", "<!DOCTYPE a>", "t", "\0"]
 )

@@ -4,8 +4,9 @@ Each try counts three times: for the name from that address, for the name from a
 the address whatever the name. The first locks early, so that a guesser locks out himself and not
 his victim. The second locks much later, and holds against guessing from many addresses; a try from
 an address where the name has come in lately is outside it, or twenty addresses could lock anybody
-out everywhere. When a counter locks is decided in `rules.lockout`; all methods here are one step on
-the event loop, so no two tries see the same count.
+out everywhere. Such a try counts as widely for the name from there, or the owner's logins would
+forgive a guesser beside him without end. When a counter locks is decided in `rules.lockout`; all
+methods here are one step on the event loop, so no two tries see the same count.
 """
 
 from collections import OrderedDict
@@ -76,20 +77,20 @@ class AttemptCounters:
     """What is known of failed tries. `name` is canonical, `address` the client's, "" if unknown."""
 
     def __init__(self, lockout: Lockout, *, size: int = SIZE) -> None:
+        pair, whole, address = lockout.policies
         self._pairs, self._names, self._places = (
-            _Table(policy, size) for policy in lockout.policies
+            _Table(policy, size) for policy in (pair, whole, address)
         )
+        self._returning = _Table(whole, size)
         self._known = KnownPlaces()
 
     def is_locked(self, name: str, address: str, now: datetime) -> bool:
         """Whether this name is locked for this address."""
         place = network_of(address)
+        whole, key = self._whole(name, place, self._known.knows(name, place, now))
         return (
             is_locked(self._pairs.get((name, place), now), now)
-            or (
-                is_locked(self._names.get((name, ""), now), now)
-                and not self._known.knows(name, place, now)
-            )
+            or is_locked(whole.get(key, now), now)
             or is_locked(self._places.get(("", place), now), now)
         )
 
@@ -105,8 +106,7 @@ class AttemptCounters:
         if not further:
             counters.append((self._places, ("", place)))
         is_known = self._known.knows(name, place, now)
-        if not is_known:
-            counters.append((self._names, (name, "")))
+        counters.append(self._whole(name, place, is_known))
         if not all(may_try(table.get(key, now), table.policy, now) for table, key in counters):
             return None
         for table, key in counters:
@@ -140,19 +140,24 @@ class AttemptCounters:
 
     def unlock(self, name: str, now: datetime) -> bool:
         """Forget the failures of this name, from anywhere. False if there were none."""
-        pairs = self._pairs.forget(name, now)
-        return self._names.forget(name, now) or pairs
+        tables = self._pairs, self._names, self._returning
+        found = [table.forget(name, now) for table in tables]
+        return any(found)
 
     def locked(self, now: datetime) -> dict[str, datetime]:
         """The names locked for somebody, and until when at the latest."""
         latest: dict[str, datetime] = {}
-        for table in (self._pairs, self._names):
+        for table in (self._pairs, self._names, self._returning):
             for name, until in table.locks(now):
                 latest[name] = max(until, latest.get(name, until))
         return latest
 
     def __len__(self) -> int:
-        return len(self._pairs) + len(self._names) + len(self._places)
+        return sum(map(len, (self._pairs, self._names, self._returning, self._places)))
+
+    def _whole(self, name: str, place: str, is_known: bool) -> tuple["_Table", Key]:
+        """The wider counter of a name: of all places, or of one from which it has come in."""
+        return (self._returning, (name, place)) if is_known else (self._names, (name, ""))
 
 
 class Counted(msgspec.Struct, frozen=True):

@@ -202,5 +202,6 @@ _LONGEST = 200
 
 def told(result: Result) -> str:
     """The server's own words, fit for one line of a log."""
-    words = "".join(letter if letter.isprintable() else " " for letter in result.diagnostic)
-    return words.strip()[:_LONGEST] or "no reason given"
+    words = result.diagnostic[:_LONGEST]
+    words = "".join(letter if letter.isprintable() else " " for letter in words)
+    return words.strip() or "no reason given"

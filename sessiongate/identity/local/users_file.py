@@ -97,7 +97,7 @@ def parse_users(data: bytes, source: str) -> dict[str, User]:
         raise ConfigError(
             [f"{source}: is not TOML{at}; mend it there, or put a copy back"]
         ) from None
-    problems = [f"{source}: {name}: not a setting" for name in tables.keys() - {"users"}]
+    problems = [f"{source}: {_shown(name)}: not a setting" for name in tables.keys() - {"users"}]
     entries = tables.get("users", {})
     if not isinstance(entries, dict):
         raise ConfigError([*problems, f'{source}: users: must be tables, [users."NAME"]'])
@@ -122,7 +122,8 @@ def _read_user(name: str, entry: object) -> tuple[User | None, list[str]]:
         return None, [f": {refused}"]
     if not isinstance(entry, dict):
         return None, [": must be a table"]
-    problems = [f".{key}: not a setting{_meant(key)}" for key in entry.keys() - set(_SETTINGS)]
+    strange = entry.keys() - set(_SETTINGS)
+    problems = [f".{_shown(key)}: not a setting{_meant(key)}" for key in strange]
     stored, role = entry.get("password"), entry.get("role")
     full_name, disabled = entry.get("full_name", ""), entry.get("disabled", False)
     created = entry.get("created")
@@ -139,6 +140,11 @@ def _read_user(name: str, entry: object) -> tuple[User | None, list[str]]:
     if problems:
         return None, problems
     return User(name, canonical, str(stored), str(role), full_name, disabled, created), []
+
+
+def _shown(key: str) -> str:
+    """A key as it is told: with escapes where it would steer a terminal."""
+    return key if key.isprintable() else json.dumps(key)
 
 
 def _meant(key: str) -> str:

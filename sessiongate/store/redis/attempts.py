@@ -26,15 +26,16 @@ from sessiongate.store.redis.scripts import Script, script
 LONGEST_TRY = timedelta(minutes=2)
 
 # Fields of a hash: "f" + place, failures of the pair, as times with commas; "u" + place, until when
-# it is locked; "F" and "U", the same from anywhere; "w" + nonce, a try under way: time and place;
-# "v" + nonce, the same from a known place, outside the total.
+# it is locked; "F" and "U", the same from anywhere; "k" + place and "K" + place, the same from a
+# known place, which no success forgives; "w" + nonce, a try under way: time and place; "v" + nonce,
+# the same from a known place, outside the total.
 # KEYS: that hash; the hash of known places, which has the time of the last success for each.
 # ARGV: now, place, attempts of the pair, attempts in all, window, lock, longest try, nonce, lately.
 _KNOWN = """
 local now, place = tonumber(ARGV[1]), ARGV[2]
 local each, all = tonumber(ARGV[3]), tonumber(ARGV[4])
 local window, lock, longest = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local known, here, anywhere = {}, 0, 0
+local known, here, anywhere, back = {}, 0, 0, 0
 local flat = redis.call('HGETALL', KEYS[1])
 for at = 1, #flat, 2 do
   local field, value = flat[at], flat[at + 1]
@@ -47,7 +48,10 @@ for at = 1, #flat, 2 do
       known[field] = nil
     else
       if kind == 'w' then anywhere = anywhere + 1 end
-      if from == place then here = here + 1 end
+      if from == place then
+        here = here + 1
+        if kind == 'v' then back = back + 1 end
+      end
     end
   end
 end
@@ -65,7 +69,9 @@ local function came_in()
 end
 local function locked()
   if each > 0 and is_locked('u' .. place) then return true end
-  return all > 0 and is_locked('U') and not came_in()
+  if all == 0 then return false end
+  if came_in() then return is_locked('K' .. place) end
+  return is_locked('U')
 end
 local function keep(span)
   local left = redis.call('PTTL', KEYS[1])
@@ -87,7 +93,9 @@ if known['w' .. nonce] or known['v' .. nonce] then return fine end
 if locked() then return 0 end
 if each > 0 and #recent('f' .. place) + here >= each then return 0 end
 local mine = 'v'
-if all > 0 and not came_in() then
+if all > 0 and came_in() then
+  if #recent('k' .. place) + back >= all then return 0 end
+elseif all > 0 then
   mine = 'w'
   if #recent('F') + anywhere >= all then return 0 end
 end
@@ -121,10 +129,10 @@ local function count(failures, untils, attempts)
   end
 end
 count('f' .. place, 'u' .. place, each)
-if mine == 'w' then count('F', 'U', all) end
+if mine == 'w' then count('F', 'U', all) else count('k' .. place, 'K' .. place, all) end
 for field, value in pairs(known) do
-  local kind = string.lower(string.sub(field, 1, 1))
-  local over = kind == 'u' and now >= tonumber(value) or kind == 'f' and #recent(field) == 0
+  local over = string.find(field, '^[uUK]') and now >= tonumber(value)
+    or string.find(field, '^[fFk]') and #recent(field) == 0
   if over and redis.call('HGET', KEYS[1], field) == value then
     redis.call('HDEL', KEYS[1], field)
   end

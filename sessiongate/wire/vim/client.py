@@ -270,7 +270,7 @@ def _session(key: str, user_name: str, full_name: str | None, locale: str | None
         raise Malformed("the UserSession has an empty key or userName")
     if max(map(len, (key, user_name, locale or ""))) > _LONGEST_TEXT:
         raise Malformed("the UserSession holds a name that is too long")
-    return UserSession(key, user_name, _readable(full_name or "")[:_LONGEST_TEXT], locale or "")
+    return UserSession(key, user_name, _readable((full_name or "")[:_LONGEST_TEXT]), locale or "")
 
 
 def _readable(text: str) -> str:

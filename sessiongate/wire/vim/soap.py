@@ -314,7 +314,7 @@ def write_result(call: Call, value: Value | None, namespace: str = VIM) -> bytes
         name = FETCH
         boxed = Boxed(member.field.type, value, member.field.array) if value is not None else None
         inner = _written(_FETCH_RESULT, boxed) if boxed is not None else ""
-    return _enveloped(f'<{name}Response xmlns="{namespace}">{inner}</{name}Response>')
+    return f'{_HEAD}<{name}Response xmlns="{namespace}">{inner}</{name}Response>{_TAIL}'.encode()
 
 
 _FETCH_RESULT = Field("returnval", "anyType")
@@ -340,17 +340,15 @@ def write_unreadable(error: Malformed) -> bytes:
 
 
 def _fault(code: str, text: str, detail: str) -> bytes:
-    return _enveloped(
-        f"<soapenv:Fault><faultcode>{code}</faultcode>"
-        f"<faultstring>{escape(text)}</faultstring>{detail}</soapenv:Fault>"
-    )
-
-
-def _enveloped(body: str) -> bytes:
-    return f"{_HEAD}{body}{_TAIL}".encode()
+    return (
+        f"{_HEAD}<soapenv:Fault><faultcode>{code}</faultcode>"
+        f"<faultstring>{escape(text)}</faultstring>{detail}</soapenv:Fault>{_TAIL}"
+    ).encode()
 
 
 def _written(field: Field, value: Value) -> str:
+    if isinstance(value, str):  # first, as most values are texts
+        return f"<{field.name}>{escape(value)}</{field.name}>"
     if field.array and isinstance(value, list | tuple):
         return "".join(_element(field.name, field.type, item) for item in value)
     return _element(field.name, field.type, value)

@@ -1,5 +1,6 @@
 """users.toml: read whole, rewritten whole, under a lock."""
 
+import json
 import stat
 import threading
 from codecs import BOM_UTF8
@@ -13,6 +14,7 @@ from sessiongate.identity.local.users_file import (
     User,
     add_user,
     list_users,
+    parse_users,
     read_users,
     remove_user,
     set_disabled,
@@ -256,3 +258,11 @@ def test_times_keep_their_offset(path: Path) -> None:
 
 def test_a_user_does_not_show_the_hash(path: Path) -> None:
     assert "argon2" not in f"{add(path, 'alice')!r}{add(path, 'bob')}"
+
+
+def test_sec_42_a_key_that_would_steer_a_terminal_is_told_with_escapes() -> None:
+    steering = json.dumps("\x1b]0;x\x07\u202e")
+    for text in (f"{steering} = 1", f"[users.ada]\n{steering} = 1"):
+        with pytest.raises(ConfigError) as refused:
+            parse_users(text.encode(), "users.toml")
+        assert all(problem.isprintable() for problem in refused.value.problems)
