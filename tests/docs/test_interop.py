@@ -105,6 +105,8 @@ def test_a_row_is_as_good_as_the_worst_of_its_tests(tmp_path: Path) -> None:
     before = PAGE.read_text(encoding="utf-8")
     page.write_text(before, encoding="utf-8")
     recorder = Recorder(page=page)
+    recorder.pytest_sessionfinish()
+    assert page.read_text(encoding="utf-8") == before
     recorder._keys = {name: name.partition(":")[0] for name in ("curl:1", "curl:2", "vcsim:1")}
     recorder._keys["vcf-sdk:1"] = "vcf-sdk"
     for one in (

@@ -344,7 +344,9 @@ class Recorder:
         }
 
     def pytest_sessionfinish(self) -> None:
-        """Write the page."""
+        """Write the page, unless the run broke off before it saw anything."""
+        if not self._results:
+            return
         page = self._page.read_text(encoding="utf-8")
         self._page.write_text(with_table(page, clients_table(self.results())), encoding="utf-8")
 
