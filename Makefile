@@ -70,7 +70,8 @@ locales: $(VENV)/.dev ## Write the lists of locales and messages that the packag
 
 interop: $(VENV)/.dev ## Build the real clients, run their tests, write the table of docs/interop.md
 	$(BIN)/python tests/peers/setup.py debian ansible java telegraf terraform
-	SESSIONGATE_REQUIRE_PEERS=1 $(BIN)/python -m pytest -q -m interop --write-interop
+	SESSIONGATE_REQUIRE_PEERS=1 $(BIN)/python -m pytest -q -m interop --write-interop \
+		tests/end_to_end
 
 cover: $(VENV)/.dev ## Branch coverage; rules and wire must be whole, each from its own test file
 	$(BIN)/coverage run --branch --source=sessiongate -m pytest -q
