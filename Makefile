@@ -69,8 +69,9 @@ locales: $(VENV)/.dev ## Write the lists of locales and messages that the packag
 	$(BIN)/python -m tests.locales
 
 interop: $(VENV)/.dev ## Build the real clients, run their tests, write the table of docs/interop.md
-	$(BIN)/python tests/peers/setup.py ansible
-	SESSIONGATE_REQUIRE_PEERS=1 $(BIN)/python -m pytest -q -m interop --write-interop
+	$(BIN)/python tests/peers/setup.py debian ansible java telegraf terraform
+	SESSIONGATE_REQUIRE_PEERS=1 $(BIN)/python -m pytest -q -m interop --write-interop \
+		tests/end_to_end
 
 cover: $(VENV)/.dev ## Branch coverage; rules and wire must be whole, each from its own test file
 	$(BIN)/coverage run --branch --source=sessiongate -m pytest -q

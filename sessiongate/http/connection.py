@@ -41,8 +41,8 @@ class Connection(RequestReader):
     def pause_writing(self) -> None:
         """The peer does not read fast enough: it gets no further reply for now."""
         held = self._writer.pause()
-        if not self._vouched:
-            self._edge.admission.leaves_unread(self.accepted, held, self._edge.now())
+        edge = self._edge
+        edge.admission.leaves_unread(self.accepted, held, edge.now(), known=self._vouched)
 
     def resume_writing(self) -> None:
         """The peer has read what we held for it."""
@@ -50,7 +50,7 @@ class Connection(RequestReader):
         writer.stalled = False
         if self._at is _DONE:
             return  # what the kernel has still counts
-        self._edge.admission.replies.reads(self.accepted)
+        self._edge.admission.reads(self.accepted)
         if self._at is _IDLE:
             self.due = self._edge.now() + self._edge.keep_alive
         if writer.unfinished:

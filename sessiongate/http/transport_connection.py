@@ -131,7 +131,7 @@ class TransportConnection(asyncio.Protocol):
         self._at = At.DONE
         self.due = math.inf
         self._writer.drop()
-        self._edge.admission.replies.reads(self.accepted)
+        self._edge.admission.reads(self.accepted)
         self._held_request.let_go(handled=self.task is not None)
         if self.task is None:
             self._edge.forget(self)
@@ -243,14 +243,12 @@ class TransportConnection(asyncio.Protocol):
         now = self._read_at = edge.now()
         self.due = now + seconds
         unread = self._writer.look()
-        if self._vouched:
-            return
-        if not self._replaceable:
+        if not (self._vouched or self._replaceable):
             self._replaceable = True
             edge.admission.waits(self.accepted, now)
         if unread:
             self.accepted.count_unread = self._writer.undelivered
-            edge.admission.leaves_unread(self.accepted, unread, now)
+            edge.admission.leaves_unread(self.accepted, unread, now, known=self._vouched)
 
     def _end_unless_it_reads(self) -> None:
         """Closed, and late: end it where the peer has all, or has not read for long."""

@@ -26,14 +26,17 @@ def installed(package: str, *programs: str) -> None:
 
 
 def run(
-    *command: object, env: dict[str, str] | None = None, folder: Path | None = None
+    *command: object,
+    env: dict[str, str] | None = None,
+    folder: Path | None = None,
+    patience: float = 2 * PATIENCE,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, in this folder if one is named."""
     return subprocess.run(
         [str(part) for part in command],
         capture_output=True,
         text=True,
-        timeout=2 * PATIENCE,
+        timeout=patience,
         env=env,
         cwd=folder,
         check=False,

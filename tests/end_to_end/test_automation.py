@@ -246,7 +246,8 @@ def test_unknown_paths_below_api(verb: str, path: str, shared: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/rest/", "/rest/vcenter/vms", f"{REST}/", "/rest/com/vmware/content/library?x=1"]
+    "path",
+    ["/rest/", "/rest/vcenter/vms", f"{REST}/", "/rest/com/vmware/content/configuration?x=1"],
 )
 def test_unknown_paths_below_rest(path: str, shared: Server) -> None:
     reply = shared.request("GET", path)

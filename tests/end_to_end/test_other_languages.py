@@ -1,4 +1,4 @@
-"""Real clients in Ruby, PHP and C# that Debian brings, unmodified, on an empty vCenter."""
+"""Real clients in Ruby, PHP, Perl and C# that Debian brings, unmodified, on an empty vCenter."""
 
 import json
 import os
@@ -46,6 +46,17 @@ PHP: dict[str, Any] = {
     "after logout": [],
     "time after logout": "NotAuthenticated",
 }
+PERL: dict[str, Any] = {
+    "api": "VirtualCenter",
+    "wrong password": "InvalidLogin",
+    "user": "admin",
+    "current session": "admin",
+    "root": "Datacenters",
+    "children": 0,
+    "time": True,
+    "logout": "answered",
+    "time after logout": "NotAuthenticated",
+}
 NO_MACHINES = '<ArrayOfVmApi xmlns="http://schemas.zerto.com/zvm/api"/>'
 
 
@@ -69,6 +80,17 @@ def test_phps_soap_client_lives_a_sessions_life(shared: Server) -> None:
     done = run("php", STORIES / "php_story.php", shared.url, shared.ca, *ADMIN)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == PHP
+
+
+@pytest.mark.interop("perl")
+def test_soap_lite_lives_a_sessions_life(shared: Server) -> None:
+    installed("perl", "perl")
+    if run("perl", "-MSOAP::Lite", "-e", "1").returncode != 0:
+        pytest.skip("SOAP::Lite is not installed: Debian has it in libsoap-lite-perl")
+    trusting = {**os.environ, "PERL_LWP_SSL_CA_FILE": str(shared.ca)}
+    done = run("perl", STORIES / "perl_story.pl", shared.url, *ADMIN, env=trusting)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == PERL
 
 
 @pytest.mark.interop("dotnet")

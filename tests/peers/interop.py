@@ -25,8 +25,12 @@ from tests.peers.setup import (
     OSLO_VMWARE,
     PYVMOMI,
     SUDS,
+    TELEGRAF,
+    TERRAFORM_PROVIDER,
     VCF_SDK,
     VCONNECTOR,
+    VIJAVA,
+    YAVIJAVA,
     ZEEP,
     ZVMA,
 )
@@ -86,6 +90,11 @@ _GOVC = "about, session.ls, session.rm, session.login with cache, cookie and clo
 _BY_WSDL = "client built, login, properties, time, logout; refusals"
 
 _BY_NODE = "client built, login, content, time, a view and a retrieve over it, logout; refusals"
+
+_BY_JAVA = (
+    "login, time, root folder, its children, an inventory search, a container view, a filter and "
+    "its updates, tasks, counters, events, logout; refusals. What is empty they give as `null`"
+)
 
 EXERCISES: Mapping[str, Exercise] = {
     **{
@@ -173,12 +182,13 @@ EXERCISES: Mapping[str, Exercise] = {
         "session; refusal. Its datastores ends in pyVmomi, which sends no list that is empty",
     ),
     "ansible": Exercise(
-        "Ansible, community.vmware and vmware.vmware",
+        "Ansible: community.vmware, vmware.vmware, vmware.vmware_rest",
         _fixed(ANSIBLE),
-        "SOAP, vAPI JSON-RPC",
-        "vmware_about_info, vmware_datacenter_info, vmware_vm_info, guest_info, appliance_info's "
-        "summary; vmware_guest_info ends with its own error about a machine that is not there; "
-        "refusal",
+        "SOAP, `/api`, vAPI JSON-RPC",
+        "modules of about, datacenters, machines, guests, tags, categories, datastores, resource "
+        "pools, switches, licenses, content libraries, storage policies, all empty; "
+        "appliance_info's summary, access, firewall, services, syslog; vmware_guest_info, "
+        'vmware_cluster_info, vmware_host_dns_info end with their own "not found"; refusal',
     ),
     "vconnector": Exercise(
         "vconnector",
@@ -215,6 +225,31 @@ EXERCISES: Mapping[str, Exercise] = {
         _told("php", "--version"),
         "SOAP, by our WSDL",
         "client built, login, properties, time, logout; refusals",
+    ),
+    "perl": Exercise(
+        "SOAP::Lite for Perl",
+        _told("perl", "-MSOAP::Lite", "-e", "print $SOAP::Lite::VERSION"),
+        "SOAP, by our WSDL",
+        "client built, login, properties, time, logout; refusals. Methods by `call`: its own "
+        "stubs send the namespace of the outermost WSDL, which is none of vSphere's",
+    ),
+    **{
+        key: Exercise(key, _fixed(version), "SOAP", _BY_JAVA)
+        for key, version in (("yavijava", YAVIJAVA), ("vijava", VIJAVA))
+    },
+    "telegraf": Exercise(
+        "telegraf, vsphere input",
+        _fixed(TELEGRAF),
+        "SOAP",
+        "started, one round of gathering, stopped: no metric and no error; refusal",
+    ),
+    "terraform": Exercise(
+        "Terraform, vsphere provider",
+        _fixed(TERRAFORM_PROVIDER),
+        "SOAP, also at `/pbm`; `/rest`",
+        "provider configured; data sources of datacenter, folder, role, custom attribute, storage "
+        'policy, tag category and content library, each of which ends with its own "not found"; '
+        "refusal",
     ),
     "fence-soap": Exercise(
         "fence_vmware_soap",
@@ -309,7 +344,9 @@ class Recorder:
         }
 
     def pytest_sessionfinish(self) -> None:
-        """Write the page."""
+        """Write the page, unless the run broke off before it saw anything."""
+        if not self._results:
+            return
         page = self._page.read_text(encoding="utf-8")
         self._page.write_text(with_table(page, clients_table(self.results())), encoding="utf-8")
 

@@ -4,7 +4,9 @@ Each release of pyVmomi gets an environment of its own, since they exclude one a
 the VCF SDK; tools over pyVmomi share one, and other clients from the index another. govc and the
 simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`). An
 OpenID provider and the SOAP clients for Node come from npm where that is installed.
-Ansible, which takes its time, is installed with the argument `ansible` alone.
+What takes long to install or to build is left to who asks for it by name: `ansible`, `debian`,
+`java`, `telegraf`, `terraform`. Where one of these cannot be had, that is told, and its tests are
+skipped.
 Takes what is there already as done; remove .peers/ to start afresh. What is built by itself is
 built beside the rest: one waits for the network while another uses the processor.
 """
@@ -16,13 +18,13 @@ import sys
 import tempfile
 import venv
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 PEERS = Path(__file__).resolve().parents[2] / ".peers"
-GO = Path(__file__).resolve().parent / "go"
+HERE = Path(__file__).resolve().parent
 
 PYVMOMI = ("9.1.1.0", "8.0.3.0.1", "7.0.3", "6.7.3")
 """The newest release of each line that is still in use."""
@@ -54,13 +56,33 @@ _TOOLS = (
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 _BESIDE = 3
 ANSIBLE = "12.3.0"
-"""Of the collections: community.vmware 5.10.0 and vmware.vmware 2.6.0 are in it."""
+"""Of the collections: community.vmware 5.10.0, vmware.vmware 2.6.0 and vmware.vmware_rest 4.9.0."""
 _ANSIBLE_CORE = "2.19.14"
-_COLLECTIONS = ("ansible_collections/community/vmware/", "ansible_collections/vmware/vmware/")
+_COLLECTIONS = ("ansible_collections/community/vmware/", "ansible_collections/vmware/")
+_AIOHTTP = "3.14.5"
 NODE_SOAP = "1.13.0"
 NODE_VSPHERE_SOAP = "0.0.2-5"
 GOVMOMI = "0.53.0"
 """As pinned in `go/go.mod`."""
+YAVIJAVA = "6.0.05"
+VIJAVA = "5.1"
+_JAVA = {
+    "yavijava": f"com.toastcoders:yavijava:{YAVIJAVA}",
+    "vijava": f"com.vmware:vijava:{VIJAVA}",
+}
+# The JDK has had none of it since 11, and both toolkits count on it.
+_JAXB = "javax.xml.bind:jaxb-api:2.3.1"
+TELEGRAF = "1.37.0"
+"""As pinned in `telegraf/go.mod`."""
+TERRAFORM_PROVIDER = "1.26.0"
+"""As pinned in `terraform/go.mod`: later ones are not to be had as a Go module."""
+_DEBIAN = (
+    "fence-agents",
+    "libsoap-lite-perl",
+    *("mono-mcs", "mono-runtime"),
+    *("php-cli", "php-soap"),
+    "ruby-rbvmomi",
+)
 OIDC_PROVIDER = "8.8.1"
 """The last of its line. That runs on Node 20, which 9.13 says it does not support."""
 
@@ -86,13 +108,18 @@ def tools_interpreter() -> Path:
 
 
 def ansible_interpreter() -> Path:
-    """The Python that has Ansible itself; its modules are for `sdk_interpreter`."""
+    """The Python that has Ansible itself; its modules are for `ansible_modules`."""
     return PEERS / f"ansible-{ANSIBLE}" / "bin" / "python"
+
+
+def ansible_modules() -> Path:
+    """The Python that Ansible's modules run in."""
+    return PEERS / f"ansible-modules-{ANSIBLE}-{VCF_SDK}" / "bin" / "python"
 
 
 def ansible_collections() -> Path:
     """Where the collections for vSphere are, once they are whole."""
-    return PEERS / f"ansible-collections-{ANSIBLE}"
+    return PEERS / f"ansible-all-collections-{ANSIBLE}"
 
 
 def node_soap() -> Path:
@@ -100,8 +127,14 @@ def node_soap() -> Path:
     return PEERS / "node-soap" / f"{NODE_SOAP}-{NODE_VSPHERE_SOAP}" / "node_modules"
 
 
+def java(toolkit: str) -> Path:
+    """The folder of the jars of `yavijava` or `vijava`, once they are whole."""
+    return PEERS / "java" / _JAVA[toolkit].replace(":", "-")
+
+
 def program(name: str) -> Path:
-    """A program built with Go: `govc`, `story`, `rest`, `pbm`, `look` or `vcsim`."""
+    """A program built with Go: `govc`, `story`, `rest`, `pbm`, `look`, `vcsim`, `telegraf` or the
+    Terraform provider, `terraform-provider-vsphere`."""
     return PEERS / "bin" / name
 
 
@@ -124,12 +157,11 @@ def _install(python: Path, *packages: str) -> bool:
     return True
 
 
-def _install_ansible() -> bool:
-    """Ansible, and the two collections out of the package that has all of them, which is large."""
-    _install(ansible_interpreter(), f"ansible-core=={_ANSIBLE_CORE}")
+def _unpack_collections() -> None:
+    """Get the three collections out of the package that has all of them, which is large."""
     whole = ansible_collections()
     if whole.exists():
-        return True
+        return
     with tempfile.TemporaryDirectory(dir=PEERS) as folder:
         pip = (*_PIP, "--python", ansible_interpreter(), "-q", "download")
         package = ("--no-deps", "--only-binary", ":all:", f"ansible=={ANSIBLE}")
@@ -140,15 +172,74 @@ def _install_ansible() -> bool:
             wanted = [name for name in archive.namelist() if name.startswith(_COLLECTIONS)]
             archive.extractall(unfinished, wanted)
         unfinished.rename(whole)
-    return True
+
+
+def _ansible() -> None:
+    _install(ansible_interpreter(), f"ansible-core=={_ANSIBLE_CORE}")
+    _install(ansible_modules(), *_VCF_PARTS, f"aiohttp=={_AIOHTTP}")
+    _unpack_collections()
+
+
+def _debian() -> None:
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        sys.stderr.write(f"on Debian, as root: apt-get install {' '.join(_DEBIAN)}\n")
+        return
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(("apt-get", "update", "-qq"), env=quiet, check=True)
+    install = ("apt-get", "install", "-qq", "-y", "--no-install-recommends")
+    subprocess.run((*install, *_DEBIAN), env=quiet, stdout=subprocess.DEVNULL, check=True)
+
+
+def _jars() -> None:
+    if shutil.which("mvn") is None:
+        sys.stderr.write("no Maven here: yavijava and vijava are not installed\n")
+        return
+    for toolkit, coordinates in _JAVA.items():
+        whole = java(toolkit)
+        if whole.exists():
+            continue
+        with tempfile.TemporaryDirectory(dir=PEERS) as folder:
+            Path(folder, "pom.xml").write_text(_pom(coordinates, _JAXB), encoding="utf-8")
+            goal = ("dependency:copy-dependencies", f"-DoutputDirectory={folder}/jars")
+            subprocess.run(("mvn", "-B", "-q", "-ntp", *goal), cwd=folder, check=True)
+            whole.parent.mkdir(exist_ok=True)
+            Path(folder, "jars").rename(whole)
+
+
+def _pom(*wanted: str) -> str:
+    """A project of Maven that has these packages and nothing of its own."""
+    names = ("groupId", "artifactId", "version")
+
+    def tags(coordinates: str) -> str:
+        pairs = zip(names, coordinates.split(":"), strict=True)
+        return "".join(f"<{name}>{value}</{name}>" for name, value in pairs)
+
+    needed = "".join(f"<dependency>{tags(one)}</dependency>" for one in wanted)
+    return (
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        f"{tags('sessiongate:peers:1')}<dependencies>{needed}</dependencies></project>"
+    )
+
+
+_EXTRA: Mapping[str, Callable[[], object]] = {
+    "ansible": _ansible,
+    "debian": _debian,
+    "java": _jars,
+    "telegraf": lambda: _build_with_go("telegraf", "."),
+    "terraform": lambda: _build_with_go("terraform", "tool"),
+}
 
 
 def main(*more: str) -> int:
-    """Build what is missing. The exit code says whether everything is there."""
+    """Build what is missing. The exit code says whether all that every run requires is there."""
+    if unknown := set(more) - _EXTRA.keys():
+        sys.stderr.write(f"not {' '.join(sorted(unknown))} but {' '.join(_EXTRA)}\n")
+        return 2
     soap = (f"soap@{NODE_SOAP}", f"node-vsphere-soap@{NODE_VSPHERE_SOAP}")
+    govmomi = ("./govc", "./story", "./rest", "./pbm", "./look", "./vcsim")
     # Those that take longest come first.
     tasks: list[Callable[[], bool]] = [
-        _build_with_go,
+        partial(_build_with_go, "go", *govmomi),
         partial(_install, others_interpreter(), *_OTHERS),
         partial(_install, tools_interpreter(), *_TOOLS),
         partial(_install, sdk_interpreter(), *_VCF_PARTS),
@@ -156,23 +247,32 @@ def main(*more: str) -> int:
         partial(_install_from_npm, node_soap().parent, *soap),
         *(partial(_install, interpreter(one), f"pyvmomi=={one}") for one in PYVMOMI),
     ]
-    if "ansible" in more:
-        tasks.insert(0, _install_ansible)
     with ThreadPoolExecutor(_BESIDE) as pool:
+        extra = [pool.submit(_had, name) for name in more]
         # All are tried, whatever became of the first.
         begun = [pool.submit(task) for task in tasks]
+    for one in extra:
+        one.result()
     return 0 if all(one.result() for one in begun) else 1
 
 
-def _build_with_go() -> bool:
+def _had(name: str) -> None:
+    """Get what was asked for by name, or say that it cannot be had."""
+    try:
+        _EXTRA[name]()
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(f"{name} cannot be had here: {error}\n")
+
+
+def _build_with_go(module: str, *programs: str) -> bool:
+    """Build programs of the module in this folder."""
     go = shutil.which("go")
     if go is None:
-        sys.stderr.write("no Go here: govc and vcsim are not built\n")
+        sys.stderr.write(f"no Go here: {', '.join(programs)} of {module} not built\n")
         return False
     # Go itself knows what is up to date.
     environment = {**os.environ, "GOBIN": str(PEERS / "bin")}
-    programs = ("./govc", "./story", "./rest", "./pbm", "./look", "./vcsim")
-    subprocess.run((go, "install", *programs), cwd=GO, env=environment, check=True)
+    subprocess.run((go, "install", *programs), cwd=HERE / module, env=environment, check=True)
     return True
 
 
@@ -183,7 +283,7 @@ def _install_from_npm(folder: Path, *packages: str) -> bool:
         return False
     if not folder.exists():
         # Under another name until it is whole, so that one that broke off is not taken as done.
-        fresh = folder.with_name(f"unfinished-{folder.name}")
+        fresh = folder.with_name("unfinished")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         quiet = ("--no-audit", "--no-fund", "--loglevel=error")

@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 from com.vmware.cis_client import Session  # type: ignore[import-not-found]
-from com.vmware.content_client import Library  # type: ignore[import-not-found]
+from com.vmware.content_client import Configuration  # type: ignore[import-not-found]
 from com.vmware.vapi.std_client import DynamicID  # type: ignore[import-not-found]
 from com.vmware.vcenter_client import VM  # type: ignore[import-not-found]
 from pyVim.connect import SmartConnect  # type: ignore[import-not-found]
@@ -110,8 +110,8 @@ def tell(story: Story) -> dict[str, Any]:
 
     second = story.client(session_id=token)
     facts["session_id"] = outcome(lambda: second.session_svc.get().user)
-    facts["a service that is not here"] = outcome(client.content.Library.list)
-    facts["the same without a session"] = outcome(story.stranger(Library).list)
+    facts["a service that is not here"] = outcome(client.content.Configuration.get)
+    facts["the same without a session"] = outcome(story.stranger(Configuration).get)
     facts.update(inventory(client))
     facts["VM.list without a session"] = outcome(story.stranger(VM).list)
     facts["wrong password"] = outcome(story.login, "wrong")

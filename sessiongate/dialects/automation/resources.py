@@ -28,7 +28,7 @@ API = Face(wire.API, rest.API_CARRIERS, lambda value: value, rest.api_refusal, r
 REST = Face(
     wire.REST,
     rest.REST_CARRIERS,
-    lambda value: {"value": value},
+    wire.wrapped,
     rest.rest_refusal,
     rest.rest_nowhere,
 )

@@ -18,6 +18,9 @@ class ResourceValue(Enum):
     """What a resource gives to whoever reads it."""
 
     NOTHING = "an empty list"
+    NO_MAP = "an empty map, which `/rest` writes as a list"
+    OFF = "`false`"
+    SHELL = "`enabled`: `false`, `timeout`: 0"
     VERSION = "product, version and build, as `AboutInfo` has them"
     HOST_NAME = "the server's name"
 
@@ -33,6 +36,8 @@ class Resource(msgspec.Struct, frozen=True):
     """Whether GET gives it; one that is no list of its own has actions only."""
     actions: tuple[str, ...] = ()
     """Of POST, and all of them lists that are empty: `?action=` in `/api`, `?~action=` before."""
+    operation: str = "list"
+    """Of JSON-RPC, which reads it. One that is got is one thing, without members to get."""
 
     @property
     def verbs(self) -> tuple[str, ...]:
@@ -59,9 +64,17 @@ def _tagging(name: str, *actions: str, reads: bool = True) -> Resource:
     )
 
 
-def _appliance(name: str, answer: ResourceValue) -> Resource:
+def _content(name: str, *actions: str) -> Resource:
+    service = f"com.vmware.content.{name.replace('-', '_')}"
+    return Resource(
+        f"/api/content/{name}", f"/rest/com/vmware/content/{name}", service, actions=actions
+    )
+
+
+def _appliance(name: str, answer: ResourceValue, operation: str = "get") -> Resource:
     path = f"appliance/{name}"
-    return Resource(f"/api/{path}", f"/rest/{path}", f"com.vmware.{path.replace('/', '.')}", answer)
+    service = f"com.vmware.{path.replace('/', '.')}"
+    return Resource(f"/api/{path}", f"/rest/{path}", service, answer, operation=operation)
 
 
 RESOURCES = (
@@ -73,6 +86,7 @@ RESOURCES = (
     _vcenter("datastore"),
     _vcenter("network"),
     _vcenter("resource-pool"),
+    _vcenter("storage/policies", "storage.policies"),
     _tagging("category", "list-used-categories"),
     _tagging("tag", "list-used-tags"),
     _tagging(
@@ -83,9 +97,19 @@ RESOURCES = (
         "list-attachable-tags",
         reads=False,
     ),
+    _content("library", "find"),
+    _content("local-library"),
+    _content("subscribed-library"),
     _appliance("system/version", ResourceValue.VERSION),
-    _appliance("networking/interfaces", ResourceValue.NOTHING),
+    _appliance("networking/interfaces", ResourceValue.NOTHING, "list"),
+    _appliance("networking/firewall/inbound", ResourceValue.NOTHING),
     _appliance("networking/dns/hostname", ResourceValue.HOST_NAME),
+    _appliance("access/consolecli", ResourceValue.OFF),
+    _appliance("access/dcui", ResourceValue.OFF),
+    _appliance("access/ssh", ResourceValue.OFF),
+    _appliance("access/shell", ResourceValue.SHELL),
+    _appliance("logging/forwarding", ResourceValue.NOTHING),
+    _appliance("services", ResourceValue.NO_MAP, "list"),
 )
 
 API: Mapping[str, Resource] = {one.api: one for one in RESOURCES}
@@ -124,14 +148,13 @@ def refused(resource: Resource, verb: str, query: str, *, below: bool) -> Sessio
 
 def reads(resource: Resource, operation: str) -> bool:
     """Whether an operation of JSON-RPC reads the resource."""
-    named = "list" if resource.answer is ResourceValue.NOTHING else "get"
     listed = {one.replace("-", "_") for one in resource.actions}
-    return (resource.reads and operation == named) or operation in listed
+    return (resource.reads and operation == resource.operation) or operation in listed
 
 
 def seeks(resource: Resource, operation: str) -> bool:
     """Whether an operation of JSON-RPC asks for one member, of which there is none."""
-    return resource.reads and resource.answer is ResourceValue.NOTHING and operation == "get"
+    return resource.reads and resource.operation == "list" and operation == "get"
 
 
 class Appliance(msgspec.Struct, frozen=True):
@@ -146,10 +169,27 @@ class Appliance(msgspec.Struct, frozen=True):
 
 def value_of(resource: Resource, appliance: Appliance) -> object:
     """What the resource gives, as `/api` writes it."""
-    if resource.answer is ResourceValue.NOTHING:
-        return []
-    if resource.answer is ResourceValue.HOST_NAME:
-        return appliance.host_name
+    match resource.answer:
+        case ResourceValue.NOTHING:
+            return []
+        case ResourceValue.NO_MAP:
+            return {}
+        case ResourceValue.OFF:
+            return False
+        case ResourceValue.SHELL:
+            return {"enabled": False, "timeout": 0}
+        case ResourceValue.HOST_NAME:
+            return appliance.host_name
+        case ResourceValue.VERSION:
+            return _version(appliance)
+
+
+def wrapped(value: object) -> object:
+    """The same as `/rest` writes it, where a map is the list of its entries."""
+    return {"value": [] if value == {} else value}
+
+
+def _version(appliance: Appliance) -> Mapping[str, str]:
     return {
         "version": appliance.version,
         "product": appliance.product,
@@ -165,6 +205,11 @@ def value_of(resource: Resource, appliance: Appliance) -> object:
 def output_of(resource: Resource, appliance: Appliance) -> object:
     """The same as JSON-RPC writes it."""
     value = value_of(resource, appliance)
-    if resource.answer is ResourceValue.VERSION:
-        return {"STRUCTURE": {f"{resource.service}.version_struct": value}}
-    return value
+    name = _STRUCTURES.get(resource.answer)
+    if name is not None:
+        return {"STRUCTURE": {f"{resource.service}.{name}": value}}
+    return [] if value == {} else value
+
+
+_STRUCTURES = {ResourceValue.VERSION: "version_struct", ResourceValue.SHELL: "shell_config"}
+"""What the service calls the structure that it gives, where it is one."""

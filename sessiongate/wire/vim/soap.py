@@ -355,10 +355,6 @@ def _written(field: Field, value: Value) -> str:
 
 
 def _element(name: str, declared: str, value: Value) -> str:
-    if isinstance(value, str):  # first, as most values are texts
-        return f"<{name}>{escape(value)}</{name}>"
-    if isinstance(value, _SINGLE):
-        return f"<{name}>{_text(value)}</{name}>"
     if isinstance(value, Boxed):
         return _boxed(name, value)
     if isinstance(value, Data):
@@ -368,9 +364,6 @@ def _element(name: str, declared: str, value: Value) -> str:
     if isinstance(value, MoRef):
         return f'<{name} type="{escape(value.kind)}">{escape(value.name)}</{name}>'
     return f"<{name}>{_text(value)}</{name}>"
-
-
-_SINGLE = (int, datetime, bytes)  # int also stands for bool
 
 
 def _boxed(name: str, box: Boxed) -> str:
@@ -390,15 +383,9 @@ def _boxed(name: str, box: Boxed) -> str:
 def _inside(data: Data) -> str:
     """The members in the order of the type: stubs of .NET and Java skip what comes out of turn."""
     members = data.members
-    parts = []
-    for field in TYPES[data.type]:
-        name = field.name
-        value = members.get(name)
-        if isinstance(value, str):  # here, as most members are texts
-            parts.append(f"<{name}>{escape(value)}</{name}>")
-        elif value is not None:
-            parts.append(_written(field, value))
-    return "".join(parts)
+    return "".join(
+        _written(field, members[field.name]) for field in TYPES[data.type] if field.name in members
+    )
 
 
 def _text(value: Value) -> str:

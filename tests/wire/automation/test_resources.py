@@ -18,6 +18,7 @@ from sessiongate.wire.automation.resources import (
     refused,
     seeks,
     value_of,
+    wrapped,
 )
 from tests.each import each
 
@@ -81,6 +82,13 @@ def test_operations_of_json_rpc() -> None:
     assert not seeks(LINKS, "get")
     assert reads(VERSION, "get")
     assert not seeks(VERSION, "get")
+    libraries = SERVICES["com.vmware.content.library"]
+    assert reads(libraries, "find")
+    assert seeks(libraries, "get")
+    rules = SERVICES["com.vmware.appliance.networking.firewall.inbound"]
+    assert reads(rules, "get")
+    assert not reads(rules, "list")
+    assert not seeks(rules, "get")
 
 
 @each("one", RESOURCES, ids=lambda one: str(one.api))
@@ -91,6 +99,15 @@ def test_what_each_gives(one: object) -> None:
         assert value == output_of(one, APPLIANCE) == []
     elif one.answer is ResourceValue.HOST_NAME:
         assert value == output_of(one, APPLIANCE) == "gate.example"
+    elif one.answer is ResourceValue.NO_MAP:
+        assert (value, output_of(one, APPLIANCE), wrapped(value)) == ({}, [], {"value": []})
+    elif one.answer is ResourceValue.OFF:
+        assert value is output_of(one, APPLIANCE) is False
+        assert wrapped(value) == {"value": False}
+    elif one.answer is ResourceValue.SHELL:
+        assert value == {"enabled": False, "timeout": 0}
+        named = "com.vmware.appliance.access.shell.shell_config"
+        assert output_of(one, APPLIANCE) == {"STRUCTURE": {named: value}}
     else:
         said = msgspec.json.decode(msgspec.json.encode(value))
         assert (said["version"], said["product"], said["build"]) == ("8.0.3", "product", "0")

@@ -92,7 +92,7 @@ func main() {
 	if err != nil {
 		facts["categories"] = outcome(err)
 	}
-	ask = c.Resource("/com/vmware/content/library").Request(http.MethodGet)
+	ask = c.Resource("/com/vmware/content/library/item/update-session").Request(http.MethodGet)
 	facts["a service that is not here"] = outcome(c.Do(ctx, ask, nil))
 
 	// A session of SOAP, and one of REST, each used by the other client.
