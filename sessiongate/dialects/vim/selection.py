@@ -154,7 +154,9 @@ class _Walk:
         self._holder = holder
         first: Any = holder.members.get("selectSet", ())
         self._named: Mapping[str, Data] = {
-            str(one.members["name"]): one for one in _every(first) if one.members.get("name")
+            str(one.members["name"]): one
+            for one in _every(first, budget)
+            if one.members.get("name")
         }
         self._first: Sequence[Data] = first
 
@@ -169,7 +171,6 @@ class _Walk:
         waiting = deque((start, one) for one in self._steps(self._first))
         while waiting:
             obj, step = waiting.popleft()
-            self._budget.take_step()
             if (obj, id(step)) in seen or not is_a(obj.kind, str(step.members["type"])):
                 continue
             seen.add((obj, id(step)))
@@ -182,8 +183,9 @@ class _Walk:
         return list(found)
 
     def _steps(self, chosen: Sequence[Data]) -> Iterator[Data]:
-        """The traversals meant: a selection that is none names one."""
+        """The traversals meant: a selection that is none names one. Each is a step to be walked."""
         for one in chosen:
+            self._budget.take_step()
             name = one.members.get("name")
             if one.type == "TraversalSpec":
                 yield one
@@ -212,7 +214,7 @@ def _of(target: MoRef, context: Context) -> Context:
     return msgspec.structs.replace(context, target=target)
 
 
-def _every(chosen: Sequence[Data]) -> list[Data]:
+def _every(chosen: Sequence[Data], budget: ReadBudget) -> list[Data]:
     """Every traversal in these, at any depth. Raises UnknownType or InvalidArgument."""
     found: list[Data] = []
     waiting = list(chosen)
@@ -226,6 +228,8 @@ def _every(chosen: Sequence[Data]) -> list[Data]:
             found.append(one)
             inner: Any = one.members.get("selectSet", ())
             waiting += inner
+        else:  # one that only names another
+            budget.take_step()
     return found
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import tracemalloc
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
@@ -158,6 +159,29 @@ async def test_sec_73_what_one_request_walks_is_bounded(gate: Gate) -> None:
     )
     with pytest.raises(InvalidArgument, match="steps to walk"):
         await retrieve(gate, caller, many)
+
+
+async def test_sec_73_a_walk_that_fans_out_queues_no_more_than_it_may_walk(gate: Gate) -> None:
+    """Steps were counted as they came out of the queue: 62 KB had put 750 MB into it before."""
+    caller = await session_of(gate, "bob")
+    view = await list_view(gate, caller, *OBJECTS.values())
+    again = [Data("SelectionSpec", {"name": "on"})] * 1_900
+    fan = along("ListView", "view", name="on", selectSet=again)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidArgument, match="steps to walk"):
+            await objects(gate, caller, {"obj": view, "selectSet": [fan]})
+        assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+async def test_sec_73_selections_are_counted_though_they_only_name(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    again = [Data("SelectionSpec", {"name": "on"})] * 10_000
+    web = along("ListView", "view", name="on", selectSet=again)
+    with pytest.raises(InvalidArgument, match="steps to walk"):
+        await objects(gate, caller, {"obj": SERVICE_INSTANCE, "selectSet": [web]})
 
 
 async def test_all_means_all_and_each_once(gate: Gate) -> None:
