@@ -4,10 +4,10 @@
 of what has come. A connection is three classes in a row: `transport_connection`, with its `peer`
 and `reply_writer`; `request_reader`, with the `held_request` and what `callers` may send, within
 `limits`; `connection`, by the moves of `states`. `causes` are what is refused unread. `listener` is
-an address, `edge` what its connections share, `sockets` binds it, `send_queue` the kernel's. TLS:
-`tls_acceptor`, `tls_connection`, `tls_records`, `client_hello`. `admission` bounds connections,
-`idle_sockets` by address, `body_budget` what is held, `unread_budget` of replies, `loop_turns` a
-turn. `router` finds handlers; `objections` refuses what no dialect takes, by `origins` too;
-`refusal_headers`, `refusal_log` go with it. `proxies` are believed about their clients, `local`
-says who is on our host, `own_names` by which name a client asks for us.
+an address, `sockets` binds it, `accept_loop` lets in, `edge` is what its connections share and
+`send_queue` the kernel's. TLS: `tls_acceptor`, `tls_connection`, `tls_records`, `client_hello`.
+`admission` bounds connections, `idle_sockets` by address, `body_budget` what is held,
+`unread_budget` of replies, `loop_turns` a turn. `router` finds handlers; `objections` refuses what
+no dialect takes, by `origins` too; `refusal_headers`, `refusal_log` go with it. `proxies` are
+believed about their clients, `local` says who is on our host, `own_names` by what name we go.
 """

@@ -29,6 +29,8 @@ NO_BUDGET = "anonymous_total_used_up"
 UNDECIDED = "caller_undecided"
 HANDSHAKE_FAILED = "handshake_failed"
 USELESS_RECORDS = "useless_records"
+PEER_LEFT = "peer_left"
+"""Closed as it was accepted, since its peer had left."""
 
 CAUSES = {
     **{f"malformed_{flaw}": 400 for flaw in Flaw},
@@ -47,5 +49,6 @@ CAUSES = {
     crowds.UNREAD: 503,
     HANDSHAKE_FAILED: 503,
     USELESS_RECORDS: 503,
+    PEER_LEFT: 503,
 }
 """What metrics call what never became a request, and the status that it gets."""

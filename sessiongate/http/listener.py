@@ -8,14 +8,13 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+from sessiongate.http.accept_loop import AcceptLoop
 from sessiongate.http.admission import Admission
 from sessiongate.http.callers import Callers
 from sessiongate.http.connection import Connection
@@ -23,7 +22,7 @@ from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler
 from sessiongate.http.send_queue import bound
-from sessiongate.http.sockets import BACKLOG, bind_socket, inode_of, path_of
+from sessiongate.http.sockets import bind_socket, inode_of, path_of
 from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_connection import Tls
 
@@ -40,7 +39,7 @@ class Listener:
     def __init__(
         self,
         edge: Edge,
-        server: asyncio.Server,
+        server: AcceptLoop,
         address: str,
         port: int,
         *,
@@ -125,11 +124,6 @@ class Listener:
         self.sweep()
 
 
-# From Python 3.13 on a server that closes takes the file of its socket along, by default. It is
-# ours to remove, and not where other processes still serve behind it.
-_LEAVE_THE_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-
-
 async def listen(
     address: str,
     handler: Handler,
@@ -151,7 +145,6 @@ async def listen(
     became a request. Listeners with one `admission` share its limits. With `callers`, strangers may
     send less than others.
     """
-    loop = asyncio.get_running_loop()
     path = path_of(address)
     ours = opened is None
     if opened is None:
@@ -171,10 +164,5 @@ async def listen(
     def come() -> asyncio.BaseProtocol:
         return Connection(edge) if acceptor is None else Tls(acceptor)
 
-    if path is not None:
-        server = await loop.create_unix_server(
-            come, sock=opened, backlog=BACKLOG, **_LEAVE_THE_FILE
-        )
-    else:
-        server = await loop.create_server(come, sock=opened, backlog=BACKLOG)
+    server = AcceptLoop(edge, opened, come, tls=acceptor is not None)
     return Listener(edge, server, name, port, ours=ours, acceptor=acceptor)

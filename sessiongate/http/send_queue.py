@@ -20,8 +20,8 @@ SEND_BUFFER = 65536
 # room for it: as long as an unused connection stays open by default.
 UNACKNOWLEDGED = 75_000
 
-# `TCP_CLOSE` of the kernel's states.
-_CLOSED = 7
+# `TCP_CLOSE` and `TCP_CLOSE_WAIT` of the kernel's states.
+_CLOSED, _CLOSE_WAIT = 7, 8
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -49,10 +49,27 @@ def unacknowledged(transport: asyncio.BaseTransport) -> int:
 
 def _is_reset(opened: socket.socket) -> bool:
     """Whether the peer has let go of the connection: the kernel has then, and says what it had."""
+    return _state_of(opened) == _CLOSED
+
+
+def has_left(opened: socket.socket) -> bool:
+    """Whether the peer says no more: it has closed the connection, or its half of it."""
+    return _state_of(opened) in (_CLOSED, _CLOSE_WAIT)
+
+
+def has_left_by(transport: asyncio.BaseTransport) -> bool:
+    """The same of a transport's peer. False where the kernel does not say."""
+    held: Any = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError, ValueError):  # closed
+        return held is not None and has_left(held)
+    return False
+
+
+def _state_of(opened: socket.socket) -> int:
     option = getattr(socket, "TCP_INFO", None)
     if option is None or opened.family == socket.AF_UNIX:
-        return False
-    return opened.getsockopt(socket.IPPROTO_TCP, option, 1)[0] == _CLOSED
+        return 0
+    return opened.getsockopt(socket.IPPROTO_TCP, option, 1)[0]
 
 
 def discard(transport: asyncio.BaseTransport) -> None:

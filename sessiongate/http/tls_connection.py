@@ -22,7 +22,7 @@ from sessiongate.http.connection import Connection
 from sessiongate.http.loop_turns import Waiter
 from sessiongate.http.peer import address_at
 from sessiongate.http.refusal_log import note
-from sessiongate.http.send_queue import discard, unacknowledged
+from sessiongate.http.send_queue import discard, has_left_by, unacknowledged
 from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_records import decrypt, encrypt
 
@@ -292,6 +292,11 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         if (whole := self._hello.take(portion)) is None:
             return
         self._hello = None
+        if has_left_by(self._socket):
+            # A handshake takes a millisecond, and its end is not seen while nothing is read.
+            self._fail("ConnectionResetError")
+            self.abort()
+            return
         if not hasattr(self, "_object"):
             self._object, self._incoming, self._outgoing = self._acceptor.begin()
         self._incoming.write(whole[0])

@@ -154,7 +154,9 @@ class _Walk:
         self._holder = holder
         first: Any = holder.members.get("selectSet", ())
         self._named: Mapping[str, Data] = {
-            str(one.members["name"]): one for one in _every(first) if one.members.get("name")
+            str(one.members["name"]): one
+            for one in _every(first, budget)
+            if one.members.get("name")
         }
         self._first: Sequence[Data] = first
 
@@ -212,7 +214,7 @@ def _of(target: MoRef, context: Context) -> Context:
     return msgspec.structs.replace(context, target=target)
 
 
-def _every(chosen: Sequence[Data]) -> list[Data]:
+def _every(chosen: Sequence[Data], budget: ReadBudget) -> list[Data]:
     """Every traversal in these, at any depth. Raises UnknownType or InvalidArgument."""
     found: list[Data] = []
     waiting = list(chosen)
@@ -226,6 +228,8 @@ def _every(chosen: Sequence[Data]) -> list[Data]:
             found.append(one)
             inner: Any = one.members.get("selectSet", ())
             waiting += inner
+        else:  # one that only names another
+            budget.take_step()
     return found
 
 

@@ -328,3 +328,11 @@ async def test_what_is_missing_may_be_left_out(gate: Gate) -> None:
 
 
 # Filters and updates
+
+
+async def test_sec_73_selections_are_counted_though_they_only_name(gate: Gate) -> None:
+    caller = await session_of(gate, "bob")
+    again = [Data("SelectionSpec", {"name": "on"})] * 10_000
+    web = along("ListView", "view", name="on", selectSet=again)
+    with pytest.raises(InvalidArgument, match="steps to walk"):
+        await objects(gate, caller, {"obj": SERVICE_INSTANCE, "selectSet": [web]})
