@@ -4,6 +4,7 @@ Objects are named one by one, and found from those along the paths of traversals
 for each filter. What the caller may not read is said to be missing, and is never followed.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -75,6 +76,8 @@ class Selection:
             if paths is not None:
                 budget.take_object()
                 found.append(await self._content(context, target, paths, budget))
+                if budget.is_due():
+                    await asyncio.sleep(0)
         return found
 
     async def _objects(self, context: Context, spec: Data, budget: ReadBudget) -> list[MoRef]:
@@ -83,6 +86,7 @@ class Selection:
         holders: Any = spec.members.get("objectSet", ())
         found: dict[MoRef, None] = {}
         for holder in holders:
+            budget.take_step()
             try:
                 if "selectSet" in holder.members:
                     walk = _Walk(self, context, holder, budget)
@@ -94,6 +98,7 @@ class Selection:
             except errors.UnknownObject:
                 if not lenient:
                     raise
+                budget.take_object()  # to say that it is missing takes as long as a small one
         return list(found)
 
     def there(self, context: Context, target: MoRef) -> MoRef:
