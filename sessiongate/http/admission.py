@@ -39,6 +39,7 @@ class AcceptedSocket:
         "end",
         "gone",
         "held",
+        "held_in",
         "in_handshake",
         "leaving",
         "place",
@@ -66,7 +67,9 @@ class AcceptedSocket:
         self.gone = True
         """Whether it has left, or was never let in."""
         self.held = 0
-        """Bytes of requests that are held for it, as long as its caller is not known."""
+        """Bytes of requests that are held for it."""
+        self.held_in: BodyBudget | None = None
+        """Where these are counted."""
         self.share: Share | None = None
         """What its address holds, while something is held for it."""
         self.leaving = False
@@ -110,6 +113,8 @@ class Admission:
         self.handshakes = 0
         """How many of them are shaking hands."""
         self.bodies = BodyBudget()
+        self._known_bodies = BodyBudget()
+        """Of callers with a session, whose large bodies are on their way."""
         self.replies: UnreadBudget[AcceptedSocket] = UnreadBudget()
         self._known_replies: dict[object, UnreadBudget[AcceptedSocket]] = {}
         """By address, of connections by which a live session has asked: one session had 364 MB held
@@ -127,6 +132,11 @@ class Admission:
     def held(self) -> int:
         """Bytes of requests of callers that are not known."""
         return self.bodies.held + self.bodies.small
+
+    @property
+    def known_held(self) -> int:
+        """Bytes of large requests on their way, of callers with a session."""
+        return self._known_bodies.held
 
     @property
     def unread(self) -> int:
@@ -218,17 +228,24 @@ class Admission:
         alone = not accepted.place or self.exempt(accepted.address)
         return id(accepted) if alone else accepted.place
 
-    def holds(self, accepted: AcceptedSocket, held: int, now: float, *, unfinished: bool) -> None:
-        """So many bytes of requests are held for a caller that is not known.
+    def holds(
+        self, accepted: AcceptedSocket, held: int, now: float, *, unfinished: bool, known: bool
+    ) -> None:
+        """So many bytes of requests are held for it; `known` callers have a budget of their own.
 
         Behind an exempt address are many people, so that each connection counts by itself.
         """
+        budget, before = self._known_bodies if known else self.bodies, accepted.held_in
+        if before is not None and before is not budget:
+            before.count(accepted, 0, now, unfinished=False, alone=False)
+        accepted.held_in = budget if held else None
         alone = accepted.share is None and (not accepted.place or self.exempt(accepted.address))
-        self.bodies.count(accepted, held, now, unfinished=unfinished, alone=alone)
+        budget.count(accepted, held, now, unfinished=unfinished, alone=alone)
 
     def has_room(self, accepted: AcceptedSocket, now: float) -> bool:
         """Whether what it holds may stay: see `BodyBudget`."""
-        return self.bodies.has_room(accepted, self.limits, now)
+        budget = accepted.held_in
+        return budget is None or budget.has_room(accepted, self.limits, now)
 
     def queue(
         self, accepted: AcceptedSocket, clock: Clock, *, known: bool, headers: Headers = ()

@@ -1,4 +1,4 @@
-"""What is held of one connection's requests: counted as long as its caller is not known."""
+"""What is held of one connection's requests, for the budget of strangers or of known callers."""
 
 from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.edge import Edge
@@ -68,22 +68,24 @@ class HeldRequest:
 
     def count(self, *, unfinished: bool) -> int:
         """Count what is held. `unfinished`: it may be let go. Returns the bytes that were sent."""
-        sent = held = 0
-        if not self.recognised:
-            intake = self._intake
-            sent = len(intake.rest) + self.head + self.body
-            if intake.chunks is not None:
-                sent += len(intake.chunks.body)
-            held = self._weight * sent + self._headers
+        intake = self._intake
+        sent = len(intake.rest) + self.head + self.body
+        if intake.chunks is not None:
+            sent += len(intake.chunks.body)
+        held = self._weight * sent + self._headers
         edge = self._edge
-        edge.admission.holds(self._accepted, held, edge.now(), unfinished=unfinished)
+        edge.admission.holds(
+            self._accepted, held, edge.now(), unfinished=unfinished, known=self.recognised
+        )
         return sent
 
     def is_too_much(self, *, unfinished: bool) -> bool:
         """Count, and say whether what has been added is more than there is room for."""
-        before = self._accepted.held
+        accepted = self._accepted
+        before, where = accepted.held, accepted.held_in
         sent = self.count(unfinished=unfinished)
-        return self._accepted.held > before and sent > SMALL and not self._has_room()
+        grown = accepted.held > before or accepted.held_in is not where
+        return grown and sent > SMALL and not self._has_room()
 
     def fits(self, *, unfinished: bool) -> bool:
         """Count, and say whether there is room for it. Others may be let go in its favour."""

@@ -360,7 +360,7 @@ class RequestReader(TransportConnection):
                 self._weigh()
 
     def _weigh(self) -> None:
-        """Count what is held of requests whose caller is not known, and refuse what is too much."""
+        """Count what is held of requests, and refuse what is too much."""
         if self._held_request.is_too_much(unfinished=self._at in _UNFINISHED):
             self._unburden()
 
@@ -368,8 +368,9 @@ class RequestReader(TransportConnection):
         """Let go of what is held, as far as it is not being worked on."""
         at = self._at
         many = self._edge.admission.asking >= _ASKING_AT_ONCE
+        asks = self._edge.callers is not None and not (many or self._held_request.recognised)
         head = self._intake.head
-        if at is _BODY and head is not None and self._edge.callers is not None and not many:
+        if at is _BODY and head is not None and asks:
             self._ask(NO_BUDGET, head)
         elif at is _ASKING and many and self.task is not None:
             self._note(NO_BUDGET, "closed without a word")

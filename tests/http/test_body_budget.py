@@ -201,3 +201,25 @@ async def test_sec_75_what_is_small_is_small_over_tls_too(first: int) -> None:
     assert not wire.closed
     await send(wire, request[first:])
     assert statuses(wire) == [b"200"]
+
+
+async def test_sec_75_known_callers_have_a_budget_of_their_own_by_address() -> None:
+    """One session held 281 MB for twenty seconds, by 240 bodies of a megabyte that did not end."""
+    house = House(**{**LIMITS, "anonymous_body": 4 * KIB})
+    head, _ = declared(60 * KIB, headers=NAMED)
+    hogs = [house.wire(ONE) for _ in range(5)]
+    for wire in hogs:
+        await send(wire, head + b"a" * 50 * KIB)
+        house.time.at += 1
+    # Three are more than 128 KiB: the oldest go, and are not asked about once more.
+    assert statuses(*hogs) == [b"503"] * 3 + [b""] * 2
+    assert len(house.doorman.asked) == 5
+    # It is not the strangers' budget, and each address has its own.
+    assert house.admission.held == 0
+    other = house.wire(OTHER)
+    await send(other, head + b"a" * 60 * KIB)
+    await send(hogs[-1], b"a" * 10 * KIB)
+    assert statuses(other, hogs[-1]) == [b"200", b"200"]
+    for wire in (*hogs, other):
+        wire.connection.connection_lost(None)
+    assert house.admission.known_held == 0
