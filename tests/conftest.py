@@ -31,7 +31,9 @@ REQUIRE_PEERS = os.environ.get("SESSIONGATE_REQUIRE_PEERS") == "1"
 @pytest.fixture(autouse=True)
 def every_level_is_logged() -> None:
     """What a test before has configured filters nothing: `capture_logs` does not undo that."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(0), cache_logger_on_first_use=False
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -30,6 +30,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Self
 
+import structlog
+
 from sessiongate.cli.main import main
 from sessiongate.files import make_directory, open_own
 from sessiongate.identity.local.hashing import PasswordHasher
@@ -249,6 +251,7 @@ def run_here(
     out, err = io.StringIO(), io.StringIO()
     code = 0
     before = sys.argv, sys.stdin, dict(os.environ)
+    logging = structlog.get_config()
     typed = stdin if isinstance(stdin, bytes) else stdin.encode()
     sys.argv, sys.stdin = ["sessiongate", *args], io.TextIOWrapper(io.BytesIO(typed))
     wanted = environment(environ)
@@ -263,6 +266,7 @@ def run_here(
         sys.argv, sys.stdin = before[:2]
         os.environ.clear()
         os.environ.update(before[2])
+        structlog.configure(**logging)  # `serve` keeps loggers, whose lines no test would capture
     return Finished(code, out.getvalue(), err.getvalue())
 
 
