@@ -145,6 +145,14 @@ def describe_own(data_dir: Path) -> CertificateFacts:
     return _facts(_read_certificate(data_dir / _DIRECTORY / "server.pem", _PUT_BACK))
 
 
+def describe_der(content: bytes) -> CertificateFacts:
+    """The facts of a certificate in DER. Raises ConfigError for what is none."""
+    try:
+        return _facts(x509.load_der_x509_certificate(content))
+    except ValueError:
+        raise ConfigError(["it is no certificate"]) from None
+
+
 def read_der(path: Path) -> bytes:
     """The first certificate in a PEM file, in DER. Raises ConfigError if there is none."""
     return _read_certificate(path, _NAME_ONE).public_bytes(serialization.Encoding.DER)

@@ -1,9 +1,24 @@
 """The port of a server that we log in at as somebody else's client."""
 
+from datetime import timedelta
 from typing import Protocol
 
 from sessiongate.secret import Secret
+from sessiongate.session import Person
+from sessiongate.tls.trust import Trust
 from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
+
+
+class LoginUpstream(Protocol):
+    """A vCenter of the settings, for the provider whose logins open the first sessions there."""
+
+    url: str
+    trust: Trust
+    timeout: timedelta
+
+    async def adopt(self, person: Person, opened: UpstreamSession) -> None:
+        """Have the session that a login has opened, and see to its end. Raises an Unavailable."""
+        ...
 
 
 class SessionUpstream(Protocol):

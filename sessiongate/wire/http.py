@@ -6,11 +6,13 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """A POST, ready to be sent. Holds a password or a token, and does not show it."""
+    """A request, ready to be sent. Holds a password or a token, and does not show it."""
 
     path: str
+    """With its query, as it stands in the request line."""
     headers: Headers
     body: bytes
+    method: str = "POST"
 
     def __repr__(self) -> str:
         return f"Ask({self.path!r})"

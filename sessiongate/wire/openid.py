@@ -187,6 +187,8 @@ FORMS: Mapping[type[errors.SessionGateError], Refusal] = {
     errors.StoreUnavailable: BUSY,
     errors.EndNotWritten: BUSY,
     errors.UpstreamUnavailable: BUSY,
+    errors.OutcomeUnknown: INTERNAL,
+    errors.QuotaReached: _INVALID,
     errors.Overloaded: BUSY,
 }
 

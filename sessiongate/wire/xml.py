@@ -43,6 +43,7 @@ LONGEST_NAMESPACE = 256
 """The longest in real requests (WS-Security's) has 80 characters."""
 MOST_NAMESPACES = 32
 """That hold at one place. Real requests have about ten."""
+_MOST_MARKS = 100_000
 _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 _XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/"
 _ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1"})
@@ -56,6 +57,8 @@ class Element(msgspec.Struct):
     attributes: Mapping[tuple[str, str], str]
     children: list["Element"]
     text: str = ""
+    end: int = -1
+    """Where its end tag begins, in bytes, for who reads with `places`."""
 
     def child(self, name: str) -> "Element | None":
         """The first child of this local name."""
@@ -65,25 +68,51 @@ class Element(msgspec.Struct):
         return None
 
 
-def parse(document: bytes, *, work: int | None = None) -> Element:
+class XmlLimits(msgspec.Struct, frozen=True):
+    """What a document may hold. `work` is in units; None: by the document's size."""
+
+    size: int
+    elements: int
+    work: int | None
+    marks: int
+    """Attributes, as far as signs tell, before Expat has read any."""
+
+
+OF_STRANGERS = XmlLimits(LARGEST, MOST_ELEMENTS, None, _FEW_MARKS)
+OF_KNOWN = XmlLimits(8 * 1024 * 1024, 100_000, 400_000, _MOST_MARKS)
+"""For callers with a live session, and for an upstream's answers: what clients ask of a vCenter
+names thousands of objects. It is read within half a second."""
+
+
+def parse(
+    document: bytes,
+    *,
+    work: int | None = None,
+    places: bool = False,
+    limits: XmlLimits = OF_STRANGERS,
+) -> Element:
     """The root element. Raises Malformed with a sentence that repeats nothing of the document.
 
-    It may take so many units of `work`; where none are named, as many as a stranger's of its size.
+    It may take so many units of `work`; where none are named, as many as `limits` say. With
+    `places` each element says where its end tag begins.
     """
-    if len(document) > LARGEST:
-        raise Malformed(f"the XML is larger than {LARGEST} bytes")
+    if len(document) > limits.size:
+        raise Malformed(f"the XML is larger than {limits.size} bytes")
     size = len(document)
     quotes = document.count(b'"') + document.count(b"'")
     marks = min(document.count(b"="), quotes // 2)
-    if marks > _FEW_MARKS + size // _BYTES_A_UNIT:
+    if marks > limits.marks + size // _BYTES_A_UNIT:
         raise Malformed("the XML holds too many attributes")
     if document.count(b"\n") + document.count(b"\r") > _FEW_LINES + size // _BYTES_A_LINE:
         raise Malformed("the XML holds too many lines")
-    return _Reader(most_work(size) if work is None else work).read(document)
+    if work is None:
+        work = most_work(size) if limits.work is None else limits.work
+    reader = _Reader(work, limits.elements)
+    return reader.read(document, places=places)
 
 
 def most_work(size: int) -> int:
-    """How many units of work a document of so many bytes may take."""
+    """How many units of work a stranger's document of so many bytes may take."""
     return min(MOST_WORK, _LITTLE_WORK + size // _BYTES_A_UNIT)
 
 
@@ -94,15 +123,16 @@ class _Reader:
     megabyte of namespace and 9,000 empty elements became gigabytes, and 15 seconds of one core.
     """
 
-    def __init__(self, most: int) -> None:
-        self._left = most
+    def __init__(self, work: int, most_elements: int) -> None:
+        self._left = work
+        self._most_elements = most_elements
         # The outermost stands for the document: Expat sees to it that it gets just one child.
         self._open = [Element("", "", {}, [])]
         self._texts: list[list[str]] = [[]]
         self._scopes: list[Mapping[str, str]] = [{"": "", "xml": _XML_NAMESPACE}]
         self._elements = 0
 
-    def read(self, document: bytes) -> Element:
+    def read(self, document: bytes, *, places: bool) -> Element:
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
@@ -111,6 +141,13 @@ class _Reader:
         parser.EntityDeclHandler = self._doctype
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
+        if places:
+
+            def end(name: str) -> None:
+                self._open[-1].end = parser.CurrentByteIndex
+                self._end(name)
+
+            parser.EndElementHandler = end
         parser.CharacterDataHandler = self._data
         try:
             parser.Parse(document, True)
@@ -131,8 +168,8 @@ class _Reader:
         self._elements += 1
         if len(self._open) > DEEPEST:
             raise Malformed(f"the XML is nested deeper than {DEEPEST} elements")
-        if self._elements > MOST_ELEMENTS:
-            raise Malformed(f"the XML holds more than {MOST_ELEMENTS} elements")
+        if self._elements > self._most_elements:
+            raise Malformed(f"the XML holds more than {self._most_elements} elements")
         if len(attributes) > MOST_ATTRIBUTES:
             raise Malformed(f"an XML element holds more than {MOST_ATTRIBUTES} attributes")
         scope = self._scopes[-1]

@@ -132,6 +132,10 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.StoreUnavailable: _BUSY,
     errors.EndNotWritten: _BUSY,
     errors.UpstreamUnavailable: _BUSY,
+    errors.OutcomeUnknown: Form(
+        500, "The call was sent on; whether it was carried out is not known."
+    ),
+    errors.QuotaReached: Form(409, None),
     errors.Overloaded: _BUSY,
 }
 

@@ -17,10 +17,12 @@ from sessiongate.tls.certificates import (
     RENEW_BEFORE,
     Certificates,
     describe,
+    describe_der,
     ensure,
     found,
     names_for,
     own,
+    read_der,
     renew,
 )
 from sessiongate.tls.local_ca import CA_LIFE, LEAF_LIFE
@@ -274,6 +276,13 @@ def test_fingerprints_have_the_form_that_tools_print(tmp_path: Path) -> None:
     assert len(facts.sha1.split(":")) == 20
     assert len(facts.sha256.split(":")) == 32
     assert facts.sha256 == facts.sha256.upper()
+
+
+def test_a_certificate_that_a_server_has_shown_is_described(tmp_path: Path) -> None:
+    made = ensure(tmp_path, NAMES, NOW)
+    assert describe_der(read_der(made.certificate)) == made.facts
+    with pytest.raises(ConfigError, match="no certificate"):
+        describe_der(b"no certificate")
 
 
 def test_the_names_come_from_settings_and_machine() -> None:

@@ -86,6 +86,15 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.StoreUnavailable: _BUSY,
     errors.EndNotWritten: _BUSY,
     errors.UpstreamUnavailable: _BUSY,
+    errors.OutcomeUnknown: Form(
+        500,
+        "INTERNAL_SERVER_ERROR",
+        "com.vmware.vapi.endpoint.outcomeUnknown",
+        "The call was sent on; whether it was carried out is not known.",
+    ),
+    errors.QuotaReached: Form(
+        400, "NOT_ALLOWED_IN_CURRENT_STATE", "com.vmware.vapi.endpoint.quota", "Too much is open."
+    ),
     errors.Overloaded: _BUSY,
 }
 

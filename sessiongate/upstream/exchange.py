@@ -1,0 +1,175 @@
+"""Requests to one upstream over kept connections, and their replies, whole or as they come.
+
+Nothing is repeated here. A failure says whether the upstream can have had the request:
+UpstreamUnavailable where not a byte of it was sent, OutcomeUnknown from then on. So the caller
+knows what may be sent again. Which certificate is believed, `sessiongate.tls.trust` says.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import structlog
+
+from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
+from sessiongate.tls.trust import Trust
+from sessiongate.upstream.line import Incoming, Line
+from sessiongate.wire.http import Answer, Ask
+
+CONNECT = timedelta(seconds=10)
+"""For the name, the connection and the TLS handshake together."""
+
+# Servers close unused connections after 60 seconds and more. Whoever does so first meets no
+# request that is just being sent.
+_UNUSED = 55.0
+
+_LATE = "its reply has not come in time"
+
+# What has no body by its meaning, and so no length to say where there is none.
+_BARE = frozenset({"GET", "HEAD", "DELETE"})
+
+
+_log = structlog.get_logger(__name__)
+
+
+class Exchange:
+    """Calls one server. `url` is `https://host[:port]`, without a path."""
+
+    def __init__(
+        self, url: str, trust: Trust, *, connect: timedelta = CONNECT, name: str = ""
+    ) -> None:
+        """`name` is what logs call the server."""
+        self._name = name
+        self._away = False
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if secure else 80)
+        self._context = trust.context() if secure else None
+        self._host_line = f"host: {parts.netloc}\r\n"
+        self._connect = connect.total_seconds()
+        self._kept: deque[Line] = deque()
+        self._lines: set[Line] = set()
+        self._closed = False
+
+    async def exchange(self, ask: Ask, *, within: timedelta | None, largest: int) -> Answer:
+        """Send it once, and have the whole reply, whose body may have `largest` bytes.
+
+        `within` is for head and body together; None waits for as long as it takes. Raises
+        UpstreamUnavailable (nothing was sent) or OutcomeUnknown.
+        """
+        reply = await self._send(ask)
+        try:
+            async with asyncio.timeout(_seconds(within)):
+                await reply.head()
+                body = await reply.whole(largest)
+        except TimeoutError:
+            raise OutcomeUnknown(_LATE) from None
+        finally:
+            reply.close()
+        return Answer(reply.status, reply.headers, body)
+
+    async def open(self, ask: Ask, *, within: timedelta | None) -> Incoming:
+        """Send it once, and have the head of the reply; the body is taken from what is returned.
+
+        `within` is for the head. Raises as `exchange` does. Whoever gets it closes it.
+        """
+        reply = await self._send(ask)
+        try:
+            async with asyncio.timeout(_seconds(within)):
+                await reply.head()
+        except TimeoutError:
+            reply.close()
+            raise OutcomeUnknown(_LATE) from None
+        except BaseException:
+            reply.close()
+            raise
+        return reply
+
+    async def close(self) -> None:
+        """Let go of all connections; replies on their way break. Idempotent."""
+        self._closed = True
+        for line in list(self._lines):
+            line.discard()
+
+    def tidy(self) -> None:
+        """Close connections that nobody has used for long. To be called every few seconds."""
+        before = asyncio.get_running_loop().time() - _UNUSED
+        while self._kept and self._kept[0].unused_since < before:
+            self._kept.popleft().discard()
+
+    @property
+    def connections(self) -> int:
+        """How many there are, used or kept."""
+        return len(self._lines)
+
+    async def _send(self, ask: Ask) -> Incoming:
+        data = self._written(ask)
+        line = self._kept.pop() if self._kept else await self._connected()
+        reply = Incoming(line, to_head=ask.method == "HEAD")
+        line.send(data, reply)
+        return reply
+
+    def _written(self, ask: Ask) -> bytes:
+        lines = [f"{ask.method} {ask.path} HTTP/1.1\r\n", self._host_line]
+        lines += [f"{name}: {value}\r\n" for name, value in ask.headers]
+        if ask.body or ask.method not in _BARE:
+            lines.append(f"content-length: {len(ask.body)}\r\n")
+        lines.append("\r\n")
+        return "".join(lines).encode("latin-1") + ask.body
+
+    async def _connected(self) -> Line:
+        """A new connection. The log has each change from being reached to not, and back."""
+        try:
+            line = await self._connect_once()
+        except UpstreamUnavailable as error:
+            if not self._away and not self._closed:
+                self._away = True
+                _log.warning("upstream cannot be reached", upstream=self._name, why=str(error))
+            raise
+        if self._away:
+            self._away = False
+            _log.info("upstream is reached again", upstream=self._name)
+        return line
+
+    async def _connect_once(self) -> Line:
+        if self._closed:
+            raise UpstreamUnavailable("closed")
+        try:
+            async with asyncio.timeout(self._connect):
+                _, line = await asyncio.get_running_loop().create_connection(
+                    lambda: Line(self._freed, self._gone),
+                    self._host,
+                    self._port,
+                    ssl=self._context,
+                    server_hostname=None if self._context is None else self._host,
+                )
+        except TimeoutError:
+            why = f"no connection within {self._connect:g} seconds"
+            raise UpstreamUnavailable(why) from None
+        except ssl.SSLCertVerificationError:
+            raise UpstreamUnavailable("its certificate is not the one to be trusted") from None
+        except ssl.SSLError:
+            raise UpstreamUnavailable("no TLS with it") from None
+        except OSError:
+            raise UpstreamUnavailable("no connection to it") from None
+        if self._closed or line.lost:
+            line.discard()
+            raise UpstreamUnavailable("the connection has ended")
+        self._lines.add(line)
+        return line
+
+    def _freed(self, line: Line) -> None:
+        line.unused_since = asyncio.get_running_loop().time()
+        self._kept.append(line)
+
+    def _gone(self, line: Line) -> None:
+        self._lines.discard(line)
+        if line in self._kept:
+            self._kept.remove(line)
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()

@@ -1,0 +1,209 @@
+"""One connection to an upstream, and the reply to the one request that is under way on it."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.upstream.reply_reader import ReplyReader
+
+# Bytes of a body that are held while nobody takes them: reading stops above the first, and goes on
+# below the second.
+FULL, _ROOM = 256 * 1024, 64 * 1024
+
+_BROKE = "the connection broke before its reply was whole"
+
+
+class Line(asyncio.Protocol):
+    """One connection. It carries one request at a time, and is `lost` once it can carry no other.
+
+    `freed` is called when a reply has come whole and another request may follow, `gone` when the
+    connection is lost.
+    """
+
+    def __init__(self, freed: Callable[["Line"], None], gone: Callable[["Line"], None]) -> None:
+        self.lost = False
+        self.unused_since = 0.0
+        self._freed = freed
+        self._gone = gone
+        self._reply: Incoming | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def send(self, data: bytes, reply: "Incoming") -> None:
+        """Send a request, whose reply goes to `reply`. Raises UpstreamUnavailable if it is lost."""
+        if self.lost or self._transport is None:
+            raise UpstreamUnavailable("the connection has ended")
+        self._reply = reply
+        self._transport.write(data)
+
+    def let_go(self, reply: "Incoming") -> None:
+        """Nobody waits for this reply any more: what still comes of it could be taken for another.
+
+        Does nothing where the reply has come whole.
+        """
+        if self._reply is reply:
+            self.discard()
+
+    def discard(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._lose()
+
+    def reading(self, *, on: bool) -> None:
+        """Stop or go on reading: whoever takes the body is slower than the upstream."""
+        if self._transport is None or self.lost:
+            return
+        if on:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by class
+
+    def data_received(self, data: bytes) -> None:
+        """Some of the reply, or what nobody has asked for: then nothing here is to be believed."""
+        reply = self._reply
+        if reply is None:
+            self.discard()
+            return
+        if not reply.take_in(data):
+            return
+        self._reply = None
+        if reply.leaves_usable and not self.lost:
+            self._freed(self)
+        else:
+            self.discard()
+
+    def eof_received(self) -> None:
+        """The upstream sends no more, which may be how its reply ends."""
+        self._lose()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended."""
+        self._lose()
+
+    def _lose(self) -> None:
+        if not self.lost:
+            self.lost = True
+            self._gone(self)
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            reply.end()
+
+
+class Incoming:
+    """A reply on its way: the head first, then the body, whole or in pieces. Close it after use.
+
+    Raises OutcomeUnknown wherever it breaks: the request was sent.
+    """
+
+    def __init__(self, line: Line, *, to_head: bool) -> None:
+        self._line = line
+        self._reader = ReplyReader(to_head=to_head)
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._paused = False
+        self._broken = ""
+        self._news: asyncio.Future[None] | None = None
+
+    @property
+    def status(self) -> int:
+        """Of the head; 0 before that is whole."""
+        return self._reader.status
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Of the head; names in lower case."""
+        return self._reader.headers
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body, where they were announced."""
+        return self._reader.length
+
+    @property
+    def leaves_usable(self) -> bool:
+        """Whether the connection may carry another request after this reply, which is whole."""
+        reader = self._reader
+        return reader.keep_alive and not reader.surplus and not self._broken
+
+    async def head(self) -> None:
+        """Wait for the head."""
+        while not self._reader.status:
+            await self._more()
+
+    async def whole(self, largest: int) -> bytes:
+        """The whole body, which may have so many bytes."""
+        size = 0
+        pieces: list[bytes] = []
+        async for piece in self.pieces():
+            size += len(piece)
+            if size > largest:
+                raise OutcomeUnknown(f"a reply of more than {largest} bytes")
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes, read no faster than it is taken."""
+        while True:
+            while self._pieces:
+                piece = self._pieces.popleft()
+                self._held -= len(piece)
+                if self._paused and self._held < _ROOM:
+                    self._paused = False
+                    self._line.reading(on=True)
+                yield piece
+            if self._reader.done and not self._broken:
+                return
+            await self._more()
+
+    def close(self) -> None:
+        """Take no more of it. Where it has not come whole, the connection ends with it."""
+        self._pieces.clear()
+        self._line.let_go(self)
+
+    async def _more(self) -> None:
+        """Wait for anything to come."""
+        if self._broken:
+            raise OutcomeUnknown(self._broken)
+        self._news = asyncio.get_running_loop().create_future()
+        try:
+            await self._news
+        finally:
+            self._news = None
+
+    # What the connection calls.
+
+    def take_in(self, data: bytes) -> bool:
+        """Read what came. Says whether nothing more is to come, since it is whole or broken."""
+        reader = self._reader
+        try:
+            pieces = reader.feed(data)
+        except Malformed as broken:
+            pieces, self._broken = [], str(broken)
+        self._pieces += pieces
+        self._held += sum(map(len, pieces))
+        ended = bool(reader.done or self._broken)
+        if self._held > FULL and not self._paused and not ended:
+            self._paused = True
+            self._line.reading(on=False)
+        self._tell()
+        return ended
+
+    def end(self) -> None:
+        """The connection has ended, which may be the end of the body."""
+        try:
+            self._reader.end()
+        except Malformed:
+            self._broken = self._broken or _BROKE
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
