@@ -5,5 +5,6 @@ Of sessions: `life` says when one has ended, `token` makes tokens and keys of ra
 spellings, `dn` compares names of directory entries, `access` knows roles and privileges, `lockout`
 says when a name may not be tried; `passwords` may be set, and `password_forms` are what a typed
 one stands for; `marks` bounds what normalising takes. `locale` chooses a session's language, of
-those in `locales_known`. `audit_chain` links the audit, `store_url` reads the addresses of stores.
+those in `locales_known`. `relay` judges what clients call through us, with `relay_reads` of what
+only reads. `audit_chain` links the audit, `store_url` reads the addresses of stores.
 """

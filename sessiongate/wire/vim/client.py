@@ -16,7 +16,7 @@ from sessiongate.wire.carriers import SOAP_COOKIE
 from sessiongate.wire.http import Answer, Ask, Headers
 from sessiongate.wire.vim.json import PREFIX, SESSION_HEADER
 from sessiongate.wire.vim.soap import ENVELOPE, VIM, XSI
-from sessiongate.wire.xml import Element, escape, parse
+from sessiongate.wire.xml import OF_STRANGERS, Element, XmlLimits, escape, parse
 
 # The oldest published release: every vCenter that speaks VI/JSON takes it, newer ones included.
 _RELEASE = "8.0.1.0"
@@ -64,6 +64,7 @@ KNOWN_FAULTS = frozenset(
         "PasswordExpired",
         "NoPermission",
         "NotAuthenticated",
+        "InvalidSession",
         "InvalidLocale",
         "InvalidRequest",
         "InvalidArgument",
@@ -104,7 +105,7 @@ def _json_login(name: str, password: str) -> Ask:
 
 def _soap_login(name: str, password: str) -> Ask:
     members = f"<userName>{_exact(name)}</userName><password>{_exact(password)}</password>"
-    return Ask("/sdk", _XML, _envelope("Login", members))
+    return Ask("/sdk", SOAP_HEADERS, envelope("Login", members=members))
 
 
 def _exact(text: str) -> str:
@@ -122,7 +123,7 @@ _LOGINS: dict[WireForm, Callable[[str, str], Ask]] = {
 }
 
 _JSON: Headers = (("content-type", "application/json"),)
-_XML: Headers = (("content-type", "text/xml; charset=utf-8"), ("soapaction", _SOAP_ACTION))
+SOAP_HEADERS: Headers = (("content-type", "text/xml; charset=utf-8"), ("soapaction", _SOAP_ACTION))
 
 
 def write_logout(form: WireForm, token: Secret) -> Ask:
@@ -130,14 +131,17 @@ def write_logout(form: WireForm, token: Secret) -> Ask:
     if form is WireForm.JSON:
         return Ask(f"{_MANAGER}/Logout", (*_JSON, (SESSION_HEADER, token.reveal())), b"{}")
     cookie = ("cookie", f"{SOAP_COOKIE}={token.reveal()}")
-    return Ask("/sdk", (*_XML, cookie), _envelope("Logout", ""))
+    return Ask("/sdk", (*SOAP_HEADERS, cookie), envelope("Logout"))
 
 
-def _envelope(method: str, members: str) -> bytes:
+def envelope(
+    method: str, kind: str = "SessionManager", name: str = "SessionManager", members: str = ""
+) -> bytes:
+    """A call of this method on this object, whose arguments are written already."""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<soapenv:Envelope xmlns:soapenv="{ENVELOPE}">'
         f'<soapenv:Body><{method} xmlns="{VIM}">'
-        f'<_this type="SessionManager">SessionManager</_this>{members}</{method}>'
+        f'<_this type="{kind}">{name}</_this>{members}</{method}>'
         "</soapenv:Body></soapenv:Envelope>"
     ).encode()
 
@@ -157,7 +161,7 @@ def lacks_json(answer: Answer) -> bool:
 def read_login(form: WireForm, answer: Answer) -> UpstreamSession | ReceivedFault:
     """What came of a login: a session or a refusal. Raises Malformed for anything else."""
     if answer.status == 200:
-        return UpstreamSession(form, _token(form, answer), read_user_session(form, answer.body))
+        return UpstreamSession(form, read_token(form, answer), read_user_session(form, answer.body))
     if answer.status == 500:
         return read_fault(form, answer.body)
     raise Malformed(f"status {answer.status}")
@@ -174,7 +178,8 @@ def read_user_session(form: WireForm, body: bytes) -> UserSession:
     return _SESSIONS[form](body)
 
 
-def _token(form: WireForm, answer: Answer) -> Secret:
+def read_token(form: WireForm, answer: Answer) -> Secret:
+    """The token of a session that was just opened. Raises Malformed."""
     if form is WireForm.JSON:
         found = answer.all(SESSION_HEADER)
     else:
@@ -221,7 +226,11 @@ def _read_json_fault(body: bytes) -> str:
 
 
 def _read_soap_session(body: bytes) -> UserSession:
-    session = _only(_only(_content(body), "LoginResponse", VIM), "returnval", VIM)
+    return session_of(only(only(content_of(body), "LoginResponse", VIM), "returnval", VIM))
+
+
+def session_of(session: Element) -> UserSession:
+    """The UserSession that an element holds. Raises Malformed."""
     texts = {
         name: [part.text for part in session.children if (part.namespace, part.name) == (VIM, name)]
         for name in ("key", "userName", "fullName", "locale")
@@ -233,7 +242,7 @@ def _read_soap_session(body: bytes) -> UserSession:
 
 
 def _read_soap_fault(body: bytes) -> str:
-    fault = _only(_content(body), "Fault", ENVELOPE)
+    fault = only(content_of(body), "Fault", ENVELOPE)
     details = [part for one in fault.children if one.name == "detail" for part in one.children]
     if not details:
         return ""  # broken XML and unknown versions are told without any
@@ -241,14 +250,16 @@ def _read_soap_fault(body: bytes) -> str:
     return said.rpartition(":")[2].strip()
 
 
-def _content(body: bytes) -> Element:
-    root = parse(body)
+def content_of(body: bytes, limits: XmlLimits = OF_STRANGERS) -> Element:
+    """What the body of an envelope holds. Raises Malformed."""
+    root = parse(body, limits=limits)
     if (root.namespace, root.name) != (ENVELOPE, "Envelope"):
         raise Malformed("the body is not a SOAP 1.1 envelope")
-    return _only(root, "Body", ENVELOPE)
+    return only(root, "Body", ENVELOPE)
 
 
-def _only(holder: Element, name: str, namespace: str) -> Element:
+def only(holder: Element, name: str, namespace: str) -> Element:
+    """The one child of this name. Raises Malformed."""
     found = [one for one in holder.children if (one.namespace, one.name) == (namespace, name)]
     if len(found) != 1:
         raise Malformed(f"the XML does not hold one {name}")

@@ -68,11 +68,14 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.UnknownType: Form("InvalidType", "A specified parameter was not correct: {name}"),
     errors.UnknownVersion: Form("InvalidCollectorVersion", "The request is not valid."),
     errors.WaitCancelled: Form("RequestCanceled", "The request was canceled."),
+    errors.QuotaReached: Form("InvalidState", "The request is not valid."),
     errors.WrongVerb: Form("InvalidRequest", "The request is not valid.", 405),
     errors.IdentityUnavailable: Form("SystemError", _BUSY, 503),
     errors.StoreUnavailable: Form("SystemError", _BUSY, 503),
     errors.EndNotWritten: Form("SystemError", _BUSY, 503),
     errors.UpstreamUnavailable: Form("SystemError", _BUSY, 503),
+    # Not 503, which clients repeat: what has an effect would have it twice.
+    errors.OutcomeUnknown: Form("SystemError", "A general system error occurred."),
     errors.Overloaded: Form("SystemError", _BUSY, 503),
 }
 
@@ -133,6 +136,8 @@ _EXPLAIN: Mapping[type[errors.SessionGateError], Callable[[errors.SessionGateErr
     errors.EncodedBody: str,
     errors.ForeignOrigin: str,
     errors.InvalidArgument: str,
+    errors.QuotaReached: str,
+    errors.OutcomeUnknown: str,
     errors.NotSupported: str,
     errors.UnknownAddress: str,
     errors.UnknownName: str,

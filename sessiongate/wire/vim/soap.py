@@ -115,15 +115,18 @@ def _named(call: Element) -> str:
 
 def read_envelope(document: bytes) -> Message:
     """The message of a request's body. Raises Malformed before any method is determined."""
-    root = parse(document)
+    return message_of(parse(document))
+
+
+def message_of(root: Element) -> Message:
+    """The same of a parsed document."""
     if root.name != "Envelope" or root.namespace != ENVELOPE:
         raise Malformed("the document is not a SOAP 1.1 envelope")
     bodies = [part for part in root.children if _is_soap(part, "Body")]
     if len(bodies) != 1 or len(bodies[0].children) != 1:
         raise Malformed("the envelope does not hold one body with one element")
-    return Message(
-        bodies[0].children[0], tuple(_carriers(root)), _operation_id(root), _asserted(root)
-    )
+    carriers, call = tuple(_carriers(root)), bodies[0].children[0]
+    return Message(call, carriers, _operation_id(root), _asserted(root))
 
 
 def _operation_id(root: Element) -> str:
@@ -235,7 +238,6 @@ def _single(field: Field, members: Mapping[str, list[Element]], owner: str) -> E
             return None
         raise _missing(field, owner)
     if len(items) > 1:
-        # Which of two passwords was meant is not ours to guess.
         raise Malformed(f"the member {field.name} comes more than once")
     return items[0]
 

@@ -56,6 +56,8 @@ EXPLAINED = {
     errors.EncodedBody,
     errors.ForeignOrigin,
     errors.InvalidArgument,
+    errors.OutcomeUnknown,
+    errors.QuotaReached,
     errors.NotSupported,
     errors.UnknownAddress,
     errors.UnknownName,

@@ -28,6 +28,7 @@ TYPES: Mapping[str, tuple[Field, ...]] = {
     "InvalidProperty": (*_METHOD_FAULT, *fields("name:string")),
     "InvalidCollectorVersion": _METHOD_FAULT,
     "RequestCanceled": _METHOD_FAULT,
+    "InvalidState": _METHOD_FAULT,
     "MethodNotFound": (*_METHOD_FAULT, *fields(f"receiver:{MOREF} method:string")),
     "ManagedObjectNotFound": (*_METHOD_FAULT, *fields(f"obj:{MOREF}")),
     "SystemError": (*_METHOD_FAULT, *fields("reason:string")),
