@@ -1,8 +1,9 @@
-"""How times and facts are written, for every store."""
+"""How times and facts are written, for every store, and what of a lease never changes."""
 
 from datetime import UTC, datetime, timedelta
 
 from sessiongate.session import Session
+from sessiongate.store.port import StoredLease
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,3 +40,9 @@ def facts_of(session: Session) -> Facts:
         session.ip_address,
         session.user_agent,
     )
+
+
+def check_same_lease(old: StoredLease, new: StoredLease) -> None:
+    """Raise ValueError where these are two leases, and not one that has changed."""
+    if (old.id, old.upstream, old.account) != (new.id, new.upstream, new.account):
+        raise ValueError("id, upstream and account of a lease never change")

@@ -13,7 +13,14 @@ from sessiongate.errors import Unavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Session, Ticket
-from sessiongate.store.port import AttemptStore, AuditStore, Endings, Store
+from sessiongate.store.port import (
+    AttemptStore,
+    AuditStore,
+    Endings,
+    LeaseStore,
+    Store,
+    StoredLease,
+)
 from sessiongate.telemetry.counters import Meters
 
 T = TypeVar("T")
@@ -34,6 +41,10 @@ OPERATIONS = (
     "advance",
     "message",
     "set_message",
+    "reserve_lease",
+    "replace_lease",
+    "remove_lease",
+    "all_leases",
     "audit",
 )
 """What may fail."""
@@ -74,6 +85,30 @@ class MeasuredAudit:
         self._inner.prune(most, before, now, chain)
 
 
+class MeasuredLeases:
+    """The same leases, measured."""
+
+    def __init__(self, inner: LeaseStore, meters: Meters) -> None:
+        self._inner = inner
+        self._meters = meters
+
+    async def reserve(self, lease: StoredLease, most: int) -> None:
+        """Keep a new lease."""
+        await _measured(self._meters, "reserve_lease", self._inner.reserve(lease, most))
+
+    async def replace(self, old: StoredLease, new: StoredLease) -> bool:
+        """Keep the one instead of the other."""
+        return await _measured(self._meters, "replace_lease", self._inner.replace(old, new))
+
+    async def remove(self, lease_id: str) -> None:
+        """Forget this lease."""
+        await _measured(self._meters, "remove_lease", self._inner.remove(lease_id))
+
+    async def all(self) -> list[StoredLease]:
+        """All leases."""
+        return await _measured(self._meters, "all_leases", self._inner.all())
+
+
 class MeasuredStore:
     """The same store, measured."""
 
@@ -90,6 +125,11 @@ class MeasuredStore:
     def audit(self) -> AuditStore:
         """Where the store keeps events."""
         return self._audit
+
+    @property
+    def leases(self) -> LeaseStore:
+        """Where the store keeps leases. Asked of it only now: one that has none may serve too."""
+        return MeasuredLeases(self._inner.leases, self._meters)
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, touched: the hot path, so written out."""
@@ -182,11 +222,15 @@ class MeasuredStore:
         await self._inner.close()
 
     async def _measured(self, operation: str, work: Awaitable[T]) -> T:
-        began = perf_counter()
-        try:
-            return await work
-        except Unavailable:
-            self._meters.store_errors[operation] += 1
-            raise
-        finally:
-            self._meters.timing(self._meters.store_times, operation).add(perf_counter() - began)
+        return await _measured(self._meters, operation, work)
+
+
+async def _measured(meters: Meters, operation: str, work: Awaitable[T]) -> T:
+    began = perf_counter()
+    try:
+        return await work
+    except Unavailable:
+        meters.store_errors[operation] += 1
+        raise
+    finally:
+        meters.timing(meters.store_times, operation).add(perf_counter() - began)

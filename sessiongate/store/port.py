@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from sessiongate.rules.audit_chain import Chain, ChainVerdict, Link
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Ended, Session, Ticket
@@ -199,6 +201,63 @@ class AttemptStore(Protocol):
         ...
 
 
+class StoredLease(msgspec.Struct, frozen=True):
+    """A session of ours at an upstream, as the store has it. What it is used by is `sealed`.
+
+    The first three never change.
+    """
+
+    id: str
+    """Ours: logs, audit and commands name a lease so, never by anything that is the upstream's."""
+    upstream: str
+    """The name of its table in the settings."""
+    account: str
+    """Whose it is at the upstream: `SERVICE`, or provider and canonical name of a caller."""
+    opened_at: datetime
+    holder: str
+    """The instance that opened it, or used it last."""
+    sealed: bytes = b""
+    """Token, key and wire form, encrypted. None as long as the login is under way."""
+
+    def __repr__(self) -> str:
+        return f"StoredLease({self.id!r}, {self.upstream!r}, {self.account!r}, {self.holder!r})"
+
+
+SERVICE = "service"
+"""The account that an upstream's own settings name. Those of callers have a `/` in them."""
+
+
+class LeaseStore(Protocol):
+    """Keeps leases for all servers that share the store, until they are removed: they never expire.
+
+    Raises StoreUnavailable; whether it was done all the same, `all` knows.
+    """
+
+    async def reserve(self, lease: StoredLease, most: int) -> None:
+        """Keep a new lease, before its login: what is sealed comes by `replace`.
+
+        Raises CapReached, atomically, where its upstream and account have `most` already.
+        """
+        ...
+
+    async def replace(self, old: StoredLease, new: StoredLease) -> bool:
+        """Keep the one instead of the other, whole, if it still is as the old one says.
+
+        So credentials are durable before they are used, renewed ones before the old are given up,
+        and of many who take a lease over one gets it. False if it has changed or is gone, and
+        True if it is as the new one says already.
+        """
+        ...
+
+    async def remove(self, lease_id: str) -> None:
+        """Forget this lease, which leaves room for another. No error where there is none."""
+        ...
+
+    async def all(self) -> list[StoredLease]:
+        """All leases, in no particular order, those whose login is under way too."""
+        ...
+
+
 class AuditReader(Protocol):
     """The audit as it is read from outside. Raises StoreUnavailable."""
 
@@ -230,6 +289,11 @@ class Store(SessionStore, TicketStore, GenerationStore, NoticeStore, Protocol):
     @property
     def audit(self) -> AuditStore:
         """Where this store keeps events."""
+        ...
+
+    @property
+    def leases(self) -> LeaseStore:
+        """Where this store keeps what the gateway has opened at upstreams."""
         ...
 
     def attempts(

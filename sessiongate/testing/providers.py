@@ -155,5 +155,5 @@ class ProviderContract:
 _STALL_TRIES = 20
 
 
-LONGEST_STALL = 0.05
+LONGEST_STALL = 0.1
 """Seconds: checks of thousands of sessions wait meanwhile."""

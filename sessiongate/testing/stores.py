@@ -12,7 +12,9 @@ from sessiongate.testing.clock import T0, TICK
 from sessiongate.testing.sessions import LIMITS, NO_CAPS, a_session, a_ticket, digest_of, everyone
 
 
-class _Contract:
+class Contract:
+    """How a suite makes its stores."""
+
     async def make(self, limits: Limits) -> Store:
         """A new, empty store of these limits, not yet started. Yours to write."""
         raise NotImplementedError
@@ -47,7 +49,7 @@ class _Contract:
             await second.close()
 
 
-class StoreContract(_Contract):
+class StoreContract(Contract):
     """What every store promises about sessions."""
 
     async def test_a_session_is_found_by_digest_and_by_key(self) -> None:
@@ -329,7 +331,7 @@ class StoreContract(_Contract):
             await store.close()
 
 
-class TicketContract(_Contract):
+class TicketContract(Contract):
     """What every store promises about tickets."""
 
     async def test_sec_16_of_fifty_who_take_a_ticket_one_gets_it(self) -> None:
@@ -402,7 +404,7 @@ class TicketContract(_Contract):
                     assert await second.take(digest_of("unused"), "clone", T0) == ticket
 
 
-class GenerationContract(_Contract):
+class GenerationContract(Contract):
     """What every store promises about generations of refresh tokens."""
 
     async def test_sec_87_the_newest_generation_is_told_whatever_came_last(self) -> None:
@@ -447,7 +449,7 @@ async def advanced(store: Store, session: Session, generation: int) -> int:
     return await store.advance(session.digest, generation, T0 + timedelta(minutes=30))
 
 
-class NoticeContract(_Contract):
+class NoticeContract(Contract):
     """What every store promises about the message."""
 
     async def test_there_is_no_message_at_first(self) -> None:

@@ -19,9 +19,11 @@ from sessiongate.testing import (
     NO_CAPS,
     T0,
     GenerationContract,
+    LeaseContract,
     NoticeContract,
     StoreContract,
     TicketContract,
+    a_lease,
     a_session,
     digest_of,
 )
@@ -49,6 +51,10 @@ class TestNotice(Measured, NoticeContract):
     pass
 
 
+class TestLeases(Measured, LeaseContract):
+    pass
+
+
 class BrokenAudit(MemoryAudit):
     """An audit whose store has gone away."""
 
@@ -56,14 +62,22 @@ class BrokenAudit(MemoryAudit):
         raise StoreUnavailable("gone")
 
 
+async def _gone(*_: Any, **__: Any) -> NoReturn:
+    raise StoreUnavailable("gone")
+
+
+class BrokenLeases:
+    """Leases whose store has gone away."""
+
+    reserve = replace = remove = all = _gone
+
+
 class Broken:
     """A store that has gone away: nothing can be found out."""
 
     def __init__(self) -> None:
         self.audit = BrokenAudit()
-
-    async def _gone(self, *_: Any, **__: Any) -> NoReturn:
-        raise StoreUnavailable("gone")
+        self.leases = BrokenLeases()
 
     use = lives = add = find = change = end = count = _gone
     expire = put = take = claim_once = advance = message = set_message = start = _gone
@@ -99,6 +113,10 @@ ASKED: dict[str, Ask] = {
     "advance": lambda store: store.advance(digest_of("x"), 1, T0 + timedelta(hours=1)),
     "message": lambda store: store.message(),
     "set_message": lambda store: store.set_message("x"),
+    "reserve_lease": lambda store: store.leases.reserve(a_lease(), 9),
+    "replace_lease": lambda store: store.leases.replace(one := a_lease(), one),
+    "remove_lease": lambda store: store.leases.remove("x"),
+    "all_leases": lambda store: store.leases.all(),
 }
 
 
@@ -162,3 +180,17 @@ async def test_a_cap_that_is_reached_is_an_answer() -> None:
 
 def test_what_the_inner_store_counts_is_shown() -> None:
     assert MeasuredStore(Broken(), Meters()).counts() == {"gone": 1}
+
+
+def test_a_store_that_keeps_no_leases_serves_as_long_as_nobody_asks_for_them() -> None:
+    """As a package of somebody else's may bring it, made for an earlier version of the port."""
+
+    class Earlier(Broken):
+        def __init__(self) -> None:
+            super().__init__()
+            del self.leases
+
+    store = MeasuredStore(Earlier(), Meters())
+    assert store.counts() == {"gone": 1}
+    with pytest.raises(AttributeError):
+        _ = store.leases

@@ -1,4 +1,4 @@
-"""The store without a file: sessions, tickets and the message live as long as the process.
+"""The store without a file: sessions, tickets, leases and the message live as long as the process.
 
 What it hands out are copies: a caller that changes one changes nothing here until it says
 `change`, which takes any Session with the digest of a kept one.
@@ -11,6 +11,7 @@ from datetime import datetime
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded.audit import MemoryAudit
+from sessiongate.store.embedded.leases import MemoryLeases
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
 from sessiongate.store.port import Endings
@@ -31,6 +32,7 @@ class MemoryStore:
         self._tickets = TicketTable()
         self._message = ""
         self.audit = MemoryAudit()
+        self.leases = MemoryLeases()
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
         """None: no other process shares this store."""

@@ -22,6 +22,7 @@ from sessiongate.session import Session, Ticket
 from sessiongate.store.embedded.table import CLIENTS_SHARED, SessionTable
 from sessiongate.store.embedded.wheel import Kept
 from sessiongate.store.encoding import Facts, facts_of, micros, moment
+from sessiongate.store.port import StoredLease
 
 VERSION = 1
 """What `PRAGMA user_version` says. A file with a greater one is not ours to touch."""
@@ -56,8 +57,8 @@ END;
 """
 
 # What came after the first release: beside its tables, so that an earlier one which gets the file
-# back goes on reading and writing it, and leaves these alone. It knows nothing of refreshes, and
-# has one audit chain only. A generation goes with its session whoever ends that.
+# back goes on reading and writing it, and leaves these alone. It knows nothing of refreshes and of
+# leases, and has one audit chain only. A generation goes with its session whoever ends that.
 _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS generation (
   digest BLOB PRIMARY KEY,
@@ -66,6 +67,15 @@ CREATE TABLE IF NOT EXISTS generation (
 CREATE TRIGGER IF NOT EXISTS session_ended AFTER DELETE ON session BEGIN
   DELETE FROM generation WHERE digest = OLD.digest;
 END;
+CREATE TABLE IF NOT EXISTS lease (
+  id TEXT PRIMARY KEY,
+  upstream TEXT NOT NULL,
+  account TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  holder TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  revision INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS audit_anonymous (
   number INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
@@ -93,6 +103,13 @@ ADVANCE = (
     "INSERT INTO generation SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM session WHERE digest = ?1)"
     " ON CONFLICT (digest) DO UPDATE SET newest = max(newest, excluded.newest)"
 )
+RESERVE = "INSERT INTO lease VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+# One that the disk refused is tried again, perhaps after a later one: it must not undo that.
+REPLACE = (
+    "UPDATE lease SET opened_at = ?4, holder = ?5, sealed = ?6, revision = ?7"
+    " WHERE id = ?1 AND upstream = ?2 AND account = ?3 AND revision < ?7"
+)
+RELEASE = "DELETE FROM lease WHERE id = ?"
 SET = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 MARK = (
     "INSERT INTO meta VALUES ('clock', ?)"
@@ -158,7 +175,7 @@ def session_row(session: Session) -> tuple[Value, ...]:
     """A session as ADD takes it."""
     return (
         session.digest,
-        _text(session.key),
+        text(session.key),
         micros(session.login_at),
         micros(session.active_at),
         session.call_count,
@@ -184,7 +201,7 @@ def touch_row(kept: Kept) -> tuple[Value, ...]:
 
 def ticket_row(digest: bytes, ticket: Ticket) -> tuple[Value, ...]:
     """A ticket as PUT takes it."""
-    return (digest, _text(ticket.kind), _text(ticket.subject), micros(ticket.expires_at))
+    return (digest, text(ticket.kind), text(ticket.subject), micros(ticket.expires_at))
 
 
 def load_sessions(connection: sqlite3.Connection, table: SessionTable) -> None:
@@ -214,6 +231,29 @@ def load_generations(connection: sqlite3.Connection) -> Iterator[tuple[bytes, in
     yield from connection.execute("SELECT digest, newest FROM generation")
 
 
+def lease_row(lease: StoredLease, revision: int) -> tuple[Value, ...]:
+    """A lease as RESERVE and REPLACE take it."""
+    return (
+        text(lease.id),
+        text(lease.upstream),
+        text(lease.account),
+        micros(lease.opened_at),
+        text(lease.holder),
+        lease.sealed,
+        revision,
+    )
+
+
+def load_leases(connection: sqlite3.Connection) -> Iterator[tuple[StoredLease, int]]:
+    """All leases, and the revision of each row."""
+    rows = connection.execute("SELECT * FROM lease")
+    for lease, upstream, account, opened, holder, sealed, revision in rows:
+        if not isinstance(sealed, bytes):
+            raise TypeError("what is sealed is bytes")
+        named = _plain(lease), _plain(upstream), _plain(account)
+        yield StoredLease(*named, moment(opened), _plain(holder), sealed), int(revision)
+
+
 def load_tickets(connection: sqlite3.Connection) -> Iterator[tuple[bytes, Ticket]]:
     """All tickets, expired or not."""
     for digest, kind, subject, expires in connection.execute("SELECT * FROM ticket"):
@@ -226,9 +266,9 @@ def load_meta(connection: sqlite3.Connection) -> tuple[str, datetime]:
     return _plain(meta.get("message", "")), moment(meta.get("clock", 0))
 
 
-def message_row(text: str) -> tuple[Value, ...]:
+def message_row(told: str) -> tuple[Value, ...]:
     """The message as SET takes it."""
-    return ("message", _text(text))
+    return ("message", text(told))
 
 
 def moment_in(value: object) -> datetime | None:
@@ -258,14 +298,15 @@ def _facts(client: str) -> Facts:
     )
 
 
-def _text(text: str) -> Text:
-    if text.isascii():
-        return text
+def text(told: str) -> Text:
+    """A string as a column takes it: as it is, or as bytes where it is no Unicode."""
+    if told.isascii():
+        return told
     try:
-        text.encode()
+        told.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-    return text
+        return told.encode("utf-8", "surrogatepass")
+    return told
 
 
 def _plain(written: Text) -> str:

@@ -1,8 +1,8 @@
 """The store with a file: the table lives in memory, the file is the truth that survives.
 
-Checks never touch the disk. Logins, ends, ticket uses, changes and the message are on the disk
-before the method returns; when a session was last used, and how often, follows within about ten
-seconds and on `close`. While the disk cannot be written, checks go on and whatever must be
+Checks never touch the disk. Logins, ends, ticket uses, changes, leases and the message are on the
+disk before the method returns; when a session was last used, and how often, follows within about
+ten seconds and on `close`. While the disk cannot be written, checks go on and whatever must be
 durable says StoreUnavailable; it recovers by itself. One process owns the file.
 """
 
@@ -21,6 +21,7 @@ from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded import schema
 from sessiongate.store.embedded.audit import SqliteAudit
+from sessiongate.store.embedded.leases import SqliteLeases
 from sessiongate.store.embedded.lock import FileLock
 from sessiongate.store.embedded.memory import expire_sessions, live_sessions
 from sessiongate.store.embedded.table import SessionTable, session_of
@@ -49,6 +50,7 @@ class SqliteStore:
         self._lock = FileLock(self._path)
         self._running: Writer | None = None
         self.audit = SqliteAudit()
+        self.leases = SqliteLeases(lambda: self._writer)
         self._pacing: asyncio.Task[None] | None = None
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
@@ -256,6 +258,7 @@ class SqliteStore:
             self._table.advance(digest, generation)
         for digest, ticket in schema.load_tickets(connection):
             self._tickets.keep(digest, ticket)
+        self.leases.load(connection)
         self.audit.load(connection)
         self._message, seen = schema.load_meta(connection)
         self._table.seen = self._tickets.seen = max(self._table.seen, seen)

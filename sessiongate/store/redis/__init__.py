@@ -3,6 +3,6 @@
 `store` is the whole, `kind` has it for the table of stores. `client` connects, `health` says what
 is wrong with the server, `keys` has the names, `scripts` what runs inside it, `pipeline` sends
 many calls in one trip. `cache` keeps sessions here, `cache_sync` writes their uses back,
-`end_listener` hears of ends elsewhere. `attempts` counts failed logins, `audit` writes the chain
-and `audit_reader` reads it.
+`end_listener` hears of ends elsewhere. `attempts` counts failed logins, `leases` has what the
+gateway opened, `audit` writes the chain and `audit_reader` reads it.
 """

@@ -1,8 +1,8 @@
-"""What stands in Redis: the names of the keys, and how a session, a ticket and a time look there.
+"""What stands in Redis: the names of keys, and how a session, ticket, lease and time look there.
 
 One session is one string: a head of fixed width that scripts read and write, and behind it what
 seldom changes. Times are whole microseconds since 1970, which a double holds exactly until 2255.
-Everything that must agree across sessions (places, caps, when to look again) has the hash tag
+Everything that must agree across sessions or leases (places, caps, when to look) has the hash tag
 `{book}`, and so lives in one slot of a Cluster; each session has the slot that its digest gives.
 """
 
@@ -16,6 +16,7 @@ import msgspec
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Ended, Limits, Session, Ticket
 from sessiongate.store.encoding import facts_of, micros, moment
+from sessiongate.store.port import StoredLease
 
 HEAD = struct.Struct(">Bddd")
 """State, login_at, active_at, call_count. The scripts say `>Bddd` too."""
@@ -39,6 +40,11 @@ TICKET_MARGIN = timedelta(minutes=10)
 _FOREVER = timedelta(days=36500)
 
 _TICKET = struct.Struct(">BdB")
+
+_WHOSE = struct.Struct(">I")
+"""How long it is that says whose a lease is. The scripts say `>I4c0`."""
+
+_LEASE = msgspec.msgpack.Decoder(tuple[int, bytes, bytes])
 
 
 class RedisKeys:
@@ -64,6 +70,8 @@ class RedisKeys:
         """Nothing; written to see whether a replica is in step."""
         self.locked = f"{book}locked"
         """Sorted set: provider and name -> until when it is locked."""
+        self.leases = f"{book}leases", f"{book}lease-counts"
+        """Hashes: id of a lease -> it; upstream and account -> how many they have."""
         self.message = f"{book}message"
         """The global message."""
         self._audit = f"{prefix}:{{audit}}:"
@@ -144,6 +152,11 @@ def text(told: str) -> bytes:
     return told.encode("utf-8", "surrogatepass")
 
 
+def text_of(found: bytes) -> str:
+    """A text from what `text` has made of it."""
+    return found.decode("utf-8", "surrogatepass")
+
+
 def ticket_row(ticket: Ticket) -> bytes:
     """A ticket as it stands in Redis."""
     kind = text(ticket.kind)
@@ -153,9 +166,26 @@ def ticket_row(ticket: Ticket) -> bytes:
 def ticket_from(found: bytes) -> Ticket:
     """A ticket from its row."""
     _, expires, length = _TICKET.unpack_from(found)
-    told = found[_TICKET.size :].decode("utf-8", "surrogatepass")
-    kind = found[_TICKET.size : _TICKET.size + length].decode("utf-8", "surrogatepass")
+    told = text_of(found[_TICKET.size :])
+    kind = text_of(found[_TICKET.size : _TICKET.size + length])
     return Ticket(kind, told[len(kind) :], moment(int(expires)))
+
+
+def lease_row(lease: StoredLease) -> bytes:
+    """A lease as it stands in Redis, but for its id: whose it is, as the scripts read it, first."""
+    whose = text(lease.upstream) + b"\0" + text(lease.account)
+    told = (micros(lease.opened_at), text(lease.holder), lease.sealed)
+    return _WHOSE.pack(len(whose)) + whose + msgspec.msgpack.encode(told)
+
+
+def lease_from(lease_id: bytes, found: bytes) -> StoredLease:
+    """A lease from its row."""
+    (length,) = _WHOSE.unpack_from(found)
+    begins = _WHOSE.size + length
+    upstream, _, account = found[_WHOSE.size : begins].partition(b"\0")
+    opened, holder, sealed = _LEASE.decode(found[begins:])
+    named = text_of(lease_id), text_of(upstream), text_of(account)
+    return StoredLease(*named, moment(opened), text_of(holder), sealed)
 
 
 def span(of: timedelta) -> int:

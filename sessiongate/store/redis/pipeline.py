@@ -8,6 +8,7 @@ After that, and after the time limit, the answer is StoreUnavailable.
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any
 
 import structlog
@@ -38,6 +39,9 @@ BATCH = 250
 # Calls that may wait. At 10,000 a second the last of them waits a second; more would be answered
 # too late to be of use.
 MOST_WAITING = 10_000
+
+# Entries of a hash asked for at once.
+SCANNED = 250
 
 # Milliseconds that an end waits for a replica: some hundred times what one in step takes.
 REPLICA_WITHIN = 200
@@ -96,6 +100,17 @@ class Pipeline:
     def send(self, *command: Argument) -> Any:  # noqa: ANN401
         """A future of what a plain command answers."""
         return self._ask(_Call(None, command, self._loop.create_future()))
+
+    async def scan(self, name: str) -> AsyncIterator[dict[bytes, bytes]]:
+        """What a hash holds, some at a time: what is there all the while at least once."""
+        cursor: bytes | int = 0
+        while True:
+            cursor, found = await self.send("HSCAN", name, cursor, "COUNT", SCANNED)
+            # A Cluster's client makes a dict of it.
+            by_two = not isinstance(found, dict)
+            yield dict(zip(found[::2], found[1::2], strict=True)) if by_two else found
+            if int(cursor) == 0:
+                return
 
     async def on_a_replica(self, key: str) -> None:
         """Wait until what was written so far is on a replica too, for a moment at most.

@@ -1,4 +1,4 @@
-"""The store that many servers share: sessions, tickets, message and audit in Redis or Valkey.
+"""The store that many servers share: sessions, leases, tickets, message and audit in Redis.
 
 A check is one round trip to one slot. A session's row decides about it, and one script at a time
 changes it. The index (caps, list, due times) lives in one slot: docs/decisions/0015-redis.md.
@@ -22,9 +22,10 @@ from sessiongate.store.redis.attempts import RedisTries
 from sessiongate.store.redis.audit import RedisAudit
 from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisClients, RedisSettings
+from sessiongate.store.redis.leases import RedisLeases
 from sessiongate.store.redis.pipeline import Pipeline
 
-# Sessions asked for at once by `list` and `expire`.
+# Sessions that are looked at together before a login is refused for a cap.
 STEP = 250
 
 # For how long those that a server looks at are left alone by the others. Longer than a look can
@@ -48,6 +49,7 @@ class RedisStore:
         self._unreported: Endings = []
         self._seen = EPOCH
         self.audit = RedisAudit(self._keys)
+        self.leases = RedisLeases(lambda: self._calls, self._keys, self._for_good)
 
     async def start(self) -> datetime | None:
         """Connect, and say the latest time that any server has told."""
@@ -146,19 +148,9 @@ class RedisStore:
         """All live sessions, some at a time."""
         now = self._now(now)
         await self.flush()
-        cursor: bytes | int = 0
         # A table that Redis makes smaller meanwhile may name a session twice.
         told: set[bytes] = set()
-        while True:
-            cursor, found = await self._calls.send(
-                "HSCAN", self._keys.places, cursor, "COUNT", STEP
-            )
-            # A Cluster's client makes a dict of it.
-            held = (
-                found
-                if isinstance(found, dict)
-                else dict(zip(found[::2], found[1::2], strict=True))
-            )
+        async for held in self._calls.scan(self._keys.places):
             named = [(key, place[:32]) for key, place in held.items()]
             new = [(key, one) for key, one in named if one not in told]
             told.update(one for _, one in new)
@@ -166,11 +158,9 @@ class RedisStore:
                 self._calls.run(scripts.FIND, self._at(one), *self._judge(now)) for _, one in new
             ]
             for (key, one), row in zip(new, await asyncio.gather(*asked), strict=True):
-                session = self._session(one, _key(key), row)
+                session = self._session(one, rows.text_of(key), row)
                 if session is not None:
                     yield session
-            if int(cursor) == 0:
-                return
 
     async def change(self, session: Session) -> bool:
         """Keep the facts of this session; its times and count stay Redis' own."""
@@ -273,7 +263,7 @@ class RedisStore:
     async def message(self) -> str:
         """The message."""
         found: bytes | None = await self._calls.send("GET", self._keys.message)
-        return (found or b"").decode("utf-8", "surrogatepass")
+        return rows.text_of(found or b"")
 
     async def set_message(self, text: str) -> None:
         """Replace the message."""
@@ -394,7 +384,3 @@ class RedisStore:
         with suppress(StoreUnavailable):  # they are over all the same
             await self._calls.run(scripts.SETTLE, self._book, len(gone), *gone, *later)
         return ended
-
-
-def _key(found: bytes) -> str:
-    return found.decode("utf-8", "surrogatepass")

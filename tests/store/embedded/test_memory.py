@@ -12,6 +12,7 @@ from sessiongate.testing import (
     LIMITS,
     T0,
     GenerationContract,
+    LeaseContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -37,6 +38,10 @@ class TestGenerations(InMemory, GenerationContract):
 
 
 class TestNotice(InMemory, NoticeContract):
+    pass
+
+
+class TestLeases(InMemory, LeaseContract):
     pass
 
 

@@ -24,6 +24,7 @@ from sessiongate.testing import (
     NO_CAPS,
     T0,
     GenerationContract,
+    LeaseContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -64,6 +65,10 @@ class TestGenerations(InFile, GenerationContract):
 
 
 class TestNotice(InFile, NoticeContract):
+    pass
+
+
+class TestLeases(InFile, LeaseContract):
     pass
 
 

@@ -448,6 +448,8 @@ def test_the_names_of_keys_are_what_the_page_says() -> None:
         "sg:{book}:message",
         "sg:{book}:sync",
         "sg:{book}:locked",
+        "sg:{book}:leases",
+        "sg:{book}:lease-counts",
         "sg:l:DIGEST",
         "sg:{audit}:chain",
         "sg:{audit}:head",

@@ -14,6 +14,7 @@ from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import (
     LIMITS,
     GenerationContract,
+    LeaseContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -99,6 +100,10 @@ class TestNotice(OnOne, NoticeContract):
     pass
 
 
+class TestLeases(OnOne, LeaseContract):
+    pass
+
+
 class TestCachedSessions(OnOneCached, StoreContract):
     pass
 
@@ -123,6 +128,10 @@ class TestClusterNotice(OnThree, NoticeContract):
     pass
 
 
+class TestClusterLeases(OnThree, LeaseContract):
+    pass
+
+
 class TestCachedClusterSessions(OnThreeCached, StoreContract):
     pass
 
@@ -144,4 +153,8 @@ class TestValkeyNotice(OnValkey, NoticeContract):
 
 
 class TestCachedValkeySessions(OnValkeyCached, StoreContract):
+    pass
+
+
+class TestValkeyLeases(OnValkey, LeaseContract):
     pass
