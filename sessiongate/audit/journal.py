@@ -16,12 +16,12 @@ from typing import Unpack
 
 import structlog
 
-from sessiongate import errors
 from sessiongate.audit import event as audit
 from sessiongate.audit.event import Event, Facts
 from sessiongate.audit.merging import About, Fate, Merging
+from sessiongate.audit.results import outcome, result_of
 from sessiongate.clock import Clock
-from sessiongate.errors import EndNotWritten, SessionGateError, StoreUnavailable, Unavailable
+from sessiongate.errors import EndNotWritten, SessionGateError, StoreUnavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Client, Ended, Person, Principal, Session
 from sessiongate.store.port import AuditStore
@@ -38,32 +38,18 @@ _LONGEST_NAME = 256
 MESSAGE_CHANGED = "service message changed"
 IMPERSONATED = "user impersonated"
 
+CALL_FORWARDED = "call forwarded"
+
 _LOGGED_EACH = frozenset(
-    {"session opened", "session not opened", "session ended", MESSAGE_CHANGED, IMPERSONATED}
+    {
+        *("session opened", "session not opened", "session ended", MESSAGE_CHANGED, IMPERSONATED),
+        *("upstream session opened", "upstream session ended", "upstream session lost"),
+        CALL_FORWARDED,
+    }
 )
 
 Ship = Callable[[bytes], None]
 """Takes a copy of each event elsewhere. Must not block and must not raise."""
-
-
-RESULTS: Mapping[type[Exception], str] = {
-    errors.LockedOut: "locked",
-    errors.NoPermission: "no_permission",
-    errors.CapReached: "cap",
-    errors.InvalidLocale: "invalid_locale",
-}
-"""What metrics call a refusal; every other one is "refused", and every outage "unavailable"."""
-
-
-def _result_of(error: Exception) -> str:
-    if isinstance(error, Unavailable):
-        return "unavailable"
-    return RESULTS.get(type(error), "refused")
-
-
-def _outcome(error: Exception) -> str:
-    """What the audit calls a no and an outage."""
-    return "unavailable" if isinstance(error, Unavailable) else "refused"
 
 
 def _nowhere(line: bytes) -> None:
@@ -131,12 +117,12 @@ class Journal:
         `shown` is who asked, where that was shown. That the name is of somebody who exists, the
         error says (`SessionGateError.known`).
         """
-        self.meters.logins[client.dialect, _result_of(error)] += 1
+        self.meters.logins[client.dialect, result_of(error)] += 1
         event = audit.of_client(
             client,
             self._clock.now(),
             "login refused",
-            _outcome(error),
+            outcome(error),
             how=how,
             user=name[:_LONGEST_NAME],
             reason=type(error).__name__,
@@ -255,11 +241,11 @@ class Journal:
     def failed(self, session: Session, what: str, subject: str, error: Exception) -> None:
         """A caller tried to do something to somebody, by the name as typed, in vain."""
         subject = subject[:_LONGEST_NAME]
-        reason, detail = type(error).__name__, str(error)
+        reason, detail = type(error).__name__, str(error)[:_LONGEST_NAME]
         event = audit.of_session(
             session, self._clock.now(), what, subject=subject, reason=reason, detail=detail
         )
-        event.result = _outcome(error)
+        event.result = outcome(error)
         if self._judge(event, _of(session)) is Fate.COUNTED:
             return
         _log.warning(
@@ -271,6 +257,54 @@ class Journal:
             detail=detail,
         )
         self._note(event)
+
+    def forwarded(
+        self,
+        session: Session,
+        upstream: str,
+        what: str,
+        outcome: str,
+        *,
+        lease: str,
+        operation: str,
+    ) -> None:
+        """A call that changes something was sent on, by our lease of this id.
+
+        `outcome` is "ok", or why it is not known to be. Nothing of it is in the log: an event for
+        each is in the audit, and those beyond its bound as a number.
+        """
+        said = f"{what}, lease {lease}{f', operation {operation}' if operation else ''}"
+        event = audit.of_session(
+            session, self._clock.now(), CALL_FORWARDED, how=upstream, detail=said
+        )
+        if outcome != "ok":
+            event.reason = outcome
+            event.result = "refused" if outcome == "fault" else "unavailable"
+        self._note_of_gateway(event, Person(session.provider, session.principal))
+
+    def of_lease(
+        self, what: str, upstream: str, person: Person, lease: str, reason: str = ""
+    ) -> None:
+        """A session of ours at an upstream was opened, has ended, or was ended by the upstream."""
+        say = _log.warning if what == "upstream session lost" else _log.info
+        say(what, upstream=upstream, account=person.name, lease=lease, reason=reason or None)
+        now = self._clock.now()
+        event = Event(
+            at=now,
+            event=what,
+            result="ok",
+            user=person.name,
+            provider=person.provider,
+            how=upstream,
+            reason=reason,
+            detail=f"lease {lease}",
+        )
+        self._note_of_gateway(event, person)
+
+    def _note_of_gateway(self, event: Event, person: Person) -> None:
+        self._tell(self._merging.due(event.at))
+        if self._merging.judge_session(event, person, "gateway") is Fate.ALONE:
+            self._note(event)
 
     async def happened(self, what: str, **facts: Unpack[Facts]) -> None:
         """Something that concerns no session: a start, a stop, changed users or settings."""

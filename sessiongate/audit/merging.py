@@ -29,7 +29,7 @@ PER_MINUTE = 100
 SESSIONS_PER_MINUTE = 200
 """Openings of sessions, ends, and acts of a sort, of one person in a minute that stand alone,
 unless the settings say otherwise. By the first two, one account fills less than six in ten of a
-million decisions in a day."""
+million decisions in a day. What one does at upstreams is as many again, together."""
 
 WINDOW = timedelta(minutes=1)
 """How long merged events are counted before they are written."""
@@ -132,17 +132,19 @@ class Merging:
         _count(counted, event, about)
         return Fate.COUNTED
 
-    def judge_session(self, event: Event, person: Person) -> Fate:
+    def judge_session(self, event: Event, person: Person, budget: str = "") -> Fate:
         """What becomes of the opening or end of a session, or an act, of this person: never NOTED.
 
-        Takes it in, where it is counted. Call `due` before.
+        Events of one `budget` are numbered together; without one, those of the same name. Takes it
+        in, where it is counted. Call `due` before.
         """
         if self._began is None:
             self._began = event.at
-        numbered = self._numbered.get((event.event, person), 0)
+        number_of = (budget or event.event, person)
+        numbered = self._numbered.get(number_of, 0)
         if numbered < self._of_sessions:
             if numbered or len(self._numbered) < _MOST_NUMBERED:
-                self._numbered[event.event, person] = numbered + 1
+                self._numbered[number_of] = numbered + 1
             return Fate.ALONE
         about = About(person, shown=True)
         _count(self._counted_of(event, about, person)[0], event, about)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
 import msgspec
@@ -41,6 +42,39 @@ _LONGEST_SOCKET = 100
 SHORTEST_PREFIX = 8
 
 _JSON = (("content-type", "application/json"),)
+
+
+class Pools(Protocol):
+    """The gateway's side: each takes the name of an upstream, and says what there is now."""
+
+    def list(self) -> object:
+        """All pools."""
+        ...
+
+    def show(self, name: str) -> object:
+        """One pool."""
+        ...
+
+    async def pause(self, name: str, by: str) -> object:
+        """Send nothing new."""
+        ...
+
+    async def resume(self, name: str, by: str) -> object:
+        """Let calls go on."""
+        ...
+
+    async def drain(self, name: str, by: str, *, force: bool) -> object:
+        """Let go of all sessions there."""
+        ...
+
+    async def rotate(self, name: str, by: str) -> object:
+        """Replace all sessions there."""
+        ...
+
+    async def sessions(self, name: str) -> object:
+        """The upstream's own list."""
+        ...
+
 
 Locked = Mapping[str, Mapping[str, datetime]]
 """Provider and name of whoever is locked for some address, and until when."""
@@ -155,6 +189,7 @@ class Control:
         locked: Callable[[], Awaitable[Locked]] | None = None,
         limits: Limits | None = None,
         about: Callable[[], object] | None = None,
+        pools: Pools | None = None,
     ) -> None:
         """`unlock` takes a name and by whom; `about` says what the server is, without secrets."""
         self._sessions = sessions
@@ -164,6 +199,7 @@ class Control:
         self._locked = locked
         self._limits = limits
         self._about = about
+        self._pools = pools
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; a refusal is `{"error": sentence}`."""
@@ -199,6 +235,8 @@ class Control:
                 return {"unlocked": await self._unlock(_one(request, "user") or "", by)}
             case ("GET", ["server"]) if self._about is not None:
                 return self._about()
+            case (_, ["pools" | "upstreams", *_]) if self._pools is not None:
+                return await _of_pools(self._pools, request, parts, by)
             case ("POST" | "GET" | "DELETE", _):
                 raise UnknownAddress("no such address")
         raise WrongVerb("GET", "POST", "DELETE")
@@ -268,6 +306,25 @@ class Control:
             return await self._sessions.end_all_of(wanted, Ended.TERMINATED, by)
         keys = [session.key async for session in self._sessions.list()]
         return sum([await self._sessions.end(key, Ended.TERMINATED, by) for key in keys])
+
+
+async def _of_pools(pools: Pools, request: Request, parts: list[str], by: str) -> object:
+    match (request.method, parts):
+        case ("GET", ["pools"]):
+            return pools.list()
+        case ("GET", ["pools", name]):
+            return pools.show(name)
+        case ("POST", ["pools", name, "pause"]):
+            return await pools.pause(name, by)
+        case ("POST", ["pools", name, "resume"]):
+            return await pools.resume(name, by)
+        case ("POST", ["pools", name, "drain"]):
+            return await pools.drain(name, by, force=_one(request, "force") == "yes")
+        case ("POST", ["pools", name, "rotate"]):
+            return await pools.rotate(name, by)
+        case ("GET", ["upstreams", name, "sessions"]):
+            return await pools.sessions(name)
+    raise UnknownAddress("no such address")
 
 
 def account_of(user: int | None) -> str:

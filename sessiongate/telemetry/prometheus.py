@@ -10,12 +10,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
 
-from sessiongate.telemetry.counters import BOUNDS, Meters, Timing
+from sessiongate.telemetry.counters import Meters
+from sessiongate.telemetry.histograms import histogram
+from sessiongate.telemetry.upstream_families import upstream_families
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -66,18 +67,19 @@ class Published(Collector):
     def collect(self) -> Iterable[Metric]:
         """The metric families, as the library asks for them."""
         yield from self._counted()
-        yield _histogram(
+        yield histogram(
             "sessiongate_login_seconds",
             "Time of a login, from request to session, by dialect.",
             "dialect",
             self._meters.login_times,
         )
-        yield _histogram(
+        yield histogram(
             "sessiongate_store_seconds",
             "Time of a store operation; use is the check of a session.",
             "operation",
             self._meters.store_times,
         )
+        yield from upstream_families(self._meters.upstreams)
         yield from self._momentary()
 
     def _counted(self) -> Iterator[Metric]:
@@ -134,17 +136,3 @@ class Published(Collector):
         for name, about in COUNTERS.items():
             if name in values:
                 yield CounterMetricFamily(name, about, value=values[name])
-
-
-def _histogram(
-    name: str, about: str, label: str, timings: Mapping[str, Timing]
-) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, about, labels=[label])
-    for key, timing in timings.items():
-        total = 0
-        buckets: list[tuple[str, float]] = []
-        for bound, count in zip((*BOUNDS, float("inf")), timing.buckets, strict=True):
-            total += count
-            buckets.append(("+Inf" if bound == float("inf") else repr(bound), total))
-        family.add_metric([key], buckets, timing.seconds)
-    return family

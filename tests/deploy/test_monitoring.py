@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from sessiongate.audit import journal
+from sessiongate.audit import results
 from sessiongate.dialects.automation import rest_endpoint, rpc_endpoint
 from sessiongate.dialects.openid import endpoint as openid
 from sessiongate.dialects.vim import json_endpoint as vim_json
@@ -16,8 +16,10 @@ from sessiongate.dialects.vim import soap_endpoint as vim_soap
 from sessiongate.dialects.zerto import endpoint as zerto
 from sessiongate.http.causes import CAUSES
 from sessiongate.http.objections import CAUSES as UNREAD
+from sessiongate.rules.relay import Kind
 from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
+from sessiongate.telemetry.upstream_counters import STATES
 from tests.each import each
 from tests.house.sources import ROOT
 from tests.telemetry.families import everything, samples
@@ -38,7 +40,9 @@ DIALECTS = {
     vim_soap.DIALECT,
     zerto.DIALECT,
 }
-RESULTS = {"ok", "refused", "unavailable", *journal.RESULTS.values()}
+OF_CALLS = {"ok", "fault", "refused", "unknown", "gone"}
+RESULTS = {"ok", "refused", "unavailable", *results.RESULTS.values(), *OF_CALLS}
+KINDS = {one.value for one in Kind}
 
 
 def named_in(query: str) -> set[str]:
@@ -145,6 +149,8 @@ def test_values_in_queries_exist() -> None:
         "dialect": DIALECTS | {"page", "none"},
         "result": RESULTS,
         "operation": set(OPERATIONS),
+        "state": set(STATES),
+        "kind": KINDS,
         "reason": {one.value for one in Ended},
         "cause": {*CAUSES, *UNREAD.values()},
     }
@@ -166,5 +172,7 @@ def test_the_page_lists_the_values_of_labels() -> None:
         "reason": {one.value for one in Ended},
         "cause": {*CAUSES, *UNREAD.values()},
         "operation": set(OPERATIONS),
+        "state": set(STATES),
+        "kind": KINDS,
     }.items():
         assert set(re.findall(r"`([\w-]+)`", rows[label])) == values, label

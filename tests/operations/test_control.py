@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sessiongate.errors import StoreUnavailable
+from sessiongate.errors import NotFound, StoreUnavailable
 from sessiongate.operations.control import Control, Locked, account_of, socket_path
 from sessiongate.session import Caps, Ended, Limits
 from tests.gate import LIMITS, Gate
@@ -272,3 +272,64 @@ async def test_a_server_says_what_it_goes_by(gate: Gate, told: Told) -> None:
         gate.sessions, gate.clock, told.refresh, told.unlock, about=lambda: {"listening": ["x"]}
     )
     assert await ask(control, "GET", "/server") == (200, {"listening": ["x"]})
+
+
+class Asked:
+    """The gateway's side: says what it was asked."""
+
+    def list(self) -> object:
+        return ["list"]
+
+    def show(self, name: str) -> object:
+        if name != "vc 1":
+            raise NotFound(f"there is no upstream {name!r}")
+        return ["show", name]
+
+    async def pause(self, name: str, by: str) -> object:
+        return ["pause", name, by]
+
+    async def resume(self, name: str, by: str) -> object:
+        return ["resume", name, by]
+
+    async def drain(self, name: str, by: str, *, force: bool) -> object:
+        return ["drain", name, by, force]
+
+    async def rotate(self, name: str, by: str) -> object:
+        return ["rotate", name, by]
+
+    async def sessions(self, name: str) -> object:
+        return ["sessions", name]
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "said"),
+    [
+        ("GET", "/pools", ["list"]),
+        ("GET", "/pools/vc%201", ["show", "vc 1"]),
+        ("POST", "/pools/vc1/pause", ["pause", "vc1", "command line"]),
+        ("POST", "/pools/vc1/resume", ["resume", "vc1", "command line"]),
+        ("POST", "/pools/vc1/drain", ["drain", "vc1", "command line", False]),
+        ("POST", "/pools/vc1/drain?force=yes", ["drain", "vc1", "command line", True]),
+        ("POST", "/pools/vc1/rotate", ["rotate", "vc1", "command line"]),
+        ("GET", "/upstreams/vc1/sessions", ["sessions", "vc1"]),
+    ],
+)
+async def test_pools_are_asked_by_their_names(
+    verb: str, path: str, said: object, gate: Gate, told: Told
+) -> None:
+    control = Control(gate.sessions, gate.clock, told.refresh, told.unlock, pools=Asked())
+    assert await ask(control, verb, path) == (200, said)
+
+
+async def test_what_there_is_not_of_pools_is_not_found(gate: Gate, told: Told) -> None:
+    control = Control(gate.sessions, gate.clock, told.refresh, told.unlock, pools=Asked())
+    for verb, path in (
+        ("GET", "/pools/vc2"),
+        ("GET", "/pools/vc1/pause"),
+        ("DELETE", "/pools/vc1"),
+        ("POST", "/pools/vc1/burn"),
+        ("GET", "/upstreams/vc1"),
+    ):
+        assert (await ask(control, verb, path))[0] == 404, path
+    without = Control(gate.sessions, gate.clock, told.refresh, told.unlock)
+    assert (await ask(without, "GET", "/pools"))[0] == 404

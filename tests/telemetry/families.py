@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
+from sessiongate.telemetry.upstream_counters import UpstreamMeters, UpstreamNow
 
 VERSION = "1.2.3"
 
@@ -21,8 +22,28 @@ def used() -> Meters:
     meters.refusals["malformed_host"] += 4
     meters.store_errors["add"] += 1
     meters.timing(meters.login_times, "zerto").add(0.03)
+    meters.upstreams = {"vc1": used_upstream()}
     for seconds in (0.0001, 0.0002, 7.0):
         meters.timing(meters.store_times, "use").add(seconds)
+    return meters
+
+
+def used_upstream() -> UpstreamMeters:
+    """Counts of an upstream where everything has happened."""
+    meters = UpstreamMeters()
+    meters.forwarded["stateless", "ok"] += 5
+    meters.forwarded["waits", "gone"] += 1
+    meters.forward_times.add(0.02)
+    meters.pool_waits.add(0.0)
+    meters.timeouts += 2
+    meters.login("ok")
+    meters.login("refused")
+    for key in ("k1", "k2", "k3"):
+        meters.client_opened(key)
+        meters.served(key)
+        meters.served(key)
+    states = {"idle": 1, "active": 2, "login": 3, "broken": 4}
+    meters.now = lambda: UpstreamNow(states, 10, 5, 6, 7, breaker_open=True)
     return meters
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sessiongate.telemetry.counters import BOUNDS, Meters, Timing
+from sessiongate.telemetry.counters import Meters
+from sessiongate.telemetry.timings import BOUNDS, Timing
 
 
 @pytest.mark.parametrize(

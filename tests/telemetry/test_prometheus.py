@@ -16,8 +16,9 @@ from sessiongate.app.services import Services
 from sessiongate.config import Config, load
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.http.router import Routes
-from sessiongate.telemetry.counters import BOUNDS, Meters
+from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import COUNTERS, GAUGES, Published
+from sessiongate.telemetry.timings import BOUNDS
 from tests.basic import basic
 from tests.end_to_end.serving import vim
 from tests.gate import APPLIANCE, OWN_NAMES, SITE, Gate
@@ -44,11 +45,49 @@ LABELLED = {
     "sessiongate_store_errors_total": ("operation",),
     "sessiongate_store_seconds": ("operation",),
 }
+OF_UPSTREAMS = {
+    "sessiongate_forward_seconds": ("upstream",),
+    "sessiongate_forwarded_total": ("kind", "result", "upstream"),
+    "sessiongate_pool_objects": ("upstream",),
+    "sessiongate_pool_sessions": ("state", "upstream"),
+    "sessiongate_pool_sessions_max": ("upstream",),
+    "sessiongate_pool_timeouts_total": ("upstream",),
+    "sessiongate_pool_wait_seconds": ("upstream",),
+    "sessiongate_pool_waiters": ("upstream",),
+    "sessiongate_pool_waits": ("upstream",),
+    "sessiongate_upstream_breaker_open": ("upstream",),
+    "sessiongate_upstream_logins_saved_total": ("upstream",),
+    "sessiongate_upstream_logins_total": ("result", "upstream"),
+}
 
 
 def test_these_and_no_others() -> None:
     found = {name: labels_of(family) for name, family in everything().items()}
-    assert found == LABELLED | dict.fromkeys((*GAUGES, *COUNTERS), ())
+    assert found == LABELLED | OF_UPSTREAMS | dict.fromkeys((*GAUGES, *COUNTERS), ())
+
+
+def test_without_an_upstream_there_is_nothing_of_one() -> None:
+    assert not OF_UPSTREAMS.keys() & read(Published(Meters(), VERSION).text({})).keys()
+
+
+def test_an_upstream_s_counts_have_its_name() -> None:
+    families = everything()
+
+    def of(name: str, **labels: str) -> float:
+        return value(families, f"sessiongate_{name}", upstream="vc1", **labels)
+
+    assert of("forwarded_total", kind="stateless", result="ok") == 5
+    assert of("forwarded_total", kind="waits", result="gone") == 1
+    assert of("upstream_logins_total", result="refused") == 1
+    # Three clients went by the session of one login, whatever number of calls each has made.
+    assert of("upstream_logins_saved_total") == 2
+    assert of("pool_timeouts_total") == 2
+    states = ("idle", "active", "login", "broken")
+    assert [of("pool_sessions", state=state) for state in states] == [1, 2, 3, 4]
+    gauges = ("sessions_max", "waiters", "waits", "objects")
+    assert [of(f"pool_{name}") for name in gauges] == [10, 5, 6, 7]
+    assert of("upstream_breaker_open") == 1
+    assert of("forward_seconds_count") == of("pool_wait_seconds_count") == 1
 
 
 def test_names_are_as_prometheus_wants_them() -> None:
@@ -66,7 +105,8 @@ def test_momentary_values_come_through() -> None:
 
 def test_what_is_not_known_is_not_shown() -> None:
     families = read(Published(used(), VERSION).text({"sessiongate_connections": 4}))
-    assert families.keys() - LABELLED.keys() == {"sessiongate_connections"}
+    labelled = LABELLED | OF_UPSTREAMS
+    assert families.keys() - labelled.keys() == {"sessiongate_connections"}
 
 
 def test_each_text_is_of_its_own_moment() -> None:
@@ -137,7 +177,7 @@ def served(gate: Gate, folder: Path) -> Routes:
     bearers = gate.bearers_over(gate.store, tokens)
     said = Presented(OWN_NAMES, APPLIANCE, SITE)
     services = Services(gate.sessions, gate.logins, gate.center, bearers, gate.clock, said)
-    return dialects(settings, services, gate.journal.meters)
+    return dialects(settings, services, gate.journal.meters, None)
 
 
 async def from_one_client(routes: Routes, number: int) -> None:
