@@ -118,7 +118,10 @@ class NoSubjectName(Refused):
 
 
 class CapReached(Refused):
-    """No room for one more session. `scope` says which cap: "principal" or "total"."""
+    """No room for one more session. `scope` says which cap: "principal", "total" or "upstream".
+
+    At an upstream `principal` is the account there.
+    """
 
     def __init__(self, scope: str, limit: int, principal: str) -> None:
         super().__init__(f"the {scope} cap of {limit} sessions is reached")
@@ -198,6 +201,10 @@ class WaitCancelled(Refused):
     """A wait for updates was cancelled by its own client, or what it waited on is gone."""
 
 
+class QuotaReached(Refused):
+    """A client has as much of something open as it may have. The text says of what."""
+
+
 class WrongVerb(Refused):
     """The address exists and does not take this HTTP method. `allowed` lists those it takes."""
 
@@ -244,6 +251,14 @@ class EndNotWritten(StoreUnavailable):
 
 class UpstreamUnavailable(Unavailable):
     """A vCenter or ZVM that we call does not answer."""
+
+
+class OutcomeUnknown(UpstreamUnavailable):
+    """A call was sent to a vCenter or ZVM, and no whole answer came: it may have been carried out.
+
+    To the client it is an error that no client repeats by itself: what has an effect would have it
+    twice.
+    """
 
 
 class Overloaded(Unavailable):

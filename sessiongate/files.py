@@ -15,9 +15,11 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sessiongate.errors import ConfigError
 from sessiongate.holders import names_of, way_to
 
 LARGEST = 16 << 20
@@ -155,6 +157,41 @@ def make_directory(path: Path) -> None:
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
                 raise
     keep_root_out(path)
+
+
+def made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
+    """What this file holds, made where there is none. Of several processes at once one makes it.
+
+    It gets its name when it is whole: a crash in the middle must not leave an empty file, with
+    which no server would start any more.
+    """
+    try:
+        return _read_or_made(path, make, mode)
+    except OSError as problem:
+        why = problem.strerror or problem
+        way = "move it away, or let the server's account write server.data_dir"
+        raise ConfigError([f"{path}: cannot be used: {why}; {way}"]) from None
+
+
+def _read_or_made(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
+    with contextlib.suppress(FileNotFoundError):
+        if found := read_own(path):
+            return found
+        path.unlink()
+    make_directory(path.parent)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(make())
+            file.flush()
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        Path(temporary).unlink()
+    sync_directory(path.parent)
+    return read_own(path)
 
 
 def own_directory(path: Path) -> None:

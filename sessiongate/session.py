@@ -20,6 +20,8 @@ class Ended(Enum):
     """The account was disabled, removed, or its password or role changed."""
     UNCLAIMED = "unclaimed"
     """The client had gone before the reply of the login: nobody ever had the token."""
+    UPSTREAM_LOST = "upstream_lost"
+    """The session at the upstream has ended in which the client had objects."""
     TOKEN_REUSED = "token_reused"
     """A refresh token came again after its successor was used: somebody has a copy."""
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import structlog
 
-from sessiongate.app.prepare import made_once, users_file
+from sessiongate.app.prepare import users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
-from sessiongate.files import is_there, read_named
+from sessiongate.files import is_there, made_once, read_named
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user, list_users
 from sessiongate.rules.access import ADMINISTRATOR

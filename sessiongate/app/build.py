@@ -35,6 +35,7 @@ from sessiongate.store.port import Store
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import Certificates
 from sessiongate.tls.server import tls_context
+from sessiongate.upstream.port import LoginUpstream
 
 
 def store_of(config: Config) -> Store:
@@ -67,13 +68,17 @@ def store_settings_of(config: Config) -> StoreSettings:
 
 
 def providers_of(
-    config: Config, hasher: PasswordHasher, known: Collection[str] | None = None
+    config: Config,
+    hasher: PasswordHasher,
+    known: Collection[str] | None = None,
+    upstreams: Mapping[str, LoginUpstream] | None = None,
 ) -> dict[str, BuiltProvider]:
     """The provider of each identity table. Raises ConfigError with what is wrong in any of them.
 
-    `known` are the roles that there are, by default those of the settings, which have to be right.
+    `known` are the roles that there are, by default those of the settings, which have to be right;
+    `upstreams` what a provider may name as its own.
     """
-    context = PluginContext(config.server.data_dir, hasher)
+    context = PluginContext(config.server.data_dir, hasher, upstreams or {})
     if known is None:
         known = roles_of(config).names()
     made: dict[str, BuiltProvider] = {}

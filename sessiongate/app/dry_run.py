@@ -2,7 +2,7 @@
 
 It says what would keep `serve` from starting beyond what the settings say by themselves: a provider
 that refuses its table, a certificate that is not there, a Redis that does not answer. It listens
-nowhere, reads no users and asks no directory.
+nowhere, reads no users and asks no directory. Whether upstreams answer, `upstream_checks` says.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,15 @@ from sessiongate.app import build as parts
 from sessiongate.app.prepare import roles_as_they_are
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.config import Config
+from sessiongate.config.upstreams import Upstream
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.session import Person
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import CertificateFacts
 from sessiongate.tls.server import tls_context
+from sessiongate.upstream.port import LoginUpstream
+from sessiongate.wire.vim.client import UpstreamSession
 
 
 def certificate_found(config: Config) -> CertificateFacts | None:
@@ -44,7 +48,8 @@ async def providers_problems(config: Config) -> list[str]:
     """What is wrong with the identity tables."""
     hasher = PasswordHasher(1)
     try:
-        made = parts.providers_of(config, hasher, roles_as_they_are(config).names())
+        known = roles_as_they_are(config).names()
+        made = parts.providers_of(config, hasher, known, _declared(config))
         problems = _problems_of(lambda: parts.claims_of(made))
         for one in made.values():
             await one.provider.close()
@@ -88,6 +93,24 @@ async def store_problem(config: Config) -> str | None:
     with suppress(StoreUnavailable):
         await store.close()
     return None
+
+
+class _Declared:
+    """An upstream of the settings that nobody logs in at."""
+
+    def __init__(self, settings: Upstream) -> None:
+        self.url = settings.url
+        self.trust = settings.trust()
+        self.timeout = settings.timeout
+
+    async def adopt(self, person: Person, opened: UpstreamSession) -> None:
+        """Never called: nothing logs in here."""
+        raise AssertionError(f"a login of {person.name} while settings are tried: {opened.form}")
+
+
+def _declared(config: Config) -> dict[str, LoginUpstream]:
+    callers = {name: one for name, one in config.upstream.items() if one.account == "caller"}
+    return {name: _Declared(one) for name, one in callers.items()}
 
 
 def _problems_of(make: Callable[[], object]) -> list[str]:

@@ -1,12 +1,9 @@
 """What follows from the settings before a server runs: roles, files, certificate, users."""
 
-import contextlib
 import hashlib
 import json
 import os
 import socket
-import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +12,7 @@ from joserfc.jwk import RSAKey
 
 from sessiongate.config import Config, show
 from sessiongate.errors import ConfigError
-from sessiongate.files import make_directory, read_own, sync_directory
+from sessiongate.files import made_once
 from sessiongate.identity.local.settings import users_path
 from sessiongate.identity.local.users_file import list_users
 from sessiongate.rules.access import Roles, doubts_about, problems_with
@@ -113,38 +110,3 @@ def instance_of(config: Config) -> str:
     path = config.server.data_dir / "instance"
     found = made_once(path, lambda: f"{guid(os.urandom(GUID_BYTES))}\n".encode("ascii"), 0o644)
     return found.decode("ascii").strip()
-
-
-def made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
-    """What this file holds, made where there is none. Of several processes at once one makes it.
-
-    It gets its name when it is whole: a crash in the middle must not leave an empty file, with
-    which no server would start any more.
-    """
-    try:
-        return _read_or_made(path, make, mode)
-    except OSError as problem:
-        why = problem.strerror or problem
-        way = "move it away, or let the server's account write server.data_dir"
-        raise ConfigError([f"{path}: cannot be used: {why}; {way}"]) from None
-
-
-def _read_or_made(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
-    with contextlib.suppress(FileNotFoundError):
-        if found := read_own(path):
-            return found
-        path.unlink()
-    make_directory(path.parent)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(make())
-            file.flush()
-            os.fchmod(handle, mode)
-            os.fsync(handle)
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        Path(temporary).unlink()
-    sync_directory(path.parent)
-    return read_own(path)

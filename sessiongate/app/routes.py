@@ -5,6 +5,7 @@ from sessiongate.config import Config
 from sessiongate.dialects.api_page import routes as api_page
 from sessiongate.dialects.automation import routes as automation
 from sessiongate.dialects.openid import routes as openid
+from sessiongate.dialects.relayed_hosts import Gates, guarded
 from sessiongate.dialects.vim import routes as vim
 from sessiongate.dialects.zerto import routes as zerto
 from sessiongate.http.router import NOWHERE, Routes
@@ -12,17 +13,17 @@ from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
 from sessiongate.telemetry.counters import Meters
 
 
-def dialects(config: Config, services: Services, meters: Meters) -> Routes:
+def dialects(config: Config, services: Services, meters: Meters, gates: Gates | None) -> Routes:
     """The handler of requests of clients."""
     own, all_have = config.dialects, (services.sessions, services.logins, services.bearers)
     said = services.presented
-    users = own.appliance.provider or own.zerto.windows
     zvm = own.zerto.windows, own.zerto.hypervisor
     table = [
-        *vim.routes(*all_have, services.center, said.names, said.site.identifier),
+        *vim.routes(*all_have, services.center, said.names, said.site.identifier, gates),
         *automation.routes(*all_have, provider=own.vsphere.default, appliance=said.appliance),
         *zerto.routes(*all_have, services.clock, said.site, said.names, zvm),
-        *openid.routes(*all_have, users, CLIENTS, own.appliance.clients),
+        *openid.routes(*all_have, own.openid_users, CLIENTS, own.appliance.clients),
         *api_page.routes(),
     ]
-    return Routes(table, NOWHERE, meters.requests, meters.refusals, respell=vim.respell)
+    known = guarded(table, gates), NOWHERE
+    return Routes(*known, meters.requests, meters.refusals, respell=vim.respell)

@@ -8,9 +8,11 @@ from functools import partial
 from sessiongate import __version__
 from sessiongate.app import build as parts
 from sessiongate.app.doubts import Watch
+from sessiongate.app.gates import by_host, callers_upstreams, gates_of
 from sessiongate.app.gauges import Gauges
 from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.locks import Locks
+from sessiongate.app.pools import PoolCommands
 from sessiongate.app.prepare import certificates_of, digest_of, has_users, roles_of
 from sessiongate.app.reload import certified, merged
 from sessiongate.app.routes import dialects
@@ -30,6 +32,7 @@ from sessiongate.dialects.vim.session_objects import SessionObjects
 from sessiongate.errors import Unavailable
 from sessiongate.http.message import Handler
 from sessiongate.http.proxies import TrustedProxies
+from sessiongate.http.router import Routes
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.operations.control import Control
@@ -38,6 +41,7 @@ from sessiongate.rules.audit_chain import Chain
 from sessiongate.service.account_changes import AccountChanges, end_if_unnamed
 from sessiongate.service.housekeeping import Janitor, every_second, sweep
 from sessiongate.service.sessions import Sessions
+from sessiongate.session import Person
 from sessiongate.store.measured import MeasuredStore
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
@@ -59,8 +63,6 @@ class Server:
         self._store = MeasuredStore(store, self._meters)
         hashing = config.hashing
         self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
-        self._made = parts.with_clients(config, parts.providers_of(config, self._hasher))
-        self._guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
         self._verifiers = verifiers_of(config)
         self._shipping = Shipping(config.audit.file, config.audit.syslog)
         self._journal = Journal(
@@ -77,6 +79,17 @@ class Server:
         self._sessions = Sessions(
             self._store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps
         )
+        self._gates = gates_of(
+            config, lambda: self._store.leases, self._clock, self._sessions, self._journal
+        )
+        upstreams = callers_upstreams(config, self._gates)
+        providers = parts.providers_of(config, self._hasher, upstreams=upstreams)
+        self._made = parts.with_clients(config, providers)
+        self._guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
+        for gate in self._gates.values():
+            gate.accounts.on_last_lost(self._ask_anew)
+            self._sessions.on_open(gate.opened)
+            self._sessions.on_end(gate.ended)
         self._changes = AccountChanges(self._sessions, self._clock, self._journal)
         self._intake = OfflineIntake(config.server.data_dir, self._journal)
         self._gauges = Gauges(
@@ -116,6 +129,8 @@ class Server:
         for name, made in self._made.items():
             self._changes.watch(name, made.provider)
         await parts.welcome_back(self._hasher, self._sessions)
+        for gate in self._gates.values():
+            await gate.recover(self._sessions.list())
         await self._catch_up(seen)
         await self._journal.happened("server started", detail=digest_of(config))
         self._running = True
@@ -135,6 +150,7 @@ class Server:
                 locks.locked,
                 config.sessions.limits,
                 lambda: running_of(self.config, self._sockets, listeners, self._served),
+                PoolCommands(config, self._gates, self._sessions, self._journal),
             )
         )
         await listeners.open_operations(self._operations)
@@ -143,6 +159,7 @@ class Server:
             services.center.objects.sweep,
             self._refresh,
             self._let_go,
+            *(gate.tidy for gate in self._gates.values()),
         ]
         self._go_round(steps)
         if self._sockets.is_first and self._watched:
@@ -202,6 +219,7 @@ class Server:
             steps.append(self._look_once_more)
         steps += [
             self._stop_endings,
+            *(gate.close for gate in self._gates.values()),
             *(guard.close for guard in self._guards.values()),
             *(verifier.close for verifier in self._verifiers),
             self._close_hasher,
@@ -227,6 +245,8 @@ class Server:
         """Clients that wait for something to happen are not waited for."""
         if self._objects is not None:
             self._objects.close()
+        for gate in self._gates.values():
+            gate.relay.stop()
 
     async def _look_once_more(self) -> None:
         """The last look at what this process has opened: nobody else knows that it has."""
@@ -246,10 +266,18 @@ class Server:
         return services_of(self.config, core, router, self._verifiers)
 
     def _handler(self, services: Services) -> Handler:
-        server, routed = self.config.server, dialects(self.config, services, self._meters)
+        server, routed = self.config.server, self._routes(services)
         if not server.trusted_proxies:
             return routed
         return TrustedProxies(routed, server.trusted_proxies, server.client_certificate_header)
+
+    def _ask_anew(self, person: Person) -> None:
+        """Only the upstream itself can let this person in: nothing of theirs is left to go by."""
+        self._guards[person.provider].forget(person.name)
+
+    def _routes(self, services: Services) -> Routes:
+        gates = by_host(self.config, self._gates)
+        return dialects(self.config, services, self._meters, gates)
 
     async def _catch_up(self, seen: datetime | None) -> None:
         """End the sessions of accounts that have changed since the store was last in use."""

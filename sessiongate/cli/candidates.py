@@ -1,4 +1,4 @@
-"""What a shell offers at the tab key for roles, names of users and keys of sessions.
+"""What a shell offers at the tab key for roles, names of users and upstreams, and keys of sessions.
 
 What cannot be found out offers nothing and says nothing: a shell shows whatever is said amid the
 line that somebody types.
@@ -49,6 +49,12 @@ def session_keys(context: typer.Context, incomplete: str) -> list[str]:
     if not isinstance(rows, list):
         return []
     return _beginning(incomplete, (str(row.get("key", "")) for row in rows))
+
+
+def upstream_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Upstreams of the settings."""
+    config = _settings(context)
+    return _beginning(incomplete, config.upstream) if config is not None else []
 
 
 def _settings(context: typer.Context) -> Config | None:

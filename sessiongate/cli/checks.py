@@ -24,6 +24,7 @@ from sessiongate.app.dry_run import (
 from sessiongate.app.ports import Port, ports_of
 from sessiongate.app.prepare import roles_as_they_are, roles_doubts, roles_of, users_file
 from sessiongate.app.running import Running, another_is_served
+from sessiongate.app.upstream_checks import look_at_upstreams
 from sessiongate.cli.accounts import no_administrator
 from sessiongate.cli.control_client import running_server, server_nearby
 from sessiongate.config import Config
@@ -44,10 +45,10 @@ class Row(msgspec.Struct, frozen=True):
     detail: str
 
 
-async def run_checks(config: Config, file: Path | None = None) -> list[Row]:
+async def run_checks(config: Config, file: Path | None = None, *, login: bool = False) -> list[Row]:
     """Look at everything. The settings themselves were read before, or we would not be here.
 
-    `file` is the one that they were read from, None for none.
+    `file` is the one that they were read from, None for none. `login` tries service accounts too.
     """
     running = running_server(config.server.data_dir)
     return [
@@ -59,6 +60,7 @@ async def run_checks(config: Config, file: Path | None = None) -> list[Row]:
         *_roles(config),
         *await _providers(config),
         *_users(config),
+        *await _upstreams(config, login),
         *await _store(config),
         *_copies(config.audit.file),
         *port_rows(config, running),
@@ -134,6 +136,11 @@ async def _providers(config: Config) -> list[Row]:
         elif tables:
             rows.append(Row(check, "ok", ", ".join(tables)))
     return rows
+
+
+async def _upstreams(config: Config, login: bool) -> list[Row]:
+    found = await look_at_upstreams(config, login=login)
+    return [Row(one.about, one.result, one.detail) for one in found]
 
 
 async def _store(config: Config) -> list[Row]:

@@ -35,6 +35,13 @@ ListenOption = Annotated[
     ),
 ]
 WideOption = Annotated[bool, typer.Option("--wide", help="Every column, and every text whole.")]
+LoginOption = Annotated[
+    bool,
+    typer.Option(
+        "--login",
+        help="Log in with the service account of each upstream too: it counts as a try there.",
+    ),
+]
 OutputOption = Annotated[Output, typer.Option("--output", help="For people or for scripts.")]
 
 

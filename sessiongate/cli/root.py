@@ -26,6 +26,8 @@ COMMANDS = {
     "check": "sessiongate.cli.serve:check",
     "users": "sessiongate.cli.users:app",
     "sessions": "sessiongate.cli.sessions:app",
+    "pools": "sessiongate.cli.pools:app",
+    "upstream": "sessiongate.cli.upstream:app",
     "audit": "sessiongate.cli.audit:app",
     "config": "sessiongate.cli.config:app",
     "cert": "sessiongate.cli.certificates:app",

@@ -26,10 +26,20 @@ from sessiongate.app.supervisor import serve_as_worker, supervise
 from sessiongate.app.worker_environment import worker_environment
 from sessiongate.cli.checks import run_checks
 from sessiongate.cli.control_client import server_answers
+from sessiongate.cli.dev_upstream import (
+    DOMAIN,
+    CaOption,
+    FingerprintOption,
+    InsecureOption,
+    UpstreamOption,
+    announce_gateway,
+    upstream_flags,
+)
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,
     ListenOption,
+    LoginOption,
     OutputOption,
     read,
     settings,
@@ -105,13 +115,18 @@ def dev(
     ] = None,
     listen: ListenOption = None,
     plain_http: PlainOption = False,
+    upstream: UpstreamOption = None,
+    fingerprint: FingerprintOption = None,
+    ca: CaOption = None,
+    insecure: InsecureOption = False,
     log_format: LogOption = LogFormat.AUTO,
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
     text = configure_logs(log_format, log_level)
     with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
-        flags = {**_flags(listen, plain_http), "store.url": "memory:"}
+        before = upstream_flags(upstream, fingerprint, ca, insecure=insecure)
+        flags = {**_flags(listen, plain_http), "store.url": "memory:", **before}
         loaded = settings(None, Path(folder), flags)
         if loaded.origins["admin.listen"] == "default":
             # Several may run at once; its address is printed, and nobody has it in a settings file.
@@ -119,7 +134,8 @@ def dev(
         _refuse_what_is_taken(loaded)
         people = [_name_and_password(text) for text in user or ()]
         if not people:
-            people = [("administrator@vsphere.local", random_password())]
+            domain = DOMAIN if upstream else "vsphere.local"
+            people = [(f"administrator@{domain}", random_password())]
         for name, password in people:
             _add_administrator(loaded, name, password)
         name, password = people[0]
@@ -127,6 +143,9 @@ def dev(
 
         def announce(started: Started) -> None:
             _announce(loaded, started, f"Data directory: {folder}", text=text)
+            if upstream:
+                address = _address(started)
+                announce_gateway(upstream, address and url_of(loaded, address), started)
             _credentials(name, shown)
             _recipes(loaded, started)
 
@@ -181,13 +200,14 @@ def init(
 def check(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
+    login: LoginOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Check settings, files, users and what the server needs to reach. Exit code 1: a problem."""
     loaded = settings(config, data_dir)
     # What is tried may log; standard output is for the rows.
     with contextlib.redirect_stdout(sys.stderr):
-        rows = asyncio.run(run_checks(loaded, config))
+        rows = asyncio.run(run_checks(loaded, config, login=login))
     shown = [{"check": row.check, "result": row.result, "detail": row.detail} for row in rows]
     problems = [f"{row.check}: {row.detail}" for row in rows if row.result == "problem"]
     if output is Output.JSON:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sessiongate import plugins
 from sessiongate.config import token_issuers as tokens
+from sessiongate.config import upstreams
 from sessiongate.config.addresses import repeated
 from sessiongate.config.models import Settings
 from sessiongate.rules.access import BUILT_IN, no_such_role
@@ -36,6 +37,8 @@ def problems(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _providers(settings)
     yield from _roles(settings)
     yield from tokens.problems(settings.tokens, (*BUILT_IN, *settings.roles))
+    yield from upstreams.problems(settings.upstream, (*BUILT_IN, *settings.roles))
+    yield from _gateway(settings)
 
 
 def _server(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -88,6 +91,20 @@ def _limits(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, most in MOST.items():
         if getattr(limits, name) > most:
             yield f"{at}.{name}", f"must not exceed {most}; make it smaller"
+
+
+def _gateway(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not settings.upstream:
+        return
+    if settings.server.workers > 1:
+        rule = "must be 1 with an upstream: what clients have there, one process knows"
+        yield "server.workers", rule
+    if settings.store.url.kind not in _OF_ONE_PROCESS:
+        rule = (
+            "must be sqlite:FILE or memory: with an upstream: of sessions that end at another "
+            "server the gateway does not hear; give it a store of its own"
+        )
+        yield "store.url", rule
 
 
 def _one_worker(url: StoreAddress) -> str:

@@ -61,6 +61,9 @@ def load(
     return Config(
         **dict(settings),
         origins=MappingProxyType(origins),
+        secret_files=MappingProxyType(
+            {".".join(name): one.file for name, one in gathered.given.items() if one.file}
+        ),
         loose=tuple(gathered.loose),
         elsewhere=_elsewhere(settings, gathered),
     )

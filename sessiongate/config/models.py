@@ -1,7 +1,7 @@
 """Every setting: its name, its type, its default as an operator would write it, what it is for.
 
-The descriptions are the reference that the documentation, `config schema` and `config show` print.
-Identity tables are kept as they are written, since each provider owns its own settings.
+The descriptions are what the documentation, `config schema` and `config show` print. Identity
+tables are kept as they are written, since each provider owns its own settings.
 """
 
 from collections.abc import Mapping
@@ -38,6 +38,7 @@ from sessiongate.config.kinds import Table as _Table
 from sessiongate.config.kinds import setting as _setting
 from sessiongate.config.limits import ServerLimits
 from sessiongate.config.token_issuers import TokenIssuer
+from sessiongate.config.upstreams import Gateway, Upstream
 from sessiongate.session import Caps, Limits
 
 
@@ -297,6 +298,11 @@ class Dialects(_Table):
         default_factory=VsphereDialect, description="The vSphere dialects."
     )
 
+    @property
+    def openid_users(self) -> str:
+        """The provider of people who come by OpenID Connect."""
+        return self.appliance.provider or self.zerto.windows
+
 
 class Role(_Table):
     """A named set of privileges, beside the built-in roles."""
@@ -334,13 +340,9 @@ class Settings(_Table):
     lockout: LockoutTable = Field(
         default_factory=LockoutTable, description="When failed logins lock an account."
     )
-    hashing: HashingTable = Field(
-        default_factory=HashingTable, description="The slow password hash."
-    )
+    hashing: HashingTable = Field(default_factory=HashingTable, description="Slow password hash.")
     store: StoreTable = Field(default_factory=StoreTable, description="Where sessions live.")
-    audit: AuditTable = Field(
-        default_factory=AuditTable, description="The record of every decision."
-    )
+    audit: AuditTable = Field(default_factory=AuditTable, description="Record of every decision.")
     identity: dict[str, dict[str, object]] = Field(
         default={"local": {"type": "file"}},
         repr=False,  # what providers keep in addresses and the like is not ours to judge
@@ -357,13 +359,16 @@ class Settings(_Table):
     dialects: Dialects = Field(
         default_factory=Dialects, description="Which provider each dialect asks."
     )
-    extensions: dict[str, ExtensionTable] = Field(
+    gateway: Gateway = Field(default_factory=Gateway, description="What all upstreams share.")
+    upstream: dict[str, Upstream] = Field(
         default={},
-        description="Each table is one extension, under its extension key in quotes.",
+        description="Each table is one vCenter that clients use through us, under a name of your "
+        "choice. Without any, nothing is forwarded.",
     )
-    roles: dict[str, Role] = Field(
-        default={}, description="Each table is one role of your own under a name of your choice."
+    extensions: dict[str, ExtensionTable] = Field(
+        default={}, description="Each table is one extension, under its extension key in quotes."
     )
+    roles: dict[str, Role] = Field(default={}, description="Each table is one role of your own.")
 
 
 class Config(Settings):
@@ -373,11 +378,13 @@ class Config(Settings):
         default={}, exclude=True, repr=False, description="Setting to where it came from."
     )
     """Dotted setting -> "default", "profile", "file", "env" or "flag"."""
+    secret_files: Annotated[Mapping[str, Path], SkipValidation] = Field(
+        default={}, exclude=True, repr=False, description="Secret to the file that it stood in."
+    )
     loose: Annotated[tuple[str, ...], SkipValidation] = Field(
         default=(), exclude=True, repr=False, description="Files that others may read or change."
     )
     """A sentence, with the way out, for each file that settings were read from too freely."""
-
     elsewhere: Annotated[str, SkipValidation] = Field(
         default="", exclude=True, repr=False, description="Another data directory of the file."
     )
@@ -386,5 +393,5 @@ class Config(Settings):
     @property
     def store_path(self) -> Path | None:
         """The SQLite file, or None for a store without one."""
-        url = self.store.url
-        return self.server.data_dir / url.file if url.kind == "sqlite" else None
+        at, url = self.server.data_dir, self.store.url
+        return at / url.file if url.kind == "sqlite" else None

@@ -65,6 +65,8 @@ class Given:
     where: str
     variable: str = ""
     """The name of the environment's variable, where it was one: the setting's own is another."""
+    file: Path | None = None
+    """Where a secret was read from that stands in a file of its own."""
 
 
 @dataclass(slots=True)
@@ -180,6 +182,8 @@ def _take(gathered: Gathered, name: str, path: Name, given: Given, base: Path) -
         value = None
     elif place.by_file:
         value = _secret_from(gathered, name, given, base)
+        if value is not None:
+            given = replace(given, file=base / Path(str(given.value)).expanduser())
     elif place.leaf.secret and len(path) > 1 and path[0] == "identity":
         value = _provider_secret(gathered, name, given)
     elif place.leaf.path and isinstance(value, list):

@@ -229,6 +229,22 @@ def https_url(value: object) -> str:
     return text
 
 
+def server_url(value: object) -> str:
+    """The address of a server, without user, path or query."""
+    text = word(value).rstrip("/")
+    rule = 'must be an address such as "https://vcenter.example", without user, path or query'
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(rule) from None
+    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
+        raise ValueError(rule)
+    if "@" in parts.netloc or parts.path or parts.query or parts.fragment or not text.isprintable():
+        raise ValueError(rule)
+    return text
+
+
 def file_path(value: object) -> Path:
     """Read a file or directory name, `~` allowed, and make it absolute."""
     if isinstance(value, Path):

@@ -220,8 +220,9 @@ class Admission:
         if (budget := accepted.unread_in) is not None:
             accepted.unread_in = None
             budget.reads(accepted)
-            if not budget.held:
-                self._known_replies.pop(self._key(accepted), None)
+            key = self._key(accepted)
+            if not budget.held and self._known_replies.get(key) is budget:
+                del self._known_replies[key]
 
     def _key(self, accepted: AcceptedSocket) -> object:
         """What its address is counted by, where many people are not behind it."""

@@ -12,6 +12,7 @@ import msgspec
 
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.port import IdentityProvider
+from sessiongate.upstream.port import LoginUpstream
 
 
 class PluginContext(msgspec.Struct, frozen=True):
@@ -19,6 +20,8 @@ class PluginContext(msgspec.Struct, frozen=True):
 
     data_dir: Path
     hasher: PasswordHasher
+    upstreams: Mapping[str, LoginUpstream] = {}
+    """The vCenters of the settings that callers' logins open sessions at, by name."""
 
 
 class BuiltProvider(msgspec.Struct, frozen=True):

@@ -102,7 +102,11 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "data"
     people = {("alice", "x" * 12): "user", ("al\\ice", "x" * 12): "user", ("bob", "x" * 12): "user"}
     add_people(path / "users.toml", people)
-    path.with_name("gate.toml").write_text('[roles.auditor]\nprivileges = ["System.View"]\n')
+    settings = '[roles.auditor]\nprivileges = ["System.View"]\n'
+    for name in ("a1", "b1"):
+        settings += f'[upstream.{name}]\ntype = "vcenter"\nurl = "https://{name}.example"\n'
+        settings += f'hosts = ["{name}.gate"]\n'
+    path.with_name("gate.toml").write_text(settings)
     return path
 
 
@@ -123,6 +127,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["users", "role", "bob"], ["administrator", "auditor", "no-access", "operator", "user"]),
         (["users", "add", "--role"], ["administrator", "auditor", "no-access", "operator", "user"]),
         (["sessions", "show"], []),
+        (["pools", "pause"], ["a1", "b1"]),
+        (["upstream", "sessions"], ["a1", "b1"]),
     ],
     ids=str,
 )

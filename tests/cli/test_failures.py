@@ -14,6 +14,12 @@ from tests.end_to_end.serving import Finished, run_command, run_here
 ARGUMENTS = {
     "sessions show": ("12029bdf",),
     "sessions terminate": ("--all",),
+    "pools show": ("vc1",),
+    "pools pause": ("vc1",),
+    "pools resume": ("vc1",),
+    "pools drain": ("vc1",),
+    "pools rotate": ("vc1",),
+    "upstream sessions": ("vc1",),
     "users add": ("ada", "--role", "user", "--generate"),
     "users show": ("ada",),
     "users passwd": ("ada", "--generate"),

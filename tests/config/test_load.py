@@ -458,6 +458,14 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
             {f"dialects.appliance.clients.ci.{key}": "usr" for key in ("secret", "role")},
             "dialects.appliance.clients.ci.role: must name a role; there are: adm",
         ),
+        (
+            {
+                "store.url": "redis://h",
+                "upstream.vc1.type": "vcenter",
+                "upstream.vc1.url": "https://vc.example",
+            },
+            "store.url: must be sqlite:FILE or memory: with an upstream",
+        ),
         ({"store.url": "redis://"}, "store.url: must be redis://HOST"),
         ({"store.url": "postgres://x"}, "store.url: must be memory:, sqlite:FILE, or"),
         ({"store.url": "sqlite:"}, "store.url: must be memory:"),

@@ -6,7 +6,7 @@ from tests.docs.tables import code, table
 
 _OURS = {
     "System.Anonymous": "what needs no login",
-    "System.Read": "nothing yet: kept for the calls of a gateway",
+    "System.Read": "nothing here; roles of a vCenter have it",
     "Sessiongate.ListSessions": "`sessionList`, without the right to end what is listed",
     "Sessiongate.Administer": "counts as an administrator in `sessiongate check`",
 }

@@ -124,14 +124,28 @@ REQUIREMENTS: Mapping[int, str] = {
 }
 """What each asks."""
 
+_OTHER_WAYS = "what is not forwarded yet: the Automation API, VI/JSON, uploads"
+_NODES = "several processes and nodes, whose clients' objects one process knows"
+
 PARTLY: Mapping[int, str] = {
-    11: "leases, which wait for the gateway",
+    11: "leases of users who are removed, which are logged out when their sessions have ended",
     13: "the console",
     20: "the console's own cookie",
     22: "console and forward-auth, which do not exist yet",
     30: "the one-time set-up link",
-    46: "the gateway's upstreams, which do not exist yet",
-    91: "the gateway, whose leases hold such objects",
+    38: _OTHER_WAYS,
+    46: "an upstream named by a request's own address",
+    57: _NODES,
+    58: "the alarm",
+    60: _OTHER_WAYS,
+    61: _NODES,
+    62: "half-rotten sessions at a real upstream",
+    63: _OTHER_WAYS,
+    65: "on_stop, by which leases outlive a stop",
+    66: _OTHER_WAYS,
+    91: _OTHER_WAYS,
+    92: _OTHER_WAYS,
+    94: _OTHER_WAYS,
 }
 """What of a requirement waits for a part that does not exist yet."""
 

@@ -164,10 +164,13 @@ def test_a_slow_redis_is_waited_for_and_a_very_slow_one_is_not(
             assert dialect.is_alive(client, token)
             assert time.monotonic() - began > TIMEOUT * 0.2
         own.ask("CLIENT", "PAUSE", TIMEOUT * 4000, "ALL")
+        waited = []
         for dialect, token in list(tokens.items())[:3]:
             began = time.monotonic()
             must_be_an_outage(dialect, dialect.check(client, dialect.carry(token)))
-            assert TIMEOUT * 0.9 < time.monotonic() - began < BOUND
+            waited.append(time.monotonic() - began)
+        # One that comes behind a call that fails is not waited for again.
+        assert TIMEOUT * 0.9 < max(waited) < BOUND
         wait_until(partial(_answers, client))
         assert all(dialect.is_alive(client, token) for dialect, token in tokens.items())
     server.stop()

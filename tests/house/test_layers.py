@@ -33,11 +33,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identity": WORDS
     | {"rules", "config.values", "config.provider_tables", "tls", "store.port", "upstream"}
     | {"wire.vim.client"},
+    "gateway": WORDS | {"rules", "wire", "telemetry", "store.port", "upstream"},
     "service": WORDS
     | {"messages", "telemetry", "rules", "audit", "store.port"}
     | {"identity.port", "identity.routing", "identity.guard", "identity.tokens.port"},
     "dialects": WORDS
-    | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port", "audit.journal"},
+    | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port", "audit.journal"}
+    | {"gateway"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "testing": WORDS | {"rules", "store.port", "identity.port"},
 }

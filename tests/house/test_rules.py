@@ -52,6 +52,7 @@ UNMIRRORED = {
 # Rooms that are no package: their tests are of the whole, of a folder, or of the rules themselves.
 OF_THE_WHOLE = {"deploy", "docs", "end_to_end", "examples", "house", "security"}
 STORIES = {
+    "audit/test_journal_of_gateway.py": "the journal, of what the gateway writes",
     "cli/test_failures.py": "every command",
     "cli/test_foreign_directory.py": "every command",
     "cli/test_prepared.py": "every command",

@@ -202,3 +202,17 @@ def test_sec_74_new_limits_hold_for_those_who_come() -> None:
     house.admission.limits = HttpLimits(connections=1)
     assert house.admission.inside == 2
     assert house.admission.admit(house.accepted()) == TOO_MANY
+
+
+def test_sec_74_what_known_callers_leave_unread_counts_when_strangers_of_their_address_read() -> (
+    None
+):
+    house = House(anonymous_total=1000)
+    known, stranger, other = (house.admitted(address="192.0.2.7") for _ in range(3))
+    for one in (known, stranger, other):
+        one.count_unread = lambda: 800
+    house.admission.leaves_unread(known, 800, 0.0, known=True)
+    house.admission.leaves_unread(stranger, 100, 0.0, known=False)
+    house.admission.reads(stranger)
+    house.admission.leaves_unread(other, 800, 0.0, known=True)
+    assert house.closed == [other]

@@ -44,7 +44,7 @@ def routes() -> Routes:
     fields: dict[str, Any] = dict.fromkeys(Services.__struct_fields__, broken)
     # What is told of the server is a value, of which nothing can break.
     services = Services(**{**fields, "presented": presented(config, about)})
-    return dialects(config, services, Meters())
+    return dialects(config, services, Meters(), None)
 
 
 class Recorder:

@@ -21,6 +21,7 @@ from sessiongate.audit.forwarding import Shipping
 from sessiongate.config import load
 from sessiongate.errors import ConfigError, IdentityUnavailable, StoreUnavailable
 from sessiongate.files import LARGEST, name_for_loading, open_named, read_named
+from sessiongate.gateway.sealing import lease_key
 from sessiongate.identity.local.provider import read_once
 from sessiongate.identity.local.users_file import read_users
 from sessiongate.identity.tokens.keys import FileSource
@@ -84,6 +85,7 @@ READERS: dict[str, Callable[[Path], object]] = {
         RedisSettings(parse_redis("rediss://127.0.0.1:1/0"), certificate_authority=path)
     ).open(),
     "key set": lambda path: asyncio.run(FileSource("tokens.one.jwks_file", path).start()),
+    "key of leases": lambda path: lease_key(path, path.parent),
     "copies of the audit": lambda path: Shipping(path, None),
 }
 """Everything that opens a file by a name from the settings, the command line or the environment."""

@@ -5,8 +5,10 @@ storage policies beside it.
 from collections.abc import Mapping
 
 from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.vim import json_endpoint, pbm_endpoint, soap_endpoint, wsdl_endpoint
 from sessiongate.dialects.vim.center import VirtualCenter
+from sessiongate.dialects.vim.relayed_endpoint import RelayedSoapEndpoint
 from sessiongate.http.message import Handler
 from sessiongate.http.own_names import OwnNames
 from sessiongate.http.router import Route
@@ -27,17 +29,24 @@ def routes(
     center: VirtualCenter,
     own: OwnNames,
     instance: str,
+    gates: Gates | None = None,
 ) -> list[Route]:
     """The routes of all of them. Paths are those that `respell` makes of what clients write.
 
-    `own` are the names by which a client may have asked for us, `instance` is our own UUID.
+    `own` are the names by which a client may have asked for us, `instance` is our own UUID. With
+    `gates` calls that are not about sessions are forwarded.
     """
     json = json_endpoint.VimJsonEndpoint(sessions, logins, bearers, center)
     soap = soap_endpoint.VimSoapEndpoint(sessions, logins, bearers, center)
+    at_sdk: Handler = soap
+    versions: Handler = soap_endpoint.service_versions_reply
+    if gates is not None:
+        relayed = RelayedSoapEndpoint(soap, gates, sessions, bearers)
+        at_sdk, versions = relayed, relayed.versions
     by_path: Mapping[str, Handler] = {
-        "/sdk": soap,
-        "/sdk/": soap,
-        service_versions.PATH: soap_endpoint.service_versions_reply,
+        "/sdk": at_sdk,
+        "/sdk/": at_sdk,
+        service_versions.PATH: versions,
         **dict.fromkeys(wsdl_endpoint.PATHS, wsdl_endpoint.WsdlEndpoint(soap, own)),
     }
     policies = pbm_endpoint.PbmEndpoint(sessions, logins, bearers, center, instance=instance)

@@ -18,6 +18,7 @@ from sessiongate.http.message import Reply, Request
 from sessiongate.secret import Secret
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
+from sessiongate.session import Session
 from sessiongate.telemetry import request_id
 from sessiongate.wire.carriers import SOAP_COOKIE, VC_COOKIE
 from sessiongate.wire.vim import api_version, service_versions
@@ -65,6 +66,12 @@ class VimSoapEndpoint:
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
         """The reply for an error that was raised outside; None stands for one unforeseen."""
         return _fault(self._calls.refuse(error, VimRequest()))
+
+    def refuse_read(
+        self, read: VimRequest, error: errors.SessionGateError, session: Session | None
+    ) -> Reply:
+        """The reply for an error about a request that was read, in its session's language."""
+        return _fault(self._calls.refuse(error, read, session))
 
 
 def _reply(read: VimRequest, answer: Outcome | FaultReply, *, secure: bool) -> Reply:

@@ -330,6 +330,10 @@ class Guard:
                 await asyncio.sleep(max(0, began + span - perf_counter()))
             raise
 
+    def forget(self, name: str) -> None:
+        """Ask the provider at this name's next login, whatever was verified a while ago."""
+        self._verified.drop(name)
+
     def _changed(self, name: str) -> None:
         self._verified.drop(name)
         self._changes.tell(name)

@@ -9,11 +9,16 @@ tell us of changes either; sessions here outlive a change there, up to their own
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable, UpstreamUnavailable
+from sessiongate.errors import (
+    BadCredentials,
+    IdentityUnavailable,
+    Unavailable,
+    UpstreamUnavailable,
+)
 from sessiongate.identity.guard.attempt import Attempt
 from sessiongate.rules.accounts import (
     Account,
@@ -27,7 +32,7 @@ from sessiongate.session import Principal
 from sessiongate.upstream.port import SessionUpstream
 from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
 
-Keep = Callable[[Principal, UpstreamSession], None]
+Keep = Callable[[Principal, UpstreamSession], Awaitable[None]]
 """Takes over the session of a check that came out well, and sees to its end."""
 
 _log = structlog.get_logger(__name__)
@@ -181,7 +186,10 @@ class VCenterIdentity:
 
     async def _let_go(self, principal: Principal | None, opened: UpstreamSession) -> None:
         if principal is not None and self._keep is not None:
-            self._keep(principal, opened)
+            try:
+                await self._keep(principal, opened)
+            except Unavailable as error:
+                raise IdentityUnavailable(f"{self.name}: {error}", answered=True) from None
             return
         try:
             await self._upstream.logout(opened)

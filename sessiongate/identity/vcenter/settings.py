@@ -10,7 +10,6 @@ domains = ["vsphere.local"]
 """
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -18,9 +17,10 @@ from sessiongate.config import values
 from sessiongate.config.provider_tables import ProviderTable
 from sessiongate.errors import BadCredentials
 from sessiongate.identity.plugin import BuiltProvider, PluginContext
-from sessiongate.identity.vcenter.provider import Names, VCenterIdentity
+from sessiongate.identity.vcenter.provider import Keep, Names, VCenterIdentity
 from sessiongate.rules.accounts import Account, canonical_domain, parse_account
 from sessiongate.upstream.http import TIMEOUT, HttpUpstream
+from sessiongate.upstream.port import LoginUpstream
 from sessiongate.upstream.vcenter import VCenter
 from sessiongate.wire.vim.client import WireForm
 
@@ -32,14 +32,19 @@ _log = structlog.get_logger(__name__)
 def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> BuiltProvider:
     """The provider of type `vcenter`. Raises ConfigError with every problem of its settings."""
     settings = ProviderTable(name, table)
-    url = settings.need("url", _address, "", 'an address such as "https://vcenter.example"')
-    trust = settings.trust(context.data_dir)
-    if url.startswith("http:") and not trust.is_blind:
-        rule = "has no certificate to verify; use https, or say so with verify = false"
-        settings.problem("url", rule)
+    upstream = _upstream(settings, context)
+    if upstream is None:
+        example = 'an address such as "https://vcenter.example"'
+        url = settings.need("url", values.server_url, "", example)
+        trust = settings.trust(context.data_dir)
+        if url.startswith("http:") and not trust.is_blind:
+            rule = "has no certificate to verify; use https, or say so with verify = false"
+            settings.problem("url", rule)
+        form = settings.take("form", values.choice(*_FORMS), "auto")
+    else:
+        url, trust, form = upstream.url, upstream.trust, "soap"
     timeout = settings.take("timeout", values.positive_duration, TIMEOUT)
-    form = settings.take("form", values.choice(*_FORMS), "auto")
-    proxy = settings.take("proxy", _address, None)
+    proxy = settings.take("proxy", values.server_url, None)
     domains = settings.take("domains", values.many(values.domain), ())
     default_domain = settings.take("default_domain", values.domain, "")
     aliases = settings.texts("aliases", _domain, values.domain)
@@ -51,13 +56,31 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
         # Loud, at every start: whoever answers at that address sees every password.
         _log.error("certificate of the vCenter is not verified", provider=name, url=url)
     http = HttpUpstream(url, trust, timeout=timeout, proxy=proxy)
-    upstream = VCenter(name, http, timeout=timeout, form=_FORMS[form])
+    caller = VCenter(name, http, timeout=timeout, form=_FORMS[form])
     names = Names(role, roles, default_domain=default_domain, aliases=aliases)
     return BuiltProvider(
-        VCenterIdentity(name, upstream, names),
+        VCenterIdentity(name, caller, names, keep=_keeper(upstream)),
         _claimed(domains, aliases),
         roles=(role, *roles.values()),
     )
+
+
+def _upstream(settings: ProviderTable, context: PluginContext) -> LoginUpstream | None:
+    """The upstream whose logins these are, where the settings name one."""
+    named = settings.take("upstream", values.word, None)
+    if named is None:
+        return None
+    found = context.upstreams.get(named)
+    if found is None:
+        rule = f'must name a table [upstream.{named}] with account = "caller"'
+        settings.problem("upstream", rule)
+    return found
+
+
+def _keeper(upstream: LoginUpstream | None) -> Keep | None:
+    if upstream is None:
+        return None
+    return lambda principal, opened: upstream.adopt(principal.person, opened)
 
 
 def _claimed(domains: Sequence[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
@@ -76,18 +99,3 @@ def _account(text: str) -> Account:
         return parse_account(text)
     except BadCredentials as refused:
         raise ValueError(str(refused)) from None
-
-
-def _address(value: object) -> str:
-    text = values.word(value).rstrip("/")
-    rule = 'must be an address such as "https://vcenter.example", without user, path or query'
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError(rule) from None
-    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
-        raise ValueError(rule)
-    if "@" in parts.netloc or parts.path or parts.query or parts.fragment or not text.isprintable():
-        raise ValueError(rule)
-    return text

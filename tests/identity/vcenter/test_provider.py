@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut
+from sessiongate.errors import BadCredentials, IdentityUnavailable, LockedOut, StoreUnavailable
 from sessiongate.identity.guard.attempt import Attempt
 from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.attempts import LocalAttempts
@@ -297,7 +297,11 @@ async def test_a_logout_that_fails_is_told_and_spoils_no_login(
 
 async def test_the_session_is_handed_on_where_somebody_keeps_it() -> None:
     kept: list[tuple[Principal, UpstreamSession]] = []
-    async with vouching(keep=lambda *one: kept.append(one)) as (provider, server):
+
+    async def keep(principal: Principal, opened: UpstreamSession) -> None:
+        kept.append((principal, opened))
+
+    async with vouching(keep=keep) as (provider, server):
         assert await provider.authenticate(ADA, RIGHT) == PRINCIPAL
         with pytest.raises(BadCredentials):
             await provider.authenticate(ADA, WRONG)
@@ -305,6 +309,15 @@ async def test_the_session_is_handed_on_where_somebody_keeps_it() -> None:
     [(principal, opened)] = kept
     assert principal == PRINCIPAL
     assert opened.token.reveal() == JSON_TOKEN
+
+
+async def test_what_nobody_can_keep_lets_nobody_in() -> None:
+    async def keep(_: Principal, __: UpstreamSession) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    async with vouching(keep=keep) as (provider, _):
+        with pytest.raises(IdentityUnavailable):
+            await provider.authenticate(ADA, RIGHT)
 
 
 # Names and roles

@@ -1,5 +1,6 @@
-// The simulator that clients of vSphere are usually tested with: TLS, an empty inventory, one user,
-// SOAP and what it has of the Automation API.
+// The simulator that clients of vSphere are usually tested with: TLS, one user, SOAP and what it has
+// of the Automation API. Its inventory is empty, or with "inventory" as the third argument that of a
+// small house.
 // Takes the user's name and password; prints its address, and serves until its input ends.
 package main
 
@@ -17,7 +18,9 @@ import (
 
 func main() {
 	model := simulator.VPX()
-	model.Datacenter, model.Host, model.Cluster, model.Machine = 0, 0, 0, 0
+	if len(os.Args) < 4 || os.Args[3] != "inventory" {
+		model.Datacenter, model.Host, model.Cluster, model.Machine = 0, 0, 0, 0
+	}
 	if err := model.Create(); err != nil {
 		log.Fatal(err)
 	}

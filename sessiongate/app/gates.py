@@ -1,0 +1,168 @@
+"""The gateway's parts from the settings: one gate for each upstream."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from sessiongate.app.prepare import instance_of
+from sessiongate.app.secret_files import SecretFile
+from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
+from sessiongate.config import Config
+from sessiongate.config.upstreams import Upstream
+from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.errors import ConfigError
+from sessiongate.gateway.accounts import Accounts, LeaseTimes
+from sessiongate.gateway.call import CallRecord
+from sessiongate.gateway.credential import Credential
+from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.lease import PoolLimits
+from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.sealing import lease_key
+from sessiongate.gateway.stored_leases import StoredLeases
+from sessiongate.rules.token import GUID_BYTES, guid
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Person, Session
+from sessiongate.store.port import LeaseStore
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.tls.trust import Trust
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.vim.client import UpstreamSession
+
+
+class CallersUpstream:
+    """An upstream as the provider of its users sees it."""
+
+    def __init__(self, settings: Upstream, accounts: Accounts) -> None:
+        self.url = settings.url
+        self.trust: Trust = settings.trust()
+        self.timeout: timedelta = settings.timeout
+        self._accounts = accounts
+
+    async def adopt(self, person: Person, opened: UpstreamSession) -> None:
+        """Have the session that a login has opened."""
+        await self._accounts.adopt(person, opened)
+
+
+def gates_of(
+    config: Config,
+    store: Callable[[], LeaseStore],
+    clock: Clock,
+    sessions: Sessions,
+    journal: Journal,
+) -> dict[str, Gate]:
+    """The gates by the names of their tables. Raises ConfigError."""
+    if not config.upstream:
+        return {}
+    key = lease_key(config.gateway.key_file, config.server.data_dir)
+    holder = instance_of(config)
+
+    def rows(name: str) -> StoredLeases:
+        return StoredLeases(name, store(), key, holder, clock.now, _new_id)
+
+    journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
+    return {name: _gate(config, name, sessions, rows(name), journal) for name in config.upstream}
+
+
+def _new_id() -> str:
+    return guid(secrets.token_bytes(GUID_BYTES))
+
+
+def callers_upstreams(config: Config, gates: Mapping[str, Gate]) -> dict[str, CallersUpstream]:
+    """What providers may name as their `upstream`."""
+    return {
+        name: CallersUpstream(config.upstream[name], gate.accounts)
+        for name, gate in gates.items()
+        if config.upstream[name].account == "caller"
+    }
+
+
+def by_host(config: Config, gates: Mapping[str, Gate]) -> Gates | None:
+    """Which Host means which; None where there is no upstream."""
+    if not gates:
+        return None
+    named = {
+        host.lower(): gates[name] for name, one in config.upstream.items() for host in one.hosts
+    }
+    rest = [gates[name] for name, one in config.upstream.items() if not one.hosts]
+    return Gates(named, rest[0] if rest else None)
+
+
+def _gate(
+    config: Config, name: str, sessions: Sessions, rows: StoredLeases, journal: Journal
+) -> Gate:
+    settings, meters = config.upstream[name], journal.meters.upstreams[name]
+    pool = settings.pool
+    try:
+        exchange = Exchange(settings.url, settings.trust(), name=name)
+    except OSError as error:
+        raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
+    service = settings.account == "service"
+    rules = RelayRules(
+        shared=settings.shared,
+        timeout=settings.timeout,
+        queue_time=pool.queue_time.total_seconds(),
+        waits=pool.waits,
+        objects=pool.objects,
+        waits_each=pool.waits_each,
+        calls_each=pool.calls_each,
+        denied=frozenset(settings.forward.deny),
+        read_only=settings.read_only,
+        roles=frozenset(settings.roles) if service else None,
+        read_roles=frozenset(settings.read_roles),
+    )
+    accounts = Accounts(
+        name,
+        PoolLimits(
+            size=settings.size,
+            calls=pool.calls,
+            queue=pool.queue,
+            queue_time=pool.queue_time.total_seconds(),
+            exclusive=not settings.shared,
+        ),
+        LeaseTimes(
+            idle_close=pool.idle_close.total_seconds(),
+            max_age=pool.max_age.total_seconds(),
+            keep_alive=pool.keep_alive.total_seconds(),
+        ),
+        exchange,
+        settings.timeout,
+        rows=rows,
+        credential=_credential(config, name, exchange, meters) if service else None,
+        providers=frozenset(
+            one for one, table in config.identity.items() if table.get("upstream") == name
+        ),
+        meters=meters,
+        tell=journal.of_lease,
+    )
+    slow = config.gateway.slow.total_seconds()
+    record = CallRecord(meters, name, journal, slow)
+
+    async def touch(session: Session) -> None:
+        await sessions.check_digest(session.digest)
+
+    return Gate(name, rules, exchange, accounts, sessions.end, record, touch)
+
+
+def _credential(
+    config: Config, name: str, exchange: Exchange, meters: UpstreamMeters
+) -> Credential:
+    settings = config.upstream[name]
+    username, password = settings.username, settings.password
+    assert username is not None  # noqa: S101  the checks of the settings
+    assert password is not None  # noqa: S101
+
+    def now() -> float:
+        return asyncio.get_running_loop().time()
+
+    file = config.secret_files.get(f"upstream.{name}.password")
+    return Credential(
+        name,
+        username,
+        (lambda: password) if file is None else SecretFile(file, password, now),
+        exchange,
+        settings.timeout,
+        now,
+        meters,
+    )

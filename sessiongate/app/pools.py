@@ -1,0 +1,200 @@
+"""What the command line asks of the gateway, and tells it to do: pools, and who is at an upstream.
+
+It speaks to the pools of this process.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from sessiongate.audit.journal import Journal
+from sessiongate.config import Config
+from sessiongate.errors import NotFound
+from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.lease import Lease
+from sessiongate.gateway.pool import Pool, Standing, state_of
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Ended
+
+# A key's first block tells sessions apart without spelling out the whole name.
+_KEY_PREFIX = 8
+
+
+class PoolRow(msgspec.Struct, kw_only=True):
+    """The sessions at one upstream."""
+
+    name: str
+    account: str
+    mode: str
+    standing: str
+    size: int
+    """Of each account."""
+    accounts: int
+    idle: int
+    active: int
+    login: int
+    broken: int
+    waiting: int
+    waits: int
+    clients: int
+    objects: int
+    breaker_open: bool
+
+
+class LeaseRow(msgspec.Struct, kw_only=True):
+    """One session there, by our name for it."""
+
+    lease: str
+    account: str
+    state: str
+    age_seconds: int
+    unused_seconds: int
+    clients: int
+    objects: int
+    calls: int
+
+
+class SessionThere(msgspec.Struct):
+    """A session in the upstream's own list. `lease` is our name for one of ours, "" for others'."""
+
+    key: str
+    user: str
+    user_agent: str
+    ip_address: str
+    login_at: str
+    active_at: str
+    ours: bool
+    lease: str
+
+
+class PoolCommands:
+    """Answers the commands about pools and upstreams."""
+
+    def __init__(
+        self, config: Config, gates: Mapping[str, Gate], sessions: Sessions, journal: Journal
+    ) -> None:
+        self._config = config
+        self._gates = gates
+        self._sessions = sessions
+        self._journal = journal
+
+    def list(self) -> list[PoolRow]:
+        """All pools."""
+        return [self._row(name) for name in self._gates]
+
+    def show(self, name: str) -> dict[str, object]:
+        """One pool, with its `leases`. Raises NotFound."""
+        row = self._row(name)
+        now = asyncio.get_running_loop().time()
+        leases = [
+            _lease(pool, lease, now)
+            for pool in self._gates[name].accounts.pools
+            for lease in pool.leases
+        ]
+        return {**msgspec.structs.asdict(row), "leases": leases}
+
+    async def pause(self, name: str, by: str) -> dict[str, object]:
+        """Send nothing new."""
+        return await self._stand(name, Standing.PAUSED, "pool paused", by)
+
+    async def resume(self, name: str, by: str) -> dict[str, object]:
+        """Send calls again, and try a password again that was refused."""
+        return await self._stand(name, Standing.OPEN, "pool resumed", by)
+
+    async def drain(self, name: str, by: str, *, force: bool) -> dict[str, object]:
+        """Log out what nobody has anything in, and the rest when they are done.
+
+        `force` ends the sessions of clients that have.
+        """
+        accounts = self._gate(name).accounts
+        told = await self._stand(name, Standing.DRAINING, "pool drained", by)
+        ended = 0
+        if force:
+            ended = await self._sessions.end_each(accounts.clients(), Ended.TERMINATED, by)
+        return {**told, "ended": ended, "clients": len(accounts.clients())}
+
+    async def rotate(self, name: str, by: str) -> dict[str, object]:
+        """Replace each lease by a new one."""
+        count = self._gate(name).accounts.rotate()
+        await self._happened("pool rotated", name, by)
+        return {"name": name, "replaces": count}
+
+    async def sessions(self, name: str) -> dict[str, object]:
+        """The upstream's own list, seen by a lease that there is. Raises NotFound for none."""
+        gate = self._gate(name)
+        ours = {
+            lease.session.user.key: lease.id
+            for pool in gate.accounts.pools
+            for lease in pool.leases
+        }
+        seen_by, listed = await gate.sessions_there()
+        rows = [
+            SessionThere(
+                one.key[:_KEY_PREFIX],
+                one.user,
+                one.user_agent,
+                one.ip_address,
+                one.login_at,
+                one.active_at,
+                one.key in ours,
+                ours.get(one.key, ""),
+            )
+            for one in listed
+        ]
+        return {"seen_by": seen_by, "sessions": rows}
+
+    async def _stand(self, name: str, standing: Standing, what: str, by: str) -> dict[str, object]:
+        accounts = self._gate(name).accounts
+        accounts.set_standing(standing)
+        await self._happened(what, name, by)
+        return {
+            "name": name,
+            "standing": standing.value,
+            "leases": sum(len(pool.leases) for pool in accounts.pools),
+            "waiting": sum(pool.waiting for pool in accounts.pools),
+        }
+
+    async def _happened(self, what: str, name: str, by: str) -> None:
+        await self._journal.happened(what, user=by, subject=name, how="command line")
+
+    def _gate(self, name: str) -> Gate:
+        gate = self._gates.get(name)
+        if gate is None:
+            known = ", ".join(sorted(self._gates)) or "none"
+            raise NotFound(f"there is no upstream {name!r}; there are: {known}")
+        return gate
+
+    def _row(self, name: str) -> PoolRow:
+        gate, settings = self._gate(name), self._config.upstream[name]
+        now = gate.now()
+        return PoolRow(
+            name=name,
+            account=settings.account,
+            mode="shared" if settings.shared else "session",
+            standing=gate.accounts.standing.value,
+            size=settings.size,
+            accounts=len(gate.accounts.pools),
+            idle=now.sessions["idle"],
+            active=now.sessions["active"],
+            login=now.sessions["login"],
+            broken=now.sessions["broken"],
+            waiting=now.waiters,
+            waits=now.waits,
+            clients=len(gate.accounts.clients()),
+            objects=now.objects,
+            breaker_open=now.breaker_open,
+        )
+
+
+def _lease(pool: Pool, lease: Lease, now: float) -> LeaseRow:
+    return LeaseRow(
+        lease=lease.id,
+        account=pool.account,
+        state=state_of(lease),
+        age_seconds=int(now - lease.opened_at),
+        unused_seconds=0 if lease.used_by else int(now - lease.freed_at),
+        clients=len({*lease.homes, *lease.used_by}),
+        objects=sum(lease.homes.values()),
+        calls=sum(lease.used_by.values()),
+    )

@@ -1,0 +1,133 @@
+"""Whether each upstream of the settings can be reached, is a vCenter, and lets us in."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sessiongate.config import Config
+from sessiongate.config.upstreams import Upstream
+from sessiongate.errors import BadCredentials, ConfigError, Malformed, UpstreamUnavailable
+from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, describe_der
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.vim.about_reply import VCENTER, read_about, write_about
+from sessiongate.wire.vim.client import (
+    ReceivedFault,
+    WireForm,
+    read_login,
+    write_login,
+    write_logout,
+)
+
+# Somebody waits at a terminal.
+_PATIENCE = timedelta(seconds=15)
+_LARGEST = 256 * 1024
+
+
+class CheckedUpstream(msgspec.Struct, frozen=True):
+    """One thing found out. `result` is "ok", "note" or "problem", as `check` has it."""
+
+    about: str
+    result: str
+    detail: str
+
+
+async def look_at_upstreams(config: Config, *, login: bool) -> list[CheckedUpstream]:
+    """Look at all of them at once.
+
+    `login` also tries the service accounts, which counts as a try at the upstream.
+    """
+    looks = (_look(f"upstream.{name}", one, login) for name, one in config.upstream.items())
+    return [found for some in await asyncio.gather(*looks) for found in some]
+
+
+async def _look(about: str, settings: Upstream, login: bool) -> list[CheckedUpstream]:
+    certificate = await _certificate(settings)
+    shown = ""
+    if certificate is not None:
+        until = f"{certificate.not_after:%Y-%m-%d}"
+        shown = f"; its certificate: valid until {until}, SHA-256 {certificate.sha256}"
+    try:
+        exchange = Exchange(settings.url, settings.trust())
+    except OSError as error:
+        return [CheckedUpstream(about, "problem", f"ca: cannot be read: {error.strerror}")]
+    try:
+        answer = await exchange.exchange(write_about(), within=_PATIENCE, largest=_LARGEST)
+        said = read_about(answer)
+        if said.api_type != VCENTER:
+            kind = said.api_type or "nothing"
+            why = f"it is no vCenter: it calls itself {said.full_name or kind} ({kind})"
+            return [CheckedUpstream(about, "problem", f"{settings.url}: {why}")]
+        ours = f"{settings.url}: {said.full_name}, API {said.api_version}{shown}"
+        rows = [CheckedUpstream(about, "ok", ours), *_doubts(about, settings, certificate)]
+        if login and settings.account == "service":
+            rows.append(await _try(about, settings, exchange))
+    except UpstreamUnavailable as error:
+        return [CheckedUpstream(about, "problem", f"{settings.url}: {error}{shown}")]
+    except Malformed as error:
+        why = f"what answers is no vCenter: {error}"
+        return [CheckedUpstream(about, "problem", f"{settings.url}: {why}{shown}")]
+    finally:
+        await exchange.close()
+    return rows
+
+
+def _doubts(
+    about: str, settings: Upstream, certificate: CertificateFacts | None
+) -> list[CheckedUpstream]:
+    rows = []
+    if settings.trust().is_blind:
+        says = "whoever answers at the address is believed, and hears passwords; give fingerprint"
+        rows.append(CheckedUpstream(about, "note", says))
+    if certificate is not None and certificate.not_after - datetime.now(UTC) < RENEW_BEFORE:
+        ends = f"its certificate ends at {certificate.not_after:%Y-%m-%d %H:%M} UTC"
+        way = "where fingerprint names it, name the next one beside it"
+        rows.append(CheckedUpstream(about, "note", f"{ends}; {way}"))
+    return rows
+
+
+async def _try(about: str, settings: Upstream, exchange: Exchange) -> CheckedUpstream:
+    name, password = settings.username, settings.password
+    assert name is not None  # noqa: S101  the checks of the settings
+    assert password is not None  # noqa: S101
+    try:
+        ask = write_login(WireForm.SOAP, name, password)
+    except BadCredentials:
+        return CheckedUpstream(
+            about, "problem", f"{name} is no name that an account there can have"
+        )
+    answer = await exchange.exchange(ask, within=_PATIENCE, largest=_LARGEST)
+    outcome = read_login(WireForm.SOAP, answer)
+    if isinstance(outcome, ReceivedFault):
+        counts = "; this counted as a failed login there" if outcome.name == "InvalidLogin" else ""
+        why = outcome.name or "a fault that is not known"
+        return CheckedUpstream(about, "problem", f"the login of {name} is refused: {why}{counts}")
+    logout = write_logout(WireForm.SOAP, outcome.token)
+    await exchange.exchange(logout, within=_PATIENCE, largest=_LARGEST)
+    return CheckedUpstream(about, "ok", f"{name} may log in")
+
+
+async def _certificate(settings: Upstream) -> CertificateFacts | None:
+    """The certificate that is shown there, believed or not; None for none."""
+    parts = urlsplit(settings.url)
+    if parts.scheme != "https":
+        return None
+    context = ssl.create_default_context()
+    # Nothing is sent, and nothing believed: whether it is the right one, `Exchange` finds out.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()):
+            _, writer = await asyncio.open_connection(
+                parts.hostname, parts.port or 443, ssl=context, server_hostname=parts.hostname
+            )
+    except OSError:  # TimeoutError and ssl.SSLError are such
+        return None
+    try:
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return describe_der(shown) if shown else None
+    except ConfigError:
+        return None
+    finally:
+        writer.close()

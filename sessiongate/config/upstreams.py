@@ -1,0 +1,196 @@
+"""The settings of an upstream, and the rules between them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from sessiongate.config import values
+from sessiongate.config.kinds import (
+    Duration,
+    FilePath,
+    Fingerprints,
+    PositiveCount,
+    PositiveDuration,
+    SecretText,
+    Table,
+    Text,
+    Texts,
+    YesNo,
+    setting,
+)
+from sessiongate.rules.access import no_such_role
+from sessiongate.tls.trust import Trust, ca_problem
+
+Kind = Annotated[
+    str, PlainValidator(values.choice("vcenter")), WithJsonSchema({"enum": ["vcenter"]})
+]
+Account = Annotated[
+    str,
+    PlainValidator(values.choice("caller", "service")),
+    WithJsonSchema({"type": "string", "enum": ["caller", "service"]}),
+]
+Mode = Annotated[
+    str,
+    PlainValidator(values.choice("session", "shared")),
+    WithJsonSchema({"type": "string", "enum": ["session", "shared"]}),
+]
+Url = Annotated[
+    str, PlainValidator(values.server_url), WithJsonSchema({"type": "string", "format": "uri"})
+]
+
+
+class PoolTable(Table):
+    """How many calls and waits go at once, and how long sessions there live."""
+
+    calls: PositiveCount = setting(16, "Forwarded calls under way by one session.")
+    waits: PositiveCount = setting(
+        512, "Long polls under way at the upstream, by all sessions together."
+    )
+    queue: PositiveCount = setting(200, "Calls that may wait for a session.")
+    queue_time: PositiveDuration = setting(
+        "10s", "How long one may wait before its client is told to come back (503)."
+    )
+    idle_close: Duration = setting(
+        "5m", "A session that no live session of a client needs is logged out after this long."
+    )
+    max_age: PositiveDuration = setting(
+        "23h",
+        "A session this old is replaced, and logged out once nobody has anything in it.",
+    )
+    keep_alive: PositiveDuration = setting(
+        "10m", "A session unused for this long is used, so that the upstream keeps it."
+    )
+    objects: PositiveCount = setting(
+        200, "Filters, views and the like that one client session may have open."
+    )
+    waits_each: PositiveCount = setting(20, "Long polls under way of one client session.")
+    calls_each: PositiveCount = setting(8, "Calls under way of one client session.")
+
+
+class Forward(Table):
+    """What is not forwarded, besides what never is."""
+
+    deny: Texts = setting([], "Names of methods that are not forwarded.")
+
+
+class Gateway(Table):
+    """What all upstreams share."""
+
+    key_file: FilePath | None = setting(
+        None,
+        "File with the key that sessions at upstreams are sealed with in the store: 64 hex digits. "
+        "Unset: one is made in the data directory.",
+    )
+    slow: PositiveDuration = setting(
+        "5s", "A forwarded call that takes longer has a line in the log. Waits for updates never."
+    )
+
+
+class Upstream(Table):
+    """A vCenter that clients use through us."""
+
+    type: Kind = Field(description="vcenter.")
+    url: Url = Field(description='Its address, such as "https://vcenter.example".')
+    ca: FilePath | None = setting(
+        None, "PEM file of the CA of its certificate. Unset: the system's CAs."
+    )
+    fingerprint: Fingerprints = Field(
+        default=(),
+        description="SHA-256 or SHA-1 fingerprint of its certificate, or a list of them. Without "
+        "ca, it takes the place of chain and name; with ca, both are asked for.",
+    )
+    verify: YesNo = setting(True, "false believes whoever answers at the address.")
+    timeout: PositiveDuration = setting(
+        "60s", "How long a forwarded call may take. Waits for updates take as long as they take."
+    )
+    hosts: Texts = setting(
+        [],
+        "Host headers that mean this upstream, with or without port. Unset: every Host that no "
+        "other upstream names.",
+    )
+    account: Account = setting(
+        "caller",
+        "caller: whoever has logged in, at this upstream. service: the account of username.",
+    )
+    mode: Mode | None = setting(
+        None,
+        "session: a session there is one client's at a time. shared: many clients' at the same "
+        "time. Unset: session for callers, shared for a service account.",
+    )
+    size: PositiveCount = setting(10, "Most sessions of one account there.")
+    roles: Texts = setting(
+        [], "account = service: roles of those whose sessions may use it. Required there."
+    )
+    read_roles: Texts = setting(
+        [], "account = service: roles of those who may read, and wait for what they read."
+    )
+    read_only: YesNo = setting(False, "Forward nothing that changes anything.")
+    username: Text | None = setting(None, "account = service: name of the account.")
+    password: SecretText | None = setting(
+        None, "account = service: its password. password_file names a file that holds it."
+    )
+    pool: PoolTable = Field(
+        default_factory=PoolTable, description="How many calls and sessions at once."
+    )
+    forward: Forward = Field(default_factory=Forward, description="What is not forwarded.")
+
+    @property
+    def shared(self) -> bool:
+        """Whether a session there serves several clients at the same time."""
+        return (self.mode or ("session" if self.account == "caller" else "shared")) == "shared"
+
+    def trust(self) -> Trust:
+        """Whom we believe there. The checks have found that it does not contradict itself."""
+        return Trust(self.ca, self.fingerprint, self.verify)
+
+
+_OF_SERVICE = ("username", "password", "roles", "read_roles")
+
+
+def problems(upstreams: Mapping[str, Upstream], roles: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Say (setting, rule and way out) of everything that does not go together."""
+    known = frozenset(roles)
+    hosts: dict[str, str] = {}
+    everywhere = ""
+    for name, upstream in upstreams.items():
+        at = f"upstream.{name}"
+        for place, rule in (*_trusted(upstream), *_of_account(upstream, known)):
+            yield f"{at}.{place}", rule
+        for host in upstream.hosts:
+            first = hosts.setdefault(host.lower(), name)
+            if first != name:
+                yield f"{at}.hosts", f"has a Host that upstream.{first} has too; keep one of them"
+        if not upstream.hosts:
+            if everywhere:
+                rule = f"is required: upstream.{everywhere} has every Host that no other names"
+                yield f"{at}.hosts", rule
+            everywhere = everywhere or name
+
+
+def _trusted(upstream: Upstream) -> Iterator[tuple[str, str]]:
+    if upstream.ca is not None:
+        if wrong := ca_problem(Path(upstream.ca)):
+            yield "ca", wrong
+        if not upstream.verify:
+            yield "verify", "must be true where ca is given; remove one of the two"
+    if upstream.url.startswith("http:") and upstream.verify:
+        rule = "has no certificate to verify; use https, or say so with verify = false"
+        yield "url", rule
+
+
+def _of_account(upstream: Upstream, known: frozenset[str]) -> Iterator[tuple[str, str]]:
+    if upstream.account == "caller":
+        for place in _OF_SERVICE:
+            if getattr(upstream, place):
+                yield place, 'is about account = "service"; say so, or leave it out'
+        return
+    for place in ("username", "password"):
+        if getattr(upstream, place) is None:
+            yield place, 'is required with account = "service"'
+    if not upstream.roles and not upstream.read_roles:
+        yield "roles", "is required: say whose sessions may use the account"
+    for place in ("roles", "read_roles"):
+        if wrong := sorted(set(getattr(upstream, place)) - known):
+            yield place, f"must name roles; {no_such_role(wrong[0], sorted(known))}"

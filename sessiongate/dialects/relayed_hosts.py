@@ -1,0 +1,78 @@
+"""Which upstream a request is for, and what is answered for one by other dialects than SOAP.
+
+What an empty vCenter has must not be shown where a real one stands behind: an address that is not
+forwarded is refused there, and says so.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from sessiongate.errors import NotSupported
+from sessiongate.gateway.gate import Gate
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.router import Refuse, Route
+from sessiongate.wire.automation import hello, rest, vapi_rpc
+from sessiongate.wire.pbm import PATHS as PBM
+from sessiongate.wire.vim.json import PREFIX as VI_JSON
+
+_OURS_IN_VI_JSON = ("/SessionManager/SessionManager/", "/ServiceInstance/ServiceInstance/")
+_OURS_IN_RPC = b"com.vmware.cis.session"
+_ALWAYS_OURS = frozenset({rest.API_SESSION, rest.REST_SESSION, hello.PATH})
+
+
+class Gates:
+    """The upstreams by the Hosts that mean them."""
+
+    def __init__(self, by_host: Mapping[str, Gate], otherwise: Gate | None) -> None:
+        """`otherwise` has every Host that is not in `by_host`."""
+        self._by_host = by_host
+        self._otherwise = otherwise
+
+    def of(self, request: Request) -> Gate | None:
+        """The one that a request is for, None where it is for us alone."""
+        host = (request.header("host") or "").lower()
+        found = self._by_host.get(host) or self._by_host.get(_without_port(host))
+        return found or self._otherwise
+
+
+def guarded(routes: list[Route], gates: Gates | None) -> list[Route]:
+    """The routes, of which those of a vCenter's own are refused where one stands behind."""
+    return routes if gates is None else [_guarded(route, gates) for route in routes]
+
+
+def _guarded(route: Route, gates: Gates) -> Route:
+    ours = _ours(route.path)
+    if ours is None:
+        return route
+    handler = _guard(route.handler, route.refuse, gates, ours)
+    return msgspec.structs.replace(route, handler=handler)
+
+
+def _ours(path: str) -> Callable[[Request], bool] | None:
+    """Which requests of a route are about sessions; None where all of them are, or none is."""
+    if path in _ALWAYS_OURS:
+        return None
+    if path == VI_JSON:
+        return lambda request: any(part in request.path for part in _OURS_IN_VI_JSON)
+    if path == vapi_rpc.PATH:
+        return lambda request: _OURS_IN_RPC in request.body
+    if path in PBM or path in ("/api/", "/rest/"):
+        return lambda _: False
+    return None
+
+
+def _guard(
+    handler: Handler, refuse: Refuse, gates: Gates, ours: Callable[[Request], bool]
+) -> Handler:
+    async def guard(request: Request) -> Reply:
+        if ours(request) or gates.of(request) is None:
+            return await handler(request)
+        return refuse(request, NotSupported("only SOAP at /sdk is forwarded to the upstream"))
+
+    return guard
+
+
+def _without_port(host: str) -> str:
+    name, _, port = host.rpartition(":")
+    return name if name and port.isdigit() else host

@@ -1,0 +1,10 @@
+"""The gateway: many clients over few sessions at an upstream.
+
+`gate` is one upstream as the rest of the server sees it. `relay` takes a client's `call` from its
+verdict to its answer (`relay_rules`); `translation` rewrites it, `clients` knows what each client
+has there, in a `book`. `accounts` has a `pool` for each account there: which call goes by which
+`lease`, and who waits, in which order (`waiters`); `credential` is the service account's.
+`poll_places` bounds long polls,
+`own_calls` are the gateway's own. `stored_leases` are leases as rows in the store, `sealing` closes
+what is in them.
+"""

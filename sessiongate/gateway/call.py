@@ -1,0 +1,204 @@
+"""A client's call on its way, and what is told of it when it is over.
+
+Never a body, a query, or anything that could be a secret: of what clients choose, the name of the
+method and its operation id, as far as they look like such.
+"""
+
+import asyncio
+import re
+from typing import Protocol
+
+import structlog
+
+from sessiongate.errors import (
+    NoPermission,
+    NoSession,
+    NotSupported,
+    OutcomeUnknown,
+    SessionGateError,
+    UnknownObject,
+    WaitCancelled,
+)
+from sessiongate.rules.relay import Kind, RelayVerdict
+from sessiongate.session import Session
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.wire.http import Answer, Headers
+from sessiongate.wire.vim.relayed import Relayed
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
+_OPERATION = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
+
+_log = structlog.get_logger(__name__)
+
+
+class Audit(Protocol):
+    """What writes down what was forwarded, and what was not."""
+
+    def forwarded(
+        self,
+        session: Session,
+        upstream: str,
+        what: str,
+        outcome: str,
+        *,
+        lease: str,
+        operation: str,
+    ) -> None:
+        """A call that changes something was sent."""
+        ...
+
+    def denied(self, session: Session, what: str, privilege: str) -> None:
+        """The session's roles do not let it through."""
+        ...
+
+    def failed(self, session: Session, what: str, subject: str, error: Exception) -> None:
+        """It was not sent, for it is none that may be."""
+        ...
+
+
+class ForwardedCall:
+    """What it asks, how it was judged, and by which lease it went last ("" for none)."""
+
+    __slots__ = ("began", "headers", "lease", "request", "sent", "verdict", "waited")
+
+    def __init__(self, request: Relayed, verdict: RelayVerdict, headers: Headers) -> None:
+        self.request = request
+        self.verdict = verdict
+        self.headers = headers
+        self.lease = ""
+        self.sent = False
+        """Whether the upstream can have had it."""
+        self.waited = 0.0
+        """Seconds for which it had no lease."""
+        self.began = asyncio.get_running_loop().time()
+
+    def took(self, lease: str) -> None:
+        """It has this lease now."""
+        if not self.lease:
+            self.waited = self.seconds
+        self.lease = lease
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for news, for as long as the client likes."""
+        return self.verdict.kind is Kind.WAITS
+
+    @property
+    def opens(self) -> bool:
+        """Whether what it returns lives in the session that it goes by."""
+        return self.verdict.kind is Kind.OPENS and self.verdict.state is not None
+
+    @property
+    def method(self) -> str:
+        """Its method, for logs and audit; "?" for what is no name of one."""
+        return _fit(_NAME, self.request.method)
+
+    @property
+    def kind(self) -> str:
+        """The type of what it is for, in the same way."""
+        return _fit(_NAME, self.request.target.kind)
+
+    @property
+    def operation(self) -> str:
+        """The client's id for it; "" for none."""
+        brought = self.request.operation_id
+        return brought if _OPERATION.fullmatch(brought) else ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return asyncio.get_running_loop().time() - self.began
+
+
+class LeaseRefused(Exception):
+    """The upstream has not let the lease's session in. `answer` is its word of one that lives."""
+
+    def __init__(self, answer: Answer | None) -> None:
+        super().__init__()
+        self.lost = answer is None
+        self._answer = answer
+
+    def outcome(self) -> Answer:
+        """What the client is told."""
+        if self._answer is None:
+            raise NoSession("the session at the upstream has ended")
+        return self._answer
+
+
+class CallRecord:
+    """Takes down what became of the calls to one upstream."""
+
+    def __init__(
+        self,
+        meters: UpstreamMeters,
+        upstream: str = "",
+        audit: Audit | None = None,
+        slow: float | None = None,
+    ) -> None:
+        """A call that takes more than `slow` seconds is in the log."""
+        self._meters = meters
+        self._upstream = upstream
+        self._audit = audit
+        self._slow = slow
+
+    def answered(self, session: Session, call: ForwardedCall, answer: Answer) -> None:
+        """The upstream has answered."""
+        self._over(session, call, "ok" if answer.status == 200 else "fault", len(answer.body))
+
+    def failed(self, session: Session, call: ForwardedCall, error: BaseException) -> None:
+        """The client was told something else, or had left."""
+        self._over(session, call, _result_of(error), 0)
+        if self._audit is None:
+            return
+        if isinstance(error, NoPermission):
+            what = f"{call.method} at {self._upstream}"
+            self._audit.denied(session, what, error.privilege)
+        elif isinstance(error, NotSupported | UnknownObject) and not call.sent:
+            self._audit.failed(session, "call not forwarded", call.method, error)
+
+    def _over(self, session: Session, call: ForwardedCall, result: str, received: int) -> None:
+        meters = self._meters
+        meters.forwarded[call.verdict.kind.value, result] += 1
+        if call.lease:
+            meters.served(session.key)
+            if not call.waits:
+                seconds = call.seconds
+                meters.forward_times.add(seconds)
+                if self._slow is not None and seconds > self._slow:
+                    self._say_slow(call, result, seconds, received)
+            if self._audit is not None and call.sent and not call.verdict.reads:
+                self._audit.forwarded(
+                    session,
+                    self._upstream,
+                    f"{call.method} of {call.kind}",
+                    result,
+                    lease=call.lease,
+                    operation=call.operation,
+                )
+
+    def _say_slow(self, call: ForwardedCall, result: str, seconds: float, received: int) -> None:
+        _log.info(
+            "a forwarded call took long",
+            upstream=self._upstream,
+            method=call.method,
+            type=call.kind,
+            result=result,
+            seconds=round(seconds, 3),
+            waited=round(call.waited, 3),
+            sent=len(call.request.document),
+            received=received,
+            operation=call.operation or None,
+            lease=call.lease,
+        )
+
+
+def _fit(form: re.Pattern[str], text: str) -> str:
+    return text if form.fullmatch(text) else "?"
+
+
+def _result_of(error: BaseException) -> str:
+    if isinstance(error, WaitCancelled | asyncio.CancelledError):
+        return "gone"
+    if isinstance(error, OutcomeUnknown) or not isinstance(error, SessionGateError):
+        return "unknown"
+    return "refused"

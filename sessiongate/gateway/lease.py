@@ -1,0 +1,68 @@
+"""A session of ours at an upstream, which clients of ours share or have one after the other."""
+
+import msgspec
+
+from sessiongate.wire.vim.client import UpstreamSession
+
+
+class Lease:
+    """One session at an upstream. Its `id` is ours: logs and audit name it so, never by its key.
+
+    `homes` are the clients that have something in it: filters, views and the like, which exist in
+    this session alone.
+    """
+
+    __slots__ = (
+        "calls",
+        "doubted_by",
+        "freed_at",
+        "homes",
+        "id",
+        "lost",
+        "opened_at",
+        "retired",
+        "session",
+        "used_by",
+    )
+
+    def __init__(self, identity: str, session: UpstreamSession, opened_at: float) -> None:
+        self.id = identity
+        self.session = session
+        self.opened_at = opened_at
+        """By the event loop's clock."""
+        self.freed_at = opened_at
+        """When the last call ended that went by it."""
+        self.calls = 0
+        """Calls under way, without those that wait for news."""
+        self.homes: dict[str, int] = {}
+        """Clients that have something in it, and how much."""
+        self.used_by: dict[str, int] = {}
+        """Clients with calls or waits under way, and how many."""
+        self.doubted_by = ""
+        """The client whose call it has refused though it lives; "" for none."""
+        self.lost = False
+        """The upstream has ended it."""
+        self.retired = False
+        """It takes no client that has nothing in it, and is logged out once nobody has."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody has anything in it or under way."""
+        return not self.homes and not self.used_by
+
+    def __repr__(self) -> str:
+        return f"Lease({self.id!r})"
+
+
+class PoolLimits(msgspec.Struct, frozen=True):
+    """How many leases a pool may have, and what each of them takes."""
+
+    size: int
+    calls: int
+    """Calls under way by one lease, waits not counted."""
+    queue: int
+    """Calls that may wait for a lease."""
+    queue_time: float
+    """Seconds for which one may wait."""
+    exclusive: bool
+    """Mode `session`: a lease serves one client at a time, until that has nothing in it."""

@@ -1,0 +1,109 @@
+"""The leases of one upstream as rows in the store: there before a session is opened, gone after it.
+
+So whatever ends this process, the next start knows which sessions it has left at the upstream and
+logs them out by their tokens. Tokens are sealed; `size` holds for all who share the store.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from sessiongate.errors import CapReached, StoreUnavailable, UpstreamUnavailable
+from sessiongate.gateway.sealing import Credentials, LeaseKey, NotOpened
+from sessiongate.secret import Secret
+from sessiongate.store.port import LeaseStore, StoredLease
+from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+
+_log = structlog.get_logger(__name__)
+
+
+class StoredLeases:
+    """The rows of one upstream that this instance, `holder`, answers for."""
+
+    def __init__(
+        self,
+        upstream: str,
+        store: LeaseStore,
+        key: LeaseKey,
+        holder: str,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._upstream = upstream
+        self._store = store
+        self._key = key
+        self._holder = holder
+        self._now = now
+        self._new_id = new_id
+        self._unremoved: set[str] = set()
+        """Rows of sessions that are over, which the store could not remove yet."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether rows are there still that should not be."""
+        return bool(self._unremoved)
+
+    def new_id(self) -> str:
+        """An id for a session that has no row."""
+        return self._new_id()
+
+    async def reserve(self, account: str, most: int) -> StoredLease:
+        """Room for one more session. Raises UpstreamUnavailable where there is none."""
+        row = StoredLease(self._new_id(), self._upstream, account, self._now(), self._holder)
+        try:
+            await self._store.reserve(row, most)
+        except CapReached:
+            raise UpstreamUnavailable(
+                f"{self._upstream}: all {most} sessions of the account are in use"
+            ) from None
+        return row
+
+    async def fill(self, row: StoredLease, opened: UpstreamSession) -> StoredLease:
+        """Keep what the session is used by. It is durable when this returns."""
+        credentials = Credentials(opened.form.value, Secret(opened.user.key), opened.token)
+        sealed = self._key.seal(row, credentials)
+        if not await self._store.replace(row, sealed):
+            raise StoreUnavailable("the row of a new lease is gone")
+        return sealed
+
+    async def remove(self, lease_id: str) -> None:
+        """The session is over. A row that cannot be removed now is tried again: `remove_owed`."""
+        try:
+            await self._store.remove(lease_id)
+        except StoreUnavailable as error:
+            self._unremoved.add(lease_id)
+            _log.warning("the row of a lease is left in the store", lease=lease_id, why=str(error))
+
+    async def remove_owed(self) -> None:
+        """Remove what could not be removed before, as far as the store does it now."""
+        for lease_id in sorted(self._unremoved):
+            try:
+                await self._store.remove(lease_id)
+            except StoreUnavailable:
+                return
+            self._unremoved.discard(lease_id)
+
+    async def left(self) -> list[tuple[StoredLease, UpstreamSession]]:
+        """What a process before this one has left, and can be used.
+
+        Rows without credentials are removed: their login never came to an end.
+        """
+        found = []
+        for row in await self._store.all():
+            if row.upstream != self._upstream or row.holder != self._holder:
+                continue
+            if not row.sealed:
+                await self.remove(row.id)
+                continue
+            try:
+                found.append((row, _opened(self._key.open(row))))
+            except (NotOpened, ValueError) as error:
+                _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
+                await self.remove(row.id)
+        return found
+
+
+def _opened(credentials: Credentials) -> UpstreamSession:
+    user = UserSession(credentials.key.reveal(), "", "", "")
+    return UpstreamSession(WireForm(credentials.form), credentials.token, user)

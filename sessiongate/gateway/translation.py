@@ -1,0 +1,184 @@
+"""Between a client's view of its session and that of the upstream session that stands for it.
+
+Keys of sessions are exchanged in both directions. In mode `shared` the collector that all clients
+of a session share is another for each client, made when it first needs one: a wait at a shared one
+would take the news of all others. What a call opens or ends is written into the client's book.
+"""
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import structlog
+
+from sessiongate.errors import (
+    Malformed,
+    NotSupported,
+    OutcomeUnknown,
+    UnknownObject,
+    UnknownProperty,
+)
+from sessiongate.gateway.book import Book, Thing
+from sessiongate.gateway.clients import Clients, GatewayClient
+from sessiongate.gateway.lease import Lease
+from sessiongate.gateway.own_calls import OwnCalls
+from sessiongate.rules.relay import Kind, RelayVerdict, State
+from sessiongate.wire.http import Answer
+from sessiongate.wire.vim import relayed_reply as replies
+from sessiongate.wire.vim.relayed import Place, Relayed, rewritten
+
+SINGLETON = "propertyCollector"
+"""The collector that is there without being made."""
+
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+"""Stands for the keys of other sessions of ours."""
+
+_MOST_KEYS = 64
+
+_OF_A_WHOLE_SESSION = frozenset({"viewlist", "filter"})
+"""Properties, in small letters, of what nobody owns: they show what a whole session has."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Translation:
+    """Rewrites requests and replies of one upstream."""
+
+    def __init__(self, clients: Clients, own: OwnCalls, *, shared: bool) -> None:
+        self._clients = clients
+        self._own = own
+        self._shared = shared
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        """Of sessions there, those used last: they are no client's business."""
+
+    async def request(
+        self, lease: Lease, client: GatewayClient, request: Relayed, verdict: RelayVerdict
+    ) -> bytes:
+        """The document as the upstream of this lease has to get it.
+
+        Raises UnknownObject or UnknownProperty where it names what is not the client's.
+        """
+        ours, theirs = client.session.key, lease.session.user.key
+        self._keys[theirs] = None
+        self._keys.move_to_end(theirs)
+        if len(self._keys) > _MOST_KEYS:
+            self._keys.popitem(last=False)
+        book, changes = client.book, dict[Place, str]()
+        for name in request.named:
+            self._clients.require_own(client, name)
+        for place in request.references:
+            text = place.text.replace(f"session[{ours}]", f"session[{theirs}]")
+            if not book.has(text):  # told by the name that the client knows
+                raise UnknownObject("ManagedObject", place.text)
+            changes[place] = text
+        for place in request.session_ids:
+            if place.text == ours:
+                changes[place] = theirs
+        for _, path in request.steps:
+            if _first(path) in _OF_A_WHOLE_SESSION:
+                raise UnknownProperty(path)
+        if request.target.name == SINGLETON:
+            if self._shared and verdict.state is State.FILTER:
+                changes[request.this] = await self._collector(lease, client)
+            elif self._shared and verdict.state is State.COLLECTOR and verdict.ends:
+                if not book.collector:
+                    raise NotSupported("the collector of all clients is not one client's to end")
+                changes[request.this] = book.collector
+        elif not _is_own(book, changes, request, verdict):
+            raise UnknownObject(request.target.kind, request.target.name)
+        if verdict.state is State.PAGE:
+            book.turn_page(request.token, asyncio.get_running_loop().time())
+        return rewritten(request.document, changes) if changes else request.document
+
+    async def _collector(self, lease: Lease, client: GatewayClient) -> str:
+        if not client.book.collector:
+            made = await self._own.make_collector(lease)
+            if client.book.collector:  # another call of the client was faster
+                await self._own.end(lease, "PropertyCollector", made, State.COLLECTOR)
+            else:
+                self._clients.keep_collector(client, made)
+                client.book.lease = lease
+        return client.book.collector
+
+    def reply(
+        self,
+        lease: Lease,
+        client: GatewayClient,
+        request: Relayed,
+        verdict: RelayVerdict,
+        answer: Answer,
+    ) -> Answer:
+        """The answer as the client may see it; the book is kept by it.
+
+        Raises OutcomeUnknown where it holds what no client may see.
+        """
+        if not replies.is_soap(answer):
+            raise OutcomeUnknown(f"status {answer.status}, and no SOAP")
+        try:
+            self._learn(lease, client, request, verdict, answer)
+        except Malformed as broken:
+            raise OutcomeUnknown(f"its answer cannot be read: {broken}") from None
+        body = answer.body
+        if replies.shows_sessions(body):
+            _log.warning("a reply with sessions is held back", method=request.method)
+            why = f"{request.method} shows sessions of the upstream"
+            raise NotSupported(why) if verdict.reads else OutcomeUnknown(why)
+        if any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in request.paths):
+            body = replies.without_foreign(body, client.book.has)
+        if replies.foreign_object(body, client.book.has):
+            _log.warning("a reply with another's objects is held back", method=request.method)
+            why = f"{request.method} shows objects of other sessions"
+            raise NotSupported(why) if verdict.reads else OutcomeUnknown(why)
+        for key in self._keys:
+            if key != lease.session.user.key:
+                body = replies.with_key(body, key, _NOBODY)
+        body = replies.with_key(body, lease.session.user.key, client.session.key)
+        kinds = answer.all("content-type")
+        return Answer(answer.status, (("content-type", kinds[0]),) if kinds else (), body)
+
+    def target(self, lease: Lease, client: GatewayClient, request: Relayed) -> str:
+        """The id at the upstream of what a call is for."""
+        name = request.target.name
+        if name == SINGLETON and self._shared and client.book.collector:
+            return client.book.collector
+        return name.replace(client.session.key, lease.session.user.key)
+
+    def _learn(
+        self,
+        lease: Lease,
+        client: GatewayClient,
+        request: Relayed,
+        verdict: RelayVerdict,
+        answer: Answer,
+    ) -> None:
+        """Write down what the call has opened or ended."""
+        book, target = client.book, self.target(lease, client, request)
+        if answer.status != 200:
+            if verdict.ends and replies.fault_name(answer) == "ManagedObjectNotFound":
+                self._clients.ended(client, target)
+            return
+        if verdict.kind is Kind.OPENS and verdict.state is not None:
+            made = replies.returned_object(answer)
+            if made is not None:
+                within = target if verdict.state is State.FILTER and target != SINGLETON else ""
+                self._clients.opened(client, made.name, Thing(made.kind, verdict.state, within))
+        elif verdict.ends:
+            self._clients.ended(client, target)
+        if request.pages or verdict.state is State.PAGE:
+            token = replies.next_page(answer.body)
+            if token:
+                book.goes_on(token, asyncio.get_running_loop().time())
+
+
+def _first(path: str) -> str:
+    """The property that a path begins with, as a reader that ignores case has it."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0].casefold()
+
+
+def _is_own(
+    book: Book, changes: Mapping[Place, str], request: Relayed, verdict: RelayVerdict
+) -> bool:
+    """Whether what a call uses was opened by the same client."""
+    uses = verdict.kind in (Kind.USES, Kind.WAITS)
+    return not uses or book.has(changes.get(request.this, request.target.name))

@@ -1,0 +1,80 @@
+"""Which upstream a Host means, and what is refused where one stands behind."""
+
+from typing import Any, cast
+
+from sessiongate.dialects.relayed_hosts import Gates, guarded
+from sessiongate.errors import NotSupported, SessionGateError
+from sessiongate.gateway.gate import Gate
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.router import Route
+from tests.each import each
+
+ONE, TWO = cast("Gate", object()), cast("Gate", object())
+
+
+def asked(path: str = "/sdk", host: str | None = "vc1.example", body: bytes = b"") -> Request:
+    headers = [] if host is None else [("host", host)]
+    return Request("POST", path, "", headers, body, "192.0.2.7", secure=True)
+
+
+def test_a_host_means_one_upstream_with_its_port_or_without() -> None:
+    gates = Gates({"vc1.example": ONE, "vc2.example:9669": TWO}, None)
+    for host, meant in (
+        ("vc1.example", ONE),
+        ("VC1.Example:9669", ONE),
+        ("vc2.example:9669", TWO),
+        ("vc2.example", None),
+        ("vc2.example:443", None),
+        ("other.example", None),
+        ("", None),
+        (None, None),
+        ("[::1]", None),
+    ):
+        assert gates.of(asked(host=host)) is meant, host
+    rest = Gates({"vc1.example": ONE}, TWO)
+    assert rest.of(asked(host="vc1.example")) is ONE
+    assert rest.of(asked(host="127.0.0.1:9669")) is TWO
+
+
+async def handler(_: Request) -> Reply:
+    return Reply(200)
+
+
+def refuse(_: Request, error: SessionGateError | None) -> Reply:
+    assert isinstance(error, NotSupported)
+    return Reply(501)
+
+
+SESSIONS: list[tuple[str, str, bytes]] = [
+    ("/api/session", "/api/session", b""),
+    ("/rest/com/vmware/cis/session", "/rest/com/vmware/cis/session", b""),
+    ("/sdk/vim25/", "/sdk/vim25/8.0.3.0/SessionManager/SessionManager/Login", b""),
+    ("/sdk/vim25/", "/sdk/vim25/8.0.3.0/ServiceInstance/ServiceInstance/content", b""),
+    ("/api", "/api", b'{"serviceId": "com.vmware.cis.session"}'),
+    ("/v1/session/add", "/v1/session/add", b""),
+]
+ELSE: list[tuple[str, str, bytes]] = [
+    ("/api/", "/api/vcenter/vm", b""),
+    ("/rest/", "/rest/vcenter/vm", b""),
+    ("/sdk/vim25/", "/sdk/vim25/8.0.3.0/Folder/group-d1/childEntity", b""),
+    ("/api", "/api", b'{"serviceId": "com.vmware.vcenter.VM"}'),
+    ("/pbm", "/pbm", b""),
+]
+
+
+async def status(route: str, path: str, body: bytes, gate: Gate | None) -> Any:
+    [one] = guarded([Route(route, handler, refuse)], Gates({}, gate))
+    return (await one.handler(asked(path, body=body))).status
+
+
+@each("case", SESSIONS, str)
+async def test_sessions_are_ours_wherever_they_are_asked_for(case: tuple[str, str, bytes]) -> None:
+    assert await status(*case, ONE) == 200
+
+
+@each("case", ELSE, str)
+async def test_sec_46_what_a_vcenter_has_is_not_made_up_before_a_real_one(
+    case: tuple[str, str, bytes],
+) -> None:
+    assert await status(*case, ONE) == 501
+    assert await status(*case, None) == 200

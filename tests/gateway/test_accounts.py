@@ -1,0 +1,396 @@
+"""By which account an upstream is used, and how leases come and go."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import msgspec
+import pytest
+
+from sessiongate.errors import (
+    NoPermission,
+    NoSession,
+    OutcomeUnknown,
+    StoreUnavailable,
+    UpstreamUnavailable,
+)
+from sessiongate.gateway.accounts import Accounts, LeaseTimes
+from sessiongate.gateway.credential import Credential
+from sessiongate.gateway.lease import PoolLimits
+from sessiongate.gateway.sealing import LeaseKey
+from sessiongate.gateway.stored_leases import StoredLeases
+from sessiongate.secret import Secret
+from sessiongate.session import Person, Session
+from sessiongate.store.embedded.leases import MemoryLeases
+from sessiongate.store.port import StoredLease
+from sessiongate.testing import FakeClock
+from sessiongate.tls.trust import Trust
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+from tests.until import until
+from tests.upstream.fakes import Asked, FakeServer, envelope, http, soap_fault
+
+LONG = timedelta(seconds=30)
+ADA = Person("vc", "ada@vsphere.local")
+KEY = "52a67ed8-0f0b-1714-4534-86a177fc51{:02d}"
+
+
+class House:
+    """A vCenter that opens, clones and ends sessions, and knows which there are."""
+
+    def __init__(self) -> None:
+        self.alive: set[str] = set()
+        self.tickets: set[str] = set()
+        self.made = 0
+        self.clones = True
+        self.deaf = False
+        self.refused = 0
+        self.keeps: set[str] = set()
+        """Sessions that it does not end."""
+        self.loses_clones = False
+
+    def opened(self) -> UpstreamSession:
+        self.made += 1
+        self.alive.add(f"token-{self.made}")
+        user = UserSession(KEY.format(self.made), "ada", "Ada", "en")
+        return UpstreamSession(WireForm.SOAP, Secret(f"token-{self.made}"), user)
+
+    def __call__(self, asked: Asked) -> bytes:
+        token = asked.headers.get("cookie", "").partition("=")[2]
+        if self.deaf:
+            self.refused += 1
+            return http(503, "busy")
+        body = asked.body.decode()
+        if "<Login " in body:
+            return self._session("Login")
+        if "<CloneSession " in body:
+            ticket = body.partition("<cloneTicket>")[2].partition("<")[0]
+            if not self.clones or ticket not in self.tickets:
+                return soap_fault("InvalidLogin")
+            self.tickets.remove(ticket)
+            if self.loses_clones:
+                return b""
+            return self._session("CloneSession")
+        if token not in self.alive:
+            return soap_fault("NotAuthenticated")
+        if "<Logout " in body:
+            if token in self.keeps:
+                self.refused += 1
+                return soap_fault("SystemError")
+            self.alive.remove(token)
+            return http(200, envelope('<LogoutResponse xmlns="urn:vim25"/>'))
+        self.tickets.add(f"cst-{len(self.tickets)}")
+        name, returned = "AcquireCloneTicket", f"cst-{len(self.tickets) - 1}"
+        return http(
+            200,
+            envelope(
+                f'<{name}Response xmlns="urn:vim25"><returnval>{returned}</returnval>'
+                f"</{name}Response>"
+            ),
+        )
+
+    def _session(self, name: str) -> bytes:
+        one = self.opened()
+        body = envelope(
+            f'<{name}Response xmlns="urn:vim25"><returnval><key>{one.user.key}</key>'
+            f"<userName>ada</userName><fullName>Ada</fullName><locale>en</locale></returnval>"
+            f"</{name}Response>"
+        )
+        return http(200, body, f"Set-Cookie: vmware_soap_session={one.token.reveal()}; Path=/")
+
+
+class Rows(MemoryLeases):
+    """A store of leases that may not answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reserves = True
+        self.removes = True
+        self.asked = 0
+
+    async def reserve(self, lease: StoredLease, most: int) -> None:
+        if not self.reserves:
+            raise StoreUnavailable("down")
+        await super().reserve(lease, most)
+
+    async def remove(self, lease_id: str) -> None:
+        self.asked += 1
+        if not self.removes:
+            raise StoreUnavailable("down")
+        await super().remove(lease_id)
+
+
+def session_of(person: Person, key: str = "k1") -> Session:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Session(
+        digest=b"",
+        key=key,
+        principal=person.name,
+        user_name=person.name,
+        login_name=person.name,
+        full_name="",
+        roles=("user",),
+        provider=person.provider,
+        dialect="soap",
+        locale="en",
+        message_locale="en",
+        extension=False,
+        ip_address="127.0.0.1",
+        user_agent="",
+        login_at=now,
+        active_at=now,
+    )
+
+
+TIMES = LeaseTimes(idle_close=1e9, max_age=1e9, keep_alive=1e9)
+Make = Callable[..., Accounts]
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def rows_of() -> Rows:
+    return Rows()
+
+
+@pytest.fixture
+async def make(house: House, rows_of: Rows) -> AsyncIterator[Make]:
+    async with FakeServer(house) as server:
+        exchange = Exchange(server.url, Trust(verify=False))
+        made: list[Accounts] = []
+        ids = (f"lease-{number}" for number in count())
+
+        def rows() -> StoredLeases:
+            key = LeaseKey(bytes(32))
+            return StoredLeases("vc1", rows_of, key, "here", FakeClock().now, ids.__next__)
+
+        def accounts(
+            *, service: bool = False, times: LeaseTimes = TIMES, size: int = 2
+        ) -> Accounts:
+            loop = asyncio.get_running_loop()
+            credential = Credential("vc1", "svc", lambda: Secret("p"), exchange, LONG, loop.time)
+            made.append(
+                Accounts(
+                    "vc1",
+                    PoolLimits(size=size, calls=1, queue=10, queue_time=30.0, exclusive=True),
+                    times,
+                    exchange,
+                    LONG,
+                    rows=rows(),
+                    credential=credential if service else None,
+                    providers=frozenset({"vc"}),
+                )
+            )
+            return made[-1]
+
+        yield accounts
+        for one in made:
+            await one.close()
+        await exchange.close()
+        assert not house.alive
+        assert not await rows_of.all()
+
+
+async def test_callers_have_pools_of_their_own_and_nobody_else_has_one(
+    house: House, make: Make
+) -> None:
+    accounts = make()
+    await accounts.adopt(ADA, house.opened())
+    assert len(accounts.pool_of(session_of(ADA)).leases) == 1
+    with pytest.raises(NoPermission):
+        accounts.pool_of(session_of(Person("local", ADA.name)))
+    with pytest.raises(NoSession):
+        accounts.pool_of(session_of(Person("vc", "bob")))
+
+
+async def test_further_leases_of_a_caller_are_clones(house: House, make: Make) -> None:
+    accounts = make()
+    await accounts.adopt(ADA, house.opened())
+    pool = accounts.pool_of(session_of(ADA))
+    first, second = await pool.take("k1", home=True), await pool.take("k2", home=True)
+    assert first is not second
+    assert first.session.token.reveal() != second.session.token.reveal()
+    assert len(house.alive) == 2
+
+
+async def test_where_nothing_can_be_cloned_the_caller_waits_for_what_there_is(
+    house: House, make: Make
+) -> None:
+    house.clones = False
+    accounts = make()
+    await accounts.adopt(ADA, house.opened())
+    pool = accounts.pool_of(session_of(ADA))
+    lease = await pool.take("k1", home=True)
+    waiting = asyncio.create_task(pool.take("k2", home=True))
+    await until(lambda: pool.waiting == 1 and not pool.opening)
+    pool.give_back("k1", lease)
+    assert (await waiting) is lease
+
+
+async def test_a_login_beyond_the_size_leaves_no_session(house: House, make: Make) -> None:
+    accounts = make(size=1)
+    for _ in range(3):
+        await accounts.adopt(ADA, house.opened())
+    await until(lambda: len(house.alive) == 1)
+
+
+async def test_a_key_of_an_unknown_form_is_refused(house: House, make: Make) -> None:
+    opened = house.opened()
+    user = msgspec.structs.replace(opened.user, key="short")
+    with pytest.raises(UpstreamUnavailable):
+        await make().adopt(ADA, msgspec.structs.replace(opened, user=user))
+    house.alive.clear()
+
+
+async def test_whoever_is_gone_leaves_no_lease_and_is_verified_anew(
+    house: House, make: Make
+) -> None:
+    accounts = make(times=LeaseTimes(idle_close=0.0, max_age=1e9, keep_alive=1e9), size=5)
+    lost: list[Person] = []
+    accounts.on_last_lost(lost.append)
+    ada = session_of(ADA)
+    accounts.opened(ada)
+    for _ in range(2):
+        await accounts.adopt(ADA, house.opened())
+    accounts.tidy()
+    await until(lambda: len(house.alive) == 1)  # the last one of who has a session is kept
+    accounts.tidy()
+    assert not lost
+    assert accounts.pools
+    accounts.ended(ada)
+    pool = accounts.pools[0]
+    pool.tidy(unused=0.0, oldest=1e9, keep=0)
+    await until(lambda: not house.alive)
+    accounts.tidy()
+    assert lost == [ADA]
+    assert not accounts.pools
+
+
+async def test_the_service_account_serves_everybody(house: House, make: Make) -> None:
+    accounts = make(service=True)
+    pool = accounts.pool_of(session_of(Person("local", "bob")))
+    assert accounts.pool_of(session_of(ADA)) is pool
+    await pool.take("k1", home=False)
+    assert len(house.alive) == 1
+
+
+async def test_leases_that_nobody_uses_are_used_in_time(house: House, make: Make) -> None:
+    accounts = make(times=LeaseTimes(idle_close=1e9, max_age=1e9, keep_alive=0.0))
+    await accounts.adopt(ADA, house.opened())
+    ((_, lease),) = accounts.due()
+    assert lease in accounts.pools[0].leases
+    accounts = make(times=LeaseTimes(idle_close=1e9, max_age=1e9, keep_alive=60.0))
+    await accounts.adopt(ADA, house.opened())
+    assert accounts.due() == []
+
+
+async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
+    house: House, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then its row stands for it, in this life and in the next one."""
+    monkeypatch.setattr("sessiongate.gateway.accounts._AGAIN", 0.0)
+    accounts = make(service=True, size=1)
+    lease = await accounts.pools[0].take("k1", home=False)
+    house.deaf = True
+    accounts.pools[0].give_back("k1", lease)
+    accounts.pools[0].retire(lease)
+    await until(lambda: house.refused > 0)
+    with pytest.raises(UpstreamUnavailable):  # there is one still, and there may be no other
+        await accounts.pools[0].take("k2", home=False)
+    again = make(service=True, size=1)
+    await again.recover()
+    refused = house.refused
+    again.tidy()
+    await until(lambda: house.refused > refused)
+    house.deaf = False
+    accounts.tidy()
+    again.tidy()
+    async with asyncio.timeout(30):  # the row goes after the session
+        while len(again.pools[0].leases) == 0:
+            with suppress(UpstreamUnavailable):
+                await again.pools[0].take("k3", home=False)
+    assert len(house.alive) == 1
+
+
+async def test_one_that_does_not_end_keeps_no_other_open(
+    house: House, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessiongate.gateway.accounts._AGAIN", 0.0)
+    accounts = make()
+    for _ in range(2):
+        await accounts.adopt(ADA, house.opened())
+    house.keeps, house.deaf = {"token-1"}, True
+    for lease in accounts.pools[0].leases:
+        accounts.pools[0].retire(lease)
+    await until(lambda: house.refused == 2)
+    house.deaf = False
+    await _tidied(accounts, lambda: house.alive == {"token-1"} and house.refused > 2)
+    house.keeps = set()
+    await _tidied(accounts, lambda: not house.alive)
+
+
+async def test_a_login_that_comes_to_nothing_is_logged_out_once_the_upstream_answers(
+    house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it has a row or not."""
+    monkeypatch.setattr("sessiongate.gateway.accounts._AGAIN", 0.0)
+    accounts = make()
+    rows_of.reserves, house.deaf = False, True
+    with pytest.raises(StoreUnavailable):
+        await accounts.adopt(ADA, house.opened())
+    rows_of.reserves = True
+    opened = house.opened()
+    user = msgspec.structs.replace(opened.user, key="short")
+    with pytest.raises(UpstreamUnavailable):
+        await accounts.adopt(ADA, msgspec.structs.replace(opened, user=user))
+    assert len(await rows_of.all()) == 1, "it counts for as long as it is open"
+    house.deaf = False
+    await _tidied(accounts, lambda: not house.alive)
+
+
+async def test_a_row_that_the_store_could_not_remove_is_removed_later(
+    house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessiongate.gateway.accounts._AGAIN", 0.0)
+    accounts = make(service=True, size=1)
+    pool = accounts.pools[0]
+    lease = await pool.take("k1", home=False)
+    rows_of.removes = False
+    pool.retire(lease)
+    pool.give_back("k1", lease)
+    await until(lambda: rows_of.asked == 1 and not pool.states()["broken"])
+    rows_of.removes = True
+    await _tidied(accounts, lambda: rows_of.asked == 2)
+    await pool.take("k2", home=False)
+
+
+async def test_who_waits_for_a_clone_that_is_lost_is_told_that_nothing_was_sent(
+    house: House, make: Make
+) -> None:
+    accounts = make()
+    await accounts.adopt(ADA, house.opened())
+    pool = accounts.pools[0]
+    lease = await pool.take("k1", home=True)
+    house.loses_clones = True
+    waiting = asyncio.create_task(pool.take("k2", home=True))
+    await until(lambda: pool.opening)
+    pool.lose(lease)
+    with pytest.raises(UpstreamUnavailable) as told:
+        await waiting
+    house.alive.clear()
+    assert not isinstance(told.value, OutcomeUnknown)
+    pool.give_back("k1", lease)
+    await accounts.forget(lease)
+
+
+async def _tidied(accounts: Accounts, done: Callable[[], bool]) -> None:
+    def tidied() -> bool:
+        accounts.tidy()
+        return done()
+
+    await until(tidied)

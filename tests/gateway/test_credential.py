@@ -1,0 +1,130 @@
+"""A stored password is tried no more often than an account can bear."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from sessiongate.errors import UpstreamUnavailable
+from sessiongate.gateway.credential import REFUSED, Credential
+from sessiongate.secret import Secret
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.tls.trust import Trust
+from sessiongate.upstream.exchange import Exchange
+from tests.each import each
+from tests.upstream.fakes import FakeServer, http, kind_vcenter, saying, soap_fault
+
+LONG = timedelta(seconds=30)
+
+
+class Time:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Case:
+    """A credential, its clock, and what its password file says."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.server = server
+        self.time = Time()
+        self.meters = UpstreamMeters()
+        self.password = "right"
+        self.exchange = Exchange(server.url, Trust(verify=False))
+        self.credential = Credential(
+            "vc1", "svc", lambda: Secret(self.password), self.exchange, LONG, self.time, self.meters
+        )
+
+    async def refused(self) -> str:
+        with pytest.raises(UpstreamUnavailable) as raised:
+            await self.credential.login()
+        assert self.password not in str(raised.value)
+        assert raised.value.retry_after >= 1
+        return str(raised.value)
+
+    @property
+    def asked(self) -> int:
+        return len(self.server.asked)
+
+
+@pytest.fixture
+async def case() -> AsyncIterator[Case]:
+    async with FakeServer(kind_vcenter) as server:
+        one = Case(server)
+        yield one
+        await one.exchange.close()
+
+
+async def test_it_logs_in_by_soap_alone(case: Case) -> None:
+    opened = await case.credential.login()
+    assert opened.user.key == "52a67ed8"
+    assert case.server.paths() == ["/sdk"]
+
+
+async def test_sec_58_a_refused_password_is_tried_once_in_a_quarter_of_an_hour(case: Case) -> None:
+    case.password = "wrong"
+    for _ in range(1000):
+        assert "refused" in await case.refused()
+    assert case.asked == 1
+    assert case.meters.logins == {"refused": 1}
+    assert case.credential.is_refused
+    assert case.credential.is_held_back
+    case.time.now += REFUSED - 1
+    await case.refused()
+    assert case.asked == 1
+    case.time.now += 1
+    await case.refused()
+    assert case.asked == 2
+
+
+async def test_another_password_is_tried_at_once(case: Case) -> None:
+    case.password = "wrong"
+    await case.refused()
+    case.password = "right"
+    assert (await case.credential.login()).user.key
+    assert not case.credential.is_refused
+
+
+async def test_whoever_says_so_has_it_tried_again(case: Case) -> None:
+    case.password = "wrong"
+    await case.refused()
+    case.credential.resume()
+    await case.refused()
+    assert case.asked == 2
+
+
+AWAY = {
+    "an error of something in front": http(503, "busy"),
+    "a fault of the service": soap_fault("SystemError"),
+    "nonsense": http(200, "hello"),
+}
+
+
+@each("answer", AWAY.values(), AWAY.keys())
+async def test_an_upstream_that_is_away_is_asked_less_and_less_often(answer: bytes) -> None:
+    async with FakeServer(saying(answer)) as server:
+        case = Case(server)
+        for count, pause in enumerate((1, 2, 4, 5, 5, 5), start=1):
+            await case.refused()
+            await case.refused()
+            assert case.asked == count == case.meters.logins["unavailable"]
+            assert case.credential.is_held_back
+            assert not case.credential.is_refused
+            case.time.now += pause
+        server.script = kind_vcenter
+        assert (await case.credential.login()).user.key
+        await case.exchange.close()
+
+
+async def test_logins_whose_answers_are_lost_are_few() -> None:
+    """Each may have opened a session that nobody knows of."""
+    async with FakeServer(saying(b""), hangs_up=True) as server:
+        case = Case(server)
+        for count, pause in enumerate((1, 30, 60, 300, 300), start=1):
+            await case.refused()
+            await case.refused()
+            assert case.asked == count
+            case.time.now += pause
+        await case.exchange.close()

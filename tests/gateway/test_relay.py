@@ -1,0 +1,428 @@
+"""Calls of clients by shared sessions: what ends with what, and what is never sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from sessiongate.errors import (
+    NoSession,
+    NotSupported,
+    OutcomeUnknown,
+    QuotaReached,
+    StoreUnavailable,
+    UnknownProperty,
+    UpstreamUnavailable,
+)
+from sessiongate.gateway.book import PAGE_LIFE
+from sessiongate.gateway.call import CallRecord
+from sessiongate.gateway.lease import Lease, PoolLimits
+from sessiongate.gateway.pool import Pool
+from sessiongate.gateway.relay import Relay
+from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.secret import Secret
+from sessiongate.session import Ended, Person, Session
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.http import Answer, Ask
+from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+from sessiongate.wire.vim.relayed import Relayed, read_relayed
+from tests.end_to_end.vim_soap import SPEC, envelope
+from tests.gateway.test_accounts import session_of
+from tests.until import until
+from tests.upstream.fakes import envelope as enveloped
+from tests.wire.vim.test_relayed_reply import fault
+
+THEIRS = "52a67ed8-0f0b-1714-4534-86a177fc51{:02d}"
+OURS = "11111111-2222-3333-4444-5555555555{:02d}"
+VIEW = "<container type='Folder'>group-d1</container><recursive>1</recursive>"
+RULES = RelayRules(
+    shared=True,
+    timeout=timedelta(seconds=30),
+    queue_time=30.0,
+    waits=10,
+    objects=3,
+    waits_each=2,
+    calls_each=8,
+)
+
+
+class House:
+    """In the place of an exchange: a vCenter whose sessions end, and whose answers are held."""
+
+    def __init__(self) -> None:
+        self.alive: set[str] = set()
+        self.asked: list[Relayed] = []
+        self.objects = 0
+        self.held: dict[str, asyncio.Event] = {}
+        """Methods that are not answered before this is set."""
+        self.unreachable = False
+        self.token = ""
+
+    def hold(self, method: str) -> asyncio.Event:
+        self.held[method] = asyncio.Event()
+        return self.held[method]
+
+    def methods(self) -> list[str]:
+        return [one.method for one in self.asked]
+
+    async def exchange(self, ask: Ask, **_: Any) -> Answer:
+        if self.unreachable:
+            raise UpstreamUnavailable("no connection to it")
+        read = read_relayed(ask.body)
+        self.asked.append(read)
+        token = dict(ask.headers)["cookie"].partition("=")[2]
+        if read.method == "CancelWaitForUpdates":
+            for wait in self.held.values():
+                wait.set()
+        elif read.method in self.held:
+            await self.held[read.method].wait()
+        probe = read.method == "RetrieveProperties" and read.is_about_sessions
+        if token not in self.alive:
+            return fault("NotAuthenticated")
+        name = f"{read.method}Response"
+        if probe:
+            inner = "<returnval><propSet><name>currentSession</name></propSet></returnval>"
+        elif read.method.startswith("Create") and read.method != "CreateFolder":
+            self.objects += 1
+            inner = f"<returnval type='X'>session[x]{self.objects}</returnval>"
+        elif read.pages and self.token:
+            inner = f"<returnval><token>{self.token}</token></returnval>"
+        else:
+            inner = ""
+        body = enveloped(f'<{name} xmlns="urn:vim25">{inner}</{name}>')
+        return Answer(200, (("content-type", "text/xml"),), body.encode())
+
+
+class Case:
+    def __init__(self, house: House, rules: RelayRules = RULES, **limits: int) -> None:
+        self.house = house
+        self.opened = 0
+        self.ended: list[str] = []
+        self.lost: list[str] = []
+        self.closed: list[str] = []
+        self.touched: list[str] = []
+        self.store_is_away = False
+        sizes = {"size": 1, "calls": 8, "queue": 100, **limits}
+        self.pool = Pool(
+            "vc1",
+            PoolLimits(**sizes, queue_time=30.0, exclusive=not rules.shared),
+            self._open,
+            self._close,
+            UpstreamMeters(),
+        )
+        self.relay = Relay(
+            rules,
+            cast("Exchange", house),
+            lambda _: self.pool,
+            self._end,
+            self._lost,
+            CallRecord(UpstreamMeters()),
+            self._touch,
+        )
+
+    async def _open(self, _: Sequence[Lease]) -> Lease:
+        self.opened += 1
+        token = f"token-{self.opened}"
+        self.house.alive.add(token)
+        user = UserSession(THEIRS.format(self.opened), "svc", "", "en")
+        session = UpstreamSession(WireForm.SOAP, Secret(token), user)
+        return Lease(f"lease-{self.opened}", session, asyncio.get_running_loop().time())
+
+    async def _close(self, lease: Lease) -> None:
+        self.closed.append(lease.id)
+
+    async def _end(self, key: str, reason: Ended) -> None:
+        if self.store_is_away:
+            raise StoreUnavailable("away")
+        assert reason is Ended.UPSTREAM_LOST
+        self.ended.append(key)
+
+    async def _lost(self, lease: Lease) -> None:
+        self.lost.append(lease.id)
+
+    async def _touch(self, session: Session) -> None:
+        self.touched.append(session.key)
+
+    def client(self, number: int = 1) -> "Client":
+        return Client(self, session_of(Person("local", f"user-{number}"), OURS.format(number)))
+
+
+class Client:
+    def __init__(self, case: Case, session: Session) -> None:
+        self.case = case
+        self.session = session
+        self.left: Callable[[], None] = lambda: None
+
+    async def call(self, method: str, kind: str, name: str, inner: str = "") -> str:
+        def when_gone(tell: Callable[[], None]) -> None:
+            self.left = tell
+
+        request = read_relayed(envelope(method, kind, name, inner).encode())
+        answer = await self.case.relay.call(self.session, request, (), when_gone)
+        assert answer.status == 200, answer.body
+        return answer.body.decode()
+
+    async def view(self) -> str:
+        said = await self.call("CreateContainerView", "ViewManager", "ViewManager", VIEW)
+        return said.partition("type='X'>")[2].partition("<")[0]
+
+    async def name(self) -> str:
+        return await self.call("Fetch", "Folder", "group-d1", "<prop>name</prop>")
+
+    async def wait(self) -> str:
+        return await self.call("WaitForUpdatesEx", "PropertyCollector", "propertyCollector")
+
+    async def filter(self) -> str:
+        return await self.call("CreateFilter", "PropertyCollector", "propertyCollector", SPEC)
+
+
+def start(work: Awaitable[str]) -> asyncio.Task[str]:
+    return asyncio.ensure_future(work)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+async def case(house: House) -> AsyncIterator[Case]:
+    one = Case(house)
+    yield one
+    for event in house.held.values():
+        event.set()
+    await one.relay.close()
+
+
+async def test_sec_63_a_wait_that_learns_of_a_lost_lease_ends_all_that_had_something(
+    case: Case, house: House
+) -> None:
+    clients = [case.client(number) for number in range(3)]
+    for client in clients:
+        await client.filter()
+    bystander = case.client(9)
+    await bystander.name()
+    let_go = house.hold("WaitForUpdatesEx")
+    waits = [start(client.wait()) for client in clients[:2]]
+    await until(lambda: house.methods().count("WaitForUpdatesEx") == 2)
+    house.alive.clear()
+    let_go.set()
+    for wait in waits:
+        with pytest.raises(NoSession):
+            await wait
+    await until(lambda: len(case.lost) == 1)
+    assert sorted(case.ended) == [client.session.key for client in clients]
+    assert case.lost == ["lease-1"]
+    assert case.relay.waits == 0
+    await bystander.name()
+    assert case.opened == 2
+
+
+async def test_many_calls_that_find_a_lease_dead_tell_of_it_once(case: Case, house: House) -> None:
+    await case.client().name()
+    house.alive.clear()
+    clients = [case.client(number) for number in range(8)]
+    let_go = house.hold("Fetch")
+    calls = [start(client.name()) for client in clients]
+    await until(lambda: house.methods().count("Fetch") == 9)
+    let_go.set()
+    await asyncio.gather(*calls)
+    assert case.lost == ["lease-1"]
+
+
+async def test_sec_61_a_client_that_ends_amid_a_call_leaves_nothing(
+    case: Case, house: House
+) -> None:
+    client = case.client()
+    await client.view()
+    let_go = house.hold("CreateContainerView")
+    call = start(client.view())
+    await until(lambda: house.methods().count("CreateContainerView") == 2)
+    case.relay.leave(client.session)
+    let_go.set()
+    await call
+    await until(lambda: house.methods().count("DestroyView") == 2)
+    await until(lambda: case.pool.leases[0].is_free)
+    assert len(case.relay.clients) == 0
+    assert case.relay.clients.objects == 0
+
+
+async def test_what_waits_for_a_lease_is_not_sent_once_its_session_has_ended(house: House) -> None:
+    case = Case(house, calls=1)
+    first, second = case.client(1), case.client(2)
+    await second.view()
+    let_go = house.hold("Fetch")
+    busy = start(first.name())
+    await until(lambda: "Fetch" in house.methods())
+    waiting = start(second.call("Destroy_Task", "Folder", "group-d1"))
+    await until(lambda: case.pool.waiting == 1)
+    case.relay.leave(second.session)
+    let_go.set()
+    await busy
+    with pytest.raises(NoSession):
+        await waiting
+    assert "Destroy_Task" not in house.methods()
+    await case.relay.close()
+    assert case.pool.leases[0].is_free
+
+
+async def test_a_session_that_cannot_be_ended_now_is_ended_later(case: Case, house: House) -> None:
+    client = case.client()
+    await client.view()
+    case.store_is_away = True
+    house.alive.clear()
+    with pytest.raises(NoSession):
+        await client.name()
+    assert case.lost == ["lease-1"]
+    assert case.ended == []
+    case.store_is_away = False
+    case.relay.tidy(0.0)
+    await until(lambda: case.ended == [client.session.key])
+
+
+PAGED = "<specSet/><options><maxObjects>1</maxObjects></options>"
+
+
+async def read_page(client: Client) -> str:
+    return await client.call(
+        "RetrievePropertiesEx", "PropertyCollector", "propertyCollector", PAGED
+    )
+
+
+async def next_page(client: Client, token: str) -> str:
+    inner = f"<token>{token}</token>"
+    name = "propertyCollector"
+    return await client.call("ContinueRetrievePropertiesEx", "PropertyCollector", name, inner)
+
+
+async def test_a_read_that_nobody_goes_on_with_frees_its_lease(case: Case, house: House) -> None:
+    house.token = "17"
+    client = case.client()
+    await read_page(client)
+    lease = case.pool.leases[0]
+    assert not lease.is_free
+    case.relay.tidy(asyncio.get_running_loop().time() + PAGE_LIFE + 1)
+    assert lease.is_free
+    assert len(case.relay.clients) == 0
+
+
+async def test_sec_91_a_page_is_turned_by_whoever_began_the_read(case: Case, house: House) -> None:
+    house.token = "17"
+    ada, bob = case.client(1), case.client(2)
+    await read_page(ada)
+    house.token = ""
+    with pytest.raises(UnknownProperty):
+        await next_page(bob, "17")
+    await next_page(ada, "17")
+    with pytest.raises(UnknownProperty):
+        await next_page(ada, "17")
+    assert house.methods().count("ContinueRetrievePropertiesEx") == 1
+
+
+async def test_whoever_had_only_a_page_is_told_that_the_session_is_lost(
+    case: Case, house: House
+) -> None:
+    house.token = "17"
+    client = case.client()
+    await read_page(client)
+    house.alive.clear()
+    with pytest.raises(NoSession):
+        await next_page(client, "17")
+    assert case.ended == [client.session.key]
+
+
+async def test_the_quota_is_of_objects_and_of_waits(case: Case, house: House) -> None:
+    client = case.client()
+    for _ in range(3):
+        await client.view()
+    with pytest.raises(QuotaReached):
+        await client.view()
+    await client.call("CreateFolder", "Folder", "group-d1", "<name>a</name>")
+    house.hold("WaitForUpdatesEx")
+    waits = [start(client.wait()) for _ in range(2)]
+    await until(lambda: house.methods().count("WaitForUpdatesEx") == 2)
+    with pytest.raises(QuotaReached):
+        await client.wait()
+    for _ in waits:
+        client.left()
+    await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def test_waits_that_wait_for_their_place_count_as_well(house: House) -> None:
+    case = Case(house, msgspec.structs.replace(RULES, waits=4))
+    client = case.client()
+    house.hold("WaitForUpdatesEx")
+    others = [start(case.client(number).wait()) for number in (2, 2, 3, 3)]
+    await until(lambda: house.methods().count("WaitForUpdatesEx") == 4)
+    waits = [start(client.wait()) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(QuotaReached):
+        await client.wait()
+    case.relay.leave(client.session)
+    case.relay.stop()
+    for wait in waits:
+        with pytest.raises(NoSession):
+            await wait
+    await asyncio.gather(*others, return_exceptions=True)
+    await case.relay.close()
+    assert case.relay.waits == 0
+    assert house.methods().count("WaitForUpdatesEx") == 4
+
+
+async def test_a_client_that_leaves_a_wait_has_it_cancelled(case: Case, house: House) -> None:
+    client = case.client()
+    await client.filter()
+    house.hold("WaitForUpdatesEx")
+    wait = start(client.wait())
+    await until(lambda: "WaitForUpdatesEx" in house.methods())
+    client.left()
+    with pytest.raises(Exception, match="left"):
+        await wait
+    await until(lambda: "CancelWaitForUpdates" in house.methods())
+    await until(lambda: case.relay.waits == 0)
+
+
+async def test_a_session_that_waits_is_in_use(case: Case, house: House) -> None:
+    client = case.client()
+    house.hold("WaitForUpdatesEx")
+    wait = start(client.wait())
+    await until(lambda: "WaitForUpdatesEx" in house.methods())
+    case.relay.tidy(100.0)
+    await until(lambda: case.touched == [client.session.key])
+    case.relay.tidy(101.0)
+    case.relay.tidy(200.0)
+    await until(lambda: len(case.touched) == 2)
+    client.left()
+    await asyncio.gather(wait, return_exceptions=True)
+
+
+async def test_nobody_ends_the_collector_of_all(case: Case, house: House) -> None:
+    client = case.client()
+    name = "propertyCollector"
+    with pytest.raises(NotSupported):
+        await client.call("DestroyPropertyCollector", "PropertyCollector", name)
+    await client.filter()
+    await client.call("DestroyPropertyCollector", "PropertyCollector", name)
+    assert house.asked[-1].target.name != name
+    assert case.pool.leases[0].is_free
+
+
+async def test_sec_62_a_change_whose_refusal_nobody_can_explain_is_not_sent_again(
+    case: Case, house: House
+) -> None:
+    client = case.client()
+    await client.name()
+    house.alive.clear()
+    let_go = house.hold("CreateFolder")
+    call = start(client.call("CreateFolder", "Folder", "group-d1", "<name>a</name>"))
+    await until(lambda: "CreateFolder" in house.methods())
+    house.hold("RetrieveProperties").set()
+    house.unreachable = True
+    let_go.set()
+    with pytest.raises(OutcomeUnknown):
+        await call
+    assert house.methods().count("CreateFolder") == 1
