@@ -121,7 +121,9 @@ class Relay:
         """End all waits, and wait for what is being cleared."""
         self.stop()
         while self._apart:
-            await asyncio.gather(*self._apart, return_exceptions=True)
+            # Taken out here: to wait for tasks that are done gives their callbacks no turn.
+            under_way, self._apart = self._apart, set()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     def tidy(self, now: float) -> None:
         """Forget what nobody goes on with, and end what could not be ended. Once a second."""
