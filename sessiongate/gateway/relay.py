@@ -121,9 +121,8 @@ class Relay:
         """End all waits, and wait for what is being cleared."""
         self.stop()
         while self._apart:
-            # Taken out here: to wait for tasks that are done gives their callbacks no turn.
-            under_way, self._apart = self._apart, set()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            work, self._apart = self._apart, set()  # a wait for done tasks gives nobody a turn
+            await asyncio.gather(*work, return_exceptions=True)
 
     def tidy(self, now: float) -> None:
         """Forget what nobody goes on with, and end what could not be ended. Once a second."""
