@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -28,11 +27,9 @@ from tests.peers import redis as peer
 from tests.peers.ports import free_port
 from tests.peers.redis import Cluster, Redis, Watched
 from tests.peers.relay import Relay
-from tests.until import PATIENCE
+from tests.store.redis.outlasting import answered
 
 pytestmark = pytest.mark.peer
-
-T = TypeVar("T")
 
 # Long enough for a loaded machine to answer in, short enough to be waited for.
 BOUND = 1.0
@@ -56,17 +53,6 @@ def own(tmp_path: Path) -> Iterator[Redis]:
         pytest.skip(why)
     with Redis(tmp_path) as running:
         yield running
-
-
-async def answered(ask: Callable[[], Awaitable[T]]) -> T:
-    """What the store says as soon as it says anything."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return await ask()
-        except StoreUnavailable:
-            assert time.monotonic() < deadline, "the store does not come back"
-            await asyncio.sleep(0)
 
 
 async def refused_in_time(ask: Awaitable[object]) -> None:

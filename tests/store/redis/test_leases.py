@@ -4,13 +4,12 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -25,11 +24,10 @@ from sessiongate.testing.leases import all_leases, held_by, refused, sealed
 from tests.peers import redis as peer
 from tests.peers.redis import Cluster, Redis, Watched
 from tests.peers.relay import Relay
+from tests.store.redis.outlasting import answered
 from tests.until import PATIENCE
 
 pytestmark = pytest.mark.peer
-
-T = TypeVar("T")
 
 _prefixes = count(1)
 
@@ -67,17 +65,6 @@ async def nodes(
             await store.start()
             stack.push_async_callback(store.close)
         yield stores
-
-
-async def answered(ask: Callable[[], Awaitable[T]]) -> T:
-    """What the store says as soon as it says anything."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return await ask()
-        except StoreUnavailable:
-            assert time.monotonic() < deadline, "the store does not come back"
-            await asyncio.sleep(0)
 
 
 async def test_what_one_node_keeps_another_sees_changes_and_removes(url: str) -> None:
