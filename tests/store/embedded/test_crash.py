@@ -127,14 +127,20 @@ def lines(process: subprocess.Popen[str]) -> Iterator[list[str]]:
         yield line.split()
 
 
-async def test_sec_10_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
-    path = tmp_path / "sessions.db"
-    told: list[list[str]] = []
-    with child(BUSY, path) as process:
+def told_until_killed(program: str, path: Path, count: int) -> list[list[str]]:
+    """What it says until it is killed in the middle, after so many lines at the least."""
+    told = []
+    with child(program, path) as process:
         for line in lines(process):
             told.append(line)
-            if len(told) == 2000:
+            if len(told) == count:
                 process.send_signal(signal.SIGKILL)  # and what is still in the pipe counts too
+    return told
+
+
+async def test_sec_10_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    told = told_until_killed(BUSY, path, 2000)
     ended = {key for deed, key in told if deed == "ended"}
     added = {key for deed, key in told if deed == "added"}
     taken = {key for deed, key in told if deed == "taken"}
@@ -156,12 +162,7 @@ async def test_sec_10_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> N
 
 async def test_sec_65_leases_that_were_used_are_known_after_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "sessions.db"
-    told: list[list[str]] = []
-    with child(LEASING, path) as process:
-        for line in lines(process):
-            told.append(line)
-            if len(told) == 1000:
-                process.send_signal(signal.SIGKILL)  # and what is still in the pipe counts too
+    told = told_until_killed(LEASING, path, 1000)
     used = {lease for deed, lease in told if deed == "used"}
     removed = {lease for deed, lease in told if deed == "removed"}
     assert len(removed) > 100

@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from sessiongate.store.encoding import EPOCH
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_session
-from tests.peers import redis as peer
 from tests.peers.redis import Cluster, Redis
 from tests.until import PATIENCE
 
@@ -129,14 +127,6 @@ async def test_on_a_cluster(cluster: Cluster, prefix: str) -> None:
         await first.audit.write(payload(3), T0)
     lengths = [one.ask("XLEN", f"{prefix}:{{audit}}:chain") for one in cluster.servers]
     assert b"3" in lengths  # the other two say where it is
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Redis]:
-    if why := peer.missing():
-        pytest.skip(why)
-    with Redis(tmp_path) as running:
-        yield running
 
 
 async def test_events_of_an_outage_follow(own: Redis, prefix: str) -> None:

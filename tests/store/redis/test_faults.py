@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -44,15 +44,6 @@ async def opened(url: str, *, cache: bool = False) -> AsyncIterator[RedisStore]:
         yield store
     finally:
         await store.close()
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Redis]:
-    """A Redis that the test may kill."""
-    if why := peer.missing():
-        pytest.skip(why)
-    with Redis(tmp_path) as running:
-        yield running
 
 
 async def refused_in_time(ask: Awaitable[object]) -> None:

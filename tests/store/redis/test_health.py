@@ -1,8 +1,6 @@
 """What a real Redis says of itself, and what we make of it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,6 @@ from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.health import doubts_of
-from tests.peers import redis as peer
 from tests.peers.ports import free_port
 from tests.peers.redis import Cluster, Redis
 
@@ -24,15 +21,6 @@ def now() -> datetime:
 
 def at(url: str, password: str = "") -> RedisSettings:
     return RedisSettings(parse_redis(url), password=Secret(password) if password else None)
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Redis]:
-    """A Redis for this test alone."""
-    if why := peer.missing():
-        pytest.skip(why)
-    with Redis(tmp_path / "redis") as running:
-        yield running
 
 
 async def test_one_that_keeps_everything_raises_no_doubt(redis: Redis) -> None:

@@ -1,10 +1,8 @@
 """Leases in Redis: what one server keeps, all others see, whatever becomes of Redis meanwhile."""
 
 import asyncio
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -25,28 +23,12 @@ from tests.peers import redis as peer
 from tests.peers.redis import Cluster, Redis, Watched
 from tests.peers.relay import Relay
 from tests.store.redis.outlasting import answered
+from tests.store.redis.processes import at_once
 from tests.until import PATIENCE
 
 pytestmark = pytest.mark.peer
 
 _prefixes = count(1)
-
-
-@pytest.fixture(params=["one", "three"])
-def url(request: pytest.FixtureRequest) -> str:
-    """One server, then a Cluster."""
-    name = "redis" if request.param == "one" else "cluster"
-    servers: Redis | Cluster = request.getfixturevalue(name)
-    return servers.url
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Redis]:
-    """A Redis that the test may kill."""
-    if why := peer.missing():
-        pytest.skip(why)
-    with Redis(tmp_path) as running:
-        yield running
 
 
 @asynccontextmanager
@@ -129,30 +111,10 @@ asyncio.run(main(*sys.argv[1:]))
 
 async def test_sec_57_a_cap_is_never_exceeded_by_three_processes(url: str) -> None:
     async with nodes(url, prefix="leaseprocs") as [store]:
-        workers = [
-            subprocess.Popen(  # noqa: ASYNC220 - starting three is no time
-                (sys.executable, "-c", _WORKER, url, "leaseprocs", f"worker{number}"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(3)
-        ]
-        try:
-            for worker in workers:
-                assert worker.stdout is not None
-                assert worker.stdout.readline() == "ready\n"
-            for worker in workers:
-                assert worker.stdin is not None
-                worker.stdin.write("go\n")
-                worker.stdin.flush()
+        with at_once(_WORKER, url, "leaseprocs") as workers:
             while any(worker.poll() is None for worker in workers):
                 assert len(await all_leases(store.leases)) <= 7
-            assert [worker.returncode for worker in workers] == [0, 0, 0]
-        finally:
-            for worker in workers:
-                worker.kill()
-                worker.communicate()
+            assert {worker.returncode for worker in workers} == {0}
         # What is counted is what is there, each of it whole.
         kept = await all_leases(store.leases)
         assert {lease.sealed for lease in kept.values()} <= {b"x"}

@@ -1,8 +1,6 @@
 """Several servers on one Redis: what one does, all others know."""
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +22,8 @@ from sessiongate.store.redis.end_listener import GOOD_FOR, Listening
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, TICK, a_session, a_ticket, everyone
 from tests.peers import redis as peer
-from tests.peers.redis import Cluster, Redis
+from tests.peers.redis import Redis
+from tests.store.redis.processes import at_once
 from tests.until import PATIENCE, until
 
 pytestmark = pytest.mark.peer
@@ -32,14 +31,6 @@ pytestmark = pytest.mark.peer
 _prefixes = count(1)
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(params=["one", "three"])
-def url(request: pytest.FixtureRequest) -> str:
-    """One server, then a Cluster."""
-    name = "redis" if request.param == "one" else "cluster"
-    servers: Redis | Cluster = request.getfixturevalue(name)
-    return servers.url
 
 
 @asynccontextmanager
@@ -258,31 +249,11 @@ asyncio.run(main(*sys.argv[1:]))
 
 async def test_sec_57_caps_are_never_exceeded_by_three_processes(url: str) -> None:
     async with nodes(url, 1, prefix="procs") as [store]:
-        workers = [
-            subprocess.Popen(  # noqa: ASYNC220 - starting three is no time
-                (sys.executable, "-c", _WORKER, url, "procs", f"worker{number}"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(3)
-        ]
-        try:
-            for worker in workers:
-                assert worker.stdout is not None
-                assert worker.stdout.readline() == "ready\n"
-            for worker in workers:
-                assert worker.stdin is not None
-                worker.stdin.write("go\n")
-                worker.stdin.flush()
+        with at_once(_WORKER, url, "procs") as workers:
             while any(worker.poll() is None for worker in workers):
                 assert await store.count() <= 15
                 assert len(await everyone(store, T0)) <= 15
-            assert [worker.returncode for worker in workers] == [0, 0, 0]
-        finally:
-            for worker in workers:
-                worker.kill()
-                worker.communicate()
+            assert {worker.returncode for worker in workers} == {0}
         # What is counted is what is there.
         live = await everyone(store, T0)
         assert await store.count() == len(live)
