@@ -8,11 +8,11 @@ ended up in the wrong place.
 # ruff: noqa: TRY004 -- pydantic collects ValueError and lets TypeError through
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sessiongate import plugins
 from sessiongate.errors import BadCredentials
@@ -217,14 +217,7 @@ def https_url(value: object) -> str:
     """Read an address that begins with https."""
     text = word(value)
     rule = 'must be an address such as "https://idp.example/keys", without user or fragment'
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError(rule) from None
-    if parts.scheme != "https" or not parts.hostname or port == 0 or not text.isprintable():
-        raise ValueError(rule)
-    if "@" in parts.netloc or parts.fragment or " " in text:
+    if _address(text, ("https",), rule).fragment:
         raise ValueError(rule)
     return text
 
@@ -233,16 +226,23 @@ def server_url(value: object) -> str:
     """The address of a server, without user, path or query."""
     text = word(value).rstrip("/")
     rule = 'must be an address such as "https://vcenter.example", without user, path or query'
+    parts = _address(text, ("https", "http"), rule)
+    if parts.path or parts.query or parts.fragment:
+        raise ValueError(rule)
+    return text
+
+
+def _address(text: str, schemes: Collection[str], rule: str) -> SplitResult:
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         raise ValueError(rule) from None
-    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
+    if parts.scheme not in schemes or not parts.hostname or port == 0 or "@" in parts.netloc:
         raise ValueError(rule)
-    if "@" in parts.netloc or parts.path or parts.query or parts.fragment or not text.isprintable():
+    if " " in text or not text.isprintable():
         raise ValueError(rule)
-    return text
+    return parts
 
 
 def file_path(value: object) -> Path:

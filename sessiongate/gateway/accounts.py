@@ -135,13 +135,10 @@ class Accounts:
         """
         try:
             row = await self._rows.reserve(_account(person), self._limits.size)
-        except UpstreamUnavailable:
+        except BaseException as error:  # or the client has gone: the session is there all the same
             await self._end_or_keep(self._rows.new_id(), opened)
-            if person not in self._pools:
-                raise
-            return  # there are as many as there may be: the caller goes by one of those
-        except BaseException:
-            await self._end_or_keep(self._rows.new_id(), opened)
+            if isinstance(error, UpstreamUnavailable) and person in self._pools:
+                return  # there are as many as there may be: the caller goes by one of those
             raise
         lease = await self._kept(row, opened)
         pool = self._pools.get(person)
@@ -268,7 +265,7 @@ class Accounts:
             if len(opened.user.key) != KEY_LENGTH:
                 raise UpstreamUnavailable("the key of its session has an unknown form")
             await self._rows.fill(row, opened)
-        except BaseException:
+        except BaseException:  # an outage, or a stop: the session is there all the same
             await self._end_or_keep(row.id, opened)
             raise
         self.meters.login("ok")
@@ -283,7 +280,7 @@ class Accounts:
         row = await self._rows.reserve(_account(person), self._limits.size)
         try:
             opened = await login()
-        except BaseException:
+        except BaseException:  # refused, an outage, or a stop: the row stands for no session
             await self._rows.remove(row.id)
             raise
         return await self._kept(row, opened)
@@ -336,7 +333,7 @@ class Accounts:
             over = await self._end(opened, lease_id)
         except UpstreamUnavailable:
             over = False
-        except BaseException:
+        except BaseException:  # a stop in the middle: nobody knows whether it has ended
             self._left[lease_id] = opened
             raise
         if over:

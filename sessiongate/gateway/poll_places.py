@@ -26,11 +26,10 @@ class PollPlaces:
         try:
             async with asyncio.timeout(self._patience):
                 await self._free.acquire()
-        except TimeoutError:
+        except BaseException as error:  # its time is up, or whoever waited has gone
             self._forget(person)
-            raise Overloaded("too many waits at the upstream") from None
-        except BaseException:
-            self._forget(person)
+            if isinstance(error, TimeoutError):
+                raise Overloaded("too many waits at the upstream") from None
             raise
         self.taken += 1
 

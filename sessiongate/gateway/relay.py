@@ -91,7 +91,7 @@ class Relay:
         call = ForwardedCall(request, judge(request.target.kind, request.method), headers)
         try:
             answer = await self._forward(session, call, when_gone)
-        except BaseException as error:
+        except BaseException as error:  # also that the client has gone is written down
             self._record.failed(session, call, error)
             raise
         self._record.answered(session, call, answer)
@@ -300,7 +300,7 @@ class Relay:
         client.polls += 1
         try:
             await self._have_place(client)
-        except BaseException:
+        except BaseException:  # no place, or the client has gone
             client.polls -= 1
             client.end()
             self.clients.drop_if_idle(client)

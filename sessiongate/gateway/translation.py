@@ -121,15 +121,11 @@ class Translation:
             raise OutcomeUnknown(f"its answer cannot be read: {broken}") from None
         body = answer.body
         if replies.shows_sessions(body):
-            _log.warning("a reply with sessions is held back", method=request.method)
-            why = f"{request.method} shows sessions of the upstream"
-            raise NotSupported(why) if verdict.reads else OutcomeUnknown(why)
+            raise _held_back(request, verdict, "sessions of the upstream")
         if any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in request.paths):
             body = replies.without_foreign(body, client.book.has)
         if replies.foreign_object(body, client.book.has):
-            _log.warning("a reply with another's objects is held back", method=request.method)
-            why = f"{request.method} shows objects of other sessions"
-            raise NotSupported(why) if verdict.reads else OutcomeUnknown(why)
+            raise _held_back(request, verdict, "objects of other sessions")
         for key in self._keys:
             if key != lease.session.user.key:
                 body = replies.with_key(body, key, _NOBODY)
@@ -169,6 +165,15 @@ class Translation:
             token = replies.next_page(answer.body)
             if token:
                 book.goes_on(token, asyncio.get_running_loop().time())
+
+
+def _held_back(
+    request: Relayed, verdict: RelayVerdict, shown: str
+) -> NotSupported | OutcomeUnknown:
+    """What a client gets in the place of a reply; the call has been made all the same."""
+    _log.warning("a reply is held back", method=request.method, shows=shown)
+    why = f"{request.method} shows {shown}"
+    return NotSupported(why) if verdict.reads else OutcomeUnknown(why)
 
 
 def _first(path: str) -> str:

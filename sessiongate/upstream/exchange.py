@@ -83,7 +83,7 @@ class Exchange:
         except TimeoutError:
             reply.close()
             raise OutcomeUnknown(_LATE) from None
-        except BaseException:
+        except BaseException:  # however it ended, what is left on this connection is of no use
             reply.close()
             raise
         return reply

@@ -197,7 +197,7 @@ class PropertyCollector(ManagedObject):
             if not (budget.spent and updates):
                 updates.clear()
                 raise
-        except BaseException:
+        except BaseException:  # a fault, or the client has gone: news are told whole or not at all
             updates.clear()
             raise
 

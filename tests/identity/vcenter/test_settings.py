@@ -129,6 +129,9 @@ PIN = "ab" * 20
     ("table", "told"),
     [
         ({}, 'url: is required: an address such as "https://vcenter.example"'),
+        ({"url": "https://vc enter.example"}, "url: must be an address such as"),
+        ({"url": "https://ada@vcenter.example"}, "url: must be an address such as"),
+        ({"url": "https://vcenter.example/sdk"}, "url: must be an address such as"),
         ({"url": URL, "form": "xml"}, "form: must be one of auto, json, soap"),
         ({"url": URL, "role": ""}, "role: must be a text"),
         ({"url": URL, "roles": ["a"]}, "roles: must be a table, [identity.vc.roles]"),
