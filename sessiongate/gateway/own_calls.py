@@ -23,7 +23,7 @@ _ENDS = {
     State.HISTORY: "DestroyCollector",
     State.TRANSFER: "HttpNfcLeaseAbort",
 }
-"""The method that ends a thing. Credentials in a guest have none that we could call."""
+"""The method that ends a thing."""
 
 
 def cookie_of(lease: Lease) -> tuple[str, str]:

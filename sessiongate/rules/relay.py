@@ -38,7 +38,6 @@ class State(Enum):
     VIEW = "View"
     HISTORY = "HistoryCollector"
     TRANSFER = "HttpNfcLease"
-    GUEST = "guest credentials"
 
 
 class RelayVerdict(NamedTuple):
@@ -49,7 +48,7 @@ class RelayVerdict(NamedTuple):
     state: State | None = None
     """What it opens, uses or ends; None where that is nothing, or nobody knows."""
     ends: bool = False
-    """Whether what it is for is over afterwards."""
+    """Whether the object that it is called on is over afterwards."""
 
 
 SESSION_MANAGER = "SessionManager"
@@ -94,8 +93,8 @@ STATEFUL: Mapping[str, RelayVerdict] = {
     **_rows(Kind.USES, State.FILTER, "DestroyPropertyFilter", ends=True),
     **_rows(Kind.OPENS, State.COLLECTOR, "CreatePropertyCollector"),
     **_rows(Kind.USES, State.COLLECTOR, "DestroyPropertyCollector", ends=True),
-    **_rows(Kind.USES, State.PAGE, "ContinueRetrievePropertiesEx"),
-    **_rows(Kind.USES, State.PAGE, "CancelRetrievePropertiesEx", ends=True),
+    # A page is named by its token, which is used up, and called at a collector, which goes on.
+    **_rows(Kind.USES, State.PAGE, "ContinueRetrievePropertiesEx CancelRetrievePropertiesEx"),
     **_rows(
         Kind.OPENS,
         State.VIEW,
@@ -131,18 +130,11 @@ STATEFUL: Mapping[str, RelayVerdict] = {
     "HttpNfcLeaseProgress": RelayVerdict(Kind.USES, False, State.TRANSFER),
     "HttpNfcLeasePullFromUrls_Task": RelayVerdict(Kind.USES, False, State.TRANSFER),
     "HttpNfcLeaseSetManifestChecksumType": RelayVerdict(Kind.USES, False, State.TRANSFER),
-    "AcquireCredentialsInGuest": RelayVerdict(Kind.OPENS, False, State.GUEST),
-    "ReleaseCredentialsInGuest": RelayVerdict(Kind.USES, False, State.GUEST, ends=True),
 }
-"""The methods that open, use or end what a session holds."""
+"""The methods that open, use or end what a session holds.
 
-ONCE = frozenset(
-    name
-    for name, row in STATEFUL.items()
-    if row.state in (State.PAGE, State.HISTORY, State.TRANSFER, State.GUEST)
-    or row.kind is Kind.WAITS
-)
-"""Those whose answer is another one the second time, or lost: never sent twice."""
+The answer to one is another the second time, or its effect is: none is STATELESS, so that none is
+sent twice."""
 
 UNKNOWN = RelayVerdict(Kind.OPENS, False)
 """Of what no table has: it goes where the client's state is, and counts as changing something."""
@@ -169,5 +161,5 @@ def judge(kind: str, method: str) -> RelayVerdict:
 
 def may_be_repeated(method: str, verdict: RelayVerdict) -> bool:
     """Whether a call whose outcome is not known may be sent once more."""
-    repeatable = verdict.reads and verdict.kind is Kind.STATELESS and method not in ONCE
+    repeatable = verdict.reads and verdict.kind is Kind.STATELESS
     return repeatable and not method.endswith("_Task")  # of a search it makes another

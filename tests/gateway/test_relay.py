@@ -323,6 +323,36 @@ async def test_sec_91_a_page_is_turned_by_whoever_began_the_read(case: Case, hou
     assert house.methods().count("ContinueRetrievePropertiesEx") == 1
 
 
+async def test_a_client_that_cancels_a_read_keeps_its_collector_and_filters(
+    case: Case, house: House
+) -> None:
+    client, kind = case.client(), "PropertyCollector"
+    made = await client.call("CreatePropertyCollector", kind, "propertyCollector")
+    own = made.partition("type='X'>")[2].partition("<")[0]
+    await client.call("CreateFilter", kind, own, SPEC)
+    house.token = "17"
+    await client.call("RetrievePropertiesEx", kind, own, PAGED)
+    house.token = ""
+    assert case.relay.clients.objects == 2
+    await client.call("CancelRetrievePropertiesEx", kind, own, "<token>17</token>")
+    assert case.relay.clients.objects == 2
+    with pytest.raises(UnknownProperty):  # the page itself is used up
+        await client.call("ContinueRetrievePropertiesEx", kind, own, "<token>17</token>")
+    await client.call("WaitForUpdatesEx", kind, own)
+    case.relay.leave(client.session)
+    await until(lambda: "DestroyPropertyCollector" in house.methods())
+
+
+async def test_credentials_in_a_guest_are_released_where_they_were_acquired(
+    case: Case, house: House
+) -> None:
+    client = case.client()
+    for method in ("AcquireCredentialsInGuest", "ReleaseCredentialsInGuest"):
+        await client.call(method, "GuestAuthManager", "guestOperationsAuthManager")
+        assert house.methods()[-1] == method
+    assert case.pool.leases[0].is_free
+
+
 async def test_whoever_had_only_a_page_is_told_that_the_session_is_lost(
     case: Case, house: House
 ) -> None:

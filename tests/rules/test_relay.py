@@ -77,7 +77,20 @@ def test_the_tables_do_not_contradict_each_other() -> None:
     opened = {row.state for row in STATEFUL.values() if row.kind is Kind.OPENS}
     # Pages are opened by reads whose reply has a token.
     assert opened == set(State) - {State.PAGE}
-    assert {row.state for row in STATEFUL.values() if row.ends} == set(State)
+    assert {row.state for row in STATEFUL.values() if row.ends} == set(State) - {State.PAGE}
+    assert all(row.kind is not Kind.STATELESS for row in STATEFUL.values())
+
+
+@each("method", ["AcquireCredentialsInGuest", "ReleaseCredentialsInGuest"])
+def test_credentials_in_a_guest_are_nothing_that_a_client_has_opened(method: str) -> None:
+    """They are called on the manager, which is everybody's, and return no object."""
+    assert judge("GuestAuthManager", method) == UNKNOWN
+
+
+def test_a_read_that_is_cancelled_ends_nothing_but_its_page() -> None:
+    """The object that it is called on is the collector, which goes on."""
+    verdict = judge("PropertyCollector", "CancelRetrievePropertiesEx")
+    assert tuple(verdict) == (Kind.USES, True, State.PAGE, False)
 
 
 def methods_of(version: str) -> dict[str, dict[str, list[str]]]:
