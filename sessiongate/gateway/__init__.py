@@ -3,8 +3,8 @@
 `gate` is one upstream as the rest of the server sees it. `relay` takes a client's `call` from its
 verdict to its answer (`relay_rules`); `translation` rewrites it, `clients` knows what each client
 has there, in a `book`. `accounts` has a `pool` for each account there: which call goes by which
-`lease`, and who waits, in which order (`waiters`); `credential` is the service account's.
-`poll_places` bounds long polls,
-`own_calls` are the gateway's own. `stored_leases` are leases as rows in the store, `sealing` closes
-what is in them.
+`lease`, and who waits, in which order (`waiters`). `openings` opens sessions there, by the service
+account's `credential` or as clones, `logouts` ends them, `lease_events` tells of both.
+`poll_places` bounds long polls, `own_calls` are the gateway's own. `stored_leases` are leases as
+rows in the store, `sealing` closes what is in them.
 """

@@ -7,54 +7,24 @@ leases are clones of a live one.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import msgspec
-import structlog
 
-from sessiongate.errors import (
-    Malformed,
-    NoPermission,
-    NoSession,
-    OutcomeUnknown,
-    Overloaded,
-    UpstreamUnavailable,
-)
+from sessiongate.errors import NoPermission, NoSession, Overloaded, UpstreamUnavailable
 from sessiongate.gateway.credential import Credential
 from sessiongate.gateway.lease import Lease, PoolLimits
+from sessiongate.gateway.lease_events import LeaseEvents, TellLease
+from sessiongate.gateway.logouts import Logouts
+from sessiongate.gateway.openings import Openings
 from sessiongate.gateway.pool import Pool, Standing
 from sessiongate.gateway.relay_rules import USE
-from sessiongate.gateway.stored_leases import StoredLeases
+from sessiongate.gateway.stored_leases import SERVICE, StoredLeases, person_of
 from sessiongate.session import Person, Session
-from sessiongate.store.port import SERVICE as STORED_SERVICE
-from sessiongate.store.port import StoredLease
 from sessiongate.telemetry.upstream_counters import STATES, UpstreamMeters, UpstreamNow
 from sessiongate.upstream.exchange import Exchange
-from sessiongate.wire.http import Answer, Ask
-from sessiongate.wire.vim import lease_calls
-from sessiongate.wire.vim.client import (
-    ReceivedFault,
-    UpstreamSession,
-    WireForm,
-    read_fault,
-    write_logout,
-)
-from sessiongate.wire.vim.relayed_reply import KEY_LENGTH
-
-_LARGEST = 256 * 1024
-_OVER = frozenset({"NotAuthenticated", "InvalidSession"})
-
-_AGAIN = 5.0
-"""Seconds after which an upstream that did not answer is asked again to end a session."""
-
-SERVICE = Person("", "service")
-"""Stands for the service account among those of callers."""
-
-_log = structlog.get_logger(__name__)
-
-TellLease = Callable[[str, str, Person, str], None]
-"""Is told what has happened, at which upstream, whose session it is, and our id of it."""
+from sessiongate.wire.vim.client import UpstreamSession
 
 
 class LeaseTimes(msgspec.Struct, frozen=True):
@@ -83,27 +53,24 @@ class Accounts:
         tell: TellLease | None = None,
     ) -> None:
         """With a `credential` all clients use the one account."""
-        self._rows = rows
-        self._tell = tell
-        self._whose: dict[str, Person] = {}
-        """The account of each lease, by its id."""
         self.upstream = upstream
+        self.meters = meters or UpstreamMeters()
+        self.credential = credential
+        self._rows = rows
         self._limits = limits
         self._times = times
-        self._exchange = exchange
-        self._timeout = timeout
-        self.credential = credential
+        events = self._events = LeaseEvents(upstream, tell)
+        logouts = self._logouts = Logouts(exchange, timeout, rows, events)
+        self._openings = Openings(
+            upstream, exchange, timeout, rows, logouts, events, self.meters, credential
+        )
         self._providers = providers
         self._pools: dict[Person, Pool] = {}
         self._sessions: dict[Person, set[str]] = {}
         """Live client sessions of each account, of this process."""
         self._probed: dict[Lease, float] = {}
         self._tell_lost: list[Callable[[Person], None]] = []
-        self._left: dict[str, UpstreamSession] = {}
-        """Sessions that are to end and have not, by the ids of their rows, if they have any."""
-        self._ending: asyncio.Task[None] | None = None
         self.standing = Standing.OPEN
-        self.meters = meters or UpstreamMeters()
         if credential is not None:
             self._pools[SERVICE] = self._pool(SERVICE)
 
@@ -134,13 +101,13 @@ class Accounts:
         Raises UpstreamUnavailable or StoreUnavailable; the session is logged out then, too.
         """
         try:
-            row = await self._rows.reserve(_account(person), self._limits.size)
+            row = await self._rows.reserve(person, self._limits.size)
         except BaseException as error:  # or the client has gone: the session is there all the same
-            await self._end_or_keep(self._rows.new_id(), opened)
+            await self._logouts.end(self._rows.new_id(), opened)
             if isinstance(error, UpstreamUnavailable) and person in self._pools:
                 return  # there are as many as there may be: the caller goes by one of those
             raise
-        lease = await self._kept(row, opened)
+        lease = await self._openings.keep(row, opened)
         pool = self._pools.get(person)
         if pool is None:
             pool = self._pools[person] = self._pool(person)
@@ -153,15 +120,14 @@ class Accounts:
         All else is logged out: what clients had in it nobody knows any more.
         """
         for row, opened in await self._rows.left():
-            person = _person(row.account)
-            self._whose[row.id] = person or SERVICE
+            person = person_of(row)
+            self._events.known(row.id, person)
             if self.credential is None and person in self._sessions:
-                assert person is not None  # noqa: S101  it has sessions
                 pool = self._pools.setdefault(person, self._pool(person))
                 pool.add(Lease(row.id, opened, asyncio.get_running_loop().time()))
             else:
-                self._left[row.id] = opened
-        self._end_what_is_left()
+                self._logouts.later(row.id, opened)
+        self._logouts.tidy()
 
     def set_standing(self, standing: Standing) -> None:
         """Pause, drain, or let calls go on and the credential be tried again."""
@@ -213,7 +179,7 @@ class Accounts:
 
     def tidy(self) -> None:
         """Log out what nobody needs any more. To be called every few seconds."""
-        self._end_what_is_left()
+        self._logouts.tidy()
         times = self._times
         for person, pool in list(self._pools.items()):
             keep = 1 if person in self._sessions else 0
@@ -241,156 +207,23 @@ class Accounts:
 
     async def close(self) -> None:
         """Log all leases out. What does not end now has its row in the store for the next start."""
-        if self._ending is not None:
-            self._ending.cancel()
+        self._logouts.stop()
         await asyncio.gather(*(pool.close() for pool in self.pools))
 
     def _pool(self, person: Person) -> Pool:
-        credential = self.credential
-
         async def opener(live: Sequence[Lease]) -> Lease:
-            if credential is not None:
-                return await self._opened_by(person, credential.login)
-            return await self._opened_by(person, lambda: self._clone(live))
+            return await self._openings.open(person, self._limits.size, live)
+
+        async def closer(lease: Lease) -> None:
+            await self._logouts.end(lease.id, lease.session)
 
         name = f"{self.upstream}/{person.name}"
-        clones = credential is None
-        pool = Pool(name, self._limits, opener, self._logout, self.meters, clones=clones)
+        clones = self.credential is None
+        pool = Pool(name, self._limits, opener, closer, self.meters, clones=clones)
         pool.set_standing(self.standing)
         return pool
 
-    async def _kept(self, row: StoredLease, opened: UpstreamSession) -> Lease:
-        """The lease of a session that was just opened, once the store has what it is used by."""
-        try:
-            if len(opened.user.key) != KEY_LENGTH:
-                raise UpstreamUnavailable("the key of its session has an unknown form")
-            await self._rows.fill(row, opened)
-        except BaseException:  # an outage, or a stop: the session is there all the same
-            await self._end_or_keep(row.id, opened)
-            raise
-        self.meters.login("ok")
-        self._whose[row.id] = _person(row.account) or SERVICE
-        self._told("upstream session opened", row.id)
-        return Lease(row.id, opened, asyncio.get_running_loop().time())
-
-    async def _opened_by(
-        self, person: Person, login: Callable[[], Awaitable[UpstreamSession]]
-    ) -> Lease:
-        """A lease whose row is there before its session is."""
-        row = await self._rows.reserve(_account(person), self._limits.size)
-        try:
-            opened = await login()
-        except BaseException:  # refused, an outage, or a stop: the row stands for no session
-            await self._rows.remove(row.id)
-            raise
-        return await self._kept(row, opened)
-
-    async def _clone(self, live: Sequence[Lease]) -> UpstreamSession:
-        """Another session of a caller, whose password nobody keeps."""
-        if not live:
-            raise NoSession("no session at the upstream is left to go by")
-        try:
-            return await self._cloned(live[0])
-        except OutcomeUnknown as error:
-            # So it is of the clone alone: the calls that wait for it have not been sent.
-            self.meters.login("unavailable")
-            raise UpstreamUnavailable(f"{self.upstream}: clone: {error}") from None
-        except UpstreamUnavailable:
-            self.meters.login("unavailable")
-            raise
-
-    async def _cloned(self, live: Lease) -> UpstreamSession:
-        try:
-            ticket = lease_calls.read_ticket(
-                await self._call(lease_calls.write_ticket(live.session.token))
-            )
-            if not isinstance(ticket, ReceivedFault):
-                opened = lease_calls.read_clone(await self._call(lease_calls.write_clone(ticket)))
-                if not isinstance(opened, ReceivedFault):
-                    return opened
-        except Malformed as broken:
-            raise UpstreamUnavailable(f"{self.upstream}: clone: {broken}") from None
-        raise UpstreamUnavailable(f"{self.upstream}: a session could not be cloned")
-
     async def forget(self, lease: Lease) -> None:
         """The upstream has ended this one."""
-        self._told("upstream session lost", lease.id)
-        self._whose.pop(lease.id, None)
+        self._events.lost(lease.id)
         await self._rows.remove(lease.id)
-
-    def _told(self, what: str, lease_id: str) -> None:
-        if self._tell is not None:
-            self._tell(what, self.upstream, self._whose.get(lease_id, SERVICE), lease_id)
-
-    async def _logout(self, lease: Lease) -> None:
-        if await self._end_or_keep(lease.id, lease.session):
-            self._told("upstream session ended", lease.id)
-            self._whose.pop(lease.id, None)
-
-    async def _end_or_keep(self, lease_id: str, opened: UpstreamSession) -> bool:
-        """Log a session out, and have its row removed; else try again later. Whether it is over."""
-        try:
-            over = await self._end(opened, lease_id)
-        except UpstreamUnavailable:
-            over = False
-        except BaseException:  # a stop in the middle: nobody knows whether it has ended
-            self._left[lease_id] = opened
-            raise
-        if over:
-            await self._rows.remove(lease_id)
-        else:
-            self._left[lease_id] = opened
-        return over
-
-    def _end_what_is_left(self) -> None:
-        """Try once more, apart: what does not answer keeps nobody waiting."""
-        if (self._left or self._rows.owes) and (self._ending is None or self._ending.done()):
-            self._ending = asyncio.create_task(self._end_left(), name="end what is left")
-
-    async def _end_left(self) -> None:
-        await self._rows.remove_owed()
-        for lease_id, opened in list(self._left.items()):
-            try:
-                over = await self._end(opened, lease_id)
-            except UpstreamUnavailable:
-                break  # the others would only wait for it, too
-            if over:
-                del self._left[lease_id]
-                if lease_id in self._whose:  # else nobody was told that it was opened
-                    self._told("upstream session ended", lease_id)
-                    del self._whose[lease_id]
-                await self._rows.remove(lease_id)
-        if self._left or self._rows.owes:
-            await asyncio.sleep(_AGAIN)
-
-    async def _end(self, opened: UpstreamSession, lease_id: str = "") -> bool:
-        """Log a session out. Whether it is over now. Raises UpstreamUnavailable for no answer."""
-        try:
-            answer = await self._call(write_logout(WireForm.SOAP, opened.token))
-        except UpstreamUnavailable as error:
-            _log.warning("upstream session left open", lease=lease_id, reason=str(error))
-            raise
-        if answer.status == 200 or _is_over(answer):
-            return True
-        why = f"status {answer.status}"
-        _log.warning("upstream session left open", lease=lease_id, reason=why)
-        return False
-
-    async def _call(self, ask: Ask) -> Answer:
-        return await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
-
-
-def _account(person: Person) -> str:
-    return STORED_SERVICE if person == SERVICE else f"{person.provider}/{person.name}"
-
-
-def _person(account: str) -> Person | None:
-    provider, slash, name = account.partition("/")
-    return Person(provider, name) if slash else None
-
-
-def _is_over(answer: Answer) -> bool:
-    try:
-        return read_fault(WireForm.SOAP, answer.body).name in _OVER
-    except Malformed:
-        return False

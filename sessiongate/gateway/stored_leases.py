@@ -12,8 +12,13 @@ import structlog
 from sessiongate.errors import CapReached, StoreUnavailable, UpstreamUnavailable
 from sessiongate.gateway.sealing import Credentials, LeaseKey, NotOpened
 from sessiongate.secret import Secret
+from sessiongate.session import Person
+from sessiongate.store import port
 from sessiongate.store.port import LeaseStore, StoredLease
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+
+SERVICE = Person("", port.SERVICE)
+"""Stands for the service account among those of callers."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,8 +53,9 @@ class StoredLeases:
         """An id for a session that has no row."""
         return self._new_id()
 
-    async def reserve(self, account: str, most: int) -> StoredLease:
+    async def reserve(self, person: Person, most: int) -> StoredLease:
         """Room for one more session. Raises UpstreamUnavailable where there is none."""
+        account = port.SERVICE if person == SERVICE else f"{person.provider}/{person.name}"
         row = StoredLease(self._new_id(), self._upstream, account, self._now(), self._holder)
         try:
             await self._store.reserve(row, most)
@@ -102,6 +108,12 @@ class StoredLeases:
                 _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
                 await self.remove(row.id)
         return found
+
+
+def person_of(row: StoredLease) -> Person:
+    """Whose session it is at the upstream."""
+    provider, slash, name = row.account.partition("/")
+    return Person(provider, name) if slash else SERVICE
 
 
 def _opened(credentials: Credentials) -> UpstreamSession:

@@ -293,7 +293,7 @@ async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
     house: House, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then its row stands for it, in this life and in the next one."""
-    monkeypatch.setattr("sessiongate.gateway.accounts._AGAIN", 0.0)
+    monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
     accounts = make(service=True, size=1)
     lease = await accounts.pools[0].take("k1", home=False)
     house.deaf = True
@@ -320,7 +320,7 @@ async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
 async def test_one_that_does_not_end_keeps_no_other_open(
     house: House, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessiongate.gateway.accounts._AGAIN", 0.0)
+    monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
     accounts = make()
     for _ in range(2):
         await accounts.adopt(ADA, house.opened())
@@ -338,7 +338,7 @@ async def test_a_login_that_comes_to_nothing_is_logged_out_once_the_upstream_ans
     house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it has a row or not."""
-    monkeypatch.setattr("sessiongate.gateway.accounts._AGAIN", 0.0)
+    monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
     accounts = make()
     rows_of.reserves, house.deaf = False, True
     with pytest.raises(StoreUnavailable):
@@ -356,7 +356,7 @@ async def test_a_login_that_comes_to_nothing_is_logged_out_once_the_upstream_ans
 async def test_a_row_that_the_store_could_not_remove_is_removed_later(
     house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessiongate.gateway.accounts._AGAIN", 0.0)
+    monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
     accounts = make(service=True, size=1)
     pool = accounts.pools[0]
     lease = await pool.take("k1", home=False)
