@@ -56,16 +56,36 @@ class Audit(Protocol):
         ...
 
 
-class ForwardedCall:
-    """What it asks, how it was judged, and by which lease it went last ("" for none)."""
+class CallUnderWay:
+    """What is written down of a call of any form: how it was judged, and by which lease it went."""
 
-    __slots__ = ("began", "headers", "lease", "request", "sent", "verdict", "waited")
+    __slots__ = (
+        *("began", "headers", "kind", "lease", "method", "operation", "sent", "size", "verdict"),
+        "waited",
+    )
 
-    def __init__(self, request: Relayed, verdict: RelayVerdict, headers: Headers) -> None:
-        self.request = request
+    def __init__(
+        self,
+        verdict: RelayVerdict,
+        headers: Headers,
+        *,
+        method: str,
+        kind: str = "",
+        operation: str = "",
+        size: int = 0,
+    ) -> None:
+        """`method` and `kind`, the type of what it is for, are fit for logs; "" is for no type.
+
+        `operation` is the client's id for it, as it came, and `size` is of its body.
+        """
         self.verdict = verdict
         self.headers = headers
+        self.method = method
+        self.kind = kind
+        self.operation = operation if _OPERATION.fullmatch(operation) else ""
+        self.size = size
         self.lease = ""
+        """Our id of the last one; "" for none."""
         self.sent = False
         """Whether the upstream can have had it."""
         self.waited = 0.0
@@ -84,30 +104,31 @@ class ForwardedCall:
         return self.verdict.kind is Kind.WAITS
 
     @property
-    def opens(self) -> bool:
-        """Whether what it returns lives in the session that it goes by."""
-        return self.verdict.kind is Kind.OPENS and self.verdict.state is not None
-
-    @property
-    def method(self) -> str:
-        """Its method, for logs and audit; "?" for what is no name of one."""
-        return _fit(_NAME, self.request.method)
-
-    @property
-    def kind(self) -> str:
-        """The type of what it is for, in the same way."""
-        return _fit(_NAME, self.request.target.kind)
-
-    @property
-    def operation(self) -> str:
-        """The client's id for it; "" for none."""
-        brought = self.request.operation_id
-        return brought if _OPERATION.fullmatch(brought) else ""
-
-    @property
     def seconds(self) -> float:
         """How long it has taken so far."""
         return asyncio.get_running_loop().time() - self.began
+
+
+class ForwardedCall(CallUnderWay):
+    """A call in SOAP. What is no name of a method or type is "?" in logs and audit."""
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: Relayed, verdict: RelayVerdict, headers: Headers) -> None:
+        super().__init__(
+            verdict,
+            headers,
+            method=_fit(_NAME, request.method),
+            kind=_fit(_NAME, request.target.kind),
+            operation=request.operation_id,
+            size=len(request.document),
+        )
+        self.request = request
+
+    @property
+    def opens(self) -> bool:
+        """Whether what it returns lives in the session that it goes by."""
+        return self.verdict.kind is Kind.OPENS and self.verdict.state is not None
 
 
 class LeaseRefused(Exception):
@@ -141,11 +162,11 @@ class CallRecord:
         self._audit = audit
         self._slow = slow
 
-    def answered(self, session: Session, call: ForwardedCall, answer: Answer) -> None:
+    def answered(self, session: Session, call: CallUnderWay, answer: Answer) -> None:
         """The upstream has answered."""
-        self._over(session, call, "ok" if answer.status == 200 else "fault", len(answer.body))
+        self._over(session, call, "ok" if answer.status < 400 else "fault", len(answer.body))
 
-    def failed(self, session: Session, call: ForwardedCall, error: BaseException) -> None:
+    def failed(self, session: Session, call: CallUnderWay, error: BaseException) -> None:
         """The client was told something else, or had left."""
         self._over(session, call, _result_of(error), 0)
         if self._audit is None:
@@ -156,7 +177,7 @@ class CallRecord:
         elif isinstance(error, NotSupported | UnknownObject) and not call.sent:
             self._audit.failed(session, "call not forwarded", call.method, error)
 
-    def _over(self, session: Session, call: ForwardedCall, result: str, received: int) -> None:
+    def _over(self, session: Session, call: CallUnderWay, result: str, received: int) -> None:
         meters = self._meters
         meters.forwarded[call.verdict.kind.value, result] += 1
         if call.lease:
@@ -170,22 +191,22 @@ class CallRecord:
                 self._audit.forwarded(
                     session,
                     self._upstream,
-                    f"{call.method} of {call.kind}",
+                    f"{call.method} of {call.kind}" if call.kind else call.method,
                     result,
                     lease=call.lease,
                     operation=call.operation,
                 )
 
-    def _say_slow(self, call: ForwardedCall, result: str, seconds: float, received: int) -> None:
+    def _say_slow(self, call: CallUnderWay, result: str, seconds: float, received: int) -> None:
         _log.info(
             "a forwarded call took long",
             upstream=self._upstream,
             method=call.method,
-            type=call.kind,
+            type=call.kind or None,
             result=result,
             seconds=round(seconds, 3),
             waited=round(call.waited, 3),
-            sent=len(call.request.document),
+            sent=call.size,
             received=received,
             operation=call.operation or None,
             lease=call.lease,

@@ -12,7 +12,6 @@ from contextlib import suppress
 import structlog
 
 from sessiongate.errors import (
-    NoPermission,
     NoSession,
     NotSupported,
     OutcomeUnknown,
@@ -28,7 +27,7 @@ from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.own_calls import OwnCalls, cookie_of
 from sessiongate.gateway.poll_places import PollPlaces
 from sessiongate.gateway.pool import Pool
-from sessiongate.gateway.relay_rules import USE, RelayRules
+from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.translation import Translation
 from sessiongate.rules.relay import Kind, State, judge, may_be_repeated
 from sessiongate.session import Ended, Session
@@ -155,12 +154,7 @@ class Relay:
             raise NotSupported("properties of the SessionManager are read by themselves")
         if verdict.kind in (Kind.DENY, Kind.OWN) or request.method in self._rules.denied:
             raise NotSupported(f"{request.method} is not forwarded")
-        rules, roles = self._rules, frozenset(session.roles)
-        lacks = rules.roles is not None and not roles & rules.roles
-        if lacks and not (verdict.reads and roles & rules.read_roles):
-            raise NoPermission(USE)
-        if rules.read_only and not verdict.reads:
-            raise NoPermission(USE)
+        self._rules.require_use(session, reads=verdict.reads)
 
     def _check_quota(self, client: GatewayClient, call: ForwardedCall) -> None:
         rules, opens = self._rules, call.opens

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import msgspec
 
+from sessiongate.errors import NoPermission
+from sessiongate.session import Session
+
 USE = "Sessions.UseUpstream"
 """What a session lacks that no setting of the upstream lets in."""
 
@@ -28,3 +31,12 @@ class RelayRules(msgspec.Struct, frozen=True):
     roles: frozenset[str] | None = None
     """Whose sessions may use it; None: whoever has a pool here."""
     read_roles: frozenset[str] = frozenset()
+
+    def require_use(self, session: Session, *, reads: bool) -> None:
+        """Raise NoPermission where no setting lets this session in, or only to read."""
+        roles = frozenset(session.roles)
+        lacks = self.roles is not None and not roles & self.roles
+        if lacks and not (reads and roles & self.read_roles):
+            raise NoPermission(USE)
+        if self.read_only and not reads:
+            raise NoPermission(USE)
