@@ -5,6 +5,7 @@ verdict to its answer (`relay_rules`); `translation` rewrites it, `clients` know
 has there, in a `book`. `accounts` has a `pool` for each account there: which call goes by which
 `lease`, and who waits, in which order (`waiters`). `openings` opens sessions there, by the service
 account's `credential` or as clones, `logouts` ends them, `lease_events` tells of both.
-`poll_places` bounds long polls, `own_calls` are the gateway's own. `stored_leases` are leases as
-rows in the store, `sealing` closes what is in them.
+`long_polls` have `poll_places`, `own_calls` are the gateway's own, and `endings` what follows where
+a client or a lease is over, some of it `apart`. `stored_leases` are leases as rows in the store,
+`sealing` closes what is in them.
 """

@@ -8,8 +8,7 @@ reference that a client has read somewhere teaches nothing.
 from collections import OrderedDict
 from typing import NamedTuple
 
-from sessiongate.errors import UnknownObject, UnknownProperty
-from sessiongate.gateway.lease import Lease
+from sessiongate.errors import UnknownProperty
 from sessiongate.rules.relay import State
 
 MOST_PAGES = 64
@@ -32,14 +31,12 @@ class Thing(NamedTuple):
 class Book:
     """What one client has. Ids are those of the upstream."""
 
-    __slots__ = ("collector", "lease", "objects", "pages")
+    __slots__ = ("collector", "objects", "pages")
 
     def __init__(self) -> None:
         self.objects: dict[str, Thing] = {}
         self.pages: OrderedDict[str, float] = OrderedDict()
         """Tokens of reads that go on, and until when they do."""
-        self.lease: Lease | None = None
-        """The session at the upstream that all of it is in."""
         self.collector = ""
         """The collector of its own that stands for the one that all share; "" for none yet."""
 
@@ -51,11 +48,6 @@ class Book:
     def has(self, name: str) -> bool:
         """Whether the object of this id is the client's."""
         return name in self.objects or (name != "" and name == self.collector)
-
-    def require(self, kind: str, name: str) -> None:
-        """Raise UnknownObject where this is not the client's. `kind` is for the fault."""
-        if not self.has(name):
-            raise UnknownObject(kind, name)
 
     def ended(self, name: str) -> None:
         """It is over, and what ends with it."""

@@ -19,7 +19,7 @@ from sessiongate.errors import (
     UnknownObject,
     WaitCancelled,
 )
-from sessiongate.rules.relay import Kind, RelayVerdict
+from sessiongate.rules.relay import Kind, RelayVerdict, State
 from sessiongate.session import Session
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.wire.http import Answer, Headers
@@ -129,6 +129,19 @@ class ForwardedCall(CallUnderWay):
     def opens(self) -> bool:
         """Whether what it returns lives in the session that it goes by."""
         return self.verdict.kind is Kind.OPENS and self.verdict.state is not None
+
+    @property
+    def leaves_something(self) -> bool:
+        """Whether its answer stands for something in the session that it went by."""
+        return self.opens or self.request.pages or self.verdict.state is State.PAGE
+
+    @property
+    def goes_home(self) -> bool:
+        """Whether it has to go where the client's state is.
+
+        A read may come back with a page that goes on in the same session.
+        """
+        return self.verdict.kind is not Kind.STATELESS or self.request.pages
 
 
 class LeaseRefused(Exception):

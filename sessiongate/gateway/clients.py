@@ -4,18 +4,18 @@ import asyncio
 
 from sessiongate.errors import NoSession, UnknownObject
 from sessiongate.gateway.book import Book, Thing
+from sessiongate.gateway.call import ForwardedCall
 from sessiongate.gateway.pool import Pool
 from sessiongate.session import Person, Session
 from sessiongate.wire.http import Answer
-from sessiongate.wire.vim.relayed import Relayed
 
 
 class GatewayClient:
     """One client session, as far as this upstream goes."""
 
     __slots__ = (
-        *("book", "calls", "opening", "over", "polls", "pool", "quiet", "session", "under_way"),
-        "waits",
+        *("book", "calls", "lost", "opening", "over", "polls", "pool", "quiet", "session"),
+        *("under_way", "waits"),
     )
 
     def __init__(self, session: Session) -> None:
@@ -25,12 +25,14 @@ class GatewayClient:
         """Where its calls go by, once one has."""
         self.over = False
         """The session has ended: nothing of it is sent any more."""
+        self.lost = False
+        """It is over, and what it had is gone already."""
         self.calls = 0
         self.opening = 0
         """Calls under way that open something."""
         self.polls = 0
         """Waits, those that wait for their place too."""
-        self.waits: dict[asyncio.Task[Answer], Relayed] = {}
+        self.waits: dict[asyncio.Task[Answer], ForwardedCall] = {}
         """Waits that have their place, until the upstream has let go of them."""
         self.under_way = 0
         self.quiet = asyncio.Event()
@@ -57,6 +59,11 @@ class GatewayClient:
         """Raise NoSession where the session has ended meanwhile."""
         if self.over:
             raise NoSession("the session has ended")
+
+    @property
+    def holds(self) -> int:
+        """How much its home has to be kept for. One that is over keeps it until that is cleared."""
+        return 0 if self.lost else self.book.size + self.over
 
     @property
     def is_idle(self) -> bool:
@@ -107,11 +114,15 @@ class Clients:
 
     def opened(self, client: GatewayClient, name: str, thing: Thing) -> None:
         """An opening call of this client has returned an object."""
+        if client.lost:
+            return
         client.book.objects[name] = thing
         self._owners[name] = client.session.key
 
     def keep_collector(self, client: GatewayClient, name: str) -> None:
         """A collector of this client's own was made."""
+        if client.lost:
+            return
         client.book.collector = name
         self._owners[name] = client.session.key
 

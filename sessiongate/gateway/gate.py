@@ -54,13 +54,20 @@ class Gate:
     ) -> None:
         self.name = name
         self.accounts = accounts
+        self._own = OwnCalls(exchange, rules.timeout)
         self.relay = Relay(
-            rules, exchange, accounts.pool_of, end_session, accounts.forget, record, touch
+            rules,
+            exchange,
+            self._own,
+            accounts.pool_of,
+            end_session,
+            accounts.forget,
+            record,
+            touch,
         )
         accounts.meters.now = self.now
         self._rules = rules
         self._exchange = exchange
-        self._own = OwnCalls(exchange, rules.timeout)
         self._kept: dict[tuple[str, str], tuple[float, asyncio.Task[Answer]]] = {}
         self._probes: set[asyncio.Task[None]] = set()
         self._few = asyncio.Semaphore(4)

@@ -6,10 +6,9 @@ from sessiongate.errors import Malformed, UpstreamUnavailable
 from sessiongate.gateway.lease import Lease
 from sessiongate.rules.relay import State
 from sessiongate.upstream.exchange import Exchange
-from sessiongate.wire.carriers import SOAP_COOKIE
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim import lease_calls, relayed_reply, session_list
-from sessiongate.wire.vim.client import SOAP_HEADERS, ReceivedFault, envelope
+from sessiongate.wire.vim.client import SOAP_HEADERS, ReceivedFault, envelope, session_cookie
 from sessiongate.wire.vim.session_list import ListedSession
 from sessiongate.wire.xml import escape
 
@@ -26,9 +25,12 @@ _ENDS = {
 """The method that ends a thing."""
 
 
-def cookie_of(lease: Lease) -> tuple[str, str]:
-    """The header that carries the session of a lease."""
-    return ("cookie", f"{SOAP_COOKIE}={lease.session.token.reveal()}")
+class SessionOver(Exception):
+    """The upstream has answered that a lease's session is over. `answer` is its fault."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 class OwnCalls:
@@ -63,10 +65,13 @@ class OwnCalls:
         return found
 
     async def make_collector(self, lease: Lease) -> str:
-        """A collector of its own: its id."""
+        """A collector of its own: its id. Raises SessionOver."""
         body = envelope("CreatePropertyCollector", "PropertyCollector", "propertyCollector")
+        answer = await self._call(lease, body)
+        if relayed_reply.says_session_is_over(answer):
+            raise SessionOver(answer)
         try:
-            made = relayed_reply.returned_object(await self._call(lease, body))
+            made = relayed_reply.returned_object(answer)
         except Malformed:
             made = None
         if made is None:
@@ -88,5 +93,5 @@ class OwnCalls:
         )
 
     async def _call(self, lease: Lease, body: bytes) -> Answer:
-        ask = Ask("/sdk", (*SOAP_HEADERS, cookie_of(lease)), body)
+        ask = Ask("/sdk", (*SOAP_HEADERS, session_cookie(lease.session.token)), body)
         return await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)

@@ -19,7 +19,9 @@ from sessiongate.errors import (
     UnknownObject,
     UnknownProperty,
 )
+from sessiongate.gateway.apart import to_the_end
 from sessiongate.gateway.book import Book, Thing
+from sessiongate.gateway.call import LeaseRefused
 from sessiongate.gateway.clients import Clients, GatewayClient
 from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.own_calls import OwnCalls
@@ -93,13 +95,17 @@ class Translation:
 
     async def _collector(self, lease: Lease, client: GatewayClient) -> str:
         if not client.book.collector:
-            made = await self._own.make_collector(lease)
-            if client.book.collector:  # another call of the client was faster
-                await self._own.end(lease, "PropertyCollector", made, State.COLLECTOR)
-            else:
-                self._clients.keep_collector(client, made)
-                client.book.lease = lease
+            await to_the_end(self._make_collector(lease, client))
         return client.book.collector
+
+    async def _make_collector(self, lease: Lease, client: GatewayClient) -> None:
+        made = await self._own.make_collector(lease)
+        if lease.lost:
+            raise LeaseRefused(None)
+        if client.book.collector:  # another call of the client was faster
+            await self._own.end(lease, "PropertyCollector", made, State.COLLECTOR)
+        else:
+            self._clients.keep_collector(client, made)
 
     def reply(
         self,

@@ -51,7 +51,7 @@ class RelayVerdict(NamedTuple):
     """Whether the object that it is called on is over afterwards."""
 
 
-SESSION_MANAGER = "SessionManager"
+SESSION_MANAGER_TYPE = "SessionManager"
 
 OWN = frozenset(
     {
@@ -147,7 +147,7 @@ def judge(kind: str, method: str) -> RelayVerdict:
     that is its id. Reads of properties are no methods: `Fetch` and GET are STATELESS reads as long
     as they are for nothing that was opened, which the caller knows.
     """
-    if kind == SESSION_MANAGER and method in OWN:
+    if kind == SESSION_MANAGER_TYPE and method in OWN:
         return RelayVerdict(Kind.OWN, method == "SessionIsActive")
     if method in _DENIED or method in OWN or _SESSION_LIKE.search(method) is not None:
         return RelayVerdict(Kind.DENY, False)

@@ -20,6 +20,7 @@ from sessiongate.errors import (
 from sessiongate.gateway.book import PAGE_LIFE
 from sessiongate.gateway.call import CallRecord
 from sessiongate.gateway.lease import Lease, PoolLimits
+from sessiongate.gateway.own_calls import OwnCalls
 from sessiongate.gateway.pool import Pool
 from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
@@ -32,6 +33,7 @@ from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from sessiongate.wire.vim.relayed import Relayed, read_relayed
 from tests.end_to_end.vim_soap import SPEC, envelope
 from tests.gateway.test_accounts import session_of
+from tests.gateway.test_call import Taken
 from tests.until import until
 from tests.upstream.fakes import envelope as enveloped
 from tests.wire.vim.test_relayed_reply import fault
@@ -75,11 +77,11 @@ class House:
         read = read_relayed(ask.body)
         self.asked.append(read)
         token = dict(ask.headers)["cookie"].partition("=")[2]
-        if read.method == "CancelWaitForUpdates":
+        if read.method in self.held:
+            await self.held[read.method].wait()
+        elif read.method == "CancelWaitForUpdates":
             for wait in self.held.values():
                 wait.set()
-        elif read.method in self.held:
-            await self.held[read.method].wait()
         probe = read.method == "RetrieveProperties" and read.is_about_sessions
         if token not in self.alive:
             return fault("NotAuthenticated")
@@ -105,6 +107,7 @@ class Case:
         self.lost: list[str] = []
         self.closed: list[str] = []
         self.touched: list[str] = []
+        self.audit = Taken()
         self.store_is_away = False
         sizes = {"size": 1, "calls": 8, "queue": 100, **limits}
         self.pool = Pool(
@@ -114,13 +117,15 @@ class Case:
             self._close,
             UpstreamMeters(),
         )
+        exchange = cast("Exchange", house)
         self.relay = Relay(
             rules,
-            cast("Exchange", house),
+            exchange,
+            OwnCalls(exchange, rules.timeout),
             lambda _: self.pool,
             self._end,
             self._lost,
-            CallRecord(UpstreamMeters()),
+            CallRecord(UpstreamMeters(), "vc1", self.audit),
             self._touch,
         )
 
@@ -456,3 +461,137 @@ async def test_sec_62_a_change_whose_refusal_nobody_can_explain_is_not_sent_agai
     with pytest.raises(OutcomeUnknown):
         await call
     assert house.methods().count("CreateFolder") == 1
+
+
+async def test_sec_63_only_the_lease_that_a_clients_things_are_in_ends_its_session(
+    house: House,
+) -> None:
+    case = Case(house, size=2, calls=1)
+    client = case.client()
+    let_go = house.hold("Fetch")
+    read = start(client.name())
+    await until(lambda: "Fetch" in house.methods())
+    await client.view()
+    home = case.pool.home_of(client.session.key)
+    other = next(lease for lease in case.pool.leases if lease is not home)
+    let_go.set()
+    await read
+    house.alive.discard(other.session.token.reveal())
+    await case.relay.probe(case.pool, other)
+    assert case.ended == []
+    assert home is not None
+    house.alive.clear()
+    await case.relay.probe(case.pool, home)
+    assert case.ended == [client.session.key]
+
+
+async def test_sec_63_what_still_waits_of_a_lost_client_holds_no_lease(house: House) -> None:
+    case = Case(house, calls=1)
+    client = case.client()
+    await client.view()
+    let_go = house.hold("Fetch")
+    first = start(client.name())
+    await until(lambda: "Fetch" in house.methods())
+    queued = start(client.view())
+    await until(lambda: case.pool.waiting == 1)
+    house.alive.clear()
+    let_go.set()
+    for call in (first, queued):
+        with pytest.raises(NoSession):
+            await call
+    await case.relay.close()
+    assert case.ended == [client.session.key]
+    assert all(lease.is_free for lease in case.pool.leases)
+    assert len(case.relay.clients) == 0
+
+
+async def test_a_lost_session_is_refused_before_the_store_has_ended_it(
+    case: Case, house: House
+) -> None:
+    client = case.client()
+    await client.view()
+    case.store_is_away = True
+    house.alive.clear()
+    with pytest.raises(NoSession):
+        await client.name()
+    with pytest.raises(NoSession):
+        await client.name()
+    assert case.opened == 1
+
+
+async def test_a_collector_is_made_by_another_lease_where_the_first_is_over(
+    case: Case, house: House
+) -> None:
+    await case.client(2).name()
+    house.alive.clear()
+    await case.client().filter()
+    assert case.lost == ["lease-1"]
+    assert case.opened == 2
+
+
+async def test_what_was_opened_by_a_lease_that_was_lost_meanwhile_is_opened_anew(
+    case: Case, house: House
+) -> None:
+    client = case.client()
+    let_go = house.hold("CreateContainerView")
+    opening = start(client.view())
+    await until(lambda: "CreateContainerView" in house.methods())
+    lease = case.pool.leases[0]
+    case.pool.lose(lease)
+    lease.lost = True
+    let_go.set()
+    await opening
+    assert case.opened == 2
+    home = case.pool.home_of(client.session.key)
+    assert home is not None
+    assert home is not lease
+    assert case.relay.clients.objects == 1
+
+
+async def test_sec_65_a_wait_that_a_stop_ends_may_be_repeated(case: Case, house: House) -> None:
+    client = case.client()
+    await client.filter()
+    house.hold("WaitForUpdatesEx")
+    wait = start(client.wait())
+    await until(lambda: "WaitForUpdatesEx" in house.methods())
+    hangs = house.hold("CancelWaitForUpdates")
+    began = asyncio.get_running_loop().time()
+    case.relay.stop()
+    with pytest.raises(UpstreamUnavailable) as told:
+        await wait
+    assert not isinstance(told.value, OutcomeUnknown)
+    assert asyncio.get_running_loop().time() - began < RULES.timeout.total_seconds() / 3
+    hangs.set()
+
+
+async def test_sec_61_a_collector_that_nobody_waits_for_any_more_is_ended_with_its_client(
+    case: Case, house: House
+) -> None:
+    client = case.client()
+    let_go = house.hold("CreatePropertyCollector")
+    wait = start(client.wait())
+    await until(lambda: "CreatePropertyCollector" in house.methods())
+    client.left()
+    with pytest.raises(Exception, match="left"):
+        await wait
+    let_go.set()
+    await until(lambda: case.relay.waits == 0)
+    case.relay.leave(client.session)
+    await until(lambda: "DestroyPropertyCollector" in house.methods())
+    await until(lambda: case.pool.leases[0].is_free)
+    assert "WaitForUpdatesEx" not in house.methods()
+    assert case.closed == []
+
+
+async def test_a_change_for_which_there_was_no_connection_is_not_said_to_be_sent(
+    case: Case, house: House
+) -> None:
+    client = case.client()
+    await client.name()
+    house.unreachable = True
+    with pytest.raises(UpstreamUnavailable):
+        await client.call("CreateFolder", "Folder", "group-d1", "<name>a</name>")
+    assert case.audit.told == []
+    house.unreachable = False
+    await client.call("CreateFolder", "Folder", "group-d1", "<name>a</name>")
+    assert len(case.audit.told) == 1

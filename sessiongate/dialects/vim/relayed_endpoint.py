@@ -18,7 +18,7 @@ from sessiongate.session import Session
 from sessiongate.telemetry import request_id
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim import soap as vim_soap
-from sessiongate.wire.vim.relayed import SESSION_MANAGER, Relayed, read_relayed
+from sessiongate.wire.vim.relayed import SESSION_MANAGER_ID, Relayed, read_relayed
 from sessiongate.wire.vim.request import VimRequest
 
 # What of a request's head goes on: nothing that says who the client is.
@@ -104,7 +104,9 @@ class RelayedSoapEndpoint:
 def _is_ours(document: bytes) -> bool:
     """Whether a document that cannot be sent on is for the SessionManager, as we read it."""
     try:
-        return vim_soap.read_target(vim_soap.read_envelope(document).call).name == SESSION_MANAGER
+        return (
+            vim_soap.read_target(vim_soap.read_envelope(document).call).name == SESSION_MANAGER_ID
+        )
     except errors.Malformed:
         return False
 

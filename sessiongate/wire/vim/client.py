@@ -126,12 +126,16 @@ _JSON: Headers = (("content-type", "application/json"),)
 SOAP_HEADERS: Headers = (("content-type", "text/xml; charset=utf-8"), ("soapaction", _SOAP_ACTION))
 
 
+def session_cookie(token: Secret) -> tuple[str, str]:
+    """The header that carries a session to SOAP."""
+    return ("cookie", f"{SOAP_COOKIE}={token.reveal()}")
+
+
 def write_logout(form: WireForm, token: Secret) -> Ask:
     """The call that ends the session of this token."""
     if form is WireForm.JSON:
         return Ask(f"{_MANAGER}/Logout", (*_JSON, (SESSION_HEADER, token.reveal())), b"{}")
-    cookie = ("cookie", f"{SOAP_COOKIE}={token.reveal()}")
-    return Ask("/sdk", (*SOAP_HEADERS, cookie), envelope("Logout"))
+    return Ask("/sdk", (*SOAP_HEADERS, session_cookie(token)), envelope("Logout"))
 
 
 def envelope(

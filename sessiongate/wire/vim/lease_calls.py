@@ -2,7 +2,6 @@
 
 from sessiongate.errors import Malformed
 from sessiongate.secret import Secret
-from sessiongate.wire.carriers import SOAP_COOKIE
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import (
     SOAP_HEADERS,
@@ -14,6 +13,7 @@ from sessiongate.wire.vim.client import (
     only,
     read_fault,
     read_token,
+    session_cookie,
     session_of,
 )
 from sessiongate.wire.vim.soap import VIM
@@ -83,4 +83,4 @@ def read_clone(answer: Answer) -> UpstreamSession | ReceivedFault:
 
 
 def _headers(token: Secret) -> tuple[tuple[str, str], ...]:
-    return (*SOAP_HEADERS, ("cookie", f"{SOAP_COOKIE}={token.reveal()}"))
+    return (*SOAP_HEADERS, session_cookie(token))

@@ -18,7 +18,7 @@ from sessiongate.wire.vim.soap import FETCH, message_of, read_target
 from sessiongate.wire.vim.types import MoRef
 from sessiongate.wire.xml import OF_KNOWN, OF_STRANGERS, Element, parse
 
-SESSION_MANAGER = "SessionManager"
+SESSION_MANAGER_ID = "SessionManager"
 """The id of the object that is ours at every upstream."""
 
 _OF_A_SESSION = re.compile(r"session\[\S*", re.IGNORECASE)
@@ -66,10 +66,10 @@ class Relayed(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_about_sessions(self) -> bool:
         """Whether it is for the SessionManager, or reads properties of nothing else."""
-        if self.target.name == SESSION_MANAGER:
+        if self.target.name == SESSION_MANAGER_ID:
             return True
         names = {one.name for one in self.objects}
-        return self.method in _RETRIEVES and names == {SESSION_MANAGER} and not self.steps
+        return self.method in _RETRIEVES and names == {SESSION_MANAGER_ID} and not self.steps
 
     @property
     def pages(self) -> bool:
@@ -80,7 +80,7 @@ class Relayed(msgspec.Struct, frozen=True, gc=False):
     def names_session_manager(self) -> bool:
         """Whether the SessionManager is named anywhere, or a step leads to it."""
         led = any("sessionmanager" in path.casefold() for _, path in (*self.steps, *self.paths))
-        return led or SESSION_MANAGER in self.named
+        return led or SESSION_MANAGER_ID in self.named
 
 
 def read_relayed(document: bytes, *, known: bool = False) -> Relayed:
@@ -100,7 +100,7 @@ def read_relayed(document: bytes, *, known: bool = False) -> Relayed:
         if element.children:
             continue
         text = element.text.strip()
-        if element is this or ("", "type") in element.attributes or text == SESSION_MANAGER:
+        if element is this or ("", "type") in element.attributes or text == SESSION_MANAGER_ID:
             named.add(text)
         if _OF_A_SESSION.fullmatch(text) is not None:  # whatever its element says of it
             named.add(text)

@@ -48,6 +48,16 @@ def says_session_is_over(answer: Answer) -> bool:
         return False
 
 
+def says_it_was_cancelled(answer: Answer) -> bool:
+    """Whether it is the answer of a wait that somebody has ended."""
+    if answer.status != 500 or len(answer.body) > _LONGEST_FAULT:
+        return False
+    try:
+        return b"RequestCanceled" in answer.body and fault_name(answer) == "RequestCanceled"
+    except Malformed:
+        return False
+
+
 def fault_name(answer: Answer) -> str:
     """The type of the fault, "" for one that is not known. Raises Malformed for what is none."""
     return read_fault(WireForm.SOAP, answer.body).name

@@ -4,7 +4,6 @@ import msgspec
 
 from sessiongate.errors import Malformed
 from sessiongate.secret import Secret
-from sessiongate.wire.carriers import SOAP_COOKIE
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import (
     SOAP_HEADERS,
@@ -14,6 +13,7 @@ from sessiongate.wire.vim.client import (
     envelope,
     only,
     read_fault,
+    session_cookie,
 )
 from sessiongate.wire.vim.soap import VIM
 from sessiongate.wire.xml import OF_KNOWN, Element
@@ -40,7 +40,7 @@ class ListedSession(msgspec.Struct, frozen=True):
 def write_session_list(token: Secret) -> Ask:
     """All sessions there, as the user of this token may see them."""
     body = envelope("RetrieveProperties", "PropertyCollector", "propertyCollector", _READ)
-    return Ask("/sdk", (*SOAP_HEADERS, ("cookie", f"{SOAP_COOKIE}={token.reveal()}")), body)
+    return Ask("/sdk", (*SOAP_HEADERS, session_cookie(token)), body)
 
 
 def read_session_list(answer: Answer) -> list[ListedSession] | ReceivedFault | None:
