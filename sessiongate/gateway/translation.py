@@ -126,6 +126,8 @@ class Translation:
         except Malformed as broken:
             raise OutcomeUnknown(f"its answer cannot be read: {broken}") from None
         body = answer.body
+        if not replies.is_plain(answer):
+            raise _held_back(request, verdict, "what cannot be searched")
         if replies.shows_sessions(body):
             raise _held_back(request, verdict, "sessions of the upstream")
         if any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in request.paths):

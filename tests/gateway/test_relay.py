@@ -63,6 +63,8 @@ class House:
         """Methods that are not answered before this is set."""
         self.unreachable = False
         self.token = ""
+        self.shown = ""
+        """What it answers to `Fetch`."""
 
     def hold(self, method: str) -> asyncio.Event:
         self.held[method] = asyncio.Event()
@@ -94,7 +96,7 @@ class House:
         elif read.pages and self.token:
             inner = f"<returnval><token>{self.token}</token></returnval>"
         else:
-            inner = ""
+            inner = self.shown if read.method == "Fetch" else ""
         body = enveloped(f'<{name} xmlns="urn:vim25">{inner}</{name}>')
         return Answer(200, (("content-type", "text/xml"),), body.encode())
 
@@ -433,6 +435,26 @@ async def test_a_session_that_waits_is_in_use(case: Case, house: House) -> None:
     await until(lambda: len(case.touched) == 2)
     client.left()
     await asyncio.gather(wait, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        '<returnval type="View">session[x]view-of-another</returnval>',
+        '<returnval type="View">sess&#105;on[x]view-of-another</returnval>',
+        '<returnval type="View"><![CDATA[session[x]view-of-another]]></returnval>',
+        '<returnval type="View">session<!-- -->[x]view-of-another</returnval>',
+        '<returnval xsi:type="UserSession"><key>a</key></returnval>',
+    ],
+)
+async def test_sec_60_what_shows_or_may_hide_anothers_things_is_held_back(
+    shown: str, case: Case, house: House
+) -> None:
+    house.shown = shown
+    with pytest.raises(NotSupported, match="shows"):
+        await case.client().name()
+    house.shown = "<returnval xsi:type='xsd:string'>session[x]&#xA;1</returnval>"
+    assert house.shown in await case.client().name()
 
 
 async def test_nobody_ends_the_collector_of_all(case: Case, house: House) -> None:

@@ -1,11 +1,14 @@
 """What an upstream has answered, as far as a relay has to know: faults, new objects, session keys.
 
-Replies may be large, so that they are searched and not parsed. What is searched for are tags, from
-their `<` on: in a text that is written as an entity, so that no text is taken for one of them.
+Replies may be large, so that they are searched and not parsed: for a word first, and where it
+stands, for the tag before it. In a text `<` is written as an entity, so that the last one before a
+word begins the tag that the word stands in or after. Spellings that could hide a word (`is_plain`)
+and tags that cannot be read count as what must not be shown.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from sessiongate.errors import Malformed
 from sessiongate.wire.http import Answer
@@ -24,15 +27,38 @@ _OVER_TEXTS = (b"NotAuthenticated", b"InvalidSession")
 
 _TOKEN = re.compile(rb"<token>([^<]{1,512})</token>")
 _BOUND = b"session["
-_ATTRIBUTES = rb"(?:\s+[\w:.-]{1,64}\s*=\s*(?:\"[^\"<]{0,400}\"|'[^'<]{0,400}')){0,32}?"
-_REFERENCE = re.compile(
-    rb"<([\w:.-]{1,64})" + _ATTRIBUTES + rb"\s+type\s*=\s*[\"']" + rb"[^\"'<]{0,400}[\"']"
-    + _ATTRIBUTES + rb"\s*>\s*(session\[[^<]{0,400})</\1\s*>"
+_SESSION = b"UserSession"
+
+# Of an element's start tag: its name, and the attributes. No tag of an end, a comment or the like.
+_TAG = re.compile(
+    rb"<([^\s<>\"'/!?=]++)((?:[^<>\"']++|\"[^<\"]*+\"|'[^<']*+')*+)(?<!/)>"
 )  # fmt: skip
-_USER_SESSION = re.compile(
-    rb"<[\w:.-]{1,64}" + _ATTRIBUTES + rb"\s+(?:[\w.-]{1,32}:)?type\s*=\s*[\"']"
-    rb"(?:[\w.-]{1,32}:)?(?:ArrayOf)?UserSession[\"']"
+_QUOTED = re.compile(rb"\"[^\"]*+\"|'[^']*+'")
+_TEXT_TYPE = re.compile(rb"\s[\w.-]+:type\s*=\s*([\"'])(?:[\w.-]+:)?(?:string|anyURI)\1")
+
+# Encodings in which a letter of ASCII is this letter and nothing else is.
+_ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1"})
+_DECLARED = re.compile(rb"<\?xml\s[^<>]*?\sencoding\s*=\s*[\"']([^\"'<>]*)[\"']")
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
+# A character by its number, but for ends of lines, tabs, marks of XML and what is beyond ASCII.
+_SPELT_OUT = re.compile(
+    rb"""&\#(?!(?:
+        x0?[9AaDd] | x2[267] | x3[CcEe] | x[89A-Fa-f][0-9A-Fa-f] | x[1-9A-Fa-f][0-9A-Fa-f]{2,5}
+        | 9 | 10 | 13 | 34 | 38 | 39 | 60 | 62 | 1(?:2[89]|[3-9][0-9]) | [2-9][0-9]{2}
+        | [1-9][0-9]{3,6}
+    );)""",
+    re.VERBOSE,
 )
+
+
+class _Reference(NamedTuple):
+    """A mention of an object that belongs to a session."""
+
+    begin: int
+    end: int
+    """Where the element ends; `begin` where nobody can tell what it is."""
+    name: str
+    """The id of the object; "" where nobody can tell."""
 
 
 def says_session_is_over(answer: Answer) -> bool:
@@ -101,23 +127,91 @@ def with_key(body: bytes, theirs: str, ours: str) -> bytes:
     return body.replace(theirs.encode(), ours.encode())
 
 
+def is_plain(answer: Answer) -> bool:
+    """Whether all that is searched for in it would be found: nothing hides letters of its text.
+
+    They are hidden in comments, CDATA sections, processing instructions and document types, as
+    numbers of characters, or in an encoding that writes them otherwise.
+    """
+    body = answer.body.removeprefix(b"\xef\xbb\xbf")
+    if not body.startswith(b"<") or b"\0" in body[:4]:
+        return False
+    if b"<!" in body or body.find(b"<?", 1) >= 0 or _SPELT_OUT.search(body) is not None:
+        return False
+    declaration = body[: body.find(b">") + 1] if body.startswith(b"<?xml") else b""
+    said = [found[1].decode("latin-1")] if (found := _DECLARED.match(declaration)) else []
+    if not said and b"encoding" in declaration:
+        return False
+    said += [one for kind in answer.all("content-type") for one in _CHARSET.findall(kind)]
+    return all(one.lower() in _ENCODINGS for one in said)
+
+
 def shows_sessions(body: bytes) -> bool:
-    """Whether it holds sessions of the upstream, which are no client's business."""
-    return b"UserSession" in body and _USER_SESSION.search(body) is not None
+    """Whether it holds sessions of the upstream, which are no client's business.
+
+    Whatever tag has their type's name in it counts. A text may have it.
+    """
+    return any(tag is None for _, _, tag in _mentions(body, _SESSION))
 
 
 def foreign_object(body: bytes, is_own: Callable[[str], bool]) -> bool:
     """Whether it names an object of a session that is not the client's own."""
-    if _BOUND not in body:
-        return False
-    return any(not is_own(_named(one)) for one in _REFERENCE.finditer(body))
+    return any(not is_own(one.name) for one in _references(body))
 
 
 def without_foreign(body: bytes, is_own: Callable[[str], bool]) -> bytes:
-    """The reply without the references to objects of a session that are not the client's own."""
-    return _REFERENCE.sub(lambda one: one.group() if is_own(_named(one)) else b"", body)
+    """The reply without the references to objects of a session that are not the client's own.
+
+    What cannot be read stays: `foreign_object` finds it.
+    """
+    parts, at = list[bytes](), 0
+    for one in _references(body):
+        if not is_own(one.name):
+            parts.append(body[at : one.begin])
+            at = max(at, one.end)
+    return b"".join((*parts, body[at:])) if parts else body
 
 
-def _named(reference: re.Match[bytes]) -> str:
-    """The id of the object that a reference names."""
-    return reference[2].decode("utf-8", "replace").strip()
+def _references(body: bytes) -> Iterator[_Reference]:
+    judged: dict[bytes, bool] = {}  # a reply has thousands of tags, and few that differ
+    for begin, at, tag in _mentions(body, _BOUND):
+        if tag is None:
+            yield _Reference(begin, begin, "")
+            continue
+        refers = judged.get(tag[0])
+        if refers is None:
+            refers = judged[tag[0]] = _may_refer(tag)
+        before = body[tag.end() : at].strip()
+        if not refers or (before and b"&" not in before):
+            continue  # a text
+        end = body.find(b"<", at)
+        closing = b"</" + tag[1]
+        ends = body.find(b">", end) + 1 if end >= 0 else 0
+        if before or not ends or body[end : ends - 1].rstrip() != closing:
+            yield _Reference(begin, begin, "")
+        else:
+            yield _Reference(begin, ends, body[at:end].decode("utf-8", "replace").strip())
+
+
+def _may_refer(tag: re.Match[bytes]) -> bool:
+    """Whether what such a tag holds may be a reference: it says a type, and not that of a text."""
+    if b"ManagedObjectReference" in tag[0] or b"&" in tag[0]:
+        return True
+    return b"type" in _QUOTED.sub(b"", _TEXT_TYPE.sub(b"", tag[2]))
+
+
+def _mentions(body: bytes, word: bytes) -> Iterator[tuple[int, int, re.Match[bytes] | None]]:
+    """Where the word stands, but once in each text, and the `<` before it.
+
+    With the tag before it if it stands in a text, None if it stands in a tag, or if nobody can
+    tell. Each byte is looked at a few times at most, whatever the body is made of.
+    """
+    at = body.find(word)
+    since = 0
+    while at >= 0:
+        begin = max(body.rfind(b"<", since, at), since)
+        yield begin, at, _TAG.match(body, begin, at)
+        since = body.find(b"<", at)
+        if since < 0:
+            return
+        at = body.find(word, since)

@@ -1,5 +1,7 @@
 """What an upstream has answered: faults, new objects, pages, and what no client may see."""
 
+import time
+
 import pytest
 
 from sessiongate.errors import Malformed
@@ -77,11 +79,13 @@ def test_sessions_of_the_upstream_are_noticed(said: str) -> None:
     assert replies.shows_sessions(ok(f"<val {said}/>").body)
 
 
-@each("said", ['xsi:type="UserLoginSessionEvent"', "x='UserSession'", ">type=&quot;UserSession"])
-def test_what_only_looks_like_them_is_not(said: str) -> None:
-    text = said if said.startswith("x") else ""
-    body = ok(f"<val {text}>{'' if text else said[1:]}</val>").body
-    assert not replies.shows_sessions(body)
+@each(
+    "tag", ['val xsi:type="UserLoginSessionEvent"', 'val xsi:type="xsd:string"', "type", "a:type"]
+)
+def test_a_text_may_have_the_name_of_their_type(tag: str) -> None:
+    end = tag.partition(" ")[0]
+    for text in ("UserSession", ">type=&quot;UserSession", 'say type="UserSession" or \'so > it'):
+        assert not replies.shows_sessions(ok(f"<{tag}>{text}</{end}>").body)
 
 
 def test_objects_of_others_are_noticed_and_taken_out() -> None:
@@ -109,16 +113,16 @@ def test_objects_of_others_are_noticed_and_taken_out() -> None:
         "<val>&lt;obj type=&quot;ListView&quot;>session[x]view-1&lt;/obj></val>",
         '<val>obj type="ListView">session[x]view-1</val>',
         "<val type='ListView'>see session[x]view-1</val>",
-        '<val>say type="UserSession" for it</val>',
-        '<val xsi:type="xsd:string"> xsi:type="UserSession"</val>',
-        "<val note=\"&lt;a type='UserSession'/>\"/>",
+        "<val xsi:type='xsd:anyURI'>session[x]view-1</val>",
+        "<type>session[x]view-1</type>",
+        "<a:name note='>'>session[x]view-1 session[x]view-2</a:name>",
     ],
 )
 def test_a_text_that_reads_like_a_reference_is_none(text: str) -> None:
     body = ok(text).body
     assert not replies.foreign_object(body, set[str]().__contains__)
     assert replies.without_foreign(body, set[str]().__contains__) == body
-    assert not replies.shows_sessions(body)
+    assert replies.is_plain(ok(text))
 
 
 @each(
@@ -140,12 +144,128 @@ def test_sessions_are_found_however_their_tag_is_written() -> None:
     for tag in (
         '<val a="b" xsi:type = "UserSession" c="d">',
         "<v:val\n a='>' x:type='v:UserSession'/>",
+        "<UserSession>",
+        "<v:UserSession\txmlns:v='urn:vim25'>",
+        "<val note=\"&lt;a type='UserSession'/>\"/>",
+        "<val x='UserSession'>",
+        "<val type=UserSession>",
     ):
-        assert replies.shows_sessions(tag.encode())
+        assert replies.shows_sessions(tag.encode()), tag
 
 
-@each("text", ["session[", "<a session[", '<a type="UserSession', "<a " * 3, '<a b="c" ' * 3])
-def test_what_is_no_tag_is_read_through_in_one_go(text: str) -> None:
-    body = b"UserSession session[x]" + text.encode() * 50_000
-    assert not replies.foreign_object(body, set[str]().__contains__)
-    assert not replies.shows_sessions(body)
+UNREADABLE = {
+    "two words in one": '<obj type="L">session[x]1 session[x]2</obj>',
+    "an empty element before it": '<obj type="L"><b/>session[x]1</obj>',
+    "an element inside": '<obj type="L">session[x]1<b/></obj>',
+    "another end": '<obj type="L">session[x]1</other>',
+    "no end": '<obj type="L">session[x]1',
+    "an entity before it": '<obj type="L">&#32;session[x]1</obj>',
+    "an entity inside": '<obj type="L">session[x]&#49;</obj>',
+    "no second quote": "<obj type='L>session[x]1</obj>",
+    "an attribute": '<val name="session[x]1"/>',
+    "nothing before it": "session[x]1",
+}
+ODD = {
+    "no quotes": "<obj type=L>session[x]1</obj>",
+    "a type with a prefix": '<obj v:type="L">session[x]1</obj>',
+    "no type": "<ManagedObjectReference>session[x]1</ManagedObjectReference>",
+    "its type alone": '<val xsi:type="v:ManagedObjectReference">session[x]1</val>',
+    "its type spelt out": '<val xsi:type="Managed&#79;bjectReference">session[x]1</val>',
+    "a text besides": '<val xsi:type="xsd:string" type="L">session[x]1</val>',
+}
+
+
+@each("text", [*UNREADABLE.values(), *ODD.values()], [*UNREADABLE, *ODD])
+def test_sec_60_what_could_be_a_reference_counts_as_one(text: str) -> None:
+    body, nobodys = text.encode(), set[str]().__contains__
+    assert replies.foreign_object(body, nobodys)
+    left = replies.without_foreign(body, nobodys)
+    assert b"session[" not in left or replies.foreign_object(left, nobodys)
+
+
+@each("text", UNREADABLE.values(), UNREADABLE.keys())
+def test_sec_60_what_nobody_can_read_is_no_client_s_own(text: str) -> None:
+    assert replies.foreign_object(text.encode(), {"session[x]1", "session[x]"}.__contains__)
+
+
+HIDING = {
+    "a letter by its number": "<a>sess&#105;on[x]1</a>",
+    "in sixteens": "<a>session&#x5B;x]1</a>",
+    "with noughts": "<a>sess&#x00069;on[x]1</a>",
+    "with more noughts": "<a>sess&#000105;on[x]1</a>",
+    "a digit of a key": "<key>&#53;277beef-0000-4534-1714-000000000001</key>",
+    "no end of a number": "<a>sess&#105</a>",
+    "a comment": "<a>sess<!-- -->ion[x]1</a>",
+    "a comment with a tag": '<obj type="L"><!-- <a> -->session[x]1</obj>',
+    "CDATA": "<a><![CDATA[session[x]1]]></a>",
+    "an instruction": "<a>sess<?a?>ion[x]1</a>",
+}
+
+
+@each("text", HIDING.values(), HIDING.keys())
+def test_sec_60_no_spelling_hides_what_is_searched_for(text: str) -> None:
+    assert not replies.is_plain(ok(text))
+    assert not replies.is_plain(Answer(200, (), text.encode()))
+
+
+ENCODED = {
+    "a document type": b'<!DOCTYPE a [<!ENTITY b "c">]><a/>',
+    "UTF-16": '<?xml version="1.0"?><a/>'.encode("utf-16"),
+    "UTF-16 without a mark": "<a/>".encode("utf-16le"),
+    "the other UTF-16": "<a/>".encode("utf-16be"),
+    "UTF-7": b'<?xml version="1.0" encoding="utf-7"?><a/>',
+    "an encoding that is not read": b"<?xml version='1.0' encoding=utf-7?><a/>",
+    "no XML": b" hello",
+    "nothing": b"",
+}
+
+
+@each("body", ENCODED.values(), ENCODED.keys())
+def test_sec_60_an_encoding_hides_nothing_either(body: bytes) -> None:
+    assert not replies.is_plain(Answer(200, (), body))
+
+
+def test_sec_60_nor_does_one_that_a_header_names() -> None:
+    body = ok("<a/>").body
+    for charset, plain in (("UTF-8", True), ('"utf-8"', True), ("utf-7", False), ("ibm37", False)):
+        kind = f"text/xml; charset={charset}"
+        assert replies.is_plain(Answer(200, (("content-type", kind),), body)) is plain
+
+
+@each(
+    "text",
+    [
+        "a&#xA;b&#xD;&#x9;&#10;&#13;&#9;",
+        "&#34;&#39;&#38;&#60;&#62;&#x22;&#x27;&lt;&amp;&quot;&apos;",
+        "&#233;&#xe9;&#8364;&#x20AC;&#128512;&#x1F600;&#128;&#199;&#200;",
+        "C# &amp;#105; # &amp;",
+    ],
+)
+def test_numbers_that_writers_use_are_plain(text: str) -> None:
+    body = f"\ufeff<s:Envelope s:encodingStyle='x'>{text}</s:Envelope>".encode()
+    for first in (b"", b"<?xml version='1.0'?>", b'<?xml version="1.0" encoding = "UTF-8"?>\n'):
+        assert replies.is_plain(Answer(200, (), first + body.removeprefix(b"\xef\xbb\xbf")))
+    assert replies.is_plain(Answer(200, (), body))
+
+
+@each(
+    ("text", "shown"),
+    [
+        ("<a>" + "UserSession session[ " * 50_000 + "</a>", False),
+        ("<a>UserSession session[x]</a>" * 20_000, False),
+        ("<a>" + "session[" * 50_000, False),
+        ("<a " + "UserSession session[" * 50_000, True),
+        ("<a type='UserSession session[" * 20_000, True),
+        ("<a> UserSession session[" + "<a " * 100_000, False),
+        ("<a " + 'b="c" ' * 50_000 + ">UserSession session[x]</a>", False),
+        ("<a " + "'\"" * 50_000 + "UserSession session[x]</a>", True),
+    ],
+    lambda value: value if isinstance(value, bool) else f"{value[:22]} {len(value)}",
+)
+def test_whatever_a_body_is_made_of_it_is_read_through_a_few_times(text: str, shown: bool) -> None:
+    body = text.encode()
+    began = time.process_time()
+    assert replies.foreign_object(body, set[str]().__contains__) is shown
+    assert replies.shows_sessions(body) is shown
+    replies.without_foreign(body, set[str]().__contains__)
+    assert time.process_time() - began < 2.0, "a few ms, where it is not quadratic"
