@@ -1,10 +1,11 @@
 """The gateway: many clients over few sessions at an upstream.
 
-`gate` is one upstream as the rest of the server sees it. `relay` takes a client's `call` from its
-verdict to its answer (`relay_rules`); `translation` rewrites it, `clients` knows what each client
-has there, in a `book`. `accounts` has a `pool` for each account there: which call goes by which
-`lease`, and who waits, in which order (`waiters`). `openings` opens sessions there, by the service
-account's `credential` or as clones, `logouts` ends them, `lease_events` tells of both.
+`gate` is one upstream as the rest of the server sees it, `public_answers` are what it tells
+strangers. `relay` takes a client's `call` from its verdict to its answer (`relay_rules`);
+`translation` rewrites it, `clients` knows what each client has there, in a `book`. `accounts` has a
+`pool` for each account there: which call goes by which `lease`, and who waits, in which order
+(`waiters`). `openings` opens sessions there, by the service account's `credential` or as clones,
+`logouts` ends them, `lease_events` tells of both.
 `long_polls` have `poll_places`, `own_calls` are the gateway's own, and `endings` what follows where
 a client or a lease is over, some of it `apart`. `stored_leases` are leases as rows in the store,
 `sealing` closes what is in them.

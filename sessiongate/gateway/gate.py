@@ -1,37 +1,25 @@
-"""One upstream as the rest of the server sees it: forward a call, and what happens by itself.
-
-What it tells of itself before anybody has logged in (its ServiceContent, its list of API versions)
-is asked for once in ten minutes, whoever wants it.
-"""
+"""One upstream as the rest of the server sees it: forward a call, and what happens by itself."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 
-from sessiongate.errors import NoPermission, NotFound, Overloaded, UpstreamUnavailable
+from sessiongate.errors import NoPermission, NotFound
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.call import CallRecord
 from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.own_calls import OwnCalls
 from sessiongate.gateway.pool import Pool, Standing
+from sessiongate.gateway.public_answers import PublicAnswers
 from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.session import Ended, Session
 from sessiongate.telemetry.upstream_counters import UpstreamNow
 from sessiongate.upstream.exchange import Exchange
-from sessiongate.wire.http import Answer, Ask, Headers
-from sessiongate.wire.vim import service_versions
-from sessiongate.wire.vim.client import envelope
 from sessiongate.wire.vim.session_list import ListedSession
 
-_KEPT = 600.0
 _SEE = "Sessions.TerminateSession"
-_LARGEST = 1024 * 1024
-
-_VERSION = re.compile(r'"?urn:vim25/[0-9.]{1,20}"?')
-_MOST_KEPT = 64
 
 _CLOSING = 10.0
 """Seconds in which an upstream has to let us go."""
@@ -66,23 +54,11 @@ class Gate:
             touch,
         )
         accounts.meters.now = self.now
-        self._rules = rules
+        self.public = PublicAnswers(
+            name, exchange, rules.timeout, lambda: accounts.standing is Standing.PAUSED
+        )
         self._exchange = exchange
-        self._kept: dict[tuple[str, str], tuple[float, asyncio.Task[Answer]]] = {}
         self._probes: set[asyncio.Task[None]] = set()
-        self._few = asyncio.Semaphore(4)
-
-    async def service_content(self, action: str) -> Answer:
-        """What RetrieveServiceContent answers to this SOAPAction. Raises UpstreamUnavailable."""
-        body = envelope("RetrieveServiceContent", "ServiceInstance", "ServiceInstance")
-        headers: Headers = (("content-type", "text/xml; charset=utf-8"), ("soapaction", action))
-        known = action if _VERSION.fullmatch(action) else ""
-        headers = (*headers[:1], ("soapaction", known)) if known else headers[:1]
-        return await self._public(Ask("/sdk", headers, body), known)
-
-    async def versions(self) -> Answer:
-        """The list of API versions. Raises UpstreamUnavailable."""
-        return await self._public(Ask(service_versions.PATH, (), b"", "GET"), "")
 
     async def recover(self, sessions: AsyncIterator[Session]) -> None:
         """Deal with what a process before this one has left, given the sessions that live.
@@ -151,30 +127,3 @@ class Gate:
         task = asyncio.create_task(self.relay.probe(pool, lease), name="keep alive")
         self._probes.add(task)
         task.add_done_callback(self._probes.discard)
-
-    async def _ask(self, ask: Ask) -> Answer:
-        async with self._few:
-            return await self._exchange.exchange(ask, within=self._rules.timeout, largest=_LARGEST)
-
-    async def _public(self, ask: Ask, kind: str) -> Answer:
-        now = asyncio.get_running_loop().time()
-        key = (ask.path, kind)
-        due, task = self._kept.get(key, (0.0, None))
-        paused = self.accounts.standing is Standing.PAUSED
-        if paused and task is None:
-            raise Overloaded(f"{self.name} is paused")
-        if task is None or (due <= now and not paused):
-            self._kept = {one: kept for one, kept in self._kept.items() if kept[0] > now}
-            if len(self._kept) >= _MOST_KEPT:  # versions that clients made up
-                raise Overloaded(f"{self.name}: too many versions are asked for")
-            task = asyncio.create_task(self._ask(ask), name="ask upstream")
-            self._kept[key] = (now + _KEPT, task)
-        try:
-            answer = await asyncio.shield(task)
-        except UpstreamUnavailable as error:
-            self._kept.pop(key, None)
-            # To ask for it again does no harm.
-            raise UpstreamUnavailable(f"{self.name}: {error}") from None
-        if answer.status != 200:
-            self._kept.pop(key, None)
-        return answer

@@ -57,7 +57,7 @@ class RelayedSoapEndpoint:
         session = None
         try:
             if (read.target.name, read.method) == _CONTENT:
-                return _reply(await gate.service_content(request.header("soapaction") or ""))
+                return _reply(await gate.public.service_content(request.header("soapaction") or ""))
             session = await caller(request, self._sessions, self._bearers, CARRIERS, read.carriers)
             return _reply(await self._forward(gate, request, read, session))
         except errors.SessionGateError as error:
@@ -96,7 +96,7 @@ class RelayedSoapEndpoint:
         if gate is None or request.method not in ("GET", "HEAD"):
             return await service_versions_reply(request)
         try:
-            return _reply(await gate.versions())
+            return _reply(await gate.public.versions())
         except errors.SessionGateError as error:
             return self._own.refuse(request, error)
 

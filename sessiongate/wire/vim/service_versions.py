@@ -5,7 +5,12 @@ there. Old releases of it know only old numbers, so all of them are listed. Anno
 binds nobody: what a client says in SOAPAction is advice, and newer members stay optional.
 """
 
+import re
+from collections.abc import Iterable
+
 from sessiongate.wire.vim.soap import VIM
+from sessiongate.wire.vim.types import version_of
+from sessiongate.wire.xml import OF_KNOWN, parse
 
 PATH = "/sdk/vimServiceVersions.xml"
 
@@ -18,6 +23,27 @@ VERSIONS = (
     *("7.0.0.2", "7.0.0.0", "6.9.1", "6.8.7", "6.7.3", "6.7.2", "6.7.1", "6.7", "6.5", "6.0"),
     *("5.5", "5.1", "5.0", "4.1", "4.0"),
 )
+
+_VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){1,3}")
+
+
+def read(listing: bytes) -> tuple[str, ...]:
+    """The versions of vim25 that a server's document names, newest first. Raises Malformed."""
+    for space in parse(listing, limits=OF_KNOWN).children:
+        name, newest, prior = map(space.child, ("name", "version", "priorVersions"))
+        if name is not None and name.text.strip() == VIM:
+            listed = [*([newest] if newest is not None else ()), *(prior.children if prior else ())]
+            texts = (one.text.strip() for one in listed if one.name == "version")
+            return tuple(text for text in texts if _VERSION.fullmatch(text))
+    return ()
+
+
+def nearest(version: str, listed: Iterable[str]) -> str:
+    """The newest of these that is no newer than this one; "" where there is none."""
+    if not _VERSION.fullmatch(version):
+        return ""
+    known = [one for one in listed if version_of(one) <= version_of(version)]
+    return max(known, key=version_of, default="")
 
 
 def document() -> bytes:

@@ -19,7 +19,7 @@ class Upstream:
     """In the place of a gate: knows what it was asked."""
 
     def __init__(self) -> None:
-        self.relay = self
+        self.relay = self.public = self
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.answer: Answer | Exception = Answer(200, (("content-type", "text/xml"),), b"<theirs/>")
 

@@ -1,0 +1,129 @@
+"""What an upstream tells anybody: its ServiceContent, and its list of API versions.
+
+Strangers may ask for it, so that what they ask decides nothing: one question of each kind is under
+way at a time, its answer serves all who ask, and what was refused is not asked for again at once.
+Which versions there are, the upstream's own list says; whoever names another gets the answer for
+the newest before it.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from math import inf
+
+from sessiongate.errors import Malformed, Overloaded, UpstreamUnavailable
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.http import Answer, Ask
+from sessiongate.wire.vim import relayed_reply as replies
+from sessiongate.wire.vim import service_versions
+from sessiongate.wire.vim.client import envelope
+
+KEPT = 600.0
+"""Seconds for which an answer serves all who ask."""
+
+REFUSAL_KEPT = 5.0
+"""The same of a fault, and of an upstream that does not answer."""
+
+MOST_VERSIONS = 64
+"""Of the upstream's list, the newest. Real lists have about forty."""
+
+_LARGEST = 1024 * 1024
+_ACTION = re.compile(r'"?urn:vim25/([0-9.]{1,20})"?')
+_CONTENT = envelope("RetrieveServiceContent", "ServiceInstance", "ServiceInstance")
+
+
+class PublicAnswers:
+    """Of one upstream, whose `name` stands in errors."""
+
+    def __init__(
+        self, name: str, exchange: Exchange, timeout: timedelta, is_paused: Callable[[], bool]
+    ) -> None:
+        """While it `is_paused` the upstream is asked nothing; good answers serve on."""
+        self._name = name
+        self._exchange = exchange
+        self._timeout = timeout
+        self._is_paused = is_paused
+        self._kept: dict[str, _Kept] = {}
+        self._listed: tuple[Answer | None, tuple[str, ...]] = (None, ())
+
+    async def service_content(self, action: str) -> Answer:
+        """What RetrieveServiceContent answers to this SOAPAction: a result or a fault.
+
+        Raises UpstreamUnavailable, or Overloaded where it is paused.
+        """
+        named = _ACTION.fullmatch(action)
+        version = ""
+        if named is not None:
+            version = service_versions.nearest(named[1], await self._versions())
+        headers = [("content-type", "text/xml; charset=utf-8")]
+        if version:
+            headers.append(("soapaction", f'"urn:vim25/{version}"'))
+        return await self._of(f"content {version}", Ask("/sdk", tuple(headers), _CONTENT))
+
+    async def versions(self) -> Answer:
+        """The list of API versions. Raises as `service_content` does."""
+        return await self._of("versions", Ask(service_versions.PATH, (), b"", "GET"))
+
+    async def _versions(self) -> tuple[str, ...]:
+        """Those of the list; of an earlier one where there is none now."""
+        try:
+            answer = await self.versions()
+        except (UpstreamUnavailable, Overloaded):
+            return self._listed[1]
+        if answer is not self._listed[0]:
+            self._listed = answer, service_versions.read(answer.body)[:MOST_VERSIONS]
+            of_now = {"versions", "content ", *(f"content {one}" for one in self._listed[1])}
+            self._kept = {key: kept for key, kept in self._kept.items() if key in of_now}
+        return self._listed[1]
+
+    async def _of(self, key: str, ask: Ask) -> Answer:
+        kept, paused = self._kept.get(key), self._is_paused()
+        if kept is None or kept.is_over(paused=paused):
+            if paused:
+                raise Overloaded(f"{self._name} is paused")
+            kept = self._kept[key] = _Kept(asyncio.create_task(self._ask(ask), name="ask upstream"))
+        try:
+            return await asyncio.shield(kept.task)
+        except UpstreamUnavailable as error:
+            # Never that its outcome is not known: to ask for it again does no harm.
+            raise UpstreamUnavailable(f"{self._name}: {error}") from None
+
+    async def _ask(self, ask: Ask) -> Answer:
+        answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
+        if not _is_its_own(ask, answer):
+            raise UpstreamUnavailable(f"status {answer.status}, and none of its own answers")
+        return answer
+
+
+class _Kept:
+    """An answer, or the question that is under way."""
+
+    __slots__ = ("_due", "_good", "task")
+
+    def __init__(self, task: asyncio.Task[Answer]) -> None:
+        self.task = task
+        self._due = inf
+        self._good = False
+        task.add_done_callback(self._done)
+
+    def is_over(self, *, paused: bool) -> bool:
+        """Whether it has to be asked for again. Good ones are good while nothing may be asked."""
+        return self._due <= asyncio.get_running_loop().time() and not (paused and self._good)
+
+    def _done(self, task: asyncio.Task[Answer]) -> None:
+        failed = task.cancelled() or task.exception() is not None
+        self._good = not failed and task.result().status == 200
+        self._due = task.get_loop().time() + (KEPT if self._good else REFUSAL_KEPT)
+
+
+def _is_its_own(ask: Ask, answer: Answer) -> bool:
+    """Whether the service itself has answered, and not something in front of it."""
+    if ask.method == "GET":
+        try:
+            return answer.status == 200 and bool(service_versions.read(answer.body))
+        except Malformed:
+            return False
+    if not replies.is_soap(answer) or not replies.is_from_the_service(answer):
+        return False
+    return b"Envelope" in answer.body[:4096]
