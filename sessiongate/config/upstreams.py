@@ -21,6 +21,7 @@ from sessiongate.config.kinds import (
     setting,
 )
 from sessiongate.rules.access import no_such_role
+from sessiongate.rules.xml_text import can_hold
 from sessiongate.tls.trust import Trust, ca_problem
 
 Kind = Annotated[
@@ -53,11 +54,15 @@ class PoolTable(Table):
         "10s", "How long one may wait before its client is told to come back (503)."
     )
     idle_close: Duration = setting(
-        "5m", "A session that no live session of a client needs is logged out after this long."
+        "5m",
+        "A session that no live session of a client needs is logged out after this long. account "
+        "= caller: of somebody who has no session here any more, after ten seconds; the last one "
+        "of somebody who has, never.",
     )
     max_age: PositiveDuration = setting(
         "23h",
-        "A session this old is replaced, and logged out once nobody has anything in it.",
+        "A session this old is replaced, and logged out once nobody has anything in it: each up to "
+        "a tenth sooner or later, so that those of one time do not end together.",
     )
     keep_alive: PositiveDuration = setting(
         "10m", "A session unused for this long is used, so that the upstream keeps it."
@@ -146,6 +151,8 @@ class Upstream(Table):
         return Trust(self.ca, self.fingerprint, self.verify)
 
 
+_NO_XML = "holds a letter that XML cannot carry, such as a control character: no account there"
+
 _OF_SERVICE = ("username", "password", "roles", "read_roles")
 
 
@@ -189,6 +196,11 @@ def _of_account(upstream: Upstream, known: frozenset[str]) -> Iterator[tuple[str
     for place in ("username", "password"):
         if getattr(upstream, place) is None:
             yield place, 'is required with account = "service"'
+    if not can_hold(upstream.username or ""):
+        yield "username", f"{_NO_XML} has such a name; write it as the vCenter has it"
+    if upstream.password is not None and not can_hold(upstream.password.reveal()):
+        rule = f"{_NO_XML} has such a password; write it, or the file it is in, anew"
+        yield "password", rule
     if not upstream.roles and not upstream.read_roles:
         yield "roles", "is required: say whose sessions may use the account"
     for place in ("roles", "read_roles"):

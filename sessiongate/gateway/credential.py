@@ -2,19 +2,21 @@
 
 A password that is wrong is wrong for everybody who waits for a session: after one refusal nothing
 more is tried until another password is there, somebody says so, or a quarter of an hour has passed.
-vCenter's hardening guide locks an account for three failures in that time. An upstream that does
-not answer is asked again after 1, 2, 4 and then every 5 seconds.
+vCenter's hardening guide locks an account for three failures in that time.
 """
 
 from collections.abc import Callable
 from datetime import timedelta
+from math import ceil
 
 import structlog
 
-from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.gateway.pauses import Pauses
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.http import Ask
 from sessiongate.wire.vim.client import (
     ReceivedFault,
     UpstreamSession,
@@ -26,7 +28,6 @@ from sessiongate.wire.vim.client import (
 REFUSED = 15 * 60.0
 """Seconds after which a refused password is tried once more."""
 
-_PAUSES = (1.0, 2.0, 4.0, 5.0)
 _UNKNOWN = (1.0, 30.0, 60.0, 300.0)
 """Where a login was sent and its answer was lost."""
 
@@ -57,68 +58,72 @@ class Credential:
         self._now = now
         self._refused: bytes | None = None
         """The digest of the password that was refused."""
-        self._not_before = 0.0
-        self._failures = 0
+        self._refused_until = 0.0
+        self._why = ""
+        self._unknown = Pauses(now, _UNKNOWN)
         self._meters = meters or UpstreamMeters()
 
     @property
-    def is_refused(self) -> bool:
-        """Whether the upstream has refused the password, and nothing is tried therefore."""
-        return self._refused is not None and self._now() < self._not_before
-
-    @property
     def is_held_back(self) -> bool:
-        """Whether nothing is tried at this moment, since it was refused or got no answer."""
-        return self._now() < self._not_before
+        """Whether nothing is tried at this moment."""
+        return self._left(self._refused) > 0
 
     def resume(self) -> None:
         """Try again at the next need, whatever was."""
-        self._refused, self._not_before, self._failures = None, 0.0, 0
+        self._refused = None
+        self._unknown.over()
 
     async def login(self) -> UpstreamSession:
         """Open a session. Raises UpstreamUnavailable, also where nothing was tried."""
         password = self._password()
         digest = password.digest()
-        if self._now() < self._not_before and (self._refused is None or self._refused == digest):
-            raise UpstreamUnavailable(self._why(), retry_after=self._wait())
+        if left := self._left(digest):
+            raise self._unavailable(left)
         try:
-            answer = await self._exchange.exchange(
-                write_login(WireForm.SOAP, self._name, password),
-                within=self._timeout,
-                largest=_LARGEST,
-            )
-            outcome = read_login(WireForm.SOAP, answer)
-        except (UpstreamUnavailable, Malformed) as error:
-            # A session that nobody knows of may be there, and each further try makes one more.
-            self._pause(_UNKNOWN if isinstance(error, OutcomeUnknown) else _PAUSES)
-            raise UpstreamUnavailable(f"{self._upstream}: login: {error}") from None
+            ask = write_login(WireForm.SOAP, self._name, password)
+        except BadCredentials as error:
+            raise self._refuse(digest, f"{error}: it was not sent") from None
+        outcome = await self._asked(ask)
         if isinstance(outcome, ReceivedFault):
             if outcome.name != "InvalidLogin":
-                self._pause(_PAUSES)
+                self._meters.login("unavailable")
                 said = outcome.name or "a fault that is not known"
                 raise UpstreamUnavailable(f"{self._upstream}: login: {said}")
-            self._meters.login("refused")
-            self._refused, self._not_before = digest, self._now() + REFUSED
-            _log.error(
-                "the upstream refuses the password of the service account",
-                upstream=self._upstream,
-                account=self._name,
-            )
-            raise UpstreamUnavailable(self._why(), retry_after=self._wait())
+            raise self._refuse(digest, "the password of the service account was refused")
         self.resume()
         return outcome
 
-    def _why(self) -> str:
-        if self._refused is not None:
-            return f"{self._upstream}: the password of the service account was refused"
-        return f"{self._upstream}: it does not answer"
+    async def _asked(self, ask: Ask) -> UpstreamSession | ReceivedFault:
+        try:
+            answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
+            return read_login(WireForm.SOAP, answer)
+        except (UpstreamUnavailable, Malformed) as error:
+            self._meters.login("unavailable")
+            why = f"login: {error}"
+            if isinstance(error, OutcomeUnknown):
+                # A session that nobody knows of may be there, and each further try makes one more.
+                self._unknown.failed()
+                self._why = why
+            raise UpstreamUnavailable(f"{self._upstream}: {why}") from None
 
-    def _wait(self) -> int:
-        return max(1, round(self._not_before - self._now()))
+    def _left(self, digest: bytes | None) -> float:
+        """For how many seconds the password of this digest is not to be tried."""
+        left = self._unknown.left
+        if digest is not None and digest == self._refused:
+            left = max(left, self._refused_until - self._now())
+        return left
 
-    def _pause(self, pauses: tuple[float, ...]) -> None:
-        """Ask no sooner than after a while that grows."""
-        self._meters.login("unavailable")
-        pause = pauses[min(self._failures, len(pauses) - 1)]
-        self._failures += 1
-        self._refused, self._not_before = None, self._now() + pause
+    def _refuse(self, digest: bytes, why: str) -> UpstreamUnavailable:
+        """What to raise where nothing is to be tried again soon, nor with this password."""
+        self._meters.login("refused")
+        self._refused, self._refused_until, self._why = digest, self._now() + REFUSED, why
+        _log.error(
+            "the password of the service account is refused",
+            upstream=self._upstream,
+            account=self._name,
+            why=why,
+        )
+        return self._unavailable(REFUSED)
+
+    def _unavailable(self, left: float) -> UpstreamUnavailable:
+        return UpstreamUnavailable(f"{self._upstream}: {self._why}", retry_after=ceil(left))
