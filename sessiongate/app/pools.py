@@ -13,7 +13,7 @@ from sessiongate.config import Config
 from sessiongate.errors import NotFound
 from sessiongate.gateway.gate import Gate
 from sessiongate.gateway.lease import Lease
-from sessiongate.gateway.pool import Pool, Standing, state_of
+from sessiongate.gateway.pool import Pool, Standing
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended
 
@@ -191,7 +191,7 @@ def _lease(pool: Pool, lease: Lease, now: float) -> LeaseRow:
     return LeaseRow(
         lease=lease.id,
         account=pool.account,
-        state=state_of(lease),
+        state=lease.state,
         age_seconds=int(now - lease.opened_at),
         unused_seconds=0 if lease.used_by else int(now - lease.freed_at),
         clients=len({*lease.homes, *lease.used_by}),

@@ -26,6 +26,12 @@ from sessiongate.telemetry.upstream_counters import STATES, UpstreamMeters, Upst
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.client import UpstreamSession
 
+UNNEEDED = 10.0
+"""Seconds after which a caller's sessions are logged out who has none here.
+
+Not at once, since a login has its session there before it has one here.
+"""
+
 
 class LeaseTimes(msgspec.Struct, frozen=True):
     """Seconds."""
@@ -119,12 +125,13 @@ class Accounts:
         What callers with a live session went by is used on, since no password of theirs is kept.
         All else is logged out: what clients had in it nobody knows any more.
         """
+        now = asyncio.get_running_loop().time()
         for row, opened in await self._rows.left():
             person = person_of(row)
             self._events.known(row.id, person)
             if self.credential is None and person in self._sessions:
                 pool = self._pools.setdefault(person, self._pool(person))
-                pool.add(Lease(row.id, opened, asyncio.get_running_loop().time()))
+                pool.add(Lease(row.id, opened, now - self._rows.age(row)))
             else:
                 self._logouts.later(row.id, opened)
         self._logouts.tidy()
@@ -148,7 +155,7 @@ class Accounts:
 
     def now(self, waits: int, objects: int) -> UpstreamNow:
         """What is true at this moment, with what others know of it."""
-        counts = Counter[str]()
+        counts, credential = Counter[str](), self.credential
         for pool in self.pools:
             counts += pool.states()
         return UpstreamNow(
@@ -157,7 +164,8 @@ class Accounts:
             sum(pool.waiting for pool in self.pools),
             waits,
             objects,
-            self.credential is not None and self.credential.is_held_back,
+            credential is not None
+            and (credential.is_held_back or self._pools[SERVICE].is_held_back),
         )
 
     def on_last_lost(self, tell: Callable[[Person], None]) -> None:
@@ -177,19 +185,29 @@ class Accounts:
         if not keys:
             self._sessions.pop(person, None)
 
+    def stranded(self) -> list[str]:
+        """Keys of client sessions whose callers have no session there: only a login brings one.
+
+        None while no session is opened on an operator's word: they are told to come back.
+        """
+        if self.credential is not None or self.standing is Standing.DRAINING:
+            return []
+        return [
+            key
+            for person, keys in self._sessions.items()
+            if person.provider in self._providers and person not in self._pools
+            for key in keys
+        ]
+
     def tidy(self) -> None:
         """Log out what nobody needs any more. To be called every few seconds."""
         self._logouts.tidy()
         times = self._times
         for person, pool in list(self._pools.items()):
             keep = 1 if person in self._sessions else 0
-            # A caller who is gone needs none, and a login that came to nothing is soon over.
-            unused = times.idle_close if keep or person == SERVICE else 10.0
+            unused = times.idle_close if keep or person == SERVICE else UNNEEDED
             pool.tidy(unused=unused, oldest=times.max_age, keep=keep)
-            if not pool.leases and not pool.opening and person != SERVICE:
-                del self._pools[person]
-                for tell in self._tell_lost:
-                    tell(person)
+        self._drop_empty()
 
     def due(self) -> list[tuple[Pool, Lease]]:
         """The leases that have to be used now, or else the upstream ends them for being unused."""
@@ -223,7 +241,16 @@ class Accounts:
         pool.set_standing(self.standing)
         return pool
 
+    def _drop_empty(self) -> None:
+        """Have done with callers of whom nothing is left there."""
+        for person, pool in list(self._pools.items()):
+            if not pool.leases and not pool.opening and person != SERVICE:
+                del self._pools[person]
+                for tell in self._tell_lost:
+                    tell(person)
+
     async def forget(self, lease: Lease) -> None:
         """The upstream has ended this one."""
         self._events.lost(lease.id)
+        self._drop_empty()
         await self._rows.remove(lease.id)

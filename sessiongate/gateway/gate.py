@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
-from sessiongate.errors import NoPermission, NotFound
+from sessiongate.errors import NoPermission, NotFound, Unavailable
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.call import CallRecord
 from sessiongate.gateway.lease import Lease
@@ -57,6 +58,7 @@ class Gate:
         self.public = PublicAnswers(
             name, exchange, rules.timeout, lambda: accounts.standing is Standing.PAUSED
         )
+        self._end_session = end_session
         self._exchange = exchange
         self._probes: set[asyncio.Task[None]] = set()
 
@@ -107,6 +109,9 @@ class Gate:
         self.relay.tidy(asyncio.get_running_loop().time())
         for pool, lease in self.accounts.due():
             self._probe(pool, lease)
+        with suppress(Unavailable):  # they are still there in a second
+            for key in self.accounts.stranded():
+                await self._end_session(key, Ended.UPSTREAM_LOST)
 
     async def close(self) -> None:
         """End waits, log out what we have there, and let go of connections.
@@ -115,12 +120,16 @@ class Gate:
         """
         for probe in self._probes:
             probe.cancel()
-        try:
-            async with asyncio.timeout(_CLOSING):
-                await self.relay.close()
-                await self.accounts.close()
-        except TimeoutError:
-            _log.warning("an upstream does not answer, and sessions are left there", name=self.name)
+        began = asyncio.get_running_loop().time()
+        # However long what clients have there takes, half of the time is for the sessions.
+        for work, share in ((self.relay.close, 0.5), (self.accounts.close, 1.0)):
+            try:
+                async with asyncio.timeout_at(began + share * _CLOSING):
+                    await work()
+            except TimeoutError:
+                _log.warning(
+                    "an upstream does not answer, and something is left there", name=self.name
+                )
         await self._exchange.close()
 
     def _probe(self, pool: Pool, lease: Lease) -> None:

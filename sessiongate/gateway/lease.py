@@ -1,8 +1,12 @@
 """A session of ours at an upstream, which clients of ours share or have one after the other."""
 
+from secrets import SystemRandom
+
 import msgspec
 
 from sessiongate.wire.vim.client import UpstreamSession
+
+_uniform = SystemRandom().uniform
 
 
 class Lease:
@@ -20,6 +24,7 @@ class Lease:
         "id",
         "lost",
         "opened_at",
+        "patience",
         "retired",
         "session",
         "used_by",
@@ -30,6 +35,8 @@ class Lease:
         self.session = session
         self.opened_at = opened_at
         """By the event loop's clock."""
+        self.patience = _uniform(0.9, 1.1)
+        """By how much it may grow older than others: leases of one age do not end together."""
         self.freed_at = opened_at
         """When the last call ended that went by it."""
         self.calls = 0
@@ -49,6 +56,18 @@ class Lease:
     def is_free(self) -> bool:
         """Whether nobody has anything in it or under way."""
         return not self.homes and not self.used_by
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How much clients have in it, then how many calls are under way."""
+        return sum(self.homes.values()), sum(self.used_by.values())
+
+    @property
+    def state(self) -> str:
+        """One of `telemetry.upstream_counters.STATES`."""
+        if self.retired:
+            return "broken"
+        return "idle" if self.is_free else "active"
 
     def __repr__(self) -> str:
         return f"Lease({self.id!r})"

@@ -60,9 +60,10 @@ class Openings:
                 opened = await self._credential.login()
             else:
                 opened = await self._clone(live)
-        except BaseException:  # refused, an outage, or a stop: the row stands for no session
+        except Exception:  # refused, or an outage: the row stands for no session
             await self._rows.remove(row.id)
             raise
+        # A stop that does not wait for the answer leaves the row: perhaps a session is there.
         return await self.keep(row, opened)
 
     async def keep(self, row: StoredLease, opened: UpstreamSession) -> Lease:

@@ -12,11 +12,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import Enum
+from math import ceil
 
 import structlog
 
 from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
 from sessiongate.gateway.lease import Lease, PoolLimits
+from sessiongate.gateway.pauses import Pauses
 from sessiongate.gateway.waiters import Waiter, Waiters
 from sessiongate.telemetry.tracebacks import traced
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
@@ -52,8 +54,12 @@ class Pool:
         meters: UpstreamMeters | None = None,
         *,
         clones: bool = False,
+        pauses: Pauses | None = None,
     ) -> None:
-        """`clones`: a lease is opened by another one, so that the last is kept."""
+        """`clones`: a lease is opened by another one, so that the last is kept.
+
+        `pauses`: after openings that have failed.
+        """
         self.name = name
         self.limits = limits
         self._open = open_lease
@@ -65,6 +71,9 @@ class Pool:
         self._opening: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._pauses = pauses or Pauses(self._now)
+        self._failure = ""
+        """Why no lease could be opened, while that is not to be tried."""
         self._old: set[Lease] = set()
         """Those that a rotation has still to replace."""
         self.standing = Standing.OPEN
@@ -90,9 +99,14 @@ class Pool:
         """Whether a lease is being opened."""
         return self._opening is not None
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether no lease is opened at this moment, since that has failed."""
+        return self._pauses.left > 0
+
     def states(self) -> Counter[str]:
         """How many leases there are, by `telemetry.upstream_counters.STATES`."""
-        found = Counter(map(state_of, self._leases))
+        found = Counter(lease.state for lease in self._leases)
         found["login"] += self.opening
         found["broken"] += len(self._closing)
         return found
@@ -103,6 +117,7 @@ class Pool:
         if standing is Standing.DRAINING:
             for lease in list(self._leases):
                 self.retire(lease)
+        self._pauses.over()
         self._serve()
 
     def rotate(self) -> int:
@@ -213,16 +228,27 @@ class Pool:
         for lease in spare[: max(0, len(live) - keep)]:
             if lease.freed_at <= now - unused:
                 self.retire(lease)
-        self._old.update(one for one in self._live() if one.opened_at <= now - oldest)
+        self._old.update(
+            one for one in self._live() if one.opened_at <= now - oldest * one.patience
+        )
         self._turn(opens=True)
+        self._serve()  # what could not be opened for who waits is perhaps to be tried again
 
     async def close(self) -> None:
-        """Log all of them out. Calls that wait fail; those under way break."""
+        """Log all of them out. Calls that wait fail; those under way break.
+
+        A login under way is waited for: without its answer nobody could log its session out.
+        Cancelled, this breaks it off.
+        """
         self._closed = True
         self._waiters.fail(UpstreamUnavailable("the gateway stops"))
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
+        opening = self._opening
+        if opening is not None:
+            try:
+                await asyncio.wait({opening})
+            finally:
+                opening.cancel()
+                await asyncio.gather(opening, return_exceptions=True)
         leases, self._leases = self._leases, []
         self._homes.clear()
         await asyncio.gather(*map(self._close, leases), *self._closing, return_exceptions=True)
@@ -269,7 +295,7 @@ class Pool:
         if not self._old or self._opening is not None or self.standing is not Standing.OPEN:
             return
         if self._has_room():
-            if opens and not self._closed:
+            if opens and not self._closed and not self.is_held_back:
                 self._begin_opening()
             return
         if any(one.retired for one in self._leases):
@@ -304,8 +330,18 @@ class Pool:
             return
         if self.standing is not Standing.OPEN:
             return
-        if any(client not in self._homes for client in self._waiters.clients()):
+        if not any(client not in self._homes for client in self._waiters.clients()):
+            return
+        if self.is_held_back:
+            self._fail(self._failure)
+        else:
             self._begin_opening()
+
+    def _fail(self, why: str) -> None:
+        """Have nobody wait for what is not tried, where there is nothing else to wait for."""
+        if not self._leases:
+            again = ceil(self._pauses.left)
+            self._waiters.fail(UpstreamUnavailable(why, retry_after=again))
 
     def _begin_opening(self) -> None:
         self._opening = asyncio.create_task(self._open_one(), name="open lease")
@@ -325,13 +361,18 @@ class Pool:
     def _opened(self, task: asyncio.Task[None]) -> None:
         """The opening has ended, well or not: nobody waits for it any more."""
         self._opening = None
-        error = None if task.cancelled() else task.exception()
+        if task.cancelled():
+            return
+        error = task.exception()
         if error is None:
+            self._pauses.over()
             self._serve()
             return
         if not isinstance(error, SessionGateError):
             _log.error("a session at the upstream could not be opened", **traced(error))
             error = UpstreamUnavailable("no session at the upstream could be opened")
+        self._pauses.failed()
+        self._failure = str(error)
         if not self._leases:  # else those that there are become free
             self._waiters.fail(error)
 
@@ -346,17 +387,9 @@ class Pool:
         return asyncio.get_running_loop().time()
 
 
-def state_of(lease: Lease) -> str:
-    """One of `telemetry.upstream_counters.STATES`."""
-    if lease.retired:
-        return "broken"
-    return "idle" if lease.is_free else "active"
-
-
 def _calls(lease: Lease) -> int:
     return lease.calls
 
 
 def _load(lease: Lease) -> tuple[int, int]:
-    """How much clients have in it, then how many calls are under way."""
-    return sum(lease.homes.values()), sum(lease.used_by.values())
+    return lease.load

@@ -90,16 +90,26 @@ class StoredLeases:
                 return
             self._unremoved.discard(lease_id)
 
+    def age(self, row: StoredLease) -> float:
+        """Seconds since the session was opened; 0 where a clock has been set back."""
+        return max(0.0, (self._now() - row.opened_at).total_seconds())
+
     async def left(self) -> list[tuple[StoredLease, UpstreamSession]]:
         """What a process before this one has left, and can be used.
 
-        Rows without credentials are removed: their login never came to an end.
+        Rows without credentials are removed: their login never came to an end here, and what it
+        may have opened there nobody can log out.
         """
         found = []
         for row in await self._store.all():
             if row.upstream != self._upstream or row.holder != self._holder:
                 continue
             if not row.sealed:
+                _log.warning(
+                    "a login at the upstream was broken off, and perhaps its session is left there",
+                    upstream=row.upstream,
+                    lease=row.id,
+                )
                 await self.remove(row.id)
                 continue
             try:

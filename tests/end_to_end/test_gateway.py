@@ -246,6 +246,19 @@ def test_sec_63_a_lost_session_is_replaced_for_those_who_had_nothing_in_it(
     assert again.view()
 
 
+def test_sec_63_with_the_last_session_of_a_caller_all_sessions_of_the_caller_end(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    gate = make_server(settings=callers_gate(upstream))
+    first, second, local = (SoapClient.login(gate, one) for one in (VERA, VERA, ADMIN))
+    assert first.fetch("Folder", "group-d1", "name").text == "Datacenters"
+    end_all(upstream)
+    assert second.fetch("Folder", "group-d1", "name").fault == "NotAuthenticated"
+    wait_until(lambda: [one["key"] for one in sessions(gate)] == [local.key])
+    again = SoapClient.login(gate, VERA)
+    assert again.fetch("Folder", "group-d1", "name").text == "Datacenters"
+
+
 def test_sec_58_a_wrong_service_password_costs_one_failed_login(
     upstream: Server, make_server: MakeServer
 ) -> None:

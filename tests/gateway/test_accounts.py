@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from sessiongate.errors import (
     NoPermission,
@@ -19,6 +19,7 @@ from sessiongate.errors import (
 from sessiongate.gateway.accounts import Accounts, LeaseTimes
 from sessiongate.gateway.credential import Credential
 from sessiongate.gateway.lease import PoolLimits
+from sessiongate.gateway.pool import Standing
 from sessiongate.gateway.sealing import LeaseKey
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.secret import Secret
@@ -159,41 +160,51 @@ def rows_of() -> Rows:
 
 
 @pytest.fixture
-async def make(house: House, rows_of: Rows) -> AsyncIterator[Make]:
-    async with FakeServer(house) as server:
-        exchange = Exchange(server.url, Trust(verify=False))
-        made: list[Accounts] = []
-        ids = (f"lease-{number}" for number in count())
+async def server(house: House) -> AsyncIterator[FakeServer]:
+    async with FakeServer(house) as running:
+        yield running
 
-        def rows() -> StoredLeases:
-            key = LeaseKey(bytes(32))
-            return StoredLeases("vc1", rows_of, key, "here", FakeClock().now, ids.__next__)
 
-        def accounts(
-            *, service: bool = False, times: LeaseTimes = TIMES, size: int = 2
-        ) -> Accounts:
-            loop = asyncio.get_running_loop()
-            credential = Credential("vc1", "svc", lambda: Secret("p"), exchange, LONG, loop.time)
-            made.append(
-                Accounts(
-                    "vc1",
-                    PoolLimits(size=size, calls=1, queue=10, queue_time=30.0, exclusive=True),
-                    times,
-                    exchange,
-                    LONG,
-                    rows=rows(),
-                    credential=credential if service else None,
-                    providers=frozenset({"vc"}),
-                )
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def make(
+    house: House, rows_of: Rows, server: FakeServer, clock: FakeClock
+) -> AsyncIterator[Make]:
+    exchange = Exchange(server.url, Trust(verify=False))
+    made: list[Accounts] = []
+    ids = (f"lease-{number}" for number in count())
+
+    def rows() -> StoredLeases:
+        key = LeaseKey(bytes(32))
+        return StoredLeases("vc1", rows_of, key, "here", clock.now, ids.__next__)
+
+    def accounts(*, service: bool = False, times: LeaseTimes = TIMES, size: int = 2) -> Accounts:
+        loop = asyncio.get_running_loop()
+        credential = Credential("vc1", "svc", lambda: Secret("p"), exchange, LONG, loop.time)
+        made.append(
+            Accounts(
+                "vc1",
+                PoolLimits(size=size, calls=1, queue=10, queue_time=30.0, exclusive=True),
+                times,
+                exchange,
+                LONG,
+                rows=rows(),
+                credential=credential if service else None,
+                providers=frozenset({"vc"}),
             )
-            return made[-1]
+        )
+        return made[-1]
 
-        yield accounts
-        for one in made:
-            await one.close()
-        await exchange.close()
-        assert not house.alive
-        assert not await rows_of.all()
+    yield accounts
+    for one in made:
+        await one.close()
+    await exchange.close()
+    assert not house.alive
+    assert not await rows_of.all()
 
 
 async def test_callers_have_pools_of_their_own_and_nobody_else_has_one(
@@ -290,7 +301,7 @@ async def test_leases_that_nobody_uses_are_used_in_time(house: House, make: Make
 
 
 async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
-    house: House, make: Make, monkeypatch: pytest.MonkeyPatch
+    house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then its row stands for it, in this life and in the next one."""
     monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
@@ -308,12 +319,12 @@ async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
     again.tidy()
     await until(lambda: house.refused > refused)
     house.deaf = False
-    accounts.tidy()
-    again.tidy()
-    async with asyncio.timeout(30):  # the row goes after the session
-        while len(again.pools[0].leases) == 0:
-            with suppress(UpstreamUnavailable):
-                await again.pools[0].take("k3", home=False)
+    async with asyncio.timeout(30):
+        while await rows_of.all():
+            accounts.tidy()
+            again.tidy()
+            await asyncio.sleep(0)
+    await again.pools[0].take("k3", home=False)
     assert len(house.alive) == 1
 
 
@@ -386,6 +397,79 @@ async def test_who_waits_for_a_clone_that_is_lost_is_told_that_nothing_was_sent(
     assert not isinstance(told.value, OutcomeUnknown)
     pool.give_back("k1", lease)
     await accounts.forget(lease)
+
+
+async def test_a_login_under_way_at_the_stop_is_waited_for_and_its_session_logged_out(
+    server: FakeServer, house: House, make: Make
+) -> None:
+    accounts = make(service=True)
+    server.gate.clear()
+    waiting = asyncio.create_task(accounts.pools[0].take("k1", home=False))
+    await server.has_read(1)
+    closing = asyncio.create_task(accounts.close())
+    with pytest.raises(UpstreamUnavailable):
+        await waiting
+    server.gate.set()
+    await closing
+    assert (house.made, house.alive) == (1, set())
+
+
+async def test_a_login_that_a_stop_breaks_off_has_its_row_left_and_the_next_start_says_so(
+    server: FakeServer, house: House, make: Make, rows_of: Rows
+) -> None:
+    accounts = make(service=True)
+    server.gate.clear()
+    waiting = asyncio.create_task(accounts.pools[0].take("k1", home=False))
+    await server.has_read(1)
+    closing = asyncio.create_task(accounts.close())
+    await asyncio.wait({waiting})
+    closing.cancel()
+    await asyncio.wait({closing})
+    (row,) = await rows_of.all()
+    assert not row.sealed
+    server.gate.set()
+    await until(lambda: house.made == 1)
+    with capture_logs() as logs:
+        await make(service=True).recover()
+    assert [one["lease"] for one in logs if one["log_level"] == "warning"] == [row.id]
+    assert not await rows_of.all()
+    house.alive.clear()  # it ends by the upstream's clock
+
+
+async def test_a_session_s_age_goes_on_over_a_restart(
+    house: House, make: Make, clock: FakeClock
+) -> None:
+    times = LeaseTimes(idle_close=1e9, max_age=3600.0, keep_alive=1e9)
+    before = make(times=times)
+    await before.adopt(ADA, house.opened())
+    clock.tick(timedelta(hours=2))
+    after = make(times=times)
+    after.opened(session_of(ADA))
+    await after.recover()
+    (lease,) = after.pools[0].leases
+    now = asyncio.get_running_loop().time()
+    assert 7200.0 <= now - lease.opened_at <= 7260.0
+    after.tidy()  # it is too old, and has a clone in its place
+    await until(lambda: house.made == 2 and len(house.alive) == 1)
+    clock.tick(-timedelta(days=1))  # a clock that was set back makes it no younger than new
+    again = make(times=times)
+    again.opened(session_of(ADA))
+    await again.recover()
+    assert again.pools[0].leases[0].opened_at <= asyncio.get_running_loop().time()
+
+
+async def test_a_service_account_that_gets_no_session_is_a_breaker_that_is_open(
+    house: House, make: Make
+) -> None:
+    accounts = make(service=True)
+    assert not accounts.now(0, 0).breaker_open
+    house.deaf = True
+    with pytest.raises(UpstreamUnavailable):
+        await accounts.pools[0].take("k1", home=False)
+    assert accounts.now(0, 0).breaker_open
+    house.deaf = False
+    accounts.set_standing(Standing.OPEN)
+    assert not accounts.now(0, 0).breaker_open
 
 
 async def _tidied(accounts: Accounts, done: Callable[[], bool]) -> None:

@@ -9,12 +9,22 @@ import pytest
 
 from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
 from sessiongate.gateway.lease import Lease, PoolLimits
+from sessiongate.gateway.pauses import Pauses
 from sessiongate.gateway.pool import Pool, Standing
 from sessiongate.secret import Secret
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from tests.until import until
 
 SESSION = UpstreamSession(WireForm.SOAP, Secret("token"), UserSession("key", "ada", "", "en"))
+
+
+class Time:
+    """Of pauses, in seconds."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Upstream:
@@ -29,10 +39,12 @@ class Upstream:
         self.alive: set[str] = set()
         self.most = 0
         self.at_once = 0
+        self.tried = 0
         self.error: Exception | None = None
 
     async def open(self, _: Sequence[Lease]) -> Lease:
         self.at_once += 1
+        self.tried += 1
         try:
             await self.gate.wait()
             assert self.at_once == 1, "two logins at once"
@@ -51,7 +63,14 @@ class Upstream:
         self.alive.remove(lease.id)
 
 
-def pool_of(upstream: Upstream, *, exclusive: bool, clones: bool = False, **more: float) -> Pool:
+def pool_of(
+    upstream: Upstream,
+    *,
+    exclusive: bool,
+    clones: bool = False,
+    time: Time | None = None,
+    **more: float,
+) -> Pool:
     limits = {"size": 2, "calls": 2, "queue": 100, "queue_time": 30.0, **more}
     return Pool(
         "vc1",
@@ -65,6 +84,7 @@ def pool_of(upstream: Upstream, *, exclusive: bool, clones: bool = False, **more
         upstream.open,
         upstream.close,
         clones=clones,
+        pauses=Pauses(time or Time(), spread=0.0),
     )
 
 
@@ -197,14 +217,100 @@ async def test_sec_56_a_thousand_who_wait_cost_one_failed_login() -> None:
     upstream = Upstream()
     upstream.gate.clear()
     upstream.error = UpstreamUnavailable("down")
-    pool = pool_of(upstream, exclusive=False, queue=1000)
+    time = Time()
+    pool = pool_of(upstream, exclusive=False, queue=1000, time=time)
     calls = [asyncio.create_task(pool.take(f"c{number}", home=False)) for number in range(1000)]
     await until(lambda: pool.waiting == 1000)
     upstream.gate.set()
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(one, UpstreamUnavailable) for one in outcomes)
     upstream.error = None
+    time.now += 1.0
     assert (await pool.take("ada", home=False)).id == "lease-1"
+
+
+async def test_sec_56_what_cannot_be_opened_is_tried_less_and_less_often() -> None:
+    """Whoever comes meanwhile is told at once when to come back."""
+    upstream, time = Upstream(), Time()
+    upstream.error = UpstreamUnavailable("down")
+    pool = pool_of(upstream, exclusive=False, time=time)
+    for tries, pause in enumerate((1, 2, 4, 5, 5), start=1):
+        for _ in range(10):
+            with pytest.raises(UpstreamUnavailable, match="down") as told:
+                await pool.take("ada", home=False)
+        assert told.value.retry_after == pause
+        assert upstream.tried == tries
+        assert pool.is_held_back
+        time.now += pause
+    upstream.error = None
+    await pool.take("ada", home=False)
+    assert not pool.is_held_back
+    upstream.error = UpstreamUnavailable("down")
+    pool.lose(pool.leases[0])
+    for _ in range(2):
+        with pytest.raises(UpstreamUnavailable) as told:
+            await pool.take("bob", home=False)
+    assert told.value.retry_after == 1, "a success begins anew"
+
+
+async def test_while_nothing_is_opened_what_there_is_serves_on() -> None:
+    """And what waits has another opened once that may be tried, though nobody comes."""
+    upstream, time = Upstream(), Time()
+    pool = pool_of(upstream, exclusive=False, calls=1, time=time)
+    lease = await pool.take("ada", home=False)
+    upstream.error = UpstreamUnavailable("no clones")
+    bob, carl = (asyncio.create_task(pool.take(who, home=False)) for who in ("bob", "carl"))
+    await until(lambda: pool.waiting == 2 and not pool.opening)
+    for _ in range(10):
+        pool.tidy(unused=1e9, oldest=0.0, keep=0)
+    assert (upstream.tried, pool.opening) == (2, False)
+    pool.give_back("ada", lease)
+    assert (await bob) is lease
+    upstream.error = None
+    time.now += 1.0
+    pool.tidy(unused=1e9, oldest=1e9, keep=0)
+    assert (await carl).id == "lease-2"
+
+
+async def test_whoever_says_so_has_it_tried_again_at_once() -> None:
+    upstream = Upstream()
+    upstream.error = UpstreamUnavailable("down")
+    pool = pool_of(upstream, exclusive=False)
+    with pytest.raises(UpstreamUnavailable):
+        await pool.take("ada", home=False)
+    upstream.error = None
+    pool.set_standing(Standing.OPEN)
+    assert (await pool.take("ada", home=False)).id == "lease-1"
+
+
+def test_pauses_of_many_do_not_end_together() -> None:
+    ends = set()
+    for _ in range(50):
+        pauses = Pauses(Time())
+        pauses.failed()
+        assert 0.8 <= pauses.left <= 1.2
+        ends.add(pauses.left)
+    assert len(ends) > 1
+
+
+async def test_leases_of_one_age_are_not_replaced_together() -> None:
+    pool = pool_of(Upstream(), exclusive=False, size=100)
+    now = asyncio.get_running_loop().time()
+    old = [Lease(f"old-{number}", SESSION, now - 1000.0) for number in range(50)]
+    for lease in old:
+        pool.add(lease)
+    assert all(0.9 <= lease.patience <= 1.1 for lease in old)
+    soon = [lease for lease in old if lease.patience <= 1.0]
+    assert 0 < len(soon) < 50
+
+    def replaced() -> bool:
+        pool.tidy(unused=1e9, oldest=1000.0, keep=0)
+        return not pool.opening and not any(lease in pool.leases for lease in soon)
+
+    await until(replaced)
+    assert [lease for lease in old if lease in pool.leases] == [
+        lease for lease in old if lease not in soon
+    ]
 
 
 async def test_an_unforeseen_fault_lets_nobody_wait_for_ever() -> None:
@@ -286,6 +392,36 @@ async def test_closing_logs_all_of_them_out_and_lets_nobody_wait() -> None:
     assert not upstream.alive
     with pytest.raises(UpstreamUnavailable):
         await pool.take("carl", home=False)
+
+
+async def test_closing_waits_for_a_login_under_way_and_logs_its_session_out() -> None:
+    """Broken off, it would perhaps leave a session that nobody knows of."""
+    upstream = Upstream()
+    upstream.gate.clear()
+    pool = pool_of(upstream, exclusive=False)
+    waiting = asyncio.create_task(pool.take("ada", home=False))
+    await until(lambda: upstream.at_once == 1)
+    closing = asyncio.create_task(pool.close())
+    with pytest.raises(UpstreamUnavailable):
+        await waiting
+    assert not closing.done()
+    upstream.gate.set()
+    await closing
+    assert (upstream.opened, upstream.alive) == (1, set())
+
+
+async def test_a_closing_that_takes_too_long_breaks_the_login_off() -> None:
+    upstream = Upstream()
+    upstream.gate.clear()
+    pool = pool_of(upstream, exclusive=False)
+    waiting = asyncio.create_task(pool.take("ada", home=False))
+    await until(lambda: upstream.at_once == 1)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.wait({waiting})
+    closing.cancel()
+    await asyncio.wait({closing})
+    assert closing.cancelled()
+    assert (upstream.at_once, upstream.opened) == (0, 0)
 
 
 @pytest.mark.parametrize("exclusive", [False, True])

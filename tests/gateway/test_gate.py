@@ -1,0 +1,174 @@
+"""One upstream as a whole: how it stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from sessiongate.errors import Overloaded, StoreUnavailable, UpstreamUnavailable
+from sessiongate.gateway.accounts import Accounts
+from sessiongate.gateway.call import CallRecord
+from sessiongate.gateway.credential import Credential
+from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.lease import PoolLimits
+from sessiongate.gateway.pool import Standing
+from sessiongate.gateway.sealing import LeaseKey
+from sessiongate.gateway.stored_leases import StoredLeases
+from sessiongate.secret import Secret
+from sessiongate.session import Ended, Person, Session
+from sessiongate.store.embedded.leases import MemoryLeases
+from sessiongate.testing import FakeClock
+from sessiongate.tls.trust import Trust
+from sessiongate.upstream.exchange import Exchange
+from tests.gateway.test_accounts import ADA, TIMES, House, session_of
+from tests.gateway.test_relay import RULES
+from tests.until import until
+from tests.upstream.fakes import FakeServer
+
+LONG = timedelta(seconds=30)
+
+
+class Case:
+    """A gate before a vCenter that may be silent."""
+
+    def __init__(self, server: FakeServer, house: House, *, service: bool = True) -> None:
+        self.server = server
+        self.house = house
+        self.rows = MemoryLeases()
+        self.ended: list[str] = []
+        self.store_is_away = False
+        now = asyncio.get_running_loop().time
+        exchange = Exchange(server.url, Trust(verify=False))
+        ids = iter(range(100))
+        credential = Credential("vc1", "svc", lambda: Secret("p"), exchange, LONG, now)
+        self.accounts = Accounts(
+            "vc1",
+            PoolLimits(size=2, calls=1, queue=10, queue_time=30.0, exclusive=False),
+            TIMES,
+            exchange,
+            LONG,
+            rows=StoredLeases(
+                "vc1",
+                self.rows,
+                LeaseKey(bytes(32)),
+                "here",
+                FakeClock().now,
+                lambda: f"lease-{next(ids)}",
+            ),
+            credential=credential if service else None,
+            providers=frozenset({"vc"}),
+        )
+        self.gate = Gate(
+            "vc1",
+            RULES,
+            exchange,
+            self.accounts,
+            self._end,
+            CallRecord(self.accounts.meters),
+            self._touch,
+        )
+
+    async def _end(self, key: str, _: Ended) -> None:
+        if self.store_is_away:
+            raise StoreUnavailable("down")
+        self.ended.append(key)
+
+    async def _touch(self, _: Session) -> None:
+        pass
+
+
+@pytest.fixture
+async def callers() -> AsyncIterator[Case]:
+    house = House()
+    async with FakeServer(house) as server:
+        case = Case(server, house, service=False)
+        yield case
+        await case.gate.close()
+        assert not house.alive
+
+
+@pytest.fixture
+async def case() -> AsyncIterator[Case]:
+    house = House()
+    async with FakeServer(house) as server:
+        yield Case(server, house)
+
+
+async def test_a_login_under_way_is_waited_for_at_the_stop(case: Case) -> None:
+    case.server.gate.clear()
+    waiting = asyncio.create_task(case.accounts.pools[0].take("k1", home=False))
+    await case.server.has_read(1)
+    closing = asyncio.create_task(case.gate.close())
+    with pytest.raises(UpstreamUnavailable):
+        await waiting
+    case.server.gate.set()
+    await closing
+    assert (case.house.made, case.house.alive) == (1, set())
+    assert not await case.rows.all()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_an_upstream_that_does_not_answer_does_not_hold_up_the_stop(
+    case: Case, busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does what clients have there take the time of its sessions: their rows are left."""
+    monkeypatch.setattr("sessiongate.gateway.gate._CLOSING", 0.1)
+    case.server.gate.clear()
+    waiting = asyncio.create_task(case.accounts.pools[0].take("k1", home=False))
+    await case.server.has_read(1)
+    if busy:
+        monkeypatch.setattr(case.gate.relay, "close", asyncio.Event().wait)
+    await case.gate.close()
+    with pytest.raises(UpstreamUnavailable):
+        await waiting
+    (row,) = await case.rows.all()
+    assert not row.sealed
+
+
+async def test_sessions_of_a_caller_end_with_the_last_one_at_the_upstream(callers: Case) -> None:
+    """Nobody can open another one for them: no password is kept."""
+    accounts = callers.accounts
+    for person, key in ((ADA, "k1"), (ADA, "k2"), (Person("local", "bob"), "k3")):
+        callers.gate.opened(session_of(person, key))
+    for _ in range(2):
+        await accounts.adopt(ADA, callers.house.opened())
+    pool = accounts.pools[0]
+    for lease in pool.leases:
+        await callers.gate.tidy()
+        assert not callers.ended
+        callers.house.alive.remove(lease.session.token.reveal())
+        pool.lose(lease)
+        await accounts.forget(lease)
+    callers.store_is_away = True
+    await callers.gate.tidy()
+    assert not callers.ended
+    callers.store_is_away = False
+    await callers.gate.tidy()
+    assert sorted(callers.ended) == ["k1", "k2"]
+
+
+async def test_while_a_pool_drains_its_callers_are_told_to_come_back(callers: Case) -> None:
+    ada = session_of(ADA)
+    callers.gate.opened(ada)
+    await callers.accounts.adopt(ADA, callers.house.opened())
+    callers.accounts.set_standing(Standing.DRAINING)
+    await until(lambda: not callers.house.alive)
+    await callers.gate.tidy()
+    with pytest.raises(Overloaded):
+        callers.accounts.pool_of(ada)
+    assert not callers.ended
+    callers.accounts.set_standing(Standing.OPEN)
+    await callers.gate.tidy()
+    assert callers.ended == [ada.key]
+
+
+async def test_sessions_of_callers_of_whom_a_start_finds_nothing_end(callers: Case) -> None:
+    """What a stop has logged out, no session of a client goes by any more."""
+
+    async def sessions() -> AsyncIterator[Session]:
+        yield session_of(ADA)
+
+    await callers.gate.recover(sessions())
+    await callers.gate.tidy()
+    assert callers.ended == ["k1"]
