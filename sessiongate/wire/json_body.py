@@ -28,22 +28,35 @@ DEEPEST = 64
 """Arrays and objects around a value, as XML may have elements. Real requests have four."""
 
 
+class JsonLimits(msgspec.Struct, frozen=True):
+    """What a body may hold."""
+
+    size: int
+    values: int
+
+
+OF_STRANGERS = JsonLimits(LARGEST, MOST_VALUES)
+OF_KNOWN = JsonLimits(8 * 1024 * 1024, 400_000)
+"""For callers with a live session, and for an upstream's answers: what clients ask of a vCenter
+names thousands of objects, each of them with some commas. It is read within half a second."""
+
+
 def is_blank(body: bytes) -> bool:
     """Whether there is nothing in a body that a reader would see."""
     return not body or not body.removeprefix(BOM_UTF8).strip()
 
 
-def read_json(body: bytes) -> object:
+def read_json(body: bytes, limits: JsonLimits = OF_STRANGERS) -> object:
     """The value of a body. Raises Malformed; the text never repeats what was sent.
 
     A comma or bracket inside a string counts as one before a value.
     """
-    if len(body) > LARGEST:
-        raise Malformed(f"the body is larger than {LARGEST} bytes")
+    if len(body) > limits.size:
+        raise Malformed(f"the body is larger than {limits.size} bytes")
     body = body.removeprefix(BOM_UTF8)
     commas, *opened = map(body.count, _BEFORE_VALUES)
-    if commas + sum(opened) > MOST_VALUES:
-        raise Malformed(f"the body holds more than {MOST_VALUES} values")
+    if commas + sum(opened) > limits.values:
+        raise Malformed(f"the body holds more than {limits.values} values")
     try:
         found: object = msgspec.json.decode(body)
         if body.count(b":") > 1:  # else there are no two members

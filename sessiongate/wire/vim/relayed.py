@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from sessiongate.errors import Malformed
+from sessiongate.wire.vim.client import WireForm
 from sessiongate.wire.vim.one_call import one_call_only
 from sessiongate.wire.vim.soap import FETCH, message_of, read_target
 from sessiongate.wire.vim.types import MoRef
@@ -21,14 +22,15 @@ from sessiongate.wire.xml import OF_KNOWN, OF_STRANGERS, Element, parse
 SESSION_MANAGER_ID = "SessionManager"
 """The id of the object that is ours at every upstream."""
 
-_OF_A_SESSION = re.compile(r"session\[\S*", re.IGNORECASE)
+OF_A_SESSION = re.compile(r"session\[\S*", re.IGNORECASE)
 """What the ids of objects look like that belong to a session."""
 
-_RETRIEVES = frozenset({"RetrieveProperties", "RetrievePropertiesEx", "CreateFilter"})
+RETRIEVES = frozenset({"RetrieveProperties", "RetrievePropertiesEx", "CreateFilter"})
+"""Methods that say which properties of which objects are read."""
 
 
 class Place(NamedTuple):
-    """A text of the document, and where its first byte is."""
+    """A text of the document, and where its first byte is; below 0 for one of the path."""
 
     text: str
     at: int
@@ -59,6 +61,9 @@ class Relayed(msgspec.Struct, frozen=True, gc=False):
     """Of a read that comes in pages."""
     operation_id: str
     carriers: tuple[tuple[str, str], ...]
+    form: WireForm = WireForm.SOAP
+    path: tuple[str, str] = ("/sdk", "")
+    """What stands before and behind the id of the target, for forms that have it in the path."""
 
     def __repr__(self) -> str:
         return f"Relayed({self.method!r})"  # never the document: passwords may be in it
@@ -69,7 +74,7 @@ class Relayed(msgspec.Struct, frozen=True, gc=False):
         if self.target.name == SESSION_MANAGER_ID:
             return True
         names = {one.name for one in self.objects}
-        return self.method in _RETRIEVES and names == {SESSION_MANAGER_ID} and not self.steps
+        return self.method in RETRIEVES and names == {SESSION_MANAGER_ID} and not self.steps
 
     @property
     def pages(self) -> bool:
@@ -102,7 +107,7 @@ def read_relayed(document: bytes, *, known: bool = False) -> Relayed:
         text = element.text.strip()
         if element is this or ("", "type") in element.attributes or text == SESSION_MANAGER_ID:
             named.add(text)
-        if _OF_A_SESSION.fullmatch(text) is not None:  # whatever its element says of it
+        if OF_A_SESSION.fullmatch(text) is not None:  # whatever its element says of it
             named.add(text)
             references.append(_placed(document, element))
         elif element.name == "sessionId" and element.text.strip():

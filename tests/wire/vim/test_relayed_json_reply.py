@@ -1,0 +1,194 @@
+"""What an upstream has answered in VI/JSON: faults, new objects, pages, what no client may see."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown
+from sessiongate.wire.http import Answer
+from sessiongate.wire.vim import relayed_json_reply as replies
+from sessiongate.wire.vim.types import MoRef
+from tests.each import each
+
+THEIRS = "5277beef-0000-4534-1714-000000000001"
+JSON = (("content-type", "application/json; charset=utf-8"),)
+
+
+def ok(value: Any, status: int = 200) -> Answer:
+    return Answer(status, JSON, json.dumps(value).encode())
+
+
+def fault(name: str, text: str = "No.", status: int = 500) -> Answer:
+    return ok({"_typeName": name, "faultstring": text}, status)
+
+
+def ref(kind: str, name: str) -> dict[str, str]:
+    return {"_typeName": "ManagedObjectReference", "type": kind, "value": name}
+
+
+@each("status", [401, 403, 500])
+def test_a_session_that_is_over_is_known_by_the_type_of_the_fault(status: int) -> None:
+    assert replies.says_session_is_over(fault("NotAuthenticated", status=status))
+    assert replies.says_session_is_over(fault("InvalidSession", status=status))
+    assert not replies.says_session_is_over(fault("InvalidState", "NotAuthenticated", status))
+    assert not replies.says_session_is_over(fault("NoPermission", status=status))
+    assert not replies.says_session_is_over(Answer(status, JSON, b"NotAuthenticated, says a proxy"))
+    large = Answer(status, JSON, fault("NotAuthenticated").body + b" " * 70_000)
+    assert not replies.says_session_is_over(large)
+
+
+def test_a_result_with_such_a_text_is_none() -> None:
+    assert not replies.says_session_is_over(fault("NotAuthenticated", status=200))
+
+
+@each("status", [502, 503, 504])
+def test_what_something_in_front_says_is_not_the_service_s_answer(status: int) -> None:
+    assert not replies.is_from_the_service(Answer(status, (), b"<html>Bad gateway</html>"))
+    assert not replies.is_from_the_service(ok({"error": "no upstream"}, status))
+    assert replies.is_from_the_service(fault("SystemError", status=status))
+    assert replies.is_from_the_service(Answer(500, (), b"<html>"))
+
+
+WHOLE = {
+    "a result": ok({}),
+    "a text": ok("a"),
+    "nothing": Answer(204, (), b""),
+    "nothing, said otherwise": Answer(200, (("content-length", "0"),), b""),
+    "a fault": fault("InvalidRequest"),
+    "a wrong verb": fault("InvalidRequest", status=405),
+    "a fault at an unknown address": fault("InvalidRequest", status=404),
+}
+
+
+@each("answer", WHOLE.values(), WHOLE.keys())
+def test_results_and_faults_are_whole_answers(answer: Answer) -> None:
+    replies.require_whole(answer)
+
+
+BROKEN = {
+    "packed": Answer(200, (*JSON, ("content-encoding", "gzip")), b"{}"),
+    "no JSON": Answer(200, JSON, b"{"),
+    "two values": Answer(200, JSON, b"{}{}"),
+    "too deep": Answer(200, JSON, b"[" * 1_000_000 + b"]" * 1_000_000),
+    "a page of HTML": Answer(200, (("content-type", "text/html"),), b"<html>"),
+    "JSON that does not say so": Answer(200, (), b"{}"),
+    "a fault that is none": ok({"error": "x"}, 500),
+    "a redirect": Answer(302, (("location", "/ui"),), b""),
+    "a status of nobody": ok({}, 299),
+    "a fault of something in front": ok({}, 403),
+}
+
+
+@each("answer", BROKEN.values(), BROKEN.keys())
+def test_sec_66_what_is_neither_is_an_outcome_that_nobody_knows(answer: Answer) -> None:
+    with pytest.raises(OutcomeUnknown):
+        replies.require_whole(answer)
+
+
+@each("answer", [Answer(404, (), b""), Answer(500, (("content-type", "text/xml"),), b"<a/>")], str)
+def test_an_upstream_without_vi_json_is_known(answer: Answer) -> None:
+    with pytest.raises(NotSupported, match="VI/JSON"):
+        replies.require_whole(answer)
+
+
+def test_the_name_of_a_fault_is_read_or_refused() -> None:
+    assert replies.fault_name(fault("ManagedObjectNotFound")) == "ManagedObjectNotFound"
+    assert replies.fault_name(fault("OfSomeVendor")) == ""
+    with pytest.raises(Malformed):
+        replies.fault_name(ok([], 500))
+
+
+def test_the_returned_object_is_found() -> None:
+    made = MoRef("PropertyFilter", "session[x]f1")
+    assert replies.returned_object(ok(ref("PropertyFilter", "session[x]f1"))) == made
+    bare = {"value": "session[x]f1", "type": "PropertyFilter"}
+    assert replies.returned_object(ok(bare)) == made
+    others: list[Any] = [
+        None,
+        "session[x]f1",
+        [],
+        {"type": "A"},
+        {"type": "", "value": "a"},
+        {"type": "A", "value": ""},
+        {"_typeName": "OptionValue", "type": "A", "value": "a"},
+    ]
+    for other in others:
+        assert replies.returned_object(ok(other)) is None
+    assert replies.returned_object(Answer(204, (), b"")) is None
+
+
+def test_a_read_in_pages_names_the_next() -> None:
+    assert replies.next_page(ok({"token": "17", "objects": []}).body) == "17"
+    others: list[Any] = [None, {}, *({"token": one} for one in (None, "", "1" * 600, 5))]
+    for other in others:
+        assert replies.next_page(ok(other).body) == ""
+    inside = ok({"objects": [{"token": "17"}], "text": '"token":"17"'}).body
+    assert replies.next_page(inside) == ""
+
+
+@each("kind", ["UserSession", "ArrayOfUserSession"])
+def test_sessions_of_the_upstream_are_noticed(kind: str) -> None:
+    assert replies.shows_sessions(ok({"val": {"_typeName": kind}}).body)
+    assert replies.shows_sessions(b'{"_typeName":"%b"}' % kind.encode())
+
+
+@each(
+    "value",
+    [{"_typeName": "UserLoginSessionEvent"}, {"text": '{"_typeName":"UserSession"}'}, ["a{", "b"]],
+    str,
+)
+def test_what_only_looks_like_them_is_not(value: Any) -> None:
+    assert not replies.shows_sessions(ok(value).body)
+
+
+OWN, OTHER = f"session[{THEIRS}]mine", f"session[{THEIRS}]of-another"
+REFERENCES: list[dict[str, Any]] = [
+    ref("ListView", OTHER),
+    {"type": "ListView", "value": OTHER},
+    {"value": OTHER, "type": "ListView"},
+    {"value": OTHER, "_typeName": "ManagedObjectReference", "type": "ListView"},
+    {"serverGuid": None, "type": "ListView", "value": OTHER, "_typeName": "x"},
+    {"type": "ListView", "value": OTHER, "serverGuid": "x"},
+]
+
+
+@each("reference", REFERENCES, str)
+@each("dense", [True, False])
+def test_objects_of_others_are_noticed_and_taken_out(reference: Any, dense: bool) -> None:
+    value = {"_value": [ref("ListView", OWN), reference, ref("Folder", "group-d1")], "a": reference}
+    separators = (",", ":") if dense else (" , ", " : ")
+    body = json.dumps(value, separators=separators).encode()
+    assert replies.foreign_object(body, {OWN}.__contains__)
+    assert not replies.foreign_object(body, {OWN, OTHER}.__contains__)
+    assert replies.without_foreign(body, {OWN, OTHER}.__contains__) == body
+    left = replies.without_foreign(body, {OWN}.__contains__)
+    assert json.loads(left) == {"_value": [ref("ListView", OWN), ref("Folder", "group-d1")]}
+
+
+def test_a_reply_that_is_one_reference_is_unset_without_it() -> None:
+    assert replies.without_foreign(ok(ref("View", OTHER)).body, {OWN}.__contains__) == b"null"
+
+
+@each(
+    "value",
+    [
+        {"_typeName": "string", "_value": "session[x]view-1"},
+        {"_typeName": "CustomFieldStringValue", "key": 7, "value": "session[x]view-1"},
+        {"text": json.dumps(ref("View", "session[x]view-1"))},
+        "session[x]view-1",
+        ref("Folder", "group-d1"),
+        {"type": "x", "value": 5, "text": "session["},
+    ],
+    str,
+)
+def test_sec_60_a_text_is_never_taken_for_a_reference(value: Any) -> None:
+    body = ok([value]).body
+    assert not replies.foreign_object(body, set[str]().__contains__)
+    assert replies.without_foreign(body, set[str]().__contains__) == body
+
+
+def test_a_reply_too_deep_to_be_rewritten_stays_what_it_is_and_is_noticed() -> None:
+    body = b"[" * 100_000 + ok(ref("View", OTHER)).body + b"]" * 100_000
+    assert replies.without_foreign(body, {OWN}.__contains__) == body
+    assert replies.foreign_object(body, {OWN}.__contains__)
