@@ -71,6 +71,7 @@ KNOWN_FAULTS = frozenset(
         "ManagedObjectNotFound",
         "MethodNotFound",
         "NotSupported",
+        "RequestCanceled",
         "RestrictedVersion",
         "SystemError",
     }

@@ -2,11 +2,12 @@
 
 The same questions as of SOAP's replies (`relayed_reply`), and for the same reason they are searched
 rather than read: they may be large. What is searched for begins with a quote or a brace; inside a
-text a quote has a backslash before it, so that no text is taken for one of them.
+text a quote has a backslash before it, so that no text is taken for one of them. Letters that are
+written as numbers, which could hide one, count as what must not be shown (`is_plain`).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -14,26 +15,19 @@ import msgspec
 from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.client import WireForm, lacks_json, read_fault
+from sessiongate.wire.vim.relayed_fault import CANCELLED, SESSION_OVER, is_one_of
 from sessiongate.wire.vim.types import MOREF, MoRef
-
-# A fault that says that a session is over is short. Others may be long, and are not looked into.
-_LONGEST_FAULT = 64 * 1024
-_OVER = frozenset({"NotAuthenticated", "InvalidSession"})
-_OVER_TEXTS = (b"NotAuthenticated", b"InvalidSession")
 
 _FAULTS = frozenset({400, 401, 403, 404, 405, 500, 503})
 """Statuses with which a service that speaks VI/JSON sends a fault."""
 
 _LONGEST_TOKEN = 512
 _BOUND = b'"session['
-_USER_SESSION = re.compile(rb'"_typeName"\s*:\s*"(?:ArrayOf)?UserSession"')
-_BESIDE = rb'"(?:_typeName|type|serverGuid)"\s*:\s*(?:"[^"\\]{0,400}"|null)'
-_REFERENCE = re.compile(
-    rb"\{\s*((?:%b\s*,\s*){0,3})" % _BESIDE
-    + rb'"value"\s*:\s*"(session\[[^"\\]{0,400})"'
-    + rb"((?:\s*,\s*%b){0,3})\s*\}" % _BESIDE
-)
-"""A reference to an object of a session, with its other members in any order."""
+_BACKSLASH = ord("\\")
+_USER_SESSION = re.compile(rb'"_typeName"\s*:\s*"[^"\\]*UserSession')
+_NAME = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_SPELT_OUT = re.compile(rb"\\u00(?:2[Dd]|3[0-9]|4[1-9A-Fa-f]|5[0-9ABFabf]|6[1-9A-Fa-f]|7[0-9Aa])")
+"""What no server writes as a number: letters, digits, and what stands in ids and keys."""
 _TYPE = re.compile(rb'"type"\s*:')
 
 
@@ -55,15 +49,12 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def says_session_is_over(answer: Answer) -> bool:
     """Whether it is the fault for a call without a session that lives. By type, not by status."""
-    body = answer.body
-    if answer.status < 400 or len(body) > _LONGEST_FAULT:
-        return False
-    if not any(text in body for text in _OVER_TEXTS):
-        return False
-    try:
-        return fault_name(answer) in _OVER
-    except Malformed:
-        return False
+    return is_one_of(WireForm.JSON, answer, SESSION_OVER)
+
+
+def says_it_was_cancelled(answer: Answer) -> bool:
+    """Whether it is the answer of a wait that somebody has ended."""
+    return is_one_of(WireForm.JSON, answer, CANCELLED)
 
 
 def fault_name(answer: Answer) -> str:
@@ -94,6 +85,18 @@ def require_whole(answer: Answer) -> None:
     raise OutcomeUnknown(f"status {answer.status}, and no VI/JSON")
 
 
+def is_plain(answer: Answer) -> bool:
+    """Whether all that is searched for in it would be found: nothing hides letters of its text."""
+    body = answer.body
+    for found in _SPELT_OUT.finditer(body):
+        before = found.start()
+        while before and body[before - 1] == _BACKSLASH:
+            before -= 1
+        if (found.start() - before) % 2 == 0:
+            return False
+    return True
+
+
 def returned_object(answer: Answer) -> MoRef | None:
     """The object that a call has returned; None where it has returned none."""
     try:
@@ -122,9 +125,7 @@ def shows_sessions(body: bytes) -> bool:
 
 def foreign_object(body: bytes, is_own: Callable[[str], bool]) -> bool:
     """Whether it names an object of a session that is not the client's own."""
-    if _BOUND not in body:
-        return False
-    return any(_is_foreign(one, is_own) for one in _REFERENCE.finditer(body))
+    return any(not is_own(name) for name in _references(body))
 
 
 def without_foreign(body: bytes, is_own: Callable[[str], bool]) -> bytes:
@@ -153,13 +154,30 @@ def _names_foreign(value: object, is_own: Callable[[str], bool]) -> bool:
     return isinstance(name, str) and name.startswith("session[") and not is_own(name.strip())
 
 
-def _is_foreign(reference: re.Match[bytes], is_own: Callable[[str], bool]) -> bool:
-    before, name, behind = reference.groups()
-    return _TYPE.search(before + b" " + behind) is not None and not is_own(_text(name))
+def _references(body: bytes) -> Iterator[str]:
+    """The ids in references to objects of a session.
+
+    A reference is flat: what stands between the braces around a `value` are its other members. One
+    of them is its type, and what has none beside it is a text.
+    """
+    since, at = 0, body.find(_BOUND)
+    while at >= 0:
+        begin = max(body.rfind(b"{", since, at), since)
+        before = body[begin:at].rstrip()
+        if before.endswith(b":") and before[:-1].rstrip().endswith(b'"value"'):
+            end = body.find(b"}", at)
+            if _TYPE.search(before) is not None or _TYPE.search(body, at, end) is not None:
+                yield _name(body, at)
+        since = at + len(_BOUND)
+        at = body.find(_BOUND, since)
 
 
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "replace").strip()
+def _name(body: bytes, at: int) -> str:
+    found = _NAME.match(body, at)
+    try:
+        return msgspec.json.decode(found[0], type=str).strip() if found is not None else ""
+    except _UNREADABLE:
+        return ""
 
 
 def _is_json(answer: Answer) -> bool:

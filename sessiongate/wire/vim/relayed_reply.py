@@ -10,20 +10,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from sessiongate.errors import Malformed
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.client import WireForm, content_of, read_fault
+from sessiongate.wire.vim.relayed_fault import CANCELLED, SESSION_OVER, is_one_of
 from sessiongate.wire.vim.soap import VIM
 from sessiongate.wire.vim.types import MoRef
 from sessiongate.wire.xml import OF_KNOWN
 
 KEY_LENGTH = 36
 """Of the key of a session, theirs and ours: one can stand in the place of the other."""
-
-# A fault that says that a session is over is short. Others may be long, and are not looked into.
-_LONGEST_FAULT = 64 * 1024
-_OVER = frozenset({"NotAuthenticated", "InvalidSession"})
-_OVER_TEXTS = (b"NotAuthenticated", b"InvalidSession")
 
 _TOKEN = re.compile(rb"<token>([^<]{1,512})</token>")
 _BOUND = b"session["
@@ -63,25 +58,12 @@ class _Reference(NamedTuple):
 
 def says_session_is_over(answer: Answer) -> bool:
     """Whether it is the fault for a call without a session that lives. By type, not by status."""
-    body = answer.body
-    if answer.status != 500 or len(body) > _LONGEST_FAULT:
-        return False
-    if not any(text in body for text in _OVER_TEXTS):
-        return False
-    try:
-        return fault_name(answer) in _OVER
-    except Malformed:
-        return False
+    return is_one_of(WireForm.SOAP, answer, SESSION_OVER)
 
 
 def says_it_was_cancelled(answer: Answer) -> bool:
     """Whether it is the answer of a wait that somebody has ended."""
-    if answer.status != 500 or len(answer.body) > _LONGEST_FAULT:
-        return False
-    try:
-        return b"RequestCanceled" in answer.body and fault_name(answer) == "RequestCanceled"
-    except Malformed:
-        return False
+    return is_one_of(WireForm.SOAP, answer, CANCELLED)
 
 
 def fault_name(answer: Answer) -> str:

@@ -27,19 +27,11 @@ def ref(kind: str, name: str) -> dict[str, str]:
     return {"_typeName": "ManagedObjectReference", "type": kind, "value": name}
 
 
-@each("status", [401, 403, 500])
-def test_a_session_that_is_over_is_known_by_the_type_of_the_fault(status: int) -> None:
-    assert replies.says_session_is_over(fault("NotAuthenticated", status=status))
-    assert replies.says_session_is_over(fault("InvalidSession", status=status))
-    assert not replies.says_session_is_over(fault("InvalidState", "NotAuthenticated", status))
-    assert not replies.says_session_is_over(fault("NoPermission", status=status))
-    assert not replies.says_session_is_over(Answer(status, JSON, b"NotAuthenticated, says a proxy"))
-    large = Answer(status, JSON, fault("NotAuthenticated").body + b" " * 70_000)
-    assert not replies.says_session_is_over(large)
-
-
-def test_a_result_with_such_a_text_is_none() -> None:
-    assert not replies.says_session_is_over(fault("NotAuthenticated", status=200))
+def test_what_decides_is_the_type_of_a_fault() -> None:
+    assert replies.says_session_is_over(fault("NotAuthenticated"))
+    assert not replies.says_session_is_over(fault("InvalidState", "NotAuthenticated"))
+    assert replies.says_it_was_cancelled(fault("RequestCanceled"))
+    assert not replies.says_it_was_cancelled(fault("NotAuthenticated"))
 
 
 @each("status", [502, 503, 504])
@@ -133,6 +125,29 @@ def test_sessions_of_the_upstream_are_noticed(kind: str) -> None:
     assert replies.shows_sessions(b'{"_typeName":"%b"}' % kind.encode())
 
 
+SPELT_OUT = [
+    "\\u0055serSession",
+    "session\\u005b",
+    "\\u005Fid",
+    "5\\u0032",
+    "\\\\\\u006d",
+    "\\u002d",
+]
+
+
+@each("text", SPELT_OUT)
+def test_sec_60_letters_that_are_written_as_numbers_hide_nothing(text: str) -> None:
+    assert not replies.is_plain(Answer(200, JSON, f'["{text}"]'.encode()))
+
+
+@each(
+    "text",
+    ["\\u003c", "\\u0022", "\\u00e9", "\\u2028", "\\\\u0055", "\\\\\\\\u0055", "\\u0000", "u0055"],
+)
+def test_what_servers_do_write_as_numbers_is_plain(text: str) -> None:
+    assert replies.is_plain(Answer(200, JSON, f'["{text}"]'.encode()))
+
+
 @each(
     "value",
     [{"_typeName": "UserLoginSessionEvent"}, {"text": '{"_typeName":"UserSession"}'}, ["a{", "b"]],
@@ -192,3 +207,21 @@ def test_a_reply_too_deep_to_be_rewritten_stays_what_it_is_and_is_noticed() -> N
     body = b"[" * 100_000 + ok(ref("View", OTHER)).body + b"]" * 100_000
     assert replies.without_foreign(body, {OWN}.__contains__) == body
     assert replies.foreign_object(body, {OWN}.__contains__)
+
+
+@each("name", [b'session[x\\ud800"', b"session[x"])
+def test_sec_60_a_name_that_cannot_be_read_is_nobody_s(name: bytes) -> None:
+    body = b'{"type":"View","value":"%b}' % name
+    assert replies.foreign_object(body, {"session[x"}.__contains__)
+
+
+def test_many_references_are_judged_each_by_itself() -> None:
+    some = [ref("View", OWN), {"text": OTHER}, ref("View", OTHER), OTHER, {"value": OTHER}]
+    assert replies.foreign_object(ok(some).body, {OWN}.__contains__)
+    assert not replies.foreign_object(ok([*some[:2], *some[3:]]).body, {OWN}.__contains__)
+
+
+def test_unknown_members_hide_no_reference() -> None:
+    for more in ({"a": 5}, {"a": None}, {"a": [1]}):
+        for value in ({**ref("View", OTHER), **more}, {**more, "value": OTHER, "type": "View"}):
+            assert replies.foreign_object(ok(value).body, {OWN}.__contains__)
