@@ -13,6 +13,7 @@ from tests.end_to_end.test_gateway import (
     callers_gate,
     sessions,
     shared_gate,
+    told,
     upstream,
 )
 from tests.end_to_end.test_operations import OF_A_GATEWAY, ask
@@ -27,12 +28,6 @@ pytestmark = pytest.mark.slow
 
 WATCHED = '[admin]\nlisten = "127.0.0.1:0"\n[server]\nlisten = ["127.0.0.1:0"]'
 QUICKLY = '[upstream.vc1.pool]\nqueue_time = "1s"'
-
-
-def told(server: Server, *command: str) -> Any:
-    done = server.run(*command, "--output", "json")
-    assert done.code == 0, done
-    return done.json()
 
 
 def names(client: SoapClient) -> str:
