@@ -14,6 +14,8 @@ from tools.table import Bench, Measured, NotMeasured, Part, Target, median
 
 PATH = "/sdk"
 LOGINS = 30_000
+MEASURED = "urn:vim25/8.0.3.0"
+"""The SOAPAction of calls that are forwarded, by which an upstream may know them."""
 
 _HEADERS = {"Content-Type": 'text/xml; charset="utf-8"', "SOAPAction": '"urn:vim25/8.0.3.0"'}
 _ENVELOPE = (
@@ -48,18 +50,36 @@ def login(server: Child, folder: Path) -> Way:
     return _way(server, folder / f"{server.process.pid}-login", _LOGIN, _HEADERS)
 
 
-def is_active(server: Child, folder: Path) -> Way:
-    """SessionIsActive of a session about itself."""
+def logged_in(server: Child) -> tuple[dict[str, str], str, str]:
+    """The headers of a new session, its key, and the name of its user."""
     [(head, body)] = send(server.url, post(server.url, PATH, _HEADERS, _LOGIN), 1, within=10)
     cookie, key, name = _COOKIE.search(head), _KEY.search(body), _NAME.search(body)
     if cookie is None or key is None or name is None:
         raise NotMeasured("a SOAP login did not give a session")
-    asked = _envelope("SessionIsActive", sessionID=key[1].decode(), userName=name[1].decode())
-    headers = {**_HEADERS, "Cookie": cookie[1].decode()}
-    [(_, answer)] = send(server.url, post(server.url, PATH, headers, asked), 1, within=10)
-    if b"<returnval>true</returnval>" not in answer:
+    return {**_HEADERS, "Cookie": cookie[1].decode()}, key[1].decode(), name[1].decode()
+
+
+def is_active(server: Child, folder: Path) -> Way:
+    """SessionIsActive of a session about itself."""
+    headers, key, name = logged_in(server)
+    asked = _envelope("SessionIsActive", sessionID=key, userName=name)
+    if b"<returnval>true</returnval>" not in _answer(server, headers, asked):
         raise NotMeasured("SessionIsActive did not say that the session is active")
     return _way(server, folder / f"{server.process.pid}-active", asked, headers)
+
+
+def time_there(server: Child, folder: Path, headers: dict[str, str]) -> Way:
+    """CurrentTime by a session, with the SOAPAction of what is measured."""
+    headers = {**headers, "SOAPAction": MEASURED}
+    asked = _envelope("CurrentTime").replace(b"SessionManager", b"ServiceInstance")
+    if b"CurrentTimeResponse" not in _answer(server, headers, asked):
+        raise NotMeasured("CurrentTime did not say what time it is")
+    return _way(server, folder / f"{server.process.pid}-time", asked, headers)
+
+
+def _answer(server: Child, headers: dict[str, str], asked: bytes) -> bytes:
+    [(_, answer)] = send(server.url, post(server.url, PATH, headers, asked), 1, within=10)
+    return answer
 
 
 def _way(server: Child, stem: Path, body: bytes, headers: dict[str, str]) -> Way:

@@ -162,19 +162,33 @@ http {{
     uwsgi_temp_path {folder};
     scgi_temp_path {folder};
     keepalive_requests 1000000000;
+    {more}
     server {{
         listen 127.0.0.1:{port}{how};
-        location / {{ return 200 "Hello World!"; }}
+        location / {{ {answer} }}
     }}
 }}
 """
 
+# Connections to the upstream are kept, as ours are; whose certificate it has is not looked at.
+_UPSTREAM = "upstream theirs {{ server {address}; keepalive 64; keepalive_requests 1000000000; }}"
+_PASSED = """
+            {first}
+            proxy_pass {scheme}://theirs;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host {address};
+        """
+
 
 @contextmanager
-def nginx(folder: Path, data_dir: Path | None = None) -> Iterator[Child]:
-    """nginx in one process that answers the same text to all.
+def nginx(
+    folder: Path, data_dir: Path | None = None, upstream: str | None = None, first: str = ""
+) -> Iterator[Child]:
+    """nginx in one process that answers the same text to all, or passes all to an upstream.
 
-    With the data directory of a server of ours, over TLS with that one's certificate.
+    With the data directory of a server of ours, over TLS with that one's certificate. `first` is
+    what it does before it passes anything on.
     """
     found = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
     if found is None:
@@ -188,7 +202,13 @@ def nginx(folder: Path, data_dir: Path | None = None) -> Iterator[Child]:
         tls = data_dir / "tls"
         how = f" ssl; ssl_certificate {tls}/server.pem; ssl_certificate_key {tls}/server.key"
     config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, port=port, how=how), encoding="utf-8")
+    more, answer = "", 'return 200 "Hello World!";'
+    if upstream is not None:
+        scheme, _, address = upstream.partition("://")
+        more = _UPSTREAM.format(address=address)
+        answer = _PASSED.format(scheme=scheme, address=address, first=first)
+    text = _NGINX.format(folder=folder, port=port, how=how, more=more, answer=answer)
+    config.write_text(text, encoding="utf-8")
     url = f"{'https' if how else 'http'}://127.0.0.1:{port}"
     # It says nothing once it listens, so the shell names the address, and `exec` keeps the pid.
     command = ["sh", "-c", f'echo "Listening on {url}"; exec "$0" "$@"', found, "-c", str(config)]

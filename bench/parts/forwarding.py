@@ -1,0 +1,88 @@
+"""Calls through the gateway against nginx's proxy_pass, which checks and judges nothing.
+
+One upstream for both, with TLS on both sides of both and connections that are kept. It is nginx,
+too, and answers the calls that are measured with a constant, so that it costs little and hardly
+sleeps; all else, our logins, it passes to another server of ours. What counts is the processor time
+that each of the two takes for a request.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools import populate
+from tools.children import Child, nginx, scratch, sessiongate
+from tools.load import Load, compare
+from tools.table import Bench, Measured, Part, Target, median
+
+from parts.soap import MEASURED, logged_in, time_there
+
+_SERVICE = {
+    "TYPE": "vcenter",
+    "ACCOUNT": "service",
+    "USERNAME": "bench0",
+    "PASSWORD": populate.PASSWORD,
+    "ROLES": "administrator",
+    "MODE": "shared",
+    "SIZE": "5",
+    "VERIFY": "false",
+    "POOL__CALLS_EACH": "64",  # all connections of wrk have one session
+}
+
+
+_TIME = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
+    '<CurrentTimeResponse xmlns="urn:vim25"><returnval>2026-01-01T00:00:00Z</returnval>'
+    "</CurrentTimeResponse></soapenv:Body></soapenv:Envelope>"
+)
+_CONSTANT = f"""
+            default_type "text/xml; charset=utf-8";
+            if ($http_soapaction = "{MEASURED}") {{ return 200 '{_TIME}'; }}
+"""
+
+
+@contextmanager
+def _both(folder: Path) -> Iterator[tuple[Child, Child]]:
+    """The gateway and nginx before the same upstream."""
+    data_dir, theirs = folder / "server", folder / "upstream"
+    for one in (data_dir, theirs):
+        populate.write_users(one, 1)
+    with (
+        sessiongate(theirs, tls=True) as center,
+        nginx(folder / "constant", theirs, center.url, _CONSTANT) as upstream,
+    ):
+        settings = {f"UPSTREAM__VC1__{name}": value for name, value in _SERVICE.items()}
+        settings["UPSTREAM__VC1__URL"] = upstream.url
+        with (
+            sessiongate(data_dir, settings, tls=True) as ours,
+            nginx(folder / "nginx", data_dir, upstream.url) as plain,
+        ):
+            yield ours, plain
+
+
+def _posts(bench: Bench) -> Iterator[Measured]:
+    with scratch() as folder, _both(folder) as (ours, plain):
+        headers, _, _ = logged_in(ours)
+        ways = [time_there(server, folder, headers) for server in (ours, plain)]
+        yield _ratio("post", compare(bench, *ways))
+
+
+def _ratio(key: str, found: list[list[Load]]) -> Measured:
+    """Processor time of nginx to ours: 1 is alike, 0.5 is twice as dear."""
+    spent = [median(loads[way].cpu for loads in found) for way in (0, 1)]
+    rate = [median(loads[way].rate for loads in found) for way in (0, 1)]
+    ratio = median(loads[1].cpu / loads[0].cpu for loads in found)
+    note = (
+        f"CPU {spent[0]:.1f} against {spent[1]:.1f} µs; {rate[0]:,.0f}/s against {rate[1]:,.0f}/s"
+    )
+    return Measured(key, ratio, note)
+
+
+PARTS = (
+    Part(
+        "forwarding",
+        (Target("post", "forwarded SOAP CurrentTime, HTTPS", "nginx proxy_pass", ">=", 0.25),),
+        _posts,
+    ),
+)
