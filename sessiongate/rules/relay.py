@@ -7,6 +7,7 @@ clients share one session there, so that each call is judged by its method befor
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from sessiongate.rules.relay_reads import READING
@@ -136,6 +137,9 @@ STATEFUL: Mapping[str, RelayVerdict] = {
 The answer to one is another the second time, or its effect is: none is STATELESS, so that none is
 sent twice."""
 
+_LONGEST_KEPT = 200
+"""Letters of type and method together for which a verdict is kept; real ones have up to 90."""
+
 UNKNOWN = RelayVerdict(Kind.OPENS, False)
 """Of what no table has: it goes where the client's state is, and counts as changing something."""
 
@@ -147,6 +151,11 @@ def judge(kind: str, method: str) -> RelayVerdict:
     that is its id. Reads of properties are no methods: `Fetch` and GET are STATELESS reads as long
     as they are for nothing that was opened, which the caller knows.
     """
+    short = len(kind) + len(method) <= _LONGEST_KEPT
+    return _kept(kind, method) if short else _judged(kind, method)
+
+
+def _judged(kind: str, method: str) -> RelayVerdict:
     if kind == SESSION_MANAGER_TYPE and method in OWN:
         return RelayVerdict(Kind.OWN, method == "SessionIsActive")
     if method in _DENIED or method in OWN or _SESSION_LIKE.search(method) is not None:
@@ -157,6 +166,9 @@ def judge(kind: str, method: str) -> RelayVerdict:
     if method == "Fetch" or method in READING:
         return RelayVerdict(Kind.STATELESS, True)
     return UNKNOWN
+
+
+_kept = lru_cache(maxsize=2048)(_judged)
 
 
 def may_be_repeated(method: str, verdict: RelayVerdict) -> bool:

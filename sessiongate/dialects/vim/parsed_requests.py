@@ -7,9 +7,15 @@ never a request with a secret in it. What is kept says what was asked, not who a
 answered.
 """
 
+from typing import Generic, TypeVar
+
+from sessiongate.rules.relay import judge
 from sessiongate.secret import Secret
 from sessiongate.wire.vim import soap as vim_soap
+from sessiongate.wire.vim.relayed import Relayed
 from sessiongate.wire.vim.request import VimRequest
+
+T = TypeVar("T")
 
 # Requests kept, and the longest of them in bytes; real ones have 400 to 900. A document of this
 # size holds at most 250 elements, so that all together never take more than 10 MB.
@@ -17,11 +23,11 @@ MOST = 128
 LONGEST = 1024
 
 
-class Polls:
+class _Kept(Generic[T]):
     """Requests lately answered. The oldest leave first."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, VimRequest] = {}
+        self._known: dict[bytes, T] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -29,20 +35,45 @@ class Polls:
     def __contains__(self, body: bytes) -> bool:
         return body in self._known
 
-    def read(self, body: bytes) -> VimRequest:
-        """What a request of these bytes asks. Raises as `wire.vim.soap.read_request` does."""
-        known = self._known.get(body) if len(body) <= LONGEST else None
-        return known if known is not None else vim_soap.read_request(body)
+    def known(self, body: bytes) -> T | None:
+        """What was kept of these bytes."""
+        return self._known.get(body) if len(body) <= LONGEST else None
 
-    def keep(self, request: VimRequest) -> None:
-        """Keep a request that was answered to a live session, if it may be and might come again."""
-        body = request.body
+    def put(self, body: bytes, request: T) -> None:
+        """Keep it, unless it is too long."""
         if body in self._known or len(body) > LONGEST:
-            return
-        if request.carriers or request.asserted or request.operation_id:
-            return  # an operation's id is new each time
-        if any(isinstance(value, Secret) for value in request.arguments.values()):
             return
         if len(self._known) >= MOST:
             del self._known[next(iter(self._known))]
         self._known[body] = request
+
+
+class Polls(_Kept[VimRequest]):
+    """Requests that were answered here."""
+
+    def read(self, body: bytes) -> VimRequest:
+        """What a request of these bytes asks. Raises as `wire.vim.soap.read_request` does."""
+        known = self.known(body)
+        return known if known is not None else vim_soap.read_request(body)
+
+    def keep(self, request: VimRequest) -> None:
+        """Keep a request that was answered to a live session, if it may be and might come again."""
+        if request.carriers or request.asserted or request.operation_id:
+            return  # an operation's id is new each time
+        if any(isinstance(value, Secret) for value in request.arguments.values()):
+            return
+        self.put(request.body, request)
+
+
+class RelayedPolls(_Kept[Relayed]):
+    """Requests that an upstream has answered."""
+
+    def keep(self, request: Relayed) -> None:
+        """Keep a request that was answered to a live session, if it may be and might come again.
+
+        What has a password for a guest is none of those.
+        """
+        if request.carriers or request.operation_id or request.method.endswith("InGuest"):
+            return
+        if judge(request.target.kind, request.method).reads:
+            self.put(request.document, request)

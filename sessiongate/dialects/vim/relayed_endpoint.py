@@ -9,6 +9,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import caller
+from sessiongate.dialects.vim.parsed_requests import RelayedPolls
 from sessiongate.dialects.vim.soap_endpoint import CARRIERS, VimSoapEndpoint, service_versions_reply
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
@@ -37,6 +38,7 @@ class RelayedSoapEndpoint:
         self._gates = gates
         self._sessions = sessions
         self._bearers = bearers
+        self._polls = RelayedPolls()
         self._callers = KnownCallers(sessions, bearers, takes_assertions=False)
 
     async def __call__(self, request: Request) -> Reply:
@@ -71,7 +73,7 @@ class RelayedSoapEndpoint:
         have to name a live session.
         """
         try:
-            return read_relayed(request.body)
+            return self._polls.known(request.body) or read_relayed(request.body)
         except errors.Malformed:
             if not await self._callers.known(request):
                 raise
@@ -88,7 +90,10 @@ class RelayedSoapEndpoint:
             ("content-type", "text/xml; charset=utf-8"),
             ("accept-encoding", "identity"),
         )
-        return await gate.relay.call(session, read, (*passed, *own), request.when_gone)
+        answer = await gate.relay.call(session, read, (*passed, *own), request.when_gone)
+        if answer.status == 200:
+            self._polls.keep(read)
+        return answer
 
     async def versions(self, request: Request) -> Reply:
         """Answer `GET /sdk/vimServiceVersions.xml`: no more than the upstream has."""

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from sessiongate.dialects.vim.parsed_requests import LONGEST, MOST, Polls
+from sessiongate.dialects.vim.parsed_requests import LONGEST, MOST, Polls, RelayedPolls
 from sessiongate.errors import Malformed
 from sessiongate.secret import Secret
+from sessiongate.wire.vim.client import envelope
 from sessiongate.wire.vim.methods import METHODS, SESSION_MANAGER, Call
+from sessiongate.wire.vim.relayed import Relayed, read_relayed
 from sessiongate.wire.vim.request import VimRequest
 from tests.dialects.vim.test_soap_endpoint import SOAP, THIS, Soap, credentials, soap
 
@@ -100,3 +102,25 @@ async def test_no_password_is_in_what_is_kept(soap: Soap) -> None:
     assert again.status == 500
     assert body not in soap.endpoint.polls
     assert len(soap.endpoint.polls) == 0
+
+
+def relayed(method: str, kind: str = "Folder", more: str = "") -> Relayed:
+    return read_relayed(envelope(method, kind, "group-d1", more))
+
+
+def kept_by_relay(request: Relayed) -> bool:
+    polls = RelayedPolls()
+    polls.keep(request)
+    return polls.known(request.document) is request
+
+
+def test_of_what_an_upstream_answers_reads_are_kept() -> None:
+    assert kept_by_relay(relayed("Fetch", more="<prop>name</prop>"))
+    assert kept_by_relay(relayed("CurrentTime", "ServiceInstance"))
+    for changing in ("CreateFolder", "NobodyKnowsThis"):
+        assert not kept_by_relay(relayed(changing))
+
+
+def test_nothing_that_goes_to_a_guest_is_kept() -> None:
+    secret = "<auth><password>hunter2</password></auth>"
+    assert not kept_by_relay(relayed("ListFilesInGuest", "GuestFileManager", secret))
