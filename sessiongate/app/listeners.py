@@ -24,7 +24,7 @@ from sessiongate.http.admission import Admission
 from sessiongate.http.callers import Callers
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
-from sessiongate.http.message import Handler
+from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import client_behind, is_trusted
 from sessiongate.operations.control import Control, control_address
 from sessiongate.operations.health import Operations
@@ -132,6 +132,7 @@ class Listeners:
         handler: Handler,
         refusals: Counter[str],
         callers: Callers,
+        streams: Streams,
     ) -> None:
         """Let clients in. Raises ConfigError that names every address which cannot be had."""
         self._admission.refusals = refusals
@@ -150,6 +151,7 @@ class Listeners:
                     refusals=refusals,
                     admission=self._admission,
                     callers=callers,
+                    streams=streams,
                 )
             except ConfigError as error:
                 problems += error.problems

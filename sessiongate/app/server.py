@@ -30,7 +30,7 @@ from sessiongate.config import Config
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.vim.session_objects import SessionObjects
 from sessiongate.errors import Unavailable
-from sessiongate.http.message import Handler
+from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import TrustedProxies
 from sessiongate.http.router import Routes
 from sessiongate.identity.local.hashing import PasswordHasher
@@ -125,7 +125,7 @@ class Server:
             await verifier.start()
         services = self._services()
         self._objects = services.center.objects
-        handler = self._handler(services)
+        handler, streams = self._handler(services)
         for name, made in self._made.items():
             self._changes.watch(name, made.provider)
         await parts.welcome_back(self._hasher, self._sessions)
@@ -139,7 +139,7 @@ class Server:
             services.bearers,
             takes_assertions=any(issuer.type == "saml" for issuer in config.tokens.values()),
         )
-        await listeners.open(handler, self._meters.refusals, callers)
+        await listeners.open(handler, self._meters.refusals, callers, streams)
         locks = Locks(self._guards, self._journal)
         await listeners.open_control(
             Control(
@@ -265,11 +265,12 @@ class Server:
         router = ProviderRouter(self._guards, parts.claims_of(self._made))
         return services_of(self.config, core, router, self._verifiers)
 
-    def _handler(self, services: Services) -> Handler:
+    def _handler(self, services: Services) -> tuple[Handler, Streams]:
         server, routed = self.config.server, self._routes(services)
         if not server.trusted_proxies:
-            return routed
-        return TrustedProxies(routed, server.trusted_proxies, server.client_certificate_header)
+            return routed, routed.streams
+        behind = TrustedProxies(routed, server.trusted_proxies, server.client_certificate_header)
+        return behind, routed.streams
 
     def _ask_anew(self, person: Person) -> None:
         """Only the upstream itself can let this person in: nothing of theirs is left to go by."""

@@ -1,13 +1,13 @@
 """HTTP/1.1 for every dialect: messages in, messages out. No dialect is known here.
 
 `message` has requests and replies as values, `framing` says where one ends, `intake` takes them out
-of what has come. A connection is three classes in a row: `transport_connection`, with its `peer`
-and `reply_writer`; `request_reader`, with the `held_request` and what `callers` may send, within
-`limits`; `connection`, by the moves of `states`. `causes` are what is refused unread. `listener` is
-an address, `sockets` binds it, `accept_loop` lets in, `edge` is what its connections share and
-`send_queue` the kernel's. TLS: `tls_acceptor`, `tls_connection`, `tls_records`, `client_hello`.
-`admission` bounds connections, `idle_sockets` by address, `body_budget` what is held,
-`unread_budget` of replies, `loop_turns` a turn. `router` finds handlers; `objections` refuses what
-no dialect takes, by `origins` too; `refusal_headers`, `refusal_log` go with it. `proxies` are
-believed about their clients, `local` says who is on our host, `own_names` by what name we go.
+of what has come. A connection is four classes: `transport_connection`, with `peer` and
+`reply_writer`; `upload_reader`, for a `body_stream`; `request_reader`, with the `held_request` and
+what `callers` may send, within `limits`; `connection`, by the moves of `states`. `causes` are what
+is refused unread. `listener` is an address, `sockets` binds it, `accept_loop` lets in, `edge` is
+what connections share, `send_queue` the kernel's. TLS: `tls_acceptor`, `tls_connection`,
+`tls_records`, `client_hello`. `admission` bounds connections, `idle_sockets` by address,
+`body_budget` what is held, `unread_budget` of replies, `loop_turns` a turn. `router` finds
+handlers; `objections` refuses, by `origins` too; `refusal_headers`, `refusal_log` go with it.
+`proxies` are believed of their clients, `local` says who is on our host, `own_names` our names.
 """

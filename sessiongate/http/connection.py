@@ -4,10 +4,11 @@
 is not begun before the reply is written and the peer reads. It stands in HEAD at first and moves as
 `states.MOVES` says; besides, each state leads to DONE:
 
-    HEAD   -> BODY, BUSY
-    IDLE   -> HEAD, BODY, BUSY
+    HEAD   -> BODY, STREAM, BUSY
+    IDLE   -> HEAD, BODY, STREAM, BUSY
     BODY   -> BUSY, ASKING
     ASKING -> BODY
+    STREAM -> BUSY
     BUSY   -> IDLE
 """
 
@@ -15,26 +16,37 @@ import asyncio
 import math
 import sys
 from collections.abc import Coroutine
+from contextlib import closing
 from typing import Any
 
 import structlog
 
+from sessiongate.errors import SessionGateError
+from sessiongate.http.admission import AcceptedSocket
+from sessiongate.http.body_stream import BodyStream
 from sessiongate.http.causes import SAY
-from sessiongate.http.framing import Head, write_reply
-from sessiongate.http.message import Request
+from sessiongate.http.edge import Edge
+from sessiongate.http.framing import Framing, Head, framing_of, write_head, write_reply
+from sessiongate.http.message import Download, Reply, Request
 from sessiongate.http.reply_writer import PIECE
 from sessiongate.http.request_reader import RequestReader
+from sessiongate.http.send_queue import reset
 from sessiongate.http.states import At
 from sessiongate.telemetry.tracebacks import traced
 
 # Python 3.11 finds an enum's member through a descriptor; a dozen look-ups a request add up.
-_IDLE, _BUSY, _DONE = At.IDLE, At.BUSY, At.DONE
+_IDLE, _STREAM, _BUSY, _DONE = At.IDLE, At.STREAM, At.BUSY, At.DONE
 
 
 class Connection(RequestReader):
     """One peer, whose requests are handled and answered one after the other."""
 
-    __slots__ = ()
+    __slots__ = ("_streaming",)
+
+    def __init__(self, edge: Edge, accepted: AcceptedSocket | None = None) -> None:
+        super().__init__(edge, accepted)
+        self._streaming = False
+        """Whether a reply is being written that comes in pieces."""
 
     # What the event loop calls.
 
@@ -43,14 +55,25 @@ class Connection(RequestReader):
         held = self._writer.pause()
         edge = self._edge
         edge.admission.leaves_unread(self.accepted, held, edge.now(), known=self._vouched)
+        if self._streaming:  # else nobody would miss a peer that stops in the middle
+            self.due = edge.now() + edge.keep_alive
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer is gone. What comes for it in pieces is asked for no longer."""
+        super().connection_lost(exc)
+        if self._streaming and self.task is not None:
+            self.task.cancel()
 
     def resume_writing(self) -> None:
         """The peer has read what we held for it."""
         writer = self._writer
-        writer.stalled = False
+        writer.resume()
         if self._at is _DONE:
             return  # what the kernel has still counts
         self._edge.admission.reads(self.accepted)
+        if self._streaming:
+            self.due = math.inf
+            return
         if self._at is _IDLE:
             self.due = self._edge.now() + self._edge.keep_alive
         if writer.unfinished:
@@ -60,18 +83,25 @@ class Connection(RequestReader):
         self._advance()
         self._weigh()
 
+    def kill(self) -> None:
+        """The listener's grace is over. A body that has no other end must not look whole."""
+        if self._streaming:
+            reset(self._transport)
+        super().kill()
+
     # The handler.
 
-    def _handle(self, head: Head, body: bytes) -> None:
+    def _handle(self, head: Head, body: bytes, upload: BodyStream | None = None) -> None:
         if self._replaceable:
             self._speak()
-        self._at = _BUSY
+        self._at = _BUSY if upload is None else _STREAM
         self.due = math.inf
         request = self._peer.request(head, body)
         request.when_gone = self._when_gone
-        _start(self, self._answer(request, head.keep_alive))
+        request.upload = upload
+        _start(self, self._answer(request, head))
 
-    async def _answer(self, request: Request, keep_alive: bool) -> None:
+    async def _answer(self, request: Request, head: Head) -> None:
         edge = self._edge
         without_body = request.method == "HEAD"
         try:
@@ -89,7 +119,11 @@ class Connection(RequestReader):
                 self._vouched = self._intake.keeps = True
             if undelivered is not None and self._at is _DONE:
                 undelivered()
-            close = reply.close or not keep_alive or edge.stopping or self._cut
+            early = self._upload is not None and self._leave_upload()
+            close = reply.close or not head.keep_alive or edge.stopping or self._cut or early
+            if reply.download is not None:
+                await self._stream(reply, reply.download, head, close=close)
+                return
             prepare = write_reply if len(reply.body) <= PIECE else self._writer.prepare
             data = prepare(reply, edge.date, close=close, without_body=without_body)
         except asyncio.CancelledError:
@@ -98,11 +132,44 @@ class Connection(RequestReader):
             raise
         except Exception as error:  # noqa: BLE001  the server's last net
             structlog.get_logger().error("handler failed", **traced(error))
+            self._leave_upload()
             close = True
             data = write_reply(SAY[500], edge.date, close=True, without_body=without_body)
         self.task = None
         self._on_gone = None
         self._finish(data, close)
+
+    async def _stream(self, reply: Reply, download: Download, head: Head, *, close: bool) -> None:
+        """Write a reply whose body comes in pieces. What breaks it ends the connection."""
+        with closing(download):
+            framing = framing_of(head, reply.status, download.length)
+            close = close or framing is Framing.CLOSE
+            data = write_head(reply, self._edge.date, download.length, framing, close=close)
+            if self._at is not _DONE:
+                self._transport.write(data)
+                if framing is not Framing.NONE:
+                    await self._stream_body(download, framing)
+        self.task = None
+        self._on_gone = None
+        self._finish(b"", close or self._edge.stopping)
+
+    async def _stream_body(self, download: Download, framing: Framing) -> None:
+        self._streaming, self._on_gone = True, None
+        try:
+            await self._writer.stream(download, framing)
+        except asyncio.CancelledError:
+            reset(self._transport)
+            raise
+        except Exception as error:  # noqa: BLE001  the last net: the peer has had a part of it
+            known = isinstance(error, SessionGateError)
+            details = {"why": str(error)} if known else traced(error)
+            structlog.get_logger().warning("a reply broke off in the middle", **details)
+            if self._at is not _DONE:
+                reset(self._transport)
+                self._abort()
+        finally:
+            self._streaming = False
+            self.due = math.inf
 
     # Its reply.
 
@@ -125,7 +192,8 @@ class Connection(RequestReader):
         if not self._vouched:
             self._replaceable = True
             edge.admission.waits(self.accepted, now)
-        self._transport.write(data)
+        if data:
+            self._transport.write(data)
         if self._writer.unsent is not None and not self._writer.send_on():
             return
         if close or self._cut or self._intake.rest or self._paused or self._eof:
@@ -136,7 +204,7 @@ class Connection(RequestReader):
         if self._at is _DONE:
             return  # it was closed for what others leave unread
         if self._last or self._cut:
-            if self._intake.rest:
+            if self._intake.rest or self._intake.head is not None:
                 self._linger()
             else:
                 self._close()

@@ -15,7 +15,7 @@ from sessiongate.http.admission import AcceptedSocket, Admission
 from sessiongate.http.callers import Callers, allowed_unasked
 from sessiongate.http.causes import CAUSES
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.message import Handler
+from sessiongate.http.message import Handler, Streams
 
 
 class Connected(Protocol):
@@ -53,8 +53,10 @@ class Edge:
         *,
         admission: Admission | None = None,
         callers: Callers | None = None,
+        streams: Streams = None,
     ) -> None:
         self.handler = handler
+        self.streams = streams
         self.now = now
         self.unix_path = unix_path
         self.refusals: Counter[str] = Counter() if refusals is None else refusals

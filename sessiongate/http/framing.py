@@ -62,6 +62,7 @@ class Head:
         "_framing",
         "expects_continue",
         "headers",
+        "is_old",
         "keep_alive",
         "length",
         "method",
@@ -81,6 +82,8 @@ class Head:
         """Bytes of body to come; None when it comes in chunks."""
         self.keep_alive = True
         self.expects_continue = False
+        self.is_old = False
+        """Whether it came by HTTP/1.0, which knows no chunks."""
         self.size = 0
         """Bytes of it that were sent."""
         self.takes = 0
@@ -115,6 +118,7 @@ class Head:
                 self.expects_continue = True
         if version == b"0":
             self.keep_alive = False
+            self.is_old = True
             if codings:
                 raise Malformed(Flaw.HEADERS)
             if hosts > 1:
@@ -238,6 +242,13 @@ class Chunks:
         """Take so much from now on."""
         self._limit = limit
 
+    def drain(self) -> bytes:
+        """What was taken of a body that is handed on. Whoever sends it may go on for ever."""
+        body = bytes(self.body)
+        self.body.clear()
+        self._count = 0
+        return body
+
     def take(self, buffer: bytearray) -> Took:
         """Eat what belongs to this body off the front of the buffer. Raises Malformed."""
         at = 0
@@ -318,14 +329,47 @@ def write_reply(reply: Reply, date: str, *, close: bool, without_body: bool) -> 
 
     `without_body` is for HEAD: the length is told, the body is kept.
     """
+    if reply.status in (204, 304):
+        return _head(reply, date, "", close=close)
+    head = _head(reply, date, f"\r\nContent-Length: {len(reply.body)}", close=close)
+    return head if without_body else head + reply.body
+
+
+class Framing(Enum):
+    """How a body says where it ends that is handed on as it comes."""
+
+    NONE = "there is none"
+    LENGTH = "by its length"
+    CHUNKS = "in chunks"
+    CLOSE = "by the end of the connection"
+
+
+def framing_of(head: Head, status: int, length: int | None) -> Framing:
+    """How the body of a reply to this head is framed that comes in pieces."""
+    if status in (204, 304) or head.method == "HEAD":
+        return Framing.NONE
+    if length is not None:
+        return Framing.LENGTH
+    return Framing.CLOSE if head.is_old else Framing.CHUNKS
+
+
+def write_head(
+    reply: Reply, date: str, length: int | None, framing: Framing, *, close: bool
+) -> bytes:
+    """The head of a reply whose body follows in pieces. Raises ValueError as `write_reply` does."""
+    line = ""
+    if length is not None and reply.status not in (204, 304):
+        line = f"\r\nContent-Length: {length}"
+    elif framing is Framing.CHUNKS:
+        line = "\r\nTransfer-Encoding: chunked"
+    return _head(reply, date, line, close=close)
+
+
+def _head(reply: Reply, date: str, framing: str, *, close: bool) -> bytes:
     status = reply.status
     if not 200 <= status <= 599:
         raise ValueError("the status is not that of a final reply")
-    parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: ", date]
-    if status in (204, 304):
-        without_body = True
-    else:
-        parts.append(f"\r\nContent-Length: {len(reply.body)}")
+    parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: ", date, framing]
     for name, value in reply.headers:
         if not _is_header_name(name):
             raise ValueError("a header name is not a token, or is the server's to write")
@@ -334,5 +378,4 @@ def write_reply(reply: Reply, date: str, *, close: bool, without_body: bool) -> 
             raise ValueError("a header value holds a control character")
         parts.append(f"\r\n{name}: {value}")
     parts.append("\r\nConnection: close\r\n\r\n" if close else "\r\n\r\n")
-    head = "".join(parts).encode("latin-1")
-    return head if without_body else head + reply.body
+    return "".join(parts).encode("latin-1")

@@ -26,6 +26,8 @@ _OF_CHUNKS = {Took.MORE: Got.MORE, Took.SOME: Got.SOME, Took.TOO_LARGE: Got.TOO_
 # of the 30 of a small request.
 _KEPT = 1024
 
+_ENDLESS = 1 << 62
+
 # `a:` with its end. So fewer bytes need not be counted.
 _SHORTEST_LINE = 4
 
@@ -33,7 +35,10 @@ _SHORTEST_LINE = 4
 class Intake:
     """The bytes of one connection. While `head` is set, its body is on its way."""
 
-    __slots__ = ("_kept", "_lines", "_raw", "_seen", "allowed", "chunks", "head", "keeps", "rest")
+    __slots__ = (
+        *("_kept", "_left", "_lines", "_raw", "_seen", "allowed", "chunks", "head", "keeps"),
+        "rest",
+    )
 
     def __init__(self) -> None:
         self.rest: bytes | bytearray = b""
@@ -53,6 +58,8 @@ class Intake:
         """Bytes of a head on its way that were looked at."""
         self._lines = 0
         """Ends of lines among them."""
+        self._left = 0
+        """Bytes to come of a body that is handed on, if it has a length."""
 
     def add(self, data: bytes) -> None:
         """Bytes have come."""
@@ -104,6 +111,28 @@ class Intake:
         self.allowed = allowed
         if head.length is None:
             self.chunks = Chunks(allowed, trailer_limit)
+
+    def expect_pieces(self, head: Head, trailer_limit: int) -> None:
+        """The body of this head is next, and is taken in pieces: as long as it is."""
+        self.head = head
+        self._left = head.length or 0
+        if head.length is None:
+            self.chunks = Chunks(_ENDLESS, trailer_limit)
+
+    def take_piece(self) -> bytes:
+        """What has come of the body; with its last `head` is None again. Raises Malformed."""
+        if self.chunks is None:
+            piece = self._eat(min(self._left, len(self.rest)))
+            self._left -= len(piece)
+            over = not self._left
+        else:
+            if not isinstance(self.rest, bytearray):
+                self.rest = bytearray(self.rest)
+            over = self.chunks.take(self.rest) is Took.DONE
+            piece = self.chunks.drain()
+        if over:
+            self.head = self.chunks = None
+        return piece
 
     def allow(self, most: int) -> bool:
         """Allow so many bytes. False where it is known already that the body is larger."""

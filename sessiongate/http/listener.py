@@ -20,7 +20,7 @@ from sessiongate.http.callers import Callers
 from sessiongate.http.connection import Connection
 from sessiongate.http.edge import Edge
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.message import Handler
+from sessiongate.http.message import Handler, Streams
 from sessiongate.http.send_queue import bound
 from sessiongate.http.sockets import bind_socket, inode_of, path_of
 from sessiongate.http.tls_acceptor import TlsAcceptor
@@ -136,6 +136,7 @@ async def listen(
     refusals: Counter[str] | None = None,
     admission: Admission | None = None,
     callers: Callers | None = None,
+    streams: Streams = None,
 ) -> Listener:
     """Listen at "127.0.0.1:9669", "[::1]:9669" or "unix:/path". Port 0 takes a free one.
 
@@ -143,7 +144,8 @@ async def listen(
     Unix sockets. `[::]` serves IPv4 too. `opened` is the socket of this address where somebody else
     has opened it, and shares it with other processes. `refusals` counts, by cause, what never
     became a request. Listeners with one `admission` share its limits. With `callers`, strangers may
-    send less than others.
+    send less than others. `streams` says of which method and path the handler takes the body as it
+    comes.
     """
     path = path_of(address)
     ours = opened is None
@@ -152,7 +154,14 @@ async def listen(
     bound(opened)
     # Not the loop's own time, which stands still within one turn of uvloop.
     edge = Edge(
-        handler, limits, now or time.monotonic, path, refusals, admission=admission, callers=callers
+        handler,
+        limits,
+        now or time.monotonic,
+        path,
+        refusals,
+        admission=admission,
+        callers=callers,
+        streams=streams,
     )
     if path is not None:
         name, port = address, 0

@@ -1,12 +1,49 @@
-"""Requests and replies as plain values: what a handler sees of HTTP, and all that it may say."""
+"""Requests and replies as plain values: what a handler sees of HTTP, and all that it may say.
 
-from collections.abc import Awaitable, Callable
+A large body is no value: it is handed on in pieces, of a request (`Upload`) where its route says
+so, and of a reply (`Download`) where the handler does.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 
 
 def _stays(tell: Callable[[], None]) -> None:
     """For a request that nobody can leave, since it came by no connection."""
+
+
+class Upload(Protocol):
+    """The body of a request, on its way."""
+
+    length: int | None
+    """Bytes that were announced; None where it comes in chunks."""
+
+    def pieces(self) -> AsyncGenerator[bytes]:
+        """The body, read no faster than it is taken: nothing is before this is asked for.
+
+        Raises Malformed where it stops before its end.
+        """
+        ...
+
+
+class Download(Protocol):
+    """The body of a reply, on its way."""
+
+    length: int | None
+    """How many bytes it has; None where nobody knows yet."""
+
+    def pieces(self) -> AsyncGenerator[bytes]:
+        """The body, asked for no faster than the peer reads.
+
+        Whatever it raises ends the connection, so that nobody takes a part for the whole.
+        """
+        ...
+
+    def close(self) -> None:
+        """Take no more of it. Called once, however it went, also where nothing was taken."""
+        ...
 
 
 class Request(msgspec.Struct, gc=False):
@@ -35,6 +72,9 @@ class Request(msgspec.Struct, gc=False):
     """Set once it is found to name a live session: its connection is no stranger's."""
     when_gone: Callable[[Callable[[], None]], None] = _stays
     """Has a function called once if the client leaves before the reply, or has left already."""
+
+    upload: Upload | None = None
+    """The body, where it is handed on as it comes; `body` is empty then."""
 
     def header(self, name: str) -> str | None:
         """The first value of this header (name in lower case)."""
@@ -66,6 +106,11 @@ class Reply(msgspec.Struct, gc=False):
     cannot be let in again by it; the connection of such a reply is no stranger's."""
     shared: bool = False
     """Whether the body is held once for everybody, such as a file's."""
+    download: Download | None = None
+    """The body, where it comes in pieces; `body` is empty then."""
 
 
 Handler = Callable[[Request], Awaitable[Reply]]
+
+Streams = Callable[[str, str], bool] | None
+"""Whether the body of this method and path is handed on as it comes. None: of none."""

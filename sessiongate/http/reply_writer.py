@@ -1,9 +1,10 @@
 """The replies of one connection: written no faster than its peer reads."""
 
 import asyncio
+from contextlib import aclosing
 
-from sessiongate.http.framing import write_reply
-from sessiongate.http.message import Reply
+from sessiongate.http.framing import Framing, write_reply
+from sessiongate.http.message import Download, Reply
 from sessiongate.http.send_queue import unacknowledged
 
 # Written of one reply before the peer reads it: no more than this, and what is still in the
@@ -18,7 +19,7 @@ _UNCOUNTED = 16384
 class ReplyWriter:
     """Holds at most one reply, of which the peer has to read a piece before the next is written."""
 
-    __slots__ = ("_owed", "_shared", "_transport", "stalled", "unsent")
+    __slots__ = ("_owed", "_room", "_shared", "_transport", "stalled", "unsent")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(_UNCOUNTED)
@@ -30,6 +31,8 @@ class ReplyWriter:
         self._shared = False
         """Whether it is held for others anyway."""
         self._owed = 0
+        self._room: asyncio.Future[None] | None = None
+        """Resolved when the peer has read, or nobody reads any more."""
 
     @property
     def unfinished(self) -> bool:
@@ -55,6 +58,43 @@ class ReplyWriter:
             self.unsent = rest[PIECE:] if len(rest) > PIECE else None
             self._transport.write(rest[:PIECE])
         return self.unsent is None
+
+    async def stream(self, download: Download, framing: Framing) -> None:
+        """Write a body that comes in pieces, each when the peer has read those before it.
+
+        Raises whatever the body does, and ValueError where it is not as long as it was said to be.
+        """
+        left = download.length
+        async with aclosing(download.pieces()) as pieces:
+            async for piece in pieces:
+                if left is not None:
+                    left -= len(piece)
+                    if left < 0:
+                        raise ValueError("a body is longer than it was said to be")
+                rest = memoryview(piece)
+                while rest:
+                    part, rest = rest[:PIECE], rest[PIECE:]
+                    chunked = framing is Framing.CHUNKS
+                    self._transport.write(_chunk(bytes(part)) if chunked else part)
+                    while self.stalled:
+                        await self._has_room()
+        if left:
+            raise ValueError("a body is shorter than it was said to be")
+        if framing is Framing.CHUNKS:
+            self._transport.write(b"0\r\n\r\n")
+
+    async def _has_room(self) -> None:
+        self._room = asyncio.get_running_loop().create_future()
+        try:
+            await self._room
+        finally:
+            self._room = None
+
+    def resume(self) -> None:
+        """The peer has read what the transport held."""
+        self.stalled = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
 
     def pause(self) -> int:
         """The transport holds enough. Returns the bytes that are held for this peer alone."""
@@ -87,3 +127,7 @@ class ReplyWriter:
     def drop(self) -> None:
         """Nobody reads any more."""
         self.unsent = None
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)

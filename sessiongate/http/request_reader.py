@@ -25,7 +25,7 @@ from sessiongate.http.held_request import SMALL, SMALL_HEAD
 from sessiongate.http.intake import Got
 from sessiongate.http.loop_turns import Waiter
 from sessiongate.http.states import At
-from sessiongate.http.transport_connection import TransportConnection
+from sessiongate.http.upload_reader import UploadReader
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
 # buffer's worth. More would only move the peer's queue into our memory.
@@ -45,13 +45,13 @@ _CHEAP = 1024
 _ASKING_AT_ONCE = 32
 
 # Python 3.11 finds an enum's member through a descriptor; a dozen look-ups a request add up.
-_HEAD, _IDLE, _BODY, _ASKING, _BUSY, _DONE = At
+_HEAD, _IDLE, _BODY, _ASKING, _STREAM, _BUSY, _DONE = At
 
 # Where what has come may be let go again: nobody works on it yet.
 _UNFINISHED = (_HEAD, _IDLE, _BODY)
 
 
-class RequestReader(TransportConnection):
+class RequestReader(UploadReader):
     """Reads one request at a time. What is done with it, `_handle` says."""
 
     __slots__ = ("_advancing", "_cut", "_has_turn")
@@ -63,10 +63,6 @@ class RequestReader(TransportConnection):
         """Whether it has waited for its turn, so that its next request need not."""
         self._cut = False
         """Whether requests that had come were dropped, so that the next reply is the last."""
-
-    def _handle(self, head: Head, body: bytes) -> None:
-        """A request is whole, and there is room for it. The next is read when it is answered."""
-        raise NotImplementedError
 
     # What the event loop calls.
 
@@ -124,6 +120,9 @@ class RequestReader(TransportConnection):
         busy = self._at is _BUSY or writer.stalled or self._queued
         if (busy and not secure) or writer.unfinished:
             return True
+        if self._at is _STREAM and not secure:
+            self._pace()
+            return True
         if secure or not writer.undelivered():
             return False
         self._close()
@@ -153,6 +152,8 @@ class RequestReader(TransportConnection):
                     moved = self._read_head()
                 elif at is _BODY:
                     moved = self._read_body()
+                elif at is _STREAM:
+                    moved = self._read_piece()
                 else:
                     break
                 if not moved:
@@ -167,6 +168,9 @@ class RequestReader(TransportConnection):
                 self._read_on()
             return
         self._has_turn = False
+        if at is _STREAM:
+            self._pace()
+            return
         if at is _ASKING or at is _DONE or writer.stalled:
             return
         self._read_on()
@@ -178,21 +182,16 @@ class RequestReader(TransportConnection):
         edge = self._edge
         return edge.admission.turns.are_free(edge.now)
 
-    def _read_on(self) -> None:
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
-
     def _when_gone(self, tell: Callable[[], None]) -> None:
         """Call this once the peer leaves, or sends more than is held, before the reply.
 
         Reading goes on till then: nobody would see a peer leave of whom nothing is read.
         """
-        if self._at is _DONE or len(self._intake.rest) > _HOLD:
+        if self._at is _DONE or (self._at is _BUSY and len(self._intake.rest) > _HOLD):
             tell()
             return
         super()._when_gone(tell)
-        if self._on_gone is not None:
+        if self._on_gone is not None and self._at is _BUSY:
             self._read_on()
 
     def queue(self, headers: Headers = ()) -> Waiter:
@@ -245,6 +244,8 @@ class RequestReader(TransportConnection):
             self._handle(head, b"")
         elif length == 0:
             self._complete(head, b"")
+        elif edge.streams is not None and edge.streams(head.method, head.path):
+            self._hand_on(head)
         elif length is None or length > SMALL or length > edge.unasked:
             self._expect_body(head)
         elif (body := intake.take_small(length)) is not None:
@@ -367,6 +368,9 @@ class RequestReader(TransportConnection):
     def _unburden(self) -> None:
         """Let go of what is held, as far as it is not being worked on."""
         at = self._at
+        if at is _STREAM:
+            self._refuse(NO_BUDGET)
+            return
         many = self._edge.admission.asking >= _ASKING_AT_ONCE
         asks = self._edge.callers is not None and not (many or self._held_request.recognised)
         head = self._intake.head

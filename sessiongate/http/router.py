@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
-from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.message import Handler, Reply, Request, Streams
 from sessiongate.http.objections import CAUSES, OBJECTED_TO, objection
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.http.refusal_log import note
@@ -36,6 +36,8 @@ class Route(msgspec.Struct, frozen=True):
     any_case: bool = False
     dialect: str = "none"
     """What metrics call the requests that come this way."""
+    streams: frozenset[str] = frozenset()
+    """Methods whose bodies the handler takes as they come (`Request.upload`)."""
 
     def takes(self, path: str) -> bool:
         """Whether this route answers the path."""
@@ -76,6 +78,9 @@ class Routes:
             else:
                 self._whole.setdefault(route.path, route)
         self._nowhere = nowhere
+        self.streams: Streams = None
+        if any(route.streams for route in routes):
+            self.streams = self._streams
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request. An error that nobody foresaw gets the dialect's generic form."""
@@ -101,6 +106,13 @@ class Routes:
         if brought:
             reply.headers = (*reply.headers, ("x-request-id", brought))
         return reply
+
+    def _streams(self, method: str, path: str) -> bool:
+        route = self._whole.get(path)
+        if route is None:
+            path = self._respell(path)
+            route = self._whole.get(path) or self._other(path)
+        return method in route.streams
 
     def _refused(self, request: Request, route: Route, reason: Refused) -> Reply:
         cause = CAUSES[type(reason)]

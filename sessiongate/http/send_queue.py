@@ -72,10 +72,22 @@ def _state_of(opened: socket.socket) -> int:
     return opened.getsockopt(socket.IPPROTO_TCP, option, 1)[0]
 
 
+def end_of_writing(transport: asyncio.WriteTransport) -> None:
+    """Say that nothing follows, where the peer has not reset the connection already.
+
+    That the loop may not have seen yet: asyncio raises then, uvloop does not.
+    """
+    with contextlib.suppress(OSError):
+        transport.write_eof()
+
+
+def reset(transport: asyncio.BaseTransport) -> None:
+    """Have the connection end by a reset when this is closed, so that no end of it looks whole."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
 def discard(transport: asyncio.BaseTransport) -> None:
     """Have the kernel drop what it holds for the peer, by a reset, when this is closed."""
     if unacknowledged(transport):
-        with contextlib.suppress(OSError, ValueError):
-            transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, _RESET
-            )
+        reset(transport)

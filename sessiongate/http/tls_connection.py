@@ -22,7 +22,7 @@ from sessiongate.http.connection import Connection
 from sessiongate.http.loop_turns import Waiter
 from sessiongate.http.peer import address_at
 from sessiongate.http.refusal_log import note
-from sessiongate.http.send_queue import discard, has_left_by, unacknowledged
+from sessiongate.http.send_queue import discard, end_of_writing, has_left_by, unacknowledged
 from sessiongate.http.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls_records import decrypt, encrypt
 
@@ -242,7 +242,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         if self._eof:
             self._socket.close()
             return
-        self._socket.write_eof()
+        end_of_writing(self._socket)
         if not self._reading:
             self._reading = True
             self._socket.resume_reading()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import cast
 
 from sessiongate.http.admission import AcceptedSocket
+from sessiongate.http.body_stream import BodyStream
 from sessiongate.http.causes import CAUSES, SAY
 from sessiongate.http.edge import Edge
 from sessiongate.http.framing import write_reply
@@ -17,7 +18,7 @@ from sessiongate.http.intake import Intake
 from sessiongate.http.peer import Peer, address_at
 from sessiongate.http.refusal_log import note
 from sessiongate.http.reply_writer import ReplyWriter
-from sessiongate.http.send_queue import discard
+from sessiongate.http.send_queue import discard, end_of_writing
 from sessiongate.http.states import At
 
 # How long after a refusal we go on reading, and drop what we read. Closing on unread bytes makes
@@ -46,6 +47,7 @@ class TransportConnection(asyncio.Protocol):
         "_read_at",
         "_replaceable",
         "_transport",
+        "_upload",
         "_vouched",
         "_writer",
         "accepted",
@@ -83,6 +85,8 @@ class TransportConnection(asyncio.Protocol):
         """Whether a caller with a live session has asked by it."""
         self._on_gone: Callable[[], None] | None = None
         """Called if the peer leaves before the reply to the request under way."""
+        self._upload: BodyStream | None = None
+        """The body on its way, where it is handed on."""
         self.refusing = False
         """Whether it is one of those above the cap that are told so."""
         self.task: asyncio.Task[None] | None = None
@@ -129,6 +133,7 @@ class TransportConnection(asyncio.Protocol):
         self._gone = True
         self._tell_gone()
         self._at = At.DONE
+        self._cut_upload("its client has left")
         self.due = math.inf
         self._writer.drop()
         self._edge.admission.reads(self.accepted)
@@ -160,8 +165,10 @@ class TransportConnection(asyncio.Protocol):
             self.due = self._edge.now() + self._edge.keep_alive
         elif self._writer.stalled:
             self._abort()
-        elif self._at is At.BODY or self._intake.rest:
-            self._refuse("slow", "in the body" if self._at is At.BODY else "in the head")
+        elif self._at in (At.BODY, At.STREAM) or self._intake.rest:
+            self._refuse(
+                "slow", "in the body" if self._at in (At.BODY, At.STREAM) else "in the head"
+            )
         else:
             self._close()
 
@@ -230,7 +237,7 @@ class TransportConnection(asyncio.Protocol):
     def _close_half(self) -> None:
         """Say that nothing follows. What a closed socket leaves in the kernel, nobody counts."""
         self._done(_LINGER)
-        self._transport.write_eof()
+        end_of_writing(self._transport)
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
@@ -238,6 +245,7 @@ class TransportConnection(asyncio.Protocol):
     def _done(self, seconds: float) -> None:
         """Look at no further byte. Others may have its place, and what it leaves unread counts."""
         self._at = At.DONE
+        self._cut_upload("it did not come to its end")
         self._held_request.let_go(handled=self.task is not None)
         edge = self._edge
         now = self._read_at = edge.now()
@@ -260,6 +268,12 @@ class TransportConnection(asyncio.Protocol):
             self.due = now + _LINGER
         else:
             self._abort()
+
+    def _cut_upload(self, why: str) -> None:
+        """Nothing more of a body that is handed on is read."""
+        if self._upload is not None:
+            self._upload.fail(why)
+            self._upload = None
 
     def _abort(self) -> None:
         """Close at once, whatever is unsent."""

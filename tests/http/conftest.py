@@ -8,6 +8,8 @@ import uvloop
 
 BOTH = {
     "test_connection.py",
+    "test_downloads.py",
+    "test_upload_reader.py",
     "test_loop_turns.py",
     "test_listener.py",
     "test_send_queue.py",

@@ -67,7 +67,12 @@ class House:
         self.doorman = Doorman()
         self.time = Time()
         self.edge = Edge(
-            self.handle, self.limits, self.time, admission=self.admission, callers=self.doorman
+            self.handle,
+            self.limits,
+            self.time,
+            admission=self.admission,
+            callers=self.doorman,
+            streams=lambda _, path: path == "/stream",
         )
         self.bodies: list[int] = []
         self.slow: asyncio.Event | None = None

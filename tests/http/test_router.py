@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from sessiongate.errors import SessionGateError
 from sessiongate.http.message import Handler, Reply, Request
-from sessiongate.http.router import Route, Routes, nowhere, refuse
+from sessiongate.http.router import NOWHERE, Route, Routes, nowhere, refuse
 from sessiongate.wire.vim.sdk_path import passed_over
 from tests.http.requests import request
 
@@ -118,3 +118,12 @@ async def test_a_path_is_respelled_for_the_match_and_for_the_endpoint() -> None:
     routes = Routes([Route("/sdk/", told, refuse)], Route("", nowhere, refuse), respell=passed_over)
     assert (await routes(request("POST", "//sdk//x"))).body == b"/sdk/x"
     assert (await routes(request("POST", "///sdk/x"))).status == 404
+
+
+def test_a_route_says_whose_bodies_it_takes_as_they_come() -> None:
+    up = Route("/up/", nowhere, refuse, streams=frozenset({"PUT"}))
+    routes = Routes([up, Route("/", nowhere, refuse)], NOWHERE)
+    assert routes.streams is not None
+    said = [routes.streams(*one) for one in (("PUT", "/up/a"), ("POST", "/up/a"), ("PUT", "/a"))]
+    assert said == [True, False, False]
+    assert Routes([Route("/", nowhere, refuse)], NOWHERE).streams is None

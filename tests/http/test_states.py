@@ -77,6 +77,7 @@ class Play:
 LARGE = declared(100 * KIB)
 KNOWN = declared(100 * KIB, headers=NAMED)
 POST = declared(4)
+STREAM = declared(4, b"/stream")
 CLOSE = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -89,18 +90,22 @@ async def gone_while_asked(play: Play) -> None:
 
 PLAYS: dict[Move, Callable[[Play], Awaitable[object]]] = {
     (At.HEAD, At.BODY): lambda play: play.send(POST[0]),
+    (At.HEAD, At.STREAM): lambda play: play.send(STREAM[0]),
     (At.HEAD, At.BUSY): lambda play: play.send(GET % b""),
     (At.IDLE, At.HEAD): lambda play: play.send(GET % b"", b"GET /"),
     (At.IDLE, At.BODY): lambda play: play.send(GET % b"", POST[0]),
+    (At.IDLE, At.STREAM): lambda play: play.send(GET % b"", STREAM[0]),
     (At.IDLE, At.BUSY): lambda play: play.send(GET % b"" * 2),
     (At.BODY, At.BUSY): lambda play: play.send(*POST),
     (At.BODY, At.ASKING): lambda play: play.send(LARGE[0]),
     (At.ASKING, At.BODY): lambda play: play.send(KNOWN[0]),
+    (At.STREAM, At.BUSY): lambda play: play.send(*STREAM),
     (At.BUSY, At.IDLE): lambda play: play.send(GET % b""),
     (At.HEAD, At.DONE): lambda play: play.send(b"\0\r\n\r\n"),
     (At.IDLE, At.DONE): lambda play: play.send(CLOSE),
     (At.BODY, At.DONE): lambda play: play.send(POST[0]),
     (At.ASKING, At.DONE): gone_while_asked,
+    (At.STREAM, At.DONE): lambda play: play.ask(STREAM[0]),
     (At.BUSY, At.DONE): lambda play: play.ask(GET % b""),
 }
 """Something that makes each move, if need be by the peer leaving after it."""
@@ -171,7 +176,7 @@ async def anything(pieces: list[bytes], leaves: bool) -> list[Move]:
 @pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(
-    st.lists(PIECES | st.sampled_from([*LARGE, *KNOWN, *POST]), max_size=12),
+    st.lists(PIECES | st.sampled_from([*LARGE, *KNOWN, *POST, *STREAM]), max_size=12),
     st.booleans(),
 )
 def test_whatever_comes_no_other_move_is_made(pieces: list[bytes], leaves: bool) -> None:
