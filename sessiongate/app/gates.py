@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from sessiongate.app.prepare import instance_of
 from sessiongate.app.secret_files import SecretFile
@@ -22,6 +23,7 @@ from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.sealing import lease_key
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.rules.token import GUID_BYTES, guid
+from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Person, Session
 from sessiongate.store.port import LeaseStore
@@ -149,20 +151,21 @@ def _credential(
     config: Config, name: str, exchange: Exchange, meters: UpstreamMeters
 ) -> Credential:
     settings = config.upstream[name]
-    username, password = settings.username, settings.password
-    assert username is not None  # noqa: S101  the checks of the settings
-    assert password is not None  # noqa: S101
+    assert settings.username is not None  # noqa: S101  the checks of the settings
 
     def now() -> float:
         return asyncio.get_running_loop().time()
 
-    file = config.secret_files.get(f"upstream.{name}.password")
-    return Credential(
-        name,
-        username,
-        (lambda: password) if file is None else SecretFile(file, password, now),
-        exchange,
-        settings.timeout,
-        now,
-        meters,
-    )
+    passwords = []
+    for place in ("password", "next_password"):
+        password: Secret | None = getattr(settings, place)
+        if password is not None:
+            file = config.secret_files.get(f"upstream.{name}.{place}")
+            passwords.append(_read_from(file, password, now))
+    return Credential(name, settings.username, passwords, exchange, settings.timeout, now, meters)
+
+
+def _read_from(
+    file: Path | None, password: Secret, now: Callable[[], float]
+) -> Callable[[], Secret]:
+    return (lambda: password) if file is None else SecretFile(file, password, now)

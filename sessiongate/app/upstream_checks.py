@@ -10,6 +10,7 @@ import msgspec
 from sessiongate.config import Config
 from sessiongate.config.upstreams import Upstream
 from sessiongate.errors import BadCredentials, ConfigError, Malformed, UpstreamUnavailable
+from sessiongate.secret import Secret
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, describe_der
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.about_reply import VCENTER, read_about, write_about
@@ -24,6 +25,7 @@ from sessiongate.wire.vim.client import (
 # Somebody waits at a terminal.
 _PATIENCE = timedelta(seconds=15)
 _LARGEST = 256 * 1024
+_INVALID = "InvalidLogin"
 
 
 class CheckedUpstream(msgspec.Struct, frozen=True):
@@ -89,24 +91,35 @@ def _doubts(
 
 
 async def _try(about: str, settings: Upstream, exchange: Exchange) -> CheckedUpstream:
-    name, password = settings.username, settings.password
+    name, password, following = settings.username, settings.password, settings.next_password
     assert name is not None  # noqa: S101  the checks of the settings
     assert password is not None  # noqa: S101
+    refused = await _refused(name, password, exchange)
+    if not refused:
+        return CheckedUpstream(about, "ok", f"{name} may log in")
+    if refused == _INVALID and following is not None and not following.same_as(password):
+        why = f"the password of {name} is refused, which counted as a failed login there"
+        refused = await _refused(name, following, exchange)
+        if not refused:
+            says = f"{why}; next_password is taken: make it the password"
+            return CheckedUpstream(about, "note", says)
+    counts = "; this counted as a failed login there" if refused == _INVALID else ""
+    return CheckedUpstream(about, "problem", f"the login of {name} is refused: {refused}{counts}")
+
+
+async def _refused(name: str, password: Secret, exchange: Exchange) -> str:
+    """Why the login is refused; "" for one that was good, whose session is over again."""
     try:
         ask = write_login(WireForm.SOAP, name, password)
-    except BadCredentials:
-        return CheckedUpstream(
-            about, "problem", f"{name} is no name that an account there can have"
-        )
+    except BadCredentials as error:
+        return str(error)
     answer = await exchange.exchange(ask, within=_PATIENCE, largest=_LARGEST)
     outcome = read_login(WireForm.SOAP, answer)
     if isinstance(outcome, ReceivedFault):
-        counts = "; this counted as a failed login there" if outcome.name == "InvalidLogin" else ""
-        why = outcome.name or "a fault that is not known"
-        return CheckedUpstream(about, "problem", f"the login of {name} is refused: {why}{counts}")
+        return outcome.name or "a fault that is not known"
     logout = write_logout(WireForm.SOAP, outcome.token)
     await exchange.exchange(logout, within=_PATIENCE, largest=_LARGEST)
-    return CheckedUpstream(about, "ok", f"{name} may log in")
+    return ""
 
 
 async def _certificate(settings: Upstream) -> CertificateFacts | None:

@@ -22,6 +22,7 @@ from sessiongate.config.kinds import (
 )
 from sessiongate.rules.access import no_such_role
 from sessiongate.rules.xml_text import can_hold
+from sessiongate.secret import Secret
 from sessiongate.tls.trust import Trust, ca_problem
 
 Kind = Annotated[
@@ -136,6 +137,11 @@ class Upstream(Table):
     password: SecretText | None = setting(
         None, "account = service: its password. password_file names a file that holds it."
     )
+    next_password: SecretText | None = setting(
+        None,
+        "account = service: the password that the account is about to get, tried once where the "
+        "first is refused. next_password_file names a file that holds it.",
+    )
     pool: PoolTable = Field(
         default_factory=PoolTable, description="How many calls and sessions at once."
     )
@@ -153,7 +159,7 @@ class Upstream(Table):
 
 _NO_XML = "holds a letter that XML cannot carry, such as a control character: no account there"
 
-_OF_SERVICE = ("username", "password", "roles", "read_roles")
+_OF_SERVICE = ("username", "password", "next_password", "roles", "read_roles")
 
 
 def problems(upstreams: Mapping[str, Upstream], roles: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -198,9 +204,10 @@ def _of_account(upstream: Upstream, known: frozenset[str]) -> Iterator[tuple[str
             yield place, 'is required with account = "service"'
     if not can_hold(upstream.username or ""):
         yield "username", f"{_NO_XML} has such a name; write it as the vCenter has it"
-    if upstream.password is not None and not can_hold(upstream.password.reveal()):
-        rule = f"{_NO_XML} has such a password; write it, or the file it is in, anew"
-        yield "password", rule
+    for place in ("password", "next_password"):
+        password: Secret | None = getattr(upstream, place)
+        if password is not None and not can_hold(password.reveal()):
+            yield place, f"{_NO_XML} has such a password; write it, or the file it is in, anew"
     if not upstream.roles and not upstream.read_roles:
         yield "roles", "is required: say whose sessions may use the account"
     for place in ("roles", "read_roles"):

@@ -202,6 +202,8 @@ class Accounts:
     def tidy(self) -> None:
         """Log out what nobody needs any more. To be called every few seconds."""
         self._logouts.tidy()
+        if self.credential is not None and self.credential.look():
+            self._pools[SERVICE].try_again()
         times = self._times
         for person, pool in list(self._pools.items()):
             keep = 1 if person in self._sessions else 0

@@ -2,10 +2,11 @@
 
 A password that is wrong is wrong for everybody who waits for a session: after one refusal nothing
 more is tried until another password is there, somebody says so, or a quarter of an hour has passed.
-vCenter's hardening guide locks an account for three failures in that time.
+vCenter's hardening guide locks an account for three failures in that time. A second password may
+be there for the time in which the account gets it: it is tried once where the first is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from math import ceil
 
@@ -43,22 +44,25 @@ class Credential:
         self,
         upstream: str,
         name: str,
-        password: Callable[[], Secret],
+        passwords: Sequence[Callable[[], Secret]],
         exchange: Exchange,
         timeout: timedelta,
         now: Callable[[], float],
         meters: UpstreamMeters | None = None,
     ) -> None:
-        """`password` reads it anew, from a file perhaps."""
+        """`passwords` are read anew, from files perhaps: the one to be used, then the next one."""
         self._upstream = upstream
         self._name = name
-        self._password = password
+        self._passwords = passwords
         self._exchange = exchange
         self._timeout = timeout
         self._now = now
-        self._refused: bytes | None = None
-        """The digest of the password that was refused."""
-        self._refused_until = 0.0
+        self._refused: dict[bytes, float] = {}
+        """Digests of the passwords that were refused, and until when they are not tried."""
+        self._taken = b""
+        """The digest of the one that the upstream took last."""
+        self._present: list[bytes] = []
+        """Digests of those that there were at the last look."""
         self._why = ""
         self._unknown = Pauses(now, _UNKNOWN)
         self._meters = meters or UpstreamMeters()
@@ -66,32 +70,63 @@ class Credential:
     @property
     def is_held_back(self) -> bool:
         """Whether nothing is tried at this moment."""
-        return self._left(self._refused) > 0
+        return self._left() > 0
 
     def resume(self) -> None:
         """Try again at the next need, whatever was."""
-        self._refused = None
+        self._refused = {}
         self._unknown.over()
+
+    def look(self) -> bool:
+        """Where nothing is tried since it was refused: whether another password is there now."""
+        if not self._refused:
+            return False
+        before = self._present
+        self._read()
+        return self._present != before
 
     async def login(self) -> UpstreamSession:
         """Open a session. Raises UpstreamUnavailable, also where nothing was tried."""
-        password = self._password()
-        digest = password.digest()
-        if left := self._left(digest):
+        passwords = self._read()
+        if left := self._left():
             raise self._unavailable(left)
+        for password in passwords:
+            digest = password.digest()
+            if self._refused.get(digest, 0.0) > self._now():
+                continue
+            opened = await self._tried(password)
+            if opened is not None:
+                if digest != self._present[0]:
+                    self._warn_of_next(digest)
+                self._taken = digest
+                self._unknown.over()
+                return opened
+            self._refused[digest] = self._now() + REFUSED
+        raise self._unavailable(self._left())
+
+    def _read(self) -> list[Secret]:
+        """The passwords that there are now, the one that was taken last before the other."""
+        found = {password.digest(): password for password in (read() for read in self._passwords)}
+        self._present = list(found)
+        self._refused = {one: until for one, until in self._refused.items() if one in found}
+        return sorted(found.values(), key=lambda one: one.digest() != self._taken)
+
+    async def _tried(self, password: Secret) -> UpstreamSession | None:
+        """The session that this password opens, None where it is refused."""
         try:
             ask = write_login(WireForm.SOAP, self._name, password)
         except BadCredentials as error:
-            raise self._refuse(digest, f"{error}: it was not sent") from None
+            self._say_refused(f"{error}: it was not sent")
+            return None
         outcome = await self._asked(ask)
-        if isinstance(outcome, ReceivedFault):
-            if outcome.name != "InvalidLogin":
-                self._meters.login("unavailable")
-                said = outcome.name or "a fault that is not known"
-                raise UpstreamUnavailable(f"{self._upstream}: login: {said}")
-            raise self._refuse(digest, "the password of the service account was refused")
-        self.resume()
-        return outcome
+        if isinstance(outcome, UpstreamSession):
+            return outcome
+        if outcome.name != "InvalidLogin":
+            self._meters.login("unavailable")
+            said = outcome.name or "a fault that is not known"
+            raise UpstreamUnavailable(f"{self._upstream}: login: {said}")
+        self._say_refused("the password of the service account was refused")
+        return None
 
     async def _asked(self, ask: Ask) -> UpstreamSession | ReceivedFault:
         try:
@@ -106,24 +141,28 @@ class Credential:
                 self._why = why
             raise UpstreamUnavailable(f"{self._upstream}: {why}") from None
 
-    def _left(self, digest: bytes | None) -> float:
-        """For how many seconds the password of this digest is not to be tried."""
-        left = self._unknown.left
-        if digest is not None and digest == self._refused:
-            left = max(left, self._refused_until - self._now())
-        return left
+    def _left(self) -> float:
+        """For how many seconds nothing is to be tried."""
+        untils = [self._refused.get(digest, 0.0) for digest in self._present]
+        return max(self._unknown.left, min(untils, default=0.0) - self._now(), 0.0)
 
-    def _refuse(self, digest: bytes, why: str) -> UpstreamUnavailable:
-        """What to raise where nothing is to be tried again soon, nor with this password."""
+    def _say_refused(self, why: str) -> None:
         self._meters.login("refused")
-        self._refused, self._refused_until, self._why = digest, self._now() + REFUSED, why
+        self._why = why
         _log.error(
-            "the password of the service account is refused",
+            "a password of the service account is refused",
             upstream=self._upstream,
             account=self._name,
             why=why,
         )
-        return self._unavailable(REFUSED)
+
+    def _warn_of_next(self, digest: bytes) -> None:
+        if digest != self._taken:
+            _log.warning(
+                "the upstream takes the next password of the service account: make it the first",
+                upstream=self._upstream,
+                account=self._name,
+            )
 
     def _unavailable(self, left: float) -> UpstreamUnavailable:
         return UpstreamUnavailable(f"{self._upstream}: {self._why}", retry_after=ceil(left))

@@ -117,6 +117,10 @@ class Pool:
         if standing is Standing.DRAINING:
             for lease in list(self._leases):
                 self.retire(lease)
+        self.try_again()
+
+    def try_again(self) -> None:
+        """What could not be opened can perhaps be now."""
         self._pauses.over()
         self._serve()
 

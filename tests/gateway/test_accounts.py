@@ -51,6 +51,8 @@ class House:
         self.keeps: set[str] = set()
         """Sessions that it does not end."""
         self.loses_clones = False
+        self.password = ""
+        """The only one that it takes; "" for any."""
 
     def opened(self) -> UpstreamSession:
         self.made += 1
@@ -65,6 +67,9 @@ class House:
             return http(503, "busy")
         body = asked.body.decode()
         if "<Login " in body:
+            if f">{self.password}<" not in body and self.password:
+                self.refused += 1
+                return soap_fault("InvalidLogin")
             return self._session("Login")
         if "<CloneSession " in body:
             ticket = body.partition("<cloneTicket>")[2].partition("<")[0]
@@ -182,9 +187,15 @@ async def make(
         key = LeaseKey(bytes(32))
         return StoredLeases("vc1", rows_of, key, "here", clock.now, ids.__next__)
 
-    def accounts(*, service: bool = False, times: LeaseTimes = TIMES, size: int = 2) -> Accounts:
+    def accounts(
+        *,
+        service: bool = False,
+        times: LeaseTimes = TIMES,
+        size: int = 2,
+        password: Callable[[], Secret] = lambda: Secret("p"),
+    ) -> Accounts:
         loop = asyncio.get_running_loop()
-        credential = Credential("vc1", "svc", lambda: Secret("p"), exchange, LONG, loop.time)
+        credential = Credential("vc1", "svc", [password], exchange, LONG, loop.time)
         made.append(
             Accounts(
                 "vc1",
@@ -470,6 +481,24 @@ async def test_a_service_account_that_gets_no_session_is_a_breaker_that_is_open(
     house.deaf = False
     accounts.set_standing(Standing.OPEN)
     assert not accounts.now(0, 0).breaker_open
+
+
+async def test_a_password_that_has_changed_is_tried_at_the_next_look(
+    house: House, make: Make
+) -> None:
+    """Nobody has to say so, and no pause is waited for."""
+    written, house.password = ["old"], "new"
+    accounts = make(service=True, password=lambda: Secret(written[0]))
+    for _ in range(5):
+        accounts.tidy()
+        with pytest.raises(UpstreamUnavailable):
+            await accounts.pools[0].take("k1", home=False)
+    assert (house.refused, accounts.now(0, 0).breaker_open) == (1, True)
+    written[0] = "new"
+    accounts.tidy()
+    assert not accounts.now(0, 0).breaker_open
+    await accounts.pools[0].take("k1", home=False)
+    assert house.refused == 1
 
 
 async def _tidied(accounts: Accounts, done: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.gateway.credential import REFUSED, Credential
@@ -31,10 +32,16 @@ class Case:
         self.server = server
         self.time = Time()
         self.meters = UpstreamMeters()
-        self.password = "right"
+        self.password, self.next = "right", ""
         self.exchange = Exchange(server.url, Trust(verify=False))
         self.credential = Credential(
-            "vc1", "svc", lambda: Secret(self.password), self.exchange, LONG, self.time, self.meters
+            "vc1",
+            "svc",
+            (lambda: Secret(self.password), lambda: Secret(self.next or self.password)),
+            self.exchange,
+            LONG,
+            self.time,
+            self.meters,
         )
 
     async def refused(self) -> str:
@@ -102,6 +109,55 @@ async def test_a_password_that_no_request_can_carry_is_refused_without_being_sen
         case.password = "right"
         assert (await case.credential.login()).user.key
         await case.exchange.close()
+
+
+async def test_the_next_password_is_tried_once_where_the_first_is_refused(case: Case) -> None:
+    """While the account gets a new one, either may be right."""
+    case.password, case.next = "old", "right"
+    with capture_logs() as logs:
+        assert (await case.credential.login()).user.key
+        assert case.asked == 2
+        # From now on that one is the first to be tried, and the other is left alone.
+        assert (await case.credential.login()).user.key
+        case.time.now += REFUSED
+        assert (await case.credential.login()).user.key
+    assert case.asked == 4
+    assert case.meters.logins == {"refused": 1}
+    assert sum("make it the first" in one["event"] for one in logs) == 1
+    assert not any(case.next in str(one) or case.password in str(one) for one in logs)
+    case.password = "right"  # as it is to be afterwards
+    assert (await case.credential.login()).user.key
+    assert case.asked == 5
+
+
+async def test_sec_58_where_both_are_refused_each_was_tried_once(case: Case) -> None:
+    case.password, case.next = "old", "newer"
+    for _ in range(100):
+        assert "refused" in await case.refused()
+    assert case.asked == 2
+    assert case.credential.is_held_back
+    case.next = "right"
+    assert (await case.credential.login()).user.key
+    assert case.asked == 3, "the one that was refused is not tried again"
+
+
+async def test_where_an_upstream_is_away_the_next_password_is_not_tried(case: Case) -> None:
+    case.password, case.next = "old", "right"
+    case.server.script = saying(http(503, "busy"))
+    await case.refused()
+    assert case.asked == 1
+
+
+async def test_a_changed_password_is_noticed_by_looking_for_it(case: Case) -> None:
+    assert not case.credential.look()
+    case.password = "wrong"
+    await case.refused()
+    assert not case.credential.look()
+    assert case.credential.is_held_back
+    case.password = "right"
+    assert case.credential.look()
+    assert not case.credential.is_held_back
+    assert case.asked == 1
 
 
 async def test_whoever_says_so_has_it_tried_again(case: Case) -> None:

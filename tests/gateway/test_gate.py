@@ -41,7 +41,7 @@ class Case:
         now = asyncio.get_running_loop().time
         exchange = Exchange(server.url, Trust(verify=False))
         ids = iter(range(100))
-        credential = Credential("vc1", "svc", lambda: Secret("p"), exchange, LONG, now)
+        credential = Credential("vc1", "svc", [lambda: Secret("p")], exchange, LONG, now)
         self.accounts = Accounts(
             "vc1",
             PoolLimits(size=2, calls=1, queue=10, queue_time=30.0, exclusive=False),

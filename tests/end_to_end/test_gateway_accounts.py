@@ -1,0 +1,75 @@
+"""The accounts by which a gateway is at its upstream: new passwords for a service account."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import MakeServer
+from tests.end_to_end.serving import ADMIN, Server
+from tests.end_to_end.test_gateway import SERVICE, calls, sessions, shared_gate, upstream
+from tests.end_to_end.vim_soap import SoapClient
+from tests.until import wait_until
+
+__all__ = ["upstream"]
+
+# Each of these starts two servers of its own.
+pytestmark = pytest.mark.slow
+
+NEW = "the service's pass 2"
+
+
+def from_files(upstream: Server, folder: Path, *names: str) -> str:
+    """A gate whose password, and next password if it is named, stand in files."""
+    lines = [f'{name}_file = "{folder / name}"' for name in names]
+    password = f'password = "{SERVICE[1]}"'
+    return shared_gate(upstream).replace(password, "\n    ".join(lines))
+
+
+def changed(upstream: Server, password: str) -> None:
+    """The account has another password there, and its sessions are over."""
+    done = upstream.run("users", "passwd", SERVICE[0], "--password-stdin", stdin=f"{password}\n")
+    assert done.code == 0, done
+    wait_until(lambda: not sessions(upstream))
+
+
+def names(client: SoapClient) -> str:
+    return client.fetch("Folder", "group-d1", "name").fault
+
+
+def test_a_service_account_gets_another_password_without_a_pause(
+    upstream: Server, make_server: MakeServer, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text(SERVICE[1])
+    (tmp_path / "next_password").write_text(f"{NEW}\n")
+    gate = make_server(settings=from_files(upstream, tmp_path, "password", "next_password"))
+    ada = SoapClient.login(gate, ADMIN)
+    assert not names(ada)
+    changed(upstream, NEW)
+    assert not names(ada)
+    assert calls(upstream, "login refused") == 1
+    assert "make it the first" in gate.log.text
+    changed(upstream, SERVICE[1])
+    changed(upstream, NEW)  # the same once more: the sessions have ended
+    assert not names(ada)
+    assert calls(upstream, "login refused") == 1, "the one that was taken goes first"
+    done = gate.run("check", "--login", "--output", "json")
+    said = [one["detail"] for one in done.json()["checks"] if one["check"] == "upstream.vc1"]
+    assert "next_password is taken: make it the password" in said[-1]
+    assert NEW not in gate.log.text + gate.out.text + done.out
+
+
+def test_sec_58_a_changed_password_file_is_noticed_without_a_command(
+    upstream: Server, make_server: MakeServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(SERVICE[1])
+    gate = make_server(settings=from_files(upstream, tmp_path, "password"))
+    ada = SoapClient.login(gate, ADMIN)
+    assert not names(ada)
+    changed(upstream, NEW)
+    for _ in range(3):
+        assert ada.fetch("Folder", "group-d1", "name").status == 503
+    assert calls(upstream, "login refused") == 1
+    file.write_text(NEW)
+    wait_until(lambda: not names(ada))
+    assert calls(upstream, "login refused") == 1
