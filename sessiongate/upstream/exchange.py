@@ -1,5 +1,8 @@
 """Requests to one upstream over kept connections, and their replies, whole or as they come.
 
+A large request goes out as it comes, too: on a connection that nobody has used, since what has
+begun to go out cannot be sent a second time.
+
 Nothing is repeated here. A failure says whether the upstream can have had the request:
 UpstreamUnavailable where not a byte of it was sent, OutcomeUnknown from then on. So the caller
 knows what may be sent again. Which certificate is believed, `sessiongate.tls.trust` says.
@@ -8,12 +11,15 @@ knows what may be sent again. Which certificate is believed, `sessiongate.tls.tr
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import timedelta
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import structlog
 
-from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
+from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.line import Incoming, Line
 from sessiongate.wire.http import Answer, Ask
@@ -32,6 +38,17 @@ _BARE = frozenset({"GET", "HEAD", "DELETE"})
 
 
 _log = structlog.get_logger(__name__)
+
+
+class Outgoing(Protocol):
+    """The body of a request, on its way."""
+
+    length: int | None
+    """How many bytes it has; None where nobody knows yet."""
+
+    def pieces(self) -> AsyncGenerator[bytes]:
+        """The body as it comes. Whatever it raises breaks the request off."""
+        ...
 
 
 class Exchange:
@@ -88,6 +105,43 @@ class Exchange:
             raise
         return reply
 
+    async def send(
+        self, ask: Ask, body: Outgoing, *, within: timedelta | None, gap: timedelta
+    ) -> Incoming:
+        """Send a request whose body comes in pieces, and have the head of the reply.
+
+        As `open`; `within` is for the head once all is sent, the upstream has `gap` to take each
+        piece. A reply may come before: one that refuses ends the request there. Raises besides
+        what `body` raises.
+        """
+        data = self._head(ask, _framing(body.length))
+        line = await self._connected()
+        reply = Incoming(line, to_head=False)
+        line.send(data, reply, unfinished=True)
+        sending = asyncio.create_task(_send(line, body, gap.total_seconds()), name="send body")
+        head = asyncio.create_task(reply.head(), name="reply head")
+        try:
+            await asyncio.wait({sending, head}, return_when=asyncio.FIRST_COMPLETED)
+            if head.done() and not head.exception() and reply.status < 300:
+                await asyncio.wait({sending})  # it has agreed before it has all
+                sending.result()
+            elif sending.done():
+                sending.result()
+                async with asyncio.timeout(_seconds(within)):
+                    await head
+            head.result()
+        except TimeoutError:
+            reply.close()
+            raise OutcomeUnknown(_LATE) from None
+        except BaseException:
+            reply.close()
+            raise
+        finally:
+            sending.cancel()
+            head.cancel()
+            await asyncio.gather(sending, head, return_exceptions=True)
+        return reply
+
     async def close(self) -> None:
         """Let go of all connections; replies on their way break. Idempotent."""
         self._closed = True
@@ -113,12 +167,13 @@ class Exchange:
         return reply
 
     def _written(self, ask: Ask) -> bytes:
+        has_length = ask.body or ask.method not in _BARE
+        return self._head(ask, _framing(len(ask.body)) if has_length else "") + ask.body
+
+    def _head(self, ask: Ask, framing: str) -> bytes:
         lines = [f"{ask.method} {ask.path} HTTP/1.1\r\n", self._host_line]
         lines += [f"{name}: {value}\r\n" for name, value in ask.headers]
-        if ask.body or ask.method not in _BARE:
-            lines.append(f"content-length: {len(ask.body)}\r\n")
-        lines.append("\r\n")
-        return "".join(lines).encode("latin-1") + ask.body
+        return "".join((*lines, framing, "\r\n")).encode("latin-1")
 
     async def _connected(self) -> Line:
         """A new connection. The log has each change from being reached to not, and back."""
@@ -169,6 +224,29 @@ class Exchange:
         self._lines.discard(line)
         if line in self._kept:
             self._kept.remove(line)
+
+
+def _framing(length: int | None) -> str:
+    """The line that says where a body of ours ends."""
+    return "transfer-encoding: chunked\r\n" if length is None else f"content-length: {length}\r\n"
+
+
+async def _send(line: Line, body: Outgoing, gap: float) -> None:
+    """Send a body as it comes, framed by us, and no longer than it was said to be."""
+    left = body.length
+    async with aclosing(body.pieces()) as pieces:
+        async for piece in pieces:
+            if left is None:
+                await line.send_on(b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"", gap)
+                continue
+            left -= len(piece)
+            if left < 0:
+                break
+            await line.send_on(piece, gap, last=not left)
+    if left:
+        raise Malformed("a body is not as long as it was said to be")
+    if left is None:
+        await line.send_on(b"0\r\n\r\n", gap, last=True)
 
 
 def _seconds(span: timedelta | None) -> float | None:

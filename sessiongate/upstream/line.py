@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import cast
 
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
@@ -19,7 +19,7 @@ class Line(asyncio.Protocol):
     """One connection. It carries one request at a time, and is `lost` once it can carry no other.
 
     `freed` is called when a reply has come whole and another request may follow, `gone` when the
-    connection is lost.
+    connection is lost. It can carry no other once a reply has come before the end of its request.
     """
 
     def __init__(self, freed: Callable[["Line"], None], gone: Callable[["Line"], None]) -> None:
@@ -29,13 +29,39 @@ class Line(asyncio.Protocol):
         self._gone = gone
         self._reply: Incoming | None = None
         self._transport: asyncio.Transport | None = None
+        self._unfinished = False
+        """Whether more of a request is to be sent."""
+        self._stalled = False
+        self._room: asyncio.Future[None] | None = None
 
-    def send(self, data: bytes, reply: "Incoming") -> None:
-        """Send a request, whose reply goes to `reply`. Raises UpstreamUnavailable if it is lost."""
+    def send(self, data: bytes, reply: "Incoming", *, unfinished: bool = False) -> None:
+        """Send a request, whose reply goes to `reply`. Raises UpstreamUnavailable if it is lost.
+
+        `unfinished`: its body follows by `send_on`.
+        """
         if self.lost or self._transport is None:
             raise UpstreamUnavailable("the connection has ended")
         self._reply = reply
+        self._unfinished = unfinished
         self._transport.write(data)
+
+    async def send_on(self, data: bytes, gap: float, *, last: bool = False) -> None:
+        """Send more of a request, and wait until the upstream has taken enough of it.
+
+        Raises OutcomeUnknown where it takes nothing for `gap` seconds, or has gone and this is not
+        the `last` of it: then its reply tells.
+        """
+        self._unfinished = not last
+        if self._transport is not None and not self.lost:
+            self._transport.write(data)
+        try:
+            async with asyncio.timeout(gap):
+                while self._stalled and not self.lost:
+                    await self._has_room()
+        except TimeoutError:
+            raise OutcomeUnknown("it does not take what is sent") from None
+        if self.lost and not last:
+            raise OutcomeUnknown(_BROKE)
 
     def let_go(self, reply: "Incoming") -> None:
         """Nobody waits for this reply any more: what still comes of it could be taken for another.
@@ -75,10 +101,19 @@ class Line(asyncio.Protocol):
         if not reply.take_in(data):
             return
         self._reply = None
-        if reply.leaves_usable and not self.lost:
+        if reply.leaves_usable and not (self.lost or self._unfinished):
             self._freed(self)
         else:
             self.discard()
+
+    def pause_writing(self) -> None:
+        """The upstream is slower than whoever sends."""
+        self._stalled = True
+
+    def resume_writing(self) -> None:
+        """It has taken what was sent."""
+        self._stalled = False
+        self._wake()
 
     def eof_received(self) -> None:
         """The upstream sends no more, which may be how its reply ends."""
@@ -92,9 +127,21 @@ class Line(asyncio.Protocol):
         if not self.lost:
             self.lost = True
             self._gone(self)
+        self._wake()
         reply, self._reply = self._reply, None
         if reply is not None:
             reply.end()
+
+    async def _has_room(self) -> None:
+        self._room = asyncio.get_running_loop().create_future()
+        try:
+            await self._room
+        finally:
+            self._room = None
+
+    def _wake(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
 
 
 class Incoming:
@@ -149,8 +196,11 @@ class Incoming:
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it comes, read no faster than it is taken."""
+    async def pieces(self, gap: float | None = None) -> AsyncGenerator[bytes]:
+        """The body as it comes, read no faster than it is taken.
+
+        `gap` seconds without any of it break it.
+        """
         while True:
             while self._pieces:
                 piece = self._pieces.popleft()
@@ -161,7 +211,11 @@ class Incoming:
                 yield piece
             if self._reader.done and not self._broken:
                 return
-            await self._more()
+            try:
+                async with asyncio.timeout(gap):
+                    await self._more()
+            except TimeoutError:
+                raise OutcomeUnknown("its reply does not go on") from None
 
     def close(self) -> None:
         """Take no more of it. Where it has not come whole, the connection ends with it."""
