@@ -6,7 +6,6 @@ front, which are as unlike as stores are; `OVER_ALL` marks those that every kind
 `EMBEDDED` those that have nothing to do with it.
 """
 
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -14,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.clients import present
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server, with_people
-from tests.peers.setup import program
+from tests.end_to_end.serving import ADMIN, Server, with_people
+from tests.peers.simulator import simulator
 
 MakeServer = Callable[..., Server]
 
@@ -131,17 +129,8 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
         server.kill9()
 
 
-@pytest.fixture
-def simulator() -> Iterator[int]:
+@pytest.fixture(name="simulator")
+def a_simulator() -> Iterator[int]:
     """The port of a fresh simulator that knows the administrator."""
-    command = [str(present(program("vcsim"))), *ADMIN]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        try:
-            yield int(address.rpartition(":")[2])
-        finally:
-            process.stdin.close()  # which is how it is told to end
-            process.wait(PATIENCE)
+    with simulator(*ADMIN) as port:
+        yield port

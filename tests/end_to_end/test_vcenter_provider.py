@@ -26,6 +26,7 @@ from tests.end_to_end.serving import (
     environment,
 )
 from tests.peers.setup import program
+from tests.peers.simulator import simulator
 
 # Each of these starts a server of its own, or several.
 pytestmark = pytest.mark.slow
@@ -282,22 +283,11 @@ def test_after_some_outages_nobody_waits_for_the_next(
 SIMULATED = ("simon", "simon's pass 1")
 
 
-@pytest.fixture
-def simulator() -> Iterator[int]:
+@pytest.fixture(name="simulator")
+def a_simulator() -> Iterator[int]:
     """The port of a fresh simulator that knows one user."""
-    path = program("vcsim")
-    if not path.exists():
-        pytest.skip("vcsim is not built: run tests/peers/setup.py")
-    pipe = subprocess.PIPE
-    with subprocess.Popen([path, *SIMULATED], stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        try:
-            yield int(address.rpartition(":")[2])
-        finally:
-            process.stdin.close()  # which is how it is told to end
-            process.wait(PATIENCE)
+    with simulator(*SIMULATED) as port:
+        yield port
 
 
 def listed(port: int) -> list[str]:

@@ -14,6 +14,9 @@ from sessiongate.wire.xml import Element
 
 _ENCODING = "http://schemas.xmlsoap.org/soap/encoding/"
 
+# `versionId` is pyVmomi's, on the first element of a call: the version that it speaks.
+_ATTRIBUTES = frozenset({"type", "serverGuid", "versionId"})
+
 # What stands in a header besides goes by session, or is for us alone.
 _PASSED_BLOCKS = frozenset({"operationID"})
 
@@ -48,7 +51,7 @@ def _check(element: Element, call: Element) -> None:
     if element.namespace not in (call.namespace, ""):
         raise Malformed("the call holds elements of several namespaces")
     for space, name in element.attributes:
-        plain = space == "" and name == "type"
+        plain = space == "" and name in _ATTRIBUTES
         if not plain and space != XSI and (space, name) != (_ENCODING, "arrayType"):
             raise Malformed("the call holds an attribute that is none of the API")
     once = _ONCE.get(element.name, frozenset())

@@ -56,6 +56,10 @@ ONE_WAY = {
     "a list of types": call(
         "CreateContainerView", "<type>A</type><type>B</type><recursive>1</recursive>"
     ),
+    "the version that pyVmomi speaks": NOW.replace(
+        "<_this ", '<_this versionId="8.0.3.0" xsi:type="ManagedObjectReference" '
+    ).encode(),
+    "an object of another server": call("CreateListView", "<obj type='X' serverGuid='1'>a</obj>"),
     "an empty header": with_more("<s:Body>", "<s:Header/>"),
     "a list of objects": call("CreateListView", "<obj type='X'>a</obj><obj type='X'>b</obj>"),
     "unqualified members": soap(
