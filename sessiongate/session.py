@@ -54,6 +54,8 @@ class Session(msgspec.Struct, gc=False):
     login_at: datetime
     active_at: datetime
     call_count: int = 0
+    upstream: str = ""
+    """The upstream at whose Host it was opened, which alone it is for; "" for none."""
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -129,6 +131,8 @@ class Client(msgspec.Struct, frozen=True):
     """Who is at the other end of the Unix socket it came by, where the system says so."""
     local: bool = False
     """It is proved to be on the server's own host. Only found out where that matters."""
+    upstream: str = ""
+    """The upstream that the Host of its request means; "" for none."""
 
     @property
     def origin(self) -> str:

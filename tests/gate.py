@@ -68,6 +68,8 @@ class Gate:
     caps: Caps = field(default_factory=Caps)
     extensions: dict[str, Extension] = field(default_factory=dict)
     verifiers: Sequence[TokenVerifier] = ()
+    by_callers: Sequence[str] = ()
+    """Upstreams whose own users log in there."""
     ship: Ship = lambda line: None
     store: FakeStore = field(default_factory=FakeStore)
 
@@ -109,7 +111,12 @@ class Gate:
                 local=self.local,
                 extensions=Extensions(self.logins, self.extensions, self.journal),
                 tokens=TokenLogin(
-                    self.logins, self.store, self.clock, self.journal, self.verifiers
+                    self.logins,
+                    self.store,
+                    self.clock,
+                    self.journal,
+                    self.verifiers,
+                    without=self.by_callers,
                 ),
                 tickets=self.tickets,
                 impersonation=self.impersonation,
@@ -178,10 +185,14 @@ class Gate:
         return await self.center.call(context, method, arguments)
 
     async def read(
-        self, caller: Session | None, name: str, on: MoRef = SESSION_MANAGER
+        self,
+        caller: Session | None,
+        name: str,
+        on: MoRef = SESSION_MANAGER,
+        client: Client = CLIENT,
     ) -> Value | None:
         """Read a property of an object."""
-        context = Context(CLIENT, caller, target=on)
+        context = Context(client, caller, target=on)
         return await self.center.read(context, PROPERTIES[on.kind, name])
 
     async def live(self) -> list[str]:

@@ -25,7 +25,6 @@ from sessiongate.identity.plugin import BuiltProvider, Plugin, PluginContext
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.identity.tokens.port import provider_of
 from sessiongate.rules.access import no_such_role
-from sessiongate.rules.accounts import canonical_domain
 from sessiongate.service.account_changes import Named
 from sessiongate.service.extension_login import PROVIDER as EXTENSIONS
 from sessiongate.service.extension_login import Extension
@@ -116,23 +115,6 @@ def with_clients(config: Config, made: Mapping[str, BuiltProvider]) -> dict[str,
         for name, client in config.dialects.appliance.clients.items()
     }
     return {**made, CLIENTS: BuiltProvider(ClientIdentity(clients), in_process=True)}
-
-
-def claims_of(made: Mapping[str, BuiltProvider]) -> dict[str, str]:
-    """Which provider claims which domain. Raises ConfigError where two claim the same."""
-    claims: dict[str, str] = {}
-    pairs = [
-        (canonical_domain(domain), name) for name, one in made.items() for domain in one.domains
-    ]
-    problems = [
-        f"identity.{name}.domains: {domain} is claimed by identity.{claims[domain]} too;"
-        " a domain has one provider"
-        for domain, name in pairs
-        if claims.setdefault(domain, name) != name
-    ]
-    if problems:
-        raise ConfigError(problems)
-    return claims
 
 
 def _as_plugin(found: object) -> Plugin:

@@ -14,6 +14,7 @@ from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.config import Config
 from sessiongate.config.upstreams import Upstream
 from sessiongate.errors import ConfigError, StoreUnavailable
+from sessiongate.identity.domains import claims_of
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.session import Person
 from sessiongate.tls import certificates
@@ -50,7 +51,7 @@ async def providers_problems(config: Config) -> list[str]:
     try:
         known = roles_as_they_are(config).names()
         made = parts.providers_of(config, hasher, known, _declared(config))
-        problems = _problems_of(lambda: parts.claims_of(made))
+        problems = _problems_of(lambda: claims_of(made))
         for one in made.values():
             await one.provider.close()
     except ConfigError as error:

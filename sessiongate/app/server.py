@@ -28,11 +28,12 @@ from sessiongate.audit.merging import Merging
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.dialects.known_callers import KnownCallers
+from sessiongate.dialects.relayed_hosts import AtUpstreams
 from sessiongate.dialects.vim.session_objects import SessionObjects
 from sessiongate.errors import Unavailable
 from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import TrustedProxies
-from sessiongate.http.router import Routes
+from sessiongate.identity.domains import claims_of, upstream_users
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.operations.control import Control
@@ -262,23 +263,22 @@ class Server:
 
     def _services(self) -> Services:
         core = Core(self._store, self._clock, self._journal, self._sessions, self._changes)
-        router = ProviderRouter(self._guards, parts.claims_of(self._made))
+        made = self._made
+        router = ProviderRouter(self._guards, claims_of(made), upstream_users(made))
         return services_of(self.config, core, router, self._verifiers)
 
     def _handler(self, services: Services) -> tuple[Handler, Streams]:
-        server, routed = self.config.server, self._routes(services)
-        if not server.trusted_proxies:
-            return routed, routed.streams
-        behind = TrustedProxies(routed, server.trusted_proxies, server.client_certificate_header)
-        return behind, routed.streams
+        server, gates = self.config.server, by_host(self.config, self._gates)
+        routed = dialects(self.config, services, self._meters, gates)
+        handler: Handler = routed if gates is None else AtUpstreams(routed, gates)
+        if server.trusted_proxies:
+            header = server.client_certificate_header
+            handler = TrustedProxies(handler, server.trusted_proxies, header)
+        return handler, routed.streams
 
     def _ask_anew(self, person: Person) -> None:
         """Only the upstream itself can let this person in: nothing of theirs is left to go by."""
         self._guards[person.provider].forget(person.name)
-
-    def _routes(self, services: Services) -> Routes:
-        gates = by_host(self.config, self._gates)
-        return dialects(self.config, services, self._meters, gates)
 
     async def _catch_up(self, seen: datetime | None) -> None:
         """End the sessions of accounts that have changed since the store was last in use."""

@@ -90,7 +90,14 @@ def _ways_in(
         logins=logins,
         local=LocalLogin(sessions, logins, store, clock, journal, offer),
         extensions=Extensions(logins, extensions_of(config), journal),
-        tokens=TokenLogin(logins, store, clock, journal, verifiers),
+        tokens=TokenLogin(
+            logins,
+            store,
+            clock,
+            journal,
+            verifiers,
+            without=[name for name, one in config.upstream.items() if one.account == "caller"],
+        ),
         tickets=Tickets(sessions, store, clock, journal, host=socket.gethostname()),
         impersonation=Impersonation(sessions, logins, journal),
     )

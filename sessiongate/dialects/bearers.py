@@ -81,12 +81,13 @@ class Bearers:
     async def refresh(self, claims: Claims, client: Client) -> tuple[Session, int]:
         """The session of a refresh token, and the generation of its next tokens.
 
-        Raises NoSession where the session is over. Where the token is spent, the session ends
-        here, for nobody knows which of those who use its tokens it belongs to; then raises Spent.
+        Raises NoSession where the session is over, or of another Host's upstream. Where the token
+        is spent, the session ends here, for nobody knows which of those who use its tokens it
+        belongs to; then raises Spent.
         """
         session = await self._sessions.check_digest(claims.digest)
-        if session is None:
-            raise NoSession("the refresh token's session is over")
+        if session is None or session.upstream != client.upstream:
+            raise NoSession("the refresh token's session is over, or one of another upstream")
         if await self._advance(claims.digest, claims.generation) > claims.generation:
             spent = Spent("a refresh token came again after its successor was used")
             # Whoever holds it has shown session and account: no flood of strangers hides a theft.

@@ -36,6 +36,20 @@ class Gates:
         return found or self._otherwise
 
 
+class AtUpstreams:
+    """A handler around another, which is told the upstream that each request's Host means."""
+
+    def __init__(self, inner: Handler, gates: Gates) -> None:
+        self._inner = inner
+        self._gates = gates
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request."""
+        gate = self._gates.of(request)
+        request.upstream = gate.name if gate is not None else ""
+        return await self._inner(request)
+
+
 def guarded(routes: list[Route], gates: Gates | None) -> list[Route]:
     """The routes, of which those of a vCenter's own are refused where one stands behind."""
     return routes if gates is None else [_guarded(route, gates) for route in routes]

@@ -24,7 +24,15 @@ def client_of(request: Request, dialect: str, *, local: bool = False) -> Client:
     """
     agent = request.header("user-agent") or ""
     here = local and is_local(request)
-    return Client(request.peer, agent, dialect, request.certificate, request.user, here)
+    return Client(
+        request.peer,
+        agent,
+        dialect,
+        request.certificate,
+        request.user,
+        here,
+        request.upstream,
+    )
 
 
 async def caller(
@@ -36,9 +44,10 @@ async def caller(
 ) -> Session | None:
     """The session that a request names in a carrier of its dialect, with this call counted.
 
-    None where it names none, or one that is over. Every endpoint asks here, since the carriers of
-    all dialects are looked at in each of them: raises NoSession where two disagree, or where a
-    Basic credential names another user; the call counts as one of the session all the same.
+    None where it names none, one that is over, or one of another Host's upstream. Every endpoint
+    asks here, since the carriers of all dialects are looked at in each of them: raises NoSession
+    where two disagree, or where a Basic credential names another user; the call counts as one of
+    the session all the same.
     `accepted` and `inside` are as in `carried`.
     """
     found = carried(request.headers, accepted, inside)
@@ -49,6 +58,8 @@ async def caller(
     else:
         token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
         session = await sessions.check(token)
+    if session is not None and session.upstream != request.upstream:
+        return None
     if session is not None:
         if found.credential:
             names = (session.login_name, session.user_name, session.principal)

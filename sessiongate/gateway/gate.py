@@ -68,19 +68,22 @@ class Gate:
         An upstream that is away keeps nobody from starting: its sessions end by its clock.
         """
         async for session in sessions:
-            self.accounts.opened(session)
+            if session.upstream == self.name:
+                self.accounts.opened(session)
         await self.accounts.recover()
 
     def opened(self, session: Session) -> None:
-        """A client session was opened."""
-        self.accounts.opened(session)
-        self.accounts.meters.client_opened(session.key)
+        """A client session was opened, here or elsewhere."""
+        if session.upstream == self.name:
+            self.accounts.opened(session)
+            self.accounts.meters.client_opened(session.key)
 
     def ended(self, session: Session, _: Ended) -> None:
-        """A client session is over, whatever the reason."""
-        self.accounts.ended(session)
-        self.accounts.meters.client_ended(session.key)
-        self.relay.leave(session)
+        """A client session is over, whatever the reason, here or elsewhere."""
+        if session.upstream == self.name:
+            self.accounts.ended(session)
+            self.accounts.meters.client_ended(session.key)
+            self.relay.leave(session)
 
     def now(self) -> UpstreamNow:
         """What is true at this moment."""

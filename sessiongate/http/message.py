@@ -70,6 +70,8 @@ class Request(msgspec.Struct, gc=False):
     """True when a trusted proxy has passed it on: `peer` is whom the proxy names, or the proxy."""
     vouched: bool = False
     """Set once it is found to name a live session: its connection is no stranger's."""
+    upstream: str = ""
+    """Which of the servers behind us its Host means; "" for none, which is us alone."""
     when_gone: Callable[[Callable[[], None]], None] = _stays
     """Has a function called once if the client leaves before the reply, or has left already."""
 

@@ -34,6 +34,8 @@ class BuiltProvider(msgspec.Struct, frozen=True):
     """Whether it answers from this process, so that it cannot be out of reach."""
     roles: tuple[str, ...] = ()
     """The roles that its settings name: they must exist, or nobody with one could log in."""
+    upstream: str = ""
+    """The upstream whose own users these are; "" for none."""
 
 
 Plugin = Callable[[str, Mapping[str, object], PluginContext], BuiltProvider]

@@ -17,6 +17,7 @@ from sessiongate.errors import (
     NoClientCertificate,
     NoSubjectName,
     NotFound,
+    NotSupported,
     SessionGateError,
 )
 from sessiongate.service.logins import Logins
@@ -51,9 +52,12 @@ class Extensions:
         """Open a session for the extension of this key.
 
         Raises NoClientCertificate, BadCredentials for a certificate that is not the registered
-        one, and InvalidLocale; by subject name also NotFound and NoSubjectName.
+        one, and InvalidLocale; by subject name also NotFound and NoSubjectName. At the Host of an
+        upstream, where extensions are the upstream's, NotSupported.
         """
         try:
+            if client.upstream:
+                raise NotSupported("extensions do not log in where an upstream is meant")
             principal = self._identify(key, client, by_subject_name)
             return await self._logins.login_as(
                 principal, client, locale, typed=key, how="extension", extension=True

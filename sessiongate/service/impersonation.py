@@ -22,8 +22,9 @@ class Impersonation:
         """Turn the caller's session into one of a user who has a live session.
 
         Raises BadCredentials when that user has none, NoPermission when that user may do anything
-        that the caller may not, and NoSession when the caller's session ended meanwhile. It ends
-        here, since it has become the new one: of several calls at once one gets it.
+        that the caller may not and where the session is for an upstream, and NoSession when the
+        caller's session ended meanwhile. It ends here, since it has become the new one: of several
+        calls at once one gets it.
         """
         try:
             return await self._impersonate(actor, name, client, locale)
@@ -34,6 +35,8 @@ class Impersonation:
     async def _impersonate(
         self, actor: Session, name: str, client: Client, locale: str | None
     ) -> Opened:
+        if actor.upstream:  # what a user may do there, our roles do not say
+            raise NoPermission(access.IMPERSONATE_USER)
         chosen = self._logins.locale_of(locale)
         subject = await self._session_of(await self._logins.person(name, actor.provider))
         if subject is None:

@@ -99,7 +99,7 @@ class LocalLogin:
     async def _issue(self, offer: Offer, user_name: str, client: Client) -> str:
         if not _may_read(client):
             raise Malformed("a local ticket is only for a caller on the server's own host")
-        principal = await self._logins.principal(user_name, offer.provider)
+        principal = await self._logins.principal(user_name, offer.provider, client)
         if principal is None:
             raise BadCredentials("no such user")
         try:
@@ -152,7 +152,7 @@ class LocalLogin:
     ) -> Opened:
         # What may fail without the ticket comes before it is used up.
         self._logins.locale_of(locale)
-        principal = await self._logins.principal(user_name, offer.provider)
+        principal = await self._logins.principal(user_name, offer.provider, client)
         digest = password.digest()
         taken = await self._tickets.take(digest, "local", self._clock.now())
         path = offer.folder / digest.hex()

@@ -60,7 +60,7 @@ class Logins:
         try:
             chosen = self.locale_of(locale)
             account = parse_account(name)
-            guard = self._router.route(account, default, provider or "")
+            guard = self._router.route(account, default, provider or "", upstream=client.upstream)
             with self._changes.meanwhile() as changed:
                 principal = await guard.authenticate(account, password, client.origin)
                 opened = await self._sessions.open_session(
@@ -113,19 +113,20 @@ class Logins:
         """The locale of a client that asks for this one, or for none. Raises InvalidLocale."""
         return choose(asked, self._default_locale)
 
-    async def principal(self, name: str, default: str) -> Principal | None:
-        """The account of this name, without a password check."""
+    async def principal(self, name: str, default: str, client: Client) -> Principal | None:
+        """The account of this name as this client means it, without a password check."""
         account = parse_account(name)
-        return await self._router.route(account, default).find(account)
+        guard = self._router.route(account, default, upstream=client.upstream)
+        return await guard.find(account)
 
-    async def person(self, name: str, default: str) -> Person:
-        """Whom any spelling of a name means, known or not.
+    async def person(self, name: str, default: str, *, upstream: str = "") -> Person:
+        """Whom any spelling of a name means at the Host of this upstream, known or not.
 
         `default` is the provider of names without a domain of their own. Without a provider where
         none knows the name. Raises BadCredentials for what is no name.
         """
         account = parse_account(name)
-        guard = self._router.owner(account, default)
+        guard = self._router.owner(account, default, upstream=upstream)
         if guard is None:
             return Person("", account.canonical)
         found = await guard.find(account)

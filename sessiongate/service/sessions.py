@@ -110,6 +110,7 @@ class Sessions:
             user_agent=client.user_agent[:_LONGEST_AGENT],
             login_at=now,
             active_at=now,
+            upstream=client.upstream,
         )
         self._journal.opening(how, session)
         try:

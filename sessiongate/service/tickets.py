@@ -61,6 +61,8 @@ class Tickets:
             parent = await self._sessions.find(taken.subject) if taken is not None else None
             if parent is None:
                 raise BadTicket("the clone ticket is unknown, used, expired, or its session ended")
+            if parent.upstream != client.upstream:
+                raise BadTicket("the clone ticket is of a session for another upstream")
             return await self._sessions.open_session(
                 "clone", Principal.of(parent), client, parent.locale, typed=parent.login_name
             )

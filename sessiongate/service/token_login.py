@@ -5,11 +5,11 @@ one. Without any, nobody logs in this way. A refused token is no guess at anybod
 counts for no lock; what it costs to look at one is bounded by the verifiers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.errors import BadCredentials, SessionGateError
+from sessiongate.errors import BadCredentials, NotSupported, SessionGateError
 from sessiongate.identity.tokens.port import TokenVerifier, Vouched
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened
@@ -27,12 +27,16 @@ class TokenLogin:
         clock: Clock,
         journal: Journal,
         verifiers: Sequence[TokenVerifier] = (),
+        *,
+        without: Collection[str] = (),
     ) -> None:
+        """`without` are the upstreams that whoever has a token could not use."""
         self._logins = logins
         self._clock = clock
         self._journal = journal
         self._tickets = tickets
         self._verifiers = tuple(verifiers)
+        self._without = frozenset(without)
 
     async def login(
         self, presented: PresentedToken | None, client: Client, locale: str | None
@@ -40,10 +44,13 @@ class TokenLogin:
         """Open a session for whom this token names.
 
         Raises BadCredentials, InvalidLocale, NoPermission where none of the token's groups is a
-        role here, CapReached, or an Unavailable. The audit says which; a client hears less.
+        role here, CapReached, NotSupported, or an Unavailable. The audit says which; a client hears
+        less.
         """
         how, vouched = "token", None
         try:
+            if client.upstream in self._without:
+                raise NotSupported("only the upstream itself can let anybody in there")
             self._logins.locale_of(locale)  # a bad one must not use the token up
             if not self._verifiers:
                 raise BadCredentials("token logins are not configured here")

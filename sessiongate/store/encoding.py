@@ -11,6 +11,10 @@ Facts = tuple[
     str, str, str, str, tuple[str, ...], str, str, str, str, bool, str, str
 ]  # in the order of Session's fields, principal to user_agent
 
+_AT = "@"
+"""Between dialect and upstream, as in "soap@vc1". An earlier release, which knows of no upstreams
+and reads just these twelve, takes it for the name of a dialect."""
+
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -33,13 +37,27 @@ def facts_of(session: Session) -> Facts:
         session.full_name,
         session.roles,
         session.provider,
-        session.dialect,
+        f"{session.dialect}{_AT}{session.upstream}" if session.upstream else session.dialect,
         session.locale,
         session.message_locale,
         session.extension,
         session.ip_address,
         session.user_agent,
     )
+
+
+def session_of(
+    digest: bytes,
+    key: str,
+    facts: Facts,
+    login_at: datetime = EPOCH,
+    active_at: datetime = EPOCH,
+    call_count: int = 0,
+) -> Session:
+    """A session with these facts."""
+    session = Session(digest, key, *facts, login_at, active_at, call_count)
+    session.dialect, _, session.upstream = session.dialect.partition(_AT)
+    return session
 
 
 def check_same_lease(old: StoredLease, new: StoredLease) -> None:

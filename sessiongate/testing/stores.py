@@ -117,13 +117,28 @@ class StoreContract(Contract):
         odd = "Ünï\u4e2d\x00\"\ud800'); DROP TABLE session; --"
         async with self.opened() as store:
             session = a_session()
-            session.user_agent = session.full_name = odd
+            session.user_agent = session.full_name = session.upstream = odd
             session.roles = (odd, "")
             await store.add(session, NO_CAPS)
             assert await store.find(session.key, T0) == session
             async with self.reopened(store) as (second, _):
                 if second is not None:
                     assert await second.find(session.key, T0) == session
+
+    async def test_the_upstream_that_a_session_is_for_stays_with_it(self) -> None:
+        async with self.opened() as store:
+            none, one, other = a_session(), a_session(), a_session()
+            one.upstream, other.upstream = "vc1", "vc@2"
+            for session in (none, one, other):
+                await store.add(session, NO_CAPS)
+            other.locale = "de"
+            assert await store.change(other)
+            for session in (none, one, other):
+                assert await store.find(session.key, T0) == session
+            async with self.reopened(store) as (second, _):
+                for session in (none, one, other):
+                    if second is not None:
+                        assert await second.find(session.key, T0) == session
 
     async def test_sec_05_an_idle_session_is_over_at_the_limit_itself(self) -> None:
         async with self.opened() as store:

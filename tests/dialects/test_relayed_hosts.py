@@ -1,8 +1,9 @@
 """Which upstream a Host means, and what is refused where one stands behind."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
-from sessiongate.dialects.relayed_hosts import Gates, guarded
+from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates, guarded
 from sessiongate.errors import NotSupported, SessionGateError
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
@@ -34,6 +35,22 @@ def test_a_host_means_one_upstream_with_its_port_or_without() -> None:
     rest = Gates({"vc1.example": ONE}, TWO)
     assert rest.of(asked(host="vc1.example")) is ONE
     assert rest.of(asked(host="127.0.0.1:9669")) is TWO
+
+
+async def test_a_request_is_told_which_upstream_its_host_means() -> None:
+    seen: list[str] = []
+
+    async def note(request: Request) -> Reply:
+        seen.append(request.upstream)
+        return Reply(200)
+
+    one = cast("Gate", SimpleNamespace(name="vc1"))
+    told = AtUpstreams(note, Gates({"vc1.example": one}, None))
+    for host in ("vc1.example:443", "other.example", None):
+        request = asked(host=host)
+        request.upstream = "what somebody has set before"
+        assert (await told(request)).status == 200
+    assert seen == ["vc1", "", ""]
 
 
 async def handler(_: Request) -> Reply:

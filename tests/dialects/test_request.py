@@ -91,6 +91,27 @@ async def test_a_session_is_found_by_the_carriers_of_its_dialect(gate: Gate, bob
         known(None)
 
 
+async def test_sec_91_a_session_is_for_the_upstream_at_whose_host_it_was_opened(gate: Gate) -> None:
+    here, there = request("POST", "/sdk"), request("POST", "/sdk")
+    here.upstream, there.upstream = "vc1", "vc2"
+    plain = request("POST", "/sdk")
+    opened = {
+        asked.upstream: await gate.login("bob", client_of(asked, "soap"))
+        for asked in (here, there, plain)
+    }
+    for own, one in opened.items():
+        assert one.session.upstream == own
+        for text in (one.token.reveal(), f"Bearer {signed(gate, one.session)}"):
+            for asked in (here, there, plain):
+                name = "authorization" if text.startswith("Bearer") else "vmware-api-session-id"
+                asked.headers = [(name, text)]
+                asked.vouched = False
+                accepted = ZERTO if name == "authorization" else VMWARE
+                found = await caller(asked, gate.sessions, gate.bearers, accepted)
+                assert (found is not None) == (asked.upstream == own)
+                assert asked.vouched == (found is not None)
+
+
 @pytest.mark.parametrize("accepted", [VMWARE, ZERTO], ids=["vmware", "zerto"])
 async def test_sec_19_81_a_signed_bearer_and_another_session_disagree(
     gate: Gate, bob: Opened, ada: Opened, accepted: frozenset[str]

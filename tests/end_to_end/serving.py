@@ -94,10 +94,11 @@ class Client:
 
     def request(self, verb: str, path: str, headers: Headers = (), body: Body = None) -> Reply:
         """Send exactly these headers (besides Host, Accept-Encoding, Content-Length), and read."""
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
         data = bytes_of(body)
         connection = self.connection
-        connection.putrequest(verb, path)
+        named = any(name.lower() == "host" for name, _ in pairs)
+        connection.putrequest(verb, path, skip_host=named)
         if data is not None or verb in ("POST", "PUT", "PATCH"):
             connection.putheader("Content-Length", str(len(data or b"")))
         for name, value in pairs:

@@ -82,6 +82,8 @@ class SoapClient:
 
     def send(self, document: str | bytes) -> Said:
         headers = {"SOAPAction": "urn:vim25/8.0.2.0", "Content-Type": "text/xml; charset=utf-8"}
+        if self.host:
+            headers["Host"] = self.host
         if self.cookie:
             headers["Cookie"] = self.cookie
         reply = self.server.request("POST", "/sdk", headers, document)

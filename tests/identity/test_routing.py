@@ -3,7 +3,7 @@
 import pytest
 
 from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
-from sessiongate.identity.routing import ProviderRouter
+from sessiongate.identity.routing import ProviderRouter, UpstreamUsers
 from sessiongate.rules.accounts import parse_account
 from tests.identity.fakes import PASSWORD, FakeProvider
 
@@ -52,3 +52,38 @@ def test_claims_that_cannot_be_served_are_all_named() -> None:
         "identity.gone: claims 'a' and is not a provider",
         "identity: a domain is claimed twice, in two spellings",
     ]
+
+
+AT_TWO = {
+    "vc1": UpstreamUsers("vc", {"vsphere.local": "vc", "corp": "corp"}, frozenset({"vcb"})),
+    "vc2": UpstreamUsers("vcb", {"vsphere.local": "vcb", "corp": "corp"}, frozenset({"vc"})),
+}
+
+
+@pytest.mark.parametrize(
+    ("typed", "upstream", "chosen"),
+    [
+        ("alice@vsphere.local", "vc1", "vc"),
+        ("alice@vsphere.local", "vc2", "vcb"),
+        ("alice@vsphere.local", "", "vc"),
+        ("alice@vsphere.local", "vc3", "vc"),
+        ("alice@corp", "vc2", "corp"),
+        ("alice", "vc1", "vc"),
+        ("alice", "vc2", "vcb"),
+        ("alice@elsewhere", "vc2", "vcb"),
+    ],
+)
+def test_sec_32_a_password_for_one_upstream_is_never_sent_to_another(
+    typed: str, upstream: str, chosen: str
+) -> None:
+    router = ProviderRouter({**NAMES, "vcb": "vcb"}, CLAIMS, AT_TWO)
+    account = parse_account(typed)
+    assert router.route(account, "vc", upstream=upstream) == chosen
+    if account.domain in ("vsphere.local", "corp"):
+        assert router.owner(account, "local", upstream=upstream) == chosen
+
+
+def test_what_a_dialect_names_is_asked_at_every_host() -> None:
+    router = ProviderRouter({**NAMES, "vcb": "vcb"}, CLAIMS, AT_TWO)
+    assert router.route(parse_account("alice"), "local", "vc", upstream="vc2") == "vc"
+    assert router.route(parse_account("alice"), "local", upstream="vc2") == "local"

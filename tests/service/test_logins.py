@@ -121,10 +121,10 @@ async def test_canonical_names_and_principals(gate: Gate) -> None:
     assert await gate.logins.person(" ADA ", "local") == ("local", "ada")
     assert await gate.logins.person("CORP\\Nobody", "local") == ("other", "nobody@corp")
     assert await gate.logins.person("key", "extensions") == ("", "key")
-    found = await gate.logins.principal("ada", "local")
+    found = await gate.logins.principal("ada", "local", CLIENT)
     assert found is not None
     assert gate.sessions.allows(found)
-    assert await gate.logins.principal("nobody", "local") is None
+    assert await gate.logins.principal("nobody", "local", CLIENT) is None
 
 
 async def test_a_principal_somebody_else_vouched_for_gets_in(gate: Gate) -> None:

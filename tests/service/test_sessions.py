@@ -15,7 +15,7 @@ from sessiongate.rules.token import GUID, HEX
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, Client, Ended
 from sessiongate.testing import T0, TICK
-from tests.gate import LIMITS, Gate
+from tests.gate import CLIENT, LIMITS, Gate
 
 
 async def test_a_login_opens_a_whole_session(gate: Gate) -> None:
@@ -112,6 +112,6 @@ async def test_a_locale_is_changed_for_the_session(gate: Gate) -> None:
 async def test_privileges_are_those_of_the_roles(gate: Gate) -> None:
     opened = await gate.login("ada")
     assert gate.sessions.privileges(opened.session) >= KNOWN
-    nil = await gate.logins.principal("nil", "local")
+    nil = await gate.logins.principal("nil", "local", CLIENT)
     assert nil is not None
     assert not gate.sessions.allows(nil)

@@ -22,7 +22,7 @@ from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.tickets import Tickets
 from sessiongate.service.token_login import TokenLogin
-from sessiongate.session import Ended, Principal
+from sessiongate.session import Ended, Principal, Session
 from sessiongate.store.port import NoticeStore
 from sessiongate.wire.vim.types import Data
 from sessiongate.wire.vim.user_session import user_session
@@ -156,14 +156,16 @@ class SessionManager(ManagedObject):
 
     async def session_is_active(self, context: Context, session_id: str, user_name: str) -> bool:
         session = await self._sessions.find(session_id)
-        if session is None:
+        if session is None or not _shows(context, session):
             return False
         # As we said it ourselves, or as it was typed at that login: no directory need be asked, and
         # some cannot be asked which names are one person.
         if user_name in (session.user_name, session.login_name):
             return True
         try:
-            wanted = await self._logins.person(user_name, session.provider)
+            wanted = await self._logins.person(
+                user_name, session.provider, upstream=session.upstream
+            )
         except errors.BadCredentials:  # not a name at all, so nobody's session
             return False
         return wanted.name == session.principal
@@ -173,7 +175,11 @@ class SessionManager(ManagedObject):
         for key in session_id:
             if key == caller.key:
                 raise errors.InvalidArgument("sessionId", "a session cannot terminate itself")
-            if not await self._sessions.end(key, Ended.TERMINATED, by=caller.principal):
+            session = await self._sessions.find(key)
+            if session is None or not (
+                _shows(context, session)
+                and await self._sessions.end(key, Ended.TERMINATED, by=caller.principal)
+            ):
                 raise errors.NotFound("no live session of that key")
 
     async def update_service_message(self, context: Context, message: str) -> None:
@@ -188,7 +194,11 @@ class SessionManager(ManagedObject):
         return user_session(context.caller) if context.caller is not None else None
 
     async def session_list(self, context: Context) -> list[Data]:
-        return [user_session(session) async for session in self._sessions.list()]
+        return [
+            user_session(session)
+            async for session in self._sessions.list()
+            if _shows(context, session)
+        ]
 
     async def message(self, context: Context) -> str | None:
         return await self._notices.message() or None
@@ -201,3 +211,8 @@ class SessionManager(ManagedObject):
 
     async def default_locale(self, context: Context) -> str:
         return self._logins.locale_of(None)
+
+
+def _shows(context: Context, session: Session) -> bool:
+    """Whether a session is one of those here: at the Host of an upstream, those for that one."""
+    return context.client.upstream in ("", session.upstream)

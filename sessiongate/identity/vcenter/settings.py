@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> BuiltProvider:
     """The provider of type `vcenter`. Raises ConfigError with every problem of its settings."""
     settings = ProviderTable(name, table)
-    upstream = _upstream(settings, context)
+    named, upstream = _upstream(settings, context)
     if upstream is None:
         example = 'an address such as "https://vcenter.example"'
         url = settings.need("url", values.server_url, "", example)
@@ -62,19 +62,20 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
         VCenterIdentity(name, caller, names, keep=_keeper(upstream)),
         _claimed(domains, aliases),
         roles=(role, *roles.values()),
+        upstream=named,
     )
 
 
-def _upstream(settings: ProviderTable, context: PluginContext) -> LoginUpstream | None:
+def _upstream(settings: ProviderTable, context: PluginContext) -> tuple[str, LoginUpstream | None]:
     """The upstream whose logins these are, where the settings name one."""
     named = settings.take("upstream", values.word, None)
     if named is None:
-        return None
+        return "", None
     found = context.upstreams.get(named)
     if found is None:
         rule = f'must name a table [upstream.{named}] with account = "caller"'
         settings.problem("upstream", rule)
-    return found
+    return named, found
 
 
 def _keeper(upstream: LoginUpstream | None) -> Keep | None:

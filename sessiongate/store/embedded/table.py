@@ -12,6 +12,7 @@ from datetime import datetime
 from sessiongate.errors import CapReached
 from sessiongate.rules.life import due_at, judge
 from sessiongate.session import Caps, Ended, Limits, Session
+from sessiongate.store import encoding
 from sessiongate.store.embedded.wheel import Kept, Wheel
 from sessiongate.store.encoding import EPOCH, Facts, facts_of
 
@@ -220,7 +221,7 @@ class SessionTable:
             self._words.clear()
         word = self._words.setdefault
         told = tuple(word(fact, fact) if isinstance(fact, str) else fact for fact in facts)
-        form = Session(b"", "", *told, login_at=EPOCH, active_at=EPOCH)  # type: ignore[misc,arg-type]
+        form = encoding.session_of(b"", "", told)  # type: ignore[arg-type]
         self._clients[facts_of(form)] = form
         return form
 

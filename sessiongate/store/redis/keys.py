@@ -15,7 +15,7 @@ import msgspec
 
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Ended, Limits, Session, Ticket
-from sessiongate.store.encoding import facts_of, micros, moment
+from sessiongate.store.encoding import facts_of, micros, moment, session_of
 from sessiongate.store.port import StoredLease
 
 HEAD = struct.Struct(">Bddd")
@@ -132,7 +132,8 @@ def session_from(digest: bytes, found: bytes) -> Session:
     written = found[HEAD.size :]
     told: Any = json.loads(written) if written[:1] == b"[" else msgspec.msgpack.decode(written)
     told[5] = tuple(told[5])
-    return Session(digest, *told, moment(int(login)), moment(int(active)), int(count))  # type: ignore[call-arg]
+    key, *rest = told
+    return session_of(digest, key, tuple(rest), moment(int(login)), moment(int(active)), int(count))
 
 
 def place(session: Session) -> bytes:
