@@ -21,6 +21,8 @@ class Asked:
     line: str
     headers: dict[str, str]
     body: bytes
+    names: tuple[str, ...] = ()
+    """Of all headers, also those that came twice."""
 
     @property
     def path(self) -> str:
@@ -149,12 +151,13 @@ class FakeServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = {
-            name.lower(): value.strip()
+        pairs = [
+            (name.lower(), value.strip())
             for name, _, value in (line.partition(":") for line in head[1:] if line)
-        }
+        ]
+        headers = dict(pairs)
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        asked = Asked(head[0], headers, body)
+        asked = Asked(head[0], headers, body, tuple(name for name, _ in pairs))
         async with self._news:
             self.asked.append(asked)
             self._news.notify_all()
