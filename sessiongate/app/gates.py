@@ -110,6 +110,7 @@ def _gate(
         waits_each=pool.waits_each,
         calls_each=pool.calls_each,
         denied=frozenset(settings.forward.deny),
+        allowed=frozenset(settings.forward.allow),
         read_only=settings.read_only,
         roles=frozenset(settings.roles) if service else None,
         read_roles=frozenset(settings.read_roles),

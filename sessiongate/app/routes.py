@@ -20,7 +20,9 @@ def dialects(config: Config, services: Services, meters: Meters, gates: Gates | 
     zvm = own.zerto.windows, own.zerto.hypervisor
     table = [
         *vim.routes(*all_have, services.center, said.names, said.site.identifier, gates),
-        *automation.routes(*all_have, provider=own.vsphere.default, appliance=said.appliance),
+        *automation.routes(
+            *all_have, provider=own.vsphere.default, appliance=said.appliance, gates=gates
+        ),
         *zerto.routes(*all_have, services.clock, said.site, said.names, zvm),
         *openid.routes(*all_have, own.openid_users, CLIENTS, own.appliance.clients),
         *api_page.routes(),

@@ -76,9 +76,18 @@ class PoolTable(Table):
 
 
 class Forward(Table):
-    """What is not forwarded, besides what never is."""
+    """What is forwarded, and what is not, besides what never is."""
 
-    deny: Texts = setting([], "Names of methods that are not forwarded.")
+    allow: Texts = setting(
+        [],
+        "Addresses below /api and /rest that are forwarded with all below them though they hand "
+        "out tokens or tickets, such as /api/vcenter/tokenservice.",
+    )
+    deny: Texts = setting(
+        [],
+        "Names of methods that are not forwarded, and addresses, such as /api/appliance, that are "
+        "not with all below them.",
+    )
 
 
 class Gateway(Table):
@@ -145,7 +154,9 @@ class Upstream(Table):
     pool: PoolTable = Field(
         default_factory=PoolTable, description="How many calls and sessions at once."
     )
-    forward: Forward = Field(default_factory=Forward, description="What is not forwarded.")
+    forward: Forward = Field(
+        default_factory=Forward, description="What is forwarded, and what is not."
+    )
 
     @property
     def shared(self) -> bool:
@@ -169,7 +180,11 @@ def problems(upstreams: Mapping[str, Upstream], roles: Iterable[str]) -> Iterato
     everywhere = ""
     for name, upstream in upstreams.items():
         at = f"upstream.{name}"
-        for place, rule in (*_trusted(upstream), *_of_account(upstream, known)):
+        for place, rule in (
+            *_trusted(upstream),
+            *_of_account(upstream, known),
+            *_forwarded(upstream.forward),
+        ):
             yield f"{at}.{place}", rule
         for host in upstream.hosts:
             first = hosts.setdefault(host.lower(), name)
@@ -191,6 +206,11 @@ def _trusted(upstream: Upstream) -> Iterator[tuple[str, str]]:
     if upstream.url.startswith("http:") and upstream.verify:
         rule = "has no certificate to verify; use https, or say so with verify = false"
         yield "url", rule
+
+
+def _forwarded(forward: Forward) -> Iterator[tuple[str, str]]:
+    if wrong := [one for one in forward.allow if not one.startswith(("/api/", "/rest/"))]:
+        yield "forward.allow", f"has {wrong[0]}, which is not below /api or /rest"
 
 
 def _of_account(upstream: Upstream, known: frozenset[str]) -> Iterator[tuple[str, str]]:

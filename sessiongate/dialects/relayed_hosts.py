@@ -1,4 +1,4 @@
-"""Which upstream a request is for, and what is answered for one by other dialects than SOAP.
+"""Which upstream a request is for, and what is refused there, since nothing forwards it.
 
 What an empty vCenter has must not be shown where a real one stands behind: an address that is not
 forwarded is refused there, and says so.
@@ -12,13 +12,12 @@ from sessiongate.errors import NotSupported
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.router import Refuse, Route
-from sessiongate.wire.automation import hello, rest, vapi_rpc
+from sessiongate.wire.automation import vapi_rpc
 from sessiongate.wire.pbm import PATHS as PBM
 from sessiongate.wire.vim.json import PREFIX as VI_JSON
 
 _OURS_IN_VI_JSON = ("/SessionManager/SessionManager/", "/ServiceInstance/ServiceInstance/")
 _OURS_IN_RPC = b"com.vmware.cis.session"
-_ALWAYS_OURS = frozenset({rest.API_SESSION, rest.REST_SESSION, hello.PATH})
 
 
 class Gates:
@@ -65,13 +64,11 @@ def _guarded(route: Route, gates: Gates) -> Route:
 
 def _ours(path: str) -> Callable[[Request], bool] | None:
     """Which requests of a route are about sessions; None where all of them are, or none is."""
-    if path in _ALWAYS_OURS:
-        return None
     if path == VI_JSON:
         return lambda request: any(part in request.path for part in _OURS_IN_VI_JSON)
     if path == vapi_rpc.PATH:
         return lambda request: _OURS_IN_RPC in request.body
-    if path in PBM or path in ("/api/", "/rest/"):
+    if path in PBM:
         return lambda _: False
     return None
 
@@ -82,7 +79,7 @@ def _guard(
     async def guard(request: Request) -> Reply:
         if ours(request) or gates.of(request) is None:
             return await handler(request)
-        return refuse(request, NotSupported("only SOAP at /sdk is forwarded to the upstream"))
+        return refuse(request, NotSupported("this is not forwarded to the upstream"))
 
     return guard
 

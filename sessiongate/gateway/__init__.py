@@ -7,6 +7,7 @@ strangers. `relay` takes a client's `call` from its verdict to its answer (`rela
 (`waiters`). `openings` opens sessions there, by the service account's `credential` or as clones,
 with `pauses` after failures; `logouts` ends them, `lease_events` tells of both. `long_polls`
 have `poll_places`, `own_calls` are the gateway's own, and `endings` what follows where a client or
-a lease is over, some of it `apart`. `stored_leases` are leases as rows in the store, `sealing`
-closes what is in them.
+a lease is over, some of it `apart`. Calls to services beside `/sdk` go by `side_relay`; those of
+the Automation API are `rest_calls` and carry `rest_tokens`, of `rest_logins` if need be.
+`stored_leases` are leases as rows in the store, `sealing` closes what is in them.
 """

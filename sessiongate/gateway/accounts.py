@@ -20,6 +20,8 @@ from sessiongate.gateway.logouts import Logouts
 from sessiongate.gateway.openings import Openings
 from sessiongate.gateway.pool import Pool, Standing
 from sessiongate.gateway.relay_rules import USE
+from sessiongate.gateway.rest_logins import RestLogins
+from sessiongate.gateway.rest_tokens import RestTokens
 from sessiongate.gateway.stored_leases import SERVICE, StoredLeases, person_of
 from sessiongate.session import Person, Session
 from sessiongate.telemetry.upstream_counters import STATES, UpstreamMeters, UpstreamNow
@@ -70,6 +72,12 @@ class Accounts:
         self._openings = Openings(
             upstream, exchange, timeout, rows, logouts, events, self.meters, credential
         )
+        rest = self._rest = (
+            RestLogins(upstream, exchange, timeout, self.meters, credential)
+            if credential is not None
+            else None
+        )
+        self.rest_tokens = RestTokens(upstream, exchange, timeout, rows, logouts, self.meters, rest)
         self._providers = providers
         self._pools: dict[Person, Pool] = {}
         self._sessions: dict[Person, set[str]] = {}
@@ -139,8 +147,9 @@ class Accounts:
     def set_standing(self, standing: Standing) -> None:
         """Pause, drain, or let calls go on and the credential be tried again."""
         self.standing = standing
-        if standing is Standing.OPEN and self.credential is not None:
-            self.credential.resume()
+        for way in (self.credential, self._rest) if standing is Standing.OPEN else ():
+            if way is not None:
+                way.resume()
         for pool in self.pools:
             pool.set_standing(standing)
 
@@ -155,7 +164,8 @@ class Accounts:
 
     def now(self, waits: int, objects: int) -> UpstreamNow:
         """What is true at this moment, with what others know of it."""
-        counts, credential = Counter[str](), self.credential
+        counts = Counter[str]()
+        held = (self.credential, self._rest, self._pools.get(SERVICE))
         for pool in self.pools:
             counts += pool.states()
         return UpstreamNow(
@@ -164,8 +174,7 @@ class Accounts:
             sum(pool.waiting for pool in self.pools),
             waits,
             objects,
-            credential is not None
-            and (credential.is_held_back or self._pools[SERVICE].is_held_back),
+            any(one is not None and one.is_held_back for one in held),
         )
 
     def on_last_lost(self, tell: Callable[[Person], None]) -> None:
@@ -235,6 +244,7 @@ class Accounts:
             return await self._openings.open(person, self._limits.size, live)
 
         async def closer(lease: Lease) -> None:
+            await self.rest_tokens.settled(lease)
             await self._logouts.end(lease.id, lease.session)
 
         name = f"{self.upstream}/{person.name}"
@@ -252,7 +262,13 @@ class Accounts:
                     tell(person)
 
     async def forget(self, lease: Lease) -> None:
-        """The upstream has ended this one."""
+        """The upstream has ended this one. What was opened beside it may be there still.
+
+        Its row goes at once, since another session is wanted in its place.
+        """
         self._events.lost(lease.id)
         self._drop_empty()
+        if lease.session.rest is not None:
+            self._logouts.later(self._rows.new_id(), lease.session)
+            self._logouts.tidy()
         await self._rows.remove(lease.id)

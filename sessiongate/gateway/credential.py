@@ -29,7 +29,7 @@ from sessiongate.wire.vim.client import (
 REFUSED = 15 * 60.0
 """Seconds after which a refused password is tried once more."""
 
-_UNKNOWN = (1.0, 30.0, 60.0, 300.0)
+UNKNOWN = (1.0, 30.0, 60.0, 300.0)
 """Where a login was sent and its answer was lost."""
 
 _LARGEST = 256 * 1024
@@ -52,11 +52,11 @@ class Credential:
     ) -> None:
         """`passwords` are read anew, from files perhaps: the one to be used, then the next one."""
         self._upstream = upstream
-        self._name = name
+        self.name = name
         self._passwords = passwords
         self._exchange = exchange
         self._timeout = timeout
-        self._now = now
+        self.now = now
         self._refused: dict[bytes, float] = {}
         """Digests of the passwords that were refused, and until when they are not tried."""
         self._taken = b""
@@ -64,7 +64,7 @@ class Credential:
         self._present: list[bytes] = []
         """Digests of those that there were at the last look."""
         self._why = ""
-        self._unknown = Pauses(now, _UNKNOWN)
+        self._unknown = Pauses(now, UNKNOWN)
         self._meters = meters or UpstreamMeters()
 
     @property
@@ -87,13 +87,8 @@ class Credential:
 
     async def login(self) -> UpstreamSession:
         """Open a session. Raises UpstreamUnavailable, also where nothing was tried."""
-        passwords = self._read()
-        if left := self._left():
-            raise self._unavailable(left)
-        for password in passwords:
+        for password in self.usable():
             digest = password.digest()
-            if self._refused.get(digest, 0.0) > self._now():
-                continue
             opened = await self._tried(password)
             if opened is not None:
                 if digest != self._present[0]:
@@ -101,8 +96,16 @@ class Credential:
                 self._taken = digest
                 self._unknown.over()
                 return opened
-            self._refused[digest] = self._now() + REFUSED
+            self._refused[digest] = self.now() + REFUSED
         raise self._unavailable(self._left())
+
+    def usable(self) -> list[Secret]:
+        """The passwords that may be tried now. Raises UpstreamUnavailable where none may."""
+        passwords = self._read()
+        if left := self._left():
+            raise self._unavailable(left)
+        now = self.now()
+        return [one for one in passwords if self._refused.get(one.digest(), 0.0) <= now]
 
     def _read(self) -> list[Secret]:
         """The passwords that there are now, the one that was taken last before the other."""
@@ -114,7 +117,7 @@ class Credential:
     async def _tried(self, password: Secret) -> UpstreamSession | None:
         """The session that this password opens, None where it is refused."""
         try:
-            ask = write_login(WireForm.SOAP, self._name, password)
+            ask = write_login(WireForm.SOAP, self.name, password)
         except BadCredentials as error:
             self._say_refused(f"{error}: it was not sent")
             return None
@@ -144,7 +147,7 @@ class Credential:
     def _left(self) -> float:
         """For how many seconds nothing is to be tried."""
         untils = [self._refused.get(digest, 0.0) for digest in self._present]
-        return max(self._unknown.left, min(untils, default=0.0) - self._now(), 0.0)
+        return max(self._unknown.left, min(untils, default=0.0) - self.now(), 0.0)
 
     def _say_refused(self, why: str) -> None:
         self._meters.login("refused")
@@ -152,7 +155,7 @@ class Credential:
         _log.error(
             "a password of the service account is refused",
             upstream=self._upstream,
-            account=self._name,
+            account=self.name,
             why=why,
         )
 
@@ -161,7 +164,7 @@ class Credential:
             _log.warning(
                 "the upstream takes the next password of the service account: make it the first",
                 upstream=self._upstream,
-                account=self._name,
+                account=self.name,
             )
 
     def _unavailable(self, left: float) -> UpstreamUnavailable:

@@ -15,6 +15,8 @@ from sessiongate.gateway.pool import Pool, Standing
 from sessiongate.gateway.public_answers import PublicAnswers
 from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.rest_calls import RestRelay
+from sessiongate.gateway.side_relay import SideRelay
 from sessiongate.session import Ended, Session
 from sessiongate.telemetry.upstream_counters import UpstreamNow
 from sessiongate.upstream.exchange import Exchange
@@ -54,6 +56,8 @@ class Gate:
             record,
             touch,
         )
+        side = SideRelay(rules, exchange, self.relay, record)
+        self.automation = RestRelay(rules, exchange.url, side, accounts.rest_tokens)
         accounts.meters.now = self.now
         self.public = PublicAnswers(
             name, exchange, rules.timeout, lambda: accounts.standing is Standing.PAUSED

@@ -4,6 +4,8 @@ from secrets import SystemRandom
 
 import msgspec
 
+from sessiongate.secret import Secret
+from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.vim.client import UpstreamSession
 
 _uniform = SystemRandom().uniform
@@ -25,6 +27,8 @@ class Lease:
         "lost",
         "opened_at",
         "patience",
+        "rest_apart",
+        "rest_token",
         "retired",
         "session",
         "used_by",
@@ -49,6 +53,10 @@ class Lease:
         """The client whose call it has refused though it lives; "" for none."""
         self.lost = False
         """The upstream has ended it."""
+        self.rest_token: Secret | None = None
+        """What its calls carry at the Automation API; None where nobody has asked yet."""
+        self.rest_apart = ""
+        """Where sessions of the Automation API are opened, if those of SOAP are none there."""
         self.retired = False
         """It takes no client that has nothing in it, and is logged out once nobody has."""
 
@@ -68,6 +76,17 @@ class Lease:
         if self.retired:
             return "broken"
         return "idle" if self.is_free else "active"
+
+    def doubt(self, client: str) -> bool:
+        """It lives and has refused a call of this client. Whether it has one of another's, too."""
+        others = self.doubted_by not in ("", client)
+        self.doubted_by = client
+        return others
+
+    def have_beside(self, rest: RestSession | None) -> None:
+        """Have this session of the Automation API beside it, or none."""
+        self.session = msgspec.structs.replace(self.session, rest=rest)
+        self.rest_token = None if rest is None else rest.token
 
     def __repr__(self) -> str:
         return f"Lease({self.id!r})"

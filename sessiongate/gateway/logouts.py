@@ -9,6 +9,9 @@ from sessiongate.errors import UpstreamUnavailable
 from sessiongate.gateway.lease_events import LeaseEvents
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.automation import client as rest
+from sessiongate.wire.automation.client import RestSession
+from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import UpstreamSession, WireForm, write_logout
 from sessiongate.wire.vim.relayed_reply import says_session_is_over
 
@@ -80,15 +83,28 @@ class Logouts:
         await self._rows.remove(lease_id)
 
     async def _end(self, lease_id: str, opened: UpstreamSession) -> bool:
-        """Log a session out. Whether it is over now. Raises UpstreamUnavailable for no answer."""
-        ask = write_logout(WireForm.SOAP, opened.token)
+        """Log a session out, with the one beside it. Whether both are over now.
+
+        Raises UpstreamUnavailable for no answer.
+        """
         try:
-            answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
+            beside = opened.rest is None or await self.end_rest(opened.rest)
+            answer = await self._call(write_logout(WireForm.SOAP, opened.token))
         except UpstreamUnavailable as error:
             _log.warning("upstream session left open", lease=lease_id, reason=str(error))
             raise
-        if answer.status == 200 or says_session_is_over(answer):
-            return True
-        why = f"status {answer.status}"
-        _log.warning("upstream session left open", lease=lease_id, reason=why)
-        return False
+        if answer.status != 200 and not says_session_is_over(answer):
+            why = f"status {answer.status}"
+            _log.warning("upstream session left open", lease=lease_id, reason=why)
+            return False
+        return beside
+
+    async def end_rest(self, session: RestSession) -> bool:
+        """Log a session of the Automation API out. Whether it is over now.
+
+        Raises UpstreamUnavailable for no answer.
+        """
+        return rest.is_over(await self._call(rest.write_logout(session)))
+
+    async def _call(self, ask: Ask) -> Answer:
+        return await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)

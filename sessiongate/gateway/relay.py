@@ -61,7 +61,7 @@ class Relay:
         self._rules = rules
         self._exchange = exchange
         self._own = own
-        self._pool_of = pool_of
+        self.pool_of = pool_of
         self._record = record
         self._touch = touch
         self._touch_at = 0.0
@@ -155,9 +155,7 @@ class Relay:
 
     async def _forward(self, session: Session, call: ForwardedCall, when_gone: WhenGone) -> Answer:
         self._check(session, call)
-        self._endings.require_alive(session)
-        client = self.clients.of(session)
-        client.require_alive()
+        client = self.client_of(session)
         self._check_quota(client, call)
         client.begin()
         if call.waits:
@@ -196,7 +194,7 @@ class Relay:
     async def _once(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
         key, wait = client.session.key, call.waits
-        pool = client.pool = self._pool_of(client.session)
+        pool = client.pool = self.pool_of(client.session)
         lease = await pool.take(key, home=call.goes_home or client.book.size > 0, wait=wait)
         call.took(lease.id)
         try:
@@ -212,17 +210,31 @@ class Relay:
         if not replies.says_session_is_over(answer):
             return answer
         try:
-            alive = await self._own.lives(lease)
+            alive = await self.lives(pool, lease)
         except UpstreamUnavailable as error:
             raise OutcomeUnknown(str(error)) from None
-        if alive:
-            if lease.doubted_by not in ("", key):
-                pool.retire(lease)  # something behind it refuses: nobody else begins there
-            lease.doubted_by = key
-            raise LeaseRefused(self._translated(lease, client, call, answer))
-        # Apart, since it ends waits, of which this may be one.
-        await asyncio.shield(self._apart.begin(self._endings.lose(pool, lease), "lose a lease"))
-        raise LeaseRefused(None)
+        if not alive:
+            raise LeaseRefused(None)
+        if lease.doubt(key):
+            pool.retire(lease)  # something behind it refuses: nobody else begins there
+        raise LeaseRefused(self._translated(lease, client, call, answer))
+
+    async def lives(self, pool: Pool, lease: Lease) -> bool:
+        """Whether a lease lives that has refused a call. Raises UpstreamUnavailable.
+
+        Where it does not, what follows from that is done.
+        """
+        alive = await self._own.lives(lease)
+        if not alive:  # apart, since it ends waits, of which this may be one
+            await asyncio.shield(self._apart.begin(self._endings.lose(pool, lease), "lose a lease"))
+        return alive
+
+    def client_of(self, session: Session) -> GatewayClient:
+        """The client of a session. Raises NoSession where that has ended."""
+        self._endings.require_alive(session)
+        client = self.clients.of(session)
+        client.require_alive()
+        return client
 
     async def _answered(
         self, pool: Pool, lease: Lease, client: GatewayClient, call: ForwardedCall

@@ -26,7 +26,10 @@ class RelayRules(msgspec.Struct, frozen=True):
     waits_each: int
     calls_each: int
     denied: frozenset[str] = frozenset()
-    """Names of methods that are not sent on, besides those that never are."""
+    """Names of methods, and addresses with what is below them, that are not sent on, besides those
+    that never are."""
+    allowed: frozenset[str] = frozenset()
+    """Addresses of the Automation API that are sent on, though they are not by themselves."""
     read_only: bool = False
     roles: frozenset[str] | None = None
     """Whose sessions may use it; None: whoever has a pool here."""

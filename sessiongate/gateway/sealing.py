@@ -53,14 +53,19 @@ class Credentials(msgspec.Struct, frozen=True):
     key: Secret
     """The upstream's own name for the session. No credential, and not for logs either."""
     token: Secret
+    rest_path: str = ""
+    """Where the session of the Automation API beside it was opened; "" where there is none."""
+    rest_token: Secret = Secret("")
 
 
-class _Plain(msgspec.Struct, frozen=True):
+class _Plain(msgspec.Struct, frozen=True, omit_defaults=True):
     """Credentials as they are written before they are encrypted."""
 
     form: bytes
     key: bytes
     token: bytes
+    rest_path: bytes = b""
+    rest_token: bytes = b""
 
 
 class LeaseKey:
@@ -73,7 +78,10 @@ class LeaseKey:
 
     def seal(self, lease: StoredLease, credentials: Credentials) -> StoredLease:
         """The same lease with these credentials, for the store."""
-        told = credentials.form, credentials.key.reveal(), credentials.token.reveal()
+        told = (
+            *(credentials.form, credentials.key.reveal(), credentials.token.reveal()),
+            *(credentials.rest_path, credentials.rest_token.reveal()),
+        )
         plain = _Plain(*map(_bytes, told))
         nonce = secrets.token_bytes(_NONCE)
         written = self._cipher.encrypt(nonce, msgspec.msgpack.encode(plain), bound_to(lease))
@@ -95,7 +103,8 @@ class LeaseKey:
                 f" changed; all servers that share the store need one {_SETTING}"
             ) from None
         form, key, token = map(_text, (plain.form, plain.key, plain.token))
-        return Credentials(form, Secret(key), Secret(token))
+        path, rest = map(_text, (plain.rest_path, plain.rest_token))
+        return Credentials(form, Secret(key), Secret(token), path, Secret(rest))
 
     def __repr__(self) -> str:
         return "LeaseKey(...)"

@@ -15,6 +15,7 @@ from sessiongate.secret import Secret
 from sessiongate.session import Person
 from sessiongate.store import port
 from sessiongate.store.port import LeaseStore, StoredLease
+from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 
 SERVICE = Person("", port.SERVICE)
@@ -43,6 +44,8 @@ class StoredLeases:
         self._new_id = new_id
         self._unremoved: set[str] = set()
         """Rows of sessions that are over, which the store could not remove yet."""
+        self._known: dict[str, StoredLease] = {}
+        """Rows with credentials, as they are in the store, by their ids."""
 
     @property
     def owes(self) -> bool:
@@ -65,16 +68,23 @@ class StoredLeases:
             ) from None
         return row
 
-    async def fill(self, row: StoredLease, opened: UpstreamSession) -> StoredLease:
+    async def fill(self, row: StoredLease, opened: UpstreamSession) -> None:
         """Keep what the session is used by. It is durable when this returns."""
-        credentials = Credentials(opened.form.value, Secret(opened.user.key), opened.token)
-        sealed = self._key.seal(row, credentials)
+        sealed = self._key.seal(row, _credentials(opened))
         if not await self._store.replace(row, sealed):
             raise StoreUnavailable("the row of a new lease is gone")
-        return sealed
+        self._known[row.id] = sealed
+
+    async def refill(self, lease_id: str, opened: UpstreamSession) -> None:
+        """Keep what has come to a session that has a row. Raises as `fill` does."""
+        row = self._known.get(lease_id)
+        if row is None:
+            raise StoreUnavailable("the lease has ended")
+        await self.fill(row, opened)
 
     async def remove(self, lease_id: str) -> None:
         """The session is over. A row that cannot be removed now is tried again: `remove_owed`."""
+        self._known.pop(lease_id, None)
         try:
             await self._store.remove(lease_id)
         except StoreUnavailable as error:
@@ -114,6 +124,7 @@ class StoredLeases:
                 continue
             try:
                 found.append((row, _opened(self._key.open(row))))
+                self._known[row.id] = row
             except (NotOpened, ValueError) as error:
                 _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
                 await self.remove(row.id)
@@ -126,6 +137,14 @@ def person_of(row: StoredLease) -> Person:
     return Person(provider, name) if slash else SERVICE
 
 
+def _credentials(opened: UpstreamSession) -> Credentials:
+    form, key = opened.form.value, Secret(opened.user.key)
+    rest = opened.rest or RestSession("", Secret(""))
+    return Credentials(form, key, opened.token, rest.path, rest.token)
+
+
 def _opened(credentials: Credentials) -> UpstreamSession:
     user = UserSession(credentials.key.reveal(), "", "", "")
-    return UpstreamSession(WireForm(credentials.form), credentials.token, user)
+    path = credentials.rest_path
+    rest = RestSession(path, credentials.rest_token) if path else None
+    return UpstreamSession(WireForm(credentials.form), credentials.token, user, rest)

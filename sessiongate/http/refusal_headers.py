@@ -16,6 +16,8 @@ def extra_headers(error: errors.SessionGateError | None) -> list[tuple[str, str]
         return [("allow", ", ".join(error.allowed))]
     if isinstance(error, errors.EncodedBody):
         return [("accept-encoding", "identity")]
+    if isinstance(error, errors.OutcomeUnknown):
+        return []  # to come back would perhaps do it twice
     if isinstance(error, errors.Unavailable):
         return [("retry-after", str(error.retry_after))]
     if isinstance(error, errors.CapReached):

@@ -58,6 +58,7 @@ class Exchange:
         self, url: str, trust: Trust, *, connect: timedelta = CONNECT, name: str = ""
     ) -> None:
         """`name` is what logs call the server."""
+        self.url = url
         self._name = name
         self._away = False
         parts = urlsplit(url)

@@ -71,8 +71,6 @@ SESSIONS: list[tuple[str, str, bytes]] = [
     ("/v1/session/add", "/v1/session/add", b""),
 ]
 ELSE: list[tuple[str, str, bytes]] = [
-    ("/api/", "/api/vcenter/vm", b""),
-    ("/rest/", "/rest/vcenter/vm", b""),
     ("/sdk/vim25/", "/sdk/vim25/8.0.3.0/Folder/group-d1/childEntity", b""),
     ("/api", "/api", b'{"serviceId": "com.vmware.vcenter.VM"}'),
     ("/pbm", "/pbm", b""),

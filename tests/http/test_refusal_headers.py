@@ -32,6 +32,10 @@ def test_a_refusal_says_which_verbs_there_are_and_when_to_come_back(refuse: Refu
         assert (reply.status, header(reply, "retry-after")) == (503, str(seconds))
 
 
-@pytest.mark.parametrize("error", [None, errors.NoSession("x"), errors.Malformed("x")])
+@pytest.mark.parametrize(
+    "error",
+    # What has perhaps been done is not to be asked for again.
+    [None, errors.NoSession("x"), errors.Malformed("x"), errors.OutcomeUnknown("x")],
+)
 def test_nothing_else_is_said(error: errors.SessionGateError | None) -> None:
     assert extra_headers(error) == []

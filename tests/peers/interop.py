@@ -144,6 +144,12 @@ EXERCISES: Mapping[str, Exercise] = {
     "govc-rest": Exercise(
         "govc, `-r`", _fixed(GOVMOMI), "`/rest`, `/api`", "session.login with cache and cookie"
     ),
+    "govc-gateway": Exercise(
+        "govc, through a gateway",
+        _fixed(GOVMOMI),
+        "SOAP, `/rest`",
+        "about; categories, tags and a tag attached; a library, before the simulator",
+    ),
     "vcf-sdk": Exercise(
         "VCF SDK, `create_vsphere_client`",
         _fixed(VCF_SDK),

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from sessiongate.dialects.automation import resources
 from sessiongate.dialects.automation import rest_endpoint as rest
+from sessiongate.dialects.automation.relayed_endpoint import RelayedRestEndpoint
 from sessiongate.dialects.automation.rpc_endpoint import RPC_DIALECT, RpcEndpoint
 from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.errors import SessionGateError
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.router import Route
@@ -17,16 +19,27 @@ from sessiongate.wire.automation.resources import Appliance
 
 
 def routes(
-    sessions: Sessions, logins: Logins, bearers: Bearers, *, provider: str, appliance: Appliance
+    sessions: Sessions,
+    logins: Logins,
+    bearers: Bearers,
+    *,
+    provider: str,
+    appliance: Appliance,
+    gates: Gates | None = None,
 ) -> list[Route]:
     """The routes of all three forms. `provider` is for names whose domain no provider claims."""
 
     def others(face: resources.Face) -> Handler:
-        return resources.ResourcesEndpoint(sessions, bearers, appliance, face)
+        return relayed(resources.ResourcesEndpoint(sessions, bearers, appliance, face), face)
+
+    def relayed(own: Handler, face: resources.Face) -> Handler:
+        if gates is None:
+            return own
+        return RelayedRestEndpoint(own, gates, sessions, bearers, face)
 
     api: Mapping[str, Handler] = {
         wire.API_SESSION: rest.ApiSessionEndpoint(sessions, logins, bearers, provider=provider),
-        hello.PATH: rest.HelloEndpoint(),
+        hello.PATH: relayed(rest.HelloEndpoint(), resources.API),
         "/api/": others(resources.API),
     }
     old: Mapping[str, Handler] = {

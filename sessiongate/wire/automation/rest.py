@@ -75,9 +75,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.UnknownType: _NOWHERE,
     errors.UnknownVersion: _NOWHERE,
     errors.WaitCancelled: _NOWHERE,
-    errors.NotSupported: Form(
-        501, "UNSUPPORTED", "com.vmware.vapi.rest.unsupported", "This is not offered here."
-    ),
+    errors.NotSupported: Form(501, "UNSUPPORTED", "com.vmware.vapi.rest.unsupported"),
     errors.WrongVerb: Form(
         405, "UNSUPPORTED", "com.vmware.vapi.rest.httpMethodNotAllowed", "Not this method here."
     ),

@@ -12,6 +12,7 @@ import msgspec
 
 from sessiongate.errors import BadCredentials, Malformed
 from sessiongate.secret import Secret
+from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.carriers import SOAP_COOKIE
 from sessiongate.wire.http import Answer, Ask, Headers
 from sessiongate.wire.vim.json import PREFIX, SESSION_HEADER
@@ -56,6 +57,8 @@ class UpstreamSession(msgspec.Struct, frozen=True):
     form: WireForm
     token: Secret
     user: UserSession
+    rest: RestSession | None = None
+    """The one of the Automation API beside it, where that has sessions of its own."""
 
 
 KNOWN_FAULTS = frozenset(

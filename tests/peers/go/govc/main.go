@@ -1,5 +1,5 @@
-// Govc with the commands that look around: at sessions, and at what an empty vCenter has. The
-// library carries govc's commands; its own main package is a module apart.
+// Govc with the commands that look around: at sessions, and at what an empty vCenter has; and with
+// those of the services beside `/sdk`. The library carries govc's commands; its own main package is a module apart.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	_ "github.com/vmware/govmomi/cli/fields"
 	_ "github.com/vmware/govmomi/cli/folder"
 	_ "github.com/vmware/govmomi/cli/host"
+	_ "github.com/vmware/govmomi/cli/library"
 	_ "github.com/vmware/govmomi/cli/license"
 	_ "github.com/vmware/govmomi/cli/metric"
 	_ "github.com/vmware/govmomi/cli/object"
@@ -24,8 +25,13 @@ import (
 	_ "github.com/vmware/govmomi/cli/pool"
 	_ "github.com/vmware/govmomi/cli/role"
 	_ "github.com/vmware/govmomi/cli/session"
+	_ "github.com/vmware/govmomi/cli/storage/policy"
+	_ "github.com/vmware/govmomi/cli/tags"
+	_ "github.com/vmware/govmomi/cli/tags/association"
+	_ "github.com/vmware/govmomi/cli/tags/category"
 	_ "github.com/vmware/govmomi/cli/task"
 	_ "github.com/vmware/govmomi/cli/vm"
+	_ "github.com/vmware/govmomi/cli/volume"
 )
 
 func main() {

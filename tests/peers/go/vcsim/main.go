@@ -1,5 +1,5 @@
-// The simulator that clients of vSphere are usually tested with: TLS, one user, SOAP and what it has
-// of the Automation API. Its inventory is empty, or with "inventory" as the third argument that of a
+// The simulator that clients of vSphere are usually tested with: TLS, one user, SOAP with storage
+// policies and volumes, and what it has of the Automation API. Its inventory is empty, or with "inventory" as the third argument that of a
 // small house.
 // Takes the user's name and password; prints its address, and serves until its input ends.
 package main
@@ -12,8 +12,11 @@ import (
 	"net/url"
 	"os"
 
+	_ "github.com/vmware/govmomi/cns/simulator"
+	_ "github.com/vmware/govmomi/pbm/simulator"
 	"github.com/vmware/govmomi/simulator"
 	_ "github.com/vmware/govmomi/vapi/simulator"
+	_ "github.com/vmware/govmomi/vslm/simulator"
 )
 
 func main() {

@@ -1,0 +1,70 @@
+"""Endpoint of what `/api` and `/rest` have besides sessions, where an upstream stands behind."""
+
+from sessiongate import __version__, errors
+from sessiongate.dialects.automation.resources import Face
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.dialects.request import NO_STORE, caller, known
+from sessiongate.gateway.gate import Gate
+from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.service.sessions import Sessions
+from sessiongate.wire.automation import hello
+from sessiongate.wire.automation.relayed import own_address, read_rest
+from sessiongate.wire.http import Headers
+
+PASSED = ("accept", "accept-language", "content-type", "opid", "vapi-ctx-opid", "x-request-id")
+"""What of a request's head goes on: nothing that says who the client is."""
+
+_OPERATION = ("vapi-ctx-opid", "opid", "x-request-id")
+"""What the client calls this request in its own log, the name that vAPI has for it first."""
+
+
+class RelayedRestEndpoint:
+    """Answers what is for an upstream; all else goes to the `own` endpoint."""
+
+    def __init__(
+        self, own: Handler, gates: Gates, sessions: Sessions, bearers: Bearers, face: Face
+    ) -> None:
+        self._own = own
+        self._gates = gates
+        self._sessions = sessions
+        self._bearers = bearers
+        self._face = face
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer a request, with errors in the form of its face."""
+        gate = self._gates.of(request)
+        if gate is None or (request.path == hello.PATH and hello.is_hello(request.query)):
+            return await self._own(request)
+        try:
+            return await self._forwarded(gate, request)
+        except errors.SessionGateError as error:
+            return self._face.refusal(error)
+
+    async def _forwarded(self, gate: Gate, request: Request) -> Reply:
+        carriers = self._face.carriers
+        session = known(await caller(request, self._sessions, self._bearers, carriers))
+        relayed = read_rest(request.method, request.path, request.query, request.body)
+        host = request.header("host") or ""
+        answer = await gate.automation.call(
+            session,
+            relayed,
+            passed(request),
+            operation=operation_of(request),
+            ours=own_address(host, secure=request.secure),
+        )
+        return Reply(answer.status, (*answer.headers, NO_STORE), answer.body)
+
+
+def passed(request: Request) -> Headers:
+    """The headers of a request as they go on: each once, and those that we say ourselves."""
+    first = {name: value for name, value in reversed(request.headers) if name in PASSED}
+    if request.body:
+        first.setdefault("content-type", "application/json")
+    own = (("user-agent", f"sessiongate/{__version__}"), ("accept-encoding", "identity"))
+    return (*first.items(), *own)
+
+
+def operation_of(request: Request) -> str:
+    """What the client calls this request."""
+    return next((said for name in _OPERATION if (said := request.header(name))), "")

@@ -1,0 +1,141 @@
+"""The tokens by which a lease goes to the Automation API.
+
+Where SOAP and the Automation API have one table of sessions (8.0 U3 and later), it is the lease's
+own token. Else a session of its own is opened beside it, when it is first needed, by the service
+account; it is in the lease's row before its first use, and is logged out with the lease. Which of
+the two it is, the upstream is asked once for each lease.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import msgspec
+
+from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.gateway.lease import Lease
+from sessiongate.gateway.logouts import Logouts
+from sessiongate.gateway.rest_logins import RestLogins
+from sessiongate.gateway.stored_leases import StoredLeases
+from sessiongate.secret import Secret
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.automation import client as rest
+from sessiongate.wire.automation.client import FACES, RestSession
+
+_LARGEST = 64 * 1024
+
+APART = (
+    "this vCenter keeps sessions of the Automation API apart from those of SOAP, as all before"
+    ' 8.0 U3 do, and no password of its users is kept to open one: account = "service" has one'
+)
+
+
+class RestTokens:
+    """Of one upstream. Without `logins` none but a lease's own is to be had."""
+
+    def __init__(
+        self,
+        upstream: str,
+        exchange: Exchange,
+        timeout: timedelta,
+        rows: StoredLeases,
+        logouts: Logouts,
+        meters: UpstreamMeters,
+        logins: RestLogins | None,
+    ) -> None:
+        self._upstream = upstream
+        self._exchange = exchange
+        self._timeout = timeout
+        self._rows = rows
+        self._logouts = logouts
+        self._meters = meters
+        self._logins = logins
+        self._opening: dict[Lease, asyncio.Task[Secret]] = {}
+
+    async def of(self, lease: Lease) -> Secret:
+        """The token that this lease's calls carry.
+
+        Raises NotSupported where there is none to be had, UpstreamUnavailable, StoreUnavailable.
+        """
+        if lease.rest_token is not None:
+            return lease.rest_token
+        task = self._opening.get(lease)
+        if task is None:
+            task = self._opening[lease] = asyncio.create_task(self._find(lease), name="rest token")
+            task.add_done_callback(lambda done: self._found(lease, done))
+        return await asyncio.shield(task)  # others may wait for it too
+
+    async def is_refused(self, lease: Lease, token: Secret) -> bool:
+        """Whether the token of a lease whose session lives is good for nothing any more.
+
+        Then it is forgotten, and the next call gets another. Raises UpstreamUnavailable.
+        """
+        beside = lease.session.rest
+        if beside is None or lease.rest_token is not token:
+            return beside is not None
+        if await self._lives(beside.path, beside.token):
+            return False
+        if lease.rest_token is token:
+            lease.have_beside(None)
+        return True
+
+    async def settled(self, lease: Lease) -> None:
+        """Wait for what is being opened beside a lease that is about to end."""
+        task = self._opening.get(lease)
+        if task is not None:
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _found(self, lease: Lease, task: asyncio.Task[Secret]) -> None:
+        del self._opening[lease]
+        if not task.cancelled():
+            task.exception()  # seen, also where nobody waits any more
+
+    async def _find(self, lease: Lease) -> Secret:
+        beside = lease.session.rest
+        if beside is not None:  # from a process before this one
+            lease.rest_token = beside.token
+            return beside.token
+        if not lease.rest_apart:
+            face = await self._face(lease)
+            if face is None:
+                lease.rest_token = lease.session.token
+                return lease.session.token
+            lease.rest_apart = face
+        if self._logins is None:
+            raise NotSupported(APART)
+        opened = await self._logins.login(lease.rest_apart)
+        await self._keep(lease, opened)
+        self._meters.login("ok")
+        return opened.token
+
+    async def _keep(self, lease: Lease, opened: RestSession) -> None:
+        session = msgspec.structs.replace(lease.session, rest=opened)
+        try:
+            await self._rows.refill(lease.id, session)
+        except BaseException:  # an outage, or a stop: the session is there all the same
+            with suppress(UpstreamUnavailable):  # then it ends by the upstream's clock
+                await self._logouts.end_rest(opened)
+            raise
+        lease.have_beside(opened)
+
+    async def _face(self, lease: Lease) -> str | None:
+        """Where sessions are opened; None where the lease's own token is one of them already."""
+        for path in FACES:
+            lives = await self._lives(path, lease.session.token)
+            if lives:
+                return None
+            if lives is not None:
+                return path
+        raise NotSupported("this vCenter has no Automation API")
+
+    async def _lives(self, path: str, token: Secret) -> bool | None:
+        ask = rest.write_probe(path, token)
+        try:
+            answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
+            return rest.read_probe(answer)
+        except Malformed as broken:
+            raise UpstreamUnavailable(f"{self._upstream}: its sessions: {broken}") from None
+        except OutcomeUnknown as error:
+            # The question has no effect, and what waits for its answer has not been sent.
+            raise UpstreamUnavailable(f"{self._upstream}: {error}") from None
