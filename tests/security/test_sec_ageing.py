@@ -20,8 +20,8 @@ from tests.end_to_end.vim_soap import ROOT, envelope
 from tests.fake_store import FakeStore
 from tests.gate import CLIENT, LIMITS
 from tests.gate import Gate as House
-from tests.gateway.vcenter import AgeingVCenter
 from tests.loop_time import LoopTime
+from tests.security.ageing_vcenter import AgeingVCenter
 from tests.until import until
 from tests.upstream.fakes import FakeServer
 
