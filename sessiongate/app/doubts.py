@@ -1,9 +1,9 @@
 """What lets a server run and is wrong all the same: told by `check`, at the start, when it comes.
 
 A certificate that clients refuse, keys and users that others may read or change, listeners at
-which clients cannot be told apart, a Redis that throws sessions away. Each is a sentence with its
-way out. Nothing here is mended, and nothing stops a server: whoever sees the warning knows what it
-is worth.
+which clients cannot be told apart, upstreams that nobody can use, a Redis that throws sessions
+away. Each is a sentence with its way out. Nothing here is mended, and nothing stops a server:
+whoever sees the warning knows what it is worth.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ import structlog
 from sessiongate.app import build as parts
 from sessiongate.clock import Clock
 from sessiongate.config import Config
+from sessiongate.config.addresses import without_port
+from sessiongate.config.upstream_doubts import upstream_doubts as doubts_of_upstreams
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.settings import users_path
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, Certificates
@@ -58,17 +60,21 @@ def certificate_doubts(config: Config, facts: CertificateFacts, now: datetime) -
     elif facts.not_after - now < RENEW_BEFORE:
         way = "the next start renews it" if ours else f"{renew} before that"
         yield Doubt("certificate", f"ends at {until}; {way}")
-    wanted = dict.fromkeys(name for name in config.server.public_names if name)
-    lacking = [name for name in wanted if not _covered(name, facts.names)]
-    if lacking:
-        yield Doubt(
-            "certificate",
-            f"is not for {', '.join(lacking)} of server.public_names, so clients who call us that"
-            f" refuse it; it is for {', '.join(facts.names) or 'no name'}; {renew}",
-        )
+    called = {"server.public_names": config.server.public_names}
+    for upstream, table in config.upstream.items():
+        called[f"upstream.{upstream}.hosts"] = tuple(map(without_port, table.hosts))
+    for setting, names in called.items():
+        lacking = [name for name in dict.fromkeys(filter(None, names)) if not _covered(name, facts)]
+        if lacking:
+            yield Doubt(
+                "certificate",
+                f"is not for {', '.join(lacking)} of {setting}, so clients who call us that"
+                f" refuse it; it is for {', '.join(facts.names) or 'no name'}; {renew}",
+            )
 
 
-def _covered(name: str, names: tuple[str, ...]) -> bool:
+def _covered(name: str, facts: CertificateFacts) -> bool:
+    names = facts.names
     name = name.lower().rstrip(".")
     star = "*." + name.partition(".")[2]
     return name in names or ("." in name and star in names)
@@ -137,6 +143,12 @@ def listener_doubts(config: Config) -> Iterator[Doubt]:
         )
 
 
+def upstream_doubts(config: Config) -> Iterator[Doubt]:
+    """Tables of upstreams that are hardly what somebody meant."""
+    for about, says, serious in doubts_of_upstreams(config):
+        yield Doubt(about, says, serious)
+
+
 async def store_doubts(config: Config, now: Callable[[], datetime]) -> list[Doubt]:
     """What is doubtful about the store. Raises StoreUnavailable."""
     doubts = parts.store_kind_of(config).doubts
@@ -171,7 +183,7 @@ class Watch:
             return
         self._next = now + LOOK_EVERY
         config = self._config()
-        found = {*file_doubts(config), *listener_doubts(config)}
+        found = {*file_doubts(config), *listener_doubts(config), *upstream_doubts(config)}
         served = self._served()
         if served is not None:
             found |= set(certificate_doubts(config, served.facts, now))

@@ -84,9 +84,7 @@ def by_host(config: Config, gates: Mapping[str, Gate]) -> Gates | None:
     """Which Host means which; None where there is no upstream."""
     if not gates:
         return None
-    named = {
-        host.lower(): gates[name] for name, one in config.upstream.items() for host in one.hosts
-    }
+    named = {host: gates[name] for name, one in config.upstream.items() for host in one.hosts}
     rest = [gates[name] for name, one in config.upstream.items() if not one.hosts]
     return Gates(named, rest[0] if rest else None)
 

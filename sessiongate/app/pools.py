@@ -5,6 +5,7 @@ It speaks to the pools of this process.
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -135,8 +136,8 @@ class PoolCommands:
                 one.user,
                 one.user_agent,
                 one.ip_address,
-                one.login_at,
-                one.active_at,
+                _to_the_second(one.login_at),
+                _to_the_second(one.active_at),
                 one.key in ours,
                 ours.get(one.key, ""),
             )
@@ -185,6 +186,17 @@ class PoolCommands:
             objects=now.objects,
             breaker_open=now.breaker_open,
         )
+
+
+def _to_the_second(text: str) -> str:
+    """A time that an upstream has written, in UTC; as it stands where it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if at.tzinfo is None:
+        return text
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _lease(pool: Pool, lease: Lease, now: float) -> LeaseRow:

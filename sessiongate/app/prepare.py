@@ -11,6 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from sessiongate.config import Config, show
+from sessiongate.config.addresses import without_port
 from sessiongate.errors import ConfigError
 from sessiongate.files import made_once
 from sessiongate.identity.local.settings import users_path
@@ -56,6 +57,7 @@ def users_file(config: Config, provider: str | None = None) -> Path:
 def certificate_names(config: Config) -> tuple[str, ...]:
     """The names that the server's own certificate is made for."""
     hosts = [address.host for address in config.server.listen if address.host]
+    hosts += [without_port(host) for one in config.upstream.values() for host in one.hosts]
     return certificates.names_for(hosts, config.server.public_names, socket.gethostname())
 
 

@@ -2,11 +2,15 @@
 
 import asyncio
 import ssl
+from collections.abc import Container
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import msgspec
+from pydantic import ValidationError
 
+from sessiongate.app.running import Running
 from sessiongate.config import Config
 from sessiongate.config.upstreams import Upstream
 from sessiongate.errors import BadCredentials, ConfigError, Malformed, UpstreamUnavailable
@@ -28,6 +32,9 @@ _LARGEST = 256 * 1024
 _INVALID = "InvalidLogin"
 
 
+_WHERE_AND_WHOM = ("type", "url", "ca", "fingerprint", "verify")
+
+
 class CheckedUpstream(msgspec.Struct, frozen=True):
     """One thing found out. `result` is "ok", "note" or "problem", as `check` has it."""
 
@@ -36,13 +43,37 @@ class CheckedUpstream(msgspec.Struct, frozen=True):
     detail: str
 
 
-async def look_at_upstreams(config: Config, *, login: bool) -> list[CheckedUpstream]:
-    """Look at all of them at once.
+async def look_at_upstreams(
+    config: Config, running: Running | None, *, login: bool
+) -> list[CheckedUpstream]:
+    """Look at all of them at once, and at those that the running server has by its command line.
 
     `login` also tries the service accounts, which counts as a try at the upstream.
     """
-    looks = (_look(f"upstream.{name}", one, login) for name, one in config.upstream.items())
-    return [found for some in await asyncio.gather(*looks) for found in some]
+    elsewhere = _of_running(running, config.upstream) if running is not None else {}
+    looks = [_look(f"upstream.{name}", one, login) for name, one in config.upstream.items()]
+    looks += [_look(f"upstream.{name}", one, login=False) for name, one in elsewhere.items()]
+    found = [one for some in await asyncio.gather(*looks) for one in some]
+    says = "the running server has it by its command line; these settings do not"
+    return [*found, *(CheckedUpstream(f"upstream.{name}", "note", says) for name in elsewhere)]
+
+
+def _of_running(running: Running, known: Container[str]) -> dict[str, Upstream]:
+    """Upstreams that a running server has and these settings do not, as far as it tells of them."""
+    found = {}
+    for setting in running.settings:
+        table = setting.removesuffix(".url")
+        name = table.removeprefix("upstream.")
+        if table == setting or name == table or name in known or not running.by_flag(setting):
+            continue
+        told = {
+            key: running.settings[f"{table}.{key}"]["value"]
+            for key in _WHERE_AND_WHOM
+            if running.by_flag(f"{table}.{key}")
+        }
+        with suppress(ValidationError):  # a server of another release
+            found[name] = Upstream.model_validate(told)
+    return found
 
 
 async def _look(about: str, settings: Upstream, login: bool) -> list[CheckedUpstream]:

@@ -39,6 +39,11 @@ _NO_LOGINS = {"clone", "impersonation"}
 
 def no_administrator(users: Sequence[User], roles: Roles) -> str:
     """A sentence with the way out where none of these users may log in and administer, else ""."""
+    if not users:
+        return (
+            "no user yet; `sessiongate init` adds an administrator, and so does"
+            " `sessiongate users add NAME --role administrator`"
+        )
     administrators = [one for one in users if ADMINISTER in roles.privileges_of((one.role,))]
     if any(not one.disabled for one in administrators):
         return ""

@@ -13,6 +13,7 @@ from sessiongate.app.doubts import (
     file_doubts,
     listener_doubts,
     store_doubts,
+    upstream_doubts,
 )
 from sessiongate.app.dry_run import (
     certificate_found,
@@ -60,7 +61,7 @@ async def run_checks(config: Config, file: Path | None = None, *, login: bool = 
         *_roles(config),
         *await _providers(config),
         *_users(config),
-        *await _upstreams(config, login),
+        *await _upstreams(config, login, running),
         *await _store(config),
         *_copies(config.audit.file),
         *port_rows(config, running),
@@ -138,9 +139,10 @@ async def _providers(config: Config) -> list[Row]:
     return rows
 
 
-async def _upstreams(config: Config, login: bool) -> list[Row]:
-    found = await look_at_upstreams(config, login=login)
-    return [Row(one.about, one.result, one.detail) for one in found]
+async def _upstreams(config: Config, login: bool, running: Running | None) -> list[Row]:
+    found = await look_at_upstreams(config, running, login=login)
+    rows = [Row(one.about, one.result, one.detail) for one in found]
+    return [*rows, *_rows(upstream_doubts(config))]
 
 
 async def _store(config: Config) -> list[Row]:

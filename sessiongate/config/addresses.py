@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_HEADER = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _LISTEN_RULE = 'must be "IP:PORT", "[IPV6]:PORT" or "unix:PATH"'
 
@@ -72,6 +73,26 @@ def public_name(value: object) -> str:
     raise ValueError('must be a DNS name (in its "xn--" form if need be) or an IP address')
 
 
+def host_header(value: object) -> str:
+    """Read a name or address with or without a port, as a Host header has it, in small letters."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    found = _HOST_HEADER.fullmatch(text)
+    if found is not None and (found[2] is None or 0 < int(found[2]) <= 65535):
+        host = found[1]
+        if _HOST.fullmatch(host) or _address(host):
+            return text
+    raise ValueError(
+        'must be what clients put into Host: a name or an address ("vc1.example", "[2001:db8::1]"),'
+        ' or one with its port ("vc1.example:9669")'
+    )
+
+
+def without_port(host: str) -> str:
+    """The name or address in such a Host, without brackets."""
+    found = _HOST_HEADER.fullmatch(host)
+    return found[1].strip("[]") if found is not None else host
+
+
 Proxy = IPv4Network | IPv6Network | Literal["unix"]
 
 
@@ -99,6 +120,14 @@ def repeated(addresses: Iterable[Address]) -> list[int]:
             again.append(position)
         seen.add(address)
     return again
+
+
+def _address(text: str) -> bool:
+    bracketed = text.startswith("[") and text.endswith("]")
+    try:
+        return (ip_address(text[1:-1] if bracketed else text).version == 6) == bracketed
+    except ValueError:
+        return False
 
 
 def _socket(path: str) -> Address:

@@ -52,6 +52,7 @@ ListenOrOff = Annotated[
 ]
 Listens = Annotated[tuple[Address, ...], PlainValidator(values.many(addresses.listen)), _LIST]
 Texts = Annotated[tuple[str, ...], PlainValidator(values.many(values.word)), _LIST]
+Hosts = Annotated[tuple[str, ...], PlainValidator(values.many(addresses.host_header)), _LIST]
 PublicNames = Annotated[tuple[str, ...], PlainValidator(values.many(addresses.public_name)), _LIST]
 Proxies = Annotated[tuple[Proxy, ...], PlainValidator(values.many(addresses.proxy)), _LIST]
 SyslogTarget = Annotated[str, PlainValidator(values.syslog), _TEXT]

@@ -277,9 +277,24 @@ def _file(gathered: Gathered, path: Path) -> None:
         )
     base = path.absolute().parent
     taken: set[Name] = set()
+    secrets = [".".join(name) for name, _ in _flatten(table) if _is_secret(name)]
+    if secrets and mode & stat.S_IROTH:
+        gathered.loose.append(
+            f"{path} can be read by every account of this machine, and holds {', '.join(secrets)};"
+            " chmod o-r, or put each secret into a file of its own"
+        )
     for name, value in _flatten(table):
         setting = _take(gathered, ".".join(name), name, Given(value, "file", f"in {path}"), base)
         _once(gathered, ".".join(name), setting, taken, f"in {path}")
+
+
+def _is_secret(name: Name) -> bool:
+    """Whether a setting holds a secret, and not the name of a file that does."""
+    place = find(name)
+    if not isinstance(place, SettingRef) or place.by_file:
+        return False
+    # Below a provider's own tables names are people's, such as "svc-token".
+    return place.leaf.secret and not (name[0] == "identity" and len(name) > 3)
 
 
 def _environment(gathered: Gathered, environ: Mapping[str, str]) -> None:

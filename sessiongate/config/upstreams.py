@@ -11,6 +11,7 @@ from sessiongate.config.kinds import (
     Duration,
     FilePath,
     Fingerprints,
+    Hosts,
     PositiveCount,
     PositiveDuration,
     SecretText,
@@ -120,7 +121,7 @@ class Upstream(Table):
     timeout: PositiveDuration = setting(
         "60s", "How long a forwarded call may take. Waits for updates take as long as they take."
     )
-    hosts: Texts = setting(
+    hosts: Hosts = setting(
         [],
         "Host headers that mean this upstream, with or without port. Unset: every Host that no "
         "other upstream names.",
@@ -186,10 +187,12 @@ def problems(upstreams: Mapping[str, Upstream], roles: Iterable[str]) -> Iterato
             *_forwarded(upstream.forward),
         ):
             yield f"{at}.{place}", rule
-        for host in upstream.hosts:
-            first = hosts.setdefault(host.lower(), name)
+        for position, host in enumerate(upstream.hosts, 1):
+            first = hosts.setdefault(host, name)
             if first != name:
                 yield f"{at}.hosts", f"has a Host that upstream.{first} has too; keep one of them"
+            elif host in upstream.hosts[: position - 1]:
+                yield f"{at}.hosts", f"entry {position} repeats an earlier one; remove it"
         if not upstream.hosts:
             if everywhere:
                 rule = f"is required: upstream.{everywhere} has every Host that no other names"
@@ -228,8 +231,11 @@ def _of_account(upstream: Upstream, known: frozenset[str]) -> Iterator[tuple[str
         password: Secret | None = getattr(upstream, place)
         if password is not None and not can_hold(password.reveal()):
             yield place, f"{_NO_XML} has such a password; write it, or the file it is in, anew"
-    if not upstream.roles and not upstream.read_roles:
-        yield "roles", "is required: say whose sessions may use the account"
+    if not upstream.roles:
+        rule = "is required: say whose sessions may use the account"
+        if upstream.read_roles:
+            rule += "; where all of them shall only read, say read_only = true"
+        yield "roles", rule
     for place in ("roles", "read_roles"):
         if wrong := sorted(set(getattr(upstream, place)) - known):
             yield place, f"must name roles; {no_such_role(wrong[0], sorted(known))}"

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.app.doubts import LOOK_EVERY, Watch, certificate_doubts, file_doubts
+from sessiongate.app.doubts import (
+    LOOK_EVERY,
+    Watch,
+    certificate_doubts,
+    file_doubts,
+    upstream_doubts,
+)
+from sessiongate.app.prepare import certificate_names
 from sessiongate.config import Config, load
 from sessiongate.testing import FakeClock
 from sessiongate.tls import certificates
@@ -131,6 +138,48 @@ def test_settings_and_secrets_that_others_may_change_or_read(tmp_path: Path) -> 
     assert "sessiongate.toml can be changed by every account" in changed
     assert "store.password_file names a file that every account of this machine may read" in read
     assert "a secret of ours" not in changed + read
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o644])
+def test_settings_that_hold_secrets_and_can_be_read_by_all(mode: int, tmp_path: Path) -> None:
+    settings = tmp_path / "sessiongate.toml"
+    settings.write_text(
+        f'[server]\ndata_dir = "{tmp_path}/data"\n'
+        '[upstream.vc1]\ntype = "vcenter"\nurl = "https://vc.example"\naccount = "service"\n'
+        'username = "svc"\npassword = "a secret of ours"\nroles = ["operator"]\n'
+        '[identity.vc]\ntype = "vcenter"\nurl = "https://vc.example"\n'
+        '[identity.vc.roles]\nsvc-token = "user"\n[identity.local]\ntype = "file"\n',
+        encoding="utf-8",
+    )
+    settings.chmod(mode)
+    found = [one.says for one in file_doubts(load(settings))]
+    if mode == 0o640:
+        assert found == []
+        return
+    (says,) = found
+    assert "sessiongate.toml can be read by every account" in says
+    assert "and holds upstream.vc1.password;" in says
+    assert "a secret of ours" not in says
+    text = settings.read_text(encoding="utf-8")
+    (tmp_path / "password").write_text("another", encoding="utf-8")
+    (tmp_path / "password").chmod(0o600)
+    named = text.replace('password = "a secret of ours"', 'password_file = "password"')
+    settings.write_text(named, encoding="utf-8")
+    assert list(file_doubts(load(settings))) == []
+
+
+def test_hosts_of_upstreams_are_names_that_clients_call(
+    tmp_path: Path, made: Certificates, clock: FakeClock
+) -> None:
+    hosts = ["gate.example:9669", "vc1.example", "[2001:db8::1]:443"]
+    table = {"type": "vcenter", "url": "https://vc.example", "hosts": hosts}
+    config = config_of(tmp_path, **{f"upstream__vc1__{key}": one for key, one in table.items()})
+    ((sentence, serious),) = says(config, made, clock.now())
+    assert sentence.startswith("is not for vc1.example, 2001:db8::1 of upstream.vc1.hosts")
+    assert not serious
+    assert {"gate.example", "vc1.example", "2001:db8::1"} <= {*certificate_names(config)}
+    (doubt,) = upstream_doubts(config)
+    assert (doubt.about, doubt.serious) == ("upstream.vc1", True)
 
 
 async def test_what_comes_to_pass_is_told_once_and_again_when_it_is_back(

@@ -47,3 +47,38 @@ def test_a_caller_s_upstream_has_no_password() -> None:
     (said,) = told.value.problems
     assert said.startswith("upstream.vc1.next_password: is about account")
     assert "soon" not in said
+
+
+def test_a_host_is_named_once() -> None:
+    assert problems(hosts=["vc1.example", "vc2.example", "VC1.example"]) == [
+        "upstream.vc1.hosts: entry 3 repeats an earlier one; remove it (on the command line)"
+    ]
+    two = {name.replace("vc1", "vc2"): value for name, value in SERVICE.items()}
+    both = {"upstream.vc1.hosts": ["gw.example"], "upstream.vc2.hosts": ["GW.example"]}
+    with pytest.raises(ConfigError) as told:
+        load(None, {}, {**SERVICE, **two, **both})
+    (said,) = told.value.problems
+    assert "has a Host that upstream.vc1 has too" in said
+
+
+@each("host", ["vc1.example", "127.0.0.1:9669", "[2001:DB8::1]", "[::1]:443", "VC1.example:1"])
+def test_what_a_client_may_put_into_host(host: str) -> None:
+    config = load(None, {}, {**SERVICE, "upstream.vc1.hosts": [host]})
+    assert config.upstream["vc1"].hosts == (host.lower(),)
+
+
+@each(
+    "host",
+    ["", "a b", "*.example", "https://vc1.example", "vc1.example:0", "vc1:65536", "::1", "[x]", 5],
+)
+def test_what_is_no_host(host: object) -> None:
+    (said,) = problems(hosts=[host])
+    assert said.startswith("upstream.vc1.hosts: ")
+
+
+def test_readers_alone_are_a_contradiction() -> None:
+    (said,) = problems(roles=[], read_roles=["user"])
+    assert said.startswith("upstream.vc1.roles: is required")
+    assert "read_only = true" in said
+    (said,) = problems(roles=[])
+    assert "read_only" not in said

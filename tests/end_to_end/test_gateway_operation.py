@@ -1,12 +1,14 @@
 """Running a gateway: its pools by command, what it counts, and who is at the upstream."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, OPERATOR, Server
+from tests.end_to_end.serving import ADMIN, OPERATOR, Server, run_command
 from tests.end_to_end.test_gateway import (
     SERVICE,
     VERA,
@@ -150,6 +152,11 @@ def test_the_upstream_s_own_sessions_are_listed_and_ours_are_marked(
     assert {(one["user"], one["ours"]) for one in rows} == {(ours, True), (other, False)}
     keys = {one["key"] for one in sessions(upstream)}
     assert {len(one["key"]) for one in rows} == {8}
+    assert all(
+        re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", one[at])
+        for one in rows
+        for at in ("login_at", "active_at")
+    )
     assert all(any(key.startswith(one["key"]) for key in keys) for one in rows)
     table = service.run("upstream", "sessions", "vc1")
     assert f"as seen by {ours}" in table.err
@@ -194,6 +201,30 @@ def test_a_check_says_whether_the_upstream_is_the_right_one_and_lets_us_in(
     upstream.stop()
     _, ((result, said),) = checked(other)
     assert (result, "no connection to it" in said) == ("problem", True)
+
+
+def test_a_check_beside_a_throw_away_gateway_asks_its_upstream(
+    upstream: Server, tmp_path: Path
+) -> None:
+    asked = ("--upstream", upstream.url, "--ca", str(upstream.ca))
+    with Server(tmp_path / "dev", command=("dev", *asked)) as gate:
+        assert gate.out.wait_for(lambda lines: any(line.startswith("Data dir") for line in lines))
+        (named,) = (line for line in gate.out.lines if line.startswith("Data directory: "))
+        done = run_command(
+            "check", "--data-dir", named.removeprefix("Data directory: "), "--output", "json"
+        )
+        gate.stop()
+    rows = [one for one in done.json()["checks"] if one["check"] == "upstream.vc"]
+    assert [one["result"] for one in rows] == ["ok", "note"]
+    assert upstream.url in rows[0]["detail"]
+    assert "by its command line" in rows[1]["detail"]
+
+
+def test_a_check_before_there_is_anybody_names_init(tmp_path: Path) -> None:
+    done = run_command("check", "--data-dir", str(tmp_path / "data"), "--output", "json")
+    (row,) = (one for one in done.json()["checks"] if one["check"] == "users of local")
+    assert row["result"] == "note"
+    assert "`sessiongate init` adds an administrator" in row["detail"]
 
 
 def test_what_is_forwarded_and_what_is_not_is_in_the_audit(
