@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from sessiongate.app.prepare import instance_of
@@ -61,7 +62,9 @@ def gates_of(
     holder = instance_of(config)
 
     def rows(name: str) -> StoredLeases:
-        return StoredLeases(name, store(), key, holder, clock.now, _new_id)
+        return StoredLeases(
+            name, store(), key, holder, clock.now, _new_id, _opened_as(config.upstream[name])
+        )
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
     return {name: _gate(config, name, sessions, rows(name), journal) for name in config.upstream}
@@ -69,6 +72,12 @@ def gates_of(
 
 def _new_id() -> str:
     return guid(secrets.token_bytes(GUID_BYTES))
+
+
+def _opened_as(settings: Upstream) -> str:
+    """Tells sessions of other addresses and accounts apart, and names neither."""
+    told = "\n".join((settings.url, settings.account, settings.username or ""))
+    return sha256(told.encode()).hexdigest()[:16]
 
 
 def callers_upstreams(config: Config, gates: Mapping[str, Gate]) -> dict[str, CallersUpstream]:
@@ -143,7 +152,8 @@ def _gate(
     async def touch(session: Session) -> None:
         await sessions.check_digest(session.digest)
 
-    return Gate(name, rules, exchange, accounts, sessions.end, record, touch)
+    keep = config.gateway.on_stop == "keep"
+    return Gate(name, rules, exchange, accounts, sessions.end, record, touch, keep=keep)
 
 
 def _credential(

@@ -105,6 +105,9 @@ def _gateway(settings: Settings) -> Iterator[tuple[str, str]]:
             "server the gateway does not hear; give it a store of its own"
         )
         yield "store.url", rule
+    if settings.gateway.on_stop == "keep" and settings.store.url.kind == "memory":
+        rule = "cannot be keep: store.url = memory: forgets them; use sqlite:FILE, or logout"
+        yield "gateway.on_stop", rule
 
 
 def _one_worker(url: StoreAddress) -> str:

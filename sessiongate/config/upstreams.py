@@ -39,6 +39,11 @@ Mode = Annotated[
     PlainValidator(values.choice("session", "shared")),
     WithJsonSchema({"type": "string", "enum": ["session", "shared"]}),
 ]
+OnStop = Annotated[
+    str,
+    PlainValidator(values.choice("logout", "keep")),
+    WithJsonSchema({"type": "string", "enum": ["logout", "keep"]}),
+]
 Url = Annotated[
     str, PlainValidator(values.server_url), WithJsonSchema({"type": "string", "format": "uri"})
 ]
@@ -98,6 +103,11 @@ class Gateway(Table):
         None,
         "File with the key that sessions at upstreams are sealed with in the store: 64 hex digits. "
         "Unset: one is made in the data directory.",
+    )
+    on_stop: OnStop = setting(
+        "logout",
+        "What becomes of sessions at upstreams when the server stops. logout: they are logged out. "
+        "keep: the next start uses them on (an upgrade, say); what clients had in them has ended.",
     )
     slow: PositiveDuration = setting(
         "5s", "A forwarded call that takes longer has a line in the log. Waits for updates never."

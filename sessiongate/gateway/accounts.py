@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import islice
 
 import msgspec
 
@@ -33,6 +34,9 @@ UNNEEDED = 10.0
 
 Not at once, since a login has its session there before it has one here.
 """
+
+_UNPROVED_AT_ONCE = 32
+"""Leases of a process before this one that are tried in a second."""
 
 
 class LeaseTimes(msgspec.Struct, frozen=True):
@@ -83,6 +87,8 @@ class Accounts:
         self._sessions: dict[Person, set[str]] = {}
         """Live client sessions of each account, of this process."""
         self._probed: dict[Lease, float] = {}
+        self._unproved: set[Lease] = set()
+        """Those that a process before this one has opened, and nobody knows whether they live."""
         self._tell_lost: list[Callable[[Person], None]] = []
         self.standing = Standing.OPEN
         if credential is not None:
@@ -122,26 +128,30 @@ class Accounts:
                 return  # there are as many as there may be: the caller goes by one of those
             raise
         lease = await self._openings.keep(row, opened)
-        pool = self._pools.get(person)
-        if pool is None:
-            pool = self._pools[person] = self._pool(person)
-        pool.add(lease)
+        self._have_pool(person).add(lease)
 
     async def recover(self) -> None:
         """Deal with what a process before this one has left at the upstream.
 
-        What callers with a live session went by is used on, since no password of theirs is kept.
-        All else is logged out: what clients had in it nobody knows any more.
+        What a stop has kept is used on, and so is what callers with a live session went by, since
+        no password of theirs is kept. All else is logged out: what clients had in it nobody knows.
         """
         now = asyncio.get_running_loop().time()
-        for row, opened in await self._rows.left():
+        for row, opened, is_empty in await self._rows.left():
             person = person_of(row)
             self._events.known(row.id, person)
-            if self.credential is None and person in self._sessions:
-                pool = self._pools.setdefault(person, self._pool(person))
-                pool.add(Lease(row.id, opened, now - self._rows.age(row)))
+            if self.credential is None:
+                wanted = person in self._sessions
             else:
+                wanted = person == SERVICE and is_empty
+            pool = self._have_pool(person) if wanted else None
+            if pool is None or len(pool.leases) >= self._limits.size:
                 self._logouts.later(row.id, opened)
+                continue
+            lease = Lease(row.id, opened, now - self._rows.age(row))
+            lease.freed_at = now
+            self._unproved.add(lease)
+            pool.add(lease)
         self._logouts.tidy()
 
     def set_standing(self, standing: Standing) -> None:
@@ -226,18 +236,36 @@ class Accounts:
         found = []
         alive = {lease for pool in self.pools for lease in pool.leases}
         self._probed = {lease: at for lease, at in self._probed.items() if lease in alive}
+        unproved = set(islice(self._unproved, _UNPROVED_AT_ONCE))
+        self._unproved -= unproved
         for pool in self.pools:
             for lease in pool.leases:
                 used = max(lease.freed_at, self._probed.get(lease, 0.0))
-                if used <= now - self._times.keep_alive:
+                if used <= now - self._times.keep_alive or lease in unproved:
                     self._probed[lease] = now
                     found.append((pool, lease))
         return found
 
-    async def close(self) -> None:
-        """Log all leases out. What does not end now has its row in the store for the next start."""
+    async def close(self, *, keep: bool = False) -> None:
+        """Log all leases out. What does not end now has its row in the store for the next start.
+
+        `keep`: leave it those that nobody has anything in and somebody will need.
+        """
         self._logouts.stop()
-        await asyncio.gather(*(pool.close() for pool in self.pools))
+        ends = []
+        for person, pool in self._pools.items():
+            needed = person == SERVICE or person in self._sessions
+            ends.append(pool.close(self._keep if keep and needed else None))
+        await asyncio.gather(*ends)
+
+    async def _keep(self, lease: Lease) -> None:
+        await self.rest_tokens.settled(lease)
+        await self._rows.keep(lease.id)
+
+    def _have_pool(self, person: Person) -> Pool:
+        if person not in self._pools:
+            self._pools[person] = self._pool(person)
+        return self._pools[person]
 
     def _pool(self, person: Person) -> Pool:
         async def opener(live: Sequence[Lease]) -> Lease:

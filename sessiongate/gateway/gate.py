@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -27,6 +28,9 @@ _SEE = "Sessions.TerminateSession"
 _CLOSING = 10.0
 """Seconds in which an upstream has to let us go."""
 
+_AT_ONCE = 32
+"""Clients of which things are ended at the same time."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -42,7 +46,10 @@ class Gate:
         end_session: Callable[[str, Ended], Awaitable[object]],
         record: CallRecord,
         touch: Callable[[Session], Awaitable[object]],
+        *,
+        keep: bool = False,
     ) -> None:
+        """`keep`: sessions there outlive a stop, for the next start."""
         self.name = name
         self.accounts = accounts
         self._own = OwnCalls(exchange, rules.timeout)
@@ -63,6 +70,7 @@ class Gate:
             name, exchange, rules.timeout, lambda: accounts.standing is Standing.PAUSED
         )
         self._end_session = end_session
+        self._keep = keep
         self._exchange = exchange
         self._probes: set[asyncio.Task[None]] = set()
 
@@ -121,7 +129,7 @@ class Gate:
                 await self._end_session(key, Ended.UPSTREAM_LOST)
 
     async def close(self) -> None:
-        """End waits, log out what we have there, and let go of connections.
+        """End waits, log out or keep what we have there, and let go of connections.
 
         An upstream that does not answer does not keep us: the next start ends what is left there.
         """
@@ -129,7 +137,8 @@ class Gate:
             probe.cancel()
         began = asyncio.get_running_loop().time()
         # However long what clients have there takes, half of the time is for the sessions.
-        for work, share in ((self.relay.close, 0.5), (self.accounts.close, 1.0)):
+        steps = (self._let_clients_go, 0.5), (partial(self.accounts.close, keep=self._keep), 1.0)
+        for work, share in steps:
             try:
                 async with asyncio.timeout_at(began + share * _CLOSING):
                     await work()
@@ -138,6 +147,15 @@ class Gate:
                     "an upstream does not answer, and something is left there", name=self.name
                 )
         await self._exchange.close()
+
+    async def _let_clients_go(self) -> None:
+        """End waits, and what clients have in sessions that are to be kept."""
+        clients = self.relay.clients.all() if self._keep else []
+        for begin in range(0, len(clients), _AT_ONCE):
+            for client in clients[begin : begin + _AT_ONCE]:
+                self.relay.leave(client.session)
+            await self.relay.close()
+        await self.relay.close()
 
     def _probe(self, pool: Pool, lease: Lease) -> None:
         task = asyncio.create_task(self.relay.probe(pool, lease), name="keep alive")

@@ -1,5 +1,6 @@
 """A session of ours at an upstream, which clients of ours share or have one after the other."""
 
+from collections.abc import Sequence
 from secrets import SystemRandom
 
 import msgspec
@@ -66,11 +67,6 @@ class Lease:
         return not self.homes and not self.used_by
 
     @property
-    def load(self) -> tuple[int, int]:
-        """How much clients have in it, then how many calls are under way."""
-        return sum(self.homes.values()), sum(self.used_by.values())
-
-    @property
     def state(self) -> str:
         """One of `telemetry.upstream_counters.STATES`."""
         if self.retired:
@@ -104,3 +100,21 @@ class PoolLimits(msgspec.Struct, frozen=True):
     """Seconds for which one may wait."""
     exclusive: bool
     """Mode `session`: a lease serves one client at a time, until that has nothing in it."""
+
+
+def load(lease: Lease) -> tuple[int, int]:
+    """How much clients have in it, then how many calls are under way."""
+    return sum(lease.homes.values()), sum(lease.used_by.values())
+
+
+def choose(leases: Sequence[Lease], limits: PoolLimits, *, home: bool) -> Lease | None:
+    """The one of these that a call goes by whose client has nothing in any; None for none.
+
+    `home`: the call may open something.
+    """
+    if limits.exclusive:
+        free = [one for one in leases if one.is_free]
+        # The one used last: the others come to be unused for long.
+        return max(free, key=lambda one: one.freed_at, default=None)
+    taking = [one for one in leases if one.calls < limits.calls]
+    return min(taking, key=load if home else lambda one: (one.calls, 0), default=None)

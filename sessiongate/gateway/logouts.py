@@ -20,6 +20,9 @@ _LARGEST = 256 * 1024
 _AGAIN = 5.0
 """Seconds after which an upstream that did not answer is asked again to end a session."""
 
+_AT_ONCE = 32
+"""Sessions that are logged out at the same time, of thousands of callers perhaps."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -35,6 +38,7 @@ class Logouts:
         self._events = events
         self._left: dict[str, UpstreamSession] = {}
         """Sessions that are to end and have not, by the ids of their rows, if they have any."""
+        self._few = asyncio.Semaphore(_AT_ONCE)
         self._trying: asyncio.Task[None] | None = None
 
     async def end(self, lease_id: str, opened: UpstreamSession) -> None:
@@ -88,8 +92,9 @@ class Logouts:
         Raises UpstreamUnavailable for no answer.
         """
         try:
-            beside = opened.rest is None or await self.end_rest(opened.rest)
-            answer = await self._call(write_logout(WireForm.SOAP, opened.token))
+            async with self._few:
+                beside = opened.rest is None or await self.end_rest(opened.rest)
+                answer = await self._call(write_logout(WireForm.SOAP, opened.token))
         except UpstreamUnavailable as error:
             _log.warning("upstream session left open", lease=lease_id, reason=str(error))
             raise

@@ -17,7 +17,7 @@ from math import ceil
 import structlog
 
 from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
-from sessiongate.gateway.lease import Lease, PoolLimits
+from sessiongate.gateway.lease import Lease, PoolLimits, choose, load
 from sessiongate.gateway.pauses import Pauses
 from sessiongate.gateway.waiters import Waiter, Waiters
 from sessiongate.telemetry.tracebacks import traced
@@ -238,8 +238,8 @@ class Pool:
         self._turn(opens=True)
         self._serve()  # what could not be opened for who waits is perhaps to be tried again
 
-    async def close(self) -> None:
-        """Log all of them out. Calls that wait fail; those under way break.
+    async def close(self, keep: Closer | None = None) -> None:
+        """Log all of them out, or `keep` those that nobody has anything in. Waiting calls fail.
 
         A login under way is waited for: without its answer nobody could log its session out.
         Cancelled, this breaks it off.
@@ -255,24 +255,21 @@ class Pool:
                 await asyncio.gather(opening, return_exceptions=True)
         leases, self._leases = self._leases, []
         self._homes.clear()
-        await asyncio.gather(*map(self._close, leases), *self._closing, return_exceptions=True)
+        goes = [keep if keep and one.state == "idle" else self._close for one in leases]
+        work = (go(lease) for go, lease in zip(goes, leases, strict=True))
+        await asyncio.gather(*work, *self._closing, return_exceptions=True)
 
     def _found(self, waiter: Waiter) -> Lease | None:
         """A lease for this call, which is counted in it; None where it has to wait."""
         if self.standing is Standing.PAUSED:
             return None
-        client, limit = waiter.client, self.limits.calls
+        client = waiter.client
         lease = self._homes.get(client)
         if lease is not None:
-            if not waiter.wait and lease.calls >= limit:
+            if not waiter.wait and lease.calls >= self.limits.calls:
                 return None
-        elif self.limits.exclusive:
-            free = [one for one in self._leases if one.is_free and not one.retired]
-            # The one used last: the others come to be unused for long.
-            lease = max(free, key=lambda one: one.freed_at, default=None)
         else:
-            taking = [one for one in self._leases if not one.retired and one.calls < limit]
-            lease = min(taking, key=_load if waiter.home else _calls, default=None)
+            lease = choose(self._live(), self.limits, home=waiter.home)
         if lease is None:
             return None
         if waiter.home or self.limits.exclusive:
@@ -304,7 +301,7 @@ class Pool:
             return
         if any(one.retired for one in self._leases):
             return  # its place is waited for
-        first = min(self._old, key=_load)
+        first = min(self._old, key=load)
         if len(self._leases) > 1 or (first.is_free and not self._clones):
             self.retire(first)
 
@@ -353,14 +350,11 @@ class Pool:
 
     async def _open_one(self) -> None:
         lease = await self._open(self.leases)
-        if self._closed:
-            await self._close(lease)
-            return
         self._leases.append(lease)
         if self.standing is Standing.DRAINING:
             self.retire(lease)
         elif old := self._old.intersection(self._live()):
-            self.retire(min(old, key=_load))
+            self.retire(min(old, key=load))
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         """The opening has ended, well or not: nobody waits for it any more."""
@@ -389,11 +383,3 @@ class Pool:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def _calls(lease: Lease) -> int:
-    return lease.calls
-
-
-def _load(lease: Lease) -> tuple[int, int]:
-    return lease.load

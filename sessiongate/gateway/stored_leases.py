@@ -1,12 +1,15 @@
 """The leases of one upstream as rows in the store: there before a session is opened, gone after it.
 
 So whatever ends this process, the next start knows which sessions it has left at the upstream and
-logs them out by their tokens. Tokens are sealed; `size` holds for all who share the store.
+logs them out by their tokens. Those that a stop has kept say so by their holder, and are used on.
+Tokens are sealed; `size` holds for all who share the store.
 """
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from sessiongate.errors import CapReached, StoreUnavailable, UpstreamUnavailable
@@ -24,6 +27,15 @@ SERVICE = Person("", port.SERVICE)
 _log = structlog.get_logger(__name__)
 
 
+class LeftLease(NamedTuple):
+    """A session that a process before this one has left at the upstream."""
+
+    row: StoredLease
+    opened: UpstreamSession
+    is_empty: bool
+    """It was kept by a stop: nobody has anything in it, and the account is the same as now."""
+
+
 class StoredLeases:
     """The rows of one upstream that this instance, `holder`, answers for."""
 
@@ -35,17 +47,23 @@ class StoredLeases:
         holder: str,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
+        opened_as: str = "",
     ) -> None:
+        """`opened_as` says where and by which account: what is kept is for the same alone."""
         self._upstream = upstream
         self._store = store
         self._key = key
         self._holder = holder
         self._now = now
         self._new_id = new_id
-        self._unremoved: set[str] = set()
-        """Rows of sessions that are over, which the store could not remove yet."""
+        self._kept = f"{holder}/kept/"
+        """How the holder of rows begins that a stop has kept. While they are used, it is `holder`,
+        so that after a kill nobody takes them for sessions that hold nothing."""
+        self._opened_as = opened_as
         self._known: dict[str, StoredLease] = {}
         """Rows with credentials, as they are in the store, by their ids."""
+        self._unremoved: set[str] = set()
+        """Rows of sessions that are over, which the store could not remove yet."""
 
     @property
     def owes(self) -> bool:
@@ -100,11 +118,19 @@ class StoredLeases:
                 return
             self._unremoved.discard(lease_id)
 
+    async def keep(self, lease_id: str) -> None:
+        """Leave a session that nobody has anything in to the next start."""
+        row = self._known.pop(lease_id)
+        try:
+            await self._hold(row, f"{self._kept}{self._opened_as}")
+        except StoreUnavailable as error:  # so the next start logs it out
+            _log.warning("a lease could not be kept", lease=lease_id, why=str(error))
+
     def age(self, row: StoredLease) -> float:
         """Seconds since the session was opened; 0 where a clock has been set back."""
         return max(0.0, (self._now() - row.opened_at).total_seconds())
 
-    async def left(self) -> list[tuple[StoredLease, UpstreamSession]]:
+    async def left(self) -> list[LeftLease]:
         """What a process before this one has left, and can be used.
 
         Rows without credentials are removed: their login never came to an end here, and what it
@@ -112,7 +138,8 @@ class StoredLeases:
         """
         found = []
         for row in await self._store.all():
-            if row.upstream != self._upstream or row.holder != self._holder:
+            kept = row.holder.startswith(self._kept)
+            if row.upstream != self._upstream or not (kept or row.holder == self._holder):
                 continue
             if not row.sealed:
                 _log.warning(
@@ -123,12 +150,24 @@ class StoredLeases:
                 await self.remove(row.id)
                 continue
             try:
-                found.append((row, _opened(self._key.open(row))))
-                self._known[row.id] = row
+                opened = _opened(self._key.open(row))
             except (NotOpened, ValueError) as error:
                 _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
                 await self.remove(row.id)
+                continue
+            ours = await self._hold(row, self._holder)
+            if ours is not None:
+                empty = row.holder == f"{self._kept}{self._opened_as}"
+                found.append(LeftLease(ours, opened, empty))
         return found
+
+    async def _hold(self, row: StoredLease, holder: str) -> StoredLease | None:
+        """The row with this holder, None where somebody else has changed it."""
+        held = msgspec.structs.replace(row, holder=holder)
+        if held != row and not await self._store.replace(row, held):
+            return None
+        self._known[row.id] = held
+        return held
 
 
 def person_of(row: StoredLease) -> Person:

@@ -143,7 +143,6 @@ PARTLY: Mapping[int, str] = {
     62: "half-rotten sessions at a real upstream",
     63: _OTHER_WAYS,
     64: "sessions that clients always have something in, which end by the vCenter's clock",
-    65: "on_stop, by which leases outlive a stop",
     66: _OTHER_WAYS,
     91: _OTHER_WAYS,
     92: _OTHER_WAYS,

@@ -1,4 +1,4 @@
-"""The accounts by which a gateway is at its upstream: new passwords for a service account."""
+"""The accounts by which a gateway is at its upstream: new passwords, and what outlives a stop."""
 
 from pathlib import Path
 
@@ -6,7 +6,14 @@ import pytest
 
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, Server
-from tests.end_to_end.test_gateway import SERVICE, sessions, shared_gate, upstream
+from tests.end_to_end.test_gateway import (
+    SERVICE,
+    VERA,
+    callers_gate,
+    sessions,
+    shared_gate,
+    upstream,
+)
 from tests.end_to_end.vim_soap import SoapClient
 from tests.until import wait_until
 
@@ -73,3 +80,84 @@ def test_sec_58_a_changed_password_file_is_noticed_without_a_command(
     file.write_text(NEW)
     wait_until(lambda: not names(ada))
     assert upstream.log.text.count("login refused") == 1
+
+
+KEEPS = '[gateway]\non_stop = "keep"'
+
+
+def keys(upstream: Server) -> set[str]:
+    return {one["key"] for one in sessions(upstream)}
+
+
+@pytest.mark.parametrize("account", ["service", "caller"])
+def test_sec_65_sessions_that_are_kept_outlive_a_stop(
+    account: str, upstream: Server, make_server: MakeServer
+) -> None:
+    """Nobody logs in again, here or there; what clients had there has ended."""
+    service = account == "service"
+    settings = shared_gate(upstream, KEEPS) if service else callers_gate(upstream, KEEPS)
+    gate = make_server(settings=settings)
+    person = ADMIN if service else VERA
+    ada, olga = SoapClient.login(gate, person), SoapClient.login(gate, person)
+    view, own = ada.view(), ada.filter()
+    assert ada.updates().texts("filter") == [own]
+    assert not names(olga)
+    before, opened = keys(upstream), upstream.log.text.count("session opened")
+    assert len(before) == (1 if service else 2)
+    gate.stop()
+    assert keys(upstream) == before
+    gate.start()
+    for client in (ada, olga):
+        assert not names(client)
+    assert ada.fetch("ContainerView", view, "view").fault == "ManagedObjectNotFound"
+    assert ada.call("DestroyPropertyFilter", "PropertyFilter", own).fault == "ManagedObjectNotFound"
+    # Whichever session each has now, nothing is left in it of before.
+    for client, filter_ in [(client, client.filter()) for client in (ada, olga)]:
+        assert client.updates().texts("filter") == [filter_]
+    assert keys(upstream) == before
+    assert upstream.log.text.count("session opened") == opened
+    for client in (ada, olga):
+        client.logout()
+    gate.stop()
+    assert len(keys(upstream)) == (1 if service else 0)
+
+
+def test_callers_log_in_again_after_a_stop_that_logs_out(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    gate = make_server(settings=callers_gate(upstream))
+    vera, local = SoapClient.login(gate, VERA), SoapClient.login(gate, ADMIN)
+    assert not names(vera)
+    gate.stop()
+    assert not keys(upstream)
+    gate.start()
+    assert names(vera) == "NotAuthenticated"
+    wait_until(lambda: [one["key"] for one in sessions(gate)] == [local.key])
+    assert not names(SoapClient.login(gate, VERA))
+
+
+def test_a_service_account_goes_on_after_a_stop_that_logs_out(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    gate = make_server(settings=shared_gate(upstream))
+    ada = SoapClient.login(gate, ADMIN)
+    assert not names(ada)
+    gate.stop()
+    assert not keys(upstream)
+    gate.start()
+    assert not names(ada)
+
+
+def test_sec_65_another_account_has_nothing_of_what_was_kept(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    gate = make_server(settings=shared_gate(upstream, KEEPS))
+    ada = SoapClient.login(gate, ADMIN)
+    assert not names(ada)
+    before = keys(upstream)
+    gate.stop()
+    gate.settings = gate.settings.replace(SERVICE[0], VERA[0]).replace(SERVICE[1], VERA[1])
+    gate.start()
+    assert not names(ada)
+    wait_until(lambda: not before & keys(upstream))
+    assert [one["user"] for one in sessions(upstream)] == [VERA[0]]

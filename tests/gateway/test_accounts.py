@@ -113,6 +113,7 @@ class Rows(MemoryLeases):
     def __init__(self) -> None:
         super().__init__()
         self.reserves = True
+        self.replaces = True
         self.removes = True
         self.asked = 0
 
@@ -120,6 +121,11 @@ class Rows(MemoryLeases):
         if not self.reserves:
             raise StoreUnavailable("down")
         await super().reserve(lease, most)
+
+    async def replace(self, old: StoredLease, new: StoredLease) -> bool:
+        if not self.replaces:
+            raise StoreUnavailable("down")
+        return await super().replace(old, new)
 
     async def remove(self, lease_id: str) -> None:
         self.asked += 1
@@ -147,6 +153,7 @@ def session_of(person: Person, key: str = "k1") -> Session:
         user_agent="",
         login_at=now,
         active_at=now,
+        upstream="vc1",
     )
 
 
@@ -183,9 +190,9 @@ async def make(
     made: list[Accounts] = []
     ids = (f"lease-{number}" for number in count())
 
-    def rows() -> StoredLeases:
+    def rows(opened_as: str) -> StoredLeases:
         key = LeaseKey(bytes(32))
-        return StoredLeases("vc1", rows_of, key, "here", clock.now, ids.__next__)
+        return StoredLeases("vc1", rows_of, key, "here", clock.now, ids.__next__, opened_as)
 
     def accounts(
         *,
@@ -193,6 +200,7 @@ async def make(
         times: LeaseTimes = TIMES,
         size: int = 2,
         password: Callable[[], Secret] = lambda: Secret("p"),
+        opened_as: str = "svc",
     ) -> Accounts:
         loop = asyncio.get_running_loop()
         credential = Credential("vc1", "svc", [password], exchange, LONG, loop.time)
@@ -203,7 +211,7 @@ async def make(
                 times,
                 exchange,
                 LONG,
-                rows=rows(),
+                rows=rows(opened_as),
                 credential=credential if service else None,
                 providers=frozenset({"vc"}),
             )
@@ -410,7 +418,7 @@ async def test_who_waits_for_a_clone_that_is_lost_is_told_that_nothing_was_sent(
     await accounts.forget(lease)
 
 
-async def test_a_login_under_way_at_the_stop_is_waited_for_and_its_session_logged_out(
+async def test_sec_65_a_login_under_way_at_the_stop_is_waited_for_and_its_session_logged_out(
     server: FakeServer, house: House, make: Make
 ) -> None:
     accounts = make(service=True)
@@ -499,6 +507,120 @@ async def test_a_password_that_has_changed_is_tried_at_the_next_look(
     assert not accounts.now(0, 0).breaker_open
     await accounts.pools[0].take("k1", home=False)
     assert house.refused == 1
+
+
+async def _holds_one(accounts: Accounts) -> None:
+    """Have a session there that nobody has anything in any more."""
+    pool = accounts.pools[0]
+    lease = await pool.take("k1", home=True)
+    pool.hold("k1", 1)
+    pool.hold("k1", 0)
+    pool.give_back("k1", lease)
+
+
+async def test_what_a_stop_keeps_the_next_start_uses_on(
+    house: House, make: Make, rows_of: Rows, clock: FakeClock
+) -> None:
+    before = make(service=True)
+    await _holds_one(before)
+    await before.close(keep=True)
+    assert len(house.alive) == 1
+    clock.tick(timedelta(minutes=5))
+    after = make(service=True, times=LeaseTimes(idle_close=60.0, max_age=1e9, keep_alive=1e9))
+    await after.recover()
+    after.tidy()
+    (lease,) = after.pools[0].leases
+    assert not lease.retired, "how long it was unused meanwhile does not count"
+    assert [one for _, one in after.due()] == [lease], "whether it lives is seen at once"
+    assert after.due() == []
+    assert await after.pools[0].take("k2", home=False) is lease
+    assert house.made == 1
+    (row,) = await rows_of.all()
+    # A kill now leaves what somebody may have something in: nobody uses that on.
+    again = make(service=True)
+    await again.recover()
+    assert not again.pools[0].leases
+    await until(lambda: not house.alive)
+    assert row.holder == "here"
+
+
+async def test_sec_65_only_what_is_empty_is_kept(house: House, make: Make) -> None:
+    accounts = make(service=True, size=4)
+    pool = accounts.pools[0]
+    empty, full, busy, old = [await pool.take(f"k{number}", home=True) for number in range(4)]
+    for client, lease in (("k0", empty), ("k3", old)):
+        pool.hold(client, 0)
+        pool.give_back(client, lease)
+    pool.hold("k1", 1)
+    pool.give_back("k1", full)
+    assert not busy.is_free
+    pool.retire(old)
+    await accounts.close(keep=True)
+    assert house.alive == {empty.session.token.reveal()}
+    await make(service=True, opened_as="another").recover()
+    await until(lambda: not house.alive)
+
+
+async def test_a_smaller_size_keeps_fewer(house: House, make: Make) -> None:
+    before = make(service=True, size=3)
+    pool = before.pools[0]
+    taken = [(f"k{number}", await pool.take(f"k{number}", home=False)) for number in range(3)]
+    for client, lease in taken:
+        pool.hold(client, 0)
+        pool.give_back(client, lease)
+    await before.close(keep=True)
+    assert len(house.alive) == 3
+    after = make(service=True, size=2)
+    await after.recover()
+    await until(lambda: len(house.alive) == 2)
+    assert len(after.pools[0].leases) == 2
+
+
+async def test_callers_without_a_session_here_keep_none_there(house: House, make: Make) -> None:
+    before, bob = make(), Person("vc", "bob@vsphere.local")
+    for person in (ADA, bob):
+        before.opened(session_of(person))
+        await before.adopt(person, house.opened())
+    before.ended(session_of(bob))
+    await before.close(keep=True)
+    assert house.alive == {"token-1"}
+    after = make()
+    after.opened(session_of(ADA))
+    await after.recover()
+    assert len(after.pool_of(session_of(ADA)).leases) == 1
+    assert after.stranded() == []
+
+
+async def test_sec_65_what_the_store_could_not_keep_the_next_start_logs_out(
+    house: House, make: Make, rows_of: Rows
+) -> None:
+    before = make(service=True)
+    await _holds_one(before)
+    rows_of.replaces = False
+    await before.close(keep=True)
+    assert len(house.alive) == 1
+    rows_of.replaces = True
+    after = make(service=True)
+    await after.recover()
+    await until(lambda: not house.alive)
+    assert not after.pools[0].leases
+
+
+async def test_a_login_under_way_at_a_stop_that_keeps_is_kept(
+    server: FakeServer, house: House, make: Make
+) -> None:
+    accounts = make(service=True)
+    server.gate.clear()
+    waiting = asyncio.create_task(accounts.pools[0].take("k1", home=False))
+    await server.has_read(1)
+    closing = asyncio.create_task(accounts.close(keep=True))
+    with pytest.raises(UpstreamUnavailable):
+        await waiting
+    server.gate.set()
+    await closing
+    after = make(service=True)
+    await after.recover()
+    assert (house.made, len(after.pools[0].leases)) == (1, 1)
 
 
 async def _tidied(accounts: Accounts, done: Callable[[], bool]) -> None:
