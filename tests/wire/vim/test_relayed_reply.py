@@ -1,8 +1,11 @@
 """What an upstream has answered: faults, new objects, pages, and what no client may see."""
 
 import time
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
 from sessiongate.wire.http import Answer
@@ -269,3 +272,58 @@ def test_whatever_a_body_is_made_of_it_is_read_through_a_few_times(text: str, sh
     assert replies.shows_sessions(body) is shown
     replies.without_foreign(body, set[str]().__contains__)
     assert time.process_time() - began < 2.0, "a few ms, where it is not quadratic"
+
+
+NAMES = ("obj", "v:obj", "val", "ManagedObjectReference", "UserSession")
+ATTRIBUTES = (
+    *(" type='View'", ' xsi:type = "v:ManagedObjectReference"', " xsi:type='xsd:string'"),
+    *('\n v:type="View"', " a='>'", " c='&lt;b>session[x]'", " xsi:type='UserSession'"),
+    ' xsi:type="v:UserSes&#115;ion"',
+)
+TEXTS = (
+    *("session[x]1", "session[x]1", "session[x]1", "UserSession", "ses", "sion[x]1", "x", " "),
+    *("sess&#105;on[x]1", "&#x5b;", "&#32;", "&#xA;", "&amp;", "\n", ">", "'", '"'),
+    *("<!-- a -->", "<![CDATA[session[x]1]]>", "<![CDATA[ses]]>", "<?a?>"),
+)
+
+
+def written(name: str, attributes: list[str], inner: list[str]) -> str:
+    return f"<{name}{''.join(attributes)}>{''.join(inner)}</{name}>"
+
+
+ELEMENTS = st.recursive(
+    st.sampled_from(TEXTS),
+    lambda inner: st.builds(
+        written,
+        st.sampled_from(NAMES),
+        st.lists(st.sampled_from(ATTRIBUTES), max_size=2, unique=True),
+        st.lists(inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+def shown(body: bytes) -> tuple[bool, bool]:
+    """What a client's own parser finds in it: references to objects of sessions, and sessions."""
+    references = sessions = False
+    for one in ElementTree.fromstring(body).iter():
+        types = {name.rpartition("}")[2]: value for name, value in one.attrib.items()}
+        text = (one.text or "").strip()  # no reader takes a text around elements for a reference
+        references |= "type" in one.attrib and text.startswith("session[")
+        sessions |= types.get("type", "").rpartition(":")[2] == "UserSession"
+    return references, sessions
+
+
+@pytest.mark.hypothesis
+@settings(max_examples=300)
+@given(st.lists(ELEMENTS, min_size=1, max_size=3))
+def test_sec_60_what_a_parser_would_find_is_found_or_held_back(elements: list[str]) -> None:
+    spaces = 'xmlns:v="a" xmlns:xsi="b" xmlns:xsd="c"'
+    body = f"<r {spaces}>{''.join(elements)}</r>".encode()
+    try:
+        references, sessions = shown(body)
+    except ElementTree.ParseError:  # an attribute twice
+        return
+    if replies.is_plain(Answer(200, (), body)):
+        assert not references or replies.foreign_object(body, set[str]().__contains__)
+        assert not sessions or replies.shows_sessions(body)
