@@ -12,12 +12,10 @@ from sessiongate.errors import NotSupported
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.router import Refuse, Route
-from sessiongate.wire.automation import vapi_rpc
 from sessiongate.wire.pbm import PATHS as PBM
 from sessiongate.wire.vim.json import PREFIX as VI_JSON
 
 _OURS_IN_VI_JSON = ("/SessionManager/SessionManager/", "/ServiceInstance/ServiceInstance/")
-_OURS_IN_RPC = b"com.vmware.cis.session"
 
 
 class Gates:
@@ -66,8 +64,6 @@ def _ours(path: str) -> Callable[[Request], bool] | None:
     """Which requests of a route are about sessions; None where all of them are, or none is."""
     if path == VI_JSON:
         return lambda request: any(part in request.path for part in _OURS_IN_VI_JSON)
-    if path == vapi_rpc.PATH:
-        return lambda request: _OURS_IN_RPC in request.body
     if path in PBM:
         return lambda _: False
     return None

@@ -1,6 +1,7 @@
 """Sends a client's calls of the Automation API on to an upstream."""
 
 from collections.abc import Collection
+from typing import Protocol
 
 import structlog
 
@@ -10,12 +11,13 @@ from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.rest_tokens import RestTokens
 from sessiongate.gateway.side_relay import SideRelay
-from sessiongate.rules.relay import Kind, RelayVerdict
-from sessiongate.rules.relay_rest import is_below, judge_rest
+from sessiongate.rules.relay import RelayVerdict
+from sessiongate.rules.relay_rest import DENIED, address_of, is_below, judge_rest, judge_rpc
 from sessiongate.secret import Secret
 from sessiongate.session import Session
 from sessiongate.wire.automation import relayed as wire
 from sessiongate.wire.automation.relayed import RelayedRest
+from sessiongate.wire.automation.relayed_rpc import RelayedRpc
 from sessiongate.wire.http import Answer, Ask, Headers
 from sessiongate.wire.vim.relayed_reply import with_key
 
@@ -27,12 +29,30 @@ _PASSED = ("content-type", "retry-after")
 _log = structlog.get_logger(__name__)
 
 
+class AutomationRequest(Protocol):
+    """A call in REST or JSON-RPC."""
+
+    @property
+    def name(self) -> str:
+        """What is called, for logs."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of its body."""
+        ...
+
+    def ask(self, headers: Headers, token: Secret) -> Ask:
+        """The request by the session of this token."""
+        ...
+
+
 class RestCall:
     """One call; `ours` is the URL, without a path, at which its client has called us."""
 
     def __init__(
         self,
-        request: RelayedRest,
+        request: AutomationRequest,
         verdict: RelayVerdict,
         headers: Headers,
         *,
@@ -44,7 +64,7 @@ class RestCall:
         """`theirs` is the upstream's URL, and `operation` the client's id for the call."""
         name = request.name[:_LONGEST_NAME]
         self.under_way = CallUnderWay(
-            verdict, headers, method=name, operation=operation, size=len(request.body)
+            verdict, headers, method=name, operation=operation, size=request.size
         )
         self._request = request
         self._tokens = tokens
@@ -119,7 +139,28 @@ class RestRelay:
         rules = self._rules
         verdict = judge_rest(request.verb, request.path, request.query, rules.allowed)
         if is_below(request.path, rules.denied):
-            verdict = RelayVerdict(Kind.DENY, verdict.reads)
+            verdict = DENIED
+        return await self._sent(session, request, verdict, headers, operation, ours)
+
+    async def call_rpc(
+        self, session: Session, request: RelayedRpc, headers: Headers, *, operation: str = ""
+    ) -> Answer:
+        """The same of a call in JSON-RPC. Raises Malformed where it names no operation."""
+        rules, called = self._rules, request.call
+        verdict = judge_rpc(called.service, called.operation, rules.allowed)
+        if request.name in rules.denied or is_below(address_of(called.service), rules.denied):
+            verdict = DENIED
+        return await self._sent(session, request, verdict, headers, operation, "")
+
+    async def _sent(
+        self,
+        session: Session,
+        request: AutomationRequest,
+        verdict: RelayVerdict,
+        headers: Headers,
+        operation: str,
+        ours: str,
+    ) -> Answer:
         call = RestCall(
             request,
             verdict,

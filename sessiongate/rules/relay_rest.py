@@ -17,7 +17,8 @@ VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 LONGEST = 4096
 """Bytes of a path, and of a query. Real ones have some hundred."""
 
-_DENY = RelayVerdict(Kind.DENY, False)
+DENIED = RelayVerdict(Kind.DENY, False)
+"""Of what is not sent on."""
 _READ = RelayVerdict(Kind.STATELESS, True)
 _WRITE = RelayVerdict(Kind.STATELESS, False)
 
@@ -68,13 +69,13 @@ def judge_rest(verb: str, path: str, query: str, allowed: Iterable[str] = ()) ->
     action = action_of(query)
     below = _below(path)
     if _is(below, _SESSION_SERVICES):
-        return _DENY
+        return DENIED
     if not is_below(path, allowed):
         if _is(below, _HAND_OUT) or _WORDS.search(action):
-            return _DENY
+            return DENIED
         named = _WORDS.search(unquote(below))
         if named and not (_TRANSFERS.match(below) or _CONSOLE.fullmatch(below)):
-            return _DENY
+            return DENIED
     if verb in ("GET", "HEAD"):
         # What a query with a tilde says is about the call itself.
         return _WRITE if action or any(name.startswith("~") for name, _ in _pairs(query)) else _READ
@@ -88,15 +89,16 @@ def judge_rpc(service: str, operation: str, allowed: Iterable[str] = ()) -> Rela
     """
     if not (_NAMES.fullmatch(service) and _NAMES.fullmatch(operation)):
         raise Malformed("service and operation are no names")
-    below = service.removeprefix("com.vmware.").replace(".", "/")
+    path = address_of(service)
+    below = _below(path)
     if _is(below, _SESSION_SERVICES):
-        return _DENY
-    if not is_below(f"/api/{below.replace('_', '-')}", allowed):
+        return DENIED
+    if not is_below(path, allowed):
         if _is(below, _HAND_OUT):
-            return _DENY
+            return DENIED
         named = _WORDS.search(below) or _WORDS.search(operation)
         if named and not (_TRANSFERS.match(below) or below == "vcenter/vm/console/tickets"):
-            return _DENY
+            return DENIED
     return _READ if operation.replace("_", "-") in READING_ACTIONS else _WRITE
 
 
@@ -109,9 +111,14 @@ def action_of(query: str) -> str:
 
 
 def is_below(path: str, prefixes: Iterable[str]) -> bool:
-    """Whether a path is one of these, or below it."""
-    lowered = f"{path.casefold()}/"
-    return any(lowered.startswith(f"{one.rstrip('/').casefold()}/") for one in prefixes)
+    """Whether a path is one of these, or below it, by whichever of the two faces."""
+    return _is(_below(path), (_below(one.rstrip("/")) for one in prefixes))
+
+
+def address_of(service: str) -> str:
+    """Where a service of JSON-RPC is in REST."""
+    below = service.casefold().removeprefix("com.vmware.")
+    return f"/api/{below.replace('.', '/').replace('_', '-')}"
 
 
 def _pairs(query: str) -> Iterator[tuple[str, str]]:

@@ -72,7 +72,6 @@ SESSIONS: list[tuple[str, str, bytes]] = [
 ]
 ELSE: list[tuple[str, str, bytes]] = [
     ("/sdk/vim25/", "/sdk/vim25/8.0.3.0/Folder/group-d1/childEntity", b""),
-    ("/api", "/api", b'{"serviceId": "com.vmware.vcenter.VM"}'),
     ("/pbm", "/pbm", b""),
 ]
 

@@ -1,19 +1,21 @@
-"""Real clients through a gateway, unmodified, before the simulator."""
+"""Real clients of the Automation API through a gateway, unmodified: by REST and by JSON-RPC."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.clients import Govc
+from tests.end_to_end.clients import Govc, present, run
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN
-from tests.end_to_end.test_gateway import SERVICE
+from tests.end_to_end.serving import ADMIN, Server
+from tests.end_to_end.test_automation_clients import SDK, VCF_STORY, by_api
+from tests.end_to_end.test_gateway import SERVICE, sessions, shared_gate, upstream
 from tests.end_to_end.test_gateway_rest import before_simulator, house
+from tests.peers.setup import sdk_interpreter
 
-__all__ = ["house"]
+__all__ = ["house", "upstream"]
 
-# Each of these starts a server of its own, and a simulator.
+# Each of these starts a server of its own, and one that stands behind.
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
 
@@ -36,3 +38,26 @@ def test_govc_by_rest_before_a_simulator_with_sessions_apart(
     found = json.loads(govc.said("library.ls", "-json"))
     assert [one["id"] for one in found] == [library]
     assert SERVICE[1] not in gate.log.text
+
+
+ELSEWHERE = {
+    # Nobody is told what the upstream has before there is a session.
+    "the same without a session": "Unauthenticated",
+    # It reads a property of the upstream's ServiceInstance, and says why it may not.
+    "destroyed, pyVmomi": "vim.fault.NotAuthenticated",
+}
+
+
+@pytest.mark.interop("vcf-gateway")
+def test_the_sdk_tells_a_sessions_whole_life_through_a_gateway(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    gate = make_server(settings=shared_gate(upstream))
+    python = present(sdk_interpreter())
+    done = run(python, VCF_STORY, "127.0.0.1", gate.port, gate.ca, *ADMIN, by_api(gate))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {**SDK, **ELSEWHERE}
+    assert sessions(gate) == []
+    assert len(sessions(upstream)) == 1
+    # What is ours is answered without it.
+    assert upstream.log.text.count("session opened") == 1

@@ -36,6 +36,8 @@ from sessiongate.testing import FakeClock
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.automation.relayed import read_rest
+from sessiongate.wire.automation.relayed_rpc import RelayedRpc, relayed_rpc
+from sessiongate.wire.automation.vapi_rpc import read_call
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from tests.gateway.test_accounts import KEY, TIMES, Rows, session_of
@@ -173,8 +175,8 @@ async def _touch(session: Session) -> None:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def house(request: pytest.FixtureRequest) -> House:
+    return getattr(request, "param", House)()
 
 
 @pytest.fixture
@@ -429,7 +431,10 @@ async def test_who_may_and_what_is_never_sent(clients: Clients, house: House) ->
     assert (await ask(gate, "DELETE", session=worker)).status == 200
     assert (await ask(gate, "GET", "/api/vcenter/identity/providers", session=worker)).status == 200
     sent = len(house.calls())
-    for path in ("/api/appliance/system", "/api/vcenter/tokenservice/x", "/api/cis/session"):
+    for path in (
+        *("/api/appliance/system", "/rest/appliance/x", "/rest/com/vmware/appliance"),
+        *("/api/vcenter/tokenservice/x", "/api/cis/session"),
+    ):
         with pytest.raises(NotSupported):
             await ask(gate, "GET", path, session=worker)
     for path in ("/api//vcenter", "/api/vcenter/../appliance"):
@@ -482,3 +487,70 @@ async def test_a_lost_lease_takes_its_other_session_with_it(clients: Clients, ho
     await gate.relay.probe(pool, pool.leases[0])
     await until(lambda: not house.rest & lost)
     assert (await ask(gate)).status == 200
+
+
+def rpc(service: str, operation: str) -> RelayedRpc:
+    params = {"serviceId": service, "operationId": operation}
+    sent = msgspec.json.encode({"jsonrpc": "2.0", "method": "invoke", "id": "1", "params": params})
+    return relayed_rpc(read_call(sent, None, None), sent)
+
+
+def said(asked: Asked) -> bytes:
+    """In the words of JSON-RPC, for whoever the body says that it is from."""
+    return http(200, msgspec.json.encode({"result": {"output": asked.body.decode()}}), kind=JSON)
+
+
+class RpcHouse(House):
+    """Takes sessions of JSON-RPC where they stand, in the body."""
+
+    def __call__(self, asked: Asked) -> bytes:
+        if asked.path != "/api":
+            return super().__call__(asked)
+        self.asked.append(asked)
+        token = msgspec.json.decode(asked.body)["params"]["ctx"]["securityCtx"]["sessionId"]
+        if token not in (self.rest if self.apart else self.soap):
+            name = "com.vmware.vapi.std.errors.unauthenticated"
+            error: object = {"result": {"error": {"ERROR": {name: {}}}}}
+            return http(200, msgspec.json.encode(error), kind=JSON)
+        return self.says(asked) if self.says else http(200, '{"result":{"output":[]}}', kind=JSON)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("house", [RpcHouse], indirect=True)
+async def test_json_rpc_goes_the_same_way(clients: Clients, house: House, *, apart: bool) -> None:
+    house.apart = apart
+    gate = clients.gate(
+        roles=frozenset({"operator"}),
+        read_roles=frozenset({"user"}),
+        denied=frozenset({"/api/appliance", "com.vmware.vcenter.VM.delete"}),
+    )
+    reader = session_of(ADA)
+    worker = msgspec.structs.replace(reader, roles=("operator",))
+
+    async def call(service: str, operation: str, session: Session = worker) -> Answer:
+        return await gate.automation.call_rpc(session, rpc(service, operation), ())
+
+    listed = ("com.vmware.vcenter.VM", "list")
+    assert (await call(*listed, reader)).status == 200
+    with pytest.raises(NoPermission):
+        await call("com.vmware.vcenter.VM", "create", reader)
+    for service, operation in (
+        ("com.vmware.vcenter.VM", "delete"),
+        ("com.vmware.appliance.system", "get"),
+        ("com.vmware.cis.session", "create"),
+        ("com.vmware.vcenter.tokenservice.token_exchange", "exchange"),
+    ):
+        with pytest.raises(NotSupported):
+            await call(service, operation)
+    # An error that comes in a 200 is known by its type.
+    house.rest.clear() if apart else house.soap.clear()
+    assert (await call(*listed)).status == 200
+    house.rest.clear() if apart else house.soap.clear()
+    before = len(house.calls())
+    with suppress(NoSession):
+        answer = await call("com.vmware.vcenter.VM", "create")
+        assert b"unauthenticated" in answer.body
+    assert len(house.calls()) == before + 1
+    house.says = said
+    with pytest.raises(NotSupported):  # it shows the token
+        await call(*listed)

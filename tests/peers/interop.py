@@ -157,6 +157,12 @@ EXERCISES: Mapping[str, Exercise] = {
         "login, get, `session_id=` with sessions of its own and of other dialects, its session in "
         "pyVmomi, empty lists and tags, version, logout by destruction and by `with`, refusals",
     ),
+    "vcf-gateway": Exercise(
+        "VCF SDK, through a gateway",
+        _fixed(VCF_SDK),
+        "vAPI JSON-RPC",
+        "the same before another server of ours",
+    ),
     **{
         key: Exercise(client, _fixed(version), "SOAP, by our WSDL", what)
         for key, client, version, what in (

@@ -46,7 +46,9 @@ def routes(
         wire.REST_SESSION: rest.RestSessionEndpoint(sessions, logins, bearers, provider=provider),
         "/rest/": others(resources.REST),
     }
-    rpc = RpcEndpoint(sessions, logins, bearers, provider=provider, appliance=appliance)
+    rpc = RpcEndpoint(
+        sessions, logins, bearers, provider=provider, appliance=appliance, gates=gates
+    )
     return [
         *(Route(path, one, _api_refuse, dialect=rest.DIALECT) for path, one in api.items()),
         *(Route(path, one, _rest_refuse, dialect=rest.DIALECT) for path, one in old.items()),

@@ -1,13 +1,19 @@
-"""The Automation API over JSON-RPC: its session service, and what an empty vCenter has."""
+"""The Automation API over JSON-RPC: its session service, and what an empty vCenter has.
+
+Where an upstream stands behind, that answers all but sessions.
+"""
 
 from sessiongate import errors
+from sessiongate.dialects.automation.relayed_endpoint import operation_of, passed
 from sessiongate.dialects.automation.rest_endpoint import (
     JSON_HEADERS,
     REST_CARRIERS,
     api_refusal,
 )
 from sessiongate.dialects.bearers import Bearers
-from sessiongate.dialects.request import caller, client_of, known
+from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.dialects.request import NO_STORE, caller, client_of, known
+from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.service.logins import Logins
@@ -16,6 +22,7 @@ from sessiongate.session import Ended, Session
 from sessiongate.wire import basic
 from sessiongate.wire.automation import resources, vapi_rpc
 from sessiongate.wire.automation import rest as automation
+from sessiongate.wire.automation.relayed_rpc import relayed_rpc
 from sessiongate.wire.carriers import SOAP_COOKIE, VMWARE_HEADER, WHITE_SPACE
 
 RPC_DIALECT = "vapi-rpc"
@@ -35,12 +42,15 @@ class RpcEndpoint:
         *,
         provider: str,
         appliance: resources.Appliance,
+        gates: Gates | None = None,
     ) -> None:
+        """With `gates`, what is for an upstream goes there, but for sessions."""
         self._sessions = sessions
         self._logins = logins
         self._bearers = bearers
         self._provider = provider
         self._appliance = appliance
+        self._gates = gates
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; what goes wrong below HTTP comes inside a 200."""
@@ -52,6 +62,9 @@ class RpcEndpoint:
             )
         except vapi_rpc.RpcError as error:
             return _rpc(vapi_rpc.write_rpc_error(error))
+        gate = self._gates.of(request) if self._gates is not None else None
+        if gate is not None and call.service != vapi_rpc.SERVICE:
+            return await self._forwarded(gate, request, call)
         resource = resources.SERVICES.get(call.service)
         if not _is_offered(call, resource):
             return _rpc(vapi_rpc.write_no_operation(call))
@@ -63,6 +76,19 @@ class RpcEndpoint:
             return _rpc(vapi_rpc.write_output(call, await self._output(request, call)))
         except errors.SessionGateError as error:
             return _rpc(vapi_rpc.write_refusal(call, error))
+
+    async def _forwarded(self, gate: Gate, request: Request, call: vapi_rpc.RpcCall) -> Reply:
+        try:
+            session = await self._caller(request, call)
+            relayed = relayed_rpc(call, request.body)
+            headers = tuple(
+                one for one in passed(request) if one[0] not in ("accept", "content-type")
+            )
+            operation = operation_of(request)
+            answer = await gate.automation.call_rpc(session, relayed, headers, operation=operation)
+        except errors.SessionGateError as error:
+            return _rpc(vapi_rpc.write_refusal(call, error))
+        return Reply(answer.status, (*answer.headers, NO_STORE), answer.body)
 
     async def _create(self, request: Request, call: vapi_rpc.RpcCall) -> Reply:
         name, password = vapi_rpc.credential(call)

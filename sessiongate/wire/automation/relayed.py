@@ -43,6 +43,11 @@ class RelayedRest(msgspec.Struct, frozen=True):
         action = action_of(self.query)
         return f"{self.verb} {self.path}" + (f"?action={action}" if action else "")
 
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return len(self.body)
+
     def ask(self, headers: Headers, token: Secret) -> Ask:
         """The request by the session of this token."""
         address = f"{self.path}?{self.query}" if self.query else self.path

@@ -24,7 +24,7 @@ DISAGREE = -31001
 
 _USER_PASSWORD = "com.vmware.vapi.std.security.user_pass"
 _NO_AUTHENTICATION = "com.vmware.vapi.std.security.no_authentication"
-_SESSION_ID = "com.vmware.vapi.std.security.session_id"
+SESSION_ID = "com.vmware.vapi.std.security.session_id"
 
 Id = str | int | float | None
 
@@ -105,7 +105,7 @@ def session_id(call: RpcCall) -> str | None:
     """
     if not call.security or call.security.get("schemeId") == _NO_AUTHENTICATION:
         return None
-    if call.security.get("schemeId") != _SESSION_ID:
+    if call.security.get("schemeId") != SESSION_ID:
         raise NoSession("the security context holds something else where a session is due")
     found = call.security.get("sessionId")
     if not isinstance(found, str) or not found:

@@ -296,8 +296,8 @@ ELEMENTS = st.recursive(
     lambda inner: st.builds(
         written,
         st.sampled_from(NAMES),
-        st.lists(st.sampled_from(ATTRIBUTES), max_size=2, unique=True),
-        st.lists(inner, max_size=3),
+        st.just([" type='View'"]) | st.lists(st.sampled_from(ATTRIBUTES), max_size=2, unique=True),
+        st.just(["session[x]1"]) | st.lists(inner, max_size=3),
     ),
     max_leaves=8,
 )
