@@ -103,6 +103,7 @@ class _Declared:
         self.url = settings.url
         self.trust = settings.trust()
         self.timeout = settings.timeout
+        self.locale = settings.locale
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Never called: nothing logs in here."""

@@ -41,6 +41,7 @@ class CallersUpstream:
         self.url = settings.url
         self.trust: Trust = settings.trust()
         self.timeout: timedelta = settings.timeout
+        self.locale = settings.locale
         self._accounts = accounts
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
@@ -122,6 +123,7 @@ def _gate(
         roles=frozenset(settings.roles) if service else None,
         read_roles=frozenset(settings.read_roles),
     )
+    credential = _credential(config, name, exchange, meters)
     accounts = Accounts(
         name,
         PoolLimits(
@@ -139,7 +141,8 @@ def _gate(
         exchange,
         settings.timeout,
         rows=rows,
-        credential=_credential(config, name, exchange, meters) if service else None,
+        credential=credential if service else None,
+        observer=None if service else credential,
         providers=frozenset(
             one for one, table in config.identity.items() if table.get("upstream") == name
         ),
@@ -158,9 +161,11 @@ def _gate(
 
 def _credential(
     config: Config, name: str, exchange: Exchange, meters: UpstreamMeters
-) -> Credential:
+) -> Credential | None:
+    """Of the service account or the observer."""
     settings = config.upstream[name]
-    assert settings.username is not None  # noqa: S101  the checks of the settings
+    if settings.username is None:
+        return None
 
     def now() -> float:
         return asyncio.get_running_loop().time()
@@ -171,7 +176,16 @@ def _credential(
         if password is not None:
             file = config.secret_files.get(f"upstream.{name}.{place}")
             passwords.append(_read_from(file, password, now))
-    return Credential(name, settings.username, passwords, exchange, settings.timeout, now, meters)
+    return Credential(
+        name,
+        settings.username,
+        passwords,
+        exchange,
+        settings.timeout,
+        now,
+        meters,
+        locale=settings.locale,
+    )
 
 
 def _read_from(

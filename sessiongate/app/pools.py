@@ -122,14 +122,8 @@ class PoolCommands:
         return {"name": name, "replaces": count}
 
     async def sessions(self, name: str) -> dict[str, object]:
-        """The upstream's own list, seen by a lease that there is. Raises NotFound for none."""
-        gate = self._gate(name)
-        ours = {
-            lease.session.user.key: lease.id
-            for pool in gate.accounts.pools
-            for lease in pool.leases
-        }
-        seen_by, listed = await gate.sessions_there()
+        """The upstream's own list, as the observer or a lease sees it. Raises NotFound for none."""
+        seen = await self._gate(name).sessions_there()
         rows = [
             SessionThere(
                 one.key[:_KEY_PREFIX],
@@ -138,12 +132,12 @@ class PoolCommands:
                 one.ip_address,
                 _to_the_second(one.login_at),
                 _to_the_second(one.active_at),
-                one.key in ours,
-                ours.get(one.key, ""),
+                one.key in seen.ours,
+                seen.ours.get(one.key, ""),
             )
-            for one in listed
+            for one in seen.sessions
         ]
-        return {"seen_by": seen_by, "sessions": rows}
+        return {"seen_by": seen.by, "sessions": rows}
 
     async def _stand(self, name: str, standing: Standing, what: str, by: str) -> dict[str, object]:
         accounts = self._gate(name).accounts

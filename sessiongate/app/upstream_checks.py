@@ -95,7 +95,7 @@ async def _look(about: str, settings: Upstream, login: bool) -> list[CheckedUpst
             return [CheckedUpstream(about, "problem", f"{settings.url}: {why}")]
         ours = f"{settings.url}: {said.full_name}, API {said.api_version}{shown}"
         rows = [CheckedUpstream(about, "ok", ours), *_doubts(about, settings, certificate)]
-        if login and settings.account == "service":
+        if login and settings.username is not None:
             rows.append(await _try(about, settings, exchange))
     except UpstreamUnavailable as error:
         return [CheckedUpstream(about, "problem", f"{settings.url}: {error}{shown}")]

@@ -40,7 +40,8 @@ def sessions(
 ) -> None:
     """List all sessions at an upstream by the first letters of their keys, ours marked.
 
-    It is the upstream's own list, read by a session that the gateway has there already.
+    It is the upstream's own list, read by an observer's session, or by one that the gateway has
+    there already.
     """
     where = settings(config, data_dir).server.data_dir
     told = ask(where, "GET", f"/upstreams/{in_address(name)}/sessions", dict[str, Any])

@@ -12,6 +12,7 @@ from sessiongate.config.kinds import (
     FilePath,
     Fingerprints,
     Hosts,
+    LocaleName,
     PositiveCount,
     PositiveDuration,
     SecretText,
@@ -153,14 +154,22 @@ class Upstream(Table):
         [], "account = service: roles of those who may read, and wait for what they read."
     )
     read_only: YesNo = setting(False, "Forward nothing that changes anything.")
-    username: Text | None = setting(None, "account = service: name of the account.")
+    locale: LocaleName = setting(
+        "en_US",
+        "Language of the upstream's messages. What clients ask for is that of our own messages.",
+    )
+    username: Text | None = setting(
+        None,
+        "account = service: name of the account. account = caller: of an observer, by whom "
+        "`upstream sessions` looks; unset, by a session of a caller.",
+    )
     password: SecretText | None = setting(
-        None, "account = service: its password. password_file names a file that holds it."
+        None, "The account's password. password_file names a file that holds it."
     )
     next_password: SecretText | None = setting(
         None,
-        "account = service: the password that the account is about to get, tried once where the "
-        "first is refused. next_password_file names a file that holds it.",
+        "The password that the account is about to get, tried once where the first is refused. "
+        "next_password_file names a file that holds it.",
     )
     pool: PoolTable = Field(
         default_factory=PoolTable, description="How many calls and sessions at once."
@@ -181,7 +190,8 @@ class Upstream(Table):
 
 _NO_XML = "holds a letter that XML cannot carry, such as a control character: no account there"
 
-_OF_SERVICE = ("username", "password", "next_password", "roles", "read_roles")
+_OF_AN_ACCOUNT = ("username", "password", "next_password")
+_OF_SERVICE = ("roles", "read_roles")
 
 
 def problems(upstreams: Mapping[str, Upstream], roles: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -231,17 +241,19 @@ def _of_account(upstream: Upstream, known: frozenset[str]) -> Iterator[tuple[str
         for place in _OF_SERVICE:
             if getattr(upstream, place):
                 yield place, 'is about account = "service"; say so, or leave it out'
-        return
+        if not any(getattr(upstream, place) for place in _OF_AN_ACCOUNT):
+            return
+    whom = 'account = "service"' if upstream.account == "service" else "an observer"
     for place in ("username", "password"):
         if getattr(upstream, place) is None:
-            yield place, 'is required with account = "service"'
+            yield place, f"is required with {whom}"
     if not can_hold(upstream.username or ""):
         yield "username", f"{_NO_XML} has such a name; write it as the vCenter has it"
     for place in ("password", "next_password"):
         password: Secret | None = getattr(upstream, place)
         if password is not None and not can_hold(password.reveal()):
             yield place, f"{_NO_XML} has such a password; write it, or the file it is in, anew"
-    if not upstream.roles:
+    if upstream.account == "service" and not upstream.roles:
         rule = "is required: say whose sessions may use the account"
         if upstream.read_roles:
             rule += "; where all of them shall only read, say read_only = true"

@@ -18,6 +18,7 @@ from sessiongate.gateway.credential import Credential
 from sessiongate.gateway.lease import Lease, PoolLimits
 from sessiongate.gateway.lease_events import LeaseEvents, TellLease
 from sessiongate.gateway.logouts import Logouts
+from sessiongate.gateway.observer import Observer
 from sessiongate.gateway.openings import Openings
 from sessiongate.gateway.pool import Pool, Standing
 from sessiongate.gateway.relay_rules import USE
@@ -60,11 +61,12 @@ class Accounts:
         *,
         rows: StoredLeases,
         credential: Credential | None,
+        observer: Credential | None = None,
         providers: frozenset[str] = frozenset(),
         meters: UpstreamMeters | None = None,
         tell: TellLease | None = None,
     ) -> None:
-        """With a `credential` all clients use the one account."""
+        """With a `credential` all clients use the one account. `observer` is who only looks."""
         self.upstream = upstream
         self.meters = meters or UpstreamMeters()
         self.credential = credential
@@ -82,6 +84,15 @@ class Accounts:
             else None
         )
         self.rest_tokens = RestTokens(upstream, exchange, timeout, rows, logouts, self.meters, rest)
+        self.observer = (
+            Observer(
+                observer,
+                Openings(upstream, exchange, timeout, rows, logouts, events, self.meters, observer),
+                logouts,
+            )
+            if observer is not None
+            else None
+        )
         self._providers = providers
         self._pools: dict[Person, Pool] = {}
         self._sessions: dict[Person, set[str]] = {}
@@ -157,7 +168,9 @@ class Accounts:
     def set_standing(self, standing: Standing) -> None:
         """Pause, drain, or let calls go on and the credential be tried again."""
         self.standing = standing
-        for way in (self.credential, self._rest) if standing is Standing.OPEN else ():
+        looking = self.observer.credential if self.observer is not None else None
+        ways = (self.credential, self._rest, looking)
+        for way in ways if standing is Standing.OPEN else ():
             if way is not None:
                 way.resume()
         for pool in self.pools:

@@ -49,8 +49,14 @@ class Credential:
         timeout: timedelta,
         now: Callable[[], float],
         meters: UpstreamMeters | None = None,
+        *,
+        locale: str = "",
     ) -> None:
-        """`passwords` are read anew, from files perhaps: the one to be used, then the next one."""
+        """`passwords` are read anew, from files perhaps: the one to be used, then the next one.
+
+        `locale` is that of the sessions.
+        """
+        self._locale = locale
         self._upstream = upstream
         self.name = name
         self._passwords = passwords
@@ -117,7 +123,7 @@ class Credential:
     async def _tried(self, password: Secret) -> UpstreamSession | None:
         """The session that this password opens, None where it is refused."""
         try:
-            ask = write_login(WireForm.SOAP, self.name, password)
+            ask = write_login(WireForm.SOAP, self.name, password, self._locale)
         except BadCredentials as error:
             self._say_refused(f"{error}: it was not sent")
             return None

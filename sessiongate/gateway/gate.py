@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
+import msgspec
 import structlog
 
 from sessiongate.errors import NoPermission, NotFound, Unavailable
@@ -32,6 +33,16 @@ _AT_ONCE = 32
 """Clients of which things are ended at the same time."""
 
 _log = structlog.get_logger(__name__)
+
+
+class SeenSessions(msgspec.Struct, frozen=True):
+    """The sessions at an upstream."""
+
+    by: str
+    """Who has seen them."""
+    sessions: list[ListedSession]
+    ours: dict[str, str]
+    """Keys of those that are ours, and our names for them."""
 
 
 class Gate:
@@ -101,12 +112,18 @@ class Gate:
         """What is true at this moment."""
         return self.accounts.now(self.relay.waits, self.relay.clients.objects)
 
-    async def sessions_there(self) -> tuple[str, list[ListedSession]]:
-        """Who has seen them, and the upstream's own list of sessions.
+    async def sessions_there(self) -> SeenSessions:
+        """The upstream's own list of sessions.
 
-        None is opened to see it. Raises NotFound where we have none, NoPermission where none of
-        ours may see the list, UpstreamUnavailable.
+        None is opened to see it, but by an observer. Raises NotFound where we have none,
+        NoPermission where none of ours may see the list, UpstreamUnavailable.
         """
+        if self.accounts.observer is not None:
+            async with self.accounts.observer.session() as lease:
+                listed = await self._own.sessions(lease)
+                if listed is None:
+                    raise NoPermission(_SEE)
+                return self._seen(lease.session.user.user_name, listed, lease)
         pools = [pool for pool in self.accounts.pools if pool.leases]
         if not pools:
             raise NotFound(f"no session of ours is open at {self.name}, and none is opened to look")
@@ -114,8 +131,12 @@ class Gate:
             lease = pool.leases[-1]
             listed = await self._own.sessions(lease)
             if listed is not None:
-                return lease.session.user.user_name or pool.account, listed
+                return self._seen(lease.session.user.user_name or pool.account, listed)
         raise NoPermission(_SEE)
+
+    def _seen(self, by: str, listed: list[ListedSession], *more: Lease) -> SeenSessions:
+        held = (lease for pool in self.accounts.pools for lease in pool.leases)
+        return SeenSessions(by, listed, {one.session.user.key: one.id for one in (*held, *more)})
 
     async def tidy(self) -> None:
         """Let go of what nobody needs, and keep alive what somebody does. Once a second."""

@@ -15,6 +15,8 @@ class LoginUpstream(Protocol):
     url: str
     trust: Trust
     timeout: timedelta
+    locale: str
+    """Of the sessions there."""
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Have the session that a login has opened, and see to its end. Raises an Unavailable."""

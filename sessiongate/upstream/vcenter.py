@@ -33,7 +33,10 @@ _log = structlog.get_logger(__name__)
 
 
 class VCenter:
-    """One vCenter. `form` fixes the wire form, which is otherwise found out."""
+    """One vCenter. `form` fixes the wire form, which is otherwise found out.
+
+    `locale` is that of the sessions; "" leaves it to the vCenter.
+    """
 
     def __init__(
         self,
@@ -42,11 +45,13 @@ class VCenter:
         *,
         timeout: timedelta = TIMEOUT,
         form: WireForm | None = None,
+        locale: str = "",
     ) -> None:
         self.name = name
         self._http = http
         self._timeout = timeout.total_seconds()
         self._fixed = form
+        self._locale = locale
         self._form = form or WireForm.JSON
 
     async def login(self, name: str, password: Secret) -> UpstreamSession | ReceivedFault:
@@ -83,7 +88,7 @@ class VCenter:
 
     async def _post(self, form: WireForm, name: str, password: Secret) -> Answer:
         try:
-            return await self._http.post(write_login(form, name, password))
+            return await self._http.post(write_login(form, name, password, self._locale))
         except UpstreamUnavailable as error:
             raise UpstreamUnavailable(f"{self.name}: {error}") from None
 

@@ -40,13 +40,20 @@ def test_letters_that_xml_can_carry_are_a_password() -> None:
     assert config.upstream["vc1"].password is not None
 
 
-def test_a_caller_s_upstream_has_no_password() -> None:
+def test_a_caller_s_upstream_may_have_an_observer_and_its_password() -> None:
     kept = {name: SERVICE[name] for name in ("upstream.vc1.type", "upstream.vc1.url")}
     with pytest.raises(ConfigError) as told:
         load(None, {}, {**kept, "upstream.vc1.next_password": "soon"})
+    assert [one.partition(" (")[0] for one in told.value.problems] == [
+        "upstream.vc1.username: is required with an observer",
+        "upstream.vc1.password: is required with an observer",
+    ]
+    observer = {"upstream.vc1.username": "eyes", "upstream.vc1.password": "p"}
+    assert load(None, {}, {**kept, **observer}).upstream["vc1"].account == "caller"
+    with pytest.raises(ConfigError) as told:
+        load(None, {}, {**kept, **observer, "upstream.vc1.roles": ["operator"]})
     (said,) = told.value.problems
-    assert said.startswith("upstream.vc1.next_password: is about account")
-    assert "soon" not in said
+    assert said.startswith("upstream.vc1.roles: is about account")
 
 
 def test_a_host_is_named_once() -> None:

@@ -197,6 +197,7 @@ async def make(
     def accounts(
         *,
         service: bool = False,
+        observed: bool = False,
         times: LeaseTimes = TIMES,
         size: int = 2,
         password: Callable[[], Secret] = lambda: Secret("p"),
@@ -213,6 +214,7 @@ async def make(
                 LONG,
                 rows=rows(opened_as),
                 credential=credential if service else None,
+                observer=credential if observed else None,
                 providers=frozenset({"vc"}),
             )
         )

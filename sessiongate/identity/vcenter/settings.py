@@ -33,6 +33,7 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
     """The provider of type `vcenter`. Raises ConfigError with every problem of its settings."""
     settings = ProviderTable(name, table)
     named, upstream = _upstream(settings, context)
+    locale = ""
     if upstream is None:
         example = 'an address such as "https://vcenter.example"'
         url = settings.need("url", values.server_url, "", example)
@@ -43,6 +44,7 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
         form = settings.take("form", values.choice(*_FORMS), "auto")
     else:
         url, trust, form = upstream.url, upstream.trust, "soap"
+        locale = upstream.locale
     timeout = settings.take("timeout", values.positive_duration, TIMEOUT)
     proxy = settings.take("proxy", values.server_url, None)
     domains = settings.take("domains", values.many(values.domain), ())
@@ -56,7 +58,7 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
         # Loud, at every start: whoever answers at that address sees every password.
         _log.error("certificate of the vCenter is not verified", provider=name, url=url)
     http = HttpUpstream(url, trust, timeout=timeout, proxy=proxy)
-    caller = VCenter(name, http, timeout=timeout, form=_FORMS[form])
+    caller = VCenter(name, http, timeout=timeout, form=_FORMS[form], locale=locale)
     names = Names(role, roles, default_domain=default_domain, aliases=aliases)
     return BuiltProvider(
         VCenterIdentity(name, caller, names, keep=_keeper(upstream)),

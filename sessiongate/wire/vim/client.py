@@ -88,18 +88,21 @@ class ReceivedFault(msgspec.Struct, frozen=True):
     name: str
 
 
-def write_login(form: WireForm, name: str, password: Secret) -> Ask:
-    """The call that opens a session.
+def write_login(form: WireForm, name: str, password: Secret, locale: str = "") -> Ask:
+    """The call that opens a session, in this locale; "" leaves that to the vCenter.
 
     Raises BadCredentials for what the form cannot carry: no account there can have such a name or
     password, and sending something like it would be another guess.
     """
-    return _LOGINS[form](name, password.reveal())
+    return _LOGINS[form](name, password.reveal(), locale)
 
 
-def _json_login(name: str, password: str) -> Ask:
+def _json_login(name: str, password: str, locale: str) -> Ask:
+    members = {"userName": name, "password": password}
+    if locale:
+        members["locale"] = locale
     try:
-        body = msgspec.json.encode({"userName": name, "password": password})
+        body = msgspec.json.encode(members)
     except UnicodeEncodeError:
         raise BadCredentials(
             "the name or password holds letters that JSON cannot carry", answered=False
@@ -107,8 +110,10 @@ def _json_login(name: str, password: str) -> Ask:
     return Ask(f"{_MANAGER}/Login", _JSON, body)
 
 
-def _soap_login(name: str, password: str) -> Ask:
+def _soap_login(name: str, password: str, locale: str) -> Ask:
     members = f"<userName>{_exact(name)}</userName><password>{_exact(password)}</password>"
+    if locale:
+        members += f"<locale>{_exact(locale)}</locale>"
     return Ask("/sdk", SOAP_HEADERS, envelope("Login", members=members))
 
 
@@ -121,7 +126,7 @@ def _exact(text: str) -> str:
     return escaped
 
 
-_LOGINS: dict[WireForm, Callable[[str, str], Ask]] = {
+_LOGINS: dict[WireForm, Callable[[str, str, str], Ask]] = {
     WireForm.JSON: _json_login,
     WireForm.SOAP: _soap_login,
 }

@@ -1,6 +1,7 @@
 """What we say to a vCenter and how its answers are read, without one."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,14 @@ def said(ask: Ask) -> tuple[str, str]:
 )
 def test_a_login_arrives_letter_by_letter(form: WireForm, text: str) -> None:
     assert said(write_login(form, f"ada{text}", Secret(text))) == (f"ada{text}", text)
+
+
+@each("form", WireForm)
+def test_a_login_names_a_locale_where_there_is_one(form: WireForm) -> None:
+    plain, spoken = (write_login(form, "ada", Secret("p"), one) for one in ("", "de_AT"))
+    assert said(spoken) == said(plain) == ("ada", "p")
+    assert b"locale" not in plain.body
+    assert re.search(rb"locale\W+de_AT\W", spoken.body)
 
 
 @pytest.mark.slow
