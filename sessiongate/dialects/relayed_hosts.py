@@ -4,7 +4,7 @@ What an empty vCenter has must not be shown where a real one stands behind: an a
 forwarded is refused there, and says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -13,9 +13,6 @@ from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.router import Refuse, Route
 from sessiongate.wire.pbm import PATHS as PBM
-from sessiongate.wire.vim.json import PREFIX as VI_JSON
-
-_OURS_IN_VI_JSON = ("/SessionManager/SessionManager/", "/ServiceInstance/ServiceInstance/")
 
 
 class Gates:
@@ -53,27 +50,15 @@ def guarded(routes: list[Route], gates: Gates | None) -> list[Route]:
 
 
 def _guarded(route: Route, gates: Gates) -> Route:
-    ours = _ours(route.path)
-    if ours is None:
+    if route.path not in PBM:
         return route
-    handler = _guard(route.handler, route.refuse, gates, ours)
+    handler = _guard(route.handler, route.refuse, gates)
     return msgspec.structs.replace(route, handler=handler)
 
 
-def _ours(path: str) -> Callable[[Request], bool] | None:
-    """Which requests of a route are about sessions; None where all of them are, or none is."""
-    if path == VI_JSON:
-        return lambda request: any(part in request.path for part in _OURS_IN_VI_JSON)
-    if path in PBM:
-        return lambda _: False
-    return None
-
-
-def _guard(
-    handler: Handler, refuse: Refuse, gates: Gates, ours: Callable[[Request], bool]
-) -> Handler:
+def _guard(handler: Handler, refuse: Refuse, gates: Gates) -> Handler:
     async def guard(request: Request) -> Reply:
-        if ours(request) or gates.of(request) is None:
+        if gates.of(request) is None:
             return await handler(request)
         return refuse(request, NotSupported("this is not forwarded to the upstream"))
 

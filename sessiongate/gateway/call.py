@@ -24,6 +24,7 @@ from sessiongate.session import Session
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.wire.http import Answer, Headers
 from sessiongate.wire.vim.relayed import Relayed
+from sessiongate.wire.vim.relayed_forms import BY_FORM
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _OPERATION = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
@@ -110,9 +111,9 @@ class CallUnderWay:
 
 
 class ForwardedCall(CallUnderWay):
-    """A call in SOAP. What is no name of a method or type is "?" in logs and audit."""
+    """A call of vim25. What is no name of a method or type is "?" in logs and audit."""
 
-    __slots__ = ("request",)
+    __slots__ = ("form", "request")
 
     def __init__(self, request: Relayed, verdict: RelayVerdict, headers: Headers) -> None:
         super().__init__(
@@ -124,6 +125,7 @@ class ForwardedCall(CallUnderWay):
             size=len(request.document),
         )
         self.request = request
+        self.form = BY_FORM[request.form]
 
     @property
     def opens(self) -> bool:

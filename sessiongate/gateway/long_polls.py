@@ -11,7 +11,6 @@ from sessiongate.gateway.own_calls import OwnCalls
 from sessiongate.gateway.poll_places import PollPlaces
 from sessiongate.gateway.translation import Translation
 from sessiongate.wire.http import Answer
-from sessiongate.wire.vim import relayed_reply as replies
 
 _CANCELLING = 2.0
 """Seconds in which an upstream has to end a wait; then it is given up with its connection."""
@@ -68,7 +67,7 @@ class LongPolls:
         try:
             await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
-                return self._outcome(client, task)
+                return self._outcome(client, task, call)
             raise WaitCancelled("the client has left")
         finally:
             leaving.cancel()
@@ -98,12 +97,14 @@ class LongPolls:
         if self._stopping:
             raise UpstreamUnavailable("the gateway stops")
 
-    def _outcome(self, client: GatewayClient, task: asyncio.Task[Answer]) -> Answer:
+    def _outcome(
+        self, client: GatewayClient, task: asyncio.Task[Answer], call: ForwardedCall
+    ) -> Answer:
         if task.cancelled():
             self._refuse(client)
             raise WaitCancelled("it was given up")
         answer = task.result()
-        if replies.says_it_was_cancelled(answer):
+        if call.form.replies.says_it_was_cancelled(answer):
             self._refuse(client)
         return answer
 

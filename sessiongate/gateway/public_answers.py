@@ -12,12 +12,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from math import inf
 
-from sessiongate.errors import Malformed, Overloaded, UpstreamUnavailable
+from sessiongate.errors import (
+    Malformed,
+    OutcomeUnknown,
+    Overloaded,
+    UnknownAddress,
+    UpstreamUnavailable,
+)
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
+from sessiongate.wire.vim import relayed_json_reply, service_versions
 from sessiongate.wire.vim import relayed_reply as replies
-from sessiongate.wire.vim import service_versions
 from sessiongate.wire.vim.client import envelope
+from sessiongate.wire.vim.json import PREFIX
 
 KEPT = 600.0
 """Seconds for which an answer serves all who ask."""
@@ -30,6 +37,7 @@ MOST_VERSIONS = 64
 
 _LARGEST = 1024 * 1024
 _ACTION = re.compile(r'"?urn:vim25/([0-9.]{1,20})"?')
+_IN_SOAP, _IN_JSON = _FORMS = "content ", "content in JSON "
 _CONTENT = envelope("RetrieveServiceContent", "ServiceInstance", "ServiceInstance")
 
 
@@ -59,7 +67,22 @@ class PublicAnswers:
         headers = [("content-type", "text/xml; charset=utf-8")]
         if version:
             headers.append(("soapaction", f'"urn:vim25/{version}"'))
-        return await self._of(f"content {version}", Ask("/sdk", tuple(headers), _CONTENT))
+        return await self._of(f"{_IN_SOAP}{version}", Ask("/sdk", tuple(headers), _CONTENT))
+
+    async def content_in_json(self, release: str) -> Answer:
+        """The same in VI/JSON, for a release that the upstream's list has.
+
+        Raises UnknownAddress for another one, NotSupported where there is no VI/JSON, and as
+        `service_content` does.
+        """
+        listed = await self._versions()
+        if not listed:
+            await self.versions()
+        if release not in listed:
+            raise UnknownAddress("this release is not served")
+        path = f"{PREFIX}{release}/ServiceInstance/ServiceInstance/RetrieveServiceContent"
+        headers = (("content-type", "application/json"), ("accept-encoding", "identity"))
+        return await self._of(f"{_IN_JSON}{release}", Ask(path, headers, b"{}"))
 
     async def versions(self) -> Answer:
         """The list of API versions. Raises as `service_content` does."""
@@ -73,7 +96,8 @@ class PublicAnswers:
             return self._listed[1]
         if answer is not self._listed[0]:
             self._listed = answer, service_versions.read(answer.body)[:MOST_VERSIONS]
-            of_now = {"versions", "content ", *(f"content {one}" for one in self._listed[1])}
+            of_now = {"versions", _IN_SOAP}
+            of_now |= {f"{form}{one}" for form in _FORMS for one in self._listed[1]}
             self._kept = {key: kept for key, kept in self._kept.items() if key in of_now}
         return self._listed[1]
 
@@ -119,11 +143,17 @@ class _Kept:
 
 def _is_its_own(ask: Ask, answer: Answer) -> bool:
     """Whether the service itself has answered, and not something in front of it."""
-    if ask.method == "GET":
+    if ask.path == service_versions.PATH:
         try:
             return answer.status == 200 and bool(service_versions.read(answer.body))
         except Malformed:
             return False
+    if ask.path.startswith(PREFIX):
+        try:
+            relayed_json_reply.require_whole(answer)
+        except OutcomeUnknown:
+            return False
+        return True
     if not replies.is_soap(answer) or not replies.is_from_the_service(answer):
         return False
     return b"Envelope" in answer.body[:4096]

@@ -1,4 +1,4 @@
-"""Sends a client's SOAP calls on to a vCenter, each by a lease, and brings the answers back.
+"""Sends a client's calls on to a vCenter, each by a lease, and brings the answers back.
 
 A call is judged by its method (`rules.relay`), held against what the client may and has
 (`clients`), given a lease (`pool`), rewritten (`translation`), sent once, and its answer looked at.
@@ -6,7 +6,7 @@ What opens, hands out or ends a session at the upstream is never sent.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from sessiongate.errors import (
@@ -31,10 +31,8 @@ from sessiongate.gateway.translation import Translation
 from sessiongate.rules.relay import Kind, State, judge, may_be_repeated
 from sessiongate.session import Ended, Session
 from sessiongate.upstream.exchange import Exchange
-from sessiongate.wire.http import Answer, Ask, Headers
-from sessiongate.wire.vim import relayed_reply as replies
-from sessiongate.wire.vim.client import session_cookie
-from sessiongate.wire.vim.relayed import Relayed
+from sessiongate.wire.http import Answer, Headers
+from sessiongate.wire.vim.relayed import Place, Relayed
 
 LARGEST_REPLY = 32 * 1024 * 1024
 """Bytes, of what is whole in memory once."""
@@ -207,7 +205,7 @@ class Relay:
         finally:
             pool.hold(key, client.holds)
             pool.give_back(key, lease, wait=wait)
-        if not replies.says_session_is_over(answer):
+        if not call.form.replies.says_session_is_over(answer):
             return answer
         try:
             alive = await self.lives(pool, lease)
@@ -240,19 +238,19 @@ class Relay:
         self, pool: Pool, lease: Lease, client: GatewayClient, call: ForwardedCall
     ) -> Answer:
         """What the upstream answers by this lease; untouched where that is over."""
-        verdict = call.verdict
+        verdict, replies = call.verdict, call.form.replies
         try:
-            document = await self._translation.request(lease, client, call.request, verdict)
+            changes = await self._translation.request(lease, client, call)
         except SessionOver as over:
             return over.answer
         pool.hold(client.session.key, client.holds)  # it has a collector now, perhaps
         client.require_alive()
-        answer = await self._exchanged(lease, call, document)
+        answer = await self._exchanged(lease, call, changes)
         if not replies.is_from_the_service(answer):
             raise OutcomeUnknown(f"status {answer.status} of something in front of the upstream")
         if replies.says_session_is_over(answer):
             return answer
-        if lease.lost and call.leaves_something and answer.status == 200:
+        if lease.lost and call.leaves_something and answer.status < 400:
             if verdict.reads:
                 raise LeaseRefused(None)
             raise OutcomeUnknown("what it has begun has ended with the session at the upstream")
@@ -262,10 +260,14 @@ class Relay:
         self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
     ) -> Answer:
         """The answer as the client may see it."""
-        return self._translation.reply(lease, client, call.request, call.verdict, answer)
+        return self._translation.reply(lease, client, call, answer)
 
-    async def _exchanged(self, lease: Lease, call: ForwardedCall, document: bytes) -> Answer:
-        ask = Ask("/sdk", (*call.headers, session_cookie(lease.session.token)), document)
+    async def _exchanged(
+        self, lease: Lease, call: ForwardedCall, changes: Mapping[Place, str]
+    ) -> Answer:
+        form = call.form
+        headers = (*call.headers, form.carrier(lease.session.token))
+        ask = form.write_ask(call.request, changes, headers)
         within, before = None if call.waits else self._rules.timeout, call.sent
         call.sent = True
         try:

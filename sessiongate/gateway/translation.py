@@ -21,14 +21,14 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.apart import to_the_end
 from sessiongate.gateway.book import Book, Thing
-from sessiongate.gateway.call import LeaseRefused
+from sessiongate.gateway.call import ForwardedCall, LeaseRefused
 from sessiongate.gateway.clients import Clients, GatewayClient
 from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.own_calls import OwnCalls
 from sessiongate.rules.relay import Kind, RelayVerdict, State
 from sessiongate.wire.http import Answer
-from sessiongate.wire.vim import relayed_reply as replies
-from sessiongate.wire.vim.relayed import Place, Relayed, rewritten
+from sessiongate.wire.vim.relayed import Place, Relayed
+from sessiongate.wire.vim.relayed_reply import with_key
 
 SINGLETON = "propertyCollector"
 """The collector that is there without being made."""
@@ -55,12 +55,13 @@ class Translation:
         """Of sessions there, those used last: they are no client's business."""
 
     async def request(
-        self, lease: Lease, client: GatewayClient, request: Relayed, verdict: RelayVerdict
-    ) -> bytes:
-        """The document as the upstream of this lease has to get it.
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall
+    ) -> Mapping[Place, str]:
+        """What stands in the place of what, for the upstream of this lease.
 
         Raises UnknownObject or UnknownProperty where it names what is not the client's.
         """
+        request, verdict = call.request, call.verdict
         ours, theirs = client.session.key, lease.session.user.key
         self._keys[theirs] = None
         self._keys.move_to_end(theirs)
@@ -91,7 +92,7 @@ class Translation:
             raise UnknownObject(request.target.kind, request.target.name)
         if verdict.state is State.PAGE:
             book.turn_page(request.token, asyncio.get_running_loop().time())
-        return rewritten(request.document, changes) if changes else request.document
+        return changes
 
     async def _collector(self, lease: Lease, client: GatewayClient) -> str:
         if not client.book.collector:
@@ -108,36 +109,31 @@ class Translation:
             self._clients.keep_collector(client, made)
 
     def reply(
-        self,
-        lease: Lease,
-        client: GatewayClient,
-        request: Relayed,
-        verdict: RelayVerdict,
-        answer: Answer,
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
     ) -> Answer:
         """The answer as the client may see it; the book is kept by it.
 
         Raises OutcomeUnknown where it holds what no client may see.
         """
-        if not replies.is_soap(answer):
-            raise OutcomeUnknown(f"status {answer.status}, and no SOAP")
+        replies = call.form.replies
+        replies.require_whole(answer)
         try:
-            self._learn(lease, client, request, verdict, answer)
+            self._learn(lease, client, call, answer)
         except Malformed as broken:
             raise OutcomeUnknown(f"its answer cannot be read: {broken}") from None
         body = answer.body
         if not replies.is_plain(answer):
-            raise _held_back(request, verdict, "what cannot be searched")
+            raise _held_back(call, "what cannot be searched")
         if replies.shows_sessions(body):
-            raise _held_back(request, verdict, "sessions of the upstream")
-        if any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in request.paths):
+            raise _held_back(call, "sessions of the upstream")
+        if any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in call.request.paths):
             body = replies.without_foreign(body, client.book.has)
         if replies.foreign_object(body, client.book.has):
-            raise _held_back(request, verdict, "objects of other sessions")
+            raise _held_back(call, "objects of other sessions")
         for key in self._keys:
             if key != lease.session.user.key:
-                body = replies.with_key(body, key, _NOBODY)
-        body = replies.with_key(body, lease.session.user.key, client.session.key)
+                body = with_key(body, key, _NOBODY)
+        body = with_key(body, lease.session.user.key, client.session.key)
         kinds = answer.all("content-type")
         return Answer(answer.status, (("content-type", kinds[0]),) if kinds else (), body)
 
@@ -149,16 +145,12 @@ class Translation:
         return name.replace(client.session.key, lease.session.user.key)
 
     def _learn(
-        self,
-        lease: Lease,
-        client: GatewayClient,
-        request: Relayed,
-        verdict: RelayVerdict,
-        answer: Answer,
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
     ) -> None:
         """Write down what the call has opened or ended."""
+        request, verdict, replies = call.request, call.verdict, call.form.replies
         book, target = client.book, self.target(lease, client, request)
-        if answer.status != 200:
+        if answer.status >= 400:
             if verdict.ends and replies.fault_name(answer) == "ManagedObjectNotFound":
                 self._clients.ended(client, target)
             return
@@ -175,13 +167,12 @@ class Translation:
                 book.goes_on(token, asyncio.get_running_loop().time())
 
 
-def _held_back(
-    request: Relayed, verdict: RelayVerdict, shown: str
-) -> NotSupported | OutcomeUnknown:
+def _held_back(call: ForwardedCall, shown: str) -> NotSupported | OutcomeUnknown:
     """What a client gets in the place of a reply; the call has been made all the same."""
-    _log.warning("a reply is held back", method=request.method, shows=shown)
-    why = f"{request.method} shows {shown}"
-    return NotSupported(why) if verdict.reads else OutcomeUnknown(why)
+    method = call.request.method
+    _log.warning("a reply is held back", method=method, shows=shown)
+    why = f"{method} shows {shown}"
+    return NotSupported(why) if call.verdict.reads else OutcomeUnknown(why)
 
 
 def _first(path: str) -> str:

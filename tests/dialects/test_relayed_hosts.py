@@ -65,13 +65,10 @@ def refuse(_: Request, error: SessionGateError | None) -> Reply:
 SESSIONS: list[tuple[str, str, bytes]] = [
     ("/api/session", "/api/session", b""),
     ("/rest/com/vmware/cis/session", "/rest/com/vmware/cis/session", b""),
-    ("/sdk/vim25/", "/sdk/vim25/8.0.3.0/SessionManager/SessionManager/Login", b""),
-    ("/sdk/vim25/", "/sdk/vim25/8.0.3.0/ServiceInstance/ServiceInstance/content", b""),
     ("/api", "/api", b'{"serviceId": "com.vmware.cis.session"}'),
     ("/v1/session/add", "/v1/session/add", b""),
 ]
 ELSE: list[tuple[str, str, bytes]] = [
-    ("/sdk/vim25/", "/sdk/vim25/8.0.3.0/Folder/group-d1/childEntity", b""),
     ("/pbm", "/pbm", b""),
 ]
 

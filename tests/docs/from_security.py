@@ -124,7 +124,7 @@ REQUIREMENTS: Mapping[int, str] = {
 }
 """What each asks."""
 
-_OTHER_WAYS = "what is not forwarded yet: the Automation API, VI/JSON, uploads"
+_OTHER_WAYS = "what is not forwarded yet: uploads"
 _NODES = "several processes and nodes, whose clients' objects one process knows"
 
 PARTLY: Mapping[int, str] = {

@@ -7,14 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from sessiongate.errors import Overloaded, UpstreamUnavailable
+from sessiongate.errors import NotSupported, Overloaded, UnknownAddress, UpstreamUnavailable
 from sessiongate.gateway.public_answers import KEPT, MOST_VERSIONS, REFUSAL_KEPT, PublicAnswers
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim import service_versions
+from sessiongate.wire.vim.json import PREFIX
 from tests.each import each
 from tests.loop_time import LoopTime
-from tests.upstream.fakes import Asked, FakeServer, envelope, http, soap_fault
+from tests.upstream.fakes import Asked, FakeServer, envelope, http, json_fault, soap_fault
 
 LISTED = ("8.0.3.0", "8.0.2.0", "7.0.3.2", "6.7", "6.5")
 HTML = http(502, "<html>Bad gateway</html>", kind="text/html")
@@ -44,6 +45,11 @@ class House:
         if asked.path == service_versions.PATH:
             self.asked["list"] += 1
             return self.list
+        if asked.path.startswith(PREFIX):
+            release = asked.path.removeprefix(PREFIX).partition("/")[0]
+            self.asked[f"{release} in JSON"] += 1
+            content = http(200, f'{{"version":"{release}"}}', kind="application/json")
+            return self.instead.get(release, content)
         version = asked.headers.get("soapaction", "").removeprefix('"urn:vim25/').strip('"')
         self.asked[version] += 1
         if version in self.instead:
@@ -215,3 +221,36 @@ def test_the_nearest_version_is_no_newer(listed: tuple[str, ...]) -> None:
     found = service_versions.nearest("7.0", listed)
     assert found == ("6.7" if listed else "")
     assert service_versions.nearest("seven", listed) == ""
+
+
+async def test_in_json_each_release_of_the_list_has_its_answer_and_no_other_is_asked_for(
+    case: Case,
+) -> None:
+    for _ in range(2):
+        for release in ("8.0.3.0", "8.0.2.0"):
+            answer = await case.public.content_in_json(release)
+            assert answer.body == f'{{"version":"{release}"}}'.encode()
+    for number in range(200):
+        with pytest.raises(UnknownAddress):
+            await case.public.content_in_json(f"9.{number}.0.0")
+    assert case.house.asked == {"list": 1, "8.0.3.0 in JSON": 1, "8.0.2.0 in JSON": 1}
+
+
+async def test_without_a_list_nobody_knows_which_releases_there_are(case: Case) -> None:
+    case.house.list = HTML
+    with pytest.raises(UpstreamUnavailable):
+        await case.public.content_in_json("8.0.3.0")
+    assert case.house.asked == {"list": 1}
+
+
+async def test_what_is_no_vi_json_is_not_handed_on(case: Case) -> None:
+    case.house.instead = {
+        "8.0.3.0": HTML,
+        "8.0.2.0": http(404, "<html>", kind="text/html"),
+        "7.0.3.2": json_fault("InvalidRequest"),
+    }
+    with pytest.raises(UpstreamUnavailable):
+        await case.public.content_in_json("8.0.3.0")
+    with pytest.raises(NotSupported):
+        await case.public.content_in_json("8.0.2.0")
+    assert (await case.public.content_in_json("7.0.3.2")).status == 500

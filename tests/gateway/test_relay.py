@@ -76,23 +76,37 @@ class House:
     async def exchange(self, ask: Ask, **_: Any) -> Answer:
         if self.unreachable:
             raise UpstreamUnavailable("no connection to it")
-        read = read_relayed(ask.body)
+        read, token = self.read(ask)
         self.asked.append(read)
-        token = dict(ask.headers)["cookie"].partition("=")[2]
         if read.method in self.held:
             await self.held[read.method].wait()
         elif read.method == "CancelWaitForUpdates":
             for wait in self.held.values():
                 wait.set()
-        probe = read.method == "RetrieveProperties" and read.is_about_sessions
-        if token not in self.alive:
-            return fault("NotAuthenticated")
+        return self.answer(read) if token in self.alive else self.refusal(read)
+
+    def read(self, ask: Ask) -> tuple[Relayed, str]:
+        """What is asked, and by which session's token."""
+        return read_relayed(ask.body), dict(ask.headers)["cookie"].partition("=")[2]
+
+    def refusal(self, _: Relayed) -> Answer:
+        """The answer to somebody without a session."""
+        return fault("NotAuthenticated")
+
+    def made(self, read: Relayed) -> str:
+        """The id of the object that is made by a call; "" for none."""
+        if not read.method.startswith("Create") or read.method == "CreateFolder":
+            return ""
+        self.objects += 1
+        return f"session[x]{self.objects}"
+
+    def answer(self, read: Relayed) -> Answer:
+        """The answer to somebody with one."""
         name = f"{read.method}Response"
-        if probe:
+        if read.method == "RetrieveProperties" and read.is_about_sessions:
             inner = "<returnval><propSet><name>currentSession</name></propSet></returnval>"
-        elif read.method.startswith("Create") and read.method != "CreateFolder":
-            self.objects += 1
-            inner = f"<returnval type='X'>session[x]{self.objects}</returnval>"
+        elif made := self.made(read):
+            inner = f"<returnval type='X'>{made}</returnval>"
         elif read.pages and self.token:
             inner = f"<returnval><token>{self.token}</token></returnval>"
         else:

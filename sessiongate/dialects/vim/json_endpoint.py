@@ -9,13 +9,14 @@ from sessiongate.dialects.vim.context import Outcome
 from sessiongate.http.message import Reply, Request
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
+from sessiongate.session import Session
 from sessiongate.wire.carriers import VMWARE_HEADER
 from sessiongate.wire.vim import json as vim_json
 from sessiongate.wire.vim.methods import Call, Method
 from sessiongate.wire.vim.request import Unread, VimRequest
 
 DIALECT = "vi-json"
-_CARRIERS = frozenset({VMWARE_HEADER})
+CARRIERS = frozenset({VMWARE_HEADER})
 _HEADERS: tuple[tuple[str, str], ...] = (("content-type", "application/json"), NO_STORE)
 
 
@@ -25,7 +26,7 @@ class VimJsonEndpoint:
     def __init__(
         self, sessions: Sessions, logins: Logins, bearers: Bearers, center: VirtualCenter
     ) -> None:
-        self._calls = Calls(sessions, logins, bearers, center, DIALECT, _CARRIERS)
+        self._calls = Calls(sessions, logins, bearers, center, DIALECT, CARRIERS)
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; every refusal is a vim fault, as JSON."""
@@ -39,6 +40,12 @@ class VimJsonEndpoint:
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
         """The reply for an error that was raised outside; None stands for one unforeseen."""
         return _fault(self._calls.refuse(error, VimRequest()))
+
+    def refuse_read(
+        self, read: VimRequest, error: errors.SessionGateError, session: Session | None
+    ) -> Reply:
+        """The reply for an error of a call that was read, in the session's language."""
+        return _fault(self._calls.refuse(error, read, session))
 
 
 def _fault(refusal: FaultReply) -> Reply:

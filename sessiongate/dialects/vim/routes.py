@@ -9,6 +9,7 @@ from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.vim import json_endpoint, pbm_endpoint, soap_endpoint, wsdl_endpoint
 from sessiongate.dialects.vim.center import VirtualCenter
 from sessiongate.dialects.vim.relayed_endpoint import RelayedSoapEndpoint
+from sessiongate.dialects.vim.relayed_json_endpoint import RelayedJsonEndpoint
 from sessiongate.http.message import Handler
 from sessiongate.http.own_names import OwnNames
 from sessiongate.http.router import Route
@@ -38,11 +39,13 @@ def routes(
     """
     json = json_endpoint.VimJsonEndpoint(sessions, logins, bearers, center)
     soap = soap_endpoint.VimSoapEndpoint(sessions, logins, bearers, center)
+    in_json: Handler = json
     at_sdk: Handler = soap
     versions: Handler = soap_endpoint.service_versions_reply
     if gates is not None:
         relayed = RelayedSoapEndpoint(soap, gates, sessions, bearers)
         at_sdk, versions = relayed, relayed.versions
+        in_json = RelayedJsonEndpoint(json, gates, sessions, bearers)
     by_path: Mapping[str, Handler] = {
         "/sdk": at_sdk,
         "/sdk/": at_sdk,
@@ -51,7 +54,7 @@ def routes(
     }
     policies = pbm_endpoint.PbmEndpoint(sessions, logins, bearers, center, instance=instance)
     return [
-        Route(vim_json.PREFIX, json, json.refuse, dialect=json_endpoint.DIALECT),
+        Route(vim_json.PREFIX, in_json, json.refuse, dialect=json_endpoint.DIALECT),
         *(
             Route(path, handler, soap.refuse, dialect=soap_endpoint.DIALECT)
             for path, handler in by_path.items()

@@ -140,10 +140,15 @@ def session_cookie(token: Secret) -> tuple[str, str]:
     return ("cookie", f"{SOAP_COOKIE}={token.reveal()}")
 
 
+def session_header(token: Secret) -> tuple[str, str]:
+    """The header that carries a session to VI/JSON, which has the cookie's value without quotes."""
+    return (SESSION_HEADER, token.reveal().strip('"'))
+
+
 def write_logout(form: WireForm, token: Secret) -> Ask:
     """The call that ends the session of this token."""
     if form is WireForm.JSON:
-        return Ask(f"{_MANAGER}/Logout", (*_JSON, (SESSION_HEADER, token.reveal())), b"{}")
+        return Ask(f"{_MANAGER}/Logout", (*_JSON, session_header(token)), b"{}")
     return Ask("/sdk", (*SOAP_HEADERS, session_cookie(token)), envelope("Logout"))
 
 

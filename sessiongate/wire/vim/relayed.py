@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from sessiongate.errors import Malformed
+from sessiongate.wire.http import Ask, Headers
 from sessiongate.wire.vim.client import WireForm
 from sessiongate.wire.vim.one_call import one_call_only
 from sessiongate.wire.vim.soap import FETCH, message_of, read_target
@@ -129,6 +130,11 @@ def read_relayed(document: bytes, *, known: bool = False) -> Relayed:
         message.operation_id,
         message.carriers,
     )
+
+
+def write_ask(request: Relayed, changes: Mapping[Place, str], headers: Headers) -> Ask:
+    """The request as it is sent, with these texts in the place of those."""
+    return Ask("/sdk", headers, rewritten(request.document, changes))
 
 
 def rewritten(document: bytes, changes: Mapping[Place, str]) -> bytes:

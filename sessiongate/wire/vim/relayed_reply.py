@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from sessiongate.errors import OutcomeUnknown
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.client import WireForm, content_of, read_fault
 from sessiongate.wire.vim.relayed_fault import CANCELLED, SESSION_OVER, is_one_of
@@ -83,6 +84,12 @@ def is_soap(answer: Answer) -> bool:
     if answer.status not in (200, 500) or answer.all("content-encoding"):
         return False
     return any("xml" in kind.lower() for kind in answer.all("content-type"))
+
+
+def require_whole(answer: Answer) -> None:
+    """Raise OutcomeUnknown where it is neither a result nor a fault."""
+    if not is_soap(answer):
+        raise OutcomeUnknown(f"status {answer.status}, and no SOAP")
 
 
 def returned_object(answer: Answer) -> MoRef | None:

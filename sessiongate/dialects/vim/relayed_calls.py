@@ -1,0 +1,65 @@
+"""What SOAP and VI/JSON do alike with a call that may be for an upstream."""
+
+from collections.abc import Callable
+
+from sessiongate import __version__, errors
+from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.known_callers import KnownCallers
+from sessiongate.dialects.request import known
+from sessiongate.gateway.gate import Gate
+from sessiongate.http.message import Request
+from sessiongate.rules.relay import Kind, judge
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Session
+from sessiongate.wire.http import Answer
+from sessiongate.wire.vim.relayed import Relayed
+
+
+class RelayedCalls:
+    """Reads and forwards the calls of one endpoint."""
+
+    def __init__(
+        self, sessions: Sessions, bearers: Bearers, passed: frozenset[str], content: str
+    ) -> None:
+        """`passed` is what of a request's head goes on: nothing that says who the client is.
+
+        `content` is the type of the body, as we write it.
+        """
+        self._callers = KnownCallers(sessions, bearers, takes_assertions=False)
+        self._passed = passed
+        self._content = content
+
+    async def read(self, request: Request, read: Callable[[bool], Relayed]) -> Relayed:
+        """What it asks. Raises Malformed, or Unavailable where nobody knows whose it is.
+
+        Nearly all requests are within what strangers may send. For what is beyond it, which `read`
+        lets in where its argument is true, the headers have to name a live session.
+        """
+        try:
+            return read(False)
+        except errors.Malformed:
+            if not await self._callers.known(request):
+                raise
+        return read(True)
+
+    async def forward(
+        self, gate: Gate, request: Request, read: Relayed, session: Session | None
+    ) -> Answer:
+        """The upstream's answer. Raises NoSession where there is no session."""
+        passed = tuple((name, value) for name, value in request.headers if name in self._passed)
+        own = (
+            ("user-agent", f"sessiongate/{__version__}"),
+            ("content-type", self._content),
+            ("accept-encoding", "identity"),
+        )
+        return await gate.relay.call(known(session), read, (*passed, *own), request.when_gone)
+
+
+def is_ours(read: Relayed) -> bool:
+    """Whether it is about sessions, which are answered here."""
+    return read.is_about_sessions or judge(read.target.kind, read.method).kind is Kind.OWN
+
+
+def typed(answer: Answer) -> tuple[tuple[str, str], ...]:
+    """The header with the type of an answer's body, where it has one."""
+    return tuple(("content-type", kind) for kind in answer.all("content-type")[:1])

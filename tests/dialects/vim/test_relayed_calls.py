@@ -1,0 +1,86 @@
+"""Calls that may be for an upstream: read within the limits of who sends them, and sent on."""
+
+from typing import Any, cast
+
+import pytest
+
+from sessiongate.dialects.vim.relayed_calls import RelayedCalls, is_ours, typed
+from sessiongate.errors import Malformed, NoSession
+from sessiongate.gateway.gate import Gate
+from sessiongate.http.message import Request
+from sessiongate.wire.http import Answer
+from sessiongate.wire.vim.relayed import Relayed, read_relayed
+from tests.each import each
+from tests.end_to_end.vim_soap import envelope
+from tests.gate import Gate as House
+
+NAME = read_relayed(envelope("Fetch", "Folder", "group-d1", "<prop>name</prop>").encode())
+
+
+class Upstream:
+    """In the place of a gate: knows with which headers it was called."""
+
+    def __init__(self) -> None:
+        self.relay = self
+        self.headers: Any = ()
+
+    async def call(self, _: Any, __: Any, headers: Any, ___: Any) -> Answer:
+        self.headers = headers
+        return Answer(200, (), b"")
+
+
+def sent(*headers: tuple[str, str]) -> Request:
+    return Request("POST", "/sdk", "", [*headers], b"", "192.0.2.7", secure=True)
+
+
+def calls_of(gate: House) -> RelayedCalls:
+    return RelayedCalls(gate.sessions, gate.bearers, frozenset({"opid"}), "text/plain")
+
+
+async def test_what_is_beyond_a_stranger_s_limits_is_read_for_a_live_session(gate: House) -> None:
+    asked: list[bool] = []
+
+    def read(known: bool) -> Relayed:
+        asked.append(known)
+        if not known:
+            raise Malformed("too much")
+        return NAME
+
+    calls, opened = calls_of(gate), await gate.login("ada")
+    with pytest.raises(Malformed):
+        await calls.read(sent(), read)
+    session = ("vmware-api-session-id", opened.token.reveal())
+    assert await calls.read(sent(session), read) is NAME
+    assert asked == [False, False, True]
+
+
+async def test_of_a_head_what_is_listed_goes_on_and_what_we_say_ourselves(gate: House) -> None:
+    upstream, calls = Upstream(), calls_of(gate)
+    asked, session = sent(("opid", "op-1"), ("cookie", "a=b")), (await gate.login("ada")).session
+    await calls.forward(cast("Gate", upstream), asked, NAME, session)
+    names = [name for name, _ in upstream.headers]
+    assert names == ["opid", "user-agent", "content-type", "accept-encoding"]
+    upstream.headers = ()
+    with pytest.raises(NoSession):
+        await calls.forward(cast("Gate", upstream), asked, NAME, None)
+    assert upstream.headers == ()
+
+
+@each(
+    "method, kind, name, ours",
+    [
+        ("Logout", "SessionManager", "SessionManager", True),
+        ("CurrentTime", "SessionManager", "SessionManager", True),
+        ("Logout", "SessionManager", "another", True),
+        ("Logout", "Folder", "group-d1", False),
+        ("Fetch", "Folder", "group-d1", False),
+    ],
+)
+def test_what_is_about_sessions_is_ours(method: str, kind: str, name: str, ours: bool) -> None:
+    assert is_ours(read_relayed(envelope(method, kind, name).encode())) is ours
+
+
+def test_one_type_of_a_body_is_told() -> None:
+    assert typed(Answer(204, (), b"")) == ()
+    twice = Answer(200, (("content-type", "text/xml"), ("content-type", "text/html")), b"")
+    assert typed(twice) == (("content-type", "text/xml"),)
