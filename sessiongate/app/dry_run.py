@@ -104,6 +104,7 @@ class _Declared:
         self.trust = settings.trust()
         self.timeout = settings.timeout
         self.locale = settings.locale
+        self.proxy = settings.proxy
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Never called: nothing logs in here."""

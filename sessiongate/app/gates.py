@@ -42,6 +42,7 @@ class CallersUpstream:
         self.trust: Trust = settings.trust()
         self.timeout: timedelta = settings.timeout
         self.locale = settings.locale
+        self.proxy = settings.proxy
         self._accounts = accounts
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
@@ -77,7 +78,7 @@ def _new_id() -> str:
 
 def _opened_as(settings: Upstream) -> str:
     """Tells sessions of other addresses and accounts apart, and names neither."""
-    told = "\n".join((settings.url, settings.account, settings.username or ""))
+    told = "\n".join((settings.url, settings.account, settings.username or "", settings.locale))
     return sha256(told.encode()).hexdigest()[:16]
 
 
@@ -105,7 +106,7 @@ def _gate(
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
     pool = settings.pool
     try:
-        exchange = Exchange(settings.url, settings.trust(), name=name)
+        exchange = Exchange(settings.url, settings.trust(), name=name, proxy=settings.proxy)
     except OSError as error:
         raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
     service = settings.account == "service"

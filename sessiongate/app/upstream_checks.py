@@ -17,6 +17,7 @@ from sessiongate.errors import BadCredentials, ConfigError, Malformed, UpstreamU
 from sessiongate.secret import Secret
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, describe_der
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.tunnel import tunnel
 from sessiongate.wire.vim.about_reply import VCENTER, read_about, write_about
 from sessiongate.wire.vim.client import (
     ReceivedFault,
@@ -83,7 +84,7 @@ async def _look(about: str, settings: Upstream, login: bool) -> list[CheckedUpst
         until = f"{certificate.not_after:%Y-%m-%d}"
         shown = f"; its certificate: valid until {until}, SHA-256 {certificate.sha256}"
     try:
-        exchange = Exchange(settings.url, settings.trust())
+        exchange = Exchange(settings.url, settings.trust(), proxy=settings.proxy)
     except OSError as error:
         return [CheckedUpstream(about, "problem", f"ca: cannot be read: {error.strerror}")]
     try:
@@ -163,10 +164,8 @@ async def _certificate(settings: Upstream) -> CertificateFacts | None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
-            _, writer = await asyncio.open_connection(
-                parts.hostname, parts.port or 443, ssl=context, server_hostname=parts.hostname
-            )
-    except OSError:  # TimeoutError and ssl.SSLError are such
+            writer = await _connected(settings.proxy, parts.hostname or "", parts.port, context)
+    except (OSError, UpstreamUnavailable):  # TimeoutError and ssl.SSLError are OSErrors
         return None
     try:
         shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
@@ -175,3 +174,15 @@ async def _certificate(settings: Upstream) -> CertificateFacts | None:
         return None
     finally:
         writer.close()
+
+
+async def _connected(
+    proxy: str | None, host: str, port: int | None, context: ssl.SSLContext
+) -> asyncio.StreamWriter:
+    port = port or 443
+    if proxy is None:
+        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+    else:
+        through = await tunnel(proxy, host, port)
+        _, writer = await asyncio.open_connection(sock=through, ssl=context, server_hostname=host)
+    return writer

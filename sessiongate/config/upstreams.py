@@ -45,6 +45,9 @@ OnStop = Annotated[
     PlainValidator(values.choice("logout", "keep")),
     WithJsonSchema({"type": "string", "enum": ["logout", "keep"]}),
 ]
+ProxyUrl = Annotated[
+    str, PlainValidator(values.http_proxy), WithJsonSchema({"type": "string", "format": "uri"})
+]
 Url = Annotated[
     str, PlainValidator(values.server_url), WithJsonSchema({"type": "string", "format": "uri"})
 ]
@@ -129,6 +132,11 @@ class Upstream(Table):
         "ca, it takes the place of chain and name; with ca, both are asked for.",
     )
     verify: YesNo = setting(True, "false believes whoever answers at the address.")
+    proxy: ProxyUrl | None = setting(
+        None,
+        "HTTP proxy that connects us, http://HOST:PORT. It has to take CONNECT, and hears the name "
+        "of the upstream alone. Proxies in the environment are not used.",
+    )
     timeout: PositiveDuration = setting(
         "60s", "How long a forwarded call may take. Waits for updates take as long as they take."
     )

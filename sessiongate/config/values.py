@@ -232,6 +232,16 @@ def server_url(value: object) -> str:
     return text
 
 
+def http_proxy(value: object) -> str:
+    """The address of an HTTP proxy that connects us."""
+    text = word(value).rstrip("/")
+    rule = 'must be an address such as "http://proxy.example:3128", without user, path or query'
+    parts = _address(text, ("http",), rule)
+    if parts.path or parts.query or parts.fragment:
+        raise ValueError(rule)
+    return text
+
+
 def _address(text: str, schemes: Collection[str], rule: str) -> SplitResult:
     try:
         parts = urlsplit(text)

@@ -22,6 +22,7 @@ import structlog
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.line import Incoming, Line
+from sessiongate.upstream.tunnel import tunnel
 from sessiongate.wire.http import Answer, Ask
 
 CONNECT = timedelta(seconds=10)
@@ -55,9 +56,15 @@ class Exchange:
     """Calls one server. `url` is `https://host[:port]`, without a path."""
 
     def __init__(
-        self, url: str, trust: Trust, *, connect: timedelta = CONNECT, name: str = ""
+        self,
+        url: str,
+        trust: Trust,
+        *,
+        connect: timedelta = CONNECT,
+        name: str = "",
+        proxy: str | None = None,
     ) -> None:
-        """`name` is what logs call the server."""
+        """`name` is what logs call the server, `proxy` is `http://host[:port]`."""
         self.url = url
         self._name = name
         self._away = False
@@ -67,6 +74,7 @@ class Exchange:
         self._port = parts.port or (443 if secure else 80)
         self._context = trust.context() if secure else None
         self._host_line = f"host: {parts.netloc}\r\n"
+        self._proxy = proxy
         self._connect = connect.total_seconds()
         self._kept: deque[Line] = deque()
         self._lines: set[Line] = set()
@@ -195,13 +203,7 @@ class Exchange:
             raise UpstreamUnavailable("closed")
         try:
             async with asyncio.timeout(self._connect):
-                _, line = await asyncio.get_running_loop().create_connection(
-                    lambda: Line(self._freed, self._gone),
-                    self._host,
-                    self._port,
-                    ssl=self._context,
-                    server_hostname=None if self._context is None else self._host,
-                )
+                line = await self._line()
         except TimeoutError:
             why = f"no connection within {self._connect:g} seconds"
             raise UpstreamUnavailable(why) from None
@@ -215,6 +217,24 @@ class Exchange:
             line.discard()
             raise UpstreamUnavailable("the connection has ended")
         self._lines.add(line)
+        return line
+
+    async def _line(self) -> Line:
+        loop = asyncio.get_running_loop()
+        name = None if self._context is None else self._host
+
+        def made() -> Line:
+            return Line(self._freed, self._gone)
+
+        if self._proxy is None:
+            _, line = await loop.create_connection(
+                made, self._host, self._port, ssl=self._context, server_hostname=name
+            )
+            return line
+        through = await tunnel(self._proxy, self._host, self._port)
+        _, line = await loop.create_connection(
+            made, sock=through, ssl=self._context, server_hostname=name
+        )
         return line
 
     def _freed(self, line: Line) -> None:

@@ -17,6 +17,7 @@ class LoginUpstream(Protocol):
     timeout: timedelta
     locale: str
     """Of the sessions there."""
+    proxy: str | None
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Have the session that a login has opened, and see to its end. Raises an Unavailable."""

@@ -89,3 +89,9 @@ def test_readers_alone_are_a_contradiction() -> None:
     assert "read_only = true" in said
     (said,) = problems(roles=[])
     assert "read_only" not in said
+
+
+@each("address", ["proxy:3128", "https://proxy.example", "http://a:b@proxy.example", "http://p/x"])
+def test_a_proxy_is_an_address_without_more(address: str) -> None:
+    (said,) = problems(proxy=address)
+    assert said.startswith('upstream.vc1.proxy: must be an address such as "http://proxy.example')

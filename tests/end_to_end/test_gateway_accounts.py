@@ -16,6 +16,7 @@ from tests.end_to_end.test_gateway import (
 )
 from tests.end_to_end.vim_soap import SoapClient
 from tests.until import wait_until
+from tests.upstream.connect_proxy import ConnectProxy
 
 __all__ = ["upstream"]
 
@@ -161,3 +162,26 @@ def test_sec_65_another_account_has_nothing_of_what_was_kept(
     assert not names(ada)
     wait_until(lambda: not before & keys(upstream))
     assert [one["user"] for one in sessions(upstream)] == [VERA[0]]
+
+
+@pytest.mark.parametrize("account", ["service", "caller"])
+def test_sec_67_behind_a_proxy_all_goes_through_it_and_none_of_it_in_clear(
+    account: str, upstream: Server, make_server: MakeServer
+) -> None:
+    make, person = (shared_gate, ADMIN) if account == "service" else (callers_gate, VERA)
+    with ConnectProxy() as proxy:
+        gate = make_server(settings=make(upstream, f'proxy = "{proxy.url}"'))
+        ada = SoapClient.login(gate, person)
+        assert not names(ada)
+        connected = len(proxy.asked)
+        assert connected >= (1 if account == "service" else 2), "the login of a caller, too"
+        done = gate.run("check", "--output", "json")
+        (said,) = [one for one in done.json()["checks"] if one["check"] == "upstream.vc1"]
+        assert (said["result"], "SHA-256" in said["detail"]) == ("ok", True)
+        assert len(proxy.asked) > connected
+        ada.logout()
+        gate.stop()
+    assert set(proxy.asked) == {f"CONNECT 127.0.0.1:{upstream.port} HTTP/1.1"}
+    assert len(proxy.passed) > 1000
+    for secret in (SERVICE[1], VERA[1], "<soapenv"):
+        assert secret.encode() not in proxy.passed

@@ -46,7 +46,8 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
         url, trust, form = upstream.url, upstream.trust, "soap"
         locale = upstream.locale
     timeout = settings.take("timeout", values.positive_duration, TIMEOUT)
-    proxy = settings.take("proxy", values.server_url, None)
+    through = None if upstream is None else upstream.proxy
+    proxy = settings.take("proxy", values.server_url, through)
     domains = settings.take("domains", values.many(values.domain), ())
     default_domain = settings.take("default_domain", values.domain, "")
     aliases = settings.texts("aliases", _domain, values.domain)
