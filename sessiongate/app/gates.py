@@ -118,6 +118,7 @@ def _gate(
         objects=pool.objects,
         waits_each=pool.waits_each,
         calls_each=pool.calls_each,
+        transfers=pool.transfers,
         denied=frozenset(settings.forward.deny),
         allowed=frozenset(settings.forward.allow),
         read_only=settings.read_only,

@@ -6,6 +6,7 @@ from sessiongate.dialects.api_page import routes as api_page
 from sessiongate.dialects.automation import routes as automation
 from sessiongate.dialects.openid import routes as openid
 from sessiongate.dialects.relayed_hosts import Gates, guarded
+from sessiongate.dialects.relayed_transfers import routes as transfers
 from sessiongate.dialects.vim import routes as vim
 from sessiongate.dialects.zerto import routes as zerto
 from sessiongate.http.router import NOWHERE, Routes
@@ -25,6 +26,7 @@ def dialects(config: Config, services: Services, meters: Meters, gates: Gates | 
         ),
         *zerto.routes(*all_have, services.clock, said.site, said.names, zvm),
         *openid.routes(*all_have, own.openid_users, CLIENTS, own.appliance.clients),
+        *transfers(services.sessions, services.bearers, gates),
         *api_page.routes(),
     ]
     known = guarded(table, gates), NOWHERE

@@ -60,6 +60,9 @@ class PoolTable(Table):
     waits: PositiveCount = setting(
         512, "Long polls under way at the upstream, by all sessions together."
     )
+    transfers: PositiveCount = setting(
+        64, "Files and consoles that are on their way at once. One user has half of them at most."
+    )
     queue: PositiveCount = setting(200, "Calls that may wait for a session.")
     queue_time: PositiveDuration = setting(
         "10s", "How long one may wait before its client is told to come back (503)."

@@ -6,8 +6,8 @@ strangers. `relay` takes a client's `call` from its verdict to its answer (`rela
 `pool` for each account there: which call goes by which `lease`, and who waits, in which order
 (`waiters`). `openings` opens sessions there, by the service account's `credential` or as clones,
 with `pauses` after failures, or for an `observer`; `logouts` ends them, `lease_events` tells of
-both. `long_polls` have `poll_places`, `own_calls` are the gateway's own, and `endings` what follows
-where a client or a lease is over, some of it `apart`. Calls to services beside `/sdk` go by
-`side_relay`; those of the Automation API are `rest_calls` and carry `rest_tokens`, of `rest_logins`
-if need be. `stored_leases` are leases as rows in the store, `sealing` closes what is in them.
+both. `long_polls` have `poll_places`, `own_calls` are ours, and `endings` what follows where a
+client or a lease is over, some of it `apart`. Beside `/sdk` calls go by `side_relay`, as
+`rest_calls` with `rest_tokens`, of `rest_logins` if need be; `transfers` are files. `stored_leases`
+are leases in the store, `sealing` closes what is in them.
 """

@@ -192,6 +192,33 @@ class CallRecord:
         elif isinstance(error, NotSupported | UnknownObject) and not call.sent:
             self._audit.failed(session, "call not forwarded", call.method, error)
 
+    def transferred(
+        self, session: Session | None, what: str, result: str, changed_by: str | None
+    ) -> None:
+        """A file has gone through. `changed_by`: our lease by which it may have changed something,
+        None where it cannot have.
+        """
+        self._meters.forwarded["transfer", result] += 1
+        if session is None:
+            return
+        self._meters.served(session.key)
+        if self._audit is not None and changed_by is not None:
+            self._audit.forwarded(
+                session, self._upstream, what, result, lease=changed_by, operation=""
+            )
+
+    def not_transferred(
+        self, session: Session | None, what: str, error: BaseException, changed_by: str | None
+    ) -> None:
+        """The client was told something else than the upstream has said, or had left."""
+        result = _result_of(error)
+        if changed_by is not None:
+            self.transferred(session, what, result, changed_by)
+            return
+        self._meters.forwarded["transfer", result] += 1
+        if session is not None and self._audit is not None and isinstance(error, NoPermission):
+            self._audit.denied(session, f"{what} at {self._upstream}", error.privilege)
+
     def _over(self, session: Session, call: CallUnderWay, result: str, received: int) -> None:
         meters = self._meters
         meters.forwarded[call.verdict.kind.value, result] += 1

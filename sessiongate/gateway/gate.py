@@ -19,6 +19,7 @@ from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.rest_calls import RestRelay
 from sessiongate.gateway.side_relay import SideRelay
+from sessiongate.gateway.transfers import Transfers
 from sessiongate.session import Ended, Session
 from sessiongate.telemetry.upstream_counters import UpstreamNow
 from sessiongate.upstream.exchange import Exchange
@@ -77,6 +78,15 @@ class Gate:
         side = SideRelay(rules, exchange, self.relay, record)
         self.automation = RestRelay(rules, exchange.url, side, accounts.rest_tokens)
         accounts.meters.now = self.now
+        self.transfers = Transfers(
+            rules,
+            exchange,
+            accounts.pool_of,
+            self.relay.probe,
+            lambda: accounts.standing is Standing.PAUSED,
+            record,
+            touch,
+        )
         self.public = PublicAnswers(
             name, exchange, rules.timeout, lambda: accounts.standing is Standing.PAUSED
         )
@@ -107,6 +117,7 @@ class Gate:
             self.accounts.ended(session)
             self.accounts.meters.client_ended(session.key)
             self.relay.leave(session)
+            self.transfers.leave(session)
 
     def now(self) -> UpstreamNow:
         """What is true at this moment."""
@@ -142,7 +153,9 @@ class Gate:
         """Let go of what nobody needs, and keep alive what somebody does. Once a second."""
         self._exchange.tidy()
         self.accounts.tidy()
-        self.relay.tidy(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self.relay.tidy(now)
+        self.transfers.tidy(now)
         for pool, lease in self.accounts.due():
             self._probe(pool, lease)
         with suppress(Unavailable):  # they are still there in a second
@@ -156,6 +169,7 @@ class Gate:
         """
         for probe in self._probes:
             probe.cancel()
+        self.transfers.close()
         began = asyncio.get_running_loop().time()
         # However long what clients have there takes, half of the time is for the sessions.
         steps = (self._let_clients_go, 0.5), (partial(self.accounts.close, keep=self._keep), 1.0)

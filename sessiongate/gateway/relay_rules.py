@@ -25,6 +25,8 @@ class RelayRules(msgspec.Struct, frozen=True):
     """That one client may have open."""
     waits_each: int
     calls_each: int
+    transfers: int = 64
+    """Files and consoles under way, of all clients together."""
     denied: frozenset[str] = frozenset()
     """Names of methods, and addresses with what is below them, that are not sent on, besides those
     that never are."""

@@ -17,8 +17,10 @@ def _stays(tell: Callable[[], None]) -> None:
 class Upload(Protocol):
     """The body of a request, on its way."""
 
-    length: int | None
-    """Bytes that were announced; None where it comes in chunks."""
+    @property
+    def length(self) -> int | None:
+        """Bytes that were announced; None where it comes in chunks."""
+        ...
 
     def pieces(self) -> AsyncGenerator[bytes]:
         """The body, read no faster than it is taken: nothing is before this is asked for.
@@ -31,8 +33,10 @@ class Upload(Protocol):
 class Download(Protocol):
     """The body of a reply, on its way."""
 
-    length: int | None
-    """How many bytes it has; None where nobody knows yet."""
+    @property
+    def length(self) -> int | None:
+        """How many bytes it has; None where nobody knows yet."""
+        ...
 
     def pieces(self) -> AsyncGenerator[bytes]:
         """The body, asked for no faster than the peer reads.

@@ -1,7 +1,7 @@
 """Requests to one upstream over kept connections, and their replies, whole or as they come.
 
-A large request goes out as it comes, too: on a connection that nobody has used, since what has
-begun to go out cannot be sent a second time.
+A large request goes out as it comes, too: on a connection of its own, since what has begun to go
+out cannot be sent a second time, and one that was used may have ended.
 
 Nothing is repeated here. A failure says whether the upstream can have had the request:
 UpstreamUnavailable where not a byte of it was sent, OutcomeUnknown from then on. So the caller
@@ -44,8 +44,10 @@ _log = structlog.get_logger(__name__)
 class Outgoing(Protocol):
     """The body of a request, on its way."""
 
-    length: int | None
-    """How many bytes it has; None where nobody knows yet."""
+    @property
+    def length(self) -> int | None:
+        """How many bytes it has; None where nobody knows yet."""
+        ...
 
     def pieces(self) -> AsyncGenerator[bytes]:
         """The body as it comes. Whatever it raises breaks the request off."""
@@ -126,7 +128,7 @@ class Exchange:
         data = self._head(ask, _framing(body.length))
         line = await self._connected()
         reply = Incoming(line, to_head=False)
-        line.send(data, reply, unfinished=True)
+        line.send(data, reply, once=True)
         sending = asyncio.create_task(_send(line, body, gap.total_seconds()), name="send body")
         head = asyncio.create_task(reply.head(), name="reply head")
         try:

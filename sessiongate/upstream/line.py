@@ -19,7 +19,7 @@ class Line(asyncio.Protocol):
     """One connection. It carries one request at a time, and is `lost` once it can carry no other.
 
     `freed` is called when a reply has come whole and another request may follow, `gone` when the
-    connection is lost. It can carry no other once a reply has come before the end of its request.
+    connection is lost. One that carries a body in pieces carries no other request.
     """
 
     def __init__(self, freed: Callable[["Line"], None], gone: Callable[["Line"], None]) -> None:
@@ -29,20 +29,20 @@ class Line(asyncio.Protocol):
         self._gone = gone
         self._reply: Incoming | None = None
         self._transport: asyncio.Transport | None = None
-        self._unfinished = False
-        """Whether more of a request is to be sent."""
+        self._once = False
+        """Whether it is to carry no other request."""
         self._stalled = False
         self._room: asyncio.Future[None] | None = None
 
-    def send(self, data: bytes, reply: "Incoming", *, unfinished: bool = False) -> None:
+    def send(self, data: bytes, reply: "Incoming", *, once: bool = False) -> None:
         """Send a request, whose reply goes to `reply`. Raises UpstreamUnavailable if it is lost.
 
-        `unfinished`: its body follows by `send_on`.
+        `once`: its body follows by `send_on`, and no other request.
         """
         if self.lost or self._transport is None:
             raise UpstreamUnavailable("the connection has ended")
         self._reply = reply
-        self._unfinished = unfinished
+        self._once = once
         self._transport.write(data)
 
     async def send_on(self, data: bytes, gap: float, *, last: bool = False) -> None:
@@ -51,7 +51,6 @@ class Line(asyncio.Protocol):
         Raises OutcomeUnknown where it takes nothing for `gap` seconds, or has gone and this is not
         the `last` of it: then its reply tells.
         """
-        self._unfinished = not last
         if self._transport is not None and not self.lost:
             self._transport.write(data)
         try:
@@ -101,7 +100,7 @@ class Line(asyncio.Protocol):
         if not reply.take_in(data):
             return
         self._reply = None
-        if reply.leaves_usable and not (self.lost or self._unfinished):
+        if reply.leaves_usable and not (self.lost or self._once):
             self._freed(self)
         else:
             self.discard()
@@ -117,19 +116,22 @@ class Line(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The upstream sends no more, which may be how its reply ends."""
-        self._lose()
+        self._lose(whole=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended."""
         self._lose()
 
-    def _lose(self) -> None:
+    def _lose(self, *, whole: bool = False) -> None:
+        """It has ended: by the upstream's word, so that a reply may be `whole`, or otherwise."""
         if not self.lost:
             self.lost = True
             self._gone(self)
         self._wake()
         reply, self._reply = self._reply, None
         if reply is not None:
+            if not whole:
+                reply.break_off(_BROKE)
             reply.end()
 
     async def _has_room(self) -> None:
@@ -216,6 +218,14 @@ class Incoming:
                     await self._more()
             except TimeoutError:
                 raise OutcomeUnknown("its reply does not go on") from None
+
+    def break_off(self, why: str) -> None:
+        """Have it break for whoever takes it, also where it would end with its connection."""
+        if not self._reader.done:
+            self._broken = self._broken or why
+            self._pieces.clear()
+            self._line.let_go(self)
+            self._tell()
 
     def close(self) -> None:
         """Take no more of it. Where it has not come whole, the connection ends with it."""

@@ -124,7 +124,8 @@ REQUIREMENTS: Mapping[int, str] = {
 }
 """What each asks."""
 
-_OTHER_WAYS = "what is not forwarded yet: uploads"
+_OTHER_WAYS = "what is not forwarded yet: storage policies and their like"
+_FORWARD_AUTH = "forward-auth, which does not exist yet"
 _NODES = "several processes and nodes, whose clients' objects one process knows"
 
 PARTLY: Mapping[int, str] = {
@@ -133,9 +134,10 @@ PARTLY: Mapping[int, str] = {
     20: "the console's own cookie",
     22: "console and forward-auth, which do not exist yet",
     30: "the one-time set-up link",
+    34: _FORWARD_AUTH,
+    35: _FORWARD_AUTH,
     38: _OTHER_WAYS,
     41: _OTHER_WAYS,
-    46: "an upstream named by a request's own address",
     57: _NODES,
     58: "the alarm",
     60: _OTHER_WAYS,

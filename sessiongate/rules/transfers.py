@@ -1,0 +1,117 @@
+"""Which files and consoles of an upstream are forwarded: addresses, methods, and headers.
+
+What is judged here is what is sent on, letter by letter. So an address that two servers could read
+in two ways is refused, and never put right.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from sessiongate.errors import Malformed
+
+READING = frozenset({"GET", "HEAD"})
+UPLOADS = frozenset({"PUT", "POST"})
+"""Methods whose body is handed on as it comes."""
+
+
+class Family(msgspec.Struct, frozen=True):
+    """Addresses that are forwarded alike."""
+
+    name: str
+    """For logs, metrics and audit: what stands behind it may be a secret."""
+    paths: tuple[str, ...]
+    """Whole ones, and prefixes that end in `/`."""
+    methods: frozenset[str]
+    by_ticket: bool = False
+    """The address itself opens it, as the upstream has made it: no session is needed here."""
+    needs: tuple[str, ...] = ()
+    """Members of its query without which it is not one."""
+
+
+FAMILIES = (
+    Family("folder", ("/folder", "/folder/"), READING | UPLOADS | {"DELETE"}),
+    Family("screen", ("/screen",), READING),
+    Family("nfc", ("/nfc/",), READING | UPLOADS, by_ticket=True),
+    Family("guestFile", ("/guestFile",), READING | UPLOADS, by_ticket=True, needs=("id", "token")),
+    Family("cls", ("/cls/data/",), READING | UPLOADS, by_ticket=True),
+)
+"""The closed list."""
+
+# What goes on of a request's head: what it asks of the file, and nothing that says who asks.
+_ASKED = frozenset(
+    {
+        *("accept", "content-type", "content-encoding", "content-range", "range", "if-range"),
+        *("if-match", "if-none-match", "if-modified-since", "if-unmodified-since"),
+    }
+)
+# What comes back: what the file is.
+_TOLD = frozenset(
+    {
+        *("content-type", "content-encoding", "content-disposition", "content-range"),
+        *("accept-ranges", "etag", "last-modified"),
+    }
+)
+
+# RFC 3986, 3.3, without `;`: what follows it some servers cut off, and some do not.
+_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,=:@/-]|%[0-9A-Fa-f]{2})+")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+# Escapes that hide a separator or a control character; and letters that need none.
+_HIDING = frozenset(map(ord, "/\\\x7f")) | frozenset(range(32))
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_STEPS = re.compile(r"\.{1,2}(?:;.*)?")
+
+
+def family_of(path: str) -> Family | None:
+    """The family of a path as it stands in the request line; None for what is not forwarded."""
+    for family in FAMILIES:
+        for one in family.paths:
+            if path.startswith(one) if one.endswith("/") else path == one:
+                return family
+    return None
+
+
+def require_plain(family: Family, path: str, query: str) -> None:
+    """Raise Malformed for an address that not everybody reads in the same way."""
+    if _PATH.fullmatch(path) is None:
+        raise Malformed("a path with characters that are none of a path")
+    codes = [int(code, 16) for code in _ESCAPE.findall(path)]
+    if any(code in _HIDING or code in _PLAIN for code in codes):
+        raise Malformed("a path with an escape in the place of a letter or a separator")
+    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), path)
+    if _ESCAPE.search(plain) is not None:
+        raise Malformed("a path that is escaped twice")
+    segments = plain.split("/")[1:]
+    if not all(segments[:-1]) or any(_STEPS.fullmatch(one) for one in segments):
+        raise Malformed("a path with an empty segment or a dot segment")
+    given = {member.partition("=")[0] for member in query.split("&") if not member.endswith("=")}
+    if not given.issuperset(family.needs):
+        raise Malformed("an address without its ticket")
+
+
+def asked(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """What of these headers of a request goes on."""
+    return tuple(header for header in headers if header[0] in _ASKED)
+
+
+def told(headers: Iterable[tuple[str, str]], upstream: str) -> tuple[tuple[str, str], ...]:
+    """What of these headers of a reply the client gets. `upstream` is `https://host[:port]`."""
+    kept = [header for header in headers if header[0] in _TOLD]
+    for name, value in headers:
+        if name == "location" and (place := _place(value, upstream)):
+            kept.append((name, place))
+    return tuple(kept)
+
+
+def _place(location: str, upstream: str) -> str:
+    """Where a reply points, as seen from the client: at the upstream's own address, that is here.
+
+    "" for what is no address of the web.
+    """
+    of_upstream = location[: len(upstream)].lower() == upstream.lower()
+    if of_upstream and location[len(upstream) : len(upstream) + 1] == "/":
+        location = location[len(upstream) :]
+    if location.startswith("/"):
+        return "" if location[1:2] in ("/", "\\") else location
+    return location if location.lower().startswith(("https://", "http://")) else ""

@@ -1,0 +1,214 @@
+"""How many transfers there are, whose they are, and what ends them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sessiongate.session import Ended
+from tests.gateway.files import RULES, TICKET, Stand, reply, stand
+from tests.until import until
+
+FILE = "/folder/a"
+NFC = f"/nfc/{TICKET}/b"
+
+
+@pytest.fixture
+async def stood(tmp_path: Path) -> AsyncIterator[Stand]:
+    async with stand(tmp_path) as made:
+        made.server.files[FILE] = b"abc"
+        yield made
+
+
+async def test_sec_63_a_read_whose_lease_is_over_goes_by_another(stood: Stand) -> None:
+    ada = await stood.login()
+    assert (await stood.ask("GET", FILE, ada)).body == b"abc"
+    stood.server.alive.clear()
+    assert (await stood.ask("GET", FILE, ada)).body == b"abc"
+    assert stood.lost == ["lease-1"]
+    assert stood.opened == 2
+
+
+async def test_sec_62_an_upload_whose_lease_is_over_is_never_sent_again(stood: Stand) -> None:
+    ada = await stood.login()
+    for early in (False, True):
+        assert (await stood.ask("GET", FILE, ada)).status == 200
+        stood.server.alive.clear()
+        stood.server.refuses_early = early
+        said = await stood.ask("PUT", FILE, ada, body=b"x")
+        assert said.status == 401
+    assert [got.method for got in stood.server.got] == ["GET", "PUT"] * 2
+    assert stood.server.files[FILE] == b"abc"
+    assert stood.lost == ["lease-1", "lease-2"]
+
+
+async def test_a_lease_that_lives_and_is_refused_is_kept(stood: Stand) -> None:
+    ada = await stood.login()
+    stood.server.says[FILE] = reply(401)
+    assert (await stood.ask("GET", FILE, ada)).status == 403
+    assert stood.lost == []
+    assert len(stood.pool.leases) == 1
+
+
+async def test_a_read_that_came_to_nothing_is_sent_once_more(stood: Stand) -> None:
+    ada = await stood.login()
+    stood.server.says[FILE] = b"\r\n\r\n"
+    assert (await stood.ask("GET", FILE, ada)).status == 500
+    assert len(stood.server.got) == 2
+    assert stood.meters.forwarded["transfer", "unknown"] == 1
+
+
+async def test_who_may_only_read_changes_nothing(tmp_path: Path) -> None:
+    rules = msgspec.structs.replace(
+        RULES, roles=frozenset({"administrator"}), read_roles=frozenset({"user"})
+    )
+    async with stand(tmp_path, rules=rules) as stood:
+        stood.server.files[FILE] = b"abc"
+        bob, eve = await stood.login("bob"), await stood.login("eve")
+        assert (await stood.ask("GET", FILE, bob)).status == 200
+        for method, body in (("PUT", b"x"), ("POST", b"x"), ("DELETE", None)):
+            said = await stood.ask(method, FILE, bob, body=body)
+            assert said.status == 403
+            assert b"may not" in said.body
+        assert (await stood.ask("GET", FILE, eve)).status == 403
+        assert len(stood.server.got) == 1
+        denied = ("eve", "GET of folder at vc1", "denied", "Sessions.UseUpstream")
+        assert stood.audit.told[-1] == denied
+        assert stood.meters.forwarded["transfer", "refused"] == 4
+
+
+async def test_read_only_holds_for_tickets_too(tmp_path: Path) -> None:
+    async with stand(tmp_path, rules=msgspec.structs.replace(RULES, read_only=True)) as stood:
+        ada = await stood.login()
+        stood.server.files[FILE] = b"abc"
+        assert (await stood.ask("GET", FILE, ada)).status == 200
+        for headers in ((), (ada,)):
+            assert (await stood.ask("PUT", NFC, *headers, body=b"x")).status == 403
+            assert (await stood.ask("GET", NFC, *headers)).status == 404
+        assert (await stood.ask("DELETE", FILE, ada)).status == 403
+
+
+async def test_what_the_settings_deny_is_not_forwarded(tmp_path: Path) -> None:
+    rules = msgspec.structs.replace(RULES, denied=frozenset({"/nfc", "/folder/secret"}))
+    async with stand(tmp_path, rules=rules) as stood:
+        ada = await stood.login()
+        stood.server.files[FILE] = b"abc"
+        for path in (NFC, "/folder/secret", "/folder/Secret/a", "/folder/secret/a?dsName=b"):
+            said = await stood.ask("GET", path, ada)
+            assert (said.status, said.body) == (404, b"This address is not forwarded.\n")
+        assert (await stood.ask("GET", FILE, ada)).status == 200
+        assert len(stood.server.got) == 1
+
+
+async def test_where_the_upstream_is_paused_no_ticket_goes_through(stood: Stand) -> None:
+    stood.paused = True
+    said = await stood.ask("GET", NFC)
+    assert (said.status, said.headers["retry-after"]) == (503, "1")
+    assert not stood.server.got
+
+
+def asked(path: str, *headers: str) -> bytes:
+    return "\r\n".join((f"GET {path} HTTP/1.1", "Host: vc1.gate", *headers, "", "")).encode()
+
+
+async def test_strangers_have_a_part_of_the_places_and_one_address_half_of_it(
+    stood: Stand,
+) -> None:
+    stood.server.answers.clear()
+    await stood.peer(asked(NFC))
+    await until(lambda: len(stood.server.got) == 1)
+    assert (await stood.ask("GET", NFC)).status == 503
+    ada = await stood.login()
+    await stood.peer(asked(FILE, ada))
+    await until(lambda: len(stood.server.got) == 2)
+    stood.server.answers.set()
+
+
+async def test_one_user_has_half_of_the_places(stood: Stand) -> None:
+    ada, bob = await stood.login(), await stood.login("bob")
+    stood.server.answers.clear()
+    for _ in range(4):
+        await stood.peer(asked(FILE, ada))
+    await until(lambda: len(stood.server.got) == 4)
+    assert (await stood.ask("GET", FILE, ada)).status == 503
+    await stood.peer(asked(FILE, bob))
+    await until(lambda: len(stood.server.got) == 5)
+    assert stood.opened == 1  # no place of a call is taken
+    stood.server.answers.set()
+
+
+async def test_a_session_that_ends_takes_its_transfers_with_it(stood: Stand) -> None:
+    ada, bob = await stood.login(), await stood.login("bob")
+    stood.server.files[FILE] = bytes(16 << 20)
+    begun, _ = await stood.peer(asked(FILE, ada))
+    other, _ = await stood.peer(asked(FILE, bob))
+    for reader in (begun, other):
+        async with asyncio.timeout(20):
+            await reader.readuntil(b"\r\n\r\n")
+    stood.server.answers.clear()
+    waiting, _ = await stood.peer(asked(FILE, ada))
+    await until(lambda: len(stood.server.got) == 3)
+    for key in [one.key async for one in stood.gate.sessions.list() if one.principal == "ada"]:
+        session = await stood.gate.sessions.find(key)
+        assert session is not None
+        await stood.gate.sessions.end(key, Ended.LOGOUT)
+        stood.transfers.leave(session)
+    for reader in (begun, waiting):
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            async with asyncio.timeout(20):
+                await reader.readexactly(16 << 20)
+    async with asyncio.timeout(20):
+        assert len(await other.readexactly(16 << 20)) == 16 << 20
+    stood.server.answers.set()
+
+
+async def test_a_stop_ends_them(stood: Stand) -> None:
+    ada = await stood.login()
+    stood.server.answers.clear()
+    reader, _ = await stood.peer(asked(FILE, ada))
+    await until(lambda: len(stood.server.got) == 1)
+    stood.transfers.close()
+    async with asyncio.timeout(20):
+        assert not await reader.read()
+    await until(lambda: stood.at_rest)
+
+
+async def test_a_transfer_is_use_of_its_session(stood: Stand) -> None:
+    ada = await stood.login()
+    stood.server.answers.clear()
+    await stood.peer(asked(FILE, ada))
+    await stood.peer(asked(NFC))
+    await until(lambda: len(stood.server.got) == 2)
+    for now in (100.0, 130.0, 161.0):
+        stood.transfers.tidy(now)
+    await until(lambda: len(stood.touched) == 2)
+    assert len(set(stood.touched)) == 1
+    stood.server.answers.set()
+
+
+async def test_an_upstream_that_is_slow_to_take_it_is_late(tmp_path: Path) -> None:
+    rules = msgspec.structs.replace(RULES, timeout=timedelta(milliseconds=50))
+    async with stand(tmp_path, rules=rules) as stood:
+        ada = await stood.login()
+        stood.server.reads.clear()
+        said = await stood.ask("PUT", FILE, ada, body=bytes(64 << 20))
+        assert said.status == 500
+        assert stood.audit.told == [("ada", "PUT of folder", "unknown", "lease-1")]
+
+
+async def test_in_mode_session_each_has_a_lease_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    async with stand(tmp_path, exclusive=True) as stood:
+        stood.server.files[FILE] = b"abc"
+        ada, bob = await stood.login(), await stood.login("bob")
+        stood.server.answers.clear()
+        for who in (ada, bob):
+            await stood.peer(asked(FILE, who))
+        await until(lambda: len(stood.server.got) == 2)
+        cookies = {got.all("cookie")[0] for got in stood.server.got}
+        assert len(cookies) == stood.opened == 2
+        stood.server.answers.set()
+        await until(lambda: stood.at_rest)
+        assert all(lease.is_free for lease in stood.pool.leases)
