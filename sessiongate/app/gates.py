@@ -121,6 +121,8 @@ def _gate(
         transfers=pool.transfers,
         denied=frozenset(settings.forward.deny),
         allowed=frozenset(settings.forward.allow),
+        service_tickets=settings.forward.service_tickets,
+        upstream_tickets=settings.forward.tickets == "upstream",
         read_only=settings.read_only,
         roles=frozenset(settings.roles) if service else None,
         read_roles=frozenset(settings.read_roles),

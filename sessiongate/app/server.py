@@ -265,7 +265,7 @@ class Server:
         core = Core(self._store, self._clock, self._journal, self._sessions, self._changes)
         made = self._made
         router = ProviderRouter(self._guards, claims_of(made), upstream_users(made))
-        return services_of(self.config, core, router, self._verifiers)
+        return services_of(self.config, core, router, self._verifiers, self._gates)
 
     def _handler(self, services: Services) -> tuple[Handler, Streams]:
         server, gates = self.config.server, by_host(self.config, self._gates)

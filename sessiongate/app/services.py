@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
 from sessiongate.dialects.vim.center import VirtualCenter, WaysIn
+from sessiongate.gateway.gate import Gate
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.identity.tokens.port import TokenVerifier
@@ -54,7 +55,11 @@ class Services(msgspec.Struct, frozen=True):
 
 
 def services_of(
-    config: Config, core: Core, router: ProviderRouter[Guard], verifiers: Sequence[TokenVerifier]
+    config: Config,
+    core: Core,
+    router: ProviderRouter[Guard],
+    verifiers: Sequence[TokenVerifier],
+    gates: Mapping[str, Gate],
 ) -> Services:
     """The services over these sessions. Raises ConfigError."""
     locale = server_default(config.sessions.default_locale, os.environ)
@@ -62,7 +67,7 @@ def services_of(
     about = about_info(config.sessions.profile, instance_of(config), __version__)
     center = VirtualCenter(
         core.sessions,
-        _ways_in(config, core, logins, verifiers),
+        _ways_in(config, core, logins, verifiers, gates),
         core.store,
         core.clock,
         core.journal,
@@ -79,7 +84,11 @@ def services_of(
 
 
 def _ways_in(
-    config: Config, core: Core, logins: Logins, verifiers: Sequence[TokenVerifier]
+    config: Config,
+    core: Core,
+    logins: Logins,
+    verifiers: Sequence[TokenVerifier],
+    gates: Mapping[str, Gate],
 ) -> WaysIn:
     sessions, store, clock, journal = core.sessions, core.store, core.clock, core.journal
     vsphere = config.dialects.vsphere
@@ -100,6 +109,7 @@ def _ways_in(
         ),
         tickets=Tickets(sessions, store, clock, journal, host=socket.gethostname()),
         impersonation=Impersonation(sessions, logins, journal),
+        upstream_tickets={name: gate.tickets for name, gate in gates.items()},
     )
 
 

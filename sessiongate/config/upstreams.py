@@ -48,6 +48,11 @@ OnStop = Annotated[
 ProxyUrl = Annotated[
     str, PlainValidator(values.http_proxy), WithJsonSchema({"type": "string", "format": "uri"})
 ]
+Tickets = Annotated[
+    str,
+    PlainValidator(values.choice("own", "upstream")),
+    WithJsonSchema({"type": "string", "enum": ["own", "upstream"]}),
+]
 Url = Annotated[
     str, PlainValidator(values.server_url), WithJsonSchema({"type": "string", "format": "uri"})
 ]
@@ -100,6 +105,16 @@ class Forward(Table):
         [],
         "Names of methods that are not forwarded, and addresses, such as /api/appliance, that are "
         "not with all below them.",
+    )
+    service_tickets: YesNo = setting(
+        False,
+        "Hand out tickets of the upstream for single requests by HTTP, to a host past us perhaps "
+        "(AcquireGenericServiceTicket).",
+    )
+    tickets: Tickets = setting(
+        "own",
+        "own: a clone ticket opens a session here. upstream: it opens one at the upstream, and so "
+        "do service tickets for vmomi; whoever has one is there without us.",
     )
 
 

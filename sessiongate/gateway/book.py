@@ -14,6 +14,9 @@ from sessiongate.rules.relay import State
 MOST_PAGES = 64
 """Reads in pages that one client may have open."""
 
+MOST_TICKETS = 64
+"""Tickets of which is known until when they may be used."""
+
 PAGE_LIFE = 600.0
 """Seconds for which the next page may be asked for."""
 
@@ -31,19 +34,22 @@ class Thing(NamedTuple):
 class Book:
     """What one client has. Ids are those of the upstream."""
 
-    __slots__ = ("collector", "objects", "pages")
+    __slots__ = ("collector", "objects", "pages", "tickets")
 
     def __init__(self) -> None:
         self.objects: dict[str, Thing] = {}
         self.pages: OrderedDict[str, float] = OrderedDict()
         """Tokens of reads that go on, and until when they do."""
+        self.tickets: list[float] = []
+        """Until when tickets of the session may be used."""
         self.collector = ""
         """The collector of its own that stands for the one that all share; "" for none yet."""
 
     @property
     def size(self) -> int:
         """How much it has."""
-        return len(self.objects) + len(self.pages) + bool(self.collector)
+        held = len(self.objects) + len(self.pages) + len(self.tickets)
+        return held + bool(self.collector)
 
     def has(self, name: str) -> bool:
         """Whether the object of this id is the client's."""
@@ -68,7 +74,12 @@ class Book:
             self.pages.popitem(last=False)
         self.pages[token] = now + PAGE_LIFE
 
+    def has_ticket(self, until: float) -> None:
+        """The session has given it a ticket, which is of no use without the session."""
+        self.tickets = [*self.tickets[1 - MOST_TICKETS :], until]
+
     def tidy(self, now: float) -> None:
-        """Forget reads that nobody has gone on with."""
+        """Forget reads that nobody has gone on with, and tickets that are over."""
+        self.tickets = [until for until in self.tickets if until > now]
         while self.pages and next(iter(self.pages.values())) <= now:
             self.pages.popitem(last=False)

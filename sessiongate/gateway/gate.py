@@ -19,6 +19,7 @@ from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.rest_calls import RestRelay
 from sessiongate.gateway.side_relay import SideRelay
+from sessiongate.gateway.tickets import UpstreamTickets
 from sessiongate.gateway.transfers import Transfers
 from sessiongate.session import Ended, Session
 from sessiongate.telemetry.upstream_counters import UpstreamNow
@@ -76,6 +77,7 @@ class Gate:
             touch,
         )
         side = SideRelay(rules, exchange, self.relay, record)
+        self.tickets = UpstreamTickets(rules, side, self.relay.clients)
         self.automation = RestRelay(rules, exchange.url, side, accounts.rest_tokens)
         accounts.meters.now = self.now
         self.transfers = Transfers(

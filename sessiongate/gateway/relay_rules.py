@@ -32,6 +32,10 @@ class RelayRules(msgspec.Struct, frozen=True):
     that never are."""
     allowed: frozenset[str] = frozenset()
     """Addresses of the Automation API that are sent on, though they are not by themselves."""
+    service_tickets: bool = False
+    """Whether clients get tickets of the upstream for single requests by HTTP."""
+    upstream_tickets: bool = False
+    """Whether they get tickets that are whole sessions there."""
     read_only: bool = False
     roles: frozenset[str] | None = None
     """Whose sessions may use it; None: whoever has a pool here."""

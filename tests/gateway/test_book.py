@@ -3,7 +3,7 @@
 import pytest
 
 from sessiongate.errors import UnknownProperty
-from sessiongate.gateway.book import MOST_PAGES, PAGE_LIFE, Book, Thing
+from sessiongate.gateway.book import MOST_PAGES, MOST_TICKETS, PAGE_LIFE, Book, Thing
 from sessiongate.rules.relay import State
 
 VIEW = Thing("ContainerView", State.VIEW, "")
@@ -56,4 +56,18 @@ def test_reads_in_pages_are_bounded_and_forgotten() -> None:
     book.tidy(PAGE_LIFE + 9.0)
     assert next(iter(book.pages)) == "10"
     book.tidy(PAGE_LIFE * 2)
+    assert book.size == 0
+
+
+def test_tickets_count_until_they_are_over_and_there_are_not_too_many() -> None:
+    book = Book()
+    book.has_ticket(60.0)
+    book.has_ticket(70.0)
+    assert book.size == 2
+    book.tidy(60.0)
+    assert book.size == 1
+    for number in range(2 * MOST_TICKETS):
+        book.has_ticket(100.0 + number)
+    assert book.size == MOST_TICKETS
+    book.tidy(1000.0)
     assert book.size == 0

@@ -4,7 +4,7 @@
 this file is those functions. Codecs read the request before and write the value after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from sessiongate import errors
 from sessiongate.audit.journal import MESSAGE_CHANGED, Journal
 from sessiongate.dialects.vim.context import Context
 from sessiongate.dialects.vim.managed_object import ManagedObject
+from sessiongate.gateway.tickets import UpstreamTickets
 from sessiongate.messages import CATALOGUES
 from sessiongate.rules import locale as locales
 from sessiongate.secret import Secret
@@ -44,6 +45,8 @@ class WaysIn(msgspec.Struct, frozen=True):
     tokens: TokenLogin
     tickets: Tickets
     impersonation: Impersonation
+    upstream_tickets: Mapping[str, UpstreamTickets] = {}
+    """Those of each upstream, by its name."""
 
 
 class SessionManager(ManagedObject):
@@ -63,6 +66,7 @@ class SessionManager(ManagedObject):
         self._tokens = ways.tokens
         self._tickets = ways.tickets
         self._impersonation = ways.impersonation
+        self._upstream_tickets = ways.upstream_tickets
         self._notices = notices
         self._journal = journal
         self._provider = ways.provider
@@ -139,9 +143,14 @@ class SessionManager(ManagedObject):
         await self._sessions.set_locale(context.known_caller, self._logins.locale_of(locale))
 
     async def acquire_clone_ticket(self, context: Context) -> str:
-        return (await self._tickets.clone_ticket(context.known_caller)).reveal()
+        theirs = self._upstream_tickets.get(context.client.upstream)
+        handed = theirs if theirs is not None and theirs.hands_out_sessions else self._tickets
+        return (await handed.clone_ticket(context.known_caller)).reveal()
 
     async def acquire_generic_service_ticket(self, context: Context, spec: Data) -> Data:
+        theirs = self._upstream_tickets.get(context.client.upstream)
+        if theirs is not None:
+            return await theirs.service_ticket(context.known_caller, spec)
         ticket = await self._tickets.service_ticket(context.known_caller)
         return Data(
             "SessionManagerGenericServiceTicket",
