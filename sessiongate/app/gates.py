@@ -110,23 +110,7 @@ def _gate(
     except OSError as error:
         raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
     service = settings.account == "service"
-    rules = RelayRules(
-        shared=settings.shared,
-        timeout=settings.timeout,
-        queue_time=pool.queue_time.total_seconds(),
-        waits=pool.waits,
-        objects=pool.objects,
-        waits_each=pool.waits_each,
-        calls_each=pool.calls_each,
-        transfers=pool.transfers,
-        denied=frozenset(settings.forward.deny),
-        allowed=frozenset(settings.forward.allow),
-        service_tickets=settings.forward.service_tickets,
-        upstream_tickets=settings.forward.tickets == "upstream",
-        read_only=settings.read_only,
-        roles=frozenset(settings.roles) if service else None,
-        read_roles=frozenset(settings.read_roles),
-    )
+    rules = _rules(settings)
     credential = _credential(config, name, exchange, meters)
     accounts = Accounts(
         name,
@@ -161,6 +145,27 @@ def _gate(
 
     keep = config.gateway.on_stop == "keep"
     return Gate(name, rules, exchange, accounts, sessions.end, record, touch, keep=keep)
+
+
+def _rules(settings: Upstream) -> RelayRules:
+    pool, forward = settings.pool, settings.forward
+    return RelayRules(
+        shared=settings.shared,
+        timeout=settings.timeout,
+        queue_time=pool.queue_time.total_seconds(),
+        waits=pool.waits,
+        objects=pool.objects,
+        waits_each=pool.waits_each,
+        calls_each=pool.calls_each,
+        transfers=pool.transfers,
+        denied=frozenset(forward.deny),
+        allowed=frozenset(forward.allow),
+        service_tickets=forward.service_tickets,
+        upstream_tickets=forward.tickets == "upstream",
+        read_only=settings.read_only,
+        roles=frozenset(settings.roles) if settings.account == "service" else None,
+        read_roles=frozenset(settings.read_roles),
+    )
 
 
 def _credential(
