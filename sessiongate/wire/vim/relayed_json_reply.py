@@ -22,13 +22,15 @@ _FAULTS = frozenset({400, 401, 403, 404, 405, 500, 503})
 """Statuses with which a service that speaks VI/JSON sends a fault."""
 
 _LONGEST_TOKEN = 512
+_LONGEST_SPACE = 80
+"""Between a colon and a value. Servers write one space, or none."""
 _BOUND = b'"session['
 _BACKSLASH = ord("\\")
 _USER_SESSION = re.compile(rb'"_typeName"\s*:\s*"[^"\\]*UserSession')
-_NAME = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_FLAT = re.compile(rb'\{(?:[^{}"]++|"(?:[^"\\]|\\.)*+")*+\}')
+"""An object in which no other is."""
 _SPELT_OUT = re.compile(rb"\\u00(?:2[Dd]|3[0-9]|4[1-9A-Fa-f]|5[0-9ABFabf]|6[1-9A-Fa-f]|7[0-9Aa])")
 """What no server writes as a number: letters, digits, and what stands in ids and keys."""
-_TYPE = re.compile(rb'"type"\s*:')
 
 
 class _Reference(msgspec.Struct):
@@ -148,36 +150,46 @@ def _without(value: Any, is_own: Callable[[str], bool]) -> Any:  # noqa: ANN401 
 
 
 def _names_foreign(value: object, is_own: Callable[[str], bool]) -> bool:
-    if not isinstance(value, dict) or "type" not in value:
-        return False
-    name = value.get("value")
-    return isinstance(name, str) and name.startswith("session[") and not is_own(name.strip())
+    name = _bound_name(value)
+    return name is not None and not is_own(name)
 
 
 def _references(body: bytes) -> Iterator[str]:
     """The ids in references to objects of a session.
 
-    A reference is flat: what stands between the braces around a `value` are its other members. One
-    of them is its type, and what has none beside it is a text.
+    A reference is flat, and its members are names: no text of anybody's stands in it. So the last
+    brace before its id is its own; where that is another one, it stands in or behind a text.
     """
-    since, at = 0, body.find(_BOUND)
+    begin, since, at = 0, 0, body.find(_BOUND)
     while at >= 0:
-        begin = max(body.rfind(b"{", since, at), since)
-        before = body[begin:at].rstrip()
-        if before.endswith(b":") and before[:-1].rstrip().endswith(b'"value"'):
-            end = body.find(b"}", at)
-            if _TYPE.search(before) is not None or _TYPE.search(body, at, end) is not None:
-                yield _name(body, at)
+        begin = max(body.rfind(b"{", since, at), begin)
+        if body[max(begin, at - _LONGEST_SPACE) : at].rstrip().endswith(b":"):
+            found = _FLAT.match(body, begin)
+            name = _read_name(found[0]) if found is not None else None
+            if name is not None:
+                yield name
         since = at + len(_BOUND)
         at = body.find(_BOUND, since)
 
 
-def _name(body: bytes, at: int) -> str:
-    found = _NAME.match(body, at)
+def _read_name(reference: bytes) -> str | None:
     try:
-        return msgspec.json.decode(found[0], type=str).strip() if found is not None else ""
+        return _bound_name(msgspec.json.decode(reference))
     except _UNREADABLE:
-        return ""
+        return None
+
+
+def _bound_name(value: object) -> str | None:
+    """The id in a reference to an object of a session; None for what is none.
+
+    What says of itself that it is something else is none: some data have a type and a value, too.
+    """
+    if not isinstance(value, dict) or "type" not in value:
+        return None
+    name = value.get("value")
+    if value.get("_typeName", MOREF) != MOREF or not isinstance(name, str):
+        return None
+    return name.strip() if name.startswith("session[") else None
 
 
 def _is_json(answer: Answer) -> bool:

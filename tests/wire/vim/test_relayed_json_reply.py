@@ -1,14 +1,17 @@
 """What an upstream has answered in VI/JSON: faults, new objects, pages, what no client may see."""
 
 import json
+import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim import relayed_json_reply as replies
-from sessiongate.wire.vim.types import MoRef
+from sessiongate.wire.vim.types import MOREF, MoRef
 from tests.each import each
 
 THEIRS = "5277beef-0000-4534-1714-000000000001"
@@ -163,8 +166,9 @@ REFERENCES: list[dict[str, Any]] = [
     {"type": "ListView", "value": OTHER},
     {"value": OTHER, "type": "ListView"},
     {"value": OTHER, "_typeName": "ManagedObjectReference", "type": "ListView"},
-    {"serverGuid": None, "type": "ListView", "value": OTHER, "_typeName": "x"},
+    {"serverGuid": None, "type": "ListView", "value": OTHER},
     {"type": "ListView", "value": OTHER, "serverGuid": "x"},
+    {"serverGuid": OWN, "type": "ListView", "value": OTHER},
 ]
 
 
@@ -194,6 +198,8 @@ def test_a_reply_that_is_one_reference_is_unset_without_it() -> None:
         "session[x]view-1",
         ref("Folder", "group-d1"),
         {"type": "x", "value": 5, "text": "session["},
+        {"_typeName": "VAppPropertyInfo", "type": "string", "value": "session[x]", "id": "{a}"},
+        {"id": 'a{"type":"', "_typeName": "VAppPropertyInfo", "type": "s", "value": "session[x]"},
     ],
     str,
 )
@@ -209,10 +215,16 @@ def test_a_reply_too_deep_to_be_rewritten_stays_what_it_is_and_is_noticed() -> N
     assert replies.foreign_object(body, {OWN}.__contains__)
 
 
-@each("name", [b'session[x\\ud800"', b"session[x"])
-def test_sec_60_a_name_that_cannot_be_read_is_nobody_s(name: bytes) -> None:
-    body = b'{"type":"View","value":"%b}' % name
-    assert replies.foreign_object(body, {"session[x"}.__contains__)
+@each(
+    "part", ['{"a":"', '"session[', '{"value":"session[x]",', '{"type":"', "[{", "\\\\u0041", "{ "]
+)
+def test_whatever_a_body_is_made_of_it_is_read_through_a_few_times(part: str) -> None:
+    body = b"[" + part.encode() * (2_000_000 // len(part)) + b"session["
+    began = time.process_time()
+    assert not replies.shows_sessions(body)
+    replies.foreign_object(body, set[str]().__contains__)
+    replies.is_plain(Answer(200, JSON, body))
+    assert time.process_time() - began < 2.0, "a few ms, where it is not quadratic"
 
 
 def test_many_references_are_judged_each_by_itself() -> None:
@@ -222,6 +234,62 @@ def test_many_references_are_judged_each_by_itself() -> None:
 
 
 def test_unknown_members_hide_no_reference() -> None:
-    for more in ({"a": 5}, {"a": None}, {"a": [1]}):
+    for more in ({"a": 5}, {"a": None}, {"a": [1]}, {"a": "}"}):
         for value in ({**ref("View", OTHER), **more}, {**more, "value": OTHER, "type": "View"}):
             assert replies.foreign_object(ok(value).body, {OWN}.__contains__)
+
+
+TEXTS = ("session[x]1", "session[x]2", "session[", "a{", "}", '"', "\\", "UserSession", "é", "x")
+TYPES = ("ManagedObjectReference", "UserSession", "ArrayOfUserSession", "VAppPropertyInfo", "View")
+NAMES = ("value", "type", "a", "_value", "serverGuid")
+VALUES = st.recursive(
+    st.sampled_from(TEXTS) | st.none() | st.integers(0, 9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3)
+        | st.builds(ref, st.sampled_from(TYPES), st.sampled_from(TEXTS))
+        | st.builds(
+            lambda kind, more: {"_typeName": kind, **more},
+            st.sampled_from(TYPES),
+            st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
+        )
+    ),
+    max_leaves=8,
+)
+
+
+def shown(value: Any) -> tuple[bool, bool]:
+    """What a client's own parser finds in it: references to objects of sessions, and sessions."""
+    inside = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(inside, list):
+        return False, False
+    references = sessions = False
+    if isinstance(value, dict):
+        said, name = value.get("_typeName", MOREF), value.get("value")
+        # No other member of a reference holds more than a name.
+        names = all(one is None or isinstance(one, int | str) for one in inside)
+        names = names and not any("{" in str(one) for one in inside)
+        references = (
+            names and "type" in value and said == MOREF and f"{name}".startswith("session[")
+        )
+        sessions = "UserSession" in str(said)
+    more = [shown(one) for one in inside]
+    return references or any(one[0] for one in more), sessions or any(one[1] for one in more)
+
+
+@pytest.mark.hypothesis
+@settings(max_examples=300)
+@given(VALUES, st.sampled_from([(",", ":"), (", ", " : ")]), st.sampled_from("sUvV_"))
+def test_sec_60_what_a_parser_would_find_in_json_is_found_or_held_back(
+    value: Any, separators: tuple[str, str], spelt: str
+) -> None:
+    references, sessions = shown(value)
+    written = json.dumps(value, separators=separators, ensure_ascii=spelt in "sU")
+    answer = Answer(200, JSON, written.replace(spelt, f"\\u{ord(spelt):04x}").encode())
+    assert json.loads(answer.body) == value
+    for one in (answer, Answer(200, JSON, written.encode())):
+        if replies.is_plain(one):
+            assert not references or replies.foreign_object(one.body, set[str]().__contains__)
+            assert not sessions or replies.shows_sessions(one.body)
+        left = replies.without_foreign(one.body, set[str]().__contains__)
+        assert not replies.is_plain(one) or not shown(json.loads(left))[0]
