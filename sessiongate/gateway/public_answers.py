@@ -75,14 +75,18 @@ class PublicAnswers:
         Raises UnknownAddress for another one, NotSupported where there is no VI/JSON, and as
         `service_content` does.
         """
-        listed = await self._versions()
-        if not listed:
-            await self.versions()
-        if release not in listed:
+        if release not in await self.releases():
             raise UnknownAddress("this release is not served")
         path = f"{PREFIX}{release}/ServiceInstance/ServiceInstance/RetrieveServiceContent"
         headers = (("content-type", "application/json"), ("accept-encoding", "identity"))
         return await self._of(f"{_IN_JSON}{release}", Ask(path, headers, b"{}"))
+
+    async def releases(self) -> tuple[str, ...]:
+        """The versions of the list. Raises as `service_content` does where nobody knows one."""
+        listed = await self._versions()
+        if not listed:
+            await self.versions()
+        return listed
 
     async def versions(self) -> Answer:
         """The list of API versions. Raises as `service_content` does."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.clients import Govc
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, OPERATOR, Server, add_people, with_people
 from tests.end_to_end.test_gateway import (
@@ -284,3 +285,37 @@ def test_sec_66_an_upstream_that_is_away_is_a_503_and_comes_back(
     upstream.flags = ("--listen", f"127.0.0.1:{port}")
     upstream.start()
     wait_until(lambda: not ada.fetch("Folder", "group-d1", "name").fault)
+
+
+def test_hello_promises_no_more_than_the_upstream_has(house: tuple[Server, Server]) -> None:
+    path = "/api/vcenter/system?action=hello"
+    for offered, settled in ((["9.99.0.0", "8.0.2.0"], "8.0.2.0"), (["9.99.0.0"], "")):
+        reply = house[1].request("POST", path, body={"api_releases": offered})
+        assert (reply.status, reply.json()) == (200, {"api_release": settled})
+
+
+COMMANDS = (
+    *("about", "ls /", "find / -type f", "tree -L 2", "object.collect -s / name"),
+    *("role.ls", "permissions.ls", "license.ls", "option.ls", "tasks", "alarms"),
+    *("object.collect -s -type f / name", "vm.power -on nobody", "folder.create /a"),
+)
+
+
+@pytest.mark.peer
+def test_govc_says_the_same_in_json_through_a_gateway(
+    fresh: tuple[Server, Server], tmp_path: Path
+) -> None:
+    upstream, gate = fresh
+
+    def told(server: Server, person: tuple[str, str]) -> dict[str, tuple[int, str]]:
+        home = tmp_path / str(server.port)
+        home.mkdir()
+        govc = Govc(server, home, person, json=True)
+        said = {one: govc(*one.split()) for one in COMMANDS}
+        return {one: (done.returncode, done.stdout) for one, done in said.items()}
+
+    through = told(gate, ADMIN)
+    assert len(sessions(upstream)) == 1  # of as many as there were commands
+    directly = told(upstream, SERVICE)
+    assert through == directly
+    assert {code for code, _ in directly.values()} == {0, 1}

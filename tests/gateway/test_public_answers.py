@@ -238,8 +238,9 @@ async def test_in_json_each_release_of_the_list_has_its_answer_and_no_other_is_a
 
 async def test_without_a_list_nobody_knows_which_releases_there_are(case: Case) -> None:
     case.house.list = HTML
-    with pytest.raises(UpstreamUnavailable):
-        await case.public.content_in_json("8.0.3.0")
+    for asking in (case.public.content_in_json("8.0.3.0"), case.public.releases()):
+        with pytest.raises(UpstreamUnavailable):
+            await asking
     assert case.house.asked == {"list": 1}
 
 

@@ -4,6 +4,7 @@ import msgspec
 
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
+from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import NO_STORE, caller, client_of, known
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
@@ -108,7 +109,13 @@ class RestSessionEndpoint(_Face):
 
 
 class HelloEndpoint:
-    """Answers `POST /api/vcenter/system?action=hello`: which release both sides speak."""
+    """Answers `POST /api/vcenter/system?action=hello`: which release both sides speak.
+
+    Where an upstream stands behind, no more are promised than that has.
+    """
+
+    def __init__(self, gates: Gates | None = None) -> None:
+        self._gates = gates
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with errors in the form of `/api`."""
@@ -117,7 +124,12 @@ class HelloEndpoint:
                 raise errors.UnknownAddress("the query is not action=hello")
             if request.method != "POST":
                 raise errors.WrongVerb("POST")
-            chosen = hello.negotiate(hello.read_releases(request.body))
+            wanted = hello.read_releases(request.body)
+            gate = self._gates.of(request) if self._gates is not None else None
+            if gate is not None:
+                served = await gate.public.releases()
+                wanted = [release for release in wanted if release in served]
+            chosen = hello.negotiate(wanted)
         except errors.SessionGateError as error:
             return api_refusal(error)
         return Reply(200, JSON_HEADERS, msgspec.json.encode({"api_release": chosen}))

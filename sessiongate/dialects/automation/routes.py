@@ -39,7 +39,7 @@ def routes(
 
     api: Mapping[str, Handler] = {
         wire.API_SESSION: rest.ApiSessionEndpoint(sessions, logins, bearers, provider=provider),
-        hello.PATH: relayed(rest.HelloEndpoint(), resources.API),
+        hello.PATH: relayed(rest.HelloEndpoint(gates), resources.API),
         "/api/": others(resources.API),
     }
     old: Mapping[str, Handler] = {

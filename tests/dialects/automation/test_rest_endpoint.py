@@ -5,14 +5,21 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.dialects.automation.rest_endpoint import ApiSessionEndpoint, RestSessionEndpoint
+from sessiongate.dialects.automation.rest_endpoint import (
+    ApiSessionEndpoint,
+    HelloEndpoint,
+    RestSessionEndpoint,
+)
 from sessiongate.dialects.automation.rpc_endpoint import RpcEndpoint
+from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.errors import UpstreamUnavailable
+from sessiongate.gateway.gate import Gate as UpstreamGate
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.refusal_headers import CAP_RETRY
 from sessiongate.session import Caps
@@ -223,3 +230,32 @@ def test_whatever_is_sent_gets_a_reply_of_the_dialect(
                 assert len(token_of(reply)) == 40
 
     asyncio.run(story())
+
+
+class Upstream:
+    """In the place of a gate: knows which releases it has, or does not."""
+
+    def __init__(self, *served: str) -> None:
+        self.public = self
+        self.served = served
+
+    async def releases(self) -> tuple[str, ...]:
+        if not self.served:
+            raise UpstreamUnavailable("down")
+        return self.served
+
+
+async def test_hello_promises_no_more_than_the_upstream_has() -> None:
+    wanted = b'{"api_releases":["9.1.0.0","8.0.2.0"]}'
+    hello = request("POST", "/api/vcenter/system?action=hello", wanted)
+
+    async def chosen(*served: str) -> tuple[int, Any]:
+        gates = Gates({}, cast("UpstreamGate", Upstream(*served)))
+        reply = await HelloEndpoint(gates)(hello)
+        return reply.status, json.loads(reply.body).get("api_release")
+
+    assert await chosen("8.0.3.0", "8.0.2.0", "7.0.3.0") == (200, "8.0.2.0")
+    assert await chosen("7.0.3.0") == (200, "")
+    assert await chosen() == (503, None)
+    for nobody in (None, Gates({}, None)):
+        assert json.loads((await HelloEndpoint(nobody)(hello)).body) == {"api_release": "9.1.0.0"}
