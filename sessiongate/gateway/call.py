@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from sessiongate.errors import (
+    Malformed,
     NoPermission,
     NoSession,
     NotSupported,
@@ -213,6 +214,8 @@ class CallRecord:
         """The client was told something else than the upstream has said, or had left."""
         result = _result_of(error)
         if changed_by is not None:
+            if isinstance(error, Malformed):  # of an upload, which has stopped before its end
+                result = "gone"
             self.transferred(session, what, result, changed_by)
             return
         self._meters.forwarded["transfer", result] += 1

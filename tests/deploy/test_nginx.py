@@ -213,6 +213,17 @@ def test_refusals_keep_their_form(front: Nginx, server: Server) -> None:
         assert (through.status, through.body) == (direct.status, direct.body)
 
 
+def test_files_of_an_upstream_are_not_nginx_s_to_bound(front: Nginx) -> None:
+    """Without an upstream sessiongate refuses what is large, and says so itself."""
+    large = bytes(2 << 20)
+    for path in ("/folder/a?dsName=b", "/nfc/a/b", "/guestFile?id=1", "/cls/data/a"):
+        reply = front.request("PUT", path, (), large)
+        assert (reply.status, reply.header("content-type")) == (413, "application/json")
+    for path in ("/folders/a", "/api/folder/a"):
+        reply = front.request("PUT", path, (), large)
+        assert (reply.status, reply.header("content-type")) == (413, "text/html")
+
+
 # Certificates of extensions
 
 

@@ -294,6 +294,7 @@ async def test_a_client_that_leaves_leaves_nothing_behind_at_any_stage(stood: St
     leave(writer)
     await until(lambda: stood.at_rest)
     assert not stood.server.got[-1].whole
+    assert stood.audit.told == [("ada", "PUT of folder", "gone", "lease-1")]
     # before the upstream has answered an upload, which is seen to its end
     stood.server.answers.clear()
     _, writer = await stood.peer(put + b"abcde")
