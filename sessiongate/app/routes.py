@@ -5,7 +5,7 @@ from sessiongate.config import Config
 from sessiongate.dialects.api_page import routes as api_page
 from sessiongate.dialects.automation import routes as automation
 from sessiongate.dialects.openid import routes as openid
-from sessiongate.dialects.relayed_hosts import Gates, guarded
+from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.relayed_transfers import routes as transfers
 from sessiongate.dialects.vim import routes as vim
 from sessiongate.dialects.zerto import routes as zerto
@@ -29,5 +29,5 @@ def dialects(config: Config, services: Services, meters: Meters, gates: Gates | 
         *transfers(services.sessions, services.bearers, gates),
         *api_page.routes(),
     ]
-    known = guarded(table, gates), NOWHERE
+    known = table, NOWHERE
     return Routes(*known, meters.requests, meters.refusals, respell=vim.respell)

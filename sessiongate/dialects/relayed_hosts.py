@@ -1,18 +1,13 @@
-"""Which upstream a request is for, and what is refused there, since nothing forwards it.
+"""Which upstream a request is for: its Host says so.
 
-What an empty vCenter has must not be shown where a real one stands behind: an address that is not
-forwarded is refused there, and says so.
+What an empty vCenter has must not be shown where a real one stands behind, so that each endpoint
+that answers for one asks here first.
 """
 
 from collections.abc import Mapping
 
-import msgspec
-
-from sessiongate.errors import NotSupported
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Handler, Reply, Request
-from sessiongate.http.router import Refuse, Route
-from sessiongate.wire.pbm import PATHS as PBM
 
 
 class Gates:
@@ -42,27 +37,6 @@ class AtUpstreams:
         gate = self._gates.of(request)
         request.upstream = gate.name if gate is not None else ""
         return await self._inner(request)
-
-
-def guarded(routes: list[Route], gates: Gates | None) -> list[Route]:
-    """The routes, of which those of a vCenter's own are refused where one stands behind."""
-    return routes if gates is None else [_guarded(route, gates) for route in routes]
-
-
-def _guarded(route: Route, gates: Gates) -> Route:
-    if route.path not in PBM:
-        return route
-    handler = _guard(route.handler, route.refuse, gates)
-    return msgspec.structs.replace(route, handler=handler)
-
-
-def _guard(handler: Handler, refuse: Refuse, gates: Gates) -> Handler:
-    async def guard(request: Request) -> Reply:
-        if gates.of(request) is None:
-            return await handler(request)
-        return refuse(request, NotSupported("this is not forwarded to the upstream"))
-
-    return guard
 
 
 def _without_port(host: str) -> str:

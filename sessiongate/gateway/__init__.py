@@ -7,7 +7,7 @@ strangers. `relay` takes a client's `call` from its verdict to its answer (`rela
 (`waiters`). `openings` opens sessions there, by the service account's `credential` or as clones,
 with `pauses` after failures, or for an `observer`; `logouts` ends them, `lease_events` tells of
 both. `long_polls` have `poll_places`, `own_calls` are ours, and `endings` what follows where a
-client or a lease is over, some of it `apart`. Beside `/sdk` calls go by `side_relay`, as
-`rest_calls` with `rest_tokens`, of `rest_logins` if need be; `transfers` are files, `tickets` the
-upstream's own. `stored_leases` are leases in the store, `sealing` closes what is in them.
+client or a lease is over, some of it `apart`. Beside `/sdk` calls go by `side_relay`:
+`service_calls`, and `rest_calls` with `rest_tokens` (of `rest_logins`); `transfers` are files,
+`tickets` the upstream's. `stored_leases` are leases in the store, which `sealing` closes.
 """

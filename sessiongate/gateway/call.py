@@ -120,8 +120,8 @@ class ForwardedCall(CallUnderWay):
         super().__init__(
             verdict,
             headers,
-            method=_fit(_NAME, request.method),
-            kind=_fit(_NAME, request.target.kind),
+            method=named(request.method),
+            kind=named(request.target.kind),
             operation=request.operation_id,
             size=len(request.document),
         )
@@ -258,8 +258,9 @@ class CallRecord:
         )
 
 
-def _fit(form: re.Pattern[str], text: str) -> str:
-    return text if form.fullmatch(text) else "?"
+def named(text: str) -> str:
+    """The name of a method or type, for logs and audit; "?" for what is none."""
+    return text if _NAME.fullmatch(text) else "?"
 
 
 def _result_of(error: BaseException) -> str:

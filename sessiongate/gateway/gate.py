@@ -18,6 +18,7 @@ from sessiongate.gateway.public_answers import PublicAnswers
 from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.rest_calls import RestRelay
+from sessiongate.gateway.service_calls import ServiceRelay
 from sessiongate.gateway.side_relay import SideRelay
 from sessiongate.gateway.tickets import UpstreamTickets
 from sessiongate.gateway.transfers import Transfers
@@ -78,6 +79,7 @@ class Gate:
         )
         side = SideRelay(rules, exchange, self.relay, record)
         self.tickets = UpstreamTickets(rules, side, self.relay.clients)
+        self.services = ServiceRelay(rules, side)
         self.automation = RestRelay(rules, exchange.url, side, accounts.rest_tokens)
         accounts.meters.now = self.now
         self.transfers = Transfers(

@@ -92,6 +92,10 @@ class PublicAnswers:
         """The list of API versions. Raises as `service_content` does."""
         return await self._of("versions", Ask(service_versions.PATH, (), b"", "GET"))
 
+    async def vsan_versions(self) -> Answer:
+        """The list of versions of vSAN's API. Raises as `service_content` does."""
+        return await self._of("vsan versions", Ask(service_versions.VSAN_PATH, (), b"", "GET"))
+
     async def _versions(self) -> tuple[str, ...]:
         """Those of the list; of an earlier one where there is none now."""
         try:
@@ -100,7 +104,7 @@ class PublicAnswers:
             return self._listed[1]
         if answer is not self._listed[0]:
             self._listed = answer, service_versions.read(answer.body)[:MOST_VERSIONS]
-            of_now = {"versions", _IN_SOAP}
+            of_now = {"versions", "vsan versions", _IN_SOAP}
             of_now |= {f"{form}{one}" for form in _FORMS for one in self._listed[1]}
             self._kept = {key: kept for key, kept in self._kept.items() if key in of_now}
         return self._listed[1]
@@ -147,9 +151,11 @@ class _Kept:
 
 def _is_its_own(ask: Ask, answer: Answer) -> bool:
     """Whether the service itself has answered, and not something in front of it."""
-    if ask.path == service_versions.PATH:
+    if ask.method == "GET":
+        of_vsan = ask.path == service_versions.VSAN_PATH
+        lists = service_versions.is_listing if of_vsan else service_versions.read
         try:
-            return answer.status == 200 and bool(service_versions.read(answer.body))
+            return answer.status == 200 and bool(lists(answer.body))
         except Malformed:
             return False
     if ask.path.startswith(PREFIX):

@@ -1,14 +1,11 @@
-"""Which upstream a Host means, and what is refused where one stands behind."""
+"""Which upstream a Host means."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
-from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates, guarded
-from sessiongate.errors import NotSupported, SessionGateError
+from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
-from sessiongate.http.router import Route
-from tests.each import each
 
 ONE, TWO = cast("Gate", object()), cast("Gate", object())
 
@@ -51,41 +48,3 @@ async def test_a_request_is_told_which_upstream_its_host_means() -> None:
         request.upstream = "what somebody has set before"
         assert (await told(request)).status == 200
     assert seen == ["vc1", "", ""]
-
-
-async def handler(_: Request) -> Reply:
-    return Reply(200)
-
-
-def refuse(_: Request, error: SessionGateError | None) -> Reply:
-    assert isinstance(error, NotSupported)
-    return Reply(501)
-
-
-SESSIONS: list[tuple[str, str, bytes]] = [
-    ("/api/session", "/api/session", b""),
-    ("/rest/com/vmware/cis/session", "/rest/com/vmware/cis/session", b""),
-    ("/api", "/api", b'{"serviceId": "com.vmware.cis.session"}'),
-    ("/v1/session/add", "/v1/session/add", b""),
-]
-ELSE: list[tuple[str, str, bytes]] = [
-    ("/pbm", "/pbm", b""),
-]
-
-
-async def status(route: str, path: str, body: bytes, gate: Gate | None) -> Any:
-    [one] = guarded([Route(route, handler, refuse)], Gates({}, gate))
-    return (await one.handler(asked(path, body=body))).status
-
-
-@each("case", SESSIONS, str)
-async def test_sessions_are_ours_wherever_they_are_asked_for(case: tuple[str, str, bytes]) -> None:
-    assert await status(*case, ONE) == 200
-
-
-@each("case", ELSE, str)
-async def test_sec_46_what_a_vcenter_has_is_not_made_up_before_a_real_one(
-    case: tuple[str, str, bytes],
-) -> None:
-    assert await status(*case, ONE) == 501
-    assert await status(*case, None) == 200

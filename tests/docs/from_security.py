@@ -124,7 +124,6 @@ REQUIREMENTS: Mapping[int, str] = {
 }
 """What each asks."""
 
-_OTHER_WAYS = "what is not forwarded yet: storage policies and their like"
 _FORWARD_AUTH = "forward-auth, which does not exist yet"
 _NODES = "several processes and nodes, whose clients' objects one process knows"
 
@@ -136,19 +135,11 @@ PARTLY: Mapping[int, str] = {
     30: "the one-time set-up link",
     34: _FORWARD_AUTH,
     35: _FORWARD_AUTH,
-    38: _OTHER_WAYS,
-    41: _OTHER_WAYS,
     57: _NODES,
     58: "the alarm",
-    60: _OTHER_WAYS,
     61: _NODES,
     62: "half-rotten sessions at a real upstream",
-    63: _OTHER_WAYS,
     64: "sessions that clients always have something in, which end by the vCenter's clock",
-    66: _OTHER_WAYS,
-    91: _OTHER_WAYS,
-    92: _OTHER_WAYS,
-    94: _OTHER_WAYS,
 }
 """What of a requirement waits for a part that does not exist yet."""
 

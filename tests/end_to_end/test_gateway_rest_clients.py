@@ -7,7 +7,7 @@ import pytest
 
 from tests.end_to_end.clients import Govc, present, run
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, Server
+from tests.end_to_end.serving import ADMIN, USER, Server
 from tests.end_to_end.test_automation_clients import SDK, VCF_STORY, by_api
 from tests.end_to_end.test_gateway import SERVICE, sessions, shared_gate, upstream
 from tests.end_to_end.test_gateway_rest import before_simulator, house
@@ -38,6 +38,26 @@ def test_govc_by_rest_before_a_simulator_with_sessions_apart(
     found = json.loads(govc.said("library.ls", "-json"))
     assert [one["id"] for one in found] == [library]
     assert SERVICE[1] not in gate.log.text
+
+
+@pytest.mark.interop("govc-services")
+@pytest.mark.parametrize("mode", ["shared", "session"])
+def test_govc_by_the_services_beside_sdk(
+    house: int, make_server: MakeServer, tmp_path: Path, mode: str
+) -> None:
+    gate = make_server(settings=before_simulator(house, f'mode = "{mode}"'))
+    govc = Govc(gate, tmp_path, ADMIN, json=False)
+    policies = govc.said("storage.policy.ls")
+    assert "VVol No Requirements Policy" in policies
+    govc.said("storage.policy.create", "-category", "colour", "-tag", "red", "gold")
+    assert "gold" in govc.said("storage.policy.ls")
+    assert govc.said("volume.ls") == ""
+    reader = Govc(gate, tmp_path / "reader", USER, json=False)
+    (tmp_path / "reader").mkdir()
+    assert reader.said("storage.policy.ls") == govc.said("storage.policy.ls")
+    assert "Permission to perform" in reader("storage.policy.rm", "gold").stderr
+    govc.said("storage.policy.rm", "gold")
+    assert govc.said("storage.policy.ls") == policies
 
 
 ELSEWHERE = {

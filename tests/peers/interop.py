@@ -150,6 +150,12 @@ EXERCISES: Mapping[str, Exercise] = {
         "SOAP, `/rest`",
         "about; categories, tags and a tag attached; a library, before the simulator",
     ),
+    "govc-services": Exercise(
+        "govc, through a gateway",
+        _fixed(GOVMOMI),
+        "SOAP, `/pbm`, `/vsanHealth`",
+        "storage policies listed, made, removed; volumes listed, before the simulator",
+    ),
     "vcf-sdk": Exercise(
         "VCF SDK, `create_vsphere_client`",
         _fixed(VCF_SDK),

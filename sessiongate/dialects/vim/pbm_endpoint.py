@@ -59,7 +59,7 @@ class PbmEndpoint:
             self._center.permit(session, "storage policies", SYSTEM_VIEW)
             return Reply(200, HEADERS, self._answer(call.name))
         except errors.SessionGateError as error:
-            return self._fault(error, call.target, session)
+            return self.fault(error, call.target, session)
 
     def _answer(self, name: str) -> bytes:
         if name == pbm.CONTENT:
@@ -72,14 +72,15 @@ class PbmEndpoint:
 
     def refuse(self, request: Request, error: errors.SessionGateError | None) -> Reply:
         """The reply for an error that was raised outside; None stands for one unforeseen."""
-        return self._fault(error, None, None)
+        return self.fault(error, None, None)
 
-    def _fault(
+    def fault(
         self,
         error: errors.SessionGateError | None,
         target: MoRef | None,
         session: Session | None,
     ) -> Reply:
+        """The reply for an error in answering a call of this session on this object."""
         locale = session.message_locale if session is not None else None
         spoken = locale or message_locale(self._logins.locale_of(None))
         fault = fault_of(error, target, SYSTEM_VIEW, spoken)

@@ -10,9 +10,11 @@ from sessiongate.dialects.vim import json_endpoint, pbm_endpoint, soap_endpoint,
 from sessiongate.dialects.vim.center import VirtualCenter
 from sessiongate.dialects.vim.relayed_endpoint import RelayedSoapEndpoint
 from sessiongate.dialects.vim.relayed_json_endpoint import RelayedJsonEndpoint
+from sessiongate.dialects.vim.relayed_services import RelayedServiceEndpoint
 from sessiongate.http.message import Handler
 from sessiongate.http.own_names import OwnNames
-from sessiongate.http.router import Route
+from sessiongate.http.router import Route, nowhere
+from sessiongate.rules import relay_services
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire import pbm
@@ -53,6 +55,13 @@ def routes(
         **dict.fromkeys(wsdl_endpoint.PATHS, wsdl_endpoint.WsdlEndpoint(soap, own)),
     }
     policies = pbm_endpoint.PbmEndpoint(sessions, logins, bearers, center, instance=instance)
+    services: dict[str, Handler] = dict.fromkeys(pbm.PATHS, policies)
+    if gates is not None:
+        for path in relay_services.PATHS:
+            own_service = services.get(path, nowhere)
+            services[path] = RelayedServiceEndpoint(own_service, policies, gates, sessions, bearers)
+        vsan = RelayedServiceEndpoint(nowhere, policies, gates, sessions, bearers)
+        services[service_versions.VSAN_PATH] = vsan.vsan_versions
     return [
         Route(vim_json.PREFIX, in_json, json.refuse, dialect=json_endpoint.DIALECT),
         *(
@@ -60,7 +69,7 @@ def routes(
             for path, handler in by_path.items()
         ),
         *(
-            Route(path, policies, policies.refuse, dialect=soap_endpoint.DIALECT)
-            for path in pbm.PATHS
+            Route(path, handler, policies.refuse, dialect=soap_endpoint.DIALECT)
+            for path, handler in services.items()
         ),
     ]

@@ -32,19 +32,23 @@ _ONCE: Mapping[str, frozenset[str]] = {
 _ONCE_IN_A_CALL = frozenset({"_this", "token"})
 
 
-def one_call_only(root: Element, call: Element) -> None:
-    """Raise Malformed where another reader could find another call, object or session in it."""
+def one_call_only(root: Element, call: Element, carrying: frozenset[str] = frozenset()) -> None:
+    """Raise Malformed where another reader could find another call, object or session in it.
+
+    `carrying` are headers that the caller deals with.
+    """
+    passed = _PASSED_BLOCKS | carrying
     parts = [(part.namespace, part.name) for part in root.children]
     if parts not in ([(ENVELOPE, "Body")], [(ENVELOPE, "Header"), (ENVELOPE, "Body")]):
         raise Malformed("the envelope holds something else than one header and one body")
     for part in root.children:
-        if part.name == "Header" and not all(map(_passes, part.children)):
+        if part.name == "Header" and not all(_passes(one, passed) for one in part.children):
             raise Malformed("a header other than operationID is not forwarded")
     _check(call, call)
 
 
-def _passes(block: Element) -> bool:
-    return block.name in _PASSED_BLOCKS and not block.children
+def _passes(block: Element, passed: frozenset[str]) -> bool:
+    return block.name in passed and not block.children
 
 
 def _check(element: Element, call: Element) -> None:

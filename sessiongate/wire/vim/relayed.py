@@ -102,7 +102,7 @@ def read_relayed(document: bytes, *, known: bool = False) -> Relayed:
     this = call.child("_this")
     assert this is not None  # noqa: S101  read_target has found it
     references, session_ids, named = [], [], {target.name}
-    for element in _all(call):
+    for element in every(call):
         if element.children:
             continue
         text = element.text.strip()
@@ -110,14 +110,14 @@ def read_relayed(document: bytes, *, known: bool = False) -> Relayed:
             named.add(text)
         if OF_A_SESSION.fullmatch(text) is not None:  # whatever its element says of it
             named.add(text)
-            references.append(_placed(document, element))
+            references.append(placed(document, element))
         elif element.name == "sessionId" and element.text.strip():
-            session_ids.append(_placed(document, element))
+            session_ids.append(placed(document, element))
     sets = _sets(call)
     return Relayed(
         document,
         target,
-        _placed(document, this),
+        placed(document, this),
         call.name,
         call.namespace,
         tuple(references),
@@ -147,7 +147,8 @@ def rewritten(document: bytes, changes: Mapping[Place, str]) -> bytes:
     return b"".join((*parts, document[at:]))
 
 
-def _placed(document: bytes, element: Element) -> Place:
+def placed(document: bytes, element: Element) -> Place:
+    """Where the text of an element stands. Raises Malformed where not letter by letter."""
     text = element.text
     written = text.encode()
     start = element.end - len(written)
@@ -157,7 +158,7 @@ def _placed(document: bytes, element: Element) -> Place:
     return Place(bare, start + len(text[: text.index(bare)].encode()) if bare else start)
 
 
-def _all(element: Element) -> Iterator[Element]:
+def every(element: Element) -> Iterator[Element]:
     """The element and all inside it, in the order of the document."""
     left = [element]
     while left:
@@ -195,7 +196,7 @@ def _paths(call: Element, sets: list[Element]) -> Iterator[tuple[str, str]]:
 
 def _steps(sets: list[Element]) -> Iterator[tuple[str, str]]:
     for begun in _children(sets, "objectSet", "selectSet"):
-        for one in _all(begun):
+        for one in every(begun):
             if one.name in ("selectSet", "selectionSpec") or one is begun:
                 yield _text(one, "type"), _text(one, "path")
 

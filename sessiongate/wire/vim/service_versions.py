@@ -14,6 +14,9 @@ from sessiongate.wire.xml import OF_KNOWN, parse
 
 PATH = "/sdk/vimServiceVersions.xml"
 
+VSAN_PATH = "/sdk/vsanServiceVersions.xml"
+"""The same of vSAN's API, which is the upstream's alone."""
+
 # As published by the vendor, newest first; the first is the newest release that VI/JSON serves
 # too, since govmomi takes it for both.
 VERSIONS = (
@@ -36,6 +39,11 @@ def read(listing: bytes) -> tuple[str, ...]:
             texts = (one.text.strip() for one in listed if one.name == "version")
             return tuple(text for text in texts if _VERSION.fullmatch(text))
     return ()
+
+
+def is_listing(document: bytes) -> bool:
+    """Whether this is a list of versions, of whatever API. Raises Malformed."""
+    return parse(document, limits=OF_KNOWN).name == "namespaces"
 
 
 def nearest(version: str, listed: Iterable[str]) -> str:
