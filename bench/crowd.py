@@ -45,9 +45,10 @@ def main() -> None:
     options = _options()
     wrong: list[str] = []
     for ending in (signal.SIGTERM, signal.SIGKILL):
-        wrong += _story(options.clients, options.commands, ending)
-    for said in wrong[:20]:
-        sys.stdout.write(f"WRONG: {said}\n")
+        found = _story(options.clients, options.commands, ending)
+        sys.stdout.writelines(f"WRONG: {said}\n" for said in found[:20])
+        sys.stdout.flush()
+        wrong += found
     sys.exit(1 if wrong else 0)
 
 
@@ -134,7 +135,7 @@ def _settings(port: int) -> dict[str, str]:
 @contextmanager
 def _simulator() -> Iterator[int]:
     pipe = subprocess.PIPE
-    command = [str(PEERS / "bin" / "vcsim"), *SERVICE]
+    command = [str(PEERS / "bin" / "vcsim"), *SERVICE, "inventory"]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

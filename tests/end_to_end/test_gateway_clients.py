@@ -224,7 +224,7 @@ def test_sec_57_a_crowd_of_clients_shares_few_sessions_and_leaves_none(
     make_server: MakeServer, tmp_path: Path
 ) -> None:
     clients, processes, size = 20, 2, 3
-    with simulator(*SERVICE) as port:
+    with simulator(*SERVICE, "inventory") as port:
         gate = make_server(settings=by_service(port, "shared", size))
         with crowds(gate, *[clients] * processes) as all_of_them:
             assert [one.said() for one in all_of_them] == [

@@ -28,7 +28,8 @@ class Client:
         self.service = service
         self.content = service.RetrieveContent()
         self.key = self.content.sessionManager.currentSession.key
-        self.folder = self.content.rootFolder.CreateFolder(f"crowd-{number}")
+        datacenter = self.content.rootFolder.childEntity[0]
+        self.folder = datacenter.vmFolder.CreateFolder(f"crowd-{number}")
 
     def work(self) -> str:
         """What went wrong; "" for nothing."""
