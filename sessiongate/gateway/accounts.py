@@ -148,14 +148,14 @@ class Accounts:
         no password of theirs is kept. All else is logged out: what clients had in it nobody knows.
         """
         now = asyncio.get_running_loop().time()
-        for row, opened, is_empty in await self._rows.left():
+        for row, opened, is_empty, is_another in await self._rows.left():
             person = person_of(row)
             self._events.known(row.id, person)
             if self.credential is None:
                 wanted = person in self._sessions
             else:
                 wanted = person == SERVICE and is_empty
-            pool = self._have_pool(person) if wanted else None
+            pool = self._have_pool(person) if wanted and not is_another else None
             if pool is None or len(pool.leases) >= self._limits.size:
                 self._logouts.later(row.id, opened)
                 continue

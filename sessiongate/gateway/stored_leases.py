@@ -33,7 +33,9 @@ class LeftLease(NamedTuple):
     row: StoredLease
     opened: UpstreamSession
     is_empty: bool
-    """It was kept by a stop: nobody has anything in it, and the account is the same as now."""
+    """It was kept by a stop, so that nobody has anything in it."""
+    is_another: bool
+    """It was kept for another account than now, or is at another server."""
 
 
 class StoredLeases:
@@ -157,8 +159,8 @@ class StoredLeases:
                 continue
             ours = await self._hold(row, self._holder)
             if ours is not None:
-                empty = row.holder == f"{self._kept}{self._opened_as}"
-                found.append(LeftLease(ours, opened, empty))
+                another = kept and row.holder != f"{self._kept}{self._opened_as}"
+                found.append(LeftLease(ours, opened, is_empty=kept, is_another=another))
         return found
 
     async def _hold(self, row: StoredLease, holder: str) -> StoredLease | None:

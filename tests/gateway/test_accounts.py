@@ -559,8 +559,7 @@ async def test_sec_65_only_what_is_empty_is_kept(house: House, make: Make) -> No
     pool.retire(old)
     await accounts.close(keep=True)
     assert house.alive == {empty.session.token.reveal()}
-    await make(service=True, opened_as="another").recover()
-    await until(lambda: not house.alive)
+    await make(service=True).recover()
 
 
 async def test_a_smaller_size_keeps_fewer(house: House, make: Make) -> None:
@@ -591,6 +590,24 @@ async def test_callers_without_a_session_here_keep_none_there(house: House, make
     await after.recover()
     assert len(after.pool_of(session_of(ADA)).leases) == 1
     assert after.stranded() == []
+
+
+@pytest.mark.parametrize("service", [False, True])
+async def test_sec_65_what_was_kept_for_another_account_or_server_is_logged_out(
+    house: House, make: Make, service: bool
+) -> None:
+    before = make(service=service)
+    before.opened(session_of(ADA))
+    if not service:
+        await before.adopt(ADA, house.opened())
+    await _holds_one(before)
+    await before.close(keep=True)
+    assert len(house.alive) == 1
+    after = make(service=service, opened_as="another")
+    after.opened(session_of(ADA))
+    await after.recover()
+    assert not any(pool.leases for pool in after.pools)
+    await until(lambda: not house.alive)
 
 
 async def test_sec_65_what_the_store_could_not_keep_the_next_start_logs_out(
