@@ -259,6 +259,11 @@ class Accounts:
                     found.append((pool, lease))
         return found
 
+    def rest_due(self) -> list[Lease]:
+        """The same of sessions of the Automation API alone."""
+        leases = (lease for pool in self.pools for lease in pool.leases)
+        return self.rest_tokens.due(leases, self._times.keep_alive)
+
     async def close(self, *, keep: bool = False) -> None:
         """Log all leases out. What does not end now has its row in the store for the next start.
 

@@ -1,7 +1,7 @@
 """One upstream as the rest of the server sees it: forward a call, and what happens by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 
@@ -13,7 +13,7 @@ from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.call import CallRecord
 from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.own_calls import OwnCalls
-from sessiongate.gateway.pool import Pool, Standing
+from sessiongate.gateway.pool import Standing
 from sessiongate.gateway.public_answers import PublicAnswers
 from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
@@ -161,7 +161,9 @@ class Gate:
         self.relay.tidy(now)
         self.transfers.tidy(now)
         for pool, lease in self.accounts.due():
-            self._probe(pool, lease)
+            self._probe(self.relay.probe(pool, lease))
+        for lease in self.accounts.rest_due():
+            self._probe(self.accounts.rest_tokens.keep_alive(lease))
         with suppress(Unavailable):  # they are still there in a second
             for key in self.accounts.stranded():
                 await self._end_session(key, Ended.UPSTREAM_LOST)
@@ -196,7 +198,7 @@ class Gate:
             await self.relay.close()
         await self.relay.close()
 
-    def _probe(self, pool: Pool, lease: Lease) -> None:
-        task = asyncio.create_task(self.relay.probe(pool, lease), name="keep alive")
+    def _probe(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name="keep alive")
         self._probes.add(task)
         task.add_done_callback(self._probes.discard)

@@ -28,8 +28,9 @@ class Lease:
         "lost",
         "opened_at",
         "patience",
-        "rest_apart",
+        "rest_face",
         "rest_token",
+        "rest_used_at",
         "retired",
         "session",
         "used_by",
@@ -56,8 +57,10 @@ class Lease:
         """The upstream has ended it."""
         self.rest_token: Secret | None = None
         """What its calls carry at the Automation API; None where nobody has asked yet."""
-        self.rest_apart = ""
-        """Where sessions of the Automation API are opened, if those of SOAP are none there."""
+        self.rest_face = ""
+        """Where the Automation API has its sessions; "" where nobody has asked yet."""
+        self.rest_used_at = opened_at
+        """When a call there began last."""
         self.retired = False
         """It takes no client that has nothing in it, and is logged out once nobody has."""
 

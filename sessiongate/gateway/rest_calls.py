@@ -81,9 +81,9 @@ class RestCall:
         """Whether it says that there is no session that lives."""
         return wire.says_unauthenticated(answer)
 
-    async def renews(self, lease: Lease) -> bool:
-        """Whether only the session of the Automation API was over, so that another one is due."""
-        return await self._tokens.is_refused(lease, self._carried)
+    async def doubts(self, lease: Lease) -> bool:
+        """Whether the Automation API does not know a session that lives."""
+        return await self._tokens.doubts(lease, self._carried)
 
     def is_from_the_service(self, answer: Answer) -> bool:
         """Whether the service has answered, and not something in front of it."""

@@ -7,6 +7,7 @@ the two it is, the upstream is asked once for each lease.
 """
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -58,6 +59,7 @@ class RestTokens:
 
         Raises NotSupported where there is none to be had, UpstreamUnavailable, StoreUnavailable.
         """
+        lease.rest_used_at = asyncio.get_running_loop().time()
         if lease.rest_token is not None:
             return lease.rest_token
         task = self._opening.get(lease)
@@ -66,19 +68,35 @@ class RestTokens:
             task.add_done_callback(lambda done: self._found(lease, done))
         return await asyncio.shield(task)  # others may wait for it too
 
-    async def is_refused(self, lease: Lease, token: Secret) -> bool:
-        """Whether the token of a lease whose session lives is good for nothing any more.
+    async def doubts(self, lease: Lease, token: Secret) -> bool:
+        """Whether a lease whose session lives is good for nothing at the Automation API.
 
-        Then it is forgotten, and the next call gets another. Raises UpstreamUnavailable.
+        Not where that knows the session and the call alone was refused, nor where a session beside
+        it is over: that one is forgotten, and the next call gets another. Raises
+        UpstreamUnavailable.
         """
-        beside = lease.session.rest
-        if beside is None or lease.rest_token is not token:
-            return beside is not None
-        if await self._lives(beside.path, beside.token):
+        if lease.rest_token is not token or await self._lives(lease.rest_face, token):
             return False
+        if lease.session.rest is None:
+            return True
         if lease.rest_token is token:
             lease.have_beside(None)
-        return True
+        return False
+
+    def due(self, leases: Iterable[Lease], unused: float) -> list[Lease]:
+        """Those with a session beside them that nobody has used for so many seconds."""
+        before = asyncio.get_running_loop().time() - unused
+        return [one for one in leases if one.session.rest and one.rest_used_at <= before]
+
+    async def keep_alive(self, lease: Lease) -> None:
+        """Use the session beside a lease, and forget it if it is over.
+
+        A call that changes something and finds it over is refused, and need not find it so.
+        """
+        lease.rest_used_at = asyncio.get_running_loop().time()
+        if lease.rest_token is not None:
+            with suppress(UpstreamUnavailable):  # nobody knows, and a call will find out
+                await self.doubts(lease, lease.rest_token)
 
     async def settled(self, lease: Lease) -> None:
         """Wait for what is being opened beside a lease that is about to end."""
@@ -94,17 +112,15 @@ class RestTokens:
     async def _find(self, lease: Lease) -> Secret:
         beside = lease.session.rest
         if beside is not None:  # from a process before this one
+            lease.rest_face = beside.path
             lease.rest_token = beside.token
             return beside.token
-        if not lease.rest_apart:
-            face = await self._face(lease)
-            if face is None:
-                lease.rest_token = lease.session.token
-                return lease.session.token
-            lease.rest_apart = face
+        if not lease.rest_face and await self._is_taken(lease):
+            lease.rest_token = lease.session.token
+            return lease.session.token
         if self._logins is None:
             raise NotSupported(APART)
-        opened = await self._logins.login(lease.rest_apart)
+        opened = await self._logins.login(lease.rest_face)
         await self._keep(lease, opened)
         self._meters.login("ok")
         return opened.token
@@ -119,14 +135,13 @@ class RestTokens:
             raise
         lease.have_beside(opened)
 
-    async def _face(self, lease: Lease) -> str | None:
-        """Where sessions are opened; None where the lease's own token is one of them already."""
+    async def _is_taken(self, lease: Lease) -> bool:
+        """Whether the lease's own token is one of the Automation API too, and where that is."""
         for path in FACES:
             lives = await self._lives(path, lease.session.token)
-            if lives:
-                return None
             if lives is not None:
-                return path
+                lease.rest_face = path
+                return lives
         raise NotSupported("this vCenter has no Automation API")
 
     async def _lives(self, path: str, token: Secret) -> bool | None:

@@ -47,9 +47,9 @@ class ServiceCall:
         """Whether it says that there is no session that lives."""
         return replies.says_session_is_over(answer)
 
-    async def renews(self, lease: Lease) -> bool:
-        """There is no other token to try."""
-        return False
+    async def doubts(self, lease: Lease) -> bool:
+        """A service that does not know a session that lives is not to be asked by it again."""
+        return True
 
     def is_from_the_service(self, answer: Answer) -> bool:
         """Whether the service has answered, and not something in front of it."""

@@ -40,8 +40,8 @@ class SideCall(Protocol):
         """Whether it says that there is no session that lives."""
         ...
 
-    async def renews(self, lease: Lease) -> bool:
-        """After a refusal by a lease that lives: whether the next try carries another token."""
+    async def doubts(self, lease: Lease) -> bool:
+        """After a refusal by a lease that lives: whether others are to beware of it."""
         ...
 
     def is_from_the_service(self, answer: Answer) -> bool:
@@ -135,12 +135,12 @@ class SideRelay:
             pool.give_back(key, lease)
         try:
             alive = await self._relay.lives(pool, lease)
-            renews = alive and await call.renews(lease)
+            doubted = alive and await call.doubts(lease)
         except UpstreamUnavailable as error:
             raise OutcomeUnknown(str(error)) from None
         if not alive:
             raise LeaseRefused(None)
-        if not renews and lease.doubt(key):
+        if doubted and lease.doubt(key):
             pool.retire(lease)  # something behind it refuses: nobody else begins there
         raise LeaseRefused(call.reply(lease, session, answer))
 

@@ -100,8 +100,8 @@ class _TicketCall:
     def is_refused(self, answer: Answer) -> bool:
         return relayed_reply.says_session_is_over(answer)
 
-    async def renews(self, lease: Lease) -> bool:
-        return False
+    async def doubts(self, lease: Lease) -> bool:
+        return True
 
     def is_from_the_service(self, answer: Answer) -> bool:
         return relayed_reply.is_from_the_service(answer)

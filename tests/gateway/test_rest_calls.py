@@ -273,7 +273,7 @@ async def test_under_caller_nobody_has_a_password_for_it(clients: Clients, house
     assert not house.calls()
     house.apart = False
     lease = gate.accounts.pools[0].leases[0]
-    lease.rest_apart = ""
+    lease.rest_face = ""
     assert (await ask(gate)).status == 200
 
 
@@ -487,6 +487,55 @@ async def test_a_lost_lease_takes_its_other_session_with_it(clients: Clients, ho
     await gate.relay.probe(pool, pool.leases[0])
     await until(lambda: not house.rest & lost)
     assert (await ask(gate)).status == 200
+
+
+async def test_an_operation_that_lets_nobody_in_casts_no_doubt_on_a_session(
+    clients: Clients, house: House
+) -> None:
+    gate = clients.gate()
+    await ask(gate)
+    house.says = lambda _: http(401, NOBODY, kind=JSON)
+    for key in ("k1", "k2", "k3"):
+        assert (await ask(gate, session=session_of(ADA, key))).status == 401
+    assert house.soap == {"soap-token-1"}
+    # But where the Automation API itself does not know it, it is replaced for the next client.
+    house.apart, house.says = True, None
+    for key, status in (("k1", 401), ("k2", 200)):
+        assert (await ask(gate, session=session_of(ADA, key))).status == status
+    assert "soap-token-1" not in house.soap
+
+
+async def test_the_session_beside_a_lease_is_kept_alive_or_replaced_before_a_call(
+    clients: Clients, house: House
+) -> None:
+    house.apart = True
+    gate = clients.gate()
+    await ask(gate)
+    tokens, (lease,) = gate.accounts.rest_tokens, gate.accounts.pools[0].leases
+    assert tokens.due([lease], 60.0) == []
+    lease.rest_used_at -= 61.0
+    assert tokens.due([lease], 60.0) == [lease]
+    before = len(house.asked)
+    await tokens.keep_alive(lease)
+    assert len(house.asked) == before + 1
+    assert (tokens.due([lease], 60.0), house.logins()) == ([], 1)
+    house.rest.clear()
+    await tokens.keep_alive(lease)
+    assert (await ask(gate, "POST")).status == 200
+    assert (house.logins(), house.calls().count("POST /api/vcenter/vm")) == (2, 1)
+
+
+async def test_keeping_alive_is_done_in_time(clients: Clients, house: House) -> None:
+    house.apart = True
+    gate = clients.gate()
+    await ask(gate)
+    (lease,) = gate.accounts.pools[0].leases
+    lease.rest_used_at -= TIMES.keep_alive + 1
+    before = len(house.asked)
+    await gate.tidy()
+    await until(lambda: len(house.asked) == before + 1)
+    await gate.tidy()
+    assert len(house.asked) == before + 1
 
 
 def rpc(service: str, operation: str) -> RelayedRpc:
