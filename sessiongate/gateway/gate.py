@@ -65,6 +65,7 @@ class Gate:
     ) -> None:
         """`keep`: sessions there outlive a stop, for the next start."""
         self.name = name
+        self.url = exchange.url
         self.accounts = accounts
         self._own = OwnCalls(exchange, rules.timeout)
         self.relay = Relay(

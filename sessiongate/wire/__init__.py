@@ -3,5 +3,5 @@
 `vim`, `pbm` and `automation` are vSphere's, `zerto` with `zerto_resources`, and `openid` Zerto's.
 For all of them: `accept`, `basic` credentials, `carriers` of tokens, `json_body`, `xml`,
 `query`, `times`.
-`http` has the requests that we send to others.
+`http` has the requests that we send to others, `file_addresses` where their files are.
 """

@@ -10,6 +10,7 @@ from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.automation import hello
 from sessiongate.wire.automation.relayed import own_address, read_rest
+from sessiongate.wire.file_addresses import led_here
 from sessiongate.wire.http import Headers
 
 PASSED = ("accept", "accept-language", "content-type", "opid", "vapi-ctx-opid", "x-request-id")
@@ -17,6 +18,8 @@ PASSED = ("accept", "accept-language", "content-type", "opid", "vapi-ctx-opid", 
 
 _OPERATION = ("vapi-ctx-opid", "opid", "x-request-id")
 """What the client calls this request in its own log, the name that vAPI has for it first."""
+
+_LIBRARY = "/content/library/"
 
 
 class RelayedRestEndpoint:
@@ -45,15 +48,18 @@ class RelayedRestEndpoint:
         carriers = self._face.carriers
         session = known(await caller(request, self._sessions, self._bearers, carriers))
         relayed = read_rest(request.method, request.path, request.query, request.body)
-        host = request.header("host") or ""
+        ours = own_address(request.header("host") or "", secure=request.secure)
         answer = await gate.automation.call(
             session,
             relayed,
             passed(request),
             operation=operation_of(request),
-            ours=own_address(host, secure=request.secure),
+            ours=ours,
         )
-        return Reply(answer.status, (*answer.headers, NO_STORE), answer.body)
+        body = answer.body
+        if _LIBRARY in request.path:  # whose files have addresses of their own
+            body = led_here(body, gate.url, ours)
+        return Reply(answer.status, (*answer.headers, NO_STORE), body)
 
 
 def passed(request: Request) -> Headers:

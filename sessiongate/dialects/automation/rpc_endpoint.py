@@ -22,13 +22,17 @@ from sessiongate.session import Ended, Session
 from sessiongate.wire import basic
 from sessiongate.wire.automation import resources, vapi_rpc
 from sessiongate.wire.automation import rest as automation
+from sessiongate.wire.automation.relayed import own_address
 from sessiongate.wire.automation.relayed_rpc import relayed_rpc
 from sessiongate.wire.carriers import SOAP_COOKIE, VMWARE_HEADER, WHITE_SPACE
+from sessiongate.wire.file_addresses import led_here
 
 RPC_DIALECT = "vapi-rpc"
 
 
 _RPC_CARRIERS = REST_CARRIERS | {f"cookie:{SOAP_COOKIE}"}
+
+_LIBRARY = "com.vmware.content.library."
 
 
 class RpcEndpoint:
@@ -88,7 +92,11 @@ class RpcEndpoint:
             answer = await gate.automation.call_rpc(session, relayed, headers, operation=operation)
         except errors.SessionGateError as error:
             return _rpc(vapi_rpc.write_refusal(call, error))
-        return Reply(answer.status, (*answer.headers, NO_STORE), answer.body)
+        body = answer.body
+        if call.service.startswith(_LIBRARY):
+            ours = own_address(request.header("host") or "", secure=request.secure)
+            body = led_here(body, gate.url, ours)
+        return Reply(answer.status, (*answer.headers, NO_STORE), body)
 
     async def _create(self, request: Request, call: vapi_rpc.RpcCall) -> Reply:
         name, password = vapi_rpc.credential(call)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from sessiongate import __version__, errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
@@ -11,8 +13,14 @@ from sessiongate.http.message import Request
 from sessiongate.rules.relay import Kind, judge
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
+from sessiongate.wire.automation.relayed import own_address
+from sessiongate.wire.file_addresses import led_here
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed import Relayed
+
+# What is answered with addresses of files: of guests, and of disks on their way.
+_HANDS_OUT = "InitiateFileTransfer"
+_LEASE = b"HttpNfcLeaseInfo"
 
 
 class RelayedCalls:
@@ -52,7 +60,11 @@ class RelayedCalls:
             ("content-type", self._content),
             ("accept-encoding", "identity"),
         )
-        return await gate.relay.call(known(session), read, (*passed, *own), request.when_gone)
+        answer = await gate.relay.call(known(session), read, (*passed, *own), request.when_gone)
+        if read.method.startswith(_HANDS_OUT) or _LEASE in answer.body:
+            ours = own_address(request.header("host") or "", secure=request.secure)
+            return msgspec.structs.replace(answer, body=led_here(answer.body, gate.url, ours))
+        return answer
 
 
 def is_ours(read: Relayed) -> bool:

@@ -2,16 +2,21 @@
 
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from sessiongate.dialects.automation import resources
 from sessiongate.dialects.automation.relayed_endpoint import RelayedRestEndpoint
+from sessiongate.dialects.automation.rpc_endpoint import RpcEndpoint
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.errors import NoPermission, NotSupported, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
+from tests.gate import APPLIANCE
 from tests.gate import Gate as House
+
+LIBRARY = "com.vmware.content.library"
 
 
 class Upstream:
@@ -19,8 +24,14 @@ class Upstream:
 
     def __init__(self) -> None:
         self.automation = self
+        self.url = "https://vc1.example"
         self.calls: list[tuple[str, dict[str, str], str, str]] = []
         self.answer: Answer | Exception = Answer(200, (("content-type", "application/json"),), b"1")
+
+    async def call_rpc(self, session: Any, _: Any, __: Any, *, operation: str) -> Answer:
+        assert (session.principal, operation) == ("ada", "")
+        assert isinstance(self.answer, Answer)
+        return self.answer
 
     async def call(
         self, session: Any, request: Any, headers: Any, *, operation: str, ours: str
@@ -87,6 +98,30 @@ async def test_a_call_goes_on_with_what_says_nothing_of_the_client(case: Case) -
     assert headers["accept-language"] == "de"
     assert headers["user-agent"].startswith("sessiongate/")
     assert headers["content-type"] == "application/json"
+
+
+async def test_files_of_a_library_are_ours_to_send_on(case: Case) -> None:
+    carrier = ("vmware-api-session-id", await case.token())
+    body = b'{"uri": "https://vc1.example:443/cls/data/a/b"}'
+    case.upstream.answer = Answer(200, (), body)
+    said = await case.ask("GET", "/api/content/library/item/update-session/a/file", carrier)
+    assert said.body == b'{"uri": "https://vc.example/cls/data/a/b"}'
+    assert (await case.ask("GET", "/api/vcenter/vm", carrier)).body == body
+    rpc = RpcEndpoint(
+        case.house.sessions,
+        case.house.logins,
+        case.house.bearers,
+        provider="local",
+        appliance=APPLIANCE,
+        gates=Gates({"vc.example": cast("Gate", case.upstream)}, None),
+    )
+    for service, shown in ((f"{LIBRARY}.item.updatesession.File", said.body), ("a.b.C", body)):
+        params = {"serviceId": service, "operationId": "get", "input": {"STRUCTURE": {"x": {}}}}
+        call = {"jsonrpc": "2.0", "method": "invoke", "id": "1", "params": params}
+        sent = [("host", "vc.example"), carrier]
+        document = msgspec.json.encode(call)
+        reply = await rpc(Request("POST", "/api", "", sent, document, "192.0.2.7", secure=True))
+        assert reply.body == shown
 
 
 async def test_sec_34_no_spelling_of_a_session_s_header_goes_on(case: Case) -> None:

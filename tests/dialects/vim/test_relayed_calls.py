@@ -23,10 +23,12 @@ class Upstream:
     def __init__(self) -> None:
         self.relay = self
         self.headers: Any = ()
+        self.url = "https://vc1.example"
+        self.body = b""
 
     async def call(self, _: Any, __: Any, headers: Any, ___: Any) -> Answer:
         self.headers = headers
-        return Answer(200, (), b"")
+        return Answer(200, (), self.body)
 
 
 def sent(*headers: tuple[str, str]) -> Request:
@@ -64,6 +66,24 @@ async def test_of_a_head_what_is_listed_goes_on_and_what_we_say_ourselves(gate: 
     with pytest.raises(NoSession):
         await calls.forward(cast("Gate", upstream), asked, NAME, None)
     assert upstream.headers == ()
+
+
+async def test_files_that_are_handed_out_are_ours_to_send_on(gate: House) -> None:
+    upstream, calls = Upstream(), calls_of(gate)
+    session = (await gate.login("ada")).session
+    asked = sent(("host", "gate.example"))
+    upstream.body = b"<returnval>https://*/guestFile?id=1&amp;token=2</returnval>"
+    guest = read_relayed(
+        envelope("InitiateFileTransferFromGuest", "GuestFileManager", "guestFileManager").encode()
+    )
+    said = await calls.forward(cast("Gate", upstream), asked, guest, session)
+    assert said.body == upstream.body.replace(b"https://*/", b"https://gate.example/")
+    upstream.body = b'<info xsi:type="HttpNfcLeaseInfo"><url>https://vc1.example/nfc/a</url></info>'
+    said = await calls.forward(cast("Gate", upstream), asked, NAME, session)
+    assert said.body == upstream.body.replace(b"vc1.example", b"gate.example")
+    upstream.body = b"<name>https://vc1.example/nfc/a</name>"
+    said = await calls.forward(cast("Gate", upstream), asked, NAME, session)
+    assert said.body == upstream.body
 
 
 @each(
