@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools import populate
 from tools.children import Child, nginx, scratch, sessiongate
-from tools.load import Load, compare
+from tools.load import Load, Way, compare
 from tools.table import Bench, Measured, Part, Target, median
 
 from parts.soap import MEASURED, logged_in, time_there
@@ -36,6 +36,11 @@ _TIME = (
     '<CurrentTimeResponse xmlns="urn:vim25"><returnval>2026-01-01T00:00:00Z</returnval>'
     "</CurrentTimeResponse></soapenv:Body></soapenv:Envelope>"
 )
+_GOT, _FILE, _SIZE = "/api/vcenter/datacenter", "/folder/file", 10 * 2**20
+_PLACES = f"""
+        location = {_GOT} {{{{ default_type application/json; return 200 "[]"; }}}}
+        location = {_FILE} {{{{ root {{folder}}; }}}}
+"""
 _CONSTANT = f"""
             default_type "text/xml; charset=utf-8";
             if ($http_soapaction = "{MEASURED}") {{ return 200 '{_TIME}'; }}
@@ -48,9 +53,13 @@ def _both(folder: Path) -> Iterator[tuple[Child, Child]]:
     data_dir, theirs = folder / "server", folder / "upstream"
     for one in (data_dir, theirs):
         populate.write_users(one, 1)
+    (folder / "folder").mkdir()
+    with (folder / _FILE[1:]).open("wb") as file:
+        file.truncate(_SIZE)
+    places = _PLACES.format(folder=folder)
     with (
         sessiongate(theirs, tls=True) as center,
-        nginx(folder / "constant", theirs, center.url, _CONSTANT) as upstream,
+        nginx(folder / "constant", theirs, center.url, _CONSTANT, places) as upstream,
     ):
         settings = {f"UPSTREAM__VC1__{name}": value for name, value in _SERVICE.items()}
         settings["UPSTREAM__VC1__URL"] = upstream.url
@@ -66,6 +75,21 @@ def _posts(bench: Bench) -> Iterator[Measured]:
         headers, _, _ = logged_in(ours)
         ways = [time_there(server, folder, headers) for server in (ours, plain)]
         yield _ratio("post", compare(bench, *ways))
+        ways = [_get(server, folder, headers, _GOT, 32) for server in (ours, plain)]
+        yield _ratio("get", compare(bench, *ways))
+        ways = [_get(server, folder, headers, _FILE, 1) for server in (ours, plain)]
+        yield _ratio("file", compare(bench, *ways, rounds=3, seconds=4))
+
+
+def _get(server: Child, folder: Path, headers: dict[str, str], path: str, connections: int) -> Way:
+    """GET of a path by a session, which each dialect takes from a carrier of its own."""
+    cookie = headers["Cookie"]
+    token = cookie.partition("=")[2].strip('"')
+    tokens = folder / "tokens"
+    tokens.write_text(f"{cookie if path == _FILE else token}\n", encoding="ascii")
+    carrier = "Cookie" if path == _FILE else "vmware-api-session-id"
+    environ = {"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier}
+    return Way(server, path, "get.lua", environ, connections)
 
 
 def _ratio(key: str, found: list[list[Load]]) -> Measured:
@@ -82,7 +106,11 @@ def _ratio(key: str, found: list[list[Load]]) -> Measured:
 PARTS = (
     Part(
         "forwarding",
-        (Target("post", "forwarded SOAP CurrentTime, HTTPS", "nginx proxy_pass", ">=", 0.25),),
+        (
+            Target("post", "forwarded SOAP CurrentTime, HTTPS", "nginx proxy_pass", ">=", 0.25),
+            Target("get", "forwarded GET /api/vcenter/datacenter", "the same", ">=", 0.35),
+            Target("file", "forwarded GET of 10 MB", "the same", ">=", 0.75),
+        ),
         _posts,
     ),
 )

@@ -166,6 +166,7 @@ http {{
     server {{
         listen 127.0.0.1:{port}{how};
         location / {{ {answer} }}
+        {places}
     }}
 }}
 """
@@ -183,12 +184,16 @@ _PASSED = """
 
 @contextmanager
 def nginx(
-    folder: Path, data_dir: Path | None = None, upstream: str | None = None, first: str = ""
+    folder: Path,
+    data_dir: Path | None = None,
+    upstream: str | None = None,
+    first: str = "",
+    places: str = "",
 ) -> Iterator[Child]:
     """nginx in one process that answers the same text to all, or passes all to an upstream.
 
     With the data directory of a server of ours, over TLS with that one's certificate. `first` is
-    what it does before it passes anything on.
+    what it does before it passes anything on, `places` are what it answers itself.
     """
     found = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
     if found is None:
@@ -207,7 +212,7 @@ def nginx(
         scheme, _, address = upstream.partition("://")
         more = _UPSTREAM.format(address=address)
         answer = _PASSED.format(scheme=scheme, address=address, first=first)
-    text = _NGINX.format(folder=folder, port=port, how=how, more=more, answer=answer)
+    text = _NGINX.format(folder=folder, port=port, how=how, more=more, answer=answer, places=places)
     config.write_text(text, encoding="utf-8")
     url = f"{'https' if how else 'http'}://127.0.0.1:{port}"
     # It says nothing once it listens, so the shell names the address, and `exec` keeps the pid.
