@@ -14,8 +14,8 @@ class GatewayClient:
     """One client session, as far as this upstream goes."""
 
     __slots__ = (
-        *("book", "calls", "lost", "opening", "over", "polls", "pool", "quiet", "session"),
-        *("under_way", "waits"),
+        *("book", "calls", "cut_short", "lost", "opening", "over", "polls", "pool", "quiet"),
+        *("session", "under_way", "waits"),
     )
 
     def __init__(self, session: Session) -> None:
@@ -34,6 +34,8 @@ class GatewayClient:
         """Waits, those that wait for their place too."""
         self.waits: dict[asyncio.Task[Answer], ForwardedCall] = {}
         """Waits that have their place, until the upstream has let go of them."""
+        self.cut_short: set[str] = set()
+        """Collectors whose last answer was not all that there was."""
         self.under_way = 0
         self.quiet = asyncio.Event()
         """Set while nothing of it is under way."""

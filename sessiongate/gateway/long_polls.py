@@ -15,6 +15,9 @@ from sessiongate.wire.http import Answer
 _CANCELLING = 2.0
 """Seconds in which an upstream has to end a wait; then it is given up with its connection."""
 
+_ENDING = frozenset({"CancelWaitForUpdates", "DestroyPropertyCollector"})
+"""Methods by which a client ends all its waits at a collector."""
+
 WhenGone = Callable[[Callable[[], None]], None]
 """Has a function called once if the client leaves."""
 
@@ -36,6 +39,10 @@ class LongPolls:
         self._translation = translation
         self._apart = apart
         self._stopping = False
+        self._wanted: set[ForwardedCall] = set()
+        """Waits whose end is wanted, here or by their client."""
+        self._hit: set[ForwardedCall] = set()
+        """Waits that end with another one at the same collector."""
 
     def __len__(self) -> int:
         """How many are under way."""
@@ -58,7 +65,7 @@ class LongPolls:
         except BaseException:  # no place, or the client has gone
             self._is_over(client)
             raise
-        task = asyncio.create_task(send(client, call), name="wait")
+        task = asyncio.create_task(self._answered(client, call, send), name="wait")
         client.waits[task] = call
         task.add_done_callback(lambda task: self._has_ended(client, task))
         gone = asyncio.Event()
@@ -72,18 +79,49 @@ class LongPolls:
         finally:
             leaving.cancel()
             if not task.done():
-                self._apart.begin(self._end(client, task, call), "end a wait")
+                self._give_up(client, task, call)
 
     def end_all(self, client: GatewayClient) -> None:
         """End those of a client, whose session is over."""
         for wait, call in list(client.waits.items()):
-            self._apart.begin(self._end(client, wait, call), "end a wait")
+            self._give_up(client, wait, call)
+
+    def ends_some(self, client: GatewayClient, call: ForwardedCall) -> None:
+        """The client itself is about to end its waits at a collector."""
+        if call.request.method in _ENDING:
+            self._wanted.update(_beside(client, call))
 
     def stop(self) -> None:
         """Begin none any more, and end those under way: their clients may come again."""
         self._stopping = True
         for client in self._clients.all():
             self.end_all(client)
+
+    async def _answered(
+        self,
+        client: GatewayClient,
+        call: ForwardedCall,
+        send: Callable[[GatewayClient, ForwardedCall], Coroutine[None, None, Answer]],
+    ) -> Answer:
+        """The upstream's answer, asked for again where the wait has ended and nobody wanted that.
+
+        Not where it asks for what was left of an earlier answer, which may be lost.
+        """
+        collector, replies = call.request.target.name, call.form.replies
+        whole, once = collector not in client.cut_short, True
+        while True:
+            answer = await send(client, call)
+            if not replies.says_it_was_cancelled(answer):
+                client.cut_short.discard(collector)
+                if replies.is_cut_short(answer.body):
+                    client.cut_short.add(collector)
+                return answer
+            hit = call in self._hit
+            self._hit.discard(call)
+            wanted = call in self._wanted or client.over or self._stopping
+            if wanted or not whole or not (hit or once):
+                return answer
+            once = once and hit
 
     async def _have_place(self, client: GatewayClient) -> None:
         await self._places.take(client.person)
@@ -111,7 +149,9 @@ class LongPolls:
     def _has_ended(self, client: GatewayClient, task: asyncio.Task[Answer]) -> None:
         """The upstream has let go of it, or we of the upstream."""
         self._places.give_back(client.person)
-        del client.waits[task]
+        call = client.waits.pop(task)
+        self._wanted.discard(call)
+        self._hit.discard(call)
         self._is_over(client)
         if not task.cancelled():
             task.exception()  # seen, also where nobody waits any more
@@ -120,6 +160,12 @@ class LongPolls:
         client.polls -= 1
         client.end()
         self._clients.drop_if_idle(client)
+
+    def _give_up(
+        self, client: GatewayClient, task: asyncio.Task[Answer], call: ForwardedCall
+    ) -> None:
+        self._wanted.add(call)
+        self._apart.begin(self._end(client, task, call), "end a wait")
 
     async def _end(
         self, client: GatewayClient, task: asyncio.Task[Answer], call: ForwardedCall
@@ -130,6 +176,7 @@ class LongPolls:
             if lease is not None and call.sent:
                 async with asyncio.timeout(_CANCELLING):
                     target = self._translation.target(lease, client, call.request)
+                    self._hit.update(_beside(client, call) - self._wanted)
                     await self._own.cancel_wait(lease, target)
                     await asyncio.wait({task})
         except (UpstreamUnavailable, TimeoutError):
@@ -137,3 +184,9 @@ class LongPolls:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def _beside(client: GatewayClient, call: ForwardedCall) -> set[ForwardedCall]:
+    """The waits of a client at the collector that a call of it is for."""
+    name = call.request.target.name
+    return {one for one in client.waits.values() if one.request.target.name == name}

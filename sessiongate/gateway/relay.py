@@ -158,6 +158,7 @@ class Relay:
         client.begin()
         if call.waits:
             return await self._polls.run(client, call, self._send, when_gone)
+        self._polls.ends_some(client, call)
         client.calls += 1
         client.opening += call.opens
         try:

@@ -631,3 +631,138 @@ async def test_a_change_for_which_there_was_no_connection_is_not_said_to_be_sent
     house.unreachable = False
     await client.call("CreateFolder", "Folder", "group-d1", "<name>a</name>")
     assert len(case.audit.told) == 1
+
+
+CANCELLED = Answer(500, (("content-type", "text/xml"),), fault("RequestCanceled").body)
+
+
+class Collector(House):
+    """Its waits are held, and a cancel ends all of them as a vCenter does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[asyncio.Future[Answer]] = []
+        self.cut_short = False
+
+    async def exchange(self, ask: Ask, **more: Any) -> Answer:
+        method = read_relayed(ask.body).method
+        if method == "WaitForUpdatesEx" and not self.cut_short:
+            self.asked.append(read_relayed(ask.body))
+            wait: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            self.waits.append(wait)
+            return await wait
+        if method == "CancelWaitForUpdates":
+            self.tell(CANCELLED)
+        if self.cut_short:
+            self.shown = "<returnval><version>1</version><truncated>true</truncated></returnval>"
+            read = read_relayed(ask.body).method
+            body = enveloped(f'<{read}Response xmlns="urn:vim25">{self.shown}</{read}Response>')
+            return Answer(200, (("content-type", "text/xml"),), body.encode())
+        return await super().exchange(ask, **more)
+
+    def tell(self, answer: Answer) -> None:
+        waits, self.waits = self.waits, []
+        for wait in waits:
+            if not wait.done():
+                wait.set_result(answer)
+
+    def news(self) -> None:
+        body = enveloped('<WaitForUpdatesExResponse xmlns="urn:vim25"/>')
+        self.tell(Answer(200, (("content-type", "text/xml"),), body.encode()))
+
+
+async def waiting(house: Collector, case: Case, count: int) -> tuple[list[Client], list[Any]]:
+    """Connections of one session that wait at one collector, each with its wait."""
+    first = case.client()
+    await first.filter()
+    lines = [Client(case, first.session) for _ in range(count)]
+    waits = [start(one.wait()) for one in lines]
+    await until(lambda: len(house.waits) == count)
+    return lines, waits
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_sec_61_a_wait_goes_on_when_another_at_the_same_collector_is_given_up(
+    shared: bool,
+) -> None:
+    house = Collector()
+    rules = msgspec.structs.replace(RULES, shared=shared, waits_each=5)
+    case = Case(house, rules)
+    lines, waits = await waiting(house, case, 3)
+    for left in (2, 1):
+        lines[left].left()
+        with pytest.raises(Exception, match="left"):
+            await waits[left]
+        await until(lambda: (len(house.waits), case.relay.waits) == (left, left))  # noqa: B023
+    house.news()
+    assert "WaitForUpdatesExResponse" in await waits[0]
+    assert house.methods().count("CancelWaitForUpdates") == 2
+    await case.relay.close()
+    assert case.relay.waits == 0
+
+
+async def test_a_wait_that_nobody_has_cancelled_is_asked_for_once_more() -> None:
+    house = Collector()
+    case = Case(house)
+    _, (wait,) = await waiting(house, case, 1)
+    house.tell(CANCELLED)
+    await until(lambda: len(house.waits) == 1)
+    assert not wait.done()
+    house.tell(CANCELLED)
+    with pytest.raises(AssertionError, match="RequestCanceled"):
+        await wait
+    await case.relay.close()
+
+
+@pytest.mark.parametrize("method", ["CancelWaitForUpdates", "DestroyPropertyCollector"])
+async def test_a_client_that_cancels_its_waits_has_them_cancelled(method: str) -> None:
+    house = Collector()
+    case = Case(house)
+    (line, *_), waits = await waiting(house, case, 2)
+    await line.call(method, "PropertyCollector", "propertyCollector")
+    house.tell(CANCELLED)
+    for wait in waits:
+        with pytest.raises(AssertionError, match="RequestCanceled"):
+            await wait
+    assert house.methods().count("WaitForUpdatesEx") == 2
+    await case.relay.close()
+
+
+async def test_what_is_left_of_an_answer_is_not_asked_for_twice() -> None:
+    house = Collector()
+    case = Case(house)
+    client = case.client()
+    await client.filter()
+    house.cut_short = True
+    assert "truncated" in await client.wait()
+    house.cut_short = False
+    wait = start(client.wait())
+    await until(lambda: len(house.waits) == 1)
+    house.tell(CANCELLED)
+    with pytest.raises(AssertionError, match="RequestCanceled"):
+        await wait
+    # With the next whole answer that is over.
+    wait = start(client.wait())
+    await until(lambda: len(house.waits) == 1)
+    house.news()
+    await wait
+    wait = start(client.wait())
+    await until(lambda: len(house.waits) == 1)
+    house.tell(CANCELLED)
+    await until(lambda: len(house.waits) == 1)
+    house.news()
+    await wait
+    await case.relay.close()
+
+
+async def test_sec_61_waits_of_a_session_that_ends_are_not_asked_for_again() -> None:
+    house = Collector()
+    case = Case(house)
+    (line, *_), waits = await waiting(house, case, 2)
+    case.relay.leave(line.session)
+    for wait in waits:
+        with pytest.raises(NoSession):
+            await wait
+    await case.relay.close()
+    assert house.methods().count("WaitForUpdatesEx") == 2
+    assert case.relay.waits == 0

@@ -48,6 +48,10 @@ class Replies(Protocol):
         """The token with which a read of properties goes on; "" where it is whole."""
         ...
 
+    def is_cut_short(self, body: bytes) -> bool:
+        """Whether the answer to a wait is a part of what there is to tell."""
+        ...
+
     def shows_sessions(self, body: bytes) -> bool:
         """Whether it holds sessions of the upstream."""
         ...

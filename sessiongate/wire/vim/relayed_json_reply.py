@@ -31,6 +31,7 @@ _FLAT = re.compile(rb'\{(?:[^{}"]++|"(?:[^"\\]|\\.)*+")*+\}')
 """An object in which no other is."""
 _SPELT_OUT = re.compile(rb"\\u00(?:2[Dd]|3[0-9]|4[1-9A-Fa-f]|5[0-9ABFabf]|6[1-9A-Fa-f]|7[0-9Aa])")
 """What no server writes as a number: letters, digits, and what stands in ids and keys."""
+_CUT_SHORT = re.compile(rb'"truncated"\s*:\s*true')
 
 
 class _Reference(msgspec.Struct):
@@ -118,6 +119,11 @@ def next_page(body: bytes) -> str:
         return ""
     token = page.token if page is not None else None
     return token if token and len(token) <= _LONGEST_TOKEN else ""
+
+
+def is_cut_short(body: bytes) -> bool:
+    """Whether it is a part of what there is to tell, so that the next wait has the rest."""
+    return _CUT_SHORT.search(body) is not None
 
 
 def shows_sessions(body: bytes) -> bool:

@@ -22,6 +22,7 @@ KEY_LENGTH = 36
 """Of the key of a session, theirs and ours: one can stand in the place of the other."""
 
 _TOKEN = re.compile(rb"<token>([^<]{1,512})</token>")
+_CUT_SHORT = re.compile(rb"<truncated>\s*(?:true|1)\s*</truncated>")
 _BOUND = b"session["
 _SESSION = b"UserSession"
 
@@ -109,6 +110,11 @@ def next_page(body: bytes) -> str:
     """The token with which a read of properties goes on; "" where it is whole."""
     found = _TOKEN.search(body)
     return found[1].decode("utf-8", "replace") if found is not None else ""
+
+
+def is_cut_short(body: bytes) -> bool:
+    """Whether it is a part of what there is to tell, so that the next wait has the rest."""
+    return _CUT_SHORT.search(body) is not None
 
 
 def with_key(body: bytes, theirs: str, ours: str) -> bytes:

@@ -113,6 +113,13 @@ def test_the_returned_object_is_found() -> None:
     assert replies.returned_object(Answer(204, (), b"")) is None
 
 
+def test_an_answer_to_a_wait_says_whether_it_is_cut_short() -> None:
+    for shown in (b'{"truncated":true}', b'{"truncated" : true,"a":1}'):
+        assert replies.is_cut_short(shown)
+    for other in (b'{"truncated":false}', json.dumps({"a": '"truncated":true'}).encode(), b"{}"):
+        assert not replies.is_cut_short(other)
+
+
 def test_a_read_in_pages_names_the_next() -> None:
     assert replies.next_page(ok({"token": "17", "objects": []}).body) == "17"
     others: list[Any] = [None, {}, *({"token": one} for one in (None, "", "1" * 600, 5))]

@@ -63,6 +63,13 @@ def test_the_returned_object_is_found() -> None:
         replies.returned_object(Answer(200, (), b"<broken"))
 
 
+def test_an_answer_to_a_wait_says_whether_it_is_cut_short() -> None:
+    for written in ("true", "1", " true "):
+        assert replies.is_cut_short(f"<truncated>{written}</truncated>".encode())
+    for other in ("<truncated>false</truncated>", "&lt;truncated>true</truncated>", ""):
+        assert not replies.is_cut_short(other.encode())
+
+
 def test_a_read_in_pages_names_the_next() -> None:
     page = ok("<R xmlns='urn:vim25'><returnval><token>17</token><objects/></returnval></R>")
     assert replies.next_page(page.body) == "17"
