@@ -30,7 +30,7 @@ from sessiongate.http.framing import Framing, Head, framing_of, write_head, writ
 from sessiongate.http.message import Download, Reply, Request
 from sessiongate.http.reply_writer import PIECE
 from sessiongate.http.request_reader import RequestReader
-from sessiongate.http.send_queue import reset
+from sessiongate.http.send_queue import LARGE_SEND_BUFFER, SEND_BUFFER, reset, resize
 from sessiongate.http.states import At
 from sessiongate.telemetry.tracebacks import traced
 
@@ -155,6 +155,7 @@ class Connection(RequestReader):
 
     async def _stream_body(self, download: Download, framing: Framing) -> None:
         self._streaming, self._on_gone = True, None
+        resize(self._transport, LARGE_SEND_BUFFER)
         try:
             await self._writer.stream(download, framing)
         except asyncio.CancelledError:
@@ -170,6 +171,7 @@ class Connection(RequestReader):
         finally:
             self._streaming = False
             self.due = math.inf
+            resize(self._transport, SEND_BUFFER)
 
     # Its reply.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from sessiongate.errors import OutcomeUnknown
 from sessiongate.http.message import Reply
+from sessiongate.http.send_queue import LARGE_SEND_BUFFER, SEND_BUFFER
 from tests.each import each
 from tests.http.streaming import Body, StreamHouse, leave, stream_house
 from tests.http.wires import GET
@@ -174,6 +176,26 @@ async def test_a_reader_that_is_stuck_is_ended_and_one_that_moves_is_not() -> No
 
         await until(ended)
         await until(lambda: house.listener.connections == 0)
+
+
+async def test_the_kernel_holds_more_of_it_and_of_it_alone() -> None:
+    async with stream_house() as house:
+        body = Body(b"a", length=1)
+        body.gate = asyncio.Semaphore(0)
+        house.reply = lambda _: Reply(200, download=body)
+        reader, _ = await house.peer(GET % b"")
+        await until(lambda: bool(house.requests) and house.connection._streaming)
+        accepted = house.connection._transport.get_extra_info("socket")
+
+        def holds() -> int:
+            return int(accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
+
+        assert 2 * SEND_BUFFER < holds() <= 2 * LARGE_SEND_BUFFER
+        body.gate.release()
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"\r\n\r\na")
+        await until(lambda: not house.connection._streaming)
+        assert holds() == 2 * SEND_BUFFER
 
 
 async def test_a_peer_that_leaves_ends_it_while_it_waits_for_more() -> None:
