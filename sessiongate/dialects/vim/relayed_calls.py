@@ -15,7 +15,7 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
 from sessiongate.wire.automation.relayed import own_address
 from sessiongate.wire.file_addresses import led_here
-from sessiongate.wire.http import Answer
+from sessiongate.wire.http import Answer, Headers
 from sessiongate.wire.vim.relayed import Relayed
 
 # What is answered with addresses of files: of guests, and of disks on their way.
@@ -55,11 +55,12 @@ class RelayedCalls:
     ) -> Answer:
         """The upstream's answer. Raises NoSession where there is no session."""
         passed = tuple((name, value) for name, value in request.headers if name in self._passed)
-        own = (
+        own: Headers = (
             ("user-agent", f"sessiongate/{__version__}"),
-            ("content-type", self._content),
             ("accept-encoding", "identity"),
         )
+        if read.document:
+            own = (("content-type", self._content), *own)
         answer = await gate.relay.call(known(session), read, (*passed, *own), request.when_gone)
         if read.method.startswith(_HANDS_OUT) or _LEASE in answer.body:
             ours = own_address(request.header("host") or "", secure=request.secure)

@@ -51,7 +51,7 @@ class RelayedJsonEndpoint:
             if _is_content(address):
                 return _reply(await gate.public.content_in_json(address.release))
             read = await self._calls.read(request, _reader(address, request))
-            if is_ours(read):
+            if address.is_about_sessions or is_ours(read):
                 return await self._own(request)
             session = await caller(request, self._sessions, self._bearers, CARRIERS)
             return _reply(await self._calls.forward(gate, request, read, session))

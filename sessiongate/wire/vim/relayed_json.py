@@ -35,9 +35,16 @@ T = TypeVar("T")
 _RELEASE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,79}")
 _METHOD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,79}(?:_Task)?")
-# A method begins with a capital, or ends with `_Task`: a server that reads verbs less strictly than
-# it should runs none by a GET of ours.
+# A method begins with a capital or ends with `_Task`, but for a few: a server that reads verbs less
+# strictly than it should runs none by a GET of ours.
 _PROPERTY = re.compile(r"[a-z][A-Za-z0-9]{0,79}")
+_METHODS_TOO = frozenset(
+    {
+        *("fetchSoftwarePackages", "getClusterMode", "getVchaConfig", "installDate"),
+        *("queryDatacenterConfigOptionDescriptor", "setCustomValue", "startDpuFailover"),
+    }
+)
+"""Methods that look like properties, by the vendor's reference up to 9.1."""
 
 _ID = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@\[\]-]|%[0-9A-Fa-f]{2}){1,900}")
 _NEEDLESS = re.compile(r"%(?:2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE)
@@ -52,6 +59,8 @@ _JUDGED = frozenset(
 )
 """Members by which a call is judged."""
 _IN_SMALL_LETTERS = frozenset(map(str.lower, _JUDGED))
+_ANOTHER = "sessionID"
+"""A member of the API that is none of them: of a guest's session, or ours to answer."""
 
 IN_THE_PATH = -1
 """Where the id of the target is."""
@@ -89,7 +98,7 @@ def read_address(verb: str, path: str) -> MemberAddress:
     if verb not in ("GET", "POST"):
         raise WrongVerb("GET", "POST")
     if verb == "GET":
-        if _PROPERTY.fullmatch(member) is None:
+        if _PROPERTY.fullmatch(member) is None or member in _METHODS_TOO:
             raise UnknownProperty(member)
     elif _METHOD.fullmatch(member) is None or member == FETCH:
         raise UnknownMethod(kind, target.name, member)
@@ -119,6 +128,7 @@ def read_relayed(
     token = _member(call, "token", str, "") if member in _TURNING else ""
     document, places, named = _marked(call)
     this = Place(target.name, IN_THE_PATH)
+    named |= {target.name, *([SESSION_MANAGER_ID] if address.is_about_sessions else [])}
     return Relayed(
         b"" if address.reads else document,
         target,
@@ -126,7 +136,7 @@ def read_relayed(
         FETCH if address.reads else member,
         VIM,
         tuple(one for one in (this, *places) if OF_A_SESSION.fullmatch(one.text)),
-        frozenset({target.name, *named}),
+        frozenset(named),
         tuple(one for one in places if not OF_A_SESSION.fullmatch(one.text)),
         objects,
         (("", member),) if address.reads else paths,
@@ -209,7 +219,7 @@ def _texts(call: dict[str, Any]) -> Iterator[tuple[Any, Any, str, str]]:
 
 def _require_exact(members: Iterable[str]) -> None:
     for name in members:
-        if name not in _JUDGED and name.lower() in _IN_SMALL_LETTERS:
+        if name not in _JUDGED and name.lower() in _IN_SMALL_LETTERS and name != _ANOTHER:
             raise Malformed("a member of the API is written in other letters")
 
 

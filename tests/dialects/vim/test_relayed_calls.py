@@ -61,7 +61,7 @@ async def test_of_a_head_what_is_listed_goes_on_and_what_we_say_ourselves(gate: 
     asked, session = sent(("opid", "op-1"), ("cookie", "a=b")), (await gate.login("ada")).session
     await calls.forward(cast("Gate", upstream), asked, NAME, session)
     names = [name for name, _ in upstream.headers]
-    assert names == ["opid", "user-agent", "content-type", "accept-encoding"]
+    assert names == ["opid", "content-type", "user-agent", "accept-encoding"]
     upstream.headers = ()
     with pytest.raises(NoSession):
         await calls.forward(cast("Gate", upstream), asked, NAME, None)

@@ -101,12 +101,12 @@ async def test_a_call_goes_on_with_what_says_nothing_of_the_client(case: Case) -
     assert ("cache-control", "no-store") in reply.headers
     assert case.upstream.calls == ["ada: Fetch"]
     assert case.upstream.operation == "op-1"
-    sent = {"user-agent", "content-type", "accept-encoding", "vapi-ctx-opid"}
+    sent = {"user-agent", "accept-encoding", "vapi-ctx-opid"}
     assert case.upstream.headers.keys() == sent
-    assert case.upstream.headers["content-type"] == "application/json"
     case.upstream.answer = Answer(204, (), b"")
     reply = await case.ask("POST", RENAME, await case.session(), ("opid", "op-2"), body=b"{}")
     assert (reply.status, reply.body, case.upstream.operation) == (204, b"", "op-2")
+    assert case.upstream.headers["content-type"] == "application/json"
 
 
 async def test_without_a_session_nothing_goes_on_but_what_anybody_may_know(case: Case) -> None:
@@ -144,6 +144,13 @@ SESSIONS = [
 async def test_sessions_are_answered_here(verb: str, path: str, body: bytes, case: Case) -> None:
     reply = await case.ask(verb, f"{RELEASE}/{path}", await case.session(), body=body)
     assert reply.status in (200, 204, 405, 500)
+    assert not case.upstream.calls
+
+
+@each("named", ["SessionManager/SessionManager", "SessionManager/other", "Folder/sessionmanager"])
+async def test_they_are_at_any_release(named: str, case: Case) -> None:
+    path = f"/sdk/vim25/8.0.1.77/{named}/sessionList"
+    assert fault(await case.ask("GET", path, await case.session())) == "InvalidRequest"
     assert not case.upstream.calls
 
 

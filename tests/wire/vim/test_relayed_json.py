@@ -1,10 +1,12 @@
 """A request in VI/JSON that is sent on: what it asks, how it is written, and what is refused."""
 
 import json
+from string import ascii_letters, digits
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessiongate.errors import (
@@ -207,6 +209,11 @@ def _refused_paths() -> dict[str, tuple[str, str, type[Refused]]]:
         "a read as a method": ("POST", good.replace("CreateFolder", "Fetch"), UnknownMethod),
         "a method by GET": ("GET", good, UnknownProperty),
         "a task by GET": ("GET", good.replace("CreateFolder", "setMode_Task"), UnknownProperty),
+        "a method in small letters by GET": (
+            "GET",
+            good.replace("CreateFolder", "startDpuFailover"),
+            UnknownProperty,
+        ),
         "a path by GET": ("GET", good.replace("CreateFolder", "config.name"), UnknownProperty),
     }
     for name, written in {
@@ -323,6 +330,11 @@ def test_a_body_may_name_the_method_of_the_path(said: str) -> None:
     assert read("Folder/group-d1/X_Task", {"_typeName": said}).method == "X_Task"
 
 
+def test_the_session_in_a_guest_is_none_of_ours() -> None:
+    request = read("GuestAuthManager/a/AcquireCredentialsInGuest", {"sessionID": 5})
+    assert request.session_ids == ()
+
+
 def test_pages_have_tokens() -> None:
     page = read(f"{COLLECTOR}/ContinueRetrievePropertiesEx", {"token": "42"})
     assert (page.token, page.pages) == ("42", False)
@@ -331,11 +343,18 @@ def test_pages_have_tokens() -> None:
         read(f"{COLLECTOR}/CancelRetrievePropertiesEx", {"token": 42})
 
 
-@each("named", ["SessionManager/SessionManager", "Folder/SessionManager", "SessionManager/other"])
+@each(
+    "named",
+    [
+        *("SessionManager/SessionManager", "Folder/SessionManager", "SessionManager/other"),
+        "Folder/sessionmanager",
+    ],
+)
 def test_the_session_manager_is_known_by_id_and_by_type(named: str) -> None:
     assert read_address("POST", f"/sdk/vim25/8.0.3.0/{named}/Logout").is_about_sessions
     assert read_address("GET", f"/sdk/vim25/8.0.3.0/{named}/sessionList").is_about_sessions
     assert not read_address("GET", "/sdk/vim25/8.0.3.0/Folder/group-d1/name").is_about_sessions
+    assert read(f"{named}/sessionList", verb="GET").names_session_manager
 
 
 def test_a_read_of_the_session_manager_alone_is_about_sessions() -> None:
@@ -398,3 +417,37 @@ def test_whatever_stands_around_a_reference_is_sent_as_it_was_meant(
         return
     sent = json.loads(write_ask(request, theirs(request), ()).body)
     assert sent == {**around, "é": [ref("View", VIEW.replace(OURS, THEIRS))] * many}
+
+
+PIECES = st.sampled_from(
+    [
+        *("8.0.3.0", "Folder", "group-d1", "Destroy_Task", "name", "SessionManager", "Logout"),
+        *("/", "//", "/", "/", "%2F", "%2f", "%", "%25", "%5B", "[", "]", ".", "..", ";", "?", "#"),
+        *("%41", "%00", "%C3%BC", "\\", " ", ":", "@", "Session%4Danager", "é"),
+    ]
+)
+
+
+@pytest.mark.hypothesis
+@settings(max_examples=300)
+@given(
+    st.lists(PIECES, max_size=4),
+    st.just("Folder") | PIECES,
+    st.sampled_from(["Destroy_Task", "name"]) | PIECES,
+    st.sampled_from(["GET", "POST"]),
+)
+def test_sec_38_the_path_that_is_sent_is_the_one_that_was_judged(
+    pieces: list[str], kind: str, member: str, verb: str
+) -> None:
+    path = f"/sdk/vim25/8.0.3.0/{kind}/{''.join(pieces)}/{member}"
+    try:
+        address = read_address(verb, path)
+    except Refused:
+        return
+    ask = write_ask(read_relayed(address, b""), {}, ())
+    assert read_address(verb, ask.path) == address
+    # A reader that takes segments apart before it decodes them, and one that decodes first.
+    for segments in (map(unquote, ask.path.split("/")), unquote(ask.path).split("/")):
+        named = (address.target.kind, address.target.name, address.member)
+        assert tuple(segments)[-3:] == named
+    assert set(ask.path) <= set(ascii_letters + digits + "/._:%!$&'()*+,;=@~-")
