@@ -130,9 +130,11 @@ def _pairs(query: str) -> Iterator[tuple[str, str]]:
 def _require_one_spelling(path: str, query: str) -> None:
     if max(len(path), len(query)) > LONGEST:
         raise Malformed("the address is too long")
-    first, *segments = path.split("/")
+    # A slash at the end is a part of some addresses, and is judged as if it were not there.
+    first, *segments = (path.removesuffix("/") or path).split("/")
     plain = all(one.strip(".") and _SEGMENT.fullmatch(one) for one in segments)
-    if first or not plain or _QUERY.fullmatch(query) is None:
+    # The faces themselves are no addresses: at `/api` is JSON-RPC, which the body decides.
+    if first or len(segments) < 2 or not plain or _QUERY.fullmatch(query) is None:
         raise Malformed("the address is written in a way that is not forwarded")
 
 

@@ -1,11 +1,18 @@
 """Which calls of the Automation API go on, as what, and which addresses are written in one way."""
 
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
 from sessiongate.rules.relay import Kind
 from sessiongate.rules.relay_rest import LONGEST, is_below, judge_rest, judge_rpc
 from tests.each import each
+from tests.peers.setup import sdk_interpreter
 
 TAG = "/rest/com/vmware/cis/tagging/tag-association/id:urn:vmomi:InventoryServiceTag:1:GLOBAL"
 
@@ -18,6 +25,7 @@ READS = (
     ("POST", "/api/content/library", "action=find"),
     ("GET", "/api/appliance/local-accounts/root%40localos", ""),
     ("GET", "/api/cis/tagging/tag/urn%3Avmomi%3ATag", ""),
+    ("GET", "/api/vcenter/trusted-infrastructure/trust-authority-hosts/h/kms/", ""),
 )
 CHANGES = (
     ("POST", "/api/vcenter/vm", ""),
@@ -36,6 +44,9 @@ CHANGES = (
 )
 DENIED = (
     "/api/session/x",
+    "/api/session/",
+    "/rest/com/vmware/cis/session/",
+    "/api/vcenter/vm/vm-1/console/tickets/",
     "/api/Session",
     "/api/cis/session",
     "/rest/session",
@@ -91,7 +102,8 @@ def test_settings_may_let_more_through_but_no_session() -> None:
         "/api/vcenter//vm",
         "/api/vcenter/./vm",
         "/api/vcenter/../session",
-        "/api/vcenter/vm/",
+        "/api/vcenter/vm//",
+        "/api/",
         "/api/vcenter/%2e%2e/session",
         "/api/vcenter/%2E%2E/session",
         "/api/vcenter%2Fvm",
@@ -145,6 +157,48 @@ def test_sec_38_a_query_says_one_thing(query: str) -> None:
         judge_rest("POST", "/api/vcenter/vm", query)
 
 
+_PIECES = st.sampled_from(
+    [
+        *("api", "rest", "com", "vmware", "cis", "vcenter", "vm", "session", "Session", "identity"),
+        *("tokenservice", "authentication", "%73ession", "sess%69on", "session;x", "session%3Bx"),
+        *("..", ".", "", "%2e%2e", "%2E", "a%2fsession", "a%2Fsession", "%5csession", "\\session"),
+        *("session%20", "session.", "%252e", "x%00session", "console", "tickets", "id:1", "a%3Ab"),
+    ]
+)
+
+
+def _as_others_read(path: str) -> Iterator[list[str]]:
+    """The segments of a path, by readers that decode, resolve, and cut in ways of their own."""
+    for decode in (str, unquote, lambda text: unquote(unquote(text))):
+        for separator in ("/", "[/\\\\]"):
+            for cut in (False, True):
+                found: list[str] = []
+                for one in re.split(separator, decode(path)):
+                    text = one.partition(";")[0] if cut else one
+                    text = text.partition("\0")[0].strip(" .") if cut else text
+                    if one == "..":
+                        del found[-1:]
+                    elif one not in ("", "."):
+                        found.append(text.casefold())
+                yield found
+
+
+@given(st.lists(_PIECES, min_size=1, max_size=6), st.sampled_from(["/api", "/rest"]))
+def test_sec_38_nobody_behind_us_reads_a_session_where_we_have_read_none(
+    pieces: list[str], face: str
+) -> None:
+    path = "/".join((face, *pieces))
+    try:
+        verdict = judge_rest("POST", path, "")
+    except Malformed:
+        return
+    if verdict.kind is Kind.DENY:
+        return
+    for segments in _as_others_read(path):
+        assert segments[0] == face[1:]
+        assert not {"session", "tokenservice"} & set(segments)
+
+
 def test_what_is_below_an_address() -> None:
     assert is_below("/api/vcenter/vm/vm-1", ["/API/vcenter/vm/"])
     assert is_below("/api/vcenter/vm", ["/api/vcenter/vm"])
@@ -180,3 +234,33 @@ def test_operations_of_json_rpc_are_judged_by_service_and_name() -> None:
     ):
         with pytest.raises(Malformed):
             judge_rpc(service, operation)
+
+
+@pytest.mark.peer
+def test_of_the_vendor_s_operations_these_are_denied() -> None:
+    """By the bindings of the VCF SDK. Of what is in none, the words of an address decide."""
+    library = sdk_interpreter().parents[1] / "lib"
+    if not library.exists():
+        pytest.skip("the VCF SDK is not installed: run tests/peers/setup.py")
+    denied, count = set(), 0
+    for file in library.rglob("*_client.py"):
+        for verb, template in _OPERATION.findall(file.read_text(encoding="utf-8")):
+            path, _, query = f"/api{re.sub(r'{[^}]*}', 'x-1', template)}".partition("?")
+            verdict = judge_rest(verb, path, query)
+            count += 1
+            if verdict.kind is Kind.DENY:
+                denied.add(path.removesuffix("/x-1"))
+            assert not verdict.reads or verb == "GET" or "action=" in query, template
+    assert count > 1000
+    assert denied == {
+        "/api/session",
+        "/api/vcenter/authentication/token",
+        "/api/vcenter/identity/broker/tenants/operator-client",
+        "/api/vcenter/identity/broker/tenants/x-1/admin-client",
+        "/api/vcenter/identity/providers",
+        "/api/vcenter/registered-tokens",
+        "/api/vcenter/tokenservice/token-exchange",
+    }
+
+
+_OPERATION = re.compile(r"http_method='([A-Z]+)',\s+url_template='([^']*)'")
