@@ -15,7 +15,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     header_timeout: timedelta = timedelta(seconds=10)
     """From the first byte of a request (or the start of the connection) to the end of its head."""
     body_timeout: timedelta = timedelta(seconds=30)
-    """For the whole body."""
+    """For the whole body; for each piece, where it is handed on as it comes."""
     keep_alive: timedelta = timedelta(seconds=75)
     """How long a connection may idle, and how long a peer may leave our reply unread."""
     connections: int = 20000
