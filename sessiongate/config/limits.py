@@ -25,7 +25,9 @@ class ServerLimits(_Table):
     header_bytes: Size = _setting("64KiB", "Largest request head, request line included.")
     header_count: PositiveCount = _setting(100, "Most header lines in one request.")
     header_time: PositiveDuration = _setting("10s", "Time to send the request head.")
-    body_time: PositiveDuration = _setting("30s", "Time to send the request body.")
+    body_time: PositiveDuration = _setting(
+        "30s", "Time to send the request body; of a file for an upstream, each piece of it."
+    )
     keep_alive: PositiveDuration = _setting("75s", "How long an unused connection stays open.")
     connections: PositiveCount = _setting(
         20000,
