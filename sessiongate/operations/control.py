@@ -151,6 +151,8 @@ class SessionRow(msgspec.Struct):
     calls: int
     seconds_left: int | None = None
     """Until its time is up if it is not used. None where the limits are not known."""
+    upstream: str = ""
+    """The one that it is for; "" for none."""
 
 
 def row(session: Session, now: datetime, limits: Limits | None = None) -> SessionRow:
@@ -174,6 +176,7 @@ def row(session: Session, now: datetime, limits: Limits | None = None) -> Sessio
         idle_seconds=max(0, int((now - session.active_at).total_seconds())),
         calls=session.call_count,
         seconds_left=left,
+        upstream=session.upstream,
     )
 
 

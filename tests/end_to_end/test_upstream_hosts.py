@@ -113,9 +113,19 @@ def test_sec_91_a_rest_session_is_401_at_the_other_host(
             assert at(gate, asked, token) == (200 if asked == host else 401)
             if asked != host:
                 assert at(gate, asked, token, verb="DELETE") == 401
-    assert {host: at(gate, host, token) for host, token in tokens.items()} == dict.fromkeys(
-        HOSTS, 200
-    )
+    for host, token in tokens.items():
+        assert at(gate, host, token) == 200
+        # What is forwarded, too: by REST, and by VI/JSON, where the fault says so.
+        name = "/sdk/vim25/8.0.3.0/Folder/group-d1/name"
+        for asked in HOSTS:
+            headers = {"Host": asked, "vmware-api-session-id": token}
+            said = gate.request("GET", name, headers).json()
+            if asked == host:
+                assert said == "Datacenters"
+            else:
+                assert said["_typeName"] == "NotAuthenticated"
+            listed = gate.request("GET", "/api/vcenter/vm", headers).status
+            assert (listed == 401) == (asked != host)
 
 
 def test_what_was_opened_at_our_own_host_is_for_no_upstream(
@@ -133,6 +143,27 @@ def test_what_was_opened_at_our_own_host_is_for_no_upstream(
     ada.host = ""
     assert folder(ada) == "Datacenters"  # of the empty vCenter that stands at our own Host
     assert [sessions(vcenter) for vcenter in vcenters] == [[], []]
+
+
+def test_a_login_at_our_own_host_leaves_no_session_at_the_vcenter_that_vouched(
+    vcenters: list[Server], make_server: MakeServer
+) -> None:
+    names = '[dialects.zerto]\nwindows = "sso1"'
+    gate = front(make_server, vcenters, names)
+    headers = {"Authorization": basic(*VERA[0]), "Content-Type": "application/json"}
+    opened = gate.request("POST", "/v1/session/add", headers, b'{"AuthenticationMethod": 0}')
+    assert opened.status == 200
+    (row,) = sessions(gate)
+    assert (row["provider"], row["upstream"]) == ("sso1", "")
+    wait_until(lambda: not sessions(vcenters[0]))
+    vera = SoapClient.login(gate, VERA[0], HOSTS[0])
+    assert folder(vera) == "Datacenters"
+    assert {one["upstream"] for one in sessions(gate)} == {"", "vc1"}
+    # Nobody can say whose a domain is that two of them have.
+    inner = f"<userName>{VERA[0][0]}</userName><password>x</password>"
+    refused = SoapClient(gate).call("Login", "SessionManager", "SessionManager", inner)
+    assert refused.fault == "InvalidLogin"
+    assert not any("login refused" in one.log.text for one in vcenters)
 
 
 def test_the_ways_in_that_a_gateway_does_not_have(
