@@ -19,10 +19,13 @@ class Gates:
         self._otherwise = otherwise
 
     def of(self, request: Request) -> Gate | None:
-        """The one that a request is for, None where it is for us alone."""
-        host = (request.header("host") or "").lower()
-        found = self._by_host.get(host) or self._by_host.get(_without_port(host))
-        return found or self._otherwise
+        """The one that a request is for, None where it is for us alone.
+
+        Clients leave out the port that is usual, and may end a name with a dot.
+        """
+        name, port = _split((request.header("host") or "").lower())
+        with_port = f"{name}:{port or (443 if request.secure else 80)}"
+        return self._by_host.get(with_port) or self._by_host.get(name) or self._otherwise
 
 
 class AtUpstreams:
@@ -39,6 +42,9 @@ class AtUpstreams:
         return await self._inner(request)
 
 
-def _without_port(host: str) -> str:
+def _split(host: str) -> tuple[str, str]:
+    """The name without a dot at its end, and the port, "" for none."""
     name, _, port = host.rpartition(":")
-    return name if name and port.isdigit() else host
+    if not (name and port.isdigit()):
+        name, port = host, ""
+    return name.removesuffix("."), port

@@ -20,6 +20,8 @@ def test_a_host_means_one_upstream_with_its_port_or_without() -> None:
     for host, meant in (
         ("vc1.example", ONE),
         ("VC1.Example:9669", ONE),
+        ("vc1.example.", ONE),
+        ("vc2.example.:9669", TWO),
         ("vc2.example:9669", TWO),
         ("vc2.example", None),
         ("vc2.example:443", None),
@@ -29,6 +31,12 @@ def test_a_host_means_one_upstream_with_its_port_or_without() -> None:
         ("[::1]", None),
     ):
         assert gates.of(asked(host=host)) is meant, host
+    usual = Gates({"vc1.example:443": ONE, "vc1.example": TWO}, None)
+    assert usual.of(asked(host="vc1.example")) is ONE
+    assert usual.of(asked(host="vc1.example:8443")) is TWO
+    plain = asked(host="vc1.example")
+    plain.secure = False
+    assert usual.of(plain) is TWO
     rest = Gates({"vc1.example": ONE}, TWO)
     assert rest.of(asked(host="vc1.example")) is ONE
     assert rest.of(asked(host="127.0.0.1:9669")) is TWO
