@@ -81,7 +81,8 @@ class PoolTable(Table):
     max_age: PositiveDuration = setting(
         "23h",
         "A session this old is replaced, and logged out once nobody has anything in it: each up to "
-        "a tenth sooner or later, so that those of one time do not end together.",
+        "a tenth sooner, so that those of one time do not end together. A tenth after it the "
+        "sessions of clients end that still have something in it (upstream_lost).",
     )
     keep_alive: PositiveDuration = setting(
         "10m", "A session unused for this long is used, so that the upstream keeps it."

@@ -36,6 +36,9 @@ UNNEEDED = 10.0
 Not at once, since a login has its session there before it has one here.
 """
 
+_PAST_AGE = 1.1
+"""How old a session may become, in `max_age`, for clients that have something in it."""
+
 _UNPROVED_AT_ONCE = 32
 """Leases of a process before this one that are tried in a second."""
 
@@ -242,6 +245,19 @@ class Accounts:
             unused = times.idle_close if keep or person == SERVICE else UNNEEDED
             pool.tidy(unused=unused, oldest=times.max_age, keep=keep)
         self._drop_empty()
+
+    def overdue(self) -> list[tuple[Pool, Lease]]:
+        """The leases that are too old and still have something of clients in them.
+
+        Not the only one of a caller: another would be its clone, for which there is no room.
+        """
+        before = asyncio.get_running_loop().time() - _PAST_AGE * self._times.max_age
+        return [
+            (pool, lease)
+            for pool in self.pools
+            for lease in pool.leases
+            if lease.opened_at <= before and (lease.retired or self.credential is not None)
+        ]
 
     def due(self) -> list[tuple[Pool, Lease]]:
         """The leases that have to be used now, or else the upstream ends them for being unused."""

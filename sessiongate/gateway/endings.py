@@ -81,6 +81,13 @@ class Endings:
         finally:
             await self._lease_lost(lease)
 
+    async def expire(self, pool: Pool, lease: Lease) -> None:
+        """A lease is too old: the sessions of those who still have something in it end now."""
+        pool.retire(lease)
+        clients = map(self._clients.get, [key for key, things in lease.homes.items() if things])
+        found = [client for client in clients if client is not None]
+        await asyncio.gather(*map(self.lose_client, found))
+
     async def lose_client(self, client: GatewayClient) -> None:
         """What this client had is gone: its session ends, as a vCenter would have ended it."""
         if client.over:

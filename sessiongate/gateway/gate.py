@@ -163,6 +163,8 @@ class Gate:
         self.transfers.tidy(now)
         for pool, lease in self.accounts.due():
             self._probe(self.relay.probe(pool, lease))
+        for pool, lease in self.accounts.overdue():
+            self._probe(self.relay.expire(pool, lease))
         for lease in self.accounts.rest_due():
             self._probe(self.accounts.rest_tokens.keep_alive(lease))
         with suppress(Unavailable):  # they are still there in a second

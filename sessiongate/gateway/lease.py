@@ -41,8 +41,8 @@ class Lease:
         self.session = session
         self.opened_at = opened_at
         """By the event loop's clock."""
-        self.patience = _uniform(0.9, 1.1)
-        """By how much it may grow older than others: leases of one age do not end together."""
+        self.patience = _uniform(0.9, 1.0)
+        """The part of the age that it may reach: leases of one time do not end together."""
         self.freed_at = opened_at
         """When the last call ended that went by it."""
         self.calls = 0

@@ -120,6 +120,10 @@ class Relay:
                 if client.waits:  # a wait is use of the session for as long as it lasts
                     self._apart.begin(self._touched(client.session), "touch a session")
 
+    async def expire(self, pool: Pool, lease: Lease) -> None:
+        """End the sessions of those who have something in a lease that is too old, and it."""
+        await self._endings.expire(pool, lease)
+
     async def probe(self, pool: Pool, lease: Lease) -> None:
         """See whether a lease is alive, and what follows if it is not."""
         try:

@@ -18,7 +18,7 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.accounts import Accounts, LeaseTimes
 from sessiongate.gateway.credential import Credential
-from sessiongate.gateway.lease import PoolLimits
+from sessiongate.gateway.lease import Lease, PoolLimits
 from sessiongate.gateway.pool import Standing
 from sessiongate.gateway.sealing import LeaseKey
 from sessiongate.gateway.stored_leases import StoredLeases
@@ -648,3 +648,19 @@ async def _tidied(accounts: Accounts, done: Callable[[], bool]) -> None:
         return done()
 
     await until(tidied)
+
+
+async def test_only_what_can_be_replaced_is_overdue(house: House, make: Make) -> None:
+    times = LeaseTimes(idle_close=1e9, max_age=3600.0, keep_alive=1e9)
+    callers, service = make(times=times), make(times=times, service=True)
+    await callers.adopt(ADA, house.opened())
+    now = asyncio.get_running_loop().time()
+    for accounts in (callers, service):
+        for age in (3700.0, 4000.0):
+            opened = house.opened()
+            accounts.pools[0].add(Lease(f"{age}", opened, now - age))
+    assert [lease.id for _, lease in service.overdue()] == ["4000.0"]
+    assert callers.overdue() == []
+    callers.pools[0].leases[-1].retired = True
+    assert [lease.id for _, lease in callers.overdue()] == ["4000.0"]
+    house.alive.clear()

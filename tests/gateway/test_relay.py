@@ -766,3 +766,17 @@ async def test_sec_61_waits_of_a_session_that_ends_are_not_asked_for_again() -> 
     await case.relay.close()
     assert house.methods().count("WaitForUpdatesEx") == 2
     assert case.relay.waits == 0
+
+
+async def test_sec_64_who_has_something_in_a_lease_that_is_too_old_is_told_that_it_is_lost(
+    case: Case, house: House
+) -> None:
+    ada, bob = case.client(1), case.client(2)
+    await ada.view()
+    lease = case.pool.leases[0]
+    await bob.name()
+    await case.relay.expire(case.pool, lease)
+    assert case.ended == [ada.session.key]
+    await until(lambda: case.closed == [lease.id])
+    await bob.name()
+    assert case.opened == 2

@@ -156,7 +156,7 @@ async def test_sec_64_sessions_there_are_renewed_before_their_limit_and_no_clien
     account: str, size: int, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sessiongate.gateway.lease._uniform", Random(64).uniform)
-    most = 1.1 * MAX_AGE + HELD + 2 * STEP
+    most = MAX_AGE + HELD + 2 * STEP
     limits = Limits(idle=timedelta(days=9), total=timedelta(days=9))
     case = await make(total=most, account=account, size=size, limits=limits)
     clients = [await case.login() for _ in range(2 * size if account == "service" else size)]
