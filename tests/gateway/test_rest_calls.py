@@ -603,3 +603,26 @@ async def test_json_rpc_goes_the_same_way(clients: Clients, house: House, *, apa
     house.says = said
     with pytest.raises(NotSupported):  # it shows the token
         await call(*listed)
+
+
+async def test_sec_66_a_broken_reply_is_an_unknown_outcome_and_harms_nobody(
+    clients: Clients, house: House
+) -> None:
+    gate = clients.gate()
+    await ask(gate)
+    for broken in (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}",
+        b"\x00\x01\x02\r\n\r\n",
+    ):
+        house.says, clients.server.hangs_up = lambda _, broken=broken: broken, True
+        with pytest.raises(OutcomeUnknown):
+            await ask(gate, "POST")
+        house.says, clients.server.hangs_up = None, False
+        assert (await ask(gate)).status == 200
+    # What is whole and makes no sense is the upstream's own word.
+    for odd in (http(200, b"\xff\xfe", kind=JSON), http(418, "<html>"), http(200, "x", kind="a/b")):
+        house.says = lambda _, odd=odd: odd
+        assert (await ask(gate, "POST")).status in (200, 418)
