@@ -154,6 +154,7 @@ def told_directly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         return told(Govc(f"https://127.0.0.1:{port}", SERVICE, None, home))
 
 
+@pytest.mark.interop("govc-soap")
 @pytest.mark.parametrize("mode", ["session", "shared", "caller"])
 def test_govc_says_the_same_through_a_gateway(
     mode: str, told_directly: dict[str, str], make_server: MakeServer, tmp_path: Path
@@ -220,6 +221,7 @@ def sessions_of(gate: Server) -> float:
     return sum(one.value for one in family.samples)
 
 
+@pytest.mark.interop(f"pyvmomi-{PYVMOMI[0]}")
 def test_sec_57_a_crowd_of_clients_shares_few_sessions_and_leaves_none(
     make_server: MakeServer, tmp_path: Path
 ) -> None:

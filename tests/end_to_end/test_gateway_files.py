@@ -23,6 +23,7 @@ COUNT = 100
 TARGET = "/folder/large.bin?dcPath=DC0&dsName=LocalDS_0"
 
 
+@pytest.mark.interop("govc-soap")
 @pytest.mark.parametrize("mode", ["session", "shared", "caller"])
 def test_govc_sends_and_gets_and_removes_files(
     mode: str, make_server: MakeServer, tmp_path: Path
@@ -108,6 +109,7 @@ def memory(pid: int, what: str) -> int:
     raise AssertionError
 
 
+@pytest.mark.interop("vcsim")
 def test_hundreds_of_megabytes_take_a_few_of_memory(make_server: MakeServer) -> None:
     with simulator(*SERVICE, "inventory") as port:
         gate = make_server(settings=by_service(port, "shared", 1))

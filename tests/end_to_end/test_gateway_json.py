@@ -302,6 +302,7 @@ COMMANDS = (
 
 
 @pytest.mark.peer
+@pytest.mark.interop("govc-json")
 def test_govc_says_the_same_in_json_through_a_gateway(
     fresh: tuple[Server, Server], tmp_path: Path
 ) -> None:

@@ -1,19 +1,17 @@
 """Two vCenters of one SSO domain behind one gateway, by the names that clients call."""
 
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.basic import basic
-from tests.end_to_end.clients import present
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server, add_people
+from tests.end_to_end.serving import ADMIN, Server, add_people
 from tests.end_to_end.test_gateway import UPSTREAM, sessions
 from tests.end_to_end.vim_soap import SoapClient, envelope
-from tests.peers.setup import program
+from tests.peers.simulator import simulator
 from tests.until import wait_until
 
 pytestmark = pytest.mark.slow
@@ -238,21 +236,7 @@ def test_sessions_are_for_their_upstream_after_a_restart(
 def simulators() -> Iterator[list[int]]:
     """The ports of two simulators, each with its own vera."""
     with ExitStack() as stack:
-        yield [stack.enter_context(simulated(person)) for person in VERA]
-
-
-@contextmanager
-def simulated(person: tuple[str, str]) -> Iterator[int]:
-    command, pipe = [str(present(program("vcsim"))), *person], subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        try:
-            yield int(address.rpartition(":")[2])
-        finally:
-            process.stdin.close()  # which is how it is told to end
-            process.wait(PATIENCE)
+        yield [stack.enter_context(simulator(*person)) for person in VERA]
 
 
 @pytest.mark.peer
