@@ -64,3 +64,15 @@ def check_same_lease(old: StoredLease, new: StoredLease) -> None:
     """Raise ValueError where these are two leases, and not one that has changed."""
     if (old.id, old.upstream, old.account) != (new.id, new.upstream, new.account):
         raise ValueError("id, upstream and account of a lease never change")
+
+
+REMEMBERED = timedelta(minutes=2)
+"""For how long a client of the gateway is known to be over of whom nothing is left.
+
+A call that began before that comes to its lease within its time in the queue.
+"""
+
+
+def instance_of(stay: str) -> str:
+    """The instance by which a stay at a lease is named."""
+    return stay.rpartition(":")[0]

@@ -13,14 +13,14 @@ from sessiongate.errors import Unavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Session, Ticket
-from sessiongate.store.port import (
-    AttemptStore,
-    AuditStore,
-    Endings,
-    LeaseStore,
-    Store,
-    StoredLease,
+from sessiongate.store.gateway_port import ClientBooks, LeaseUsers
+from sessiongate.store.measured_leases import (
+    MeasuredBooks,
+    MeasuredLeases,
+    MeasuredLeaseUsers,
+    measured,
 )
+from sessiongate.store.port import AttemptStore, AuditStore, Endings, LeaseStore, Store
 from sessiongate.telemetry.counters import Meters
 
 T = TypeVar("T")
@@ -45,6 +45,8 @@ OPERATIONS = (
     "replace_lease",
     "remove_lease",
     "all_leases",
+    "lease_users",
+    "client_books",
     "audit",
 )
 """What may fail."""
@@ -85,30 +87,6 @@ class MeasuredAudit:
         self._inner.prune(most, before, now, chain)
 
 
-class MeasuredLeases:
-    """The same leases, measured."""
-
-    def __init__(self, inner: LeaseStore, meters: Meters) -> None:
-        self._inner = inner
-        self._meters = meters
-
-    async def reserve(self, lease: StoredLease, most: int) -> None:
-        """Keep a new lease."""
-        await _measured(self._meters, "reserve_lease", self._inner.reserve(lease, most))
-
-    async def replace(self, old: StoredLease, new: StoredLease) -> bool:
-        """Keep the one instead of the other."""
-        return await _measured(self._meters, "replace_lease", self._inner.replace(old, new))
-
-    async def remove(self, lease_id: str) -> None:
-        """Forget this lease."""
-        await _measured(self._meters, "remove_lease", self._inner.remove(lease_id))
-
-    async def all(self) -> list[StoredLease]:
-        """All leases."""
-        return await _measured(self._meters, "all_leases", self._inner.all())
-
-
 class MeasuredStore:
     """The same store, measured."""
 
@@ -130,6 +108,15 @@ class MeasuredStore:
     def leases(self) -> LeaseStore:
         """Where the store keeps leases. Asked of it only now: one that has none may serve too."""
         return MeasuredLeases(self._inner.leases, self._meters)
+
+    @property
+    def lease_users(self) -> LeaseUsers:
+        """Where the store keeps who uses a lease."""
+        return MeasuredLeaseUsers(self._inner.lease_users, self._meters)
+
+    def books(self, upstream: str) -> ClientBooks:
+        """Where the store keeps what clients have at an upstream."""
+        return MeasuredBooks(self._inner.books(upstream), self._meters)
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, touched: the hot path, so written out."""
@@ -222,15 +209,4 @@ class MeasuredStore:
         await self._inner.close()
 
     async def _measured(self, operation: str, work: Awaitable[T]) -> T:
-        return await _measured(self._meters, operation, work)
-
-
-async def _measured(meters: Meters, operation: str, work: Awaitable[T]) -> T:
-    began = perf_counter()
-    try:
-        return await work
-    except Unavailable:
-        meters.store_errors[operation] += 1
-        raise
-    finally:
-        meters.timing(meters.store_times, operation).add(perf_counter() - began)
+        return await measured(self._meters, operation, work)

@@ -14,6 +14,7 @@ import msgspec
 from sessiongate.rules.audit_chain import Chain, ChainVerdict, Link
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Ended, Session, Ticket
+from sessiongate.store.gateway_port import ClientBooks, LeaseUsers
 
 Endings = list[tuple[Session, Ended]]
 """Sessions and why they are over. Named out here: inside the port `list` is a method."""
@@ -294,6 +295,15 @@ class Store(SessionStore, TicketStore, GenerationStore, NoticeStore, Protocol):
     @property
     def leases(self) -> LeaseStore:
         """Where this store keeps what the gateway has opened at upstreams."""
+        ...
+
+    @property
+    def lease_users(self) -> LeaseUsers:
+        """Where this store keeps which instances use which lease."""
+        ...
+
+    def books(self, upstream: str) -> ClientBooks:
+        """Where this store keeps what clients have at an upstream."""
         ...
 
     def attempts(

@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identity": WORDS
     | {"rules", "config.values", "config.provider_tables", "tls", "store.port", "upstream"}
     | {"wire.vim.client"},
-    "gateway": WORDS | {"rules", "wire", "telemetry", "store.port", "upstream"},
+    "gateway": WORDS
+    | {"rules", "wire", "telemetry", "store.port", "store.gateway_port", "upstream"},
     "service": WORDS
     | {"messages", "telemetry", "rules", "audit", "store.port"}
     | {"identity.port", "identity.routing", "identity.guard", "identity.tokens.port"},
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port", "audit.journal"}
     | {"gateway"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
-    "testing": WORDS | {"rules", "store.port", "identity.port"},
+    "testing": WORDS | {"rules", "store.port", "store.gateway_port", "identity.port"},
 }
 FREE = {"__main__", "app", "cli"}
 

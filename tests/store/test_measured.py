@@ -18,8 +18,10 @@ from sessiongate.testing import (
     LIMITS,
     NO_CAPS,
     T0,
+    ClientBookContract,
     GenerationContract,
     LeaseContract,
+    LeaseUserContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -55,6 +57,14 @@ class TestLeases(Measured, LeaseContract):
     pass
 
 
+class TestLeaseUsers(Measured, LeaseUserContract):
+    pass
+
+
+class TestClientBooks(Measured, ClientBookContract):
+    pass
+
+
 class BrokenAudit(MemoryAudit):
     """An audit whose store has gone away."""
 
@@ -69,7 +79,7 @@ async def _gone(*_: Any, **__: Any) -> NoReturn:
 class BrokenLeases:
     """Leases whose store has gone away."""
 
-    reserve = replace = remove = all = _gone
+    reserve = replace = remove = all = look = turn = _gone
 
 
 class Broken:
@@ -77,7 +87,8 @@ class Broken:
 
     def __init__(self) -> None:
         self.audit = BrokenAudit()
-        self.leases = BrokenLeases()
+        self.leases: Any = BrokenLeases()
+        self.lease_users: Any = self.leases
 
     use = lives = add = find = change = end = count = _gone
     expire = put = take = claim_once = advance = message = set_message = start = _gone
@@ -88,6 +99,9 @@ class Broken:
 
     async def close(self) -> None:
         pass
+
+    def books(self, upstream: str) -> Any:
+        return self.leases
 
     def attempts(self, provider: str, policies: object) -> None:
         return None
@@ -117,6 +131,8 @@ ASKED: dict[str, Ask] = {
     "replace_lease": lambda store: store.leases.replace(one := a_lease(), one),
     "remove_lease": lambda store: store.leases.remove("x"),
     "all_leases": lambda store: store.leases.all(),
+    "lease_users": lambda store: store.lease_users.look(),
+    "client_books": lambda store: store.books("vc1").turn("x", "x:1", "x", 0.0),
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sessiongate.errors import CapReached
 from sessiongate.store.embedded import schema
+from sessiongate.store.embedded.lease_users import LeaseUserTable, Use
 from sessiongate.store.embedded.writer import Writer
 from sessiongate.store.encoding import check_same_lease
 from sessiongate.store.port import StoredLease
@@ -17,14 +18,22 @@ from sessiongate.store.port import StoredLease
 class LeaseTable:
     """Leases by their id. No method suspends."""
 
-    def __init__(self) -> None:
+    def __init__(self, users: LeaseUserTable) -> None:
         self._leases: dict[str, StoredLease] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._users = users
 
-    def keep(self, lease: StoredLease) -> None:
-        """Take in a lease as it is. For loading a file."""
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._leases.clear()
+        self._counts.clear()
+        self._users.uses.clear()
+
+    def keep(self, lease: StoredLease, *users: str) -> None:
+        """Take in a lease as it is. From a file, nobody uses it."""
         self._leases[lease.id] = lease
         self._counts[lease.upstream, lease.account] += 1
+        self._users.uses[lease.id] = Use(*users)
 
     def reserve(self, lease: StoredLease, most: int) -> None:
         """Keep a new lease, or raise CapReached."""
@@ -32,7 +41,7 @@ class LeaseTable:
             raise ValueError("a lease with this id is already kept")
         if self._counts[lease.upstream, lease.account] >= most:
             raise CapReached("upstream", most, lease.account)
-        self.keep(lease)
+        self.keep(lease, lease.holder)
 
     def replace(self, old: StoredLease, new: StoredLease) -> bool:
         """Keep the one instead of the other, if it still is as the old one says."""
@@ -44,6 +53,7 @@ class LeaseTable:
 
     def remove(self, lease_id: str) -> None:
         """Forget this lease, if there is one."""
+        self._users.uses.pop(lease_id, None)
         lease = self._leases.pop(lease_id, None)
         if lease is not None:
             whose = lease.upstream, lease.account
@@ -59,8 +69,8 @@ class LeaseTable:
 class MemoryLeases:
     """Leases for as long as the process lives."""
 
-    def __init__(self) -> None:
-        self._table = LeaseTable()
+    def __init__(self, users: LeaseUserTable) -> None:
+        self._table = LeaseTable(users)
 
     async def reserve(self, lease: StoredLease, most: int) -> None:
         """Keep a new lease, or raise CapReached."""
@@ -82,14 +92,14 @@ class MemoryLeases:
 class SqliteLeases:
     """Leases in the session file. `writer` gives the one that writes it, or raises."""
 
-    def __init__(self, writer: Callable[[], Writer]) -> None:
+    def __init__(self, writer: Callable[[], Writer], users: LeaseUserTable) -> None:
         self._writer = writer
-        self._table = LeaseTable()
+        self._table = LeaseTable(users)
         self._revision = 0
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Read what the file has."""
-        self._table = LeaseTable()
+        self._table.clear()
         for lease, revision in schema.load_leases(connection):
             self._table.keep(lease)
             self._revision = max(self._revision, revision)

@@ -11,6 +11,8 @@ from datetime import datetime
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded.audit import MemoryAudit
+from sessiongate.store.embedded.books import MemoryBooks
+from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
@@ -32,7 +34,13 @@ class MemoryStore:
         self._tickets = TicketTable()
         self._message = ""
         self.audit = MemoryAudit()
-        self.leases = MemoryLeases()
+        self.lease_users = LeaseUserTable()
+        self.leases = MemoryLeases(self.lease_users)
+        self._books: dict[str, MemoryBooks] = {}
+
+    def books(self, upstream: str) -> MemoryBooks:
+        """What clients have at an upstream."""
+        return self._books.setdefault(upstream, MemoryBooks(self.lease_users))
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
         """None: no other process shares this store."""

@@ -21,6 +21,8 @@ from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded import schema
 from sessiongate.store.embedded.audit import SqliteAudit
+from sessiongate.store.embedded.books import MemoryBooks
+from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import SqliteLeases
 from sessiongate.store.embedded.lock import FileLock
 from sessiongate.store.embedded.memory import expire_sessions, live_sessions
@@ -50,8 +52,14 @@ class SqliteStore:
         self._lock = FileLock(self._path)
         self._running: Writer | None = None
         self.audit = SqliteAudit()
-        self.leases = SqliteLeases(lambda: self._writer)
+        self.lease_users = LeaseUserTable()
+        self.leases = SqliteLeases(lambda: self._writer, self.lease_users)
+        self._books: dict[str, MemoryBooks] = {}
         self._pacing: asyncio.Task[None] | None = None
+
+    def books(self, upstream: str) -> MemoryBooks:
+        """What clients have at an upstream: in memory, and gone with the process."""
+        return self._books.setdefault(upstream, MemoryBooks(self.lease_users))
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
         """None: no other process shares this store."""

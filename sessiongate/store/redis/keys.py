@@ -72,11 +72,26 @@ class RedisKeys:
         """Sorted set: provider and name -> until when it is locked."""
         self.leases = f"{book}leases", f"{book}lease-counts"
         """Hashes: id of a lease -> it; upstream and account -> how many they have."""
+        self.lease_users = f"{book}lease-users", f"{book}instances"
+        """Hashes: id of a lease -> its state and who uses it; instance -> until when it lives."""
+        self._gateway = book
         self.message = f"{book}message"
         """The global message."""
         self._audit = f"{prefix}:{{audit}}:"
         self.channel = f"{prefix}:ends"
         """Channel: digests of sessions that no cache may go on answering for."""
+
+    def homes(self, lease_id: str) -> str:
+        """The key of a set: the clients that have their home in a lease."""
+        return f"{self._gateway}homes:{lease_id}"
+
+    def client(self, upstream: str, client: str) -> str:
+        """The key of a hash: what a client has at an upstream."""
+        return f"{self._gateway}client:{upstream}:{client}"
+
+    def owners(self, upstream: str) -> str:
+        """The key of a hash: id of an object at an upstream -> the client whose it is."""
+        return f"{self._gateway}owners:{upstream}"
 
     def chain(self, chain: Chain) -> tuple[str, str, str]:
         """The keys of one of the audit's chains.

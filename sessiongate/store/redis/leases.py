@@ -13,7 +13,8 @@ from sessiongate.store.redis.keys import RedisKeys, lease_from, lease_row, text
 from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.store.redis.scripts import script
 
-# KEYS of all: the leases, the counts. ARGV: the id, then rows, which begin with whose they are.
+# KEYS of all: the leases, the counts, who uses them, and the homes in this one. ARGV: the id, then
+# rows, which begin with whose they are.
 RESERVE = script("""
 local had = redis.call('HGET', KEYS[1], ARGV[1])
 if had then return had == ARGV[2] and 'ok' or 'kept' end
@@ -21,6 +22,7 @@ local whose = struct.unpack('>I4c0', ARGV[2])
 if tonumber(redis.call('HGET', KEYS[2], whose) or '0') >= tonumber(ARGV[3]) then return 'full' end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HINCRBY', KEYS[2], whose, 1)
+redis.call('HSET', KEYS[3], ARGV[1], 'o,' .. ARGV[4])
 return 'ok'
 """)
 """Keep a new one, if there is room: "ok", "full", or "kept" (another has its id)."""
@@ -41,6 +43,8 @@ return 1
 REMOVE = script(
     """
 local had = redis.call('HGET', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[3], ARGV[1])
+redis.call('DEL', KEYS[4])
 if not had then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 local whose = struct.unpack('>I4c0', had)
@@ -62,19 +66,20 @@ class RedisLeases:
         for_good: Callable[[], Awaitable[None]],
     ) -> None:
         self._calls = calls
-        self._keys = keys.leases
+        self._keys = keys
         self._for_good = for_good
 
     async def reserve(self, lease: StoredLease, most: int) -> None:
         """Keep a new lease, or raise CapReached."""
         calls, name = self._calls(), text(lease.id)
         try:
-            answer = await calls.run(RESERVE, self._keys, name, lease_row(lease), most)
+            told = name, lease_row(lease), most, text(lease.holder)
+            answer = await calls.run(RESERVE, self._of(lease.id), *told)
         except BaseException:
             # Refused, or the caller has gone: nobody will log in for it. Where Redis does not hear
             # this either, it stays until its holder looks through `all`.
             with suppress(Unavailable):
-                calls.run(REMOVE, self._keys, name)
+                calls.run(REMOVE, self._of(lease.id), name)
             raise
         if answer == b"full":
             raise CapReached("upstream", most, lease.account)
@@ -85,18 +90,21 @@ class RedisLeases:
         """Keep the one instead of the other, if it still is as the old one says."""
         check_same_lease(old, new)
         rows = lease_row(old), lease_row(new)
-        done = bool(await self._calls().run(REPLACE, self._keys, text(old.id), *rows))
+        done = bool(await self._calls().run(REPLACE, self._keys.leases, text(old.id), *rows))
         if done:
             await self._for_good()
         return done
 
     async def remove(self, lease_id: str) -> None:
         """Forget this lease."""
-        await self._calls().run(REMOVE, self._keys, text(lease_id))
+        await self._calls().run(REMOVE, self._of(lease_id), text(lease_id))
 
     async def all(self) -> list[StoredLease]:
         """All leases, some at a time: one that comes or goes meanwhile may be among them or not."""
         found: dict[bytes, StoredLease] = {}
-        async for some in self._calls().scan(self._keys[0]):
+        async for some in self._calls().scan(self._keys.leases[0]):
             found |= {name: lease_from(name, row) for name, row in some.items()}
         return list(found.values())
+
+    def _of(self, lease_id: str) -> tuple[str, ...]:
+        return (*self._keys.leases, self._keys.lease_users[0], self._keys.homes(lease_id))

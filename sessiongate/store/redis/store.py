@@ -20,8 +20,10 @@ from sessiongate.store.redis import keys as rows
 from sessiongate.store.redis import scripts
 from sessiongate.store.redis.attempts import RedisTries
 from sessiongate.store.redis.audit import RedisAudit
+from sessiongate.store.redis.books import RedisBooks
 from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisClients, RedisSettings
+from sessiongate.store.redis.lease_users import RedisLeaseUsers
 from sessiongate.store.redis.leases import RedisLeases
 from sessiongate.store.redis.pipeline import Pipeline
 
@@ -50,6 +52,7 @@ class RedisStore:
         self._seen = EPOCH
         self.audit = RedisAudit(self._keys)
         self.leases = RedisLeases(lambda: self._calls, self._keys, self._for_good)
+        self.lease_users = RedisLeaseUsers(lambda: self._calls, self._keys)
 
     async def start(self) -> datetime | None:
         """Connect, and say the latest time that any server has told."""
@@ -268,6 +271,10 @@ class RedisStore:
     async def set_message(self, text: str) -> None:
         """Replace the message."""
         await self._calls.send("SET", self._keys.message, rows.text(text))
+
+    def books(self, upstream: str) -> RedisBooks:
+        """What clients have at an upstream, which all servers share."""
+        return RedisBooks(lambda: self._calls, self._keys, upstream)
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisTries:
         """Counters of failed logins by this provider, which all servers share."""

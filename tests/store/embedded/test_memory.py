@@ -11,8 +11,10 @@ from sessiongate.store.port import Store
 from sessiongate.testing import (
     LIMITS,
     T0,
+    ClientBookContract,
     GenerationContract,
     LeaseContract,
+    LeaseUserContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -42,6 +44,14 @@ class TestNotice(InMemory, NoticeContract):
 
 
 class TestLeases(InMemory, LeaseContract):
+    pass
+
+
+class TestLeaseUsers(InMemory, LeaseUserContract):
+    pass
+
+
+class TestClientBooks(InMemory, ClientBookContract):
     pass
 
 

@@ -23,8 +23,10 @@ from sessiongate.testing import (
     LIMITS,
     NO_CAPS,
     T0,
+    ClientBookContract,
     GenerationContract,
     LeaseContract,
+    LeaseUserContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -69,6 +71,14 @@ class TestNotice(InFile, NoticeContract):
 
 
 class TestLeases(InFile, LeaseContract):
+    pass
+
+
+class TestLeaseUsers(InFile, LeaseUserContract):
+    pass
+
+
+class TestClientBooks(InFile, ClientBookContract):
     pass
 
 

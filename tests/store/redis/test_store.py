@@ -13,8 +13,10 @@ from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import (
     LIMITS,
+    ClientBookContract,
     GenerationContract,
     LeaseContract,
+    LeaseUserContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -104,6 +106,14 @@ class TestLeases(OnOne, LeaseContract):
     pass
 
 
+class TestLeaseUsers(OnOne, LeaseUserContract):
+    pass
+
+
+class TestClientBooks(OnOne, ClientBookContract):
+    pass
+
+
 class TestCachedSessions(OnOneCached, StoreContract):
     pass
 
@@ -132,6 +142,14 @@ class TestClusterLeases(OnThree, LeaseContract):
     pass
 
 
+class TestClusterLeaseUsers(OnThree, LeaseUserContract):
+    pass
+
+
+class TestClusterClientBooks(OnThree, ClientBookContract):
+    pass
+
+
 class TestCachedClusterSessions(OnThreeCached, StoreContract):
     pass
 
@@ -157,4 +175,12 @@ class TestCachedValkeySessions(OnValkeyCached, StoreContract):
 
 
 class TestValkeyLeases(OnValkey, LeaseContract):
+    pass
+
+
+class TestValkeyLeaseUsers(OnValkey, LeaseUserContract):
+    pass
+
+
+class TestValkeyClientBooks(OnValkey, ClientBookContract):
     pass

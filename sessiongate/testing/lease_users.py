@@ -1,0 +1,381 @@
+"""What every store must keep about who uses leases: a suite to inherit from."""
+
+import asyncio
+from datetime import timedelta
+
+from sessiongate.rules.relay import State
+from sessiongate.store.gateway_port import Book, Changes, Entry, LeaseState, LeaseUse, Thing
+from sessiongate.store.port import Store, StoredLease
+from sessiongate.testing.leases import a_lease, held_by
+from sessiongate.testing.stores import Contract
+
+LASTING = timedelta(minutes=5)
+"""For how long an instance of these suites counts as alive."""
+
+NOW = 1_700_000_000.0
+
+A_VIEW = Thing("ContainerView", State.VIEW, "")
+
+
+async def living(store: Store, *instances: str) -> None:
+    """Have these instances run."""
+    for one in instances:
+        await store.lease_users.beat(one, LASTING)
+
+
+async def killed(store: Store, instance: str) -> None:
+    """Have this one be heard of no more."""
+    await store.lease_users.beat(instance, timedelta(0))
+
+
+async def used(store: Store, *instances: str) -> StoredLease:
+    """A lease that the first of these has reserved, and the others use."""
+    await living(store, *instances)
+    lease = held_by(a_lease(), instances[0])
+    await store.leases.reserve(lease, 100)
+    for one in instances[1:]:
+        assert await store.lease_users.attach(lease.id, one) is LeaseState.OPEN
+    return lease
+
+
+async def use_of(store: Store, lease: StoredLease) -> LeaseUse | None:
+    """Who uses this lease."""
+    found = [one for one in await store.lease_users.look() if one.lease == lease.id]
+    return found[0] if found else None
+
+
+def book(*names: str, collector: str = "", **pages: float) -> tuple[object, ...]:
+    """What a book is compared by."""
+    return dict.fromkeys(names, A_VIEW), pages, collector
+
+
+def shown(found: Book | None) -> tuple[object, ...] | None:
+    """What stands in a book."""
+    return None if found is None else (found.objects, found.pages, found.collector)
+
+
+class LeaseUserContract(Contract):
+    """What every store promises about who uses leases."""
+
+    async def test_who_reserves_a_lease_uses_it_until_it_is_removed(self) -> None:
+        async with self.opened() as store:
+            lease = await used(store, "one")
+            expected = LeaseUse(lease.id, LeaseState.OPEN, frozenset({"one"}), left=False)
+            assert await store.lease_users.look() == [expected]
+            await store.leases.remove(lease.id)
+            assert await store.lease_users.look() == []
+            assert await store.lease_users.attach(lease.id, "one") is None
+            assert not await store.lease_users.detach(lease.id, "one")
+
+    async def test_sec_65_the_last_to_let_go_of_a_lease_has_to_end_it(self) -> None:
+        async with self.opened() as store:
+            users = store.lease_users
+            lease = await used(store, "one", "two", "three")
+            assert not await users.detach(lease.id, "one")
+            assert not await users.detach(lease.id, "one")
+            assert not await users.detach(lease.id, "three")
+            assert await users.detach(lease.id, "two")
+            assert await users.detach(lease.id, "two"), "asked again"
+            assert not await users.detach(lease.id, "one")
+            found = await use_of(store, lease)
+            assert found == LeaseUse(lease.id, LeaseState.ENDING, frozenset({"two"}), left=False)
+            assert await users.attach(lease.id, "one") is None
+
+    async def test_sec_65_of_many_who_let_go_at_once_one_ends_it(self) -> None:
+        async with self.opened() as store:
+            names = [f"instance-{number}" for number in range(20)]
+            lease = await used(store, *names)
+            users = store.lease_users
+            answers = await asyncio.gather(*(users.detach(lease.id, one) for one in names))
+            assert sum(answers) == 1
+
+    async def test_what_is_retired_may_still_be_used(self) -> None:
+        async with self.opened() as store:
+            users = store.lease_users
+            lease = await used(store, "one", "two")
+            await users.retire(lease.id)
+            await users.retire(lease.id)
+            assert await users.attach(lease.id, "three") is LeaseState.RETIRED
+            found = await use_of(store, lease)
+            assert found is not None
+            assert found.state is LeaseState.RETIRED
+            await users.retire("another")
+
+    async def test_sec_65_a_killed_instance_keeps_no_lease(self) -> None:
+        async with self.opened() as store:
+            users = store.lease_users
+            lease = await used(store, "one", "two")
+            await killed(store, "one")
+            found = await use_of(store, lease)
+            assert found == LeaseUse(lease.id, LeaseState.OPEN, frozenset({"two"}), left=True)
+            # Whoever uses it from now on has seen to what the killed one has left.
+            assert await users.attach(lease.id, "two") is LeaseState.OPEN
+            found = await use_of(store, lease)
+            assert found == LeaseUse(lease.id, LeaseState.OPEN, frozenset({"two"}), left=False)
+            assert await users.detach(lease.id, "two")
+
+    async def test_sec_65_what_was_being_ended_is_ended_by_another(self) -> None:
+        async with self.opened() as store:
+            users = store.lease_users
+            lease = await used(store, "one")
+            assert await users.detach(lease.id, "one")
+            await living(store, "two")
+            assert not await users.detach(lease.id, "two")
+            await killed(store, "one")
+            assert await users.attach(lease.id, "two") is None
+            assert await users.detach(lease.id, "two")
+            assert not await users.detach(lease.id, "three")
+
+    async def test_a_silent_instance_that_comes_back_lives(self) -> None:
+        async with self.opened() as store:
+            lease = await used(store, "one")
+            await killed(store, "one")
+            await living(store, "one")
+            found = await use_of(store, lease)
+            assert found == LeaseUse(lease.id, LeaseState.OPEN, frozenset({"one"}), left=False)
+
+    async def test_a_lease_in_which_somebody_is_at_home_is_not_ended(self) -> None:
+        async with self.opened() as store:
+            users, books = store.lease_users, store.books("vc1")
+            lease = await used(store, "one")
+            await books.enter("ada", "one:1", lease.id)
+            assert await users.clients(lease.id) == ["ada"]
+            assert not await users.detach(lease.id, "one")
+            assert await users.attach(lease.id, "one") is LeaseState.OPEN
+            assert await books.leave("ada", "one:1", lease.id, NOW)
+            assert await users.clients(lease.id) == []
+            assert await users.detach(lease.id, "one")
+
+
+class ClientBookContract(Contract):
+    """What every store promises about what clients have."""
+
+    async def test_of_many_homes_one_is_the_clients(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            leases = [await used(store, "one") for _ in range(10)]
+            answers = await asyncio.gather(
+                *(books.enter("ada", f"one:{at}", one.id) for at, one in enumerate(leases))
+            )
+            assert {one.entry for one in answers} == {Entry.IN}
+            [home] = {one.home for one in answers}
+            for lease in leases:
+                at_home = await store.lease_users.clients(lease.id)
+                assert at_home == (["ada"] if lease.id == home else [])
+
+    async def test_sec_60_what_one_call_notes_the_next_one_knows(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+            first = await books.enter("ada", "one:1", lease.id)
+            assert (first.home, shown(first.book)) == (lease.id, book())
+            opened = Changes(opened=(("v1", A_VIEW), ("v2", A_VIEW)), page=("p", NOW + 5))
+            noted = await books.note("ada", lease.id, opened, first.version)
+            assert noted.entry is Entry.IN
+            assert noted.version > first.version
+            other = await books.enter("ada", "two:1", "another")
+            assert (other.home, other.version) == (lease.id, noted.version)
+            assert shown(other.book) == book("v1", "v2", p=NOW + 5)
+            ended = Changes(ended=("v1", "p"), collector="c")
+            later = await books.note("ada", lease.id, ended, other.version)
+            third = await books.enter("ada", "one:2", "", known=noted.version)
+            assert (third.home, third.version) == (lease.id, later.version)
+            assert shown(third.book) == book("v2", collector="c")
+            # Of another client, and at another upstream, nothing of it is known.
+            assert shown((await books.enter("bob", "one:3", "")).book) == book()
+            assert shown((await store.books("vc2").enter("ada", "one:4", "")).book) == book()
+
+    async def test_sec_60_an_object_is_one_clients_until_it_is_over(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+            entered = await books.enter("ada", "one:1", lease.id)
+            changes = Changes(opened=(("v1", A_VIEW),), collector="c")
+            noted = await books.note("ada", lease.id, changes, entered.version)
+            for name in ("v1", "c"):
+                answer = await books.enter("bob", "one:2", lease.id, names=("group-d1", name))
+                assert (answer.entry, answer.foreign) == (Entry.FOREIGN, name)
+                own = await books.enter("ada", "one:3", lease.id, names=("group-d1", name))
+                assert own.entry is Entry.IN
+            assert await store.lease_users.clients(lease.id) == ["ada"]
+            await books.note("ada", lease.id, Changes(ended=("v1", "c")), noted.version)
+            names = ["v1", "c", *map(str, range(3000))]
+            assert (await books.enter("bob", "one:4", lease.id, names=names)).entry is Entry.IN
+
+    async def test_the_first_collector_stays(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+            first = await books.enter("ada", "one:1", lease.id)
+            await books.note("ada", lease.id, Changes(collector="c1"), first.version)
+            late = await books.note("ada", lease.id, Changes(collector="c2"), first.version)
+            assert shown(late.book) == book(collector="c1")
+            assert (await books.enter("bob", "one:2", "", names=("c2",))).entry is Entry.IN
+
+    async def test_sec_57_a_lease_alone_has_one_client(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one", "two")
+            clients = [f"client-{number}" for number in range(20)]
+            answers = await asyncio.gather(
+                *(
+                    books.enter(one, f"{('one', 'two')[at % 2]}:{at}", lease.id, exclusive=True)
+                    for at, one in enumerate(clients)
+                )
+            )
+            entries = [one.entry for one in answers]
+            assert entries.count(Entry.IN) == 1
+            assert entries.count(Entry.TAKEN) == 19
+            at = entries.index(Entry.IN)
+            again = await books.enter(clients[at], "two:99", lease.id, exclusive=True)
+            assert again.entry is Entry.IN
+            assert not await books.leave(clients[at], "two:99", lease.id, NOW)
+            stay = f"{('one', 'two')[at % 2]}:{at}"
+            assert await books.leave(clients[at], stay, lease.id, NOW)
+            other = await books.enter(clients[at - 1], "two:100", lease.id, exclusive=True)
+            assert other.entry is Entry.IN
+
+    async def test_a_lease_that_is_retired_takes_nobody_new(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+            await books.enter("ada", "one:1", lease.id)
+            await store.lease_users.retire(lease.id)
+            assert (await books.enter("bob", "one:2", lease.id)).entry is Entry.CLOSED
+            assert (await books.enter("ada", "one:3", lease.id)).entry is Entry.IN
+            assert (await books.enter("bob", "one:4", "no such lease")).entry is Entry.CLOSED
+
+    async def test_sec_61_a_home_is_kept_for_what_is_in_it(self) -> None:
+        async with self.opened() as store:
+            books, clients = store.books("vc1"), store.lease_users.clients
+            lease = await used(store, "one")
+            entered = await books.enter("ada", "one:1", lease.id)
+            changes = Changes(opened=(("v1", A_VIEW),), page=("p", NOW + 5))
+            noted = await books.note("ada", lease.id, changes, entered.version)
+            assert not await books.leave("ada", "one:1", lease.id, NOW)
+            assert not await books.leave("ada", "one:1", lease.id, NOW)
+            await books.enter("ada", "one:2", lease.id)
+            await books.note("ada", lease.id, Changes(ended=("v1",)), noted.version)
+            assert not await books.leave("ada", "one:2", lease.id, NOW + 4)
+            assert await clients(lease.id) == ["ada"]
+            await books.enter("ada", "one:3", lease.id)
+            assert await books.leave("ada", "one:3", lease.id, NOW + 5), "its page is late"
+            assert await clients(lease.id) == []
+            late = await books.note("ada", lease.id, changes, noted.version)
+            assert late.entry is Entry.OVER
+
+    async def test_sec_65_stays_of_the_killed_keep_no_home(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one", "two")
+            await books.enter("ada", "one:1", lease.id)
+            await books.enter("ada", "two:1", lease.id)
+            assert not await books.leave("ada", "two:1", lease.id, NOW)
+            await killed(store, "one")
+            assert await books.leave("ada", "two:0", lease.id, NOW)
+            assert await store.lease_users.clients(lease.id) == []
+
+    async def test_sec_60_a_page_is_turned_once(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+            entered = await books.enter("ada", "one:1", lease.id)
+            for token in ("p", "q"):
+                page = Changes(page=(token, NOW + 5))
+                await books.note("ada", lease.id, page, entered.version)
+            assert not await books.turn("bob", "two:1", "p", NOW)
+            assert not await books.turn("ada", "one:2", "q", NOW + 5), "it is late"
+            answers = await asyncio.gather(
+                *(books.turn("ada", f"one:{at}", "p", NOW) for at in range(20))
+            )
+            assert sum(answers) == 1
+            stay = f"one:{answers.index(True)}"
+            assert await books.turn("ada", stay, "p", NOW), "asked again"
+            found = await books.enter("ada", "one:98", "")
+            assert shown(found.book) == book()
+            await books.leave("ada", stay, lease.id, NOW)
+            assert not await books.turn("ada", stay, "p", NOW)
+
+    async def test_sec_61_what_a_client_had_is_cleared_once(self) -> None:
+        async with self.opened() as store:
+            books, clients = store.books("vc1"), store.lease_users.clients
+            lease = await used(store, "one", "two", "three")
+            entered = await books.enter("ada", "two:1", lease.id)
+            noted = await books.note(
+                "ada", lease.id, Changes(opened=(("v1", A_VIEW),), collector="c"), entered.version
+            )
+            cleared = await books.clear("ada", "one:1", NOW)
+            assert cleared is not None
+            assert (cleared.home, shown(cleared.book)) == (lease.id, book("v1", collector="c"))
+            assert await books.clear("ada", "three:1", NOW) is None
+            # Nothing of it begins, and what was under way leaves nothing.
+            assert (await books.enter("ada", "two:2", lease.id)).entry is Entry.OVER
+            late = Changes(opened=(("v2", A_VIEW),))
+            assert (await books.note("ada", lease.id, late, noted.version)).entry is Entry.OVER
+            assert not await books.leave("ada", "one:1", lease.id, NOW)
+            assert await clients(lease.id) == ["ada"], "a call of its own is under way"
+            assert await books.leave("ada", "two:1", lease.id, NOW)
+            assert await clients(lease.id) == []
+            assert (await books.enter("ada", "two:3", lease.id)).entry is Entry.OVER
+            free = await books.enter("bob", "two:4", lease.id, names=("v1", "c"))
+            assert free.entry is Entry.IN
+
+    async def test_sec_61_of_many_who_clear_one_does(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+            entered = await books.enter("ada", "one:1", lease.id)
+            await books.note("ada", lease.id, Changes(collector="c"), entered.version)
+            asked = (books.clear("ada", f"one:{at}", NOW) for at in range(2, 22))
+            answers = await asyncio.gather(*asked)
+            assert sum(one is not None for one in answers) == 1
+
+    async def test_a_client_of_which_there_is_nothing_is_over_as_well(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+            cleared = await books.clear("ada", "one:1", NOW)
+            assert cleared is not None
+            assert not cleared.home
+            assert await books.clear("ada", "one:2", NOW) is None
+            assert (await books.enter("ada", "one:3", lease.id)).entry is Entry.OVER
+
+    async def test_sec_65_what_a_killed_one_was_clearing_is_cleared_by_another(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one", "two")
+            entered = await books.enter("ada", "one:1", lease.id)
+            await books.note("ada", lease.id, Changes(collector="c"), entered.version)
+            assert await books.clear("ada", "one:2", NOW) is not None
+            await killed(store, "one")
+            cleared = await books.clear("ada", "two:1", NOW)
+            assert cleared is not None
+            assert shown(cleared.book) == book(collector="c")
+            assert await books.leave("ada", "two:1", lease.id, NOW)
+            assert await store.lease_users.clients(lease.id) == []
+
+    async def test_sec_63_a_lost_lease_takes_what_was_in_it(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease, other = await used(store, "one"), await used(store, "one")
+            for client, where in (("ada", lease), ("bob", lease), ("eve", other)):
+                entered = await books.enter(client, "one:1", where.id)
+                if client != "bob":
+                    name = Changes(opened=((f"{client}'s", A_VIEW),))
+                    await books.note(client, where.id, name, entered.version)
+            assert await books.lost(lease.id, "two") == ["ada"]
+            assert await store.lease_users.clients(lease.id) == []
+            found = await use_of(store, lease)
+            assert found is not None
+            assert found.state is LeaseState.LOST
+            assert (await books.enter("ada", "one:2", other.id)).entry is Entry.OVER
+            # Whoever had nothing in it begins anew, and what others have is as it was.
+            late = await books.note("bob", lease.id, Changes(collector="c"), 0)
+            assert late.entry is Entry.OVER
+            moved = await books.enter("bob", "one:3", other.id, names=("ada's",))
+            assert (moved.entry, moved.home) == (Entry.IN, other.id)
+            assert not await books.leave("bob", "one:1", other.id, NOW), "it has two stays"
+            assert shown((await books.enter("eve", "one:4", "")).book) == book("eve's")
+            cleared = await books.clear("ada", "one:5", NOW)
+            assert cleared is not None
+            assert not cleared.home
