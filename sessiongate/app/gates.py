@@ -27,7 +27,8 @@ from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Person, Session
-from sessiongate.store.port import LeaseStore
+from sessiongate.store.gateway_port import ClientBooks
+from sessiongate.store.port import Store
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
@@ -52,7 +53,7 @@ class CallersUpstream:
 
 def gates_of(
     config: Config,
-    store: Callable[[], LeaseStore],
+    store: Store,
     clock: Clock,
     sessions: Sessions,
     journal: Journal,
@@ -61,15 +62,25 @@ def gates_of(
     if not config.upstream:
         return {}
     key = lease_key(config.gateway.key_file, config.server.data_dir)
-    holder = instance_of(config)
+    instance = f"{instance_of(config)}-{_new_id()[:8]}"  # this process, for as long as it runs
 
     def rows(name: str) -> StoredLeases:
         return StoredLeases(
-            name, store(), key, holder, clock.now, _new_id, _opened_as(config.upstream[name])
+            name,
+            store.leases,
+            store.lease_users,
+            key,
+            instance,
+            clock.now,
+            _new_id,
+            _opened_as(config.upstream[name]),
         )
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
-    return {name: _gate(config, name, sessions, rows(name), journal) for name in config.upstream}
+    return {
+        name: _gate(config, name, sessions, rows(name), store.books(name), journal)
+        for name in config.upstream
+    }
 
 
 def _new_id() -> str:
@@ -101,7 +112,12 @@ def by_host(config: Config, gates: Mapping[str, Gate]) -> Gates | None:
 
 
 def _gate(
-    config: Config, name: str, sessions: Sessions, rows: StoredLeases, journal: Journal
+    config: Config,
+    name: str,
+    sessions: Sessions,
+    rows: StoredLeases,
+    books: ClientBooks,
+    journal: Journal,
 ) -> Gate:
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
     pool = settings.pool
@@ -110,17 +126,10 @@ def _gate(
     except OSError as error:
         raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
     service = settings.account == "service"
-    rules = _rules(settings)
     credential = _credential(config, name, exchange, meters)
     accounts = Accounts(
         name,
-        PoolLimits(
-            size=settings.size,
-            calls=pool.calls,
-            queue=pool.queue,
-            queue_time=pool.queue_time.total_seconds(),
-            exclusive=not settings.shared,
-        ),
+        _limits(settings),
         LeaseTimes(
             idle_close=pool.idle_close.total_seconds(),
             max_age=pool.max_age.total_seconds(),
@@ -136,6 +145,7 @@ def _gate(
         ),
         meters=meters,
         tell=journal.of_lease,
+        shared=books.shared,
     )
     slow = config.gateway.slow.total_seconds()
     record = CallRecord(meters, name, journal, slow)
@@ -143,8 +153,34 @@ def _gate(
     async def touch(session: Session) -> None:
         await sessions.check_digest(session.digest)
 
-    keep = config.gateway.on_stop == "keep"
-    return Gate(name, rules, exchange, accounts, sessions.end, record, touch, keep=keep)
+    async def lives(key: str) -> bool:
+        return await sessions.find(key) is not None
+
+    return Gate(
+        name,
+        _rules(settings),
+        exchange,
+        accounts,
+        sessions.end,
+        record,
+        touch,
+        rows,
+        books,
+        sessions.list,
+        lives,
+        keep=config.gateway.on_stop == "keep",
+    )
+
+
+def _limits(settings: Upstream) -> PoolLimits:
+    pool = settings.pool
+    return PoolLimits(
+        size=settings.size,
+        calls=pool.calls,
+        queue=pool.queue,
+        queue_time=pool.queue_time.total_seconds(),
+        exclusive=not settings.shared,
+    )
 
 
 def _rules(settings: Upstream) -> RelayRules:

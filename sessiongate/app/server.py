@@ -80,9 +80,7 @@ class Server:
         self._sessions = Sessions(
             self._store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps
         )
-        self._gates = gates_of(
-            config, lambda: self._store.leases, self._clock, self._sessions, self._journal
-        )
+        self._gates = gates_of(config, self._store, self._clock, self._sessions, self._journal)
         upstreams = callers_upstreams(config, self._gates)
         providers = parts.providers_of(config, self._hasher, upstreams=upstreams)
         self._made = parts.with_clients(config, providers)
@@ -131,7 +129,7 @@ class Server:
             self._changes.watch(name, made.provider)
         await parts.welcome_back(self._hasher, self._sessions)
         for gate in self._gates.values():
-            await gate.recover(self._sessions.list())
+            await gate.recover()
         await self._catch_up(seen)
         await self._journal.happened("server started", detail=digest_of(config))
         self._running = True

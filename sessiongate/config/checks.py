@@ -96,15 +96,6 @@ def _limits(settings: Settings) -> Iterator[tuple[str, str]]:
 def _gateway(settings: Settings) -> Iterator[tuple[str, str]]:
     if not settings.upstream:
         return
-    if settings.server.workers > 1:
-        rule = "must be 1 with an upstream: what clients have there, one process knows"
-        yield "server.workers", rule
-    if settings.store.url.kind not in _OF_ONE_PROCESS:
-        rule = (
-            "must be sqlite:FILE or memory: with an upstream: of sessions that end at another "
-            "server the gateway does not hear; give it a store of its own"
-        )
-        yield "store.url", rule
     if settings.gateway.on_stop == "keep" and settings.store.url.kind == "memory":
         rule = "cannot be keep: store.url = memory: forgets them; use sqlite:FILE, or logout"
         yield "gateway.on_stop", rule

@@ -2,9 +2,10 @@
 
 `gate` is one upstream as the rest of the server sees it, `public_answers` are what it tells
 strangers. `relay` takes a client's `call` from its verdict to its answer (`relay_rules`);
-`translation` rewrites it, `clients` knows what each client has there, in a `book`. `accounts` has a
-`pool` for each account there: which call goes by which `lease`, and who waits, in which order
-(`waiters`). `openings` opens sessions there, by the service account's `credential` or as clones,
+`translation` rewrites it, `clients` knows who calls, `book` what each has. `accounts` has a `pool`
+for each account there: which call goes by which `lease`, and who waits (`waiters`); `stays` are
+calls as the store knows them, `other_processes` use the same leases, `live_sessions` are whom they
+are kept for. `openings` opens sessions there, by the service account's `credential` or as clones,
 with `pauses` after failures, or for an `observer`; `logouts` ends them, `lease_events` tells of
 both. `long_polls` have `poll_places`, `own_calls` are ours, and `endings` what follows where a
 client or a lease is over, some of it `apart`. Beside `/sdk` calls go by `side_relay`:

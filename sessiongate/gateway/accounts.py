@@ -8,15 +8,24 @@ leases are clones of a live one.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 
 import msgspec
 
-from sessiongate.errors import NoPermission, NoSession, Overloaded, UpstreamUnavailable
+from sessiongate.errors import (
+    NoPermission,
+    NoSession,
+    Overloaded,
+    Unavailable,
+    UpstreamUnavailable,
+)
+from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.credential import Credential
 from sessiongate.gateway.lease import Lease, PoolLimits
 from sessiongate.gateway.lease_events import LeaseEvents, TellLease
+from sessiongate.gateway.live_sessions import SessionsOfAccounts
 from sessiongate.gateway.logouts import Logouts
 from sessiongate.gateway.observer import Observer
 from sessiongate.gateway.openings import Openings
@@ -24,8 +33,9 @@ from sessiongate.gateway.pool import Pool, Standing
 from sessiongate.gateway.relay_rules import USE
 from sessiongate.gateway.rest_logins import RestLogins
 from sessiongate.gateway.rest_tokens import RestTokens
-from sessiongate.gateway.stored_leases import SERVICE, StoredLeases, person_of
+from sessiongate.gateway.stored_leases import SERVICE, FoundLease, StoredLeases, person_of
 from sessiongate.session import Person, Session
+from sessiongate.store.port import StoredLease
 from sessiongate.telemetry.upstream_counters import STATES, UpstreamMeters, UpstreamNow
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.client import UpstreamSession
@@ -68,8 +78,12 @@ class Accounts:
         providers: frozenset[str] = frozenset(),
         meters: UpstreamMeters | None = None,
         tell: TellLease | None = None,
+        shared: bool = False,
     ) -> None:
-        """With a `credential` all clients use the one account. `observer` is who only looks."""
+        """With a `credential` all clients use the one account. `observer` is who only looks.
+
+        `shared`: other processes use the same sessions there.
+        """
         self.upstream = upstream
         self.meters = meters or UpstreamMeters()
         self.credential = credential
@@ -81,28 +95,28 @@ class Accounts:
         self._openings = Openings(
             upstream, exchange, timeout, rows, logouts, events, self.meters, credential
         )
-        rest = self._rest = (
-            RestLogins(upstream, exchange, timeout, self.meters, credential)
-            if credential is not None
-            else None
-        )
+        rest = self._rest = None
+        if credential is not None:
+            rest = self._rest = RestLogins(upstream, exchange, timeout, self.meters, credential)
         self.rest_tokens = RestTokens(upstream, exchange, timeout, rows, logouts, self.meters, rest)
-        self.observer = (
-            Observer(
-                observer,
-                Openings(upstream, exchange, timeout, rows, logouts, events, self.meters, observer),
-                logouts,
+        self.observer: Observer | None = None
+        if observer is not None:
+            openings = Openings(
+                upstream, exchange, timeout, rows, logouts, events, self.meters, observer
             )
-            if observer is not None
-            else None
-        )
+            self.observer = Observer(observer, openings, logouts)
         self._providers = providers
         self._pools: dict[Person, Pool] = {}
-        self._sessions: dict[Person, set[str]] = {}
-        """Live client sessions of each account, of this process."""
+        self._shared = shared
+        self.sessions = SessionsOfAccounts()
+        """Those that this process has opened, or has calls of."""
+        self._held: dict[str, Lease] = {}
+        """Leases that are used here no longer, of which the store could not be told."""
+        self._stopping = False
         self._probed: dict[Lease, float] = {}
         self._unproved: set[Lease] = set()
-        """Those that a process before this one has opened, and nobody knows whether they live."""
+        """Those that another process has opened, and nobody knows whether they live."""
+        self._apart = Apart()
         self._tell_lost: list[Callable[[Person], None]] = []
         self.standing = Standing.OPEN
         if credential is not None:
@@ -112,6 +126,16 @@ class Accounts:
     def pools(self) -> Sequence[Pool]:
         """Those that there are."""
         return tuple(self._pools.values())
+
+    async def pool_anywhere(self, session: Session) -> Pool:
+        """The same, also where only other processes have opened leases of the account."""
+        if self._shared and self.credential is None and session.provider in self._providers:
+            self.opened(session)
+            person = Person(session.provider, session.principal)
+            pool = self._pools.get(person)
+            if pool is None or not (pool.leases or pool.opening):
+                await self.join(person)
+        return self.pool_of(session)
 
     def pool_of(self, session: Session) -> Pool:
         """The pool by which this session's calls go.
@@ -144,28 +168,39 @@ class Accounts:
         lease = await self._openings.keep(row, opened)
         self._have_pool(person).add(lease)
 
-    async def recover(self) -> None:
-        """Deal with what a process before this one has left at the upstream.
+    def is_of_service(self, row: StoredLease) -> bool:
+        """Whether a row is of the one account of the settings, and that is what is used here."""
+        return self.credential is not None and person_of(row) == SERVICE
 
-        What a stop has kept is used on, and so is what callers with a live session went by, since
-        no password of theirs is kept. All else is logged out: what clients had in it nobody knows.
-        """
-        now = asyncio.get_running_loop().time()
-        for row, opened, is_empty, is_another in await self._rows.left():
-            person = person_of(row)
+    def has_room(self, person: Person) -> bool:
+        """Whether one more lease of this account may be had."""
+        pool = self._pools.get(person)
+        return pool is None or len(pool.leases) < self._limits.size
+
+    def use(self, found: FoundLease) -> Pool:
+        """Have a lease that another process has opened. The pool that it is in."""
+        row = found.row
+        person = person_of(row)
+        pool = self._have_pool(person)
+        if all(lease.id != row.id for lease in pool.leases):
             self._events.known(row.id, person)
-            if self.credential is None:
-                wanted = person in self._sessions
-            else:
-                wanted = person == SERVICE and is_empty
-            pool = self._have_pool(person) if wanted and not is_another else None
-            if pool is None or len(pool.leases) >= self._limits.size:
-                self._logouts.later(row.id, opened)
-                continue
-            lease = Lease(row.id, opened, now - self._rows.age(row))
-            lease.freed_at = now
+            lease = self._lease(found)
             self._unproved.add(lease)
             pool.add(lease)
+        return pool
+
+    async def attach(self, pool: Pool, lease_id: str) -> Lease | None:
+        """A lease that another process has opened, in this pool; None where it is over."""
+        found = await self._rows.find(lease_id)
+        if found is None:
+            return None
+        self.use(found)
+        return next((lease for lease in pool.leases if lease.id == lease_id), None)
+
+    def end_later(self, row: StoredLease, opened: UpstreamSession) -> None:
+        """Log out what another process has opened, and nobody needs."""
+        self._events.known(row.id, person_of(row))
+        self._logouts.later(row.id, opened)
         self._logouts.tidy()
 
     def set_standing(self, standing: Standing) -> None:
@@ -209,39 +244,44 @@ class Accounts:
 
     def opened(self, session: Session) -> None:
         """A client session was opened."""
-        person = Person(session.provider, session.principal)
-        self._sessions.setdefault(person, set()).add(session.key)
+        self.sessions.opened(session)
 
     def ended(self, session: Session) -> None:
         """A client session is over."""
-        person = Person(session.provider, session.principal)
-        keys = self._sessions.get(person, set())
-        keys.discard(session.key)
-        if not keys:
-            self._sessions.pop(person, None)
+        self.sessions.ended(session.key)
 
-    def stranded(self) -> list[str]:
+    async def stranded(self) -> list[str]:
         """Keys of client sessions whose callers have no session there: only a login brings one.
 
         None while no session is opened on an operator's word: they are told to come back.
         """
         if self.credential is not None or self.standing is Standing.DRAINING:
             return []
-        return [
-            key
-            for person, keys in self._sessions.items()
-            if person.provider in self._providers and person not in self._pools
-            for key in keys
-        ]
+        found: list[str] = []
+        for person, keys in self.sessions.by_person():
+            if person.provider not in self._providers or person in self._pools:
+                continue
+            if not self._shared or not await self.join(person):
+                found += keys
+        return found
+
+    async def join(self, person: Person) -> bool:
+        """Use a lease of a caller's that another process has opened. Whether there is one."""
+        found = await self._rows.another(person, ())
+        if found is not None:
+            self.use(found)
+        return found is not None
 
     def tidy(self) -> None:
         """Log out what nobody needs any more. To be called every few seconds."""
+        for lease in list(self._held.values()):
+            self._apart.begin(self._close(lease), "let go of a lease")
         self._logouts.tidy()
         if self.credential is not None and self.credential.look():
             self._pools[SERVICE].try_again()
         times = self._times
         for person, pool in list(self._pools.items()):
-            keep = 1 if person in self._sessions else 0
+            keep = 1 if person in self.sessions else 0
             unused = times.idle_close if keep or person == SERVICE else UNNEEDED
             pool.tidy(unused=unused, oldest=times.max_age, keep=keep)
         self._drop_empty()
@@ -285,12 +325,14 @@ class Accounts:
 
         `keep`: leave it those that nobody has anything in and somebody will need.
         """
+        self._stopping = True
         self._logouts.stop()
         ends = []
         for person, pool in self._pools.items():
-            needed = person == SERVICE or person in self._sessions
+            needed = person == SERVICE or person in self.sessions
             ends.append(pool.close(self._keep if keep and needed else None))
         await asyncio.gather(*ends)
+        await self._apart.all_done()
 
     async def _keep(self, lease: Lease) -> None:
         await self.rest_tokens.settled(lease)
@@ -303,17 +345,53 @@ class Accounts:
 
     def _pool(self, person: Person) -> Pool:
         async def opener(live: Sequence[Lease]) -> Lease:
+            found = None
+            if self._shared:
+                found = await self._rows.another(person, {lease.id for lease in live})
+            if found is not None:
+                self._events.known(found.row.id, person)
+                return self._lease(found)
             return await self._openings.open(person, self._limits.size, live)
-
-        async def closer(lease: Lease) -> None:
-            await self.rest_tokens.settled(lease)
-            await self._logouts.end(lease.id, lease.session)
 
         name = f"{self.upstream}/{person.name}"
         clones = self.credential is None
-        pool = Pool(name, self._limits, opener, closer, self.meters, clones=clones)
+        pool = Pool(
+            name,
+            self._limits,
+            opener,
+            self._close,
+            self.meters,
+            clones=clones,
+            tell_retired=self._retired,
+        )
         pool.set_standing(self.standing)
         return pool
+
+    def _lease(self, found: FoundLease) -> Lease:
+        now = asyncio.get_running_loop().time()
+        lease = Lease(found.row.id, found.opened, now - self._rows.age(found.row))
+        lease.freed_at, lease.retired = now, found.retired
+        return lease
+
+    def _retired(self, lease: Lease) -> None:
+        self._apart.begin(self._tell_retired(lease), "retire a lease")
+
+    async def _tell_retired(self, lease: Lease) -> None:
+        with suppress(Unavailable):  # others go on with it until it is lost
+            await self._rows.retire(lease.id)
+
+    async def _close(self, lease: Lease) -> None:
+        """Use a lease no longer, and log it out where nobody else uses it."""
+        self._held.pop(lease.id, None)
+        try:
+            last = await self._rows.let_go(lease.id, despite_homes=self._stopping)
+        except Unavailable:
+            self._held[lease.id] = lease
+            return
+        if last:
+            await self.rest_tokens.settled(lease)
+            changed = await self._rows.changed(lease.id) if self._shared else None
+            await self._logouts.end(lease.id, changed or lease.session)
 
     def _drop_empty(self) -> None:
         """Have done with callers of whom nothing is left there."""

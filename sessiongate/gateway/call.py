@@ -62,7 +62,18 @@ class CallUnderWay:
     """What is written down of a call of any form: how it was judged, and by which lease it went."""
 
     __slots__ = (
-        *("began", "headers", "kind", "lease", "method", "operation", "sent", "size", "verdict"),
+        *(
+            "began",
+            "headers",
+            "keeps_for",
+            "kind",
+            "lease",
+            "method",
+            "operation",
+            "sent",
+            "size",
+            "verdict",
+        ),
         "waited",
     )
 
@@ -90,6 +101,8 @@ class CallUnderWay:
         """Our id of the last one; "" for none."""
         self.sent = False
         """Whether the upstream can have had it."""
+        self.keeps_for = 0.0
+        """Seconds for which what it was answered is of use, if the session there stays."""
         self.waited = 0.0
         """Seconds for which it had no lease."""
         self.began = asyncio.get_running_loop().time()

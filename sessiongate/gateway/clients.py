@@ -1,12 +1,12 @@
-"""The clients of one upstream: what each has there, and whose each object is."""
+"""The clients of one upstream, as far as this process has to do with them."""
 
 import asyncio
 
-from sessiongate.errors import NoSession, UnknownObject
-from sessiongate.gateway.book import Book, Thing
+from sessiongate.errors import NoSession
 from sessiongate.gateway.call import ForwardedCall
 from sessiongate.gateway.pool import Pool
 from sessiongate.session import Person, Session
+from sessiongate.store.gateway_port import Book
 from sessiongate.wire.http import Answer
 
 
@@ -15,12 +15,16 @@ class GatewayClient:
 
     __slots__ = (
         *("book", "calls", "cut_short", "lost", "opening", "over", "polls", "pool", "quiet"),
-        *("session", "under_way", "waits"),
+        *("session", "shared", "under_way", "version", "waits"),
     )
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, shared: bool = False) -> None:
+        """`shared`: other processes have its calls, too, and change what it has."""
         self.session = session
+        self.shared = shared
         self.book = Book()
+        """What it has, as far as this process has heard."""
+        self.version = -1
         self.pool: Pool | None = None
         """Where its calls go by, once one has."""
         self.over = False
@@ -46,6 +50,11 @@ class GatewayClient:
         """Whose session it is."""
         return Person(self.session.provider, self.session.principal)
 
+    def have(self, book: Book, version: int) -> None:
+        """Take over what it has, unless that is known better."""
+        if version >= self.version:
+            self.book, self.version = book, version
+
     def begin(self) -> None:
         """Something of it is under way."""
         self.under_way += 1
@@ -64,21 +73,25 @@ class GatewayClient:
 
     @property
     def holds(self) -> int:
-        """How much its home has to be kept for. One that is over keeps it until that is cleared."""
-        return 0 if self.lost else self.book.size + self.over
+        """How much its home has to be kept for here.
+
+        One that is over keeps it until that is cleared. Where others have it too, the store keeps
+        it, for as long as nothing is under way here.
+        """
+        return 0 if self.lost or self.shared else self.book.size + self.over
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to remember of it."""
-        return not self.under_way and not self.book.size
+        return not self.under_way and (self.shared or not self.book.size)
 
 
 class Clients:
-    """All of them. An id of an object is one client's, whatever the id looks like."""
+    """All of them. `shared`: what they have is in a store that other processes have, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
+        self._shared = shared
         self._clients: dict[str, GatewayClient] = {}
-        self._owners: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -86,7 +99,7 @@ class Clients:
     @property
     def objects(self) -> int:
         """How many objects all of them have."""
-        return len(self._owners)
+        return sum(len(client.book.names()) for client in self._clients.values())
 
     def get(self, key: str) -> GatewayClient | None:
         """The client of this session, if there is anything to remember of it."""
@@ -96,59 +109,19 @@ class Clients:
         """The client of this session."""
         client = self._clients.get(session.key)
         if client is None:
-            client = self._clients[session.key] = GatewayClient(session)
+            client = GatewayClient(session, shared=self._shared)
+            self._clients[session.key] = client
         return client
 
     def drop(self, client: GatewayClient) -> None:
         """Forget a client, with all that it had."""
         self._clients.pop(client.session.key, None)
-        self._released(client, {*client.book.objects, client.book.collector})
 
     def drop_if_idle(self, client: GatewayClient) -> None:
         """Forget a client of which there is nothing to remember."""
         if client.is_idle:
             self._clients.pop(client.session.key, None)
 
-    def require_own(self, client: GatewayClient, name: str) -> None:
-        """Raise UnknownObject where this id is another client's."""
-        if self._owners.get(name, client.session.key) != client.session.key:
-            raise UnknownObject("ManagedObject", name)
-
-    def opened(self, client: GatewayClient, name: str, thing: Thing) -> None:
-        """An opening call of this client has returned an object."""
-        if client.lost:
-            return
-        client.book.objects[name] = thing
-        self._owners[name] = client.session.key
-
-    def keep_collector(self, client: GatewayClient, name: str) -> None:
-        """A collector of this client's own was made."""
-        if client.lost:
-            return
-        client.book.collector = name
-        self._owners[name] = client.session.key
-
-    def ended(self, client: GatewayClient, name: str) -> None:
-        """An object is over, and what ends with it."""
-        before = {*client.book.objects, client.book.collector}
-        client.book.ended(name)
-        self._released(client, before - {*client.book.objects, client.book.collector})
-
-    def tidy(self, now: float) -> list[GatewayClient]:
-        """Forget reads that nobody goes on with. Who has less now, and nothing under way."""
-        changed = []
-        for client in self.all():
-            before = client.book.size
-            client.book.tidy(now)
-            if client.book.size != before and not client.under_way:
-                changed.append(client)
-        return changed
-
     def all(self) -> list[GatewayClient]:
         """Those of which there is anything to remember."""
         return list(self._clients.values())
-
-    def _released(self, client: GatewayClient, names: set[str]) -> None:
-        for name in names:
-            if self._owners.get(name) == client.session.key:
-                del self._owners[name]

@@ -1,9 +1,10 @@
 """One upstream as the rest of the server sees it: forward a call, and what happens by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 
 import msgspec
 import structlog
@@ -12,6 +13,7 @@ from sessiongate.errors import NoPermission, NotFound, Unavailable
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.call import CallRecord
 from sessiongate.gateway.lease import Lease
+from sessiongate.gateway.other_processes import OtherProcesses
 from sessiongate.gateway.own_calls import OwnCalls
 from sessiongate.gateway.pool import Standing
 from sessiongate.gateway.public_answers import PublicAnswers
@@ -20,14 +22,20 @@ from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.rest_calls import RestRelay
 from sessiongate.gateway.service_calls import ServiceRelay
 from sessiongate.gateway.side_relay import SideRelay
+from sessiongate.gateway.stays import Stays
+from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.gateway.tickets import UpstreamTickets
 from sessiongate.gateway.transfers import Transfers
 from sessiongate.session import Ended, Session
+from sessiongate.store.gateway_port import ClientBooks
 from sessiongate.telemetry.upstream_counters import UpstreamNow
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.session_list import ListedSession
 
 _SEE = "Sessions.TerminateSession"
+
+_LOOKS = 50
+"""Sessions in a second that are looked at, whether another process has ended them."""
 
 _CLOSING = 10.0
 """Seconds in which an upstream has to let us go."""
@@ -60,10 +68,17 @@ class Gate:
         end_session: Callable[[str, Ended], Awaitable[object]],
         record: CallRecord,
         touch: Callable[[Session], Awaitable[object]],
+        rows: StoredLeases,
+        books: ClientBooks,
+        sessions: Callable[[], AsyncIterator[Session]],
+        lives: Callable[[str], Awaitable[bool]],
         *,
         keep: bool = False,
     ) -> None:
-        """`keep`: sessions there outlive a stop, for the next start."""
+        """`sessions` are all client sessions that live, `lives` asks for one by its key.
+
+        `keep`: sessions there outlive a stop, for the next start.
+        """
         self.name = name
         self.url = exchange.url
         self.accounts = accounts
@@ -72,21 +87,29 @@ class Gate:
             rules,
             exchange,
             self._own,
-            accounts.pool_of,
+            Stays(
+                books,
+                rows.instance,
+                rows.seconds,
+                accounts.attach,
+                rows.clients if books.shared else None,
+            ),
+            accounts.pool_anywhere,
             end_session,
             accounts.forget,
             record,
             touch,
         )
         side = SideRelay(rules, exchange, self.relay, record)
-        self.tickets = UpstreamTickets(rules, side, self.relay.clients)
+        self.tickets = UpstreamTickets(rules, side)
         self.services = ServiceRelay(rules, side)
         self.automation = RestRelay(rules, exchange.url, side, accounts.rest_tokens)
         accounts.meters.now = self.now
         self.transfers = Transfers(
             rules,
             exchange,
-            accounts.pool_of,
+            self.relay.lend,
+            self.relay.stays.give_back_soon,
             self.relay.probe,
             lambda: accounts.standing is Standing.PAUSED,
             record,
@@ -97,18 +120,25 @@ class Gate:
         )
         self._end_session = end_session
         self._keep = keep
+        self._shared = books.shared
+        self._sessions = sessions
+        self._lives = lives
+        self._others = OtherProcesses(rows, accounts, self.relay, self._own_sessions, lives)
+        self._looked_at: Iterator[str] = iter(())
         self._exchange = exchange
         self._probes: set[asyncio.Task[None]] = set()
 
-    async def recover(self, sessions: AsyncIterator[Session]) -> None:
-        """Deal with what a process before this one has left, given the sessions that live.
+    async def recover(self) -> None:
+        """Deal with what a process before this one has left.
 
         An upstream that is away keeps nobody from starting: its sessions end by its clock.
         """
-        async for session in sessions:
-            if session.upstream == self.name:
-                self.accounts.opened(session)
-        await self.accounts.recover()
+        if self._shared:
+            await self._others.look()
+            return
+        async for session in self._own_sessions():
+            self.accounts.opened(session)
+        await self._others.recover()
 
     def opened(self, session: Session) -> None:
         """A client session was opened, here or elsewhere."""
@@ -157,19 +187,22 @@ class Gate:
     async def tidy(self) -> None:
         """Let go of what nobody needs, and keep alive what somebody does. Once a second."""
         self._exchange.tidy()
-        self.accounts.tidy()
         now = asyncio.get_running_loop().time()
-        self.relay.tidy(now)
         self.transfers.tidy(now)
+        with suppress(Unavailable):  # all of it is still there in a second
+            if self._shared:
+                await self._others.look()
+                await self._look_at_sessions()
+            self.accounts.tidy()
+            await self.relay.tidy(now)
+            for key in await self.accounts.stranded():
+                await self._end_session(key, Ended.UPSTREAM_LOST)
         for pool, lease in self.accounts.due():
             self._probe(self.relay.probe(pool, lease))
         for pool, lease in self.accounts.overdue():
             self._probe(self.relay.expire(pool, lease))
         for lease in self.accounts.rest_due():
             self._probe(self.accounts.rest_tokens.keep_alive(lease))
-        with suppress(Unavailable):  # they are still there in a second
-            for key in self.accounts.stranded():
-                await self._end_session(key, Ended.UPSTREAM_LOST)
 
     async def close(self) -> None:
         """End waits, log out or keep what we have there, and let go of connections.
@@ -194,12 +227,31 @@ class Gate:
 
     async def _let_clients_go(self) -> None:
         """End waits, and what clients have in sessions that are to be kept."""
-        clients = self.relay.clients.all() if self._keep else []
+        clients = self.relay.clients.all() if self._keep and not self._shared else []
         for begin in range(0, len(clients), _AT_ONCE):
             for client in clients[begin : begin + _AT_ONCE]:
                 self.relay.leave(client.session)
             await self.relay.close()
         await self.relay.close()
+
+    async def _own_sessions(self) -> AsyncIterator[Session]:
+        async for session in self._sessions():
+            if session.upstream == self.name:
+                yield session
+
+    async def _look_at_sessions(self) -> None:
+        """End here what has ended at another process: of that nobody tells."""
+        clients = [one.session.key for one in self.relay.clients.all() if one.under_way]
+        some = list(islice(self._looked_at, _LOOKS))
+        if not some:
+            self._looked_at = iter(self.accounts.sessions.keys())
+        keys = list(dict.fromkeys((*clients, *some)))
+        for key, lives in zip(keys, await asyncio.gather(*map(self._lives, keys)), strict=True):
+            if not lives:
+                self.accounts.sessions.ended(key)
+                client = self.relay.clients.get(key)
+                if client is not None:
+                    self.relay.leave(client.session)
 
     def _probe(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name="keep alive")

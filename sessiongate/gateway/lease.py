@@ -1,6 +1,6 @@
 """A session of ours at an upstream, which clients of ours share or have one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from secrets import SystemRandom
 
 import msgspec
@@ -20,6 +20,7 @@ class Lease:
     """
 
     __slots__ = (
+        "at_home",
         "calls",
         "doubted_by",
         "freed_at",
@@ -27,12 +28,14 @@ class Lease:
         "id",
         "lost",
         "opened_at",
+        "others",
         "patience",
         "rest_face",
         "rest_token",
         "rest_used_at",
         "retired",
         "session",
+        "taken_until",
         "used_by",
     )
 
@@ -63,6 +66,12 @@ class Lease:
         """When a call there began last."""
         self.retired = False
         """It takes no client that has nothing in it, and is logged out once nobody has."""
+        self.at_home = 0
+        """How many clients of other processes had something in it when the store was asked last."""
+        self.others = 0
+        """How many other processes used it then."""
+        self.taken_until = 0.0
+        """Until when a client of another process is taken to have it alone."""
 
     @property
     def is_free(self) -> bool:
@@ -70,11 +79,16 @@ class Lease:
         return not self.homes and not self.used_by
 
     @property
+    def is_spare(self) -> bool:
+        """Whether this process need not have it: nor does anybody need it to be kept alive."""
+        return self.is_free and (self.others > 0 or not self.at_home)
+
+    @property
     def state(self) -> str:
         """One of `telemetry.upstream_counters.STATES`."""
         if self.retired:
             return "broken"
-        return "idle" if self.is_free else "active"
+        return "idle" if self.is_free and not self.at_home else "active"
 
     def doubt(self, client: str) -> bool:
         """It lives and has refused a call of this client. Whether it has one of another's, too."""
@@ -89,6 +103,17 @@ class Lease:
 
     def __repr__(self) -> str:
         return f"Lease({self.id!r})"
+
+
+Opener = Callable[[Sequence[Lease]], Awaitable[Lease]]
+"""Opens another lease. It is told which there are: one of them may be cloned."""
+
+Closer = Callable[[Lease], Coroutine[None, None, None]]
+"""Logs a lease out that no other process uses, or sees to it that somebody does later."""
+
+
+TAKEN = 0.25
+"""Seconds after which it is asked again whether another process has a lease alone."""
 
 
 class PoolLimits(msgspec.Struct, frozen=True):
@@ -107,16 +132,16 @@ class PoolLimits(msgspec.Struct, frozen=True):
 
 def load(lease: Lease) -> tuple[int, int]:
     """How much clients have in it, then how many calls are under way."""
-    return sum(lease.homes.values()), sum(lease.used_by.values())
+    return sum(lease.homes.values()) + lease.at_home, sum(lease.used_by.values())
 
 
-def choose(leases: Sequence[Lease], limits: PoolLimits, *, home: bool) -> Lease | None:
+def choose(leases: Sequence[Lease], limits: PoolLimits, now: float, *, home: bool) -> Lease | None:
     """The one of these that a call goes by whose client has nothing in any; None for none.
 
     `home`: the call may open something.
     """
     if limits.exclusive:
-        free = [one for one in leases if one.is_free]
+        free = [one for one in leases if one.is_free and one.taken_until <= now]
         # The one used last: the others come to be unused for long.
         return max(free, key=lambda one: one.freed_at, default=None)
     taking = [one for one in leases if one.calls < limits.calls]

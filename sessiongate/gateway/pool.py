@@ -10,24 +10,18 @@ last place.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from math import ceil
 
 import structlog
 
 from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
-from sessiongate.gateway.lease import Lease, PoolLimits, choose, load
+from sessiongate.gateway.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
 from sessiongate.gateway.pauses import Pauses
 from sessiongate.gateway.waiters import Waiter, Waiters
 from sessiongate.telemetry.tracebacks import traced
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
-
-Opener = Callable[[Sequence[Lease]], Awaitable[Lease]]
-"""Opens another lease. It is told which there are: one of them may be cloned."""
-
-Closer = Callable[[Lease], Coroutine[None, None, None]]
-"""Logs a lease out, or sees to it that somebody does later."""
 
 _log = structlog.get_logger(__name__)
 
@@ -55,16 +49,19 @@ class Pool:
         *,
         clones: bool = False,
         pauses: Pauses | None = None,
+        tell_retired: Callable[[Lease], None] = lambda _: None,
     ) -> None:
         """`clones`: a lease is opened by another one, so that the last is kept.
 
-        `pauses`: after openings that have failed.
+        `pauses`: after openings that have failed. `tell_retired` is called with each that is
+        retired here.
         """
         self.name = name
         self.limits = limits
         self._open = open_lease
         self._close = close_lease
         self._clones = clones
+        self._tell_retired = tell_retired
         self._leases: list[Lease] = []
         self._homes: dict[str, Lease] = {}
         self._waiters = Waiters()
@@ -91,7 +88,7 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for a lease."""
+        """Calls that wait for a lease."""
         return len(self._waiters)
 
     @property
@@ -195,9 +192,21 @@ class Pool:
             lease.homes[client] = things
             self._settle(client, lease)
 
+    def settle(self, client: str, lease: Lease) -> None:
+        """Where the state of this client is, as the store has it."""
+        self._homes[client] = lease
+        lease.homes.setdefault(client, 0)
+
+    def taken(self, lease: Lease) -> None:
+        """Another process has a client in it that has it alone."""
+        lease.taken_until = self._now() + TAKEN
+        asyncio.get_running_loop().call_later(TAKEN, self._serve)
+
     def retire(self, lease: Lease) -> None:
         """Let nobody begin anything in it, and log it out when nobody has anything in it."""
-        lease.retired = True
+        if not lease.retired:
+            lease.retired = True
+            self._tell_retired(lease)
         self._dispose(lease)
         self._serve()
 
@@ -228,10 +237,12 @@ class Pool:
         """
         now = self._now()
         live = self._live()
-        spare = sorted((one for one in live if one.is_free), key=lambda one: one.freed_at)
+        spare = sorted((one for one in live if one.is_spare), key=lambda one: one.freed_at)
         for lease in spare[: max(0, len(live) - keep)]:
             if lease.freed_at <= now - unused:
-                self.retire(lease)
+                self._let_go(lease)
+        for lease in list(self._leases):
+            self._dispose(lease)
         self._old.update(
             one for one in self._live() if one.opened_at <= now - oldest * one.patience
         )
@@ -255,8 +266,8 @@ class Pool:
                 await asyncio.gather(opening, return_exceptions=True)
         leases, self._leases = self._leases, []
         self._homes.clear()
-        goes = [keep if keep and one.state == "idle" else self._close for one in leases]
-        work = (go(lease) for go, lease in zip(goes, leases, strict=True))
+        empty = keep or self._close
+        work = ((empty if one.is_free and not one.retired else self._close)(one) for one in leases)
         await asyncio.gather(*work, *self._closing, return_exceptions=True)
 
     def _found(self, waiter: Waiter) -> Lease | None:
@@ -269,7 +280,7 @@ class Pool:
             if not waiter.wait and lease.calls >= self.limits.calls:
                 return None
         else:
-            lease = choose(self._live(), self.limits, home=waiter.home)
+            lease = choose(self._live(), self.limits, self._now(), home=waiter.home)
         if lease is None:
             return None
         if waiter.home or self.limits.exclusive:
@@ -314,11 +325,14 @@ class Pool:
         return [lease for lease in self._leases if not lease.retired]
 
     def _dispose(self, lease: Lease) -> None:
-        if lease.retired and lease.is_free and lease in self._leases:
-            self._leases.remove(lease)
-            task = asyncio.create_task(self._close(lease), name="close lease")
-            self._closing.add(task)
-            task.add_done_callback(self._has_closed)
+        if lease.retired and lease.is_spare and lease in self._leases:
+            self._let_go(lease)
+
+    def _let_go(self, lease: Lease) -> None:
+        self._leases.remove(lease)
+        task = asyncio.create_task(self._close(lease), name="close lease")
+        self._closing.add(task)
+        task.add_done_callback(self._has_closed)
 
     def _serve(self) -> None:
         if self._waiters:

@@ -17,7 +17,6 @@ from sessiongate.errors import (
     Unavailable,
     UpstreamUnavailable,
 )
-from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.call import CallRecord, ForwardedCall, LeaseRefused
 from sessiongate.gateway.clients import Clients, GatewayClient
 from sessiongate.gateway.endings import Endings
@@ -27,6 +26,7 @@ from sessiongate.gateway.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.poll_places import PollPlaces
 from sessiongate.gateway.pool import Pool
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.stays import Stay, Stays
 from sessiongate.gateway.translation import Translation
 from sessiongate.rules.relay import Kind, State, judge, may_be_repeated
 from sessiongate.session import Ended, Session
@@ -49,7 +49,8 @@ class Relay:
         rules: RelayRules,
         exchange: Exchange,
         own: OwnCalls,
-        pool_of: Callable[[Session], Pool],
+        stays: Stays,
+        pool_of: Callable[[Session], Awaitable[Pool]],
         end_session: Callable[[str, Ended], Awaitable[object]],
         lease_lost: Callable[[Lease], Awaitable[None]],
         record: CallRecord,
@@ -59,18 +60,20 @@ class Relay:
         self._rules = rules
         self._exchange = exchange
         self._own = own
+        self.stays = stays
         self.pool_of = pool_of
         self._record = record
         self._touch = touch
         self._touch_at = 0.0
-        self.clients = Clients()
-        self._translation = Translation(self.clients, own, shared=rules.shared)
-        self._apart = Apart()
+        self.clients = Clients(shared=stays.books.shared)
+        self._translation = Translation(stays, own, shared=rules.shared)
+        self._apart = stays.apart
         places = PollPlaces(rules.waits, rules.queue_time)
         self._polls = LongPolls(places, self.clients, own, self._translation, self._apart)
-        self._endings = Endings(
-            self.clients, own, self._polls, self._apart, end_session, lease_lost
+        self.endings = Endings(
+            self.clients, own, self._polls, stays, pool_of, end_session, lease_lost
         )
+        stays.on_home_gone(self.endings.lose_client)
 
     async def call(
         self, session: Session, request: Relayed, headers: Headers, when_gone: WhenGone
@@ -96,7 +99,7 @@ class Relay:
 
     def leave(self, session: Session) -> None:
         """A session has ended: its waits end now, and what it had at the upstream soon."""
-        self._endings.leave(session)
+        self.endings.leave(session)
 
     def stop(self) -> None:
         """Begin no wait any more, and end those under way: the server is about to stop."""
@@ -107,13 +110,14 @@ class Relay:
         self.stop()
         await self._apart.all_done()
 
-    def tidy(self, now: float) -> None:
+    async def tidy(self, now: float) -> None:
         """Forget what nobody goes on with, and end what could not be ended. Once a second."""
-        for client in self.clients.tidy(now):
-            if client.pool is not None:
-                client.pool.hold(client.session.key, client.book.size)
-            self.clients.drop_if_idle(client)
-        self._endings.tidy()
+        for client in self.clients.all():
+            if client.book.pages and not client.under_way:
+                await self.stays.tidy_pages(client)
+                self.clients.drop_if_idle(client)
+        await self.stays.tidy()
+        self.endings.tidy()
         if now >= self._touch_at:
             self._touch_at = now + _TOUCH
             for client in self.clients.all():
@@ -122,7 +126,8 @@ class Relay:
 
     async def expire(self, pool: Pool, lease: Lease) -> None:
         """End the sessions of those who have something in a lease that is too old, and it."""
-        await self._endings.expire(pool, lease)
+        with suppress(Unavailable):  # it is still too old in a second
+            await self.endings.expire(pool, lease)
 
     async def probe(self, pool: Pool, lease: Lease) -> None:
         """See whether a lease is alive, and what follows if it is not."""
@@ -131,7 +136,7 @@ class Relay:
         except UpstreamUnavailable:
             return  # nobody knows, and a call will find out
         if not alive:
-            await self._endings.lose(pool, lease)
+            await self.endings.lose(pool, lease)
 
     # What may be sent at all.
 
@@ -146,12 +151,15 @@ class Relay:
     def _check_quota(self, client: GatewayClient, call: ForwardedCall) -> None:
         rules, opens = self._rules, call.opens
         if opens and len(client.book.objects) + client.opening >= rules.objects:
-            raise QuotaReached(f"one session may have {rules.objects} objects open")
+            raise self._too_many_objects()
         if call.waits:
             if client.polls >= rules.waits_each:
                 raise QuotaReached(f"one session may have {rules.waits_each} waits under way")
         elif client.calls >= rules.calls_each:
             raise Overloaded(f"one session may have {rules.calls_each} calls under way")
+
+    def _too_many_objects(self) -> QuotaReached:
+        return QuotaReached(f"one session may have {self._rules.objects} objects open")
 
     # One call, by one lease.
 
@@ -181,7 +189,7 @@ class Relay:
             # A session that is over refuses at the door: nothing has been done. One that lives
             # has refused somewhere inside, and only a read may be asked again, by another.
             if refused.lost and call.verdict.state is State.PAGE:
-                await self._endings.lose_client(client)  # the read went on in there
+                await self.endings.lose_client(client)  # the read went on in there
             client.require_alive()
             if not refused.lost and (client.book.size or not repeats):
                 return refused.outcome()
@@ -196,20 +204,22 @@ class Relay:
 
     async def _once(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
-        key, wait = client.session.key, call.waits
-        pool = client.pool = self.pool_of(client.session)
-        lease = await pool.take(key, home=call.goes_home or client.book.size > 0, wait=wait)
+        pool = client.pool = await self.pool_of(client.session)
+        named, waits = call.request.named, call.waits
+        stay = await self.stays.take(pool, client, home=call.goes_home, wait=waits, names=named)
+        lease = stay.lease
         call.took(lease.id)
         try:
             client.require_alive()
-            answer = await self._answered(pool, lease, client, call)
+            if call.opens and len(client.book.objects) + client.opening > self._rules.objects:
+                raise self._too_many_objects()
+            answer = await self._answered(stay, client, call)
         except OutcomeUnknown:
             if call.opens or (call.verdict.state is not None and not call.sent):
                 pool.retire(lease)  # something is perhaps left in it that nobody can name
             raise
         finally:
-            pool.hold(key, client.holds)
-            pool.give_back(key, lease, wait=wait)
+            await self.stays.give_back(stay)
         if not call.form.replies.says_session_is_over(answer):
             return answer
         try:
@@ -218,7 +228,7 @@ class Relay:
             raise OutcomeUnknown(str(error)) from None
         if not alive:
             raise LeaseRefused(None)
-        if lease.doubt(key):
+        if lease.doubt(client.session.key):
             pool.retire(lease)  # something behind it refuses: nobody else begins there
         raise LeaseRefused(self._translated(lease, client, call, answer))
 
@@ -229,26 +239,29 @@ class Relay:
         """
         alive = await self._own.lives(lease)
         if not alive:  # apart, since it ends waits, of which this may be one
-            await asyncio.shield(self._apart.begin(self._endings.lose(pool, lease), "lose a lease"))
+            await asyncio.shield(self._apart.begin(self.endings.lose(pool, lease), "lose a lease"))
         return alive
+
+    async def lend(self, session: Session) -> Stay:
+        """A lease for what is sent beside the calls, and takes no place of one."""
+        pool = await self.pool_of(session)
+        return await self.stays.take(pool, self.client_of(session), home=False, wait=True)
 
     def client_of(self, session: Session) -> GatewayClient:
         """The client of a session. Raises NoSession where that has ended."""
-        self._endings.require_alive(session)
+        self.endings.require_alive(session)
         client = self.clients.of(session)
         client.require_alive()
         return client
 
-    async def _answered(
-        self, pool: Pool, lease: Lease, client: GatewayClient, call: ForwardedCall
-    ) -> Answer:
+    async def _answered(self, stay: Stay, client: GatewayClient, call: ForwardedCall) -> Answer:
         """What the upstream answers by this lease; untouched where that is over."""
-        verdict, replies = call.verdict, call.form.replies
+        lease, verdict, replies = stay.lease, call.verdict, call.form.replies
         try:
-            changes = await self._translation.request(lease, client, call)
+            changes = await self._translation.request(stay, client, call)
         except SessionOver as over:
             return over.answer
-        pool.hold(client.session.key, client.holds)  # it has a collector now, perhaps
+        stay.pool.hold(client.session.key, client.holds)  # it has a collector now, perhaps
         client.require_alive()
         answer = await self._exchanged(lease, call, changes)
         if not replies.is_from_the_service(answer):
@@ -259,6 +272,8 @@ class Relay:
             if verdict.reads:
                 raise LeaseRefused(None)
             raise OutcomeUnknown("what it has begun has ended with the session at the upstream")
+        replies.require_whole(answer)
+        await self._translation.learn(lease, client, call, answer)
         return self._translated(lease, client, call, answer)
 
     def _translated(

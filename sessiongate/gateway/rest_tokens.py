@@ -111,9 +111,12 @@ class RestTokens:
 
     async def _find(self, lease: Lease) -> Secret:
         beside = lease.session.rest
-        if beside is not None:  # from a process before this one
+        if beside is None:
+            changed = await self._rows.changed(lease.id)
+            beside = changed.rest if changed is not None else None
+        if beside is not None:  # from another process
             lease.rest_face = beside.path
-            lease.rest_token = beside.token
+            lease.have_beside(beside)
             return beside.token
         if not lease.rest_face and await self._is_taken(lease):
             lease.rest_token = lease.session.token

@@ -13,13 +13,16 @@ from sessiongate.errors import (
     Overloaded,
     UpstreamUnavailable,
 )
+from sessiongate.gateway.book import TICKET, too_many
 from sessiongate.gateway.call import CallRecord, CallUnderWay, LeaseRefused
 from sessiongate.gateway.clients import GatewayClient
 from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.relay import LARGEST_REPLY, Relay
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.stays import Stay
 from sessiongate.rules.relay import Kind, may_be_repeated
 from sessiongate.session import Session
+from sessiongate.store.gateway_port import Changes
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
 
@@ -116,9 +119,10 @@ class SideRelay:
     async def _once(self, client: GatewayClient, call: SideCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
         under_way, session, key = call.under_way, client.session, client.session.key
-        pool = client.pool = self._relay.pool_of(session)
-        home = under_way.verdict.kind is not Kind.STATELESS or client.book.size > 0
-        lease = await pool.take(key, home=home)
+        pool = client.pool = await self._relay.pool_of(session)
+        home = under_way.verdict.kind is not Kind.STATELESS
+        stay = await self._relay.stays.take(pool, client, home=home)
+        lease = stay.lease
         under_way.took(lease.id)
         try:
             client.require_alive()
@@ -129,10 +133,11 @@ class SideRelay:
                 why = f"status {answer.status} of something in front of the upstream"
                 raise OutcomeUnknown(why)
             if not call.is_refused(answer):
+                if under_way.keeps_for and answer.status == 200:
+                    await self._keep(stay, under_way.keeps_for)
                 return call.reply(lease, session, answer)
         finally:
-            pool.hold(key, client.holds)
-            pool.give_back(key, lease)
+            await self._relay.stays.give_back(stay)
         try:
             alive = await self._relay.lives(pool, lease)
             doubted = alive and await call.doubts(lease)
@@ -143,6 +148,12 @@ class SideRelay:
         if doubted and lease.doubt(key):
             pool.retire(lease)  # something behind it refuses: nobody else begins there
         raise LeaseRefused(call.reply(lease, session, answer))
+
+    async def _keep(self, stay: Stay, seconds: float) -> None:
+        """Have the session there stay, for what its client has been given."""
+        stays, client = self._relay.stays, stay.client
+        page = f"{TICKET}{stay.name}", stays.now() + seconds
+        await stays.note(client, stay.lease, Changes(ended=too_many(client.book), page=page))
 
     async def _exchanged(self, under_way: CallUnderWay, ask: Ask) -> Answer:
         before, under_way.sent = under_way.sent, True

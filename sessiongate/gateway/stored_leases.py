@@ -1,12 +1,13 @@
 """The leases of one upstream as rows in the store: there before a session is opened, gone after it.
 
-So whatever ends this process, the next start knows which sessions it has left at the upstream and
-logs them out by their tokens. Those that a stop has kept say so by their holder, and are used on.
-Tokens are sealed; `size` holds for all who share the store.
+So whatever ends a process, others and the next start know which sessions it has left at the
+upstream, and log them out by their tokens. Those that a stop has kept say so by their holder, and
+are used on. Tokens are sealed; `size` holds for all who share the store, and a session that several
+processes use is logged out by the last of them.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from sessiongate.gateway.sealing import Credentials, LeaseKey, NotOpened
 from sessiongate.secret import Secret
 from sessiongate.session import Person
 from sessiongate.store import port
+from sessiongate.store.gateway_port import LeaseState, LeaseUse, LeaseUsers
 from sessiongate.store.port import LeaseStore, StoredLease
 from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
@@ -24,29 +26,34 @@ from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 SERVICE = Person("", port.SERVICE)
 """Stands for the service account among those of callers."""
 
+_KEPT = "kept/"
+"""How the holder of rows begins that a stop has kept. While they are used, it is a process, so that
+after a kill nobody takes them for sessions that hold nothing."""
+
+SILENT = timedelta(seconds=10)
+"""A process of which the store has not heard for so long was killed."""
+
 _log = structlog.get_logger(__name__)
 
 
-class LeftLease(NamedTuple):
-    """A session that a process before this one has left at the upstream."""
+class FoundLease(NamedTuple):
+    """A session that another process has opened."""
 
     row: StoredLease
     opened: UpstreamSession
-    is_empty: bool
-    """It was kept by a stop, so that nobody has anything in it."""
-    is_another: bool
-    """It was kept for another account than now, or is at another server."""
+    retired: bool
 
 
 class StoredLeases:
-    """The rows of one upstream that this instance, `holder`, answers for."""
+    """The rows of one upstream. `instance` is this process, for as long as it runs."""
 
     def __init__(
         self,
         upstream: str,
         store: LeaseStore,
+        users: LeaseUsers,
         key: LeaseKey,
-        holder: str,
+        instance: str,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         opened_as: str = "",
@@ -54,13 +61,11 @@ class StoredLeases:
         """`opened_as` says where and by which account: what is kept is for the same alone."""
         self._upstream = upstream
         self._store = store
+        self._users = users
         self._key = key
-        self._holder = holder
+        self.instance = instance
         self._now = now
         self._new_id = new_id
-        self._kept = f"{holder}/kept/"
-        """How the holder of rows begins that a stop has kept. While they are used, it is `holder`,
-        so that after a kill nobody takes them for sessions that hold nothing."""
         self._opened_as = opened_as
         self._known: dict[str, StoredLease] = {}
         """Rows with credentials, as they are in the store, by their ids."""
@@ -76,10 +81,14 @@ class StoredLeases:
         """An id for a session that has no row."""
         return self._new_id()
 
+    def seconds(self) -> float:
+        """The time, for what processes keep together."""
+        return self._now().timestamp()
+
     async def reserve(self, person: Person, most: int) -> StoredLease:
         """Room for one more session. Raises UpstreamUnavailable where there is none."""
-        account = port.SERVICE if person == SERVICE else f"{person.provider}/{person.name}"
-        row = StoredLease(self._new_id(), self._upstream, account, self._now(), self._holder)
+        whose = account_of(person)
+        row = StoredLease(self._new_id(), self._upstream, whose, self._now(), self.instance)
         try:
             await self._store.reserve(row, most)
         except CapReached:
@@ -121,47 +130,103 @@ class StoredLeases:
             self._unremoved.discard(lease_id)
 
     async def keep(self, lease_id: str) -> None:
-        """Leave a session that nobody has anything in to the next start."""
+        """Leave a session that nobody has anything in to others, or to the next start."""
         row = self._known.pop(lease_id)
         try:
-            await self._hold(row, f"{self._kept}{self._opened_as}")
+            uses = await self.look()
+            use = uses.get(lease_id)
+            if use is None or not use.instances - {self.instance}:
+                await self._hold(row, f"{_KEPT}{self._opened_as}")
+            await self._users.detach(lease_id, self.instance, ends=False)
         except StoreUnavailable as error:  # so the next start logs it out
             _log.warning("a lease could not be kept", lease=lease_id, why=str(error))
+
+    def was_kept(self, row: StoredLease) -> bool | None:
+        """Whether a stop has kept it, for the account of now; None where no stop has."""
+        if not row.holder.startswith(_KEPT):
+            return None
+        return row.holder == f"{_KEPT}{self._opened_as}"
 
     def age(self, row: StoredLease) -> float:
         """Seconds since the session was opened; 0 where a clock has been set back."""
         return max(0.0, (self._now() - row.opened_at).total_seconds())
 
-    async def left(self) -> list[LeftLease]:
-        """What a process before this one has left, and can be used.
+    async def all(self) -> list[StoredLease]:
+        """The rows of this upstream, whoever has opened them."""
+        return [row for row in await self._store.all() if row.upstream == self._upstream]
 
-        Rows without credentials are removed: their login never came to an end here, and what it
-        may have opened there nobody can log out.
+    async def look(self) -> dict[str, LeaseUse]:
+        """Say that this process runs, and who uses which lease, by its id."""
+        await self._users.beat(self.instance, SILENT)
+        return {use.lease: use for use in await self._users.look()}
+
+    async def find(self, lease_id: str) -> FoundLease | None:
+        """A lease that another process has opened, to use it; None where it is over."""
+        for row in await self.all():
+            if row.id == lease_id:
+                return await self.attach(row)
+        return None
+
+    async def another(self, person: Person, but: Collection[str]) -> FoundLease | None:
+        """A lease of this account besides those of these ids, to use it."""
+        rows = [row for row in await self.all() if row.account == account_of(person)]
+        rows = [row for row in rows if row.sealed and row.id not in but]
+        if not rows:
+            return None
+        uses = await self.look()
+        for row in sorted(rows, key=lambda row: _homes(uses.get(row.id))):
+            use = uses.get(row.id)
+            if use is not None and use.state is LeaseState.OPEN:
+                found = await self.attach(row)
+                if found is not None and not found.retired:
+                    return found
+        return None
+
+    async def attach(self, row: StoredLease) -> FoundLease | None:
+        """Use a lease. None where it is over, or cannot be used."""
+        opened = self.opened(row)
+        if opened is None or self.was_kept(row) is False:
+            return None
+        state = await self._users.attach(row.id, self.instance)
+        held = await self._hold(row, self.instance) if row.holder.startswith(_KEPT) else row
+        if state is None or held is None:
+            return None
+        self._known[row.id] = held
+        return FoundLease(row, opened, state is LeaseState.RETIRED)
+
+    async def changed(self, lease_id: str) -> UpstreamSession | None:
+        """What another process has put in the row of a lease since; None for nothing."""
+        known = self._known.get(lease_id)
+        for row in await self.all():
+            if row.id == lease_id and known not in (None, row):
+                self._known[lease_id] = row
+                return self.opened(row)
+        return None
+
+    async def retire(self, lease_id: str) -> None:
+        """Let no client begin anything in it, of whatever process."""
+        await self._users.retire(lease_id)
+
+    async def let_go(self, lease_id: str, *, despite_homes: bool = False) -> bool:
+        """Use a lease no longer. True where it has to be logged out: nobody else needs it.
+
+        `despite_homes`: or at least no other process uses it.
         """
-        found = []
-        for row in await self._store.all():
-            kept = row.holder.startswith(self._kept)
-            if row.upstream != self._upstream or not (kept or row.holder == self._holder):
-                continue
-            if not row.sealed:
-                _log.warning(
-                    "a login at the upstream was broken off, and perhaps its session is left there",
-                    upstream=row.upstream,
-                    lease=row.id,
-                )
-                await self.remove(row.id)
-                continue
-            try:
-                opened = _opened(self._key.open(row))
-            except (NotOpened, ValueError) as error:
-                _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
-                await self.remove(row.id)
-                continue
-            ours = await self._hold(row, self._holder)
-            if ours is not None:
-                another = kept and row.holder != f"{self._kept}{self._opened_as}"
-                found.append(LeftLease(ours, opened, is_empty=kept, is_another=another))
-        return found
+        return await self._users.detach(lease_id, self.instance, despite_homes=despite_homes)
+
+    async def clients(self, lease_id: str) -> list[str]:
+        """Whose home it is, by the keys of their sessions."""
+        return await self._users.clients(lease_id)
+
+    def opened(self, row: StoredLease) -> UpstreamSession | None:
+        """The session of a row; None where nobody can use it any more."""
+        if not row.sealed:
+            return None
+        try:
+            return _opened(self._key.open(row))
+        except (NotOpened, ValueError) as error:
+            _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
+            return None
 
     async def _hold(self, row: StoredLease, holder: str) -> StoredLease | None:
         """The row with this holder, None where somebody else has changed it."""
@@ -170,6 +235,11 @@ class StoredLeases:
             return None
         self._known[row.id] = held
         return held
+
+
+def account_of(person: Person) -> str:
+    """What a row says of whose session it is at the upstream."""
+    return port.SERVICE if person == SERVICE else f"{person.provider}/{person.name}"
 
 
 def person_of(row: StoredLease) -> Person:
@@ -189,3 +259,7 @@ def _opened(credentials: Credentials) -> UpstreamSession:
     path = credentials.rest_path
     rest = RestSession(path, credentials.rest_token) if path else None
     return UpstreamSession(WireForm(credentials.form), credentials.token, user, rest)
+
+
+def _homes(use: LeaseUse | None) -> int:
+    return 0 if use is None else use.homes

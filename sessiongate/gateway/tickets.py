@@ -5,13 +5,11 @@ others allow one request. So none is handed out unless the table says so. What i
 anew, and the session that a ticket is of stays for as long as it may be used.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown
 from sessiongate.gateway.call import CallUnderWay
-from sessiongate.gateway.clients import Clients
 from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.side_relay import SideRelay
@@ -36,10 +34,9 @@ T = TypeVar("T")
 class UpstreamTickets:
     """Those of one upstream."""
 
-    def __init__(self, rules: RelayRules, side: SideRelay, clients: Clients) -> None:
+    def __init__(self, rules: RelayRules, side: SideRelay) -> None:
         self._rules = rules
         self._side = side
-        self._clients = clients
 
     @property
     def hands_out_sessions(self) -> bool:
@@ -74,11 +71,8 @@ class UpstreamTickets:
         verdict: RelayVerdict = _VERDICT,
     ) -> Answer:
         under_way = CallUnderWay(verdict, (), method=method, kind="SessionManager")
-        return await self._side.call(session, _TicketCall(under_way, write, self._keep))
-
-    def _keep(self, session: Session) -> None:
-        client = self._clients.of(session)
-        client.book.has_ticket(asyncio.get_running_loop().time() + TICKET_LIFE)
+        under_way.keeps_for = TICKET_LIFE
+        return await self._side.call(session, _TicketCall(under_way, write))
 
 
 class _TicketCall:
@@ -88,11 +82,9 @@ class _TicketCall:
         self,
         under_way: CallUnderWay,
         write: Callable[[Secret], Ask],
-        keep: Callable[[Session], None],
     ) -> None:
         self.under_way = under_way
         self._write = write
-        self._keep = keep
 
     async def ask(self, lease: Lease) -> Ask:
         return self._write(lease.session.token)
@@ -107,8 +99,6 @@ class _TicketCall:
         return relayed_reply.is_from_the_service(answer)
 
     def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
-        if answer.status == 200:
-            self._keep(session)
         return answer
 
 

@@ -24,6 +24,7 @@ from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.poll_places import PollPlaces
 from sessiongate.gateway.pool import Pool
 from sessiongate.gateway.relay_rules import USE, RelayRules
+from sessiongate.gateway.stays import Stay
 from sessiongate.rules.relay_rest import is_below
 from sessiongate.rules.transfers import READING, Family, told
 from sessiongate.session import Person, Session
@@ -73,16 +74,20 @@ class Transfers:
         self,
         rules: RelayRules,
         exchange: Exchange,
-        pool_of: Callable[[Session], Pool],
+        take: Callable[[Session], Awaitable[Stay]],
+        give_back: Callable[[Stay], None],
         probe: Callable[[Pool, Lease], Awaitable[None]],
         is_paused: Callable[[], bool],
         record: CallRecord,
         touch: Callable[[Session], Awaitable[object]],
     ) -> None:
-        """`probe` sees whether a lease is alive, and to what follows. `touch` uses a session."""
+        """`take` finds a lease for a session, to be given back. `probe` sees whether it is alive,
+        and to what follows. `touch` uses a session.
+        """
         self._rules = rules
         self._exchange = exchange
-        self._pool_of = pool_of
+        self._take = take
+        self._give_back = give_back
         self._probe = probe
         self._is_paused = is_paused
         self._record = record
@@ -188,9 +193,9 @@ class Transfers:
         with ExitStack() as held:
             pool = lease = None
             if session is not None:
-                pool = self._pool_of(session)
-                lease = await pool.take(session.key, home=False, wait=True)
-                held.callback(pool.give_back, session.key, lease, wait=True)
+                stay = await self._take(session)
+                held.callback(self._give_back, stay)
+                pool, lease = stay.pool, stay.lease
                 transfer.lease = lease.id
             reply = await self._send(transfer, lease)
             held.callback(reply.close)

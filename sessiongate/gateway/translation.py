@@ -5,7 +5,6 @@ of a session share is another for each client, made when it first needs one: a w
 would take the news of all others. What a call opens or ends is written into the client's book.
 """
 
-import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -14,18 +13,22 @@ import structlog
 
 from sessiongate.errors import (
     Malformed,
+    NoSession,
     NotSupported,
     OutcomeUnknown,
+    Unavailable,
     UnknownObject,
     UnknownProperty,
 )
 from sessiongate.gateway.apart import to_the_end
-from sessiongate.gateway.book import Book, Thing
+from sessiongate.gateway.book import PAGE_LIFE, too_many
 from sessiongate.gateway.call import ForwardedCall, LeaseRefused
-from sessiongate.gateway.clients import Clients, GatewayClient
+from sessiongate.gateway.clients import GatewayClient
 from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.own_calls import OwnCalls
+from sessiongate.gateway.stays import Stay, Stays
 from sessiongate.rules.relay import Kind, RelayVerdict, State
+from sessiongate.store.gateway_port import Book, Changes, Thing
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed import Place, Relayed
 from sessiongate.wire.vim.relayed_reply import with_key
@@ -47,20 +50,21 @@ _log = structlog.get_logger(__name__)
 class Translation:
     """Rewrites requests and replies of one upstream."""
 
-    def __init__(self, clients: Clients, own: OwnCalls, *, shared: bool) -> None:
-        self._clients = clients
+    def __init__(self, stays: Stays, own: OwnCalls, *, shared: bool) -> None:
+        self._stays = stays
         self._own = own
         self._shared = shared
         self._keys: OrderedDict[str, None] = OrderedDict()
         """Of sessions there, those used last: they are no client's business."""
 
     async def request(
-        self, lease: Lease, client: GatewayClient, call: ForwardedCall
+        self, stay: Stay, client: GatewayClient, call: ForwardedCall
     ) -> Mapping[Place, str]:
-        """What stands in the place of what, for the upstream of this lease.
+        """What stands in the place of what, for the upstream of this stay's lease.
 
         Raises UnknownObject or UnknownProperty where it names what is not the client's.
         """
+        lease = stay.lease
         request, verdict = call.request, call.verdict
         ours, theirs = client.session.key, lease.session.user.key
         self._keys[theirs] = None
@@ -68,8 +72,6 @@ class Translation:
         if len(self._keys) > _MOST_KEYS:
             self._keys.popitem(last=False)
         book, changes = client.book, dict[Place, str]()
-        for name in request.named:
-            self._clients.require_own(client, name)
         for place in request.references:
             text = place.text.replace(f"session[{ours}]", f"session[{theirs}]")
             if not book.has(text):  # told by the name that the client knows
@@ -90,38 +92,39 @@ class Translation:
                 changes[request.this] = book.collector
         elif not _is_own(book, changes, request, verdict):
             raise UnknownObject(request.target.kind, request.target.name)
-        if verdict.state is State.PAGE:
-            book.turn_page(request.token, asyncio.get_running_loop().time())
+        if verdict.state is State.PAGE and not await self._stays.turn(stay, request.token):
+            raise UnknownProperty("token")
         return changes
 
     async def _collector(self, lease: Lease, client: GatewayClient) -> str:
         if not client.book.collector:
             await to_the_end(self._make_collector(lease, client))
+        client.require_alive()
+        if not client.book.collector:
+            raise NoSession("the session has ended")
         return client.book.collector
 
     async def _make_collector(self, lease: Lease, client: GatewayClient) -> None:
         made = await self._own.make_collector(lease)
         if lease.lost:
             raise LeaseRefused(None)
-        if client.book.collector:  # another call of the client was faster
-            await self._own.end(lease, "PropertyCollector", made, State.COLLECTOR)
-        else:
-            self._clients.keep_collector(client, made)
+        kept = False
+        try:
+            noted = await self._stays.note(client, lease, Changes(collector=made))
+            kept = noted and client.book.collector == made
+        finally:
+            if not kept:  # another call of the client was faster, or it is over
+                await self._own.end(lease, "PropertyCollector", made, State.COLLECTOR)
 
     def reply(
         self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
     ) -> Answer:
-        """The answer as the client may see it; the book is kept by it.
+        """The answer as the client may see it.
 
         Raises OutcomeUnknown where it holds what no client may see.
         """
-        replies = call.form.replies
+        replies, body = call.form.replies, answer.body
         replies.require_whole(answer)
-        try:
-            self._learn(lease, client, call, answer)
-        except Malformed as broken:
-            raise OutcomeUnknown(f"its answer cannot be read: {broken}") from None
-        body = answer.body
         if not replies.is_plain(answer):
             raise _held_back(call, "what cannot be searched")
         if replies.shows_sessions(body):
@@ -144,27 +147,55 @@ class Translation:
             return client.book.collector
         return name.replace(client.session.key, lease.session.user.key)
 
-    def _learn(
+    async def learn(
         self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
     ) -> None:
-        """Write down what the call has opened or ended."""
+        """Write down what the call has opened or ended.
+
+        Raises OutcomeUnknown where that cannot be, and NoSession where the session has ended
+        meanwhile; what the call has opened is ended then.
+        """
+        try:
+            changes = self._changes(lease, client, call, answer)
+        except Malformed as broken:
+            raise OutcomeUnknown(f"its answer cannot be read: {broken}") from None
+        if changes == Changes():
+            return
+        try:
+            if await self._stays.note(client, lease, changes):
+                return
+        except Unavailable as error:
+            raise OutcomeUnknown(str(error)) from None
+        for name, thing in changes.opened:
+            if not await self._own.end(lease, thing.kind, name, thing.state):
+                raise OutcomeUnknown(f"{thing.kind} is left there")
+        if changes.opened or changes.page:
+            raise NoSession("the session has ended")
+
+    def _changes(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
+    ) -> Changes:
         request, verdict, replies = call.request, call.verdict, call.form.replies
         book, target = client.book, self.target(lease, client, request)
         if answer.status >= 400:
-            if verdict.ends and replies.fault_name(answer) == "ManagedObjectNotFound":
-                self._clients.ended(client, target)
-            return
+            gone = verdict.ends and replies.fault_name(answer) == "ManagedObjectNotFound"
+            return Changes(book.ending(target) if gone else ())
+        ended: tuple[str, ...] = ()
+        opened: tuple[tuple[str, Thing], ...] = ()
+        page = None
         if verdict.kind is Kind.OPENS and verdict.state is not None:
             made = replies.returned_object(answer)
             if made is not None:
                 within = target if verdict.state is State.FILTER and target != SINGLETON else ""
-                self._clients.opened(client, made.name, Thing(made.kind, verdict.state, within))
+                opened = ((made.name, Thing(made.kind, verdict.state, within)),)
         elif verdict.ends:
-            self._clients.ended(client, target)
+            ended = book.ending(target)
         if request.pages or verdict.state is State.PAGE:
             token = replies.next_page(answer.body)
             if token:
-                book.goes_on(token, asyncio.get_running_loop().time())
+                ended = (*ended, *too_many(book))
+                page = token, self._stays.now() + PAGE_LIFE
+        return Changes(ended, opened, page=page)
 
 
 def _held_back(call: ForwardedCall, shown: str) -> NotSupported | OutcomeUnknown:

@@ -101,6 +101,8 @@ class LeaseUse(msgspec.Struct, frozen=True):
     """Those that live."""
     left: bool
     """Whether one has been killed that used it."""
+    homes: int = 0
+    """How many clients have their home in it."""
 
 
 class LeaseUsers(Protocol):
@@ -128,10 +130,14 @@ class LeaseUsers(Protocol):
         """Let no client have something in it that has nothing there. Never taken back."""
         ...
 
-    async def detach(self, lease_id: str, instance: str) -> bool:
+    async def detach(
+        self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
+    ) -> bool:
         """Let go of a lease. True where nobody that lives uses it and no client has a home in it.
 
         Then it is ending, and this instance, alone of all, has to log it out and remove it.
+        `despite_homes`: also where clients have something in it, which is lost then. Not `ends`:
+        it is left to whoever uses it next.
         """
         ...
 
@@ -140,7 +146,7 @@ class LeaseUsers(Protocol):
         ...
 
 
-class Entry(Enum):
+class StayOutcome(Enum):
     """What becomes of a call that begins."""
 
     IN = "in"
@@ -157,7 +163,7 @@ class Entry(Enum):
 class Entered(msgspec.Struct, frozen=True):
     """The answer to a call that begins, or has changed something."""
 
-    entry: Entry
+    entry: StayOutcome
     home: str = ""
     """The lease that the client's things are in; "" for none."""
     version: int = 0
@@ -175,6 +181,13 @@ class ClientBooks(Protocol):
     A home is kept until its client has nothing in it and no stay, those of killed instances not
     counted. What a client is called, the key of its session, is never used twice either.
     """
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes have them too. Else no method suspends, and books are handed out
+        themselves.
+        """
+        ...
 
     async def enter(
         self,

@@ -82,9 +82,12 @@ class MeasuredLeaseUsers:
         """Let nobody new begin in it."""
         await self._measured(self._inner.retire(lease_id))
 
-    async def detach(self, lease_id: str, instance: str) -> bool:
+    async def detach(
+        self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
+    ) -> bool:
         """Let go of a lease."""
-        return await self._measured(self._inner.detach(lease_id, instance))
+        work = self._inner.detach(lease_id, instance, despite_homes=despite_homes, ends=ends)
+        return await self._measured(work)
 
     async def clients(self, lease_id: str) -> list[str]:
         """The clients that have their home in it."""
@@ -100,6 +103,11 @@ class MeasuredBooks:
     def __init__(self, inner: ClientBooks, meters: Meters) -> None:
         self._inner = inner
         self._meters = meters
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes have them too."""
+        return self._inner.shared
 
     async def enter(
         self,

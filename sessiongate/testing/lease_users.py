@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from sessiongate.rules.relay import State
-from sessiongate.store.gateway_port import Book, Changes, Entry, LeaseState, LeaseUse, Thing
+from sessiongate.store.gateway_port import Book, Changes, LeaseState, LeaseUse, StayOutcome, Thing
 from sessiongate.store.port import Store, StoredLease
 from sessiongate.testing.leases import a_lease, held_by
 from sessiongate.testing.stores import Contract
@@ -140,11 +140,26 @@ class LeaseUserContract(Contract):
             lease = await used(store, "one")
             await books.enter("ada", "one:1", lease.id)
             assert await users.clients(lease.id) == ["ada"]
+            found = await use_of(store, lease)
+            assert found is not None
+            assert found.homes == 1
             assert not await users.detach(lease.id, "one")
             assert await users.attach(lease.id, "one") is LeaseState.OPEN
             assert await books.leave("ada", "one:1", lease.id, NOW)
             assert await users.clients(lease.id) == []
             assert await users.detach(lease.id, "one")
+
+    async def test_sec_65_a_stop_ends_a_lease_despite_homes_where_nobody_else_uses_it(self) -> None:
+        async with self.opened() as store:
+            users, books = store.lease_users, store.books("vc1")
+            lease = await used(store, "one", "two")
+            entered = await books.enter("ada", "one:1", lease.id)
+            await books.note("ada", lease.id, Changes(collector="c"), entered.version)
+            assert not await users.detach(lease.id, "one", despite_homes=True)
+            assert not await users.detach(lease.id, "two", despite_homes=True, ends=False)
+            assert await users.attach(lease.id, "two") is LeaseState.OPEN
+            assert await users.detach(lease.id, "two", despite_homes=True)
+            assert await books.lost(lease.id, "two") == ["ada"]
 
 
 class ClientBookContract(Contract):
@@ -157,7 +172,7 @@ class ClientBookContract(Contract):
             answers = await asyncio.gather(
                 *(books.enter("ada", f"one:{at}", one.id) for at, one in enumerate(leases))
             )
-            assert {one.entry for one in answers} == {Entry.IN}
+            assert {one.entry for one in answers} == {StayOutcome.IN}
             [home] = {one.home for one in answers}
             for lease in leases:
                 at_home = await store.lease_users.clients(lease.id)
@@ -171,7 +186,7 @@ class ClientBookContract(Contract):
             assert (first.home, shown(first.book)) == (lease.id, book())
             opened = Changes(opened=(("v1", A_VIEW), ("v2", A_VIEW)), page=("p", NOW + 5))
             noted = await books.note("ada", lease.id, opened, first.version)
-            assert noted.entry is Entry.IN
+            assert noted.entry is StayOutcome.IN
             assert noted.version > first.version
             other = await books.enter("ada", "two:1", "another")
             assert (other.home, other.version) == (lease.id, noted.version)
@@ -194,13 +209,15 @@ class ClientBookContract(Contract):
             noted = await books.note("ada", lease.id, changes, entered.version)
             for name in ("v1", "c"):
                 answer = await books.enter("bob", "one:2", lease.id, names=("group-d1", name))
-                assert (answer.entry, answer.foreign) == (Entry.FOREIGN, name)
+                assert (answer.entry, answer.foreign) == (StayOutcome.FOREIGN, name)
                 own = await books.enter("ada", "one:3", lease.id, names=("group-d1", name))
-                assert own.entry is Entry.IN
+                assert own.entry is StayOutcome.IN
             assert await store.lease_users.clients(lease.id) == ["ada"]
             await books.note("ada", lease.id, Changes(ended=("v1", "c")), noted.version)
             names = ["v1", "c", *map(str, range(3000))]
-            assert (await books.enter("bob", "one:4", lease.id, names=names)).entry is Entry.IN
+            assert (
+                await books.enter("bob", "one:4", lease.id, names=names)
+            ).entry is StayOutcome.IN
 
     async def test_the_first_collector_stays(self) -> None:
         async with self.opened() as store:
@@ -210,7 +227,7 @@ class ClientBookContract(Contract):
             await books.note("ada", lease.id, Changes(collector="c1"), first.version)
             late = await books.note("ada", lease.id, Changes(collector="c2"), first.version)
             assert shown(late.book) == book(collector="c1")
-            assert (await books.enter("bob", "one:2", "", names=("c2",))).entry is Entry.IN
+            assert (await books.enter("bob", "one:2", "", names=("c2",))).entry is StayOutcome.IN
 
     async def test_sec_57_a_lease_alone_has_one_client(self) -> None:
         async with self.opened() as store:
@@ -224,16 +241,16 @@ class ClientBookContract(Contract):
                 )
             )
             entries = [one.entry for one in answers]
-            assert entries.count(Entry.IN) == 1
-            assert entries.count(Entry.TAKEN) == 19
-            at = entries.index(Entry.IN)
+            assert entries.count(StayOutcome.IN) == 1
+            assert entries.count(StayOutcome.TAKEN) == 19
+            at = entries.index(StayOutcome.IN)
             again = await books.enter(clients[at], "two:99", lease.id, exclusive=True)
-            assert again.entry is Entry.IN
+            assert again.entry is StayOutcome.IN
             assert not await books.leave(clients[at], "two:99", lease.id, NOW)
             stay = f"{('one', 'two')[at % 2]}:{at}"
             assert await books.leave(clients[at], stay, lease.id, NOW)
             other = await books.enter(clients[at - 1], "two:100", lease.id, exclusive=True)
-            assert other.entry is Entry.IN
+            assert other.entry is StayOutcome.IN
 
     async def test_a_lease_that_is_retired_takes_nobody_new(self) -> None:
         async with self.opened() as store:
@@ -241,9 +258,9 @@ class ClientBookContract(Contract):
             lease = await used(store, "one")
             await books.enter("ada", "one:1", lease.id)
             await store.lease_users.retire(lease.id)
-            assert (await books.enter("bob", "one:2", lease.id)).entry is Entry.CLOSED
-            assert (await books.enter("ada", "one:3", lease.id)).entry is Entry.IN
-            assert (await books.enter("bob", "one:4", "no such lease")).entry is Entry.CLOSED
+            assert (await books.enter("bob", "one:2", lease.id)).entry is StayOutcome.CLOSED
+            assert (await books.enter("ada", "one:3", lease.id)).entry is StayOutcome.IN
+            assert (await books.enter("bob", "one:4", "no such lease")).entry is StayOutcome.CLOSED
 
     async def test_sec_61_a_home_is_kept_for_what_is_in_it(self) -> None:
         async with self.opened() as store:
@@ -252,8 +269,8 @@ class ClientBookContract(Contract):
             entered = await books.enter("ada", "one:1", lease.id)
             changes = Changes(opened=(("v1", A_VIEW),), page=("p", NOW + 5))
             noted = await books.note("ada", lease.id, changes, entered.version)
-            assert not await books.leave("ada", "one:1", lease.id, NOW)
-            assert not await books.leave("ada", "one:1", lease.id, NOW)
+            for stay in ("one:1", "one:1", ""):
+                assert not await books.leave("ada", stay, lease.id, NOW)
             await books.enter("ada", "one:2", lease.id)
             await books.note("ada", lease.id, Changes(ended=("v1",)), noted.version)
             assert not await books.leave("ada", "one:2", lease.id, NOW + 4)
@@ -262,7 +279,7 @@ class ClientBookContract(Contract):
             assert await books.leave("ada", "one:3", lease.id, NOW + 5), "its page is late"
             assert await clients(lease.id) == []
             late = await books.note("ada", lease.id, changes, noted.version)
-            assert late.entry is Entry.OVER
+            assert late.entry is StayOutcome.OVER
 
     async def test_sec_65_stays_of_the_killed_keep_no_home(self) -> None:
         async with self.opened() as store:
@@ -309,16 +326,18 @@ class ClientBookContract(Contract):
             assert (cleared.home, shown(cleared.book)) == (lease.id, book("v1", collector="c"))
             assert await books.clear("ada", "three:1", NOW) is None
             # Nothing of it begins, and what was under way leaves nothing.
-            assert (await books.enter("ada", "two:2", lease.id)).entry is Entry.OVER
+            assert (await books.enter("ada", "two:2", lease.id)).entry is StayOutcome.OVER
             late = Changes(opened=(("v2", A_VIEW),))
-            assert (await books.note("ada", lease.id, late, noted.version)).entry is Entry.OVER
+            assert (
+                await books.note("ada", lease.id, late, noted.version)
+            ).entry is StayOutcome.OVER
             assert not await books.leave("ada", "one:1", lease.id, NOW)
             assert await clients(lease.id) == ["ada"], "a call of its own is under way"
             assert await books.leave("ada", "two:1", lease.id, NOW)
             assert await clients(lease.id) == []
-            assert (await books.enter("ada", "two:3", lease.id)).entry is Entry.OVER
+            assert (await books.enter("ada", "two:3", lease.id)).entry is StayOutcome.OVER
             free = await books.enter("bob", "two:4", lease.id, names=("v1", "c"))
-            assert free.entry is Entry.IN
+            assert free.entry is StayOutcome.IN
 
     async def test_sec_61_of_many_who_clear_one_does(self) -> None:
         async with self.opened() as store:
@@ -338,7 +357,7 @@ class ClientBookContract(Contract):
             assert cleared is not None
             assert not cleared.home
             assert await books.clear("ada", "one:2", NOW) is None
-            assert (await books.enter("ada", "one:3", lease.id)).entry is Entry.OVER
+            assert (await books.enter("ada", "one:3", lease.id)).entry is StayOutcome.OVER
 
     async def test_sec_65_what_a_killed_one_was_clearing_is_cleared_by_another(self) -> None:
         async with self.opened() as store:
@@ -368,12 +387,12 @@ class ClientBookContract(Contract):
             found = await use_of(store, lease)
             assert found is not None
             assert found.state is LeaseState.LOST
-            assert (await books.enter("ada", "one:2", other.id)).entry is Entry.OVER
+            assert (await books.enter("ada", "one:2", other.id)).entry is StayOutcome.OVER
             # Whoever had nothing in it begins anew, and what others have is as it was.
             late = await books.note("bob", lease.id, Changes(collector="c"), 0)
-            assert late.entry is Entry.OVER
+            assert late.entry is StayOutcome.OVER
             moved = await books.enter("bob", "one:3", other.id, names=("ada's",))
-            assert (moved.entry, moved.home) == (Entry.IN, other.id)
+            assert (moved.entry, moved.home) == (StayOutcome.IN, other.id)
             assert not await books.leave("bob", "one:1", other.id, NOW), "it has two stays"
             assert shown((await books.enter("eve", "one:4", "")).book) == book("eve's")
             cleared = await books.clear("ada", "one:5", NOW)

@@ -125,7 +125,6 @@ REQUIREMENTS: Mapping[int, str] = {
 """What each asks."""
 
 _FORWARD_AUTH = "forward-auth, which does not exist yet"
-_NODES = "several processes and nodes, whose clients' objects one process knows"
 
 PARTLY: Mapping[int, str] = {
     11: "leases of users who are removed, which are logged out when their sessions have ended",
@@ -135,9 +134,7 @@ PARTLY: Mapping[int, str] = {
     30: "the one-time set-up link",
     34: _FORWARD_AUTH,
     35: _FORWARD_AUTH,
-    57: _NODES,
     58: "the alarm",
-    61: _NODES,
     62: "half-rotten sessions at a real upstream",
     64: "sessions that clients always have something in, which end by the vCenter's clock",
 }

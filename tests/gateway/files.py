@@ -18,10 +18,12 @@ import msgspec
 from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.relayed_transfers import routes
 from sessiongate.gateway.call import CallRecord
+from sessiongate.gateway.clients import GatewayClient
 from sessiongate.gateway.gate import Gate as UpstreamGate
 from sessiongate.gateway.lease import Lease, PoolLimits
 from sessiongate.gateway.pool import Pool
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.stays import Stay
 from sessiongate.gateway.transfers import Transfers
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import listen
@@ -210,7 +212,8 @@ class Stand:
         self.transfers = Transfers(
             self.rules,
             self.exchange,
-            lambda _: self.pool,
+            self._take,
+            self._give_back,
             self._probe,
             lambda: self.paused,
             CallRecord(self.meters, "vc1", self.audit),
@@ -218,6 +221,13 @@ class Stand:
         )
         gate = cast("UpstreamGate", self)
         self.gates = Gates({"vc1.gate": gate}, None)
+
+    async def _take(self, session: Session) -> Stay:
+        lease = await self.pool.take(session.key, home=False, wait=True)
+        return Stay(self.pool, GatewayClient(session), lease, "", wait=True)
+
+    def _give_back(self, stay: Stay) -> None:
+        self.pool.give_back(stay.client.session.key, stay.lease, wait=True)
 
     async def _open(self, _: Sequence[Lease]) -> Lease:
         self.opened += 1

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import cast
 
 import msgspec
 import pytest
@@ -19,11 +20,14 @@ from sessiongate.errors import (
 from sessiongate.gateway.accounts import Accounts, LeaseTimes
 from sessiongate.gateway.credential import Credential
 from sessiongate.gateway.lease import Lease, PoolLimits
+from sessiongate.gateway.other_processes import OtherProcesses
 from sessiongate.gateway.pool import Standing
+from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.sealing import LeaseKey
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Person, Session
+from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
 from sessiongate.store.port import StoredLease
 from sessiongate.testing import FakeClock
@@ -111,7 +115,8 @@ class Rows(MemoryLeases):
     """A store of leases that may not answer."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.users = LeaseUserTable()
+        super().__init__(self.users)
         self.reserves = True
         self.replaces = True
         self.removes = True
@@ -188,11 +193,15 @@ async def make(
 ) -> AsyncIterator[Make]:
     exchange = Exchange(server.url, Trust(verify=False))
     made: list[Accounts] = []
-    ids = (f"lease-{number}" for number in count())
+    ids, instances = (f"lease-{number}" for number in count()), count()
 
     def rows(opened_as: str) -> StoredLeases:
         key = LeaseKey(bytes(32))
-        return StoredLeases("vc1", rows_of, key, "here", clock.now, ids.__next__, opened_as)
+        instance = f"process-{next(instances)}"
+        users = rows_of.users
+        return StoredLeases(
+            "vc1", rows_of, users, key, instance, clock.now, ids.__next__, opened_as
+        )
 
     def accounts(
         *,
@@ -335,7 +344,7 @@ async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
     with pytest.raises(UpstreamUnavailable):  # there is one still, and there may be no other
         await accounts.pools[0].take("k2", home=False)
     again = make(service=True, size=1)
-    await again.recover()
+    await recover(again)
     refused = house.refused
     again.tidy()
     await until(lambda: house.refused > refused)
@@ -451,7 +460,7 @@ async def test_a_login_that_a_stop_breaks_off_has_its_row_left_and_the_next_star
     server.gate.set()
     await until(lambda: house.made == 1)
     with capture_logs() as logs:
-        await make(service=True).recover()
+        await recover(make(service=True))
     assert [one["lease"] for one in logs if one["log_level"] == "warning"] == [row.id]
     assert not await rows_of.all()
     house.alive.clear()  # it ends by the upstream's clock
@@ -466,7 +475,7 @@ async def test_a_session_s_age_goes_on_over_a_restart(
     clock.tick(timedelta(hours=2))
     after = make(times=times)
     after.opened(session_of(ADA))
-    await after.recover()
+    await recover(after, session_of(ADA))
     (lease,) = after.pools[0].leases
     now = asyncio.get_running_loop().time()
     assert 7200.0 <= now - lease.opened_at <= 7260.0
@@ -475,7 +484,7 @@ async def test_a_session_s_age_goes_on_over_a_restart(
     clock.tick(-timedelta(days=1))  # a clock that was set back makes it no younger than new
     again = make(times=times)
     again.opened(session_of(ADA))
-    await again.recover()
+    await recover(again, session_of(ADA))
     assert again.pools[0].leases[0].opened_at <= asyncio.get_running_loop().time()
 
 
@@ -529,7 +538,7 @@ async def test_what_a_stop_keeps_the_next_start_uses_on(
     assert len(house.alive) == 1
     clock.tick(timedelta(minutes=5))
     after = make(service=True, times=LeaseTimes(idle_close=60.0, max_age=1e9, keep_alive=1e9))
-    await after.recover()
+    await recover(after)
     after.tidy()
     (lease,) = after.pools[0].leases
     assert not lease.retired, "how long it was unused meanwhile does not count"
@@ -540,10 +549,10 @@ async def test_what_a_stop_keeps_the_next_start_uses_on(
     (row,) = await rows_of.all()
     # A kill now leaves what somebody may have something in: nobody uses that on.
     again = make(service=True)
-    await again.recover()
+    await recover(again)
     assert not again.pools[0].leases
     await until(lambda: not house.alive)
-    assert row.holder == "here"
+    assert row.holder == "process-1"
 
 
 async def test_sec_65_only_what_is_empty_is_kept(house: House, make: Make) -> None:
@@ -559,7 +568,7 @@ async def test_sec_65_only_what_is_empty_is_kept(house: House, make: Make) -> No
     pool.retire(old)
     await accounts.close(keep=True)
     assert house.alive == {empty.session.token.reveal()}
-    await make(service=True).recover()
+    await recover(make(service=True))
 
 
 async def test_a_smaller_size_keeps_fewer(house: House, make: Make) -> None:
@@ -572,7 +581,7 @@ async def test_a_smaller_size_keeps_fewer(house: House, make: Make) -> None:
     await before.close(keep=True)
     assert len(house.alive) == 3
     after = make(service=True, size=2)
-    await after.recover()
+    await recover(after)
     await until(lambda: len(house.alive) == 2)
     assert len(after.pools[0].leases) == 2
 
@@ -587,9 +596,9 @@ async def test_callers_without_a_session_here_keep_none_there(house: House, make
     assert house.alive == {"token-1"}
     after = make()
     after.opened(session_of(ADA))
-    await after.recover()
+    await recover(after, session_of(ADA))
     assert len(after.pool_of(session_of(ADA)).leases) == 1
-    assert after.stranded() == []
+    assert await after.stranded() == []
 
 
 @pytest.mark.parametrize("service", [False, True])
@@ -605,7 +614,7 @@ async def test_sec_65_what_was_kept_for_another_account_or_server_is_logged_out(
     assert len(house.alive) == 1
     after = make(service=service, opened_as="another")
     after.opened(session_of(ADA))
-    await after.recover()
+    await recover(after, session_of(ADA))
     assert not any(pool.leases for pool in after.pools)
     await until(lambda: not house.alive)
 
@@ -620,7 +629,7 @@ async def test_sec_65_what_the_store_could_not_keep_the_next_start_logs_out(
     assert len(house.alive) == 1
     rows_of.replaces = True
     after = make(service=True)
-    await after.recover()
+    await recover(after)
     await until(lambda: not house.alive)
     assert not after.pools[0].leases
 
@@ -638,8 +647,25 @@ async def test_a_login_under_way_at_a_stop_that_keeps_is_kept(
     server.gate.set()
     await closing
     after = make(service=True)
-    await after.recover()
+    await recover(after)
     assert (house.made, len(after.pools[0].leases)) == (1, 1)
+
+
+async def recover(accounts: Accounts, *sessions: Session) -> None:
+    """What a start does with what a process before it has left. No client has anything there."""
+
+    async def all_of_them() -> AsyncIterator[Session]:
+        for session in sessions:
+            yield session
+
+    async def lives(_: str) -> bool:
+        return True
+
+    rows, nobody = accounts._rows, cast("Relay", None)
+    users = cast("LeaseUserTable", rows._users)
+    for instance in set(users._silent_at) - {rows.instance}:
+        await users.beat(instance, timedelta(0))  # it was killed
+    await OtherProcesses(rows, accounts, nobody, all_of_them, lives).recover()
 
 
 async def _tidied(accounts: Accounts, done: Callable[[], bool]) -> None:

@@ -17,8 +17,8 @@ from sessiongate.gateway.sealing import LeaseKey
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
-from sessiongate.store.embedded.leases import MemoryLeases
-from sessiongate.testing import FakeClock
+from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.testing import LIMITS, FakeClock
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from tests.gateway.test_accounts import ADA, TIMES, House, session_of
@@ -35,27 +35,31 @@ class Case:
     def __init__(self, server: FakeServer, house: House, *, service: bool = True) -> None:
         self.server = server
         self.house = house
-        self.rows = MemoryLeases()
+        self.store = MemoryStore(LIMITS)
+        self.rows = self.store.leases
+        self.live: list[Session] = []
         self.ended: list[str] = []
         self.store_is_away = False
         now = asyncio.get_running_loop().time
         exchange = Exchange(server.url, Trust(verify=False))
         ids = iter(range(100))
         credential = Credential("vc1", "svc", [lambda: Secret("p")], exchange, LONG, now)
+        stored = StoredLeases(
+            "vc1",
+            self.rows,
+            self.store.lease_users,
+            LeaseKey(bytes(32)),
+            "here",
+            FakeClock().now,
+            lambda: f"lease-{next(ids)}",
+        )
         self.accounts = Accounts(
             "vc1",
             PoolLimits(size=2, calls=1, queue=10, queue_time=30.0, exclusive=False),
             TIMES,
             exchange,
             LONG,
-            rows=StoredLeases(
-                "vc1",
-                self.rows,
-                LeaseKey(bytes(32)),
-                "here",
-                FakeClock().now,
-                lambda: f"lease-{next(ids)}",
-            ),
+            rows=stored,
             credential=credential if service else None,
             providers=frozenset({"vc"}),
         )
@@ -67,12 +71,23 @@ class Case:
             self._end,
             CallRecord(self.accounts.meters),
             self._touch,
+            stored,
+            self.store.books("vc1"),
+            self._sessions,
+            self._lives,
         )
 
     async def _end(self, key: str, _: Ended) -> None:
         if self.store_is_away:
             raise StoreUnavailable("down")
         self.ended.append(key)
+
+    async def _sessions(self) -> AsyncIterator[Session]:
+        for session in self.live:
+            yield session
+
+    async def _lives(self, key: str) -> bool:
+        return any(session.key == key for session in self.live)
 
     async def _touch(self, _: Session) -> None:
         pass
@@ -166,9 +181,7 @@ async def test_while_a_pool_drains_its_callers_are_told_to_come_back(callers: Ca
 async def test_sessions_of_callers_of_whom_a_start_finds_nothing_end(callers: Case) -> None:
     """What a stop has logged out, no session of a client goes by any more."""
 
-    async def sessions() -> AsyncIterator[Session]:
-        yield session_of(ADA)
-
-    await callers.gate.recover(sessions())
+    callers.live = [session_of(ADA)]
+    await callers.gate.recover()
     await callers.gate.tidy()
     assert callers.ended == ["k1"]

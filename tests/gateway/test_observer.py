@@ -14,6 +14,7 @@ from tests.gateway.test_accounts import (
     clock,
     house,
     make,
+    recover,
     rows_of,
     server,
 )
@@ -81,7 +82,7 @@ async def test_an_observer_that_was_killed_is_logged_out_by_the_next_start(
 ) -> None:
     async with observer_of(make).session():
         again = make(observed=True)
-        await again.recover()
+        await recover(again)
         await until(lambda: not house.alive)
         await again.close()
     assert not await rows_of.all()

@@ -24,9 +24,12 @@ from sessiongate.gateway.own_calls import OwnCalls
 from sessiongate.gateway.pool import Pool
 from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.stays import Stays
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
+from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.testing import LIMITS, a_lease
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
@@ -134,19 +137,34 @@ class Case:
             UpstreamMeters(),
         )
         exchange = cast("Exchange", house)
+        self.store = MemoryStore(LIMITS)
+        self.late = 0.0
+        """How much later it is than the loop says."""
         self.relay = Relay(
             rules,
             exchange,
             OwnCalls(exchange, rules.timeout),
-            lambda _: self.pool,
+            Stays(self.store.books("vc1"), "here", self._now, self._attach),
+            self._pool_of,
             self._end,
             self._lost,
             CallRecord(UpstreamMeters(), "vc1", self.audit),
             self._touch,
         )
 
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time() + self.late
+
+    async def _pool_of(self, _: Session) -> Pool:
+        return self.pool
+
+    async def _attach(self, pool: Pool, lease_id: str) -> Lease | None:
+        return None
+
     async def _open(self, _: Sequence[Lease]) -> Lease:
         self.opened += 1
+        row = msgspec.structs.replace(a_lease(), id=f"lease-{self.opened}", holder="here")
+        await self.store.leases.reserve(row, 99)
         token = f"token-{self.opened}"
         self.house.alive.add(token)
         user = UserSession(THEIRS.format(self.opened), "svc", "", "en")
@@ -154,6 +172,7 @@ class Case:
         return Lease(f"lease-{self.opened}", session, asyncio.get_running_loop().time())
 
     async def _close(self, lease: Lease) -> None:
+        assert await self.store.lease_users.detach(lease.id, "here")
         self.closed.append(lease.id)
 
     async def _end(self, key: str, reason: Ended) -> None:
@@ -163,6 +182,7 @@ class Case:
         self.ended.append(key)
 
     async def _lost(self, lease: Lease) -> None:
+        await self.store.leases.remove(lease.id)
         self.lost.append(lease.id)
 
     async def _touch(self, session: Session) -> None:
@@ -301,7 +321,7 @@ async def test_a_session_that_cannot_be_ended_now_is_ended_later(case: Case, hou
     assert case.lost == ["lease-1"]
     assert case.ended == []
     case.store_is_away = False
-    case.relay.tidy(0.0)
+    await case.relay.tidy(0.0)
     await until(lambda: case.ended == [client.session.key])
 
 
@@ -326,7 +346,8 @@ async def test_a_read_that_nobody_goes_on_with_frees_its_lease(case: Case, house
     await read_page(client)
     lease = case.pool.leases[0]
     assert not lease.is_free
-    case.relay.tidy(asyncio.get_running_loop().time() + PAGE_LIFE + 1)
+    case.late = PAGE_LIFE + 1
+    await case.relay.tidy(0.0)
     assert lease.is_free
     assert len(case.relay.clients) == 0
 
@@ -442,10 +463,10 @@ async def test_a_session_that_waits_is_in_use(case: Case, house: House) -> None:
     house.hold("WaitForUpdatesEx")
     wait = start(client.wait())
     await until(lambda: "WaitForUpdatesEx" in house.methods())
-    case.relay.tidy(100.0)
+    await case.relay.tidy(100.0)
     await until(lambda: case.touched == [client.session.key])
-    case.relay.tidy(101.0)
-    case.relay.tidy(200.0)
+    await case.relay.tidy(101.0)
+    await case.relay.tidy(200.0)
     await until(lambda: len(case.touched) == 2)
     client.left()
     await asyncio.gather(wait, return_exceptions=True)

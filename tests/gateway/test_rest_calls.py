@@ -30,6 +30,7 @@ from sessiongate.gateway.sealing import LeaseKey
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
+from sessiongate.store.embedded.books import MemoryBooks
 from sessiongate.store.port import StoredLease
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.testing import FakeClock
@@ -142,7 +143,13 @@ class Clients:
 
     def gate(self, *, service: bool = True, size: int = 1, **rules: Any) -> Gate:
         stored = StoredLeases(
-            "vc1", self.rows, LeaseKey(bytes(32)), "here", FakeClock().now, self.ids.__next__
+            "vc1",
+            self.rows,
+            self.rows.users,
+            LeaseKey(bytes(32)),
+            f"process-{len(self.made)}",
+            FakeClock().now,
+            self.ids.__next__,
         )
         password = Secret("the pass: 1")
         credential = Credential(
@@ -161,7 +168,19 @@ class Clients:
         )
         made = msgspec.structs.replace(RULES, **rules)
         self.made.append(
-            Gate("vc1", made, self.exchange, accounts, _end, CallRecord(self.meters), _touch)
+            Gate(
+                "vc1",
+                made,
+                self.exchange,
+                accounts,
+                _end,
+                CallRecord(self.meters),
+                _touch,
+                stored,
+                MemoryBooks(self.rows.users),
+                _no_sessions,
+                _lives,
+            )
         )
         return self.made[-1]
 
@@ -172,6 +191,16 @@ async def _end(key: str, reason: Ended) -> None:
 
 async def _touch(session: Session) -> None:
     pass
+
+
+async def _no_sessions() -> AsyncIterator[Session]:
+    none: list[Session] = []
+    for session in none:
+        yield session
+
+
+async def _lives(key: str) -> bool:
+    return True
 
 
 @pytest.fixture
@@ -239,7 +268,7 @@ async def test_sec_65_it_is_in_the_store_before_its_first_use(
     assert "rest-token" not in repr(first.accounts.pools[0].leases)
     # A process that was killed has left both; the next one ends both.
     second = clients.gate()
-    await second.accounts.recover()
+    await second.recover()
     await until(lambda: not house.rest and not house.soap)
 
 

@@ -1,6 +1,5 @@
 """Tickets of the upstream: which are handed out, and what they keep."""
 
-import asyncio
 from typing import Any, cast
 
 import msgspec
@@ -49,7 +48,7 @@ class Story:
         record = CallRecord(UpstreamMeters(), "vc1", self.case.audit)
         exchange = cast("Exchange", self.house)
         side = SideRelay(own, exchange, self.case.relay, record)
-        self.tickets = UpstreamTickets(own, side, self.case.relay.clients)
+        self.tickets = UpstreamTickets(own, side)
 
     def asked(self) -> list[str]:
         return [one for one in self.house.methods() if one.startswith("Acquire")]
@@ -108,10 +107,10 @@ async def test_a_ticket_keeps_the_session_that_it_is_of() -> None:
     assert ticket.reveal() == "cst-theirs"
     (lease,) = story.case.pool.leases
     story.case.pool.retire(lease)
-    now = asyncio.get_running_loop().time()
-    story.case.relay.tidy(now + TICKET_LIFE - 1)
+    await story.case.relay.tidy(0.0)
     assert lease.homes == {session.key: 1}
-    story.case.relay.tidy(now + TICKET_LIFE + 1)
+    story.case.late = TICKET_LIFE
+    await story.case.relay.tidy(0.0)
     assert not lease.homes
 
 

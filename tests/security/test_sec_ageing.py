@@ -14,7 +14,6 @@ from sessiongate.app.gates import gates_of
 from sessiongate.config.load import load
 from sessiongate.gateway.gate import Gate
 from sessiongate.session import Limits, Person, Session
-from sessiongate.store.embedded.leases import MemoryLeases
 from sessiongate.wire.vim.relayed import read_relayed
 from tests.end_to_end.vim_soap import ROOT, envelope
 from tests.fake_store import FakeStore
@@ -106,8 +105,7 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         named |= {"upstream.vc1.pool.calls": 1, **(CALLERS if account == "caller" else {})}
         config = load(None, {}, {"server.data_dir": str(tmp_path), "store.url": "memory:", **named})
         house = House(tmp_path, store=FakeStore(limits))
-        rows = MemoryLeases()
-        gates = gates_of(config, lambda: rows, house.clock, house.sessions, house.journal)
+        gates = gates_of(config, house.store, house.clock, house.sessions, house.journal)
         gate = gates["vc1"]
         house.sessions.on_open(gate.opened)
         house.sessions.on_end(gate.ended)

@@ -79,6 +79,7 @@ async def _gone(*_: Any, **__: Any) -> NoReturn:
 class BrokenLeases:
     """Leases whose store has gone away."""
 
+    shared = False
     reserve = replace = remove = all = look = turn = _gone
 
 

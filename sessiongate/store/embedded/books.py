@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.encoding import REMEMBERED, instance_of
-from sessiongate.store.gateway_port import Book, Changes, Entered, Entry, LeaseState
+from sessiongate.store.gateway_port import Book, Changes, Entered, LeaseState, StayOutcome
 
 
 class _Client:
@@ -29,7 +29,9 @@ class _Client:
 
 
 class MemoryBooks:
-    """The books of one upstream."""
+    """The books of one upstream. No method suspends."""
+
+    shared = False
 
     def __init__(self, users: LeaseUserTable) -> None:
         self._users = users
@@ -52,33 +54,33 @@ class MemoryBooks:
         del known
         found = self._clients.get(client)
         if client in self._over or (found is not None and (found.cleared_by or found.lost)):
-            return Entered(Entry.OVER)
+            return Entered(StayOutcome.OVER)
         for name in names:
             if self._owners.get(name, client) != client:
-                return Entered(Entry.FOREIGN, foreign=name)
+                return Entered(StayOutcome.FOREIGN, foreign=name)
         if found is None:
             found = _Client()
             if not lease_id:
-                return Entered(Entry.IN, book=found.book)
+                return Entered(StayOutcome.IN, book=found.book)
         if lease_id:
             if not found.home:
                 use = self._users.uses.get(lease_id)
                 if use is None or use.state is not LeaseState.OPEN:
-                    return Entered(Entry.CLOSED)
+                    return Entered(StayOutcome.CLOSED)
                 if exclusive and use.homes:
-                    return Entered(Entry.TAKEN)
+                    return Entered(StayOutcome.TAKEN)
                 use.homes.add(client)
                 found.home = lease_id
             found.stays.add(stay)
             self._clients[client] = found
-        return Entered(Entry.IN, found.home, found.version, found.book)
+        return Entered(StayOutcome.IN, found.home, found.version, found.book)
 
     async def note(self, client: str, lease_id: str, changes: Changes, known: int) -> Entered:
         """Keep what has changed."""
         del known
         found = self._clients.get(client)
         if found is None or found.cleared_by or found.home != lease_id:
-            return Entered(Entry.OVER)
+            return Entered(StayOutcome.OVER)
         before = found.book.names()
         found.book.apply(changes)
         after = found.book.names()
@@ -86,7 +88,7 @@ class MemoryBooks:
         opened = {name for name, _ in changes.opened}
         self._owners.update(dict.fromkeys(after - before | opened, client))
         found.version += 1
-        return Entered(Entry.IN, found.home, found.version, found.book)
+        return Entered(StayOutcome.IN, found.home, found.version, found.book)
 
     async def turn(self, client: str, stay: str, token: str, now: float) -> bool:
         """Use up a token."""
@@ -117,7 +119,7 @@ class MemoryBooks:
         book = found.book
         for token in [one for one, until in book.pages.items() if until <= now]:
             del book.pages[token]
-        if found.cleared_by == stay:
+        if stay and found.cleared_by == stay:
             self._disown(client, book.names())
             book.apply(Changes((*book.objects, *book.pages, book.collector)))
         elif book.size:
@@ -145,13 +147,13 @@ class MemoryBooks:
                 return None
             self._clients.pop(client, None)
             self._remember(client, now)
-            return Entered(Entry.IN, book=Book())
+            return Entered(StayOutcome.IN, book=Book())
         by = found.cleared_by
         if by and by != stay and self._users.lives(instance_of(by)):
             return None
         found.cleared_by = stay
         found.stays.add(stay)
-        return Entered(Entry.IN, found.home, found.version, found.book)
+        return Entered(StayOutcome.IN, found.home, found.version, found.book)
 
     async def lost(self, lease_id: str, instance: str) -> list[str]:
         """The lease is over with all in it."""

@@ -41,7 +41,8 @@ class LeaseUserTable:
         found = []
         for lease, use in self.uses.items():
             live = frozenset(filter(self.lives, use.instances))
-            found.append(LeaseUse(lease, use.state, live, len(live) < len(use.instances)))
+            left = len(live) < len(use.instances)
+            found.append(LeaseUse(lease, use.state, live, left, len(use.homes)))
         return found
 
     async def attach(self, lease_id: str, instance: str) -> LeaseState | None:
@@ -58,13 +59,15 @@ class LeaseUserTable:
         if use is not None and use.state is LeaseState.OPEN:
             use.state = LeaseState.RETIRED
 
-    async def detach(self, lease_id: str, instance: str) -> bool:
+    async def detach(
+        self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
+    ) -> bool:
         """Let go of a lease: whether it has to be logged out."""
         use = self.uses.get(lease_id)
         if use is None:
             return False
         use.instances = set(filter(self.lives, use.instances - {instance}))
-        if use.instances or use.homes:
+        if use.instances or (use.homes and not despite_homes) or not ends:
             return False
         if use.state is not LeaseState.LOST:
             use.state = LeaseState.ENDING

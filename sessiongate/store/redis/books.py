@@ -15,7 +15,7 @@ import msgspec
 
 from sessiongate.rules.relay import State
 from sessiongate.store.encoding import REMEMBERED, instance_of
-from sessiongate.store.gateway_port import Book, Changes, Entered, Entry, Thing
+from sessiongate.store.gateway_port import Book, Changes, Entered, StayOutcome, Thing
 from sessiongate.store.redis.keys import RedisKeys, text, text_of
 from sessiongate.store.redis.lease_users import LIVES
 from sessiongate.store.redis.pipeline import Pipeline
@@ -26,7 +26,8 @@ _KEPT = str(REMEMBERED // timedelta(milliseconds=1))
 # KEYS of all: the client first, then as each script says.
 
 # KEYS: owners, users of leases, homes in the lease.
-ENTER = script("""
+ENTER = script(
+    """
 local client, lease, exclusive, stay, known = unpack(ARGV, 1, 5)
 local had = redis.call('HMGET', KEYS[1], 'x', 'l', 'h', 'v')
 if had[1] or had[2] then return {'over'} end
@@ -49,7 +50,9 @@ if lease ~= '' then
   redis.call('HSET', KEYS[1], 's' .. stay, '')
 end
 return {'in', home, version, known == version and {} or redis.call('HGETALL', KEYS[1])}
-""")
+""",
+    full=True,
+)
 """Begin a stay, or only look."""
 
 # KEYS: owners. ARGV: how many fields go, those, how many objects go, those, then what comes.
@@ -224,6 +227,8 @@ return had and 1 or 0
 class RedisBooks:
     """The books of one upstream, of all servers. `calls` gives a way to Redis, or raises."""
 
+    shared = True
+
     def __init__(self, calls: Callable[[], Pipeline], keys: RedisKeys, upstream: str) -> None:
         self._calls = calls
         self._keys = keys
@@ -309,10 +314,10 @@ class RedisBooks:
 
 def _entered(answer: Sequence[Any]) -> Entered:
     """What a script has answered."""
-    entry = Entry(text_of(answer[0]))
-    if entry is Entry.FOREIGN:
+    entry = StayOutcome(text_of(answer[0]))
+    if entry is StayOutcome.FOREIGN:
         return Entered(entry, foreign=text_of(answer[1]))
-    if entry is not Entry.IN:
+    if entry is not StayOutcome.IN:
         return Entered(entry)
     _, home, version, fields = answer
     book = _book(fields) if fields or int(version) == 0 else None

@@ -72,14 +72,18 @@ class RedisKeys:
         """Sorted set: provider and name -> until when it is locked."""
         self.leases = f"{book}leases", f"{book}lease-counts"
         """Hashes: id of a lease -> it; upstream and account -> how many they have."""
-        self.lease_users = f"{book}lease-users", f"{book}instances"
-        """Hashes: id of a lease -> its state and who uses it; instance -> until when it lives."""
+        self.lease_users = f"{book}lease-users", f"{book}instance:"
+        """Hash: id of a lease -> its state and who uses it. And how the keys of instances begin."""
         self._gateway = book
         self.message = f"{book}message"
         """The global message."""
         self._audit = f"{prefix}:{{audit}}:"
         self.channel = f"{prefix}:ends"
         """Channel: digests of sessions that no cache may go on answering for."""
+
+    def instance(self, name: str) -> str:
+        """The key of an instance: it lives as long as that is there."""
+        return self.lease_users[1] + name
 
     def homes(self, lease_id: str) -> str:
         """The key of a set: the clients that have their home in a lease."""

@@ -1,9 +1,10 @@
-"""Who uses a lease, in Redis: one hash of all leases, one of instances and until when they live.
+"""Who uses a lease, in Redis: one hash of all leases, and a key for each instance that lives.
 
-That an instance lives is judged by Redis' own clock: those of servers are not in step, and of
-nothing that is kept does it decide how long. All is in the slot of the book.
+The key of an instance expires by Redis' own clock, since those of servers are not in step, and how
+long anything else is kept does not hang on it. All is in the slot of the book.
 """
 
+from asyncio import gather
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,13 +14,9 @@ from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.store.redis.scripts import script
 
 LIVES = """
-local clock = redis.call('TIME')
-local time = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
-local function lives(instance)
-  return tonumber(redis.call('HGET', INSTANCES, instance) or '0') > time
-end
+local function lives(instance) return redis.call('EXISTS', INSTANCES .. instance) == 1 end
 """
-"""Whether an instance has been heard of lately. INSTANCES is the key of their hash."""
+"""Whether an instance has been heard of lately. INSTANCES is how their keys begin."""
 
 # A lease's entry: its state, one letter, and then the instances, each behind a comma.
 _USERS = (
@@ -39,31 +36,29 @@ end
 
 BEAT = script(
     """
-local clock = redis.call('TIME')
-local time = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
-local all = redis.call('HGETALL', KEYS[1])
-for at = 1, #all, 2 do
-  if tonumber(all[at + 1]) <= time then redis.call('HDEL', KEYS[1], all[at]) end
-end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', time + tonumber(ARGV[2])))
+if tonumber(ARGV[1]) > 0 then redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
+else redis.call('DEL', KEYS[1]) end
 return 1
 """,
     full=True,
 )
-"""An instance lives. Those of which nothing was heard are forgotten."""
+"""An instance lives, for so long; 0: it was killed."""
 
 LOOK = script(
     LIVES.replace("INSTANCES", "KEYS[2]")
     + """
-local live = {}
-for _, one in ipairs(redis.call('HKEYS', KEYS[2])) do
-  if lives(one) then live[#live + 1] = one end
+local all, looked, live = redis.call('HGETALL', KEYS[1]), {}, {}
+for at = 2, #all, 2 do
+  for one in string.gmatch(string.sub(all[at], 2), '[^,]+') do
+    if not looked[one] and lives(one) then live[#live + 1] = one end
+    looked[one] = true
+  end
 end
-return {redis.call('HGETALL', KEYS[1]), live}
+return {all, live}
 """,
     full=True,
 )
-"""All leases with their states and users, and the instances that live."""
+"""All leases with their states and users, and those of these that live."""
 
 ATTACH = script(
     _USERS
@@ -94,7 +89,7 @@ DETACH = script(
     + """
 if not use then return 0 end
 local state, live = string.sub(use, 1, 1), others()
-if live ~= '' or redis.call('SCARD', KEYS[3]) > 0 then
+if live ~= '' or ARGV[4] == '0' or (ARGV[3] == '0' and redis.call('SCARD', KEYS[3]) > 0) then
   redis.call('HSET', KEYS[1], lease, state .. live)
   return 0
 end
@@ -115,20 +110,22 @@ class RedisLeaseUsers:
 
     async def beat(self, instance: str, lasting: timedelta) -> None:
         """Count an instance as one that runs."""
-        milliseconds = lasting // timedelta(milliseconds=1)
-        keys = self._keys.lease_users[1:]
-        await self._calls().run(BEAT, keys, text(instance), milliseconds)
+        name, milliseconds = self._keys.instance(instance), lasting // timedelta(milliseconds=1)
+        await self._calls().run(BEAT, (name,), milliseconds)
 
     async def look(self) -> list[LeaseUse]:
-        """All leases: two calls' worth, however many there are."""
-        told, living = await self._calls().run(LOOK, self._keys.lease_users)
-        live = {text_of(one) for one in living}
+        """All leases, in two round trips however many there are."""
+        calls = self._calls()
+        told, living = await calls.run(LOOK, self._keys.lease_users)
+        live = frozenset(map(text_of, living))
+        leases = [text_of(one) for one in told[::2]]
+        counts = (calls.send("SCARD", self._keys.homes(one)) for one in leases)
         found = []
-        for lease, use in zip(told[::2], told[1::2], strict=True):
-            state, *users = text_of(use).split(",")
-            left = bool(set(users) - live)
-            here = frozenset(users) & live
-            found.append(LeaseUse(text_of(lease), LeaseState(state), here, left))
+        for lease, use, homes in zip(leases, told[1::2], await gather(*counts), strict=True):
+            state, *names = text_of(use).split(",")
+            users = frozenset(names)
+            left = bool(users - live)
+            found.append(LeaseUse(lease, LeaseState(state), users & live, left, int(homes)))
         return found
 
     async def attach(self, lease_id: str, instance: str) -> LeaseState | None:
@@ -141,11 +138,13 @@ class RedisLeaseUsers:
         """Let no client begin in it."""
         await self._calls().run(RETIRE, self._keys.lease_users[:1], text(lease_id))
 
-    async def detach(self, lease_id: str, instance: str) -> bool:
+    async def detach(
+        self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
+    ) -> bool:
         """Let go of a lease: whether it has to be logged out."""
         keys = (*self._keys.lease_users, self._keys.homes(lease_id))
-        names = text(lease_id), text(instance)
-        return bool(await self._calls().run(DETACH, keys, *names))
+        told = text(lease_id), text(instance), int(despite_homes), int(ends)
+        return bool(await self._calls().run(DETACH, keys, *told))
 
     async def clients(self, lease_id: str) -> list[str]:
         """The clients that have their home in it."""

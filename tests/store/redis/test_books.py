@@ -133,7 +133,7 @@ _WORKER = """
 import asyncio, sys
 from datetime import timedelta
 from sessiongate.rules.store_url import parse_redis
-from sessiongate.store.gateway_port import Changes, Entry
+from sessiongate.store.gateway_port import Changes, StayOutcome
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.testing import LIMITS
@@ -151,7 +151,7 @@ async def main(url, prefix, me):
         if await books.turn("all", f"{me}:p{number}", f"page-{number}", 0.0):
             print(f"turned {number}", flush=True)
         entered = await books.enter(client, stay, "lease", exclusive=True)
-        if entered.entry is Entry.IN:
+        if entered.entry is StayOutcome.IN:
             clients = await store.lease_users.clients("lease")
             assert clients == [client], clients
             await books.leave(client, stay, "lease", 0.0)
@@ -209,8 +209,23 @@ async def test_what_clients_leave_behind_is_forgotten(own: Redis) -> None:
         await books.clear("eve", "one:3", NOW)
         await store.leases.remove(lease.id)
         keys = store._keys
-        left = {keys.client("vc1", one) for one in ("ada", "eve")} | {keys.lease_users[1]}
+        left = {keys.client("vc1", one) for one in ("ada", "eve")} | {keys.instance("one")}
         found = own.ask("EVAL", "return table.concat(redis.call('KEYS', 'none:*'), ' ')", 0)
         assert set(found.decode().split()) == left
         for client in ("ada", "eve"):
             assert 0 < int(own.ask("PTTL", keys.client("vc1", client))) <= 120_000
+
+
+async def test_a_full_redis_takes_all_of_it(own: Redis) -> None:
+    """What is open has to be used, cleared and logged out then, too."""
+    async with nodes(own.url, prefix="full") as [store]:
+        books = store.books("vc1")
+        lease = await used(store, "one")
+        own.ask("CONFIG", "SET", "maxmemory", 1)
+        await living(store, "two")
+        entered = await books.enter("ada", "one:1", lease.id)
+        await books.note("ada", lease.id, Changes(collector="c"), entered.version)
+        assert await books.clear("ada", "one:2", NOW) is not None
+        for stay in ("one:2", "one:1"):
+            await books.leave("ada", stay, lease.id, NOW)
+        assert await store.lease_users.detach(lease.id, "one")

@@ -1,0 +1,287 @@
+"""Two nodes and several workers on one Redis, before one strict vCenter: clients call wherever."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.serving import ADMIN, OPERATOR, PEOPLE, Server, add_people
+from tests.end_to_end.test_gateway import (
+    SERVICE,
+    UPSTREAM,
+    VERA,
+    callers_gate,
+    end_all,
+    sessions,
+    shared_gate,
+    told,
+)
+from tests.end_to_end.vim_soap import SoapClient
+from tests.peers.redis import Redis
+from tests.until import wait_until
+
+# Each of these starts three servers of its own.
+pytestmark = [pytest.mark.slow, pytest.mark.peer]
+
+
+@dataclass
+class House:
+    """A vCenter, and what makes nodes before it that share a store and the gateway's key."""
+
+    folder: Path
+    upstream: Server
+    redis: Redis
+    made: list[Server]
+
+    def __post_init__(self) -> None:
+        self.key = self.folder / "gateway.key"
+        self.key.touch(0o600)
+        self.key.write_text(secrets.token_hex(32))
+        add_people(self.folder / "users.toml", PEOPLE)
+
+    def node(self, table: str, more: str = "", workers: int = 1) -> Server:
+        """One more, started. `table` is its upstream."""
+        settings = f"""
+        [server]
+        listen = ["127.0.0.1:0"]
+        workers = {workers}
+        [store]
+        url = "{self.redis.url}"
+        prefix = "{self.folder.name}"
+        [gateway]
+        key_file = "{self.key}"
+        {table}
+        {more}
+        """
+        if "[identity.local]" not in table:
+            settings += "[identity.local]\ntype = 'file'\n"
+        settings = settings.replace(
+            "[identity.local]\n", f"[identity.local]\npath = '{self.folder}/users.toml'\n"
+        )
+        node = Server(self.folder / f"node{len(self.made)}", settings=settings)
+        if self.made:
+            node.data_dir.mkdir(mode=0o700)
+            first = self.made[0].data_dir
+            for file in ("openid.key", "instance"):
+                shutil.copy(first / file, node.data_dir / file)
+        self.made.append(node)
+        return node.start()
+
+    def there(self) -> int:
+        """How many sessions are open at the vCenter."""
+        return len(sessions(self.upstream))
+
+
+@pytest.fixture
+def house(tmp_path: Path, redis: Redis) -> Iterator[House]:
+    people = {SERVICE: "administrator", VERA: "user"}
+    add_people(tmp_path / "upstream" / "users.toml", people)
+    with Server(tmp_path / "upstream", settings=UPSTREAM) as upstream:
+        house = House(tmp_path, upstream, redis, [])
+        try:
+            yield house
+        finally:
+            for node in house.made:
+                node.kill9()
+
+
+def at(node: Server, client: SoapClient) -> SoapClient:
+    """The same session, whose calls go to another node."""
+    return SoapClient(node, client.cookie, client.key)
+
+
+def test_what_is_made_through_one_node_is_used_and_ended_through_another(house: House) -> None:
+    table = shared_gate(house.upstream)
+    one, two = house.node(table), house.node(table)
+    ada = SoapClient.login(one, ADMIN)
+    there = at(two, ada)
+    view = ada.view()
+    assert there.fetch("ContainerView", view, "type").fault == ""
+    views = there.fetch("ViewManager", "ViewManager", "viewList")
+    assert views.texts("ManagedObjectReference") == [view]
+    own = there.filter()
+    said = ada.updates()
+    assert said.texts("filter") == [own]
+    version = said.texts("version")[0]
+    assert there.updates(version).texts("filter") == []
+    assert house.there() == 1
+    assert not there.call("DestroyView", "ContainerView", view).fault
+    assert ada.fetch("ContainerView", view, "view").fault == "ManagedObjectNotFound"
+
+
+def test_sec_60_what_is_one_clients_is_nobody_elses_at_any_node(house: House) -> None:
+    table = shared_gate(house.upstream)
+    one, two = house.node(table), house.node(table)
+    ada, olga = SoapClient.login(one, ADMIN), SoapClient.login(two, OPERATOR)
+    view = ada.view()
+    for node in (one, two):
+        stranger = at(node, olga)
+        for foreign in (view, view.replace(ada.key, olga.key)):
+            said = stranger.fetch("ContainerView", foreign, "view")
+            assert said.fault == "ManagedObjectNotFound"
+            said = stranger.call("DestroyView", "ContainerView", foreign)
+            assert said.fault == "ManagedObjectNotFound"
+        views = stranger.fetch("ViewManager", "ViewManager", "viewList")
+        assert views.texts("ManagedObjectReference") == []
+    assert at(two, ada).fetch("ContainerView", view, "type").fault == ""
+
+
+def test_sec_57_all_nodes_together_have_no_more_sessions_than_one_may(house: House) -> None:
+    table = shared_gate(house.upstream, "[upstream.vc1.pool]\ncalls = 1", size=2)
+    nodes = [house.node(table) for _ in range(2)]
+    clients = [SoapClient.login(nodes[number % 2], ADMIN) for number in range(12)]
+    most = 0
+
+    def live(number: int) -> list[str]:
+        client, faults = clients[number], []
+        for node in (*nodes, *nodes):
+            here = at(node, client)
+            view = here.view()
+            elsewhere = at(nodes[node is nodes[0]], client)
+            faults.append(elsewhere.fetch("ContainerView", view, "type").fault)
+            faults.append(elsewhere.fetch("Folder", "group-d1", "name").fault)
+            faults.append(elsewhere.call("DestroyView", "ContainerView", view).fault)
+        return faults
+
+    with ThreadPoolExecutor(12) as pool:
+        running = [pool.submit(live, number) for number in range(12)]
+        while not all(one.done() for one in running):
+            most = max(most, house.there())
+        assert [fault for one in running for fault in one.result() if fault] == []
+    assert 0 < most <= 2
+
+
+def test_sec_57_alone_in_a_session_is_alone_over_all_nodes(house: House) -> None:
+    """Callers, in mode `session`: `size` is 2, and three clients take turns."""
+    table = callers_gate(house.upstream)
+    nodes = [house.node(table) for _ in range(2)]
+    clients = [SoapClient.login(nodes[number % 2], VERA) for number in range(3)]
+
+    def live(number: int) -> list[str]:
+        faults = []
+        for step in range(4):
+            here, elsewhere = (at(nodes[(step + by) % 2], clients[number]) for by in (0, 1))
+            faults.append(elsewhere.fetch("Folder", "group-d1", "name").fault)
+            view = here.view()
+            views = elsewhere.fetch("ViewManager", "ViewManager", "viewList")
+            if views.texts("ManagedObjectReference") != [view]:
+                faults.append(views.body)
+            faults.append(elsewhere.call("DestroyView", "ContainerView", view).fault)
+        return faults
+
+    with ThreadPoolExecutor(3) as pool:
+        running = [pool.submit(live, number) for number in range(3)]
+        most = 0
+        while not all(one.done() for one in running):
+            most = max(most, house.there())
+        assert [fault for one in running for fault in one.result() if fault] == []
+    assert 0 < most <= 2
+    for client in clients:
+        at(nodes[1], client).logout()
+    wait_until(lambda: house.there() == 0)
+
+
+def test_sec_61_a_session_that_ends_at_one_node_leaves_nothing_at_another(house: House) -> None:
+    table = shared_gate(house.upstream)
+    one, two = house.node(table), house.node(table)
+    ada, olga = SoapClient.login(one, ADMIN), SoapClient.login(two, OPERATOR)
+    ada.filter()
+    ada.view()
+    version = ada.updates().texts("version")[0]
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(ada.updates, version, 600)
+        wait_until(lambda: told(one, "pools", "show", "vc1")["waits"] == 1)
+        at(two, ada).logout()
+        assert waiting.result().fault
+    # One session there, and in it only what its other client makes: nothing was left behind.
+    view = olga.view()
+    views = olga.fetch("ViewManager", "ViewManager", "viewList")
+    assert views.texts("ManagedObjectReference") == [view]
+    wait_until(lambda: told(two, "pools", "show", "vc1")["objects"] <= 1)
+    assert house.there() == 1
+
+
+def test_sec_63_a_lost_session_is_lost_at_all_nodes(house: House) -> None:
+    table = shared_gate(house.upstream)
+    one, two = house.node(table), house.node(table)
+    ada, olga = SoapClient.login(one, ADMIN), SoapClient.login(two, OPERATOR)
+    ada.view()
+    assert olga.fetch("Folder", "group-d1", "name").fault == ""
+    end_all(house.upstream)
+    # Whoever had nothing there notices nothing, by whichever node.
+    assert olga.fetch("Folder", "group-d1", "name").fault == ""
+    for node in (two, one):
+        assert at(node, ada).fetch("Folder", "group-d1", "name").fault == "NotAuthenticated"
+    wait_until(lambda: house.there() == 1)
+
+
+def test_sec_65_a_stop_of_one_node_ends_nothing_that_another_uses(house: House) -> None:
+    table = shared_gate(house.upstream)
+    one, two = house.node(table), house.node(table)
+    ada, olga = SoapClient.login(one, ADMIN), SoapClient.login(two, OPERATOR)
+    view, other = ada.view(), olga.view()
+    assert house.there() == 1
+    one.stop()
+    assert house.there() == 1
+    assert at(two, ada).fetch("ContainerView", view, "type").fault == ""
+    assert olga.fetch("ContainerView", other, "type").fault == ""
+    two.stop()
+    assert house.there() == 0
+
+
+def test_sec_65_what_a_killed_node_had_is_used_on_or_logged_out(house: House) -> None:
+    table = shared_gate(house.upstream, size=2)
+    one, two = house.node(table), house.node(table)
+    ada, olga = SoapClient.login(one, ADMIN), SoapClient.login(two, OPERATOR)
+    view = ada.view()
+    assert olga.fetch("Folder", "group-d1", "name").fault == ""
+    one.kill9()
+    there = at(two, ada)
+    assert there.fetch("ContainerView", view, "type").fault == ""
+    # Perhaps something was left in there: nobody else begins, and it goes with its last client.
+    keys = {row["key"] for row in sessions(house.upstream)}
+
+    def is_retired() -> bool:
+        pools = told(two, "pools", "show", "vc1")
+        return any(row["state"] == "broken" for row in pools["leases"])
+
+    wait_until(is_retired)
+    assert there.fetch("ContainerView", view, "type").fault == ""
+    there.logout()
+    wait_until(lambda: not keys & {row["key"] for row in sessions(house.upstream)})
+    assert olga.view()
+    two.stop()
+    assert house.there() == 0
+
+
+def test_sec_65_the_next_start_clears_up_after_all_nodes_were_killed(house: House) -> None:
+    table = shared_gate(house.upstream, size=2)
+    nodes = [house.node(table) for _ in range(2)]
+    clients = [SoapClient.login(node, ADMIN) for node in nodes]
+    clients[0].view()
+    assert clients[1].fetch("Folder", "group-d1", "name").fault == ""
+    before = {row["key"] for row in sessions(house.upstream)}
+    for node in nodes:
+        node.kill9()
+    assert before == {row["key"] for row in sessions(house.upstream)}
+    nodes[0].start()
+    at(nodes[0], clients[0]).logout()
+    wait_until(lambda: not before & {row["key"] for row in sessions(house.upstream)})
+
+
+def test_several_workers_serve_one_clients_objects(house: House) -> None:
+    node = house.node(shared_gate(house.upstream, size=2), workers=3)
+    ada = SoapClient.login(node, ADMIN)
+    view = ada.view()
+    own = ada.filter()
+    for _ in range(20):  # each on a connection of its own, which any worker accepts
+        assert ada.fetch("ContainerView", view, "type").fault == ""
+    assert ada.updates().texts("filter") == [own]
+    assert house.there() <= 2
+    ada.logout()
+    node.stop()
+    assert house.there() == 0
