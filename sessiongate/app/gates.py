@@ -21,13 +21,13 @@ from sessiongate.gateway.credential import Credential
 from sessiongate.gateway.gate import Gate
 from sessiongate.gateway.lease import PoolLimits
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.gateway.sealing import lease_key
+from sessiongate.gateway.sealing import LeaseKey, lease_key
+from sessiongate.gateway.shared_refusals import SharedRefusals
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Person, Session
-from sessiongate.store.gateway_port import ClientBooks
 from sessiongate.store.port import Store
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.tls.trust import Trust
@@ -78,7 +78,7 @@ def gates_of(
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
     return {
-        name: _gate(config, name, sessions, rows(name), store.books(name), journal)
+        name: _gate(config, name, sessions, rows(name), store, key, journal)
         for name in config.upstream
     }
 
@@ -116,25 +116,23 @@ def _gate(
     name: str,
     sessions: Sessions,
     rows: StoredLeases,
-    books: ClientBooks,
+    store: Store,
+    key: LeaseKey,
     journal: Journal,
 ) -> Gate:
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
-    pool = settings.pool
     try:
         exchange = Exchange(settings.url, settings.trust(), name=name, proxy=settings.proxy)
     except OSError as error:
         raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
     service = settings.account == "service"
-    credential = _credential(config, name, exchange, meters)
+    books, notes = store.books(name), store.notes(name)
+    refusals = SharedRefusals(notes, key, rows.seconds) if books.shared else None
+    credential = _credential(config, name, exchange, meters, refusals)
     accounts = Accounts(
         name,
         _limits(settings),
-        LeaseTimes(
-            idle_close=pool.idle_close.total_seconds(),
-            max_age=pool.max_age.total_seconds(),
-            keep_alive=pool.keep_alive.total_seconds(),
-        ),
+        _times(settings),
         exchange,
         settings.timeout,
         rows=rows,
@@ -166,9 +164,19 @@ def _gate(
         touch,
         rows,
         books,
+        notes,
         sessions.list,
         lives,
         keep=config.gateway.on_stop == "keep",
+    )
+
+
+def _times(settings: Upstream) -> LeaseTimes:
+    pool = settings.pool
+    return LeaseTimes(
+        idle_close=pool.idle_close.total_seconds(),
+        max_age=pool.max_age.total_seconds(),
+        keep_alive=pool.keep_alive.total_seconds(),
     )
 
 
@@ -205,7 +213,11 @@ def _rules(settings: Upstream) -> RelayRules:
 
 
 def _credential(
-    config: Config, name: str, exchange: Exchange, meters: UpstreamMeters
+    config: Config,
+    name: str,
+    exchange: Exchange,
+    meters: UpstreamMeters,
+    refusals: SharedRefusals | None,
 ) -> Credential | None:
     """Of the service account or the observer."""
     settings = config.upstream[name]
@@ -230,6 +242,7 @@ def _credential(
         now,
         meters,
         locale=settings.locale,
+        refusals=refusals,
     )
 
 

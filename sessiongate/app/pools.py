@@ -108,16 +108,16 @@ class PoolCommands:
 
         `force` ends the sessions of clients that have.
         """
-        accounts = self._gate(name).accounts
+        gate = self._gate(name)
         told = await self._stand(name, Standing.DRAINING, "pool drained", by)
         ended = 0
         if force:
-            ended = await self._sessions.end_each(accounts.clients(), Ended.TERMINATED, by)
-        return {**told, "ended": ended, "clients": len(accounts.clients())}
+            ended = await self._sessions.end_each(await gate.clients(), Ended.TERMINATED, by)
+        return {**told, "ended": ended, "clients": len(await gate.clients())}
 
     async def rotate(self, name: str, by: str) -> dict[str, object]:
         """Replace each lease by a new one."""
-        count = self._gate(name).accounts.rotate()
+        count = await self._gate(name).rotate()
         await self._happened("pool rotated", name, by)
         return {"name": name, "replaces": count}
 
@@ -141,7 +141,7 @@ class PoolCommands:
 
     async def _stand(self, name: str, standing: Standing, what: str, by: str) -> dict[str, object]:
         accounts = self._gate(name).accounts
-        accounts.set_standing(standing)
+        await self._gate(name).stand(standing)
         await self._happened(what, name, by)
         return {
             "name": name,

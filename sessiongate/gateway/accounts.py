@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from itertools import islice
 
 import msgspec
 
@@ -30,6 +29,7 @@ from sessiongate.gateway.logouts import Logouts
 from sessiongate.gateway.observer import Observer
 from sessiongate.gateway.openings import Openings
 from sessiongate.gateway.pool import Pool, Standing
+from sessiongate.gateway.probes import Probes
 from sessiongate.gateway.relay_rules import USE
 from sessiongate.gateway.rest_logins import RestLogins
 from sessiongate.gateway.rest_tokens import RestTokens
@@ -48,9 +48,6 @@ Not at once, since a login has its session there before it has one here.
 
 _PAST_AGE = 1.1
 """How old a session may become, in `max_age`, for clients that have something in it."""
-
-_UNPROVED_AT_ONCE = 32
-"""Leases of a process before this one that are tried in a second."""
 
 
 class LeaseTimes(msgspec.Struct, frozen=True):
@@ -113,9 +110,7 @@ class Accounts:
         self._held: dict[str, Lease] = {}
         """Leases that are used here no longer, of which the store could not be told."""
         self._stopping = False
-        self._probed: dict[Lease, float] = {}
-        self._unproved: set[Lease] = set()
-        """Those that another process has opened, and nobody knows whether they live."""
+        self._probes = Probes()
         self._apart = Apart()
         self._tell_lost: list[Callable[[Person], None]] = []
         self.standing = Standing.OPEN
@@ -185,7 +180,7 @@ class Accounts:
         if all(lease.id != row.id for lease in pool.leases):
             self._events.known(row.id, person)
             lease = self._lease(found)
-            self._unproved.add(lease)
+            self._probes.doubt(lease)
             pool.add(lease)
         return pool
 
@@ -302,18 +297,7 @@ class Accounts:
     def due(self) -> list[tuple[Pool, Lease]]:
         """The leases that have to be used now, or else the upstream ends them for being unused."""
         now = asyncio.get_running_loop().time()
-        found = []
-        alive = {lease for pool in self.pools for lease in pool.leases}
-        self._probed = {lease: at for lease, at in self._probed.items() if lease in alive}
-        unproved = set(islice(self._unproved, _UNPROVED_AT_ONCE))
-        self._unproved -= unproved
-        for pool in self.pools:
-            for lease in pool.leases:
-                used = max(lease.freed_at, self._probed.get(lease, 0.0))
-                if used <= now - self._times.keep_alive or lease in unproved:
-                    self._probed[lease] = now
-                    found.append((pool, lease))
-        return found
+        return self._probes.due(self.pools, now, self._times.keep_alive)
 
     def rest_due(self) -> list[Lease]:
         """The same of sessions of the Automation API alone."""

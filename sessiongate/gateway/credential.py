@@ -14,6 +14,7 @@ import structlog
 
 from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.gateway.pauses import Pauses
+from sessiongate.gateway.shared_refusals import SharedRefusals
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
@@ -51,11 +52,13 @@ class Credential:
         meters: UpstreamMeters | None = None,
         *,
         locale: str = "",
+        refusals: SharedRefusals | None = None,
     ) -> None:
         """`passwords` are read anew, from files perhaps: the one to be used, then the next one.
 
-        `locale` is that of the sessions.
+        `locale` is that of the sessions, `refusals` what other processes have had refused.
         """
+        self.refusals = refusals
         self._locale = locale
         self._upstream = upstream
         self.name = name
@@ -93,6 +96,7 @@ class Credential:
 
     async def login(self) -> UpstreamSession:
         """Open a session. Raises UpstreamUnavailable, also where nothing was tried."""
+        await self._hear()
         for password in self.usable():
             digest = password.digest()
             opened = await self._tried(password)
@@ -103,6 +107,8 @@ class Credential:
                 self._unknown.over()
                 return opened
             self._refused[digest] = self.now() + REFUSED
+            if self.refusals is not None:
+                await self.refusals.refused(digest, REFUSED)
         raise self._unavailable(self._left())
 
     def usable(self) -> list[Secret]:
@@ -112,6 +118,17 @@ class Credential:
             raise self._unavailable(left)
         now = self.now()
         return [one for one in passwords if self._refused.get(one.digest(), 0.0) <= now]
+
+    async def _hear(self) -> None:
+        """Take over what was refused to other processes."""
+        if self.refusals is None:
+            return
+        for password in self._read():
+            digest = password.digest()
+            left = await self.refusals.left(digest)
+            if left > 0 and digest not in self._refused:
+                self._refused[digest] = self.now() + left
+                self._why = "the password of the service account was refused to another process"
 
     def _read(self) -> list[Secret]:
         """The passwords that there are now, the one that was taken last before the other."""

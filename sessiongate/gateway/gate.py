@@ -1,10 +1,9 @@
 """One upstream as the rest of the server sees it: forward a call, and what happens by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 
 import msgspec
 import structlog
@@ -27,15 +26,12 @@ from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.gateway.tickets import UpstreamTickets
 from sessiongate.gateway.transfers import Transfers
 from sessiongate.session import Ended, Session
-from sessiongate.store.gateway_port import ClientBooks
+from sessiongate.store.gateway_port import ClientBooks, UpstreamNotes
 from sessiongate.telemetry.upstream_counters import UpstreamNow
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.session_list import ListedSession
 
 _SEE = "Sessions.TerminateSession"
-
-_LOOKS = 50
-"""Sessions in a second that are looked at, whether another process has ended them."""
 
 _CLOSING = 10.0
 """Seconds in which an upstream has to let us go."""
@@ -70,30 +66,24 @@ class Gate:
         touch: Callable[[Session], Awaitable[object]],
         rows: StoredLeases,
         books: ClientBooks,
+        notes: UpstreamNotes,
         sessions: Callable[[], AsyncIterator[Session]],
         lives: Callable[[str], Awaitable[bool]],
         *,
         keep: bool = False,
     ) -> None:
-        """`sessions` are all client sessions that live, `lives` asks for one by its key.
-
-        `keep`: sessions there outlive a stop, for the next start.
-        """
+        """`sessions` are all that live, `lives` asks for a key; `keep`: leases outlive a stop."""
         self.name = name
         self.url = exchange.url
         self.accounts = accounts
         self._own = OwnCalls(exchange, rules.timeout)
+        at_home = rows.clients if books.shared else None
+        stays = Stays(books, rows.instance, rows.seconds, accounts.attach, at_home)
         self.relay = Relay(
             rules,
             exchange,
             self._own,
-            Stays(
-                books,
-                rows.instance,
-                rows.seconds,
-                accounts.attach,
-                rows.clients if books.shared else None,
-            ),
+            stays,
             accounts.pool_anywhere,
             end_session,
             accounts.forget,
@@ -121,10 +111,7 @@ class Gate:
         self._end_session = end_session
         self._keep = keep
         self._shared = books.shared
-        self._sessions = sessions
-        self._lives = lives
-        self._others = OtherProcesses(rows, accounts, self.relay, self._own_sessions, lives)
-        self._looked_at: Iterator[str] = iter(())
+        self._others = OtherProcesses(name, rows, accounts, self.relay, notes, sessions, lives)
         self._exchange = exchange
         self._probes: set[asyncio.Task[None]] = set()
 
@@ -135,10 +122,36 @@ class Gate:
         """
         if self._shared:
             await self._others.look()
-            return
-        async for session in self._own_sessions():
-            self.accounts.opened(session)
-        await self._others.recover()
+        else:
+            await self._others.recover()
+
+    async def stand(self, standing: Standing) -> None:
+        """Pause, drain, or let calls go on and the credential be tried again, at all processes.
+
+        Raises StoreUnavailable, where only this one does.
+        """
+        self.accounts.set_standing(standing)
+        if self._shared:
+            await self._others.tell(standing)
+
+    async def rotate(self) -> int:
+        """Replace all leases by new ones: how many there are to replace. Raises NotSupported."""
+        if self._shared:
+            await self._others.join_all()
+        return self.accounts.rotate()
+
+    async def clients(self) -> list[str]:
+        """The clients with something in a lease, or a call under way here: keys of sessions."""
+        if self._shared:
+            return list(dict.fromkeys([*await self._others.clients(), *self.accounts.clients()]))
+        return self.accounts.clients()
+
+    def _ended_elsewhere(self, key: str) -> None:
+        self.accounts.sessions.ended(key)
+        self.transfers.leave(key)
+        client = self.relay.clients.get(key)
+        if client is not None:
+            self.relay.leave(client.session)
 
     def opened(self, session: Session) -> None:
         """A client session was opened, here or elsewhere."""
@@ -152,7 +165,7 @@ class Gate:
             self.accounts.ended(session)
             self.accounts.meters.client_ended(session.key)
             self.relay.leave(session)
-            self.transfers.leave(session)
+            self.transfers.leave(session.key)
 
     def now(self) -> UpstreamNow:
         """What is true at this moment."""
@@ -192,7 +205,8 @@ class Gate:
         with suppress(Unavailable):  # all of it is still there in a second
             if self._shared:
                 await self._others.look()
-                await self._look_at_sessions()
+                for key in await self._others.ended():
+                    self._ended_elsewhere(key)
             self.accounts.tidy()
             await self.relay.tidy(now)
             for key in await self.accounts.stranded():
@@ -233,25 +247,6 @@ class Gate:
                 self.relay.leave(client.session)
             await self.relay.close()
         await self.relay.close()
-
-    async def _own_sessions(self) -> AsyncIterator[Session]:
-        async for session in self._sessions():
-            if session.upstream == self.name:
-                yield session
-
-    async def _look_at_sessions(self) -> None:
-        """End here what has ended at another process: of that nobody tells."""
-        clients = [one.session.key for one in self.relay.clients.all() if one.under_way]
-        some = list(islice(self._looked_at, _LOOKS))
-        if not some:
-            self._looked_at = iter(self.accounts.sessions.keys())
-        keys = list(dict.fromkeys((*clients, *some)))
-        for key, lives in zip(keys, await asyncio.gather(*map(self._lives, keys)), strict=True):
-            if not lives:
-                self.accounts.sessions.ended(key)
-                client = self.relay.clients.get(key)
-                if client is not None:
-                    self.relay.leave(client.session)
 
     def _probe(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name="keep alive")

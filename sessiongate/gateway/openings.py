@@ -57,6 +57,7 @@ class Openings:
         row = await self._rows.reserve(person, most)
         try:
             if self._credential is not None:
+                await self._rows.turn(row)
                 opened = await self._credential.login()
             else:
                 opened = await self._clone(live)

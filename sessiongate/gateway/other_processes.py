@@ -5,46 +5,76 @@ callers still have sessions, since no password is kept, and logged out otherwise
 under way has perhaps left something in them that nobody can name.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from itertools import islice
 
 import structlog
 
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.lease import Lease
-from sessiongate.gateway.pool import Pool
+from sessiongate.gateway.pool import Pool, Standing
 from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.stored_leases import SERVICE, StoredLeases, person_of
 from sessiongate.session import Person, Session
-from sessiongate.store.gateway_port import LeaseState, LeaseUse
+from sessiongate.store.gateway_port import LeaseState, LeaseUse, UpstreamNotes
 from sessiongate.store.port import StoredLease
+
+_STANDING = "standing"
+"""What processes tell each other that an operator has said."""
+
+_SESSIONS = 100
+"""Sessions of each kind in a second that are looked at, whether another process has ended them."""
+
+_LOOKS = 2
+"""How often it is looked again, before what somebody has left is taken over.
+
+After an outage of the store nobody was heard of for long, and all are within a second.
+"""
 
 _log = structlog.get_logger(__name__)
 
 
 class OtherProcesses:
-    """Of one upstream. `sessions` are all of its clients that live, `lives` asks for one."""
+    """Of one upstream. `sessions` are all client sessions that live, `lives` asks for one."""
 
     def __init__(
         self,
+        name: str,
         rows: StoredLeases,
         accounts: Accounts,
         relay: Relay,
+        notes: UpstreamNotes,
         sessions: Callable[[], AsyncIterator[Session]],
         lives: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._rows = rows
         self._accounts = accounts
         self._relay = relay
+        self._name = name
+        self._notes = notes
         self._sessions = sessions
+        self._heard = ""
+        """What was told last of how the pools stand."""
+        self._looked_at: list[Iterator[str]] = [iter(()), iter(())]
+        """Which of the clients with something under way, and of all, were looked at."""
+        self._seen: dict[str, int] = {}
+        """Leases that a killed process has left, and how often that was seen."""
         self._lives = lives
 
     async def look(self) -> None:
-        """See what others have done with leases, and take over what nobody has. Once a second."""
+        """See what others have said and done, and take over what nobody has. Once a second."""
+        told = (await self._notes.all()).get(_STANDING, self._heard)
+        if told != self._heard:
+            self._heard = told
+            self._accounts.set_standing(Standing(told.partition(" ")[0]))
         known = [(pool, lease) for pool in self._accounts.pools for lease in pool.leases]
         uses = await self._rows.look()
         for pool, lease in known:
             await self._compare(pool, lease, uses.get(lease.id))
         left = {use.lease: use for use in uses.values() if use.left or not use.instances}
+        self._seen = {lease: self._seen.get(lease, 0) + 1 for lease in left}
+        left = {lease: use for lease, use in left.items() if self._seen[lease] > _LOOKS}
         if left:
             await self._take_over(left, killed=False)
 
@@ -59,11 +89,53 @@ class OtherProcesses:
         if use.state is LeaseState.RETIRED and not lease.retired:
             pool.retire(lease)
 
+    async def tell(self, standing: Standing) -> None:
+        """Have all others do what an operator has said here."""
+        credential = self._accounts.credential
+        if standing is Standing.OPEN and credential is not None and credential.refusals is not None:
+            await credential.refusals.forget()
+        self._heard = f"{standing.value} {self._relay.stays.name()}"  # as it never was before
+        await self._notes.put(_STANDING, self._heard)
+
+    async def ended(self) -> list[str]:
+        """Keys of sessions with something here that have ended at another process: nobody tells."""
+        keys: dict[str, None] = {}
+        for at, found in enumerate((self._under_way, self._accounts.sessions.keys)):
+            some = list(islice(self._looked_at[at], _SESSIONS))
+            if len(some) < _SESSIONS:
+                self._looked_at[at] = iter(found())
+            keys |= dict.fromkeys(some)
+        live = await asyncio.gather(*map(self._lives, keys))
+        return [key for key, lives in zip(keys, live, strict=True) if not lives]
+
+    def _under_way(self) -> list[str]:
+        return [one.session.key for one in self._relay.clients.all() if one.under_way]
+
+    async def _own_sessions(self) -> AsyncIterator[Session]:
+        async for session in self._sessions():
+            if session.upstream == self._name:
+                yield session
+
+    async def join_all(self) -> None:
+        """Use all leases that other processes use."""
+        known = {lease.id for pool in self._accounts.pools for lease in pool.leases}
+        for row in await self._rows.all():
+            ours = self._accounts.is_of_service(row) or person_of(row).provider != ""
+            found = await self._rows.attach(row) if ours and row.id not in known else None
+            if found is not None:
+                self._accounts.use(found)
+
+    async def clients(self) -> list[str]:
+        """Keys of the clients that have something in a lease, of whichever process."""
+        return [key for row in await self._rows.all() for key in await self._rows.clients(row.id)]
+
     async def recover(self) -> None:
         """Take over what a process before this one has left, in a store that is this one's alone.
 
         Nobody knows any more how that has ended, and what clients had.
         """
+        async for session in self._own_sessions():
+            self._accounts.opened(session)
         uses = await self._rows.look()
         await self._take_over(uses, killed=True)
 
@@ -73,7 +145,7 @@ class OtherProcesses:
             return
         people: dict[Person, list[Session]] = {}
         if any(person_of(row) != SERVICE for row in rows):
-            async for session in self._sessions():
+            async for session in self._own_sessions():
                 person = Person(session.provider, session.principal)
                 people.setdefault(person, []).append(session)
         for row in rows:

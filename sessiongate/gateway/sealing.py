@@ -4,6 +4,7 @@ Whoever reads the store has ciphertext, and a row that was moved to another leas
 account does not open. The key is in a file of its own, which servers that share a store share.
 """
 
+import hmac
 import os
 import secrets
 import stat
@@ -75,6 +76,7 @@ class LeaseKey:
         if len(key) != KEY_BYTES:
             raise ValueError("a key of leases has 256 bits")
         self._cipher = AESGCM(key)
+        self._marking = hmac.digest(key, b"what stands for a password", "sha256")
 
     def seal(self, lease: StoredLease, credentials: Credentials) -> StoredLease:
         """The same lease with these credentials, for the store."""
@@ -86,6 +88,10 @@ class LeaseKey:
         nonce = secrets.token_bytes(_NONCE)
         written = self._cipher.encrypt(nonce, msgspec.msgpack.encode(plain), bound_to(lease))
         return msgspec.structs.replace(lease, sealed=_FORM + nonce + written)
+
+    def mark(self, digest: bytes) -> str:
+        """What stands in the store for this digest: without the key nobody can guess of what."""
+        return hmac.digest(self._marking, digest, "sha256").hex()
 
     def open(self, lease: StoredLease) -> Credentials:
         """The credentials of a stored lease. Raises NotOpened; nothing of them is in its text."""

@@ -6,6 +6,7 @@ are used on. Tokens are sealed; `size` holds for all who share the store, and a 
 processes use is logged out by the last of them.
 """
 
+import asyncio
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -29,6 +30,9 @@ SERVICE = Person("", port.SERVICE)
 _KEPT = "kept/"
 """How the holder of rows begins that a stop has kept. While they are used, it is a process, so that
 after a kill nobody takes them for sessions that hold nothing."""
+
+_TURN = 0.2
+"""Seconds after which it is asked again whether another process still logs in."""
 
 SILENT = timedelta(seconds=10)
 """A process of which the store has not heard for so long was killed."""
@@ -96,6 +100,25 @@ class StoredLeases:
                 f"{self._upstream}: all {most} sessions of the account are in use"
             ) from None
         return row
+
+    async def turn(self, row: StoredLease) -> None:
+        """Wait until no other process logs in for the account that has begun before.
+
+        So one that has its password refused is the only one.
+        """
+        while True:
+            before = [
+                one.id
+                for one in await self.all()
+                if one.account == row.account
+                and not one.sealed
+                and one.holder != self.instance
+                and (one.opened_at, one.id) < (row.opened_at, row.id)
+            ]
+            uses = await self.look() if before else {}
+            if not any(uses[one].instances for one in before if one in uses):
+                return
+            await asyncio.sleep(_TURN)
 
     async def fill(self, row: StoredLease, opened: UpstreamSession) -> None:
         """Keep what the session is used by. It is durable when this returns."""

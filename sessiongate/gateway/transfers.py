@@ -129,10 +129,10 @@ class Transfers:
             raise
         return transfer
 
-    def leave(self, session: Session) -> None:
-        """A session has ended: so have its transfers."""
+    def leave(self, key: str) -> None:
+        """The session of this key has ended: so have its transfers."""
         for transfer in list(self._under_way):
-            if transfer.session is not None and transfer.session.key == session.key:
+            if transfer.session is not None and transfer.session.key == key:
                 transfer.end()
 
     def close(self) -> None:

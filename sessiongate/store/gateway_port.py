@@ -230,3 +230,15 @@ class ClientBooks(Protocol):
     async def lost(self, lease_id: str, instance: str) -> list[str]:
         """The lease is over with all in it. The clients that had something there."""
         ...
+
+
+class UpstreamNotes(Protocol):
+    """A few short texts about one upstream, for all processes. Each stays until it is replaced."""
+
+    async def put(self, topic: str, text: str) -> None:
+        """Keep this text in the place of the one before."""
+        ...
+
+    async def all(self) -> dict[str, str]:
+        """What there is, by topic."""
+        ...

@@ -13,7 +13,7 @@ from sessiongate.errors import Unavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Session, Ticket
-from sessiongate.store.gateway_port import ClientBooks, LeaseUsers
+from sessiongate.store.gateway_port import ClientBooks, LeaseUsers, UpstreamNotes
 from sessiongate.store.measured_leases import (
     MeasuredBooks,
     MeasuredLeases,
@@ -117,6 +117,10 @@ class MeasuredStore:
     def books(self, upstream: str) -> ClientBooks:
         """Where the store keeps what clients have at an upstream."""
         return MeasuredBooks(self._inner.books(upstream), self._meters)
+
+    def notes(self, upstream: str) -> UpstreamNotes:
+        """What is told of an upstream: seldom, and measured by whoever asks beside it."""
+        return self._inner.notes(upstream)
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, touched: the hot path, so written out."""

@@ -14,7 +14,7 @@ import msgspec
 from sessiongate.rules.audit_chain import Chain, ChainVerdict, Link
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Ended, Session, Ticket
-from sessiongate.store.gateway_port import ClientBooks, LeaseUsers
+from sessiongate.store.gateway_port import ClientBooks, LeaseUsers, UpstreamNotes
 
 Endings = list[tuple[Session, Ended]]
 """Sessions and why they are over. Named out here: inside the port `list` is a method."""
@@ -304,6 +304,10 @@ class Store(SessionStore, TicketStore, GenerationStore, NoticeStore, Protocol):
 
     def books(self, upstream: str) -> ClientBooks:
         """Where this store keeps what clients have at an upstream."""
+        ...
+
+    def notes(self, upstream: str) -> UpstreamNotes:
+        """Where this store keeps what processes tell each other of an upstream."""
         ...
 
     def attempts(

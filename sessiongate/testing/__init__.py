@@ -12,9 +12,10 @@ The tests are async methods: run them with pytest-asyncio in auto mode. None of 
 """
 
 from sessiongate.testing.attempts import AttemptsContract, Policies
+from sessiongate.testing.client_books import ClientBookContract
 from sessiongate.testing.clock import T0, TICK, FakeClock
 from sessiongate.testing.identity import FakeIdentity
-from sessiongate.testing.lease_users import ClientBookContract, LeaseUserContract
+from sessiongate.testing.lease_users import LeaseUserContract, NoteContract
 from sessiongate.testing.leases import LeaseContract, a_lease
 from sessiongate.testing.providers import LONGEST_STALL, ProviderContract
 from sessiongate.testing.sessions import LIMITS, NO_CAPS, a_session, a_ticket, digest_of, everyone
@@ -41,6 +42,7 @@ __all__ = [
     "GenerationContract",
     "LeaseContract",
     "LeaseUserContract",
+    "NoteContract",
     "NoticeContract",
     "Policies",
     "ProviderContract",

@@ -285,3 +285,36 @@ def test_several_workers_serve_one_clients_objects(house: House) -> None:
     ada.logout()
     node.stop()
     assert house.there() == 0
+
+
+def test_sec_58_a_wrong_password_costs_one_failed_login_of_all_nodes(house: House) -> None:
+    table = shared_gate(house.upstream).replace(SERVICE[1], "another password 1")
+    nodes = [house.node(table), house.node(table, workers=2)]
+    clients = [SoapClient.login(nodes[number % 2], ADMIN) for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            said = list(pool.map(lambda one: one.fetch("Folder", "group-d1", "name"), clients))
+            assert {one.status for one in said} == {503}
+    assert house.upstream.log.text.count("login refused") == 1
+
+
+def test_what_an_operator_says_at_one_node_holds_at_all(house: House) -> None:
+    table = shared_gate(house.upstream, "[upstream.vc1.pool]\nqueue_time = '1s'")
+    one, two = house.node(table), house.node(table)
+    ada = SoapClient.login(two, ADMIN)
+    assert ada.fetch("Folder", "group-d1", "name").fault == ""
+    told(one, "pools", "pause", "vc1")
+    wait_until(lambda: ada.fetch("Folder", "group-d1", "name").status == 503)
+    assert told(two, "pools", "show", "vc1")["standing"] == "paused"
+    told(one, "pools", "resume", "vc1")
+    wait_until(lambda: ada.fetch("Folder", "group-d1", "name").fault == "")
+    # And what is rotated is rotated for all.
+    before = {row["key"] for row in sessions(house.upstream)}
+    view = ada.view()
+    assert told(one, "pools", "rotate", "vc1")["replaces"] == 1
+    assert ada.fetch("ContainerView", view, "type").fault == ""
+    assert ada.call("DestroyView", "ContainerView", view).fault == ""
+    wait_until(lambda: not before & {row["key"] for row in sessions(house.upstream)})
+    assert ada.fetch("Folder", "group-d1", "name").fault == ""
+    told(two, "pools", "drain", "vc1")
+    wait_until(lambda: house.there() == 0)

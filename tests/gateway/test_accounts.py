@@ -29,6 +29,7 @@ from sessiongate.secret import Secret
 from sessiongate.session import Person, Session
 from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
+from sessiongate.store.embedded.notes import MemoryNotes
 from sessiongate.store.port import StoredLease
 from sessiongate.testing import FakeClock
 from sessiongate.tls.trust import Trust
@@ -665,7 +666,7 @@ async def recover(accounts: Accounts, *sessions: Session) -> None:
     users = cast("LeaseUserTable", rows._users)
     for instance in set(users._silent_at) - {rows.instance}:
         await users.beat(instance, timedelta(0))  # it was killed
-    await OtherProcesses(rows, accounts, nobody, all_of_them, lives).recover()
+    await OtherProcesses("vc1", rows, accounts, nobody, MemoryNotes(), all_of_them, lives).recover()
 
 
 async def _tidied(accounts: Accounts, done: Callable[[], bool]) -> None:

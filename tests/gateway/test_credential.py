@@ -8,7 +8,10 @@ from structlog.testing import capture_logs
 
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.gateway.credential import REFUSED, Credential
+from sessiongate.gateway.sealing import LeaseKey
+from sessiongate.gateway.shared_refusals import SharedRefusals
 from sessiongate.secret import Secret
+from sessiongate.store.embedded.notes import MemoryNotes
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
@@ -200,3 +203,27 @@ async def test_logins_whose_answers_are_lost_are_few() -> None:
             assert case.credential.is_held_back
             case.time.now += pause * 1.2
         await case.exchange.close()
+
+
+async def test_sec_58_what_one_process_has_had_refused_no_other_tries() -> None:
+    async with FakeServer(kind_vcenter) as server:
+        notes, key = MemoryNotes(), LeaseKey(bytes(32))
+        cases = [Case(server) for _ in range(2)]
+        for case in cases:
+            case.credential.refusals = SharedRefusals(notes, key, case.time)
+            case.password = "wrong"
+        for case in (*cases, *cases):
+            assert "refused" in await case.refused()
+        assert len(server.asked) == 1
+        (told,) = await notes.all()
+        assert Secret("wrong").digest().hex() not in told
+        # Another password is tried, and so is the same one once somebody says so.
+        cases[1].password = "right"
+        assert (await cases[1].credential.login()).user.key
+        await SharedRefusals(notes, key, cases[0].time).forget()
+        cases[0].credential.resume()
+        await cases[0].refused()
+        assert len(server.asked) == 3
+        for case in cases:
+            case.time.now += REFUSED + 1
+            await case.exchange.close()

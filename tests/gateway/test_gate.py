@@ -73,6 +73,7 @@ class Case:
             self._touch,
             stored,
             self.store.books("vc1"),
+            self.store.notes("vc1"),
             self._sessions,
             self._lives,
         )

@@ -31,6 +31,7 @@ from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
 from sessiongate.store.embedded.books import MemoryBooks
+from sessiongate.store.embedded.notes import MemoryNotes
 from sessiongate.store.port import StoredLease
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.testing import FakeClock
@@ -178,6 +179,7 @@ class Clients:
                 _touch,
                 stored,
                 MemoryBooks(self.rows.users),
+                MemoryNotes(),
                 _no_sessions,
                 _lives,
             )

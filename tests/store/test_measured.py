@@ -104,6 +104,9 @@ class Broken:
     def books(self, upstream: str) -> Any:
         return self.leases
 
+    def notes(self, upstream: str) -> Any:
+        return self.leases
+
     def attempts(self, provider: str, policies: object) -> None:
         return None
 

@@ -14,6 +14,7 @@ from sessiongate.store.embedded.audit import MemoryAudit
 from sessiongate.store.embedded.books import MemoryBooks
 from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
+from sessiongate.store.embedded.notes import MemoryNotes
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
 from sessiongate.store.port import Endings
@@ -37,10 +38,15 @@ class MemoryStore:
         self.lease_users = LeaseUserTable()
         self.leases = MemoryLeases(self.lease_users)
         self._books: dict[str, MemoryBooks] = {}
+        self._notes: dict[str, MemoryNotes] = {}
 
     def books(self, upstream: str) -> MemoryBooks:
         """What clients have at an upstream."""
         return self._books.setdefault(upstream, MemoryBooks(self.lease_users))
+
+    def notes(self, upstream: str) -> MemoryNotes:
+        """What is told of an upstream."""
+        return self._notes.setdefault(upstream, MemoryNotes())
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
         """None: no other process shares this store."""

@@ -26,6 +26,7 @@ from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import SqliteLeases
 from sessiongate.store.embedded.lock import FileLock
 from sessiongate.store.embedded.memory import expire_sessions, live_sessions
+from sessiongate.store.embedded.notes import MemoryNotes
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
 from sessiongate.store.embedded.wheel import Kept
@@ -55,11 +56,16 @@ class SqliteStore:
         self.lease_users = LeaseUserTable()
         self.leases = SqliteLeases(lambda: self._writer, self.lease_users)
         self._books: dict[str, MemoryBooks] = {}
+        self._notes: dict[str, MemoryNotes] = {}
         self._pacing: asyncio.Task[None] | None = None
 
     def books(self, upstream: str) -> MemoryBooks:
         """What clients have at an upstream: in memory, and gone with the process."""
         return self._books.setdefault(upstream, MemoryBooks(self.lease_users))
+
+    def notes(self, upstream: str) -> MemoryNotes:
+        """What is told of an upstream."""
+        return self._notes.setdefault(upstream, MemoryNotes())
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
         """None: no other process shares this store."""

@@ -97,6 +97,10 @@ class RedisKeys:
         """The key of a hash: id of an object at an upstream -> the client whose it is."""
         return f"{self._gateway}owners:{upstream}"
 
+    def notes(self, upstream: str) -> str:
+        """The key of a hash: topic -> what servers tell each other of an upstream."""
+        return f"{self._gateway}notes:{upstream}"
+
     def chain(self, chain: Chain) -> tuple[str, str, str]:
         """The keys of one of the audit's chains.
 

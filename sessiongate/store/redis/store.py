@@ -25,6 +25,7 @@ from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisClients, RedisSettings
 from sessiongate.store.redis.lease_users import RedisLeaseUsers
 from sessiongate.store.redis.leases import RedisLeases
+from sessiongate.store.redis.notes import RedisNotes
 from sessiongate.store.redis.pipeline import Pipeline
 
 # Sessions that are looked at together before a login is refused for a cap.
@@ -275,6 +276,10 @@ class RedisStore:
     def books(self, upstream: str) -> RedisBooks:
         """What clients have at an upstream, which all servers share."""
         return RedisBooks(lambda: self._calls, self._keys, upstream)
+
+    def notes(self, upstream: str) -> RedisNotes:
+        """What servers tell each other of an upstream."""
+        return RedisNotes(lambda: self._calls, self._keys, upstream)
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisTries:
         """Counters of failed logins by this provider, which all servers share."""

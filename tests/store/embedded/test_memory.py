@@ -15,6 +15,7 @@ from sessiongate.testing import (
     GenerationContract,
     LeaseContract,
     LeaseUserContract,
+    NoteContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -52,6 +53,10 @@ class TestLeaseUsers(InMemory, LeaseUserContract):
 
 
 class TestClientBooks(InMemory, ClientBookContract):
+    pass
+
+
+class TestNotes(InMemory, NoteContract):
     pass
 
 

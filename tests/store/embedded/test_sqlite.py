@@ -27,6 +27,7 @@ from sessiongate.testing import (
     GenerationContract,
     LeaseContract,
     LeaseUserContract,
+    NoteContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -79,6 +80,10 @@ class TestLeaseUsers(InFile, LeaseUserContract):
 
 
 class TestClientBooks(InFile, ClientBookContract):
+    pass
+
+
+class TestNotes(InFile, NoteContract):
     pass
 
 

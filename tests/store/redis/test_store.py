@@ -17,6 +17,7 @@ from sessiongate.testing import (
     GenerationContract,
     LeaseContract,
     LeaseUserContract,
+    NoteContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -114,6 +115,10 @@ class TestClientBooks(OnOne, ClientBookContract):
     pass
 
 
+class TestNotes(OnOne, NoteContract):
+    pass
+
+
 class TestCachedSessions(OnOneCached, StoreContract):
     pass
 
@@ -147,6 +152,10 @@ class TestClusterLeaseUsers(OnThree, LeaseUserContract):
 
 
 class TestClusterClientBooks(OnThree, ClientBookContract):
+    pass
+
+
+class TestClusterNotes(OnThree, NoteContract):
     pass
 
 
