@@ -90,7 +90,7 @@ async def test_sec_35_what_a_client_names_in_connection_takes_nothing_away(stood
     assert not got.all("connection")
 
 
-async def test_sec_43_nothing_of_a_client_reaches_the_upstream_and_nothing_of_it_a_client(
+async def test_sec_43_92_nothing_of_a_client_reaches_the_upstream_and_nothing_of_it_a_client(
     stood: Stand,
 ) -> None:
     ada = await stood.login()
