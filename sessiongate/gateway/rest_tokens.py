@@ -13,7 +13,13 @@ from datetime import timedelta
 
 import msgspec
 
-from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.errors import (
+    Malformed,
+    NotSupported,
+    OutcomeUnknown,
+    StoreUnavailable,
+    UpstreamUnavailable,
+)
 from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.logouts import Logouts
 from sessiongate.gateway.rest_logins import RestLogins
@@ -124,19 +130,29 @@ class RestTokens:
         if self._logins is None:
             raise NotSupported(APART)
         opened = await self._logins.login(lease.rest_face)
-        await self._keep(lease, opened)
         self._meters.login("ok")
-        return opened.token
+        return (await self._kept(lease, opened)).token
 
-    async def _keep(self, lease: Lease, opened: RestSession) -> None:
+    async def _kept(self, lease: Lease, opened: RestSession) -> RestSession:
+        """The session beside a lease: this one, or that of a process that was faster."""
         session = msgspec.structs.replace(lease.session, rest=opened)
         try:
             await self._rows.refill(lease.id, session)
-        except BaseException:  # an outage, or a stop: the session is there all the same
-            with suppress(UpstreamUnavailable):  # then it ends by the upstream's clock
-                await self._logouts.end_rest(opened)
+        except StoreUnavailable:  # or another process has changed the row
+            await self._give_up(opened)
+            changed = await self._rows.changed(lease.id)
+            if changed is None or changed.rest is None:
+                raise
+            opened = changed.rest
+        except BaseException:  # a stop: the session is there all the same
+            await self._give_up(opened)
             raise
         lease.have_beside(opened)
+        return opened
+
+    async def _give_up(self, opened: RestSession) -> None:
+        with suppress(UpstreamUnavailable):  # then it ends by the upstream's clock
+            await self._logouts.end_rest(opened)
 
     async def _is_taken(self, lease: Lease) -> bool:
         """Whether the lease's own token is one of the Automation API too, and where that is."""

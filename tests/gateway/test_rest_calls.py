@@ -26,7 +26,7 @@ from sessiongate.gateway.call import CallRecord
 from sessiongate.gateway.credential import REFUSED, Credential
 from sessiongate.gateway.gate import Gate
 from sessiongate.gateway.lease import PoolLimits
-from sessiongate.gateway.sealing import LeaseKey
+from sessiongate.gateway.sealing import Credentials, LeaseKey
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
@@ -37,6 +37,7 @@ from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.testing import FakeClock
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.automation.relayed import read_rest
 from sessiongate.wire.automation.relayed_rpc import RelayedRpc, relayed_rpc
 from sessiongate.wire.automation.vapi_rpc import read_call
@@ -290,6 +291,36 @@ async def test_what_cannot_be_stored_is_not_used(clients: Clients, house: House)
     assert not house.calls()
     clients.rows.replace = kept  # type: ignore[method-assign]
     assert (await ask(gate)).status == 200
+
+
+async def test_of_two_processes_that_open_one_the_slower_takes_the_other_s(
+    clients: Clients, house: House
+) -> None:
+    house.apart = True
+    gate = clients.gate()
+    lease = await gate.accounts.pools[0].take("k", home=False)
+    gate.accounts.pools[0].give_back("k", lease)
+    kept = clients.rows.replace
+
+    async def after_another(old: StoredLease, new: StoredLease) -> bool:
+        clients.rows.replace = kept  # type: ignore[method-assign]
+        house.rest.add("rest-token-of-another")
+        theirs = RestSession(FACE["new"], Secret("rest-token-of-another"))
+        key, session = LeaseKey(bytes(32)), lease.session
+        told = Credentials(
+            session.form.value,
+            Secret(session.user.key),
+            session.token,
+            theirs.path,
+            theirs.token,
+        )
+        assert await kept(old, key.seal(old, told))
+        return await kept(old, new)
+
+    clients.rows.replace = after_another  # type: ignore[method-assign]
+    assert (await ask(gate)).status == 200
+    assert house.rest == {"rest-token-of-another"}
+    assert house.asked[-1].headers["vmware-api-session-id"] == "rest-token-of-another"
 
 
 async def test_under_caller_nobody_has_a_password_for_it(clients: Clients, house: House) -> None:
