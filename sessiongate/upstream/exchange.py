@@ -122,8 +122,9 @@ class Exchange:
         """Send a request whose body comes in pieces, and have the head of the reply.
 
         As `open`; `within` is for the head once all is sent, the upstream has `gap` to take each
-        piece. A reply may come before: one that refuses ends the request there. Raises besides
-        what `body` raises.
+        piece. A reply may come before: one that refuses ends the request there, and one that is
+        whole is the answer also where the connection ends after it. Raises besides what `body`
+        raises.
         """
         data = self._head(ask, _framing(body.length))
         line = await self._connected()
@@ -133,14 +134,13 @@ class Exchange:
         head = asyncio.create_task(reply.head(), name="reply head")
         try:
             await asyncio.wait({sending, head}, return_when=asyncio.FIRST_COMPLETED)
-            if head.done() and not head.exception() and reply.status < 300:
-                await asyncio.wait({sending})  # it has agreed before it has all
-                sending.result()
-            elif sending.done():
-                sending.result()
-                async with asyncio.timeout(_seconds(within)):
-                    await head
-            head.result()
+            broke = head.done() and head.exception() is not None
+            if reply.status < 300 and not broke:  # none yet, or it agrees before it has all
+                await asyncio.wait({sending})
+                if not (reply.is_whole and line.lost):
+                    sending.result()
+            async with asyncio.timeout(_seconds(within)):
+                await head
         except TimeoutError:
             reply.close()
             raise OutcomeUnknown(_LATE) from None

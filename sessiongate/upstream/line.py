@@ -19,7 +19,8 @@ class Line(asyncio.Protocol):
     """One connection. It carries one request at a time, and is `lost` once it can carry no other.
 
     `freed` is called when a reply has come whole and another request may follow, `gone` when the
-    connection is lost. One that carries a body in pieces carries no other request.
+    connection is lost. One that carries a body in pieces carries no other request; it stays after
+    a reply until that is closed, since the rest of the body may still be taken.
     """
 
     def __init__(self, freed: Callable[["Line"], None], gone: Callable[["Line"], None]) -> None:
@@ -94,10 +95,10 @@ class Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Some of the reply, or what nobody has asked for: then nothing here is to be believed."""
         reply = self._reply
-        if reply is None:
+        if reply is None or reply.is_whole:
             self.discard()
             return
-        if not reply.take_in(data):
+        if not reply.take_in(data) or (self._once and reply.is_whole):
             return
         self._reply = None
         if reply.leaves_usable and not (self.lost or self._once):
@@ -175,6 +176,11 @@ class Incoming:
     def length(self) -> int | None:
         """Bytes of the body, where they were announced."""
         return self._reader.length
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether head and body have come."""
+        return self._reader.done and not self._broken
 
     @property
     def leaves_usable(self) -> bool:

@@ -12,6 +12,7 @@ from sessiongate.http.send_queue import reset
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.line import FULL, Incoming
 from sessiongate.wire.http import Ask
+from tests.each import each
 from tests.until import until
 from tests.upstream.fakes import http
 from tests.upstream.test_exchange import LONG, ask, calling, serving
@@ -267,3 +268,50 @@ async def test_a_reply_that_goes_to_the_end_does_not_end_by_a_break(how: str) ->
             await anext(pieces)
         reply.close()
         assert exchange.connections == 0
+
+
+@each("status", [401, 403, 507])
+async def test_a_whole_refusal_before_the_end_of_an_upload_is_its_answer(status: int) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(status, "no"))
+        await writer.drain()
+        while await reader.read(FULL):
+            pass
+
+    async with serving(serve) as url:
+        body = Upload(*[PIECE] * 100, length=100 * FULL)  # as fast as it is taken
+        async with calling(url) as exchange:
+            reply = await send(exchange, body)
+            assert (reply.status, await reply.whole(1000)) == (status, b"no")
+            reply.close()
+            assert exchange.connections == 0  # it is not used again
+        assert body.closed
+
+
+@each("hangs_up", [False, True])
+async def test_an_answer_that_agrees_does_not_end_the_upload(hangs_up: bool) -> None:
+    answered, got = asyncio.Event(), bytearray()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(201, "made"))
+        await writer.drain()
+        answered.set()
+        while not hangs_up and len(got) < 8 * FULL and (data := await reader.read(FULL)):
+            got.extend(data)
+
+    async with serving(serve) as url, calling(url) as exchange:
+        body = Upload(*[PIECE] * 8, length=8 * FULL)
+        body.gate = asyncio.Semaphore(0)
+        sending = asyncio.create_task(send(exchange, body))
+        await answered.wait()
+        for _ in range(8):
+            body.gate.release()
+            await asyncio.sleep(0)
+        reply = await sending
+        assert (reply.status, await reply.whole(1000)) == (201, b"made")
+        reply.close()
+        assert exchange.connections == 0
+        if not hangs_up:
+            await until(lambda: len(got) == 8 * FULL)
