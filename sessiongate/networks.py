@@ -1,7 +1,32 @@
-"""Which addresses are one caller, wherever callers are counted."""
+"""Which addresses are one caller, wherever callers are counted; and which Hosts are one."""
 
+import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+
+_HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*?)\.*(?::([0-9]{0,5}))?")
+_HIGHEST_PORT = 65535
+
+
+def canonical_host(host: str) -> tuple[str, int]:
+    """Name and port of a Host as all its spellings have them, 0 for no port.
+
+    Without dots at the end of the name, in small letters, and an IPv6 address in brackets in its
+    short form. What is none stays as it is, so that it equals no Host.
+    """
+    text = host.strip().lower()
+    found = _HOST.fullmatch(text)
+    port = int(found[2] or 0) if found is not None else 0
+    if found is None or port > _HIGHEST_PORT:
+        return text, 0
+    name = found[1]
+    if name.startswith("["):
+        try:
+            name = f"[{IPv6Address(name[1:-1])}]"
+        except ValueError:
+            return text, 0
+    return name, port
+
 
 # How much of an IPv6 address names the host that guesses. A host owns the 2**64 addresses of its
 # network (RFC 4291, section 2.5.1) and would have guesses with each of them.

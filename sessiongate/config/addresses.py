@@ -80,7 +80,8 @@ def host_header(value: object) -> str:
     if found is not None and (found[2] is None or 0 < int(found[2]) <= 65535):
         host = found[1]
         if _HOST.fullmatch(host) or _address(host):
-            return text
+            name = f"[{ip_address(host[1:-1])}]" if host.startswith("[") else host
+            return f"{name}:{int(found[2])}" if found[2] else name
     raise ValueError(
         'must be what clients put into Host: a name or an address ("vc1.example", "[2001:db8::1]"),'
         ' or one with its port ("vc1.example:9669")'

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.networks import canonical_host
 
 
 class Gates:
@@ -15,7 +16,7 @@ class Gates:
 
     def __init__(self, by_host: Mapping[str, Gate], otherwise: Gate | None) -> None:
         """`otherwise` has every Host that is not in `by_host`."""
-        self._by_host = by_host
+        self._by_host = {canonical_host(host): gate for host, gate in by_host.items()}
         self._otherwise = otherwise
 
     def of(self, request: Request) -> Gate | None:
@@ -23,9 +24,9 @@ class Gates:
 
         Clients leave out the port that is usual, and may end a name with a dot.
         """
-        name, port = _split((request.header("host") or "").lower())
-        with_port = f"{name}:{port or (443 if request.secure else 80)}"
-        return self._by_host.get(with_port) or self._by_host.get(name) or self._otherwise
+        name, port = canonical_host(request.header("host") or "")
+        with_port = name, port or (443 if request.secure else 80)
+        return self._by_host.get(with_port) or self._by_host.get((name, 0)) or self._otherwise
 
 
 class AtUpstreams:
@@ -40,11 +41,3 @@ class AtUpstreams:
         gate = self._gates.of(request)
         request.upstream = gate.name if gate is not None else ""
         return await self._inner(request)
-
-
-def _split(host: str) -> tuple[str, str]:
-    """The name without a dot at its end, and the port, "" for none."""
-    name, _, port = host.rpartition(":")
-    if not (name and port.isdigit()):
-        name, port = host, ""
-    return name.removesuffix("."), port

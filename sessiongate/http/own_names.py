@@ -10,9 +10,7 @@ from collections.abc import Collection, Sequence
 from ipaddress import ip_address
 
 from sessiongate.http.message import Request
-
-_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[^\[\]:]{1,255})(?::([0-9]{1,5}))?", re.IGNORECASE)
-_HIGHEST_PORT = 65535
+from sessiongate.networks import canonical_host
 
 
 class OwnNames:
@@ -34,13 +32,9 @@ class OwnNames:
 
     def origin(self, request: Request) -> str:
         """Scheme, name and port, as in `https://sg.example.com:9669`."""
-        found = _HOST.fullmatch(request.header("host") or "")
-        known, port = "", ""
-        if found is not None:
-            known = self._known(found[1].lower())
-            asked = int(found[2] or 0)
-            if asked in self._ports or (known and 0 < asked <= _HIGHEST_PORT):
-                port = f":{asked}"
+        host, asked = canonical_host(request.header("host") or "")
+        known = self._known(host)
+        port = f":{asked}" if asked and (known or asked in self._ports) else ""
         name = known or self._public
         scheme = "https" if request.secure else "http"
         return f"{scheme}://{f'[{name}]' if ':' in name else name}{port}"

@@ -5,7 +5,8 @@ domain of the name; else the dialect's default. When the chosen one says no, tha
 trying the next would hand every password to every directory.
 
 `vsphere.local` is the domain of nearly every vCenter. So at the Host of an upstream with users of
-its own it is theirs, and no password goes to another upstream than the one that was called.
+its own it is theirs, and no password goes to another upstream than the one that was called, also
+where the dialect names that one's provider.
 """
 
 from collections.abc import Mapping
@@ -56,12 +57,13 @@ class ProviderRouter(Generic[P]):
     def route(self, account: Account, default: str, explicit: str = "", *, upstream: str = "") -> P:
         """The provider to ask about this account, at the Host of this upstream.
 
-        `explicit` is the one a dialect names. Raises IdentityUnavailable for a provider that is
-        not there: nobody else may answer.
+        `explicit` is the one a dialect names; where that is another upstream's, the users of this
+        one are meant. Raises IdentityUnavailable for a provider that is not there: nobody else may
+        answer.
         """
         name = explicit or self._claimed(account, upstream) or default
         users = self._upstreams.get(upstream)
-        if users is not None and not explicit and name in users.elsewhere:
+        if users is not None and name in users.elsewhere:
             name = users.provider
         try:
             return self._providers[name]

@@ -83,7 +83,7 @@ class Logins:
         """Who this is, without opening a session. Raises as `login` does, and writes refusals."""
         try:
             account = parse_account(name)
-            guard = self._router.route(account, provider, provider)
+            guard = self._router.route(account, provider, provider, upstream=client.upstream)
             return await guard.authenticate(account, password, client.origin)
         except SessionGateError as error:
             await self._journal.refused("vouch", name, client, error)

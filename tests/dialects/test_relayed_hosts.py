@@ -26,6 +26,12 @@ def test_a_host_means_one_upstream_with_its_port_or_without() -> None:
         ("vc2.example", None),
         ("vc2.example:443", None),
         ("other.example", None),
+        ("vc1.example:", ONE),
+        ("vc1.example.:", ONE),
+        ("vc1.example..", ONE),
+        ("vc2.example:09669", TWO),
+        ("vc2.example:", None),
+        ("vc1.example:443:443", None),
         ("", None),
         (None, None),
         ("[::1]", None),
@@ -37,6 +43,10 @@ def test_a_host_means_one_upstream_with_its_port_or_without() -> None:
     plain = asked(host="vc1.example")
     plain.secure = False
     assert usual.of(plain) is TWO
+    address = Gates({"[2001:db8::1]": ONE}, TWO)
+    for host in ("[2001:DB8::1]", "[2001:db8:0:0::1]:443", "[2001:db8::1]:"):
+        assert address.of(asked(host=host)) is ONE, host
+    assert address.of(asked(host="[2001:db8::2]")) is TWO
     rest = Gates({"vc1.example": ONE}, TWO)
     assert rest.of(asked(host="vc1.example")) is ONE
     assert rest.of(asked(host="127.0.0.1:9669")) is TWO

@@ -83,7 +83,11 @@ def test_sec_32_a_password_for_one_upstream_is_never_sent_to_another(
         assert router.owner(account, "local", upstream=upstream) == chosen
 
 
-def test_what_a_dialect_names_is_asked_at_every_host() -> None:
+def test_sec_32_what_a_dialect_names_is_asked_unless_it_is_another_upstream_s() -> None:
     router = ProviderRouter({**NAMES, "vcb": "vcb"}, CLAIMS, AT_TWO)
-    assert router.route(parse_account("alice"), "local", "vc", upstream="vc2") == "vc"
-    assert router.route(parse_account("alice"), "local", upstream="vc2") == "local"
+    alice = parse_account("alice")
+    assert router.route(alice, "local", "vc", upstream="vc2") == "vcb"
+    assert router.route(alice, "local", "vc", upstream="vc1") == "vc"
+    assert router.route(alice, "local", "vc") == "vc"
+    assert router.route(alice, "local", "corp", upstream="vc2") == "corp"
+    assert router.route(alice, "local", upstream="vc2") == "local"
