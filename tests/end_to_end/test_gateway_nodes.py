@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ from tests.end_to_end.test_gateway import (
     shared_gate,
     told,
 )
+from tests.end_to_end.test_gateway_clients import sessions_at
 from tests.end_to_end.vim_soap import SoapClient
 from tests.peers.redis import Redis
+from tests.peers.simulator import simulator
 from tests.until import wait_until
 
 # Each of these starts three servers of its own.
@@ -318,3 +321,38 @@ def test_what_an_operator_says_at_one_node_holds_at_all(house: House) -> None:
     assert ada.fetch("Folder", "group-d1", "name").fault == ""
     told(two, "pools", "drain", "vc1")
     wait_until(lambda: house.there() == 0)
+
+
+SIMULATED = ("svc-gateway", "service's pass 1")
+
+
+def test_before_the_simulator_nodes_share_few_sessions_and_leave_none(house: House) -> None:
+    with simulator(*SIMULATED, "inventory") as port:
+        table = shared_gate(house.upstream, size=2)
+        table = table.replace(house.upstream.url, f"https://127.0.0.1:{port}")
+        table = table.replace(f'ca = "{house.upstream.ca}"', "verify = false")
+        for there, here in zip(SERVICE, SIMULATED, strict=True):
+            table = table.replace(there, here)
+        nodes = [house.node(table) for _ in range(2)]
+        clients = [SoapClient.login(nodes[number % 2], ADMIN) for number in range(6)]
+
+        def live(number: int) -> list[str]:
+            here, elsewhere = (at(nodes[(number + by) % 2], clients[number]) for by in (0, 1))
+            view = here.view()
+            said = elsewhere.fetch("ContainerView", view, "view")
+            found = len(said.texts("ManagedObjectReference"))
+            faults = [said.fault or ("" if found > 10 else said.body)]
+            own = elsewhere.filter()
+            faults.append("" if here.updates().texts("filter") == [own] else "another's")
+            faults.append(here.call("DestroyPropertyFilter", "PropertyFilter", own).fault)
+            faults.append(elsewhere.call("DestroyView", "ContainerView", view).fault)
+            return faults
+
+        homes = (house.folder / f"govc{number}" for number in count())
+        with ThreadPoolExecutor(6) as pool:
+            said = list(pool.map(live, range(6)))
+        assert [fault for faults in said for fault in faults if fault] == []
+        assert 0 < sessions_at(port, next(homes)) <= 2
+        for node in nodes:
+            node.stop()
+        assert sessions_at(port, next(homes)) == 0
