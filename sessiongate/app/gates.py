@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import sha256
@@ -20,6 +21,7 @@ from sessiongate.gateway.call import CallRecord
 from sessiongate.gateway.credential import Credential
 from sessiongate.gateway.gate import Gate
 from sessiongate.gateway.lease import PoolLimits
+from sessiongate.gateway.passwords import Attempts
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.sealing import LeaseKey, lease_key
 from sessiongate.gateway.shared_refusals import SharedRefusals
@@ -33,6 +35,9 @@ from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.client import UpstreamSession
+
+_AttemptsOfAccounts = defaultdict[tuple[str, str], Attempts]
+"""By address and name: of an account that several tables have."""
 
 
 class CallersUpstream:
@@ -77,8 +82,9 @@ def gates_of(
         )
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
+    attempts: _AttemptsOfAccounts = defaultdict(lambda: Attempts(_now))
     return {
-        name: _gate(config, name, sessions, rows(name), store, key, journal)
+        name: _gate(config, name, sessions, rows(name), store, key, journal, attempts)
         for name in config.upstream
     }
 
@@ -119,6 +125,7 @@ def _gate(
     store: Store,
     key: LeaseKey,
     journal: Journal,
+    attempts: _AttemptsOfAccounts,
 ) -> Gate:
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
     try:
@@ -128,7 +135,7 @@ def _gate(
     service = settings.account == "service"
     books, notes = store.books(name), store.notes(name)
     refusals = SharedRefusals(notes, key, rows.seconds) if books.shared else None
-    credential = _credential(config, name, exchange, meters, refusals)
+    credential = _credential(config, name, exchange, meters, refusals, attempts)
     accounts = Accounts(
         name,
         _limits(settings),
@@ -218,32 +225,34 @@ def _credential(
     exchange: Exchange,
     meters: UpstreamMeters,
     refusals: SharedRefusals | None,
+    attempts: _AttemptsOfAccounts,
 ) -> Credential | None:
     """Of the service account or the observer."""
     settings = config.upstream[name]
     if settings.username is None:
         return None
-
-    def now() -> float:
-        return asyncio.get_running_loop().time()
-
     passwords = []
     for place in ("password", "next_password"):
         password: Secret | None = getattr(settings, place)
         if password is not None:
             file = config.secret_files.get(f"upstream.{name}.{place}")
-            passwords.append(_read_from(file, password, now))
+            passwords.append(_read_from(file, password, _now))
     return Credential(
         name,
         settings.username,
         passwords,
         exchange,
         settings.timeout,
-        now,
+        _now,
         meters,
         locale=settings.locale,
         refusals=refusals,
+        attempts=attempts[settings.url, settings.username],
     )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _read_from(

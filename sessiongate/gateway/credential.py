@@ -13,6 +13,7 @@ from math import ceil
 import structlog
 
 from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.gateway.passwords import REFUSED, Attempts
 from sessiongate.gateway.pauses import Pauses
 from sessiongate.gateway.shared_refusals import SharedRefusals
 from sessiongate.secret import Secret
@@ -27,11 +28,10 @@ from sessiongate.wire.vim.client import (
     write_login,
 )
 
-REFUSED = 15 * 60.0
-"""Seconds after which a refused password is tried once more."""
-
 UNKNOWN = (1.0, 30.0, 60.0, 300.0)
 """Where a login was sent and its answer was lost."""
+
+_REFUSED = "the password of the service account was refused"
 
 _LARGEST = 256 * 1024
 
@@ -53,10 +53,12 @@ class Credential:
         *,
         locale: str = "",
         refusals: SharedRefusals | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
         """`passwords` are read anew, from files perhaps: the one to be used, then the next one.
 
-        `locale` is that of the sessions, `refusals` what other processes have had refused.
+        `locale` is that of the sessions, `refusals` what other processes have had refused,
+        `attempts` what has come of this account's passwords here, for all who log it in.
         """
         self.refusals = refusals
         self._locale = locale
@@ -66,13 +68,11 @@ class Credential:
         self._exchange = exchange
         self._timeout = timeout
         self.now = now
-        self._refused: dict[bytes, float] = {}
-        """Digests of the passwords that were refused, and until when they are not tried."""
-        self._taken = b""
-        """The digest of the one that the upstream took last."""
+        self.attempts = attempts or Attempts(now)
+        self._tries = self.attempts.soap
         self._present: list[bytes] = []
         """Digests of those that there were at the last look."""
-        self._why = ""
+        self._why = _REFUSED
         self._unknown = Pauses(now, UNKNOWN)
         self._meters = meters or UpstreamMeters()
 
@@ -83,12 +83,12 @@ class Credential:
 
     def resume(self) -> None:
         """Try again at the next need, whatever was."""
-        self._refused = {}
+        self._tries.forget()
         self._unknown.over()
 
     def look(self) -> bool:
         """Where nothing is tried since it was refused: whether another password is there now."""
-        if not self._refused:
+        if not self._tries.has_refused:
             return False
         before = self._present
         self._read()
@@ -103,10 +103,10 @@ class Credential:
             if opened is not None:
                 if digest != self._present[0]:
                     self._warn_of_next(digest)
-                self._taken = digest
+                self.attempts.take(self._tries, digest)
                 self._unknown.over()
                 return opened
-            self._refused[digest] = self.now() + REFUSED
+            self._tries.refuse(digest)
             if self.refusals is not None:
                 await self.refusals.refused(digest, REFUSED)
         raise self._unavailable(self._left())
@@ -116,8 +116,7 @@ class Credential:
         passwords = self._read()
         if left := self._left():
             raise self._unavailable(left)
-        now = self.now()
-        return [one for one in passwords if self._refused.get(one.digest(), 0.0) <= now]
+        return [one for one in passwords if not self._tries.left(one.digest())]
 
     async def _hear(self) -> None:
         """Take over what was refused to other processes."""
@@ -126,16 +125,15 @@ class Credential:
         for password in self._read():
             digest = password.digest()
             left = await self.refusals.left(digest)
-            if left > 0 and digest not in self._refused:
-                self._refused[digest] = self.now() + left
+            if left > 0 and not self._tries.left(digest):
+                self._tries.refuse(digest, left)
                 self._why = "the password of the service account was refused to another process"
 
     def _read(self) -> list[Secret]:
         """The passwords that there are now, the one that was taken last before the other."""
         found = {password.digest(): password for password in (read() for read in self._passwords)}
         self._present = list(found)
-        self._refused = {one: until for one, until in self._refused.items() if one in found}
-        return sorted(found.values(), key=lambda one: one.digest() != self._taken)
+        return self.attempts.in_order(self._tries, found.values())
 
     async def _tried(self, password: Secret) -> UpstreamSession | None:
         """The session that this password opens, None where it is refused."""
@@ -151,7 +149,7 @@ class Credential:
             self._meters.login("unavailable")
             said = outcome.name or "a fault that is not known"
             raise UpstreamUnavailable(f"{self._upstream}: login: {said}")
-        self._say_refused("the password of the service account was refused")
+        self._say_refused(_REFUSED)
         return None
 
     async def _asked(self, ask: Ask) -> UpstreamSession | ReceivedFault:
@@ -169,8 +167,8 @@ class Credential:
 
     def _left(self) -> float:
         """For how many seconds nothing is to be tried."""
-        untils = [self._refused.get(digest, 0.0) for digest in self._present]
-        return max(self._unknown.left, min(untils, default=0.0) - self.now(), 0.0)
+        refused = [self._tries.left(digest) for digest in self._present]
+        return max(self._unknown.left, min(refused, default=0.0))
 
     def _say_refused(self, why: str) -> None:
         self._meters.login("refused")
@@ -183,7 +181,7 @@ class Credential:
         )
 
     def _warn_of_next(self, digest: bytes) -> None:
-        if digest != self._taken:
+        if digest != self._tries.taken:
             _log.warning(
                 "the upstream takes the next password of the service account: make it the first",
                 upstream=self._upstream,

@@ -1,8 +1,9 @@
 """Logins of the service account to an Automation API that keeps its own sessions.
 
-The passwords are those of the account's `credential`. One that the Automation API refuses is not
-tried there for a quarter of an hour, and holds nothing back at SOAP, which may take it: a server
-that has no Basic logins refuses everybody. What SOAP refuses is not tried here.
+The passwords are those of the account's `credential`, and the one that was taken last goes first.
+One that the Automation API refuses is not tried there for a quarter of an hour, and holds nothing
+back at SOAP, which may take it: a server that has no Basic logins refuses everybody. Where another
+one is taken here then, that goes first at SOAP too. What SOAP refuses is not tried here.
 """
 
 import asyncio
@@ -12,13 +13,15 @@ from math import ceil
 import structlog
 
 from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
-from sessiongate.gateway.credential import REFUSED, UNKNOWN, Credential
+from sessiongate.gateway.credential import UNKNOWN, Credential
 from sessiongate.gateway.pauses import Pauses
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.automation import client as rest
 from sessiongate.wire.automation.client import RestSession
+
+_REFUSED = "the Automation API has refused the password of the service account"
 
 _LARGEST = 64 * 1024
 
@@ -43,38 +46,47 @@ class RestLogins:
         self._meters = meters
         self._credential = credential
         self._turn = asyncio.Lock()
-        self.resume()
+        self._tries = credential.attempts.rest
+        self._away, self._unknown = Pauses(self._now), Pauses(self._now, UNKNOWN)
+        self._held_until = 0.0
+        """Until when all passwords that there were at the last look are refused."""
+        self._why = _REFUSED
 
     def resume(self) -> None:
         """Try again at the next need, whatever was."""
-        self._refused: dict[bytes, float] = {}
-        """Digests of the passwords that were refused, and until when they are not tried."""
-        self._away, self._unknown = Pauses(self._now), Pauses(self._now, UNKNOWN)
-        self._why = ""
+        self._tries.forget()
+        self._held_until = 0.0
+        self._end_pauses()
+
+    def _end_pauses(self) -> None:
+        self._away.over()
+        self._unknown.over()
 
     @property
     def is_held_back(self) -> bool:
         """Whether nothing is tried at this moment."""
-        now = self._now()
         paused = max(self._away.left, self._unknown.left) > 0
-        return paused or any(until > now for until in self._refused.values())
+        return paused or self._held_until > self._now()
 
     async def login(self, path: str) -> RestSession:
         """Open a session by this face. Raises UpstreamUnavailable, also where nothing was tried."""
         async with self._turn:
             if left := max(self._away.left, self._unknown.left):
                 raise self._unavailable(left)
-            left = 0.0
-            for password in self._credential.usable():
-                digest = password.digest()
-                left = self._refused.get(digest, 0.0) - self._now()
-                if left > 0:
+            attempts, tries = self._credential.attempts, self._tries
+            passwords = attempts.in_order(tries, self._credential.usable())
+            for password in passwords:
+                if tries.left(digest := password.digest()):
                     continue
                 opened = await self._tried(path, password)
                 if opened is not None:
-                    self.resume()
+                    attempts.take(tries, digest)
+                    self._end_pauses()
+                    self._held_until = 0.0
                     return opened
-                self._refused[digest], left = self._now() + REFUSED, REFUSED
+                tries.refuse(digest)
+            left = min(tries.left(one.digest()) for one in passwords)
+            self._held_until = self._now() + left
             raise self._unavailable(left)
 
     async def _tried(self, path: str, password: Secret) -> RestSession | None:
@@ -92,7 +104,7 @@ class RestLogins:
             self._why = f"login to the Automation API: {error}"
             raise UpstreamUnavailable(f"{self._upstream}: {self._why}") from None
         else:
-            self._why = "the Automation API has refused the password of the service account"
+            self._why = _REFUSED
         if token is not None:
             return RestSession(path, token)
         self._meters.login("refused")

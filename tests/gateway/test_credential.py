@@ -7,7 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import UpstreamUnavailable
-from sessiongate.gateway.credential import REFUSED, Credential
+from sessiongate.gateway.credential import Credential
+from sessiongate.gateway.passwords import REFUSED, Attempts
 from sessiongate.gateway.sealing import LeaseKey
 from sessiongate.gateway.shared_refusals import SharedRefusals
 from sessiongate.secret import Secret
@@ -31,7 +32,7 @@ class Time:
 class Case:
     """A credential, its clock, and what its password file says."""
 
-    def __init__(self, server: FakeServer) -> None:
+    def __init__(self, server: FakeServer, attempts: Attempts | None = None) -> None:
         self.server = server
         self.time = Time()
         self.meters = UpstreamMeters()
@@ -45,6 +46,7 @@ class Case:
             LONG,
             self.time,
             self.meters,
+            attempts=attempts,
         )
 
     async def refused(self) -> str:
@@ -226,4 +228,16 @@ async def test_sec_58_what_one_process_has_had_refused_no_other_tries() -> None:
         assert len(server.asked) == 3
         for case in cases:
             case.time.now += REFUSED + 1
+            await case.exchange.close()
+
+
+async def test_sec_58_what_one_table_has_had_refused_no_other_of_the_account_tries() -> None:
+    async with FakeServer(kind_vcenter) as server:
+        attempts = Attempts(Time())
+        cases = [Case(server, attempts) for _ in range(2)]
+        for case in (*cases, *cases):
+            case.password = "wrong"
+            assert "refused" in await case.refused()
+        assert len(server.asked) == 1
+        for case in cases:
             await case.exchange.close()

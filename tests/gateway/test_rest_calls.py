@@ -1,10 +1,11 @@
 """Calls of the Automation API by shared sessions: by which token, what is repeated and shown."""
 
 import asyncio
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -23,9 +24,10 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.call import CallRecord
-from sessiongate.gateway.credential import REFUSED, Credential
+from sessiongate.gateway.credential import Credential
 from sessiongate.gateway.gate import Gate
 from sessiongate.gateway.lease import PoolLimits
+from sessiongate.gateway.passwords import REFUSED
 from sessiongate.gateway.sealing import Credentials, LeaseKey
 from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.secret import Secret
@@ -66,6 +68,10 @@ class House:
         self.face = "new"
         self.refuses = False
         """It takes the password of nobody who comes to the Automation API."""
+        self.password = ""
+        """The only one that it takes there, and at SOAP from then on; "" for any."""
+        self.wrong = 0
+        """Logins with another one."""
         self.says: Callable[[Asked], bytes] | None = None
         """Answers what is no session."""
         self.asked: list[Asked] = []
@@ -94,6 +100,10 @@ class House:
         if path != FACE[self.face]:
             return http(404)
         if "authorization" in asked.headers:
+            pair = b64decode(asked.headers["authorization"].partition(" ")[2]).decode()
+            if self.password and pair.partition(":")[2] != self.password:
+                self.wrong += 1
+                return http(401, NOBODY, kind=JSON)
             if self.refuses:
                 return http(401, NOBODY, kind=JSON)
             self.made += 1
@@ -110,6 +120,9 @@ class House:
     def _soap(self, asked: Asked) -> bytes:
         body, token = asked.body.decode(), asked.headers.get("cookie", "").partition("=")[2]
         if "<Login " in body:
+            if self.password and f">{self.password}<" not in body:
+                self.wrong += 1
+                return soap_fault("InvalidLogin")
             self.made += 1
             self.soap.add(f"soap-token-{self.made}")
             said = envelope(
@@ -141,6 +154,7 @@ class Clients:
         self.meters = UpstreamMeters()
         self.made: list[Gate] = []
         self.now = 0.0
+        self.passwords = ["the pass: 1"]
         self.ids = (f"lease-{number}" for number in count())
 
     def gate(self, *, service: bool = True, size: int = 1, **rules: Any) -> Gate:
@@ -153,9 +167,14 @@ class Clients:
             FakeClock().now,
             self.ids.__next__,
         )
-        password = Secret("the pass: 1")
         credential = Credential(
-            "vc1", "svc", [lambda: password], self.exchange, LONG, lambda: self.now, self.meters
+            "vc1",
+            "svc",
+            [partial(Secret, one) for one in self.passwords],
+            self.exchange,
+            LONG,
+            lambda: self.now,
+            self.meters,
         )
         accounts = Accounts(
             "vc1",
@@ -350,6 +369,49 @@ async def test_sec_58_a_refused_password_is_tried_once(clients: Clients, house: 
     clients.now = REFUSED + 1
     house.refuses = False
     assert (await ask(gate)).status == 200
+
+
+async def test_sec_58_each_old_password_is_tried_once_by_both_forms_together(
+    clients: Clients, house: House
+) -> None:
+    """SOAP has taken it, and then the account got the next one."""
+    house.apart = True
+    clients.passwords.append("the next: 2")
+    gate = clients.gate(size=4)
+    pool = gate.accounts.pools[0]
+    held = []
+    for number in range(3):
+        held.append(await pool.take(f"k{number}", home=True))
+        pool.retire(held[-1])  # so that the next one gets another
+    house.password = "the next: 2"
+    for lease in held:
+        await gate.accounts.rest_tokens.of(lease)
+    assert (len(house.rest), house.wrong) == (3, 1)
+    assert not gate.now().breaker_open
+    for number, lease in enumerate(held):
+        pool.hold(f"k{number}", 0)
+        pool.give_back(f"k{number}", lease)
+    await until(lambda: not house.soap)
+    assert (await ask(gate)).status == 200
+    clients.now = REFUSED + 1
+    lease = pool.leases[0]
+    lease.have_beside(None)
+    assert (await ask(gate)).status == 200
+    assert house.wrong == 1
+    house.rest.clear()
+
+
+async def test_sec_58_what_soap_has_had_refused_does_not_go_first_at_the_automation_api(
+    clients: Clients, house: House
+) -> None:
+    house.apart, house.password = True, "the next: 2"
+    clients.passwords.append("the next: 2")
+    gate = clients.gate()
+    lease = await gate.accounts.pools[0].take("k", home=False)
+    gate.accounts.pools[0].give_back("k", lease)
+    clients.now = REFUSED + 1
+    assert (await ask(gate)).status == 200
+    assert house.wrong == 1
 
 
 async def test_a_lost_session_of_the_automation_api_is_replaced_alone(
