@@ -20,6 +20,7 @@ from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.tunnel import tunnel
 from sessiongate.wire.vim.about_reply import VCENTER, read_about, write_about
 from sessiongate.wire.vim.client import (
+    REFUSED_LOGINS,
     ReceivedFault,
     WireForm,
     read_login,
@@ -30,7 +31,6 @@ from sessiongate.wire.vim.client import (
 # Somebody waits at a terminal.
 _PATIENCE = timedelta(seconds=15)
 _LARGEST = 256 * 1024
-_INVALID = "InvalidLogin"
 
 
 _WHERE_AND_WHOM = ("type", "url", "ca", "fingerprint", "verify")
@@ -129,13 +129,13 @@ async def _try(about: str, settings: Upstream, exchange: Exchange) -> CheckedUps
     refused = await _refused(name, password, exchange)
     if not refused:
         return CheckedUpstream(about, "ok", f"{name} may log in")
-    if refused == _INVALID and following is not None and not following.same_as(password):
+    if refused in REFUSED_LOGINS and following is not None and not following.same_as(password):
         why = f"the password of {name} is refused, which counted as a failed login there"
         refused = await _refused(name, following, exchange)
         if not refused:
             says = f"{why}; next_password is taken: make it the password"
             return CheckedUpstream(about, "note", says)
-    counts = "; this counted as a failed login there" if refused == _INVALID else ""
+    counts = "; this counted as a failed login there" if refused in REFUSED_LOGINS else ""
     return CheckedUpstream(about, "problem", f"the login of {name} is refused: {refused}{counts}")
 
 

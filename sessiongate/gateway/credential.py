@@ -21,6 +21,7 @@ from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Ask
 from sessiongate.wire.vim.client import (
+    REFUSED_LOGINS,
     ReceivedFault,
     UpstreamSession,
     WireForm,
@@ -32,6 +33,7 @@ UNKNOWN = (1.0, 30.0, 60.0, 300.0)
 """Where a login was sent and its answer was lost."""
 
 _REFUSED = "the password of the service account was refused"
+_EXPIRED = "the password of the service account was refused, since it has expired"
 
 _LARGEST = 256 * 1024
 
@@ -145,11 +147,12 @@ class Credential:
         outcome = await self._asked(ask)
         if isinstance(outcome, UpstreamSession):
             return outcome
-        if outcome.name != "InvalidLogin":
+        if outcome.name not in REFUSED_LOGINS:
             self._meters.login("unavailable")
             said = outcome.name or "a fault that is not known"
             raise UpstreamUnavailable(f"{self._upstream}: login: {said}")
-        self._say_refused(_REFUSED)
+        expired = outcome.name == "PasswordExpired"
+        self._say_refused(_EXPIRED if expired else _REFUSED)
         return None
 
     async def _asked(self, ask: Ask) -> UpstreamSession | ReceivedFault:

@@ -16,8 +16,9 @@ from sessiongate.store.embedded.notes import MemoryNotes
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.vim.client import REFUSED_LOGINS
 from tests.each import each
-from tests.upstream.fakes import FakeServer, http, kind_vcenter, saying, soap_fault
+from tests.upstream.fakes import Asked, FakeServer, http, kind_vcenter, saying, soap_fault
 
 LONG = timedelta(seconds=30)
 
@@ -133,6 +134,22 @@ async def test_the_next_password_is_tried_once_where_the_first_is_refused(case: 
     case.password = "right"  # as it is to be afterwards
     assert (await case.credential.login()).user.key
     assert case.asked == 5
+
+
+@each("fault", sorted(REFUSED_LOGINS))
+async def test_sec_58_each_kind_of_refused_login_is_one_of_the_password(fault: str) -> None:
+    def old(asked: Asked) -> bytes:
+        return soap_fault(fault) if b">old<" in asked.body else kind_vcenter(asked)
+
+    async with FakeServer(old) as server:
+        case = Case(server)
+        case.password = "old"
+        for _ in range(3):
+            assert "was refused" in await case.refused()
+        assert case.asked == 1
+        case.next = "right"
+        assert (await case.credential.login()).user.key
+        await case.exchange.close()
 
 
 async def test_sec_58_where_both_are_refused_each_was_tried_once(case: Case) -> None:

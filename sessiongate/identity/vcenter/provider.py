@@ -30,7 +30,7 @@ from sessiongate.rules.accounts import (
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
 from sessiongate.upstream.port import SessionUpstream
-from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
+from sessiongate.wire.vim.client import REFUSED_LOGINS, ReceivedFault, UpstreamSession
 
 Keep = Callable[[Principal, UpstreamSession], Awaitable[None]]
 """Takes over the session of a check that came out well, and sees to its end."""
@@ -158,14 +158,14 @@ class VCenterIdentity:
         return principal
 
     def _refused(self, account: Account, fault: ReceivedFault) -> Principal:
-        if fault.name == "InvalidLogin":
-            raise BadCredentials(f"{self.name}: the vCenter says InvalidLogin")
         if fault.name == "PasswordExpired":
             raise BadCredentials(
                 f"{self.name}: the vCenter says that the password has expired",
                 known=True,
                 guess=False,  # it was right: whoever has a wrong one is told InvalidLogin
             )
+        if fault.name in REFUSED_LOGINS:
+            raise BadCredentials(f"{self.name}: the vCenter says {fault.name}")
         if fault.name == "NoPermission":
             # The password was right, so this is no failed try; and nothing more than that.
             name = directory_form(account.typed)

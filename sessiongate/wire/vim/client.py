@@ -61,10 +61,11 @@ class UpstreamSession(msgspec.Struct, frozen=True):
     """The one of the Automation API beside it, where that has sessions of its own."""
 
 
-KNOWN_FAULTS = frozenset(
+REFUSED_LOGINS = frozenset({"InvalidLogin", "PasswordExpired", "InvalidClientCertificate"})
+"""InvalidLogin and its subtypes: this name and password let nobody in."""
+
+KNOWN_FAULTS = REFUSED_LOGINS | frozenset(
     {
-        "InvalidLogin",
-        "PasswordExpired",
         "NoPermission",
         "NotAuthenticated",
         "InvalidSession",

@@ -163,6 +163,7 @@ REFUSALS = [(WireForm.JSON, json_fault), (WireForm.SOAP, soap_fault)]
     [
         ("InvalidLogin", "InvalidLogin", True),
         ("PasswordExpired", "password has expired", False),
+        ("InvalidClientCertificate", "InvalidClientCertificate", True),
     ],
 )
 async def test_refusals_are_one_to_clients_and_apart_in_the_log(
