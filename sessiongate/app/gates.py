@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sessiongate.app.prepare import instance_of
 from sessiongate.app.secret_files import SecretFile
@@ -26,6 +27,7 @@ from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.sealing import LeaseKey, lease_key
 from sessiongate.gateway.shared_refusals import SharedRefusals
 from sessiongate.gateway.stored_leases import StoredLeases
+from sessiongate.networks import canonical_host
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
@@ -79,6 +81,7 @@ def gates_of(
             clock.now,
             _new_id,
             _opened_as(config.upstream[name]),
+            _server(config.upstream[name].url),
         )
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
@@ -91,6 +94,13 @@ def gates_of(
 
 def _new_id() -> str:
     return guid(secrets.token_bytes(GUID_BYTES))
+
+
+def _server(url: str) -> str:
+    """Scheme, host and port of a URL, in one spelling."""
+    parts = urlsplit(url)
+    host, port = canonical_host(parts.netloc.rpartition("@")[2])
+    return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def _opened_as(settings: Upstream) -> str:

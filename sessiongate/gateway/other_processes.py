@@ -6,6 +6,7 @@ under way has perhaps left something in them that nobody can name.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from itertools import islice
 
@@ -60,6 +61,8 @@ class OtherProcesses:
         """Which of the clients with something under way, and of all, were looked at."""
         self._seen: dict[str, int] = {}
         """Leases that a killed process has left, and how often that was seen."""
+        self._left_at = Counter[str]()
+        """Sessions of which no token may be sent any more, by the address that has them."""
         self._lives = lives
 
     async def look(self) -> None:
@@ -152,6 +155,14 @@ class OtherProcesses:
             use = uses[row.id]
             sessions = people.get(person_of(row), ())
             await self._take(row, use, sessions, killed=killed or use.left)
+        for address, number in self._left_at.items():
+            _log.warning(
+                "sessions are left at the upstream's former address, and end by its clock",
+                upstream=self._name,
+                address=address,
+                sessions=number,
+            )
+        self._left_at.clear()
 
     def _has_room(self, row: StoredLease) -> bool:
         """Whether it is in its pool, or may be."""
@@ -177,6 +188,8 @@ class OtherProcesses:
                         upstream=row.upstream,
                         lease=row.id,
                     )
+                if address := rows.elsewhere(row):
+                    self._left_at[address] += 1
                 if use.homes:
                     await self._relay.endings.lose_all(row.id)
                 await rows.remove(row.id)

@@ -57,6 +57,8 @@ class Credentials(msgspec.Struct, frozen=True):
     rest_path: str = ""
     """Where the session of the Automation API beside it was opened; "" where there is none."""
     rest_token: Secret = Secret("")
+    server: str = ""
+    """Where it is a credential: scheme, host and port. "" of what was sealed without it."""
 
 
 class _Plain(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,6 +69,7 @@ class _Plain(msgspec.Struct, frozen=True, omit_defaults=True):
     token: bytes
     rest_path: bytes = b""
     rest_token: bytes = b""
+    server: bytes = b""
 
 
 class LeaseKey:
@@ -82,7 +85,7 @@ class LeaseKey:
         """The same lease with these credentials, for the store."""
         told = (
             *(credentials.form, credentials.key.reveal(), credentials.token.reveal()),
-            *(credentials.rest_path, credentials.rest_token.reveal()),
+            *(credentials.rest_path, credentials.rest_token.reveal(), credentials.server),
         )
         plain = _Plain(*map(_bytes, told))
         nonce = secrets.token_bytes(_NONCE)
@@ -109,8 +112,8 @@ class LeaseKey:
                 f" changed; all servers that share the store need one {_SETTING}"
             ) from None
         form, key, token = map(_text, (plain.form, plain.key, plain.token))
-        path, rest = map(_text, (plain.rest_path, plain.rest_token))
-        return Credentials(form, Secret(key), Secret(token), path, Secret(rest))
+        path, rest, server = map(_text, (plain.rest_path, plain.rest_token, plain.server))
+        return Credentials(form, Secret(key), Secret(token), path, Secret(rest), server)
 
     def __repr__(self) -> str:
         return "LeaseKey(...)"

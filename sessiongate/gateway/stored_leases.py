@@ -61,8 +61,12 @@ class StoredLeases:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         opened_as: str = "",
+        server: str = "",
     ) -> None:
-        """`opened_as` says where and by which account: what is kept is for the same alone."""
+        """`opened_as` says where and by which account: what is kept is for the same alone.
+
+        `server` is the upstream's address: no token is for any other.
+        """
         self._upstream = upstream
         self._store = store
         self._users = users
@@ -71,6 +75,7 @@ class StoredLeases:
         self._now = now
         self._new_id = new_id
         self._opened_as = opened_as
+        self._server = server
         self._known: dict[str, StoredLease] = {}
         """Rows with credentials, as they are in the store, by their ids."""
         self._unremoved: set[str] = set()
@@ -122,7 +127,7 @@ class StoredLeases:
 
     async def fill(self, row: StoredLease, opened: UpstreamSession) -> None:
         """Keep what the session is used by. It is durable when this returns."""
-        sealed = self._key.seal(row, _credentials(opened))
+        sealed = self._key.seal(row, _credentials(opened, self._server))
         if not await self._store.replace(row, sealed):
             raise StoreUnavailable("the row of a new lease is gone")
         self._known[row.id] = sealed
@@ -241,9 +246,17 @@ class StoredLeases:
         """Whose home it is, by the keys of their sessions."""
         return await self._users.clients(lease_id)
 
+    def elsewhere(self, row: StoredLease) -> str:
+        """The address that a row's session was opened at, if that is not the upstream's of now."""
+        try:
+            server = self._key.open(row).server if row.sealed else ""
+        except NotOpened:
+            return ""
+        return "" if server == self._server else server
+
     def opened(self, row: StoredLease) -> UpstreamSession | None:
-        """The session of a row; None where nobody can use it any more."""
-        if not row.sealed:
+        """The session of a row; None where nobody can use it any more, or not at this address."""
+        if not row.sealed or self.elsewhere(row):
             return None
         try:
             return _opened(self._key.open(row))
@@ -271,10 +284,10 @@ def person_of(row: StoredLease) -> Person:
     return Person(provider, name) if slash else SERVICE
 
 
-def _credentials(opened: UpstreamSession) -> Credentials:
+def _credentials(opened: UpstreamSession, server: str) -> Credentials:
     form, key = opened.form.value, Secret(opened.user.key)
     rest = opened.rest or RestSession("", Secret(""))
-    return Credentials(form, key, opened.token, rest.path, rest.token)
+    return Credentials(form, key, opened.token, rest.path, rest.token, server)
 
 
 def _opened(credentials: Credentials) -> UpstreamSession:

@@ -196,12 +196,12 @@ async def make(
     made: list[Accounts] = []
     ids, instances = (f"lease-{number}" for number in count()), count()
 
-    def rows(opened_as: str) -> StoredLeases:
+    def rows(opened_as: str, at: str) -> StoredLeases:
         key = LeaseKey(bytes(32))
         instance = f"process-{next(instances)}"
         users = rows_of.users
         return StoredLeases(
-            "vc1", rows_of, users, key, instance, clock.now, ids.__next__, opened_as
+            "vc1", rows_of, users, key, instance, clock.now, ids.__next__, opened_as, at
         )
 
     def accounts(
@@ -212,6 +212,7 @@ async def make(
         size: int = 2,
         password: Callable[[], Secret] = lambda: Secret("p"),
         opened_as: str = "svc",
+        at: str = "https://vc1.example:443",
     ) -> Accounts:
         loop = asyncio.get_running_loop()
         credential = Credential("vc1", "svc", [password], exchange, LONG, loop.time)
@@ -222,7 +223,7 @@ async def make(
                 times,
                 exchange,
                 LONG,
-                rows=rows(opened_as),
+                rows=rows(opened_as, at),
                 credential=credential if service else None,
                 observer=credential if observed else None,
                 providers=frozenset({"vc"}),
@@ -618,6 +619,34 @@ async def test_sec_65_what_was_kept_for_another_account_or_server_is_logged_out(
     await recover(after, session_of(ADA))
     assert not any(pool.leases for pool in after.pools)
     await until(lambda: not house.alive)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("service", [False, True])
+async def test_sec_65_a_token_of_one_server_is_never_sent_to_another(
+    house: House, make: Make, rows_of: Rows, service: bool, keep: bool
+) -> None:
+    before = make(service=service)
+    before.opened(session_of(ADA))
+    if not service:
+        await before.adopt(ADA, house.opened())
+    await _holds_one(before)
+    if keep:
+        await before.close(keep=True)
+    after = make(service=service, opened_as="another", at="https://vc2.example:443")
+    house.deaf, heard = True, house.refused  # it counts whatever comes
+    with capture_logs() as logs:
+        await recover(after, session_of(ADA))
+    after.tidy()
+    await after.close()
+    assert house.refused == heard
+    assert not any(pool.leases for pool in after.pools)
+    assert not await rows_of.all()
+    told = [(one["address"], one["sessions"]) for one in logs if "address" in one]
+    assert told == [("https://vc1.example:443", 1)]
+    assert len(house.alive) == 1
+    house.deaf = False
+    house.alive.clear()  # it ends by that server's clock
 
 
 async def test_sec_65_what_the_store_could_not_keep_the_next_start_logs_out(

@@ -54,6 +54,12 @@ def test_what_was_sealed_comes_out(form: str, name: str, token: str, up: str, wh
     assert told(KEY.open(sealed)) == (form, name, token)
 
 
+def test_sec_93_what_is_sealed_says_of_which_server_it_is() -> None:
+    told = msgspec.structs.replace(CREDENTIALS, server="https://vc1.example:443")
+    assert KEY.open(KEY.seal(a_lease(), told)).server == "https://vc1.example:443"
+    assert KEY.open(KEY.seal(a_lease(), CREDENTIALS)).server == ""
+
+
 def test_sec_93_what_is_stored_shows_nothing_and_is_never_the_same_twice() -> None:
     lease = a_lease()
     sealings = [KEY.seal(lease, CREDENTIALS).sealed for _ in range(50)]
