@@ -310,8 +310,9 @@ class Accounts:
         `keep`: leave it those that nobody has anything in and somebody will need.
         """
         self._stopping = True
-        self._logouts.stop()
-        ends = []
+        for lease in list(self._held.values()):
+            self._apart.begin(self._close(lease), "let go of a lease")
+        ends = [self._logouts.close()]
         for person, pool in self._pools.items():
             needed = person == SERVICE or person in self.sessions
             ends.append(pool.close(self._keep if keep and needed else None))

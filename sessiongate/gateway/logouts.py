@@ -64,10 +64,17 @@ class Logouts:
         if (self._left or self._rows.owes) and (self._trying is None or self._trying.done()):
             self._trying = asyncio.create_task(self._end_left(), name="end what is left")
 
-    def stop(self) -> None:
-        """Try no more. What is left has its row in the store, for the next start."""
+    async def close(self) -> None:
+        """Try what is left once more, all of it at once.
+
+        What does not end now has its row in the store, for the next start.
+        """
         if self._trying is not None:
             self._trying.cancel()
+            await asyncio.gather(self._trying, return_exceptions=True)
+        await self._rows.remove_owed()
+        left, self._left = self._left, {}
+        await asyncio.gather(*(self.end(lease_id, opened) for lease_id, opened in left.items()))
 
     async def _end_left(self) -> None:
         await self._rows.remove_owed()

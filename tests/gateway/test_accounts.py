@@ -360,6 +360,24 @@ async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
     assert len(house.alive) == 1
 
 
+async def test_at_a_stop_what_is_left_there_is_tried_once_more(
+    house: House, make: Make, rows_of: Rows
+) -> None:
+    """Not in five seconds, as otherwise: there is no process then."""
+    accounts = make()
+    await accounts.adopt(ADA, house.opened())
+    house.deaf = True
+    accounts.pools[0].retire(accounts.pools[0].leases[0])
+    await until(lambda: house.refused == 1)
+    await _tidied(accounts, lambda: house.refused == 2)  # and the next time is in a while
+    await accounts.close()
+    assert house.refused == 3
+    assert len(await rows_of.all()) == 1
+    house.deaf = False
+    await accounts.close()
+    assert not house.alive
+
+
 async def test_one_that_does_not_end_keeps_no_other_open(
     house: House, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
