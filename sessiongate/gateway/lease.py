@@ -31,6 +31,7 @@ class Lease:
         "others",
         "patience",
         "rest_face",
+        "rest_opened_at",
         "rest_token",
         "rest_used_at",
         "retired",
@@ -62,6 +63,8 @@ class Lease:
         """What its calls carry at the Automation API; None where nobody has asked yet."""
         self.rest_face = ""
         """Where the Automation API has its sessions; "" where nobody has asked yet."""
+        self.rest_opened_at: float | None = None
+        """When the session beside it was opened, by the clock of its logins; None for not here."""
         self.rest_used_at = opened_at
         """When a call there began last."""
         self.retired = False
@@ -100,6 +103,7 @@ class Lease:
         """Have this session of the Automation API beside it, or none."""
         self.session = msgspec.structs.replace(self.session, rest=rest)
         self.rest_token = None if rest is None else rest.token
+        self.rest_opened_at = None
 
     def __repr__(self) -> str:
         return f"Lease({self.id!r})"

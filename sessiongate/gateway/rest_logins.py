@@ -23,6 +23,12 @@ from sessiongate.wire.automation.client import RestSession
 
 _REFUSED = "the Automation API has refused the password of the service account"
 
+_OF_NO_USE = (0.0, 0.0, 1.0, 5.0, 30.0, 60.0)
+"""Where sessions are over as soon as they are open. A service there may have begun anew, twice."""
+
+_SHORT = 60.0
+"""Seconds for which a session has to live to have been of use."""
+
 _LARGEST = 64 * 1024
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +54,7 @@ class RestLogins:
         self._turn = asyncio.Lock()
         self._tries = credential.attempts.rest
         self._away, self._unknown = Pauses(self._now), Pauses(self._now, UNKNOWN)
+        self._of_no_use, self._noticed_at = Pauses(self._now, _OF_NO_USE), 0.0
         self._held_until = 0.0
         """Until when all passwords that there were at the last look are refused."""
         self._why = _REFUSED
@@ -56,6 +63,7 @@ class RestLogins:
         """Try again at the next need, whatever was."""
         self._tries.forget()
         self._held_until = 0.0
+        self._of_no_use.over()
         self._end_pauses()
 
     def _end_pauses(self) -> None:
@@ -65,13 +73,29 @@ class RestLogins:
     @property
     def is_held_back(self) -> bool:
         """Whether nothing is tried at this moment."""
-        paused = max(self._away.left, self._unknown.left) > 0
-        return paused or self._held_until > self._now()
+        return self._paused > 0 or self._held_until > self._now()
+
+    @property
+    def _paused(self) -> float:
+        return max(self._away.left, self._unknown.left, self._of_no_use.left)
+
+    def now(self) -> float:
+        """In seconds, by the clock of its pauses."""
+        return self._now()
+
+    def is_over(self, opened_at: float) -> None:
+        """The upstream has ended a session that was opened then, or never knew it."""
+        if self._now() - opened_at > _SHORT:
+            self._of_no_use.over()
+        elif opened_at >= self._noticed_at:  # else it has ended with one that has been counted
+            self._noticed_at = self._now()
+            self._of_no_use.failed()
+            self._why = "the Automation API lets us log in, and knows nothing of the session"
 
     async def login(self, path: str) -> RestSession:
         """Open a session by this face. Raises UpstreamUnavailable, also where nothing was tried."""
         async with self._turn:
-            if left := max(self._away.left, self._unknown.left):
+            if left := self._paused:
                 raise self._unavailable(left)
             attempts, tries = self._credential.attempts, self._tries
             passwords = attempts.in_order(tries, self._credential.usable())

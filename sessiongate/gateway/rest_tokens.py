@@ -86,8 +86,18 @@ class RestTokens:
         if lease.session.rest is None:
             return True
         if lease.rest_token is token:
-            lease.have_beside(None)
+            await self._drop(lease, lease.session.rest)
         return False
+
+    async def _drop(self, lease: Lease, beside: RestSession) -> None:
+        """Have no session beside a lease any more. One that is over is logged out all the same.
+
+        Something in front of the upstream may have said that it is over.
+        """
+        if self._logins is not None and lease.rest_opened_at is not None:
+            self._logins.is_over(lease.rest_opened_at)
+        lease.have_beside(None)
+        await self._give_up(beside)
 
     def due(self, leases: Iterable[Lease], unused: float) -> list[Lease]:
         """Those with a session beside them that nobody has used for so many seconds."""
@@ -131,7 +141,10 @@ class RestTokens:
             raise NotSupported(APART)
         opened = await self._logins.login(lease.rest_face)
         self._meters.login("ok")
-        return (await self._kept(lease, opened)).token
+        kept = await self._kept(lease, opened)
+        if kept is opened:
+            lease.rest_opened_at = self._logins.now()
+        return kept.token
 
     async def _kept(self, lease: Lease, opened: RestSession) -> RestSession:
         """The session beside a lease: this one, or that of a process that was faster."""

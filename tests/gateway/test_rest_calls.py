@@ -70,6 +70,8 @@ class House:
         """It takes the password of nobody who comes to the Automation API."""
         self.password = ""
         """The only one that it takes there, and at SOAP from then on; "" for any."""
+        self.knows_nobody = False
+        """It opens sessions, and lets nobody in by them."""
         self.wrong = 0
         """Logins with another one."""
         self.says: Callable[[Asked], bytes] | None = None
@@ -92,7 +94,7 @@ class House:
             return self._soap(asked)
         if path in FACE.values():
             return self._session(path, verb, token, asked)
-        if token not in (self.rest if self.apart else self.soap):
+        if token not in (self.rest if self.apart else self.soap) or self.knows_nobody:
             return http(401, NOBODY, kind=JSON)
         return self.says(asked) if self.says else http(200, '{"value":1}', kind=JSON)
 
@@ -112,6 +114,7 @@ class House:
             said = f'"{token}"' if self.face == "new" else f'{{"value":"{token}"}}'
             return http(201 if self.face == "new" else 200, said, kind=JSON)
         known = token in (self.rest if self.apart else self.soap)
+        known = known and not self.knows_nobody
         if verb == "DELETE":
             self.rest.discard(token)
             return http(204)
@@ -427,6 +430,30 @@ async def test_a_lost_session_of_the_automation_api_is_replaced_alone(
     assert (await ask(gate, "DELETE")).status == 401  # what changes something is not repeated
     assert house.calls().count("DELETE /api/vcenter/vm") == 1
     assert (await ask(gate, "DELETE")).status == 200
+
+
+async def test_sec_58_logins_whose_sessions_are_of_no_use_become_few(
+    clients: Clients, house: House
+) -> None:
+    house.apart = house.knows_nobody = True
+    gate = clients.gate()
+    for _ in range(20):
+        with suppress(UpstreamUnavailable):
+            assert (await ask(gate)).status == 401
+    assert house.logins() == 3
+    assert not house.rest, "each of them was logged out"
+    with pytest.raises(UpstreamUnavailable, match="nothing of the session") as raised:
+        await ask(gate)
+    assert raised.value.retry_after >= 1
+    assert gate.now().breaker_open
+    house.knows_nobody = False
+    clients.now = 2.0
+    for _ in range(20):
+        assert (await ask(gate)).status == 200
+    clients.now = 100.0
+    house.rest.clear()
+    assert (await ask(gate)).status == 200
+    assert house.logins() == 5
 
 
 async def test_sec_62_a_dead_lease_is_replaced_and_reads_alone_are_repeated(
