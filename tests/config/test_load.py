@@ -460,11 +460,11 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
         ),
         (
             {
-                "store.url": "redis://h",
+                "server.workers": 2,
                 "upstream.vc1.type": "vcenter",
                 "upstream.vc1.url": "https://vc.example",
             },
-            "store.url: must be sqlite:FILE or memory: with an upstream",
+            "server.workers: must be 1: one process owns a SQLite store",
         ),
         ({"store.url": "redis://"}, "store.url: must be redis://HOST"),
         ({"store.url": "postgres://x"}, "store.url: must be memory:, sqlite:FILE, or"),
