@@ -167,7 +167,7 @@ def test_the_page_lists_the_values_of_labels() -> None:
     page = Path(METRICS_PAGE).read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
     for label, values in {
-        "dialect": DIALECTS | {"page", "none"},
+        "dialect": DIALECTS | {"page", "none", "transfer"},
         "result": RESULTS,
         "reason": {one.value for one in Ended},
         "cause": {*CAUSES, *UNREAD.values()},
