@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sessiongate.app.prepare import instance_of
+from sessiongate.app.prepare import certificate_names, instance_of
 from sessiongate.app.secret_files import SecretFile
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
@@ -173,7 +173,7 @@ def _gate(
 
     return Gate(
         name,
-        _rules(settings),
+        _rules(settings, frozenset(certificate_names(config))),
         exchange,
         accounts,
         sessions.end,
@@ -208,7 +208,7 @@ def _limits(settings: Upstream) -> PoolLimits:
     )
 
 
-def _rules(settings: Upstream) -> RelayRules:
+def _rules(settings: Upstream, own_names: frozenset[str]) -> RelayRules:
     pool, forward = settings.pool, settings.forward
     return RelayRules(
         shared=settings.shared,
@@ -222,6 +222,7 @@ def _rules(settings: Upstream) -> RelayRules:
         denied=frozenset(forward.deny),
         allowed=frozenset(forward.allow),
         service_tickets=forward.service_tickets,
+        own_names=own_names,
         upstream_tickets=forward.tickets == "upstream",
         read_only=settings.read_only,
         roles=frozenset(settings.roles) if settings.account == "service" else None,

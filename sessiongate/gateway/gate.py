@@ -91,7 +91,7 @@ class Gate:
             touch,
         )
         side = SideRelay(rules, exchange, self.relay, record)
-        self.tickets = UpstreamTickets(rules, side)
+        self.tickets = UpstreamTickets(rules, side, exchange.url)
         self.services = ServiceRelay(rules, side)
         self.automation = RestRelay(rules, exchange.url, side, accounts.rest_tokens)
         accounts.meters.now = self.now

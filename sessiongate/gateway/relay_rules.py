@@ -34,6 +34,8 @@ class RelayRules(msgspec.Struct, frozen=True):
     """Addresses of the Automation API that are sent on, though they are not by themselves."""
     service_tickets: bool = False
     """Whether clients get tickets of the upstream for single requests by HTTP."""
+    own_names: frozenset[str] = frozenset()
+    """Names and addresses of this server, at which no ticket of the upstream is of use."""
     upstream_tickets: bool = False
     """Whether they get tickets that are whole sessions there."""
     read_only: bool = False

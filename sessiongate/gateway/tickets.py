@@ -1,8 +1,9 @@
 """Tickets of the upstream's own, as far as the settings hand them out to clients.
 
 Whoever has one of them is at the upstream without us: a clone ticket opens a whole session there,
-others allow one request. So none is handed out unless the table says so. What is asked is written
-anew, and the session that a ticket is of stays for as long as it may be used.
+others allow one request. So none is handed out unless the table says so, and for a request only
+where it is one for files. What is asked is written anew, and the session that a ticket is of stays
+for as long as it may be used.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from sessiongate.gateway.lease import Lease
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.side_relay import SideRelay
 from sessiongate.rules.relay import Kind, RelayVerdict
+from sessiongate.rules.transfers import is_of_files
 from sessiongate.secret import Secret
 from sessiongate.session import Session
 from sessiongate.wire.http import Answer, Ask
@@ -34,8 +36,10 @@ T = TypeVar("T")
 class UpstreamTickets:
     """Those of one upstream."""
 
-    def __init__(self, rules: RelayRules, side: SideRelay) -> None:
+    def __init__(self, rules: RelayRules, side: SideRelay, url: str) -> None:
+        """`url` is the upstream's, without a path."""
         self._rules = rules
+        self._url = url
         self._side = side
 
     @property
@@ -55,6 +59,11 @@ class UpstreamTickets:
             service_tickets.VMOMI_SPEC: self._rules.upstream_tickets,
         }
         may = allowed.get(spec.type, False) and service_tickets.METHOD not in self._rules.denied
+        if spec.type == service_tickets.HTTP_SPEC:
+            method, url = (str(spec.members.get(name, "")) for name in ("method", "url"))
+            own, denied = self._rules.own_names, self._rules.denied
+            method = method.removeprefix("http").upper()
+            may = may and is_of_files(method, url, self._url, denied, own)
         answer = await self._call(
             session,
             service_tickets.METHOD,

@@ -5,11 +5,14 @@ in two ways is refused, and never put right.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
 from sessiongate.errors import Malformed
+from sessiongate.networks import canonical_host
+from sessiongate.rules.relay_rest import is_below
 
 READING = frozenset({"GET", "HEAD"})
 UPLOADS = frozenset({"PUT", "POST"})
@@ -61,6 +64,12 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _HIDING = frozenset(map(ord, "/\\\x7f")) | frozenset(range(32))
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _STEPS = re.compile(r"\.{1,2}(?:;.*)?")
+
+_URL = re.compile(
+    r"(https?)://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?)"
+    r"(/[^?#\s]*)(?:\?([!-~]*))?"
+)
+_PORTS = {"https": 443, "http": 80}
 
 
 def family_of(path: str) -> Family | None:
@@ -115,3 +124,53 @@ def _place(location: str, upstream: str) -> str:
     if location.startswith("/"):
         return "" if location[1:2] in ("/", "\\") else location
     return location if location.lower().startswith(("https://", "http://")) else ""
+
+
+def is_of_files(
+    method: str, url: str, upstream: str, denied: Collection[str], own_names: Collection[str]
+) -> bool:
+    """Whether a request by HTTP is one for files, as they are forwarded: there, or at a host's
+    `/folder`, and never at this machine.
+
+    `upstream` is its URL without a path, `own_names` those of this machine.
+    """
+    found = _URL.fullmatch(url)
+    if found is None or "#" in (found[4] or ""):
+        return False
+    scheme, path = found[1], found[3]
+    family = family_of(path)
+    if family is None or method not in family.methods or is_below(path, denied):
+        return False
+    try:
+        require_plain(family, path, found[4] or "")
+    except Malformed:
+        return False
+    theirs, _, there = upstream.partition("://")
+    if scheme == theirs and _host_of(found[2], scheme) == _host_of(there, scheme):
+        return True
+    name, port = _host_of(found[2], scheme)
+    is_host = scheme == "https" and port == _PORTS[scheme] and _is_elsewhere(name)
+    return is_host and family.name == "folder" and name.strip("[]") not in own_names
+
+
+def _host_of(host: str, scheme: str) -> tuple[str, int]:
+    name, port = canonical_host(host)
+    return name, port or _PORTS[scheme]
+
+
+def _is_elsewhere(name: str) -> bool:
+    """Whether a name or address may be another machine's."""
+    last = name.rpartition(".")[2]
+    if not name.startswith("[") and not last[:1].isdigit():
+        return last not in ("", "localhost", "localdomain")
+    try:  # what ends in a number is read as an address, in forms that are not looked for here
+        address: IPv4Address | IPv6Address = ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return not (
+        address.is_loopback
+        or address.is_unspecified
+        or address.is_link_local
+        or address.is_multicast
+    )

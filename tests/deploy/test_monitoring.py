@@ -42,7 +42,7 @@ DIALECTS = {
 }
 OF_CALLS = {"ok", "fault", "refused", "unknown", "gone"}
 RESULTS = {"ok", "refused", "unavailable", *results.RESULTS.values(), *OF_CALLS}
-KINDS = {one.value for one in Kind}
+KINDS = {*(one.value for one in Kind), "transfer"}
 
 
 def named_in(query: str) -> set[str]:

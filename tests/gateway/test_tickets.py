@@ -48,7 +48,7 @@ class Story:
         record = CallRecord(UpstreamMeters(), "vc1", self.case.audit)
         exchange = cast("Exchange", self.house)
         side = SideRelay(own, exchange, self.case.relay, record)
-        self.tickets = UpstreamTickets(own, side)
+        self.tickets = UpstreamTickets(own, side, "https://vc1.example")
 
     def asked(self) -> list[str]:
         return [one for one in self.house.methods() if one.startswith("Acquire")]
@@ -66,6 +66,59 @@ async def test_sec_38_no_ticket_is_handed_out_unless_the_table_says_so() -> None
     assert not story.house.asked
     (told,) = {*story.case.audit.told}
     assert told[1:] == ("call not forwarded", METHOD, "NotSupported")
+
+
+OF_FILES = [
+    ("httpPut", "https://esx1.example/folder/a/b.vmdk?dcPath=ha-datacenter&dsName=ds"),
+    ("httpGet", "https://192.0.2.7:443/folder"),
+    ("httpDelete", "https://vc1.example/folder/a?dcPath=dc&dsName=ds"),
+    ("httpPut", "https://VC1.example.:443/nfc/52/disk-0.vmdk"),
+    ("httpGet", "https://vc1.example/guestFile?id=1&token=2"),
+    ("httpGet", "https://vc1.example/screen?id=vm-1"),
+]
+OF_NONE = [
+    ("httpPut", "https://evil.example/x"),
+    ("httpPost", "https://vc1.example/sdk"),
+    ("httpGet", "https://vc1.example/mob"),
+    ("httpGet", "https://esx1.example/nfc/52/disk-0.vmdk"),
+    ("httpGet", "https://esx1.example:8443/folder"),
+    ("httpGet", "http://esx1.example/folder"),
+    ("httpGet", "http://vc1.example/folder"),
+    ("httpDelete", "https://vc1.example/nfc/52/disk-0.vmdk"),
+    ("httpTrace", "https://vc1.example/folder"),
+    ("", "https://vc1.example/folder"),
+    ("httpGet", "https://vc1.example/folder/../sdk"),
+    ("httpGet", "https://vc1.example/folder#/sdk"),
+    ("httpGet", "https://vc1.example@evil.example/folder"),
+    ("httpGet", "https://vc1.example/folder/denied/a"),
+    ("httpGet", "https://127.0.0.1/folder"),
+    ("httpGet", "https://127.1/folder"),
+    ("httpGet", "https://0x7f000001/folder"),
+    ("httpGet", "https://[::1]/folder"),
+    ("httpGet", "https://[::ffff:127.0.0.1]/folder"),
+    ("httpGet", "https://0.0.0.0/folder"),
+    ("httpGet", "https://localhost./folder"),
+    ("httpGet", "https://gate.example/folder"),
+    ("httpGet", "/folder"),
+]
+
+
+async def test_sec_38_a_ticket_for_a_request_is_for_files_alone() -> None:
+    story = Story(
+        service_tickets=True,
+        denied=frozenset({"/folder/denied"}),
+        own_names=frozenset({"gate.example"}),
+    )
+    for method, url in OF_NONE:
+        spec = Data(HTTP_SPEC, {"method": method, "url": url})
+        with pytest.raises(NotSupported):
+            await story.tickets.service_ticket(story.session(), spec)
+    assert not story.house.asked
+    for method, url in OF_FILES:
+        spec = Data(HTTP_SPEC, {"method": method, "url": url})
+        ticket = await story.tickets.service_ticket(story.session(), spec)
+        assert ticket.members["id"] == "ticket-1"
+    assert len(story.asked()) == len(OF_FILES)
 
 
 ALLOWED: list[tuple[dict[str, bool], list[Data], list[Data]]] = [
