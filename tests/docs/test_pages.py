@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.config import load
+from sessiongate.config.names import find
 from tests.docs import from_commands, from_security, from_settings, pages
 from tests.each import each
 
@@ -128,6 +129,53 @@ def test_the_check_of_symbols_sees() -> None:
     assert resolves("sessiongate.service.logins.Logins.login")
     assert not resolves("sessiongate.rules.life.jury")
     assert not resolves("sessiongate.nothing")
+
+
+WITHIN = ("server", "upstream.NAME")
+"""Tables of which pages say a setting by the table inside: `limits.body`, `pool.queue`."""
+
+INSIDE = frozenset({"limits", "pool", "forward"})
+
+TABLES = frozenset(dotted.partition(".")[0] for dotted in from_settings.defaults())
+
+NO_SETTINGS = re.compile(r"gateway\.key|server\.(key|pem)|.*\.NAME")
+"""Files of the data directory, and what stands for any module of a package."""
+
+
+def settings_named(text: str) -> list[str]:
+    """The dotted names in backticks that can be nothing but settings."""
+    named = re.findall(r"`([a-z_]+(?:\.[A-Za-z0-9_-]+)+)`", text)
+    tables = TABLES | INSIDE
+    return [one for one in named if one.partition(".")[0] in tables and not NO_SETTINGS.match(one)]
+
+
+def is_setting(dotted: str) -> bool:
+    """Whether this names a setting, or a table of settings."""
+    whole = dotted.partition(".")[0] not in INSIDE
+    names = [dotted] if whole else [f"{table}.{dotted}" for table in WITHIN]
+    return any(find(tuple(name.split("."))) is not None for name in names)
+
+
+@each("path", PROSE, ids=name_of)
+def test_settings_that_are_named_exist(path: Path) -> None:
+    for dotted in settings_named(path.read_text(encoding="utf-8")):
+        # Some names of modules begin as a table does.
+        assert is_setting(dotted) or resolves(f"sessiongate.{dotted}"), dotted
+
+
+def test_the_check_of_settings_sees() -> None:
+    told = (
+        "`server.limits.body_time`, `pool.queue`, `upstream.vc1.password_file`, `tls.trust`, `x.y`"
+    )
+    assert settings_named(told) == [
+        "server.limits.body_time",
+        "pool.queue",
+        "upstream.vc1.password_file",
+    ]
+    assert all(map(is_setting, settings_named(told)))
+    assert not is_setting("server.limits.body_timeout")
+    assert not is_setting("pool.patience")
+    assert not is_setting("upstream.NAME.colour")
 
 
 @pytest.mark.parametrize("path", PROSE, ids=name_of)
