@@ -70,7 +70,7 @@ def _both(folder: Path) -> Iterator[tuple[Child, Child]]:
             yield ours, plain
 
 
-def _posts(bench: Bench) -> Iterator[Measured]:
+def _forwarded(bench: Bench) -> Iterator[Measured]:
     with scratch() as folder, _both(folder) as (ours, plain):
         headers, _, _ = logged_in(ours)
         ways = [time_there(server, folder, headers) for server in (ours, plain)]
@@ -111,6 +111,6 @@ PARTS = (
             Target("get", "forwarded GET /api/vcenter/datacenter", "the same", ">=", 0.35),
             Target("file", "forwarded GET of 10 MB", "the same", ">=", 0.75),
         ),
-        _posts,
+        _forwarded,
     ),
 )

@@ -255,7 +255,7 @@ class Supervisor:
                 pass_fds=[*sockets.values(), ready, self._alive],
                 env={**os.environ, VARIABLE: place},
             )
-        except BaseException as error:
+        except BaseException as error:  # nobody else would close our end
             os.close(listening)
             if isinstance(error, OSError):
                 raise _not_started(number, error) from None
