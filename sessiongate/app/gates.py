@@ -18,15 +18,15 @@ from sessiongate.config.upstreams import Upstream
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.errors import ConfigError
 from sessiongate.gateway.accounts import Accounts, LeaseTimes
-from sessiongate.gateway.call import CallRecord
-from sessiongate.gateway.credential import Credential
+from sessiongate.gateway.calls.call import CallRecord
+from sessiongate.gateway.credentials.credential import Credential
+from sessiongate.gateway.credentials.passwords import Attempts
+from sessiongate.gateway.credentials.sealing import LeaseKey, lease_key
+from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
 from sessiongate.gateway.gate import Gate
-from sessiongate.gateway.lease import PoolLimits
-from sessiongate.gateway.passwords import Attempts
+from sessiongate.gateway.leases.lease import PoolLimits
+from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.gateway.sealing import LeaseKey, lease_key
-from sessiongate.gateway.shared_refusals import SharedRefusals
-from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.networks import canonical_host
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret

@@ -13,8 +13,8 @@ from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import NotFound
 from sessiongate.gateway.gate import Gate
-from sessiongate.gateway.lease import Lease
-from sessiongate.gateway.pool import Pool, Standing
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.pool import Pool, Standing
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended
 

@@ -9,7 +9,7 @@ from sessiongate import __version__, errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import NO_STORE, caller
-from sessiongate.gateway.transfers import Wanted
+from sessiongate.gateway.calls.transfers import Wanted
 from sessiongate.http import router
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers

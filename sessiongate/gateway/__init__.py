@@ -1,13 +1,11 @@
 """The gateway: many clients over few sessions at an upstream.
 
-`gate` is one upstream as all else sees it, `public_answers` are what it tells strangers. `relay`
-takes a client's `call` from its verdict to its answer (`relay_rules`); `translation` rewrites it;
-`clients` knows who calls, `book` what each has. `accounts` has a `pool` for each: which call goes
-by which `lease`, and who waits (`waiters`); `stays` are calls as the store has them; leases are
-kept for `live_sessions`, by `probes`, and `other_processes` use them too. `openings` opens them by
-a `credential` (`passwords`) or as clones, with `pauses` and `shared_refusals`, or for an
-`observer`; `logouts` ends them, `lease_events` tells it. `long_polls` have `poll_places`,
-`own_calls` are ours, `endings` what follows an end, some `apart`. Beside `/sdk` are `side_relay`,
-`service_calls`, `rest_calls` with `rest_tokens` (of `rest_logins`), `transfers` and
-`tickets`. `stored_leases` `sealing` closes.
+`gate` is one upstream as the rest of the server sees it: it puts together what is below. Its
+`accounts` have a pool of leases each, kept for `live_sessions`, or are an `observer`'s;
+`other_processes` use the same leases. `relay_rules` is what the settings say of single calls, and
+what goes on `apart` from them is waited for at the end.
+
+Below it are three rooms, each of which imports only those after it: `calls` takes a client's call
+from its verdict to its answer, `leases` opens, shares and ends sessions at the upstream, and
+`credentials` says which password may be tried there, and keeps what is secret.
 """

@@ -21,19 +21,19 @@ from sessiongate.errors import (
     UpstreamUnavailable,
 )
 from sessiongate.gateway.apart import Apart
-from sessiongate.gateway.credential import Credential
-from sessiongate.gateway.lease import Lease, PoolLimits
-from sessiongate.gateway.lease_events import LeaseEvents, TellLease
+from sessiongate.gateway.credentials.credential import Credential
+from sessiongate.gateway.credentials.rest_logins import RestLogins
+from sessiongate.gateway.leases.lease import Lease, PoolLimits
+from sessiongate.gateway.leases.lease_events import LeaseEvents, TellLease
+from sessiongate.gateway.leases.logouts import Logouts
+from sessiongate.gateway.leases.openings import Openings
+from sessiongate.gateway.leases.pool import Pool, Standing
+from sessiongate.gateway.leases.probes import Probes
+from sessiongate.gateway.leases.rest_tokens import RestTokens
+from sessiongate.gateway.leases.stored_leases import SERVICE, FoundLease, StoredLeases, person_of
 from sessiongate.gateway.live_sessions import SessionsOfAccounts
-from sessiongate.gateway.logouts import Logouts
 from sessiongate.gateway.observer import Observer
-from sessiongate.gateway.openings import Openings
-from sessiongate.gateway.pool import Pool, Standing
-from sessiongate.gateway.probes import Probes
 from sessiongate.gateway.relay_rules import USE
-from sessiongate.gateway.rest_logins import RestLogins
-from sessiongate.gateway.rest_tokens import RestTokens
-from sessiongate.gateway.stored_leases import SERVICE, FoundLease, StoredLeases, person_of
 from sessiongate.session import Person, Session
 from sessiongate.store.port import StoredLease
 from sessiongate.telemetry.upstream_counters import STATES, UpstreamMeters, UpstreamNow

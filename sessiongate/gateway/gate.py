@@ -10,21 +10,21 @@ import structlog
 
 from sessiongate.errors import NoPermission, NotFound, Unavailable
 from sessiongate.gateway.accounts import Accounts
-from sessiongate.gateway.call import CallRecord
-from sessiongate.gateway.lease import Lease
+from sessiongate.gateway.calls.call import CallRecord
+from sessiongate.gateway.calls.public_answers import PublicAnswers
+from sessiongate.gateway.calls.relay import Relay
+from sessiongate.gateway.calls.rest_calls import RestRelay
+from sessiongate.gateway.calls.service_calls import ServiceRelay
+from sessiongate.gateway.calls.side_relay import SideRelay
+from sessiongate.gateway.calls.stays import Stays
+from sessiongate.gateway.calls.tickets import UpstreamTickets
+from sessiongate.gateway.calls.transfers import Transfers
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.own_calls import OwnCalls
+from sessiongate.gateway.leases.pool import Standing
+from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.other_processes import OtherProcesses
-from sessiongate.gateway.own_calls import OwnCalls
-from sessiongate.gateway.pool import Standing
-from sessiongate.gateway.public_answers import PublicAnswers
-from sessiongate.gateway.relay import Relay
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.gateway.rest_calls import RestRelay
-from sessiongate.gateway.service_calls import ServiceRelay
-from sessiongate.gateway.side_relay import SideRelay
-from sessiongate.gateway.stays import Stays
-from sessiongate.gateway.stored_leases import StoredLeases
-from sessiongate.gateway.tickets import UpstreamTickets
-from sessiongate.gateway.transfers import Transfers
 from sessiongate.session import Ended, Session
 from sessiongate.store.gateway_port import ClientBooks, UpstreamNotes
 from sessiongate.telemetry.upstream_counters import UpstreamNow

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sessiongate.gateway.credential import Credential
-from sessiongate.gateway.lease import Lease
-from sessiongate.gateway.logouts import Logouts
-from sessiongate.gateway.openings import Openings
+from sessiongate.gateway.credentials.credential import Credential
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.logouts import Logouts
+from sessiongate.gateway.leases.openings import Openings
 from sessiongate.session import Person
 
 OBSERVER = Person("", "observer")

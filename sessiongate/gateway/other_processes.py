@@ -13,10 +13,10 @@ from itertools import islice
 import structlog
 
 from sessiongate.gateway.accounts import Accounts
-from sessiongate.gateway.lease import Lease
-from sessiongate.gateway.pool import Pool, Standing
-from sessiongate.gateway.relay import Relay
-from sessiongate.gateway.stored_leases import SERVICE, StoredLeases, person_of
+from sessiongate.gateway.calls.relay import Relay
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.pool import Pool, Standing
+from sessiongate.gateway.leases.stored_leases import SERVICE, StoredLeases, person_of
 from sessiongate.session import Person, Session
 from sessiongate.store.gateway_port import LeaseState, LeaseUse, UpstreamNotes
 from sessiongate.store.port import StoredLease

@@ -9,7 +9,7 @@ from tests.basic import basic
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, Server
 from tests.end_to_end.test_gateway_framing import settings
-from tests.gateway.test_rest_calls import JSON, House
+from tests.gateway.calls.test_rest_calls import JSON, House
 from tests.upstream.fakes import Asked, FakeServer, http
 
 pytestmark = pytest.mark.slow

@@ -17,14 +17,14 @@ import msgspec
 
 from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.relayed_transfers import routes
-from sessiongate.gateway.call import CallRecord
-from sessiongate.gateway.clients import GatewayClient
+from sessiongate.gateway.calls.call import CallRecord
+from sessiongate.gateway.calls.clients import GatewayClient
+from sessiongate.gateway.calls.stays import Stay
+from sessiongate.gateway.calls.transfers import Transfers
 from sessiongate.gateway.gate import Gate as UpstreamGate
-from sessiongate.gateway.lease import Lease, PoolLimits
-from sessiongate.gateway.pool import Pool
+from sessiongate.gateway.leases.lease import Lease, PoolLimits
+from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.gateway.stays import Stay
-from sessiongate.gateway.transfers import Transfers
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import listen
 from sessiongate.http.router import NOWHERE, Routes

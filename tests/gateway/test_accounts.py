@@ -18,13 +18,13 @@ from sessiongate.errors import (
     UpstreamUnavailable,
 )
 from sessiongate.gateway.accounts import Accounts, LeaseTimes
-from sessiongate.gateway.credential import Credential
-from sessiongate.gateway.lease import Lease, PoolLimits
+from sessiongate.gateway.calls.relay import Relay
+from sessiongate.gateway.credentials.credential import Credential
+from sessiongate.gateway.credentials.sealing import LeaseKey
+from sessiongate.gateway.leases.lease import Lease, PoolLimits
+from sessiongate.gateway.leases.pool import Standing
+from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.other_processes import OtherProcesses
-from sessiongate.gateway.pool import Standing
-from sessiongate.gateway.relay import Relay
-from sessiongate.gateway.sealing import LeaseKey
-from sessiongate.gateway.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Person, Session
 from sessiongate.store.embedded.lease_users import LeaseUserTable
@@ -336,7 +336,7 @@ async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
     house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then its row stands for it, in this life and in the next one."""
-    monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
+    monkeypatch.setattr("sessiongate.gateway.leases.logouts._AGAIN", 0.0)
     accounts = make(service=True, size=1)
     lease = await accounts.pools[0].take("k1", home=False)
     house.deaf = True
@@ -381,7 +381,7 @@ async def test_at_a_stop_what_is_left_there_is_tried_once_more(
 async def test_one_that_does_not_end_keeps_no_other_open(
     house: House, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
+    monkeypatch.setattr("sessiongate.gateway.leases.logouts._AGAIN", 0.0)
     accounts = make()
     for _ in range(2):
         await accounts.adopt(ADA, house.opened())
@@ -399,7 +399,7 @@ async def test_a_login_that_comes_to_nothing_is_logged_out_once_the_upstream_ans
     house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it has a row or not."""
-    monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
+    monkeypatch.setattr("sessiongate.gateway.leases.logouts._AGAIN", 0.0)
     accounts = make()
     rows_of.reserves, house.deaf = False, True
     with pytest.raises(StoreUnavailable):
@@ -417,7 +417,7 @@ async def test_a_login_that_comes_to_nothing_is_logged_out_once_the_upstream_ans
 async def test_a_row_that_the_store_could_not_remove_is_removed_later(
     house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessiongate.gateway.logouts._AGAIN", 0.0)
+    monkeypatch.setattr("sessiongate.gateway.leases.logouts._AGAIN", 0.0)
     accounts = make(service=True, size=1)
     pool = accounts.pools[0]
     lease = await pool.take("k1", home=False)

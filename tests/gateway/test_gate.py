@@ -8,21 +8,21 @@ import pytest
 
 from sessiongate.errors import Overloaded, StoreUnavailable, UpstreamUnavailable
 from sessiongate.gateway.accounts import Accounts
-from sessiongate.gateway.call import CallRecord
-from sessiongate.gateway.credential import Credential
+from sessiongate.gateway.calls.call import CallRecord
+from sessiongate.gateway.credentials.credential import Credential
+from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.gate import Gate
-from sessiongate.gateway.lease import PoolLimits
-from sessiongate.gateway.pool import Standing
-from sessiongate.gateway.sealing import LeaseKey
-from sessiongate.gateway.stored_leases import StoredLeases
+from sessiongate.gateway.leases.lease import PoolLimits
+from sessiongate.gateway.leases.pool import Standing
+from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import LIMITS, FakeClock
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
+from tests.gateway.calls.test_relay import RULES
 from tests.gateway.test_accounts import ADA, TIMES, House, session_of
-from tests.gateway.test_relay import RULES
 from tests.until import until
 from tests.upstream.fakes import FakeServer
 

@@ -3,9 +3,9 @@
 import pytest
 
 from sessiongate.errors import StoreUnavailable, UpstreamUnavailable
+from sessiongate.gateway.leases.pool import Standing
+from sessiongate.gateway.leases.stored_leases import person_of
 from sessiongate.gateway.observer import OBSERVER, Observer
-from sessiongate.gateway.pool import Standing
-from sessiongate.gateway.stored_leases import person_of
 from tests.gateway.test_accounts import (
     ADA,
     House,

@@ -153,7 +153,7 @@ HELD = 20 * MINUTE
 async def test_sec_64_sessions_there_are_renewed_before_their_limit_and_no_client_notices(
     account: str, size: int, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessiongate.gateway.lease._uniform", Random(64).uniform)
+    monkeypatch.setattr("sessiongate.gateway.leases.lease._uniform", Random(64).uniform)
     most = MAX_AGE + HELD + 2 * STEP
     limits = Limits(idle=timedelta(days=9), total=timedelta(days=9))
     case = await make(total=most, account=account, size=size, limits=limits)

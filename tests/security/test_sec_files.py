@@ -21,7 +21,7 @@ from sessiongate.audit.forwarding import Shipping
 from sessiongate.config import load
 from sessiongate.errors import ConfigError, IdentityUnavailable, StoreUnavailable
 from sessiongate.files import LARGEST, name_for_loading, open_named, read_named
-from sessiongate.gateway.sealing import lease_key
+from sessiongate.gateway.credentials.sealing import lease_key
 from sessiongate.identity.local.provider import read_once
 from sessiongate.identity.local.users_file import read_users
 from sessiongate.identity.tokens.keys import FileSource

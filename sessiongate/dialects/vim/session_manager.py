@@ -12,7 +12,7 @@ from sessiongate import errors
 from sessiongate.audit.journal import MESSAGE_CHANGED, Journal
 from sessiongate.dialects.vim.context import Context
 from sessiongate.dialects.vim.managed_object import ManagedObject
-from sessiongate.gateway.tickets import UpstreamTickets
+from sessiongate.gateway.calls.tickets import UpstreamTickets
 from sessiongate.messages import CATALOGUES
 from sessiongate.rules import locale as locales
 from sessiongate.secret import Secret

@@ -1,0 +1,303 @@
+"""Sends a client's calls on to a vCenter, each by a lease, and brings the answers back.
+
+A call is judged by its method (`rules.relay`), held against what the client may and has
+(`clients`), given a lease (`pool`), rewritten (`translation`), sent once, and its answer looked at.
+What opens, hands out or ends a session at the upstream is never sent.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+from sessiongate.errors import (
+    NotSupported,
+    OutcomeUnknown,
+    Overloaded,
+    QuotaReached,
+    Unavailable,
+    UpstreamUnavailable,
+)
+from sessiongate.gateway.calls.call import CallRecord, ForwardedCall, LeaseRefused
+from sessiongate.gateway.calls.clients import Clients, GatewayClient
+from sessiongate.gateway.calls.endings import Endings
+from sessiongate.gateway.calls.long_polls import LongPolls, WhenGone
+from sessiongate.gateway.calls.poll_places import PollPlaces
+from sessiongate.gateway.calls.stays import Stay, Stays
+from sessiongate.gateway.calls.translation import Translation
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
+from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.rules.relay import Kind, State, judge, may_be_repeated
+from sessiongate.session import Ended, Session
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.http import Answer, Headers
+from sessiongate.wire.vim.relayed import Place, Relayed
+
+LARGEST_REPLY = 32 * 1024 * 1024
+"""Bytes, of what is whole in memory once."""
+
+_TOUCH = 60.0
+"""Seconds between two uses of a session that waits. The shortest idle limits are minutes."""
+
+
+class Relay:
+    """One upstream. `pool_of` finds the pool of a session's account, or refuses."""
+
+    def __init__(
+        self,
+        rules: RelayRules,
+        exchange: Exchange,
+        own: OwnCalls,
+        stays: Stays,
+        pool_of: Callable[[Session], Awaitable[Pool]],
+        end_session: Callable[[str, Ended], Awaitable[object]],
+        lease_lost: Callable[[Lease], Awaitable[None]],
+        record: CallRecord,
+        touch: Callable[[Session], Awaitable[object]],
+    ) -> None:
+        """`touch` counts a use of a session."""
+        self._rules = rules
+        self._exchange = exchange
+        self._own = own
+        self.stays = stays
+        self.pool_of = pool_of
+        self._record = record
+        self._touch = touch
+        self._touch_at = 0.0
+        self.clients = Clients(shared=stays.books.shared)
+        self._translation = Translation(stays, own, shared=rules.shared)
+        self._apart = stays.apart
+        places = PollPlaces(rules.waits, rules.queue_time)
+        self._polls = LongPolls(places, self.clients, own, self._translation, self._apart)
+        self.endings = Endings(
+            self.clients, own, self._polls, stays, pool_of, end_session, lease_lost
+        )
+        stays.on_home_gone(self.endings.lose_client)
+
+    async def call(
+        self, session: Session, request: Relayed, headers: Headers, when_gone: WhenGone
+    ) -> Answer:
+        """The upstream's answer to a call of this session.
+
+        Raises what becomes a fault in the client's dialect; the call has had no effect then, but
+        perhaps for OutcomeUnknown.
+        """
+        call = ForwardedCall(request, judge(request.target.kind, request.method), headers)
+        try:
+            answer = await self._forward(session, call, when_gone)
+        except BaseException as error:  # also that the client has gone is written down
+            self._record.failed(session, call, error)
+            raise
+        self._record.answered(session, call, answer)
+        return answer
+
+    @property
+    def waits(self) -> int:
+        """Long polls under way."""
+        return len(self._polls)
+
+    def leave(self, session: Session) -> None:
+        """A session has ended: its waits end now, and what it had at the upstream soon."""
+        self.endings.leave(session)
+
+    def stop(self) -> None:
+        """Begin no wait any more, and end those under way: the server is about to stop."""
+        self._polls.stop()
+
+    async def close(self) -> None:
+        """End all waits, and wait for what is being cleared."""
+        self.stop()
+        await self._apart.all_done()
+
+    async def tidy(self, now: float) -> None:
+        """Forget what nobody goes on with, and end what could not be ended. Once a second."""
+        for client in self.clients.all():
+            if client.book.pages and not client.under_way:
+                await self.stays.tidy_pages(client)
+                self.clients.drop_if_idle(client)
+        await self.stays.tidy()
+        self.endings.tidy()
+        if now >= self._touch_at:
+            self._touch_at = now + _TOUCH
+            for client in self.clients.all():
+                if client.waits:  # a wait is use of the session for as long as it lasts
+                    self._apart.begin(self._touched(client.session), "touch a session")
+
+    async def expire(self, pool: Pool, lease: Lease) -> None:
+        """End the sessions of those who have something in a lease that is too old, and it."""
+        with suppress(Unavailable):  # it is still too old in a second
+            await self.endings.expire(pool, lease)
+
+    async def probe(self, pool: Pool, lease: Lease) -> None:
+        """See whether a lease is alive, and what follows if it is not."""
+        try:
+            alive = await self._own.lives(lease)
+        except UpstreamUnavailable:
+            return  # nobody knows, and a call will find out
+        if not alive:
+            await self.endings.lose(pool, lease)
+
+    # What may be sent at all.
+
+    def _check(self, session: Session, call: ForwardedCall) -> None:
+        request, verdict = call.request, call.verdict
+        if request.names_session_manager:
+            raise NotSupported("properties of the SessionManager are read by themselves")
+        if verdict.kind in (Kind.DENY, Kind.OWN) or request.method in self._rules.denied:
+            raise NotSupported(f"{request.method} is not forwarded")
+        self._rules.require_use(session, reads=verdict.reads)
+
+    def _check_quota(self, client: GatewayClient, call: ForwardedCall) -> None:
+        rules, opens = self._rules, call.opens
+        if opens and len(client.book.objects) + client.opening >= rules.objects:
+            raise self._too_many_objects()
+        if call.waits:
+            if client.polls >= rules.waits_each:
+                raise QuotaReached(f"one session may have {rules.waits_each} waits under way")
+        elif client.calls >= rules.calls_each:
+            raise Overloaded(f"one session may have {rules.calls_each} calls under way")
+
+    def _too_many_objects(self) -> QuotaReached:
+        return QuotaReached(f"one session may have {self._rules.objects} objects open")
+
+    # One call, by one lease.
+
+    async def _forward(self, session: Session, call: ForwardedCall, when_gone: WhenGone) -> Answer:
+        self._check(session, call)
+        client = self.client_of(session)
+        self._check_quota(client, call)
+        client.begin()
+        if call.waits:
+            return await self._polls.run(client, call, self._send, when_gone)
+        self._polls.ends_some(client, call)
+        client.calls += 1
+        client.opening += call.opens
+        try:
+            return await self._send(client, call)
+        finally:
+            client.calls -= 1
+            client.opening -= call.opens
+            client.end()
+            self.clients.drop_if_idle(client)
+
+    async def _send(self, client: GatewayClient, call: ForwardedCall) -> Answer:
+        repeats = may_be_repeated(call.request.method, call.verdict)
+        try:
+            return await self._once(client, call)
+        except LeaseRefused as refused:
+            # A session that is over refuses at the door: nothing has been done. One that lives
+            # has refused somewhere inside, and only a read may be asked again, by another.
+            if refused.lost and call.verdict.state is State.PAGE:
+                await self.endings.lose_client(client)  # the read went on in there
+            client.require_alive()
+            if not refused.lost and (client.book.size or not repeats):
+                return refused.outcome()
+        except OutcomeUnknown:
+            if not repeats:
+                raise
+        client.require_alive()
+        try:
+            return await self._once(client, call)
+        except LeaseRefused as refused:
+            return refused.outcome()
+
+    async def _once(self, client: GatewayClient, call: ForwardedCall) -> Answer:
+        """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
+        pool = client.pool = await self.pool_of(client.session)
+        named, waits = call.request.named, call.waits
+        stay = await self.stays.take(pool, client, home=call.goes_home, wait=waits, names=named)
+        lease = stay.lease
+        call.took(lease.id)
+        try:
+            client.require_alive()
+            if call.opens and len(client.book.objects) + client.opening > self._rules.objects:
+                raise self._too_many_objects()
+            answer = await self._answered(stay, client, call)
+        except OutcomeUnknown:
+            if call.opens or (call.verdict.state is not None and not call.sent):
+                pool.retire(lease)  # something is perhaps left in it that nobody can name
+            raise
+        finally:
+            await self.stays.give_back(stay)
+        if not call.form.replies.says_session_is_over(answer):
+            return answer
+        try:
+            alive = await self.lives(pool, lease)
+        except UpstreamUnavailable as error:
+            raise OutcomeUnknown(str(error)) from None
+        if not alive:
+            raise LeaseRefused(None)
+        if lease.doubt(client.session.key):
+            pool.retire(lease)  # something behind it refuses: nobody else begins there
+        raise LeaseRefused(self._translated(lease, client, call, answer))
+
+    async def lives(self, pool: Pool, lease: Lease) -> bool:
+        """Whether a lease lives that has refused a call. Raises UpstreamUnavailable.
+
+        Where it does not, what follows from that is done.
+        """
+        alive = await self._own.lives(lease)
+        if not alive:  # apart, since it ends waits, of which this may be one
+            await asyncio.shield(self._apart.begin(self.endings.lose(pool, lease), "lose a lease"))
+        return alive
+
+    async def lend(self, session: Session) -> Stay:
+        """A lease for what is sent beside the calls, and takes no place of one."""
+        pool = await self.pool_of(session)
+        return await self.stays.take(pool, self.client_of(session), home=False, wait=True)
+
+    def client_of(self, session: Session) -> GatewayClient:
+        """The client of a session. Raises NoSession where that has ended."""
+        self.endings.require_alive(session)
+        client = self.clients.of(session)
+        client.require_alive()
+        return client
+
+    async def _answered(self, stay: Stay, client: GatewayClient, call: ForwardedCall) -> Answer:
+        """What the upstream answers by this lease; untouched where that is over."""
+        lease, verdict, replies = stay.lease, call.verdict, call.form.replies
+        try:
+            changes = await self._translation.request(stay, client, call)
+        except SessionOver as over:
+            return over.answer
+        stay.pool.hold(client.session.key, client.holds)  # it has a collector now, perhaps
+        client.require_alive()
+        answer = await self._exchanged(lease, call, changes)
+        if not replies.is_from_the_service(answer):
+            raise OutcomeUnknown(f"status {answer.status} of something in front of the upstream")
+        if replies.says_session_is_over(answer):
+            return answer
+        if lease.lost and call.leaves_something and answer.status < 400:
+            if verdict.reads:
+                raise LeaseRefused(None)
+            raise OutcomeUnknown("what it has begun has ended with the session at the upstream")
+        replies.require_whole(answer)
+        await self._translation.learn(lease, client, call, answer)
+        return self._translated(lease, client, call, answer)
+
+    def _translated(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
+    ) -> Answer:
+        """The answer as the client may see it."""
+        return self._translation.reply(lease, client, call, answer)
+
+    async def _exchanged(
+        self, lease: Lease, call: ForwardedCall, changes: Mapping[Place, str]
+    ) -> Answer:
+        form = call.form
+        headers = (*call.headers, form.carrier(lease.session.token))
+        ask = form.write_ask(call.request, changes, headers)
+        within, before = None if call.waits else self._rules.timeout, call.sent
+        call.sent = True
+        try:
+            return await self._exchange.exchange(ask, within=within, largest=LARGEST_REPLY)
+        except OutcomeUnknown:
+            raise
+        except UpstreamUnavailable:
+            call.sent = before  # there was no connection to send it by
+            raise
+
+    async def _touched(self, session: Session) -> None:
+        with suppress(Unavailable):
+            await self._touch(session)

@@ -1,0 +1,173 @@
+"""Sends a client's calls of the Automation API on to an upstream."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+import structlog
+
+from sessiongate.errors import NotSupported, OutcomeUnknown
+from sessiongate.gateway.calls.call import CallUnderWay
+from sessiongate.gateway.calls.side_relay import SideRelay
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.rest_tokens import RestTokens
+from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.rules.relay import RelayVerdict
+from sessiongate.rules.relay_rest import DENIED, address_of, is_below, judge_rest, judge_rpc
+from sessiongate.secret import Secret
+from sessiongate.session import Session
+from sessiongate.wire.automation import relayed as wire
+from sessiongate.wire.automation.relayed import RelayedRest
+from sessiongate.wire.automation.relayed_rpc import RelayedRpc
+from sessiongate.wire.http import Answer, Ask, Headers
+from sessiongate.wire.vim.relayed_reply import with_key
+
+_LONGEST_NAME = 200
+
+_PASSED = ("content-type", "retry-after")
+"""What of a reply's head goes on as it came."""
+
+_log = structlog.get_logger(__name__)
+
+
+class AutomationRequest(Protocol):
+    """A call in REST or JSON-RPC."""
+
+    @property
+    def name(self) -> str:
+        """What is called, for logs."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of its body."""
+        ...
+
+    def ask(self, headers: Headers, token: Secret) -> Ask:
+        """The request by the session of this token."""
+        ...
+
+
+class RestCall:
+    """One call; `ours` is the URL, without a path, at which its client has called us."""
+
+    def __init__(
+        self,
+        request: AutomationRequest,
+        verdict: RelayVerdict,
+        headers: Headers,
+        *,
+        operation: str,
+        tokens: RestTokens,
+        theirs: str,
+        ours: str,
+    ) -> None:
+        """`theirs` is the upstream's URL, and `operation` the client's id for the call."""
+        name = request.name[:_LONGEST_NAME]
+        self.under_way = CallUnderWay(
+            verdict, headers, method=name, operation=operation, size=request.size
+        )
+        self._request = request
+        self._tokens = tokens
+        self._theirs = theirs
+        self._ours = ours
+        self._carried = Secret("")
+
+    async def ask(self, lease: Lease) -> Ask:
+        """The request by this lease."""
+        self._carried = await self._tokens.of(lease)
+        return self._request.ask(self.under_way.headers, self._carried)
+
+    def is_refused(self, answer: Answer) -> bool:
+        """Whether it says that there is no session that lives."""
+        return wire.says_unauthenticated(answer)
+
+    async def doubts(self, lease: Lease) -> bool:
+        """Whether the Automation API does not know a session that lives."""
+        return await self._tokens.doubts(lease, self._carried)
+
+    def is_from_the_service(self, answer: Answer) -> bool:
+        """Whether the service has answered, and not something in front of it."""
+        return wire.is_from_the_service(answer)
+
+    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+        """The answer as the client may see it."""
+        if answer.all("content-encoding"):
+            raise self._held_back("a packed answer")
+        if any(wire.shows(answer, token) for token in self._tokens_of(lease)):
+            raise self._held_back("a session of the upstream")
+        headers = [one for one in answer.headers if one[0] in _PASSED]
+        for location in answer.all("location")[:1]:
+            own = wire.own_location(location, self._theirs, self._ours)
+            headers += [("location", own)] if own is not None else []
+        body = with_key(answer.body, lease.session.user.key, session.key)
+        return Answer(answer.status, tuple(headers), body)
+
+    def _tokens_of(self, lease: Lease) -> Collection[Secret]:
+        return (lease.session.token, self._carried)
+
+    def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
+        """What a client gets in the place of a reply; the call has been made all the same."""
+        under_way = self.under_way
+        _log.warning("a reply is held back", method=under_way.method, shows=shown)
+        why = f"{under_way.method} shows {shown}"
+        return NotSupported(why) if under_way.verdict.reads else OutcomeUnknown(why)
+
+
+class RestRelay:
+    """Of one upstream, over its `side` relay."""
+
+    def __init__(self, rules: RelayRules, url: str, side: SideRelay, tokens: RestTokens) -> None:
+        self._rules = rules
+        self._url = url
+        self._side = side
+        self._tokens = tokens
+
+    async def call(
+        self,
+        session: Session,
+        request: RelayedRest,
+        headers: Headers,
+        *,
+        operation: str = "",
+        ours: str = "",
+    ) -> Answer:
+        """The upstream's answer to a call of this session, as `SideRelay.call` has it.
+
+        `operation` is the client's id for the call, `ours` the URL, without a path, at which it
+        has called us. Raises Malformed for an address that is written in two ways.
+        """
+        rules = self._rules
+        verdict = judge_rest(request.verb, request.path, request.query, rules.allowed)
+        if is_below(request.path, rules.denied):
+            verdict = DENIED
+        return await self._sent(session, request, verdict, headers, operation, ours)
+
+    async def call_rpc(
+        self, session: Session, request: RelayedRpc, headers: Headers, *, operation: str = ""
+    ) -> Answer:
+        """The same of a call in JSON-RPC. Raises Malformed where it names no operation."""
+        rules, called = self._rules, request.call
+        verdict = judge_rpc(called.service, called.operation, rules.allowed)
+        if request.name in rules.denied or is_below(address_of(called.service), rules.denied):
+            verdict = DENIED
+        return await self._sent(session, request, verdict, headers, operation, "")
+
+    async def _sent(
+        self,
+        session: Session,
+        request: AutomationRequest,
+        verdict: RelayVerdict,
+        headers: Headers,
+        operation: str,
+        ours: str,
+    ) -> Answer:
+        call = RestCall(
+            request,
+            verdict,
+            headers,
+            operation=operation,
+            tokens=self._tokens,
+            theirs=self._url,
+            ours=ours,
+        )
+        return await self._side.call(session, call)

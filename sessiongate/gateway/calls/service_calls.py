@@ -1,0 +1,95 @@
+"""Sends a client's calls to the SOAP services beside `/sdk` on to an upstream."""
+
+import structlog
+
+from sessiongate.errors import NotSupported, OutcomeUnknown
+from sessiongate.gateway.calls.call import CallUnderWay, named
+from sessiongate.gateway.calls.side_relay import SideRelay
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.rules.relay import Kind, RelayVerdict
+from sessiongate.rules.relay_rest import is_below
+from sessiongate.rules.relay_services import judge_service
+from sessiongate.session import Session
+from sessiongate.wire.automation.relayed import shows
+from sessiongate.wire.http import Answer, Ask, Headers
+from sessiongate.wire.vim import relayed_reply as replies
+from sessiongate.wire.vim.client import session_cookie
+from sessiongate.wire.vim.relayed_service import RelayedService
+
+_log = structlog.get_logger(__name__)
+
+
+class ServiceCall:
+    """One call of a service at this path."""
+
+    def __init__(
+        self, path: str, request: RelayedService, verdict: RelayVerdict, headers: Headers
+    ) -> None:
+        self.under_way = CallUnderWay(
+            verdict,
+            headers,
+            method=named(request.method),
+            kind=named(request.target.kind),
+            operation=request.operation_id,
+            size=len(request.document),
+        )
+        self._path = path
+        self._request = request
+
+    async def ask(self, lease: Lease) -> Ask:
+        """The request by this lease: its cookie, and what stands in the header."""
+        token = lease.session.token
+        headers = (*self.under_way.headers, session_cookie(token))
+        return Ask(self._path, headers, self._request.by(token))
+
+    def is_refused(self, answer: Answer) -> bool:
+        """Whether it says that there is no session that lives."""
+        return replies.says_session_is_over(answer)
+
+    async def doubts(self, lease: Lease) -> bool:
+        """A service that does not know a session that lives is not to be asked by it again."""
+        return True
+
+    def is_from_the_service(self, answer: Answer) -> bool:
+        """Whether the service has answered, and not something in front of it."""
+        return replies.is_from_the_service(answer)
+
+    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+        """The answer as the client may see it."""
+        if not replies.is_soap(answer):
+            raise OutcomeUnknown(f"status {answer.status}, and no SOAP")
+        body = answer.body
+        if not replies.is_plain(answer):
+            raise self._held_back("what cannot be searched")
+        if replies.shows_sessions(body) or shows(answer, lease.session.token):
+            raise self._held_back("sessions of the upstream")
+        if replies.foreign_object(body, lambda _: False):
+            raise self._held_back("objects of a session")
+        body = replies.with_key(body, lease.session.user.key, session.key)
+        kinds = answer.all("content-type")
+        return Answer(answer.status, (("content-type", kinds[0]),), body)
+
+    def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
+        """What a client gets in the place of a reply; the call has been made all the same."""
+        under_way = self.under_way
+        _log.warning("a reply is held back", method=under_way.method, shows=shown)
+        why = f"{under_way.method} shows {shown}"
+        return NotSupported(why) if under_way.verdict.reads else OutcomeUnknown(why)
+
+
+class ServiceRelay:
+    """Of one upstream, over its `side` relay."""
+
+    def __init__(self, rules: RelayRules, side: SideRelay) -> None:
+        self._rules = rules
+        self._side = side
+
+    async def call(
+        self, session: Session, path: str, request: RelayedService, headers: Headers
+    ) -> Answer:
+        """The upstream's answer to a call of this session, as `SideRelay.call` has it."""
+        verdict = judge_service(request.method)
+        if request.method in self._rules.denied or is_below(path, self._rules.denied):
+            verdict = RelayVerdict(Kind.DENY, verdict.reads)
+        return await self._side.call(session, ServiceCall(path, request, verdict, headers))

@@ -1,0 +1,167 @@
+"""Sends calls on to the services beside `/sdk`: the Automation API, storage policies, and the like.
+
+They have no objects that belong to a session, as far as anybody knows: a call goes by any lease of
+its account, or by its client's home where its method is unknown. What differs between the services
+is in a `SideCall`.
+"""
+
+from typing import Protocol
+
+from sessiongate.errors import (
+    NotSupported,
+    OutcomeUnknown,
+    Overloaded,
+    UpstreamUnavailable,
+)
+from sessiongate.gateway.calls.book import TICKET, too_many
+from sessiongate.gateway.calls.call import CallRecord, CallUnderWay, LeaseRefused
+from sessiongate.gateway.calls.clients import GatewayClient
+from sessiongate.gateway.calls.relay import LARGEST_REPLY, Relay
+from sessiongate.gateway.calls.stays import Stay
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.rules.relay import Kind, may_be_repeated
+from sessiongate.session import Session
+from sessiongate.store.gateway_port import Changes
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.http import Answer, Ask
+
+
+class SideCall(Protocol):
+    """One call of a client, in whatever form."""
+
+    @property
+    def under_way(self) -> CallUnderWay:
+        """What is written down of it."""
+        ...
+
+    async def ask(self, lease: Lease) -> Ask:
+        """The request by this lease. Raises what a client is told where there is none."""
+        ...
+
+    def is_refused(self, answer: Answer) -> bool:
+        """Whether it says that there is no session that lives."""
+        ...
+
+    async def doubts(self, lease: Lease) -> bool:
+        """After a refusal by a lease that lives: whether others are to beware of it."""
+        ...
+
+    def is_from_the_service(self, answer: Answer) -> bool:
+        """Whether the service has answered, and not something in front of it."""
+        ...
+
+    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+        """The answer as the client may see it. Raises where it may not see it."""
+        ...
+
+
+class SideRelay:
+    """Of one upstream, beside the `relay` of its `/sdk`."""
+
+    def __init__(
+        self, rules: RelayRules, exchange: Exchange, relay: Relay, record: CallRecord
+    ) -> None:
+        self._rules = rules
+        self._exchange = exchange
+        self._relay = relay
+        self._record = record
+
+    async def call(self, session: Session, call: SideCall) -> Answer:
+        """The upstream's answer to a call of this session.
+
+        Raises what becomes a refusal in the client's dialect; the call has had no effect then, but
+        perhaps for OutcomeUnknown.
+        """
+        try:
+            answer = await self._forward(session, call)
+        except BaseException as error:  # also that the client has gone is written down
+            self._record.failed(session, call.under_way, error)
+            raise
+        self._record.answered(session, call.under_way, answer)
+        return answer
+
+    async def _forward(self, session: Session, call: SideCall) -> Answer:
+        under_way = call.under_way
+        if under_way.verdict.kind in (Kind.DENY, Kind.OWN):
+            raise NotSupported(f"{under_way.method} is not forwarded")
+        self._rules.require_use(session, reads=under_way.verdict.reads)
+        client = self._relay.client_of(session)
+        if client.calls >= self._rules.calls_each:
+            raise Overloaded(f"one session may have {self._rules.calls_each} calls under way")
+        client.begin()
+        client.calls += 1
+        try:
+            return await self._send(client, call)
+        finally:
+            client.calls -= 1
+            client.end()
+            self._relay.clients.drop_if_idle(client)
+
+    async def _send(self, client: GatewayClient, call: SideCall) -> Answer:
+        """Send it, and a read once more where nobody knows what became of it, or it was refused."""
+        under_way = call.under_way
+        repeats = may_be_repeated(under_way.method, under_way.verdict)
+        try:
+            return await self._once(client, call)
+        except LeaseRefused as refused:
+            if not repeats:
+                return refused.outcome()
+        except OutcomeUnknown:
+            if not repeats:
+                raise
+        client.require_alive()
+        try:
+            return await self._once(client, call)
+        except LeaseRefused as refused:
+            return refused.outcome()
+
+    async def _once(self, client: GatewayClient, call: SideCall) -> Answer:
+        """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
+        under_way, session, key = call.under_way, client.session, client.session.key
+        pool = client.pool = await self._relay.pool_of(session)
+        home = under_way.verdict.kind is not Kind.STATELESS
+        stay = await self._relay.stays.take(pool, client, home=home)
+        lease = stay.lease
+        under_way.took(lease.id)
+        try:
+            client.require_alive()
+            ask = await call.ask(lease)
+            client.require_alive()
+            answer = await self._exchanged(under_way, ask)
+            if not call.is_from_the_service(answer):
+                why = f"status {answer.status} of something in front of the upstream"
+                raise OutcomeUnknown(why)
+            if not call.is_refused(answer):
+                if under_way.keeps_for and answer.status == 200:
+                    await self._keep(stay, under_way.keeps_for)
+                return call.reply(lease, session, answer)
+        finally:
+            await self._relay.stays.give_back(stay)
+        try:
+            alive = await self._relay.lives(pool, lease)
+            doubted = alive and await call.doubts(lease)
+        except UpstreamUnavailable as error:
+            raise OutcomeUnknown(str(error)) from None
+        if not alive:
+            raise LeaseRefused(None)
+        if doubted and lease.doubt(key):
+            pool.retire(lease)  # something behind it refuses: nobody else begins there
+        raise LeaseRefused(call.reply(lease, session, answer))
+
+    async def _keep(self, stay: Stay, seconds: float) -> None:
+        """Have the session there stay, for what its client has been given."""
+        stays, client = self._relay.stays, stay.client
+        page = f"{TICKET}{stay.name}", stays.now() + seconds
+        await stays.note(client, stay.lease, Changes(ended=too_many(client.book), page=page))
+
+    async def _exchanged(self, under_way: CallUnderWay, ask: Ask) -> Answer:
+        before, under_way.sent = under_way.sent, True
+        within = self._rules.timeout
+        try:
+            return await self._exchange.exchange(ask, within=within, largest=LARGEST_REPLY)
+        except OutcomeUnknown:
+            raise
+        except UpstreamUnavailable:
+            under_way.sent = before  # there was no connection to send it by
+            raise

@@ -1,0 +1,301 @@
+"""Sends files and consoles on as they come, both ways, each by a lease or by its own ticket.
+
+A transfer takes a lease for as long as it lasts, and no place of a call: so a slow one holds up
+nobody's calls. How many there are at once has a bound of its own. One that has begun to go out is
+never sent a second time.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import ExitStack, aclosing, suppress
+
+import msgspec
+
+from sessiongate.errors import (
+    NoPermission,
+    NoSession,
+    NotSupported,
+    OutcomeUnknown,
+    Overloaded,
+    Unavailable,
+)
+from sessiongate.gateway.calls.call import CallRecord
+from sessiongate.gateway.calls.poll_places import PollPlaces
+from sessiongate.gateway.calls.stays import Stay
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.relay_rules import USE, RelayRules
+from sessiongate.rules.relay_rest import is_below
+from sessiongate.rules.transfers import READING, Family, told
+from sessiongate.session import Person, Session
+from sessiongate.upstream.exchange import Exchange, Outgoing
+from sessiongate.upstream.line import Incoming
+from sessiongate.wire.http import Ask, Headers
+from sessiongate.wire.vim.client import session_cookie
+
+# What those without a session may have of the places: the ticket is the upstream's to judge.
+_STRANGERS = 4
+
+_TOUCH = 60.0
+"""Seconds between two uses of a session whose transfer goes on."""
+
+_OVER = "the session at the upstream has ended"
+
+# What something in front of the upstream says when it has lost sight of it.
+_LOST_SIGHT = frozenset({502, 503, 504})
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a client wants of an upstream: `target` is path and query, as it sent them."""
+
+    family: Family
+    method: str
+    target: str
+    headers: Headers
+    upload: Outgoing | None
+    address: str
+    """Whose it is where there is no session."""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method in READING
+
+    @property
+    def name(self) -> str:
+        """What logs, metrics and audit call it. The rest of its address may be a secret."""
+        return f"{self.method} of {self.family.name}"
+
+
+class Transfers:
+    """Those of one upstream."""
+
+    def __init__(
+        self,
+        rules: RelayRules,
+        exchange: Exchange,
+        take: Callable[[Session], Awaitable[Stay]],
+        give_back: Callable[[Stay], None],
+        probe: Callable[[Pool, Lease], Awaitable[None]],
+        is_paused: Callable[[], bool],
+        record: CallRecord,
+        touch: Callable[[Session], Awaitable[object]],
+    ) -> None:
+        """`take` finds a lease for a session, to be given back. `probe` sees whether it is alive,
+        and to what follows. `touch` uses a session.
+        """
+        self._rules = rules
+        self._exchange = exchange
+        self._take = take
+        self._give_back = give_back
+        self._probe = probe
+        self._is_paused = is_paused
+        self._record = record
+        self._touch = touch
+        self._touch_at = 0.0
+        self._places = PollPlaces(rules.transfers, rules.queue_time)
+        strangers = max(1, rules.transfers // _STRANGERS)
+        self._places_of_strangers = PollPlaces(strangers, rules.queue_time)
+        self._under_way: dict[Transfer, None] = {}
+        self._touching: set[asyncio.Task[None]] = set()
+
+    @property
+    def under_way(self) -> int:
+        """How many there are."""
+        return len(self._under_way)
+
+    async def begin(
+        self,
+        session: Session | None,
+        wanted: Wanted,
+        when_gone: Callable[[Callable[[], None]], None],
+    ) -> "Transfer":
+        """The head of the upstream's reply; its body is taken from what is returned.
+
+        Whoever gets it closes it. Raises what is refused, and OutcomeUnknown where what changes
+        something may have been carried out.
+        """
+        transfer = Transfer(session, wanted, self._record)
+        self._under_way[transfer] = None
+        transfer.held.callback(self._under_way.pop, transfer, None)
+        try:
+            self._check(session, wanted)
+            await self._have_place(transfer)
+            if wanted.reads:  # what changes something is seen to its end
+                when_gone(transfer.end)
+            await self._open(transfer)
+        except BaseException as error:  # also that the client has gone is written down
+            transfer.fail(error)
+            raise
+        return transfer
+
+    def leave(self, key: str) -> None:
+        """The session of this key has ended: so have its transfers."""
+        for transfer in list(self._under_way):
+            if transfer.session is not None and transfer.session.key == key:
+                transfer.end()
+
+    def close(self) -> None:
+        """End all of them: the server is about to stop."""
+        for transfer in list(self._under_way):
+            transfer.end()
+
+    def tidy(self, now: float) -> None:
+        """A transfer is use of its session for as long as it lasts. To be called once a second."""
+        if now < self._touch_at:
+            return
+        self._touch_at = now + _TOUCH
+        sessions = {one.session.key: one.session for one in self._under_way if one.session}
+        for session in sessions.values():
+            task = asyncio.create_task(self._touched(session), name="touch a session")
+            self._touching.add(task)
+            task.add_done_callback(self._touching.discard)
+
+    def _check(self, session: Session | None, wanted: Wanted) -> None:
+        if is_below(wanted.target.partition("?")[0], self._rules.denied):
+            raise NotSupported("this address is not forwarded")
+        if session is not None:
+            self._rules.require_use(session, reads=wanted.reads)
+            return
+        if not wanted.family.by_ticket:
+            raise NoSession("no session, or one that has ended")
+        if self._rules.read_only and not wanted.reads:
+            raise NoPermission(USE)
+        if self._is_paused():
+            raise Overloaded("the upstream is paused")
+
+    async def _have_place(self, transfer: "Transfer") -> None:
+        session = transfer.session
+        if session is None:
+            places, person = self._places_of_strangers, Person("", transfer.wanted.address)
+        else:
+            places, person = self._places, Person(session.provider, session.principal)
+        await places.take(person)
+        transfer.held.callback(places.give_back, person)
+
+    async def _open(self, transfer: "Transfer") -> None:
+        """Send it, and have the head of the reply. A read is sent again where that failed."""
+        try:
+            if await self._once(transfer):
+                return
+        except OutcomeUnknown:
+            if not transfer.wanted.reads:
+                raise
+        else:
+            if not transfer.wanted.reads:
+                raise NoSession(_OVER)
+        if not await self._once(transfer):
+            raise NoSession(_OVER)
+
+    async def _once(self, transfer: "Transfer") -> bool:
+        """The same, once. False where the lease's session has turned out to be over."""
+        wanted, session = transfer.wanted, transfer.session
+        with ExitStack() as held:
+            pool = lease = None
+            if session is not None:
+                stay = await self._take(session)
+                held.callback(self._give_back, stay)
+                pool, lease = stay.pool, stay.lease
+                transfer.lease = lease.id
+            reply = await self._send(transfer, lease)
+            held.callback(reply.close)
+            if reply.status in _LOST_SIGHT and not wanted.reads:
+                raise OutcomeUnknown(f"status {reply.status} of something in front of it")
+            if reply.status != 401 or pool is None or lease is None:
+                transfer.goes_on(reply, told(reply.headers, self._exchange.url), self._gap)
+                transfer.held.push(held.pop_all())
+                return True
+        await self._probe(pool, lease)
+        if not lease.lost:
+            raise NoPermission(USE)
+        return False
+
+    async def _send(self, transfer: "Transfer", lease: Lease | None) -> Incoming:
+        wanted, within = transfer.wanted, self._rules.timeout
+        cookies = () if lease is None else (session_cookie(lease.session.token),)
+        ask = Ask(wanted.target, (*wanted.headers, *cookies), b"", wanted.method)
+        transfer.sent = True
+        if wanted.upload is None:
+            return await self._exchange.open(ask, within=within)
+        return await self._exchange.send(ask, wanted.upload, within=within, gap=within)
+
+    @property
+    def _gap(self) -> float:
+        return self._rules.timeout.total_seconds()
+
+    async def _touched(self, session: Session) -> None:
+        with suppress(Unavailable):
+            await self._touch(session)
+
+
+class Transfer:
+    """One of them. Once its reply has begun, the reply's body."""
+
+    def __init__(self, session: Session | None, wanted: Wanted, record: CallRecord) -> None:
+        self.session = session
+        self.wanted = wanted
+        self.lease = ""
+        """Our id of the session that it goes by; "" for none."""
+        self.sent = False
+        """Whether the upstream can have had it."""
+        self.held = ExitStack()
+        """What is given back when it is over."""
+        self.headers: Headers = ()
+        self._record = record
+        self._task = asyncio.current_task()
+        self._reply: Incoming | None = None
+        self._gap = 0.0
+        self._result = ""
+        """What became of the body, once that is known."""
+
+    @property
+    def status(self) -> int:
+        """Of the reply."""
+        return self._reply.status if self._reply is not None else 0
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body, where the upstream has said so."""
+        return self._reply.length if self._reply is not None else None
+
+    def goes_on(self, reply: Incoming, headers: Headers, gap: float) -> None:
+        """The head has come."""
+        self._reply, self.headers, self._gap = reply, headers, gap
+
+    def end(self) -> None:
+        """Break it off, wherever it is."""
+        if self._reply is not None:
+            self._reply.break_off("it was broken off")
+        elif self._task is not None:
+            self._task.cancel()
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """The body. Raises OutcomeUnknown where it breaks."""
+        assert self._reply is not None  # noqa: S101  it has a head
+        try:
+            async with aclosing(self._reply.pieces(self._gap)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except OutcomeUnknown:
+            self._result = "unknown"
+            raise
+        self._result = "ok"
+
+    def close(self) -> None:
+        """Take no more of it, and give back what it has taken."""
+        bare = self.wanted.method == "HEAD" or self.status in (204, 304)
+        result = self._result or ("ok" if bare else "gone")
+        if result == "ok" and self.status >= 400:
+            result = "fault"
+        self._record.transferred(self.session, self.wanted.name, result, self._changes_by)
+        self.held.close()
+
+    def fail(self, error: BaseException) -> None:
+        """It has come to nothing."""
+        self._record.not_transferred(self.session, self.wanted.name, error, self._changes_by)
+        self.held.close()
+
+    @property
+    def _changes_by(self) -> str | None:
+        """By which lease it may have changed something. None: it has not."""
+        return self.lease if self.sent and not self.wanted.reads else None

@@ -1,0 +1,219 @@
+"""Between a client's view of its session and that of the upstream session that stands for it.
+
+Keys of sessions are exchanged in both directions. In mode `shared` the collector that all clients
+of a session share is another for each client, made when it first needs one: a wait at a shared one
+would take the news of all others. What a call opens or ends is written into the client's book.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import structlog
+
+from sessiongate.errors import (
+    Malformed,
+    NoSession,
+    NotSupported,
+    OutcomeUnknown,
+    Unavailable,
+    UnknownObject,
+    UnknownProperty,
+)
+from sessiongate.gateway.apart import to_the_end
+from sessiongate.gateway.calls.book import PAGE_LIFE, too_many
+from sessiongate.gateway.calls.call import ForwardedCall, LeaseRefused
+from sessiongate.gateway.calls.clients import GatewayClient
+from sessiongate.gateway.calls.stays import Stay, Stays
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.own_calls import OwnCalls
+from sessiongate.rules.relay import Kind, RelayVerdict, State
+from sessiongate.store.gateway_port import Book, Changes, Thing
+from sessiongate.wire.http import Answer
+from sessiongate.wire.vim.relayed import Place, Relayed
+from sessiongate.wire.vim.relayed_reply import with_key
+
+SINGLETON = "propertyCollector"
+"""The collector that is there without being made."""
+
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+"""Stands for the keys of other sessions of ours."""
+
+_MOST_KEYS = 64
+
+_OF_A_WHOLE_SESSION = frozenset({"viewlist", "filter"})
+"""Properties, in small letters, of what nobody owns: they show what a whole session has."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Translation:
+    """Rewrites requests and replies of one upstream."""
+
+    def __init__(self, stays: Stays, own: OwnCalls, *, shared: bool) -> None:
+        self._stays = stays
+        self._own = own
+        self._shared = shared
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        """Of sessions there, those used last: they are no client's business."""
+
+    async def request(
+        self, stay: Stay, client: GatewayClient, call: ForwardedCall
+    ) -> Mapping[Place, str]:
+        """What stands in the place of what, for the upstream of this stay's lease.
+
+        Raises UnknownObject or UnknownProperty where it names what is not the client's.
+        """
+        lease = stay.lease
+        request, verdict = call.request, call.verdict
+        ours, theirs = client.session.key, lease.session.user.key
+        self._keys[theirs] = None
+        self._keys.move_to_end(theirs)
+        if len(self._keys) > _MOST_KEYS:
+            self._keys.popitem(last=False)
+        book, changes = client.book, dict[Place, str]()
+        for place in request.references:
+            text = place.text.replace(f"session[{ours}]", f"session[{theirs}]")
+            if not book.has(text):  # told by the name that the client knows
+                raise UnknownObject("ManagedObject", place.text)
+            changes[place] = text
+        for place in request.session_ids:
+            if place.text == ours:
+                changes[place] = theirs
+        for _, path in request.steps:
+            if _first(path) in _OF_A_WHOLE_SESSION:
+                raise UnknownProperty(path)
+        if request.target.name == SINGLETON:
+            if self._shared and verdict.state is State.FILTER:
+                changes[request.this] = await self._collector(lease, client)
+            elif self._shared and verdict.state is State.COLLECTOR and verdict.ends:
+                if not book.collector:
+                    raise NotSupported("the collector of all clients is not one client's to end")
+                changes[request.this] = book.collector
+        elif not _is_own(book, changes, request, verdict):
+            raise UnknownObject(request.target.kind, request.target.name)
+        if verdict.state is State.PAGE and not await self._stays.turn(stay, request.token):
+            raise UnknownProperty("token")
+        return changes
+
+    async def _collector(self, lease: Lease, client: GatewayClient) -> str:
+        if not client.book.collector:
+            await to_the_end(self._make_collector(lease, client))
+        client.require_alive()
+        if not client.book.collector:
+            raise NoSession("the session has ended")
+        return client.book.collector
+
+    async def _make_collector(self, lease: Lease, client: GatewayClient) -> None:
+        made = await self._own.make_collector(lease)
+        if lease.lost:
+            raise LeaseRefused(None)
+        kept = False
+        try:
+            noted = await self._stays.note(client, lease, Changes(collector=made))
+            kept = noted and client.book.collector == made
+        finally:
+            if not kept:  # another call of the client was faster, or it is over
+                await self._own.end(lease, "PropertyCollector", made, State.COLLECTOR)
+
+    def reply(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
+    ) -> Answer:
+        """The answer as the client may see it.
+
+        Raises OutcomeUnknown where it holds what no client may see.
+        """
+        replies, body = call.form.replies, answer.body
+        replies.require_whole(answer)
+        if not replies.is_plain(answer):
+            raise _held_back(call, "what cannot be searched")
+        if replies.shows_sessions(body):
+            raise _held_back(call, "sessions of the upstream")
+        if any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in call.request.paths):
+            body = replies.without_foreign(body, client.book.has)
+        if replies.foreign_object(body, client.book.has):
+            raise _held_back(call, "objects of other sessions")
+        for key in self._keys:
+            if key != lease.session.user.key:
+                body = with_key(body, key, _NOBODY)
+        body = with_key(body, lease.session.user.key, client.session.key)
+        kinds = answer.all("content-type")
+        return Answer(answer.status, (("content-type", kinds[0]),) if kinds else (), body)
+
+    def target(self, lease: Lease, client: GatewayClient, request: Relayed) -> str:
+        """The id at the upstream of what a call is for."""
+        name = request.target.name
+        if name == SINGLETON and self._shared and client.book.collector:
+            return client.book.collector
+        return name.replace(client.session.key, lease.session.user.key)
+
+    async def learn(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
+    ) -> None:
+        """Write down what the call has opened or ended.
+
+        Raises OutcomeUnknown where that cannot be, and NoSession where the session has ended
+        meanwhile; what the call has opened is ended then.
+        """
+        try:
+            changes = self._changes(lease, client, call, answer)
+        except Malformed as broken:
+            raise OutcomeUnknown(f"its answer cannot be read: {broken}") from None
+        if changes == Changes():
+            return
+        try:
+            if await self._stays.note(client, lease, changes):
+                return
+        except Unavailable as error:
+            raise OutcomeUnknown(str(error)) from None
+        for name, thing in changes.opened:
+            if not await self._own.end(lease, thing.kind, name, thing.state):
+                raise OutcomeUnknown(f"{thing.kind} is left there")
+        if changes.opened or changes.page:
+            raise NoSession("the session has ended")
+
+    def _changes(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
+    ) -> Changes:
+        request, verdict, replies = call.request, call.verdict, call.form.replies
+        book, target = client.book, self.target(lease, client, request)
+        if answer.status >= 400:
+            gone = verdict.ends and replies.fault_name(answer) == "ManagedObjectNotFound"
+            return Changes(book.ending(target) if gone else ())
+        ended: tuple[str, ...] = ()
+        opened: tuple[tuple[str, Thing], ...] = ()
+        page = None
+        if verdict.kind is Kind.OPENS and verdict.state is not None:
+            made = replies.returned_object(answer)
+            if made is not None:
+                within = target if verdict.state is State.FILTER and target != SINGLETON else ""
+                opened = ((made.name, Thing(made.kind, verdict.state, within)),)
+        elif verdict.ends:
+            ended = book.ending(target)
+        if request.pages or verdict.state is State.PAGE:
+            token = replies.next_page(answer.body)
+            if token:
+                ended = (*ended, *too_many(book))
+                page = token, self._stays.now() + PAGE_LIFE
+        return Changes(ended, opened, page=page)
+
+
+def _held_back(call: ForwardedCall, shown: str) -> NotSupported | OutcomeUnknown:
+    """What a client gets in the place of a reply; the call has been made all the same."""
+    method = call.request.method
+    _log.warning("a reply is held back", method=method, shows=shown)
+    why = f"{method} shows {shown}"
+    return NotSupported(why) if call.verdict.reads else OutcomeUnknown(why)
+
+
+def _first(path: str) -> str:
+    """The property that a path begins with, as a reader that ignores case has it."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0].casefold()
+
+
+def _is_own(
+    book: Book, changes: Mapping[Place, str], request: Relayed, verdict: RelayVerdict
+) -> bool:
+    """Whether what a call uses was opened by the same client."""
+    uses = verdict.kind in (Kind.USES, Kind.WAITS)
+    return not uses or book.has(changes.get(request.this, request.target.name))

@@ -1,0 +1,7 @@
+"""Leases: sessions of ours at an upstream, which clients share or have one after the other.
+
+A `pool` says which call goes by which `lease`, and `waiters` who is next. `openings` opens them,
+`own_calls` are what we ask by them, `probes` which have to be used now, `logouts` ends them and
+`lease_events` tells of it. `stored_leases` are their rows, `rest_tokens` their sessions at an
+Automation API that keeps its own.
+"""

@@ -1,0 +1,111 @@
+"""Opens sessions at one upstream: by the service account's login, or as clones of a live one.
+
+The row of a session is in the store before the session is, and has what it is used by before its
+first use.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sessiongate.errors import Malformed, NoSession, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.gateway.credentials.credential import Credential
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.lease_events import LeaseEvents
+from sessiongate.gateway.leases.logouts import Logouts
+from sessiongate.gateway.leases.stored_leases import StoredLeases, person_of
+from sessiongate.session import Person
+from sessiongate.store.port import StoredLease
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.http import Answer, Ask
+from sessiongate.wire.vim import lease_calls
+from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
+from sessiongate.wire.vim.relayed_reply import KEY_LENGTH
+
+_LARGEST = 256 * 1024
+
+
+class Openings:
+    """Of one upstream. Without a `credential` a session is a clone of one that lives."""
+
+    def __init__(
+        self,
+        upstream: str,
+        exchange: Exchange,
+        timeout: timedelta,
+        rows: StoredLeases,
+        logouts: Logouts,
+        events: LeaseEvents,
+        meters: UpstreamMeters,
+        credential: Credential | None,
+    ) -> None:
+        self._upstream = upstream
+        self._exchange = exchange
+        self._timeout = timeout
+        self._rows = rows
+        self._logouts = logouts
+        self._events = events
+        self._meters = meters
+        self._credential = credential
+
+    async def open(self, person: Person, most: int, live: Sequence[Lease]) -> Lease:
+        """One more session of this account, which may have `most`.
+
+        Raises UpstreamUnavailable or StoreUnavailable, and NoSession where none lives to clone.
+        """
+        row = await self._rows.reserve(person, most)
+        try:
+            if self._credential is not None:
+                await self._rows.turn(row)
+                opened = await self._credential.login()
+            else:
+                opened = await self._clone(live)
+        except Exception:  # refused, or an outage: the row stands for no session
+            await self._rows.remove(row.id)
+            raise
+        # A stop that does not wait for the answer leaves the row: perhaps a session is there.
+        return await self.keep(row, opened)
+
+    async def keep(self, row: StoredLease, opened: UpstreamSession) -> Lease:
+        """The lease of a session that was just opened, once the store has what it is used by."""
+        try:
+            if len(opened.user.key) != KEY_LENGTH:
+                raise UpstreamUnavailable("the key of its session has an unknown form")
+            await self._rows.fill(row, opened)
+        except BaseException:  # an outage, or a stop: the session is there all the same
+            await self._logouts.end(row.id, opened)
+            raise
+        self._meters.login("ok")
+        self._events.opened(row.id, person_of(row))
+        return Lease(row.id, opened, asyncio.get_running_loop().time())
+
+    async def _clone(self, live: Sequence[Lease]) -> UpstreamSession:
+        """Another session of a caller, whose password nobody keeps."""
+        if not live:
+            raise NoSession("no session at the upstream is left to go by")
+        try:
+            return await self._cloned(live[0])
+        except OutcomeUnknown as error:
+            # So it is of the clone alone: the calls that wait for it have not been sent.
+            self._meters.login("unavailable")
+            raise UpstreamUnavailable(f"{self._upstream}: clone: {error}") from None
+        except UpstreamUnavailable:
+            self._meters.login("unavailable")
+            raise
+
+    async def _cloned(self, live: Lease) -> UpstreamSession:
+        try:
+            ticket = lease_calls.read_ticket(
+                await self._call(lease_calls.write_ticket(live.session.token))
+            )
+            if not isinstance(ticket, ReceivedFault):
+                opened = lease_calls.read_clone(await self._call(lease_calls.write_clone(ticket)))
+                if not isinstance(opened, ReceivedFault):
+                    return opened
+        except Malformed as broken:
+            raise UpstreamUnavailable(f"{self._upstream}: clone: {broken}") from None
+        raise UpstreamUnavailable(f"{self._upstream}: a session could not be cloned")
+
+    async def _call(self, ask: Ask) -> Answer:
+        return await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)

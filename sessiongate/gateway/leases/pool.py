@@ -1,0 +1,399 @@
+"""The leases of one account at one upstream: how many there are, and whose call goes by which.
+
+A client's state lives in one lease, its home, and every call that may touch the state goes there.
+A call that touches none goes by any. In mode `session` a lease is one client's until it has nothing
+in it; in mode `shared` many clients' calls go by one lease at a time.
+
+Between finding a lease and counting the call nothing is awaited: no other call can find the same
+last place.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from enum import Enum
+from math import ceil
+
+import structlog
+
+from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
+from sessiongate.gateway.credentials.pauses import Pauses
+from sessiongate.gateway.leases.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
+from sessiongate.gateway.leases.waiters import Waiter, Waiters
+from sessiongate.telemetry.tracebacks import traced
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+
+_log = structlog.get_logger(__name__)
+
+
+class Standing(Enum):
+    """What an operator has said of a pool."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    """Nothing new is sent: calls wait. Those under way go on."""
+    DRAINING = "draining"
+    """No lease takes a client that has nothing in it, and none is opened."""
+
+
+class Pool:
+    """The leases of one account. `name` is for logs: the upstream and the account."""
+
+    def __init__(
+        self,
+        name: str,
+        limits: PoolLimits,
+        open_lease: Opener,
+        close_lease: Closer,
+        meters: UpstreamMeters | None = None,
+        *,
+        clones: bool = False,
+        pauses: Pauses | None = None,
+        tell_retired: Callable[[Lease], None] = lambda _: None,
+    ) -> None:
+        """`clones`: a lease is opened by another one, so that the last is kept.
+
+        `pauses`: after openings that have failed. `tell_retired` is called with each that is
+        retired here.
+        """
+        self.name = name
+        self.limits = limits
+        self._open = open_lease
+        self._close = close_lease
+        self._clones = clones
+        self._tell_retired = tell_retired
+        self._leases: list[Lease] = []
+        self._homes: dict[str, Lease] = {}
+        self._waiters = Waiters()
+        self._opening: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._pauses = pauses or Pauses(self._now)
+        self._failure = ""
+        """Why no lease could be opened, while that is not to be tried."""
+        self._old: set[Lease] = set()
+        """Those that a rotation has still to replace."""
+        self.standing = Standing.OPEN
+        self.meters = meters or UpstreamMeters()
+
+    @property
+    def account(self) -> str:
+        """Whose it is, as far as its name says."""
+        return self.name.partition("/")[2]
+
+    @property
+    def leases(self) -> Sequence[Lease]:
+        """Those that there are."""
+        return tuple(self._leases)
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a lease."""
+        return len(self._waiters)
+
+    @property
+    def opening(self) -> bool:
+        """Whether a lease is being opened."""
+        return self._opening is not None
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether no lease is opened at this moment, since that has failed."""
+        return self._pauses.left > 0
+
+    def states(self) -> Counter[str]:
+        """How many leases there are, by `telemetry.upstream_counters.STATES`."""
+        found = Counter(lease.state for lease in self._leases)
+        found["login"] += self.opening
+        found["broken"] += len(self._closing)
+        return found
+
+    def set_standing(self, standing: Standing) -> None:
+        """Pause, drain, or let calls go on. What has begun to drain goes on to."""
+        self.standing = standing
+        if standing is Standing.DRAINING:
+            for lease in list(self._leases):
+                self.retire(lease)
+        self.try_again()
+
+    def try_again(self) -> None:
+        """What could not be opened can perhaps be now."""
+        self._pauses.over()
+        self._serve()
+
+    def rotate(self) -> int:
+        """Replace each lease by a new one, within the size: how many there are to replace.
+
+        The new one comes first where there is room for it. Else an old one goes first: one that
+        nobody has anything in or, where it is not the only one, the one with the least in it.
+        Raises NotSupported where leases are clones and `size` is 1.
+        """
+        if self._clones and self.limits.size == 1:
+            raise NotSupported(
+                f"{self.name}: its only session cannot be replaced: another one would be its "
+                "clone, and size is 1; raise size, or have its user log in again"
+            )
+        self._old = set(self._live())
+        count = len(self._old)
+        self._turn(opens=True)
+        return count
+
+    def home_of(self, client: str) -> Lease | None:
+        """Where the state of this client is, None where it has none."""
+        return self._homes.get(client)
+
+    async def take(self, client: str, *, home: bool, wait: bool = False) -> Lease:
+        """A lease for one call, which has to be given back. `home`: the call may touch state.
+
+        `wait` is a call that waits for news: it takes no other call's place. Raises Overloaded
+        where there is none in time, and what opening one raises.
+        """
+        if self._closed:
+            raise UpstreamUnavailable("the gateway stops")
+        waiter = Waiter(client, home=home, wait=wait)
+        # Whoever waits already goes first.
+        lease = None if client in self._waiters else self._found(waiter)
+        if lease is not None:
+            self.meters.pool_waits.add(0.0)
+            return lease
+        if len(self._waiters) >= self.limits.queue:
+            raise Overloaded("too many calls wait for a session at the upstream")
+        self._waiters.add(waiter)
+        self._grow()
+        began = self._now()
+        try:
+            async with asyncio.timeout(self.limits.queue_time):
+                lease = await waiter.lease
+        except TimeoutError:
+            self.meters.timeouts += 1
+            raise Overloaded("no session at the upstream was free in time") from None
+        finally:
+            self.meters.pool_waits.add(self._now() - began)
+            self._waiters.remove(waiter)
+            if lease is None and (handed := waiter.handed()) is not None:
+                # It stopped waiting in the moment in which it was handed one.
+                self.give_back(client, handed, wait=wait)
+        return lease
+
+    def give_back(self, client: str, lease: Lease, *, wait: bool = False) -> None:
+        """The call has ended that took this lease."""
+        if not wait:
+            lease.calls -= 1
+        left = lease.used_by.pop(client) - 1
+        if left:
+            lease.used_by[client] = left
+        lease.freed_at = self._now()
+        self._settle(client, lease)
+
+    def hold(self, client: str, things: int) -> None:
+        """So much of this client is in its home now. Called while a call of its has the lease."""
+        lease = self._homes.get(client)
+        if lease is not None:
+            lease.homes[client] = things
+            self._settle(client, lease)
+
+    def settle(self, client: str, lease: Lease) -> None:
+        """Where the state of this client is, as the store has it."""
+        self._homes[client] = lease
+        lease.homes.setdefault(client, 0)
+
+    def taken(self, lease: Lease) -> None:
+        """Another process has a client in it that has it alone."""
+        lease.taken_until = self._now() + TAKEN
+        asyncio.get_running_loop().call_later(TAKEN, self._serve)
+
+    def retire(self, lease: Lease) -> None:
+        """Let nobody begin anything in it, and log it out when nobody has anything in it."""
+        if not lease.retired:
+            lease.retired = True
+            self._tell_retired(lease)
+        self._dispose(lease)
+        self._serve()
+
+    def lose(self, lease: Lease) -> list[str]:
+        """The upstream has ended it. Whose state has gone with it."""
+        if lease not in self._leases:
+            return []
+        self._leases.remove(lease)
+        lost = [client for client, things in lease.homes.items() if things]
+        for client in list(lease.homes):
+            self._homes.pop(client, None)
+        lease.homes.clear()
+        self._serve()
+        return lost
+
+    def add(self, lease: Lease) -> None:
+        """Have one more, which was opened otherwise: by the login of the account itself."""
+        self._leases.append(lease)
+        if self.standing is Standing.DRAINING:
+            self.retire(lease)
+        self._serve()
+
+    def tidy(self, *, unused: float, oldest: float, keep: int) -> None:
+        """Log out what nobody has used for so many seconds, but for `keep`; replace what is older.
+
+        To be called every few seconds. The last lease of a pool of clones is replaced where `size`
+        has room for another.
+        """
+        now = self._now()
+        live = self._live()
+        spare = sorted((one for one in live if one.is_spare), key=lambda one: one.freed_at)
+        for lease in spare[: max(0, len(live) - keep)]:
+            if lease.freed_at <= now - unused:
+                self._let_go(lease)
+        for lease in list(self._leases):
+            self._dispose(lease)
+        self._old.update(
+            one for one in self._live() if one.opened_at <= now - oldest * one.patience
+        )
+        self._turn(opens=True)
+        self._serve()  # what could not be opened for who waits is perhaps to be tried again
+
+    async def close(self, keep: Closer | None = None) -> None:
+        """Log all of them out, or `keep` those that nobody has anything in. Waiting calls fail.
+
+        A login under way is waited for: without its answer nobody could log its session out.
+        Cancelled, this breaks it off.
+        """
+        self._closed = True
+        self._waiters.fail(UpstreamUnavailable("the gateway stops"))
+        opening = self._opening
+        if opening is not None:
+            try:
+                await asyncio.wait({opening})
+            finally:
+                opening.cancel()
+                await asyncio.gather(opening, return_exceptions=True)
+        leases, self._leases = self._leases, []
+        self._homes.clear()
+        empty = keep or self._close
+        work = ((empty if one.is_free and not one.retired else self._close)(one) for one in leases)
+        await asyncio.gather(*work, *self._closing, return_exceptions=True)
+
+    def _found(self, waiter: Waiter) -> Lease | None:
+        """A lease for this call, which is counted in it; None where it has to wait."""
+        if self.standing is Standing.PAUSED:
+            return None
+        client = waiter.client
+        lease = self._homes.get(client)
+        if lease is not None:
+            if not waiter.wait and lease.calls >= self.limits.calls:
+                return None
+        else:
+            lease = choose(self._live(), self.limits, self._now(), home=waiter.home)
+        if lease is None:
+            return None
+        if waiter.home or self.limits.exclusive:
+            self._homes[client] = lease
+            lease.homes.setdefault(client, 0)
+        lease.used_by[client] = lease.used_by.get(client, 0) + 1
+        if not waiter.wait:
+            lease.calls += 1
+        return lease
+
+    def _settle(self, client: str, lease: Lease) -> None:
+        """Its home is no longer a client's that has nothing in it and nothing under way."""
+        if client not in lease.used_by and not lease.homes.get(client, 1):
+            del lease.homes[client]
+            self._homes.pop(client, None)
+        self._dispose(lease)
+        if self._old:
+            self._turn(opens=False)
+        self._serve()
+
+    def _turn(self, *, opens: bool) -> None:
+        """Go on with a rotation. `opens`: it may open a lease now, which may fail."""
+        self._old.intersection_update(self._live())
+        if not self._old or self._opening is not None or self.standing is not Standing.OPEN:
+            return
+        if self._has_room():
+            if opens and not self._closed and not self.is_held_back:
+                self._begin_opening()
+            return
+        if any(one.retired for one in self._leases):
+            return  # its place is waited for
+        first = min(self._old, key=load)
+        if len(self._leases) > 1 or (first.is_free and not self._clones):
+            self.retire(first)
+
+    def _has_room(self) -> bool:
+        """Whether another may be opened. One that is being logged out is still there."""
+        return len(self._leases) + len(self._closing) < self.limits.size
+
+    def _live(self) -> list[Lease]:
+        """Those that take clients."""
+        return [lease for lease in self._leases if not lease.retired]
+
+    def _dispose(self, lease: Lease) -> None:
+        if lease.retired and lease.is_spare and lease in self._leases:
+            self._let_go(lease)
+
+    def _let_go(self, lease: Lease) -> None:
+        self._leases.remove(lease)
+        task = asyncio.create_task(self._close(lease), name="close lease")
+        self._closing.add(task)
+        task.add_done_callback(self._has_closed)
+
+    def _serve(self) -> None:
+        if self._waiters:
+            self._waiters.serve(self._found)
+            self._grow()
+
+    def _grow(self) -> None:
+        """Open another lease where somebody waits whom it would help. One at a time."""
+        if self._opening is not None or self._closed or not self._has_room():
+            return
+        if self.standing is not Standing.OPEN:
+            return
+        if not any(client not in self._homes for client in self._waiters.clients()):
+            return
+        if self.is_held_back:
+            self._fail(self._failure)
+        else:
+            self._begin_opening()
+
+    def _fail(self, why: str) -> None:
+        """Have nobody wait for what is not tried, where there is nothing else to wait for."""
+        if not self._leases:
+            again = ceil(self._pauses.left)
+            self._waiters.fail(UpstreamUnavailable(why, retry_after=again))
+
+    def _begin_opening(self) -> None:
+        self._opening = asyncio.create_task(self._open_one(), name="open lease")
+        self._opening.add_done_callback(self._opened)
+
+    async def _open_one(self) -> None:
+        lease = await self._open(self.leases)
+        self._leases.append(lease)
+        if self.standing is Standing.DRAINING:
+            self.retire(lease)
+        elif old := self._old.intersection(self._live()):
+            self.retire(min(old, key=load))
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        """The opening has ended, well or not: nobody waits for it any more."""
+        self._opening = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._pauses.over()
+            self._serve()
+            return
+        if not isinstance(error, SessionGateError):
+            _log.error("a session at the upstream could not be opened", **traced(error))
+            error = UpstreamUnavailable("no session at the upstream could be opened")
+        self._pauses.failed()
+        self._failure = str(error)
+        if not self._leases:  # else those that there are become free
+            self._waiters.fail(error)
+
+    def _has_closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        if not self._closed:
+            self._turn(opens=True)
+            self._serve()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

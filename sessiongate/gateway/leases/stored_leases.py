@@ -1,0 +1,301 @@
+"""The leases of one upstream as rows in the store: there before a session is opened, gone after it.
+
+So whatever ends a process, others and the next start know which sessions it has left at the
+upstream, and log them out by their tokens. Those that a stop has kept say so by their holder, and
+are used on. Tokens are sealed; `size` holds for all who share the store, and a session that several
+processes use is logged out by the last of them.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from sessiongate.errors import CapReached, StoreUnavailable, UpstreamUnavailable
+from sessiongate.gateway.credentials.sealing import Credentials, LeaseKey, NotOpened
+from sessiongate.secret import Secret
+from sessiongate.session import Person
+from sessiongate.store import port
+from sessiongate.store.gateway_port import LeaseState, LeaseUse, LeaseUsers
+from sessiongate.store.port import LeaseStore, StoredLease
+from sessiongate.wire.automation.client import RestSession
+from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+
+SERVICE = Person("", port.SERVICE)
+"""Stands for the service account among those of callers."""
+
+_KEPT = "kept/"
+"""How the holder of rows begins that a stop has kept. While they are used, it is a process, so that
+after a kill nobody takes them for sessions that hold nothing."""
+
+_TURN = 0.2
+"""Seconds after which it is asked again whether another process still logs in."""
+
+SILENT = timedelta(seconds=10)
+"""A process of which the store has not heard for so long was killed."""
+
+_log = structlog.get_logger(__name__)
+
+
+class FoundLease(NamedTuple):
+    """A session that another process has opened."""
+
+    row: StoredLease
+    opened: UpstreamSession
+    retired: bool
+
+
+class StoredLeases:
+    """The rows of one upstream. `instance` is this process, for as long as it runs."""
+
+    def __init__(
+        self,
+        upstream: str,
+        store: LeaseStore,
+        users: LeaseUsers,
+        key: LeaseKey,
+        instance: str,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        opened_as: str = "",
+        server: str = "",
+    ) -> None:
+        """`opened_as` says where and by which account: what is kept is for the same alone.
+
+        `server` is the upstream's address: no token is for any other.
+        """
+        self._upstream = upstream
+        self._store = store
+        self._users = users
+        self._key = key
+        self.instance = instance
+        self._now = now
+        self._new_id = new_id
+        self._opened_as = opened_as
+        self._server = server
+        self._known: dict[str, StoredLease] = {}
+        """Rows with credentials, as they are in the store, by their ids."""
+        self._unremoved: set[str] = set()
+        """Rows of sessions that are over, which the store could not remove yet."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether rows are there still that should not be."""
+        return bool(self._unremoved)
+
+    def new_id(self) -> str:
+        """An id for a session that has no row."""
+        return self._new_id()
+
+    def seconds(self) -> float:
+        """The time, for what processes keep together."""
+        return self._now().timestamp()
+
+    async def reserve(self, person: Person, most: int) -> StoredLease:
+        """Room for one more session. Raises UpstreamUnavailable where there is none."""
+        whose = account_of(person)
+        row = StoredLease(self._new_id(), self._upstream, whose, self._now(), self.instance)
+        try:
+            await self._store.reserve(row, most)
+        except CapReached:
+            raise UpstreamUnavailable(
+                f"{self._upstream}: all {most} sessions of the account are in use"
+            ) from None
+        return row
+
+    async def turn(self, row: StoredLease) -> None:
+        """Wait until no other process logs in for the account that has begun before.
+
+        So one that has its password refused is the only one.
+        """
+        while True:
+            before = [
+                one.id
+                for one in await self.all()
+                if one.account == row.account
+                and not one.sealed
+                and one.holder != self.instance
+                and (one.opened_at, one.id) < (row.opened_at, row.id)
+            ]
+            uses = await self.look() if before else {}
+            if not any(uses[one].instances for one in before if one in uses):
+                return
+            await asyncio.sleep(_TURN)
+
+    async def fill(self, row: StoredLease, opened: UpstreamSession) -> None:
+        """Keep what the session is used by. It is durable when this returns."""
+        sealed = self._key.seal(row, _credentials(opened, self._server))
+        if not await self._store.replace(row, sealed):
+            raise StoreUnavailable("the row of a new lease is gone")
+        self._known[row.id] = sealed
+
+    async def refill(self, lease_id: str, opened: UpstreamSession) -> None:
+        """Keep what has come to a session that has a row. Raises as `fill` does."""
+        row = self._known.get(lease_id)
+        if row is None:
+            raise StoreUnavailable("the lease has ended")
+        await self.fill(row, opened)
+
+    async def remove(self, lease_id: str) -> None:
+        """The session is over. A row that cannot be removed now is tried again: `remove_owed`."""
+        self._known.pop(lease_id, None)
+        try:
+            await self._store.remove(lease_id)
+        except StoreUnavailable as error:
+            self._unremoved.add(lease_id)
+            _log.warning("the row of a lease is left in the store", lease=lease_id, why=str(error))
+
+    async def remove_owed(self) -> None:
+        """Remove what could not be removed before, as far as the store does it now."""
+        for lease_id in sorted(self._unremoved):
+            try:
+                await self._store.remove(lease_id)
+            except StoreUnavailable:
+                return
+            self._unremoved.discard(lease_id)
+
+    async def keep(self, lease_id: str) -> None:
+        """Leave a session that nobody has anything in to others, or to the next start."""
+        row = self._known.pop(lease_id)
+        try:
+            uses = await self.look()
+            use = uses.get(lease_id)
+            if use is None or not use.instances - {self.instance}:
+                await self._hold(row, f"{_KEPT}{self._opened_as}")
+            await self._users.detach(lease_id, self.instance, ends=False)
+        except StoreUnavailable as error:  # so the next start logs it out
+            _log.warning("a lease could not be kept", lease=lease_id, why=str(error))
+
+    def was_kept(self, row: StoredLease) -> bool | None:
+        """Whether a stop has kept it, for the account of now; None where no stop has."""
+        if not row.holder.startswith(_KEPT):
+            return None
+        return row.holder == f"{_KEPT}{self._opened_as}"
+
+    def age(self, row: StoredLease) -> float:
+        """Seconds since the session was opened; 0 where a clock has been set back."""
+        return max(0.0, (self._now() - row.opened_at).total_seconds())
+
+    async def all(self) -> list[StoredLease]:
+        """The rows of this upstream, whoever has opened them."""
+        return [row for row in await self._store.all() if row.upstream == self._upstream]
+
+    async def look(self) -> dict[str, LeaseUse]:
+        """Say that this process runs, and who uses which lease, by its id."""
+        await self._users.beat(self.instance, SILENT)
+        return {use.lease: use for use in await self._users.look()}
+
+    async def find(self, lease_id: str) -> FoundLease | None:
+        """A lease that another process has opened, to use it; None where it is over."""
+        for row in await self.all():
+            if row.id == lease_id:
+                return await self.attach(row)
+        return None
+
+    async def another(self, person: Person, but: Collection[str]) -> FoundLease | None:
+        """A lease of this account besides those of these ids, to use it."""
+        rows = [row for row in await self.all() if row.account == account_of(person)]
+        rows = [row for row in rows if row.sealed and row.id not in but]
+        if not rows:
+            return None
+        uses = await self.look()
+        for row in sorted(rows, key=lambda row: _homes(uses.get(row.id))):
+            use = uses.get(row.id)
+            if use is not None and use.state is LeaseState.OPEN:
+                found = await self.attach(row)
+                if found is not None and not found.retired:
+                    return found
+        return None
+
+    async def attach(self, row: StoredLease) -> FoundLease | None:
+        """Use a lease. None where it is over, or cannot be used."""
+        opened = self.opened(row)
+        if opened is None or self.was_kept(row) is False:
+            return None
+        state = await self._users.attach(row.id, self.instance)
+        held = await self._hold(row, self.instance) if row.holder.startswith(_KEPT) else row
+        if state is None or held is None:
+            return None
+        self._known[row.id] = held
+        return FoundLease(row, opened, state is LeaseState.RETIRED)
+
+    async def changed(self, lease_id: str) -> UpstreamSession | None:
+        """What another process has put in the row of a lease since; None for nothing."""
+        known = self._known.get(lease_id)
+        for row in await self.all():
+            if row.id == lease_id and known not in (None, row):
+                self._known[lease_id] = row
+                return self.opened(row)
+        return None
+
+    async def retire(self, lease_id: str) -> None:
+        """Let no client begin anything in it, of whatever process."""
+        await self._users.retire(lease_id)
+
+    async def let_go(self, lease_id: str, *, despite_homes: bool = False) -> bool:
+        """Use a lease no longer. True where it has to be logged out: nobody else needs it.
+
+        `despite_homes`: or at least no other process uses it.
+        """
+        return await self._users.detach(lease_id, self.instance, despite_homes=despite_homes)
+
+    async def clients(self, lease_id: str) -> list[str]:
+        """Whose home it is, by the keys of their sessions."""
+        return await self._users.clients(lease_id)
+
+    def elsewhere(self, row: StoredLease) -> str:
+        """The address that a row's session was opened at, if that is not the upstream's of now."""
+        try:
+            server = self._key.open(row).server if row.sealed else ""
+        except NotOpened:
+            return ""
+        return "" if server == self._server else server
+
+    def opened(self, row: StoredLease) -> UpstreamSession | None:
+        """The session of a row; None where nobody can use it any more, or not at this address."""
+        if not row.sealed or self.elsewhere(row):
+            return None
+        try:
+            return _opened(self._key.open(row))
+        except (NotOpened, ValueError) as error:
+            _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
+            return None
+
+    async def _hold(self, row: StoredLease, holder: str) -> StoredLease | None:
+        """The row with this holder, None where somebody else has changed it."""
+        held = msgspec.structs.replace(row, holder=holder)
+        if held != row and not await self._store.replace(row, held):
+            return None
+        self._known[row.id] = held
+        return held
+
+
+def account_of(person: Person) -> str:
+    """What a row says of whose session it is at the upstream."""
+    return port.SERVICE if person == SERVICE else f"{person.provider}/{person.name}"
+
+
+def person_of(row: StoredLease) -> Person:
+    """Whose session it is at the upstream."""
+    provider, slash, name = row.account.partition("/")
+    return Person(provider, name) if slash else SERVICE
+
+
+def _credentials(opened: UpstreamSession, server: str) -> Credentials:
+    form, key = opened.form.value, Secret(opened.user.key)
+    rest = opened.rest or RestSession("", Secret(""))
+    return Credentials(form, key, opened.token, rest.path, rest.token, server)
+
+
+def _opened(credentials: Credentials) -> UpstreamSession:
+    user = UserSession(credentials.key.reveal(), "", "", "")
+    path = credentials.rest_path
+    rest = RestSession(path, credentials.rest_token) if path else None
+    return UpstreamSession(WireForm(credentials.form), credentials.token, user, rest)
+
+
+def _homes(use: LeaseUse | None) -> int:
+    return 0 if use is None else use.homes

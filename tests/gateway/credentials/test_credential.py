@@ -1,0 +1,260 @@
+"""A stored password is tried no more often than an account can bear."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from sessiongate.errors import UpstreamUnavailable
+from sessiongate.gateway.credentials.credential import Credential
+from sessiongate.gateway.credentials.passwords import REFUSED, Attempts
+from sessiongate.gateway.credentials.sealing import LeaseKey
+from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
+from sessiongate.secret import Secret
+from sessiongate.store.embedded.notes import MemoryNotes
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.tls.trust import Trust
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.wire.vim.client import REFUSED_LOGINS
+from tests.each import each
+from tests.upstream.fakes import Asked, FakeServer, http, kind_vcenter, saying, soap_fault
+
+LONG = timedelta(seconds=30)
+
+
+class Time:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Case:
+    """A credential, its clock, and what its password file says."""
+
+    def __init__(self, server: FakeServer, attempts: Attempts | None = None) -> None:
+        self.server = server
+        self.time = Time()
+        self.meters = UpstreamMeters()
+        self.password, self.next = "right", ""
+        self.exchange = Exchange(server.url, Trust(verify=False))
+        self.credential = Credential(
+            "vc1",
+            "svc",
+            (lambda: Secret(self.password), lambda: Secret(self.next or self.password)),
+            self.exchange,
+            LONG,
+            self.time,
+            self.meters,
+            attempts=attempts,
+        )
+
+    async def refused(self) -> str:
+        with pytest.raises(UpstreamUnavailable) as raised:
+            await self.credential.login()
+        assert self.password not in str(raised.value)
+        assert raised.value.retry_after >= 1
+        return str(raised.value)
+
+    @property
+    def asked(self) -> int:
+        return len(self.server.asked)
+
+
+@pytest.fixture
+async def case() -> AsyncIterator[Case]:
+    async with FakeServer(kind_vcenter) as server:
+        one = Case(server)
+        yield one
+        await one.exchange.close()
+
+
+async def test_it_logs_in_by_soap_alone(case: Case) -> None:
+    opened = await case.credential.login()
+    assert opened.user.key == "52a67ed8"
+    assert case.server.paths() == ["/sdk"]
+
+
+async def test_sec_58_a_refused_password_is_tried_once_in_a_quarter_of_an_hour(case: Case) -> None:
+    case.password = "wrong"
+    for _ in range(1000):
+        assert "refused" in await case.refused()
+    assert case.asked == 1
+    assert case.meters.logins == {"refused": 1}
+    assert case.credential.is_held_back
+    case.time.now += REFUSED - 1
+    await case.refused()
+    assert case.asked == 1
+    case.time.now += 1
+    await case.refused()
+    assert case.asked == 2
+
+
+async def test_another_password_is_tried_at_once(case: Case) -> None:
+    case.password = "wrong"
+    await case.refused()
+    case.password = "right"
+    assert (await case.credential.login()).user.key
+    assert not case.credential.is_held_back
+
+
+@each("password", ["bell\x07", "\ud800", "\uffff"], ["bell", "surrogate", "no letter"])
+async def test_a_password_that_no_request_can_carry_is_refused_without_being_sent(
+    password: str,
+) -> None:
+    """It is nothing that whoever calls has done: no refusal of theirs."""
+    async with FakeServer(kind_vcenter) as server:
+        case = Case(server)
+        case.password = password
+        for _ in range(3):
+            assert "cannot carry" in await case.refused()
+        assert case.asked == 0
+        assert case.credential.is_held_back
+        assert case.meters.logins == {"refused": 1}
+        case.password = "right"
+        assert (await case.credential.login()).user.key
+        await case.exchange.close()
+
+
+async def test_the_next_password_is_tried_once_where_the_first_is_refused(case: Case) -> None:
+    """While the account gets a new one, either may be right."""
+    case.password, case.next = "old", "right"
+    with capture_logs() as logs:
+        assert (await case.credential.login()).user.key
+        assert case.asked == 2
+        # From now on that one is the first to be tried, and the other is left alone.
+        assert (await case.credential.login()).user.key
+        case.time.now += REFUSED
+        assert (await case.credential.login()).user.key
+    assert case.asked == 4
+    assert case.meters.logins == {"refused": 1}
+    assert sum("make it the first" in one["event"] for one in logs) == 1
+    assert not any(case.next in str(one) or case.password in str(one) for one in logs)
+    case.password = "right"  # as it is to be afterwards
+    assert (await case.credential.login()).user.key
+    assert case.asked == 5
+
+
+@each("fault", sorted(REFUSED_LOGINS))
+async def test_sec_58_each_kind_of_refused_login_is_one_of_the_password(fault: str) -> None:
+    def old(asked: Asked) -> bytes:
+        return soap_fault(fault) if b">old<" in asked.body else kind_vcenter(asked)
+
+    async with FakeServer(old) as server:
+        case = Case(server)
+        case.password = "old"
+        for _ in range(3):
+            assert "was refused" in await case.refused()
+        assert case.asked == 1
+        case.next = "right"
+        assert (await case.credential.login()).user.key
+        await case.exchange.close()
+
+
+async def test_sec_58_where_both_are_refused_each_was_tried_once(case: Case) -> None:
+    case.password, case.next = "old", "newer"
+    for _ in range(100):
+        assert "refused" in await case.refused()
+    assert case.asked == 2
+    assert case.credential.is_held_back
+    case.next = "right"
+    assert (await case.credential.login()).user.key
+    assert case.asked == 3, "the one that was refused is not tried again"
+
+
+async def test_where_an_upstream_is_away_the_next_password_is_not_tried(case: Case) -> None:
+    case.password, case.next = "old", "right"
+    case.server.script = saying(http(503, "busy"))
+    await case.refused()
+    assert case.asked == 1
+
+
+async def test_a_changed_password_is_noticed_by_looking_for_it(case: Case) -> None:
+    assert not case.credential.look()
+    case.password = "wrong"
+    await case.refused()
+    assert not case.credential.look()
+    assert case.credential.is_held_back
+    case.password = "right"
+    assert case.credential.look()
+    assert not case.credential.is_held_back
+    assert case.asked == 1
+
+
+async def test_whoever_says_so_has_it_tried_again(case: Case) -> None:
+    case.password = "wrong"
+    await case.refused()
+    case.credential.resume()
+    await case.refused()
+    assert case.asked == 2
+
+
+AWAY = {
+    "an error of something in front": http(503, "busy"),
+    "a fault of the service": soap_fault("SystemError"),
+    "nonsense": http(200, "hello"),
+}
+
+
+@each("answer", AWAY.values(), AWAY.keys())
+async def test_an_upstream_that_is_away_says_nothing_of_the_password(answer: bytes) -> None:
+    """When it is asked again is the pool's concern."""
+    async with FakeServer(saying(answer)) as server:
+        case = Case(server)
+        for count in (1, 2, 3):
+            await case.refused()
+            assert case.asked == count == case.meters.logins["unavailable"]
+            assert not case.credential.is_held_back
+        server.script = kind_vcenter
+        assert (await case.credential.login()).user.key
+        await case.exchange.close()
+
+
+async def test_logins_whose_answers_are_lost_are_few() -> None:
+    """Each may have opened a session that nobody knows of."""
+    async with FakeServer(saying(b""), hangs_up=True) as server:
+        case = Case(server)
+        for count, pause in enumerate((1, 30, 60, 300, 300), start=1):
+            await case.refused()
+            await case.refused()
+            assert case.asked == count
+            assert case.credential.is_held_back
+            case.time.now += pause * 1.2
+        await case.exchange.close()
+
+
+async def test_sec_58_what_one_process_has_had_refused_no_other_tries() -> None:
+    async with FakeServer(kind_vcenter) as server:
+        notes, key = MemoryNotes(), LeaseKey(bytes(32))
+        cases = [Case(server) for _ in range(2)]
+        for case in cases:
+            case.credential.refusals = SharedRefusals(notes, key, case.time)
+            case.password = "wrong"
+        for case in (*cases, *cases):
+            assert "refused" in await case.refused()
+        assert len(server.asked) == 1
+        (told,) = await notes.all()
+        assert Secret("wrong").digest().hex() not in told
+        # Another password is tried, and so is the same one once somebody says so.
+        cases[1].password = "right"
+        assert (await cases[1].credential.login()).user.key
+        await SharedRefusals(notes, key, cases[0].time).forget()
+        cases[0].credential.resume()
+        await cases[0].refused()
+        assert len(server.asked) == 3
+        for case in cases:
+            case.time.now += REFUSED + 1
+            await case.exchange.close()
+
+
+async def test_sec_58_what_one_table_has_had_refused_no_other_of_the_account_tries() -> None:
+    async with FakeServer(kind_vcenter) as server:
+        attempts = Attempts(Time())
+        cases = [Case(server, attempts) for _ in range(2)]
+        for case in (*cases, *cases):
+            case.password = "wrong"
+            assert "refused" in await case.refused()
+        assert len(server.asked) == 1
+        for case in cases:
+            await case.exchange.close()
