@@ -29,6 +29,7 @@ from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.relayed_hosts import AtUpstreams
+from sessiongate.dialects.stray_hosts import StrayHosts
 from sessiongate.dialects.vim.session_objects import SessionObjects
 from sessiongate.errors import Unavailable
 from sessiongate.http.message import Handler, Streams
@@ -268,7 +269,9 @@ class Server:
     def _handler(self, services: Services) -> tuple[Handler, Streams]:
         server, gates = self.config.server, by_host(self.config, self._gates)
         routed = dialects(self.config, services, self._meters, gates)
-        handler: Handler = routed if gates is None else AtUpstreams(routed, gates)
+        handler: Handler = routed
+        if gates is not None:
+            handler = AtUpstreams(routed, gates, StrayHosts(self._gates))
         if server.trusted_proxies:
             header = server.client_certificate_header
             handler = TrustedProxies(handler, server.trusted_proxies, header)

@@ -26,6 +26,22 @@ def upstream_doubts(settings: Settings) -> Iterator[tuple[str, str, bool]]:
                 yield about, says, serious
         for says in (*_sizes(upstream), *_pool(upstream), *_roles(upstream)):
             yield about, says, False
+    if settings.upstream and all(one.hosts for one in settings.upstream.values()):
+        yield from _strays(settings)
+
+
+def _strays(settings: Settings) -> Iterator[tuple[str, str, bool]]:
+    """Names by which clients call us where each upstream has its own, and none has these."""
+    hosts = {without_port(host) for one in settings.upstream.values() for host in one.hosts}
+    for name in dict.fromkeys(settings.server.public_names):
+        if name not in hosts and not name.startswith("*."):
+            yield (
+                "server.public_names",
+                f"{name} is in no upstream.NAME.hosts, so whoever calls it gets the gateway's own"
+                " empty inventory; add it to the hosts of the upstream that is meant, or leave"
+                " the hosts of one out",
+                False,
+            )
 
 
 def _is_ours(settings: Settings, upstream: Upstream) -> bool:

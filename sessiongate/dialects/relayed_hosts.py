@@ -6,6 +6,7 @@ that answers for one asks here first.
 
 from collections.abc import Mapping
 
+from sessiongate.dialects.stray_hosts import StrayHosts
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.networks import canonical_host
@@ -32,12 +33,16 @@ class Gates:
 class AtUpstreams:
     """A handler around another, which is told the upstream that each request's Host means."""
 
-    def __init__(self, inner: Handler, gates: Gates) -> None:
+    def __init__(self, inner: Handler, gates: Gates, strays: StrayHosts | None = None) -> None:
+        """`strays` are told of requests whose Host means none."""
         self._inner = inner
         self._gates = gates
+        self._strays = strays
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request."""
         gate = self._gates.of(request)
         request.upstream = gate.name if gate is not None else ""
+        if gate is None and self._strays is not None:
+            self._strays.note(request)
         return await self._inner(request)

@@ -36,7 +36,13 @@ _REQUEST_LINE = re.compile(
     rb"([A-Z][A-Z-]{0,31}) (?:[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+))?"
     rb'([/?][!"$-~]*)? HTTP/1\.([01])\r\n'
 )
-_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+# A name or an address, and perhaps a port (RFC 9112, 3.2; RFC 3986, 3.2.2). No client leaves the
+# name out, or writes a colon and no port: whoever does means to be read in two ways.
+_HOST = re.compile(
+    r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})++"
+    r"|\[(?=[0-9A-Fa-f.]*:)[0-9A-Fa-f:.]++(?:%[A-Za-z0-9._~-]+)?\])(?::([0-9]{1,5}))?"
+)
+_HIGHEST_PORT = 65535
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _FRAMING = frozenset({"connection", "content-length", "expect", "host", "transfer-encoding"})
 
@@ -50,8 +56,9 @@ HEADER_COST = 160
 
 
 def is_host(text: str) -> bool:
-    """Whether this may stand in Host: a name or an address, and perhaps a port. It may be empty."""
-    return _HOST.fullmatch(text) is not None
+    """Whether this may stand in Host: a name or an address, and perhaps a port."""
+    found = _HOST.fullmatch(text)
+    return found is not None and (found[1] is None or int(found[1]) <= _HIGHEST_PORT)
 
 
 class Head:
@@ -105,7 +112,7 @@ class Head:
         for name, value in self._framing:
             if name == "host":
                 hosts += 1
-                if _HOST.fullmatch(value) is None:
+                if not is_host(value):
                     raise Malformed(Flaw.HOST)
             elif name == "content-length":
                 lengths.append(value)
@@ -168,7 +175,7 @@ def read_head(raw: bytes) -> Head:
 
 def _addressed(method: str, authority: str, target: bytes) -> Head:
     """The head of a request whose target is a whole address. An absent path is `/`."""
-    if authority[0] == ":":
+    if not is_host(authority):
         raise Malformed(Flaw.HOST)
     path = target.decode("ascii")
     return Head(method, path if path[:1] == "/" else f"/{path}", authority)

@@ -55,6 +55,16 @@ def test_calls_of_one_client_go_by_all_sessions_that_are_shared() -> None:
     assert doubts(**shared) == []
 
 
+def test_a_public_name_that_means_no_upstream() -> None:
+    names = {"server.public_names": ["vc1.gate.example", "gate.example", "*.gate.example"]}
+    hosts = {"upstream.vc1.hosts": ["vc1.gate.example:9669"]}
+    config = load(None, {}, {**CALLERS, **names, **hosts})
+    ((about, says, serious),) = upstream_doubts(config)
+    assert (about, serious) == ("server.public_names", False)
+    assert says.startswith("gate.example is in no upstream.NAME.hosts")
+    assert list(upstream_doubts(load(None, {}, {**CALLERS, **names}))) == []
+
+
 def test_an_upstream_that_nobody_can_use() -> None:
     nobody = {"identity.vc.upstream": "vc2", "upstream.vc2.type": "vcenter"}
     more = {

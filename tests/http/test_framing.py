@@ -52,13 +52,47 @@ def test_http_1_0_closes_and_needs_no_host() -> None:
     assert not read_head(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive
 
 
-@pytest.mark.parametrize("host", [b"x/../admin?", b"a b", b"a@b", b"a\\b", b"a,b/c", b"a#b"])
-def test_a_host_that_is_no_host_is_refused(host: bytes) -> None:
-    with pytest.raises(Malformed):
-        read_head(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(b"x/../admin?", b"a b", b"a@b", b"a\\b", b"a,b/c", b"a#b", b"a%zz", b"a\tb"),
+        *(
+            b"vc2.test:443:443",
+            b"vc2.test::443",
+            b"vc2.test:0x1",
+            b"vc2.test:+443",
+            b"vc2.test:4 3",
+        ),
+        *(b"vc2.test:", b"vc2.test:65536", b"vc2.test:000443", b":443", b":", b"", b" "),
+        *(b"::1", b"[::1", b"::1]", b"[::1]443", b"[::1]:", b"[vc2.test]", b"[]", b"vc2[.test]"),
+    ],
+)
+@pytest.mark.parametrize("version", [b"0", b"1"])
+def test_a_host_that_is_no_host_is_refused(host: bytes, version: bytes) -> None:
+    """RFC 9112, 3.2: what is no name or address, with or without a port, is 400."""
+    with pytest.raises(Malformed, match=Flaw.HOST):
+        read_head(b"GET / HTTP/1.%b\r\nHost: %b\r\n\r\n" % (version, host))
 
 
-@pytest.mark.parametrize("host", [b"", b"a_b:8", b"[::1]:9669", b"[fe80::1%25eth0]", b"10.0.0.1"])
+@pytest.mark.parametrize(
+    "authority", [b"vc2.test:443:443", b"vc2.test:", b":443", b"a:0x1", b"[a]"]
+)
+def test_a_whole_address_of_no_host_is_refused(authority: bytes) -> None:
+    with pytest.raises(Malformed, match=Flaw.HOST):
+        read_head(b"GET http://%b/sdk HTTP/1.1\r\nHost: x\r\n\r\n" % authority)
+
+
+def test_a_long_host_is_read_in_one_pass() -> None:
+    """None of these letters is tried a second time, however they may be grouped."""
+    long = b"a%41" * 15_000
+    with pytest.raises(Malformed, match=Flaw.HOST):
+        read_head(b"GET / HTTP/1.1\r\nHost: %b?\r\n\r\n" % long)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [b"a_b:8", b"[::1]:9669", b"[fe80::1%25eth0]", b"10.0.0.1", b"x.:443", b"x:00443", b"%41"],
+)
 def test_a_host_is_accepted(host: bytes) -> None:
     assert read_head(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host).path == "/"
 
