@@ -52,7 +52,7 @@ CERTIFICATE = b"a certificate"
 OWN_NAMES = OwnNames(["gate.example", "192.0.2.1"])
 APPLIANCE = Appliance("gate.example", "a product", "8.0.3", "0", "a gate")
 SITE = Site(INSTANCE, "gate.example", "192.0.2.1", "a gate")
-SIGNING_KEY = RSAKey.generate_key(2048, private=True).as_pem(private=True)
+SIGNING_KEY = RSAKey.generate_key(2048, private=True)
 EXTENSION = Extension("com.example.backup", "", "user")
 
 

@@ -14,7 +14,7 @@ from sessiongate.session import Ended
 from tests.gate import Gate
 from tests.http.requests import request
 
-PEM = RSAKey.generate_key(2048, private=True).as_pem(private=True)
+KEY = RSAKey.generate_key(2048, private=True)
 
 CARRIERS: dict[str, Callable[[str], dict[str, str]]] = {
     "vmware header": lambda token: {"vmware_api_session_id": token},
@@ -28,7 +28,7 @@ CARRIERS: dict[str, Callable[[str], dict[str, str]]] = {
 class House:
     def __init__(self, folder: Path) -> None:
         self.gate = Gate(folder)
-        self.tokens = AccessTokens(PEM, self.gate.clock, timedelta(minutes=1))
+        self.tokens = AccessTokens(KEY, self.gate.clock, timedelta(minutes=1))
         self.callers = KnownCallers(
             self.gate.sessions,
             self.gate.bearers_over(self.gate.store, self.tokens),

@@ -55,8 +55,8 @@ class Claims(msgspec.Struct, frozen=True):
 class AccessTokens:
     """Signs and reads tokens. Knows nothing of which sessions live."""
 
-    def __init__(self, private_pem: bytes, clock: Clock, life: timedelta) -> None:
-        self._key = RSAKey.import_key(private_pem)
+    def __init__(self, key: RSAKey, clock: Clock, life: timedelta) -> None:
+        self._key = key
         self._id = self._key.thumbprint()
         self._clock = clock
         self.life = life

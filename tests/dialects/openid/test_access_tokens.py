@@ -16,13 +16,13 @@ from sessiongate.dialects.openid.access_tokens import AccessTokens, subject_of
 from sessiongate.testing import FakeClock, a_session
 from tests.each import each
 
-PEM = RSAKey.generate_key(2048, private=True).as_pem(private=True)
+KEY = RSAKey.generate_key(2048, private=True)
 ISSUER = "https://zvm.example/auth/realms/zerto"
 SESSION = a_session("the secret token", principal="ada")
 
 
 def made(clock: FakeClock) -> AccessTokens:
-    return AccessTokens(PEM, clock, timedelta(seconds=60))
+    return AccessTokens(KEY, clock, timedelta(seconds=60))
 
 
 def part(token: str, number: int) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def test_a_token_of_an_earlier_release_is_of_the_first_generation() -> None:
     tokens = made(FakeClock())
     facts = part(tokens.refresh(SESSION, ISSUER, "c", timedelta(minutes=30), 3), 1)
     del facts["sgg"]
-    claims = tokens.read(jwt.encode({"alg": "RS256"}, facts, RSAKey.import_key(PEM)))
+    claims = tokens.read(jwt.encode({"alg": "RS256"}, facts, KEY))
     assert claims is not None
     assert claims.generation == 0
 
@@ -127,7 +127,7 @@ def forgeries() -> dict[str, str]:
     header, claims, signature = good.split(".")
     facts = {**part(good, 1), "sid": "another"}
     other = RSAKey.generate_key(2048, private=True)
-    public = RSAKey.import_key(PEM).as_pem(private=False)
+    public = KEY.as_pem(private=False)
     kid = part(good, 0)["kid"]
     confused = f"{encoded({'alg': 'HS256', 'kid': kid})}.{encoded(facts)}"
     return {
