@@ -167,7 +167,7 @@ class Entered(msgspec.Struct, frozen=True):
     home: str = ""
     """The lease that the client's things are in; "" for none."""
     version: int = 0
-    """Of the book; each change makes it larger."""
+    """Of the book; each change makes it larger, and so does it that a home begins."""
     book: Book | None = None
     """What the client has; None where that is what the caller knows already."""
     foreign: str = ""

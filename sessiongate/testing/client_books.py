@@ -126,6 +126,29 @@ class ClientBookContract(Contract):
             late = await books.note("ada", lease.id, changes, noted.version)
             assert late.entry is StayOutcome.OVER
 
+    async def test_sec_60_a_home_that_begins_anew_is_known_by_a_later_version(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+            entered = await books.enter("ada", "one:1", lease.id)
+            opened = Changes(opened=(("v1", A_VIEW),))
+            noted = await books.note("ada", lease.id, opened, entered.version)
+            ended = await books.note("ada", lease.id, Changes(ended=("v1",)), noted.version)
+            assert await books.leave("ada", "one:1", lease.id, NOW)
+            # Whoever remembers the book of before hears that it is over, and of the next one.
+            looked = await books.enter("ada", "two:1", "", known=noted.version)
+            assert (looked.home, shown(looked.book)) == ("", book())
+            assert looked.version >= ended.version
+            again = await books.enter("ada", "one:2", lease.id, known=ended.version)
+            assert again.version > ended.version
+            assert shown(again.book) == book()
+            more = Changes(opened=(("v2", A_VIEW),))
+            later = await books.note("ada", lease.id, more, again.version)
+            assert later.version > again.version
+            told = await books.enter("ada", "two:2", "", known=ended.version)
+            assert shown(told.book) == book("v2")
+            assert (await books.enter("bob", "two:3", "", names=("",))).entry is StayOutcome.IN
+
     async def test_sec_65_stays_of_the_killed_keep_no_home(self) -> None:
         async with self.opened() as store:
             books = store.books("vc1")

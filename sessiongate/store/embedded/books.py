@@ -17,10 +17,10 @@ class _Client:
 
     __slots__ = ("book", "cleared_by", "home", "lost", "stays", "turned", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, version: int) -> None:
         self.book = Book()
         self.home = ""
-        self.version = 0
+        self.version = version
         self.stays: set[str] = set()
         self.turned: dict[str, str] = {}
         """Tokens that were used up, and by which stay."""
@@ -37,6 +37,8 @@ class MemoryBooks:
         self._users = users
         self._clients: dict[str, _Client] = {}
         self._owners: dict[str, str] = {}
+        self._version = 0
+        """The last one of any book: a client that begins anew has never been told a later one."""
         self._over: OrderedDict[str, float] = OrderedDict()
         """Clients of which nothing else is left, and until when that is remembered."""
 
@@ -59,9 +61,7 @@ class MemoryBooks:
             if self._owners.get(name, client) != client:
                 return Entered(StayOutcome.FOREIGN, foreign=name)
         if found is None:
-            found = _Client()
-            if not lease_id:
-                return Entered(StayOutcome.IN, book=found.book)
+            found = _Client(self._version)
         if lease_id:
             if not found.home:
                 use = self._users.uses.get(lease_id)
@@ -70,7 +70,7 @@ class MemoryBooks:
                 if exclusive and use.homes:
                     return Entered(StayOutcome.TAKEN)
                 use.homes.add(client)
-                found.home = lease_id
+                found.home, found.version = lease_id, self._next_version()
             found.stays.add(stay)
             self._clients[client] = found
         return Entered(StayOutcome.IN, found.home, found.version, found.book)
@@ -87,7 +87,7 @@ class MemoryBooks:
         self._disown(client, before - after)
         opened = {name for name, _ in changes.opened}
         self._owners.update(dict.fromkeys(after - before | opened, client))
-        found.version += 1
+        found.version = self._next_version()
         return Entered(StayOutcome.IN, found.home, found.version, found.book)
 
     async def turn(self, client: str, stay: str, token: str, now: float) -> bool:
@@ -98,7 +98,7 @@ class MemoryBooks:
         until = found.book.pages.pop(token, None)
         if until is None:
             return found.turned.get(token) == stay
-        found.version += 1
+        found.version = self._next_version()
         if until <= now:
             return False
         found.turned[token] = stay
@@ -175,10 +175,15 @@ class MemoryBooks:
                 self._disown(client, book.names())
                 book.apply(Changes((*book.objects, *book.pages, book.collector)))
             found.home = ""
-            found.version += 1
-            if not (found.stays or found.lost or found.cleared_by):
+            if found.stays or found.lost or found.cleared_by:
+                found.version = self._next_version()
+            else:
                 del self._clients[client]
         return had
+
+    def _next_version(self) -> int:
+        self._version += 1
+        return self._version
 
     def _disown(self, client: str, names: Iterable[str]) -> None:
         for name in names:

@@ -3,7 +3,8 @@
 Its fields: `h` home, `v` version, `x` the stay that clears it, `l` that all was lost, `c`
 collector, and each behind one letter: `o` objects, `p` pages and until when, or `-` and the stay
 that turned it, `s` stays. A set for each lease has the clients at home there; one hash says whose
-each object is. All is in the slot of the book, since a lease and its clients are changed together.
+each object is, and the last version of any book, under no id. All is in the slot of the book, since
+a lease and its clients are changed together.
 """
 
 import asyncio
@@ -37,19 +38,19 @@ for at = 6, #ARGV, 1000 do
     if owner and owner ~= client then return {'foreign', names[number]} end
   end
 end
-local home, version = had[3] or '', had[4] or '0'
+local home, version = had[3] or '', had[4] or redis.call('HGET', KEYS[2], '') or '0'
 if lease ~= '' then
   if home == '' then
     local use = redis.call('HGET', KEYS[3], lease)
     if not use or string.sub(use, 1, 1) ~= 'o' then return {'closed'} end
     if exclusive == '1' and redis.call('SCARD', KEYS[4]) > 0 then return {'taken'} end
     redis.call('SADD', KEYS[4], client)
-    redis.call('HSET', KEYS[1], 'h', lease)
-    home = lease
+    home, version = lease, string.format('%.0f', redis.call('HINCRBY', KEYS[2], '', 1))
+    redis.call('HSET', KEYS[1], 'h', home, 'v', version)
   end
   redis.call('HSET', KEYS[1], 's' .. stay, '')
 end
-return {'in', home, version, known == version and {} or redis.call('HGETALL', KEYS[1])}
+return {'in', home, version, known ~= version and redis.call('HGETALL', KEYS[1])}
 """,
     full=True,
 )
@@ -59,7 +60,7 @@ return {'in', home, version, known == version and {} or redis.call('HGETALL', KE
 NOTE = script(
     """
 local client, lease, known, collector = unpack(ARGV, 1, 4)
-local had = redis.call('HMGET', KEYS[1], 'x', 'h')
+local had = redis.call('HMGET', KEYS[1], 'x', 'h', 'v')
 if had[1] or had[2] ~= lease then return {'over'} end
 local at = 5
 local function next_ones()
@@ -85,22 +86,22 @@ for number = from, to, 2 do
 end
 from, to = next_ones()
 for number = from, to, 2 do redis.call('HSET', KEYS[1], 'p' .. ARGV[number], ARGV[number + 1]) end
-local version = redis.call('HINCRBY', KEYS[1], 'v', 1)
-local told = string.format('%.0f', version)
-if string.format('%.0f', version - 1) == known then return {'in', lease, told, {}} end
-return {'in', lease, told, redis.call('HGETALL', KEYS[1])}
+local version = string.format('%.0f', redis.call('HINCRBY', KEYS[2], '', 1))
+redis.call('HSET', KEYS[1], 'v', version)
+return {'in', lease, version, known ~= had[3] and redis.call('HGETALL', KEYS[1])}
 """,
     full=True,
 )
 """Keep what has changed."""
 
+# KEYS: owners.
 TURN = script(
     """
 local page, stay = 'p' .. ARGV[1], '-' .. ARGV[2]
 local had = redis.call('HGET', KEYS[1], page)
 if not had then return 0 end
 if string.sub(had, 1, 1) == '-' then return had == stay and 1 or 0 end
-redis.call('HINCRBY', KEYS[1], 'v', 1)
+redis.call('HSET', KEYS[1], 'v', redis.call('HINCRBY', KEYS[2], '', 1))
 if tonumber(had) <= tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], page) return 0 end
 redis.call('HSET', KEYS[1], page, stay)
 return 1
@@ -214,7 +215,7 @@ for name, value in pairs(fields) do
 end
 redis.call('HDEL', KEYS[1], 'h')
 if not (had or left) then redis.call('DEL', KEYS[1]) return 0 end
-redis.call('HINCRBY', KEYS[1], 'v', 1)
+redis.call('HSET', KEYS[1], 'v', redis.call('HINCRBY', KEYS[2], '', 1))
 if had then redis.call('HSET', KEYS[1], 'l', '') end
 if fields.x then redis.call('PEXPIRE', KEYS[1], KEPT) end
 return had and 1 or 0
@@ -249,7 +250,8 @@ class RedisBooks:
         keys = (self._of(client), self._owners, self._keys.lease_users[0])
         told = (text(client), text(lease_id), int(exclusive), text(stay), known)
         homes = self._keys.homes(lease_id)
-        answer = await self._calls().run(ENTER, (*keys, homes), *told, *map(text, names))
+        named = map(text, filter(None, names))  # the owners' field of no name is none of an object
+        answer = await self._calls().run(ENTER, (*keys, homes), *told, *named)
         return _entered(answer)
 
     async def note(self, client: str, lease_id: str, changes: Changes, known: int) -> Entered:
@@ -277,7 +279,7 @@ class RedisBooks:
     async def turn(self, client: str, stay: str, token: str, now: float) -> bool:
         """Use up a token."""
         told = text(token), text(stay), text(repr(now))
-        return bool(await self._calls().run(TURN, (self._of(client),), *told))
+        return bool(await self._calls().run(TURN, (self._of(client), self._owners), *told))
 
     async def leave(self, client: str, stay: str, lease_id: str, now: float) -> bool:
         """End a stay."""
@@ -320,7 +322,7 @@ def _entered(answer: Sequence[Any]) -> Entered:
     if entry is not StayOutcome.IN:
         return Entered(entry)
     _, home, version, fields = answer
-    book = _book(fields) if fields or int(version) == 0 else None
+    book = _book(fields) if fields is not None else None
     return Entered(entry, text_of(home), int(version), book)
 
 

@@ -385,6 +385,21 @@ async def test_a_client_that_cancels_a_read_keeps_its_collector_and_filters(
     await until(lambda: "DestroyPropertyCollector" in house.methods())
 
 
+async def test_sec_60_what_is_opened_after_all_was_ended_is_known_amid_another_call(
+    case: Case, house: House
+) -> None:
+    client = case.client()
+    let_go = house.hold("Fetch")
+    call = start(client.name())
+    await until(lambda: house.methods().count("Fetch") == 1)
+    for _ in range(3):
+        view = await client.view()
+        await client.call("ModifyListView", "ListView", view)
+        await client.call("DestroyView", "ListView", view)
+    let_go.set()
+    await call
+
+
 async def test_credentials_in_a_guest_are_released_where_they_were_acquired(
     case: Case, house: House
 ) -> None:

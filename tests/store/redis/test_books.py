@@ -210,6 +210,8 @@ async def test_what_clients_leave_behind_is_forgotten(own: Redis) -> None:
         await store.leases.remove(lease.id)
         keys = store._keys
         left = {keys.client("vc1", one) for one in ("ada", "eve")} | {keys.instance("one")}
+        left.add(keys.owners("vc1"))
+        assert int(own.ask("HLEN", keys.owners("vc1"))) == 1, "the version of the last change"
         found = own.ask("EVAL", "return table.concat(redis.call('KEYS', 'none:*'), ' ')", 0)
         assert set(found.decode().split()) == left
         for client in ("ada", "eve"):
