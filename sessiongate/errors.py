@@ -82,11 +82,16 @@ class NoSession(Refused):
 
 
 class NoPermission(Refused):
-    """The caller is known and lacks a privilege."""
+    """The caller is known and lacks a privilege.
 
-    def __init__(self, privilege: str) -> None:
+    `why` says more to log and audit, such as the setting that lets nobody like this one in; no
+    client is told.
+    """
+
+    def __init__(self, privilege: str, why: str = "") -> None:
         super().__init__(f"the privilege {privilege} is missing")
         self.privilege = privilege
+        self.why = why
 
 
 class InvalidLocale(Refused):

@@ -173,7 +173,7 @@ def _gate(
 
     return Gate(
         name,
-        _rules(settings, frozenset(certificate_names(config))),
+        _rules(name, settings, frozenset(certificate_names(config))),
         exchange,
         accounts,
         sessions.end,
@@ -208,9 +208,10 @@ def _limits(settings: Upstream) -> PoolLimits:
     )
 
 
-def _rules(settings: Upstream, own_names: frozenset[str]) -> RelayRules:
+def _rules(name: str, settings: Upstream, own_names: frozenset[str]) -> RelayRules:
     pool, forward = settings.pool, settings.forward
     return RelayRules(
+        upstream=name,
         shared=settings.shared,
         timeout=settings.timeout,
         queue_time=pool.queue_time.total_seconds(),

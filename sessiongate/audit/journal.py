@@ -212,10 +212,14 @@ class Journal:
             event.user, event.subject = by, session.principal
         return event
 
-    def denied(self, session: Session, what: str, privilege: str) -> None:
-        """A caller asked for something that its privileges do not allow."""
+    def denied(self, session: Session, what: str, privilege: str, why: str = "") -> None:
+        """A caller asked for something that its privileges do not allow.
+
+        `why` says which setting would allow it.
+        """
+        detail = f"{what}: {why}" if why else what
         event = audit.of_session(
-            session, self._clock.now(), "permission denied", reason=privilege, detail=what
+            session, self._clock.now(), "permission denied", reason=privilege, detail=detail
         )
         event.result = "refused"
         if self._judge(event, _of(session)) is Fate.COUNTED:
@@ -226,6 +230,7 @@ class Journal:
             key=session.key[:_KEY_PREFIX],
             what=what,
             privilege=privilege,
+            **({"why": why} if why else {}),
         )
         self._note(event)
 

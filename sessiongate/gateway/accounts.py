@@ -140,13 +140,20 @@ class Accounts:
         if self.credential is not None:
             return self._pools[SERVICE]
         if session.provider not in self._providers:
-            raise NoPermission(USE)
+            raise NoPermission(USE, self._of_another(session))
         pool = self._pools.get(Person(session.provider, session.principal))
         if self.standing is Standing.DRAINING and (pool is None or not pool.leases):
             raise Overloaded("no session at the upstream is opened for the time being")
         if pool is None or not (pool.leases or pool.opening):
             raise NoSession("no session at the upstream is left to go by")
         return pool
+
+    def _of_another(self, session: Session) -> str:
+        of = f'those with upstream = "{self.upstream}"' if self._providers else "none"
+        return (
+            f"identity.{session.provider}: its users have no session at {self.upstream}, which has"
+            f' account = "caller"; only users of {of} have'
+        )
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Have the session that a caller's login has opened; one too many is logged out.

@@ -14,6 +14,8 @@ USE = "Sessions.UseUpstream"
 class RelayRules(msgspec.Struct, frozen=True):
     """What the settings say of one upstream."""
 
+    upstream: str
+    """The name of its table."""
     shared: bool
     """Mode `shared`: a lease serves several clients at the same time."""
     timeout: timedelta
@@ -46,8 +48,20 @@ class RelayRules(msgspec.Struct, frozen=True):
     def require_use(self, session: Session, *, reads: bool) -> None:
         """Raise NoPermission where no setting lets this session in, or only to read."""
         roles = frozenset(session.roles)
-        lacks = self.roles is not None and not roles & self.roles
-        if lacks and not (reads and roles & self.read_roles):
-            raise NoPermission(USE)
-        if self.read_only and not reads:
-            raise NoPermission(USE)
+        may_read = bool(roles & self.read_roles)
+        if self.roles is not None and not roles & self.roles and not (reads and may_read):
+            raise NoPermission(USE, self._without_role(session, may_read=may_read))
+        if not reads:
+            self.require_changes()
+
+    def require_changes(self) -> None:
+        """Raise NoPermission where nobody may change anything."""
+        if self.read_only:
+            setting = f"upstream.{self.upstream}.read_only"
+            raise NoPermission(USE, f"{setting} is true: nothing that changes anything is sent")
+
+    def _without_role(self, session: Session, *, may_read: bool) -> str:
+        table, own = f"upstream.{self.upstream}", ", ".join(session.roles) or "no role"
+        if may_read:
+            return f"{own}: in {table}.read_roles, which may read; to change, {table}.roles has it"
+        return f"{own}: in neither {table}.roles nor read_roles; name it there, or have another"

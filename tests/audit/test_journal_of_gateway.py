@@ -63,6 +63,15 @@ async def test_a_forwarded_change_has_who_and_by_which_session(gate: Gate) -> No
     ]
 
 
+async def test_a_refusal_has_the_setting_that_would_let_it_through(gate: Gate) -> None:
+    written, session = Written(gate), (await gate.login("ada")).session
+    with capture_logs() as logs:
+        written.journal.denied(session, "PowerOnVM_Task at vc1", "Sessions.UseUpstream", "a why")
+        written.journal.denied(session, "message", "Sessions.GlobalMessage")
+    assert [line.get("why") for line in logs] == ["a why", None]
+    assert [one.detail for one in written.events] == ["PowerOnVM_Task at vc1: a why", "message"]
+
+
 async def test_a_client_that_changes_much_pushes_nothing_out(gate: Gate) -> None:
     written, session = Written(gate), (await gate.login("ada")).session
     for number in range(SESSIONS_PER_MINUTE + 500):

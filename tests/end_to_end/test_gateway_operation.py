@@ -249,7 +249,7 @@ def test_what_is_forwarded_and_what_is_not_is_in_the_audit(
     lease = found["upstream session opened"]["detail"]
     assert found["upstream session ended"]["detail"] == lease
     sent = found["call forwarded"]
-    assert sent["detail"].startswith(f"CreateFolder of Folder, {lease}")
+    assert sent["detail"].startswith(f"CreateFolder of Folder group-d1, {lease}")
     assert sent["user"] == ADMIN[0]
     assert (found["call not forwarded"]["subject"], found["call not forwarded"]["reason"]) == (
         "ExecuteSoap",

@@ -41,6 +41,7 @@ from tests.until import until
 TICKET = "52d2f1b4-canary-ticket"
 SET_COOKIE = "Set-Cookie: vmware_soap_session=canary-of-the-upstream"
 RULES = RelayRules(
+    upstream="vc1",
     shared=True,
     timeout=timedelta(seconds=30),
     queue_time=30.0,
@@ -166,7 +167,7 @@ class Records:
     ) -> None:
         self.told.append((session.principal, what, outcome, lease))
 
-    def denied(self, session: Session, what: str, privilege: str) -> None:
+    def denied(self, session: Session, what: str, privilege: str, why: str = "") -> None:
         self.told.append((session.principal, what, "denied", privilege))
 
     def failed(self, session: Session, what: str, subject: str, error: Exception) -> None:

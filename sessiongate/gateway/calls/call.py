@@ -6,6 +6,8 @@ method and its operation id, as far as they look like such.
 
 import asyncio
 import re
+from collections.abc import Iterable
+from itertools import islice
 from typing import Protocol
 
 import structlog
@@ -28,6 +30,11 @@ from sessiongate.wire.vim.relayed import Relayed
 from sessiongate.wire.vim.relayed_forms import BY_FORM
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
+_ID = re.compile(r"[a-zA-Z]{2,24}-[a-zA-Z]?[0-9]{1,20}")
+"""The id of an object of a vCenter, such as `vm-42`, and nothing that could be a text."""
+
+_MOST_IDS = 8
+
 _OPERATION = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 
 _log = structlog.get_logger(__name__)
@@ -49,8 +56,8 @@ class Audit(Protocol):
         """A call that changes something was sent."""
         ...
 
-    def denied(self, session: Session, what: str, privilege: str) -> None:
-        """The session's roles do not let it through."""
+    def denied(self, session: Session, what: str, privilege: str, why: str = "") -> None:
+        """No setting lets it through; `why` names the one that would."""
         ...
 
     def failed(self, session: Session, what: str, subject: str, error: Exception) -> None:
@@ -69,6 +76,7 @@ class CallUnderWay:
             "kind",
             "lease",
             "method",
+            "objects",
             "operation",
             "sent",
             "size",
@@ -84,17 +92,20 @@ class CallUnderWay:
         *,
         method: str,
         kind: str = "",
+        objects: Iterable[str] = (),
         operation: str = "",
         size: int = 0,
     ) -> None:
         """`method` and `kind`, the type of what it is for, are fit for logs; "" is for no type.
 
-        `operation` is the client's id for it, as it came, and `size` is of its body.
+        `objects` are the ids that it names, `operation` is the client's id for it, both as they
+        came, and `size` is of its body.
         """
         self.verdict = verdict
         self.headers = headers
         self.method = method
         self.kind = kind
+        self.objects = ids_in(objects)
         self.operation = operation if _OPERATION.fullmatch(operation) else ""
         self.size = size
         self.lease = ""
@@ -112,6 +123,16 @@ class CallUnderWay:
         if not self.lease:
             self.waited = self.seconds
         self.lease = lease
+
+    @property
+    def told(self) -> str:
+        """What it is, for the audit: method, type, and ids of objects, that it is for first."""
+        what = f"{self.method} of {self.kind}" if self.kind else self.method
+        if not self.objects:
+            return what
+        first, *others = self.objects
+        besides = f" with {' '.join(others)}" if others else ""
+        return f"{what} {first}{besides}"
 
     @property
     def waits(self) -> bool:
@@ -135,6 +156,7 @@ class ForwardedCall(CallUnderWay):
             headers,
             method=named(request.method),
             kind=named(request.target.kind),
+            objects=(request.target.name, *sorted(request.named)),
             operation=request.operation_id,
             size=len(request.document),
         )
@@ -202,7 +224,7 @@ class CallRecord:
             return
         if isinstance(error, NoPermission):
             what = f"{call.method} at {self._upstream}"
-            self._audit.denied(session, what, error.privilege)
+            self._audit.denied(session, what, error.privilege, error.why)
         elif isinstance(error, NotSupported | UnknownObject) and not call.sent:
             self._audit.failed(session, "call not forwarded", call.method, error)
 
@@ -233,7 +255,8 @@ class CallRecord:
             return
         self._meters.forwarded["transfer", result] += 1
         if session is not None and self._audit is not None and isinstance(error, NoPermission):
-            self._audit.denied(session, f"{what} at {self._upstream}", error.privilege)
+            what = f"{what} at {self._upstream}"
+            self._audit.denied(session, what, error.privilege, error.why)
 
     def _over(self, session: Session, call: CallUnderWay, result: str, received: int) -> None:
         meters = self._meters
@@ -249,7 +272,7 @@ class CallRecord:
                 self._audit.forwarded(
                     session,
                     self._upstream,
-                    f"{call.method} of {call.kind}" if call.kind else call.method,
+                    call.told,
                     result,
                     lease=call.lease,
                     operation=call.operation,
@@ -269,6 +292,12 @@ class CallRecord:
             operation=call.operation or None,
             lease=call.lease,
         )
+
+
+def ids_in(texts: Iterable[str]) -> tuple[str, ...]:
+    """Those of them that are ids of objects, each once and not too many."""
+    found = dict.fromkeys(text for text in texts if _ID.fullmatch(text))
+    return tuple(islice(found, _MOST_IDS))
 
 
 def named(text: str) -> str:

@@ -159,8 +159,8 @@ class Transfers:
             return
         if not wanted.family.by_ticket:
             raise NoSession("no session, or one that has ended")
-        if self._rules.read_only and not wanted.reads:
-            raise NoPermission(USE)
+        if not wanted.reads:
+            self._rules.require_changes()
         if self._is_paused():
             raise Overloaded("the upstream is paused")
 
@@ -207,7 +207,7 @@ class Transfers:
                 return True
         await self._probe(pool, lease)
         if not lease.lost:
-            raise NoPermission(USE)
+            raise NoPermission(USE, "the upstream has answered 401 by a session that lives")
         return False
 
     async def _send(self, transfer: "Transfer", lease: Lease | None) -> Incoming:

@@ -111,8 +111,8 @@ class Taken:
     ) -> None:
         self.told.append((session.principal, upstream, what, outcome, lease, operation))
 
-    def denied(self, session: Session, what: str, privilege: str) -> None:
-        self.told.append((session.principal, what, privilege))
+    def denied(self, session: Session, what: str, privilege: str, why: str = "") -> None:
+        self.told.append((session.principal, what, privilege, why))
 
     def failed(self, session: Session, what: str, subject: str, error: Exception) -> None:
         self.told.append((session.principal, what, subject, type(error).__name__))
@@ -126,20 +126,40 @@ async def test_changes_are_audited_when_they_were_sent_and_reads_are_not() -> No
     record.failed(ADA, call_of("CreateFolder"), Overloaded("no session was free"))
     record.answered(ADA, call_of("Fetch", lease="l1"), Answer(200, (), b""))
     assert taken.told == [
-        ("ada", "vc1", "CreateFolder of Folder", "ok", "l1", ""),
-        ("ada", "vc1", "CreateFolder of Folder", "unknown", "l1", ""),
+        ("ada", "vc1", "CreateFolder of Folder group-d1", "ok", "l1", ""),
+        ("ada", "vc1", "CreateFolder of Folder group-d1", "unknown", "l1", ""),
     ]
+
+
+async def test_a_change_is_audited_with_the_ids_of_its_objects_and_no_texts() -> None:
+    spec = (
+        "<name>a-1</name><folder type='Folder'>group-v3</folder>"
+        "<spec><host type='HostSystem'>host-9</host><host type='HostSystem'>host-9</host>"
+        "<pool type='ResourcePool'>a secret text</pool><annotation>vm-13</annotation></spec>"
+    )
+    request = read_relayed(envelope("CloneVM_Task", "VirtualMachine", "vm-42", spec))
+    call = ForwardedCall(request, judge("VirtualMachine", "CloneVM_Task"), ())
+    assert call.told == "CloneVM_Task of VirtualMachine vm-42 with group-v3 host-9"
+    many = "".join(f"<vm type='VirtualMachine'>vm-{number}</vm>" for number in range(100, 999))
+    request = read_relayed(
+        envelope("PowerOnMultiVM_Task", "Datacenter", "datacenter-2", many), known=True
+    )
+    call = ForwardedCall(request, judge("Datacenter", "PowerOnMultiVM_Task"), ())
+    assert len(call.told) < 200
+    odd = read_relayed(envelope("PowerOnVM_Task", "VirtualMachine", "session[5]x"))
+    call = ForwardedCall(odd, judge("VirtualMachine", "PowerOnVM_Task"), ())
+    assert call.told == "PowerOnVM_Task of VirtualMachine"
 
 
 async def test_what_is_refused_here_is_audited() -> None:
     taken = Taken()
     record = CallRecord(UpstreamMeters(), "vc1", taken)
-    record.failed(ADA, call_of("CreateFolder"), NoPermission("Sessions.UseUpstream"))
+    record.failed(ADA, call_of("CreateFolder"), NoPermission("Sessions.UseUpstream", "why"))
     record.failed(ADA, call_of("ExecuteSoap"), NotSupported("it is not forwarded"))
     record.failed(ADA, call_of("DestroyView"), UnknownObject("View", "session[x]y"))
     record.failed(ADA, call_of("Fetch"), Overloaded("no session was free"))
     assert taken.told == [
-        ("ada", "CreateFolder at vc1", "Sessions.UseUpstream"),
+        ("ada", "CreateFolder at vc1", "Sessions.UseUpstream", "why"),
         ("ada", "call not forwarded", "ExecuteSoap", "NotSupported"),
         ("ada", "call not forwarded", "DestroyView", "UnknownObject"),
     ]

@@ -45,6 +45,7 @@ THEIRS = "52a67ed8-0f0b-1714-4534-86a177fc51{:02d}"
 OURS = "11111111-2222-3333-4444-5555555555{:02d}"
 VIEW = "<container type='Folder'>group-d1</container><recursive>1</recursive>"
 RULES = RelayRules(
+    upstream="vc1",
     shared=True,
     timeout=timedelta(seconds=30),
     queue_time=30.0,
