@@ -14,7 +14,6 @@ from datetime import timedelta
 import msgspec
 
 from sessiongate.errors import (
-    NoPermission,
     NoSession,
     Overloaded,
     Unavailable,
@@ -33,7 +32,7 @@ from sessiongate.gateway.leases.rest_tokens import RestTokens
 from sessiongate.gateway.leases.stored_leases import SERVICE, FoundLease, StoredLeases, person_of
 from sessiongate.gateway.live_sessions import SessionsOfAccounts
 from sessiongate.gateway.observer import Observer
-from sessiongate.gateway.relay_rules import USE
+from sessiongate.gateway.relay_rules import no_user_of
 from sessiongate.session import Person, Session
 from sessiongate.store.port import StoredLease
 from sessiongate.telemetry.upstream_counters import STATES, UpstreamMeters, UpstreamNow
@@ -140,20 +139,13 @@ class Accounts:
         if self.credential is not None:
             return self._pools[SERVICE]
         if session.provider not in self._providers:
-            raise NoPermission(USE, self._of_another(session))
+            raise no_user_of(self.upstream, session)
         pool = self._pools.get(Person(session.provider, session.principal))
         if self.standing is Standing.DRAINING and (pool is None or not pool.leases):
             raise Overloaded("no session at the upstream is opened for the time being")
         if pool is None or not (pool.leases or pool.opening):
             raise NoSession("no session at the upstream is left to go by")
         return pool
-
-    def _of_another(self, session: Session) -> str:
-        of = f'those with upstream = "{self.upstream}"' if self._providers else "none"
-        return (
-            f"identity.{session.provider}: its users have no session at {self.upstream}, which has"
-            f' account = "caller"; only users of {of} have'
-        )
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Have the session that a caller's login has opened; one too many is logged out.

@@ -11,6 +11,15 @@ USE = "Sessions.UseUpstream"
 """What a session lacks that no setting of the upstream lets in."""
 
 
+def no_user_of(upstream: str, session: Session) -> NoPermission:
+    """The refusal of a session whose user is none of an upstream of callers."""
+    return NoPermission(
+        USE,
+        f"identity.{session.provider}: its users have no session at {upstream}, for which an"
+        f' identity table with upstream = "{upstream}" is',
+    )
+
+
 class RelayRules(msgspec.Struct, frozen=True):
     """What the settings say of one upstream."""
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sessiongate.errors import NoPermission
-from sessiongate.gateway.relay_rules import USE
+from sessiongate.gateway.relay_rules import USE, no_user_of
 from sessiongate.session import Person, Session
 from tests.gateway.files import RULES
 from tests.gateway.test_accounts import session_of
@@ -49,3 +49,9 @@ def test_read_only_is_named_too() -> None:
     with pytest.raises(NoPermission) as refused:
         rules.require_use(who("operator"), reads=False)
     assert refused.value.why.startswith("upstream.vc1.read_only is true")
+
+
+def test_a_user_of_another_provider_is_told_of_by_the_table_that_is_missing() -> None:
+    refused = no_user_of("vc1", who("administrator"))
+    assert refused.privilege == USE
+    assert refused.why.startswith("identity.local: its users have no session at vc1")
