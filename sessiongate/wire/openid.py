@@ -151,6 +151,7 @@ SPENT_REFRESH_TOKEN = Refusal(400, "invalid_grant", "Maximum allowed refresh tok
 BUSY = Refusal(503, "temporarily_unavailable", "The service is not available now")
 TOO_MANY = Refusal(503, "temporarily_unavailable", "There are too many sessions")
 INVALID_TOKEN = Refusal(401, "invalid_token", "Token verification failed")
+INSUFFICIENT_SCOPE = Refusal(403, "insufficient_scope", "Missing openid scope")
 INTERNAL = Refusal(500, "server_error", "An internal error occurred")
 ENCODED = Refusal(415, "invalid_request", "The body must not have a Content-Encoding")
 FOREIGN = Refusal(403, "access_denied", "The request comes from a page of another origin")
@@ -205,8 +206,9 @@ class TokenSet(msgspec.Struct, omit_defaults=True):
     expires_in: int
     refresh_expires_in: int
     token_type: str
-    session_state: str
     scope: str
+    session_state: str = ""
+    """Not of a service account, which has none at Keycloak."""
     refresh_token: str = ""
     id_token: str = ""
 
@@ -216,10 +218,27 @@ def write_tokens(tokens: TokenSet) -> bytes:
     return msgspec.json.encode({**msgspec.to_builtins(tokens), "not-before-policy": 0})
 
 
-def scope_of(form: Mapping[str, str]) -> str:
-    """The scope granted: the two that are always there, and openid where it was asked for."""
+def scope_of(form: Mapping[str, str], granted: str | None = None) -> str:
+    """The scope granted: the two that are always there, and openid where it was asked for.
+
+    A refresh keeps the scope that was `granted` before; one that names a scope can only lose some.
+    """
     asked = form.get("scope", "").split()
-    return "openid profile email" if "openid" in asked else "profile email"
+    if granted is None:
+        return _WITH_OPENID if _OPENID in asked else _PLAIN
+    kept = _OPENID in granted.split() and (not asked or _OPENID in asked)
+    return _WITH_OPENID if kept else _PLAIN
+
+
+def has_identity(scope: str) -> bool:
+    """Whether tokens of this scope say who somebody is: by an ID token, and at USERINFO."""
+    return _OPENID in scope.split()
+
+
+_OPENID = "openid"
+_PLAIN = "email profile"
+_WITH_OPENID = f"{_OPENID} {_PLAIN}"
+"""In the order in which Keycloak tells them."""
 
 
 def discovery(origin: str) -> bytes:

@@ -19,7 +19,7 @@ ISSUER, CLIENT_ID = "https://zvm.example/auth/realms/zerto", "zerto-client"
 
 
 def refresh_of(gate: Gate, session: Session, generation: int = 0) -> Claims:
-    token = gate.bearers.tokens.refresh(session, ISSUER, CLIENT_ID, LIMITS.idle, generation)
+    token = gate.bearers.tokens.refresh(session, ISSUER, CLIENT_ID, "", LIMITS.idle, generation)
     claims = gate.bearers.read(token)
     assert claims is not None
     return claims

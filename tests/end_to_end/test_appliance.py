@@ -72,13 +72,13 @@ def test_a_password_gives_a_token_set_that_v1_takes(server: Server) -> None:
         300,
         1800,
     )
-    assert found["scope"] == "openid profile email"
+    assert found["scope"] == "openid email profile"
     assert found["id_token"]
     assert asks(server, found["access_token"]) == 200
 
 
 def test_a_refresh_gives_another_set_for_the_same_session(server: Server) -> None:
-    first = tokens(server)
+    first = tokens(server, scope="openid")
     again = post(
         server,
         "/token",
@@ -88,6 +88,8 @@ def test_a_refresh_gives_another_set_for_the_same_session(server: Server) -> Non
     ).json()
     assert again["session_state"] == first["session_state"]
     assert again["access_token"] != first["access_token"]
+    assert again["scope"] == first["scope"]
+    assert again["id_token"]
     assert asks(server, again["access_token"]) == asks(server, first["access_token"]) == 200
 
 
@@ -145,7 +147,7 @@ def test_a_client_with_a_secret_gets_a_token_of_its_own_role(server: Server) -> 
     )
     found = reply.json()
     assert (reply.status, found["refresh_expires_in"]) == (200, 0)
-    assert "refresh_token" not in found
+    assert not {"refresh_token", "session_state"} & found.keys()
     assert asks(server, found["access_token"]) == 200
 
 
@@ -242,9 +244,13 @@ def test_introspection_is_for_clients_with_a_secret(server: Server) -> None:
 
 
 def test_userinfo_says_who_the_bearer_is(server: Server) -> None:
-    found = tokens(server, USER)
+    found = tokens(server, USER, scope="openid")
     reply = server.request("GET", f"{BASE}/userinfo", bearer(found["access_token"]))
     assert (reply.status, reply.json()["preferred_username"]) == (200, USER[0])
+    found = tokens(server, USER)  # of an identity nothing was asked for
+    reply = server.request("GET", f"{BASE}/userinfo", bearer(found["access_token"]))
+    assert refused(reply) == (403, "insufficient_scope", "Missing openid scope")
+    assert 'error="insufficient_scope"' in (reply.header("www-authenticate") or "")
     reply = server.request("GET", f"{BASE}/userinfo", bearer("junk"))
     assert (reply.status, reply.header("www-authenticate") or "") == (
         401,

@@ -122,7 +122,8 @@ def test_the_appliance_takes_every_form(form: str, shared: Server) -> None:
     turned = Turned(shared, FORMS[form])
     base = "/auth/realms/zerto/protocol/openid-connect"
     typed = {"Content-Type": "application/x-www-form-urlencoded"}
-    asked = f"grant_type=password&client_id=zerto-client&username={USER[0]}&password={USER[1]}"
+    asked = "grant_type=password&client_id=zerto-client&scope=openid"
+    asked += f"&username={USER[0]}&password={USER[1]}"
     reply = turned.request("POST", f"{base}/token", typed, asked.replace(" ", "+"))
     assert reply.status == 200, reply
     bearer = {"Authorization": f"Bearer {reply.json()['access_token']}"}

@@ -367,7 +367,7 @@ class Appliance(Dialect):
         return to.request("POST", f"{self.base}{path}", headers, urlencode(form))
 
     def login(self, to: Asker, user: str, password: str, headers: Carrier = NOTHING) -> Reply:
-        facts = {"grant_type": "password", "client_id": "zerto-client"}
+        facts = {"grant_type": "password", "client_id": "zerto-client", "scope": "openid"}
         return self.post(to, "/token", headers, **facts, username=user, password=password)
 
     def refresh(self, to: Asker, token: str, headers: Carrier = NOTHING) -> Reply:

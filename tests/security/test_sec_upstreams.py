@@ -97,7 +97,7 @@ async def test_sec_91_a_refresh_token_is_for_the_upstream_of_its_session(gate: G
     opened = await gate.login("bob", ONE)
     bearers: Bearers = gate.bearers
     text = bearers.tokens.refresh(
-        opened.session, "https://gate.example", "zerto-client", bearers.refresh_life, 0
+        opened.session, "https://gate.example", "zerto-client", "", bearers.refresh_life, 0
     )
     claims = bearers.read(text)
     assert claims is not None

@@ -51,6 +51,11 @@ class Claims(msgspec.Struct, frozen=True):
     """Its own time is up. Its session may live."""
     all: Mapping[str, Any]
 
+    @property
+    def scope(self) -> str:
+        """What was granted; "" in a refresh token that an earlier release has signed."""
+        return str(self.all.get("scope", ""))
+
 
 class AccessTokens:
     """Signs and reads tokens. Knows nothing of which sessions live."""
@@ -82,12 +87,17 @@ class AccessTokens:
         )
 
     def refresh(
-        self, session: Session, issuer: str, client: str, life: timedelta, generation: int = 0
+        self,
+        session: Session,
+        issuer: str,
+        client: str,
+        scope: str,
+        life: timedelta,
+        generation: int = 0,
     ) -> str:
         """A refresh token, good for one refresh, and as long as the session stays in use."""
-        return self._sign(
-            REFRESH, session, issuer, client, life, {"aud": issuer, _GENERATION: generation}
-        )
+        facts = {"aud": issuer, "scope": scope, _GENERATION: generation}
+        return self._sign(REFRESH, session, issuer, client, life, facts)
 
     def identity(self, session: Session, issuer: str, client: str) -> str:
         """An ID token."""

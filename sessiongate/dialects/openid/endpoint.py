@@ -15,7 +15,7 @@ from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import Ended, Session
 from sessiongate.wire import openid
-from sessiongate.wire.carriers import BEARER
+from sessiongate.wire.carriers import BEARER, carried
 from sessiongate.wire.openid import OAuthError, Refusal, TokenSet
 
 DIALECT = "zerto-appliance"
@@ -83,22 +83,24 @@ class OpenIdEndpoint:
         if client.id != openid.PUBLIC_CLIENT and client.id not in self._clients:
             raise OAuthError(openid.UNKNOWN_CLIENT)
         issuer = _origin(request) + openid.REALM
-        scope = openid.scope_of(form)
         if grant == "client_credentials":
             opened = await self._service_account(request, client)
-            reply = self._granted(opened.session, issuer, client.id, scope, with_refresh=False)
+            scope = openid.scope_of(form)
+            reply = self._granted(opened.session, issuer, client.id, scope, by_service=True)
             reply.undelivered = opened.undelivered
             return reply
         if client.id != openid.PUBLIC_CLIENT:
             raise OAuthError(openid.NO_DIRECT_GRANT)
         if grant == "password":
             opened = await self._user(request, form)
-            reply = self._granted(opened.session, issuer, client.id, scope, with_refresh=True)
+            reply = self._granted(opened.session, issuer, client.id, openid.scope_of(form))
             reply.undelivered = opened.undelivered
             return reply
         # A refresh opens nothing: the client has had tokens of this session before.
-        session, generation = await self._refreshed(request, form, client.id)
-        return self._granted(session, issuer, client.id, scope, generation, with_refresh=True)
+        claims = self._refresh_claims(request, form, client.id)
+        session, generation = await self._refreshed(request, claims)
+        scope = openid.scope_of(form, claims.scope)
+        return self._granted(session, issuer, client.id, scope, generation)
 
     async def _user(self, request: Request, form: Mapping[str, str]) -> Opened:
         name, password = form.get("username", ""), Secret(form.get("password", ""))
@@ -124,10 +126,7 @@ class OpenIdEndpoint:
         except (errors.BadCredentials, errors.LockedOut):
             raise OAuthError(openid.WRONG_SECRET) from None
 
-    async def _refreshed(
-        self, request: Request, form: Mapping[str, str], client: str
-    ) -> tuple[Session, int]:
-        claims = self._refresh_claims(request, form, client)
+    async def _refreshed(self, request: Request, claims: Claims) -> tuple[Session, int]:
         try:
             return await self._bearers.refresh(claims, client_of(request, DIALECT))
         except Spent:
@@ -156,22 +155,23 @@ class OpenIdEndpoint:
         scope: str,
         generation: int = 0,
         *,
-        with_refresh: bool,
+        by_service: bool = False,
     ) -> Reply:
+        """The tokens of a session. `by_service`: of an account that asks again instead."""
         life = self._bearers.refresh_life
         tokens = TokenSet(
             access_token=self._bearers.tokens.access(session, issuer, client, scope, generation),
             expires_in=int(self._bearers.tokens.life.total_seconds()),
-            refresh_expires_in=int(life.total_seconds()) if with_refresh else 0,
+            refresh_expires_in=0 if by_service else int(life.total_seconds()),
             token_type="Bearer",
-            session_state=session.key,
             scope=scope,
         )
-        if with_refresh:
+        if not by_service:
+            tokens.session_state = session.key
             tokens.refresh_token = self._bearers.tokens.refresh(
-                session, issuer, client, life, generation
+                session, issuer, client, scope, life, generation
             )
-        if "openid" in scope:
+        if openid.has_identity(scope):
             tokens.id_token = self._bearers.tokens.identity(session, issuer, client)
         return Reply(200, (_JSON, *_NO_STORE), openid.write_tokens(tokens))
 
@@ -197,6 +197,9 @@ class OpenIdEndpoint:
 
     async def _userinfo(self, request: Request) -> Reply:
         session = known(await self._caller(request))
+        claims = self._bearers.read(carried(request.headers, _CARRIERS).signed)
+        if claims is not None and not openid.has_identity(claims.scope):
+            raise OAuthError(openid.INSUFFICIENT_SCOPE)
         facts = {
             "sub": subject_of(session),
             "preferred_username": session.login_name,
@@ -281,6 +284,6 @@ def _refused(refusal: Refusal, error: errors.SessionGateError | None = None) -> 
     headers = [_JSON, *_NO_STORE]
     if refusal is openid.UNKNOWN_CLIENT or refusal is openid.WRONG_SECRET:
         headers.append(("www-authenticate", 'Basic realm="zerto"'))
-    if refusal is openid.INVALID_TOKEN:
-        headers.append(("www-authenticate", 'Bearer realm="zerto", error="invalid_token"'))
+    if refusal in (openid.INVALID_TOKEN, openid.INSUFFICIENT_SCOPE):
+        headers.append(("www-authenticate", f'Bearer realm="zerto", error="{refusal.code}"'))
     return Reply(refusal.status, (*headers, *extra_headers(error)), openid.write_refusal(refusal))

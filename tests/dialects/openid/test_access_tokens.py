@@ -40,7 +40,7 @@ def test_what_was_signed_is_read() -> None:
     client, life = "zerto-client", timedelta(minutes=30)
     for kind, token in (
         ("Bearer", tokens.access(SESSION, ISSUER, client, "profile email", 7)),
-        ("Refresh", tokens.refresh(SESSION, ISSUER, client, life, 7)),
+        ("Refresh", tokens.refresh(SESSION, ISSUER, client, "openid", life, 7)),
     ):
         claims = tokens.read(token)
         assert claims is not None
@@ -72,7 +72,7 @@ def test_sec_02_a_signed_token_does_not_hold_the_session_token() -> None:
     tokens = made(FakeClock())
     for token in (
         tokens.access(SESSION, ISSUER, "c", ""),
-        tokens.refresh(SESSION, ISSUER, "c", timedelta(minutes=30)),
+        tokens.refresh(SESSION, ISSUER, "c", "openid", timedelta(minutes=30)),
         tokens.identity(SESSION, ISSUER, "c"),
     ):
         assert "the secret token" not in json.dumps(part(token, 1))
@@ -98,7 +98,7 @@ def test_one_kind_is_not_another() -> None:
         tokens.read(token)
         for token in (
             tokens.access(SESSION, ISSUER, "c", ""),
-            tokens.refresh(SESSION, ISSUER, "c", timedelta(minutes=30)),
+            tokens.refresh(SESSION, ISSUER, "c", "openid", timedelta(minutes=30)),
             tokens.identity(SESSION, ISSUER, "c"),
         )
     ]
@@ -107,7 +107,7 @@ def test_one_kind_is_not_another() -> None:
 
 def test_a_token_of_an_earlier_release_is_of_the_first_generation() -> None:
     tokens = made(FakeClock())
-    facts = part(tokens.refresh(SESSION, ISSUER, "c", timedelta(minutes=30), 3), 1)
+    facts = part(tokens.refresh(SESSION, ISSUER, "c", "openid", timedelta(minutes=30), 3), 1)
     del facts["sgg"]
     claims = tokens.read(jwt.encode({"alg": "RS256"}, facts, KEY))
     assert claims is not None
