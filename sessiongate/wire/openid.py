@@ -218,16 +218,12 @@ def write_tokens(tokens: TokenSet) -> bytes:
     return msgspec.json.encode({**msgspec.to_builtins(tokens), "not-before-policy": 0})
 
 
-def scope_of(form: Mapping[str, str], granted: str | None = None) -> str:
-    """The scope granted: the two that are always there, and openid where it was asked for.
+def scope_of(asked: str) -> str:
+    """The scope granted: the two that are always there, and openid where it is among those asked.
 
-    A refresh keeps the scope that was `granted` before; one that names a scope can only lose some.
+    A refresh asks for what was granted before, whatever scope its form names: so does Keycloak.
     """
-    asked = form.get("scope", "").split()
-    if granted is None:
-        return _WITH_OPENID if _OPENID in asked else _PLAIN
-    kept = _OPENID in granted.split() and (not asked or _OPENID in asked)
-    return _WITH_OPENID if kept else _PLAIN
+    return _WITH_OPENID if has_identity(asked) else _PLAIN
 
 
 def has_identity(scope: str) -> bool:
@@ -236,9 +232,8 @@ def has_identity(scope: str) -> bool:
 
 
 _OPENID = "openid"
-_PLAIN = "email profile"
+_PLAIN = "profile email"
 _WITH_OPENID = f"{_OPENID} {_PLAIN}"
-"""In the order in which Keycloak tells them."""
 
 
 def discovery(origin: str) -> bytes:

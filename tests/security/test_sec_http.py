@@ -563,7 +563,7 @@ def test_sec_42_what_the_appliance_gives_back_splits_nothing(shared: Server) -> 
     reply = of_appliance(shared, USER[0], password=USER[1], scope="openid\r\nX-Evil: 1")
     assert reply.status == 200
     assert reply.header("x-evil") is None
-    assert reply.json()["scope"] == "openid email profile"
+    assert reply.json()["scope"] == "openid profile email"
     line = "GET /auth/realms/zerto/.well-known/openid-configuration HTTP/1.1"
     for host, status in (("a%0d%0aX-Evil:1", b"200"), ('a"b', b"400"), ("a\rX-Evil: 1", b"400")):
         head = f"{line}\r\nHost: {host}\r\nConnection: close\r\n\r\n"

@@ -128,26 +128,10 @@ def test_a_client_that_says_twice_who_it_is_is_one() -> None:
 
 
 def test_openid_is_granted_where_it_is_asked_for() -> None:
-    assert scope_of({}) == "email profile"
-    assert scope_of({"scope": "email openid"}) == "openid email profile"
-    assert openid.has_identity("openid email profile")
-    assert not openid.has_identity("email profile")
-
-
-@pytest.mark.parametrize(
-    ("asked", "granted", "kept"),
-    [
-        ({}, "openid email profile", "openid email profile"),
-        ({"scope": "openid"}, "openid email profile", "openid email profile"),
-        ({"scope": "email"}, "openid email profile", "email profile"),
-        ({"scope": "openid"}, "email profile", "email profile"),
-        ({}, "", "email profile"),
-    ],
-)
-def test_a_refresh_keeps_what_was_granted_and_gains_nothing(
-    asked: dict[str, str], granted: str, kept: str
-) -> None:
-    assert scope_of(asked, granted) == kept
+    assert scope_of("") == "profile email"
+    assert scope_of("email openid") == "openid profile email"
+    assert openid.has_identity("openid profile email")
+    assert not openid.has_identity("profile email")
 
 
 def test_a_token_set_has_the_members_that_clients_read() -> None:

@@ -85,7 +85,7 @@ class OpenIdEndpoint:
         issuer = _origin(request) + openid.REALM
         if grant == "client_credentials":
             opened = await self._service_account(request, client)
-            scope = openid.scope_of(form)
+            scope = openid.scope_of(form.get("scope", ""))
             reply = self._granted(opened.session, issuer, client.id, scope, by_service=True)
             reply.undelivered = opened.undelivered
             return reply
@@ -93,13 +93,14 @@ class OpenIdEndpoint:
             raise OAuthError(openid.NO_DIRECT_GRANT)
         if grant == "password":
             opened = await self._user(request, form)
-            reply = self._granted(opened.session, issuer, client.id, openid.scope_of(form))
+            scope = openid.scope_of(form.get("scope", ""))
+            reply = self._granted(opened.session, issuer, client.id, scope)
             reply.undelivered = opened.undelivered
             return reply
         # A refresh opens nothing: the client has had tokens of this session before.
         claims = self._refresh_claims(request, form, client.id)
         session, generation = await self._refreshed(request, claims)
-        scope = openid.scope_of(form, claims.scope)
+        scope = openid.scope_of(claims.scope)
         return self._granted(session, issuer, client.id, scope, generation)
 
     async def _user(self, request: Request, form: Mapping[str, str]) -> Opened:
@@ -285,5 +286,6 @@ def _refused(refusal: Refusal, error: errors.SessionGateError | None = None) -> 
     if refusal is openid.UNKNOWN_CLIENT or refusal is openid.WRONG_SECRET:
         headers.append(("www-authenticate", 'Basic realm="zerto"'))
     if refusal in (openid.INVALID_TOKEN, openid.INSUFFICIENT_SCOPE):
-        headers.append(("www-authenticate", f'Bearer realm="zerto", error="{refusal.code}"'))
+        said = f'error="{refusal.code}", error_description="{refusal.description}"'
+        headers.append(("www-authenticate", f'Bearer realm="zerto", {said}'))
     return Reply(refusal.status, (*headers, *extra_headers(error)), openid.write_refusal(refusal))
