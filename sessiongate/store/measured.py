@@ -14,12 +14,14 @@ from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Session, Ticket
 from sessiongate.store.gateway_port import ClientBooks, LeaseUsers, UpstreamNotes
+from sessiongate.store.manager_port import ManagerTokens
 from sessiongate.store.measured_leases import (
     MeasuredBooks,
     MeasuredLeases,
     MeasuredLeaseUsers,
     measured,
 )
+from sessiongate.store.measured_tokens import MeasuredManagerTokens
 from sessiongate.store.port import AttemptStore, AuditStore, Endings, LeaseStore, Store
 from sessiongate.telemetry.counters import Meters
 
@@ -47,6 +49,7 @@ OPERATIONS = (
     "all_leases",
     "lease_users",
     "client_books",
+    "manager_tokens",
     "audit",
 )
 """What may fail."""
@@ -113,6 +116,11 @@ class MeasuredStore:
     def lease_users(self) -> LeaseUsers:
         """Where the store keeps who uses a lease."""
         return MeasuredLeaseUsers(self._inner.lease_users, self._meters)
+
+    @property
+    def manager_tokens(self) -> ManagerTokens:
+        """Where the store keeps the tokens of the session manager's clients."""
+        return MeasuredManagerTokens(self._inner.manager_tokens, self._meters)
 
     def books(self, upstream: str) -> ClientBooks:
         """Where the store keeps what clients have at an upstream."""

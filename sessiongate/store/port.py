@@ -15,6 +15,7 @@ from sessiongate.rules.audit_chain import Chain, ChainVerdict, Link
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Ended, Session, Ticket
 from sessiongate.store.gateway_port import ClientBooks, LeaseUsers, UpstreamNotes
+from sessiongate.store.manager_port import ManagerTokens
 
 Endings = list[tuple[Session, Ended]]
 """Sessions and why they are over. Named out here: inside the port `list` is a method."""
@@ -300,6 +301,11 @@ class Store(SessionStore, TicketStore, GenerationStore, NoticeStore, Protocol):
     @property
     def lease_users(self) -> LeaseUsers:
         """Where this store keeps which instances use which lease."""
+        ...
+
+    @property
+    def manager_tokens(self) -> ManagerTokens:
+        """Where this store keeps the tokens of the session manager's clients."""
         ...
 
     def books(self, upstream: str) -> ClientBooks:

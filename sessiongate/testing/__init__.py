@@ -17,6 +17,7 @@ from sessiongate.testing.clock import T0, TICK, FakeClock
 from sessiongate.testing.identity import FakeIdentity
 from sessiongate.testing.lease_users import LeaseUserContract, NoteContract
 from sessiongate.testing.leases import LeaseContract, a_lease
+from sessiongate.testing.manager_tokens import ManagerTokenContract, a_token
 from sessiongate.testing.providers import LONGEST_STALL, ProviderContract
 from sessiongate.testing.sessions import LIMITS, NO_CAPS, a_session, a_ticket, digest_of, everyone
 from sessiongate.testing.stores import (
@@ -42,6 +43,7 @@ __all__ = [
     "GenerationContract",
     "LeaseContract",
     "LeaseUserContract",
+    "ManagerTokenContract",
     "NoteContract",
     "NoticeContract",
     "Policies",
@@ -51,6 +53,7 @@ __all__ = [
     "a_lease",
     "a_session",
     "a_ticket",
+    "a_token",
     "advanced",
     "digest_of",
     "everyone",

@@ -44,13 +44,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gateway.calls": GATEWAY | BELOW_GATES | {"gateway.leases"},
     "gateway": GATEWAY | BELOW_GATES | {"gateway.calls", "gateway.credentials", "gateway.leases"},
     "service": WORDS
-    | {"messages", "telemetry", "rules", "audit", "store.port"}
+    | {"messages", "telemetry", "rules", "audit", "store.port", "store.manager_port"}
     | {"identity.port", "identity.routing", "identity.guard", "identity.tokens.port"},
     "dialects": WORDS
     | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port", "audit.journal"}
     | {"gateway"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
-    "testing": WORDS | {"rules", "store.port", "store.gateway_port", "identity.port"},
+    "testing": WORDS
+    | {"rules", "store.port", "store.gateway_port", "store.manager_port", "identity.port"},
 }
 FREE = {"__main__", "app", "cli"}
 

@@ -5,8 +5,8 @@ the VCF SDK; tools over pyVmomi share one, and other clients from the index anot
 simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`). An
 OpenID provider and the SOAP clients for Node come from npm where that is installed.
 What takes long to install or to build is left to who asks for it by name: `ansible`, `debian`,
-`java`, `telegraf`, `terraform`. Where one of these cannot be had, that is told, and its tests are
-skipped.
+`java`, `kubernetes`, `telegraf`, `terraform`. Where one of these cannot be had, that is told, and
+its tests are skipped.
 Takes what is there already as done; remove .peers/ to start afresh. What is built by itself is
 built beside the rest: one waits for the network while another uses the processor.
 """
@@ -83,6 +83,8 @@ _DEBIAN = (
     *("php-cli", "php-soap"),
     "ruby-rbvmomi",
 )
+CLOUD_PROVIDER = "1.36.0"
+"""Of the vSphere cloud provider for Kubernetes, as pinned in `kubernetes/go.mod`."""
 OIDC_PROVIDER = "8.8.1"
 """The last of its line. That runs on Node 20, which 9.13 says it does not support."""
 
@@ -136,6 +138,15 @@ def program(name: str) -> Path:
     """A program built with Go: `govc`, `story`, `rest`, `pbm`, `look`, `vcsim`, `telegraf` or the
     Terraform provider, `terraform-provider-vsphere`."""
     return PEERS / "bin" / name
+
+
+def cloud_provider() -> Path:
+    """The program over the cloud provider's own packages, `cpi`.
+
+    Outside the clone, since the first build of them takes ten minutes and is as good for the next.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "sessiongate-peers" / f"cloud-provider-vsphere-{CLOUD_PROVIDER}" / "cpi"
 
 
 def oidc_provider() -> Path:
@@ -225,6 +236,7 @@ _EXTRA: Mapping[str, Callable[[], object]] = {
     "ansible": _ansible,
     "debian": _debian,
     "java": _jars,
+    "kubernetes": lambda: _build_with_go("kubernetes", "./cpi", into=cloud_provider().parent),
     "telegraf": lambda: _build_with_go("telegraf", "."),
     "terraform": lambda: _build_with_go("terraform", "tool"),
 }
@@ -264,14 +276,14 @@ def _had(name: str) -> None:
         sys.stderr.write(f"{name} cannot be had here: {error}\n")
 
 
-def _build_with_go(module: str, *programs: str) -> bool:
+def _build_with_go(module: str, *programs: str, into: Path = PEERS / "bin") -> bool:
     """Build programs of the module in this folder."""
     go = shutil.which("go")
     if go is None:
         sys.stderr.write(f"no Go here: {', '.join(programs)} of {module} not built\n")
         return False
     # Go itself knows what is up to date.
-    environment = {**os.environ, "GOBIN": str(PEERS / "bin")}
+    environment = {**os.environ, "GOBIN": str(into)}
     subprocess.run((go, "install", *programs), cwd=HERE / module, env=environment, check=True)
     return True
 

@@ -22,6 +22,7 @@ from sessiongate.testing import (
     GenerationContract,
     LeaseContract,
     LeaseUserContract,
+    ManagerTokenContract,
     NoticeContract,
     StoreContract,
     TicketContract,
@@ -61,6 +62,10 @@ class TestLeaseUsers(Measured, LeaseUserContract):
     pass
 
 
+class TestManagerTokens(Measured, ManagerTokenContract):
+    pass
+
+
 class TestClientBooks(Measured, ClientBookContract):
     pass
 
@@ -81,6 +86,7 @@ class BrokenLeases:
 
     shared = False
     reserve = replace = remove = all = look = turn = _gone
+    find = used = uses = _gone
 
 
 class Broken:
@@ -90,6 +96,7 @@ class Broken:
         self.audit = BrokenAudit()
         self.leases: Any = BrokenLeases()
         self.lease_users: Any = self.leases
+        self.manager_tokens: Any = self.leases
 
     use = lives = add = find = change = end = count = _gone
     expire = put = take = claim_once = advance = message = set_message = start = _gone
@@ -137,6 +144,7 @@ ASKED: dict[str, Ask] = {
     "all_leases": lambda store: store.leases.all(),
     "lease_users": lambda store: store.lease_users.look(),
     "client_books": lambda store: store.books("vc1").turn("x", "x:1", "x", 0.0),
+    "manager_tokens": lambda store: store.manager_tokens.find(digest_of("x")),
 }
 
 

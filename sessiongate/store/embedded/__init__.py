@@ -2,7 +2,7 @@
 
 `table` holds sessions by digest, `wheel` when they end, `tickets` what is used once, `leases` what
 the gateway has opened, `lease_users` which process uses that, `books` what clients have in it,
-`notes` what is told of an upstream.
+`notes` what is told of an upstream, `manager_tokens` what clients of the session manager show.
 `schema` is the file, `writer` commits to it on a thread of its own, `lock` keeps a second server
 out, `audit` is the chain of entries. `kinds` has both for the table of stores.
 """

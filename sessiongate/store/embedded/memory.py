@@ -14,6 +14,7 @@ from sessiongate.store.embedded.audit import MemoryAudit
 from sessiongate.store.embedded.books import MemoryBooks
 from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
+from sessiongate.store.embedded.manager_tokens import MemoryManagerTokens
 from sessiongate.store.embedded.notes import MemoryNotes
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
@@ -37,6 +38,7 @@ class MemoryStore:
         self.audit = MemoryAudit()
         self.lease_users = LeaseUserTable()
         self.leases = MemoryLeases(self.lease_users)
+        self.manager_tokens = MemoryManagerTokens()
         self._books: dict[str, MemoryBooks] = {}
         self._notes: dict[str, MemoryNotes] = {}
 

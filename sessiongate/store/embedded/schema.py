@@ -57,8 +57,9 @@ END;
 """
 
 # What came after the first release: beside its tables, so that an earlier one which gets the file
-# back goes on reading and writing it, and leaves these alone. It knows nothing of refreshes and of
-# leases, and has one audit chain only. A generation goes with its session whoever ends that.
+# back goes on reading and writing it, and leaves these alone. It knows nothing of refreshes, of
+# leases and of the session manager's tokens, and has one audit chain only. A generation goes with
+# its session whoever ends that.
 _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS generation (
   digest BLOB PRIMARY KEY,
@@ -76,6 +77,16 @@ CREATE TABLE IF NOT EXISTS lease (
   sealed BLOB NOT NULL,
   revision INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS manager_token (
+  digest BLOB PRIMARY KEY,
+  name TEXT NOT NULL,
+  upstreams TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS manager_token_use (
+  digest BLOB PRIMARY KEY,
+  used_at INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit_anonymous (
   number INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,

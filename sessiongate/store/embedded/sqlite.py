@@ -25,6 +25,7 @@ from sessiongate.store.embedded.books import MemoryBooks
 from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import SqliteLeases
 from sessiongate.store.embedded.lock import FileLock
+from sessiongate.store.embedded.manager_tokens import SqliteManagerTokens
 from sessiongate.store.embedded.memory import expire_sessions, live_sessions
 from sessiongate.store.embedded.notes import MemoryNotes
 from sessiongate.store.embedded.table import SessionTable, session_of
@@ -55,6 +56,7 @@ class SqliteStore:
         self.audit = SqliteAudit()
         self.lease_users = LeaseUserTable()
         self.leases = SqliteLeases(lambda: self._writer, self.lease_users)
+        self.manager_tokens = SqliteManagerTokens(lambda: self._writer)
         self._books: dict[str, MemoryBooks] = {}
         self._notes: dict[str, MemoryNotes] = {}
         self._pacing: asyncio.Task[None] | None = None
@@ -273,6 +275,7 @@ class SqliteStore:
         for digest, ticket in schema.load_tickets(connection):
             self._tickets.keep(digest, ticket)
         self.leases.load(connection)
+        self.manager_tokens.load(connection)
         self.audit.load(connection)
         self._message, seen = schema.load_meta(connection)
         self._table.seen = self._tickets.seen = max(self._table.seen, seen)

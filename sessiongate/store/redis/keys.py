@@ -75,6 +75,8 @@ class RedisKeys:
         self.lease_users = f"{book}lease-users", f"{book}instance:"
         """Hash: id of a lease -> its state and who uses it. And how the keys of instances begin."""
         self._gateway = book
+        self.manager_tokens = f"{book}manager-tokens", f"{book}manager-token-uses"
+        """Hashes: digest of a token of the session manager -> it; the same -> its last use."""
         self.message = f"{book}message"
         """The global message."""
         self._audit = f"{prefix}:{{audit}}:"

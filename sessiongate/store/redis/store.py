@@ -25,6 +25,7 @@ from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisClients, RedisSettings
 from sessiongate.store.redis.lease_users import RedisLeaseUsers
 from sessiongate.store.redis.leases import RedisLeases
+from sessiongate.store.redis.manager_tokens import RedisManagerTokens
 from sessiongate.store.redis.notes import RedisNotes
 from sessiongate.store.redis.pipeline import Pipeline
 
@@ -54,6 +55,7 @@ class RedisStore:
         self.audit = RedisAudit(self._keys)
         self.leases = RedisLeases(lambda: self._calls, self._keys, self._for_good)
         self.lease_users = RedisLeaseUsers(lambda: self._calls, self._keys)
+        self.manager_tokens = RedisManagerTokens(lambda: self._calls, self._keys, self._for_good)
 
     async def start(self) -> datetime | None:
         """Connect, and say the latest time that any server has told."""

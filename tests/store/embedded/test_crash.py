@@ -13,14 +13,15 @@ import pytest
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.store.embedded.sqlite import SqliteStore
-from sessiongate.testing import LIMITS, T0, digest_of, everyone
+from sessiongate.testing import LIMITS, T0, a_token, digest_of, everyone
 
 PREAMBLE = """
 import asyncio, msgspec, resource, structlog, sys
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Ended
 from sessiongate.store.embedded.sqlite import SqliteStore
-from sessiongate.testing import LIMITS, NO_CAPS, T0, a_lease, a_session, a_ticket, digest_of
+from sessiongate.testing import LIMITS, NO_CAPS, T0, a_lease, a_session, a_ticket, a_token
+from sessiongate.testing import digest_of
 from sessiongate.testing.leases import sealed
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
@@ -68,6 +69,25 @@ async def main():
     store = SqliteStore(sys.argv[1], LIMITS)
     await store.start()
     await asyncio.gather(*(account(store.leases, f"account{number}") for number in range(8)))
+"""
+
+# Does the same with tokens of the session manager.
+ISSUING = """
+async def client(tokens, name):
+    for number in range(10**6):
+        token = a_token(f"{name}-{number}", name)
+        await tokens.add(token)
+        await tokens.used(token.digest, T0)
+        say("added", f"{name}-{number}")
+        if number % 2:
+            await tokens.remove(token.digest)
+            say("removed", f"{name}-{number}")
+
+async def main():
+    store = SqliteStore(sys.argv[1], LIMITS)
+    await store.start()
+    tokens = store.manager_tokens
+    await asyncio.gather(*(client(tokens, f"client{number}") for number in range(8)))
 """
 
 HOLD = """
@@ -174,6 +194,25 @@ async def test_sec_65_leases_that_were_used_are_known_after_kill_9(tmp_path: Pat
         # An odd one may have been removed just before the kill and not have said so any more.
         stay = {one for one in used - removed if int(one.rpartition("-")[2]) % 2 == 0}
         assert {one: kept.get(one) for one in stay} == {one: one.encode() for one in stay}
+    finally:
+        await store.close()
+
+
+async def test_sec_10_tokens_that_were_shown_are_good_after_kill_9_and_revoked_ones_are_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "sessions.db"
+    told = told_until_killed(ISSUING, path, 400)
+    added = {text for deed, text in told if deed == "added"}
+    removed = {text for deed, text in told if deed == "removed"}
+    assert len(removed) > 50
+    store = SqliteStore(path, LIMITS)
+    await store.start()
+    try:
+        kept = {one.digest for one in await store.manager_tokens.all()}
+        assert not {a_token(one).digest for one in removed} & kept
+        stay = {one for one in added if int(one.rpartition("-")[2]) % 2 == 0}
+        assert {a_token(one).digest for one in stay} <= kept
     finally:
         await store.close()
 

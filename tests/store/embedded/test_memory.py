@@ -15,6 +15,7 @@ from sessiongate.testing import (
     GenerationContract,
     LeaseContract,
     LeaseUserContract,
+    ManagerTokenContract,
     NoteContract,
     NoticeContract,
     StoreContract,
@@ -49,6 +50,10 @@ class TestLeases(InMemory, LeaseContract):
 
 
 class TestLeaseUsers(InMemory, LeaseUserContract):
+    pass
+
+
+class TestManagerTokens(InMemory, ManagerTokenContract):
     pass
 
 

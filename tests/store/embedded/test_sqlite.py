@@ -27,6 +27,7 @@ from sessiongate.testing import (
     GenerationContract,
     LeaseContract,
     LeaseUserContract,
+    ManagerTokenContract,
     NoteContract,
     NoticeContract,
     StoreContract,
@@ -76,6 +77,10 @@ class TestLeases(InFile, LeaseContract):
 
 
 class TestLeaseUsers(InFile, LeaseUserContract):
+    pass
+
+
+class TestManagerTokens(InFile, ManagerTokenContract):
     pass
 
 

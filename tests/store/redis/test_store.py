@@ -17,6 +17,7 @@ from sessiongate.testing import (
     GenerationContract,
     LeaseContract,
     LeaseUserContract,
+    ManagerTokenContract,
     NoteContract,
     NoticeContract,
     StoreContract,
@@ -111,6 +112,10 @@ class TestLeaseUsers(OnOne, LeaseUserContract):
     pass
 
 
+class TestManagerTokens(OnOne, ManagerTokenContract):
+    pass
+
+
 class TestClientBooks(OnOne, ClientBookContract):
     pass
 
@@ -151,6 +156,10 @@ class TestClusterLeaseUsers(OnThree, LeaseUserContract):
     pass
 
 
+class TestClusterManagerTokens(OnThree, ManagerTokenContract):
+    pass
+
+
 class TestClusterClientBooks(OnThree, ClientBookContract):
     pass
 
@@ -188,6 +197,10 @@ class TestValkeyLeases(OnValkey, LeaseContract):
 
 
 class TestValkeyLeaseUsers(OnValkey, LeaseUserContract):
+    pass
+
+
+class TestValkeyManagerTokens(OnValkey, ManagerTokenContract):
     pass
 
 
