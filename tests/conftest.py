@@ -1,5 +1,6 @@
 """How the tests run: how hard Hypothesis tries, what a missing peer means, and what all share."""
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -26,6 +27,22 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 pytest_plugins = ["tests.peers.interop"]
 
 REQUIRE_PEERS = os.environ.get("SESSIONGATE_REQUIRE_PEERS") == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Python looks for no garbage in what is collected, of which all lives until the end.
+
+    To look through it again and again took most of the time that collecting takes, and a part of
+    each test's after that.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

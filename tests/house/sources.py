@@ -1,16 +1,27 @@
 """The project's own files, read once for all house tests."""
 
 import ast
+import gc
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TypeVar, cast
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sessiongate"
 TESTS = ROOT / "tests"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Import = ast.Import | ast.ImportFrom
+
+Node = TypeVar("Node", bound=ast.AST)
+
+# What any house test looks for in a tree.
+_LOOKED_FOR = (
+    *(ast.Call, ast.Attribute, ast.ExceptHandler, ast.Import, ast.ImportFrom),
+    *(ast.FunctionDef, ast.AsyncFunctionDef),
+)
 
 
 def python_files(folder: Path) -> list[Path]:
@@ -23,17 +34,52 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@cache
 def tree_of(path: Path) -> ast.Module:
     """The file as Python reads it."""
-    return ast.parse(path.read_text(encoding="utf-8"), name_of(path))
+    return _trees()[path]
+
+
+@cache
+def _trees() -> Mapping[Path, ast.Module]:
+    """All files at once, and kept: to look for garbage in them takes longer than to read them."""
+    files = [*python_files(PACKAGE), *python_files(TESTS)]
+    gc.disable()
+    try:
+        trees = {path: ast.parse(path.read_text("utf-8"), name_of(path)) for path in files}
+        for tree in trees.values():
+            _nodes_of(tree)
+    finally:
+        gc.enable()
+    gc.collect()
+    gc.freeze()
+    return trees
+
+
+@cache
+def _nodes_of(tree: ast.AST) -> Mapping[type[ast.AST], list[ast.AST]]:
+    """What is looked for in a tree, by its class: walking it is dear, and every test would."""
+    found: dict[type[ast.AST], list[ast.AST]] = {kind: [] for kind in _LOOKED_FOR}
+    for node in ast.walk(tree):
+        if type(node) in found:
+            found[type(node)].append(node)
+    return found
+
+
+def nodes_in(tree: ast.AST, kind: type[Node]) -> list[Node]:
+    """Every node of a class in a tree, outer ones first. KeyError: `_LOOKED_FOR` lacks it."""
+    return cast("list[Node]", _nodes_of(tree)[kind])
 
 
 def functions_in(tree: ast.AST) -> Iterator[Function]:
     """Every function and method, also those inside others."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+    yield from nodes_in(tree, ast.FunctionDef)
+    yield from nodes_in(tree, ast.AsyncFunctionDef)
+
+
+def imports_of(tree: ast.AST) -> Iterator[Import]:
+    """Every statement that imports, also those inside functions."""
+    yield from nodes_in(tree, ast.Import)
+    yield from nodes_in(tree, ast.ImportFrom)
 
 
 def tracked_files() -> list[Path]:

@@ -4,7 +4,16 @@ import ast
 from pathlib import Path
 
 from tests.each import each
-from tests.house.sources import PACKAGE, TESTS, name_of, python_files, tree_of
+from tests.house.sources import (
+    PACKAGE,
+    TESTS,
+    Import,
+    imports_of,
+    name_of,
+    nodes_in,
+    python_files,
+    tree_of,
+)
 
 WORDS = {"errors", "secret", "session", "clock", "files", "networks"}
 GATEWAY = WORDS | {
@@ -93,14 +102,12 @@ HIDDEN: dict[tuple[str, str], str] = {
 }
 
 
-def imported(node: ast.AST) -> list[str]:
+def imported(node: Import) -> list[str]:
     """The full names that a statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        dots = "." * node.level
-        return [f"{dots}{node.module or ''}.{alias.name}" for alias in node.names]
-    return []
+    dots = "." * node.level
+    return [f"{dots}{node.module or ''}.{alias.name}" for alias in node.names]
 
 
 def below(name: str, allowed: set[str]) -> bool:
@@ -119,7 +126,7 @@ def breaches(module: str, source: str | ast.Module) -> list[str]:
     row = row_of(module)
     tree = ast.parse(source) if isinstance(source, str) else source
     wrong: list[str] = []
-    for node in ast.walk(tree):
+    for node in imports_of(tree):
         for name in imported(node):
             root, _, inner = name.partition(".")
             if not root:
@@ -139,7 +146,7 @@ def hidden(tree: ast.Module) -> list[str]:
     top = set(map(id, tree.body))
     return [
         name.partition(".")[0]
-        for node in ast.walk(tree)
+        for node in imports_of(tree)
         if id(node) not in top
         for name in imported(node)
     ]
@@ -214,16 +221,16 @@ def test_the_check_of_hidden_imports_sees() -> None:
 def private_imports(tree: ast.Module) -> list[str]:
     """Names of another of our modules that are that module's own: imported, or read from it."""
     modules, wrong = set(), []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in OURS:
+    for node in nodes_in(tree, ast.ImportFrom):
+        if (node.module or "").partition(".")[0] in OURS:
             for alias in node.names:
                 modules.add(alias.asname or alias.name)
                 if is_private(alias.name):
                     wrong.append(alias.name)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and is_private(node.attr):
-            owner = ast.unparse(node.value)
-            wrong += [f"{owner}.{node.attr}"] if owner in modules else []
+    for one in nodes_in(tree, ast.Attribute):
+        if is_private(one.attr):
+            owner = ast.unparse(one.value)
+            wrong += [f"{owner}.{one.attr}"] if owner in modules else []
     return wrong
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.house.sources import PACKAGE, name_of, python_files, tree_of
+from tests.house.sources import PACKAGE, name_of, nodes_in, python_files, tree_of
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,7 @@ OPENED_ELSEWHERE = {
 
 def opens_files(tree: ast.AST) -> bool:
     """Whether this opens a file by its name, or has a library do so."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
+    for node in nodes_in(tree, ast.Call):
         called = ast.unparse(node.func)
         by_mode = node.args and isinstance(node.args[0], ast.Constant)
         if (

@@ -6,6 +6,7 @@ The lists of exceptions may only shrink: a name that no longer needs its place i
 import ast
 import re
 from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 
 from tests.house.sources import (
@@ -14,6 +15,7 @@ from tests.house.sources import (
     TESTS,
     functions_in,
     name_of,
+    nodes_in,
     python_files,
     tracked_files,
     tree_of,
@@ -87,9 +89,15 @@ LAST_NETS = {
 MOCKS = "unittest.mock"
 
 
+@cache
+def called(node: ast.Call) -> str:
+    """What a call calls, as written."""
+    return ast.unparse(node.func)
+
+
 def calls_in(tree: ast.AST) -> list[str]:
     """What is called, as written: `print`, `time.sleep`, `datetime.now`."""
-    return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [called(node) for node in nodes_in(tree, ast.Call)]
 
 
 def told_by_errors() -> set[str]:
@@ -104,9 +112,8 @@ def changes_of_errors_in(tree: ast.AST, told: Collection[str]) -> list[str]:
     """Assignments to such an attribute of something else than `self`."""
     return [
         ast.unparse(node)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
+        for node in nodes_in(tree, ast.Attribute)
+        if isinstance(node.ctx, ast.Store)
         and node.attr in told
         and ast.unparse(node.value) != "self"
     ]
@@ -116,9 +123,8 @@ def log_events_in(tree: ast.AST) -> list[str]:
     """What is logged: the first argument of each call of a log's method."""
     return [
         node.args[0].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
+        for node in nodes_in(tree, ast.Call)
+        if isinstance(node.func, ast.Attribute)
         and node.func.attr in {"debug", "info", "warning", "error"}
         and ast.unparse(node.func.value) in {"log", "_log", "structlog.get_logger()"}
         and node.args
@@ -131,20 +137,16 @@ def sleeps_in(tree: ast.AST) -> list[str]:
     """Calls that wait for a time; `sleep(0)` only lets others have their turn."""
     return [
         ast.unparse(node)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func).rpartition(".")[2] == "sleep"
+        for node in nodes_in(tree, ast.Call)
+        if called(node).rpartition(".")[2] == "sleep"
         and [ast.unparse(one) for one in node.args] != ["0"]
     ]
 
 
 def imports_in(tree: ast.AST) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    found = {alias.name for node in nodes_in(tree, ast.Import) for alias in node.names}
+    for node in nodes_in(tree, ast.ImportFrom):
+        found.update(f"{node.module}.{alias.name}" for alias in node.names)
     return found
 
 
@@ -176,11 +178,10 @@ def _passes_on(node: ast.ExceptHandler) -> bool:
 def caught_wide(tree: ast.Module) -> list[tuple[int, str, bool]]:
     """Handlers of everything: line, what they catch, and whether they pass that on."""
     found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ExceptHandler):
-            caught = ast.unparse(node.type) if node.type is not None else ""
-            if caught == "" or re.search(r"\b(Base)?Exception\b", caught):
-                found.append((node.lineno, caught, _passes_on(node)))
+    for node in nodes_in(tree, ast.ExceptHandler):
+        caught = ast.unparse(node.type) if node.type is not None else ""
+        if caught == "" or re.search(r"\b(Base)?Exception\b", caught):
+            found.append((node.lineno, caught, _passes_on(node)))
     return found
 
 
@@ -344,7 +345,8 @@ SPEAKS_OF_REGISTRIES = {"Makefile"}
 
 def forbidden_words(text: str, words: Collection[str]) -> list[str]:
     """Those words that stand in the text, a path not in the middle of a longer one."""
-    return [word for word in words if re.search(rf"(?<![\w.]){re.escape(word)}", text)]
+    standing = [word for word in words if word in text]
+    return [word for word in standing if re.search(rf"(?<![\w.]){re.escape(word)}", text)]
 
 
 def test_no_file_knows_the_machine_it_was_written_on() -> None:
