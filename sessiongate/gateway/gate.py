@@ -99,7 +99,7 @@ class Gate:
             rules,
             exchange,
             self.relay.lend,
-            self.relay.stays.give_back_soon,
+            self.relay.take_back_soon,
             self.relay.probe,
             lambda: accounts.standing is Standing.PAUSED,
             record,
@@ -148,6 +148,7 @@ class Gate:
 
     def _ended_elsewhere(self, key: str) -> None:
         self.accounts.sessions.ended(key)
+        self.accounts.meters.client_ended(key)
         self.transfers.leave(key)
         client = self.relay.clients.get(key)
         if client is not None:

@@ -17,6 +17,7 @@ from sessiongate.gateway.leases.pool import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
+from sessiongate.store.embedded.books import MemoryBooks
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import LIMITS, FakeClock
 from sessiongate.tls.trust import Trust
@@ -29,10 +30,18 @@ from tests.upstream.fakes import FakeServer
 LONG = timedelta(seconds=30)
 
 
+class SharedBooks(MemoryBooks):
+    """Books that other processes have, too."""
+
+    shared = True
+
+
 class Case:
     """A gate before a vCenter that may be silent."""
 
-    def __init__(self, server: FakeServer, house: House, *, service: bool = True) -> None:
+    def __init__(
+        self, server: FakeServer, house: House, *, service: bool = True, shared: bool = False
+    ) -> None:
         self.server = server
         self.house = house
         self.store = MemoryStore(LIMITS)
@@ -72,7 +81,7 @@ class Case:
             CallRecord(self.accounts.meters),
             self._touch,
             stored,
-            self.store.books("vc1"),
+            SharedBooks(self.store.lease_users) if shared else self.store.books("vc1"),
             self.store.notes("vc1"),
             self._sessions,
             self._lives,
@@ -140,6 +149,31 @@ async def test_an_upstream_that_does_not_answer_does_not_hold_up_the_stop(
         await waiting
     (row,) = await case.rows.all()
     assert not row.sealed
+
+
+async def test_sec_61_a_session_that_another_process_has_ended_is_over_here_too() -> None:
+    """Also for a file that is on its way, and for the metrics."""
+    house = House()
+    async with FakeServer(house) as server:
+        case = Case(server, house, shared=True)
+        gate, session = case.gate, session_of(ADA)
+        case.live = [session]
+        await gate.recover()
+        gate.opened(session)
+        gate.opened(session_of(ADA, "k2"))
+        stay = await gate.relay.lend(session)
+        for _ in range(2):
+            await gate.tidy()
+        assert gate.relay.client_of(session) is stay.client
+        case.live.clear()
+        for _ in range(2):
+            await gate.tidy()
+        assert stay.client.over
+        assert not case.accounts.meters._unserved
+        gate.relay.take_back_soon(stay)
+        await gate.close()
+        assert not len(gate.relay.clients)
+        assert not house.alive
 
 
 async def test_sessions_of_a_caller_end_with_the_last_one_at_the_upstream(callers: Case) -> None:

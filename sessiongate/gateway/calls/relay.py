@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from sessiongate.errors import (
+    NoSession,
     NotSupported,
     OutcomeUnknown,
     Overloaded,
@@ -178,8 +179,7 @@ class Relay:
         finally:
             client.calls -= 1
             client.opening -= call.opens
-            client.end()
-            self.clients.drop_if_idle(client)
+            self._is_over(client)
 
     async def _send(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         repeats = may_be_repeated(call.request.method, call.verdict)
@@ -243,9 +243,35 @@ class Relay:
         return alive
 
     async def lend(self, session: Session) -> Stay:
-        """A lease for what is sent beside the calls, and takes no place of one."""
-        pool = await self.pool_of(session)
-        return await self.stays.take(pool, self.client_of(session), home=False, wait=True)
+        """A lease for what is sent beside the calls, and takes no place of one: until `take_back`.
+
+        Raises NoSession where the session is over, or what it had, and as `call` does.
+        """
+        client = self.client_of(session)
+        client.begin()
+        try:
+            pool = client.pool = await self.pool_of(session)
+            return await self.stays.take(pool, client, home=False, wait=True)
+        except BaseException as error:
+            self._is_over(client)
+            if isinstance(error, LeaseRefused):
+                raise NoSession("what it had at the upstream is gone") from None
+            raise
+
+    async def take_back(self, stay: Stay) -> None:
+        """What was lent is used no longer."""
+        try:
+            await self.stays.give_back(stay)
+        finally:
+            self._is_over(stay.client)
+
+    def take_back_soon(self, stay: Stay) -> None:
+        """The same, where nobody can wait for it."""
+        self._apart.begin(self.take_back(stay), "give back a lease")
+
+    def _is_over(self, client: GatewayClient) -> None:
+        client.end()
+        self.clients.drop_if_idle(client)
 
     def client_of(self, session: Session) -> GatewayClient:
         """The client of a session. Raises NoSession where that has ended."""

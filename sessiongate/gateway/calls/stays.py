@@ -119,10 +119,6 @@ class Stays:
             self._release(stay)
         self.apart.begin(self._given_back(stay), "end a stay")
 
-    def give_back_soon(self, stay: Stay) -> None:
-        """The same, where nobody can wait for it."""
-        self.apart.begin(self.give_back(stay), "give back a lease")
-
     async def _given_back(self, stay: Stay) -> None:
         if stay.name:
             await self.leave(stay.client.session.key, stay.name, stay.lease.id)

@@ -423,6 +423,28 @@ async def test_whoever_had_only_a_page_is_told_that_the_session_is_lost(
     assert case.ended == [client.session.key]
 
 
+async def test_what_is_lent_is_under_way_until_it_is_taken_back(case: Case) -> None:
+    client = case.client()
+    stay = await case.relay.lend(client.session)
+    known = case.relay.clients.get(client.session.key)
+    assert known is not None
+    assert known.under_way == 1
+    case.relay.take_back_soon(stay)
+    await until(lambda: not len(case.relay.clients))
+    assert case.pool.leases[0].is_free
+
+
+async def test_sec_63_whose_home_is_gone_is_lent_nothing_and_has_to_log_in(case: Case) -> None:
+    """As where another process has stopped, and has logged out what nobody else used."""
+    client = case.client()
+    await client.view()
+    case.pool.lose(case.pool.leases[0])
+    with pytest.raises(NoSession):
+        await case.relay.lend(client.session)
+    assert case.ended == [client.session.key]
+    assert len(case.relay.clients) == 0
+
+
 async def test_the_quota_is_of_objects_and_of_waits(case: Case, house: House) -> None:
     client = case.client()
     for _ in range(3):
