@@ -376,6 +376,8 @@ class Accounts:
             await self.rest_tokens.settled(lease)
             changed = await self._rows.changed(lease.id) if self._shared else None
             await self._logouts.end(lease.id, changed or lease.session)
+        else:
+            self._events.left_to_others(lease.id)
 
     def _drop_empty(self) -> None:
         """Have done with callers of whom nothing is left there."""

@@ -378,6 +378,26 @@ async def test_at_a_stop_what_is_left_there_is_tried_once_more(
     assert not house.alive
 
 
+async def test_of_many_left_at_an_upstream_that_is_away_one_is_tried(
+    house: House, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in front of it may answer that it is."""
+    monkeypatch.setattr("sessiongate.gateway.leases.logouts._AGAIN", 0.0)
+    accounts = make(size=3)
+    for _ in range(3):
+        await accounts.adopt(ADA, house.opened())
+    house.deaf = True
+    for lease in accounts.pools[0].leases:
+        accounts.pools[0].retire(lease)
+    await until(lambda: len(accounts._logouts._left) == 3)
+    assert house.refused == 3
+    accounts.tidy()
+    assert accounts._logouts._trying is not None
+    await accounts._logouts._trying
+    assert house.refused == 4
+    house.deaf = False
+
+
 async def test_one_that_does_not_end_keeps_no_other_open(
     house: House, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -573,6 +593,43 @@ async def test_what_a_stop_keeps_the_next_start_uses_on(
     assert not again.pools[0].leases
     await until(lambda: not house.alive)
     assert row.holder == "process-1"
+
+
+async def test_sec_65_of_several_that_start_at_once_one_has_what_a_stop_has_kept(
+    house: House, make: Make, rows_of: Rows
+) -> None:
+    before = make(service=True)
+    await _holds_one(before)
+    await before.close(keep=True)
+    starting = [make(service=True)._rows for _ in range(3)]
+    for one in starting:
+        await one.look()
+    (row,) = await rows_of.all()
+    found = await asyncio.gather(*(one.attach(row) for one in starting))
+    (winner,) = (one for one, had in zip(starting, found, strict=True) if had is not None)
+    (use,) = await rows_of.users.look()
+    assert use.instances == {winner.instance}
+    assert await winner.let_go(row.id), "nobody else uses it"
+    house.alive.clear()
+    await rows_of.remove(row.id)
+
+
+async def test_nothing_is_remembered_of_what_others_log_out(
+    house: House, make: Make, rows_of: Rows
+) -> None:
+    ours, others = make(service=True, size=1), make(service=True, size=1)
+    await _holds_one(ours)
+    (row,) = await rows_of.all()
+    await others._rows.look()
+    found = await others._rows.attach(row)
+    assert found is not None
+    others.use(found)
+    pool = ours.pools[0]
+    pool.retire(pool.leases[0])
+    await until(lambda: pool.states()["broken"] == 0)
+    assert not ours._rows._known
+    assert not ours._events._whose
+    assert house.alive
 
 
 async def test_sec_65_only_what_is_empty_is_kept(house: House, make: Make) -> None:

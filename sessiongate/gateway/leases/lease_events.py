@@ -25,6 +25,10 @@ class LeaseEvents:
         self._whose[lease_id] = person
         self._told("upstream session opened", lease_id, person)
 
+    def left_to_others(self, lease_id: str) -> None:
+        """Other processes use it on, and tell of its end."""
+        self._whose.pop(lease_id, None)
+
     def ended(self, lease_id: str) -> None:
         """We have logged it out."""
         self._over("upstream session ended", lease_id)

@@ -13,7 +13,7 @@ from sessiongate.wire.automation import client as rest
 from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import UpstreamSession, WireForm, write_logout
-from sessiongate.wire.vim.relayed_reply import says_session_is_over
+from sessiongate.wire.vim.relayed_reply import is_from_the_service, says_session_is_over
 
 _LARGEST = 256 * 1024
 
@@ -102,6 +102,9 @@ class Logouts:
             async with self._few:
                 beside = opened.rest is None or await self.end_rest(opened.rest)
                 answer = await self._call(write_logout(WireForm.SOAP, opened.token))
+            if not is_from_the_service(answer):
+                why = f"status {answer.status} of something in front of the upstream"
+                raise UpstreamUnavailable(why)
         except UpstreamUnavailable as error:
             _log.warning("upstream session left open", lease=lease_id, reason=str(error))
             raise

@@ -215,8 +215,10 @@ class StoredLeases:
         opened = self.opened(row)
         if opened is None or self.was_kept(row) is False:
             return None
-        state = await self._users.attach(row.id, self.instance)
+        # Before it is used: of several that start at once one has what a stop has kept, and others
+        # must not be written down as its users, for whom it would never be logged out.
         held = await self._hold(row, self.instance) if row.holder.startswith(_KEPT) else row
+        state = await self._users.attach(row.id, self.instance) if held is not None else None
         if state is None or held is None:
             return None
         self._known[row.id] = held
@@ -240,7 +242,10 @@ class StoredLeases:
 
         `despite_homes`: or at least no other process uses it.
         """
-        return await self._users.detach(lease_id, self.instance, despite_homes=despite_homes)
+        last = await self._users.detach(lease_id, self.instance, despite_homes=despite_homes)
+        if not last:
+            self._known.pop(lease_id, None)
+        return last
 
     async def clients(self, lease_id: str) -> list[str]:
         """Whose home it is, by the keys of their sessions."""
@@ -269,7 +274,6 @@ class StoredLeases:
         held = msgspec.structs.replace(row, holder=holder)
         if held != row and not await self._store.replace(row, held):
             return None
-        self._known[row.id] = held
         return held
 
 
