@@ -8,9 +8,11 @@ is in a `SideCall`.
 from typing import Protocol
 
 from sessiongate.errors import (
+    NoSession,
     NotSupported,
     OutcomeUnknown,
     Overloaded,
+    Unavailable,
     UpstreamUnavailable,
 )
 from sessiongate.gateway.calls.book import TICKET, too_many
@@ -150,10 +152,19 @@ class SideRelay:
         raise LeaseRefused(call.reply(lease, session, answer))
 
     async def _keep(self, stay: Stay, seconds: float) -> None:
-        """Have the session there stay, for what its client has been given."""
+        """Have the session there stay, for what its client has been given.
+
+        Raises OutcomeUnknown where that cannot be, and NoSession where the client's has ended.
+        """
         stays, client = self._relay.stays, stay.client
         page = f"{TICKET}{stay.name}", stays.now() + seconds
-        await stays.note(client, stay.lease, Changes(ended=too_many(client.book), page=page))
+        changes = Changes(ended=too_many(client.book), page=page)
+        try:
+            noted = await stays.note(client, stay.lease, changes)
+        except Unavailable as error:
+            raise OutcomeUnknown(str(error)) from None
+        if not noted:
+            raise NoSession("the session has ended")
 
     async def _exchanged(self, under_way: CallUnderWay, ask: Ask) -> Answer:
         before, under_way.sent = under_way.sent, True

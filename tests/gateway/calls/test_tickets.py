@@ -5,11 +5,18 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from sessiongate.errors import NoPermission, NotSupported, OutcomeUnknown
+from sessiongate.errors import (
+    NoPermission,
+    NoSession,
+    NotSupported,
+    OutcomeUnknown,
+    StoreUnavailable,
+)
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.calls.tickets import TICKET_LIFE, UpstreamTickets
 from sessiongate.session import Session
+from sessiongate.store.gateway_port import Entered, StayOutcome
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
@@ -165,6 +172,25 @@ async def test_a_ticket_keeps_the_session_that_it_is_of() -> None:
     story.case.late = TICKET_LIFE
     await story.case.relay.tidy(0.0)
     assert not lease.homes
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_a_ticket_that_nobody_can_keep_a_session_for_is_not_handed_out(
+    away: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upstream has made it: that nothing was sent cannot be said any more."""
+    story = Story(upstream_tickets=True)
+    relay, session = story.case.relay, story.session()
+
+    async def note(*_: object) -> Entered:
+        if away:
+            raise StoreUnavailable("down")
+        return Entered(StayOutcome.OVER)
+
+    monkeypatch.setattr(relay.stays.books, "note", note)
+    with pytest.raises(OutcomeUnknown if away else NoSession):
+        await story.tickets.clone_ticket(session)
+    assert story.asked() == ["AcquireCloneTicket"]
 
 
 async def test_a_reader_gets_none() -> None:
