@@ -191,11 +191,10 @@ return redis.call('SMEMBERS', KEYS[2])
 )
 """A lease is over: the clients at home in it. Its first key is the users, its second the homes."""
 
-# KEYS: owners, homes in the lease.
+# KEYS: owners.
 LOSE = script(
     """
 local client, lease = ARGV[1], ARGV[2]
-redis.call('SREM', KEYS[3], client)
 local all, fields = redis.call('HGETALL', KEYS[1]), {}
 for at = 1, #all, 2 do fields[all[at]] = all[at + 1] end
 if fields.h ~= lease then return fields.l and 1 or 0 end
@@ -297,17 +296,19 @@ class RedisBooks:
         return _entered(answer) if answer is not None else None
 
     async def lost(self, lease_id: str, instance: str) -> list[str]:
-        """The lease is over; then its clients are told apart, one by one."""
+        """The lease is over; then its clients are told apart, one by one.
+
+        They stay at home there till all of them are: who asks again after a failure hears of each.
+        """
         users, homes = self._keys.lease_users[0], self._keys.homes(lease_id)
         told = text(lease_id), text(instance)
         clients = sorted(await self._calls().run(LOST, (users, homes), *told))
         asked = [
-            self._calls().run(
-                LOSE, (self._of(text_of(one)), self._owners, homes), one, text(lease_id)
-            )
+            self._calls().run(LOSE, (self._of(text_of(one)), self._owners), one, text(lease_id))
             for one in clients
         ]
         answers = await asyncio.gather(*asked)
+        await self._calls().send("DEL", homes)
         return [text_of(one) for one, had in zip(clients, answers, strict=True) if had]
 
     def _of(self, client: str) -> str:

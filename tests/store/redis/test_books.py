@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
+from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.relay import State
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.gateway_port import Changes, Entered, LeaseUse, Thing
@@ -192,6 +193,21 @@ async def test_a_cluster_has_all_that_changes_together_in_one_slot(cluster: Clus
     names = (*keys.leases, *keys.lease_users, keys.homes("x"), keys.owners("vc1"))
     slots = {cluster.slot_of(name) for name in (*names, keys.client("vc1", "ada"), keys.places)}
     assert len(slots) == 1
+
+
+async def test_sec_63_who_could_not_be_told_of_a_loss_hides_nobody_else(own: Redis) -> None:
+    async with nodes(own.url, prefix="part") as [store]:
+        books, keys = store.books("vc1"), store._keys
+        lease = await used(store, "one")
+        for client in ("ada", "eve"):
+            entered = await books.enter(client, "one:1", lease.id)
+            await books.note(client, lease.id, Changes(collector=client), entered.version)
+        own.ask("SET", keys.client("vc1", "eve"), "no hash")
+        with pytest.raises(StoreUnavailable):
+            await books.lost(lease.id, "one")
+        own.ask("DEL", keys.client("vc1", "eve"))
+        assert await books.lost(lease.id, "one") == ["ada"]
+        assert await store.lease_users.clients(lease.id) == []
 
 
 async def test_what_clients_leave_behind_is_forgotten(own: Redis) -> None:
