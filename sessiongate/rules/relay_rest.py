@@ -73,7 +73,7 @@ def judge_rest(verb: str, path: str, query: str, allowed: Iterable[str] = ()) ->
     if not is_below(path, allowed):
         if _is(below, _HAND_OUT) or _WORDS.search(action):
             return DENIED
-        named = _WORDS.search(unquote(below))
+        named = _WORDS.search(below)
         if named and not (_TRANSFERS.match(below) or _CONSOLE.fullmatch(below)):
             return DENIED
     if verb in ("GET", "HEAD"):
@@ -111,7 +111,10 @@ def action_of(query: str) -> str:
 
 
 def is_below(path: str, prefixes: Iterable[str]) -> bool:
-    """Whether a path is one of these, or below it, by whichever of the two faces."""
+    """Whether a path is one of these, or below it, by whichever of the two faces.
+
+    Percent signs and capitals make no difference: settings may have an address as people write it.
+    """
     return _is(_below(path), (_below(one.rstrip("/")) for one in prefixes))
 
 
@@ -139,8 +142,10 @@ def _require_one_spelling(path: str, query: str) -> None:
 
 
 def _below(path: str) -> str:
-    """A path without what `/api` and the older face put in front of the same services."""
-    below = path.casefold().removeprefix("/api/").removeprefix("/rest/")
+    """A path as it is judged: read, without what `/api` and the older face put in front of the
+    same services.
+    """
+    below = unquote(path).casefold().removeprefix("/api/").removeprefix("/rest/")
     return below.removeprefix("com/vmware/")
 
 

@@ -204,6 +204,9 @@ def test_what_is_below_an_address() -> None:
     assert is_below("/api/vcenter/vm", ["/api/vcenter/vm"])
     assert not is_below("/api/vcenter/vm-template", ["/api/vcenter/vm"])
     assert not is_below("/api/vcenter", [])
+    for denied in ("/folder/my disks", "/folder/my%20disks", "/Folder/My%20Disks/"):
+        assert is_below("/folder/my%20disks/a", [denied])
+    assert is_below("/api/tag/urn%3avmomi", ["/api/tag/urn:vmomi"])
 
 
 def test_operations_of_json_rpc_are_judged_by_service_and_name() -> None:
