@@ -19,6 +19,7 @@ from sessiongate.app import build as parts
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.config.addresses import without_port
+from sessiongate.config.forward_auth_doubts import forward_auth_doubts as doubts_of_forward_auth
 from sessiongate.config.upstream_doubts import upstream_doubts as doubts_of_upstreams
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.settings import users_path
@@ -149,6 +150,12 @@ def upstream_doubts(config: Config) -> Iterator[Doubt]:
         yield Doubt(about, says, serious)
 
 
+def forward_auth_doubts(config: Config) -> Iterator[Doubt]:
+    """Settings of forward-auth that are hardly what somebody meant."""
+    for says, serious in doubts_of_forward_auth(config):
+        yield Doubt("forward-auth", says, serious)
+
+
 async def store_doubts(config: Config, now: Callable[[], datetime]) -> list[Doubt]:
     """What is doubtful about the store. Raises StoreUnavailable."""
     doubts = parts.store_kind_of(config).doubts
@@ -183,7 +190,12 @@ class Watch:
             return
         self._next = now + LOOK_EVERY
         config = self._config()
-        found = {*file_doubts(config), *listener_doubts(config), *upstream_doubts(config)}
+        found = {
+            *file_doubts(config),
+            *listener_doubts(config),
+            *forward_auth_doubts(config),
+            *upstream_doubts(config),
+        }
         served = self._served()
         if served is not None:
             found |= set(certificate_doubts(config, served.facts, now))

@@ -4,6 +4,7 @@ from sessiongate.app.services import Services
 from sessiongate.config import Config
 from sessiongate.dialects.api_page import routes as api_page
 from sessiongate.dialects.automation import routes as automation
+from sessiongate.dialects.forward_auth import routes as forward_auth
 from sessiongate.dialects.openid import routes as openid
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.relayed_transfers import routes as transfers
@@ -16,7 +17,8 @@ from sessiongate.telemetry.counters import Meters
 
 def dialects(config: Config, services: Services, meters: Meters, gates: Gates | None) -> Routes:
     """The handler of requests of clients."""
-    own, all_have = config.dialects, (services.sessions, services.logins, services.bearers)
+    own, both = config.dialects, (services.sessions, services.bearers)
+    all_have = services.sessions, services.logins, services.bearers
     said = services.presented
     zvm = own.zerto.windows, own.zerto.hypervisor
     table = [
@@ -26,7 +28,10 @@ def dialects(config: Config, services: Services, meters: Meters, gates: Gates | 
         ),
         *zerto.routes(*all_have, services.clock, said.site, said.names, zvm),
         *openid.routes(*all_have, own.openid_users, CLIENTS, own.appliance.clients),
-        *transfers(services.sessions, services.bearers, gates),
+        *forward_auth.routes(
+            *both, config.access_policy, services.access_checks, meters.access_checks
+        ),
+        *transfers(*both, gates),
         *api_page.routes(),
     ]
     known = table, NOWHERE

@@ -21,6 +21,7 @@ from sessiongate.app.running import running_of
 from sessiongate.app.services import Core, Services, services_of
 from sessiongate.app.started import Started
 from sessiongate.app.token_verifiers import verifiers_of
+from sessiongate.audit.access_checks import AccessChecks
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.audit.intake import OfflineIntake
 from sessiongate.audit.journal import Journal
@@ -100,6 +101,7 @@ class Server:
         )
         self._listeners: Listeners | None = None
         self._objects: SessionObjects | None = None
+        self._checks: AccessChecks | None = None
         self._rounds: list[asyncio.Task[None]] = []
         self._running = False
         self._served: Certificates | None = None
@@ -125,6 +127,7 @@ class Server:
             await verifier.start()
         services = self._services()
         self._objects = services.center.objects
+        self._checks = services.access_checks
         handler, streams = self._handler(services)
         for name, made in self._made.items():
             self._changes.watch(name, made.provider)
@@ -157,6 +160,7 @@ class Server:
         steps: list[Step] = [
             partial(sweep, self._store, self._clock, self._journal, self._sessions.ended),
             services.center.objects.sweep,
+            services.access_checks.tidy,
             self._refresh,
             self._let_go,
             *(gate.tidy for gate in self._gates.values()),
@@ -313,6 +317,8 @@ class Server:
         self._journal.prune(most, audit.max_age)
 
     async def _flush(self) -> None:
+        if self._checks is not None:
+            self._checks.flush()
         self._journal.flush()
 
     async def _values(self) -> dict[str, float]:

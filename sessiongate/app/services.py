@@ -10,6 +10,7 @@ from sessiongate import __version__
 from sessiongate.app.build import extensions_of
 from sessiongate.app.prepare import instance_of, signing_key_of
 from sessiongate.app.presented import Presented, presented
+from sessiongate.audit.access_checks import AccessChecks
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.config import Config
@@ -52,6 +53,7 @@ class Services(msgspec.Struct, frozen=True):
     bearers: Bearers
     clock: Clock
     presented: Presented
+    access_checks: AccessChecks
 
 
 def services_of(
@@ -80,6 +82,7 @@ def services_of(
         _bearers(config, core),
         core.clock,
         presented(config, about),
+        AccessChecks(core.journal, core.clock),
     )
 
 

@@ -307,9 +307,20 @@ class Journal:
         self._note_of_gateway(event, person)
 
     def _note_of_gateway(self, event: Event, person: Person) -> None:
+        self.note(event, person, "gateway")
+
+    def note(self, event: Event, person: Person, budget: str = "") -> None:
+        """Keep what somebody did, unless merged; the log has nothing of it. Nobody waits."""
         self._tell(self._merging.due(event.at))
-        if self._merging.judge_session(event, person, "gateway") is Fate.ALONE:
+        if self._merging.judge_session(event, person, budget) is Fate.ALONE:
             self._note(event)
+
+    def note_refusal(self, event: Event, about: About) -> None:
+        """Log and keep a refusal, unless merged. Nobody waits for the disk."""
+        if self._judge(event, about) is Fate.COUNTED:
+            return
+        _say_refused(event)
+        self._note(event, about.chain)
 
     async def happened(self, what: str, **facts: Unpack[Facts]) -> None:
         """Something that concerns no session: a start, a stop, changed users or settings."""

@@ -223,7 +223,7 @@ def _count(counted: EventCount, event: Event, about: About) -> None:
     if kept.since is None:
         kept.since = kept.at
     kept.at = event.at
-    kept.merged += 1
+    kept.merged += 1 + event.merged
     for fact in _SHARED:
         value = getattr(kept, fact)
         if value and value != getattr(event, fact):

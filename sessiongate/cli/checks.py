@@ -11,6 +11,7 @@ from sessiongate.app.doubts import (
     Doubt,
     certificate_doubts,
     file_doubts,
+    forward_auth_doubts,
     listener_doubts,
     store_doubts,
     upstream_doubts,
@@ -58,6 +59,7 @@ async def run_checks(config: Config, file: Path | None = None, *, login: bool = 
         *_certificate(config, running),
         *_rows(file_doubts(config)),
         *_rows(listener_doubts(config)),
+        *_forward_auth(config),
         *_roles(config),
         *await _providers(config),
         *_users(config),
@@ -108,6 +110,14 @@ def _certificate(config: Config, running: Running | None) -> list[Row]:
         return rows
     until = f"valid until {facts.not_after:%Y-%m-%d}"
     return [Row("certificate", "ok", f"{until}, SHA-256 {facts.sha256}")]
+
+
+def _forward_auth(config: Config) -> list[Row]:
+    found = _rows(forward_auth_doubts(config))
+    if not config.forward_auth.enabled or any(row.result == "problem" for row in found):
+        return found
+    proxies = ", ".join(map(str, config.server.trusted_proxies))
+    return [*found, Row("forward-auth", "ok", f"answers {proxies}, and nobody else")]
 
 
 def _rows(doubts: Iterable[Doubt]) -> list[Row]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from sessiongate import plugins
+from sessiongate.config import forward_auth, upstreams
 from sessiongate.config import token_issuers as tokens
-from sessiongate.config import upstreams
 from sessiongate.config.addresses import repeated
 from sessiongate.config.models import Settings
 from sessiongate.rules.access import BUILT_IN, no_such_role
@@ -38,6 +38,7 @@ def problems(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _roles(settings)
     yield from tokens.problems(settings.tokens, (*BUILT_IN, *settings.roles))
     yield from upstreams.problems(settings.upstream, (*BUILT_IN, *settings.roles))
+    yield from forward_auth.problems(settings.forward_auth.rules, (*BUILT_IN, *settings.roles))
     yield from _gateway(settings)
 
 

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import Field, SkipValidation
 
+from sessiongate.config.audit import AuditTable
+from sessiongate.config.forward_auth import ForwardAuth
 from sessiongate.config.home import default_data_dir
 from sessiongate.config.kinds import (
     Count,
@@ -29,7 +31,6 @@ from sessiongate.config.kinds import (
     SecretText,
     StorePrefix,
     StoreUrl,
-    SyslogTarget,
     Text,
     Texts,
     YesNo,
@@ -39,6 +40,7 @@ from sessiongate.config.kinds import setting as _setting
 from sessiongate.config.limits import ServerLimits
 from sessiongate.config.token_issuers import TokenIssuer
 from sessiongate.config.upstreams import Gateway, Upstream
+from sessiongate.rules.forward_auth import AccessPolicy
 from sessiongate.session import Caps, Limits
 
 
@@ -210,42 +212,6 @@ class StoreTable(_Table):
     )
 
 
-class AuditTable(_Table):
-    """The record of every decision."""
-
-    max_events: PositiveCount = _setting(
-        1_000_000, "Most events kept in the store; the oldest go first. About 500 bytes each."
-    )
-    max_anonymous_events: PositiveCount = _setting(
-        100_000,
-        "Most events kept of refusals that are about nobody: no session, no identity shown, no "
-        "name that exists. However many come, they push out only each other.",
-    )
-    refusals_per_minute: PositiveCount = _setting(
-        100,
-        "Refusals from one address in a minute that are events of their own; of all addresses "
-        "together, five times as many. Further ones are merged: one event says how many they were, "
-        "and of such events strangers make no more than this number in each chain.",
-    )
-    sessions_per_minute: PositiveCount = _setting(
-        200,
-        "Sessions of one user opened in a minute that are events of their own, as many that end, "
-        "and as many users impersonated and messages changed by one user. Further ones are merged "
-        "in the same way, so that no account pushes out what others did.",
-    )
-    max_age: PositiveDuration = _setting("365d", "Events older than this are let go.")
-    file: FilePath | None = _setting(
-        None,
-        "File that gets a copy of every event, as JSON lines. Its directory must exist; the file "
-        "may be rotated.",
-    )
-    syslog: SyslogTarget | None = _setting(
-        None,
-        "Syslog that gets a copy of every event: udp:HOST:PORT, tcp:HOST:PORT or unix:PATH. One "
-        "that is away holds up neither start nor stop.",
-    )
-
-
 class ZertoDialect(_Table):
     """Which provider checks Zerto logins."""
 
@@ -365,6 +331,10 @@ class Settings(_Table):
         description="Each table is one vCenter that clients use through us, under a name of your "
         "choice. Without any, nothing is forwarded.",
     )
+    forward_auth: ForwardAuth = Field(
+        default_factory=ForwardAuth,
+        description="Checks of sessions for proxies in front of other applications.",
+    )
     extensions: dict[str, ExtensionTable] = Field(
         default={}, description="Each table is one extension, under its extension key in quotes."
     )
@@ -389,6 +359,14 @@ class Config(Settings):
         default="", exclude=True, repr=False, description="Another data directory of the file."
     )
     """A sentence where the environment names another data directory than the settings file."""
+
+    @property
+    def access_policy(self) -> AccessPolicy | None:
+        """What checks for proxies go by, or None where there is nobody whom we could believe."""
+        table = self.forward_auth
+        if not table.enabled or not self.server.trusted_proxies:
+            return None
+        return AccessPolicy(table.rules, table.headers, table.touch, table.login_url or "")
 
     @property
     def store_path(self) -> Path | None:

@@ -9,9 +9,11 @@ from datetime import timedelta
 
 from pydantic import BaseModel
 
+from sessiongate.config.access_rules import shown
 from sessiongate.config.models import Config, Settings
 from sessiongate.config.names import secret_key
 from sessiongate.config.values import Bytes, duration_text, size_text
+from sessiongate.rules.forward_auth import AccessRule
 from sessiongate.secret import Secret
 
 HIDDEN = "***"
@@ -64,6 +66,8 @@ def _plain(value: object, key: str) -> object:
         return {name: _plain(inner, name) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner, "") for inner in value]
+    if isinstance(value, AccessRule):
+        return shown(value)
     if isinstance(value, timedelta):
         return duration_text(value)
     if isinstance(value, Bytes):

@@ -53,14 +53,16 @@ class Bearers:
         """What a token of ours says, expired or not; None for any other text."""
         return self.tokens.read(text)
 
-    async def check(self, claims: Claims) -> Session | None:
+    async def check(self, claims: Claims, *, touch: bool = True) -> Session | None:
         """The live session of an access token, with this call counted; None if there is none.
 
-        The use of a token spends the refresh tokens of older generations.
+        The use of a token spends the refresh tokens of older generations. Without `touch` it does
+        so too, and no call of the session is counted.
         """
         if claims.kind != ACCESS or claims.expired:
             return None
-        session = await self._sessions.check_digest(claims.digest)
+        look = self._sessions.check_digest if touch else self._sessions.peek
+        session = await look(claims.digest)
         if session is not None:
             await self.used(claims)
         return session

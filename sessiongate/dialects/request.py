@@ -41,6 +41,9 @@ async def caller(
     bearers: Bearers,
     accepted: frozenset[str],
     inside: Iterable[tuple[str, str]] = (),
+    *,
+    touch: bool = True,
+    any_upstream: bool = False,
 ) -> Session | None:
     """The session that a request names in a carrier of its dialect, with this call counted.
 
@@ -48,17 +51,18 @@ async def caller(
     asks here, since the carriers of all dialects are looked at in each of them: raises NoSession
     where two disagree, or where a Basic credential names another user; the call counts as one of
     the session all the same.
-    `accepted` and `inside` are as in `carried`.
+    `accepted` and `inside` are as in `carried`. Without `touch` no call is counted. With
+    `any_upstream` the Host of the request says nothing of what the session is for.
     """
     found = carried(request.headers, accepted, inside)
     if found.signed:
-        session = await _by_signature(found, sessions, bearers, accepted)
+        session = await _by_signature(found, sessions, bearers, accepted, touch=touch)
     elif found.token is None:
         return None
     else:
         token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
-        session = await sessions.check(token)
-    if session is not None and session.upstream != request.upstream:
+        session = await (sessions.check(token) if touch else sessions.peek(token.digest()))
+    if session is not None and session.upstream != request.upstream and not any_upstream:
         return None
     if session is not None:
         if found.credential:
@@ -70,7 +74,12 @@ async def caller(
 
 
 async def _by_signature(
-    found: Carried, sessions: Sessions, bearers: Bearers, accepted: frozenset[str]
+    found: Carried,
+    sessions: Sessions,
+    bearers: Bearers,
+    accepted: frozenset[str],
+    *,
+    touch: bool,
 ) -> Session | None:
     """The same where there is a signed bearer.
 
@@ -84,8 +93,12 @@ async def _by_signature(
         if differs:
             raise NoSession(DISAGREE)
     if BEARER in accepted:
-        return await bearers.check(claims) if claims is not None else None
-    return await sessions.check(found.token) if found.token is not None else None
+        return await bearers.check(claims, touch=touch) if claims is not None else None
+    if found.token is None:
+        return None
+    if touch:
+        return await sessions.check(found.token)
+    return await sessions.peek(found.token.digest())
 
 
 def require_same_session(request: Request, bearers: Bearers, digest: bytes) -> None:

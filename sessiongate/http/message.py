@@ -50,6 +50,15 @@ class Download(Protocol):
         ...
 
 
+class Hop(msgspec.Struct, frozen=True, gc=False):
+    """A trusted proxy that has passed a request on."""
+
+    address: str
+    """Its own, or the path of the Unix socket it came by."""
+    host: str
+    """The Host that it sent, whatever X-Forwarded-Host says besides."""
+
+
 class Request(msgspec.Struct, gc=False):
     """One request, read once and completely, within limits.
 
@@ -72,6 +81,8 @@ class Request(msgspec.Struct, gc=False):
     """Who is at the other end of a Unix socket, as the kernel knows it; None where it cannot."""
     proxied: bool = False
     """True when a trusted proxy has passed it on: `peer` is whom the proxy names, or the proxy."""
+    hop: Hop | None = None
+    """That proxy, where there is one."""
     vouched: bool = False
     """Set once it is found to name a live session: its connection is no stranger's."""
     upstream: str = ""

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sessiongate.http.framing import is_host
-from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.message import Handler, Hop, Reply, Request
 
 Trusted = Sequence[IPv4Network | IPv6Network | Literal["unix"]]
 """Networks, and "unix" for whoever comes by a Unix socket."""
@@ -65,6 +65,7 @@ class TrustedProxies:
             # Whoever is there is the proxy, and not its client.
             user=None,
             proxied=True,
+            hop=Hop(request.peer, request.header("host") or ""),
             headers=_as_asked(request),
             peer=client_behind(self._trusted, request.peer, request.headers),
             secure=request.secure or _came_by_tls(request),

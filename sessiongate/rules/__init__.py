@@ -8,5 +8,5 @@ stands for; `marks` bounds what normalising takes. `locale` chooses a session's 
 in `locales_known`. `relay` judges what clients call through us, with `relay_reads` of what only
 reads; `relay_rest` does it of the Automation API, `relay_services` of other services, `transfers`
 of files. `audit_chain` links the audit, `store_url` reads the addresses of stores, `xml_text` knows
-what XML can hold.
+what XML can hold. `forward_auth` judges what proxies ask about.
 """

@@ -133,7 +133,11 @@ class Sessions:
 
     async def lives(self, digest: bytes) -> bool:
         """Whether the session of this token digest is alive. No call is counted."""
-        return await self._store.lives(digest, self._clock.now())
+        return await self.peek(digest) is not None
+
+    async def peek(self, digest: bytes) -> Session | None:
+        """The live session of this token digest. No call is counted."""
+        return await self._store.peek(digest, self._clock.now())
 
     async def find(self, key: str) -> Session | None:
         """The live session of this public key, untouched."""

@@ -30,7 +30,7 @@ T = TypeVar("T")
 OPERATIONS = (
     "use",
     "add",
-    "lives",
+    "peek",
     "find",
     "change",
     "end",
@@ -145,9 +145,9 @@ class MeasuredStore:
         """Keep a new session."""
         await self._measured("add", self._inner.add(session, caps))
 
-    async def lives(self, digest: bytes, now: datetime) -> bool:
-        """Whether there is a live session of this digest."""
-        return await self._measured("lives", self._inner.lives(digest, now))
+    async def peek(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this digest, untouched."""
+        return await self._measured("peek", self._inner.peek(digest, now))
 
     async def find(self, key: str, now: datetime) -> Session | None:
         """The live session of this key, untouched."""

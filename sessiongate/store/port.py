@@ -36,8 +36,8 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def lives(self, digest: bytes, now: datetime) -> bool:
-        """Whether there is a live session of this token digest. It is not touched."""
+    async def peek(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this token digest, untouched, or None."""
         ...
 
     async def find(self, key: str, now: datetime) -> Session | None:

@@ -30,6 +30,8 @@ class Meters:
         """By operation."""
         self.upstreams: dict[str, UpstreamMeters] = {}
         """By name; none without a gateway."""
+        self.access_checks: Counter[tuple[str, str]] = Counter()
+        """Of forward-auth: by endpoint and result."""
         self.merged = 0
         """Events of the audit that stand in another as a number only."""
 

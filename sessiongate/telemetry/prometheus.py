@@ -114,6 +114,14 @@ class Published(Collector):
         for cause, count in meters.refusals.items():
             refusals.add_metric([cause], count)
         yield refusals
+        checks = CounterMetricFamily(
+            "sessiongate_access_checks_total",
+            "Checks for proxies (forward-auth) by endpoint and result; allowed lets the client on.",
+            labels=["endpoint", "result"],
+        )
+        for (endpoint, result), count in meters.access_checks.items():
+            checks.add_metric([endpoint, result], count)
+        yield checks
         errors = CounterMetricFamily(
             "sessiongate_store_errors_total",
             "Store operations that could not be done, by operation.",

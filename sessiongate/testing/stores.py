@@ -82,22 +82,24 @@ class StoreContract(Contract):
             assert found is not None
             assert (found.active_at, found.call_count, found.login_at) == (later, 2, T0)
 
-    async def test_sec_75_whether_a_session_lives_is_said_without_touching_it(self) -> None:
+    async def test_sec_07_75_a_session_is_looked_at_without_touching_it(self) -> None:
         async with self.opened() as store:
             session = a_session("secret")
             await store.add(session, NO_CAPS)
             later = T0 + timedelta(minutes=5)
-            assert await store.lives(session.digest, later)
-            assert not await store.lives(digest_of("another"), later)
-            assert not await store.lives(digest_of(session.key), later)
+            seen = await store.peek(session.digest, later)
+            assert seen is not None
+            assert (seen.key, seen.principal) == (session.key, session.principal)
+            assert await store.peek(digest_of("another"), later) is None
+            assert await store.peek(digest_of(session.key), later) is None
             found = await store.find(session.key, later)
             assert found is not None
             assert (found.active_at, found.call_count) == (T0, 0)
             other = a_session("other")
             await store.add(other, NO_CAPS)
             await store.end(other.key)
-            assert not await store.lives(other.digest, later)
-            assert not await store.lives(session.digest, T0 + LIMITS.idle)
+            assert await store.peek(other.digest, later) is None
+            assert await store.peek(session.digest, T0 + LIMITS.idle) is None
 
     async def test_what_is_handed_out_may_be_changed_at_will(self) -> None:
         async with self.opened() as store:

@@ -66,7 +66,7 @@ def carried(
     taken: str | None = None
     signed = ""
     credential = False
-    found = _carriers(headers)
+    found = carriers_in(headers)
     found += inside
     if not found:
         return _NOTHING
@@ -107,7 +107,8 @@ def bearer_of(authorization: str | None) -> str | None:
     return token or None if scheme == "bearer" else None
 
 
-def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def carriers_in(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Each carrier in these headers, with its text. Authorization of another scheme has none."""
     found: list[tuple[str, str]] = []
     for name, value in headers:
         if name not in _LOOKED_AT:
@@ -116,7 +117,7 @@ def _carriers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
             found.append((name, value.strip(WHITE_SPACE)))
         elif name == "cookie":
             found += _session_cookies(value)
-        elif name == "authorization":
+        else:
             found.append((BEARER, bearer_of(value) or ""))
     return found
 

@@ -13,6 +13,7 @@ from sessiongate.app.doubts import (
     Watch,
     certificate_doubts,
     file_doubts,
+    forward_auth_doubts,
     upstream_doubts,
 )
 from sessiongate.app.prepare import certificate_names
@@ -261,3 +262,9 @@ async def test_settings_that_were_reloaded_are_the_ones_that_are_judged(
     assert [about for about, _ in told] == ["certificate", "private key"]
     assert "new.example" in told[0][1]
     assert str(key) in told[1][1]
+
+
+def test_sec_33_forward_auth_without_a_proxy_is_a_serious_doubt(tmp_path: Path) -> None:
+    assert list(forward_auth_doubts(config_of(tmp_path))) == []
+    [doubt] = forward_auth_doubts(config_of(tmp_path, forward_auth__enabled=True))
+    assert (doubt.about, doubt.serious) == ("forward-auth", True)

@@ -124,13 +124,13 @@ REQUIREMENTS: Mapping[int, str] = {
 }
 """What each asks."""
 
-_FORWARD_AUTH = "forward-auth, which does not exist yet"
+_FORWARD_AUTH = "runs through real proxies"
 
 PARTLY: Mapping[int, str] = {
     11: "leases of users who are removed, which are logged out when their sessions have ended",
     13: "the console",
     20: "the console's own cookie",
-    22: "console and forward-auth, which do not exist yet",
+    22: "the console, which does not exist yet",
     30: "the one-time set-up link",
     34: _FORWARD_AUTH,
     35: _FORWARD_AUTH,

@@ -98,7 +98,7 @@ class Broken:
         self.lease_users: Any = self.leases
         self.manager_tokens: Any = self.leases
 
-    use = lives = add = find = change = end = count = _gone
+    use = peek = add = find = change = end = count = _gone
     expire = put = take = claim_once = advance = message = set_message = start = _gone
 
     async def list(self, now: datetime) -> AsyncIterator[Session]:
@@ -125,7 +125,7 @@ Ask = Callable[[Store], Awaitable[object]]
 
 ASKED: dict[str, Ask] = {
     "use": lambda store: store.use(digest_of("x"), T0),
-    "lives": lambda store: store.lives(digest_of("x"), T0),
+    "peek": lambda store: store.peek(digest_of("x"), T0),
     "add": lambda store: store.add(a_session(), NO_CAPS),
     "find": lambda store: store.find("x", T0),
     "change": lambda store: store.change(a_session()),

@@ -20,6 +20,7 @@ def used() -> Meters:
     meters.ends["logout"] += 1
     meters.requests["zerto", 200] += 3
     meters.refusals["malformed_host"] += 4
+    meters.access_checks["ext-authz", "allowed"] += 5
     meters.store_errors["add"] += 1
     meters.timing(meters.login_times, "zerto").add(0.03)
     meters.upstreams = {"vc1": used_upstream()}

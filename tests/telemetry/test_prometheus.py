@@ -13,6 +13,7 @@ from sessiongate.app.prepare import signing_key_of
 from sessiongate.app.presented import Presented
 from sessiongate.app.routes import dialects
 from sessiongate.app.services import Services
+from sessiongate.audit.access_checks import AccessChecks
 from sessiongate.config import Config, load
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.http.router import Routes
@@ -36,6 +37,7 @@ from tests.telemetry.families import (
 )
 
 LABELLED = {
+    "sessiongate_access_checks_total": ("endpoint", "result"),
     "sessiongate_build_info": ("version",),
     "sessiongate_login_seconds": ("dialect",),
     "sessiongate_logins_total": ("dialect", "result"),
@@ -176,7 +178,8 @@ def served(gate: Gate, folder: Path) -> Routes:
     )
     bearers = gate.bearers_over(gate.store, tokens)
     said = Presented(OWN_NAMES, APPLIANCE, SITE)
-    services = Services(gate.sessions, gate.logins, gate.center, bearers, gate.clock, said)
+    checks = AccessChecks(gate.journal, gate.clock)
+    services = Services(gate.sessions, gate.logins, gate.center, bearers, gate.clock, said, checks)
     return dialects(settings, services, gate.journal.meters, None)
 
 

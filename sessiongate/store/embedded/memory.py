@@ -73,9 +73,10 @@ class MemoryStore:
         kept = self._table.use(digest, now)
         return session_of(kept) if kept is not None else None
 
-    async def lives(self, digest: bytes, now: datetime) -> bool:
-        """Whether there is a live session of this digest."""
-        return self._table.lives(digest, now)
+    async def peek(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this digest, untouched."""
+        kept = self._table.peek(digest, now)
+        return session_of(kept) if kept is not None else None
 
     async def find(self, key: str, now: datetime) -> Session | None:
         """The live session of this key, untouched."""

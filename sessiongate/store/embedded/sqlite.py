@@ -128,10 +128,11 @@ class SqliteStore:
         self._dirty[digest] = kept
         return session_of(kept)
 
-    async def lives(self, digest: bytes, now: datetime) -> bool:
-        """Whether there is a live session of this digest."""
+    async def peek(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this digest, untouched."""
         _ = self._writer
-        return self._table.lives(digest, now)
+        kept = self._table.peek(digest, now)
+        return session_of(kept) if kept is not None else None
 
     async def find(self, key: str, now: datetime) -> Session | None:
         """The live session of this key, untouched."""

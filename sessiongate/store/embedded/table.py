@@ -116,10 +116,10 @@ class SessionTable:
         kept.call_count += 1
         return kept
 
-    def lives(self, digest: bytes, now: datetime) -> bool:
-        """Whether there is a live session of this digest. It is not touched."""
+    def peek(self, digest: bytes, now: datetime) -> Kept | None:
+        """The live session of this digest, untouched."""
         kept = self._known(digest)
-        return kept is not None and self.alive(kept, now)
+        return kept if kept is not None and self.alive(kept, now) else None
 
     def find(self, key: str, now: datetime) -> Kept | None:
         """The live session of this key, untouched."""

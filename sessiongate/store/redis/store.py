@@ -132,12 +132,12 @@ class RedisStore:
             return await self._use(digest, now)
         return memory.use(digest, now) or await memory.fetch(digest, self._use(digest, now))
 
-    async def lives(self, digest: bytes, now: datetime) -> bool:
-        """Whether there is a live session of this digest; asked of Redis itself."""
+    async def peek(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this digest, untouched; asked of Redis itself."""
         if self._cache_sync is not None:
             await self._cache_sync.flush_session(digest)
         row = await self._calls.run(scripts.FIND, self._at(digest), *self._judge(self._now(now)))
-        return row is not None
+        return rows.session_from(digest, row) if row is not None else None
 
     async def find(self, key: str, now: datetime) -> Session | None:
         """The live session of this key, untouched."""
