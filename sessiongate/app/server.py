@@ -126,8 +126,6 @@ class Server:
         for verifier in self._verifiers:
             await verifier.start()
         services = self._services()
-        self._objects = services.center.objects
-        self._checks = services.access_checks
         handler, streams = self._handler(services)
         for name, made in self._made.items():
             self._changes.watch(name, made.provider)
@@ -268,7 +266,9 @@ class Server:
         core = Core(self._store, self._clock, self._journal, self._sessions, self._changes)
         made = self._made
         router = ProviderRouter(self._guards, claims_of(made), upstream_users(made))
-        return services_of(self.config, core, router, self._verifiers, self._gates)
+        services = services_of(self.config, core, router, self._verifiers, self._gates)
+        self._objects, self._checks = services.center.objects, services.access_checks
+        return services
 
     def _handler(self, services: Services) -> tuple[Handler, Streams]:
         server, gates = self.config.server, by_host(self.config, self._gates)

@@ -72,7 +72,7 @@ class AccessChecks:
         result = outcome(error) if error is not None else "refused"
         event = _event(client, now, "access refused", result, how, request, session)
         event.reason = reason
-        about = About(_person(session), shown=True) if session is not None else NOBODY
+        about = About.of_caller(session) if session is not None else NOBODY
         self._journal.note_refusal(event, about)
 
     def flush(self) -> None:

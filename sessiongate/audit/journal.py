@@ -21,7 +21,7 @@ from sessiongate.audit.event import Event, Facts
 from sessiongate.audit.merging import About, Fate, Merging
 from sessiongate.audit.results import outcome, result_of
 from sessiongate.clock import Clock
-from sessiongate.errors import EndNotWritten, SessionGateError, StoreUnavailable
+from sessiongate.errors import EndNotWritten, StoreUnavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Client, Ended, Person, Principal, Session
 from sessiongate.store.port import AuditStore
@@ -128,7 +128,9 @@ class Journal:
             reason=type(error).__name__,
             detail=str(error),
         )
-        about = _about(error, event.user) if shown is None else About(shown.person, shown=True)
+        about = (
+            About.of_error(error, event.user) if shown is None else About(shown.person, shown=True)
+        )
         fate = self._judge(event, about)
         if fate is Fate.COUNTED:
             return
@@ -222,7 +224,7 @@ class Journal:
             session, self._clock.now(), "permission denied", reason=privilege, detail=detail
         )
         event.result = "refused"
-        if self._judge(event, _of(session)) is Fate.COUNTED:
+        if self._judge(event, About.of_caller(session)) is Fate.COUNTED:
             return
         _log.warning(
             "permission denied",
@@ -251,7 +253,7 @@ class Journal:
             session, self._clock.now(), what, subject=subject, reason=reason, detail=detail
         )
         event.result = outcome(error)
-        if self._judge(event, _of(session)) is Fate.COUNTED:
+        if self._judge(event, About.of_caller(session)) is Fate.COUNTED:
             return
         _log.warning(
             what,
@@ -373,18 +375,6 @@ class Journal:
         self._ship(line)
         with suppress(StoreUnavailable):  # the writer has logged it, and will try again
             await self._store.write(line, event.at, chain)
-
-
-def _of(session: Session) -> About:
-    """Of what is about the caller of a session."""
-    return About(Person(session.provider, session.principal), shown=True)
-
-
-def _about(error: Exception, typed: str) -> About:
-    """Whom a refusal is about, as its error says."""
-    if not (isinstance(error, SessionGateError) and error.known):
-        return About()
-    return About(Person(*error.person) if any(error.person) else Person("", typed))
 
 
 def _say_refused(event: Event) -> None:

@@ -14,14 +14,16 @@ whatever is varied; whoever has shown an identity is outside of it. Every table 
 
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Self
 
 import msgspec
 
 from sessiongate.audit.event import Event
+from sessiongate.errors import SessionGateError
 from sessiongate.networks import network_of
 from sessiongate.rules.accounts import plain_letters
 from sessiongate.rules.audit_chain import Chain
-from sessiongate.session import Person
+from sessiongate.session import Person, Session
 
 PER_MINUTE = 100
 """Refusals of one address in a minute that stand alone, unless the settings say otherwise."""
@@ -77,6 +79,18 @@ class About(msgspec.Struct, frozen=True):
     """Somebody who exists; None where no such person is known."""
     shown: bool = False
     """Whether whoever asked has shown to be that person."""
+
+    @classmethod
+    def of_caller(cls, session: Session) -> Self:
+        """Of what is about the caller of a session."""
+        return cls(Person(session.provider, session.principal), shown=True)
+
+    @classmethod
+    def of_error(cls, error: Exception, typed: str) -> Self:
+        """Whom a refusal is about, as its error says. `typed` is the name that it was asked by."""
+        if not (isinstance(error, SessionGateError) and error.known):
+            return cls()
+        return cls(Person(*error.person) if any(error.person) else Person("", typed))
 
     @property
     def chain(self) -> Chain:
