@@ -51,8 +51,9 @@ UNMIRRORED = {
 }
 """Values, what is tested with the page of the API, and what a whole dialect's tests call."""
 
-# Rooms that are no package: their tests are of the whole, of a folder, or of the rules themselves.
-OF_THE_WHOLE = {"deploy", "docs", "end_to_end", "examples", "house", "security"}
+# Rooms that are no package, and the client, which is a package of its own: their tests are of the
+# whole, of a folder, or of the rules themselves.
+OF_THE_WHOLE = {"client", "deploy", "docs", "end_to_end", "examples", "house", "security"}
 STORIES = {
     "audit/test_journal_of_gateway.py": "the journal, of what the gateway writes",
     "cli/test_failures.py": "every command",
