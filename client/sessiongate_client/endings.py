@@ -7,7 +7,6 @@ opened it, and by no child of that.
 from __future__ import annotations
 
 import atexit
-import signal
 import threading
 from types import FrameType
 from typing import Optional, Protocol
@@ -25,6 +24,10 @@ _lock = threading.RLock()
 _open: dict[int, Open] = {}
 _deferred: list[int] = []
 _busy = 0
+
+_SIGTERM = 15
+_SIGNALLED = 128
+"""What shells add to a signal's number for an exit code."""
 
 
 def remember(session: Open) -> None:
@@ -55,6 +58,8 @@ def on_sigterm() -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("logout_on_sigterm: only the main thread may ask for it")
+    import signal  # costs as much as the rest of this module
+
     signal.signal(signal.SIGTERM, _end)
 
 
@@ -73,11 +78,11 @@ class logging_in:  # noqa: N801 - used as a function: with logging_in():
         _busy -= self._main
         if self._main and not _busy and _deferred:
             del _deferred[:]
-            raise SystemExit(128 + signal.SIGTERM)
+            raise SystemExit(_SIGNALLED + _SIGTERM)
 
 
 def _end(number: int, _frame: Optional[FrameType]) -> None:
     if _busy:
         _deferred.append(number)
         return
-    raise SystemExit(128 + number)
+    raise SystemExit(_SIGNALLED + number)

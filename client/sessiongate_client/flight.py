@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from typing import Generic, Optional, TypeVar
+
+from .errors import SessionError
 
 T = TypeVar("T")
 
@@ -15,14 +16,14 @@ class Flight(Generic[T]):
     def __init__(self) -> None:
         self._ended = threading.Event()
         self._value: Optional[T] = None
-        self._error: Optional[Exception] = None
+        self._error: Optional[SessionError] = None
 
     def done(self, value: T) -> None:
         """It went well."""
         self._value = value
         self._ended.set()
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: SessionError) -> None:
         """It did not, for all who wait."""
         self._error = error
         self._ended.set()
@@ -36,5 +37,5 @@ class Flight(Generic[T]):
         self._ended.wait()
         if self._error is not None:
             # Each raises its own: a traceback grows where it is raised.
-            raise copy.copy(self._error) from None
+            raise type(self._error)(*self._error.args) from None
         return self._value
