@@ -13,6 +13,14 @@ class Clock(Protocol):
         ...
 
 
+class ServerClock(Clock, Protocol):
+    """A clock that a server may start with."""
+
+    def not_before(self, floor: datetime) -> None:
+        """Move on to `floor` where that is later: a store tells what time it has already seen."""
+        ...
+
+
 class SystemClock:
     """Wall time at the start, carried on by the machine's boot clock.
 

@@ -6,6 +6,23 @@ what is wrong. The server: `build` makes the parts, `gates` the gateway's (`secr
 passwords), `services` connects the services, `presented` is what they say of us, `token_verifiers`
 verify tokens, `routes` gives each address its endpoint, `listeners` opens listeners (`descriptors`:
 for how many), `locks` and `pools` are for commands, `gauges` what metrics say. `server` starts and
-stops the whole (`run_all`), `started` is what people are told, `running` what commands are,
-`process` runs it, `supervisor` several by the `worker_environment`, `reload` takes new settings.
+stops the whole (`run_all`), `started` is what people are told, `report` what commands are,
+`in_process` runs it among others (`running`), `process` as a command does, `supervisor` several by
+the `worker_environment`, `reload` takes new settings.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sessiongate.app.in_process import running
+
+__all__ = ["running"]
+
+
+def __getattr__(name: str) -> object:
+    """`running` imports the whole server, which most of what is here does without."""
+    if name != "running":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sessiongate.app.in_process import running
+
+    return running

@@ -164,6 +164,11 @@ def tls_of(config: Config, served: Certificates | None) -> ssl.SSLContext | None
     )
 
 
+def hasher_of(config: Config) -> PasswordHasher:
+    """What hashes passwords, as slowly as the settings say."""
+    return PasswordHasher(config.hashing.threads or None, config.hashing.queue)
+
+
 def guards_of(
     config: Config,
     made: Mapping[str, BuiltProvider],

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+
+import msgspec
 
 from sessiongate import __version__
 from sessiongate.app import build as parts
@@ -15,9 +18,9 @@ from sessiongate.app.locks import Locks
 from sessiongate.app.pools import PoolCommands
 from sessiongate.app.prepare import certificates_of, digest_of, has_users, roles_of
 from sessiongate.app.reload import certified, merged
+from sessiongate.app.report import running_of
 from sessiongate.app.routes import dialects
 from sessiongate.app.run_all import Step, each_of
-from sessiongate.app.running import running_of
 from sessiongate.app.services import Core, Services, services_of
 from sessiongate.app.started import Started
 from sessiongate.app.token_verifiers import verifiers_of
@@ -26,7 +29,7 @@ from sessiongate.audit.forwarding import Shipping
 from sessiongate.audit.intake import OfflineIntake
 from sessiongate.audit.journal import Journal
 from sessiongate.audit.merging import Merging
-from sessiongate.clock import SystemClock
+from sessiongate.clock import ServerClock, SystemClock
 from sessiongate.config import Config
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.relayed_hosts import AtUpstreams
@@ -35,6 +38,7 @@ from sessiongate.dialects.vim.session_objects import SessionObjects
 from sessiongate.errors import Unavailable
 from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import TrustedProxies
+from sessiongate.http.router import Routes
 from sessiongate.identity.domains import claims_of, upstream_users
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.routing import ProviderRouter
@@ -44,33 +48,50 @@ from sessiongate.rules.audit_chain import Chain
 from sessiongate.service.account_changes import AccountChanges, end_if_unnamed
 from sessiongate.service.housekeeping import Janitor, every_second, sweep
 from sessiongate.service.sessions import Sessions
-from sessiongate.session import Person
+from sessiongate.session import Ended, Person, Session
 from sessiongate.store.measured import MeasuredStore
+from sessiongate.store.port import Store
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
 from sessiongate.tls.certificates import Certificates
+
+
+class Supplied(msgspec.Struct, frozen=True):
+    """What a server may be given; what is None it has of its own."""
+
+    clock: ServerClock | None = None
+    sockets: InheritedSockets | None = None
+    store: Store | None = None
+    """In place of the one that the settings name."""
+    hasher: PasswordHasher | None = None
+    """Closed with the server."""
+    around: Callable[[Handler, Routes], Handler] | None = None
+    """Puts something between the listeners and the dialects, of which it is given the routes."""
+
+
+SERVERS_OWN = Supplied()
 
 
 class Server:
     """A server of these settings: `start`, and `stop` once. `watched`, it warns of doubts."""
 
     def __init__(
-        self, config: Config, sockets: InheritedSockets | None = None, *, watched: bool = True
+        self, config: Config, supplied: Supplied = SERVERS_OWN, *, watched: bool = True
     ) -> None:
         self.config = config
         self._watched = watched
-        self._sockets = sockets or InheritedSockets()
-        self._clock = SystemClock()
+        self._sockets = supplied.sockets or InheritedSockets()
+        self._around = supplied.around
+        self._clock = supplied.clock or SystemClock()
         self._meters = Meters()
-        store = parts.store_of(config)
-        self._store = MeasuredStore(store, self._meters)
-        hashing = config.hashing
-        self._hasher = PasswordHasher(hashing.threads or None, hashing.queue)
+        store = supplied.store or parts.store_of(config)
+        self.store = MeasuredStore(store, self._meters)
+        self._hasher = supplied.hasher or parts.hasher_of(config)
         self._verifiers = verifiers_of(config)
         self._shipping = Shipping(config.audit.file, config.audit.syslog)
         self._journal = Journal(
             self._clock,
-            self._store.audit,
+            self.store.audit,
             self._shipping,
             self._meters,
             Merging(
@@ -80,13 +101,13 @@ class Server:
             ),
         )
         self._sessions = Sessions(
-            self._store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps
+            self.store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps
         )
-        self._gates = gates_of(config, self._store, self._clock, self._sessions, self._journal)
+        self._gates = gates_of(config, self.store, self._clock, self._sessions, self._journal)
         upstreams = callers_upstreams(config, self._gates)
         providers = parts.providers_of(config, self._hasher, upstreams=upstreams)
         self._made = parts.with_clients(config, providers)
-        self._guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
+        self.guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
         for gate in self._gates.values():
             gate.accounts.on_last_lost(self._ask_anew)
             self._sessions.on_open(gate.opened)
@@ -94,14 +115,17 @@ class Server:
         self._changes = AccountChanges(self._sessions, self._clock, self._journal)
         self._intake = OfflineIntake(config.server.data_dir, self._journal)
         self._gauges = Gauges(
-            self._store, self._guards.values(), self._hasher, self._shipping, self._meters
+            self.store, self.guards.values(), self._hasher, self._shipping, self._meters
         )
         self._operations = Operations(
-            Published(self._meters, __version__), self._values, self._store.count
+            Published(self._meters, __version__), self._values, self.store.count
         )
+        self.control: Control | None = None
+        """What commands ask, once it has started."""
         self._listeners: Listeners | None = None
         self._objects: SessionObjects | None = None
         self._checks: AccessChecks | None = None
+        self._steps: list[Step] = []
         self._rounds: list[asyncio.Task[None]] = []
         self._running = False
         self._served: Certificates | None = None
@@ -118,10 +142,10 @@ class Server:
         config = self.config
         served = self._served = certificates_of(config)
         listeners = self._listeners = Listeners(config, self._sockets, parts.tls_of(config, served))
-        seen = await self._store.start()
+        seen = await self.store.start()
         if seen is not None:
             self._clock.not_before(seen)
-        for guard in self._guards.values():
+        for guard in self.guards.values():
             await guard.start()
         for verifier in self._verifiers:
             await verifier.start()
@@ -141,29 +165,28 @@ class Server:
             takes_assertions=any(issuer.type == "saml" for issuer in config.tokens.values()),
         )
         await listeners.open(handler, self._meters.refusals, callers, streams)
-        locks = Locks(self._guards, self._journal)
-        await listeners.open_control(
-            Control(
-                self._sessions,
-                self._clock,
-                self._refresh_after_command,
-                locks.unlock,
-                locks.locked,
-                config.sessions.limits,
-                lambda: running_of(self.config, self._sockets, listeners, self._served),
-                PoolCommands(config, self._gates, self._sessions, self._journal),
-            )
+        locks = Locks(self.guards, self._journal)
+        self.control = Control(
+            self._sessions,
+            self._clock,
+            self._refresh_after_command,
+            locks.unlock,
+            locks.locked,
+            config.sessions.limits,
+            lambda: running_of(self.config, self._sockets, listeners, self._served),
+            PoolCommands(config, self._gates, self._sessions, self._journal),
         )
+        await listeners.open_control(self.control)
         await listeners.open_operations(self._operations)
-        steps: list[Step] = [
-            partial(sweep, self._store, self._clock, self._journal, self._sessions.ended),
+        self._steps += [
+            partial(sweep, self.store, self._clock, self._journal, self._sessions.ended),
             services.center.objects.sweep,
             services.access_checks.tidy,
             self._refresh,
             self._let_go,
             *(gate.tidy for gate in self._gates.values()),
         ]
-        self._go_round(steps)
+        self._go_round(self._steps)
         if self._sockets.is_first and self._watched:
             # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
             self._go_round([Watch(lambda: self.config, lambda: self._served, self._clock).look])
@@ -174,6 +197,17 @@ class Server:
             operations=listeners.operations,
             without_operations=(listeners.without,) if listeners.without else (),
         )
+
+    def on_open(self, tell: Callable[[Session], None]) -> None:
+        """Call `tell` with each session that is opened."""
+        self._sessions.on_open(tell)
+
+    async def tend(self) -> int:
+        """Do now what is done once a second. How many sessions have ended by their limits."""
+        before = self._meters.ends.copy()
+        await Janitor(self._steps).step()
+        ends = self._meters.ends - before
+        return ends[Ended.IDLE.value] + ends[Ended.AGED.value]
 
     async def reload(self, wanted: Config) -> str:
         """Take over what of these settings can change meanwhile, and the certificate.
@@ -222,14 +256,14 @@ class Server:
         steps += [
             self._stop_endings,
             *(gate.close for gate in self._gates.values()),
-            *(guard.close for guard in self._guards.values()),
+            *(guard.close for guard in self.guards.values()),
             *(verifier.close for verifier in self._verifiers),
             self._close_hasher,
         ]
         if self._running:
             self._running = False
             steps += [self._flush, partial(self._journal.happened, "server stopped"), self._let_go]
-        steps += [self._store.close, partial(asyncio.to_thread, self._shipping.close)]
+        steps += [self.store.close, partial(asyncio.to_thread, self._shipping.close)]
         return await each_of(steps)
 
     def _go_round(self, steps: list[Step]) -> None:
@@ -263,9 +297,9 @@ class Server:
         self._hasher.close()
 
     def _services(self) -> Services:
-        core = Core(self._store, self._clock, self._journal, self._sessions, self._changes)
+        core = Core(self.store, self._clock, self._journal, self._sessions, self._changes)
         made = self._made
-        router = ProviderRouter(self._guards, claims_of(made), upstream_users(made))
+        router = ProviderRouter(self.guards, claims_of(made), upstream_users(made))
         services = services_of(self.config, core, router, self._verifiers, self._gates)
         self._objects, self._checks = services.center.objects, services.access_checks
         return services
@@ -276,6 +310,8 @@ class Server:
         handler: Handler = routed
         if gates is not None:
             handler = AtUpstreams(routed, gates, StrayHosts(self._gates))
+        if self._around is not None:
+            handler = self._around(handler, routed)
         if server.trusted_proxies:
             header = server.client_certificate_header
             handler = TrustedProxies(handler, server.trusted_proxies, header)
@@ -283,7 +319,7 @@ class Server:
 
     def _ask_anew(self, person: Person) -> None:
         """Only the upstream itself can let this person in: nothing of theirs is left to go by."""
-        self._guards[person.provider].forget(person.name)
+        self.guards[person.provider].forget(person.name)
 
     async def _catch_up(self, seen: datetime | None) -> None:
         """End the sessions of accounts that have changed since the store was last in use."""

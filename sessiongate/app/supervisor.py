@@ -34,7 +34,7 @@ from sessiongate.app.prepare import (
     signing_key_of,
 )
 from sessiongate.app.reload import PARENTS, Reread, changes, merged
-from sessiongate.app.server import Server
+from sessiongate.app.server import Server, Supplied
 from sessiongate.app.started import Announce, Started
 from sessiongate.app.worker_environment import VARIABLE, WorkerEnvironment
 from sessiongate.config import Config
@@ -73,7 +73,8 @@ async def serve_as_worker(config: Config, place: WorkerEnvironment) -> None:
                 for one in new
             ]
         )
-    server = Server(config, InheritedSockets(place.number, taken, place.operations, place.without))
+    sockets = InheritedSockets(place.number, taken, place.operations, place.without)
+    server = Server(config, Supplied(sockets=sockets))
     done = asyncio.Event()
     replaced = orphan = False
     loop = asyncio.get_running_loop()

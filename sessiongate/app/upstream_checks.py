@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import ValidationError
 
-from sessiongate.app.running import Running
+from sessiongate.app.report import Running
 from sessiongate.config import Config
 from sessiongate.config.upstreams import Upstream
 from sessiongate.errors import BadCredentials, ConfigError, Malformed, UpstreamUnavailable

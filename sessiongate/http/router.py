@@ -107,12 +107,16 @@ class Routes:
             reply.headers = (*reply.headers, ("x-request-id", brought))
         return reply
 
-    def _streams(self, method: str, path: str) -> bool:
+    def route_of(self, path: str) -> Route:
+        """Who answers this path, as it came."""
         route = self._whole.get(path)
         if route is None:
             path = self._respell(path)
             route = self._whole.get(path) or self._other(path)
-        return method in route.streams
+        return route
+
+    def _streams(self, method: str, path: str) -> bool:
+        return method in self.route_of(path).streams
 
     def _refused(self, request: Request, route: Route, reason: Refused) -> Reply:
         cause = CAUSES[type(reason)]

@@ -1,8 +1,10 @@
-"""For tests of plugins and of what uses sessiongate: a clock and an identity provider that obey,
-and what stores, providers and counters of failed tries promise.
+"""For tests of what uses sessiongate, and of plugins for it.
 
-A store of your own is tested by a subclass that says how to make one; for counters that all servers
-on it share (`Store.attempts`) there is `AttemptsContract`:
+`Gate` is a server in your own process, and the pytest plugin makes one for your tests: fixture
+`sessiongate`, see docs/testing.md. For plugins there are a clock and an identity provider that
+obey, and what stores, providers and counters of failed tries promise. A store of your own is
+tested by a subclass that says how to make one; for counters that all servers on it share
+(`Store.attempts`) there is `AttemptsContract`:
 
     class TestMine(StoreContract):
         async def make(self, limits: Limits) -> Store:
@@ -11,52 +13,71 @@ on it share (`Store.attempts`) there is `AttemptsContract`:
 The tests are async methods: run them with pytest-asyncio in auto mode. None of them sleeps.
 """
 
-from sessiongate.testing.attempts import AttemptsContract, Policies
-from sessiongate.testing.client_books import ClientBookContract
-from sessiongate.testing.clock import T0, TICK, FakeClock
-from sessiongate.testing.identity import FakeIdentity
-from sessiongate.testing.lease_users import LeaseUserContract, NoteContract
-from sessiongate.testing.leases import LeaseContract, a_lease
-from sessiongate.testing.manager_tokens import ManagerTokenContract, a_token
-from sessiongate.testing.providers import LONGEST_STALL, ProviderContract
-from sessiongate.testing.sessions import LIMITS, NO_CAPS, a_session, a_ticket, digest_of, everyone
-from sessiongate.testing.stores import (
-    GenerationContract,
-    NoticeContract,
-    StoreContract,
-    TicketContract,
-    advanced,
-    message_of,
-    take_all,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "LIMITS",
-    "LONGEST_STALL",
-    "NO_CAPS",
-    "T0",
-    "TICK",
-    "AttemptsContract",
-    "ClientBookContract",
-    "FakeClock",
-    "FakeIdentity",
-    "GenerationContract",
-    "LeaseContract",
-    "LeaseUserContract",
-    "ManagerTokenContract",
-    "NoteContract",
-    "NoticeContract",
-    "Policies",
-    "ProviderContract",
-    "StoreContract",
-    "TicketContract",
-    "a_lease",
-    "a_session",
-    "a_ticket",
-    "a_token",
-    "advanced",
-    "digest_of",
-    "everyone",
-    "message_of",
-    "take_all",
-]
+if TYPE_CHECKING:
+    from sessiongate.testing.attempts import AttemptsContract as AttemptsContract
+    from sessiongate.testing.attempts import Policies as Policies
+    from sessiongate.testing.client_books import ClientBookContract as ClientBookContract
+    from sessiongate.testing.clock import T0 as T0
+    from sessiongate.testing.clock import TICK as TICK
+    from sessiongate.testing.clock import FakeClock as FakeClock
+    from sessiongate.testing.clock import TravelClock as TravelClock
+    from sessiongate.testing.gate import Gate as Gate
+    from sessiongate.testing.identity import FakeIdentity as FakeIdentity
+    from sessiongate.testing.lease_users import LeaseUserContract as LeaseUserContract
+    from sessiongate.testing.lease_users import NoteContract as NoteContract
+    from sessiongate.testing.leases import LeaseContract as LeaseContract
+    from sessiongate.testing.leases import a_lease as a_lease
+    from sessiongate.testing.manager_tokens import ManagerTokenContract as ManagerTokenContract
+    from sessiongate.testing.manager_tokens import a_token as a_token
+    from sessiongate.testing.observed import LeakedSessions as LeakedSessions
+    from sessiongate.testing.providers import LONGEST_STALL as LONGEST_STALL
+    from sessiongate.testing.providers import ProviderContract as ProviderContract
+    from sessiongate.testing.sessions import LIMITS as LIMITS
+    from sessiongate.testing.sessions import NO_CAPS as NO_CAPS
+    from sessiongate.testing.sessions import a_session as a_session
+    from sessiongate.testing.sessions import a_ticket as a_ticket
+    from sessiongate.testing.sessions import digest_of as digest_of
+    from sessiongate.testing.sessions import everyone as everyone
+    from sessiongate.testing.stores import GenerationContract as GenerationContract
+    from sessiongate.testing.stores import NoticeContract as NoticeContract
+    from sessiongate.testing.stores import StoreContract as StoreContract
+    from sessiongate.testing.stores import TicketContract as TicketContract
+    from sessiongate.testing.stores import advanced as advanced
+    from sessiongate.testing.stores import message_of as message_of
+    from sessiongate.testing.stores import take_all as take_all
+
+_MODULES = {
+    "attempts": ("AttemptsContract", "Policies"),
+    "client_books": ("ClientBookContract",),
+    "clock": ("T0", "TICK", "FakeClock", "TravelClock"),
+    "gate": ("Gate",),
+    "identity": ("FakeIdentity",),
+    "lease_users": ("LeaseUserContract", "NoteContract"),
+    "leases": ("LeaseContract", "a_lease"),
+    "manager_tokens": ("ManagerTokenContract", "a_token"),
+    "observed": ("LeakedSessions",),
+    "providers": ("LONGEST_STALL", "ProviderContract"),
+    "sessions": ("LIMITS", "NO_CAPS", "a_session", "a_ticket", "digest_of", "everyone"),
+    "stores": (
+        "GenerationContract",
+        "NoticeContract",
+        "StoreContract",
+        "TicketContract",
+        "advanced",
+        "message_of",
+        "take_all",
+    ),
+}
+"""Where each name is. Imported when it is asked for: the plugin of pytest is in this package, and
+costs nothing where it is not used."""
+
+_WHERE = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"sessiongate.testing.{_WHERE[name]}"), name)

@@ -1,6 +1,9 @@
-"""A clock that tests set."""
+"""Clocks that tests set."""
 
 from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from sessiongate.clock import SystemClock
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 """When the stories of the contracts begin."""
@@ -27,3 +30,45 @@ class FakeClock:
     def not_before(self, floor: datetime) -> None:
         """Move on to `floor` where that is later."""
         self._now = max(self._now, floor)
+
+
+class TravelClock:
+    """The system's clock, which may be sent ahead and held. Never goes backwards, but for `reset`.
+
+    To be used from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._system = SystemClock()
+        self._ahead = timedelta(0)
+        self._held: datetime | None = None
+
+    def now(self) -> datetime:
+        """The time, as an aware UTC datetime."""
+        with self._lock:
+            return self._held or self._system.now() + self._ahead
+
+    def advance(self, by: timedelta) -> None:
+        """Go ahead. Raises ValueError for a step back: no session comes to life again by one."""
+        if by < timedelta(0):
+            raise ValueError("the clock of a server goes forward only; reset() begins anew")
+        with self._lock:
+            self._ahead += by
+            if self._held is not None:
+                self._held += by
+
+    def freeze(self) -> None:
+        """Stand still from now on, but for steps ahead."""
+        now = self.now()
+        with self._lock:
+            self._held = now
+
+    def reset(self) -> None:
+        """The system's time again. For a server that remembers nothing of before."""
+        with self._lock:
+            self._ahead, self._held = timedelta(0), None
+
+    def not_before(self, floor: datetime) -> None:
+        """Move on to `floor` where that is later."""
+        self.advance(max(timedelta(0), floor - self.now()))

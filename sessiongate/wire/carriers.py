@@ -22,6 +22,8 @@ VC_COOKIE = "vcSessionCookie"
 """A SOAP header with the value of SOAP_COOKIE, for services that never see the cookie itself."""
 BEARER = "bearer"
 """The `Authorization` header, where its scheme is Bearer."""
+ALL_CARRIERS = _HEADERS | {f"cookie:{SOAP_COOKIE}", f"cookie:{REST_COOKIE}", BEARER}
+"""Of a request's head, whatever dialect takes them."""
 
 WHITE_SPACE = " \t"
 """What HTTP lets stand around the value of a header (RFC 9110, 5.6.3). Latin-1 has more, such as

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from sessiongate import plugins
 from sessiongate.app.listeners import InheritedSockets
 from sessiongate.app.run_all import Step, each_of
-from sessiongate.app.server import Server
+from sessiongate.app.server import Server, Supplied
 from sessiongate.app.supervisor import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, StoreUnavailable
@@ -207,7 +207,8 @@ async def test_no_worker_has_one_either(tmp_path: Path) -> None:
         assert [name for own in supervisor._own for name in own if name == "operations"] == []
     finally:
         supervisor._close_doors()
-    server = Server(settings(tmp_path / "data", admin__listen="off"), InheritedSockets(1, {}))
+    config = settings(tmp_path / "data", admin__listen="off")
+    server = Server(config, Supplied(sockets=InheritedSockets(1, {})))
     assert (await server.start()).operations == ""
     await server.stop()
 

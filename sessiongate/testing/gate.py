@@ -1,0 +1,296 @@
+"""A server for tests: in this process, on ports of its own, with a clock that travels.
+
+    with Gate.start() as gate:
+        my_client.login(gate.url, "ci", gate.users["ci"].password, ca=gate.ca)
+        gate.clock.advance(minutes=31)
+        my_client.work()
+        assert gate.events("session opened").count == 2
+
+Everything is in memory and in a temporary directory, and gone at the end. Signals, limits and
+environment of the process stay as they are. For pytest there is a plugin with a fixture.
+"""
+
+import secrets
+import ssl
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from sessiongate.app.prepare import certificates_of, roles_of, users_file
+from sessiongate.app.started import url_of
+from sessiongate.config import Config, load
+from sessiongate.errors import Refused
+from sessiongate.http.message import Reply, Request
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.users_file import add_user
+from sessiongate.operations.control import Control, SessionRow
+from sessiongate.rules.access import ADMINISTRATOR
+from sessiongate.rules.accounts import parse_account
+from sessiongate.secret import Secret
+from sessiongate.testing.client_env import variables
+from sessiongate.testing.gate_thread import CHEAP, GateThread
+from sessiongate.testing.observed import Events, LeakedSessions, Seen, events_in, log_lines_diverted
+
+CI, READER, NOBODY = "ci", "reader", "nobody"
+USERS: Mapping[str, str] = {CI: ADMINISTRATOR, READER: "user", NOBODY: "no-access"}
+"""Who may log in, and with which role, where nothing else is said."""
+
+
+class TestUser(msgspec.Struct, frozen=True):
+    """Somebody who can log in."""
+
+    __test__ = False  # for pytest, which takes classes of such names for tests
+
+    name: str
+    password: str
+    role: str
+
+
+class Advanced(msgspec.Struct, frozen=True):
+    """What came of a step ahead in time."""
+
+    now: datetime
+    ended: int
+    """Sessions whose time was up by then."""
+
+
+class GateClock:
+    """The time of one server, which only goes ahead. Certificates keep to the machine's time."""
+
+    def __init__(self, thread: GateThread) -> None:
+        self._thread = thread
+
+    def now(self) -> datetime:
+        """The time, as an aware UTC datetime."""
+        return self._thread.clock.now()
+
+    def advance(self, by: timedelta = timedelta(0), **more: float) -> Advanced:
+        """Go ahead by this and by `minutes=31` and the like, and judge what that ends.
+
+        Sessions, lockouts and tickets whose time is up are over when this returns. Raises
+        ValueError for a step back.
+        """
+        self._thread.clock.advance(by + timedelta(**more))
+        ended = self._thread.call(self._thread.running.server.tend())
+        return Advanced(self.now(), ended)
+
+    def to(self, when: datetime) -> Advanced:
+        """Go ahead to this time. Raises ValueError if it is past."""
+        return self.advance(when - self.now())
+
+    def freeze(self) -> None:
+        """Stand still, but for steps ahead: replies are then the same to the byte."""
+        self._thread.clock.freeze()
+
+
+class Gate:
+    """A server that runs. Made by `start`; a context manager, also for `async with`."""
+
+    def __init__(self, thread: GateThread, config: Config, users: Mapping[str, TestUser]) -> None:
+        self._thread = thread
+        self._config = config
+        self._until_closed = ExitStack()
+        self.users = users
+        self.clock = GateClock(thread)
+        started = thread.running.started
+        self.url = url_of(config, started.addresses[0])
+        """Where clients are served: `https://127.0.0.1:PORT`."""
+        self.operations = started.operations
+        """Where `/metrics`, `/healthz` and `/readyz` are."""
+        parts = urlsplit(self.url)
+        self.host, self.port = str(parts.hostname), int(parts.port or 0)
+        served = started.certificates
+        self.ca: Path | None = served.ca if served is not None else None
+        """The certificate that clients trust; None with `tls=False`."""
+        self.fingerprint = served.facts.sha256 if served is not None else ""
+        """SHA-256 of the server's certificate, as `AA:BB:…`."""
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        users: Mapping[str, str] | Sequence[str] = USERS,
+        profile: str | None = None,
+        idle_timeout: str | None = None,
+        tls: bool = True,
+        settings: Mapping[str, object] | None = None,
+    ) -> "Gate":
+        """Start a server, within 10 seconds.
+
+        `users` are names with their roles, or names of administrators; passwords are random.
+        `profile` and `idle_timeout` are the settings of these names in `[sessions]`, `settings`
+        any others by dotted name, such as `{"lockout.attempts": 3}`. Raises ConfigError for
+        settings that are none, TimeoutError where it does not start.
+        """
+        given: dict[str, object] = {**(settings or {})}
+        given |= {"sessions.profile": profile} if profile is not None else {}
+        given |= {"sessions.idle_timeout": idle_timeout} if idle_timeout is not None else {}
+        roles = users if isinstance(users, Mapping) else dict.fromkeys(users, ADMINISTRATOR)
+        with ExitStack() as undo:
+            undo.enter_context(log_lines_diverted())
+            folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="sessiongate-gate-"))
+            config = load(None, {}, {**_OWN, **given, "server.data_dir": folder, **_plain(tls)})
+            people = _add(config, roles)
+            thread = GateThread(config)
+            thread.start()
+            undo.callback(thread.stop)
+            gate = cls(thread, config, people)
+            gate._until_closed = undo.pop_all()
+        return gate
+
+    def close(self) -> None:
+        """Stop the server, and remove what it had. Idempotent."""
+        self._until_closed.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def reset(self) -> None:
+        """As it was at first: without sessions, tickets, lockouts and events, at the true time.
+
+        Addresses, certificate and passwords stay. Clients' connections end.
+        """
+        self._thread.begin_anew()
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A context that trusts this server's certificate, and no other."""
+        if self.ca is None:
+            raise ValueError("this server speaks plain HTTP (tls=False)")
+        return ssl.create_default_context(cafile=str(self.ca))
+
+    def env(self, kind: str, user: str = "") -> Mapping[str, str]:
+        """Variables for a client that is started: `govc`, `requests`, `curl`, `zerto`, `powercli`.
+
+        As this user, by default the first. To be added to the environment, for example
+        `subprocess.run(…, env={**os.environ, **gate.env("govc")})`.
+        """
+        who = self.users[user] if user else next(iter(self.users.values()))
+        return variables(kind, self.url, who.name, who.password, self.ca)
+
+    def sessions(self, user: str | None = None) -> list[SessionRow]:
+        """The live sessions, of this user or of all."""
+        return msgspec.json.decode(self._ask("GET", "/sessions", user), type=list[SessionRow])
+
+    def end(self, user: str | None = None, *, key: str | None = None) -> int:
+        """End the sessions of this user, or the one of this key, as an administrator would.
+
+        How many have ended.
+        """
+        if (user is None) == (key is None):
+            raise ValueError("end(user) or end(key=...), and not both")
+        path = "/sessions" if key is None else f"/sessions/{quote(key, safe='')}"
+        answer = msgspec.json.decode(self._ask("DELETE", path, user), type=dict[str, int])
+        return answer["ended"]
+
+    def lock(self, name: str) -> None:
+        """Lock this name out for clients on this machine, by wrong passwords."""
+        self._thread.call(self._guess(name))
+
+    def unlock(self, name: str) -> bool:
+        """Let this name try again. False if nothing was held against it."""
+        answer = self._ask("POST", "/users/unlock", name)
+        return msgspec.json.decode(answer, type=dict[str, bool])["unlocked"]
+
+    def events(self, name: str | None = None) -> Events:
+        """What was decided, as the audit has it: events of this name (`session opened`), or all."""
+        return events_in(self._thread.ask(lambda: self._thread.store.audit.payloads), name)
+
+    def requests(self) -> list[Seen]:
+        """What clients have asked, in order."""
+        return self._thread.ask(lambda: list(self._thread.requests.seen))
+
+    def log(self) -> list[str]:
+        """The last fifty lines of the server's log."""
+        return self._thread.ask(lambda: list(self._thread.lines.last))
+
+    def assert_no_open_sessions(self) -> None:
+        """Raises LeakedSessions, an AssertionError, which names what is open, and its client."""
+        if left := self.sessions():
+            raise LeakedSessions("\n".join([f"{len(left)} open sessions:", *map(_told, left)]))
+
+    def _ask(self, method: str, path: str, user: str | None = None) -> bytes:
+        query = f"user={quote(user, safe='')}" if user is not None else ""
+        control = self._thread.running.server.control
+        assert control is not None, "it has started"
+        reply = self._thread.call(_answer(control, Request(method, path, query, [], b"", "", True)))
+        if reply.status != 200:
+            raise ValueError(msgspec.json.decode(reply.body, type=dict[str, str])["error"])
+        return reply.body
+
+    async def _guess(self, name: str) -> None:
+        account = parse_account(name)
+        for guard in self._thread.running.server.guards.values():
+            for _ in range(self._config.lockout.attempts):
+                with suppress(Refused):
+                    await guard.authenticate(account, Secret(secrets.token_hex()), _HERE)
+
+
+_HERE = "127.0.0.1"
+
+_OWN: Mapping[str, object] = {
+    "server.listen": [f"{_HERE}:0"],
+    "admin.listen": f"{_HERE}:0",
+    "store.url": "memory:",
+    "server.limits.connections": 200,
+}
+
+
+def _plain(tls: bool) -> dict[str, object]:
+    return {} if tls else {"server.plain_http": True}
+
+
+def _add(config: Config, roles: Mapping[str, str]) -> dict[str, TestUser]:
+    hasher = PasswordHasher(1, **CHEAP)
+    certificates_of(config)
+    people: dict[str, TestUser] = {}
+    for name, role in roles.items():
+        one = people[name] = TestUser(name, secrets.token_urlsafe(18), role)
+        add_user(
+            users_file(config),
+            name,
+            Secret(one.password),
+            role,
+            hasher=hasher,
+            roles=roles_of(config).names(),
+            created=datetime.now(UTC).replace(microsecond=0),
+        )
+    hasher.close()
+    return people
+
+
+async def _answer(control: Control, request: Request) -> Reply:
+    return await control(request)
+
+
+def _told(session: SessionRow) -> str:
+    agent = session.user_agent or "(no User-Agent)"
+    return (
+        f"  {session.user} by {agent} from {session.ip_address} ({session.dialect}), opened"
+        f" {session.login_at:%H:%M:%S}, {session.calls} calls, idle for {session.idle_seconds} s"
+    )

@@ -1,0 +1,126 @@
+"""A server on an event loop of its own, in a thread of its own: begun, begun anew, and ended."""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+from sessiongate.app.in_process import RunningServer, running
+from sessiongate.app.listeners import OPERATIONS, InheritedSockets
+from sessiongate.app.server import Supplied
+from sessiongate.config import Config
+from sessiongate.http.sockets import bind_socket
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.testing.clock import TravelClock
+from sessiongate.testing.observed import Lines, Requests, lines_kept
+
+T = TypeVar("T")
+
+START_LIMIT = 10.0
+"""Seconds until a server listens, or is taken for one that never will."""
+
+_CALL_LIMIT = 30.0
+
+CHEAP = {"memory_kib": 8, "passes": 1, "lanes": 1}
+"""What a hash of a password costs here, where it guards nothing."""
+
+
+class GateThread:
+    """One server after the other at the same addresses, each without memory of the one before."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.clock = TravelClock()
+        self.lines = Lines()
+        self.requests = Requests(self.clock.now)
+        self.running: RunningServer
+        self.store: MemoryStore
+        self._listening = {
+            **{str(one): bind_socket(str(one)) for one in config.server.listen},
+            OPERATIONS: bind_socket(str(config.admin.listen)),
+        }
+        self._loop = asyncio.new_event_loop()
+        self._stack = AsyncExitStack()
+        self._ready = Event()
+        self._thread = Thread(target=self._run, name="sessiongate", daemon=True)
+
+    def start(self) -> None:
+        """Have it listen. Raises what keeps it from that, or TimeoutError."""
+        self._thread.start()
+        self._ready.wait(START_LIMIT)
+        try:
+            self.call(self._begin(), START_LIMIT)
+        except BaseException:
+            self._end_thread()
+            raise
+
+    def begin_anew(self) -> None:
+        """Another server takes its place: no session, ticket, lockout or event is left."""
+        self.call(self._begin_anew())
+
+    def stop(self) -> None:
+        """End it, and give back all that it took. Idempotent."""
+        if self._thread.is_alive():
+            self.call(self._stack.aclose())
+            self._end_thread()
+
+    def call(self, work: Coroutine[Any, Any, T], limit: float = _CALL_LIMIT) -> T:
+        """Have this done on the server's loop. Raises what it raises, or TimeoutError."""
+        # In the context of whoever asks, who keeps no lines.
+        future = asyncio.run_coroutine_threadsafe(self._within(work), self._loop)
+        try:
+            return future.result(limit)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            told = "\n".join(self.lines.last) or "(nothing)"
+            raise TimeoutError(f"no answer in {limit:g} s; its log:\n{told}") from None
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """The same for what needs no await."""
+
+        async def answered() -> T:
+            return question()
+
+        return self.call(answered())
+
+    async def _within(self, work: Coroutine[Any, Any, T]) -> T:
+        with lines_kept(self.lines):
+            return await work
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.call_soon(self._ready.set)
+        with lines_kept(self.lines):
+            self._loop.run_forever()
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    def _end_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_CALL_LIMIT)
+        for one in self._listening.values():
+            one.close()
+
+    async def _begin(self) -> None:
+        self.store = MemoryStore(self._config.sessions.limits)
+        taken = {name: one.dup() for name, one in self._listening.items()}
+        supplied = Supplied(
+            clock=self.clock,
+            store=self.store,
+            sockets=InheritedSockets(taken=taken),
+            hasher=PasswordHasher(1, **CHEAP),
+            around=self.requests.around,
+        )
+        entered = running(self._config, supplied=supplied)
+        self.running = await self._stack.enter_async_context(entered)
+        self.running.server.on_open(self.requests.opened)
+
+    async def _begin_anew(self) -> None:
+        await self._stack.aclose()
+        self.clock.reset()
+        self.lines.last.clear()
+        self.requests.forget()
+        await self._begin()
