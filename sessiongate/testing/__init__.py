@@ -1,16 +1,14 @@
 """For tests of what uses sessiongate, and of plugins for it.
 
-`Gate` is a server in your own process, and the pytest plugin makes one for your tests: fixture
-`sessiongate`, see docs/testing.md. For plugins there are a clock and an identity provider that
-obey, and what stores, providers and counters of failed tries promise. A store of your own is
-tested by a subclass that says how to make one; for counters that all servers on it share
-(`Store.attempts`) there is `AttemptsContract`:
+`Gate` is a server in your own process; the pytest plugin has it as the fixture `sessiongate`. For
+plugins there are a clock and an identity provider that obey, and what stores, providers and
+counters of failed tries (`AttemptsContract`) promise, each tested by a subclass:
 
     class TestMine(StoreContract):
         async def make(self, limits: Limits) -> Store:
             return MyStore(limits)
 
-The tests are async methods: run them with pytest-asyncio in auto mode. None of them sleeps.
+They are async methods, for pytest-asyncio in auto mode; none of them sleeps.
 """
 
 from importlib import import_module

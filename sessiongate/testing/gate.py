@@ -77,8 +77,7 @@ class GateClock:
         Sessions, lockouts and tickets whose time is up are over when this returns. Raises
         ValueError for a step back.
         """
-        self._thread.clock.advance(by + timedelta(**more))
-        ended = self._thread.call(self._thread.running.server.tend())
+        ended = self._thread.call(self._thread.advance(by + timedelta(**more)))
         return Advanced(self.now(), ended)
 
     def to(self, when: datetime) -> Advanced:
@@ -194,8 +193,9 @@ class Gate:
         return variables(kind, self.url, who.name, who.password, self.ca)
 
     def sessions(self, user: str | None = None) -> list[SessionRow]:
-        """The live sessions, of this user or of all."""
-        return msgspec.json.decode(self._ask("GET", "/sessions", user), type=list[SessionRow])
+        """The live sessions, of this user or of all, the oldest first."""
+        rows = msgspec.json.decode(self._ask("GET", "/sessions", user), type=list[SessionRow])
+        return sorted(rows, key=lambda row: row.login_at)
 
     def end(self, user: str | None = None, *, key: str | None = None) -> int:
         """End the sessions of this user, or the one of this key, as an administrator would.

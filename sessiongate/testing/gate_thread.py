@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from threading import Event, Thread
 from typing import Any, TypeVar
 
@@ -66,6 +67,16 @@ class GateThread:
         if self._thread.is_alive():
             self.call(self._stack.aclose())
             self._end_thread()
+
+    async def advance(self, by: timedelta) -> int:
+        """Go ahead in time, on the server's loop. How many sessions that has ended."""
+        there = [one async for one in self.store.list(self.clock.now())]
+        self.clock.advance(by)
+        for one in there:
+            # The store takes out what is over within a second; whoever ends it finds that out now.
+            if not await self.store.lives(one.digest, self.clock.now()):
+                await self.store.end(one.key)
+        return await self.running.server.tend()
 
     def call(self, work: Coroutine[Any, Any, T], limit: float = _CALL_LIMIT) -> T:
         """Have this done on the server's loop. Raises what it raises, or TimeoutError."""

@@ -63,6 +63,14 @@ def test_thirty_one_minutes_end_a_session_and_twenty_nine_do_not(gate: Gate) -> 
     assert gate.events("session ended")[0].reason == "idle"
 
 
+def test_the_limit_itself_ends_a_session(gate: Gate) -> None:
+    gate.clock.freeze()
+    login(gate)
+    active_at = gate.sessions()[0].active_at
+    assert gate.clock.to(active_at + timedelta(minutes=30) - timedelta(microseconds=1)).ended == 0
+    assert gate.clock.advance(timedelta(microseconds=1)).ended == 1
+
+
 def test_the_clock_goes_ahead_only_and_stands_where_it_is_held(gate: Gate) -> None:
     with pytest.raises(ValueError, match="forward only"):
         gate.clock.advance(minutes=-1)

@@ -1,0 +1,144 @@
+"""The pytest plugin: a server for each test, in pytest's own process.
+
+    def test_my_client_logs_in_again(sessiongate):
+        my_client.login(sessiongate.url, "ci", sessiongate.users["ci"].password)
+        sessiongate.clock.advance(minutes=31)
+        my_client.work()
+
+Nothing of the server is imported until a test asks for one.
+"""
+
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sessiongate import testing
+
+if TYPE_CHECKING:
+    from sessiongate.testing.gate import Gate
+
+_LEAKS = ("off", "warn", "fail")
+_ARGUMENTS = ("users", "profile", "idle_timeout", "tls", "settings")
+
+_MARKER = (
+    "sessiongate(users, profile, idle_timeout, tls, settings, leaks): the server that the fixture"
+    " `sessiongate` is, and what becomes of sessions that are left open"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the settings of pytest may say."""
+    parser.addini(
+        "sessiongate_leaks",
+        "What a test comes to that leaves sessions open: off (the default), warn or fail.",
+        default="off",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, and refuse settings that mean nothing."""
+    config.addinivalue_line("markers", _MARKER)
+    _leaks(config.getini("sessiongate_leaks"), "sessiongate_leaks")
+
+
+class Pool:
+    """Servers by what was asked of them: each is started once, and reset between tests."""
+
+    def __init__(self) -> None:
+        self._gates: dict[str, Gate] = {}
+        self._until_closed = ExitStack()
+
+    def get(self, asked: Mapping[str, Any]) -> "Gate":
+        """The server of these arguments of `Gate.start`, as new."""
+        key = repr(sorted(asked.items()))
+        gate = self._gates.get(key)
+        if gate is None:
+            gate = self._until_closed.enter_context(testing.Gate.start(**asked))
+            self._gates[key] = gate
+        else:
+            gate.reset()
+        return gate
+
+    def close(self) -> None:
+        """Stop all of them."""
+        self._until_closed.close()
+
+
+@pytest.fixture(scope="session")
+def _sessiongate_pool() -> Iterator[Pool]:
+    """The servers of this run (of this worker, where several run tests)."""
+    pool = Pool()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="session")
+def sessiongate_server(_sessiongate_pool: Pool) -> "Gate":
+    """The server that `sessiongate` is without arguments, for fixtures of a wider scope.
+
+    It is reset before each test that asks for `sessiongate`.
+    """
+    return _sessiongate_pool.get({})
+
+
+@pytest.fixture(name="sessiongate")
+def _sessiongate(
+    request: pytest.FixtureRequest, _sessiongate_pool: Pool
+) -> "Generator[Gate, None, None]":
+    """A server without sessions, events or lockouts, at the true time. See `Gate`."""
+    marker = request.node.get_closest_marker("sessiongate")
+    asked = dict(marker.kwargs) if marker is not None else {}
+    if marker is not None and marker.args:
+        raise pytest.UsageError("sessiongate: arguments of the marker have names")
+    leaks = asked.pop("leaks", None)
+    leaks = request.config.getini("sessiongate_leaks") if leaks is None else leaks
+    _leaks(leaks, "sessiongate: leaks")
+    for name in asked:
+        if name not in _ARGUMENTS:
+            known = ", ".join((*_ARGUMENTS, "leaks"))
+            raise pytest.UsageError(f"sessiongate: no argument is called {name!r}; {known} are")
+    gate = _sessiongate_pool.get(asked)
+    yield gate
+    if leaks == "off":
+        return
+    try:
+        gate.assert_no_open_sessions()
+    except testing.LeakedSessions as left:
+        if leaks == "fail":
+            pytest.fail(f"the test leaves {left}", pytrace=False)
+        warnings.warn(f"the test leaves {left}", stacklevel=1)
+
+
+@pytest.fixture
+def sessiongate_factory() -> "Iterator[Callable[..., Gate]]":
+    """Starts servers, with the arguments of `Gate.start`; they end with the test."""
+    with ExitStack() as started:
+        yield lambda **asked: started.enter_context(testing.Gate.start(**asked))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a test fails, say what its server has seen."""
+    report = yield
+    gate = getattr(item, "funcargs", {}).get("sessiongate")
+    if report.failed and report.when == "call" and gate is not None:
+        report.sections.append(("sessiongate", _told(gate)))
+    return report
+
+
+def _told(gate: "Gate") -> str:
+    events = [
+        f"{one.at:%H:%M:%S} {one.event} {one.result} user={one.user} {one.reason} {one.detail}"
+        for one in gate.events()
+    ]
+    return "\n".join(["events:", *map(str.rstrip, events), "", "log:", *gate.log()])
+
+
+def _leaks(value: object, name: str) -> None:
+    if value not in _LEAKS:
+        raise pytest.UsageError(f"{name}: {value!r} is none of {', '.join(_LEAKS)}")
