@@ -7,7 +7,7 @@ passwords), `services` connects the services, `presented` is what they say of us
 verify tokens, `routes` gives each address its endpoint, `listeners` opens listeners (`descriptors`:
 for how many), `locks` and `pools` are for commands, `gauges` what metrics say. `server` starts and
 stops the whole (`run_all`), `started` is what people are told, `report` what commands are,
-`in_process` runs it among others (`running`), `process` as a command does, `supervisor` several by
+`in_process` runs it among others, `process` as a command does, `supervisor` several by
 the `worker_environment`, `reload` takes new settings.
 """
 
