@@ -261,6 +261,23 @@ async def test_further_leases_of_a_caller_are_clones(house: House, make: Make) -
     assert len(house.alive) == 2
 
 
+async def test_a_session_that_takes_nobody_any_more_is_not_the_one_that_is_cloned(
+    house: House, make: Make
+) -> None:
+    accounts = make(size=3)
+    for _ in range(2):
+        await accounts.adopt(ADA, house.opened())
+    pool = accounts.pool_of(session_of(ADA))
+    for client in ("k1", "k2"):
+        await pool.take(client, home=True)
+    old = pool.leases[0]
+    pool.retire(old)
+    house.alive.remove(old.session.token.reveal())
+    third = await pool.take("k3", home=True)
+    assert third.session.token.reveal() in house.alive
+    assert len(pool.leases) == 3
+
+
 async def test_where_nothing_can_be_cloned_the_caller_waits_for_what_there_is(
     house: House, make: Make
 ) -> None:

@@ -85,7 +85,9 @@ class Openings:
         if not live:
             raise NoSession("no session at the upstream is left to go by")
         try:
-            return await self._cloned(live[0])
+            # One that is retired is over perhaps, and one in doubt has refused a call.
+            best = min(live, key=lambda one: (one.retired, one.doubted_by != ""))
+            return await self._cloned(best)
         except OutcomeUnknown as error:
             # So it is of the clone alone: the calls that wait for it have not been sent.
             self._meters.login("unavailable")
