@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -233,8 +233,9 @@ def house(request: pytest.FixtureRequest) -> House:
     return getattr(request, "param", House)()
 
 
-@pytest.fixture
-async def clients(house: House) -> AsyncIterator[Clients]:
+@asynccontextmanager
+async def clients_before(house: House) -> AsyncIterator[Clients]:
+    """Clients of gateways before this house; in the end, nothing is left in it."""
     async with FakeServer(house) as server:
         one = Clients(house, server)
         yield one
@@ -244,6 +245,12 @@ async def clients(house: House) -> AsyncIterator[Clients]:
         assert not house.soap
         assert not house.rest
         assert not await one.rows.all()
+
+
+@pytest.fixture
+async def clients(house: House) -> AsyncIterator[Clients]:
+    async with clients_before(house) as made:
+        yield made
 
 
 async def ask(

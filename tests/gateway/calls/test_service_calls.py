@@ -10,9 +10,9 @@ from sessiongate.gateway.gate import Gate
 from sessiongate.session import Session
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed_service import read_service_call
-from tests.gateway.calls.test_rest_calls import ADA, Clients, House
+from tests.gateway.calls.test_rest_calls import ADA, Clients, House, clients_before
 from tests.gateway.test_accounts import KEY, session_of
-from tests.upstream.fakes import Asked, FakeServer, envelope, http, soap_fault
+from tests.upstream.fakes import Asked, envelope, http, soap_fault
 from tests.wire.vim.test_relayed_service import document
 
 XML = "text/xml; charset=utf-8"
@@ -47,13 +47,8 @@ def house() -> Services:
 
 @pytest.fixture
 async def clients(house: Services) -> AsyncIterator[Clients]:
-    async with FakeServer(house) as server:
-        one = Clients(house, server)
-        yield one
-        for gate in one.made:
-            await gate.close()
-        await one.exchange.close()
-        assert not house.soap
+    async with clients_before(house) as made:
+        yield made
 
 
 async def ask(
