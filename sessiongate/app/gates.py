@@ -5,6 +5,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.passwords import Attempts
 from sessiongate.gateway.credentials.sealing import LeaseKey, lease_key
-from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
+from sessiongate.gateway.credentials.shared_refusals import SharedRefusals, notes_of_account
 from sessiongate.gateway.gate import Gate
 from sessiongate.gateway.leases.lease import PoolLimits
 from sessiongate.gateway.leases.stored_leases import StoredLeases
@@ -138,14 +139,13 @@ def _gate(
     attempts: _AttemptsOfAccounts,
 ) -> Gate:
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
-    try:
-        exchange = Exchange(settings.url, settings.trust(), name=name, proxy=settings.proxy)
-    except OSError as error:
-        raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
+    exchange = _exchange(name, settings)
     service = settings.account == "service"
     books, notes = store.books(name), store.notes(name)
-    refusals = SharedRefusals(notes, key, rows.seconds) if books.shared else None
-    credential = _credential(config, name, exchange, meters, refusals, attempts)
+    credential = _credential(config, name, exchange, attempts, journal)
+    if credential is not None:
+        whose = store.notes(notes_of_account(key, *_account(settings)))
+        credential.refusals = SharedRefusals(whose, key, rows.seconds)
     accounts = Accounts(
         name,
         _limits(settings),
@@ -186,6 +186,13 @@ def _gate(
         lives,
         keep=config.gateway.on_stop == "keep",
     )
+
+
+def _exchange(name: str, settings: Upstream) -> Exchange:
+    try:
+        return Exchange(settings.url, settings.trust(), name=name, proxy=settings.proxy)
+    except OSError as error:
+        raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
 
 
 def _times(settings: Upstream) -> LeaseTimes:
@@ -235,20 +242,20 @@ def _credential(
     config: Config,
     name: str,
     exchange: Exchange,
-    meters: UpstreamMeters,
-    refusals: SharedRefusals | None,
     attempts: _AttemptsOfAccounts,
+    journal: Journal,
 ) -> Credential | None:
     """Of the service account or the observer."""
     settings = config.upstream[name]
     if settings.username is None:
         return None
-    passwords = []
+    passwords, holders = [], []
     for place in ("password", "next_password"):
         password: Secret | None = getattr(settings, place)
         if password is not None:
             file = config.secret_files.get(f"upstream.{name}.{place}")
             passwords.append(_read_from(file, password, _now))
+            holders.append(f"upstream.{name}.{place}{'' if file is None else '_file'}")
     return Credential(
         name,
         settings.username,
@@ -256,11 +263,17 @@ def _credential(
         exchange,
         settings.timeout,
         _now,
-        meters,
+        journal.meters.upstreams[name],
         locale=settings.locale,
-        refusals=refusals,
-        attempts=attempts[settings.url, settings.username],
+        attempts=attempts[_account(settings)],
+        settings=holders,
+        tell=partial(journal.password_refused, name),
     )
+
+
+def _account(settings: Upstream) -> tuple[str, str]:
+    """Whose lockout counts what is refused: the server, and the name, of which case is no part."""
+    return _server(settings.url), (settings.username or "").casefold()
 
 
 def _now() -> float:

@@ -41,6 +41,8 @@ class PoolRow(msgspec.Struct, kw_only=True):
     clients: int
     objects: int
     breaker_open: bool
+    problem: str | None
+    """Why no login is tried, with the setting, the rule and the way out; None where one is."""
 
 
 class LeaseRow(msgspec.Struct, kw_only=True):
@@ -137,7 +139,8 @@ class PoolCommands:
             )
             for one in seen.sessions
         ]
-        return {"seen_by": seen.by, "sessions": rows}
+        problem = self._gate(name).accounts.ways.problem or None
+        return {"seen_by": seen.by, "problem": problem, "sessions": rows}
 
     async def _stand(self, name: str, standing: Standing, what: str, by: str) -> dict[str, object]:
         accounts = self._gate(name).accounts
@@ -179,6 +182,7 @@ class PoolCommands:
             clients=len(gate.accounts.clients()),
             objects=now.objects,
             breaker_open=now.breaker_open,
+            problem=gate.accounts.ways.problem or None,
         )
 
 

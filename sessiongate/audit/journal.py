@@ -330,6 +330,12 @@ class Journal:
         now = self._clock.now()
         await self._write(Event(at=now, event=what, result="ok", **facts))
 
+    async def password_refused(self, upstream: str, account: str, why: str) -> None:
+        """An upstream has refused the password of an account of ours. The log is told elsewhere."""
+        event = Event(at=self._clock.now(), event="service password refused", result="refused")
+        event.user, event.how, event.detail = account, upstream, why
+        await self._write(event)
+
     async def told(self, event: Event) -> None:
         """Keep an event that somebody else has made, such as the command line."""
         await self._write(event)

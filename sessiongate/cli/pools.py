@@ -31,6 +31,7 @@ COLUMNS = (
     Column("account", rank=6),
     Column("mode", rank=6),
     Column("breaker_open", only_wide=True),
+    Column("problem", only_wide=True),
 )
 _LEASES = (
     Column("lease"),

@@ -47,5 +47,7 @@ def sessions(
     told = ask(where, "GET", f"/upstreams/{in_address(name)}/sessions", dict[str, Any])
     if output is Output.TABLE:
         note(f"as seen by {told['seen_by']}")
+        if problem := told.get("problem"):
+            note(problem)
     rows = sorted(told["sessions"], key=lambda row: (row["user"], row["login_at"]))
     show_rows(rows, COLUMNS, output, "No session is open there.", wide=wide, more="--wide shows")

@@ -22,6 +22,7 @@ from sessiongate.errors import (
 from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.rest_logins import RestLogins
+from sessiongate.gateway.credentials.ways_in import WaysIn
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.lease_events import LeaseEvents, TellLease
 from sessiongate.gateway.leases.logouts import Logouts
@@ -101,6 +102,7 @@ class Accounts:
                 upstream, exchange, timeout, rows, logouts, events, self.meters, observer
             )
             self.observer = Observer(observer, openings, logouts)
+        self.ways = WaysIn(credential, rest, observer)
         self._providers = providers
         self._pools: dict[Person, Pool] = {}
         self._shared = shared
@@ -200,11 +202,8 @@ class Accounts:
     def set_standing(self, standing: Standing) -> None:
         """Pause, drain, or let calls go on and the credential be tried again."""
         self.standing = standing
-        looking = self.observer.credential if self.observer is not None else None
-        ways = (self.credential, self._rest, looking)
-        for way in ways if standing is Standing.OPEN else ():
-            if way is not None:
-                way.resume()
+        if standing is Standing.OPEN:
+            self.ways.resume()
         for pool in self.pools:
             pool.set_standing(standing)
 

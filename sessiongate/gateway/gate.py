@@ -131,6 +131,8 @@ class Gate:
         Raises StoreUnavailable, where only this one does.
         """
         self.accounts.set_standing(standing)
+        if standing is Standing.OPEN:
+            await self.accounts.ways.forget()
         if self._shared:
             await self._others.tell(standing)
 

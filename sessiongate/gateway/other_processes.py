@@ -94,9 +94,6 @@ class OtherProcesses:
 
     async def tell(self, standing: Standing) -> None:
         """Have all others do what an operator has said here."""
-        credential = self._accounts.credential
-        if standing is Standing.OPEN and credential is not None and credential.refusals is not None:
-            await credential.refusals.forget()
         self._heard = f"{standing.value} {self._relay.stays.name()}"  # as it never was before
         await self._notes.put(_STANDING, self._heard)
 

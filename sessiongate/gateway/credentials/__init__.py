@@ -1,6 +1,7 @@
 """What we log in with at an upstream, and how rarely.
 
-A `credential` is tried once where it is refused (`shared_refusals` says so to other processes), by
-one login at a time and with `pauses` after failures; `passwords` says which of two goes first;
-`rest_logins` are those to the Automation API. `sealing` encrypts what leases go by for the store.
+A `credential` is tried once where it is refused (`shared_refusals` keeps that in the store), by one
+login at a time and with `pauses` after failures; `passwords` says which of two goes first;
+`rest_logins` are those to the Automation API; `ways_in` are all of one upstream. `sealing` encrypts
+what leases go by for the store.
 """

@@ -6,16 +6,23 @@ vCenter's hardening guide locks an account for three failures in that time. A se
 be there for the time in which the account gets it: it is tried once where the first is refused.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from math import ceil
 
 import structlog
 
-from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
-from sessiongate.gateway.credentials.passwords import REFUSED, Attempts
+from sessiongate.errors import (
+    BadCredentials,
+    Malformed,
+    OutcomeUnknown,
+    Unavailable,
+    UpstreamUnavailable,
+)
+from sessiongate.gateway.credentials.passwords import REFUSED, Attempts, Tried
 from sessiongate.gateway.credentials.pauses import Pauses
-from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
+from sessiongate.gateway.credentials.shared_refusals import SOAP, SharedRefusals
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
@@ -34,6 +41,13 @@ UNKNOWN = (1.0, 30.0, 60.0, 300.0)
 
 _REFUSED = "the password of the service account was refused"
 _EXPIRED = "the password of the service account was refused, since it has expired"
+
+_ELSEWHERE = (
+    "the password of the service account was refused to another process, or before the start"
+)
+
+TellRefused = Callable[[str, str], Awaitable[None]]
+"""Told of each password that was refused: the name of the account, and why."""
 
 _LARGEST = 256 * 1024
 
@@ -56,17 +70,24 @@ class Credential:
         locale: str = "",
         refusals: SharedRefusals | None = None,
         attempts: Attempts | None = None,
+        settings: Sequence[str] = (),
+        tell: TellRefused | None = None,
     ) -> None:
         """`passwords` are read anew, from files perhaps: the one to be used, then the next one.
 
-        `locale` is that of the sessions, `refusals` what other processes have had refused,
-        `attempts` what has come of this account's passwords here, for all who log it in.
+        `locale` is that of the sessions, `refusals` what the store knows of passwords that were
+        refused, `attempts` what has come of this account's passwords here, for all who log it in.
+        `settings` are the names of those that hold the passwords.
         """
         self.refusals = refusals
         self._locale = locale
         self._upstream = upstream
         self.name = name
         self._passwords = passwords
+        self._settings = settings or ("password",) * len(passwords)
+        self._held_by: dict[bytes, str] = {}
+        """Which setting holds a password that there was at the last look, by its digest."""
+        self._tell = tell
         self._exchange = exchange
         self._timeout = timeout
         self.now = now
@@ -83,6 +104,11 @@ class Credential:
         """Whether nothing is tried at this moment."""
         return self._left() > 0
 
+    @property
+    def problem(self) -> str:
+        """Why nothing is tried, with the setting, the rule and the way out; "" where it is."""
+        return self._said() if self.is_held_back else ""
+
     def resume(self) -> None:
         """Try again at the next need, whatever was."""
         self._tries.forget()
@@ -98,20 +124,19 @@ class Credential:
 
     async def login(self) -> UpstreamSession:
         """Open a session. Raises UpstreamUnavailable, also where nothing was tried."""
-        await self._hear()
-        for password in self.usable():
-            digest = password.digest()
-            opened = await self._tried(password)
-            if opened is not None:
-                if digest != self._present[0]:
-                    self._warn_of_next(digest)
-                self.attempts.take(self._tries, digest)
-                self._unknown.over()
-                return opened
-            self._tries.refuse(digest)
-            if self.refusals is not None:
-                await self.refusals.refused(digest, REFUSED)
-        raise self._unavailable(self._left())
+        async with self.attempts.turn:
+            await self.hear(SOAP, self._tries)
+            for password in self.usable():
+                digest = password.digest()
+                opened = await self._tried(password)
+                if opened is not None:
+                    if digest != self._present[0]:
+                        self._warn_of_next(digest)
+                    self.attempts.take(self._tries, digest)
+                    self._unknown.over()
+                    return opened
+                await self.refuse(SOAP, self._tries, digest, self._why)
+            raise self._unavailable(self._left())
 
     def usable(self) -> list[Secret]:
         """The passwords that may be tried now. Raises UpstreamUnavailable where none may."""
@@ -120,20 +145,55 @@ class Credential:
             raise self._unavailable(left)
         return [one for one in passwords if not self._tries.left(one.digest())]
 
-    async def _hear(self) -> None:
-        """Take over what was refused to other processes."""
-        if self.refusals is None:
+    async def hear(self, form: str, tries: Tried) -> None:
+        """Take over what the store knows of passwords that were refused at this form of login."""
+        refusals = self.refusals
+        if refusals is None:
             return
         for password in self._read():
             digest = password.digest()
-            left = await self.refusals.left(digest)
-            if left > 0 and not self._tries.left(digest):
-                self._tries.refuse(digest, left)
-                self._why = "the password of the service account was refused to another process"
+            left = await refusals.left(form, digest, REFUSED)
+            if left > 0 and not tries.left(digest):
+                tries.refuse(digest, left)
+                if form == SOAP:
+                    self._why = _ELSEWHERE
+
+    async def refuse(self, form: str, tries: Tried, digest: bytes, why: str) -> None:
+        """A password was refused at this form of login: remember it, here and in the store."""
+        tries.refuse(digest)
+        try:
+            if self.refusals is not None:
+                await self.refusals.refused(form, digest, REFUSED)
+        finally:
+            if self._tell is not None:
+                with suppress(Unavailable):  # the log has it
+                    await self._tell(self.name, self.said(why, [digest]))
+
+    def setting_of(self, digest: bytes) -> str:
+        """The setting that holds this password."""
+        return self._held_by.get(digest, self._settings[0])
+
+    def said(self, why: str, digests: Sequence[bytes]) -> str:
+        """Why passwords are not tried, with the settings that hold them, and the way out."""
+        settings = " and ".join(dict.fromkeys(map(self.setting_of, digests)))
+        changed = "is noticed within seconds" if "_file" in settings else "takes a restart"
+        return (
+            f"{settings}: {why}. It is tried once in {REFUSED / 60:.0f} minutes: another one there"
+            f" {changed}, and `sessiongate pools resume {self._upstream}` tries it again at once"
+        )
+
+    def _said(self) -> str:
+        refused = [digest for digest in self._present if self._tries.left(digest)]
+        return self.said(self._why, refused) if refused else self._why
 
     def _read(self) -> list[Secret]:
         """The passwords that there are now, the one that was taken last before the other."""
-        found = {password.digest(): password for password in (read() for read in self._passwords)}
+        found: dict[bytes, Secret] = {}
+        self._held_by = {}
+        for setting, read in zip(self._settings, self._passwords, strict=True):
+            password = read()
+            found.setdefault(password.digest(), password)
+            self._held_by.setdefault(password.digest(), setting)
         self._present = list(found)
         return self.attempts.in_order(self._tries, found.values())
 
@@ -142,7 +202,7 @@ class Credential:
         try:
             ask = write_login(WireForm.SOAP, self.name, password, self._locale)
         except BadCredentials as error:
-            self._say_refused(f"{error}: it was not sent")
+            self._say_refused(f"{error}: it was not sent", password.digest())
             return None
         outcome = await self._asked(ask)
         if isinstance(outcome, UpstreamSession):
@@ -152,7 +212,7 @@ class Credential:
             said = outcome.name or "a fault that is not known"
             raise UpstreamUnavailable(f"{self._upstream}: login: {said}")
         expired = outcome.name == "PasswordExpired"
-        self._say_refused(_EXPIRED if expired else _REFUSED)
+        self._say_refused(_EXPIRED if expired else _REFUSED, password.digest())
         return None
 
     async def _asked(self, ask: Ask) -> UpstreamSession | ReceivedFault:
@@ -173,14 +233,14 @@ class Credential:
         refused = [self._tries.left(digest) for digest in self._present]
         return max(self._unknown.left, min(refused, default=0.0))
 
-    def _say_refused(self, why: str) -> None:
+    def _say_refused(self, why: str, digest: bytes) -> None:
         self._meters.login("refused")
         self._why = why
         _log.error(
             "a password of the service account is refused",
             upstream=self._upstream,
             account=self.name,
-            why=why,
+            why=self.said(why, [digest]),
         )
 
     def _warn_of_next(self, digest: bytes) -> None:
@@ -192,4 +252,4 @@ class Credential:
             )
 
     def _unavailable(self, left: float) -> UpstreamUnavailable:
-        return UpstreamUnavailable(f"{self._upstream}: {self._why}", retry_after=ceil(left))
+        return UpstreamUnavailable(f"{self._upstream}: {self._said()}", retry_after=ceil(left))

@@ -3,6 +3,7 @@
 The account is locked after a few failures, by whichever form of login they came.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 from sessiongate.secret import Secret
@@ -44,6 +45,8 @@ class Attempts:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.soap, self.rest = Tried(now), Tried(now)
+        self.turn = asyncio.Lock()
+        """Held by whoever logs in: what one has had refused, the next one does not try."""
 
     def take(self, form: Tried, digest: bytes) -> None:
         """It was taken by this form.

@@ -15,6 +15,7 @@ import structlog
 from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.gateway.credentials.credential import UNKNOWN, Credential
 from sessiongate.gateway.credentials.pauses import Pauses
+from sessiongate.gateway.credentials.shared_refusals import REST
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
@@ -57,6 +58,8 @@ class RestLogins:
         self._of_no_use, self._noticed_at = Pauses(self._now, _OF_NO_USE), 0.0
         self._held_until = 0.0
         """Until when all passwords that there were at the last look are refused."""
+        self._refused: list[bytes] = []
+        """Digests of those."""
         self._why = _REFUSED
 
     def resume(self) -> None:
@@ -79,6 +82,11 @@ class RestLogins:
     def _paused(self) -> float:
         return max(self._away.left, self._unknown.left, self._of_no_use.left)
 
+    @property
+    def problem(self) -> str:
+        """Why nothing is tried, with the setting, the rule and the way out; "" where it is."""
+        return self._said() if self.is_held_back else ""
+
     def now(self) -> float:
         """In seconds, by the clock of its pauses."""
         return self._now()
@@ -94,10 +102,11 @@ class RestLogins:
 
     async def login(self, path: str) -> RestSession:
         """Open a session by this face. Raises UpstreamUnavailable, also where nothing was tried."""
-        async with self._turn:
+        attempts, tries = self._credential.attempts, self._tries
+        async with self._turn, attempts.turn:
             if left := self._paused:
                 raise self._unavailable(left)
-            attempts, tries = self._credential.attempts, self._tries
+            await self._credential.hear(REST, tries)
             passwords = attempts.in_order(tries, self._credential.usable())
             for password in passwords:
                 if tries.left(digest := password.digest()):
@@ -108,9 +117,10 @@ class RestLogins:
                     self._end_pauses()
                     self._held_until = 0.0
                     return opened
-                tries.refuse(digest)
+                await self._credential.refuse(REST, tries, digest, self._why)
             left = min(tries.left(one.digest()) for one in passwords)
             self._held_until = self._now() + left
+            self._refused = [one.digest() for one in passwords]
             raise self._unavailable(left)
 
     async def _tried(self, path: str, password: Secret) -> RestSession | None:
@@ -136,9 +146,14 @@ class RestLogins:
             "the Automation API refuses the service account",
             upstream=self._upstream,
             account=self._credential.name,
-            why=self._why,
+            why=self._credential.said(self._why, [password.digest()]),
         )
         return None
 
+    def _said(self) -> str:
+        if self._paused or self._held_until <= self._now():
+            return self._why
+        return self._credential.said(self._why, self._refused)
+
     def _unavailable(self, left: float) -> UpstreamUnavailable:
-        return UpstreamUnavailable(f"{self._upstream}: {self._why}", retry_after=ceil(left))
+        return UpstreamUnavailable(f"{self._upstream}: {self._said()}", retry_after=ceil(left))

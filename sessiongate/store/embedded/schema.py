@@ -87,6 +87,12 @@ CREATE TABLE IF NOT EXISTS manager_token_use (
   digest BLOB PRIMARY KEY,
   used_at INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS note (
+  upstream TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  told TEXT NOT NULL,
+  PRIMARY KEY (upstream, topic)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit_anonymous (
   number INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
@@ -120,6 +126,7 @@ REPLACE = (
     "UPDATE lease SET opened_at = ?4, holder = ?5, sealed = ?6, revision = ?7"
     " WHERE id = ?1 AND upstream = ?2 AND account = ?3 AND revision < ?7"
 )
+NOTE = "INSERT OR REPLACE INTO note VALUES (?, ?, ?)"
 RELEASE = "DELETE FROM lease WHERE id = ?"
 SET = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 MARK = (
@@ -263,6 +270,12 @@ def load_leases(connection: sqlite3.Connection) -> Iterator[tuple[StoredLease, i
             raise TypeError("what is sealed is bytes")
         named = _plain(lease), _plain(upstream), _plain(account)
         yield StoredLease(*named, moment(opened), _plain(holder), sealed), int(revision)
+
+
+def load_notes(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
+    """All notes: of which upstream, the topic, and the text."""
+    for upstream, topic, told in connection.execute("SELECT * FROM note"):
+        yield _plain(upstream), _plain(topic), _plain(told)
 
 
 def load_tickets(connection: sqlite3.Connection) -> Iterator[tuple[bytes, Ticket]]:

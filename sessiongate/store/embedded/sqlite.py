@@ -27,7 +27,7 @@ from sessiongate.store.embedded.leases import SqliteLeases
 from sessiongate.store.embedded.lock import FileLock
 from sessiongate.store.embedded.manager_tokens import SqliteManagerTokens
 from sessiongate.store.embedded.memory import expire_sessions, live_sessions
-from sessiongate.store.embedded.notes import MemoryNotes
+from sessiongate.store.embedded.notes import SqliteNotes
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
 from sessiongate.store.embedded.wheel import Kept
@@ -58,16 +58,17 @@ class SqliteStore:
         self.leases = SqliteLeases(lambda: self._writer, self.lease_users)
         self.manager_tokens = SqliteManagerTokens(lambda: self._writer)
         self._books: dict[str, MemoryBooks] = {}
-        self._notes: dict[str, MemoryNotes] = {}
+        self._notes: dict[str, dict[str, str]] = {}
         self._pacing: asyncio.Task[None] | None = None
 
     def books(self, upstream: str) -> MemoryBooks:
         """What clients have at an upstream: in memory, and gone with the process."""
         return self._books.setdefault(upstream, MemoryBooks(self.lease_users))
 
-    def notes(self, upstream: str) -> MemoryNotes:
+    def notes(self, upstream: str) -> SqliteNotes:
         """What is told of an upstream."""
-        return self._notes.setdefault(upstream, MemoryNotes())
+        notes = self._notes.setdefault(upstream, {})
+        return SqliteNotes(lambda: self._writer, upstream, notes)
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> None:
         """None: no other process shares this store."""
@@ -277,6 +278,8 @@ class SqliteStore:
             self._tickets.keep(digest, ticket)
         self.leases.load(connection)
         self.manager_tokens.load(connection)
+        for upstream, topic, told in schema.load_notes(connection):
+            self._notes.setdefault(upstream, {})[topic] = told
         self.audit.load(connection)
         self._message, seen = schema.load_meta(connection)
         self._table.seen = self._tickets.seen = max(self._table.seen, seen)

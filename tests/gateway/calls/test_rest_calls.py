@@ -26,7 +26,9 @@ from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.passwords import REFUSED
+from sessiongate.gateway.credentials.rest_logins import RestLogins
 from sessiongate.gateway.credentials.sealing import Credentials, LeaseKey
+from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
 from sessiongate.gateway.gate import Gate
 from sessiongate.gateway.leases.lease import PoolLimits
 from sessiongate.gateway.leases.stored_leases import StoredLeases
@@ -157,8 +159,21 @@ class Clients:
         self.meters = UpstreamMeters()
         self.made: list[Gate] = []
         self.now = 0.0
+        self.refused = SharedRefusals(MemoryNotes(), LeaseKey(bytes(32)), lambda: self.now)
         self.passwords = ["the pass: 1"]
         self.ids = (f"lease-{number}" for number in count())
+
+    def credential(self) -> Credential:
+        return Credential(
+            "vc1",
+            "svc",
+            [partial(Secret, one) for one in self.passwords],
+            self.exchange,
+            LONG,
+            lambda: self.now,
+            self.meters,
+            refusals=self.refused,
+        )
 
     def gate(self, *, service: bool = True, size: int = 1, **rules: Any) -> Gate:
         stored = StoredLeases(
@@ -170,15 +185,7 @@ class Clients:
             FakeClock().now,
             self.ids.__next__,
         )
-        credential = Credential(
-            "vc1",
-            "svc",
-            [partial(Secret, one) for one in self.passwords],
-            self.exchange,
-            LONG,
-            lambda: self.now,
-            self.meters,
-        )
+        credential = self.credential()
         accounts = Accounts(
             "vc1",
             PoolLimits(size=size, calls=8, queue=10, queue_time=30.0, exclusive=False),
@@ -379,6 +386,31 @@ async def test_sec_58_a_refused_password_is_tried_once(clients: Clients, house: 
     clients.now = REFUSED + 1
     house.refuses = False
     assert (await ask(gate)).status == 200
+
+
+async def test_sec_58_a_password_refused_there_is_not_tried_after_a_restart(
+    clients: Clients, house: House
+) -> None:
+    house.refuses = True
+
+    def started() -> RestLogins:
+        with_store = clients.credential()
+        return RestLogins("vc1", clients.exchange, LONG, clients.meters, with_store)
+
+    for _ in range(3):
+        logins = started()
+        with pytest.raises(UpstreamUnavailable) as raised:
+            await logins.login("/api/session")
+        assert str(raised.value) == f"vc1: {logins.problem}"
+        assert logins.problem.startswith("password: the Automation API has refused the password")
+        assert "pools resume vc1" in logins.problem
+    assert house.logins() == 1
+    await clients.refused.forget()
+    logins = started()
+    assert logins.problem == ""
+    with pytest.raises(UpstreamUnavailable):
+        await logins.login("/api/session")
+    assert house.logins() == 2
 
 
 async def test_sec_58_each_old_password_is_tried_once_by_both_forms_together(

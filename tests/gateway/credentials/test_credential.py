@@ -1,5 +1,6 @@
 """A stored password is tried no more often than an account can bear."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -38,6 +39,7 @@ class Case:
         self.time = Time()
         self.meters = UpstreamMeters()
         self.password, self.next = "right", ""
+        self.told: list[tuple[str, str]] = []
         self.exchange = Exchange(server.url, Trust(verify=False))
         self.credential = Credential(
             "vc1",
@@ -48,7 +50,12 @@ class Case:
             self.time,
             self.meters,
             attempts=attempts,
+            settings=("upstream.vc1.password_file", "upstream.vc1.next_password_file"),
+            tell=self._tell,
         )
+
+    async def _tell(self, account: str, why: str) -> None:
+        self.told.append((account, why))
 
     async def refused(self) -> str:
         with pytest.raises(UpstreamUnavailable) as raised:
@@ -89,6 +96,41 @@ async def test_sec_58_a_refused_password_is_tried_once_in_a_quarter_of_an_hour(c
     case.time.now += 1
     await case.refused()
     assert case.asked == 2
+
+
+async def test_a_refusal_names_the_setting_the_rule_and_the_way_out(case: Case) -> None:
+    assert case.credential.problem == ""
+    case.password = "wrong"
+    with capture_logs() as logs:
+        said = await case.refused()
+    problem = case.credential.problem
+    assert said == f"vc1: {problem}"
+    assert problem.startswith("upstream.vc1.password_file: the password of the service account was")
+    assert "tried once in 15 minutes" in problem
+    assert "another one there is noticed within seconds" in problem
+    assert "`sessiongate pools resume vc1`" in problem
+    (line,) = (one for one in logs if one["log_level"] == "error")
+    assert line["why"] == problem
+    assert case.told == [("svc", problem)]
+    case.next = "wrong too"
+    await case.refused()
+    both = "upstream.vc1.password_file and upstream.vc1.next_password_file: "
+    assert case.credential.problem.startswith(both)
+    case.password = "right"
+    await case.credential.login()
+    assert case.credential.problem == ""
+
+
+async def test_sec_58_two_tables_of_one_account_spend_one_guess_together() -> None:
+    async with FakeServer(kind_vcenter) as server:
+        attempts = Attempts(Time())
+        cases = [Case(server, attempts) for _ in range(2)]
+        for case in cases:
+            case.password = "wrong"
+        await asyncio.gather(*(case.refused() for case in (*cases, *cases)))
+        assert len(server.asked) == 1
+        for case in cases:
+            await case.exchange.close()
 
 
 async def test_another_password_is_tried_at_once(case: Case) -> None:
@@ -230,12 +272,18 @@ async def test_sec_58_what_one_process_has_had_refused_no_other_tries() -> None:
         cases = [Case(server) for _ in range(2)]
         for case in cases:
             case.credential.refusals = SharedRefusals(notes, key, case.time)
+            assert case.credential.problem == ""
             case.password = "wrong"
         for case in (*cases, *cases):
             assert "refused" in await case.refused()
         assert len(server.asked) == 1
         (told,) = await notes.all()
         assert Secret("wrong").digest().hex() not in told
+        assert "to another process, or before the start" in cases[1].credential.problem
+        # A clock that was set back by a year holds nothing back for longer than the rule says.
+        assert await SharedRefusals(notes, key, lambda: -3e7).left(
+            "soap", Secret("wrong").digest(), REFUSED
+        ) == pytest.approx(REFUSED)
         # Another password is tried, and so is the same one once somebody says so.
         cases[1].password = "right"
         assert (await cases[1].credential.login()).user.key
