@@ -173,7 +173,7 @@ def _gate(
 
     return Gate(
         name,
-        _rules(name, settings, frozenset(certificate_names(config))),
+        _rules(config, name),
         exchange,
         accounts,
         sessions.end,
@@ -215,7 +215,8 @@ def _limits(settings: Upstream) -> PoolLimits:
     )
 
 
-def _rules(name: str, settings: Upstream, own_names: frozenset[str]) -> RelayRules:
+def _rules(config: Config, name: str) -> RelayRules:
+    settings = config.upstream[name]
     pool, forward = settings.pool, settings.forward
     return RelayRules(
         upstream=name,
@@ -230,7 +231,8 @@ def _rules(name: str, settings: Upstream, own_names: frozenset[str]) -> RelayRul
         denied=frozenset(forward.deny),
         allowed=frozenset(forward.allow),
         service_tickets=forward.service_tickets,
-        own_names=own_names,
+        own_names=frozenset(certificate_names(config)),
+        hosts=frozenset(host for one in config.upstream.values() for host in one.hosts),
         upstream_tickets=forward.tickets == "upstream",
         read_only=settings.read_only,
         roles=frozenset(settings.roles) if settings.account == "service" else None,

@@ -1,11 +1,9 @@
 """Whether each upstream of the settings can be reached, is a vCenter, and lets us in."""
 
 import asyncio
-import ssl
 from collections.abc import Container
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import ValidationError
@@ -17,7 +15,7 @@ from sessiongate.errors import BadCredentials, ConfigError, Malformed, UpstreamU
 from sessiongate.secret import Secret
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, describe_der
 from sessiongate.upstream.exchange import Exchange
-from sessiongate.upstream.tunnel import tunnel
+from sessiongate.upstream.shown_certificate import shown_certificate
 from sessiongate.wire.vim.about_reply import VCENTER, read_about, write_about
 from sessiongate.wire.vim.client import (
     REFUSED_LOGINS,
@@ -84,7 +82,8 @@ async def _look(about: str, settings: Upstream, login: bool) -> list[CheckedUpst
         until = f"{certificate.not_after:%Y-%m-%d}"
         shown = f"; its certificate: valid until {until}, SHA-256 {certificate.sha256}"
     try:
-        exchange = Exchange(settings.url, settings.trust(), proxy=settings.proxy)
+        name = about.removeprefix("upstream.")
+        exchange = Exchange(settings.url, settings.trust(), name=name, proxy=settings.proxy)
     except OSError as error:
         return [CheckedUpstream(about, "problem", f"ca: cannot be read: {error.strerror}")]
     try:
@@ -156,33 +155,8 @@ async def _refused(name: str, password: Secret, exchange: Exchange) -> str:
 
 async def _certificate(settings: Upstream) -> CertificateFacts | None:
     """The certificate that is shown there, believed or not; None for none."""
-    parts = urlsplit(settings.url)
-    if parts.scheme != "https":
-        return None
-    context = ssl.create_default_context()
-    # Nothing is sent, and nothing believed: whether it is the right one, `Exchange` finds out.
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    shown = await shown_certificate(settings.url, settings.proxy, _PATIENCE.total_seconds())
     try:
-        async with asyncio.timeout(_PATIENCE.total_seconds()):
-            writer = await _connected(settings.proxy, parts.hostname or "", parts.port, context)
-    except (OSError, UpstreamUnavailable):  # TimeoutError and ssl.SSLError are OSErrors
-        return None
-    try:
-        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         return describe_der(shown) if shown else None
     except ConfigError:
         return None
-    finally:
-        writer.close()
-
-
-async def _connected(
-    proxy: str | None, host: str, port: int | None, context: ssl.SSLContext
-) -> asyncio.StreamWriter:
-    port = port or 443
-    if proxy is None:
-        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
-    else:
-        through = await tunnel(proxy, host, port)
-        _, writer = await asyncio.open_connection(sock=through, ssl=context, server_hostname=host)
-    return writer

@@ -333,12 +333,25 @@ def domain(value: object) -> str:
     return text
 
 
+_FINGERPRINTS = {64: ("sha256 fingerprint",), 40: ("sha1 fingerprint",)}
+"""What openssl puts before a fingerprint of so many digits."""
+
+
 def fingerprint(value: object) -> str:
-    """Read a SHA-256 or SHA-1 fingerprint, with or without colons; lower-case hex digits out."""
-    text = value.replace(":", "").strip().lower() if isinstance(value, str) else ""
-    if len(text) not in (40, 64) or set(text) - set("0123456789abcdef"):
-        raise ValueError("must be the 64 hex digits of a SHA-256, or the 40 of a SHA-1")
-    return text
+    """Read a SHA-256 or SHA-1 fingerprint, with or without colons; lower-case hex digits out.
+
+    The whole line that `openssl x509 -fingerprint` prints will do, too.
+    """
+    text = value.strip().lower() if isinstance(value, str) else ""
+    label, _, digits = text.rpartition("=")
+    digits = digits.strip().replace(":", "")
+    known = _FINGERPRINTS.get(len(digits), ())
+    if label.strip() not in ("", *known) or not known or set(digits) - set("0123456789abcdef"):
+        raise ValueError(
+            "must be the 64 hex digits of a SHA-256, or the 40 of a SHA-1, or the line that"
+            " `openssl x509 -noout -fingerprint -sha256` prints"
+        )
+    return digits
 
 
 def syslog(value: object) -> str:

@@ -47,6 +47,8 @@ class RelayRules(msgspec.Struct, frozen=True):
     """Whether clients get tickets of the upstream for single requests by HTTP."""
     own_names: frozenset[str] = frozenset()
     """Names and addresses of this server, at which no ticket of the upstream is of use."""
+    hosts: frozenset[str] = frozenset()
+    """By which clients call the upstreams here: a reply may point there."""
     upstream_tickets: bool = False
     """Whether they get tickets that are whole sessions there."""
     read_only: bool = False

@@ -66,7 +66,7 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _STEPS = re.compile(r"\.{1,2}(?:;.*)?")
 
 _URL = re.compile(
-    r"(https?)://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?)"
+    r"((?i:https?))://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?)"
     r"(/[^?#\s]*)(?:\?([!-~]*))?"
 )
 _PORTS = {"https": 443, "http": 80}
@@ -104,26 +104,49 @@ def asked(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple(header for header in headers if header[0] in _ASKED)
 
 
-def told(headers: Iterable[tuple[str, str]], upstream: str) -> tuple[tuple[str, str], ...]:
-    """What of these headers of a reply the client gets. `upstream` is `https://host[:port]`."""
+def told(
+    headers: Iterable[tuple[str, str]],
+    upstream: str,
+    hosts: Collection[str] = (),
+    *,
+    leaves: bool = False,
+) -> tuple[tuple[str, str], ...]:
+    """What of these headers of a reply the client gets. `upstream` is `https://host[:port]`.
+
+    `hosts` are those by which clients call us, and at `leaves` the files of other hosts may be
+    pointed to. A `location` that leads anywhere else is left out.
+    """
     kept = [header for header in headers if header[0] in _TOLD]
     for name, value in headers:
-        if name == "location" and (place := _place(value, upstream)):
+        if name == "location" and (place := _place(value, upstream, hosts, leaves=leaves)):
             kept.append((name, place))
     return tuple(kept)
 
 
-def _place(location: str, upstream: str) -> str:
+def leads_to(location: str) -> str:
+    """The host that a reply points to, for logs; "?" for what is no address of the web."""
+    found = _URL.fullmatch(location)
+    return canonical_host(found[2])[0] if found is not None else "?"
+
+
+def _place(location: str, upstream: str, hosts: Collection[str], *, leaves: bool) -> str:
     """Where a reply points, as seen from the client: at the upstream's own address, that is here.
 
-    "" for what is no address of the web.
+    "" for where no client is to be led.
     """
-    of_upstream = location[: len(upstream)].lower() == upstream.lower()
-    if of_upstream and location[len(upstream) : len(upstream) + 1] == "/":
-        location = location[len(upstream) :]
     if location.startswith("/"):
         return "" if location[1:2] in ("/", "\\") else location
-    return location if location.lower().startswith(("https://", "http://")) else ""
+    found = _URL.fullmatch(location)
+    if found is None:
+        return ""
+    scheme, host = found[1].lower(), found[2]
+    theirs, _, there = upstream.partition("://")
+    if scheme == theirs and _host_of(host, scheme) == _host_of(there, scheme):
+        return _place(location[found.end(2) :], upstream, hosts, leaves=leaves)
+    name, port = _host_of(host, scheme)
+    if scheme == "https" and not {name, f"{name}:{port}"}.isdisjoint(hosts):
+        return location
+    return location if leaves and is_of_files("GET", location, upstream, (), ()) else ""
 
 
 def is_of_files(
@@ -137,7 +160,7 @@ def is_of_files(
     found = _URL.fullmatch(url)
     if found is None or "#" in (found[4] or ""):
         return False
-    scheme, path = found[1], found[3]
+    scheme, path = found[1].lower(), found[3]
     family = family_of(path)
     if family is None or method not in family.methods or is_below(path, denied):
         return False

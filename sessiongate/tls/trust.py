@@ -87,8 +87,9 @@ class AnotherFingerprint(ssl.SSLCertVerificationError):
     """The certificate has none of the fingerprints. Its own is told: it is no secret."""
 
     def __init__(self, certificate: bytes) -> None:
-        shown = sha256(certificate).hexdigest()
-        self.verify_message = f"its certificate has another fingerprint: SHA-256 {shown}"
+        self.shown = sha256(certificate).hexdigest()
+        """SHA-256, in lower-case hex."""
+        self.verify_message = f"its certificate has another fingerprint: SHA-256 {self.shown}"
         super().__init__(self.verify_message)
 
 

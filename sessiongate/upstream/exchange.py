@@ -22,6 +22,7 @@ import structlog
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.line import Incoming, Line
+from sessiongate.upstream.shown_certificate import why_untrusted
 from sessiongate.upstream.tunnel import tunnel
 from sessiongate.wire.http import Answer, Ask
 
@@ -70,6 +71,8 @@ class Exchange:
         self.url = url
         self._name = name
         self._away = False
+        self._trust = trust
+        self._why_untrusted = ""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         self._host = parts.hostname or ""
@@ -196,7 +199,7 @@ class Exchange:
                 _log.warning("upstream cannot be reached", upstream=self._name, why=str(error))
             raise
         if self._away:
-            self._away = False
+            self._away, self._why_untrusted = False, ""
             _log.info("upstream is reached again", upstream=self._name)
         return line
 
@@ -209,8 +212,8 @@ class Exchange:
         except TimeoutError:
             why = f"no connection within {self._connect:g} seconds"
             raise UpstreamUnavailable(why) from None
-        except ssl.SSLCertVerificationError:
-            raise UpstreamUnavailable("its certificate is not the one to be trusted") from None
+        except ssl.SSLCertVerificationError as error:
+            raise UpstreamUnavailable(await self._untrusted(error)) from None
         except ssl.SSLError:
             raise UpstreamUnavailable("no TLS with it") from None
         except OSError:
@@ -220,6 +223,19 @@ class Exchange:
             raise UpstreamUnavailable("the connection has ended")
         self._lines.add(line)
         return line
+
+    async def _untrusted(self, error: ssl.SSLCertVerificationError) -> str:
+        """What to say of its certificate. While it stays away it is not looked at again."""
+        if not (self._away and self._why_untrusted):
+            self._why_untrusted = await why_untrusted(
+                error,
+                self._trust,
+                self.url,
+                self._proxy,
+                f"upstream.{self._name}" if self._name else "",
+                self._connect,
+            )
+        return self._why_untrusted
 
     async def _line(self) -> Line:
         loop = asyncio.get_running_loop()

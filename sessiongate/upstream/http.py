@@ -15,6 +15,7 @@ import aiohttp
 
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.tls.trust import Trust
+from sessiongate.upstream.shown_certificate import why_untrusted
 from sessiongate.wire.http import Answer, Ask
 
 TIMEOUT = timedelta(seconds=10)
@@ -32,6 +33,8 @@ _CONNECTIONS = 100
 
 _CHUNK = 16 * 1024
 
+_UNVERIFIED = ssl.SSLCertVerificationError("certificate verify failed")
+
 
 class HttpUpstream:
     """Calls one server. `url` is `https://host[:port]`, without a path."""
@@ -44,7 +47,11 @@ class HttpUpstream:
         timeout: timedelta = TIMEOUT,
         largest_body: int = LARGEST_BODY,
         proxy: str | None = None,
+        table: str = "",
     ) -> None:
+        """`table` is that of the settings which says whom to believe; "" for a caller who says."""
+        self._table = table
+        self._trust = trust
         self._url = url.rstrip("/")
         self._context = trust.context()
         self._timeout = timeout.total_seconds()
@@ -101,14 +108,24 @@ class HttpUpstream:
                 return Answer(response.status, headers, body)
         except TimeoutError:
             raise UpstreamUnavailable(f"no whole answer within {self._timeout:g} seconds") from None
-        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
-            raise UpstreamUnavailable("its certificate is not the one to be trusted") from None
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError) as error:
+            raise UpstreamUnavailable(await self._untrusted(error)) from None
         except (aiohttp.ClientSSLError, ssl.SSLError):
             raise UpstreamUnavailable("no TLS with it") from None
         except aiohttp.ClientConnectorError:
             raise UpstreamUnavailable("no connection to it") from None
         except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError, ValueError):
             raise UpstreamUnavailable("the connection or its answer broke") from None
+
+    async def _untrusted(
+        self, error: aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError
+    ) -> str:
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            cause = error.certificate_error
+            error = cause if isinstance(cause, ssl.SSLCertVerificationError) else _UNVERIFIED
+        return await why_untrusted(
+            error, self._trust, self._url, self._proxy, self._table, self._timeout
+        )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         chunks: list[bytes] = []

@@ -12,6 +12,7 @@ from sessiongate.config.values import (
     duration,
     duration_text,
     file_path,
+    fingerprint,
     positive_duration,
     size,
     store_prefix,
@@ -199,3 +200,29 @@ def test_the_rest_of_the_readers() -> None:
     for wrong in ["", "a{b}", "x" * 65, 3]:
         with pytest.raises(ValueError, match="must be 1 to 64"):
             store_prefix(wrong)
+
+
+SHA256 = "AB:" * 31 + "CD"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SHA256,
+        f"sha256 Fingerprint={SHA256}",
+        f"SHA256 Fingerprint={SHA256}\n",
+        "SHA1 Fingerprint=" + "AB:" * 19 + "CD",
+        SHA256.replace(":", "").lower(),
+    ],
+)
+def test_a_fingerprint_as_openssl_prints_it(text: str) -> None:
+    digits = text.rpartition("=")[2].strip().replace(":", "").lower()
+    assert fingerprint(text) == digits
+
+
+@pytest.mark.parametrize(
+    "text", [f"SHA1 Fingerprint={SHA256}", f"x={SHA256}", "sha256 Fingerprint=", SHA256[:-1], "", 5]
+)
+def test_what_is_no_fingerprint(text: object) -> None:
+    with pytest.raises(ValueError, match="openssl x509 -noout -fingerprint -sha256"):
+        fingerprint(text)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.rules.transfers import FAMILIES, asked, family_of, require_plain, told
+from sessiongate.rules.transfers import FAMILIES, asked, family_of, leads_to, require_plain, told
 from tests.each import each
 
 OURS = {
@@ -119,12 +119,24 @@ def test_sec_34_nothing_that_says_who_asks_goes_on() -> None:
 
 
 UPSTREAM = "https://vc1.example:8443"
+HOSTS = frozenset({"vc1.gate.example", "vc2.gate.example:9669"})
 PLACES = {
     f"{UPSTREAM}/folder/a?b": "/folder/a?b",
     "HTTPS://VC1.example:8443/a": "/a",
     "/folder/a": "/folder/a",
-    "https://esx7.example/folder/a": "https://esx7.example/folder/a",
-    "https://vc1.example:84439/a": "https://vc1.example:84439/a",
+    "https://vc1.example.:08443/a": "/a",
+    "https://vc1.gate.example/nfc/a?b": "https://vc1.gate.example/nfc/a?b",
+    "https://vc2.gate.example:9669/a": "https://vc2.gate.example:9669/a",
+    "https://vc2.gate.example:9668/a": "",
+    "http://vc1.gate.example/a": "",
+    "https://esx7.example/folder/a": "",
+    "https://evil.example/a": "",
+    "http://vc1.example:8443/a": "",
+    "https://vc1.example:84439/a": "",
+    f"https://x@{UPSTREAM[8:]}/a": "",
+    f"{UPSTREAM}@evil.example/a": "",
+    f"{UPSTREAM}.evil.example/a": "",
+    UPSTREAM: "",
     f"{UPSTREAM}//evil.example": "",
     f"{UPSTREAM}/\\evil.example": "",
     "//evil.example": "",
@@ -136,7 +148,34 @@ PLACES = {
 @each("place", PLACES)
 def test_sec_44_where_a_reply_points_is_seen_from_the_client(place: str) -> None:
     expected = (("location", PLACES[place]),) if PLACES[place] else ()
-    assert told((("location", place),), UPSTREAM) == expected
+    assert told((("location", place),), UPSTREAM, HOSTS) == expected
+
+
+@each(
+    ("place", "goes"),
+    [
+        ("https://esx7.example/folder/a?dcPath=b", True),
+        ("https://10.0.0.7/folder/a", True),
+        ("https://esx7.example:8443/folder/a", False),
+        ("http://esx7.example/folder/a", False),
+        ("https://esx7.example/nfc/a", False),
+        ("https://esx7.example/sdk", False),
+        ("https://localhost/folder/a", False),
+        ("https://127.0.0.1/folder/a", False),
+    ],
+    str,
+)
+def test_sec_44_other_hosts_are_pointed_to_where_tickets_for_them_are_handed_out(
+    place: str, goes: bool
+) -> None:
+    found = told((("location", place),), UPSTREAM, HOSTS, leaves=True)
+    assert found == ((("location", place),) if goes else ())
+    assert told((("location", place),), UPSTREAM, HOSTS) == ()
+
+
+def test_where_a_reply_leads_is_named_by_its_host_alone() -> None:
+    assert leads_to("https://ESX7.example:443/folder/a?ticket=b") == "esx7.example"
+    assert leads_to("javascript:alert(1)") == "?"
 
 
 def test_sec_43_a_client_hears_what_the_file_is_and_nothing_of_the_session() -> None:

@@ -5,11 +5,15 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from sessiongate.config.values import fingerprint
 from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
+from sessiongate.tls import certificates
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.line import FULL
@@ -211,20 +215,38 @@ async def test_sec_67_an_upstream_whose_certificate_is_not_trusted_gets_nothing(
 ) -> None:
     tls = server_tls(tmp_path / "a")
     server_tls(tmp_path / "b")
-    for trust, good in (
-        (Trust(ca=tmp_path / "a" / "tls" / "ca.pem"), True),
-        (Trust(ca=tmp_path / "b" / "tls" / "ca.pem"), False),
-        (Trust(), False),
-        (Trust(fingerprints=("00" * 32,)), False),
+    shown = sha256(certificates.read_der(tmp_path / "a" / "tls" / "server.pem")).hexdigest()
+    for trust, why in (
+        (Trust(ca=tmp_path / "a" / "tls" / "ca.pem"), ""),
+        (Trust(ca=tmp_path / "b" / "tls" / "ca.pem"), "ca and fingerprint says which"),
+        (Trust(), "self-signed certificate in certificate chain; fingerprint or ca says which"),
+        (Trust(fingerprints=("00" * 32,)), "is another one; fingerprint or ca says which"),
     ):
         async with FakeServer(saying(OK), tls=tls) as server, calling(server.url, trust) as calls:
-            if good:
+            if not why:
                 assert (await ask(calls)).status == 200
                 continue
             with pytest.raises(UpstreamUnavailable) as raised:
                 await ask(calls)
             assert not isinstance(raised.value, OutcomeUnknown)
             assert not server.asked
+            said = str(raised.value)
+            assert why in said
+            # As the setting takes it.
+            assert fingerprint(said.partition("shown is ")[2]) == shown
+
+
+async def test_the_setting_and_the_fingerprint_are_in_the_log_once(tmp_path: Path) -> None:
+    async with FakeServer(saying(OK), tls=server_tls(tmp_path)) as server:
+        exchange = Exchange(server.url, Trust(fingerprints=("00" * 32,)), name="vc1")
+        with capture_logs() as logs:
+            for _ in range(3):
+                with pytest.raises(UpstreamUnavailable):
+                    await ask(exchange)
+        await exchange.close()
+    (line,) = logs
+    assert "upstream.vc1.fingerprint or upstream.vc1.ca says which is" in line["why"]
+    assert "sha256 Fingerprint=" in line["why"]
 
 
 async def test_a_certificate_of_another_name_gets_nothing(tmp_path: Path) -> None:

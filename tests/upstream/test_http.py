@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessiongate.config.values import fingerprint
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.tls import certificates
 from sessiongate.tls.trust import Trust
@@ -227,7 +228,10 @@ async def test_sec_67_by_default_the_system_decides_and_knows_no_such_ca(ours: P
 async def test_sec_67_a_wrong_certificate_is_told_nothing(ours: Path, theirs: Path) -> None:
     async with FakeServer(saying(http(200)), server_tls(theirs)) as server:
         for trust in (ca(ours), pin(ours, sha1), pin(ours, sha256)):
-            assert "certificate is not the one" in await reason(server.url, trust)
+            assert "certificate is not the one" in (said := await reason(server.url, trust))
+            assert pin(theirs, sha256).fingerprints == (
+                fingerprint(said.partition("shown is ")[2]),
+            )
     assert server.asked == []
 
 

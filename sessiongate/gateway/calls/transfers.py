@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import ExitStack, aclosing, suppress
 
 import msgspec
+import structlog
 
 from sessiongate.errors import (
     NoPermission,
@@ -26,7 +27,7 @@ from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.relay_rules import USE, RelayRules
 from sessiongate.rules.relay_rest import is_below
-from sessiongate.rules.transfers import READING, Family, told
+from sessiongate.rules.transfers import READING, Family, leads_to, told
 from sessiongate.session import Person, Session
 from sessiongate.upstream.exchange import Exchange, Outgoing
 from sessiongate.upstream.line import Incoming
@@ -39,7 +40,12 @@ _STRANGERS = 4
 _TOUCH = 60.0
 """Seconds between two uses of a session whose transfer goes on."""
 
+_MOST_ASTRAY = 16
+"""Hosts that the log is told of: the upstream chooses how many there are."""
+
 _OVER = "the session at the upstream has ended"
+
+_log = structlog.get_logger(__name__)
 
 # What something in front of the upstream says when it has lost sight of it.
 _LOST_SIGHT = frozenset({502, 503, 504})
@@ -97,6 +103,7 @@ class Transfers:
         strangers = max(1, rules.transfers // _STRANGERS)
         self._places_of_strangers = PollPlaces(strangers, rules.queue_time)
         self._under_way: dict[Transfer, None] = {}
+        self._astray: set[str] = set()
         self._touching: set[asyncio.Task[None]] = set()
 
     @property
@@ -202,13 +209,32 @@ class Transfers:
             if reply.status in _LOST_SIGHT and not wanted.reads:
                 raise OutcomeUnknown(f"status {reply.status} of something in front of it")
             if reply.status != 401 or pool is None or lease is None:
-                transfer.goes_on(reply, told(reply.headers, self._exchange.url), self._gap)
+                transfer.goes_on(reply, self._told(reply), self._gap)
                 transfer.held.push(held.pop_all())
                 return True
         await self._probe(pool, lease)
         if not lease.lost:
             raise NoPermission(USE, "the upstream has answered 401 by a session that lives")
         return False
+
+    def _told(self, reply: Incoming) -> Headers:
+        """What of its head the client gets. Raises NotSupported where it would lead astray."""
+        rules = self._rules
+        headers = told(reply.headers, self._exchange.url, rules.hosts, leaves=rules.service_tickets)
+        lost = [value for name, value in reply.headers if name == "location"]
+        if 300 <= reply.status < 400 and lost and "location" not in dict(headers):
+            host = leads_to(lost[0])
+            if host not in self._astray and len(self._astray) < _MOST_ASTRAY:
+                self._astray.add(host)
+                _log.warning(
+                    "a file is said to be at another host, and the client is not sent there",
+                    upstream=rules.upstream,
+                    host=host,
+                    way_out=f"upstream.{rules.upstream}.forward.service_tickets lets clients go"
+                    " to the files of hosts; hosts of an upstream are always gone to",
+                )
+            raise NotSupported("the upstream points to another server, which is not passed on")
+        return headers
 
     async def _send(self, transfer: "Transfer", lease: Lease | None) -> Incoming:
         wanted, within = transfer.wanted, self._rules.timeout

@@ -58,7 +58,8 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
     if trust.is_blind:
         # Loud, at every start: whoever answers at that address sees every password.
         _log.error("certificate of the vCenter is not verified", provider=name, url=url)
-    http = HttpUpstream(url, trust, timeout=timeout, proxy=proxy)
+    whose = f"upstream.{named}" if named else f"identity.{name}"
+    http = HttpUpstream(url, trust, timeout=timeout, proxy=proxy, table=whose)
     caller = VCenter(name, http, timeout=timeout, form=_FORMS[form], locale=locale)
     names = Names(role, roles, default_domain=default_domain, aliases=aliases)
     return BuiltProvider(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from sessiongate.session import Ended
 from tests.gateway.files import RULES, TICKET, Stand, reply, stand
@@ -212,3 +213,31 @@ async def test_in_mode_session_each_has_a_lease_for_as_long_as_it_takes(tmp_path
         stood.server.answers.set()
         await until(lambda: stood.at_rest)
         assert all(lease.is_free for lease in stood.pool.leases)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_sec_44_a_redirect_to_another_server_does_not_reach_the_client(
+    stood: Stand, method: str
+) -> None:
+    ada = await stood.login()
+    stood.server.says[FILE] = reply(307, b"", "Location: https://evil.example/folder/a?canary=1")
+    with capture_logs() as logs:
+        for _ in range(2):
+            said = await stood.ask(method, FILE, ada, body=b"x" if method == "PUT" else None)
+            assert said.status == 404
+            assert b"evil" not in said.raw
+            assert b"points to another server" in said.body
+    (line,) = (one for one in logs if one["log_level"] == "warning")
+    assert line["host"] == "evil.example"
+    assert "upstream.vc1.forward.service_tickets" in line["way_out"]
+    assert "canary" not in repr(logs)
+
+
+async def test_a_redirect_to_the_upstream_itself_leads_here(stood: Stand) -> None:
+    ada = await stood.login()
+    stood.server.says[FILE] = reply(307, b"", f"Location: {stood.server.url}/nfc/x/b?c")
+    said = await stood.ask("GET", FILE, ada)
+    assert (said.status, said.headers["location"]) == (307, "/nfc/x/b?c")
+    stood.server.says[FILE] = reply(201, b"", "Location: https://evil.example/folder/a")
+    said = await stood.ask("GET", FILE, ada)
+    assert (said.status, "location" in said.headers) == (201, False)
