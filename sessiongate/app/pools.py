@@ -119,9 +119,10 @@ class PoolCommands:
 
     async def rotate(self, name: str, by: str) -> dict[str, object]:
         """Replace each lease by a new one."""
-        count = await self._gate(name).rotate()
+        gate = self._gate(name)
+        count = await gate.rotate()
         await self._happened("pool rotated", name, by)
-        return {"name": name, "replaces": count}
+        return {"name": name, "replaces": count, "standing": gate.accounts.standing.value}
 
     async def sessions(self, name: str) -> dict[str, object]:
         """The upstream's own list, as the observer or a lease sees it. Raises NotFound for none."""

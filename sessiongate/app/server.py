@@ -29,6 +29,7 @@ from sessiongate.audit.forwarding import Shipping
 from sessiongate.audit.intake import OfflineIntake
 from sessiongate.audit.journal import Journal
 from sessiongate.audit.merging import Merging
+from sessiongate.audit.told_calls import ToldCalls
 from sessiongate.clock import ServerClock, SystemClock
 from sessiongate.config import Config
 from sessiongate.dialects.known_callers import KnownCallers
@@ -92,7 +93,7 @@ class Server:
         self._journal = Journal(
             self._clock,
             self.store.audit,
-            self._shipping,
+            self._shipping if watched else ToldCalls(self._shipping),
             self._meters,
             Merging(
                 config.audit.refusals_per_minute,

@@ -40,6 +40,8 @@ class CheckedUpstream(msgspec.Struct, frozen=True):
     about: str
     result: str
     detail: str
+    away: bool = False
+    """Whether the problem is that it cannot be reached."""
 
 
 async def look_at_upstreams(
@@ -98,7 +100,8 @@ async def _look(about: str, settings: Upstream, login: bool) -> list[CheckedUpst
         if login and settings.username is not None:
             rows.append(await _try(about, settings, exchange))
     except UpstreamUnavailable as error:
-        return [CheckedUpstream(about, "problem", f"{settings.url}: {error}{shown}")]
+        away = not exchange.is_untrusted
+        return [CheckedUpstream(about, "problem", f"{settings.url}: {error}{shown}", away)]
     except Malformed as error:
         why = f"what answers is no vCenter: {error}"
         return [CheckedUpstream(about, "problem", f"{settings.url}: {why}{shown}")]

@@ -3,5 +3,6 @@
 `event` is one entry; `journal` writes entries and the log lines beside them, `access_checks` those
 of forward-auth, `merging` counts repeated refusals as one, and `results` names outcomes for
 metrics. `offline` keeps what commands do until a server takes it in (`intake`). `forwarding` sends
-copies to files, to syslog and to our `own_output`.
+copies to files, to syslog and to our `own_output`; `told_calls` shows forwarded calls in a trial's
+log.
 """

@@ -29,6 +29,7 @@ from sessiongate.app.report import Running, another_is_served
 from sessiongate.app.upstream_checks import look_at_upstreams
 from sessiongate.cli.accounts import no_administrator
 from sessiongate.cli.control_client import running_server, server_nearby
+from sessiongate.cli.output import Exit
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.hashing import USUAL
@@ -45,6 +46,16 @@ class Row(msgspec.Struct, frozen=True):
     check: str
     result: str
     detail: str
+    away: bool = False
+    """Whether the problem is that an upstream cannot be reached."""
+
+
+def exit_code_of(rows: Iterable[Row]) -> Exit:
+    """What `check` ends with."""
+    problems = [row for row in rows if row.result == "problem"]
+    if not problems:
+        return Exit.OK
+    return Exit.UPSTREAM if all(row.away for row in problems) else Exit.REFUSED
 
 
 async def run_checks(config: Config, file: Path | None = None, *, login: bool = False) -> list[Row]:
@@ -151,7 +162,7 @@ async def _providers(config: Config) -> list[Row]:
 
 async def _upstreams(config: Config, login: bool, running: Running | None) -> list[Row]:
     found = await look_at_upstreams(config, running, login=login)
-    rows = [Row(one.about, one.result, one.detail) for one in found]
+    rows = [Row(one.about, one.result, one.detail, one.away) for one in found]
     return [*rows, *_rows(upstream_doubts(config))]
 
 

@@ -69,6 +69,8 @@ def ask(data_dir: Path, verb: str, address: str, kind: type[Answer]) -> Answer:
         fail(Exit.UNREACHABLE, f"the server at {path} does not answer: {type(error).__name__}")
     finally:
         connection.close()
+    if reply.status == 502:
+        fail(Exit.UPSTREAM, f"the upstream cannot be reached: {_said(answer)}")
     if reply.status >= 500:
         # Not an answer: nobody knows yet whether it is yes or no.
         fail(Exit.UNREACHABLE, f"the server cannot say: {_said(answer)}")

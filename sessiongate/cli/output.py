@@ -34,6 +34,8 @@ class Exit(IntEnum):
     """The settings or the command line cannot be used."""
     UNREACHABLE = 3
     """No server is running, or it does not answer; or nobody can read what the store keeps."""
+    UPSTREAM = 4
+    """An upstream cannot be reached, and nothing else was wrong."""
 
 
 class Failed(Exception):

@@ -142,9 +142,26 @@ def rotate(
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Replace each session at an upstream by a new one: the new one first, where there is room."""
+    """Replace each session at an upstream by a new one: the new one first, where there is room.
+
+    Of a paused pool they are replaced once it is resumed; one that drains has none to replace.
+    """
     told = _do(config, data_dir, name, "rotate")
-    _say(told, f"{name}: {_count(told['replaces'], 'session')} to replace.", output)
+    _say(told, rotated(name, told["replaces"], told.get("standing", "open")), output)
+
+
+def rotated(name: str, number: int, standing: str) -> str:
+    """What becomes of a rotation of so many sessions while the pool stands like that."""
+    resume = f"`sessiongate pools resume {name}`"
+    if standing == "draining":
+        return (
+            f"{name} drains, so there is nothing to replace: each session is logged out once no"
+            f" client has anything in it, and none is opened before {resume}."
+        )
+    said = f"{name}: {_count(number, 'session')} to replace"
+    if standing == "paused":
+        return f"{said}, once {resume} lets calls go on: while it is paused none is opened."
+    return f"{said}."
 
 
 def _do(config: Any, data_dir: Any, name: str, verb: str) -> Any:  # noqa: ANN401 - JSON

@@ -24,7 +24,8 @@ from sessiongate.app.reload import Reread
 from sessiongate.app.started import Announce, Started, url_of
 from sessiongate.app.supervisor import serve_as_worker, supervise
 from sessiongate.app.worker_environment import worker_environment
-from sessiongate.cli.checks import run_checks
+from sessiongate.cli.announcement import announce, fingerprints, first_address, upstream_lines
+from sessiongate.cli.checks import exit_code_of, run_checks
 from sessiongate.cli.control_client import server_answers
 from sessiongate.cli.dev_upstream import (
     DOMAIN,
@@ -44,11 +45,10 @@ from sessiongate.cli.options import (
     read,
     settings,
 )
-from sessiongate.cli.output import Exit, Output, note, show_json, show_rows
+from sessiongate.cli.output import Output, note, show_json, show_rows
 from sessiongate.cli.passwords import random_password
 from sessiongate.cli.table import Column
 from sessiongate.config import Config
-from sessiongate.dialects.api_page import swagger_ui
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user, list_users
@@ -57,7 +57,6 @@ from sessiongate.secret import Secret
 from sessiongate.store.embedded.lock import is_owned
 from sessiongate.telemetry.logs import LogFormat, LogLevel, configure_logs
 from sessiongate.tls import certificates
-from sessiongate.tls.certificates import Certificates
 
 PlainOption = Annotated[
     bool, typer.Option("--plain-http", help="Serve without TLS. Only behind something that has it.")
@@ -98,14 +97,14 @@ def serve(
         if bootstrap(loaded, os.environ):
             print("The first administrator was added from the environment.", flush=True)
 
-    def announce(started: Started) -> None:
-        _announce(loaded, started, text=text)
+    def tell(started: Started) -> None:
+        announce(loaded, started, *upstream_lines(loaded, started), text=text)
         if examples:
             print()
             print("In another terminal, with SG_USER and SG_PASSWORD set as init has shown them:")
             _recipes(loaded, started)
 
-    _run(loaded, announce, partial(read, config, data_dir, flags))
+    _run(loaded, tell, partial(read, config, data_dir, flags))
 
 
 def dev(
@@ -141,15 +140,15 @@ def dev(
         name, password = people[0]
         shown = None if user else password
 
-        def announce(started: Started) -> None:
-            _announce(loaded, started, f"Data directory: {folder}", text=text)
+        def tell(started: Started) -> None:
+            announce(loaded, started, f"Data directory: {folder}", text=text)
             if upstream:
-                address = _address(started)
+                address = first_address(started)
                 announce_gateway(upstream, address and url_of(loaded, address), started)
             _credentials(name, shown)
             _recipes(loaded, started)
 
-        _run(loaded, announce, throw_away=True)
+        _run(loaded, tell, throw_away=True)
 
 
 def init(
@@ -181,7 +180,7 @@ def init(
     if left:
         note(left)
     if made is not None:
-        print("\n".join(_fingerprints(made)))
+        print("\n".join(fingerprints(made)))
     path = users_file(loaded)
     if list_users(path):
         print(f"Users: {path} has some already; none was added. Where a password is lost:")
@@ -203,7 +202,10 @@ def check(
     login: LoginOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check settings, files, users and what the server needs to reach. Exit code 1: a problem."""
+    """Check settings, files, users and what the server needs to reach.
+
+    Exit code 1: a problem. Exit code 4: no other than that an upstream cannot be reached.
+    """
     loaded = settings(config, data_dir)
     # What is tried may log; standard output is for the rows.
     with contextlib.redirect_stdout(sys.stderr):
@@ -215,7 +217,7 @@ def check(
     else:
         show_rows(shown, _CHECKED, output, "Nothing was checked.")
     if problems:
-        raise typer.Exit(int(Exit.REFUSED))
+        raise typer.Exit(int(exit_code_of(rows)))
 
 
 def _certificate_left(config: Config) -> str:
@@ -304,68 +306,6 @@ def _add_administrator(config: Config, name: str, password: str) -> None:
     )
 
 
-def _api_page(url: str) -> str:
-    if swagger_ui.folder() is not None:
-        return f"API page at {url}/docs"
-    return f"API document at {url}/openapi.json; get a page for it by {swagger_ui.HOW}"
-
-
-def _announce(config: Config, started: Started, *besides: str, text: bool) -> None:
-    """Say it all at once: who waits for the first line finds the others there too.
-
-    Where the log is `text` for people, they need not be told there as well.
-    """
-    lines = [f"Listening on {url_of(config, address)}" for address in started.addresses]
-    if started.operations:
-        lines.append(f"Operations on {started.operations}")
-    for why in started.without_operations:
-        lines.append(f"WARNING: no operations listener. {why}")
-        if not text:
-            _log.warning("no operations listener", why=why)
-    local = _address(started)
-    if local is not None:
-        lines.append(_api_page(url_of(config, local)))
-    if started.certificates is None:
-        lines += [
-            "WARNING: plain HTTP. Passwords and tokens cross the network in clear text,",
-            "and session cookies are sent without Secure. Put TLS in front, or drop plain_http.",
-        ]
-    else:
-        lines += _fingerprints(started.certificates)
-        if started.certificates.ca is not None:
-            lines.append(f"Clients may trust {started.certificates.ca}")
-    if not started.has_users:
-        lines += [
-            "There is no user yet, so nobody can log in. Add the first administrator with:",
-            "  sessiongate users add admin --role administrator"
-            f" --data-dir {config.server.data_dir}",
-        ]
-    # With its line end, so that it is one write even where output is not buffered.
-    print("\n".join([*lines, *besides, ""]), end="", flush=True)
-
-
-def _fingerprints(made: Certificates) -> list[str]:
-    return [
-        *([f"Certificate renewed: {made.why}"] if made.why else ()),
-        f"Certificate SHA-1   {made.facts.sha1}",
-        f"Certificate SHA-256 {made.facts.sha256}",
-    ]
-
-
-def _address(started: Started) -> str | None:
-    """The first address that a browser on this machine can reach, None where all are sockets."""
-    found = (one for one in started.addresses if not one.startswith("unix:"))
-    return next(map(reachable, found), None)
-
-
-def reachable(address: str) -> str:
-    """The address as a client on this machine calls it: "every address" is in no certificate."""
-    for every, one in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
-        if address.startswith(every):
-            return one + address.removeprefix(every)
-    return address
-
-
 def _credentials(name: str, password: str | None) -> None:
     """Lines for the shell that set what the recipes use."""
     print()
@@ -378,7 +318,7 @@ def _credentials(name: str, password: str | None) -> None:
 
 def _recipes(config: Config, started: Started) -> None:
     """Lines for the shell that log in by each dialect."""
-    address = _address(started)
+    address = first_address(started)
     if address is None:
         return
     url = url_of(config, address)

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from sessiongate.errors import NoPermission, NotFound, Unavailable
+from sessiongate.errors import NoPermission, NotFound, Unavailable, UpstreamUnavailable
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.calls.public_answers import PublicAnswers
@@ -110,6 +110,7 @@ class Gate:
         )
         self._end_session = end_session
         self._keep = keep
+        self._rows = rows
         self._shared = books.shared
         self._others = OtherProcesses(name, rows, accounts, self.relay, notes, sessions, lives)
         self._exchange = exchange
@@ -188,7 +189,11 @@ class Gate:
                 return self._seen(lease.session.user.user_name, listed, lease)
         pools = [pool for pool in self.accounts.pools if pool.leases]
         if not pools:
-            raise NotFound(f"no session of ours is open at {self.name}, and none is opened to look")
+            none = f"no session of ours is open at {self.name}, and none is opened to look"
+            problem = self.accounts.ways.problem
+            if self._exchange.is_away:
+                raise UpstreamUnavailable(f"{none}; no connection to {self.url} at the last try")
+            raise NotFound(f"{none}; {problem}" if problem else none)
         for pool in pools:  # one of each account: another one may see no more
             lease = pool.leases[-1]
             listed = await self._own.sessions(lease)
@@ -240,6 +245,12 @@ class Gate:
                 _log.warning(
                     "an upstream does not answer, and something is left there", name=self.name
                 )
+        if self._keep:
+            _log.info(
+                "sessions at an upstream are kept for the next start",
+                name=self.name,
+                sessions=self._rows.kept,
+            )
         await self._exchange.close()
 
     async def _let_clients_go(self) -> None:

@@ -63,6 +63,8 @@ class OtherProcesses:
         """Leases that a killed process has left, and how often that was seen."""
         self._left_at = Counter[str]()
         """Sessions of which no token may be sent any more, by the address that has them."""
+        self._used_on = 0
+        """Sessions that a stop has kept, and that are used on."""
         self._lives = lives
 
     async def look(self) -> None:
@@ -160,6 +162,13 @@ class OtherProcesses:
                 sessions=number,
             )
         self._left_at.clear()
+        if self._used_on:
+            _log.info(
+                "sessions at the upstream that the last stop has kept are used on",
+                upstream=self._name,
+                sessions=self._used_on,
+            )
+            self._used_on = 0
 
     def _has_room(self, row: StoredLease) -> bool:
         """Whether it is in its pool, or may be."""
@@ -209,6 +218,7 @@ class OtherProcesses:
         for session in sessions:
             accounts.opened(session)
         pool = accounts.use(found)
+        self._used_on += kept is True
 
         async def pool_of() -> Pool:
             return pool

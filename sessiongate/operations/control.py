@@ -26,6 +26,7 @@ from sessiongate.errors import (
     SessionGateError,
     Unavailable,
     UnknownAddress,
+    UpstreamUnavailable,
     WrongVerb,
 )
 from sessiongate.holders import names_of
@@ -341,6 +342,8 @@ def account_of(user: int | None) -> str:
 
 
 def _status(error: SessionGateError) -> int:
+    if isinstance(error, UpstreamUnavailable):
+        return 502
     if isinstance(error, Unavailable):
         return 503
     return 404 if isinstance(error, NotFound | UnknownAddress) else 400

@@ -169,6 +169,16 @@ class Exchange:
             self._kept.popleft().discard()
 
     @property
+    def is_away(self) -> bool:
+        """Whether it could not be connected to at the last try."""
+        return self._away
+
+    @property
+    def is_untrusted(self) -> bool:
+        """Whether it was its certificate then that is not believed."""
+        return self._away and bool(self._why_untrusted)
+
+    @property
     def connections(self) -> int:
         """How many there are, used or kept."""
         return len(self._lines)

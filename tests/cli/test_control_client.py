@@ -22,6 +22,7 @@ from tests.end_to_end.serving import run_here
         (503, b'{"error":"the store does not answer"}', Exit.UNREACHABLE, "does not answer"),
         (500, b'{"Message":"An internal error occurred."}', Exit.UNREACHABLE, "An internal error"),
         (500, b"[]", Exit.UNREACHABLE, "no reason"),
+        (502, b'{"error":"no connection"}', Exit.UPSTREAM, "cannot be reached: no connection"),
     ],
 )
 async def test_an_outage_is_no_refusal(

@@ -15,6 +15,8 @@ _MEANING = {
     Exit.REFUSED: "The answer is no: no such user or session, a problem that `check` has found, "
     "a data directory that another server owns.",
     Exit.SETTINGS: "The settings or the command line cannot be used. Every problem is named.",
+    Exit.UPSTREAM: "An upstream cannot be reached (`check`, `upstream sessions`), and nothing "
+    "else is wrong.",
     Exit.UNREACHABLE: "No server is running on this data directory, or it does not answer; or the"
     " store that holds the audit cannot be read.",
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.cli.serve import reachable
+from sessiongate.cli.announcement import reachable
 from tests.docs.pages import DOCS, ROOT
 from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED

@@ -107,7 +107,11 @@ def test_sec_65_sessions_that_are_kept_outlive_a_stop(
     assert len(before) == (1 if service else 2)
     gate.stop()
     assert keys(upstream) == before
+    kept = "sessions at an upstream are kept for the next start"
+    assert f"{kept} name=vc1 sessions={len(before)}" in " ".join(gate.log.text.split())
     gate.start()
+    used = "sessions at the upstream that the last stop has kept are used on"
+    assert f"{used} sessions={len(before)} upstream=vc1" in " ".join(gate.log.text.split())
     for client in (ada, olga):
         assert not names(client)
     assert ada.fetch("ContainerView", view, "view").fault == "ManagedObjectNotFound"

@@ -199,8 +199,8 @@ def test_a_check_says_whether_the_upstream_is_the_right_one_and_lets_us_in(
     assert (code, result) == (1, "problem")
     assert "its certificate is not the one to be trusted" in said
     upstream.stop()
-    _, ((result, said),) = checked(other)
-    assert (result, "no connection to it" in said) == ("problem", True)
+    code, ((result, said),) = checked(other)
+    assert (code, result, "no connection to it" in said) == (4, "problem", True)
 
 
 def test_a_check_beside_a_throw_away_gateway_asks_its_upstream(

@@ -1,12 +1,13 @@
 """One upstream as a whole: how it stops."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
-from sessiongate.errors import Overloaded, StoreUnavailable, UpstreamUnavailable
+from sessiongate.errors import NotFound, Overloaded, StoreUnavailable, UpstreamUnavailable
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.credentials.credential import Credential
@@ -39,10 +40,11 @@ class SharedBooks(MemoryBooks):
 class Case:
     """A gate before a vCenter that may be silent."""
 
+    server: FakeServer
+
     def __init__(
-        self, server: FakeServer, house: House, *, service: bool = True, shared: bool = False
+        self, url: str, house: House, *, service: bool = True, shared: bool = False
     ) -> None:
-        self.server = server
         self.house = house
         self.store = MemoryStore(LIMITS)
         self.rows = self.store.leases
@@ -50,7 +52,7 @@ class Case:
         self.ended: list[str] = []
         self.store_is_away = False
         now = asyncio.get_running_loop().time
-        exchange = Exchange(server.url, Trust(verify=False))
+        exchange = Exchange(url, Trust(verify=False))
         ids = iter(range(100))
         credential = Credential("vc1", "svc", [lambda: Secret("p")], exchange, LONG, now)
         stored = StoredLeases(
@@ -107,7 +109,8 @@ class Case:
 async def callers() -> AsyncIterator[Case]:
     house = House()
     async with FakeServer(house) as server:
-        case = Case(server, house, service=False)
+        case = Case(server.url, house, service=False)
+        case.server = server
         yield case
         await case.gate.close()
         assert not house.alive
@@ -117,7 +120,22 @@ async def callers() -> AsyncIterator[Case]:
 async def case() -> AsyncIterator[Case]:
     house = House()
     async with FakeServer(house) as server:
-        yield Case(server, house)
+        case = Case(server.url, house)
+        case.server = server
+        yield case
+
+
+async def test_who_looks_at_an_upstream_that_is_away_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    case = Case(url, House())
+    with pytest.raises(NotFound, match="none is opened to look"):
+        await case.gate.sessions_there()
+    with pytest.raises(UpstreamUnavailable):
+        await case.accounts.pools[0].take("k1", home=False)
+    with pytest.raises(UpstreamUnavailable, match=f"no connection to {url} at the last try"):
+        await case.gate.sessions_there()
+    await case.gate.close()
 
 
 async def test_a_login_under_way_is_waited_for_at_the_stop(case: Case) -> None:

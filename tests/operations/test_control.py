@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sessiongate.errors import NotFound, StoreUnavailable
+from sessiongate.errors import NotFound, StoreUnavailable, UpstreamUnavailable
 from sessiongate.operations.control import Control, Locked, account_of, socket_path
 from sessiongate.session import Caps, Ended, Limits
 from tests.gate import LIMITS, Gate
@@ -298,6 +298,8 @@ class Asked:
         return ["rotate", name, by]
 
     async def sessions(self, name: str) -> object:
+        if name == "away":
+            raise UpstreamUnavailable("no connection to it")
         return ["sessions", name]
 
 
@@ -319,6 +321,14 @@ async def test_pools_are_asked_by_their_names(
 ) -> None:
     control = Control(gate.sessions, gate.clock, told.refresh, told.unlock, pools=Asked())
     assert await ask(control, verb, path) == (200, said)
+
+
+async def test_an_upstream_that_is_away_is_told_apart_from_an_outage_of_ours(
+    gate: Gate, told: Told
+) -> None:
+    control = Control(gate.sessions, gate.clock, told.refresh, told.unlock, pools=Asked())
+    answer = await ask(control, "GET", "/upstreams/away/sessions")
+    assert answer == (502, {"error": "no connection to it"})
 
 
 async def test_what_there_is_not_of_pools_is_not_found(gate: Gate, told: Told) -> None:

@@ -78,6 +78,8 @@ class StoredLeases:
         self._server = server
         self._known: dict[str, StoredLease] = {}
         """Rows with credentials, as they are in the store, by their ids."""
+        self.kept = 0
+        """Sessions that were left to the next start, or to others."""
         self._unremoved: set[str] = set()
         """Rows of sessions that are over, which the store could not remove yet."""
 
@@ -166,6 +168,7 @@ class StoredLeases:
             if use is None or not use.instances - {self.instance}:
                 await self._hold(row, f"{_KEPT}{self._opened_as}")
             await self._users.detach(lease_id, self.instance, ends=False)
+            self.kept += 1
         except StoreUnavailable as error:  # so the next start logs it out
             _log.warning("a lease could not be kept", lease=lease_id, why=str(error))
 

@@ -1,0 +1,104 @@
+"""What `serve` and `dev` say of a server that has started: where it is, and what clients do."""
+
+from urllib.parse import urlsplit
+
+import structlog
+
+from sessiongate.app.started import Started, url_of
+from sessiongate.config import Config
+from sessiongate.config.addresses import without_port
+from sessiongate.config.upstreams import Upstream
+from sessiongate.dialects.api_page import swagger_ui
+from sessiongate.tls.certificates import Certificates
+
+_log = structlog.get_logger("sessiongate")
+
+
+def _api_page(url: str) -> str:
+    if swagger_ui.folder() is not None:
+        return f"API page at {url}/docs"
+    return f"API document at {url}/openapi.json; get a page for it by {swagger_ui.HOW}"
+
+
+def announce(config: Config, started: Started, *besides: str, text: bool) -> None:
+    """Say it all at once: who waits for the first line finds the others there too.
+
+    Where the log is `text` for people, they need not be told there as well.
+    """
+    lines = [f"Listening on {url_of(config, address)}" for address in started.addresses]
+    if started.operations:
+        lines.append(f"Operations on {started.operations}")
+    for why in started.without_operations:
+        lines.append(f"WARNING: no operations listener. {why}")
+        if not text:
+            _log.warning("no operations listener", why=why)
+    local = first_address(started)
+    if local is not None:
+        lines.append(_api_page(url_of(config, local)))
+    if started.certificates is None:
+        lines += [
+            "WARNING: plain HTTP. Passwords and tokens cross the network in clear text,",
+            "and session cookies are sent without Secure. Put TLS in front, or drop plain_http.",
+        ]
+    else:
+        lines += fingerprints(started.certificates)
+        if started.certificates.ca is not None:
+            lines.append(f"Clients may trust {started.certificates.ca}")
+    if not started.has_users:
+        lines += [
+            "There is no user yet, so nobody can log in. Add the first administrator with:",
+            "  sessiongate users add admin --role administrator"
+            f" --data-dir {config.server.data_dir}",
+        ]
+    # With its line end, so that it is one write even where output is not buffered.
+    print("\n".join([*lines, *besides, ""]), end="", flush=True)
+
+
+def fingerprints(made: Certificates) -> list[str]:
+    """The lines that say which certificate it is."""
+    return [
+        *([f"Certificate renewed: {made.why}"] if made.why else ()),
+        f"Certificate SHA-1   {made.facts.sha1}",
+        f"Certificate SHA-256 {made.facts.sha256}",
+    ]
+
+
+def first_address(started: Started) -> str | None:
+    """The first address that a browser on this machine can reach, None where all are sockets."""
+    found = (one for one in started.addresses if not one.startswith("unix:"))
+    return next(map(reachable, found), None)
+
+
+def reachable(address: str) -> str:
+    """The address as a client on this machine calls it: "every address" is in no certificate."""
+    for every, one in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
+        if address.startswith(every):
+            return one + address.removeprefix(every)
+    return address
+
+
+def upstream_lines(config: Config, started: Started) -> list[str]:
+    """A line for each upstream: at which address clients have it."""
+    address = first_address(started)
+    if address is None:
+        return []
+    return [
+        f"Before {one.url} (upstream.{name}): clients use {_called(config, one, address)}/sdk"
+        for name, one in config.upstream.items()
+    ]
+
+
+def _called(config: Config, upstream: Upstream, address: str) -> str:
+    """The URL of this server by which clients call an upstream."""
+    parts = urlsplit(url_of(config, address))
+    host = next(iter(upstream.hosts), "")
+    if not host:
+        taken = {without_port(one) for other in config.upstream.values() for one in other.hosts}
+        public = (one for one in config.server.public_names if not one.startswith("*."))
+        host = next((one for one in public if one not in taken), "")
+        host = f"[{host}]" if ":" in host else host
+    if not host:
+        return f"{parts.scheme}://{parts.netloc}"
+    has_port = host.rpartition("]")[2].count(":") == 1
+    usual = parts.port == (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{host}" + ("" if has_port or usual else f":{parts.port}")
