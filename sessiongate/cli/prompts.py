@@ -20,6 +20,22 @@ def hidden(question: str) -> str:
         raise
 
 
+def typed(question: str) -> str:
+    """What is typed for all to see."""
+    print(f"{question}: ", end="", file=sys.stderr, flush=True)
+    try:
+        line = sys.stdin.readline()
+    except UnicodeDecodeError:
+        fail(Exit.SETTINGS, "what was typed is not text in this locale's encoding; use UTF-8")
+    except KeyboardInterrupt:
+        _end_line()
+        raise
+    if not line:
+        _end_line()
+        fail(Exit.REFUSED, "nothing was done")
+    return line.strip()
+
+
 def confirmed(question: str) -> bool:
     """Whether that is answered with yes; no is what a mere Enter, or the end of input, means."""
     while True:

@@ -32,6 +32,7 @@ from sessiongate.cli.dev_upstream import (
     CaOption,
     FingerprintOption,
     InsecureOption,
+    ServiceOption,
     UpstreamOption,
     announce_gateway,
     upstream_flags,
@@ -118,13 +119,14 @@ def dev(
     fingerprint: FingerprintOption = None,
     ca: CaOption = None,
     insecure: InsecureOption = False,
+    service: ServiceOption = False,
     log_format: LogOption = LogFormat.AUTO,
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
     text = configure_logs(log_format, log_level)
     with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
-        before = upstream_flags(upstream, fingerprint, ca, insecure=insecure)
+        before = upstream_flags(upstream, fingerprint, ca, insecure=insecure, service=service)
         flags = {**_flags(listen, plain_http), "store.url": "memory:", **before}
         loaded = settings(None, Path(folder), flags)
         if loaded.origins["admin.listen"] == "default":
@@ -144,7 +146,8 @@ def dev(
             announce(loaded, started, f"Data directory: {folder}", text=text)
             if upstream:
                 address = first_address(started)
-                announce_gateway(upstream, address and url_of(loaded, address), started)
+                own = address and url_of(loaded, address)
+                announce_gateway(upstream, own, started, service=service)
             _credentials(name, shown)
             _recipes(loaded, started)
 

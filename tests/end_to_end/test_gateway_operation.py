@@ -1,6 +1,7 @@
 """Running a gateway: its pools by command, what it counts, and who is at the upstream."""
 
 import re
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -210,9 +211,14 @@ def test_a_check_beside_a_throw_away_gateway_asks_its_upstream(
     with Server(tmp_path / "dev", command=("dev", *asked)) as gate:
         assert gate.out.wait_for(lambda lines: any(line.startswith("Data dir") for line in lines))
         (named,) = (line for line in gate.out.lines if line.startswith("Data directory: "))
-        done = run_command(
-            "check", "--data-dir", named.removeprefix("Data directory: "), "--output", "json"
-        )
+        folder = Path(named.removeprefix("Data directory: "))
+        gate.context = ssl.create_default_context(cafile=folder / "tls" / "ca.pem")
+        client = SoapClient.login(gate, VERA)
+        client.call("CreateFolder", "Folder", "group-d1", "<name>a secret</name>")
+        gate.log.wait_for(lambda lines: any("call forwarded" in line for line in lines))
+        assert "CreateFolder of Folder group-d1" in gate.log.text
+        assert "a secret" not in gate.log.text
+        done = run_command("check", "--data-dir", str(folder), "--output", "json")
         gate.stop()
     rows = [one for one in done.json()["checks"] if one["check"] == "upstream.vc"]
     assert [one["result"] for one in rows] == ["ok", "note"]
