@@ -173,7 +173,8 @@ async def test_sec_61_a_session_that_another_process_has_ended_is_over_here_too(
     """Also for a file that is on its way, and for the metrics."""
     house = House()
     async with FakeServer(house) as server:
-        case = Case(server, house, shared=True)
+        case = Case(server.url, house, shared=True)
+        case.server = server
         gate, session = case.gate, session_of(ADA)
         case.live = [session]
         await gate.recover()

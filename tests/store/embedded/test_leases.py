@@ -73,7 +73,7 @@ async def test_a_file_without_leases_keeps_what_it_has_and_gets_them(path: Path)
         assert await store.leases.all() == [lease]
     # An earlier release finds its own tables as they were, and the number by which it knows them.
     after = tables(path)
-    assert after.keys() - before.keys() == {"lease", "manager_token", "manager_token_use"}
+    assert after.keys() - before.keys() == {"lease", "manager_token", "manager_token_use", "note"}
     assert {name: after[name] for name in before} == before
     assert ask(path, "PRAGMA user_version") == [(1,)]
 
