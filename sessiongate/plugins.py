@@ -15,6 +15,7 @@ IDENTITY: Mapping[str, str] = {
     "file": "sessiongate.identity.local.settings:file",
     "ldap": "sessiongate.identity.ldap.provider:plugin",
     "vcenter": "sessiongate.identity.vcenter.settings:vcenter",
+    "zvm": "sessiongate.identity.zvm.settings:zvm",
 }
 """Identity providers by their `type`: functions from settings to a provider."""
 

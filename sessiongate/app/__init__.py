@@ -1,7 +1,8 @@
 """A Config in, a running server out: the only package that knows concrete classes.
 
 Before anything runs: `owner`, whose rights a command acts with; `prepare`, what follows from the
-settings; `bootstrap`, the first administrator; `dry_run`, `ports`, `upstream_checks`, `doubts`,
+settings; `bootstrap`, the first administrator; `dry_run`, `ports`, `upstream_checks` with
+`zvm_checks`, `doubts`,
 what is wrong. The server: `build` makes the parts, `gates` the gateway's (`secret_files`: its
 passwords), `services` connects the services, `presented` is what they say of us, `token_verifiers`
 verify tokens, `routes` gives each address its endpoint, `listeners` opens listeners (`descriptors`:

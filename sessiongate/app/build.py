@@ -197,7 +197,7 @@ def guards_of(
             dummy=hasher.verify_nothing,
             lockout=lockout,
             tries=store.attempts(name, lockout.policies),
-            verified=cache,
+            verified=None if one.each_login else cache,
         )
         for name, one in made.items()
     }

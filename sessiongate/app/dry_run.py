@@ -16,12 +16,13 @@ from sessiongate.config.upstreams import Upstream
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.domains import claims_of
 from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.secret import Secret
 from sessiongate.session import Person
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import CertificateFacts
 from sessiongate.tls.server import tls_context
-from sessiongate.upstream.port import LoginUpstream
-from sessiongate.wire.vim.client import UpstreamSession
+from sessiongate.upstream.port import LoginUpstream, SessionUpstream
+from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
 
 
 def certificate_found(config: Config) -> CertificateFacts | None:
@@ -96,10 +97,33 @@ async def store_problem(config: Config) -> str | None:
     return None
 
 
+class _NobodyLogsIn:
+    """The sessions of such an upstream."""
+
+    name = "nobody logs in while settings are tried"
+
+    async def login(self, name: str, password: Secret) -> UpstreamSession | ReceivedFault:
+        """Never called."""
+        raise AssertionError(self.name)
+
+    async def logout(self, opened: UpstreamSession) -> None:
+        """Never called."""
+        raise AssertionError(self.name)
+
+    async def start(self) -> None:
+        """Nothing to do."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
 class _Declared:
     """An upstream of the settings that nobody logs in at."""
 
     def __init__(self, settings: Upstream) -> None:
+        self.kind = settings.type
+        self.each_login = False
+        self.sessions: SessionUpstream | None = _NobodyLogsIn()
         self.url = settings.url
         self.trust = settings.trust()
         self.timeout = settings.timeout

@@ -3,31 +3,35 @@
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from sessiongate.app.prepare import certificate_names, instance_of
 from sessiongate.app.secret_files import SecretFile
+from sessiongate.app.zvm_checks import zvm_of
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.config.upstreams import Upstream
-from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.dialects.relayed_hosts import Gates, Hosts
 from sessiongate.errors import ConfigError
-from sessiongate.gateway.accounts import Accounts, LeaseTimes
+from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.passwords import Attempts
 from sessiongate.gateway.credentials.sealing import LeaseKey, lease_key
 from sessiongate.gateway.credentials.shared_refusals import SharedRefusals, notes_of_account
-from sessiongate.gateway.gate import Gate
-from sessiongate.gateway.leases.lease import PoolLimits
+from sessiongate.gateway.gate import Gate, UpstreamGate
+from sessiongate.gateway.leases.lease import LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.stored_leases import StoredLeases
+from sessiongate.gateway.leases.upstream_kinds import of_zvm
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.zvm_gate import ZvmGate
 from sessiongate.networks import canonical_host
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
@@ -37,7 +41,12 @@ from sessiongate.store.port import Store
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.port import SessionUpstream
+from sessiongate.upstream.zvm import Zvm, ZvmLogins
 from sessiongate.wire.vim.client import UpstreamSession
+from sessiongate.wire.zerto_client import Grant
+
+G = TypeVar("G")
 
 _AttemptsOfAccounts = defaultdict[tuple[str, str], Attempts]
 """By address and name: of an account that several tables have."""
@@ -46,13 +55,17 @@ _AttemptsOfAccounts = defaultdict[tuple[str, str], Attempts]
 class CallersUpstream:
     """An upstream as the provider of its users sees it."""
 
-    def __init__(self, settings: Upstream, accounts: Accounts) -> None:
+    def __init__(self, name: str, settings: Upstream, gate: UpstreamGate) -> None:
+        self.kind = settings.type
+        zvm = gate.zvm if isinstance(gate, ZvmGate) else None
+        self.each_login = zvm is not None and not settings.shared
+        self.sessions: SessionUpstream | None = ZvmLogins(name, zvm) if zvm is not None else None
         self.url = settings.url
         self.trust: Trust = settings.trust()
         self.timeout: timedelta = settings.timeout
         self.locale = settings.locale
         self.proxy = settings.proxy
-        self._accounts = accounts
+        self._accounts = gate.accounts
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Have the session that a login has opened."""
@@ -65,7 +78,7 @@ def gates_of(
     clock: Clock,
     sessions: Sessions,
     journal: Journal,
-) -> dict[str, Gate]:
+) -> dict[str, UpstreamGate]:
     """The gates by the names of their tables. Raises ConfigError."""
     if not config.upstream:
         return {}
@@ -110,22 +123,31 @@ def _opened_as(settings: Upstream) -> str:
     return sha256(told.encode()).hexdigest()[:16]
 
 
-def callers_upstreams(config: Config, gates: Mapping[str, Gate]) -> dict[str, CallersUpstream]:
+def callers_upstreams(
+    config: Config, gates: Mapping[str, UpstreamGate]
+) -> dict[str, CallersUpstream]:
     """What providers may name as their `upstream`."""
     return {
-        name: CallersUpstream(config.upstream[name], gate.accounts)
+        name: CallersUpstream(name, config.upstream[name], gate)
         for name, gate in gates.items()
         if config.upstream[name].account == "caller"
     }
 
 
-def by_host(config: Config, gates: Mapping[str, Gate]) -> Gates | None:
+def by_host(config: Config, gates: Mapping[str, UpstreamGate]) -> Gates | None:
     """Which Host means which; None where there is no upstream."""
     if not gates:
         return None
-    named = {host: gates[name] for name, one in config.upstream.items() for host in one.hosts}
-    rest = [gates[name] for name, one in config.upstream.items() if not one.hosts]
-    return Gates(named, rest[0] if rest else None)
+    vcenters = {name: gate for name, gate in gates.items() if isinstance(gate, Gate)}
+    zvms = {name: gate for name, gate in gates.items() if isinstance(gate, ZvmGate)}
+    return Gates(*_hosts(config, vcenters), Hosts(*_hosts(config, zvms)))
+
+
+def _hosts(config: Config, gates: Mapping[str, G]) -> tuple[dict[str, G], G | None]:
+    """The gates by their Hosts, and the one of every other Host."""
+    named = {host: gate for name, gate in gates.items() for host in config.upstream[name].hosts}
+    rest = [gate for name, gate in gates.items() if not config.upstream[name].hosts]
+    return named, rest[0] if rest else None
 
 
 def _gate(
@@ -137,12 +159,13 @@ def _gate(
     key: LeaseKey,
     journal: Journal,
     attempts: _AttemptsOfAccounts,
-) -> Gate:
+) -> UpstreamGate:
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
     exchange = _exchange(name, settings)
     service = settings.account == "service"
     books, notes = store.books(name), store.notes(name)
-    credential = _credential(config, name, exchange, attempts, journal)
+    zvm = zvm_of(name, settings, exchange) if settings.type == "zvm" else None
+    credential = _credential(config, name, exchange, attempts, journal, zvm)
     if credential is not None:
         whose = store.notes(notes_of_account(key, *_account(settings)))
         credential.refusals = SharedRefusals(whose, key, rows.seconds)
@@ -161,17 +184,13 @@ def _gate(
         meters=meters,
         tell=journal.of_lease,
         shared=books.shared,
+        kinds=None if zvm is None else of_zvm(zvm, shared=books.shared),
     )
     slow = config.gateway.slow.total_seconds()
     record = CallRecord(meters, name, journal, slow)
-
-    async def touch(session: Session) -> None:
-        await sessions.check_digest(session.digest)
-
-    async def lives(key: str) -> bool:
-        return await sessions.find(key) is not None
-
-    return Gate(
+    touch, lives = _use_of(sessions)
+    made = Gate if zvm is None else ZvmGate
+    return made(
         name,
         _rules(config, name),
         exchange,
@@ -193,6 +212,20 @@ def _exchange(name: str, settings: Upstream) -> Exchange:
         return Exchange(settings.url, settings.trust(), name=name, proxy=settings.proxy)
     except OSError as error:
         raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
+
+
+def _use_of(
+    sessions: Sessions,
+) -> tuple[Callable[[Session], Awaitable[None]], Callable[[str], Awaitable[bool]]]:
+    """What counts a use of a session, and what says whether one lives, by its key."""
+
+    async def touch(session: Session) -> None:
+        await sessions.check_digest(session.digest)
+
+    async def lives(key: str) -> bool:
+        return await sessions.find(key) is not None
+
+    return touch, lives
 
 
 def _times(settings: Upstream) -> LeaseTimes:
@@ -246,6 +279,7 @@ def _credential(
     exchange: Exchange,
     attempts: _AttemptsOfAccounts,
     journal: Journal,
+    zvm: Zvm | None,
 ) -> Credential | None:
     """Of the service account or the observer."""
     settings = config.upstream[name]
@@ -270,6 +304,7 @@ def _credential(
         attempts=attempts[_account(settings)],
         settings=holders,
         tell=partial(journal.password_refused, name),
+        login_there=None if zvm is None else partial(zvm.login, grant=Grant(settings.grant)),
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import NotFound
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.gate import UpstreamGate
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool, Standing
 from sessiongate.service.sessions import Sessions
@@ -75,7 +75,11 @@ class PoolCommands:
     """Answers the commands about pools and upstreams."""
 
     def __init__(
-        self, config: Config, gates: Mapping[str, Gate], sessions: Sessions, journal: Journal
+        self,
+        config: Config,
+        gates: Mapping[str, UpstreamGate],
+        sessions: Sessions,
+        journal: Journal,
     ) -> None:
         self._config = config
         self._gates = gates
@@ -157,7 +161,7 @@ class PoolCommands:
     async def _happened(self, what: str, name: str, by: str) -> None:
         await self._journal.happened(what, user=by, subject=name, how="command line")
 
-    def _gate(self, name: str) -> Gate:
+    def _gate(self, name: str) -> UpstreamGate:
         gate = self._gates.get(name)
         if gate is None:
             known = ", ".join(sorted(self._gates)) or "none"

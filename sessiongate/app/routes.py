@@ -26,7 +26,7 @@ def dialects(config: Config, services: Services, meters: Meters, gates: Gates | 
         *automation.routes(
             *all_have, provider=own.vsphere.default, appliance=said.appliance, gates=gates
         ),
-        *zerto.routes(*all_have, services.clock, said.site, said.names, zvm),
+        *zerto.routes(*all_have, services.clock, said.site, said.names, zvm, gates),
         *openid.routes(*all_have, own.openid_users, CLIENTS, own.appliance.clients),
         *forward_auth.routes(
             *both, config.access_policy, services.access_checks, meters.access_checks

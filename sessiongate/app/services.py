@@ -18,7 +18,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
 from sessiongate.dialects.vim.center import VirtualCenter, WaysIn
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.gate import Gate, UpstreamGate
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.identity.tokens.port import TokenVerifier
@@ -61,7 +61,7 @@ def services_of(
     core: Core,
     router: ProviderRouter[Guard],
     verifiers: Sequence[TokenVerifier],
-    gates: Mapping[str, Gate],
+    gates: Mapping[str, UpstreamGate],
 ) -> Services:
     """The services over these sessions. Raises ConfigError."""
     locale = server_default(config.sessions.default_locale, os.environ)
@@ -91,7 +91,7 @@ def _ways_in(
     core: Core,
     logins: Logins,
     verifiers: Sequence[TokenVerifier],
-    gates: Mapping[str, Gate],
+    gates: Mapping[str, UpstreamGate],
 ) -> WaysIn:
     sessions, store, clock, journal = core.sessions, core.store, core.clock, core.journal
     vsphere = config.dialects.vsphere
@@ -112,7 +112,9 @@ def _ways_in(
         ),
         tickets=Tickets(sessions, store, clock, journal, host=socket.gethostname()),
         impersonation=Impersonation(sessions, logins, journal),
-        upstream_tickets={name: gate.tickets for name, gate in gates.items()},
+        upstream_tickets={
+            name: gate.tickets for name, gate in gates.items() if isinstance(gate, Gate)
+        },
     )
 
 

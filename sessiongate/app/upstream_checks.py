@@ -1,4 +1,4 @@
-"""Whether each upstream of the settings can be reached, is a vCenter, and lets us in."""
+"""Whether each upstream of the settings can be reached, is what they say, and lets us in."""
 
 import asyncio
 from collections.abc import Container
@@ -9,6 +9,7 @@ import msgspec
 from pydantic import ValidationError
 
 from sessiongate.app.report import Running
+from sessiongate.app.zvm_checks import look_at_zvm
 from sessiongate.config import Config
 from sessiongate.config.upstreams import Upstream
 from sessiongate.errors import BadCredentials, ConfigError, Malformed, UpstreamUnavailable
@@ -89,6 +90,11 @@ async def _look(about: str, settings: Upstream, login: bool) -> list[CheckedUpst
     except OSError as error:
         return [CheckedUpstream(about, "problem", f"ca: cannot be read: {error.strerror}")]
     try:
+        if settings.type == "zvm":
+            found = await look_at_zvm(settings, exchange, _PATIENCE, login=login)
+            told = [(found[0][0], f"{found[0][1]}{shown}"), *found[1:]]
+            rows = [CheckedUpstream(about, *one) for one in told]
+            return [rows[0], *_doubts(about, settings, certificate), *rows[1:]]
         answer = await exchange.exchange(write_about(), within=_PATIENCE, largest=_LARGEST)
         said = read_about(answer)
         if said.api_type != VCENTER:

@@ -1,4 +1,4 @@
-"""`sessiongate dev --upstream`: a throw-away gateway before a vCenter, for a trial."""
+"""`sessiongate dev --upstream`: a throw-away gateway before a vCenter or a ZVM, for a trial."""
 
 import shlex
 import sys
@@ -14,7 +14,7 @@ from sessiongate.cli.text import line_of_stdin
 from sessiongate.rules.access import ADMINISTRATOR
 
 DOMAIN = "dev.sessiongate"
-"""Of the users of `dev` itself, since all other names are the vCenter's."""
+"""Of the users of `dev` itself, since all other names are the upstream's."""
 
 UpstreamOption = Annotated[
     str | None,
@@ -26,6 +26,9 @@ FingerprintOption = Annotated[
 ]
 CaOption = Annotated[
     Path | None, typer.Option("--ca", help="PEM file of the CA of the vCenter's certificate.")
+]
+ZertoOption = Annotated[
+    bool, typer.Option("--zerto", help="The upstream is a ZVM, classic or an appliance.")
 ]
 ServiceOption = Annotated[
     bool,
@@ -47,27 +50,32 @@ def upstream_flags(
     *,
     insecure: bool,
     service: bool = False,
+    zerto: bool = False,
 ) -> dict[str, object]:
     """The settings of such a gateway; nothing without a `url`. Raises typer.BadParameter.
 
     At `service` the account is asked for.
     """
     if url is None:
-        if fingerprints or ca is not None or insecure or service:
+        if fingerprints or ca is not None or insecure or service or zerto:
             raise typer.BadParameter("is required with the others", param_hint="--upstream")
         return {}
+    if zerto and service:
+        raise typer.BadParameter("is for a vCenter", param_hint="--service")
+    name, kind = ("zvm", "zvm") if zerto else ("vc", "vcenter")
     flags: dict[str, object] = {
-        "upstream.vc.type": "vcenter",
-        "upstream.vc.url": url,
-        "upstream.vc.verify": not insecure,
+        f"upstream.{name}.type": kind,
+        f"upstream.{name}.url": url,
+        f"upstream.{name}.verify": not insecure,
         "identity.local.type": "file",
         "identity.local.domains": [DOMAIN],
     }
-    flags |= _service() if service else _CALLERS
+    callers = _OF_A_ZVM if zerto else _CALLERS
+    flags |= _service() if service else callers
     if fingerprints:
-        flags["upstream.vc.fingerprint"] = fingerprints
+        flags[f"upstream.{name}.fingerprint"] = fingerprints
     if ca is not None:
-        flags["upstream.vc.ca"] = str(ca.absolute())
+        flags[f"upstream.{name}.ca"] = str(ca.absolute())
     return flags
 
 
@@ -76,6 +84,15 @@ _CALLERS: dict[str, object] = {
     "identity.vc.upstream": "vc",
     "identity.vc.role": ADMINISTRATOR,
     "dialects.vsphere.default": "vc",
+}
+
+
+_OF_A_ZVM: dict[str, object] = {
+    "identity.zvm.type": "zvm",
+    "identity.zvm.upstream": "zvm",
+    "identity.zvm.role": ADMINISTRATOR,
+    "dialects.zerto.windows": "zvm",
+    "dialects.zerto.hypervisor": "zvm",
 }
 
 
@@ -96,9 +113,17 @@ def _service() -> dict[str, object]:
 
 
 def announce_gateway(
-    upstream: str, own: str | None, started: Started, *, service: bool = False
+    upstream: str,
+    own: str | None,
+    started: Started,
+    *,
+    service: bool = False,
+    zerto: bool = False,
 ) -> None:
-    """Say what clients change, and what stays."""
+    """Say what clients change, and what stays. `zerto`: before a ZVM."""
+    if zerto:
+        _announce_bridge(upstream, own, started)
+        return
     ca = started.certificates.ca if started.certificates is not None else None
     names = "our own name and password below" if service else "names and passwords of that vCenter"
     print()
@@ -113,3 +138,15 @@ def announce_gateway(
         print("Our own administrator, by whom clients log in:")
     else:
         print("Our own administrator sees the sessions here, and nothing of the vCenter:")
+
+
+def _announce_bridge(upstream: str, own: str | None, started: Started) -> None:
+    ca = started.certificates.ca if started.certificates is not None else None
+    trust = f" --cacert {shlex.quote(str(ca))}" if ca is not None else ""
+    print()
+    print(f"Gateway before {upstream}: log in with the names and passwords of that ZVM.")
+    if own is not None:
+        print(f"  curl -i{trust} -u USER:PASSWORD -X POST {own}/v1/session/add")
+        print(f"  curl{trust} -H 'x-zerto-session: ...' {own}/v1/vpgs")
+    print()
+    print("Our own administrator sees the sessions here, and nothing of the ZVM:")

@@ -34,6 +34,7 @@ from sessiongate.cli.dev_upstream import (
     InsecureOption,
     ServiceOption,
     UpstreamOption,
+    ZertoOption,
     announce_gateway,
     upstream_flags,
 )
@@ -120,13 +121,15 @@ def dev(
     ca: CaOption = None,
     insecure: InsecureOption = False,
     service: ServiceOption = False,
+    zerto: ZertoOption = False,
     log_format: LogOption = LogFormat.AUTO,
     log_level: LevelOption = LogLevel.INFO,
 ) -> None:
     """Serve a throw-away instance for trying and for CI: everything is gone when it stops."""
     text = configure_logs(log_format, log_level)
     with tempfile.TemporaryDirectory(prefix="sessiongate-dev-") as folder:
-        before = upstream_flags(upstream, fingerprint, ca, insecure=insecure, service=service)
+        how = {"service": service, "zerto": zerto}
+        before = upstream_flags(upstream, fingerprint, ca, insecure=insecure, **how)
         flags = {**_flags(listen, plain_http), "store.url": "memory:", **before}
         loaded = settings(None, Path(folder), flags)
         if loaded.origins["admin.listen"] == "default":
@@ -147,7 +150,7 @@ def dev(
             if upstream:
                 address = first_address(started)
                 own = address and url_of(loaded, address)
-                announce_gateway(upstream, own, started, service=service)
+                announce_gateway(upstream, own, started, **how)
             _credentials(name, shown)
             _recipes(loaded, started)
 

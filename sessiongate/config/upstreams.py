@@ -28,7 +28,24 @@ from sessiongate.secret import Secret
 from sessiongate.tls.trust import Trust, ca_problem
 
 Kind = Annotated[
-    str, PlainValidator(values.choice("vcenter")), WithJsonSchema({"enum": ["vcenter"]})
+    str,
+    PlainValidator(values.choice("vcenter", "zvm")),
+    WithJsonSchema({"type": "string", "enum": ["vcenter", "zvm"]}),
+]
+Flavored = Annotated[
+    str,
+    PlainValidator(values.choice("auto", "classic", "appliance")),
+    WithJsonSchema({"type": "string", "enum": ["auto", "classic", "appliance"]}),
+]
+Granted = Annotated[
+    str,
+    PlainValidator(values.choice("password", "client")),
+    WithJsonSchema({"type": "string", "enum": ["password", "client"]}),
+]
+Authentication = Annotated[
+    str,
+    PlainValidator(values.choice("windows", "hypervisor")),
+    WithJsonSchema({"type": "string", "enum": ["windows", "hypervisor"]}),
 ]
 Account = Annotated[
     str,
@@ -138,9 +155,25 @@ class Gateway(Table):
 
 
 class Upstream(Table):
-    """A vCenter that clients use through us."""
+    """A vCenter or a ZVM that clients use through us."""
 
-    type: Kind = Field(description="vcenter.")
+    type: Kind = Field(description="vcenter, or zvm: classic, or an appliance.")
+    flavor: Flavored = setting(
+        "auto",
+        "zvm: classic has sessions of its own at /v1/session/add, appliance has tokens of its "
+        "Keycloak. auto finds out which it is.",
+    )
+    grant: Granted = setting(
+        "password",
+        "zvm with account = service, of an appliance: how the account gets its tokens. password: "
+        "as a user. client: username is a client of the realm, password its secret "
+        "(client_credentials).",
+    )
+    authentication: Authentication = setting(
+        "windows",
+        "zvm, classic: whose names and passwords are sent there (AuthenticationMethod): those of "
+        "Windows, or of the hypervisor manager.",
+    )
     url: Url = Field(description='Its address, such as "https://vcenter.example".')
     ca: FilePath | None = setting(
         None, "PEM file of the CA of its certificate. Unset: the system's CAs."
@@ -162,7 +195,7 @@ class Upstream(Table):
     hosts: Hosts = setting(
         [],
         "Host headers that mean this upstream, with or without port. Unset: every Host that no "
-        "other upstream names.",
+        "other upstream of its type names.",
     )
     account: Account = setting(
         "caller",
@@ -224,27 +257,49 @@ _OF_SERVICE = ("roles", "read_roles")
 def problems(upstreams: Mapping[str, Upstream], roles: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Say (setting, rule and way out) of everything that does not go together."""
     known = frozenset(roles)
-    hosts: dict[str, str] = {}
-    everywhere = ""
+    hosts: dict[tuple[str, str], str] = {}
+    everywhere: dict[str, str] = {}
     for name, upstream in upstreams.items():
-        at = f"upstream.{name}"
+        at, kind = f"upstream.{name}", upstream.type
         for place, rule in (
             *_trusted(upstream),
             *_of_account(upstream, known),
             *_forwarded(upstream.forward),
+            *_of_kind(upstream),
         ):
             yield f"{at}.{place}", rule
         for position, host in enumerate(upstream.hosts, 1):
-            first = hosts.setdefault(host, name)
+            first = hosts.setdefault((kind, host), name)
             if first != name:
                 yield f"{at}.hosts", f"has a Host that upstream.{first} has too; keep one of them"
             elif host in upstream.hosts[: position - 1]:
                 yield f"{at}.hosts", f"entry {position} repeats an earlier one; remove it"
         if not upstream.hosts:
-            if everywhere:
-                rule = f"is required: upstream.{everywhere} has every Host that no other names"
-                yield f"{at}.hosts", rule
-            everywhere = everywhere or name
+            if kind in everywhere:
+                other = everywhere[kind]
+                yield (
+                    f"{at}.hosts",
+                    f"is required: upstream.{other} has every Host that no other names",
+                )
+            everywhere.setdefault(kind, name)
+
+
+_OF_ZVM = {"flavor": "auto", "grant": "password", "authentication": "windows"}
+
+
+def _of_kind(upstream: Upstream) -> Iterator[tuple[str, str]]:
+    """What is about the other type of upstream, or about an account that there is not."""
+    if upstream.type == "vcenter":
+        for place, usual in _OF_ZVM.items():
+            if getattr(upstream, place) != usual:
+                yield place, 'is about type = "zvm"; leave it out'
+        return
+    if upstream.account == "caller" and upstream.username is not None:
+        yield "username", 'a ZVM has no observer; leave it out, or say account = "service"'
+    if upstream.grant == "client" and upstream.account == "caller":
+        yield "grant", 'is about account = "service"; say so, or leave it out'
+    if upstream.grant == "client" and upstream.flavor == "classic":
+        yield "grant", "is about an appliance: a classic ZVM has no clients; leave it out"
 
 
 def _trusted(upstream: Upstream) -> Iterator[tuple[str, str]]:

@@ -5,29 +5,60 @@ that answers for one asks here first.
 """
 
 from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 from sessiongate.dialects.stray_hosts import StrayHosts
 from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.zvm_gate import ZvmGate
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.networks import canonical_host
 
+G = TypeVar("G")
 
-class Gates:
-    """The upstreams by the Hosts that mean them."""
+_ZERTO = ("/v1/", "/auth/realms/zerto")
+"""Where Zerto's clients come to, in any letter case."""
 
-    def __init__(self, by_host: Mapping[str, Gate], otherwise: Gate | None) -> None:
+
+class Hosts(Generic[G]):
+    """The upstreams of one type by the Hosts that mean them."""
+
+    def __init__(self, by_host: Mapping[str, G], otherwise: G | None) -> None:
         """`otherwise` has every Host that is not in `by_host`."""
         self._by_host = {canonical_host(host): gate for host, gate in by_host.items()}
         self._otherwise = otherwise
 
-    def of(self, request: Request) -> Gate | None:
-        """The one that a request is for, None where it is for us alone.
+    def of(self, request: Request) -> G | None:
+        """The one that a request's Host means, None where it is for us alone.
 
         Clients leave out the port that is usual, and may end a name with a dot.
         """
         name, port = canonical_host(request.header("host") or "")
         with_port = name, port or (443 if request.secure else 80)
         return self._by_host.get(with_port) or self._by_host.get((name, 0)) or self._otherwise
+
+
+class Gates(Hosts[Gate]):
+    """All upstreams: `of` finds a vCenter, `zvms` a ZVM."""
+
+    def __init__(
+        self,
+        by_host: Mapping[str, Gate],
+        otherwise: Gate | None,
+        zvms: Hosts[ZvmGate] | None = None,
+    ) -> None:
+        super().__init__(by_host, otherwise)
+        self.zvms = zvms or Hosts({}, None)
+
+    def name_of(self, request: Request) -> str:
+        """The name of the upstream that a request is for, "" where it is for us alone.
+
+        A Host may mean one of each type: Zerto's addresses are the ZVM's then, all others the
+        vCenter's.
+        """
+        vcenter, zvm = self.of(request), self.zvms.of(request)
+        zerto = request.path[:32].lower().startswith(_ZERTO)
+        gate = (zvm or vcenter) if zerto else (vcenter or zvm)
+        return gate.name if gate is not None else ""
 
 
 class AtUpstreams:
@@ -41,8 +72,7 @@ class AtUpstreams:
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request."""
-        gate = self._gates.of(request)
-        request.upstream = gate.name if gate is not None else ""
-        if gate is None and self._strays is not None:
+        request.upstream = self._gates.name_of(request)
+        if not request.upstream and self._strays is not None:
             self._strays.note(request)
         return await self._inner(request)

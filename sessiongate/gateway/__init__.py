@@ -1,6 +1,7 @@
 """The gateway: many clients over few sessions at an upstream.
 
-`gate` is one upstream as the rest of the server sees it: it puts together what is below. Its
+`gate` is one upstream as the rest of the server sees it, a vCenter, and `zvm_gate` a ZVM: they put
+together what is below. Their
 `accounts` have a pool of leases each, kept for `live_sessions`, or are an `observer`'s;
 `other_processes` use the same leases. `relay_rules` is what the settings say of single calls, and
 what goes on `apart` from them is waited for at the end.

@@ -11,19 +11,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-import msgspec
-
 from sessiongate.errors import (
     NoSession,
+    NotSupported,
     Overloaded,
     Unavailable,
     UpstreamUnavailable,
 )
 from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.credentials.credential import Credential
-from sessiongate.gateway.credentials.rest_logins import RestLogins
 from sessiongate.gateway.credentials.ways_in import WaysIn
-from sessiongate.gateway.leases.lease import Lease, PoolLimits
+from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.lease_events import LeaseEvents, TellLease
 from sessiongate.gateway.leases.logouts import Logouts
 from sessiongate.gateway.leases.openings import Openings
@@ -31,6 +29,7 @@ from sessiongate.gateway.leases.pool import Pool, Standing
 from sessiongate.gateway.leases.probes import Probes
 from sessiongate.gateway.leases.rest_tokens import RestTokens
 from sessiongate.gateway.leases.stored_leases import SERVICE, FoundLease, StoredLeases, person_of
+from sessiongate.gateway.leases.upstream_kinds import Kinds, of_vcenter
 from sessiongate.gateway.live_sessions import SessionsOfAccounts
 from sessiongate.gateway.observer import Observer
 from sessiongate.gateway.relay_rules import no_user_of
@@ -48,14 +47,6 @@ Not at once, since a login has its session there before it has one here.
 
 _PAST_AGE = 1.1
 """How old a session may become, in `max_age`, for clients that have something in it."""
-
-
-class LeaseTimes(msgspec.Struct, frozen=True):
-    """Seconds."""
-
-    idle_close: float
-    max_age: float
-    keep_alive: float
 
 
 class Accounts:
@@ -76,33 +67,28 @@ class Accounts:
         meters: UpstreamMeters | None = None,
         tell: TellLease | None = None,
         shared: bool = False,
+        kinds: Kinds | None = None,
     ) -> None:
         """With a `credential` all clients use the one account. `observer` is who only looks.
 
-        `shared`: other processes use the same sessions there.
+        `shared`: other processes use the same sessions there. `kinds`: a vCenter's if not given.
         """
         self.upstream = upstream
         self.meters = meters or UpstreamMeters()
         self.credential = credential
-        self._rows = rows
-        self._limits = limits
-        self._times = times
+        self._rows, self._limits, self._times = rows, limits, times
         events = self._events = LeaseEvents(upstream, tell)
-        logouts = self._logouts = Logouts(exchange, timeout, rows, events)
-        self._openings = Openings(
-            upstream, exchange, timeout, rows, logouts, events, self.meters, credential
-        )
-        rest = self._rest = None
-        if credential is not None:
-            rest = self._rest = RestLogins(upstream, exchange, timeout, self.meters, credential)
-        self.rest_tokens = RestTokens(upstream, exchange, timeout, rows, logouts, self.meters, rest)
+        kinds = kinds or of_vcenter(upstream, exchange, timeout)
+        there, self.tokens, self._rest = kinds(rows, self.meters, credential)
+        self._clones = there.clones
+        logouts = self._logouts = Logouts(there, rows, events)
+        own = (rows, logouts, events, self.meters)
+        self._openings = Openings(upstream, there, *own, credential)
         self.observer: Observer | None = None
         if observer is not None:
-            openings = Openings(
-                upstream, exchange, timeout, rows, logouts, events, self.meters, observer
-            )
+            openings = Openings(upstream, there, *own, observer)
             self.observer = Observer(observer, openings, logouts)
-        self.ways = WaysIn(credential, rest, observer)
+        self.ways = WaysIn(credential, self._rest, observer)
         self._providers = providers
         self._pools: dict[Person, Pool] = {}
         self._shared = shared
@@ -117,6 +103,12 @@ class Accounts:
         self.standing = Standing.OPEN
         if credential is not None:
             self._pools[SERVICE] = self._pool(SERVICE)
+
+    @property
+    def rest_tokens(self) -> RestTokens:
+        """Those of a vCenter."""
+        assert isinstance(self.tokens, RestTokens)  # noqa: S101  nobody asks a ZVM for them
+        return self.tokens
 
     @property
     def pools(self) -> Sequence[Pool]:
@@ -158,11 +150,16 @@ class Accounts:
             row = await self._rows.reserve(person, self._limits.size)
         except BaseException as error:  # or the client has gone: the session is there all the same
             await self._logouts.end(self._rows.new_id(), opened)
-            if isinstance(error, UpstreamUnavailable) and person in self._pools:
+            may_share = self._clones or not self._limits.exclusive
+            if isinstance(error, UpstreamUnavailable) and person in self._pools and may_share:
                 return  # there are as many as there may be: the caller goes by one of those
             raise
         lease = await self._openings.keep(row, opened)
-        self._have_pool(person).add(lease)
+        pool = self._have_pool(person)
+        before = () if self._clones or self._limits.exclusive else pool.leases
+        pool.add(lease)
+        for one in before:  # all share one, and the newest is known to live
+            pool.retire(one)
 
     def is_of_service(self, row: StoredLease) -> bool:
         """Whether a row is of the one account of the settings, and that is what is used here."""
@@ -209,6 +206,8 @@ class Accounts:
 
     def rotate(self) -> int:
         """Replace all leases by new ones: how many there are to replace. Raises NotSupported."""
+        if self.credential is None and not self._clones:
+            raise NotSupported("only their own logins bring other sessions of callers there")
         return sum(pool.rotate() for pool in self.pools)
 
     def clients(self) -> list[str]:
@@ -297,10 +296,10 @@ class Accounts:
         now = asyncio.get_running_loop().time()
         return self._probes.due(self.pools, now, self._times.keep_alive)
 
-    def rest_due(self) -> list[Lease]:
-        """The same of sessions of the Automation API alone."""
+    def tokens_due(self) -> list[Lease]:
+        """The same of what leases go by besides."""
         leases = (lease for pool in self.pools for lease in pool.leases)
-        return self.rest_tokens.due(leases, self._times.keep_alive)
+        return self.tokens.due(leases, self._times.keep_alive)
 
     async def close(self, *, keep: bool = False) -> None:
         """Log all leases out. What does not end now has its row in the store for the next start.
@@ -318,7 +317,7 @@ class Accounts:
         await self._apart.all_done()
 
     async def _keep(self, lease: Lease) -> None:
-        await self.rest_tokens.settled(lease)
+        await self.tokens.settled(lease)
         await self._rows.keep(lease.id)
 
     def _have_pool(self, person: Person) -> Pool:
@@ -372,7 +371,7 @@ class Accounts:
             self._held[lease.id] = lease
             return
         if last:
-            await self.rest_tokens.settled(lease)
+            await self.tokens.settled(lease)
             changed = await self._rows.changed(lease.id) if self._shared else None
             await self._logouts.end(lease.id, changed or lease.session)
         else:

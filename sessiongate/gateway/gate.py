@@ -52,8 +52,8 @@ class SeenSessions(msgspec.Struct, frozen=True):
     """Keys of those that are ours, and our names for them."""
 
 
-class Gate:
-    """One upstream. `start` before the first call, `close` once."""
+class UpstreamGate:
+    """One upstream, whatever it is. `start` before the first call, `close` once."""
 
     def __init__(
         self,
@@ -76,7 +76,8 @@ class Gate:
         self.name = name
         self.url = exchange.url
         self.accounts = accounts
-        self._own = OwnCalls(exchange, rules.timeout)
+        self._exchange, self._rules = exchange, rules
+        self._own = self._own_calls()
         at_home = rows.clients if books.shared else None
         stays = Stays(books, rows.instance, rows.seconds, accounts.attach, at_home)
         self.relay = Relay(
@@ -90,10 +91,7 @@ class Gate:
             record,
             touch,
         )
-        side = SideRelay(rules, exchange, self.relay, record)
-        self.tickets = UpstreamTickets(rules, side, exchange.url)
-        self.services = ServiceRelay(rules, side)
-        self.automation = RestRelay(rules, exchange.url, side, accounts.rest_tokens)
+        self.side = SideRelay(rules, exchange, self.relay, record)
         accounts.meters.now = self.now
         self.transfers = Transfers(
             rules,
@@ -105,16 +103,20 @@ class Gate:
             record,
             touch,
         )
-        self.public = PublicAnswers(
-            name, exchange, rules.timeout, lambda: accounts.standing is Standing.PAUSED
-        )
         self._end_session = end_session
         self._keep = keep
         self._rows = rows
         self._shared = books.shared
         self._others = OtherProcesses(name, rows, accounts, self.relay, notes, sessions, lives)
-        self._exchange = exchange
         self._probes: set[asyncio.Task[None]] = set()
+        self._complete()
+
+    def _own_calls(self) -> OwnCalls:
+        """What we ask there ourselves."""
+        return OwnCalls(self._exchange, self._rules.timeout)
+
+    def _complete(self) -> None:
+        """Have what this kind of upstream has besides."""
 
     async def recover(self) -> None:
         """Deal with what a process before this one has left.
@@ -223,8 +225,8 @@ class Gate:
             self._probe(self.relay.probe(pool, lease))
         for pool, lease in self.accounts.overdue():
             self._probe(self.relay.expire(pool, lease))
-        for lease in self.accounts.rest_due():
-            self._probe(self.accounts.rest_tokens.keep_alive(lease))
+        for lease in self.accounts.tokens_due():
+            self._probe(self.accounts.tokens.keep_alive(lease))
 
     async def close(self) -> None:
         """End waits, log out or keep what we have there, and let go of connections.
@@ -266,3 +268,16 @@ class Gate:
         task = asyncio.create_task(work, name="keep alive")
         self._probes.add(task)
         task.add_done_callback(self._probes.discard)
+
+
+class Gate(UpstreamGate):
+    """A vCenter."""
+
+    def _complete(self) -> None:
+        rules, exchange, accounts = self._rules, self._exchange, self.accounts
+        self.tickets = UpstreamTickets(rules, self.side, exchange.url)
+        self.services = ServiceRelay(rules, self.side)
+        self.automation = RestRelay(rules, exchange.url, self.side, accounts.rest_tokens)
+        self.public = PublicAnswers(
+            self.name, exchange, rules.timeout, lambda: accounts.standing is Standing.PAUSED
+        )

@@ -21,7 +21,7 @@ class PluginContext(msgspec.Struct, frozen=True):
     data_dir: Path
     hasher: PasswordHasher
     upstreams: Mapping[str, LoginUpstream] = {}
-    """The vCenters of the settings that callers' logins open sessions at, by name."""
+    """The servers of the settings that callers' logins open sessions at, by name."""
 
 
 class BuiltProvider(msgspec.Struct, frozen=True):
@@ -36,6 +36,9 @@ class BuiltProvider(msgspec.Struct, frozen=True):
     """The roles that its settings name: they must exist, or nobody with one could log in."""
     upstream: str = ""
     """The upstream whose own users these are; "" for none."""
+    each_login: bool = False
+    """Whether each login has to reach it, also one that was let in a short while ago: it opens
+    something there that no other login does."""
 
 
 Plugin = Callable[[str, Mapping[str, object], PluginContext], BuiltProvider]

@@ -74,7 +74,7 @@ class GateThread:
         self.clock.advance(by)
         for one in there:
             # The store takes out what is over within a second; whoever ends it finds that out now.
-            if not await self.store.lives(one.digest, self.clock.now()):
+            if await self.store.peek(one.digest, self.clock.now()) is None:
                 await self.store.end(one.key)
         return await self.running.server.tend()
 

@@ -1,1 +1,1 @@
-"""Whom we call: vCenters, over connections that we trust no further than we have checked them."""
+"""Whom we call: vCenters and ZVMs, by connections that we trust no further than we have checked."""

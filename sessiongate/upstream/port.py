@@ -10,14 +10,20 @@ from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
 
 
 class LoginUpstream(Protocol):
-    """A vCenter of the settings, for the provider whose logins open the first sessions there."""
+    """A server of the settings, for the provider whose logins open the first sessions there."""
 
+    kind: str
+    """Its `type` there."""
+    each_login: bool
+    """Whether each login has to open a session there, which no other client of ours has."""
     url: str
     trust: Trust
     timeout: timedelta
     locale: str
     """Of the sessions there."""
     proxy: str | None
+    sessions: "SessionUpstream | None"
+    """What opens sessions there, where the provider has nothing of its own for that."""
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Have the session that a login has opened, and see to its end. Raises an Unavailable."""
@@ -25,7 +31,7 @@ class LoginUpstream(Protocol):
 
 
 class SessionUpstream(Protocol):
-    """A vCenter, as far as its sessions go. Its name is for sentences and logs.
+    """A vCenter or ZVM, as far as its sessions go. Its name is for sentences and logs.
 
     Every call may raise UpstreamUnavailable: no connection, no trust, no time, or an answer that
     makes no sense. A refusal is an answer and comes back as a value.

@@ -17,11 +17,11 @@ from sessiongate.errors import (
     StoreUnavailable,
     UpstreamUnavailable,
 )
-from sessiongate.gateway.accounts import Accounts, LeaseTimes
+from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.sealing import LeaseKey
-from sessiongate.gateway.leases.lease import Lease, PoolLimits
+from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.pool import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.other_processes import OtherProcesses

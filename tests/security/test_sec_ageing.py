@@ -107,6 +107,7 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         house = House(tmp_path, store=FakeStore(limits))
         gates = gates_of(config, house.store, house.clock, house.sessions, house.journal)
         gate = gates["vc1"]
+        assert isinstance(gate, Gate)
         house.sessions.on_open(gate.opened)
         house.sessions.on_end(gate.ended)
         stack.push_async_callback(gate.close)

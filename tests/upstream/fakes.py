@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ class Asked:
         return self.line.split(" ")[1]
 
 
-Script = Callable[[Asked], bytes]
+Script = Callable[[Asked], bytes | Awaitable[bytes]]
 
 
 def http(status: int, body: bytes | str = b"", *headers: str, kind: str = "") -> bytes:
@@ -162,7 +162,8 @@ class FakeServer:
             self.asked.append(asked)
             self._news.notify_all()
         await self.gate.wait()
-        answer = self.script(asked)
+        said = self.script(asked)
+        answer = said if isinstance(said, bytes) else await said
         if self.drip:
             for position in range(len(answer) - 1):
                 writer.write(answer[position : position + 1])

@@ -3,6 +3,6 @@
 `relay` sends a `call` to `/sdk` by a lease, and `translation` rewrites it both ways; `clients` says
 who calls, `book` what each has at the upstream, `stays` both as the store has them. `long_polls`
 wait in `poll_places`; `endings` is what follows where a session ends. Beside `/sdk` are
-`side_relay` with `rest_calls` and `service_calls`, `transfers` of files, and `tickets`;
-`public_answers` are told to anybody.
+`side_relay` with `rest_calls`, `service_calls` and those of a ZVM, `zerto_calls`; `transfers` of
+files, and `tickets`; `public_answers` are told to anybody.
 """

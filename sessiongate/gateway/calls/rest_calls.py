@@ -50,6 +50,8 @@ class AutomationRequest(Protocol):
 class RestCall:
     """One call; `ours` is the URL, without a path, at which its client has called us."""
 
+    refusal_is_sure = False
+
     def __init__(
         self,
         request: AutomationRequest,

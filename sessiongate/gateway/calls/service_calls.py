@@ -23,6 +23,8 @@ _log = structlog.get_logger(__name__)
 class ServiceCall:
     """One call of a service at this path."""
 
+    refusal_is_sure = False
+
     def __init__(
         self, path: str, request: RelayedService, verdict: RelayVerdict, headers: Headers
     ) -> None:

@@ -21,6 +21,7 @@ from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.relay import LARGEST_REPLY, Relay
 from sessiongate.gateway.calls.stays import Stay
 from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.renewals import LeaseOver
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.rules.relay import Kind, may_be_repeated
 from sessiongate.session import Session
@@ -37,8 +38,14 @@ class SideCall(Protocol):
         """What is written down of it."""
         ...
 
+    refusal_is_sure: bool
+    """Whether a refusal says that nothing was done, so that any call may be sent once more."""
+
     async def ask(self, lease: Lease) -> Ask:
-        """The request by this lease. Raises what a client is told where there is none."""
+        """The request by this lease. Raises what a client is told where there is none.
+
+        LeaseOver where the lease's session has turned out to be over.
+        """
         ...
 
     def is_refused(self, answer: Answer) -> bool:
@@ -66,7 +73,7 @@ class SideRelay:
     ) -> None:
         self._rules = rules
         self._exchange = exchange
-        self._relay = relay
+        self.relay = relay
         self._record = record
 
     async def call(self, session: Session, call: SideCall) -> Answer:
@@ -88,7 +95,7 @@ class SideRelay:
         if under_way.verdict.kind in (Kind.DENY, Kind.OWN):
             raise NotSupported(f"{under_way.method} is not forwarded")
         self._rules.require_use(session, reads=under_way.verdict.reads)
-        client = self._relay.client_of(session)
+        client = self.relay.client_of(session)
         if client.calls >= self._rules.calls_each:
             raise Overloaded(f"one session may have {self._rules.calls_each} calls under way")
         client.begin()
@@ -98,7 +105,7 @@ class SideRelay:
         finally:
             client.calls -= 1
             client.end()
-            self._relay.clients.drop_if_idle(client)
+            self.relay.clients.drop_if_idle(client)
 
     async def _send(self, client: GatewayClient, call: SideCall) -> Answer:
         """Send it, and a read once more where nobody knows what became of it, or it was refused."""
@@ -107,7 +114,7 @@ class SideRelay:
         try:
             return await self._once(client, call)
         except LeaseRefused as refused:
-            if not repeats:
+            if not (repeats or call.refusal_is_sure):
                 return refused.outcome()
         except OutcomeUnknown:
             if not repeats:
@@ -121,10 +128,10 @@ class SideRelay:
     async def _once(self, client: GatewayClient, call: SideCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
         under_way, session, key = call.under_way, client.session, client.session.key
-        pool = client.pool = await self._relay.pool_of(session)
+        pool = client.pool = await self.relay.pool_of(session)
         home = under_way.verdict.kind is not Kind.STATELESS
-        stay = await self._relay.stays.take(pool, client, home=home)
-        lease = stay.lease
+        stay = await self.relay.stays.take(pool, client, home=home)
+        lease, answer = stay.lease, None
         under_way.took(lease.id)
         try:
             client.require_alive()
@@ -138,14 +145,16 @@ class SideRelay:
                 if under_way.keeps_for and answer.status == 200:
                     await self._keep(stay, under_way.keeps_for)
                 return call.reply(lease, session, answer)
+        except LeaseOver:
+            pass  # as if it had refused: nothing was sent by it
         finally:
-            await self._relay.stays.give_back(stay)
+            await self.relay.stays.give_back(stay)
         try:
-            alive = await self._relay.lives(pool, lease)
+            alive = await self.relay.lives(pool, lease)
             doubted = alive and await call.doubts(lease)
         except UpstreamUnavailable as error:
             raise OutcomeUnknown(str(error)) from None
-        if not alive:
+        if not alive or answer is None:
             raise LeaseRefused(None)
         if doubted and lease.doubt(key):
             pool.retire(lease)  # something behind it refuses: nobody else begins there
@@ -156,7 +165,7 @@ class SideRelay:
 
         Raises OutcomeUnknown where that cannot be, and NoSession where the client's has ended.
         """
-        stays, client = self._relay.stays, stay.client
+        stays, client = self.relay.stays, stay.client
         page = f"{TICKET}{stay.name}", stays.now() + seconds
         changes = Changes(ended=too_many(client.book), page=page)
         try:

@@ -87,6 +87,8 @@ class UpstreamTickets:
 class _TicketCall:
     """As `side_relay.SideCall` has it."""
 
+    refusal_is_sure = False
+
     def __init__(
         self,
         under_way: CallUnderWay,

@@ -26,7 +26,6 @@ from sessiongate.gateway.credentials.shared_refusals import SOAP, SharedRefusals
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
-from sessiongate.wire.http import Ask
 from sessiongate.wire.vim.client import (
     REFUSED_LOGINS,
     ReceivedFault,
@@ -51,6 +50,12 @@ TellRefused = Callable[[str, str], Awaitable[None]]
 
 _LARGEST = 256 * 1024
 
+LoginThere = Callable[[str, Secret], Awaitable[UpstreamSession | ReceivedFault]]
+"""Opens a session by name and password, or says which fault was answered instead.
+
+Raises BadCredentials for what was not sent, since no account has it, UpstreamUnavailable,
+and Malformed for an answer that makes no sense."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -72,14 +77,17 @@ class Credential:
         attempts: Attempts | None = None,
         settings: Sequence[str] = (),
         tell: TellRefused | None = None,
+        login_there: LoginThere | None = None,
     ) -> None:
         """`passwords` are read anew, from files perhaps: the one to be used, then the next one.
 
         `locale` is that of the sessions, `refusals` what the store knows of passwords that were
         refused, `attempts` what has come of this account's passwords here, for all who log it in.
-        `settings` are the names of those that hold the passwords.
+        `settings` are the names of those that hold the passwords. `login_there` is how one is
+        tried: by SOAP, where it is not given.
         """
         self.refusals = refusals
+        self._login_there = login_there or self._by_soap
         self._locale = locale
         self._upstream = upstream
         self.name = name
@@ -200,11 +208,10 @@ class Credential:
     async def _tried(self, password: Secret) -> UpstreamSession | None:
         """The session that this password opens, None where it is refused."""
         try:
-            ask = write_login(WireForm.SOAP, self.name, password, self._locale)
+            outcome = await self._asked(password)
         except BadCredentials as error:
             self._say_refused(f"{error}: it was not sent", password.digest())
             return None
-        outcome = await self._asked(ask)
         if isinstance(outcome, UpstreamSession):
             return outcome
         if outcome.name not in REFUSED_LOGINS:
@@ -215,10 +222,14 @@ class Credential:
         self._say_refused(_EXPIRED if expired else _REFUSED, password.digest())
         return None
 
-    async def _asked(self, ask: Ask) -> UpstreamSession | ReceivedFault:
+    async def _by_soap(self, name: str, password: Secret) -> UpstreamSession | ReceivedFault:
+        ask = write_login(WireForm.SOAP, name, password, self._locale)
+        answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
+        return read_login(WireForm.SOAP, answer)
+
+    async def _asked(self, password: Secret) -> UpstreamSession | ReceivedFault:
         try:
-            answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
-            return read_login(WireForm.SOAP, answer)
+            return await self._login_there(self.name, password)
         except (UpstreamUnavailable, Malformed) as error:
             self._meters.login("unavailable")
             why = f"login: {error}"

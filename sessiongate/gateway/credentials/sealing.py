@@ -59,6 +59,10 @@ class Credentials(msgspec.Struct, frozen=True):
     rest_token: Secret = Secret("")
     server: str = ""
     """Where it is a credential: scheme, host and port. "" of what was sealed without it."""
+    refresh: Secret = Secret("")
+    """What another token is had by; "" for none."""
+    times: str = ""
+    """How long these are good, as whoever renews them has written it; "" for no such time."""
 
 
 class _Plain(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,6 +74,8 @@ class _Plain(msgspec.Struct, frozen=True, omit_defaults=True):
     rest_path: bytes = b""
     rest_token: bytes = b""
     server: bytes = b""
+    refresh: bytes = b""
+    times: bytes = b""
 
 
 class LeaseKey:
@@ -86,6 +92,7 @@ class LeaseKey:
         told = (
             *(credentials.form, credentials.key.reveal(), credentials.token.reveal()),
             *(credentials.rest_path, credentials.rest_token.reveal(), credentials.server),
+            *(credentials.refresh.reveal(), credentials.times),
         )
         plain = _Plain(*map(_bytes, told))
         nonce = secrets.token_bytes(_NONCE)
@@ -113,7 +120,9 @@ class LeaseKey:
             ) from None
         form, key, token = map(_text, (plain.form, plain.key, plain.token))
         path, rest, server = map(_text, (plain.rest_path, plain.rest_token, plain.server))
-        return Credentials(form, Secret(key), Secret(token), path, Secret(rest), server)
+        refresh, times = map(_text, (plain.refresh, plain.times))
+        told = (form, Secret(key), Secret(token), path, Secret(rest), server)
+        return Credentials(*told, Secret(refresh), times)
 
     def __repr__(self) -> str:
         return "LeaseKey(...)"

@@ -99,6 +99,10 @@ class Lease:
         self.doubted_by = client
         return others
 
+    def renewed(self, session: UpstreamSession) -> None:
+        """Go by this from now on: the same session there, with another token."""
+        self.session = session
+
     def have_beside(self, rest: RestSession | None) -> None:
         """Have this session of the Automation API beside it, or none."""
         self.session = msgspec.structs.replace(self.session, rest=rest)
@@ -132,6 +136,14 @@ class PoolLimits(msgspec.Struct, frozen=True):
     """Seconds for which one may wait."""
     exclusive: bool
     """Mode `session`: a lease serves one client at a time, until that has nothing in it."""
+
+
+class LeaseTimes(msgspec.Struct, frozen=True):
+    """Seconds."""
+
+    idle_close: float
+    max_age: float
+    keep_alive: float
 
 
 def load(lease: Lease) -> tuple[int, int]:

@@ -1,21 +1,14 @@
 """Ends sessions at one upstream: now, or as soon as it answers. Until then each has its row."""
 
 import asyncio
-from datetime import timedelta
 
 import structlog
 
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.gateway.leases.lease_events import LeaseEvents
+from sessiongate.gateway.leases.session_kind import SessionKind
 from sessiongate.gateway.leases.stored_leases import StoredLeases
-from sessiongate.upstream.exchange import Exchange
-from sessiongate.wire.automation import client as rest
-from sessiongate.wire.automation.client import RestSession
-from sessiongate.wire.http import Answer, Ask
-from sessiongate.wire.vim.client import UpstreamSession, WireForm, write_logout
-from sessiongate.wire.vim.relayed_reply import is_from_the_service, says_session_is_over
-
-_LARGEST = 256 * 1024
+from sessiongate.wire.vim.client import UpstreamSession
 
 _AGAIN = 5.0
 """Seconds after which an upstream that did not answer is asked again to end a session."""
@@ -29,11 +22,8 @@ _log = structlog.get_logger(__name__)
 class Logouts:
     """Of one upstream. `tidy` every few seconds."""
 
-    def __init__(
-        self, exchange: Exchange, timeout: timedelta, rows: StoredLeases, events: LeaseEvents
-    ) -> None:
-        self._exchange = exchange
-        self._timeout = timeout
+    def __init__(self, kind: SessionKind, rows: StoredLeases, events: LeaseEvents) -> None:
+        self._kind = kind
         self._rows = rows
         self._events = events
         self._left: dict[str, UpstreamSession] = {}
@@ -94,32 +84,16 @@ class Logouts:
         await self._rows.remove(lease_id)
 
     async def _end(self, lease_id: str, opened: UpstreamSession) -> bool:
-        """Log a session out, with the one beside it. Whether both are over now.
+        """Log a session out, with what is beside it. Whether all of it is over now.
 
         Raises UpstreamUnavailable for no answer.
         """
         try:
             async with self._few:
-                beside = opened.rest is None or await self.end_rest(opened.rest)
-                answer = await self._call(write_logout(WireForm.SOAP, opened.token))
-            if not is_from_the_service(answer):
-                why = f"status {answer.status} of something in front of the upstream"
-                raise UpstreamUnavailable(why)
+                why = await self._kind.end(opened)
         except UpstreamUnavailable as error:
             _log.warning("upstream session left open", lease=lease_id, reason=str(error))
             raise
-        if answer.status != 200 and not says_session_is_over(answer):
-            why = f"status {answer.status}"
+        if why:
             _log.warning("upstream session left open", lease=lease_id, reason=why)
-            return False
-        return beside
-
-    async def end_rest(self, session: RestSession) -> bool:
-        """Log a session of the Automation API out. Whether it is over now.
-
-        Raises UpstreamUnavailable for no answer.
-        """
-        return rest.is_over(await self._call(rest.write_logout(session)))
-
-    async def _call(self, ask: Ask) -> Answer:
-        return await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
+        return not why

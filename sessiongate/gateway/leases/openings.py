@@ -6,24 +6,18 @@ first use.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 
-from sessiongate.errors import Malformed, NoSession, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.errors import NoSession, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.lease_events import LeaseEvents
 from sessiongate.gateway.leases.logouts import Logouts
+from sessiongate.gateway.leases.session_kind import SessionKind
 from sessiongate.gateway.leases.stored_leases import StoredLeases, person_of
 from sessiongate.session import Person
 from sessiongate.store.port import StoredLease
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
-from sessiongate.upstream.exchange import Exchange
-from sessiongate.wire.http import Answer, Ask
-from sessiongate.wire.vim import lease_calls
-from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
-from sessiongate.wire.vim.relayed_reply import KEY_LENGTH
-
-_LARGEST = 256 * 1024
+from sessiongate.wire.vim.client import UpstreamSession
 
 
 class Openings:
@@ -32,8 +26,7 @@ class Openings:
     def __init__(
         self,
         upstream: str,
-        exchange: Exchange,
-        timeout: timedelta,
+        kind: SessionKind,
         rows: StoredLeases,
         logouts: Logouts,
         events: LeaseEvents,
@@ -41,8 +34,7 @@ class Openings:
         credential: Credential | None,
     ) -> None:
         self._upstream = upstream
-        self._exchange = exchange
-        self._timeout = timeout
+        self._kind = kind
         self._rows = rows
         self._logouts = logouts
         self._events = events
@@ -70,8 +62,7 @@ class Openings:
     async def keep(self, row: StoredLease, opened: UpstreamSession) -> Lease:
         """The lease of a session that was just opened, once the store has what it is used by."""
         try:
-            if len(opened.user.key) != KEY_LENGTH:
-                raise UpstreamUnavailable("the key of its session has an unknown form")
+            self._kind.require_usable(opened)
             await self._rows.fill(row, opened)
         except BaseException:  # an outage, or a stop: the session is there all the same
             await self._logouts.end(row.id, opened)
@@ -87,7 +78,7 @@ class Openings:
         try:
             # One that is retired is over perhaps, and one in doubt has refused a call.
             best = min(live, key=lambda one: (one.retired, one.doubted_by != ""))
-            return await self._cloned(best)
+            return await self._kind.cloned(best.session)
         except OutcomeUnknown as error:
             # So it is of the clone alone: the calls that wait for it have not been sent.
             self._meters.login("unavailable")
@@ -95,19 +86,3 @@ class Openings:
         except UpstreamUnavailable:
             self._meters.login("unavailable")
             raise
-
-    async def _cloned(self, live: Lease) -> UpstreamSession:
-        try:
-            ticket = lease_calls.read_ticket(
-                await self._call(lease_calls.write_ticket(live.session.token))
-            )
-            if not isinstance(ticket, ReceivedFault):
-                opened = lease_calls.read_clone(await self._call(lease_calls.write_clone(ticket)))
-                if not isinstance(opened, ReceivedFault):
-                    return opened
-        except Malformed as broken:
-            raise UpstreamUnavailable(f"{self._upstream}: clone: {broken}") from None
-        raise UpstreamUnavailable(f"{self._upstream}: a session could not be cloned")
-
-    async def _call(self, ask: Ask) -> Answer:
-        return await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)

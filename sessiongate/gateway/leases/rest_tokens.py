@@ -22,8 +22,8 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.credentials.rest_logins import RestLogins
 from sessiongate.gateway.leases.lease import Lease
-from sessiongate.gateway.leases.logouts import Logouts
 from sessiongate.gateway.leases.stored_leases import StoredLeases
+from sessiongate.gateway.leases.vcenter_sessions import VCenterSessions
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
@@ -47,7 +47,7 @@ class RestTokens:
         exchange: Exchange,
         timeout: timedelta,
         rows: StoredLeases,
-        logouts: Logouts,
+        sessions: VCenterSessions,
         meters: UpstreamMeters,
         logins: RestLogins | None,
     ) -> None:
@@ -55,7 +55,7 @@ class RestTokens:
         self._exchange = exchange
         self._timeout = timeout
         self._rows = rows
-        self._logouts = logouts
+        self._sessions = sessions
         self._meters = meters
         self._logins = logins
         self._opening: dict[Lease, asyncio.Task[Secret]] = {}
@@ -165,7 +165,7 @@ class RestTokens:
 
     async def _give_up(self, opened: RestSession) -> None:
         with suppress(UpstreamUnavailable):  # then it ends by the upstream's clock
-            await self._logouts.end_rest(opened)
+            await self._sessions.end_rest(opened)
 
     async def _is_taken(self, lease: Lease) -> bool:
         """Whether the lease's own token is one of the Automation API too, and where that is."""

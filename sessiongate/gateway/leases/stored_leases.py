@@ -23,6 +23,7 @@ from sessiongate.store.gateway_port import LeaseState, LeaseUse, LeaseUsers
 from sessiongate.store.port import LeaseStore, StoredLease
 from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+from sessiongate.wire.zerto_client import ZVM_FORMS, ZvmSession, read_session, write_times
 
 SERVICE = Person("", port.SERVICE)
 """Stands for the service account among those of callers."""
@@ -294,10 +295,18 @@ def person_of(row: StoredLease) -> Person:
 def _credentials(opened: UpstreamSession, server: str) -> Credentials:
     form, key = opened.form.value, Secret(opened.user.key)
     rest = opened.rest or RestSession("", Secret(""))
-    return Credentials(form, key, opened.token, rest.path, rest.token, server)
+    renewal = opened.renewal if isinstance(opened, ZvmSession) else None
+    told = (form, key, opened.token, rest.path, rest.token, server)
+    if renewal is None:
+        return Credentials(*told)
+    return Credentials(*told, renewal.refresh, write_times(renewal))
 
 
 def _opened(credentials: Credentials) -> UpstreamSession:
+    if credentials.form in ZVM_FORMS:
+        return read_session(
+            credentials.form, credentials.token, credentials.refresh, credentials.times
+        )
     user = UserSession(credentials.key.reveal(), "", "", "")
     path = credentials.rest_path
     rest = RestSession(path, credentials.rest_token) if path else None

@@ -83,9 +83,17 @@ class VCenterIdentity:
     """`find` asks nobody, which is news to whoever judges by it whether the vCenter is up."""
 
     def __init__(
-        self, name: str, upstream: SessionUpstream, names: Names, *, keep: Keep | None = None
+        self,
+        name: str,
+        upstream: SessionUpstream,
+        names: Names,
+        *,
+        keep: Keep | None = None,
+        called: str = "the vCenter",
     ) -> None:
+        """`called` is what sentences call the server that is asked."""
         self.name = name
+        self._called = called
         self._upstream = upstream
         self._names = names
         self._keep = keep
@@ -160,19 +168,19 @@ class VCenterIdentity:
     def _refused(self, account: Account, fault: ReceivedFault) -> Principal:
         if fault.name == "PasswordExpired":
             raise BadCredentials(
-                f"{self.name}: the vCenter says that the password has expired",
+                f"{self.name}: {self._called} says that the password has expired",
                 known=True,
                 guess=False,  # it was right: whoever has a wrong one is told InvalidLogin
             )
         if fault.name in REFUSED_LOGINS:
-            raise BadCredentials(f"{self.name}: the vCenter says {fault.name}")
+            raise BadCredentials(f"{self.name}: {self._called} says {fault.name}")
         if fault.name == "NoPermission":
             # The password was right, so this is no failed try; and nothing more than that.
             name = directory_form(account.typed)
             return Principal(self._names.canonical(account), name, name, (), self.name)
         said = fault.name or "a fault that is not known"
         # Such as one directory behind it being down: users of its other directories get in.
-        raise IdentityUnavailable(f"{self.name}: the vCenter says {said}", answered=True)
+        raise IdentityUnavailable(f"{self.name}: {self._called} says {said}", answered=True)
 
     def _principal(self, opened: UpstreamSession) -> Principal:
         spelled = opened.user.user_name

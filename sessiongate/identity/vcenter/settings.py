@@ -10,6 +10,7 @@ domains = ["vsphere.local"]
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -48,12 +49,7 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
     timeout = settings.take("timeout", values.positive_duration, TIMEOUT)
     through = None if upstream is None else upstream.proxy
     proxy = settings.take("proxy", values.server_url, through)
-    domains = settings.take("domains", values.many(values.domain), ())
-    default_domain = settings.take("default_domain", values.domain, "")
-    aliases = settings.texts("aliases", _domain, values.domain)
-    role = settings.take("role", values.word, "user")
-    spelled = Names(role, default_domain=default_domain, aliases=aliases)
-    roles = settings.texts("roles", lambda text: spelled.canonical(_account(text)))
+    people = people_of(settings)
     settings.finish()
     if trust.is_blind:
         # Loud, at every start: whoever answers at that address sees every password.
@@ -61,11 +57,10 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
     whose = f"upstream.{named}" if named else f"identity.{name}"
     http = HttpUpstream(url, trust, timeout=timeout, proxy=proxy, table=whose)
     caller = VCenter(name, http, timeout=timeout, form=_FORMS[form], locale=locale)
-    names = Names(role, roles, default_domain=default_domain, aliases=aliases)
     return BuiltProvider(
-        VCenterIdentity(name, caller, names, keep=_keeper(upstream)),
-        _claimed(domains, aliases),
-        roles=(role, *roles.values()),
+        VCenterIdentity(name, caller, people.names, keep=keeper(upstream)),
+        people.claimed,
+        roles=people.roles,
         upstream=named,
     )
 
@@ -75,14 +70,45 @@ def _upstream(settings: ProviderTable, context: PluginContext) -> tuple[str, Log
     named = settings.take("upstream", values.word, None)
     if named is None:
         return "", None
+    return named, upstream_of(settings, context, named, "vcenter")
+
+
+class People(NamedTuple):
+    """Who may log in at a server, by its settings."""
+
+    names: Names
+    claimed: tuple[str, ...]
+    """Domains."""
+    roles: tuple[str, ...]
+    """All that the settings name."""
+
+
+def people_of(settings: ProviderTable) -> People:
+    """Take the settings that say who is who, and who has which role."""
+    domains = settings.take("domains", values.many(values.domain), ())
+    default_domain = settings.take("default_domain", values.domain, "")
+    aliases = settings.texts("aliases", _domain, values.domain)
+    role = settings.take("role", values.word, "user")
+    spelled = Names(role, default_domain=default_domain, aliases=aliases)
+    roles = settings.texts("roles", lambda text: spelled.canonical(_account(text)))
+    names = Names(role, roles, default_domain=default_domain, aliases=aliases)
+    return People(names, _claimed(domains, aliases), (role, *roles.values()))
+
+
+def upstream_of(
+    settings: ProviderTable, context: PluginContext, named: str, kind: str
+) -> LoginUpstream | None:
+    """The upstream of this name, which has to be of this type."""
     found = context.upstreams.get(named)
-    if found is None:
-        rule = f'must name a table [upstream.{named}] with account = "caller"'
-        settings.problem("upstream", rule)
-    return named, found
+    if found is not None and found.kind == kind:
+        return found
+    rule = f'must name a table [upstream.{named}] of type "{kind}" with account = "caller"'
+    settings.problem("upstream", rule)
+    return None
 
 
-def _keeper(upstream: LoginUpstream | None) -> Keep | None:
+def keeper(upstream: LoginUpstream | None) -> Keep | None:
+    """What hands a login's session on to the upstream; None where there is none."""
     if upstream is None:
         return None
     return lambda principal, opened: upstream.adopt(principal.person, opened)

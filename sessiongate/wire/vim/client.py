@@ -34,10 +34,14 @@ _LONGEST_TEXT = 1024
 
 
 class WireForm(Enum):
-    """The two wire forms of the same calls."""
+    """The forms in which a session is used: two of vSphere's, for the same calls, and Zerto's."""
 
     JSON = "VI/JSON"
     SOAP = "SOAP"
+    BEARER = "bearer"
+    """A Zerto appliance's."""
+    ZERTO = "x-zerto-session"
+    """A classic ZVM's."""
 
 
 class UserSession(msgspec.Struct, frozen=True):

@@ -1,0 +1,146 @@
+"""Sends a client's calls of Zerto's API on to a ZVM, classic or of an appliance.
+
+In mode `session` a session there is one client's from its first call to its end, since drafts of
+protection groups live in it; so it ends with that client. In mode `shared` calls go by any.
+"""
+
+import structlog
+
+from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown
+from sessiongate.gateway.calls.call import CallUnderWay, LeaseRefused
+from sessiongate.gateway.calls.side_relay import SideRelay
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.renewals import Renewals
+from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.rules.relay import RelayVerdict, State
+from sessiongate.rules.relay_zerto import judge_zerto
+from sessiongate.session import Session
+from sessiongate.store.gateway_port import Changes, Thing
+from sessiongate.wire import zerto_relayed as wire
+from sessiongate.wire.automation.relayed import shows
+from sessiongate.wire.http import Answer, Ask, Headers
+from sessiongate.wire.zerto_client import ZvmSession, carrier
+from sessiongate.wire.zerto_relayed import Addresses, RelayedZerto
+
+_LONGEST_NAME = 200
+
+_WHOLE = Thing("Session", State.HISTORY, "")
+"""What a client has of a session that is its alone: all of it."""
+
+_log = structlog.get_logger(__name__)
+
+
+class ZertoCall:
+    """One call of a client."""
+
+    refusal_is_sure = True
+    """A 401 comes from before the resource: nothing was done."""
+
+    def __init__(
+        self,
+        request: RelayedZerto,
+        verdict: RelayVerdict,
+        headers: Headers,
+        renewals: Renewals,
+        addresses: Addresses,
+    ) -> None:
+        name = request.name[:_LONGEST_NAME]
+        self.under_way = CallUnderWay(verdict, headers, method=name, size=len(request.body))
+        self._request = request
+        self._renewals = renewals
+        self._addresses = addresses
+        self._session: ZvmSession | None = None
+
+    async def ask(self, lease: Lease) -> Ask:
+        """The request by this lease, whose token is good for it."""
+        session = self._session = await self._renewals.usable(lease)
+        by = carrier(session.form, session.token)
+        return self._request.ask((*self.under_way.headers, by))
+
+    def is_refused(self, answer: Answer) -> bool:
+        """Whether it says that there is no session that lives."""
+        return answer.status == 401
+
+    async def doubts(self, lease: Lease) -> bool:
+        """Nobody is to beware of a session that has a new token now."""
+        return False
+
+    def is_from_the_service(self, answer: Answer) -> bool:
+        """Whether the ZVM has answered, and not something in front of it."""
+        return wire.is_from_the_service(answer)
+
+    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+        """The answer as the client may see it."""
+        try:
+            wire.require_plain(answer)
+        except Malformed as packed:
+            raise self._held_back(str(packed)) from None
+        held = self._session
+        if held is not None and any(
+            shows(answer, one)
+            for one in (held.token, *((held.renewal.refresh,) if held.renewal else ()))
+        ):
+            raise self._held_back("a token of the ZVM")
+        body = self._addresses.turned(answer.body) if wire.is_text(answer) else answer.body
+        return Answer(answer.status, wire.told(answer, self._addresses), body)
+
+    def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
+        """What a client gets in the place of a reply; the call has been made all the same."""
+        under_way = self.under_way
+        _log.warning("a reply is held back", method=under_way.method, shows=shown)
+        why = f"{under_way.method} shows {shown}"
+        return NotSupported(why) if under_way.verdict.reads else OutcomeUnknown(why)
+
+
+class ZertoRelay:
+    """Of one ZVM, over its `side` relay."""
+
+    def __init__(self, rules: RelayRules, url: str, side: SideRelay, renewals: Renewals) -> None:
+        self._rules = rules
+        self._url = url
+        self._side = side
+        self._renewals = renewals
+
+    async def call(
+        self, session: Session, request: RelayedZerto, headers: Headers, *, ours: str = ""
+    ) -> Answer:
+        """The ZVM's answer to a call of this session, as `SideRelay.call` has it.
+
+        `ours` is the URL, without a path, at which the client has called us. Raises as
+        `judge_zerto` does for an address that is not sent on.
+        """
+        rules = self._rules
+        verdict = judge_zerto(request.verb, request.path, request.query, rules.denied)
+        rules.require_use(session, reads=verdict.reads)
+        addresses = Addresses(self._url, ours)
+        if request.body and ours:
+            back = Addresses(ours, self._url)
+            request = RelayedZerto(
+                request.verb, request.path, request.query, back.turned(request.body)
+            )
+        if not rules.shared:
+            await self._have_alone(session)
+        call = ZertoCall(request, verdict, headers, self._renewals, addresses)
+        return await self._side.call(session, call)
+
+    async def _have_alone(self, session: Session) -> None:
+        """Have a session there that is this client's until it ends."""
+        relay = self._side.relay
+        client = relay.client_of(session)
+        if client.book.size:
+            return
+        client.begin()
+        try:
+            pool = client.pool = await relay.pool_of(session)
+            stay = await relay.stays.take(pool, client, home=True)
+            try:
+                if not client.book.size:
+                    opened = ((session.key, _WHOLE),)
+                    await relay.stays.note(client, stay.lease, Changes(opened=opened))
+            finally:
+                await relay.stays.give_back(stay)
+        except LeaseRefused as refused:
+            refused.outcome()  # raises NoSession: its session has ended with the lease
+        finally:
+            client.end()
+            relay.clients.drop_if_idle(client)

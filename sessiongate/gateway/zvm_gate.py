@@ -1,0 +1,28 @@
+"""One ZVM as the rest of the server sees it."""
+
+from sessiongate.gateway.calls.zerto_calls import ZertoRelay
+from sessiongate.gateway.gate import UpstreamGate
+from sessiongate.gateway.leases.own_calls import OwnCalls
+from sessiongate.gateway.leases.renewals import Renewals
+from sessiongate.gateway.leases.zvm_calls import ZvmCalls
+from sessiongate.upstream.zvm import Zvm
+
+
+class ZvmGate(UpstreamGate):
+    """A ZVM, classic or of an appliance. Its accounts have been made for one."""
+
+    @property
+    def zvm(self) -> Zvm:
+        """What opens, renews and ends sessions there."""
+        return self._renewals.zvm
+
+    @property
+    def _renewals(self) -> Renewals:
+        assert isinstance(self.accounts.tokens, Renewals)  # noqa: S101  made for a ZVM
+        return self.accounts.tokens
+
+    def _own_calls(self) -> OwnCalls:
+        return ZvmCalls(self._exchange, self._rules.timeout, self._renewals)
+
+    def _complete(self) -> None:
+        self.resources = ZertoRelay(self._rules, self.url, self.side, self._renewals)
