@@ -36,7 +36,13 @@ from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.testing.client_env import variables
 from sessiongate.testing.gate_thread import CHEAP, GateThread
-from sessiongate.testing.observed import Events, LeakedSessions, Seen, events_in, log_lines_diverted
+from sessiongate.testing.observed import (
+    Decisions,
+    LeakedSessions,
+    Seen,
+    events_in,
+    log_lines_diverted,
+)
 
 CI, READER, NOBODY = "ci", "reader", "nobody"
 USERS: Mapping[str, str] = {CI: ADMINISTRATOR, READER: "user", NOBODY: "no-access"}
@@ -217,7 +223,7 @@ class Gate:
         answer = self._ask("POST", "/users/unlock", name)
         return msgspec.json.decode(answer, type=dict[str, bool])["unlocked"]
 
-    def events(self, name: str | None = None) -> Events:
+    def events(self, name: str | None = None) -> Decisions:
         """What was decided, as the audit has it: events of this name (`session opened`), or all."""
         return events_in(self._thread.ask(lambda: self._thread.store.audit.payloads), name)
 

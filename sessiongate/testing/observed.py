@@ -39,7 +39,7 @@ class Seen(msgspec.Struct, frozen=True):
     address: str
 
 
-class Events(Sequence[Event]):
+class Decisions(Sequence[Event]):
     """Decisions, in order."""
 
     def __init__(self, events: Sequence[Event]) -> None:
@@ -61,13 +61,13 @@ class Events(Sequence[Event]):
         return self._events[index]
 
     def __repr__(self) -> str:
-        return f"Events({list(self._events)!r})"
+        return f"Decisions({list(self._events)!r})"
 
 
-def events_in(payloads: Sequence[bytes], name: str | None = None) -> Events:
+def events_in(payloads: Sequence[bytes], name: str | None = None) -> Decisions:
     """The audit's own events, of this name or all."""
     found = [msgspec.json.decode(one, type=Event) for one in payloads]
-    return Events([one for one in found if name in (None, one.event)])
+    return Decisions([one for one in found if name in (None, one.event)])
 
 
 class Requests:

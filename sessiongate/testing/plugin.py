@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _leaks(config.getini("sessiongate_leaks"), "sessiongate_leaks")
 
 
-class Pool:
+class StartedGates:
     """Servers by what was asked of them: each is started once, and reset between tests."""
 
     def __init__(self) -> None:
@@ -68,15 +68,15 @@ class Pool:
 
 
 @pytest.fixture(scope="session")
-def _sessiongate_pool() -> Iterator[Pool]:
+def _sessiongate_pool() -> Iterator[StartedGates]:
     """The servers of this run (of this worker, where several run tests)."""
-    pool = Pool()
+    pool = StartedGates()
     yield pool
     pool.close()
 
 
 @pytest.fixture(scope="session")
-def sessiongate_server(_sessiongate_pool: Pool) -> "Gate":
+def sessiongate_server(_sessiongate_pool: StartedGates) -> "Gate":
     """The server that `sessiongate` is without arguments, for fixtures of a wider scope.
 
     It is reset before each test that asks for `sessiongate`.
@@ -86,7 +86,7 @@ def sessiongate_server(_sessiongate_pool: Pool) -> "Gate":
 
 @pytest.fixture(name="sessiongate")
 def _sessiongate(
-    request: pytest.FixtureRequest, _sessiongate_pool: Pool
+    request: pytest.FixtureRequest, _sessiongate_pool: StartedGates
 ) -> "Generator[Gate, None, None]":
     """A server without sessions, events or lockouts, at the true time. See `Gate`."""
     marker = request.node.get_closest_marker("sessiongate")
