@@ -9,6 +9,7 @@ ended up in the wrong place.
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -371,6 +372,9 @@ def syslog(value: object) -> str:
 def store_url(value: object) -> StoreAddress:
     """Read which store: `memory:`, `sqlite:FILE`, the address of a Redis, or a package's own."""
     text = value.strip() if isinstance(value, str) else ""
+    with suppress(ValueError):
+        return parse_store(text)
+    # What each installed package adds is in a file of its own, and read only where it counts.
     return parse_store(text, plugins.names(plugins.STORE_GROUP))
 
 

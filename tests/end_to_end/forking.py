@@ -104,10 +104,12 @@ def _import_all() -> None:
     for path in sorted(folder.rglob("*.py")):
         name = ".".join(path.relative_to(folder.parent).with_suffix("").parts)
         if path.name != "__main__.py" and "testing" not in path.parts:
-            try:
+            with suppress(ImportError):
                 import_module(name.removesuffix(".__init__"))
-            except ImportError:
-                continue
+    # What `serve` imports when it runs.
+    for name in ("uvloop", "typer._adapters"):
+        with suppress(ImportError):
+            import_module(name)
 
 
 def _serve(line: socket.socket) -> None:
