@@ -29,6 +29,11 @@ pytest_plugins = ["tests.peers.interop"]
 REQUIRE_PEERS = os.environ.get("SESSIONGATE_REQUIRE_PEERS") == "1"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: each waits for its servers for a third of its time."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Python looks for no garbage in what is collected, of which all lives until the end.

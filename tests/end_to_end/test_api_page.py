@@ -21,6 +21,8 @@ from tests.end_to_end.serving import ADMIN, Server
 
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+PAGES = ("/docs", "/swagger/index.html", "/management/api/swagger/index.html")
+"""Where the API page is. Each is opened by some of these tests: to open one is dear."""
 LOGIN = "/SessionManager/{moId}/Login"
 CURRENT = "/SessionManager/{moId}/currentSession"
 
@@ -114,6 +116,15 @@ class Opened:
             for one in range(await paths.count())
         ]
 
+    async def is_painted(self, scheme: Scheme) -> None:
+        """The page is dark where the reader wants it dark, and light where not."""
+        png = await self.page.screenshot(clip={"x": 0, "y": 0, "width": 8, "height": 8})
+        brightness = await self.page.evaluate(BRIGHTNESS, list(png))
+        if scheme == "light":
+            assert brightness > 220
+        else:
+            assert brightness < 60
+
     async def faults(self, scheme: Scheme, within: str = "html") -> list[str]:
         """What axe finds wrong for readers in this part: the rule and the elements.
 
@@ -167,6 +178,7 @@ async def opened(
     scheme: Scheme = "light",
     ready: str = ".opblock",
 ) -> AsyncIterator[Opened]:
+    """A page of ours: the API page is whole, and none complains or asks anybody else."""
     # The server's CA is its own; that clients verify it is the subject of other tests.
     context = await chromium.new_context(ignore_https_errors=True, color_scheme=scheme)
     try:
@@ -175,6 +187,10 @@ async def opened(
         shown = Opened(await context.new_page())
         await shown.page.goto(f"{server.url}{address}")
         await shown.page.wait_for_selector(ready)
+        if address in PAGES:
+            assert "sessiongate" in await shown.page.title()
+            await expect(shown.operation("/v1/session/add")).to_be_visible()
+            await expect(shown.operation("/SessionManager/{moId}/Login")).to_be_visible()
         yield shown
     finally:
         await context.close()
@@ -182,47 +198,10 @@ async def opened(
     assert shown.hosts == {urlsplit(server.url).netloc}
 
 
-@pytest.mark.parametrize(
-    "address", ["/docs", "/swagger/index.html", "/management/api/swagger/index.html"]
-)
-@EMBEDDED
-@browsing
-async def test_the_page_is_at_each_of_its_addresses_and_asks_nobody_else(
-    chromium: Browser, shared: Server, address: str
-) -> None:
-    async with opened(chromium, shared, address) as shown:
-        assert "sessiongate" in await shown.page.title()
-        await expect(shown.operation("/v1/session/add")).to_be_visible()
-        await expect(shown.operation("/SessionManager/{moId}/Login")).to_be_visible()
-
-
 @EMBEDDED
 def test_the_start_says_where_the_page_is(shared: Server) -> None:
     assert f"API page at {shared.url}/docs" in shared.out.lines
     assert shared.request("GET", "/docs").status == 200
-
-
-@EMBEDDED
-@browsing
-async def test_a_vsphere_login_can_be_tried_out(chromium: Browser, shared: Server) -> None:
-    async with opened(chromium, shared, "/docs") as shown:
-        reply = await shown.try_out(
-            "/SessionManager/{moId}/Login",
-            {"userName": ADMIN[0], "password": ADMIN[1], "locale": "de"},
-        )
-        await expect(reply).to_contain_text("200")
-        await expect(reply).to_contain_text("vmware-api-session-id")
-        await expect(reply).to_contain_text('"messageLocale": "de"')
-
-
-@EMBEDDED
-@browsing
-async def test_a_zerto_login_can_be_tried_out(chromium: Browser, shared: Server) -> None:
-    async with opened(chromium, shared, "/swagger/index.html") as shown:
-        await shown.enter_basic()
-        reply = await shown.try_out("/v1/session/add")
-        await expect(reply).to_contain_text("200")
-        await expect(reply).to_contain_text("x-zerto-session")
 
 
 SEVERE = """
@@ -266,7 +245,13 @@ async def test_the_session_of_a_vsphere_login_is_carried_until_the_logout(
     async with opened(chromium, shared, "/docs") as shown:
         assert await shown.closed_padlocks() == []
         await expect(await shown.try_out(CURRENT)).to_contain_text("null")
-        await shown.log_in()
+        reply = await shown.try_out(
+            "/SessionManager/{moId}/Login",
+            {"userName": ADMIN[0], "password": ADMIN[1], "locale": "de"},
+        )
+        await expect(reply).to_contain_text("200")
+        await expect(reply).to_contain_text("vmware-api-session-id")
+        await expect(reply).to_contain_text('"messageLocale": "de"')
         await expect(await shown.try_out(CURRENT)).to_contain_text(f'"userName": "{ADMIN[0]}"')
         closed = await shown.closed_padlocks()
         assert any(path.endswith("/sessionList") for path in closed)
@@ -281,9 +266,11 @@ async def test_the_session_of_a_vsphere_login_is_carried_until_the_logout(
 async def test_the_session_of_a_zerto_login_is_carried_until_the_logout(
     chromium: Browser, shared: Server
 ) -> None:
-    async with opened(chromium, shared, "/docs") as shown:
+    async with opened(chromium, shared, "/swagger/index.html") as shown:
         await shown.enter_basic()
-        await shown.try_out("/v1/session/add")
+        reply = await shown.try_out("/v1/session/add")
+        await expect(reply).to_contain_text("200")
+        await expect(reply).to_contain_text("x-zerto-session")
         await expect(await shown.try_out("/v1/serverDateTime")).to_contain_text("200")
         await expect(await shown.try_out("/v1/session")).to_contain_text("200")
         await expect(await shown.try_out("/v1/serverDateTime")).to_contain_text("401")
@@ -295,7 +282,7 @@ async def test_the_session_of_a_zerto_login_is_carried_until_the_logout(
 async def test_a_second_login_takes_the_place_of_the_first(
     chromium: Browser, shared: Server
 ) -> None:
-    async with opened(chromium, shared, "/docs") as shown:
+    async with opened(chromium, shared, "/management/api/swagger/index.html") as shown:
         sessions = []
         for _ in range(2):
             await shown.log_in()
@@ -314,6 +301,7 @@ async def test_every_reader_can_use_the_api_page(
 ) -> None:
     """With operations shut, open and executed, and with the dialog in front of all."""
     async with opened(chromium, shared, "/docs", scheme) as shown:
+        await shown.is_painted(scheme)
         await shown.unfolded("/v1/session/add")
         await shown.unfolded("/SessionManager/{moId}/TerminateSession")
         await shown.log_in()
@@ -332,24 +320,10 @@ async def test_every_reader_can_use_the_front_page(
     chromium: Browser, scheme: Scheme, shared: Server
 ) -> None:
     async with opened(chromium, shared, "/", scheme, "h1") as shown:
+        await shown.is_painted(scheme)
         assert await shown.faults(scheme) == []
         await shown.page.get_by_role("link", name="API page").click()
         await shown.page.wait_for_selector(".opblock")
-
-
-@pytest.mark.parametrize("address", ["/", "/docs"])
-@EMBEDDED
-@browsing
-async def test_the_pages_are_dark_where_the_reader_wants_them_dark(
-    chromium: Browser, address: str, shared: Server
-) -> None:
-    light = {}
-    for scheme in SCHEMES:
-        async with opened(chromium, shared, address, scheme, "h1") as shown:
-            png = await shown.page.screenshot(clip={"x": 0, "y": 0, "width": 8, "height": 8})
-            light[scheme] = await shown.page.evaluate(BRIGHTNESS, list(png))
-    assert light["light"] > 220
-    assert light["dark"] < 60
 
 
 # Of the corner of a screenshot: what is really painted, whoever says in which rule.

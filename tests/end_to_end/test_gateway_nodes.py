@@ -134,7 +134,9 @@ def test_sec_60_what_is_one_clients_is_nobody_elses_at_any_node(house: House) ->
 
 
 def test_sec_57_all_nodes_together_have_no_more_sessions_than_one_may(house: House) -> None:
-    table = shared_gate(house.upstream, "[upstream.vc1.pool]\ncalls = 1", size=2)
+    # On a busy machine the last of twelve waits long for its turn, which is no fault.
+    pool = '[upstream.vc1.pool]\ncalls = 1\nqueue_time = "5m"'
+    table = shared_gate(house.upstream, pool, size=2)
     nodes = [house.node(table) for _ in range(2)]
     clients = [SoapClient.login(nodes[number % 2], ADMIN) for number in range(12)]
     most = 0
@@ -150,8 +152,8 @@ def test_sec_57_all_nodes_together_have_no_more_sessions_than_one_may(house: Hou
             faults.append(elsewhere.call("DestroyView", "ContainerView", view).fault)
         return faults
 
-    with ThreadPoolExecutor(12) as pool:
-        running = [pool.submit(live, number) for number in range(12)]
+    with ThreadPoolExecutor(12) as threads:
+        running = [threads.submit(live, number) for number in range(12)]
         while not all(one.done() for one in running):
             most = max(most, house.there())
         assert [fault for one in running for fault in one.result() if fault] == []
