@@ -29,6 +29,7 @@ from sessiongate.gateway.credentials.shared_refusals import SharedRefusals, note
 from sessiongate.gateway.gate import Gate, UpstreamGate
 from sessiongate.gateway.leases.lease import LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.stored_leases import StoredLeases
+from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.leases.upstream_kinds import of_zvm
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.gateway.zvm_gate import ZvmGate
@@ -83,6 +84,7 @@ def gates_of(
     if not config.upstream:
         return {}
     key = lease_key(config.gateway.key_file, config.server.data_dir)
+    tokens = TokensInUse()  # of all tables: two may be of one server
     instance = f"{instance_of(config)}-{_new_id()[:8]}"  # this process, for as long as it runs
 
     def rows(name: str) -> StoredLeases:
@@ -96,6 +98,7 @@ def gates_of(
             _new_id,
             _opened_as(config.upstream[name]),
             _server(config.upstream[name].url),
+            tokens,
         )
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}

@@ -90,6 +90,7 @@ class UpstreamGate:
             accounts.forget,
             record,
             touch,
+            rows.tokens,
         )
         self.side = SideRelay(rules, exchange, self.relay, record)
         accounts.meters.now = self.now
@@ -102,6 +103,7 @@ class UpstreamGate:
             lambda: accounts.standing is Standing.PAUSED,
             record,
             touch,
+            rows.tokens,
         )
         self._end_session = end_session
         self._keep = keep
@@ -275,9 +277,13 @@ class Gate(UpstreamGate):
 
     def _complete(self) -> None:
         rules, exchange, accounts = self._rules, self._exchange, self.accounts
-        self.tickets = UpstreamTickets(rules, self.side, exchange.url)
-        self.services = ServiceRelay(rules, self.side)
+        self.tickets = UpstreamTickets(rules, self.side, exchange.url, self._rows.tokens)
+        self.services = ServiceRelay(rules, self.side, self._rows.tokens)
         self.automation = RestRelay(rules, exchange.url, self.side, accounts.rest_tokens)
         self.public = PublicAnswers(
-            self.name, exchange, rules.timeout, lambda: accounts.standing is Standing.PAUSED
+            self.name,
+            exchange,
+            rules.timeout,
+            lambda: accounts.standing is Standing.PAUSED,
+            self._rows.tokens,
         )

@@ -74,7 +74,7 @@ class OtherProcesses:
             self._heard = told
             self._accounts.set_standing(Standing(told.partition(" ")[0]))
         known = [(pool, lease) for pool in self._accounts.pools for lease in pool.leases]
-        uses = await self._rows.look()
+        uses = await self._rows.watch()
         for pool, lease in known:
             await self._compare(pool, lease, uses.get(lease.id))
         left = {use.lease: use for use in uses.values() if use.left or not use.instances}

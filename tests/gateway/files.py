@@ -24,6 +24,7 @@ from sessiongate.gateway.calls.transfers import Transfers
 from sessiongate.gateway.gate import Gate as UpstreamGate
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import listen
@@ -210,6 +211,7 @@ class Stand:
             self._close,
             UpstreamMeters(),
         )
+        self.tokens = TokensInUse()
         self.transfers = Transfers(
             self.rules,
             self.exchange,
@@ -219,6 +221,7 @@ class Stand:
             lambda: self.paused,
             CallRecord(self.meters, "vc1", self.audit),
             self._touch,
+            self.tokens,
         )
         gate = cast("UpstreamGate", self)
         self.gates = Gates({"vc1.gate": gate}, None)
@@ -235,6 +238,7 @@ class Stand:
         token = f"canary-token-{self.opened}"
         self.server.alive.add(token)
         session = UpstreamSession(WireForm.SOAP, Secret(token), UserSession("k", "svc", "", "en"))
+        self.tokens.put(f"lease-{self.opened}", session)
         return Lease(f"lease-{self.opened}", session, asyncio.get_running_loop().time())
 
     async def _close(self, lease: Lease) -> None:

@@ -19,6 +19,7 @@ from sessiongate.errors import (
     UnknownAddress,
     UpstreamUnavailable,
 )
+from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim import relayed_json_reply, service_versions
@@ -45,13 +46,19 @@ class PublicAnswers:
     """Of one upstream, whose `name` stands in errors."""
 
     def __init__(
-        self, name: str, exchange: Exchange, timeout: timedelta, is_paused: Callable[[], bool]
+        self,
+        name: str,
+        exchange: Exchange,
+        timeout: timedelta,
+        is_paused: Callable[[], bool],
+        tokens: TokensInUse,
     ) -> None:
         """While it `is_paused` the upstream is asked nothing; good answers serve on."""
         self._name = name
         self._exchange = exchange
         self._timeout = timeout
         self._is_paused = is_paused
+        self._tokens = tokens
         self._kept: dict[str, _Kept] = {}
         self._listed: tuple[Answer | None, tuple[str, ...]] = (None, ())
 
@@ -125,6 +132,10 @@ class PublicAnswers:
         answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
         if not _is_its_own(ask, answer):
             raise UpstreamUnavailable(f"status {answer.status}, and none of its own answers")
+        try:
+            self._tokens.require_none(answer.body)
+        except TokenShown:
+            raise UpstreamUnavailable("what anybody may read shows a session") from None
         return answer
 
 

@@ -28,6 +28,7 @@ from sessiongate.gateway.calls.translation import Translation
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.rules.relay import Kind, State, judge, may_be_repeated
 from sessiongate.session import Ended, Session
@@ -56,8 +57,9 @@ class Relay:
         lease_lost: Callable[[Lease], Awaitable[None]],
         record: CallRecord,
         touch: Callable[[Session], Awaitable[object]],
+        tokens: TokensInUse,
     ) -> None:
-        """`touch` counts a use of a session."""
+        """`touch` counts a use of a session, `tokens` are what no client is shown."""
         self._rules = rules
         self._exchange = exchange
         self._own = own
@@ -67,7 +69,7 @@ class Relay:
         self._touch = touch
         self._touch_at = 0.0
         self.clients = Clients(shared=stays.books.shared)
-        self._translation = Translation(stays, own, shared=rules.shared)
+        self._translation = Translation(stays, own, tokens, shared=rules.shared)
         self._apart = stays.apart
         places = PollPlaces(rules.waits, rules.queue_time)
         self._polls = LongPolls(places, self.clients, own, self._translation, self._apart)

@@ -1,6 +1,5 @@
 """Sends a client's calls of the Automation API on to an upstream."""
 
-from collections.abc import Collection
 from typing import Protocol
 
 import structlog
@@ -10,6 +9,7 @@ from sessiongate.gateway.calls.call import CallUnderWay
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.rest_tokens import RestTokens
+from sessiongate.gateway.leases.tokens_in_use import TokenShown
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.rules.relay import RelayVerdict
 from sessiongate.rules.relay_rest import DENIED, address_of, is_below, judge_rest, judge_rpc
@@ -19,7 +19,6 @@ from sessiongate.wire.automation import relayed as wire
 from sessiongate.wire.automation.relayed import RelayedRest
 from sessiongate.wire.automation.relayed_rpc import RelayedRpc
 from sessiongate.wire.http import Answer, Ask, Headers
-from sessiongate.wire.vim.relayed_reply import with_key
 
 _LONGEST_NAME = 200
 
@@ -95,17 +94,17 @@ class RestCall:
         """The answer as the client may see it."""
         if answer.all("content-encoding"):
             raise self._held_back("a packed answer")
-        if any(wire.shows(answer, token) for token in self._tokens_of(lease)):
-            raise self._held_back("a session of the upstream")
         headers = [one for one in answer.headers if one[0] in _PASSED]
         for location in answer.all("location")[:1]:
             own = wire.own_location(location, self._theirs, self._ours)
             headers += [("location", own)] if own is not None else []
-        body = with_key(answer.body, lease.session.user.key, session.key)
+        shown = self._tokens.in_use
+        try:
+            shown.require_none_in([value for _, value in headers])
+            body = shown.cleaned(answer.body, lease.session.user.key, session.key)
+        except TokenShown:
+            raise self._held_back("a session of the upstream") from None
         return Answer(answer.status, tuple(headers), body)
-
-    def _tokens_of(self, lease: Lease) -> Collection[Secret]:
-        return (lease.session.token, self._carried)
 
     def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
         """What a client gets in the place of a reply; the call has been made all the same."""

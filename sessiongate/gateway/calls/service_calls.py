@@ -6,12 +6,12 @@ from sessiongate.errors import NotSupported, OutcomeUnknown
 from sessiongate.gateway.calls.call import CallUnderWay, named
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.rules.relay import Kind, RelayVerdict
 from sessiongate.rules.relay_rest import is_below
 from sessiongate.rules.relay_services import judge_service
 from sessiongate.session import Session
-from sessiongate.wire.automation.relayed import shows
 from sessiongate.wire.http import Answer, Ask, Headers
 from sessiongate.wire.vim import relayed_reply as replies
 from sessiongate.wire.vim.client import session_cookie
@@ -26,7 +26,12 @@ class ServiceCall:
     refusal_is_sure = False
 
     def __init__(
-        self, path: str, request: RelayedService, verdict: RelayVerdict, headers: Headers
+        self,
+        path: str,
+        request: RelayedService,
+        verdict: RelayVerdict,
+        headers: Headers,
+        tokens: TokensInUse,
     ) -> None:
         self.under_way = CallUnderWay(
             verdict,
@@ -38,6 +43,7 @@ class ServiceCall:
         )
         self._path = path
         self._request = request
+        self._tokens = tokens
 
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease: its cookie, and what stands in the header."""
@@ -64,13 +70,17 @@ class ServiceCall:
         body = answer.body
         if not replies.is_plain(answer):
             raise self._held_back("what cannot be searched")
-        if replies.shows_sessions(body) or shows(answer, lease.session.token):
+        if replies.shows_sessions(body):
             raise self._held_back("sessions of the upstream")
         if replies.foreign_object(body, lambda _: False):
             raise self._held_back("objects of a session")
-        body = replies.with_key(body, lease.session.user.key, session.key)
-        kinds = answer.all("content-type")
-        return Answer(answer.status, (("content-type", kinds[0]),), body)
+        kinds = answer.all("content-type")[:1]
+        try:
+            body = self._tokens.cleaned(body, lease.session.user.key, session.key)
+            self._tokens.require_none_in(kinds)
+        except TokenShown:
+            raise self._held_back("a session of the upstream") from None
+        return Answer(answer.status, tuple(("content-type", kind) for kind in kinds), body)
 
     def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
         """What a client gets in the place of a reply; the call has been made all the same."""
@@ -83,9 +93,10 @@ class ServiceCall:
 class ServiceRelay:
     """Of one upstream, over its `side` relay."""
 
-    def __init__(self, rules: RelayRules, side: SideRelay) -> None:
+    def __init__(self, rules: RelayRules, side: SideRelay, tokens: TokensInUse) -> None:
         self._rules = rules
         self._side = side
+        self._tokens = tokens
 
     async def call(
         self, session: Session, path: str, request: RelayedService, headers: Headers
@@ -94,4 +105,5 @@ class ServiceRelay:
         verdict = judge_service(request.method)
         if request.method in self._rules.denied or is_below(path, self._rules.denied):
             verdict = RelayVerdict(Kind.DENY, verdict.reads)
-        return await self._side.call(session, ServiceCall(path, request, verdict, headers))
+        call = ServiceCall(path, request, verdict, headers, self._tokens)
+        return await self._side.call(session, call)

@@ -13,6 +13,7 @@ from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown
 from sessiongate.gateway.calls.call import CallUnderWay
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.rules.relay import Kind, RelayVerdict
 from sessiongate.rules.transfers import is_of_files
@@ -36,9 +37,10 @@ T = TypeVar("T")
 class UpstreamTickets:
     """Those of one upstream."""
 
-    def __init__(self, rules: RelayRules, side: SideRelay, url: str) -> None:
+    def __init__(self, rules: RelayRules, side: SideRelay, url: str, tokens: TokensInUse) -> None:
         """`url` is the upstream's, without a path."""
         self._rules = rules
+        self._tokens = tokens
         self._url = url
         self._side = side
 
@@ -81,7 +83,7 @@ class UpstreamTickets:
     ) -> Answer:
         under_way = CallUnderWay(verdict, (), method=method, kind="SessionManager")
         under_way.keeps_for = TICKET_LIFE
-        return await self._side.call(session, _TicketCall(under_way, write))
+        return await self._side.call(session, _TicketCall(under_way, write, self._tokens))
 
 
 class _TicketCall:
@@ -93,9 +95,11 @@ class _TicketCall:
         self,
         under_way: CallUnderWay,
         write: Callable[[Secret], Ask],
+        tokens: TokensInUse,
     ) -> None:
         self.under_way = under_way
         self._write = write
+        self._tokens = tokens
 
     async def ask(self, lease: Lease) -> Ask:
         return self._write(lease.session.token)
@@ -110,6 +114,10 @@ class _TicketCall:
         return relayed_reply.is_from_the_service(answer)
 
     def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+        try:
+            self._tokens.require_none(answer.body)
+        except TokenShown:
+            raise OutcomeUnknown("its answer shows a session of the upstream") from None
         return answer
 
 

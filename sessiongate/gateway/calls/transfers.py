@@ -25,6 +25,7 @@ from sessiongate.gateway.calls.poll_places import PollPlaces
 from sessiongate.gateway.calls.stays import Stay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.gateway.relay_rules import USE, RelayRules
 from sessiongate.rules.relay_rest import is_below
 from sessiongate.rules.transfers import READING, Family, leads_to, told
@@ -49,6 +50,8 @@ _log = structlog.get_logger(__name__)
 
 # What something in front of the upstream says when it has lost sight of it.
 _LOST_SIGHT = frozenset({502, 503, 504})
+
+_log = structlog.get_logger(__name__)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -86,9 +89,10 @@ class Transfers:
         is_paused: Callable[[], bool],
         record: CallRecord,
         touch: Callable[[Session], Awaitable[object]],
+        tokens: TokensInUse,
     ) -> None:
         """`take` finds a lease for a session, to be given back. `probe` sees whether it is alive,
-        and to what follows. `touch` uses a session.
+        and to what follows. `touch` uses a session. `tokens` are what no client is shown.
         """
         self._rules = rules
         self._exchange = exchange
@@ -98,6 +102,7 @@ class Transfers:
         self._is_paused = is_paused
         self._record = record
         self._touch = touch
+        self._tokens = tokens
         self._touch_at = 0.0
         self._places = PollPlaces(rules.transfers, rules.queue_time)
         strangers = max(1, rules.transfers // _STRANGERS)
@@ -122,7 +127,7 @@ class Transfers:
         Whoever gets it closes it. Raises what is refused, and OutcomeUnknown where what changes
         something may have been carried out.
         """
-        transfer = Transfer(session, wanted, self._record)
+        transfer = Transfer(session, wanted, self._record, self._tokens)
         self._under_way[transfer] = None
         transfer.held.callback(self._under_way.pop, transfer, None)
         try:
@@ -209,7 +214,7 @@ class Transfers:
             if reply.status in _LOST_SIGHT and not wanted.reads:
                 raise OutcomeUnknown(f"status {reply.status} of something in front of it")
             if reply.status != 401 or pool is None or lease is None:
-                transfer.goes_on(reply, self._told(reply), self._gap)
+                self._begins(transfer, reply)
                 transfer.held.push(held.pop_all())
                 return True
         await self._probe(pool, lease)
@@ -236,6 +241,16 @@ class Transfers:
             raise NotSupported("the upstream points to another server, which is not passed on")
         return headers
 
+    def _begins(self, transfer: "Transfer", reply: Incoming) -> None:
+        """The head has come, and may go on. Raises where it may not."""
+        headers = self._told(reply)
+        try:
+            self._tokens.require_none_in([value for _, value in headers])
+        except TokenShown:
+            why = _held_back(transfer.wanted)
+            raise (NotSupported if transfer.wanted.reads else OutcomeUnknown)(why) from None
+        transfer.goes_on(reply, headers, self._gap)
+
     async def _send(self, transfer: "Transfer", lease: Lease | None) -> Incoming:
         wanted, within = transfer.wanted, self._rules.timeout
         cookies = () if lease is None else (session_cookie(lease.session.token),)
@@ -257,7 +272,13 @@ class Transfers:
 class Transfer:
     """One of them. Once its reply has begun, the reply's body."""
 
-    def __init__(self, session: Session | None, wanted: Wanted, record: CallRecord) -> None:
+    def __init__(
+        self,
+        session: Session | None,
+        wanted: Wanted,
+        record: CallRecord,
+        tokens: TokensInUse,
+    ) -> None:
         self.session = session
         self.wanted = wanted
         self.lease = ""
@@ -268,6 +289,7 @@ class Transfer:
         """What is given back when it is over."""
         self.headers: Headers = ()
         self._record = record
+        self._tokens = tokens
         self._task = asyncio.current_task()
         self._reply: Incoming | None = None
         self._gap = 0.0
@@ -296,12 +318,15 @@ class Transfer:
             self._task.cancel()
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """The body. Raises OutcomeUnknown where it breaks."""
+        """The body. Raises OutcomeUnknown where it breaks, or shows what no client may see."""
         assert self._reply is not None  # noqa: S101  it has a head
         try:
-            async with aclosing(self._reply.pieces(self._gap)) as pieces:
+            async with aclosing(self._tokens.passed(self._reply.pieces(self._gap))) as pieces:
                 async for piece in pieces:
                     yield piece
+        except TokenShown:
+            self._result = "refused"
+            raise OutcomeUnknown(_held_back(self.wanted)) from None
         except OutcomeUnknown:
             self._result = "unknown"
             raise
@@ -325,3 +350,10 @@ class Transfer:
     def _changes_by(self) -> str | None:
         """By which lease it may have changed something. None: it has not."""
         return self.lease if self.sent and not self.wanted.reads else None
+
+
+def _held_back(wanted: Wanted) -> str:
+    """Why a client does not get a reply, or the rest of it."""
+    shown = "a session of the upstream"
+    _log.warning("a reply is held back", method=wanted.name, shows=shown)
+    return f"{wanted.name} shows {shown}"

@@ -6,7 +6,6 @@ would take the news of all others. What a call opens or ends is written into the
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 
 import structlog
@@ -27,19 +26,14 @@ from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.stays import Stay, Stays
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
+from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.rules.relay import Kind, RelayVerdict, State
 from sessiongate.store.gateway_port import Book, Changes, Thing
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed import Place, Relayed
-from sessiongate.wire.vim.relayed_reply import with_key
 
 SINGLETON = "propertyCollector"
 """The collector that is there without being made."""
-
-_NOBODY = "00000000-0000-0000-0000-000000000000"
-"""Stands for the keys of other sessions of ours."""
-
-_MOST_KEYS = 64
 
 _OF_A_WHOLE_SESSION = frozenset({"viewlist", "filter"})
 """Properties, in small letters, of what nobody owns: they show what a whole session has."""
@@ -50,12 +44,11 @@ _log = structlog.get_logger(__name__)
 class Translation:
     """Rewrites requests and replies of one upstream."""
 
-    def __init__(self, stays: Stays, own: OwnCalls, *, shared: bool) -> None:
+    def __init__(self, stays: Stays, own: OwnCalls, tokens: TokensInUse, *, shared: bool) -> None:
         self._stays = stays
         self._own = own
         self._shared = shared
-        self._keys: OrderedDict[str, None] = OrderedDict()
-        """Of sessions there, those used last: they are no client's business."""
+        self._tokens = tokens
 
     async def request(
         self, stay: Stay, client: GatewayClient, call: ForwardedCall
@@ -67,10 +60,6 @@ class Translation:
         lease = stay.lease
         request, verdict = call.request, call.verdict
         ours, theirs = client.session.key, lease.session.user.key
-        self._keys[theirs] = None
-        self._keys.move_to_end(theirs)
-        if len(self._keys) > _MOST_KEYS:
-            self._keys.popitem(last=False)
         book, changes = client.book, dict[Place, str]()
         for place in request.references:
             text = place.text.replace(f"session[{ours}]", f"session[{theirs}]")
@@ -133,12 +122,13 @@ class Translation:
             body = replies.without_foreign(body, client.book.has)
         if replies.foreign_object(body, client.book.has):
             raise _held_back(call, "objects of other sessions")
-        for key in self._keys:
-            if key != lease.session.user.key:
-                body = with_key(body, key, _NOBODY)
-        body = with_key(body, lease.session.user.key, client.session.key)
-        kinds = answer.all("content-type")
-        return Answer(answer.status, (("content-type", kinds[0]),) if kinds else (), body)
+        kinds = answer.all("content-type")[:1]
+        try:
+            body = self._tokens.cleaned(body, lease.session.user.key, client.session.key)
+            self._tokens.require_none_in(kinds)
+        except TokenShown:
+            raise _held_back(call, "a session of the upstream") from None
+        return Answer(answer.status, tuple(("content-type", kind) for kind in kinds), body)
 
     def target(self, lease: Lease, client: GatewayClient, request: Relayed) -> str:
         """The id at the upstream of what a call is for."""

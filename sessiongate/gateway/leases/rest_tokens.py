@@ -58,6 +58,7 @@ class RestTokens:
         self._sessions = sessions
         self._meters = meters
         self._logins = logins
+        self.in_use = rows.tokens
         self._opening: dict[Lease, asyncio.Task[Secret]] = {}
 
     async def of(self, lease: Lease) -> Secret:

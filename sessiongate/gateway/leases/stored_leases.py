@@ -16,6 +16,7 @@ import structlog
 
 from sessiongate.errors import CapReached, StoreUnavailable, UpstreamUnavailable
 from sessiongate.gateway.credentials.sealing import Credentials, LeaseKey, NotOpened
+from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.secret import Secret
 from sessiongate.session import Person
 from sessiongate.store import port
@@ -63,10 +64,12 @@ class StoredLeases:
         new_id: Callable[[], str],
         opened_as: str = "",
         server: str = "",
+        tokens: TokensInUse | None = None,
     ) -> None:
         """`opened_as` says where and by which account: what is kept is for the same alone.
 
-        `server` is the upstream's address: no token is for any other.
+        `server` is the upstream's address: no token is for any other. `tokens` knows of all that
+        are in use, of other upstreams too.
         """
         self._upstream = upstream
         self._store = store
@@ -81,6 +84,12 @@ class StoredLeases:
         """Rows with credentials, as they are in the store, by their ids."""
         self.kept = 0
         """Sessions that were left to the next start, or to others."""
+        self.tokens = tokens or TokensInUse()
+        """What no client may be shown: of all rows that were seen here."""
+        self._listed: set[str] = set()
+        """The rows of which `tokens` knows by this."""
+        self._looked_at: set[str] = set()
+        """The same with those of other upstreams."""
         self._unremoved: set[str] = set()
         """Rows of sessions that are over, which the store could not remove yet."""
 
@@ -130,6 +139,7 @@ class StoredLeases:
 
     async def fill(self, row: StoredLease, opened: UpstreamSession) -> None:
         """Keep what the session is used by. It is durable when this returns."""
+        self._list(row.id, opened)
         sealed = self._key.seal(row, _credentials(opened, self._server))
         if not await self._store.replace(row, sealed):
             raise StoreUnavailable("the row of a new lease is gone")
@@ -145,6 +155,7 @@ class StoredLeases:
     async def remove(self, lease_id: str) -> None:
         """The session is over. A row that cannot be removed now is tried again: `remove_owed`."""
         self._known.pop(lease_id, None)
+        self._forget(lease_id)
         try:
             await self._store.remove(lease_id)
         except StoreUnavailable as error:
@@ -192,6 +203,25 @@ class StoredLeases:
         await self._users.beat(self.instance, SILENT)
         return {use.lease: use for use in await self._users.look()}
 
+    async def watch(self) -> dict[str, LeaseUse]:
+        """The same, and know the tokens of all these leases, whichever process has opened them."""
+        before = self._listed.copy()
+        uses = await self.look()
+        for lease_id in before.difference(uses):
+            self._forget(lease_id)
+        self._looked_at.intersection_update(uses)
+        if self._looked_at.issuperset(uses):
+            return uses
+        rows = {row.id: row for row in await self.all()}
+        for lease_id in uses.keys() - self._looked_at:
+            row = rows.get(lease_id)
+            if row is not None and not row.sealed:
+                continue  # its login is under way
+            self._looked_at.add(lease_id)
+            if row is not None and lease_id not in self._listed:
+                self._list(lease_id, self.opened(row))
+        return uses
+
     async def find(self, lease_id: str) -> FoundLease | None:
         """A lease that another process has opened, to use it; None where it is over."""
         for row in await self.all():
@@ -226,6 +256,7 @@ class StoredLeases:
         if state is None or held is None:
             return None
         self._known[row.id] = held
+        self._list(row.id, opened)
         return FoundLease(row, opened, state is LeaseState.RETIRED)
 
     async def changed(self, lease_id: str) -> UpstreamSession | None:
@@ -234,7 +265,9 @@ class StoredLeases:
         for row in await self.all():
             if row.id == lease_id and known not in (None, row):
                 self._known[lease_id] = row
-                return self.opened(row)
+                opened = self.opened(row)
+                self._list(lease_id, opened)
+                return opened
         return None
 
     async def retire(self, lease_id: str) -> None:
@@ -272,6 +305,14 @@ class StoredLeases:
         except (NotOpened, ValueError) as error:
             _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
             return None
+
+    def _list(self, lease_id: str, opened: UpstreamSession | None) -> None:
+        self._listed.add(lease_id)
+        self.tokens.put(lease_id, opened)
+
+    def _forget(self, lease_id: str) -> None:
+        self._listed.discard(lease_id)
+        self.tokens.drop(lease_id)
 
     async def _hold(self, row: StoredLease, holder: str) -> StoredLease | None:
         """The row with this holder, None where somebody else has changed it."""

@@ -117,11 +117,6 @@ def is_cut_short(body: bytes) -> bool:
     return _CUT_SHORT.search(body) is not None
 
 
-def with_key(body: bytes, theirs: str, ours: str) -> bytes:
-    """The reply with our key of the session in the place of the upstream's."""
-    return body.replace(theirs.encode(), ours.encode())
-
-
 def is_plain(answer: Answer) -> bool:
     """Whether all that is searched for in it would be found: nothing hides letters of its text.
 

@@ -14,6 +14,8 @@ from sessiongate.gateway.calls.public_answers import (
     REFUSAL_KEPT,
     PublicAnswers,
 )
+from sessiongate.gateway.leases.tokens_in_use import TokensInUse
+from sessiongate.secret import Secret
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim import service_versions
@@ -69,8 +71,9 @@ class Case:
         self.time = time
         self.paused = False
         self.exchange = Exchange(server.url, Trust(verify=False))
+        self.tokens = TokensInUse()
         self.public = PublicAnswers(
-            "vc1", self.exchange, timedelta(seconds=30), lambda: self.paused
+            "vc1", self.exchange, timedelta(seconds=30), lambda: self.paused, self.tokens
         )
 
     async def content(self, version: str, action: str = '"urn:vim25/{}"') -> str:
@@ -260,3 +263,10 @@ async def test_what_is_no_vi_json_is_not_handed_on(case: Case) -> None:
     with pytest.raises(NotSupported):
         await case.public.content_in_json("8.0.2.0")
     assert (await case.public.content_in_json("7.0.3.2")).status == 500
+
+
+async def test_sec_92_what_shows_a_session_of_ours_is_told_to_nobody(case: Case) -> None:
+    case.tokens.put_ticket("a", Secret("canary-of-ours"))
+    said = http(200, envelope("<content>canary-of-ours</content>"), kind="text/xml")
+    case.house.instead[LISTED[0]] = said
+    assert "shows a session" in await case.refused(LISTED[0])

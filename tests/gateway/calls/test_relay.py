@@ -24,6 +24,7 @@ from sessiongate.gateway.calls.stays import Stays
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.leases.tokens_in_use import NOBODY, TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
@@ -69,6 +70,7 @@ class House:
         self.token = ""
         self.shown = ""
         """What it answers to `Fetch`."""
+        self.kind = "text/xml"
 
     def hold(self, method: str) -> asyncio.Event:
         self.held[method] = asyncio.Event()
@@ -116,7 +118,7 @@ class House:
         else:
             inner = self.shown if read.method == "Fetch" else ""
         body = enveloped(f'<{name} xmlns="urn:vim25">{inner}</{name}>')
-        return Answer(200, (("content-type", "text/xml"),), body.encode())
+        return Answer(200, (("content-type", self.kind),), body.encode())
 
 
 class Case:
@@ -141,6 +143,7 @@ class Case:
         self.store = MemoryStore(LIMITS)
         self.late = 0.0
         """How much later it is than the loop says."""
+        self.tokens = TokensInUse()
         self.relay = Relay(
             rules,
             exchange,
@@ -151,6 +154,7 @@ class Case:
             self._lost,
             CallRecord(UpstreamMeters(), "vc1", self.audit),
             self._touch,
+            self.tokens,
         )
 
     def _now(self) -> float:
@@ -170,6 +174,7 @@ class Case:
         self.house.alive.add(token)
         user = UserSession(THEIRS.format(self.opened), "svc", "", "en")
         session = UpstreamSession(WireForm.SOAP, Secret(token), user)
+        self.tokens.put(row.id, session)
         return Lease(f"lease-{self.opened}", session, asyncio.get_running_loop().time())
 
     async def _close(self, lease: Lease) -> None:
@@ -528,6 +533,28 @@ async def test_sec_60_what_shows_or_may_hide_anothers_things_is_held_back(
         await case.client().name()
     house.shown = "<returnval xsi:type='xsd:string'>session[x]&#xA;1</returnval>"
     assert house.shown in await case.client().name()
+
+
+async def test_sec_92_a_session_of_ours_is_shown_to_nobody(case: Case, house: House) -> None:
+    client = case.client()
+    await client.name()
+    opened = UpstreamSession(
+        WireForm.SOAP, Secret("canary-of-another"), UserSession(THEIRS.format(9), "", "", "")
+    )
+    case.tokens.put("another", opened)
+    house.shown = f"<returnval>{THEIRS.format(1)} {THEIRS.format(9)}</returnval>"
+    assert f">{OURS.format(1)} {NOBODY}<" in await client.name()
+    house.shown = "<returnval>canary-of-another</returnval>"
+    with pytest.raises(NotSupported, match="shows"):
+        await client.name()
+    house.shown = ""
+    house.kind = "text/xml; a=canary-of-another"
+    with pytest.raises(NotSupported, match="shows"):
+        await client.name()
+    with pytest.raises(OutcomeUnknown, match="shows"):
+        await client.call("CreateFolder", "Folder", "group-d1", "<name>a</name>")
+    case.tokens.drop("another")
+    await client.name()
 
 
 async def test_nobody_ends_the_collector_of_all(case: Case, house: House) -> None:

@@ -577,6 +577,29 @@ async def test_sec_43_no_token_or_key_of_the_upstream_comes_back(
     assert answer.body == f'["{session.key}"]'.encode()
 
 
+async def test_sec_92_nor_those_of_any_other_session_of_ours_in_body_or_head(
+    clients: Clients, house: House
+) -> None:
+    gate = clients.gate(size=2)
+    first, second = session_of(ADA), session_of(ADA, "k2")
+    pool = gate.accounts.pools[0]
+    leases = [await pool.take(one.key, home=True) for one in (first, second)]
+    other = leases[1].session.token.reveal()
+    for session, lease in zip((first, second), leases, strict=True):
+        pool.give_back(session.key, lease)
+    sent = (
+        http(200, f'{{"a":"{other}"}}', kind=JSON),
+        http(200, "{}", f"Location: /api/x?session={other}", kind=JSON),
+        http(200, "{}", kind=f"{JSON}; a={other}"),
+    )
+    for said in sent:
+        house.says = lambda _, said=said: said
+        with pytest.raises(NotSupported):
+            await ask(gate, session=first)
+        with pytest.raises(OutcomeUnknown):
+            await ask(gate, "POST", session=first)
+
+
 async def test_a_packed_answer_cannot_be_looked_at(clients: Clients, house: House) -> None:
     gate = clients.gate()
     house.says = lambda _: http(200, b"\x1f\x8b", "Content-Encoding: gzip", kind=JSON)

@@ -124,6 +124,11 @@ async def test_sec_92_nothing_of_the_upstreams_session_comes_back(
             await ask(gate)
         with pytest.raises(OutcomeUnknown):
             await ask(gate, "PbmCreate")
+    house.inner = ""
+    house.kind = f"{XML}; a=soap-token-1"
+    with pytest.raises(NotSupported):
+        await ask(gate)
+    house.kind = XML
     house.inner = KEY.format(1)
     session = session_of(ADA, "11111111-2222-3333-4444-555555555555")
     answer = await ask(gate, session=session)

@@ -15,6 +15,7 @@ from sessiongate.errors import (
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.calls.tickets import TICKET_LIFE, UpstreamTickets
+from sessiongate.secret import Secret
 from sessiongate.session import Session
 from sessiongate.store.gateway_port import Entered, StayOutcome
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
@@ -55,7 +56,7 @@ class Story:
         record = CallRecord(UpstreamMeters(), "vc1", self.case.audit)
         exchange = cast("Exchange", self.house)
         side = SideRelay(own, exchange, self.case.relay, record)
-        self.tickets = UpstreamTickets(own, side, "https://vc1.example")
+        self.tickets = UpstreamTickets(own, side, "https://vc1.example", self.case.tokens)
 
     def asked(self) -> list[str]:
         return [one for one in self.house.methods() if one.startswith("Acquire")]
@@ -209,3 +210,10 @@ async def test_what_the_upstream_refuses_or_mumbles_is_no_ticket() -> None:
     with pytest.raises(OutcomeUnknown):
         await story.tickets.clone_ticket(story.session())
     assert not story.case.relay.clients.objects
+
+
+async def test_sec_92_a_ticket_that_is_a_session_of_ours_is_not_handed_out() -> None:
+    story = Story(service_tickets=True, upstream_tickets=True)
+    story.case.tokens.put_ticket("a", Secret("cst-theirs"))
+    with pytest.raises(OutcomeUnknown):
+        await story.tickets.clone_ticket(story.session())

@@ -241,3 +241,39 @@ async def test_a_redirect_to_the_upstream_itself_leads_here(stood: Stand) -> Non
     stood.server.says[FILE] = reply(201, b"", "Location: https://evil.example/folder/a")
     said = await stood.ask("GET", FILE, ada)
     assert (said.status, "location" in said.headers) == (201, False)
+
+
+async def until_reset(stood: Stand, target: str, *headers: str) -> bytes:
+    """All that comes of a reply that breaks off."""
+    head = "\r\n".join((f"GET {target} HTTP/1.1", "Host: vc1.gate", *headers, "", ""))
+    reader, _ = await stood.peer(head.encode())
+    raw = b""
+    try:
+        async with asyncio.timeout(20):
+            while True:
+                raw += await reader.readexactly(1)
+    except ConnectionResetError:
+        return raw
+
+
+async def test_sec_92_a_file_or_head_that_shows_a_session_of_ours_breaks_off(stood: Stand) -> None:
+    ada = await stood.login()
+    canary = b"canary-token-1"
+    assert (await stood.ask("GET", FILE, ada)).status == 200
+    for size in (0, 1, 300_000):
+        before, after = b"x" * size, b"y" * 300_000
+        stood.server.files[FILE] = before + canary + after
+        body = (await until_reset(stood, FILE, ada)).partition(b"\r\n\r\n")[2]
+        assert before.startswith(body)
+    assert stood.meters.forwarded["transfer", "refused"] == 3
+    stood.server.files[FILE] = canary[:-1] + b"x"
+    assert (await stood.ask("GET", FILE, ada)).body == canary[:-1] + b"x"
+    # Nor by a ticket, whoever asks.
+    stood.server.says[NFC] = reply(200, b"a" + canary)
+    assert (await until_reset(stood, NFC)).endswith(b"\r\n\r\n")
+    for head in ("ETag: canary-token-1", "Location: /x?canary-token-1"):
+        stood.server.says[FILE] = reply(200, b"abc", head)
+        said = await stood.ask("GET", FILE, ada)
+        assert (said.status, b"canary-token" in said.raw) == (404, False)
+        said = await stood.ask("PUT", FILE, ada, body=b"abc")
+        assert (said.status, b"canary-token" in said.raw) == (500, False)

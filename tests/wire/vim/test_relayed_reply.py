@@ -76,11 +76,6 @@ def test_a_read_in_pages_names_the_next() -> None:
     assert replies.next_page(ok("<R><value>&lt;token>17&lt;/token></value></R>").body) == ""
 
 
-def test_our_key_stands_in_the_place_of_theirs() -> None:
-    body = f"<a>session[{THEIRS}]x</a><key>{THEIRS}</key>".encode()
-    assert replies.with_key(body, THEIRS, OURS) == body.replace(THEIRS.encode(), OURS.encode())
-
-
 @each(
     "said",
     ['xsi:type="UserSession"', "xsi:type='ArrayOfUserSession'", 'xsi:type="vim25:UserSession"'],

@@ -1,0 +1,166 @@
+"""The tokens and keys of our sessions at upstreams, looked for in what goes to clients.
+
+Whatever path a reply comes by, it may show one: an event of a login, a file of logs, a service that
+echoes its header. Each reply is searched once for all of them. A token is 31 bytes or longer, so
+that one of every three aligned words of eight bytes lies in it wherever it stands; the words at all
+its offsets are kept, and what is searched is taken by those few words, however many tokens there
+are. Where only a few are known, each by itself is searched for, which is faster then.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
+
+from sessiongate.secret import Secret
+from sessiongate.wire.vim.client import UpstreamSession
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""Stands for the keys of other sessions of ours."""
+
+_WORD = 8
+_STRIDE = 3
+_STEP = _WORD * _STRIDE
+_SHORTEST = _STEP + _WORD - 1
+"""Bytes of a text in which such a word lies, wherever it stands."""
+
+_FEW = 6
+"""Tokens up to which one search for each is faster than one for all."""
+
+_MEANT = 8
+"""Characters of a token. What is no longer could be anything."""
+
+
+class TokenShown(Exception):
+    """What was to go to a client shows a token of ours at an upstream."""
+
+
+class TokensInUse:
+    """Those that this process knows of, by the ids of their leases.
+
+    It keeps them in clear, in memory alone, and shows none.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {}
+        """By the id of a lease: its tokens and its keys."""
+        self._counts = Counter[bytes]()
+        """How many leases have a token or key. With some servers the two are one."""
+        self._by_word = Counter[int]()
+        self._words = set[int]()
+        self._short = Counter[bytes]()
+        """Those of less than `_SHORTEST` bytes."""
+        self._shortest = sys.maxsize
+        self._longest = 1
+        """Bytes of the longest that there has been, as the shortest above."""
+
+    def __repr__(self) -> str:
+        return f"TokensInUse({len(self._of)})"
+
+    def put(self, lease: str, opened: UpstreamSession | None) -> None:
+        """Look for what this session is used by, and for nothing else of this lease.
+
+        None: nobody here can know what that is.
+        """
+        if opened is None:
+            self.drop(lease)
+            return
+        tokens = [opened.token, *((opened.rest.token,) if opened.rest is not None else ())]
+        self._put(lease, [one.reveal() for one in tokens], [opened.user.key])
+
+    def put_ticket(self, name: str, ticket: Secret) -> None:
+        """Look for a ticket that opens a session, under a name that no lease has."""
+        self._put(name, [ticket.reveal()], [])
+
+    def drop(self, lease: str) -> None:
+        """The session is over."""
+        self._put(lease, [], [])
+        self._of.pop(lease)
+
+    def show_in(self, data: bytes) -> bool:
+        """Whether a token or key stands in this."""
+        if len(data) < self._shortest:
+            return False
+        if len(self._counts) <= _FEW:
+            return any(one in data for one in self._counts)
+        if any(one in data for one in self._short):
+            return True
+        words = memoryview(data)[: len(data) & -_WORD].cast("Q")[::_STRIDE]
+        # Such a word may stand elsewhere, too.
+        return not self._words.isdisjoint(words) and any(one in data for one in self._counts)
+
+    def cleaned(self, body: bytes, theirs: str, ours: str) -> bytes:
+        """The body of a reply as a client may have it: with its own key in the place of `theirs`,
+        and nobody's in that of all others. Raises TokenShown.
+        """
+        body = body.replace(theirs.encode(), ours.encode())
+        if not self.show_in(body):
+            return body
+        for _, keys in self._of.values():
+            for key in keys:
+                body = body.replace(key, NOBODY.encode())
+        self.require_none(body)
+        return body
+
+    def require_none(self, data: bytes) -> None:
+        """Raise TokenShown where a token or key stands in this."""
+        if self.show_in(data):
+            raise TokenShown
+
+    def require_none_in(self, texts: Collection[str]) -> None:
+        """The same of what goes into a head."""
+        if texts:
+            self.require_none("\n".join(texts).encode("latin-1", "replace"))
+
+    async def passed(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """A body that comes in pieces, as far as none is in it. Raises TokenShown.
+
+        The end of a piece waits for the next one: what stands over two pieces is seen before any
+        of it has gone out.
+        """
+        held = b""
+        async with aclosing(pieces):
+            async for piece in pieces:
+                data = held + piece
+                self.require_none(data)
+                ready = max(0, len(data) - self._longest + 1)
+                held = data[ready:]
+                if ready:
+                    yield data[:ready]
+        if held:
+            yield held
+
+    def _put(self, lease: str, tokens: Collection[str], keys: Collection[str]) -> None:
+        for old in self._of.pop(lease, ((), ())):
+            for one in old:
+                self._count(one, -1)
+        made = _bytes_of(tokens), _bytes_of(keys)
+        self._of[lease] = made
+        for new in made:
+            for one in new:
+                self._count(one, 1)
+
+    def _count(self, one: bytes, more: int) -> None:
+        self._counts[one] += more
+        if self._counts[one] <= 0:
+            del self._counts[one]
+        self._shortest = min(self._shortest, len(one))
+        self._longest = max(self._longest, len(one))
+        if len(one) < _SHORTEST:
+            self._short[one] += more
+            if self._short[one] <= 0:
+                del self._short[one]
+            return
+        for at in range(len(one) - _WORD + 1):
+            word = int.from_bytes(one[at : at + _WORD], sys.byteorder)
+            self._by_word[word] += more
+            if self._by_word[word] > 0:
+                self._words.add(word)
+            else:
+                del self._by_word[word]
+                self._words.discard(word)
+
+
+def _bytes_of(texts: Collection[str]) -> tuple[bytes, ...]:
+    plain = (text.strip('"') for text in texts)
+    return tuple(one.encode() for one in plain if len(one) > _MEANT)

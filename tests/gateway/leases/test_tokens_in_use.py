@@ -1,0 +1,133 @@
+"""What we are known by at upstreams is found in whatever goes to a client."""
+
+import random
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from sessiongate.gateway.leases.tokens_in_use import NOBODY, TokenShown, TokensInUse
+from sessiongate.secret import Secret
+from sessiongate.wire.automation.client import RestSession
+from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+
+KEY = "52a67ed8-0f0b-1714-4534-86a177fc51{:02d}"
+OURS = "11111111-2222-3333-4444-555555555555"
+TOKEN = "7bea00000000000000000000000000000canary{:02d}"
+REST = "3f0c0000000000000000000000canary{:02d}"
+
+
+def session(number: int) -> UpstreamSession:
+    """One whose token is in quotes, as a vCenter sets its cookie."""
+    user = UserSession(KEY.format(number), "svc", "", "en")
+    rest = RestSession("/api/session", Secret(REST.format(number)))
+    return UpstreamSession(WireForm.SOAP, Secret(f'"{TOKEN.format(number)}"'), user, rest)
+
+
+def tokens_of(count: int) -> TokensInUse:
+    tokens = TokensInUse()
+    for number in range(count):
+        tokens.put(f"lease-{number}", session(number))
+    return tokens
+
+
+@pytest.mark.parametrize("leases", [1, 2, 40])
+def test_sec_92_a_token_is_found_wherever_it_stands(leases: int) -> None:
+    tokens = tokens_of(leases)
+    around = random.Random(leases)
+    for form in (KEY, TOKEN, REST):
+        for at in range(64):
+            one = form.format(around.randrange(leases)).encode()
+            before, after = around.randbytes(at), around.randbytes(around.randrange(40))
+            assert tokens.show_in(before + one + after), (form, at)
+            assert not tokens.show_in(before + one[:-1]), (form, at)
+            assert not tokens.show_in(one[1:] + after), (form, at)
+
+
+def test_what_has_a_part_of_one_shows_none() -> None:
+    tokens = tokens_of(8)
+    half = TOKEN.format(3)[:20].encode()
+    assert not tokens.show_in(half * 50)
+    assert tokens.show_in(half * 50 + TOKEN.format(3)[20:].encode())
+    for nothing in (b"", b"a", bytes(1000)):
+        assert not tokens.show_in(nothing)
+    assert "canary" not in repr(tokens)
+
+
+def test_sec_92_keys_are_replaced_and_tokens_end_a_reply() -> None:
+    for count in (2, 9):
+        tokens = tokens_of(count)
+        body = f"<a>{KEY.format(0)}</a><b>{KEY.format(1)}</b>".encode()
+        said = tokens.cleaned(body, KEY.format(0), OURS)
+        assert said == f"<a>{OURS}</a><b>{NOBODY}</b>".encode()
+        for form in (TOKEN, REST):
+            with pytest.raises(TokenShown):
+                tokens.cleaned(f"x{form.format(1)}".encode(), KEY.format(0), OURS)
+            with pytest.raises(TokenShown):
+                tokens.require_none_in(["text/xml", f"a; b={form.format(1)}"])
+        tokens.require_none_in(["text/xml; charset=utf-8", "é"])
+
+
+def test_what_is_over_is_forgotten_and_what_is_like_it_is_not() -> None:
+    tokens = tokens_of(9)
+    for number in range(8):
+        tokens.drop(f"lease-{number}")
+        assert not tokens.show_in(KEY.format(number).encode())
+        assert tokens.show_in(KEY.format(8).encode())
+    tokens.drop("lease-8")
+    tokens.drop("lease-8")
+    assert not tokens.show_in(KEY.format(8).encode())
+
+
+def test_one_session_of_two_tables_is_looked_for_as_long_as_one_has_it() -> None:
+    tokens = tokens_of(1)
+    tokens.put("other", session(0))
+    tokens.drop("lease-0")
+    assert tokens.show_in(TOKEN.format(0).encode())
+
+
+def test_a_lease_that_has_got_another_token_is_known_by_that() -> None:
+    tokens = tokens_of(1)
+    tokens.put("lease-0", session(1))
+    assert tokens.show_in(REST.format(1).encode())
+    assert not tokens.show_in(REST.format(0).encode())
+    tokens.put("lease-0", None)
+    assert not tokens.show_in(REST.format(1).encode())
+    tokens.put_ticket("ticket", Secret("cst-0123456789"))
+    assert tokens.show_in(b'{"ticket":"cst-0123456789"}')
+
+
+async def pieces_of(*pieces: bytes) -> AsyncGenerator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+async def passed(tokens: TokensInUse, *pieces: bytes) -> tuple[bytes, bool]:
+    """What of these pieces goes out, and whether that is all of it."""
+    out = b""
+    try:
+        async for piece in tokens.passed(pieces_of(*pieces)):
+            out += piece
+    except TokenShown:
+        return out, False
+    return out, True
+
+
+@pytest.mark.parametrize("leases", [1, 20])
+async def test_sec_92_none_of_a_token_goes_out_that_comes_in_pieces(leases: int) -> None:
+    tokens = tokens_of(leases)
+    whole = b"x" * 50 + TOKEN.format(0).encode() + b"y" * 50
+    for cut in range(len(whole)):
+        out, is_all = await passed(tokens, whole[:cut], b"", whole[cut:])
+        assert not is_all
+        assert out.strip(b"x") == b"", cut
+    single = [whole[at : at + 1] for at in range(len(whole))]
+    out, is_all = await passed(tokens, *single)
+    assert (out.strip(b"x"), is_all) == (b"", False)
+
+
+async def test_what_shows_none_goes_through_as_it_came() -> None:
+    around = random.Random(0)
+    for tokens in (TokensInUse(), tokens_of(3)):
+        for sizes in ((), (0,), (1, 1, 1), (39, 40, 41), (5000, 3, 0, 70000)):
+            sent = [around.randbytes(size) for size in sizes]
+            assert await passed(tokens, *sent) == (b"".join(sent), True)
