@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Optional, TypeVar, Union
 
+from . import endings
 from .core import Core
 from .wire import Opened
 
@@ -105,14 +106,18 @@ class Session(Core):
     def hand_over(self) -> dict[str, Any]:
         """What another process needs to `adopt` the session, the token among it. Logs in.
 
-        It is values of JSON. Whoever adopts it ends it; this object goes on, and ends it, too.
+        It is values of JSON. The end of this program does not end the session any more: that is for
+        whoever adopts it. `logout` does.
         """
         told = self.current()._asdict()
+        endings.forget(self)
         del told["generation"], told["pid"]
         return told
 
-    def adopt(self, told: Mapping[str, Any]) -> None:
-        """Go on with a session that was handed over. The end of the program does not end it.
+    def adopt(self, told: Mapping[str, Any]) -> dict[str, str]:
+        """Go on with a session that was handed over, and say the header that carries it.
+
+        The end of the program does not end it.
 
         Raises ValueError where `told` is none that was handed over.
         """
@@ -122,3 +127,4 @@ class Session(Core):
             raise ValueError("this is no session that was handed over") from None
         with self._lock:
             self._opened = self._numbered(opened, opened.dialect)
+            return self.carry(self._opened)

@@ -4,7 +4,7 @@
 and `lazy` imports them when they are called. `serve` also has dev (its gateway in `dev_upstream`),
 init and check, whose rows come from `checks`; `announcement` is what is said at a start. The groups
 are `users`, `sessions`, `pools`, `upstream`, `audit`, `config`, `certificates` (cert) and
-`completion`, which offers `candidates`.
+`completion`, which offers `candidates`; `login` has exec and what else logs in somewhere.
 
 They share `options` and the settings these lead to, `control_client`, which asks the running
 server, `accounts` and `people`, which know users, `passwords`, and `prompts` for questions.

@@ -30,6 +30,15 @@ RESERVED = frozenset(
         "SESSIONGATE_BOOTSTRAP_ADMIN_PASSWORD_FILE",
         "SESSIONGATE_REQUIRE_PEERS",
         "SESSIONGATE_WORKER",
+        # What `sessiongate exec` sets for the command that it runs.
+        "SESSIONGATE_SESSION",
+        "SESSIONGATE_URL",
+        "SESSIONGATE_KEY",
+        "SESSIONGATE_EXPIRES",
+        "SESSIONGATE_HEADER",
+        "SESSIONGATE_SESSION_FILE",
+        "SESSIONGATE_DEPTH",
+        "SESSIONGATE_PROMPT",
     }
 )
 

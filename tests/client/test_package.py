@@ -11,10 +11,10 @@ import pytest
 import sessiongate
 import sessiongate.client
 import sessiongate_client
-from tests.house.sources import ROOT, python_files, tree_of
+from tests.house.sources import CLIENT, ROOT, python_files, tree_of
 from tests.house.test_rules import LONGEST_MODULE, says_what_it_is, too_long, undocumented
 
-FOLDER = ROOT / "client" / "sessiongate_client"
+FOLDER = CLIENT
 FILES = python_files(FOLDER)
 BRIDGES = {"requests.py": "requests", "httpx.py": "httpx", "pyvmomi.py": "pyVmomi"}
 FEW_KILOBYTES = 60_000

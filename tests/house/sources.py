@@ -11,6 +11,8 @@ from typing import TypeVar, cast
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sessiongate"
 TESTS = ROOT / "tests"
+CLIENT = ROOT / "client" / "sessiongate_client"
+"""The distribution of the client: by a link it is also `sessiongate.client`."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Import = ast.Import | ast.ImportFrom
@@ -42,7 +44,7 @@ def tree_of(path: Path) -> ast.Module:
 @cache
 def _trees() -> Mapping[Path, ast.Module]:
     """All files at once, and kept: to look for garbage in them takes longer than to read them."""
-    files = [*python_files(PACKAGE), *python_files(TESTS)]
+    files = [path for folder in (PACKAGE, CLIENT, TESTS) for path in python_files(folder)]
     gc.disable()
     try:
         trees = {path: ast.parse(path.read_text("utf-8"), name_of(path)) for path in files}

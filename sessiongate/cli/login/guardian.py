@@ -1,0 +1,208 @@
+"""The process that has a session: it logs in, keeps that in use, and logs out at our end.
+
+It is forked before the login and holds one end of a line whose other end is ours. When that end is
+gone, because we said so or because we were killed, it logs out. It is in a session of its own, so
+that no key at the terminal and no signal to our group reaches it. Where it is killed itself, the
+line tells us, and we log out.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any, NoReturn
+
+from sessiongate.cli.login.targets import Target
+from sessiongate.cli.output import note
+from sessiongate.client import Session, SessionError
+from sessiongate.files import null_device
+
+TRIES, SECONDS = 3, 2.0
+"""How often a logout is tried, and how long each may take."""
+
+_EARLY = 4.0
+"""Seconds before its end at which a token is renewed: the library does so five seconds before."""
+
+_PATIENCE = TRIES * (SECONDS + 0.5) * 2 + 5
+_LONGEST_MESSAGE = 1 << 20
+
+Told = dict[str, Any]
+
+
+class Guardian:
+    """Our end of the line."""
+
+    def __init__(self, line: socket.socket, pid: int) -> None:
+        self._line = line
+        self._pid = pid
+        self._rest = b""
+        self.is_gone = False
+        """Whether it has ended without being told to."""
+
+    @classmethod
+    def start(cls, session: Session, *, keep_alive: float, renews: bool) -> "Guardian":
+        """Fork it. It logs in at once; `told` says how that went.
+
+        It uses the session every `keep_alive` seconds, never for 0. With `renews` it opens another
+        where the server has ended it.
+        """
+        ours, its = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            _guard(its, session, keep_alive, renews)
+        its.close()
+        return cls(ours, pid)
+
+    def fileno(self) -> int:
+        """For `select`: there is something to be `told`."""
+        return self._line.fileno()
+
+    def told(self, seconds: float | None = None) -> Told | None:
+        """What it says next; None where it has ended, or says nothing for so many seconds."""
+        while b"\n" not in self._rest:
+            ready, _, _ = select.select([self._line], [], [], seconds)
+            if not ready:
+                return None
+            piece = self._line.recv(65536)
+            if not piece or len(self._rest) > _LONGEST_MESSAGE:
+                self.is_gone = True
+                return None
+            self._rest += piece
+        line, _, self._rest = self._rest.partition(b"\n")
+        said: Told = json.loads(line)
+        return said
+
+    def end(self) -> bool | None:
+        """Have it log out. Whether that went well; None where it can no longer say so."""
+        if not self.is_gone:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_WR)
+            said: Told | None = {}
+            while said is not None and "ended" not in said:
+                said = self.told(_PATIENCE)
+            if said is not None:
+                self._collect()
+                return bool(said["ended"])
+        self._collect()
+        return None
+
+    def _collect(self) -> None:
+        self._line.close()
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0 if not self.is_gone else os.WNOHANG)
+
+
+def say_what_is_left(target: Target, told: Mapping[str, Any]) -> None:
+    """Say which session could not be logged out of: by its key, or by as much as names it."""
+    if told.get("key"):
+        name = f"its key is {told['key']}"
+    else:
+        digest = sha256(str(told["token"]).encode()).hexdigest()[:8]
+        name = f"{target.user}, the SHA-256 of its token begins with {digest}"
+    note(f"a session is left at {target.url}: {name}")
+
+
+def _guard(line: socket.socket, session: Session, keep_alive: float, renews: bool) -> NoReturn:
+    """The life of the guardian."""
+    code = 1
+    try:
+        _stand_apart(line)
+        _keep(line, session, keep_alive, renews)
+        code = 0
+    finally:
+        # Neither what `atexit` has nor what our caller would do next is for this process.
+        os._exit(code)
+
+
+def _stand_apart(line: socket.socket) -> None:
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_IGN)
+    nowhere = null_device()
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.closerange(3, line.fileno())
+    os.closerange(line.fileno() + 1, 1024)
+
+
+def _keep(line: socket.socket, session: Session, keep_alive: float, renews: bool) -> None:
+    try:
+        told = session.hand_over()
+    except SessionError as problem:
+        _say(line, {"failed": str(problem)})
+        return
+    _say(line, {"opened": told})
+    use = _using(line, session, renews)
+    while True:
+        pause = _until_used(told, keep_alive, renews)
+        due = None if pause is None else time.monotonic() + pause
+        while due is None or time.monotonic() < due:
+            left = None if due is None else max(0.0, due - time.monotonic())
+            ready, _, _ = select.select([line], [], [], left)
+            if ready and not _received(line):
+                ended = session.logout(tries=TRIES, timeout=SECONDS)
+                if not _say(line, {"ended": ended}) and not ended:
+                    sys.stderr.write(_left_behind(session, told))
+                return
+        told = use(told)
+
+
+def _until_used(told: Told, keep_alive: float, renews: bool) -> float | None:
+    """Seconds until the session has to be used, or renewed."""
+    ends = told["expires_at"] if renews else None
+    pauses = [keep_alive] if keep_alive else []
+    if ends is not None:
+        pauses.append(max(1.0, ends - time.time() - _EARLY))
+    return min(pauses, default=None)
+
+
+def _received(line: socket.socket) -> bytes:
+    try:
+        return line.recv(1)
+    except ConnectionError:
+        return b""
+
+
+def _using(line: socket.socket, session: Session, renews: bool) -> Callable[[Told], Told]:
+    """What is done from time to time: use the session, and say what has become of it."""
+
+    def use(told: Told) -> Told:
+        try:
+            now = session.hand_over()
+            if not session.keep_alive():
+                if not renews:
+                    _say(line, {"over": True})
+                    return told
+                session.renew()
+                now = session.hand_over()
+        except SessionError as problem:
+            _say(line, {"trouble": str(problem)})
+            return told
+        if now["token"] != told["token"]:
+            _say(line, {"renewed": now})
+        return now
+
+    return use
+
+
+def _say(line: socket.socket, what: Told) -> bool:
+    try:
+        line.sendall(json.dumps(what).encode() + b"\n")
+    except OSError:
+        return False
+    return True
+
+
+def _left_behind(session: Session, told: Told) -> str:
+    digest = sha256(str(told["token"]).encode()).hexdigest()[:8]
+    name = f"its key is {told['key']}" if told["key"] else f"its token's SHA-256 begins {digest}"
+    return f"sessiongate: a session is left at {session.url()}: {name}\n"
