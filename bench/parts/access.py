@@ -1,0 +1,55 @@
+"""Checks for proxies (forward-auth) over kept connections, against a check of our own."""
+
+from collections.abc import Iterator
+
+from tools import populate
+from tools.children import scratch, sessiongate
+from tools.load import compare, p99
+from tools.table import Bench, Measured, Part, Target, median
+
+from parts.checks import FEW, check
+
+# As an operator with some applications has them; the last one decides.
+_RULES = "\n".join(
+    f'[[forward_auth.rules]]\nhost = "app{number}.example.com"\npath = "/admin"\nroles = ["user"]'
+    for number in range(9)
+)
+_SETTINGS = f"""
+[server]
+trusted_proxies = ["127.0.0.1"]
+[forward_auth]
+enabled = true
+{_RULES}
+[[forward_auth.rules]]
+path = "/app"
+"""
+_PATH = "/auth/ext-authz/app/page%20one?query=1"
+
+
+def _access(bench: Bench) -> Iterator[Measured]:
+    with scratch() as folder:
+        tokens = populate.write_sessions(folder / "server", FEW)
+        settings = folder / "sessiongate.toml"
+        settings.write_text(_SETTINGS, encoding="utf-8")
+        with sessiongate(folder / "server", {"CONFIG": str(settings)}) as server:
+            found = compare(bench, check(server, tokens), check(server, tokens, _PATH))
+    spent = [median(loads[way].cpu for loads in found) for way in (0, 1)]
+    ratio = median(loads[0].cpu / loads[1].cpu for loads in found)
+    note = f"CPU {spent[1]:.1f} against {spent[0]:.1f} µs"
+    yield Measured("access", ratio, note)
+    rate = median(loads[1].rate for loads in found)
+    yield Measured("access-rate", 1e6 / spent[1], f"by processor time; {rate:,.0f}/s were answered")
+    yield Measured("access-p99", p99(found, 1), f"a check of our own: {p99(found, 0):.1f} ms")
+
+
+PARTS = (
+    Part(
+        "access",
+        (
+            Target("access", "check for a proxy: ext-authz, ten rules", "check of our own"),
+            Target("access-rate", "the same, on one core", "-", ">=", 2000, "/s"),
+            Target("access-p99", "its p99, 32 connections", "-", "<=", 5, "ms"),
+        ),
+        _access,
+    ),
+)
