@@ -11,6 +11,7 @@ import structlog
 from sessiongate.errors import NoPermission, NotFound, Unavailable, UpstreamUnavailable
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.call import CallRecord
+from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.calls.public_answers import PublicAnswers
 from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.calls.rest_calls import RestRelay
@@ -279,7 +280,10 @@ class Gate(UpstreamGate):
         rules, exchange, accounts = self._rules, self._exchange, self.accounts
         self.tickets = UpstreamTickets(rules, self.side, exchange.url, self._rows.tokens)
         self.services = ServiceRelay(rules, self.side, self._rows.tokens)
-        self.automation = RestRelay(rules, exchange.url, self.side, accounts.rest_tokens)
+        self.readings = LongReadings()
+        self.automation = RestRelay(
+            rules, exchange.url, self.side, accounts.rest_tokens, self.readings
+        )
         self.public = PublicAnswers(
             self.name,
             exchange,

@@ -1,6 +1,6 @@
 """What SOAP and VI/JSON do alike with a call that may be for an upstream."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -37,18 +37,27 @@ class RelayedCalls:
         self._passed = passed
         self._content = content
 
-    async def read(self, request: Request, read: Callable[[bool], Relayed]) -> Relayed:
+    async def read(
+        self,
+        gate: Gate,
+        request: Request,
+        read: Callable[[bool], Relayed],
+        require: Callable[[], Awaitable[None]] | None = None,
+    ) -> Relayed:
         """What it asks. Raises Malformed, or Unavailable where nobody knows whose it is.
 
         Nearly all requests are within what strangers may send. For what is beyond it, which `read`
-        lets in where its argument is true, the headers have to name a live session.
+        lets in where its argument is true, the headers have to name a live session; `require`
+        raises what its caller is to be refused with before it is read.
         """
         try:
             return read(False)
         except errors.Malformed:
             if not await self._callers.known(request):
                 raise
-        return read(True)
+        if require is not None:
+            await require()
+        return await gate.readings.take(lambda: read(True))
 
     async def forward(
         self, gate: Gate, request: Request, read: Relayed, session: Session | None

@@ -45,7 +45,7 @@ class RelayedSoapEndpoint:
         if gate is None or request.method != "POST" or request.path not in vim_soap.PATHS:
             return await self._own(request)
         try:
-            read = await self._calls.read(request, self._reader(request.body))
+            read = await self._calls.read(gate, request, self._reader(request.body))
         except errors.SessionGateError as unreadable:
             if _is_ours(request.body):  # as it stands, since it goes no further
                 return await self._own(request)

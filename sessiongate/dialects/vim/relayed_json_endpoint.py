@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.relayed_hosts import Gates
-from sessiongate.dialects.request import NO_STORE, caller
+from sessiongate.dialects.request import NO_STORE, caller, known
 from sessiongate.dialects.vim.json_endpoint import CARRIERS, VimJsonEndpoint
 from sessiongate.dialects.vim.relayed_calls import RelayedCalls, is_ours, typed
 from sessiongate.http.message import Reply, Request
@@ -50,7 +50,13 @@ class RelayedJsonEndpoint:
             asked = VimRequest(address.target, address.member, reads=address.reads)
             if _is_content(address):
                 return _reply(await gate.public.content_in_json(address.release))
-            read = await self._calls.read(request, _reader(address, request))
+
+            async def require() -> None:
+                nonlocal session
+                session = known(await caller(request, self._sessions, self._bearers, CARRIERS))
+                gate.relay.require_use(session, address.target.kind, address.member)
+
+            read = await self._calls.read(gate, request, _reader(address, request), require)
             if address.is_about_sessions or is_ours(read):
                 return await self._own(request)
             session = await caller(request, self._sessions, self._bearers, CARRIERS)
@@ -82,7 +88,7 @@ def _is_content(address: MemberAddress) -> bool:
 def _reader(address: MemberAddress, request: Request) -> Callable[[bool], Relayed]:
     named = (request.header(name) for name in _OPERATION)
     operation = next(filter(None, named), "")
-    return lambda known: read_relayed(address, request.body, known=known, operation_id=operation)
+    return lambda far: read_relayed(address, request.body, known=far, operation_id=operation)
 
 
 def _reply(answer: Answer) -> Reply:

@@ -49,7 +49,7 @@ class RelayedServiceEndpoint:
             return self._policies.refuse(request, errors.WrongVerb("POST"))
         target, session = None, None
         try:
-            read = await self._read(request)
+            read = await self._read(gate, request)
             target = read.target
             if read.operation_id:
                 request_id.adopt(read.operation_id)
@@ -59,14 +59,14 @@ class RelayedServiceEndpoint:
         except errors.SessionGateError as error:
             return self._policies.fault(error, target, session)
 
-    async def _read(self, request: Request) -> RelayedService:
+    async def _read(self, gate: Gate, request: Request) -> RelayedService:
         """What it asks. For what is larger than strangers may send, its headers name a session."""
         try:
             return read_service_call(request.body)
         except errors.Malformed:
             if not await self._callers.known(request):
                 raise
-        return read_service_call(request.body, known=True)
+        return await gate.readings.take(lambda: read_service_call(request.body, known=True))
 
     async def _forwarded(
         self, gate: Gate, request: Request, read: RelayedService, session: Session

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from sessiongate.errors import (
+    NoPermission,
     NoSession,
     NotSupported,
     OutcomeUnknown,
@@ -18,7 +19,13 @@ from sessiongate.errors import (
     Unavailable,
     UpstreamUnavailable,
 )
-from sessiongate.gateway.calls.call import CallRecord, ForwardedCall, LeaseRefused
+from sessiongate.gateway.calls.call import (
+    CallRecord,
+    CallUnderWay,
+    ForwardedCall,
+    LeaseRefused,
+    named,
+)
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
 from sessiongate.gateway.calls.endings import Endings
 from sessiongate.gateway.calls.long_polls import LongPolls, WhenGone
@@ -94,6 +101,19 @@ class Relay:
             raise
         self._record.answered(session, call, answer)
         return answer
+
+    def require_use(self, session: Session, kind: str, method: str) -> None:
+        """Raise NoPermission where the settings do not let this session call such a method.
+
+        For what takes long to read: `call` asks again, of all that it says.
+        """
+        verdict = judge(kind, method)
+        try:
+            self._rules.require_use(session, reads=verdict.reads)
+        except NoPermission as error:
+            call = CallUnderWay(verdict, (), method=named(method), kind=named(kind))
+            self._record.failed(session, call, error)
+            raise
 
     @property
     def waits(self) -> int:

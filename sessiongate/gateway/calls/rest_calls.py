@@ -6,6 +6,7 @@ import structlog
 
 from sessiongate.errors import NotSupported, OutcomeUnknown
 from sessiongate.gateway.calls.call import CallUnderWay
+from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.rest_tokens import RestTokens
@@ -41,6 +42,15 @@ class AutomationRequest(Protocol):
         """Bytes of its body."""
         ...
 
+    @property
+    def is_long(self) -> bool:
+        """Whether reading its body is a long step."""
+        ...
+
+    def require_read(self) -> None:
+        """Read what nobody has read of it yet. Raises Malformed."""
+        ...
+
     def ask(self, headers: Headers, token: Secret) -> Ask:
         """The request by the session of this token."""
         ...
@@ -59,6 +69,7 @@ class RestCall:
         *,
         operation: str,
         tokens: RestTokens,
+        readings: LongReadings,
         theirs: str,
         ours: str,
     ) -> None:
@@ -69,9 +80,17 @@ class RestCall:
         )
         self._request = request
         self._tokens = tokens
+        self._readings = readings
         self._theirs = theirs
         self._ours = ours
         self._carried = Secret("")
+
+    async def require_read(self) -> None:
+        """Read what nobody has read of it yet. Raises Malformed."""
+        if self._request.is_long:
+            await self._readings.take(self._request.require_read)
+        else:
+            self._request.require_read()
 
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease."""
@@ -117,8 +136,16 @@ class RestCall:
 class RestRelay:
     """Of one upstream, over its `side` relay."""
 
-    def __init__(self, rules: RelayRules, url: str, side: SideRelay, tokens: RestTokens) -> None:
+    def __init__(
+        self,
+        rules: RelayRules,
+        url: str,
+        side: SideRelay,
+        tokens: RestTokens,
+        readings: LongReadings,
+    ) -> None:
         self._rules = rules
+        self._readings = readings
         self._url = url
         self._side = side
         self._tokens = tokens
@@ -168,6 +195,7 @@ class RestRelay:
             headers,
             operation=operation,
             tokens=self._tokens,
+            readings=self._readings,
             theirs=self._url,
             ours=ours,
         )

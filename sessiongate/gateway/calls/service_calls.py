@@ -45,6 +45,9 @@ class ServiceCall:
         self._request = request
         self._tokens = tokens
 
+    async def require_read(self) -> None:
+        """It was read whole."""
+
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease: its cookie, and what stands in the header."""
         token = lease.session.token

@@ -41,6 +41,13 @@ class SideCall(Protocol):
     refusal_is_sure: bool
     """Whether a refusal says that nothing was done, so that any call may be sent once more."""
 
+    async def require_read(self) -> None:
+        """Read what nobody has read of it yet, once it is known who may send it.
+
+        Raises Malformed.
+        """
+        ...
+
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease. Raises what a client is told where there is none.
 
@@ -101,6 +108,8 @@ class SideRelay:
         client.begin()
         client.calls += 1
         try:
+            await call.require_read()
+            client.require_alive()
             return await self._send(client, call)
         finally:
             client.calls -= 1

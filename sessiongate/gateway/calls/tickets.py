@@ -101,6 +101,9 @@ class _TicketCall:
         self._write = write
         self._tokens = tokens
 
+    async def require_read(self) -> None:
+        pass
+
     async def ask(self, lease: Lease) -> Ask:
         return self._write(lease.session.token)
 

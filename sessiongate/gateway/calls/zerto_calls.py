@@ -51,6 +51,9 @@ class ZertoCall:
         self._addresses = addresses
         self._session: ZvmSession | None = None
 
+    async def require_read(self) -> None:
+        """It was read whole."""
+
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease, whose token is good for it."""
         session = self._session = await self._renewals.usable(lease)

@@ -14,7 +14,7 @@ from sessiongate.secret import Secret
 from sessiongate.wire.automation.client import session_header
 from sessiongate.wire.carriers import VMWARE_HEADER, ZERTO_HEADER
 from sessiongate.wire.http import Answer, Ask, Headers
-from sessiongate.wire.json_body import OF_KNOWN, is_blank, read_json
+from sessiongate.wire.json_body import OF_KNOWN, is_blank, is_long, read_json
 
 _UNAUTHENTICATED = "com.vmware.vapi.std.errors.unauthenticated"
 
@@ -27,7 +27,10 @@ _PORTS = {"https": 443, "http": 80}
 
 
 class RelayedRest(msgspec.Struct, frozen=True):
-    """A request in REST. The address is judged elsewhere, over the same texts."""
+    """A request in REST, whose body nobody has read yet.
+
+    The address is judged elsewhere, over the same texts.
+    """
 
     verb: str
     path: str
@@ -48,6 +51,16 @@ class RelayedRest(msgspec.Struct, frozen=True):
         """Bytes of the body."""
         return len(self.body)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether reading its body takes longer than what anybody may send."""
+        return is_long(self.body)
+
+    def require_read(self) -> None:
+        """Raise Malformed where another reader could find something else in the body."""
+        if not is_blank(self.body):
+            read_json(self.body, OF_KNOWN)
+
     def ask(self, headers: Headers, token: Secret) -> Ask:
         """The request by the session of this token."""
         address = f"{self.path}?{self.query}" if self.query else self.path
@@ -55,13 +68,14 @@ class RelayedRest(msgspec.Struct, frozen=True):
 
 
 def read_rest(verb: str, path: str, query: str, body: bytes) -> RelayedRest:
-    """Read a request of somebody who has a session. Raises Malformed or WrongVerb."""
+    """A request of somebody who has a session. Raises Malformed or WrongVerb.
+
+    Its body is read when it is known who may send it: `require_read`.
+    """
     if verb not in VERBS:
         raise WrongVerb(*VERBS)
     if any(carrier in query.casefold() for carrier in (VMWARE_HEADER, ZERTO_HEADER)):
         raise Malformed("a session has no place in an address")
-    if not is_blank(body):
-        read_json(body, OF_KNOWN)
     return RelayedRest(verb, path, query, body)
 
 

@@ -53,6 +53,14 @@ class RelayedRpc(msgspec.Struct, frozen=True):
         """Bytes of what goes on as it came."""
         return len(bytes(self.input)) + len(bytes(self.app))
 
+    @property
+    def is_long(self) -> bool:
+        """It was read whole already, within what anybody may send."""
+        return False
+
+    def require_read(self) -> None:
+        """There is nothing left to be read."""
+
     def ask(self, headers: Headers, token: Secret) -> Ask:
         """The request by the session of this token."""
         call = self.call

@@ -37,6 +37,7 @@ class Upstream:
         self, session: Any, request: Any, headers: Any, *, operation: str, ours: str
     ) -> Answer:
         assert session.principal == "ada"
+        request.require_read()
         self.calls.append((request.name, dict(headers), operation, ours))
         if isinstance(self.answer, Exception):
             raise self.answer

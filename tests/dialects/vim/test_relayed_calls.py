@@ -5,14 +5,15 @@ from typing import Any, cast
 import pytest
 
 from sessiongate.dialects.vim.relayed_calls import RelayedCalls, is_ours, typed
-from sessiongate.errors import Malformed, NoSession
-from sessiongate.gateway.gate import Gate
+from sessiongate.errors import Malformed, NoPermission, NoSession
+from sessiongate.gateway.calls.long_readings import LongReadings
+from sessiongate.gateway.gate import Gate as UpstreamGate
 from sessiongate.http.message import Request
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed import Relayed, read_relayed
 from tests.each import each
 from tests.end_to_end.vim_soap import envelope
-from tests.gate import Gate as House
+from tests.gate import Gate
 
 NAME = read_relayed(envelope("Fetch", "Folder", "group-d1", "<prop>name</prop>").encode())
 
@@ -22,6 +23,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.relay = self
+        self.readings = LongReadings()
         self.headers: Any = ()
         self.url = "https://vc1.example"
         self.body = b""
@@ -35,11 +37,11 @@ def sent(*headers: tuple[str, str]) -> Request:
     return Request("POST", "/sdk", "", [*headers], b"", "192.0.2.7", secure=True)
 
 
-def calls_of(gate: House) -> RelayedCalls:
+def calls_of(gate: Gate) -> RelayedCalls:
     return RelayedCalls(gate.sessions, gate.bearers, frozenset({"opid"}), "text/plain")
 
 
-async def test_what_is_beyond_a_stranger_s_limits_is_read_for_a_live_session(gate: House) -> None:
+async def test_what_is_beyond_a_stranger_s_limits_is_read_for_a_live_session(gate: Gate) -> None:
     asked: list[bool] = []
 
     def read(known: bool) -> Relayed:
@@ -48,27 +50,34 @@ async def test_what_is_beyond_a_stranger_s_limits_is_read_for_a_live_session(gat
             raise Malformed("too much")
         return NAME
 
+    async def refuse() -> None:
+        raise NoPermission("System.Read")
+
     calls, opened = calls_of(gate), await gate.login("ada")
+    upstream = cast("UpstreamGate", Upstream())
     with pytest.raises(Malformed):
-        await calls.read(sent(), read)
+        await calls.read(upstream, sent(), read)
     session = ("vmware-api-session-id", opened.token.reveal())
-    assert await calls.read(sent(session), read) is NAME
+    assert await calls.read(upstream, sent(session), read) is NAME
     assert asked == [False, False, True]
+    with pytest.raises(NoPermission):
+        await calls.read(upstream, sent(session), read, refuse)
+    assert asked == [False, False, True, False]
 
 
-async def test_of_a_head_what_is_listed_goes_on_and_what_we_say_ourselves(gate: House) -> None:
+async def test_of_a_head_what_is_listed_goes_on_and_what_we_say_ourselves(gate: Gate) -> None:
     upstream, calls = Upstream(), calls_of(gate)
     asked, session = sent(("opid", "op-1"), ("cookie", "a=b")), (await gate.login("ada")).session
-    await calls.forward(cast("Gate", upstream), asked, NAME, session)
+    await calls.forward(cast("UpstreamGate", upstream), asked, NAME, session)
     names = [name for name, _ in upstream.headers]
     assert names == ["opid", "content-type", "user-agent", "accept-encoding"]
     upstream.headers = ()
     with pytest.raises(NoSession):
-        await calls.forward(cast("Gate", upstream), asked, NAME, None)
+        await calls.forward(cast("UpstreamGate", upstream), asked, NAME, None)
     assert upstream.headers == ()
 
 
-async def test_files_that_are_handed_out_are_ours_to_send_on(gate: House) -> None:
+async def test_files_that_are_handed_out_are_ours_to_send_on(gate: Gate) -> None:
     upstream, calls = Upstream(), calls_of(gate)
     session = (await gate.login("ada")).session
     asked = sent(("host", "gate.example"))
@@ -76,13 +85,13 @@ async def test_files_that_are_handed_out_are_ours_to_send_on(gate: House) -> Non
     guest = read_relayed(
         envelope("InitiateFileTransferFromGuest", "GuestFileManager", "guestFileManager").encode()
     )
-    said = await calls.forward(cast("Gate", upstream), asked, guest, session)
+    said = await calls.forward(cast("UpstreamGate", upstream), asked, guest, session)
     assert said.body == upstream.body.replace(b"https://*/", b"https://gate.example/")
     upstream.body = b'<info xsi:type="HttpNfcLeaseInfo"><url>https://vc1.example/nfc/a</url></info>'
-    said = await calls.forward(cast("Gate", upstream), asked, NAME, session)
+    said = await calls.forward(cast("UpstreamGate", upstream), asked, NAME, session)
     assert said.body == upstream.body.replace(b"vc1.example", b"gate.example")
     upstream.body = b"<name>https://vc1.example/nfc/a</name>"
-    said = await calls.forward(cast("Gate", upstream), asked, NAME, session)
+    said = await calls.forward(cast("UpstreamGate", upstream), asked, NAME, session)
     assert said.body == upstream.body
 
 

@@ -8,6 +8,7 @@ from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.vim.relayed_endpoint import RelayedSoapEndpoint
 from sessiongate.dialects.vim.soap_endpoint import VimSoapEndpoint
 from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
+from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
@@ -20,6 +21,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.relay = self.public = self
+        self.readings = LongReadings()
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.answer: Answer | Exception = Answer(200, (("content-type", "text/xml"),), b"<theirs/>")
 

@@ -20,6 +20,7 @@ from sessiongate.errors import (
     UpstreamUnavailable,
     WaitCancelled,
 )
+from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
@@ -37,7 +38,10 @@ class Upstream:
 
     def __init__(self) -> None:
         self.relay = self.public = self
+        self.readings = LongReadings()
         self.calls: list[str] = []
+        self.required: list[str] = []
+        self.lets_in = True
         self.headers: dict[str, str] = {}
         self.operation = ""
         self.answer: Answer | Exception = ok("theirs")
@@ -46,6 +50,11 @@ class Upstream:
         self.calls.append(f"{session.principal}: {request.method}")
         self.headers, self.operation = dict(headers), request.operation_id
         return self._said()
+
+    def require_use(self, session: Any, kind: str, method: str) -> None:
+        self.required.append(f"{session.principal}: {method} of {kind}")
+        if not self.lets_in:
+            raise NoPermission("Sessions.UseUpstream")
 
     async def content_in_json(self, release: str) -> Answer:
         self.calls.append(f"content of {release}")
@@ -222,3 +231,17 @@ async def test_who_has_a_session_may_name_thousands_of_objects(case: Case) -> No
         reply = await case.ask("POST", RENAME, *sent, body=MANY)
         assert fault(reply) == "InvalidRequest"
     assert len(case.upstream.calls) == 1
+
+
+async def test_sec_73_a_long_body_is_read_for_who_may_send_it(case: Case) -> None:
+    broken = b'{"newName":"' + b"a" * 300_000
+    whole = broken + b'"}'
+    session = await case.session()
+    assert (await case.ask("POST", RENAME, session, body=whole)).status == 200
+    assert case.upstream.required == ["ada: Rename_Task of Folder"]
+    assert fault(await case.ask("POST", RENAME, session, body=broken)) == "InvalidRequest"
+    case.upstream.lets_in = False
+    assert fault(await case.ask("POST", RENAME, session, body=broken)) == "NoPermission"
+    unknown = ("vmware-api-session-id", "a" * 40)
+    assert fault(await case.ask("POST", RENAME, unknown, body=broken)) == "InvalidRequest"
+    assert case.upstream.calls == ["ada: Rename_Task"]

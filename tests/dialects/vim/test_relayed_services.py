@@ -8,6 +8,7 @@ from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.vim.pbm_endpoint import PbmEndpoint
 from sessiongate.dialects.vim.relayed_services import RelayedServiceEndpoint
 from sessiongate.errors import NoPermission, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
@@ -21,6 +22,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.services = self.public = self
+        self.readings = LongReadings()
         self.calls: list[tuple[str, str, str, dict[str, str]]] = []
         self.answer: Answer | Exception = Answer(200, (("content-type", "text/xml"),), b"<theirs/>")
 

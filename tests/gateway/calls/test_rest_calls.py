@@ -1,6 +1,7 @@
 """Calls of the Automation API by shared sessions: by which token, what is repeated and shown."""
 
 import asyncio
+import json
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -839,3 +840,23 @@ async def test_sec_66_a_broken_reply_is_an_unknown_outcome_and_harms_nobody(
     for odd in (http(200, b"\xff\xfe", kind=JSON), http(418, "<html>"), http(200, "x", kind="a/b")):
         house.says = lambda _, odd=odd: odd
         assert (await ask(gate, "POST")).status in (200, 418)
+
+
+async def test_sec_73_no_body_is_read_of_who_may_not_send_it(
+    clients: Clients, house: House
+) -> None:
+    gate = clients.gate(roles=frozenset({"operator"}), read_roles=frozenset({"user"}))
+    reader = session_of(ADA)
+    worker = msgspec.structs.replace(reader, key="k2", roles=("operator",))
+    for path, session, refusal in (
+        ("/api/vcenter/vm", reader, NoPermission),
+        ("/api/vcenter/tokenservice", worker, NotSupported),
+        ("/api/vcenter/vm", worker, Malformed),
+    ):
+        for body in (b"{{", b"[" + b"{}," * 300_000 + b"{}]"):
+            with pytest.raises(refusal):
+                await ask(gate, "POST", path, session=session, body=body)
+    assert not house.asked
+    long = json.dumps(["a" * 100] * 10_000).encode()
+    assert (await ask(gate, "POST", session=worker, body=long)).status == 200
+    assert house.asked[-1].body == long
