@@ -54,6 +54,9 @@ class RelayVerdict(NamedTuple):
 
 SESSION_MANAGER_TYPE = "SessionManager"
 
+HANDS_OUT_FILES = "InitiateFileTransfer"
+"""How methods begin that return addresses of files of guests."""
+
 OWN = frozenset(
     {
         "AcquireCloneTicket",

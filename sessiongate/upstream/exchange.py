@@ -55,6 +55,12 @@ class Outgoing(Protocol):
         ...
 
 
+class LargeAnswer(Answer, frozen=True):
+    """A reply of which the body is the beginning only. Whoever has it closes what is left."""
+
+    left: Incoming
+
+
 class Exchange:
     """Calls one server. `url` is `https://host[:port]`, without a path."""
 
@@ -85,21 +91,32 @@ class Exchange:
         self._lines: set[Line] = set()
         self._closed = False
 
-    async def exchange(self, ask: Ask, *, within: timedelta | None, largest: int) -> Answer:
+    async def exchange(
+        self, ask: Ask, *, within: timedelta | None, largest: int, enough: int | None = None
+    ) -> Answer:
         """Send it once, and have the whole reply, whose body may have `largest` bytes.
 
-        `within` is for head and body together; None waits for as long as it takes. Raises
-        UpstreamUnavailable (nothing was sent) or OutcomeUnknown.
+        With `enough`, of a good reply that is longer than this only the beginning: a LargeAnswer,
+        from which the rest is taken. `within` is for head and body together, as far as they are
+        waited for here; None waits for as long as it takes. Raises UpstreamUnavailable (nothing was
+        sent) or OutcomeUnknown.
         """
-        reply = await self._send(ask)
+        reply, goes_on = await self._send(ask), False
         try:
             async with asyncio.timeout(_seconds(within)):
                 await reply.head()
-                body = await reply.whole(largest)
+                if enough is not None and reply.status == 200:
+                    body, is_all = await reply.beginning(enough)
+                    goes_on = not is_all
+                else:
+                    body = await reply.whole(largest)
         except TimeoutError:
             raise OutcomeUnknown(_LATE) from None
         finally:
-            reply.close()
+            if not goes_on:
+                reply.close()
+        if goes_on:
+            return LargeAnswer(reply.status, reply.headers, body, reply)
         return Answer(reply.status, reply.headers, body)
 
     async def open(self, ask: Ask, *, within: timedelta | None) -> Incoming:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import cast
 
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
@@ -192,6 +193,18 @@ class Incoming:
         """Wait for the head."""
         while not self._reader.status:
             await self._more()
+
+    async def beginning(self, enough: int) -> tuple[bytes, bool]:
+        """More than `enough` bytes of the body, or all of it; and whether it is all."""
+        size = 0
+        taken: list[bytes] = []
+        async with aclosing(self.pieces()) as pieces:
+            async for piece in pieces:
+                taken.append(piece)
+                size += len(piece)
+                if size > enough:
+                    return b"".join(taken), False
+        return taken[0] if len(taken) == 1 else b"".join(taken), True
 
     async def whole(self, largest: int) -> bytes:
         """The whole body, which may have so many bytes."""

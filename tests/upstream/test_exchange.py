@@ -15,7 +15,7 @@ from sessiongate.config.values import fingerprint
 from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls import certificates
 from sessiongate.tls.trust import Trust
-from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.upstream.line import FULL
 from sessiongate.wire.http import Answer, Ask
 from tests.each import each
@@ -297,3 +297,28 @@ async def test_close_breaks_what_is_under_way() -> None:
         await waiting
         with pytest.raises(UpstreamUnavailable):
             await ask(exchange)
+
+
+async def test_of_a_long_reply_the_beginning_comes_first_where_that_is_enough() -> None:
+    body = "a" * 500_000
+    replies = {"/long": http(200, body), "/short": OK, "/fault": http(500, body)}
+    async with FakeServer(lambda asked: replies[asked.path]) as server, calling(server.url) as one:
+        for path, reply in replies.items():
+            ask = Ask(path, (), b"", "GET")
+            answer = await one.exchange(ask, within=LONG, largest=10**6, enough=1000)
+            said = reply.partition(b"\r\n\r\n")[2]
+            if path != "/long":
+                assert type(answer) is Answer
+                assert answer.body == said
+                continue
+            assert isinstance(answer, LargeAnswer)
+            assert 1000 < len(answer.body) < len(said)
+            assert answer.left.length == len(said)
+            rest = b"".join([piece async for piece in answer.left.pieces(30.0)])
+            answer.left.close()
+            assert answer.body + rest == said
+        assert one.connections == 1
+        answer = await one.exchange(Ask("/long", (), b"", "GET"), within=LONG, largest=1, enough=9)
+        assert isinstance(answer, LargeAnswer)
+        answer.left.close()
+        await until(lambda: one.connections == 0)

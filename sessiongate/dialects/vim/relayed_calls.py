@@ -8,9 +8,10 @@ from sessiongate import __version__, errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.request import known
+from sessiongate.gateway.calls.large_replies import StreamedAnswer
 from sessiongate.gateway.gate import Gate
-from sessiongate.http.message import Request
-from sessiongate.rules.relay import Kind, judge
+from sessiongate.http.message import Reply, Request
+from sessiongate.rules.relay import HANDS_OUT_FILES, Kind, judge
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
 from sessiongate.wire.automation.relayed import own_address
@@ -18,8 +19,7 @@ from sessiongate.wire.file_addresses import led_here
 from sessiongate.wire.http import Answer, Headers
 from sessiongate.wire.vim.relayed import Relayed
 
-# What is answered with addresses of files: of guests, and of disks on their way.
-_HANDS_OUT = "InitiateFileTransfer"
+# What shows addresses of files, besides those of guests: disks on their way.
 _LEASE = b"HttpNfcLeaseInfo"
 
 
@@ -71,7 +71,7 @@ class RelayedCalls:
         if read.document:
             own = (("content-type", self._content), *own)
         answer = await gate.relay.call(known(session), read, (*passed, *own), request.when_gone)
-        if read.method.startswith(_HANDS_OUT) or _LEASE in answer.body:
+        if read.method.startswith(HANDS_OUT_FILES) or _LEASE in answer.body:
             ours = own_address(request.header("host") or "", secure=request.secure)
             return msgspec.structs.replace(answer, body=led_here(answer.body, gate.url, ours))
         return answer
@@ -80,6 +80,14 @@ class RelayedCalls:
 def is_ours(read: Relayed) -> bool:
     """Whether it is about sessions, which are answered here."""
     return read.is_about_sessions or judge(read.target.kind, read.method).kind is Kind.OWN
+
+
+def replied(answer: Answer, *more: tuple[str, str]) -> Reply:
+    """An answer as it goes to the client, whole or as it comes."""
+    headers = (*typed(answer), *more)
+    if isinstance(answer, StreamedAnswer):
+        return Reply(answer.status, headers, download=answer.reply)
+    return Reply(answer.status, headers, answer.body)
 
 
 def typed(answer: Answer) -> tuple[tuple[str, str], ...]:

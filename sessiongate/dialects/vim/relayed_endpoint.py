@@ -11,7 +11,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import caller
 from sessiongate.dialects.vim.parsed_requests import RelayedPolls
-from sessiongate.dialects.vim.relayed_calls import RelayedCalls, is_ours, typed
+from sessiongate.dialects.vim.relayed_calls import RelayedCalls, is_ours, replied
 from sessiongate.dialects.vim.soap_endpoint import CARRIERS, VimSoapEndpoint, service_versions_reply
 from sessiongate.http.message import Reply, Request
 from sessiongate.service.sessions import Sessions
@@ -93,4 +93,4 @@ def _is_ours(document: bytes) -> bool:
 
 
 def _reply(answer: Answer) -> Reply:
-    return Reply(answer.status, (*typed(answer), ("cache-control", "no-cache")), answer.body)
+    return replied(answer, ("cache-control", "no-cache"))

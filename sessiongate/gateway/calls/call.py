@@ -217,6 +217,12 @@ class CallRecord:
         """The upstream has answered."""
         self._over(session, call, "ok" if answer.status < 400 else "fault", len(answer.body))
 
+    def streamed(self, session: Session, call: CallUnderWay, result: str, received: int) -> None:
+        """The upstream has answered, and so much has gone on as it came; `result` as metrics have
+        it.
+        """
+        self._over(session, call, result, received)
+
     def failed(self, session: Session, call: CallUnderWay, error: BaseException) -> None:
         """The client was told something else, or had left."""
         self._over(session, call, _result_of(error), 0)

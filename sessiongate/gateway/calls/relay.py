@@ -28,19 +28,21 @@ from sessiongate.gateway.calls.call import (
 )
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
 from sessiongate.gateway.calls.endings import Endings
+from sessiongate.gateway.calls.large_replies import ENOUGH, StreamedAnswer
 from sessiongate.gateway.calls.long_polls import LongPolls, WhenGone
 from sessiongate.gateway.calls.poll_places import PollPlaces
 from sessiongate.gateway.calls.stays import Stay, Stays
-from sessiongate.gateway.calls.translation import Translation
+from sessiongate.gateway.calls.translation import Translation, shows_whole_sessions
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.rules.relay import Kind, State, judge, may_be_repeated
+from sessiongate.rules.relay import HANDS_OUT_FILES, Kind, State, judge, may_be_repeated
 from sessiongate.session import Ended, Session
-from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.wire.http import Answer, Headers
+from sessiongate.wire.vim.client import WireForm
 from sessiongate.wire.vim.relayed import Place, Relayed
 
 LARGEST_REPLY = 32 * 1024 * 1024
@@ -76,7 +78,9 @@ class Relay:
         self._touch = touch
         self._touch_at = 0.0
         self.clients = Clients(shared=stays.books.shared)
-        self._translation = Translation(stays, own, tokens, shared=rules.shared)
+        self._translation = Translation(
+            stays, own, tokens, rules.timeout.total_seconds(), shared=rules.shared
+        )
         self._apart = stays.apart
         places = PollPlaces(rules.waits, rules.queue_time)
         self._polls = LongPolls(places, self.clients, own, self._translation, self._apart)
@@ -99,7 +103,8 @@ class Relay:
         except BaseException as error:  # also that the client has gone is written down
             self._record.failed(session, call, error)
             raise
-        self._record.answered(session, call, answer)
+        if not isinstance(answer, StreamedAnswer):
+            self._record.answered(session, call, answer)
         return answer
 
     def require_use(self, session: Session, kind: str, method: str) -> None:
@@ -197,11 +202,30 @@ class Relay:
         client.calls += 1
         client.opening += call.opens
         try:
-            return await self._send(client, call)
+            answer = await self._send(client, call)
+            if isinstance(answer, StreamedAnswer):
+                self._goes_on(client, call, answer)
+            return answer
         finally:
             client.calls -= 1
             client.opening -= call.opens
             self._is_over(client)
+
+    def _goes_on(self, client: GatewayClient, call: ForwardedCall, answer: StreamedAnswer) -> None:
+        """Count a large reply as one of its client's calls for as long as it lasts.
+
+        It has no place at the lease any more: a client that reads slowly keeps it from nobody.
+        """
+        client.begin()
+        client.calls += 1
+
+        def done(result: str, received: int) -> None:
+            client.calls -= 1
+            client.end()
+            self.clients.drop_if_idle(client)
+            self._record.streamed(client.session, call, result, received)
+
+        answer.reply.when_done(done)
 
     async def _send(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         repeats = may_be_repeated(call.request.method, call.verdict)
@@ -304,7 +328,7 @@ class Relay:
 
     async def _answered(self, stay: Stay, client: GatewayClient, call: ForwardedCall) -> Answer:
         """What the upstream answers by this lease; untouched where that is over."""
-        lease, verdict, replies = stay.lease, call.verdict, call.form.replies
+        lease = stay.lease
         try:
             changes = await self._translation.request(stay, client, call)
         except SessionOver as over:
@@ -312,6 +336,18 @@ class Relay:
         stay.pool.hold(client.session.key, client.holds)  # it has a collector now, perhaps
         client.require_alive()
         answer = await self._exchanged(lease, call, changes)
+        try:
+            return await self._looked_at(lease, client, call, answer)
+        except BaseException:
+            if isinstance(answer, LargeAnswer):
+                answer.left.close()
+            raise
+
+    async def _looked_at(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
+    ) -> Answer:
+        """An answer as the client may see it, with what follows from it; see `_answered`."""
+        verdict, replies = call.verdict, call.form.replies
         if not replies.is_from_the_service(answer):
             raise OutcomeUnknown(f"status {answer.status} of something in front of the upstream")
         if replies.says_session_is_over(answer):
@@ -322,6 +358,8 @@ class Relay:
             raise OutcomeUnknown("what it has begun has ended with the session at the upstream")
         replies.require_whole(answer)
         await self._translation.learn(lease, client, call, answer)
+        if isinstance(answer, LargeAnswer):
+            return await self._translation.large_reply(lease, client, call, answer)
         return self._translated(lease, client, call, answer)
 
     def _translated(
@@ -339,7 +377,9 @@ class Relay:
         within, before = None if call.waits else self._rules.timeout, call.sent
         call.sent = True
         try:
-            return await self._exchange.exchange(ask, within=within, largest=LARGEST_REPLY)
+            return await self._exchange.exchange(
+                ask, within=within, largest=LARGEST_REPLY, enough=_enough(call)
+            )
         except OutcomeUnknown:
             raise
         except UpstreamUnavailable:
@@ -349,3 +389,18 @@ class Relay:
     async def _touched(self, session: Session) -> None:
         with suppress(Unavailable):
             await self._touch(session)
+
+
+def _enough(call: ForwardedCall) -> int | None:
+    """How much of the answer is to be in memory before it goes on; None: all of it.
+
+    All of it where it has to be rewritten, or tells what the call has left at the upstream.
+    """
+    whole = (
+        call.waits
+        or call.opens
+        or call.request.form is not WireForm.SOAP
+        or call.request.method.startswith(HANDS_OUT_FILES)
+        or shows_whole_sessions(call)
+    )
+    return None if whole else ENOUGH

@@ -23,14 +23,17 @@ from sessiongate.gateway.apart import to_the_end
 from sessiongate.gateway.calls.book import PAGE_LIFE, too_many
 from sessiongate.gateway.calls.call import ForwardedCall, LeaseRefused
 from sessiongate.gateway.calls.clients import GatewayClient
+from sessiongate.gateway.calls.large_replies import StreamedAnswer, begun
 from sessiongate.gateway.calls.stays import Stay, Stays
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.rules.relay import Kind, RelayVerdict, State
 from sessiongate.store.gateway_port import Book, Changes, Thing
-from sessiongate.wire.http import Answer
+from sessiongate.upstream.exchange import LargeAnswer
+from sessiongate.wire.http import Answer, Headers
 from sessiongate.wire.vim.relayed import Place, Relayed
+from sessiongate.wire.vim.relayed_reply import goes_on_plainly
 
 SINGLETON = "propertyCollector"
 """The collector that is there without being made."""
@@ -38,17 +41,24 @@ SINGLETON = "propertyCollector"
 _OF_A_WHOLE_SESSION = frozenset({"viewlist", "filter"})
 """Properties, in small letters, of what nobody owns: they show what a whole session has."""
 
+_HIDDEN = "what cannot be searched"
+_OURS = "a session of the upstream"
+
 _log = structlog.get_logger(__name__)
 
 
 class Translation:
     """Rewrites requests and replies of one upstream."""
 
-    def __init__(self, stays: Stays, own: OwnCalls, tokens: TokensInUse, *, shared: bool) -> None:
+    def __init__(
+        self, stays: Stays, own: OwnCalls, tokens: TokensInUse, gap: float, *, shared: bool
+    ) -> None:
+        """`gap` is how many seconds a large reply may make no headway."""
         self._stays = stays
         self._own = own
         self._shared = shared
         self._tokens = tokens
+        self._gap = gap
 
     async def request(
         self, stay: Stay, client: GatewayClient, call: ForwardedCall
@@ -112,23 +122,58 @@ class Translation:
 
         Raises OutcomeUnknown where it holds what no client may see.
         """
-        replies, body = call.form.replies, answer.body
+        replies = call.form.replies
         replies.require_whole(answer)
         if not replies.is_plain(answer):
-            raise _held_back(call, "what cannot be searched")
-        if replies.shows_sessions(body):
-            raise _held_back(call, "sessions of the upstream")
-        if any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in call.request.paths):
+            raise _held_back(call, _HIDDEN)
+        body = answer.body
+        if shows_whole_sessions(call):
             body = replies.without_foreign(body, client.book.has)
-        if replies.foreign_object(body, client.book.has):
-            raise _held_back(call, "objects of other sessions")
+        body = self._cleaned(lease, client, call, body)
+        return Answer(answer.status, self._head(call, answer), body)
+
+    async def large_reply(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: LargeAnswer
+    ) -> Answer:
+        """An answer that goes on as it comes. Raises as `reply` does, for what has come of it."""
+
+        def first(part: bytes) -> bytes:
+            beginning = Answer(answer.status, answer.headers, part)
+            call.form.replies.require_whole(beginning)
+            if not call.form.replies.is_plain(beginning):
+                raise _held_back(call, _HIDDEN)
+            return self._cleaned(lease, client, call, part)
+
+        def further(part: bytes) -> bytes:
+            client.require_alive()
+            if not goes_on_plainly(part):
+                raise _held_back(call, _HIDDEN)
+            return self._cleaned(lease, client, call, part)
+
+        reply = await begun(answer, first, further, self._gap)
+        return StreamedAnswer(answer.status, self._head(call, answer), b"", reply)
+
+    def _head(self, call: ForwardedCall, answer: Answer) -> Headers:
         kinds = answer.all("content-type")[:1]
         try:
-            body = self._tokens.cleaned(body, lease.session.user.key, client.session.key)
             self._tokens.require_none_in(kinds)
         except TokenShown:
-            raise _held_back(call, "a session of the upstream") from None
-        return Answer(answer.status, tuple(("content-type", kind) for kind in kinds), body)
+            raise _held_back(call, _OURS) from None
+        return tuple(("content-type", kind) for kind in kinds)
+
+    def _cleaned(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, body: bytes
+    ) -> bytes:
+        """A body, or a part of one, as the client may see it."""
+        replies = call.form.replies
+        if replies.shows_sessions(body):
+            raise _held_back(call, "sessions of the upstream")
+        if replies.foreign_object(body, client.book.has):
+            raise _held_back(call, "objects of other sessions")
+        try:
+            return self._tokens.cleaned(body, lease.session.user.key, client.session.key)
+        except TokenShown:
+            raise _held_back(call, _OURS) from None
 
     def target(self, lease: Lease, client: GatewayClient, request: Relayed) -> str:
         """The id at the upstream of what a call is for."""
@@ -186,6 +231,11 @@ class Translation:
                 ended = (*ended, *too_many(book))
                 page = token, self._stays.now() + PAGE_LIFE
         return Changes(ended, opened, page=page)
+
+
+def shows_whole_sessions(call: ForwardedCall) -> bool:
+    """Whether a call asks for properties that show what all clients of a session have."""
+    return any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in call.request.paths)
 
 
 def _held_back(call: ForwardedCall, shown: str) -> NotSupported | OutcomeUnknown:

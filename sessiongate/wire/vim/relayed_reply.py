@@ -124,9 +124,7 @@ def is_plain(answer: Answer) -> bool:
     numbers of characters, or in an encoding that writes them otherwise.
     """
     body = answer.body.removeprefix(b"\xef\xbb\xbf")
-    if not body.startswith(b"<") or b"\0" in body[:4]:
-        return False
-    if b"<!" in body or body.find(b"<?", 1) >= 0 or _SPELT_OUT.search(body) is not None:
+    if not body.startswith(b"<") or b"\0" in body[:4] or not goes_on_plainly(body[1:]):
         return False
     declaration = body[: body.find(b">") + 1] if body.startswith(b"<?xml") else b""
     said = [found[1].decode("latin-1")] if (found := _DECLARED.match(declaration)) else []
@@ -134,6 +132,24 @@ def is_plain(answer: Answer) -> bool:
         return False
     said += [one for kind in answer.all("content-type") for one in _CHARSET.findall(kind)]
     return all(one.lower() in _ENCODINGS for one in said)
+
+
+def goes_on_plainly(body: bytes) -> bool:
+    """The same of what follows a beginning that is plain."""
+    return not (b"<!" in body or b"<?" in body or _SPELT_OUT.search(body) is not None)
+
+
+def whole_elements(body: bytes) -> int:
+    """How many bytes of a part of a reply end with the last end tag in it that is whole.
+
+    No tag or text is cut there that begins before. 0 for none.
+    """
+    begin = body.rfind(b"</")
+    end = body.find(b">", begin) if begin >= 0 else -1
+    if begin >= 0 > end:  # the last one has only begun
+        begin = body.rfind(b"</", 0, begin)
+        end = body.find(b">", begin) if begin >= 0 else -1
+    return end + 1
 
 
 def shows_sessions(body: bytes) -> bool:

@@ -4,11 +4,13 @@ from typing import Any, cast
 
 import pytest
 
-from sessiongate.dialects.vim.relayed_calls import RelayedCalls, is_ours, typed
+from sessiongate.dialects.vim.relayed_calls import RelayedCalls, is_ours, replied, typed
 from sessiongate.errors import Malformed, NoPermission, NoSession
+from sessiongate.gateway.calls.large_replies import LargeReply, StreamedAnswer
 from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.gate import Gate as UpstreamGate
 from sessiongate.http.message import Request
+from sessiongate.upstream.line import Incoming
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed import Relayed, read_relayed
 from tests.each import each
@@ -93,6 +95,15 @@ async def test_files_that_are_handed_out_are_ours_to_send_on(gate: Gate) -> None
     upstream.body = b"<name>https://vc1.example/nfc/a</name>"
     said = await calls.forward(cast("UpstreamGate", upstream), asked, NAME, session)
     assert said.body == upstream.body
+
+
+def test_a_large_answer_goes_on_as_it_comes() -> None:
+    reply = LargeReply(b"<a>", b"", cast("Incoming", None), lambda part: part, 1.0)
+    said = replied(StreamedAnswer(200, (("content-type", "text/xml"),), b"", reply), ("a", "b"))
+    assert (said.status, said.download, said.body) == (200, reply, b"")
+    assert said.headers == (("content-type", "text/xml"), ("a", "b"))
+    said = replied(Answer(500, (), b"<b/>"))
+    assert (said.status, said.download, said.body) == (500, None, b"<b/>")
 
 
 @each(
