@@ -28,21 +28,20 @@ from sessiongate.gateway.calls.call import (
 )
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
 from sessiongate.gateway.calls.endings import Endings
-from sessiongate.gateway.calls.large_replies import ENOUGH, StreamedAnswer
+from sessiongate.gateway.calls.large_replies import StreamedAnswer
 from sessiongate.gateway.calls.long_polls import LongPolls, WhenGone
 from sessiongate.gateway.calls.poll_places import PollPlaces
 from sessiongate.gateway.calls.stays import Stay, Stays
-from sessiongate.gateway.calls.translation import Translation, shows_whole_sessions
+from sessiongate.gateway.calls.translation import Translation, enough_of
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.rules.relay import HANDS_OUT_FILES, Kind, State, judge, may_be_repeated
+from sessiongate.rules.relay import Kind, State, judge, may_be_repeated
 from sessiongate.session import Ended, Session
 from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.wire.http import Answer, Headers
-from sessiongate.wire.vim.client import WireForm
 from sessiongate.wire.vim.relayed import Place, Relayed
 
 LARGEST_REPLY = 32 * 1024 * 1024
@@ -378,7 +377,7 @@ class Relay:
         call.sent = True
         try:
             return await self._exchange.exchange(
-                ask, within=within, largest=LARGEST_REPLY, enough=_enough(call)
+                ask, within=within, largest=LARGEST_REPLY, enough=enough_of(call)
             )
         except OutcomeUnknown:
             raise
@@ -389,18 +388,3 @@ class Relay:
     async def _touched(self, session: Session) -> None:
         with suppress(Unavailable):
             await self._touch(session)
-
-
-def _enough(call: ForwardedCall) -> int | None:
-    """How much of the answer is to be in memory before it goes on; None: all of it.
-
-    All of it where it has to be rewritten, or tells what the call has left at the upstream.
-    """
-    whole = (
-        call.waits
-        or call.opens
-        or call.request.form is not WireForm.SOAP
-        or call.request.method.startswith(HANDS_OUT_FILES)
-        or shows_whole_sessions(call)
-    )
-    return None if whole else ENOUGH

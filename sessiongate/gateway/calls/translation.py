@@ -23,15 +23,16 @@ from sessiongate.gateway.apart import to_the_end
 from sessiongate.gateway.calls.book import PAGE_LIFE, too_many
 from sessiongate.gateway.calls.call import ForwardedCall, LeaseRefused
 from sessiongate.gateway.calls.clients import GatewayClient
-from sessiongate.gateway.calls.large_replies import StreamedAnswer, begun
+from sessiongate.gateway.calls.large_replies import ENOUGH, StreamedAnswer, begun
 from sessiongate.gateway.calls.stays import Stay, Stays
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
-from sessiongate.rules.relay import Kind, RelayVerdict, State
+from sessiongate.rules.relay import HANDS_OUT_FILES, Kind, RelayVerdict, State
 from sessiongate.store.gateway_port import Book, Changes, Thing
 from sessiongate.upstream.exchange import LargeAnswer
 from sessiongate.wire.http import Answer, Headers
+from sessiongate.wire.vim.client import WireForm
 from sessiongate.wire.vim.relayed import Place, Relayed
 from sessiongate.wire.vim.relayed_reply import goes_on_plainly
 
@@ -127,7 +128,7 @@ class Translation:
         if not replies.is_plain(answer):
             raise _held_back(call, _HIDDEN)
         body = answer.body
-        if shows_whole_sessions(call):
+        if _shows_whole_sessions(call):
             body = replies.without_foreign(body, client.book.has)
         body = self._cleaned(lease, client, call, body)
         return Answer(answer.status, self._head(call, answer), body)
@@ -233,7 +234,22 @@ class Translation:
         return Changes(ended, opened, page=page)
 
 
-def shows_whole_sessions(call: ForwardedCall) -> bool:
+def enough_of(call: ForwardedCall) -> int | None:
+    """How much of the answer is to be in memory before it goes on; None: all of it.
+
+    All of it where it has to be rewritten, or tells what the call has left at the upstream.
+    """
+    whole = (
+        call.waits
+        or call.opens
+        or call.request.form is not WireForm.SOAP
+        or call.request.method.startswith(HANDS_OUT_FILES)
+        or _shows_whole_sessions(call)
+    )
+    return None if whole else ENOUGH
+
+
+def _shows_whole_sessions(call: ForwardedCall) -> bool:
     """Whether a call asks for properties that show what all clients of a session have."""
     return any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in call.request.paths)
 
