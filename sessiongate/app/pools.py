@@ -14,7 +14,8 @@ from sessiongate.config import Config
 from sessiongate.errors import NotFound
 from sessiongate.gateway.gate import UpstreamGate
 from sessiongate.gateway.leases.lease import Lease
-from sessiongate.gateway.leases.pool import Pool, Standing
+from sessiongate.gateway.leases.standing import Standing
+from sessiongate.gateway.leases.stored_leases import PARENT
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended
 
@@ -36,6 +37,8 @@ class PoolRow(msgspec.Struct, kw_only=True):
     active: int
     login: int
     broken: int
+    parent: int
+    """Those that clone tickets come from."""
     waiting: int
     waits: int
     clients: int
@@ -94,11 +97,12 @@ class PoolCommands:
         """One pool, with its `leases`. Raises NotFound."""
         row = self._row(name)
         now = asyncio.get_running_loop().time()
+        accounts = self._gates[name].accounts
         leases = [
-            _lease(pool, lease, now)
-            for pool in self._gates[name].accounts.pools
-            for lease in pool.leases
+            _lease(pool.account, lease, now) for pool in accounts.pools for lease in pool.leases
         ]
+        if accounts.parent is not None:
+            leases += [_lease(PARENT.name, lease, now) for lease in accounts.parent.leases]
         return {**msgspec.structs.asdict(row), "leases": leases}
 
     async def pause(self, name: str, by: str) -> dict[str, object]:
@@ -182,6 +186,7 @@ class PoolCommands:
             active=now.sessions["active"],
             login=now.sessions["login"],
             broken=now.sessions["broken"],
+            parent=now.sessions["parent"],
             waiting=now.waiters,
             waits=now.waits,
             clients=len(gate.accounts.clients()),
@@ -202,10 +207,10 @@ def _to_the_second(text: str) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _lease(pool: Pool, lease: Lease, now: float) -> LeaseRow:
+def _lease(account: str, lease: Lease, now: float) -> LeaseRow:
     return LeaseRow(
         lease=lease.id,
-        account=pool.account,
+        account=account,
         state=lease.state,
         age_seconds=int(now - lease.opened_at),
         unused_seconds=0 if lease.used_by else int(now - lease.freed_at),

@@ -8,6 +8,8 @@ from sessiongate.dialects.forward_auth import routes as forward_auth
 from sessiongate.dialects.openid import routes as openid
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.relayed_transfers import routes as transfers
+from sessiongate.dialects.session_manager.endpoint import SessionManagerEndpoint
+from sessiongate.dialects.session_manager.routes import routes as session_manager
 from sessiongate.dialects.vim import routes as vim
 from sessiongate.dialects.zerto import routes as zerto
 from sessiongate.http.router import NOWHERE, Routes
@@ -15,7 +17,13 @@ from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
 from sessiongate.telemetry.counters import Meters
 
 
-def dialects(config: Config, services: Services, meters: Meters, gates: Gates | None) -> Routes:
+def dialects(
+    config: Config,
+    services: Services,
+    meters: Meters,
+    gates: Gates | None,
+    manager: SessionManagerEndpoint | None = None,
+) -> Routes:
     """The handler of requests of clients."""
     own, both = config.dialects, (services.sessions, services.bearers)
     all_have = services.sessions, services.logins, services.bearers
@@ -31,6 +39,7 @@ def dialects(config: Config, services: Services, meters: Meters, gates: Gates | 
         *forward_auth.routes(
             *both, config.access_policy, services.access_checks, meters.access_checks
         ),
+        *session_manager(manager),
         *transfers(*both, gates),
         *api_page.routes(),
     ]

@@ -22,6 +22,7 @@ from sessiongate.app.report import running_of
 from sessiongate.app.routes import dialects
 from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.services import Core, Services, services_of
+from sessiongate.app.session_manager import manager_of
 from sessiongate.app.started import Started
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit.access_checks import AccessChecks
@@ -109,6 +110,7 @@ class Server:
         providers = parts.providers_of(config, self._hasher, upstreams=upstreams)
         self._made = parts.with_clients(config, providers)
         self.guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
+        self._manager = manager_of(config, self.store, self._clock, self._journal, self._gates)
         for gate in self._gates.values():
             gate.accounts.on_last_lost(self._ask_anew)
             self._sessions.on_open(gate.opened)
@@ -119,7 +121,10 @@ class Server:
             self.store, self.guards.values(), self._hasher, self._shipping, self._meters
         )
         self._operations = Operations(
-            Published(self._meters, __version__), self._values, self.store.count
+            Published(self._meters, __version__),
+            self._values,
+            self.store.count,
+            lambda: [name for name, gate in self._gates.items() if gate.accounts.has_no_tickets],
         )
         self.control: Control | None = None
         """What commands ask, once it has started."""
@@ -155,8 +160,7 @@ class Server:
         for name, made in self._made.items():
             self._changes.watch(name, made.provider)
         await parts.welcome_back(self._hasher, self._sessions)
-        for gate in self._gates.values():
-            await gate.recover()
+        await self._start_gates()
         await self._catch_up(seen)
         await self._journal.happened("server started", detail=digest_of(config))
         self._running = True
@@ -176,6 +180,7 @@ class Server:
             config.sessions.limits,
             lambda: running_of(self.config, self._sockets, listeners, self._served),
             PoolCommands(config, self._gates, self._sessions, self._journal),
+            self._manager.commands if self._manager is not None else None,
         )
         await listeners.open_control(self.control)
         await listeners.open_operations(self._operations)
@@ -209,6 +214,12 @@ class Server:
         await Janitor(self._steps).step()
         ends = self._meters.ends - before
         return ends[Ended.IDLE.value] + ends[Ended.AGED.value]
+
+    async def _start_gates(self) -> None:
+        for gate in self._gates.values():
+            await gate.recover()
+        if self._manager is not None:
+            await self._manager.start()
 
     async def reload(self, wanted: Config) -> str:
         """Take over what of these settings can change meanwhile, and the certificate.
@@ -261,6 +272,8 @@ class Server:
             *(verifier.close for verifier in self._verifiers),
             self._close_hasher,
         ]
+        if self._manager is not None:
+            steps.append(self._manager.close)
         if self._running:
             self._running = False
             steps += [self._flush, partial(self._journal.happened, "server stopped"), self._let_go]
@@ -307,7 +320,8 @@ class Server:
 
     def _handler(self, services: Services) -> tuple[Handler, Streams]:
         server, gates = self.config.server, by_host(self.config, self._gates)
-        routed = dialects(self.config, services, self._meters, gates)
+        manager = self._manager.endpoint if self._manager is not None else None
+        routed = dialects(self.config, services, self._meters, gates, manager)
         handler: Handler = routed
         if gates is not None:
             handler = AtUpstreams(routed, gates, StrayHosts(self._gates))

@@ -84,12 +84,24 @@ def _oidc(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
 
 
 def _source(name: str, issuer: TokenIssuer) -> KeySource:
-    if issuer.jwks_file is not None:
-        return FileSource(f"tokens.{name}.jwks_file", issuer.jwks_file)
-    address = issuer.jwks_url or issuer.issuer
-    if issuer.ca is not None and (wrong := ca_problem(issuer.ca)):
-        raise ConfigError([f"tokens.{name}.ca: {wrong}"])
-    upstream = HttpUpstream(origin_of(address), Trust(issuer.ca, issuer.fingerprint))
-    if issuer.jwks_url is not None:
-        return UrlSource(upstream, path_of(issuer.jwks_url))
-    return DiscoveredSource(upstream, issuer.issuer)
+    at, trust = f"tokens.{name}", (issuer.ca, issuer.fingerprint)
+    if issuer.jwks_file is not None or issuer.jwks_url is not None:
+        return key_source(at, issuer.jwks_file, issuer.jwks_url or "", *trust)
+    return DiscoveredSource(_upstream(at, issuer.issuer, *trust), issuer.issuer)
+
+
+def key_source(
+    setting: str, file: Path | None, url: str, ca: Path | None, fingerprint: tuple[str, ...] = ()
+) -> KeySource:
+    """Where a key set is that a table of this name says the place of. Raises ConfigError."""
+    if file is not None:
+        return FileSource(f"{setting}.jwks_file", file)
+    return UrlSource(_upstream(setting, url, ca, fingerprint), path_of(url))
+
+
+def _upstream(
+    setting: str, address: str, ca: Path | None, fingerprint: tuple[str, ...]
+) -> HttpUpstream:
+    if ca is not None and (wrong := ca_problem(ca)):
+        raise ConfigError([f"{setting}.ca: {wrong}"])
+    return HttpUpstream(origin_of(address), Trust(ca, fingerprint))

@@ -1,8 +1,8 @@
 """The audit of logins, ends and refusals: who did what, from where, in a chain of hashes.
 
-`event` is one entry; `journal` writes entries and the log lines beside them, `access_checks` those
-of forward-auth, `merging` counts repeated refusals as one, and `results` names outcomes for
-metrics. `offline` keeps what commands do until a server takes it in (`intake`). `forwarding` sends
-copies to files, to syslog and to our `own_output`; `told_calls` shows forwarded calls in a trial's
-log.
+`event` is one entry; `journal` writes entries, `log_lines` are beside them, `access_checks` are
+those of forward-auth and `clone_tickets` the session manager's; `merging` counts repeated refusals
+as one, and `results` names outcomes for metrics. `offline` keeps what commands do until a server
+takes it in (`intake`). `forwarding` sends copies to files, to syslog and to our `own_output`;
+`told_calls` shows forwarded calls in a trial's log.
 """

@@ -18,6 +18,7 @@ import structlog
 
 from sessiongate.audit import event as audit
 from sessiongate.audit.event import Event, Facts
+from sessiongate.audit.log_lines import say_refused
 from sessiongate.audit.merging import About, Fate, Merging
 from sessiongate.audit.results import outcome, result_of
 from sessiongate.clock import Clock
@@ -34,7 +35,6 @@ _KEY_PREFIX = 8
 
 # How much of a name that a client typed is repeated.
 _LONGEST_NAME = 256
-
 MESSAGE_CHANGED = "service message changed"
 IMPERSONATED = "user impersonated"
 
@@ -44,7 +44,7 @@ _LOGGED_EACH = frozenset(
     {
         *("session opened", "session not opened", "session ended", MESSAGE_CHANGED, IMPERSONATED),
         *("upstream session opened", "upstream session ended", "upstream session lost"),
-        CALL_FORWARDED,
+        *(CALL_FORWARDED, "clone ticket issued"),
     }
 )
 
@@ -131,14 +131,7 @@ class Journal:
         about = (
             About.of_error(error, event.user) if shown is None else About(shown.person, shown=True)
         )
-        fate = self._judge(event, about)
-        if fate is Fate.COUNTED:
-            return
-        _say_refused(event)
-        if fate is Fate.ALONE:
-            await self._write(event, about.chain)
-        else:
-            self._note(event, about.chain)
+        await self._refuse(event, about)
 
     async def ticket_issued(self, subject: Principal, client: Client) -> None:
         """A local ticket was made for this one. Whoever asked has shown no identity."""
@@ -153,6 +146,17 @@ class Journal:
             await self._write(event)
         else:
             self._note(event)
+
+    async def granted(self, event: Event, person: Person, budget: str) -> None:
+        """Somebody got what is no session. Beyond the `budget`'s bound in a minute they merge."""
+        self._tell(self._merging.due(event.at))
+        _log.info(event.event, user=event.user, how=event.how, ip=event.ip)
+        if self._merging.judge_session(event, person, budget) is Fate.ALONE:
+            await self._write(event)
+
+    async def denied_to(self, event: Event, person: Person | None) -> None:
+        """The same was refused, to somebody who has shown who that is, or to nobody known."""
+        await self._refuse(event, About(person, shown=person is not None))
 
     async def ended(self, session: Session, reason: Ended, by: str = "") -> None:
         """A session is over. `by` names who ended it where that was somebody else."""
@@ -321,7 +325,7 @@ class Journal:
         """Log and keep a refusal, unless merged. Nobody waits for the disk."""
         if self._judge(event, about) is Fate.COUNTED:
             return
-        _say_refused(event)
+        say_refused(event)
         self._note(event, about.chain)
 
     async def happened(self, what: str, **facts: Unpack[Facts]) -> None:
@@ -354,6 +358,16 @@ class Journal:
         """Write what was merged so far. For a stop."""
         self._tell(self._merging.rest())
 
+    async def _refuse(self, event: Event, about: About) -> None:
+        fate = self._judge(event, about)
+        if fate is Fate.COUNTED:
+            return
+        say_refused(event)
+        if fate is Fate.ALONE:
+            await self._write(event, about.chain)
+        else:
+            self._note(event, about.chain)
+
     def _judge(self, event: Event, about: About) -> Fate:
         self._tell(self._merging.due(event.at))
         return self._merging.judge(event, about)
@@ -368,7 +382,7 @@ class Journal:
         for chain, event in merged:
             self.meters.merged += event.merged
             if event.event not in _LOGGED_EACH:  # of these the log has each
-                _say_refused(event)
+                say_refused(event)
             self._note(event, chain)
 
     def _note(self, event: Event, chain: Chain = Chain.DECISIONS) -> None:
@@ -381,19 +395,3 @@ class Journal:
         self._ship(line)
         with suppress(StoreUnavailable):  # the writer has logged it, and will try again
             await self._store.write(line, event.at, chain)
-
-
-def _say_refused(event: Event) -> None:
-    """Log a refusal, or many that were merged into one event."""
-    facts = {
-        "how": event.how,
-        "user": event.user,
-        "subject": event.subject,
-        "dialect": event.dialect,
-        "ip": event.ip,
-        "reason": event.reason,
-        "detail": event.detail,
-        "merged": event.merged,
-    }
-    say = _log.info if event.result == "ok" else _log.warning
-    say(event.event, **{name: value for name, value in facts.items() if value})

@@ -3,7 +3,7 @@
 `main` is the command itself, `interrupts` heeds Ctrl-C while it imports, `root` has the commands,
 and `lazy` imports them when they are called. `serve` also has dev (its gateway in `dev_upstream`),
 init and check, whose rows come from `checks`; `announcement` is what is said at a start. The groups
-are `users`, `sessions`, `pools`, `upstream`, `audit`, `config`, `certificates` (cert) and
+are `users`, `sessions`, `pools`, `upstream`, `tokens`, `audit`, `config`, `certificates` (cert) and
 `completion`, which offers `candidates`; `login` has exec and what else logs in somewhere.
 
 They share `options` and the settings these lead to, `control_client`, which asks the running

@@ -13,6 +13,7 @@ from sessiongate.app.doubts import (
     file_doubts,
     forward_auth_doubts,
     listener_doubts,
+    manager_doubts,
     store_doubts,
     upstream_doubts,
 )
@@ -71,6 +72,7 @@ async def run_checks(config: Config, file: Path | None = None, *, login: bool = 
         *_rows(file_doubts(config)),
         *_rows(listener_doubts(config)),
         *_forward_auth(config),
+        *_rows(manager_doubts(config)),
         *_roles(config),
         *await _providers(config),
         *_users(config),

@@ -23,6 +23,7 @@ COLUMNS = (
     Column("active"),
     Column("login", rank=2),
     Column("broken", rank=2),
+    Column("parent", rank=5),
     Column("waiting", rank=1),
     Column("clients", rank=3),
     Column("waits", rank=4),

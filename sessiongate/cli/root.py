@@ -33,6 +33,7 @@ COMMANDS = {
     "sessions": "sessiongate.cli.sessions:app",
     "pools": "sessiongate.cli.pools:app",
     "upstream": "sessiongate.cli.upstream:app",
+    "tokens": "sessiongate.cli.tokens:app",
     "audit": "sessiongate.cli.audit:app",
     "config": "sessiongate.cli.config:app",
     "cert": "sessiongate.cli.certificates:app",

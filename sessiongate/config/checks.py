@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sessiongate import plugins
-from sessiongate.config import forward_auth, upstreams
+from sessiongate.config import forward_auth, session_manager, upstreams
 from sessiongate.config import token_issuers as tokens
 from sessiongate.config.addresses import repeated
 from sessiongate.config.models import Settings
@@ -39,6 +39,7 @@ def problems(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from tokens.problems(settings.tokens, (*BUILT_IN, *settings.roles))
     yield from upstreams.problems(settings.upstream, (*BUILT_IN, *settings.roles))
     yield from forward_auth.problems(settings.forward_auth.rules, (*BUILT_IN, *settings.roles))
+    yield from session_manager.problems(settings.session_manager, settings.upstream)
     yield from _gateway(settings)
 
 

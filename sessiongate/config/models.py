@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, SkipValidation
 
 from sessiongate.config.audit import AuditTable
+from sessiongate.config.dialects import Dialects
 from sessiongate.config.forward_auth import ForwardAuth
 from sessiongate.config.home import default_data_dir
 from sessiongate.config.kinds import (
@@ -38,6 +39,7 @@ from sessiongate.config.kinds import (
 from sessiongate.config.kinds import Table as _Table
 from sessiongate.config.kinds import setting as _setting
 from sessiongate.config.limits import ServerLimits
+from sessiongate.config.session_manager import ManagerTable
 from sessiongate.config.token_issuers import TokenIssuer
 from sessiongate.config.upstreams import Gateway, Upstream
 from sessiongate.rules.forward_auth import AccessPolicy
@@ -212,64 +214,6 @@ class StoreTable(_Table):
     )
 
 
-class ZertoDialect(_Table):
-    """Which provider checks Zerto logins."""
-
-    windows: Text = _setting("local", "Identity table for AuthenticationMethod 0 (Windows).")
-    hypervisor: Text = _setting("local", "Identity table for AuthenticationMethod 1 (hypervisor).")
-
-
-class ApplianceClient(_Table):
-    """A program that logs in to the appliance dialect by its own secret."""
-
-    secret: SecretText = Field(description="The client's secret. secret_file names its file.")
-    role: Text = Field(description="Role of the client's sessions.")
-
-
-class ApplianceDialect(_Table):
-    """Logins of the Zerto appliance: OpenID Connect below /auth/realms/zerto."""
-
-    provider: Text | None = _setting(
-        None, "Identity table that checks users. Unset: that of dialects.zerto.windows."
-    )
-    access_token: PositiveDuration = _setting(
-        "60s", "How long an access token is good for. Clients that never refresh want more."
-    )
-    clients: dict[str, ApplianceClient] = Field(
-        default={},
-        description="Each table is one client with a secret of its own, beside zerto-client.",
-    )
-
-
-class VsphereDialect(_Table):
-    """Which provider checks vSphere logins."""
-
-    default: Text = _setting("local", "Identity table for names whose domain no provider claims.")
-    local_tickets: YesNo = _setting(
-        False,
-        "Answer AcquireLocalTicket. Its callers, on this host and not logged in, learn which "
-        "names there are and where data_dir is; a proxy that server.trusted_proxies does not name "
-        "and that says nothing of its clients makes local callers of them all.",
-    )
-
-
-class Dialects(_Table):
-    """Which provider each dialect asks."""
-
-    zerto: ZertoDialect = Field(default_factory=ZertoDialect, description="The Zerto dialect.")
-    appliance: ApplianceDialect = Field(
-        default_factory=ApplianceDialect, description="The Zerto appliance's dialect."
-    )
-    vsphere: VsphereDialect = Field(
-        default_factory=VsphereDialect, description="The vSphere dialects."
-    )
-
-    @property
-    def openid_users(self) -> str:
-        """The provider of people who come by OpenID Connect."""
-        return self.appliance.provider or self.zerto.windows
-
-
 class Role(_Table):
     """A named set of privileges, beside the built-in roles."""
 
@@ -330,6 +274,10 @@ class Settings(_Table):
         default={},
         description="Each table is one vCenter that clients use through us, under a name of your "
         "choice. Without any, nothing is forwarded.",
+    )
+    session_manager: ManagerTable = Field(
+        default_factory=ManagerTable,
+        description="Clone tickets for Kubernetes' vSphere drivers, at /session-manager/UPSTREAM.",
     )
     forward_auth: ForwardAuth = Field(
         default_factory=ForwardAuth,

@@ -8,26 +8,28 @@ leases are clones of a live one.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 
 from sessiongate.errors import (
     NoSession,
     NotSupported,
     Overloaded,
-    Unavailable,
     UpstreamUnavailable,
 )
-from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.ways_in import WaysIn
 from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.lease_events import LeaseEvents, TellLease
+from sessiongate.gateway.leases.letting_go import LettingGo
 from sessiongate.gateway.leases.logouts import Logouts
 from sessiongate.gateway.leases.openings import Openings
-from sessiongate.gateway.leases.pool import Pool, Standing
+from sessiongate.gateway.leases.own_calls import OwnCalls
+from sessiongate.gateway.leases.parent import LEAST_SIZE, Parent
+from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.probes import Probes
 from sessiongate.gateway.leases.rest_tokens import RestTokens
+from sessiongate.gateway.leases.shared_openings import SharedOpenings
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import SERVICE, FoundLease, StoredLeases, person_of
 from sessiongate.gateway.leases.upstream_kinds import Kinds, of_vcenter
 from sessiongate.gateway.live_sessions import SessionsOfAccounts
@@ -89,16 +91,17 @@ class Accounts:
             openings = Openings(upstream, there, *own, observer)
             self.observer = Observer(observer, openings, logouts)
         self.ways = WaysIn(credential, self._rest, observer)
+        self._letting_go = LettingGo(rows, self.tokens, logouts, events, shared=shared)
+        self._shared_openings = SharedOpenings(self._openings, rows, events, shared=shared)
+        self.parent: Parent | None = None
+        if credential is not None and there.clones and limits.size >= LEAST_SIZE:
+            self.parent = self._parent(OwnCalls(exchange, timeout), credential)
         self._providers = providers
         self._pools: dict[Person, Pool] = {}
         self._shared = shared
         self.sessions = SessionsOfAccounts()
         """Those that this process has opened, or has calls of."""
-        self._held: dict[str, Lease] = {}
-        """Leases that are used here no longer, of which the store could not be told."""
-        self._stopping = False
         self._probes = Probes()
-        self._apart = Apart()
         self._tell_lost: list[Callable[[Person], None]] = []
         self.standing = Standing.OPEN
         if credential is not None:
@@ -168,7 +171,7 @@ class Accounts:
     def has_room(self, person: Person) -> bool:
         """Whether one more lease of this account may be had."""
         pool = self._pools.get(person)
-        return pool is None or len(pool.leases) < self._limits.size
+        return pool is None or len(pool.leases) < self._most
 
     def use(self, found: FoundLease) -> Pool:
         """Have a lease that another process has opened. The pool that it is in."""
@@ -177,7 +180,7 @@ class Accounts:
         pool = self._have_pool(person)
         if all(lease.id != row.id for lease in pool.leases):
             self._events.known(row.id, person)
-            lease = self._lease(found)
+            lease = self._shared_openings.lease_of(found)
             self._probes.doubt(lease)
             pool.add(lease)
         return pool
@@ -203,12 +206,15 @@ class Accounts:
             self.ways.resume()
         for pool in self.pools:
             pool.set_standing(standing)
+        for parent in self._parents:
+            parent.set_standing(standing)
 
     def rotate(self) -> int:
         """Replace all leases by new ones: how many there are to replace. Raises NotSupported."""
         if self.credential is None and not self._clones:
             raise NotSupported("only their own logins bring other sessions of callers there")
-        return sum(pool.rotate() for pool in self.pools)
+        count = sum(pool.rotate() for pool in self.pools)
+        return count + sum(parent.rotate() for parent in self._parents)
 
     def clients(self) -> list[str]:
         """The clients with something in a lease, or a call under way: keys of their sessions."""
@@ -218,9 +224,12 @@ class Accounts:
     def now(self, waits: int, objects: int) -> UpstreamNow:
         """What is true at this moment, with what others know of it."""
         counts = Counter[str]()
-        held = (self.credential, self._rest, self._pools.get(SERVICE))
+        held = (self.credential, self._rest, self._pools.get(SERVICE), self.parent)
         for pool in self.pools:
             counts += pool.states()
+        for parent in self._parents:
+            counts["parent"] += len(parent.leases)
+            counts["login"] += parent.opening
         return UpstreamNow(
             {state: counts[state] for state in STATES},
             self._limits.size * len(self._pools),
@@ -266,16 +275,19 @@ class Accounts:
 
     def tidy(self) -> None:
         """Log out what nobody needs any more. To be called every few seconds."""
-        for lease in list(self._held.values()):
-            self._apart.begin(self._close(lease), "let go of a lease")
+        self._letting_go.tidy()
         self._logouts.tidy()
         if self.credential is not None and self.credential.look():
             self._pools[SERVICE].try_again()
+            for parent in self._parents:
+                parent.try_again()
         times = self._times
         for person, pool in list(self._pools.items()):
             keep = 1 if person in self.sessions else 0
             unused = times.idle_close if keep or person == SERVICE else UNNEEDED
             pool.tidy(unused=unused, oldest=times.max_age, keep=keep)
+        for parent in self._parents:
+            parent.tidy()
         self._drop_empty()
 
     def overdue(self) -> list[tuple[Pool, Lease]]:
@@ -306,19 +318,37 @@ class Accounts:
 
         `keep`: leave it those that nobody has anything in and somebody will need.
         """
-        self._stopping = True
-        for lease in list(self._held.values()):
-            self._apart.begin(self._close(lease), "let go of a lease")
-        ends = [self._logouts.close()]
+        self._letting_go.stop()
+        ends = [self._logouts.close(), *(parent.close() for parent in self._parents)]
         for person, pool in self._pools.items():
             needed = person == SERVICE or person in self.sessions
-            ends.append(pool.close(self._keep if keep and needed else None))
+            ends.append(pool.close(self._letting_go.keep if keep and needed else None))
         await asyncio.gather(*ends)
-        await self._apart.all_done()
+        await self._letting_go.all_done()
 
-    async def _keep(self, lease: Lease) -> None:
-        await self.tokens.settled(lease)
-        await self._rows.keep(lease.id)
+    @property
+    def has_no_tickets(self) -> bool:
+        """Whether clone tickets are wanted and cannot be had."""
+        return self.parent is not None and self.parent.is_held_back
+
+    @property
+    def _most(self) -> int:
+        """How many sessions a pool may have, which is fewer where clone tickets are wanted."""
+        return self._limits.size - (self.parent.withholds if self.parent is not None else 0)
+
+    @property
+    def _parents(self) -> Sequence[Parent]:
+        return () if self.parent is None else (self.parent,)
+
+    def _parent(self, own: OwnCalls, credential: Credential) -> Parent:
+        def has_room(parents: int) -> bool:
+            return self._pools[SERVICE].count + parents <= self._limits.size
+
+        waits = lambda: credential.is_held_back  # noqa: E731
+        return Parent(
+            *(self.upstream, self._shared_openings, self._rows, own, self._times, waits),
+            *(self._letting_go.close, self.forget, has_room),
+        )
 
     def _have_pool(self, person: Person) -> Pool:
         if person not in self._pools:
@@ -327,13 +357,7 @@ class Accounts:
 
     def _pool(self, person: Person) -> Pool:
         async def opener(live: Sequence[Lease]) -> Lease:
-            found = None
-            if self._shared:
-                found = await self._rows.another(person, {lease.id for lease in live})
-            if found is not None:
-                self._events.known(found.row.id, person)
-                return self._lease(found)
-            return await self._openings.open(person, self._limits.size, live)
+            return await self._shared_openings.open(person, self._most, live)
 
         name = f"{self.upstream}/{person.name}"
         clones = self.credential is None
@@ -341,41 +365,14 @@ class Accounts:
             name,
             self._limits,
             opener,
-            self._close,
+            self._letting_go.close,
             self.meters,
             clones=clones,
-            tell_retired=self._retired,
+            tell_retired=self._letting_go.retired,
+            withheld=lambda: self._limits.size - self._most,
         )
         pool.set_standing(self.standing)
         return pool
-
-    def _lease(self, found: FoundLease) -> Lease:
-        now = asyncio.get_running_loop().time()
-        lease = Lease(found.row.id, found.opened, now - self._rows.age(found.row))
-        lease.freed_at, lease.retired = now, found.retired
-        return lease
-
-    def _retired(self, lease: Lease) -> None:
-        self._apart.begin(self._tell_retired(lease), "retire a lease")
-
-    async def _tell_retired(self, lease: Lease) -> None:
-        with suppress(Unavailable):  # others go on with it until it is lost
-            await self._rows.retire(lease.id)
-
-    async def _close(self, lease: Lease) -> None:
-        """Use a lease no longer, and log it out where nobody else uses it."""
-        self._held.pop(lease.id, None)
-        try:
-            last = await self._rows.let_go(lease.id, despite_homes=self._stopping)
-        except Unavailable:
-            self._held[lease.id] = lease
-            return
-        if last:
-            await self.tokens.settled(lease)
-            changed = await self._rows.changed(lease.id) if self._shared else None
-            await self._logouts.end(lease.id, changed or lease.session)
-        else:
-            self._events.left_to_others(lease.id)
 
     def _drop_empty(self) -> None:
         """Have done with callers of whom nothing is left there."""

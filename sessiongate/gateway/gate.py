@@ -22,8 +22,8 @@ from sessiongate.gateway.calls.tickets import UpstreamTickets
 from sessiongate.gateway.calls.transfers import Transfers
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
-from sessiongate.gateway.leases.pool import Standing
-from sessiongate.gateway.leases.stored_leases import StoredLeases
+from sessiongate.gateway.leases.standing import Standing
+from sessiongate.gateway.leases.stored_leases import PARENT, StoredLeases
 from sessiongate.gateway.other_processes import OtherProcesses
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.session import Ended, Session
@@ -192,22 +192,30 @@ class UpstreamGate:
                 if listed is None:
                     raise NoPermission(_SEE)
                 return self._seen(lease.session.user.user_name, listed, lease)
-        pools = [pool for pool in self.accounts.pools if pool.leases]
-        if not pools:
+        ways = self._to_look_by()
+        if not ways:
             none = f"no session of ours is open at {self.name}, and none is opened to look"
             problem = self.accounts.ways.problem
             if self._exchange.is_away:
                 raise UpstreamUnavailable(f"{none}; no connection to {self.url} at the last try")
             raise NotFound(f"{none}; {problem}" if problem else none)
-        for pool in pools:  # one of each account: another one may see no more
-            lease = pool.leases[-1]
+        for lease, account in ways:
             listed = await self._own.sessions(lease)
             if listed is not None:
-                return self._seen(lease.session.user.user_name or pool.account, listed)
+                return self._seen(lease.session.user.user_name or account, listed)
         raise NoPermission(_SEE)
 
+    def _to_look_by(self) -> list[tuple[Lease, str]]:
+        """A session of each account, since another one sees no more, or the one for tickets."""
+        ways = [(pool.leases[-1], pool.account) for pool in self.accounts.pools if pool.leases]
+        parent = self.accounts.parent
+        if not ways and parent is not None and parent.leases:
+            ways.append((parent.leases[0], PARENT.name))
+        return ways
+
     def _seen(self, by: str, listed: list[ListedSession], *more: Lease) -> SeenSessions:
-        held = (lease for pool in self.accounts.pools for lease in pool.leases)
+        held = [lease for pool in self.accounts.pools for lease in pool.leases]
+        held += self.accounts.parent.leases if self.accounts.parent is not None else ()
         return SeenSessions(by, listed, {one.session.user.key: one.id for one in (*held, *more)})
 
     async def tidy(self) -> None:

@@ -15,7 +15,8 @@ import structlog
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.leases.lease import Lease
-from sessiongate.gateway.leases.pool import Pool, Standing
+from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import SERVICE, StoredLeases, person_of
 from sessiongate.session import Person, Session
 from sessiongate.store.gateway_port import LeaseState, LeaseUse, UpstreamNotes
@@ -77,6 +78,8 @@ class OtherProcesses:
         uses = await self._rows.watch()
         for pool, lease in known:
             await self._compare(pool, lease, uses.get(lease.id))
+        if self._accounts.parent is not None:
+            self._accounts.parent.heard(uses)
         left = {use.lease: use for use in uses.values() if use.left or not use.instances}
         self._seen = {lease: self._seen.get(lease, 0) + 1 for lease in left}
         left = {lease: use for lease, use in left.items() if self._seen[lease] > _LOOKS}

@@ -10,7 +10,7 @@ import pwd
 import stat
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +74,22 @@ class Pools(Protocol):
 
     async def sessions(self, name: str) -> object:
         """The upstream's own list."""
+        ...
+
+
+class TokenActions(Protocol):
+    """The session manager's side: tokens of its clients, by the names of these."""
+
+    async def create(self, name: str, upstreams: Sequence[str], by: str) -> object:
+        """A new one, which is told here alone."""
+        ...
+
+    async def list(self) -> object:
+        """All of them."""
+        ...
+
+    async def revoke(self, name: str, which: str, by: str) -> object:
+        """End all of a name, or the one whose id begins so."""
         ...
 
 
@@ -194,6 +210,7 @@ class Control:
         limits: Limits | None = None,
         about: Callable[[], object] | None = None,
         pools: Pools | None = None,
+        tokens: TokenActions | None = None,
     ) -> None:
         """`unlock` takes a name and by whom; `about` says what the server is, without secrets."""
         self._sessions = sessions
@@ -204,6 +221,7 @@ class Control:
         self._limits = limits
         self._about = about
         self._pools = pools
+        self._tokens = tokens
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; a refusal is `{"error": sentence}`."""
@@ -241,6 +259,8 @@ class Control:
                 return self._about()
             case (_, ["pools" | "upstreams", *_]) if self._pools is not None:
                 return await _of_pools(self._pools, request, parts, by)
+            case (_, ["tokens", *_]) if self._tokens is not None:
+                return await _of_tokens(self._tokens, request, parts, by)
             case ("POST" | "GET" | "DELETE", _):
                 raise UnknownAddress("no such address")
         raise WrongVerb("GET", "POST", "DELETE")
@@ -328,6 +348,18 @@ async def _of_pools(pools: Pools, request: Request, parts: list[str], by: str) -
             return await pools.rotate(name, by)
         case ("GET", ["upstreams", name, "sessions"]):
             return await pools.sessions(name)
+    raise UnknownAddress("no such address")
+
+
+async def _of_tokens(tokens: TokenActions, request: Request, parts: list[str], by: str) -> object:
+    match (request.method, parts):
+        case ("GET", ["tokens"]):
+            return await tokens.list()
+        case ("POST", ["tokens", name]):
+            upstreams = parse_qs(request.query, keep_blank_values=True).get("upstream", [])
+            return await tokens.create(name, upstreams, by)
+        case ("DELETE", ["tokens", name]):
+            return await tokens.revoke(name, _one(request, "id") or "", by)
     raise UnknownAddress("no such address")
 
 

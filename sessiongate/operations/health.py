@@ -4,7 +4,7 @@ On an address of its own, so that no path of a dialect ever leads here, and noth
 leads to a session.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -23,12 +23,15 @@ class Operations:
         published: Published,
         values: Callable[[], Awaitable[Mapping[str, float]]],
         probe: Callable[[], Awaitable[object]],
+        without_tickets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """`without_tickets` names upstreams of which no clone ticket can be had at the moment."""
         self.stopping = False
         """Whether the server was told to stop, so that no client should be sent here any more."""
         self._published = published
         self._values = values
         self._probe = probe
+        self._without_tickets = without_tickets
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request."""
@@ -50,8 +53,12 @@ class Operations:
         except Unavailable:
             # The reason is in the log: this listener may be open to more people than that is.
             return _said(503, "the session store does not answer")
-        return _said(200, "ok")
+        # One upstream that is away is no reason to send nobody here: the others need this server.
+        return _said(200, "ok", list(self._without_tickets()))
 
 
-def _said(status: int, text: str) -> Reply:
-    return Reply(status, _JSON, msgspec.json.encode({"status": text}))
+def _said(status: int, text: str, without: Sequence[str] = ()) -> Reply:
+    said: dict[str, object] = {"status": text}
+    if without:
+        said["without_clone_tickets"] = without
+    return Reply(status, _JSON, msgspec.json.encode(said))

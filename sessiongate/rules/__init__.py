@@ -7,6 +7,7 @@ says when a name may not be tried; `passwords` may be set, and `password_forms` 
 stands for; `marks` bounds what normalising takes. `locale` chooses a session's language, of those
 in `locales_known`. `relay` judges what clients call through us, with `relay_reads` of what only
 reads; `relay_rest` does it of the Automation API, `relay_services` of other services, `relay_zerto`
-of a ZVM, `transfers` of files. `audit_chain` links the audit, `store_url` reads the addresses of
-stores, `xml_text` knows what XML can hold. `forward_auth` judges what proxies ask about.
+of a ZVM, `transfers` of files. `audit_chain` links the audit, `pace` says how often something may
+be done, `store_url` reads the addresses of stores, `xml_text` knows what XML can hold.
+`forward_auth` judges what proxies ask about.
 """

@@ -1,5 +1,6 @@
 """Tokens, keys and tickets from random bytes that the caller brings. No meaning is inside them."""
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -25,6 +26,25 @@ def guid(random: bytes) -> str:
 def clone_ticket(random: bytes, host: str) -> str:
     """A clone ticket, with the prefix and the server's name that vSphere's own tickets show."""
     return f"cst-{host}-{random[:TOKEN_BYTES].hex()}"
+
+
+MANAGER_PREFIX = "sgm_"
+"""What tokens of the session manager begin with, so that a scanner for secrets finds them."""
+
+_MANAGER_TOKEN = re.compile(r"sgm_[A-Za-z0-9_-]{32,252}")
+
+MANAGER_BYTES = 32
+"""Random bytes in one. It is good until somebody revokes it, which may be years."""
+
+
+def manager_token(random: bytes) -> str:
+    """A token for a client of the session manager."""
+    return f"{MANAGER_PREFIX}{random[:MANAGER_BYTES].hex()}"
+
+
+def is_manager_token(text: str) -> bool:
+    """Whether a text has the form of one: 32 letters or more after its beginning."""
+    return _MANAGER_TOKEN.fullmatch(text) is not None
 
 
 class TokenForm(msgspec.Struct, frozen=True):

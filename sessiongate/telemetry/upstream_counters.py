@@ -7,8 +7,9 @@ import msgspec
 
 from sessiongate.telemetry.timings import Timing
 
-STATES = ("idle", "active", "login", "broken")
-"""Of sessions there: unused; with a call, a wait or an object; being opened; to be logged out."""
+STATES = ("idle", "active", "login", "broken", "parent")
+"""Of sessions there: unused; with a call, a wait or an object; being opened; to be logged out; or
+where clone tickets come from."""
 
 
 class UpstreamNow(msgspec.Struct, frozen=True):
@@ -37,6 +38,8 @@ class UpstreamMeters:
         """Calls that got no session in time."""
         self.logins: Counter[str] = Counter()
         """By result. A clone of a session is one too."""
+        self.tickets: Counter[str] = Counter()
+        """Clone tickets that clients of the session manager have asked for, by result."""
         self.saved = 0
         """Sessions of clients beyond those that logins have opened there."""
         self.now: Callable[[], UpstreamNow] | None = None

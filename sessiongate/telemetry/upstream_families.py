@@ -39,6 +39,11 @@ def _counted(upstreams: Mapping[str, UpstreamMeters]) -> Iterator[Metric]:
         "Client sessions that went by sessions which others had opened at the upstream.",
         labels=_LABELS,
     )
+    tickets = CounterMetricFamily(
+        "sessiongate_clone_tickets_total",
+        "Clone tickets that the session manager was asked for, by result.",
+        labels=["upstream", "result"],
+    )
     timeouts = CounterMetricFamily(
         "sessiongate_pool_timeouts_total",
         "Calls that no session at the upstream was free for in time.",
@@ -49,9 +54,11 @@ def _counted(upstreams: Mapping[str, UpstreamMeters]) -> Iterator[Metric]:
             forwarded.add_metric([name, kind, result], count)
         for result, count in meters.logins.items():
             logins.add_metric([name, result], count)
+        for result, count in meters.tickets.items():
+            tickets.add_metric([name, result], count)
         saved.add_metric([name], meters.saved)
         timeouts.add_metric([name], meters.timeouts)
-    yield from (forwarded, logins, saved, timeouts)
+    yield from (forwarded, logins, saved, tickets, timeouts)
 
 
 def _timed(upstreams: Mapping[str, UpstreamMeters]) -> Iterator[HistogramMetricFamily]:

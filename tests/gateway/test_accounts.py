@@ -22,7 +22,7 @@ from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits
-from sessiongate.gateway.leases.pool import Standing
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.other_processes import OtherProcesses
 from sessiongate.secret import Secret
@@ -53,6 +53,7 @@ class House:
         self.clones = True
         self.deaf = False
         self.refused = 0
+        self.probes = 0
         self.keeps: set[str] = set()
         """Sessions that it does not end."""
         self.loses_clones = False
@@ -92,6 +93,11 @@ class House:
                 return soap_fault("SystemError")
             self.alive.remove(token)
             return http(200, envelope('<LogoutResponse xmlns="urn:vim25"/>'))
+        if "<RetrieveProperties " in body:
+            self.probes += 1
+            there = "<returnval><propSet/></returnval>"
+            name = "RetrievePropertiesResponse"
+            return http(200, envelope(f'<{name} xmlns="urn:vim25">{there}</{name}>'))
         self.tickets.add(f"cst-{len(self.tickets)}")
         name, returned = "AcquireCloneTicket", f"cst-{len(self.tickets) - 1}"
         return http(
@@ -208,6 +214,7 @@ async def make(
         *,
         service: bool = False,
         observed: bool = False,
+        shared: bool = False,
         times: LeaseTimes = TIMES,
         size: int = 2,
         password: Callable[[], Secret] = lambda: Secret("p"),
@@ -227,6 +234,7 @@ async def make(
                 credential=credential if service else None,
                 observer=credential if observed else None,
                 providers=frozenset({"vc"}),
+                shared=shared,
             )
         )
         return made[-1]

@@ -14,7 +14,7 @@ from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.gate import Gate
 from sessiongate.gateway.leases.lease import PoolLimits
-from sessiongate.gateway.leases.pool import Standing
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session

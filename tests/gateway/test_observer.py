@@ -3,7 +3,7 @@
 import pytest
 
 from sessiongate.errors import StoreUnavailable, UpstreamUnavailable
-from sessiongate.gateway.leases.pool import Standing
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import person_of
 from sessiongate.gateway.observer import OBSERVER, Observer
 from tests.gateway.test_accounts import (

@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"identity.port", "identity.routing", "identity.guard", "identity.tokens.port"},
     "dialects": WORDS
     | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port", "audit.journal"}
-    | {"audit.access_checks", "gateway"},
+    | {"audit.access_checks", "audit.clone_tickets", "gateway"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "testing": WORDS
     | {"rules", "store.port", "store.gateway_port", "store.manager_port", "identity.port"},

@@ -103,3 +103,13 @@ async def test_there_is_nothing_else(verb: str, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_query_changes_nothing(path: str) -> None:
     assert (await operations()(request("GET", f"{path}?name[]=x"))).status == 200
+
+
+async def test_upstreams_without_clone_tickets_are_named_and_it_is_ready_all_the_same() -> None:
+    away = ["vc1"]
+    one = Operations(Published(Meters(), "1.2.3"), momentary, two, lambda: away)
+    reply = await one(request("GET", "/readyz"))
+    assert (reply.status, reply.body) == (200, b'{"status":"ok","without_clone_tickets":["vc1"]}')
+    away.clear()
+    reply = await one(request("GET", "/readyz"))
+    assert reply.body == b'{"status":"ok"}'

@@ -18,6 +18,7 @@ from tests.docs.tables import table
 from tests.peers.setup import (
     ANSIBLE,
     CHECKVSPHERE,
+    CLOUD_PROVIDER,
     GOVMOMI,
     LIBCLOUD,
     NODE_SOAP,
@@ -255,6 +256,13 @@ EXERCISES: Mapping[str, Exercise] = {
         key: Exercise(key, _fixed(version), "SOAP", _BY_JAVA)
         for key, version in (("yavijava", YAVIJAVA), ("vijava", VIJAVA))
     },
+    "cloud-provider": Exercise(
+        "cloud-provider-vsphere (CPI), its own packages",
+        _fixed(CLOUD_PROVIDER),
+        "session manager, SOAP, `/rest`",
+        "a login without name and password, the Secret, a ticket, CloneSession, its session in "
+        "`/rest`, a new ticket after its end; before another server of ours, and the simulator",
+    ),
     "telegraf": Exercise(
         "telegraf, vsphere input",
         _fixed(TELEGRAF),

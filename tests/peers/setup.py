@@ -90,6 +90,8 @@ _DEBIAN = (
 )
 CLOUD_PROVIDER = "1.36.0"
 """Of the vSphere cloud provider for Kubernetes, as pinned in `kubernetes/go.mod`."""
+MANIFEST_VALIDATOR = "1.37.0"
+"""Of the package kubernetes-validate, which has the schemas of that release and those before."""
 OIDC_PROVIDER = "8.8.1"
 """The last of its line. That runs on Node 20, which 9.13 says it does not support."""
 
@@ -154,13 +156,20 @@ def program(name: str) -> Path:
     return PEERS / "bin" / name
 
 
-def cloud_provider() -> Path:
-    """The program over the cloud provider's own packages, `cpi`.
-
-    Outside the clone, since the first build of them takes ten minutes and is as good for the next.
-    """
+def _cache() -> Path:
+    """Outside the clone, for what takes long or is large, and is as good for the next clone."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "sessiongate-peers" / f"cloud-provider-vsphere-{CLOUD_PROVIDER}" / "cpi"
+    return cache / "sessiongate-peers"
+
+
+def cloud_provider() -> Path:
+    """The program over the cloud provider's own packages, `cpi`: ten minutes at the first time."""
+    return _cache() / f"cloud-provider-vsphere-{CLOUD_PROVIDER}" / "cpi"
+
+
+def manifest_validator() -> Path:
+    """The Python that has `kubernetes_validate`, with the schemas of all releases."""
+    return _cache() / f"kubernetes-validate-{MANIFEST_VALIDATOR}" / "bin" / "python"
 
 
 def oidc_provider() -> Path:
@@ -215,6 +224,11 @@ def _debian() -> None:
     subprocess.run((*install, *_DEBIAN), env=quiet, stdout=subprocess.DEVNULL, check=True)
 
 
+def _kubernetes() -> None:
+    _install(manifest_validator(), f"kubernetes-validate=={MANIFEST_VALIDATOR}")
+    _build_with_go("kubernetes", "./cpi", into=cloud_provider().parent)
+
+
 def _jars() -> None:
     if shutil.which("mvn") is None:
         sys.stderr.write("no Maven here: yavijava and vijava are not installed\n")
@@ -250,7 +264,7 @@ _EXTRA: Mapping[str, Callable[[], object]] = {
     "ansible": _ansible,
     "debian": _debian,
     "java": _jars,
-    "kubernetes": lambda: _build_with_go("kubernetes", "./cpi", into=cloud_provider().parent),
+    "kubernetes": _kubernetes,
     "telegraf": lambda: _build_with_go("telegraf", "."),
     "terraform": lambda: _build_with_go("terraform", "tool"),
 }

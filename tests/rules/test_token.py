@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.token import GUID_BYTES, TOKEN_BYTES, clone_ticket, guid, hex_token
+from sessiongate.rules.token import (
+    GUID_BYTES,
+    MANAGER_BYTES,
+    TOKEN_BYTES,
+    clone_ticket,
+    guid,
+    hex_token,
+    is_manager_token,
+    manager_token,
+)
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -34,3 +43,13 @@ def test_every_random_bit_is_in_the_token(random: bytes) -> None:
 def test_tokens_are_lower_case(make: object) -> None:
     assert callable(make)
     assert make(b"\xab" * 20).islower()
+
+
+def test_tokens_of_the_session_manager_are_found_by_their_beginning() -> None:
+    made = manager_token(bytes(range(MANAGER_BYTES + 5)))
+    assert made == f"sgm_{bytes(range(MANAGER_BYTES)).hex()}"
+    assert is_manager_token(made)
+    for other in ("", "sgm_", "sgm_short", f"x{made}", f"{made}\n", "sgm_" + "a" * 31, "a.b.c"):
+        assert not is_manager_token(other)
+    assert is_manager_token("sgm_" + "aB_-" * 8)
+    assert not is_manager_token("sgm_" + "a" * 300)

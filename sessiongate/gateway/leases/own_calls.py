@@ -5,6 +5,7 @@ from datetime import timedelta
 from sessiongate.errors import Malformed, UpstreamUnavailable
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.rules.relay import State
+from sessiongate.secret import Secret
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim import lease_calls, relayed_reply, session_list
@@ -63,6 +64,23 @@ class OwnCalls:
                 return None
             raise UpstreamUnavailable(f"its answer is a fault: {found.name or 'not known'}")
         return found
+
+    async def clone_ticket(self, lease: Lease, within: timedelta) -> Secret:
+        """A ticket by which somebody opens a session of the lease's user. Raises SessionOver."""
+        answer = await self._exchange.exchange(
+            lease_calls.write_ticket(lease.session.token),
+            within=min(within, self._timeout),
+            largest=_LARGEST,
+        )
+        if relayed_reply.says_session_is_over(answer):
+            raise SessionOver(answer)
+        try:
+            ticket = lease_calls.read_ticket(answer)
+        except Malformed as unreadable:
+            raise UpstreamUnavailable(f"its answer is no clone ticket: {unreadable}") from None
+        if isinstance(ticket, ReceivedFault):
+            raise UpstreamUnavailable(f"it gives no clone ticket: {ticket.name or 'a fault'}")
+        return ticket
 
     async def make_collector(self, lease: Lease) -> str:
         """A collector of its own: its id. Raises SessionOver."""

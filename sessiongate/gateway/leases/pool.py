@@ -11,7 +11,6 @@ last place.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from enum import Enum
 from math import ceil
 
 import structlog
@@ -19,21 +18,12 @@ import structlog
 from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
 from sessiongate.gateway.credentials.pauses import Pauses
 from sessiongate.gateway.leases.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.waiters import Waiter, Waiters
 from sessiongate.telemetry.tracebacks import traced
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 
 _log = structlog.get_logger(__name__)
-
-
-class Standing(Enum):
-    """What an operator has said of a pool."""
-
-    OPEN = "open"
-    PAUSED = "paused"
-    """Nothing new is sent: calls wait. Those under way go on."""
-    DRAINING = "draining"
-    """No lease takes a client that has nothing in it, and none is opened."""
 
 
 class Pool:
@@ -50,11 +40,12 @@ class Pool:
         clones: bool = False,
         pauses: Pauses | None = None,
         tell_retired: Callable[[Lease], None] = lambda _: None,
+        withheld: Callable[[], int] = lambda: 0,
     ) -> None:
         """`clones`: a lease is opened by another one, so that the last is kept.
 
         `pauses`: after openings that have failed. `tell_retired` is called with each that is
-        retired here.
+        retired here. So many of the limit's places are `withheld` at the moment.
         """
         self.name = name
         self.limits = limits
@@ -62,6 +53,7 @@ class Pool:
         self._close = close_lease
         self._clones = clones
         self._tell_retired = tell_retired
+        self._withheld = withheld
         self._leases: list[Lease] = []
         self._homes: dict[str, Lease] = {}
         self._waiters = Waiters()
@@ -85,6 +77,11 @@ class Pool:
     def leases(self) -> Sequence[Lease]:
         """Those that there are."""
         return tuple(self._leases)
+
+    @property
+    def count(self) -> int:
+        """How many there are at the upstream. One that is being logged out is still there."""
+        return len(self._leases) + len(self._closing)
 
     @property
     def waiting(self) -> int:
@@ -241,6 +238,8 @@ class Pool:
         for lease in spare[: max(0, len(live) - keep)]:
             if lease.freed_at <= now - unused:
                 self._let_go(lease)
+        if len(live) > max(1, self.limits.size - self._withheld()):
+            self.retire(min(live, key=load))
         for lease in list(self._leases):
             self._dispose(lease)
         self._old.update(
@@ -317,8 +316,8 @@ class Pool:
             self.retire(first)
 
     def _has_room(self) -> bool:
-        """Whether another may be opened. One that is being logged out is still there."""
-        return len(self._leases) + len(self._closing) < self.limits.size
+        """Whether another may be opened."""
+        return self.count < self.limits.size - self._withheld()
 
     def _live(self) -> list[Lease]:
         """Those that take clients."""

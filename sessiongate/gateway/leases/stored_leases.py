@@ -29,6 +29,10 @@ from sessiongate.wire.zerto_client import ZVM_FORMS, ZvmSession, read_session, w
 SERVICE = Person("", port.SERVICE)
 """Stands for the service account among those of callers."""
 
+PARENT = Person("", "session-manager")
+"""The same account, for the session that clone tickets come from. It has rows of its own, so that
+no pool ever takes one."""
+
 _KEPT = "kept/"
 """How the holder of rows begins that a stop has kept. While they are used, it is a process, so that
 after a kill nobody takes them for sessions that hold nothing."""
@@ -107,15 +111,18 @@ class StoredLeases:
         return self._now().timestamp()
 
     async def reserve(self, person: Person, most: int) -> StoredLease:
-        """Room for one more session. Raises UpstreamUnavailable where there is none."""
+        """Room for one more session.
+
+        Raises UpstreamUnavailable where there is none, by a CapReached.
+        """
         whose = account_of(person)
         row = StoredLease(self._new_id(), self._upstream, whose, self._now(), self.instance)
         try:
             await self._store.reserve(row, most)
-        except CapReached:
+        except CapReached as full:
             raise UpstreamUnavailable(
                 f"{self._upstream}: all {most} sessions of the account are in use"
-            ) from None
+            ) from full
         return row
 
     async def turn(self, row: StoredLease) -> None:
@@ -127,7 +134,7 @@ class StoredLeases:
             before = [
                 one.id
                 for one in await self.all()
-                if one.account == row.account
+                if _same_login(one.account, row.account)
                 and not one.sealed
                 and one.holder != self.instance
                 and (one.opened_at, one.id) < (row.opened_at, row.id)
@@ -270,6 +277,13 @@ class StoredLeases:
                 return opened
         return None
 
+    async def retired(self, person: Person, going: Collection[str]) -> int:
+        """How many sessions of this account take nobody new, and those of these ids besides."""
+        rows = [row for row in await self.all() if row.account == account_of(person)]
+        uses = await self.look() if rows else {}
+        states = {row.id: uses[row.id].state for row in rows if row.id in uses}
+        return sum(row.id in going or states.get(row.id) is not LeaseState.OPEN for row in rows)
+
     async def retire(self, lease_id: str) -> None:
         """Let no client begin anything in it, of whatever process."""
         await self._users.retire(lease_id)
@@ -320,6 +334,12 @@ class StoredLeases:
         if held != row and not await self._store.replace(row, held):
             return None
         return held
+
+
+def _same_login(one: str, other: str) -> bool:
+    """Whether sessions of these accounts are opened by the same password."""
+    by_service = {port.SERVICE, account_of(PARENT)}
+    return one == other or {one, other} == by_service
 
 
 def account_of(person: Person) -> str:

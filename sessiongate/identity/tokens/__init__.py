@@ -1,1 +1,1 @@
-"""Tokens of others: SAML assertions, OpenID Connect."""
+"""Tokens of others: SAML assertions, OpenID Connect, service accounts of Kubernetes."""

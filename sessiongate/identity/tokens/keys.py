@@ -52,9 +52,15 @@ FEW = 8
 # Bits below which an RSA key can be broken (NIST SP 800-131A), and above which one is slow.
 _LEAST_RSA, _MOST_RSA = 2048, 8192
 
-KINDS = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
-"""The algorithms there are here, and the kind of key of each: all with a private key, none with a
-shared secret, and none without a key."""
+KINDS = {
+    "RS256": "RSA",
+    "PS256": "RSA",
+    "ES256": "P-256",
+    "ES384": "P-384",
+    "ES512": "P-521",
+}
+"""The algorithms there are here, and the kind of key of each, which is the curve where there is
+one: all with a private key, none with a shared secret, and none without a key."""
 
 Key = RSAKey | ECKey
 
@@ -229,11 +235,12 @@ def _listed(entry: object) -> Listed | None:
         return None
     kind, algorithm = given.get("kty"), given.get("alg", "")
     verifies = given.get("key_ops", ["verify"])
-    if not isinstance(kind, str) or kind not in KINDS.values() or not isinstance(algorithm, str):
+    if kind not in ("RSA", "EC") or not isinstance(algorithm, str):
         return None
     if not isinstance(verifies, list) or "verify" not in verifies:
         return None
     key = _public(kind, given)
+    kind = kind if kind == "RSA" else str(given.get("crv"))
     return Listed(str(given.get("kid", "")), algorithm, kind, key) if key is not None else None
 
 
@@ -246,7 +253,7 @@ def _public(kind: str, entry: dict[str, Any]) -> Key | None:
     # Six bits a letter. Looked at before the key is made, which warns of short ones.
     if kind == "RSA" and not _LEAST_RSA <= len(str(bare["n"])) * 6 <= _MOST_RSA + 6:
         return None
-    if kind == "EC" and bare["crv"] != "P-256":
+    if kind == "EC" and bare["crv"] not in KINDS.values():
         return None
     try:
         return RSAKey.import_key(bare) if kind == "RSA" else ECKey.import_key(bare)  # type: ignore[arg-type]

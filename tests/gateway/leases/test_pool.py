@@ -10,7 +10,8 @@ import pytest
 from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
 from sessiongate.gateway.credentials.pauses import Pauses
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
-from sessiongate.gateway.leases.pool import Pool, Standing
+from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.secret import Secret
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from tests.until import until

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable
 from sessiongate.identity.tokens.keys import PAUSE, IssuerKeys
-from sessiongate.identity.tokens.oidc import LONGEST, Expected, OidcVerifier
+from sessiongate.identity.tokens.oidc import Expected, OidcVerifier
 from sessiongate.identity.tokens.port import SKEW, Grants, Vouched
+from sessiongate.identity.tokens.signed import LONGEST
 from sessiongate.secret import Secret
 from sessiongate.session import PresentedToken
 from sessiongate.testing import T0
@@ -325,7 +326,7 @@ async def test_sec_55_a_fault_of_our_own_is_no_refusal(monkeypatch: pytest.Monke
     def broken(*_: object, **__: object) -> None:
         raise AttributeError("a bug")
 
-    monkeypatch.setattr("sessiongate.identity.tokens.oidc.jwt.decode", broken)
+    monkeypatch.setattr("sessiongate.identity.tokens.signed.jwt.decode", broken)
     with pytest.raises(AttributeError, match="a bug"):
         await check(token())
 

@@ -1,0 +1,117 @@
+"""`sessiongate tokens`: whom the running server's session manager gives clone tickets."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from sessiongate.cli.candidates import upstream_names
+from sessiongate.cli.control_client import ask, in_address
+from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, WideOption, settings
+from sessiongate.cli.output import Exit, Output, fail, note, say, show_json, show_rows
+from sessiongate.cli.table import Column
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Tokens by which Kubernetes' vSphere drivers get clone tickets of the running server.",
+)
+
+COLUMNS = (
+    Column("name"),
+    Column("id"),
+    Column("upstreams", rank=1),
+    Column("used", rank=2),
+    Column("created", rank=3),
+    Column("source", rank=4),
+)
+
+NameArgument = Annotated[str, typer.Argument(help="What the client is called.")]
+
+
+@app.command()
+def create(
+    name: NameArgument,
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--upstream",
+            help="Upstream that it gets clone tickets of. May be given several times.",
+            autocompletion=upstream_names,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Make a token for a client, and print it: it is shown this once.
+
+    Those that the client has already stay good, so that it can change over.
+    """
+    if not upstream:
+        fail(Exit.SETTINGS, "say which upstream the token is for: --upstream NAME")
+    query = urlencode([("upstream", one) for one in upstream])
+    address = f"/tokens/{in_address(name)}?{query}"
+    told = ask(settings(config, data_dir).server.data_dir, "POST", address, dict[str, Any])
+    if output is Output.JSON:
+        show_json(told)
+        return
+    say(told["token"])
+    note(
+        f"this is the token {told['id']} of {name}, and is not shown again; it is for"
+        f" {', '.join(told['upstreams'])}"
+    )
+
+
+@app.command("list")
+def list_(
+    wide: WideOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List all tokens by the first digits of their digests, and when each was used last."""
+    where = settings(config, data_dir).server.data_dir
+    rows = ask(where, "GET", "/tokens", list[dict[str, Any]])
+    if output is Output.TABLE:
+        rows = [_for_people(row) for row in rows]
+    none = "There is no token: make one with `sessiongate tokens create`."
+    show_rows(rows, COLUMNS, output, none, wide=wide, more="--wide also shows")
+
+
+@app.command()
+def revoke(
+    name: NameArgument,
+    which: Annotated[
+        str,
+        typer.Option("--id", help="Only the token whose id begins so, as `tokens list` has it."),
+    ] = "",
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """End all tokens of a client, or one of them.
+
+    Sessions that its clone tickets have opened at the upstream go on.
+    """
+    query = f"?{urlencode({'id': which})}" if which else ""
+    address = f"/tokens/{in_address(name)}{query}"
+    told = ask(settings(config, data_dir).server.data_dir, "DELETE", address, dict[str, Any])
+    if output is Output.JSON:
+        show_json(told)
+        return
+    count = told["revoked"]
+    say(f"{count} token{'' if count == 1 else 's'} of {name} revoked: {', '.join(told['ids'])}.")
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, object]:
+    return {
+        **row,
+        "upstreams": ", ".join(row["upstreams"]),
+        "created": _minute(row["created_at"]) or "-",
+        "used": _minute(row["used_at"]) or "never",
+    }
+
+
+def _minute(at: str | None) -> str:
+    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M}" if at else ""

@@ -1,0 +1,76 @@
+"""How this process lets go of a lease: logged out by the last that uses it, or kept for others."""
+
+from contextlib import suppress
+
+from sessiongate.errors import Unavailable
+from sessiongate.gateway.apart import Apart
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.lease_events import LeaseEvents
+from sessiongate.gateway.leases.logouts import Logouts
+from sessiongate.gateway.leases.session_kind import LeaseTokens
+from sessiongate.gateway.leases.stored_leases import StoredLeases
+
+
+class LettingGo:
+    """Of one upstream. `shared`: other processes may have changed a lease."""
+
+    def __init__(
+        self,
+        rows: StoredLeases,
+        tokens: LeaseTokens,
+        logouts: Logouts,
+        events: LeaseEvents,
+        *,
+        shared: bool,
+    ) -> None:
+        self._rows = rows
+        self._tokens = tokens
+        self._logouts = logouts
+        self._events = events
+        self._shared = shared
+        self._held: dict[str, Lease] = {}
+        """Leases that are used here no longer, of which the store could not be told."""
+        self._stopping = False
+        self._apart = Apart()
+
+    async def close(self, lease: Lease) -> None:
+        """Use a lease no longer, and log it out where nobody else uses it."""
+        self._held.pop(lease.id, None)
+        try:
+            last = await self._rows.let_go(lease.id, despite_homes=self._stopping)
+        except Unavailable:
+            self._held[lease.id] = lease
+            return
+        if last:
+            await self._tokens.settled(lease)
+            changed = await self._rows.changed(lease.id) if self._shared else None
+            await self._logouts.end(lease.id, changed or lease.session)
+        else:
+            self._events.left_to_others(lease.id)
+
+    async def keep(self, lease: Lease) -> None:
+        """Leave it to others, or to the next start."""
+        await self._tokens.settled(lease)
+        await self._rows.keep(lease.id)
+
+    def retired(self, lease: Lease) -> None:
+        """Tell other processes that it takes nobody new."""
+        self._apart.begin(self._tell_retired(lease), "retire a lease")
+
+    def tidy(self) -> None:
+        """Try once more what the store could not be told."""
+        for lease in list(self._held.values()):
+            self._apart.begin(self.close(lease), "let go of a lease")
+
+    def stop(self) -> None:
+        """From now on, leases are logged out whatever this process's clients have in them."""
+        self._stopping = True
+        self.tidy()
+
+    async def all_done(self) -> None:
+        """Wait for all that is under way."""
+        await self._apart.all_done()
+
+    async def _tell_retired(self, lease: Lease) -> None:
+        with suppress(Unavailable):  # others go on with it until it is lost
+            await self._rows.retire(lease.id)
