@@ -24,7 +24,8 @@ def upstream_doubts(settings: Settings) -> Iterator[tuple[str, str, bool]]:
         if upstream.account == "caller":
             for says, serious in _callers(settings, name):
                 yield about, says, serious
-        for says in (*_sizes(upstream), *_pool(upstream), *_roles(upstream)):
+        of_vcenter = _sizes(upstream) if upstream.type == "vcenter" else ()
+        for says in (*of_vcenter, *_pool(upstream), *_roles(upstream)):
             yield about, says, False
     if settings.upstream and all(one.hosts for one in settings.upstream.values()):
         yield from _strays(settings)
@@ -58,6 +59,14 @@ def _callers(settings: Settings, name: str) -> Iterator[tuple[str, bool]]:
     own = {one: table for one, table in settings.identity.items() if table.get("upstream") == name}
     if not own:
         yield f'no identity table has upstream = "{name}", so nobody can use it', True
+        return
+    if settings.upstream[name].type == "zvm":
+        zerto = settings.dialects.zerto
+        if not {zerto.windows, zerto.hypervisor, settings.dialects.openid_users} & own.keys():
+            asked = (
+                "dialects.zerto.windows, dialects.zerto.hypervisor or dialects.appliance.provider"
+            )
+            yield f"identity.{next(iter(own))} is none of {asked}, so no login goes there", True
         return
     default = settings.identity.get(settings.dialects.vsphere.default, {}).get("upstream")
     if default is None and not any(table.get("domains") for table in own.values()):

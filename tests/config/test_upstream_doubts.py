@@ -109,3 +109,19 @@ def test_roles_that_are_said_twice() -> None:
     assert found == [
         ("upstream.vc1", "user: in roles and in read_roles, which is as if in roles alone", False)
     ]
+
+
+ZVM = {
+    "upstream.vc1.type": "zvm",
+    "identity.vc.type": "zvm",
+    "dialects.vsphere.default": "local",
+}
+
+
+def test_logins_of_zerto_decide_whether_anybody_can_use_a_zvm() -> None:
+    ((says, serious),) = doubts(ZVM)
+    assert (says.partition(" ")[0], serious) == ("identity.vc", True)
+    assert "dialects.zerto.windows" in says
+    for place in ("zerto.windows", "zerto.hypervisor", "appliance.provider"):
+        assert doubts({**ZVM, f"dialects.{place}": "vc"}) == [], place
+    assert doubts({**ZVM, "dialects.zerto.windows": "vc"}, size=600) == []
