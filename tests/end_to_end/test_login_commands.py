@@ -81,6 +81,24 @@ def test_from_login_to_logout(server: Server, run: Run, log_in: Run, home: Path)
     assert run("logout", "--all").code == 0
 
 
+def test_without_a_runtime_directory_it_is_below_the_home(
+    server: Server, home: Path, run: Run
+) -> None:
+    """And in no temporary directory, where another account may have been quicker."""
+    variables = {"HOME": str(home), "XDG_RUNTIME_DIR": "", "XDG_STATE_HOME": str(home / "state")}
+    where = ("--to", server.url, "--user", ADMIN[0], "--ca", str(server.ca))
+    secret = ("--password-file", str(home / "password"))
+    for arguments in (("login", *where, *secret), ("logout", "--all")):
+        process = Forked(arguments, environment(variables))
+        code = process.wait(PATIENCE)
+        with process.stdout, process.stderr:
+            said = Finished(code, process.stdout.read(), process.stderr.read())
+        assert (said.code, said.err) == (0, "")
+        if arguments[0] == "login":
+            assert str(home / "state") in said.out
+    assert keys(server) == []
+
+
 def test_which_one_has_to_be_said_where_there_are_several(
     server: Server, run: Run, log_in: Run
 ) -> None:

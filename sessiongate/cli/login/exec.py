@@ -80,9 +80,9 @@ def exec_command(
 ) -> None:
     """Run a command inside a session, which is logged out however that ends.
 
-    The command finds the session in SESSIONGATE_SESSION and SESSIONGATE_HEADER. Exit codes: the
-    command's, or 128 and the signal that ended it; 125 the login failed, 126 and 127 the command
-    cannot be run or found.
+    The command finds the session in SESSIONGATE_SESSION and SESSIONGATE_HEADER.
+
+    Exit codes are the command's, or 125 where the login failed, 126 and 127 where it cannot be run.
     """
     if not command or not to:
         usage = "sessiongate exec --to URL|NAME --user NAME [options] -- COMMAND..."

@@ -1,6 +1,7 @@
 """Sessions of people between two commands: a file for each, for this account alone.
 
-They lie where the system keeps what lasts as long as a login at it, which is in memory on most.
+They lie where the system keeps what lasts as long as a login at it, which is in memory on most,
+and where there is no such place, below the account's home.
 Each holds a token, and so is as good as a password until the session ends.
 """
 
@@ -98,4 +99,7 @@ def end(kept: KeptSession) -> bool:
 
 
 def _folder() -> Path:
-    return platformdirs.user_runtime_path("sessiongate") / "sessions"
+    # Never below a temporary directory: there another account may have taken the name before us.
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    state = platformdirs.user_state_path("sessiongate")
+    return (Path(runtime) / "sessiongate" if runtime else state) / "sessions"
