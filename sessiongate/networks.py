@@ -14,17 +14,24 @@ def canonical_host(host: str) -> tuple[str, int]:
     Without dots at the end of the name, in small letters, and an IPv6 address in brackets in its
     short form. What is none stays as it is, so that it equals no Host.
     """
-    text = host.strip().lower()
-    found = _HOST.fullmatch(text)
+    return host_and_port(host) or (host.strip().lower(), 0)
+
+
+def host_and_port(host: str) -> tuple[str, int] | None:
+    """Name and port as `canonical_host` has them; None for what is no Host.
+
+    That is for judges of a Host: what is none equals no name, and so fits no rule for one.
+    """
+    found = _HOST.fullmatch(host.strip().lower())
     port = int(found[2] or 0) if found is not None else 0
     if found is None or port > _HIGHEST_PORT:
-        return text, 0
+        return None
     name = found[1]
     if name.startswith("["):
         try:
             name = f"[{IPv6Address(name[1:-1])}]"
         except ValueError:
-            return text, 0
+            return None
     return name, port
 
 

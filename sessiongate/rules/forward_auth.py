@@ -2,20 +2,22 @@
 
 The first rule whose host, path and methods fit decides. A path is compared by whole segments, after
 its percent-escapes are read once. A path that an application could read as another one (an escaped
-slash or backslash, an empty or a dot segment, a parameter after `;`, an escape of an escape) fits
-no rule's path for sure and misses none for sure: it is denied wherever the path would decide.
+slash, backslash, `?` or `#`, an empty or a dot segment, a parameter after `;`, an escape of an
+escape) fits no rule's path for sure and misses none for sure: it is denied wherever the path would
+decide. So is one that comes close to a rule's path: other letters for the same ones, or a sign
+right behind it.
 """
 
 import re
 from collections.abc import Collection, Sequence
 from enum import Enum
-from unicodedata import normalize
+from unicodedata import category, normalize
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from sessiongate.errors import Malformed
-from sessiongate.networks import canonical_host
+from sessiongate.networks import host_and_port
 
 # As tokens of HTTP are spelled in the field. Others (RFC 9110, 9.1, allows more) are no method that
 # an application would tell apart in the same way as we do, such as one in small letters.
@@ -27,12 +29,12 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 _VISIBLE = re.compile(r"/[!-~]*")
 _ESCAPES = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*")
 
-# `%2f`, `%5c`, `%3b` and control letters, and `%25` before two hex digits, which a second reader
-# takes for another escape.
-_ODD_ESCAPES = re.compile(r"%(?:2f|5c|3b|[01][0-9a-f]|7f|25[0-9a-f]{2})", re.IGNORECASE)
+# `%2f`, `%5c`, `%3b` and control letters; `%3f` and `%23`, which end a path for whoever reads the
+# escapes first; and `%25` before two hex digits, which a second reader takes for another escape.
+_ODD_ESCAPES = re.compile(r"%(?:2f|5c|3b|3f|23|[01][0-9a-f]|7f|25[0-9a-f]{2})", re.IGNORECASE)
 
 # Letters that make a path another one. Some readers fold wide forms such as U+FF0F into them.
-_MEANING = frozenset("/\\.;%")
+_MEANING = frozenset("/\\.;%?#")
 
 # A target that is longer is no page that anybody visits; proxies stop at 8 KiB by default.
 _LONGEST = 16_384
@@ -98,10 +100,10 @@ def asked(method: str, host: str, target: str) -> Asked:
         raise Malformed("the path is none, is too long, or has letters that must be escaped")
     if _ESCAPES.fullmatch(path) is None:
         raise Malformed("the path has a broken escape")
-    name = canonical_host(host)[0]
-    if not name:
+    name_and_port = host_and_port(host)
+    if name_and_port is None or not name_and_port[0]:
         raise Malformed("the host is none")
-    return Asked(method, name, path)
+    return Asked(method, name_and_port[0], path)
 
 
 def plain_path(path: str) -> str | None:
@@ -127,8 +129,9 @@ def _is_folded(letter: str) -> bool:
 def decide(rules: Sequence[AccessRule], wanted: Asked, roles: Collection[str]) -> Verdict:
     """What comes of it for a session of these roles. Without any rules it is allowed.
 
-    A path that fits a rule's but for the case of its letters is odd, too: some applications make no
-    difference.
+    A path that comes close to a rule's is odd, too: some applications make no difference. They
+    compare without case, accents or wide forms, drop what cannot be seen, take dots and spaces off
+    the end of a name (Windows), or what follows a colon (NTFS), or a suffix.
     """
     if not rules:
         return Verdict.ALLOWED
@@ -142,7 +145,7 @@ def decide(rules: Sequence[AccessRule], wanted: Asked, roles: Collection[str]) -
             if path is None:
                 return Verdict.ODD_PATH
             if not _is_below(path, rule.path):
-                if _is_below(path.casefold(), rule.path.casefold()):
+                if _is_close(path, rule.path):
                     return Verdict.ODD_PATH
                 continue
         if rule.roles is None or not rule.roles.isdisjoint(roles):
@@ -155,10 +158,32 @@ def _is_below(path: str, prefix: str) -> bool:
     return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/")
 
 
+def _is_close(path: str, prefix: str) -> bool:
+    """Whether some application could take a path for one that is below the prefix."""
+    segments, ruled = path.split("/"), prefix.split("/")
+    return len(segments) >= len(ruled) and all(map(_could_be, segments, ruled))
+
+
+def _could_be(segment: str, ruled: str) -> bool:
+    """Whether these are the same name, or the first has a sign, and anything, right behind it."""
+    told, known = _bare(segment), _bare(ruled)
+    behind = told[len(known) : len(known) + 1]
+    return told.startswith(known) and not (behind.isalnum() or behind in ("-", "_"))
+
+
+def _bare(segment: str) -> str:
+    """A name without case, accents, wide forms, unseen letters, and dots and spaces around it."""
+    if not segment.isascii():
+        parts = normalize("NFKD", segment)
+        # Upper case makes an I of the dotless one.
+        segment = "".join(one for one in parts if category(one) not in ("Mn", "Cf")).upper()
+    return segment.casefold().lstrip().rstrip(" .")
+
+
 def covers(first: AccessRule, later: AccessRule) -> bool:
-    """Whether all that the later rule would decide is decided by the first."""
+    """Whether all that the later rule would decide is decided, or found odd, by the first."""
     return (
         first.host in ("", later.host)
-        and (not first.path or (bool(later.path) and _is_below(later.path, first.path)))
+        and (not first.path or (bool(later.path) and _is_close(later.path, first.path)))
         and (not first.methods or (bool(later.methods) and later.methods <= first.methods))
     )

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import msgspec
 
 from sessiongate.errors import Malformed
-from sessiongate.networks import canonical_host
+from sessiongate.networks import canonical_host, host_and_port
 from sessiongate.rules.relay_rest import is_below
 
 READING = frozenset({"GET", "HEAD"})
@@ -69,6 +69,7 @@ _URL = re.compile(
     r"((?i:https?))://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?)"
     r"(/[^?#\s]*)(?:\?([!-~]*))?"
 )
+_VISIBLE = re.compile(r"[!-~]+")
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -132,8 +133,11 @@ def leads_to(location: str) -> str:
 def _place(location: str, upstream: str, hosts: Collection[str], *, leaves: bool) -> str:
     """Where a reply points, as seen from the client: at the upstream's own address, that is here.
 
-    "" for where no client is to be led.
+    "" for where no client is to be led. That is so for each letter that no address has: browsers
+    drop tabs and line ends before they read one, so that `/<tab>/host` leads to that host.
     """
+    if _VISIBLE.fullmatch(location) is None:
+        return ""
     if location.startswith("/"):
         return "" if location[1:2] in ("/", "\\") else location
     found = _URL.fullmatch(location)
@@ -158,7 +162,7 @@ def is_of_files(
     `upstream` is its URL without a path, `own_names` those of this machine.
     """
     found = _URL.fullmatch(url)
-    if found is None or "#" in (found[4] or ""):
+    if found is None or "#" in (found[4] or "") or host_and_port(found[2]) is None:
         return False
     scheme, path = found[1].lower(), found[3]
     family = family_of(path)

@@ -42,8 +42,10 @@ def verdict(path: str, roles: str = "user", host: str = HOST, method: str = "GET
         ("/app", "user", Verdict.ALLOWED),
         ("/app/x/", "user", Verdict.ALLOWED),
         ("/application", "user", Verdict.NO_RULE),
-        ("/app%23x", "user", Verdict.NO_RULE),
-        ("/app%20x", "user", Verdict.NO_RULE),
+        ("/app-x", "user", Verdict.NO_RULE),
+        ("/app_x", "user", Verdict.NO_RULE),
+        ("/app%C3%A9", "user", Verdict.NO_RULE),
+        ("/other.app", "user", Verdict.NO_RULE),
         ("/", "administrator", Verdict.NO_RULE),
         ("/ADMIN", "operator", Verdict.ODD_PATH),
         ("/App/x", "user", Verdict.ODD_PATH),
@@ -94,6 +96,11 @@ ODD = [
     "/app%c0%ae%c0%ae/admin",
     "/app%ef%bc%8fadmin",
     "/app/%ef%bc%8e%ef%bc%8e/admin",
+    "/app%3fx",
+    "/app/%3Fx",
+    "/app%23x",
+    "/app%ef%bc%9fx",
+    "/app%ef%bc%83x",
 ]
 
 
@@ -115,7 +122,50 @@ def test_sec_38_a_rule_for_the_whole_host_opens_no_way_around_a_path_before_it()
     assert decide(rules, asked("GET", HOST, "/other"), ("user",)) is Verdict.ALLOWED
 
 
-@each("path", ["/", "/a", "/a/", "/a%20b", "/caf%C3%A9", "/a%25", "/a%3Fb", "/~a.b-c_d/..."])
+# What Windows, NTFS, frameworks that cut a suffix off, and readers of Unicode take for `/admin`.
+CLOSE = [
+    "/admin.",
+    "/admin%20",
+    "/admin+",
+    "/admin.json",
+    "/admin::$DATA",
+    "/admin:x/y",
+    "/admin%26x",
+    "/admin,x",
+    "/admin*",
+    "/admin!x",
+    "/admin%25",
+    "/%20admin",
+    "/Admin./x",
+    "/admin%c2%a0",
+    "/admin%c2%85x",
+    "/admin%e2%80%8b",
+    "/adm%c2%adin",
+    "/%ef%bd%81dmin",
+    "/%e2%93%90dmin",
+    "/adm%c4%b1n",
+    "/adm%c4%b0n",
+    "/%c3%a1dmin",
+    "/admin%cc%81",
+]
+
+
+@each("path", CLOSE)
+def test_sec_38_what_an_application_may_take_for_a_rules_path_is_odd(path: str) -> None:
+    rules = (ADMIN, AccessRule(host=HOST))
+    for roles in ("user", "administrator"):
+        assert decide(rules, asked("GET", HOST, path), (roles,)) is Verdict.ODD_PATH
+
+
+@each("path", ["/app./admin", "/app%20/admin/x", "/App/admin.", "/app::$INDEX_ALLOCATION/admin"])
+def test_sec_38_so_is_what_may_be_taken_for_a_folder_in_it(path: str) -> None:
+    inner = AccessRule(host=HOST, path="/app/admin", roles=frozenset({"administrator"}))
+    rules = (inner, AccessRule(host=HOST))
+    assert decide(rules, asked("GET", HOST, path), ("user",)) is Verdict.ODD_PATH
+    assert decide(rules, asked("GET", HOST, "/app./x"), ("user",)) is Verdict.ALLOWED
+
+
+@each("path", ["/", "/a", "/a/", "/a%20b", "/caf%C3%A9", "/a%25", "/a%26b", "/~a.b-c_d/..."])
 def test_other_paths_are_read_in_one_way(path: str) -> None:
     assert plain_path(path) is not None
 
@@ -139,6 +189,13 @@ def test_escapes_are_read_once() -> None:
         ("GET", "a/b", "/"),
         ("GET", "a%2fb", "/"),
         ("GET", "[::1", "/"),
+        ("GET", f"{HOST}:65536", "/"),
+        ("GET", f"{HOST}:99999", "/"),
+        ("GET", f"{HOST}..:99999", "/"),
+        ("GET", "[::1]:65536", "/"),
+        ("GET", "[12345::]", "/"),
+        ("GET", "[1:2]:80", "/"),
+        ("GET", "[127.0.0.1]", "/"),
         ("GET", HOST, ""),
         ("GET", HOST, "*"),
         ("GET", HOST, "admin"),
@@ -185,6 +242,8 @@ def test_any_target_is_denied_or_read_as_one_path(free: str, hostile: str) -> No
         (AccessRule(), ADMIN, True),
         (APP, AccessRule(host=HOST, path="/app/x"), True),
         (APP, AccessRule(host=HOST, path="/application"), False),
+        (APP, AccessRule(host=HOST, path="/app.json"), True),
+        (APP, AccessRule(host=HOST, path="/App"), True),
         (APP, AccessRule(host=HOST), False),
         (APP, AccessRule(path="/app"), False),
         (READ, AccessRule(host=HOST, path="/api"), False),

@@ -140,6 +140,18 @@ PLACES = {
     f"{UPSTREAM}//evil.example": "",
     f"{UPSTREAM}/\\evil.example": "",
     "//evil.example": "",
+    # What browsers drop out of an address, or read as another letter, before they follow it.
+    "/\t/evil.example/x": "",
+    "/\n/evil.example/x": "",
+    "\t//evil.example/x": "",
+    "/a b": "",
+    "/\x00/evil.example": "",
+    "/\xa0": "",
+    "/\xef\xbc\x8fevil.example": "",
+    "/\uff0fevil.example": "",
+    f"{UPSTREAM}/\t/evil.example": "",
+    "https://vc1.gate.example/a?b#\t": "",
+    "https://vc1.gate.example/\xa0": "",
     "javascript:alert(1)": "",
     "a": "",
 }
@@ -162,6 +174,8 @@ def test_sec_44_where_a_reply_points_is_seen_from_the_client(place: str) -> None
         ("https://esx7.example/sdk", False),
         ("https://localhost/folder/a", False),
         ("https://127.0.0.1/folder/a", False),
+        ("https://esx7.example:99999/folder/a", False),
+        ("https://[1:2]/folder/a", False),
     ],
     str,
 )
