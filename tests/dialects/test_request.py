@@ -237,7 +237,7 @@ async def test_sec_81_a_session_named_in_a_form_must_be_the_carriers_too(
 
 # Files ask besides whether a session is named at all: a ticket in the address may do without.
 FINDS_CALLERS = {"request.py", "bearers.py", "known_callers.py", "relayed_transfers.py"}
-LOOKED_UP = re.compile(r"\b(carried|check_digest|sessions\.check|bearers\.check)\(")
+LOOKED_UP = re.compile(r"\b(carried|check_digest|sessions\.(?:check|peek)|bearers\.check)\(")
 
 
 def test_every_endpoint_has_its_caller_found_by_the_one_function() -> None:

@@ -57,6 +57,7 @@ async def test_sec_26_a_stranger_cannot_claim_another_address(peer: str) -> None
         ("unknown", "10.0.0.5"),
         ("203.0.113.5, spoofed", "10.0.0.5"),
         ("203.0.113.5:1234", "10.0.0.5"),
+        ("0" * 70_000, "10.0.0.5"),
         ("", "10.0.0.5"),
     ],
 )
