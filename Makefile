@@ -72,7 +72,7 @@ locales: $(VENV)/.dev ## Write the lists of locales and messages that the packag
 	$(BIN)/python -m tests.locales
 
 interop: $(VENV)/.dev ## Build the real clients, run their tests, write the table of docs/interop.md
-	$(BIN)/python tests/peers/setup.py debian ansible java kubernetes telegraf \
+	$(BIN)/python tests/peers/setup.py debian ansible java keycloak kubernetes telegraf \
 		terraform
 	SESSIONGATE_REQUIRE_PEERS=1 $(BIN)/python -m pytest -q -m interop --write-interop \
 		tests/end_to_end

@@ -52,10 +52,12 @@ def needs_peer(marked: Any) -> bool:
     return any(mark.name == "peer" for mark in marks)
 
 
+_OF_CLIENTS = ("from tests.end_to_end.clients import", 'mark.interop("keycloak")')
+
 CLIENTS = [
     importlib.import_module(f"tests.end_to_end.{path.stem}")
     for path in sorted(END_TO_END.glob("test_*.py"))
-    if "from tests.end_to_end.clients import" in path.read_text(encoding="utf-8")
+    if any(one in path.read_text(encoding="utf-8") for one in _OF_CLIENTS)
 ]
 
 

@@ -20,6 +20,7 @@ from tests.peers.setup import (
     CHECKVSPHERE,
     CLOUD_PROVIDER,
     GOVMOMI,
+    KEYCLOAK,
     LIBCLOUD,
     NODE_SOAP,
     NODE_VSPHERE_SOAP,
@@ -289,6 +290,13 @@ EXERCISES: Mapping[str, Exercise] = {
         _told("fence_vmware_rest", "--version"),
         "`/rest`",
         "list, status of a machine that is not there; refusal",
+    ),
+    "keycloak": Exercise(
+        "Keycloak, told a client's story beside us, and before the bridge",
+        _fixed(KEYCLOAK),
+        "OpenID Connect",
+        "tokens of a user and of a client, refresh, userinfo, logout, every refusal: the same; its "
+        "tokens renewed for scripts of the classic API",
     ),
     "dotnet": Exercise(
         "HttpWebRequest under Mono, certificate by its fingerprint",

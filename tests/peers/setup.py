@@ -7,7 +7,7 @@ OpenID provider and the SOAP clients for Node come from npm where that is instal
 are wheels, in one environment.
 What takes long to install or to build is left to who asks for it by name: `ansible`, `debian`,
 `java`, `kubernetes`, `telegraf`, `terraform`. Where one of these cannot be had, that is told, and
-its tests are skipped.
+its tests are skipped. So is `keycloak`, which lies in a cache outside the tree for all clones.
 Takes what is there already as done; remove .peers/ to start afresh. What is built by itself is
 built beside the rest: one waits for the network while another uses the processor.
 """
@@ -92,6 +92,7 @@ CLOUD_PROVIDER = "1.36.0"
 """Of the vSphere cloud provider for Kubernetes, as pinned in `kubernetes/go.mod`."""
 MANIFEST_VALIDATOR = "1.37.0"
 """Of the package kubernetes-validate, which has the schemas of that release and those before."""
+KEYCLOAK = "26.4.5"
 OIDC_PROVIDER = "8.8.1"
 """The last of its line. That runs on Node 20, which 9.13 says it does not support."""
 
@@ -177,6 +178,12 @@ def oidc_provider() -> Path:
     return PEERS / "oidc" / OIDC_PROVIDER / "node_modules" / "oidc-provider"
 
 
+def keycloak() -> Path:
+    """The folder of Keycloak, in the user's cache: 160 MB are fetched once for all clones."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches / "sessiongate" / f"keycloak-{KEYCLOAK}-built"
+
+
 def _install(python: Path, *packages: str) -> bool:
     """Make the environment of this interpreter, with these packages, if it is not there yet.
 
@@ -260,10 +267,34 @@ def _pom(*wanted: str) -> str:
     )
 
 
+def _keycloak() -> None:
+    whole = keycloak()
+    if whole.exists():
+        return
+    if shutil.which("mvn") is None:
+        sys.stderr.write("no Maven here: Keycloak is not installed\n")
+        return
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=whole.parent) as folder:
+        artifact = f"org.keycloak:keycloak-quarkus-dist:{KEYCLOAK}:zip"
+        goal = ("dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}")
+        subprocess.run(("mvn", "-B", "-q", "-ntp", *goal), cwd=folder, check=True)
+        [archive] = Path(folder).glob("*.zip")
+        shutil.unpack_archive(archive, folder)
+        unpacked = Path(folder, f"keycloak-{KEYCLOAK}")
+        program = unpacked / "bin" / "kc.sh"
+        program.chmod(0o755)  # unpacking leaves it no program
+        # What it would do at each start, for minutes on a busy machine.
+        as_used = ("--db=dev-file", "--http-relative-path=/auth")
+        subprocess.run((program, "build", *as_used), check=True, stdout=subprocess.DEVNULL)
+        unpacked.rename(whole)
+
+
 _EXTRA: Mapping[str, Callable[[], object]] = {
     "ansible": _ansible,
     "debian": _debian,
     "java": _jars,
+    "keycloak": _keycloak,
     "kubernetes": _kubernetes,
     "telegraf": lambda: _build_with_go("telegraf", "."),
     "terraform": lambda: _build_with_go("terraform", "tool"),
