@@ -18,9 +18,16 @@ class Received:
     body: bytes
 
     def all(self, name: str) -> list[str]:
-        """Every value of a header, however its name is spelled: as CGI and WSGI make them one."""
-        wanted = name.lower().replace("_", "-")
-        return [value for key, value in self.headers if key.lower().replace("_", "-") == wanted]
+        """Every value of a header, however its name is spelled: as CGI and WSGI make them one.
+
+        Some servers fold every sign to the same one, and not `-` alone (lighttpd, older Apache).
+        """
+        wanted = _folded(name)
+        return [value for key, value in self.headers if _folded(key) == wanted]
+
+
+def _folded(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower())
 
 
 class _Handler(BaseHTTPRequestHandler):

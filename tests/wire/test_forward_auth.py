@@ -109,6 +109,21 @@ def test_one_carrier_is_enough_and_two_are_too_many(one: tuple[str, str]) -> Non
         require_one_carrier([("authorization", "Basic eDp5"), ("authorization", "Bearer")])
 
 
+@each(
+    "cookies",
+    [
+        f"vmware_soap_session=; vmware_soap_session={TOKEN}",
+        f"vmware_soap_session={TOKEN}; a=b; vmware_soap_session=",
+        f'vmware-api-session-id=""; vmware_soap_session={TOKEN}',
+        f"vmware-api-session-id\t= ; vmware-api-session-id={TOKEN}",
+    ],
+)
+def test_sec_43_an_empty_cookie_of_ours_is_one_too(cookies: str) -> None:
+    """An application could set one in its users' browsers, and would get the next one itself."""
+    with pytest.raises(NoSession, match="two tokens"):
+        require_one_carrier([("cookie", cookies)])
+
+
 def test_each_set_names_user_groups_and_full_name() -> None:
     for prefix, names in IDENTITY.items():
         said = identity(names, "ada", ["operator", "a,b"], "Ada Müller")
