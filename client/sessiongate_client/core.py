@@ -7,6 +7,7 @@ logged out of at the end of the program (`endings`).
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -29,6 +30,9 @@ _MOST_PLACES = 1000
 
 _EARLY = 5.0
 """Seconds before its end at which an access token is replaced."""
+
+_SHORTEST = 0.01
+"""Seconds of a limit at least: none at all would be no limit."""
 
 
 class Core:
@@ -281,26 +285,33 @@ class Core:
             return None
         form = self._form(opened)
         try:
-            answer = self._send(form.logout(opened), timeout)
+            answer = self._send(
+                form.logout(opened), sum(self._limits) if timeout is None else timeout
+            )
         except SessionError as problem:
             return problem
         if form.is_logged_out(answer):
             return None
         return SessionError(f"{self._base} answered the logout with {answer.status}")
 
-    def _send(self, ask: Ask, timeout: Optional[float] = None) -> Answer:
-        """The answer to this. A 503 that says when to come again is heeded. Raises SessionError."""
-        limits = self._limits if timeout is None else (timeout / 2, timeout / 2)
+    def _send(self, ask: Ask, within: float = math.inf) -> Answer:
+        """The answer to this. A 503 that says when to come again is heeded. Raises SessionError.
+
+        All of it takes `within` seconds at most.
+        """
         from .transport import send
 
+        ends = time.monotonic() + within
         if self._context is None and self._base.startswith("https:"):
             self._context = self._trusted()
-        for left in range(MOST_REPEATS, -1, -1):
-            answer = send(self._base, ask, self._context, *limits)
+        for repeats in range(MOST_REPEATS, -1, -1):
+            share = min(1.0, (ends - time.monotonic()) / sum(self._limits))
+            connect, read = (max(limit * share, _SHORTEST) for limit in self._limits)
+            answer = send(self._base, ask, self._context, connect, read)
             if answer.status != 503:
                 return answer
             after = seconds_of(answer.header("retry-after"))
-            if after is None or after > LONGEST_WAIT or not left:
+            if after is None or after > min(LONGEST_WAIT, ends - time.monotonic()) or not repeats:
                 raise Busy(f"{self._base} takes no more just now (503)", after)
             self.wait(after)
         raise AssertionError("the last round returns or raises")

@@ -1,15 +1,18 @@
 """One request of the library's own: a connection of its own, time limits, no redirect followed.
 
-Connecting may take `connect` seconds, each wait for the server `read`, and all of it the sum of
-both. So nothing here keeps Ctrl-C or the end of a program waiting.
+Connecting to an address may take `connect` seconds, each wait for the server `read`, and all of it
+the sum of both: head, interim replies and body, however small the pieces are in which they come.
+So no server keeps a login, a logout or the end of a program waiting.
 """
 
 from __future__ import annotations
 
 import http.client
+import io
+import socket
 import ssl
 import time
-from typing import Optional
+from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from .errors import NotTrusted, UnexpectedAnswer, Unreachable
@@ -46,21 +49,49 @@ def send(
 def _exchange(connection: http.client.HTTPConnection, ask: Ask, read: float, all_: float) -> Answer:
     ends = time.monotonic() + all_
     connection.connect()
-    connection.sock.settimeout(read)
+    line = _Limited(connection.sock, read, ends)
+    line.limit()
     headers = {"User-Agent": "sessiongate-client", "Accept": "*/*", **ask.headers}
     if ask.verb in ("POST", "PUT"):
         headers["Content-Length"] = str(len(ask.body))
     connection.request(ask.verb, ask.path, ask.body or None, headers)
-    answer = connection.getresponse()
+    with http.client.HTTPResponse(connection.sock, method=ask.verb) as answer:
+        answer.fp.close()
+        answer.fp = io.BufferedReader(line)
+        answer.begin()
+        body = _body(answer)
+        said = [(name.lower(), value) for name, value in answer.getheaders()]
+        return Answer(answer.status, said, body)
+
+
+def _body(answer: http.client.HTTPResponse) -> bytes:
     pieces = []
     left = LARGEST_BODY
     while left > 0:
         piece = answer.read1(min(left, 65536))
         if not piece:
             break
-        if time.monotonic() > ends:
-            raise TimeoutError("timed out: the answer comes too slowly")
         pieces.append(piece)
         left -= len(piece)
-    said = [(name.lower(), value) for name, value in answer.getheaders()]
-    return Answer(answer.status, said, b"".join(pieces))
+    return b"".join(pieces)
+
+
+class _Limited(io.RawIOBase):
+    """What comes from a socket: `read` seconds for each wait, and none after `ends`, monotonic."""
+
+    def __init__(self, line: socket.socket, read: float, ends: float) -> None:
+        self._line, self._read, self._ends = line, read, ends
+
+    def limit(self) -> None:
+        """Have the next wait end in time. Raises TimeoutError where that is over."""
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out: the answer comes too slowly")
+        self._line.settimeout(min(self._read, left))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        self.limit()
+        return self._line.recv_into(into)

@@ -3,8 +3,9 @@
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -42,15 +43,27 @@ def hangs(line: socket.socket) -> None:
         pass  # until the client has had enough
 
 
-def dribbles(line: socket.socket) -> None:
-    line.recv(4096)
-    line.sendall(_OK + b"1000\r\n\r\n")
-    gone = threading.Event()
-    try:
-        while not gone.wait(0.02):
-            line.sendall(b"x")
-    except OSError:
-        pass
+def dribbles(begin: bytes, piece: bytes) -> Deed:
+    """Each piece comes before the client has waited too long for one, and there is no last."""
+
+    def deed(line: socket.socket) -> None:
+        line.recv(4096)
+        gone = threading.Event()
+        ends = time.monotonic() + PATIENCE
+        with suppress(OSError):
+            line.sendall(begin)
+            while not gone.wait(0.02) and time.monotonic() < ends:
+                line.sendall(piece)
+
+    return deed
+
+
+SLOW = [
+    dribbles(_OK + b"1000\r\n\r\n", b"x"),
+    dribbles(b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    dribbles(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    dribbles(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+]
 
 
 @contextmanager
@@ -90,7 +103,7 @@ def answering(deed: Deed) -> Iterator[tuple[str, list[int]]]:
         (nothing, Unreachable),
         (reset, Unreachable),
         (hangs, Unreachable),
-        (dribbles, Unreachable),
+        *[(slow, Unreachable) for slow in SLOW],
         (says(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), UnexpectedAnswer),
         (says(b"hello\r\n\r\n"), UnexpectedAnswer),
         (says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), UnexpectedAnswer),
@@ -111,7 +124,10 @@ def test_a_login_that_goes_wrong_is_tried_once(
         assert len(lines) == 1
 
 
-@each("deed", [nothing, reset, hangs, says(b"hello\r\n\r\n"), says(b"HTTP/1.1 500 No\r\n\r\n")])
+@each(
+    "deed",
+    [nothing, reset, hangs, says(b"hello\r\n\r\n"), says(b"HTTP/1.1 500 No\r\n\r\n"), *SLOW],
+)
 def test_a_logout_that_goes_wrong_raises_nothing(deed: Deed) -> None:
     stories = iter([says(_OK + b"0\r\n\r\n"), deed])
     with answering(lambda line: next(stories)(line)) as (url, _):

@@ -136,6 +136,18 @@ def test_who_says_no_time_or_a_long_one_is_not_waited_for(
     assert script.logins == 1
 
 
+def test_a_logout_at_a_busy_server_takes_no_longer_than_one_request_may(
+    script: Scripted, session: ZertoSession, waits: list[float]
+) -> None:
+    for after, left, waited in (("2", 0, [2.0]), ("16", 1, [])):
+        session.renew()
+        script.next = [Reply(503, {"Retry-After": after})]
+        assert session.logout() is (left == 0)
+        assert len(script.sessions) == left
+        assert waits == waited
+        waits.clear()
+
+
 def test_a_logout_is_told_once_and_ends_the_use(script: Scripted, session: ZertoSession) -> None:
     token = session.token
     assert session.logout()
