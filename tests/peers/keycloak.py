@@ -52,10 +52,10 @@ def running(folder: Path, *, life: int = 60) -> Iterator[int]:
     (home / "data" / "import" / "zerto.json").write_text(_realm(life), encoding="utf-8")
     command = (str(home / "bin" / "kc.sh"), "start", "--optimized", "--import-realm")
     where = ("--http-enabled=true", "--hostname-strict=false", "--http-host=127.0.0.1")
-    where += (f"--http-port={port}", "--cache=local")
+    how = (f"--http-port={port}", "--cache=local")
     with (folder / "keycloak.log").open("wb") as log:
         process = subprocess.Popen(
-            (*command, *where),
+            (*command, *where, *how),
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
