@@ -37,6 +37,7 @@ def used_upstream() -> UpstreamMeters:
     meters.forward_times.add(0.02)
     meters.pool_waits.add(0.0)
     meters.timeouts += 2
+    meters.tickets["issued"] = 3
     meters.login("ok")
     meters.login("refused")
     for key in ("k1", "k2", "k3"):

@@ -48,6 +48,7 @@ LABELLED = {
     "sessiongate_store_seconds": ("operation",),
 }
 OF_UPSTREAMS = {
+    "sessiongate_clone_tickets_total": ("result", "upstream"),
     "sessiongate_forward_seconds": ("upstream",),
     "sessiongate_forwarded_total": ("kind", "result", "upstream"),
     "sessiongate_pool_objects": ("upstream",),
@@ -84,6 +85,7 @@ def test_an_upstream_s_counts_have_its_name() -> None:
     # Three clients went by the session of one login, whatever number of calls each has made.
     assert of("upstream_logins_saved_total") == 2
     assert of("pool_timeouts_total") == 2
+    assert of("clone_tickets_total", result="issued") == 3
     states = ("idle", "active", "login", "broken")
     assert [of("pool_sessions", state=state) for state in states] == [1, 2, 3, 4]
     gauges = ("sessions_max", "waiters", "waits", "objects")
