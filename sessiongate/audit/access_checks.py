@@ -2,9 +2,12 @@
 
 Each refusal is an event, merged like all refusals. A check that lets somebody through happens with
 every request of every page: the first of a session at a host is an event, and an hour later another
-one says how many more there were. Metrics count them all.
+one says how many more there were. Whoever has a session may ask for any Host, so that only
+some of an account's hosts stand apart, and the further ones are one event of that account. Metrics
+count them all.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -24,6 +27,10 @@ HOUR = timedelta(hours=1)
 # counted together.
 _MOST = 10_000
 
+# Of these, one account's. Without that, one at many hosts (or in many sessions) would leave no
+# place for the others, and nobody's steps had a name.
+_MOST_OF_ONE = 100
+
 _REST = ("", "")
 
 _ALLOWED = "access allowed"
@@ -36,18 +43,28 @@ class AccessChecks:
         self._journal = journal
         self._clock = clock
         self._began: datetime | None = None
-        self._allowed: dict[tuple[str, str], Event] = {}
+        self._allowed: dict[tuple[str, str] | Person, Event] = {}
+        self._shares: Counter[Person] = Counter()
 
     def allowed(self, session: Session, client: Client, how: str, host: str, request: str) -> None:
         """A session was let through to this host."""
         now = self._clock.now()
         if self._began is None:
             self._began = now
-        found = self._allowed.get((session.key, host))
+        person = _person(session)
+        place: tuple[str, str] | Person = (session.key, host)
+        found = self._allowed.get(place)
+        is_further = found is None and self._shares[person] >= _MOST_OF_ONE
+        if is_further:
+            place = person
+            found = self._allowed.get(place)
         if found is None and len(self._allowed) < _MOST:
             first = _event(client, now, _ALLOWED, "ok", how, request, session)
-            self._allowed[session.key, host] = replace(first)
-            self._journal.note(first, _person(session))
+            if is_further:
+                first.detail, first.key, first.token = f"further, first {request}", "", ""
+            self._allowed[place] = replace(first)
+            self._shares[person] += 1
+            self._journal.note(first, person)
             return
         if found is None:
             rest = Event(at=now, event=_ALLOWED, result="ok", dialect=client.dialect)
@@ -78,6 +95,7 @@ class AccessChecks:
     def flush(self) -> None:
         """Write how many more were let through: each hour, and for a stop."""
         counted, self._allowed, self._began = self._allowed, {}, None
+        self._shares.clear()
         for event in counted.values():
             if event.merged:
                 event.merged -= 1  # it stands for one itself

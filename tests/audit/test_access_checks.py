@@ -88,6 +88,27 @@ async def test_so_many_hosts_are_counted_by_themselves_and_the_rest_together(
     assert (rest.get("user"), rest["merged"], rest["dialect"]) == (None, 2, "forward-auth")
 
 
+async def test_sec_69_an_account_at_many_hosts_hides_no_other_ones_steps(written: Written) -> None:
+    """Whoever has sessions may ask for any Host: that fills its own share, and not the table."""
+    bob, eve = await session_of(written, "bob"), await session_of(written, "eve")
+    again = await session_of(written, "bob")
+    for number in range(access_checks._MOST):
+        written.allow(again if number % 2 else bob, f"h{number}.example")
+    assert len(written.events) == 101
+    further = written.events[-1]
+    assert (further["user"], further.get("key"), further.get("token")) == ("bob", None, None)
+    assert further["detail"] == "further, first GET h100.example/ through 10.0.0.5"
+    written.allow(eve, "grafana.example", times=2)
+    assert written.events[-1]["user"] == "eve"
+    before = len(written.events)
+    written.checks.flush()
+    found = {one["user"]: one.get("merged", 0) for one in written.events[before:]}
+    assert found == {"bob": access_checks._MOST - 101 - 1, "eve": 0}
+    # In the next hour its hosts stand apart again.
+    written.allow(bob, "h60.example")
+    assert written.events[-1]["detail"].startswith("GET h60.example/")
+
+
 async def test_sec_69_each_refusal_is_an_event_until_there_are_too_many(written: Written) -> None:
     bob = await session_of(written, "bob")
     written.checks.refused(CLIENT, "auth-request", "GET a/ through b", "no_session")
