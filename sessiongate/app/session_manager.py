@@ -47,7 +47,7 @@ class ManagerParts:
         clients = ManagerClients(
             self._tokens,
             files,
-            self.accounts.verify,
+            self.accounts,
             {name: frozenset(one.upstreams) for name, one in manager.clusters.items()},
             clock,
             _now,

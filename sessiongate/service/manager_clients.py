@@ -2,12 +2,13 @@
 
 A token of ours is known by its digest, from a file of the settings or from the store, which other
 servers take it out of. One of a Kubernetes service account is verified. What is none is counted by
-its address: beyond a bound only tokens that are known already are looked at there, so that nobody
-has the rest verified at our cost, and no client is shut out by another behind the same address.
+its address. Beyond a bound, tokens that are known already are looked at there as ever, and those
+that by their claims may be an account's are verified at a bounded rate: so nobody has the rest
+verified at our cost, and no known client is shut out by another behind the same address.
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
@@ -27,14 +28,17 @@ from sessiongate.store.manager_port import ManagerTokens
 _MOST_ADDRESSES = 10_000
 """Addresses with wrong tokens that are remembered, about 3 MB."""
 
-_MOST_CLIENTS = 10_000
-"""Clients whose pace is remembered."""
+_MOST_PACES = 10_000
+"""Clients whose pace is remembered, and locked addresses."""
 
 _MOST_VERIFIED = 1_000
-"""Service accounts' tokens that are remembered, by digest."""
+"""Service accounts' tokens that are remembered, by digest: those that were verified last."""
 
 _VERIFIED_FOR = 60.0
 """Seconds for which one is not verified again."""
+
+_LOOKS = Rate(10, 1)
+"""How often tokens that are new are verified for an address that is locked."""
 
 LONGEST = 32 * 1024
 """Letters of a token that is looked at."""
@@ -70,8 +74,17 @@ class VerifiedAccount(Protocol):
         ...
 
 
-Verify = Callable[[Secret, datetime], Awaitable[VerifiedAccount]]
-"""Whose token it is. Raises BadCredentials or IdentityUnavailable."""
+class Accounts(Protocol):
+    """The service accounts that may come."""
+
+    def may_be(self, token: Secret) -> bool:
+        """Whether this could be the token of one, by what it says itself."""
+        ...
+
+    async def verify(self, token: Secret, now: datetime) -> VerifiedAccount:
+        """Whose token it is. Raises BadCredentials or IdentityUnavailable."""
+        ...
+
 
 Kept = Callable[[], Mapping[bytes, ManagerCaller]]
 """The clients whose tokens stand in files at this moment, by their digests."""
@@ -84,7 +97,7 @@ class ManagerClients:
         self,
         tokens: ManagerTokens,
         in_files: Kept,
-        verify: Verify,
+        accounts: Accounts,
         clusters: Mapping[str, frozenset[str]],
         clock: Clock,
         now: Callable[[], float],
@@ -94,7 +107,7 @@ class ManagerClients:
         """`clusters` are the upstreams of each; `policy` is for wrong tokens of one address."""
         self._tokens = tokens
         self._in_files = in_files
-        self._verify = verify
+        self._accounts = accounts
         self._clusters = clusters
         self._clock = clock
         self._now = now
@@ -102,6 +115,7 @@ class ManagerClients:
         self._policy = policy
         self._wrong: OrderedDict[str, AttemptCount] = OrderedDict()
         self._paces: OrderedDict[str, Bucket] = OrderedDict()
+        self._looks: OrderedDict[str, Bucket] = OrderedDict()
         self._verified: OrderedDict[bytes, tuple[ManagerCaller, float, float]] = OrderedDict()
         """With until when it need not be verified again, and until when it is good."""
 
@@ -122,21 +136,25 @@ class ManagerClients:
         if (verified := self._remembered(digest)) is not None:
             return verified
         place, now = network_of(address), self._clock.now()
-        if lockout.is_locked(self._wrong.get(place, NO_ATTEMPTS), now):
+        is_locked = lockout.is_locked(self._wrong.get(place, NO_ATTEMPTS), now)
+        if is_locked and not self._is_looked_at(token, digest, place):
             raise LockedOut("too many wrong tokens came from this address")
         try:
             return await self._account(token, digest)
         except BadCredentials:
+            self._verified.pop(digest, None)
             self._was_wrong(place, now)
             raise
 
     def spend(self, caller: ManagerCaller) -> int:
         """Count a request of this client. 0, or after how many seconds it may ask again."""
-        bucket = self._paces.pop(caller.name, None) or pace.full(self._rate, self._now())
-        bucket, wait = pace.spend(bucket, self._rate, self._now())
-        self._paces[caller.name] = bucket
-        if len(self._paces) > _MOST_CLIENTS:
-            self._paces.popitem(last=False)
+        return self._spend(self._paces, caller.name, self._rate)
+
+    def _spend(self, buckets: OrderedDict[str, Bucket], name: str, rate: Rate) -> int:
+        bucket = buckets.pop(name, None) or pace.full(rate, self._now())
+        buckets[name], wait = pace.spend(bucket, rate, self._now())
+        if len(buckets) > _MOST_PACES:
+            buckets.popitem(last=False)
         return wait
 
     async def _known(self, token: Secret) -> ManagerCaller | None:
@@ -156,12 +174,20 @@ class ManagerClients:
         fresh = self._now() < until and self._clock.now().timestamp() < good
         return caller if fresh else None
 
+    def _is_looked_at(self, token: Secret, digest: bytes, place: str) -> bool:
+        """Whether it is verified although its address is locked."""
+        _, _, good = self._verified.get(digest, (None, 0.0, 0.0))
+        if self._clock.now().timestamp() < good:
+            return True
+        return self._accounts.may_be(token) and not self._spend(self._looks, place, _LOOKS)
+
     async def _account(self, token: Secret, digest: bytes) -> ManagerCaller:
         if token.reveal().startswith(MANAGER_PREFIX):
             raise BadCredentials("the token is unknown, or was revoked")
-        account = await self._verify(token, self._clock.now())
+        account = await self._accounts.verify(token, self._clock.now())
         name = f"{account.cluster}/{account.subject}"
         caller = ManagerCaller(name, digest, self._clusters[account.cluster])
+        self._verified.pop(digest, None)
         self._verified[digest] = caller, self._now() + _VERIFIED_FOR, account.expires_at
         if len(self._verified) > _MOST_VERIFIED:
             self._verified.popitem(last=False)

@@ -23,6 +23,7 @@ ATTEMPTS = 5
 STORED = "sgm_the-stored-token-of-the-cloud-provider"
 IN_FILE = "sgm_the-token-that-stands-in-a-file-of-the-csi"
 JWT = "head.claims.signature"
+RENEWED = "head.claims.another-signature"
 
 
 class Owner:
@@ -58,12 +59,13 @@ class Case:
         self.seconds = 0.0
         self.verified = 0
         self.outage = False
+        self.good = {JWT, RENEWED}
         digest = Secret(IN_FILE).digest()
         self.in_files = {digest: ManagerCaller("csi-prod", digest, frozenset({"vc1"}))}
         self.clients = ManagerClients(
             self.tokens,
             lambda: self.in_files,
-            self.verify,
+            self,
             {"prod": frozenset({"vc2"})},
             self.clock,
             lambda: self.seconds,
@@ -71,11 +73,14 @@ class Case:
             Policy(ATTEMPTS, timedelta(minutes=3), timedelta(minutes=5)),
         )
 
+    def may_be(self, token: Secret) -> bool:
+        return token.reveal().startswith("head.claims.")
+
     async def verify(self, token: Secret, now: datetime) -> VerifiedAccount:
         self.verified += 1
         if self.outage:
             raise IdentityUnavailable("no keys")
-        if token.reveal() != JWT:
+        if token.reveal() not in self.good:
             raise BadCredentials("not signed")
         return Owner()
 
@@ -117,32 +122,68 @@ async def test_a_revoked_token_is_as_an_unknown_one(case: Case) -> None:
     assert case.verified == 0
 
 
+async def guess(case: Case, what: str = "a.guess") -> None:
+    """So often that the address is locked."""
+    for number in range(ATTEMPTS):
+        with pytest.raises(BadCredentials):
+            await case.identify(f"{what}.{number}")
+
+
 async def test_sec_22_an_address_that_guesses_has_nothing_verified_and_shuts_nobody_out(
     case: Case,
 ) -> None:
-    for number in range(ATTEMPTS):
-        with pytest.raises(BadCredentials):
-            await case.identify(f"a.guess.{number}")
+    await guess(case)
     verified = case.verified
-    for wrong in ("a.b.c", JWT, "sgm_one-that-nobody-has-ever-given-out-to-anybody"):
+    for wrong in ("a.b.c", "sgm_one-that-nobody-has-ever-given-out-to-anybody"):
         with pytest.raises(LockedOut):
             await case.identify(wrong)
     assert case.verified == verified
     assert (await case.identify(STORED)).name == "cpi-prod", "behind the same address"
     assert (await case.identify(JWT, THERE)).name.startswith("prod/")
-    case.clock.tick(timedelta(minutes=5))
+    assert (await case.identify(RENEWED)).name.startswith("prod/"), "one that is seen first now"
+
+
+async def test_sec_22_guesses_that_look_like_an_accounts_are_verified_at_a_bounded_rate(
+    case: Case,
+) -> None:
     await case.identify(JWT)
+    case.seconds += 61
+    await guess(case, "head.claims.guess")
+    before = case.verified
+    refused = 0
+    for number in range(100):
+        with pytest.raises((BadCredentials, LockedOut)) as raised:
+            await case.identify(f"head.claims.{number}")
+        refused += raised.type is LockedOut
+    assert case.verified - before == 100 - refused == 10
+    with pytest.raises(LockedOut):
+        await case.identify(RENEWED)
+    await case.identify(JWT)
+    case.seconds += 1
+    await case.identify(RENEWED)
 
 
 async def test_an_account_that_was_verified_is_not_verified_again_for_a_minute(case: Case) -> None:
     await case.identify(JWT)
-    for number in range(ATTEMPTS):
-        with pytest.raises(BadCredentials):
-            await case.identify(f"a.guess.{number}")
+    await guess(case)
     verified = case.verified
     await case.identify(JWT)
     assert case.verified == verified
     case.seconds += 61
+    await case.identify(JWT)
+    assert case.verified == verified + 1
+
+
+async def test_a_known_token_that_is_good_no_more_is_a_guess(case: Case) -> None:
+    await case.identify(JWT)
+    case.seconds += 61
+    case.good.clear()
+    for _ in range(ATTEMPTS):
+        with pytest.raises(BadCredentials):
+            await case.identify(JWT)
+    for _ in range(10):
+        with pytest.raises(BadCredentials):
+            await case.identify(JWT)
     with pytest.raises(LockedOut):
         await case.identify(JWT)
 

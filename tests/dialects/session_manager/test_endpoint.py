@@ -10,13 +10,14 @@ from sessiongate.audit.clone_tickets import TicketJournal
 from sessiongate.audit.event import Event
 from sessiongate.audit.journal import Journal
 from sessiongate.dialects.session_manager.endpoint import PREFIX, SessionManagerEndpoint, refuse
-from sessiongate.errors import BadCredentials, ForeignOrigin, Malformed
+from sessiongate.errors import ForeignOrigin, Malformed
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.http.message import Reply, Request
+from sessiongate.identity.tokens.service_accounts import ServiceAccounts
 from sessiongate.rules.lockout import Policy
 from sessiongate.rules.pace import Rate
 from sessiongate.secret import Secret
-from sessiongate.service.manager_clients import ManagerClients, VerifiedAccount
+from sessiongate.service.manager_clients import ManagerClients
 from sessiongate.store.embedded.audit import MemoryAudit
 from sessiongate.store.embedded.manager_tokens import MemoryManagerTokens
 from sessiongate.store.manager_port import StoredToken
@@ -29,10 +30,6 @@ TOKEN = "sgm_the-stored-token-of-the-cloud-provider"
 ATTEMPTS = 4
 
 
-async def _of_nobody(*_: object) -> VerifiedAccount:
-    raise BadCredentials("of no cluster")
-
-
 class Case:
     """An endpoint over a real parent at a vCenter of the tests."""
 
@@ -42,7 +39,7 @@ class Case:
         clients = ManagerClients(
             tokens,
             dict,
-            _of_nobody,
+            ServiceAccounts([]),
             {},
             now,
             lambda: 0.0,

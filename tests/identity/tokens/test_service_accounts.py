@@ -78,6 +78,13 @@ async def test_sec_55_what_is_refused(two: ServiceAccounts, claims: dict[str, An
         await two.verify(account(**claims), T0)
 
 
+def test_what_a_token_may_be_is_told_by_its_claims_alone(two: ServiceAccounts) -> None:
+    assert two.may_be(account())
+    assert two.may_be(account("second"))
+    for other in (account(aud=["vault"]), account(sub="another"), Secret("a.b.c"), Secret("")):
+        assert not two.may_be(other)
+
+
 async def test_what_an_age_is_counted_from(two: ServiceAccounts) -> None:
     old = account(iat=NOW - int(MAX_AGE) + 1)
     assert await two.verify(old, T0)
