@@ -332,6 +332,7 @@ def test_sec_14_no_process_shows_a_secret(server: Server, start: Start) -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.interop("govc-soap")
 @each("dialect", ["rest", "vi-json", "soap"])
 def test_govc_needs_no_password(server: Server, start: Start, dialect: str) -> None:
     govc = str(present(program("govc")))
@@ -345,6 +346,7 @@ def test_govc_needs_no_password(server: Server, start: Start, dialect: str) -> N
 
 
 @pytest.mark.peer
+@pytest.mark.interop(f"pyvmomi-{PYVMOMI[0]}")
 def test_pyvmomi_takes_the_session(server: Server, start: Start, tmp_path: Path) -> None:
     """The script of the page, as it stands there."""
     (script,) = re.findall(r"^```py\n(.*?)^```", page("client.md").read_text("utf-8"), re.M | re.S)
