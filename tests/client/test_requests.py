@@ -20,7 +20,9 @@ def test_a_dead_session_is_not_noticed(script: Scripted, session: ZertoSession) 
     assert (script.logins, script.counts["GET /v1/vpgs"]) == (2, 2)
 
 
-@pytest.mark.parametrize("body", [None, b"x", "x", BytesIO(b"axx")], ids=["none", "bytes", "text", "file"])
+@pytest.mark.parametrize(
+    "body", [None, b"x", "x", BytesIO(b"axx")], ids=["none", "bytes", "text", "file"]
+)
 def test_a_body_that_is_there_is_sent_again(
     script: Scripted, session: ZertoSession, body: bytes | str | BytesIO | None
 ) -> None:
