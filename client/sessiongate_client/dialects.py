@@ -18,6 +18,9 @@ from .wire import Answer, Ask, Opened
 
 _JSON = "application/json"
 
+_LONGEST_LIFETIME = 1e9
+"""Seconds, about 30 years: a token that is said to be good for longer has no end that counts."""
+
 
 class Dialect:
     """One form. Subclasses say what is sent; what is common to most stands here."""
@@ -244,7 +247,9 @@ class Appliance(Dialect):
         first = super().opened(answer, now)
         said = faults.members(answer.body)
         lifetime = said.get("expires_in")
-        ends = now + lifetime if isinstance(lifetime, (int, float)) and lifetime > 0 else None
+        ends = None
+        if isinstance(lifetime, (int, float)) and lifetime is not True:
+            ends = now + lifetime if 0 < lifetime <= _LONGEST_LIFETIME else None
         return first._replace(expires_at=ends, refresh=_text(said.get("refresh_token")))
 
     def token_of(self, answer: Answer) -> str:

@@ -60,6 +60,12 @@ def test_an_access_token_has_an_end() -> None:
     assert (opened.token, opened.refresh, opened.expires_at) == ("a", "r", 1060.0)
 
 
+@each("lifetime", ["1e400", "1" + 400 * "0", "1e300", "1000000001", "-1", "0", "true", '"60"'])
+def test_an_end_that_is_none_is_not_believed(lifetime: str) -> None:
+    body = f'{{"access_token":"a","expires_in":{lifetime}}}'.encode()
+    assert Appliance().opened(Answer(200, [], body), 1000.0).expires_at is None
+
+
 def test_refused_grants_are_refusals() -> None:
     kind = [("content-type", "application/json")]
     with pytest.raises(LoginRefused) as refused:
