@@ -8,8 +8,8 @@ from sessiongate.dialects.forward_auth import routes as forward_auth
 from sessiongate.dialects.openid import routes as openid
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.relayed_transfers import routes as transfers
+from sessiongate.dialects.session_manager import routes as session_manager
 from sessiongate.dialects.session_manager.endpoint import SessionManagerEndpoint
-from sessiongate.dialects.session_manager.routes import routes as session_manager
 from sessiongate.dialects.vim import routes as vim
 from sessiongate.dialects.zerto import routes as zerto
 from sessiongate.http.router import NOWHERE, Routes
@@ -39,7 +39,7 @@ def dialects(
         *forward_auth.routes(
             *both, config.access_policy, services.access_checks, meters.access_checks
         ),
-        *session_manager(manager),
+        *session_manager.routes(manager),
         *transfers(*both, gates),
         *api_page.routes(),
     ]

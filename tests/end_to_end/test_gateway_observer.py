@@ -98,7 +98,7 @@ def test_an_observer_with_a_wrong_password_costs_one_failed_login(
     gate = make_server(settings=callers_gate(upstream, observer))
     for _ in range(3):
         refused = gate.run("upstream", "sessions", "vc1")
-        assert (refused.code, "refused" in refused.err) == (3, True)
+        assert (refused.code, "refused" in refused.err) == (4, True)
     assert upstream.log.text.count("login refused") == 1
     assert SoapClient.login(gate, BOSS).view()
     wait_until(lambda: len(sessions(upstream)) == 1)

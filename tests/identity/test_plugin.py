@@ -14,12 +14,12 @@ import pytest
 
 from sessiongate import plugins
 from sessiongate.errors import ConfigError
-from sessiongate.identity.plugin import BuiltProvider, PluginContext
+from sessiongate.identity.plugin import BuiltProvider
 from sessiongate.secret import Secret
 from sessiongate.tls import certificates
 from sessiongate.tls.trust import Trust
 from tests.house.sources import ROOT
-from tests.identity.fakes import cheap_hasher
+from tests.identity.zvm.test_settings import There, context
 
 LEAST: dict[str, dict[str, object]] = {
     "file": {},
@@ -30,14 +30,20 @@ LEAST: dict[str, dict[str, object]] = {
         "bind_password": Secret("canary"),
     },
     "vcenter": {"url": "https://vcenter.example"},
+    "zvm": {"upstream": "zvm1"},
 }
-PAGES = {"file": "settings.md", "ldap": "directories.md", "vcenter": "vcenter-provider.md"}
+PAGES = {
+    "file": "settings.md",
+    "ldap": "directories.md",
+    "vcenter": "vcenter-provider.md",
+    "zvm": "zerto-bridge.md",
+}
 PIN, OTHER = "ab" * 32, "cd" * 20
 
 
 def built(kind: str, folder: Path, **more: object) -> BuiltProvider:
     found: Any = plugins.find(kind, plugins.IDENTITY, plugins.IDENTITY_GROUP, "identity.x.type")
-    made = found("x", {**LEAST[kind], **more}, PluginContext(folder, cheap_hasher()))
+    made = found("x", {**LEAST[kind], **more}, context(folder, zvm1=There()))
     assert isinstance(made, BuiltProvider)
     return made
 
