@@ -82,7 +82,7 @@ class Guardian:
         return said
 
     def end(self) -> bool | None:
-        """Have it log out. Whether that went well; None where it can no longer say so."""
+        """Have it log out. Whether that went well; None where it cannot say so, and has ended."""
         if not self.is_gone:
             with suppress(OSError):
                 self._line.shutdown(socket.SHUT_WR)
@@ -92,6 +92,9 @@ class Guardian:
             if said is not None:
                 self._collect()
                 return bool(said["ended"])
+        if not self.is_gone:  # A server keeps it waiting, and it would keep us.
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
         self._collect()
         return None
 
