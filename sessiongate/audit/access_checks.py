@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 # Sessions times hosts that are counted by themselves, some 500 bytes each. Beyond them checks are
 # counted together.
-_MOST = 10_000
+MOST = 10_000
 
 # Of these, one account's. Without that, one at many hosts (or in many sessions) would leave no
 # place for the others, and nobody's steps had a name.
@@ -58,7 +58,7 @@ class AccessChecks:
         if is_further:
             place = person
             found = self._allowed.get(place)
-        if found is None and len(self._allowed) < _MOST:
+        if found is None and len(self._allowed) < MOST:
             first = _event(client, now, _ALLOWED, "ok", how, request, session)
             if is_further:
                 first.detail, first.key, first.token = f"further, first {request}", "", ""

@@ -2,7 +2,7 @@
 
 A token of ours is known by its digest, from a file of the settings or from the store, which other
 servers take it out of. One of a Kubernetes service account is verified. What is none is counted by
-its address. Beyond a bound, tokens that are known already are looked at there as ever, and those
+its address. Beyond a bound, tokens that are known already are looked at there still, and those
 that by their claims may be an account's are verified at a bounded rate: so nobody has the rest
 verified at our cost, and no known client is shut out by another behind the same address.
 """
@@ -74,7 +74,7 @@ class VerifiedAccount(Protocol):
         ...
 
 
-class Accounts(Protocol):
+class AccountVerifier(Protocol):
     """The service accounts that may come."""
 
     def may_be(self, token: Secret) -> bool:
@@ -97,7 +97,7 @@ class ManagerClients:
         self,
         tokens: ManagerTokens,
         in_files: Kept,
-        accounts: Accounts,
+        accounts: AccountVerifier,
         clusters: Mapping[str, frozenset[str]],
         clock: Clock,
         now: Callable[[], float],
