@@ -25,4 +25,6 @@ class ZvmGate(UpstreamGate):
         return ZvmCalls(self._exchange, self._rules.timeout, self._renewals)
 
     def _complete(self) -> None:
-        self.resources = ZertoRelay(self._rules, self.url, self.side, self._renewals)
+        self.resources = ZertoRelay(
+            self._rules, self.url, self.side, self._renewals, self._rows.tokens
+        )

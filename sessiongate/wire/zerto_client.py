@@ -70,6 +70,11 @@ class ZvmSession(UpstreamSession, frozen=True):
     """When the token ends by this process's own clock, which nobody sets; None where another
     process was given it."""
 
+    def secrets(self) -> tuple[Secret, ...]:
+        """All by which somebody could use it, or get its next token."""
+        refresh = (self.renewal.refresh,) if self.renewal is not None else ()
+        return (*UpstreamSession.secrets(self), *refresh)
+
 
 class Tokens(msgspec.Struct, frozen=True):
     """What an appliance gives whoever may have it."""

@@ -11,15 +11,15 @@ from sessiongate.gateway.calls.call import CallUnderWay, LeaseRefused
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.renewals import Renewals
+from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.rules.relay import RelayVerdict, State
 from sessiongate.rules.relay_zerto import judge_zerto
 from sessiongate.session import Session
 from sessiongate.store.gateway_port import Changes, Thing
 from sessiongate.wire import zerto_relayed as wire
-from sessiongate.wire.automation.relayed import shows
 from sessiongate.wire.http import Answer, Ask, Headers
-from sessiongate.wire.zerto_client import ZvmSession, carrier
+from sessiongate.wire.zerto_client import carrier
 from sessiongate.wire.zerto_relayed import Addresses, RelayedZerto
 
 _LONGEST_NAME = 200
@@ -42,21 +42,22 @@ class ZertoCall:
         verdict: RelayVerdict,
         headers: Headers,
         renewals: Renewals,
+        in_use: TokensInUse,
         addresses: Addresses,
     ) -> None:
         name = request.name[:_LONGEST_NAME]
         self.under_way = CallUnderWay(verdict, headers, method=name, size=len(request.body))
         self._request = request
         self._renewals = renewals
+        self._in_use = in_use
         self._addresses = addresses
-        self._session: ZvmSession | None = None
 
     async def require_read(self) -> None:
         """It was read whole."""
 
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease, whose token is good for it."""
-        session = self._session = await self._renewals.usable(lease)
+        session = await self._renewals.usable(lease)
         by = carrier(session.form, session.token)
         return self._request.ask((*self.under_way.headers, by))
 
@@ -78,14 +79,14 @@ class ZertoCall:
             wire.require_plain(answer)
         except Malformed as packed:
             raise self._held_back(str(packed)) from None
-        held = self._session
-        if held is not None and any(
-            shows(answer, one)
-            for one in (held.token, *((held.renewal.refresh,) if held.renewal else ()))
-        ):
-            raise self._held_back("a token of the ZVM")
+        headers = wire.told(answer, self._addresses)
+        try:
+            self._in_use.require_none_in([value for _, value in headers])
+            self._in_use.require_none(answer.body)
+        except TokenShown:
+            raise self._held_back("a token of the ZVM") from None
         body = self._addresses.turned(answer.body) if wire.is_text(answer) else answer.body
-        return Answer(answer.status, wire.told(answer, self._addresses), body)
+        return Answer(answer.status, headers, body)
 
     def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
         """What a client gets in the place of a reply; the call has been made all the same."""
@@ -98,11 +99,19 @@ class ZertoCall:
 class ZertoRelay:
     """Of one ZVM, over its `side` relay."""
 
-    def __init__(self, rules: RelayRules, url: str, side: SideRelay, renewals: Renewals) -> None:
+    def __init__(
+        self,
+        rules: RelayRules,
+        url: str,
+        side: SideRelay,
+        renewals: Renewals,
+        in_use: TokensInUse,
+    ) -> None:
         self._rules = rules
         self._url = url
         self._side = side
         self._renewals = renewals
+        self._in_use = in_use
 
     async def call(
         self, session: Session, request: RelayedZerto, headers: Headers, *, ours: str = ""
@@ -123,7 +132,7 @@ class ZertoRelay:
             )
         if not rules.shared:
             await self._have_alone(session)
-        call = ZertoCall(request, verdict, headers, self._renewals, addresses)
+        call = ZertoCall(request, verdict, headers, self._renewals, self._in_use, addresses)
         return await self._side.call(session, call)
 
     async def _have_alone(self, session: Session) -> None:

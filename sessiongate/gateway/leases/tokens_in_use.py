@@ -7,6 +7,7 @@ its offsets are kept, and what is searched is taken by those few words, however 
 are. Where only a few are known, each by itself is searched for, which is faster then.
 """
 
+import re
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Collection
@@ -26,6 +27,8 @@ _SHORTEST = _STEP + _WORD - 1
 
 _FEW = 6
 """Tokens up to which one search for each is faster than one for all."""
+
+_GUID = re.compile(r"(?i:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 _MEANT = 8
 """Characters of a token. What is no longer could be anything."""
@@ -65,8 +68,8 @@ class TokensInUse:
         if opened is None:
             self.drop(lease)
             return
-        tokens = [opened.token, *((opened.rest.token,) if opened.rest is not None else ())]
-        self._put(lease, [one.reveal() for one in tokens], [opened.user.key])
+        tokens = [form for one in opened.secrets() for form in _forms(one.reveal())]
+        self._put(lease, tokens, [opened.user.key])
 
     def put_ticket(self, name: str, ticket: Secret) -> None:
         """Look for a ticket that opens a session, under a name that no lease has."""
@@ -161,6 +164,11 @@ class TokensInUse:
                 self._words.discard(word)
 
 
+def _forms(token: str) -> tuple[str, ...]:
+    """A token as a server takes it: one that is a GUID in either case."""
+    return (token, token.lower(), token.upper()) if _GUID.fullmatch(token) else (token,)
+
+
 def _bytes_of(texts: Collection[str]) -> tuple[bytes, ...]:
     plain = (text.strip('"') for text in texts)
-    return tuple(one.encode() for one in plain if len(one) > _MEANT)
+    return tuple(dict.fromkeys(one.encode() for one in plain if len(one) > _MEANT))

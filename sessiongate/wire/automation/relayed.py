@@ -107,12 +107,6 @@ def is_from_the_service(answer: Answer) -> bool:
     return b'"error_type"' in begun or b"com.vmware.vapi.std.errors." in begun
 
 
-def shows(answer: Answer, token: Secret) -> bool:
-    """Whether a token is anywhere in a body."""
-    text = token.reveal().strip('"')
-    return len(text) > 8 and text.encode() in answer.body
-
-
 def own_location(location: str, theirs: str, ours: str) -> str | None:
     """A `Location` as a client here may have it; None for one that leads elsewhere.
 

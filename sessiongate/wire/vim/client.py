@@ -64,6 +64,10 @@ class UpstreamSession(msgspec.Struct, frozen=True):
     rest: RestSession | None = None
     """The one of the Automation API beside it, where that has sessions of its own."""
 
+    def secrets(self) -> tuple[Secret, ...]:
+        """All by which somebody could use it."""
+        return (self.token, *((self.rest.token,) if self.rest is not None else ()))
+
 
 REFUSED_LOGINS = frozenset({"InvalidLogin", "PasswordExpired", "InvalidClientCertificate"})
 """InvalidLogin and its subtypes: this name and password let nobody in."""

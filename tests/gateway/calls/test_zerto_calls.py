@@ -1,0 +1,64 @@
+"""What a client gets of a ZVM's answers: none of the gateway's own tokens there."""
+
+from typing import cast
+
+import pytest
+
+from sessiongate.errors import NotSupported, OutcomeUnknown
+from sessiongate.gateway.calls.zerto_calls import ZertoCall
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.renewals import Renewals
+from sessiongate.gateway.leases.tokens_in_use import TokensInUse
+from sessiongate.rules.relay_zerto import judge_zerto
+from sessiongate.secret import Secret
+from sessiongate.session import Person
+from sessiongate.wire.http import Answer, Headers
+from sessiongate.wire.zerto_client import Flavor, Renewal, zvm_session
+from sessiongate.wire.zerto_relayed import Addresses, read_zerto
+from tests.each import each
+from tests.gateway.test_accounts import session_of
+
+OWN = "11111111-aaaa-bbbb-cccc-000000000001"
+OTHER = "22222222-aaaa-bbbb-cccc-000000000002"
+ACCESS, REFRESH = "eyJhbGciOi.access-of-eve.x", "eyJhbGciOi.refresh-of-eve.x"
+ADDRESSES = Addresses("https://zvm.example", "https://gate.example")
+ADA = Person("zvm", "ada")
+
+
+def known() -> TokensInUse:
+    found = TokensInUse()
+    found.put("a", zvm_session(Flavor.CLASSIC, Secret(OWN), "ada"))
+    found.put("b", zvm_session(Flavor.CLASSIC, Secret(OTHER), "bob"))
+    renewal = Renewal(Secret(REFRESH), 60.0, 60.0, 1800.0)
+    found.put("c", zvm_session(Flavor.APPLIANCE, Secret(ACCESS), "eve", renewal))
+    return found
+
+
+def told(in_use: TokensInUse, body: str, *more: tuple[str, str], verb: str = "GET") -> Answer:
+    request = read_zerto(verb, "/v1/alerts", "", b"", None)
+    verdict = judge_zerto(verb, "/v1/alerts", "")
+    nobody = cast("Renewals", None)  # asked for the request, and not for the reply
+    call = ZertoCall(request, verdict, (), nobody, in_use, ADDRESSES)
+    lease = Lease("a", zvm_session(Flavor.CLASSIC, Secret(OWN), "ada"), 0.0)
+    headers: Headers = (("content-type", "application/json"), *more)
+    return call.reply(lease, session_of(ADA), Answer(200, headers, body.encode()))
+
+
+@each("shown", [OWN, OWN.upper(), OTHER, OTHER.upper(), ACCESS, REFRESH])
+async def test_sec_92_a_token_of_any_session_at_a_zvm_is_held_back(shown: str) -> None:
+    in_use = known()
+    with pytest.raises(NotSupported, match="shows a token of the ZVM"):
+        told(in_use, f'{{"a":"{shown}"}}')
+    with pytest.raises(NotSupported, match="shows a token of the ZVM"):
+        told(in_use, "{}", ("etag", f'"{shown}"'))
+    with pytest.raises(OutcomeUnknown, match="shows a token of the ZVM"):
+        told(in_use, f'{{"a":"{shown}"}}', verb="POST")
+    in_use.drop("b")
+    in_use.drop("c")
+    if shown.upper() != OWN.upper():
+        assert told(in_use, f'{{"a":"{shown}"}}').body == f'{{"a":"{shown}"}}'.encode()
+
+
+async def test_addresses_of_the_zvm_become_ours() -> None:
+    answer = told(known(), '{"href":"https://zvm.example/v1/vpgs/1"}')
+    assert answer.body == b'{"href":"https://gate.example/v1/vpgs/1"}'
