@@ -98,7 +98,7 @@ class SessionManagerEndpoint:
                 raise errors.NoPermission(f"SessionManager.{upstream}")
             if pause := self._clients.spend(caller):
                 raise errors.QuotaReached("the client has asked too often")
-            ticket = await accounts.parent.ticket()
+            ticket = await accounts.parent.ticket(caller.name)
         except errors.SessionGateError as error:
             if accounts is not None:
                 accounts.meters.tickets[_result(error)] += 1

@@ -27,6 +27,7 @@ from sessiongate.gateway.credentials.pauses import Pauses
 from sessiongate.gateway.leases.lease import Closer, Lease, LeaseTimes
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.shared_openings import SharedOpenings
+from sessiongate.gateway.leases.shared_places import SharedPlaces
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import PARENT, StoredLeases
 from sessiongate.secret import Secret
@@ -43,7 +44,7 @@ LEAST_SIZE = 2
 """How many sessions the account has to have at the least: this one, and one for the pool."""
 
 _AT_ONCE = 16
-"""Tickets that are asked for at the same time."""
+"""Tickets that are asked for at the same time; by one client, half as many."""
 
 _LOOK_AGAIN = 0.2
 """Seconds after which it is asked again whether another process has opened a session."""
@@ -88,7 +89,7 @@ class Parent:
         self._opening: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
         self._apart = Apart()
-        self._few = asyncio.Semaphore(_AT_ONCE)
+        self._places = SharedPlaces(_AT_ONCE)
         self._pauses = Pauses(self._now)
         self._failure: SessionGateError = UpstreamUnavailable("nothing was tried yet")
         self._turn = False
@@ -130,12 +131,12 @@ class Parent:
         """What could not be opened can perhaps be now."""
         self._pauses.over()
 
-    async def ticket(self) -> Secret:
-        """A clone ticket, acquired now. Raises UpstreamUnavailable."""
+    async def ticket(self, client: str) -> Secret:
+        """A clone ticket for this client, acquired now. Raises UpstreamUnavailable."""
         self.wanted = True
         try:
             async with asyncio.timeout(WITHIN):
-                return await self._ticket()
+                return await self._ticket(client)
         except TimeoutError:
             why = f"{self._upstream}: no clone ticket came within {WITHIN:g} seconds"
             raise UpstreamUnavailable(why) from None
@@ -211,11 +212,11 @@ class Parent:
         late = now - lease.opened_at >= self._times.max_age
         return late or self._has_room(len(self.leases) + 1)
 
-    async def _ticket(self) -> Secret:
+    async def _ticket(self, client: str) -> Secret:
         for _ in range(2):
             lease = await self._have()
             try:
-                return await self._acquire(lease)
+                return await self._acquire(lease, client)
             except SessionOver:
                 await self._lost(lease)
             except OutcomeUnknown:  # another ticket does no harm: the first one ends unused
@@ -234,10 +235,10 @@ class Parent:
             raise UpstreamUnavailable(f"{self._upstream}: its session has just ended")
         return self._lease
 
-    async def _acquire(self, lease: Lease) -> Secret:
+    async def _acquire(self, lease: Lease, client: str) -> Secret:
         lease.calls += 1
         try:
-            async with self._few:
+            async with self._places.taken(client):
                 ticket = await self._own.clone_ticket(lease, timedelta(seconds=WITHIN))
         finally:
             lease.calls -= 1

@@ -44,7 +44,7 @@ def parent_of(accounts: Accounts) -> Parent:
 
 
 async def ticket(accounts: Accounts) -> str:
-    return (await parent_of(accounts).ticket()).reveal()
+    return (await parent_of(accounts).ticket("csi")).reveal()
 
 
 async def passes(accounts: Accounts, time: LoopTime, seconds: float, step: float = 60.0) -> None:
@@ -149,7 +149,7 @@ async def test_a_refused_password_is_tried_once_for_pool_and_parent(
     house.password = "right"
     pool = accounts.pools[0]
     answers = await asyncio.gather(
-        *(parent_of(accounts).ticket() for _ in range(20)),
+        *(parent_of(accounts).ticket("csi") for _ in range(20)),
         *(pool.take(f"k{number}", home=True) for number in range(5)),
         return_exceptions=True,
     )
