@@ -20,6 +20,7 @@ from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import Exit, fail
 from sessiongate.client import Session
 from sessiongate.files import open_own, own_directory, read_own
+from sessiongate.holders import names_of
 from sessiongate.secret import Secret
 
 _ENDING = ".json"
@@ -69,9 +70,17 @@ def keep(kept: KeptSession) -> Path:
 
 
 def all_kept() -> dict[str, KeptSession]:
-    """Those there are, by name. What cannot be read is none."""
-    found = {}
-    for path in sorted(_folder().glob(f"*{_ENDING}")):
+    """Those there are, by name. What cannot be read is none.
+
+    Fails where another account has made the directory: what it has put there leads to its servers.
+    """
+    folder, found = _folder(), {}
+    with suppress(FileNotFoundError):
+        owner = folder.lstat().st_uid
+        if owner != os.geteuid():
+            whose = f"belongs to {names_of({owner})}"
+            fail(Exit.SETTINGS, f"{folder} {whose}: name a directory of your own, XDG_RUNTIME_DIR")
+    for path in sorted(folder.glob(f"*{_ENDING}")):
         with suppress(OSError, msgspec.MsgspecError):
             found[path.stem] = msgspec.json.decode(read_own(path), type=KeptSession)
     return found
