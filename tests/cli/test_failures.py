@@ -28,11 +28,13 @@ ARGUMENTS = {
     "users enable": ("ada",),
     "users remove": ("ada",),
     "users unlock": ("ada",),
+    "tokens create": ("csi", "--upstream", "vc1"),
+    "tokens revoke": ("csi",),
 }
 SPEAK_JSON = [
     (name, (*name.split(), *ARGUMENTS.get(name, ())))
     for name, command in commands()
-    if any("--output" in option.opts for option in command.params)
+    if {"--output", "--data-dir"} <= {one for option in command.params for one in option.opts}
 ]
 by_command = each("args", [args for _, args in SPEAK_JSON], ids=[name for name, _ in SPEAK_JSON])
 

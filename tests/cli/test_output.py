@@ -102,4 +102,5 @@ def test_exit_codes_are_what_the_documents_say() -> None:
         ("REFUSED", 1),
         ("SETTINGS", 2),
         ("UNREACHABLE", 3),
+        ("UPSTREAM", 4),
     ]
