@@ -129,7 +129,7 @@ async def test_sec_31_an_empty_password_is_not_sent() -> None:
     assert server.asked == []
 
 
-@pytest.mark.parametrize("form", WireForm)
+@pytest.mark.parametrize("form", [WireForm.JSON, WireForm.SOAP])
 @pytest.mark.parametrize(
     ("name", "password"),
     [("ada@corp", Secret("")), ("ada@corp", Secret("\ud800")), ("a\u0327da@corp", RIGHT)],
