@@ -16,6 +16,7 @@ from sessiongate.dialects.vim import soap_endpoint as vim_soap
 from sessiongate.dialects.zerto import endpoint as zerto
 from sessiongate.http.causes import CAUSES
 from sessiongate.http.objections import CAUSES as UNREAD
+from sessiongate.rules.forward_auth import Verdict
 from sessiongate.rules.relay import Kind
 from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
@@ -41,7 +42,15 @@ DIALECTS = {
     zerto.DIALECT,
 }
 OF_CALLS = {"ok", "fault", "refused", "unknown", "gone"}
-RESULTS = {"ok", "refused", "unavailable", *results.RESULTS.values(), *OF_CALLS}
+OF_CHECKS = {*(one.value for one in Verdict), "no_session", "malformed", "untrusted"}
+OF_TICKETS = {"issued", "undelivered", "limited"}
+RESULTS = {
+    *("ok", "refused", "unavailable"),
+    *results.RESULTS.values(),
+    *OF_CALLS,
+    *OF_CHECKS,
+    *OF_TICKETS,
+}
 KINDS = {*(one.value for one in Kind), "transfer"}
 
 
@@ -167,7 +176,7 @@ def test_the_page_lists_the_values_of_labels() -> None:
     page = Path(METRICS_PAGE).read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
     for label, values in {
-        "dialect": DIALECTS | {"page", "none", "transfer"},
+        "dialect": DIALECTS | {"forward-auth", "session-manager", "page", "none", "transfer"},
         "result": RESULTS,
         "reason": {one.value for one in Ended},
         "cause": {*CAUSES, *UNREAD.values()},

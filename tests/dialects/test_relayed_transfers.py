@@ -240,8 +240,8 @@ async def test_sec_62_an_upload_whose_outcome_nobody_knows_is_not_to_be_repeated
 async def test_a_reply_that_breaks_does_not_look_whole(stood: Stand) -> None:
     ada = await stood.login()
     for start in (
-        b"Content-Length: 9\r\n\r\nabc",
-        b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        b"Content-Length: 9000\r\n\r\nabc" + bytes(1000),  # the last of it waits for the next
+        b"Transfer-Encoding: chunked\r\n\r\n3eb\r\nabc" + bytes(1000) + b"\r\n",
     ):
         stood.server.says[FILE] = b"HTTP/1.1 200 OK\r\n" + start
         head = f"GET {WHERE} HTTP/1.1\r\nHost: vc1.gate\r\n{ada}\r\n\r\n"
