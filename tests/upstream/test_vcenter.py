@@ -101,7 +101,7 @@ async def test_a_server_that_speaks_neither_settles_nothing() -> None:
     assert server.paths() == [LOGIN, "/sdk", LOGIN]
 
 
-@pytest.mark.parametrize("form", WireForm)
+@pytest.mark.parametrize("form", [WireForm.JSON, WireForm.SOAP])
 async def test_a_fixed_form_is_the_only_one(form: WireForm) -> None:
     async with calling(saying(http(404)), form=form) as (vcenter, server):
         with pytest.raises(UpstreamUnavailable, match="status 404"):
