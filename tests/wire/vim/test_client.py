@@ -63,7 +63,7 @@ def said(ask: Ask) -> tuple[str, str]:
     return arguments["user_name"], arguments["password"].reveal()
 
 
-@each("form", WireForm)
+@each("form", [WireForm.JSON, WireForm.SOAP])
 @each(
     "text",
     ["plain", " blanks ", "<&>\"'", "]]>", "</password>", "a\r\nb\tc", "\ufffd", "\U0001f511"],
@@ -72,7 +72,7 @@ def test_a_login_arrives_letter_by_letter(form: WireForm, text: str) -> None:
     assert said(write_login(form, f"ada{text}", Secret(text))) == (f"ada{text}", text)
 
 
-@each("form", WireForm)
+@each("form", [WireForm.JSON, WireForm.SOAP])
 def test_a_login_names_a_locale_where_there_is_one(form: WireForm) -> None:
     plain, spoken = (write_login(form, "ada", Secret("p"), one) for one in ("", "de_AT"))
     assert said(spoken) == said(plain) == ("ada", "p")
@@ -81,7 +81,7 @@ def test_a_login_names_a_locale_where_there_is_one(form: WireForm) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", WireForm)
+@pytest.mark.parametrize("form", [WireForm.JSON, WireForm.SOAP])
 @given(text=st.text(min_size=1))
 def test_a_login_arrives_as_it_is_or_is_not_written(form: WireForm, text: str) -> None:
     try:
@@ -116,7 +116,7 @@ def test_the_session_is_carried_as_it_came() -> None:
 
 
 def test_sec_18_nothing_here_shows_a_secret() -> None:
-    for form in WireForm:
+    for form in (WireForm.JSON, WireForm.SOAP):
         assert "canary" not in repr(write_login(form, "ada", Secret("canary")))
         assert "canary" not in repr(write_logout(form, Secret("canary")))
     answer = Answer(200, header(("vmware-api-session-id", "canary")), json.dumps(SESSION).encode())
@@ -146,7 +146,7 @@ def test_a_session_in_soap() -> None:
     assert (opened.form, opened.user, opened.token.reveal()) == (WireForm.SOAP, USER, '"abc"')
 
 
-@pytest.mark.parametrize("form", WireForm)
+@pytest.mark.parametrize("form", [WireForm.JSON, WireForm.SOAP])
 def test_what_is_not_said_is_empty(form: WireForm) -> None:
     bodies = {
         WireForm.JSON: b'{"key":"k","userName":"ada","fullName":null}',
@@ -280,7 +280,7 @@ def test_sec_66_faults_that_are_none(form: WireForm, body: bytes) -> None:
         read_fault(form, body)
 
 
-@each("form", WireForm)
+@each("form", [WireForm.JSON, WireForm.SOAP])
 @each("status", [201, 204, 301, 401, 404, 502, 503])
 def test_other_statuses_are_no_answer(form: WireForm, status: int) -> None:
     with pytest.raises(Malformed, match=f"status {status}"):
