@@ -112,7 +112,8 @@ class Head:
         for name, value in self._framing:
             if name == "host":
                 hosts += 1
-                if not is_host(value):
+                # Empty where the client's own address of us has no authority (RFC 9112, 3.2).
+                if value and not is_host(value):
                     raise Malformed(Flaw.HOST)
             elif name == "content-length":
                 lengths.append(value)

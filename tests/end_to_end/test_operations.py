@@ -48,7 +48,12 @@ OF_A_CACHE = {"sessiongate_store_cache_hits_total", "sessiongate_store_cache_mis
 OF_A_GATEWAY = {
     name
     for name in everything()
-    if name.startswith(("sessiongate_forward", "sessiongate_pool_", "sessiongate_upstream_"))
+    if name.startswith(
+        (
+            *("sessiongate_forward", "sessiongate_pool_", "sessiongate_upstream_"),
+            "sessiongate_clone_tickets_",
+        )
+    )
 }
 PATHS = ("/healthz", "/readyz", "/metrics")
 
