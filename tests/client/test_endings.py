@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -67,22 +68,22 @@ def test_sigterm_waits_for_a_login(script: Scripted, zvm: tuple[Scripted, str]) 
     """What the server opens meanwhile is known, and ended."""
     with program(zvm[1], "session.renew()") as started:
         pass
-    logins = script.logins
+    logins, known = script.logins, threading.Event()
 
     def tell() -> None:
         if script.logins > logins + 1:
+            assert known.wait(PATIENCE)  # else it could be the one before that is told
             started.send_signal(signal.SIGTERM)
 
     script.before_login = tell
     started = program(zvm[1], "session.renew(); sys.stdin.read()")
+    known.set()
     started.communicate(timeout=PATIENCE)
     assert started.returncode == 128 + signal.SIGTERM
     assert script.sessions == set()
 
 
 def test_only_the_main_thread_may_ask_for_sigterm(zvm: tuple[Scripted, str]) -> None:
-    import threading
-
     raised: list[ValueError] = []
 
     def make() -> None:
