@@ -225,7 +225,7 @@ class Core:
             if before is not None and isinstance(error, LoginRefused):
                 self._end(before)
             raise
-        except BaseException as error:
+        except BaseException as error:  # Ctrl-C too: others wait for this login
             self._land(error)
             flight.abandoned()
             raise

@@ -140,7 +140,7 @@ class Server:
         """Open the store, read the users, listen. Raises ConfigError or StoreUnavailable."""
         try:
             return await self._start()
-        except BaseException:
+        except BaseException:  # also where the start is cancelled: what is open is shut
             await self._end(timedelta(0))  # what goes wrong there is in the log
             raise
 

@@ -83,9 +83,9 @@ def list_(
 def revoke(
     name: NameArgument,
     which: Annotated[
-        str,
+        str | None,
         typer.Option("--id", help="Only the token whose id begins so, as `tokens list` has it."),
-    ] = "",
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
@@ -94,7 +94,10 @@ def revoke(
 
     Sessions that its clone tickets have opened at the upstream go on.
     """
-    query = f"?{urlencode({'id': which})}" if which else ""
+    if which is not None and not which.strip():
+        # As a variable of a script may be, that is not set: it would end all of them.
+        raise typer.BadParameter("is empty; leave it out to end all", param_hint="--id")
+    query = f"?{urlencode({'id': which})}" if which is not None else ""
     address = f"/tokens/{in_address(name)}{query}"
     told = ask(settings(config, data_dir).server.data_dir, "DELETE", address, dict[str, Any])
     if output is Output.JSON:

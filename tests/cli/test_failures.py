@@ -240,3 +240,12 @@ def test_check_names_the_command_that_makes_a_missing_data_directory(tmp_path: P
     assert row["result"] == "note"
     assert "does not exist" in row["detail"]
     assert "sessiongate init" in row["detail"]
+
+
+def test_an_id_that_is_empty_revokes_nothing(tmp_path: Path) -> None:
+    """As a variable of a script may be: without `--id` all tokens of the client would end."""
+    where = ("--data-dir", str(tmp_path), "--output", "json")
+    done = run_here("tokens", "revoke", "csi", "--id", "", *where)
+    (problem,) = problems_of(done, Exit.SETTINGS)
+    assert "--id" in problem
+    assert "is empty" in problem

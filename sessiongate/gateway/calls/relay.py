@@ -297,7 +297,7 @@ class Relay:
         try:
             pool = client.pool = await self.pool_of(session)
             return await self.stays.take(pool, client, home=False, wait=True)
-        except BaseException as error:
+        except BaseException as error:  # or the client has gone: nothing is under way of it
             self._is_over(client)
             if isinstance(error, LeaseRefused):
                 raise NoSession("what it had at the upstream is gone") from None
