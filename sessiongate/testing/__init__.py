@@ -72,10 +72,10 @@ _MODULES = {
 """Where each name is. Imported when it is asked for: the plugin of pytest is in this package, and
 costs nothing where it is not used."""
 
-_WHERE = {name: module for module, names in _MODULES.items() for name in names}
+EXPORTED = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _WHERE:
+    if name not in EXPORTED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"sessiongate.testing.{_WHERE[name]}"), name)
+    return getattr(import_module(f"sessiongate.testing.{EXPORTED[name]}"), name)
