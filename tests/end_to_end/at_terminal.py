@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 
 from tests.end_to_end.serving import PATIENCE, environment
 
+CONTROL_C = b"\x03"
+
 
 def at_terminal(
     *args: str,
@@ -23,7 +25,9 @@ def at_terminal(
 ) -> tuple[int, str]:
     """Run `sessiongate ...` there: its exit code, and all that the screen showed.
 
-    `types` are pairs: once the screen shows the first text, the second is typed.
+    `types` are pairs: once the screen shows the first text, the second is typed. Control-C is
+    pressed again where nothing has come of it: Python reads a line after one that arrives between
+    its question and its reading, as a person at a terminal also sees.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
@@ -35,7 +39,7 @@ def at_terminal(
     )
     os.close(theirs)
     try:
-        shown = _watched(ours, list(types))
+        shown = _watched(process, ours, list(types))
         return process.wait(PATIENCE), shown.replace("\r\n", "\n")
     finally:
         os.close(ours)
@@ -50,11 +54,16 @@ def _log_in_at(terminal: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
 
 
-def _watched(screen: int, types: list[tuple[str, str]]) -> str:
+def _watched(process: subprocess.Popen[bytes], screen: int, types: list[tuple[str, str]]) -> str:
     shown, read_until = b"", time.monotonic() + PATIENCE * 2
+    typed = b""
     while time.monotonic() < read_until:
         ready, _, _ = select.select([screen], [], [], 0.5)
         if not ready:
+            if process.poll() is not None:  # what it left behind may hold the terminal
+                break
+            if typed == CONTROL_C:
+                os.write(screen, typed)
             continue
         try:
             more = os.read(screen, 65536)
@@ -64,5 +73,6 @@ def _watched(screen: int, types: list[tuple[str, str]]) -> str:
             break
         shown += more
         if types and types[0][0] in shown.decode("utf-8", "replace"):
-            os.write(screen, types.pop(0)[1].encode())
+            typed = types.pop(0)[1].encode()
+            os.write(screen, typed)
     return shown.decode("utf-8", "replace")

@@ -26,7 +26,7 @@ def is_empty(server: Server) -> bool:
 
 
 def test_ctrl_c_is_the_commands(server: Server, arguments: tuple[str, ...]) -> None:
-    command = ("sh", "-c", "trap 'echo caught; exit 4' INT; echo ready; sleep 600 & wait")
+    command = ("sh", "-c", "trap 'kill $!; echo caught; exit 4' INT; sleep 600 & echo ready; wait")
     code, shown = at_terminal(*arguments, *command, types=[("ready", "\x03")])
     assert code == 4
     assert "caught" in shown
