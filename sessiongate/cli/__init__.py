@@ -1,10 +1,11 @@
 """The commands: parse, then call. Nouns first; `--output json` for scripts.
 
 `main` is the command itself, `interrupts` heeds Ctrl-C while it imports, `root` has the commands,
-and `lazy` imports them when they are called. `serve` also has dev (its gateway in `dev_upstream`),
-init and check, whose rows come from `checks`; `announcement` is what is said at a start. The groups
-are `users`, `sessions`, `pools`, `upstream`, `tokens`, `audit`, `config`, `certificates` (cert) and
-`completion`, which offers `candidates`; `login` has exec and what else logs in somewhere.
+and `lazy` imports them when they are called. `serve` also has init and check, whose rows come from
+`checks`; `dev` is a server to throw away (its gateway in `dev_upstream`). Both say an
+`announcement` and go on as a `server_process`. The groups are `users`, `sessions`, `pools`,
+`upstream`, `tokens`, `audit`, `config`, `certificates` (cert) and `completion`, which offers
+`candidates`; `login` has exec and what else logs in somewhere.
 
 They share `options` and the settings these lead to, `control_client`, which asks the running
 server, `accounts` and `people`, which know users, `passwords`, and `prompts` for questions.

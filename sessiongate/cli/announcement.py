@@ -1,5 +1,7 @@
 """What `serve` and `dev` say of a server that has started: where it is, and what clients do."""
 
+import shlex
+import sys
 from urllib.parse import urlsplit
 
 import structlog
@@ -102,3 +104,37 @@ def _called(config: Config, upstream: Upstream, address: str) -> str:
     has_port = host.rpartition("]")[2].count(":") == 1
     usual = parts.port == (443 if parts.scheme == "https" else 80)
     return f"{parts.scheme}://{host}" + ("" if has_port or usual else f":{parts.port}")
+
+
+def credentials(name: str, password: str | None) -> None:
+    """Lines for the shell that set what the recipes use."""
+    print()
+    print(f"  export SG_USER={shlex.quote(name)}")
+    if password is not None:
+        print(f"  export SG_PASSWORD={shlex.quote(password)}")
+    else:
+        print("  # and SG_PASSWORD, as given with --user")
+
+
+def recipes(config: Config, started: Started) -> None:
+    """Lines for the shell that log in by each dialect."""
+    address = first_address(started)
+    if address is None:
+        return
+    url = url_of(config, address)
+    ca = started.certificates.ca if started.certificates is not None else None
+    curl = "curl -sS -w '\\n'"
+    if ca is not None:
+        curl += f" --cacert {shlex.quote(str(ca))}"
+    print()
+    print("  # Zerto: the session is in the header x-zerto-session")
+    print(f'  {curl} -i -u "$SG_USER:$SG_PASSWORD" -X POST {url}/v1/session/add')
+    print("  # vSphere (VI/JSON): the session is in the header vmware-api-session-id")
+    print(
+        f"  {curl} -i {url}/sdk/vim25/8.0.3.0/SessionManager/SessionManager/Login"
+        """ -d '{"userName":"'"$SG_USER"'","password":"'"$SG_PASSWORD"'"}'"""
+    )
+    print("  # vSphere (Automation REST): the session is the reply itself")
+    print(f'  {curl} -i -u "$SG_USER:$SG_PASSWORD" -X POST {url}/api/session')
+    print()
+    sys.stdout.flush()

@@ -1,11 +1,15 @@
-"""Whom a name stands for, as far as the settings and the files of users say."""
+"""Whom a name stands for, as far as the settings and the files of users say, and new names."""
 
+from datetime import UTC, datetime
 from enum import Enum
 
 from sessiongate.app.prepare import users_file
 from sessiongate.config import Config
-from sessiongate.identity.local.users_file import read_users
+from sessiongate.identity.local.hashing import PasswordHasher
+from sessiongate.identity.local.users_file import add_user, read_users
+from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.accounts import canonical_domain, parse_account
+from sessiongate.secret import Secret
 
 
 class Known(Enum):
@@ -34,3 +38,16 @@ def known_as(config: Config, name: str) -> Known:
         if account.canonical in users or (account.domain in claimed and account.user in users):
             return Known.YES
     return Known.UNKNOWN if others else Known.NO
+
+
+def add_administrator(config: Config, name: str, password: str) -> None:
+    """Add a local user who may do everything. Raises InvalidArgument."""
+    add_user(
+        users_file(config),
+        name,
+        Secret(password),
+        ADMINISTRATOR,
+        hasher=PasswordHasher(1),
+        roles=(ADMINISTRATOR,),
+        created=datetime.now(UTC).replace(microsecond=0),
+    )

@@ -107,7 +107,7 @@ IMPURE = {
 HIDDEN: dict[tuple[str, str], str] = {
     ("sessiongate/app/__init__.py", "sessiongate"): "`running` is the whole server",
     ("sessiongate/cli/main.py", "sessiongate"): "Ctrl-C is heeded before it",
-    ("sessiongate/cli/serve.py", "uvloop"): "not installed on Windows",
+    ("sessiongate/cli/server_process.py", "uvloop"): "not installed on Windows",
 }
 
 
