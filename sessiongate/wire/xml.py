@@ -7,6 +7,7 @@ bounded, and the body's size has been bounded before. One parse over the whole b
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NoReturn
 from xml.parsers import expat
 from xml.sax.saxutils import escape as _escape
@@ -45,6 +46,8 @@ LONGEST_NAMESPACE = 256
 MOST_NAMESPACES = 32
 """That hold at one place. Real requests have about ten."""
 _MOST_MARKS = 100_000
+_TOO_MUCH = "the XML holds too many elements, attributes or namespaces for its size"
+_NONE: Mapping[tuple[str, str], str] = MappingProxyType({})
 _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 _XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/"
 _ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1"})
@@ -100,16 +103,26 @@ def parse(
     if len(document) > limits.size:
         raise Malformed(f"the XML is larger than {limits.size} bytes")
     size = len(document)
-    quotes = document.count(b'"') + document.count(b"'")
-    marks = min(document.count(b"="), quotes // 2)
-    if marks > limits.marks + size // _BYTES_A_UNIT:
+    if _marks(document) > limits.marks + size // _BYTES_A_UNIT:
         raise Malformed("the XML holds too many attributes")
-    if document.count(b"\n") + document.count(b"\r") > _FEW_LINES + size // _BYTES_A_LINE:
+    if _lines(document) > _FEW_LINES + size // _BYTES_A_LINE:
         raise Malformed("the XML holds too many lines")
     if work is None:
         work = most_work(size) if limits.work is None else limits.work
     reader = _Reader(work, limits.elements)
     return reader.read(document, places=places)
+
+
+def _marks(document: bytes) -> int:
+    """How many attributes it has at most. Counting takes a microsecond for a thousand bytes."""
+    signs = document.count(b"=")
+    if signs <= _FEW_MARKS:
+        return signs
+    return min(signs, (document.count(b'"') + document.count(b"'")) // 2)
+
+
+def _lines(document: bytes) -> int:
+    return sum(document.count(end) for end in (b"\n", b"\r") if end in document)
 
 
 def most_work(size: int) -> int:
@@ -126,16 +139,19 @@ class _Reader:
 
     def __init__(self, work: int, most_elements: int) -> None:
         self._left = work
-        self._most_elements = most_elements
+        self._most_elements = self._elements_left = most_elements
         # The outermost stands for the document: Expat sees to it that it gets just one child.
-        self._open = [Element("", "", {}, [])]
-        self._texts: list[list[str]] = [[]]
-        self._scopes: list[Mapping[str, str]] = [{"": "", "xml": _XML_NAMESPACE}]
-        self._elements = 0
+        self._root = self._top = Element("", "", {}, [])
+        self._scope: Mapping[str, str] = {"": "", "xml": _XML_NAMESPACE}
+        self._around: list[tuple[Element, Mapping[str, str]]] = []
+        """The elements that the topmost stands in, each with the namespaces that hold there."""
+        self._pieces: dict[int, list[str]] = {}
+        """Text that has come in pieces, by the depth of its element. Nearly none does."""
 
     def read(self, document: bytes, *, places: bool) -> Element:
         parser = expat.ParserCreate()
         parser.buffer_text = True
+        parser.ordered_attributes = True
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
         parser.XmlDeclHandler = self._declared
         parser.StartDoctypeDeclHandler = self._doctype
@@ -145,7 +161,7 @@ class _Reader:
         if places:
 
             def end(name: str) -> None:
-                self._open[-1].end = parser.CurrentByteIndex
+                self._top.end = parser.CurrentByteIndex
                 self._end(name)
 
             parser.EndElementHandler = end
@@ -156,7 +172,7 @@ class _Reader:
             raise Malformed(
                 f"the XML is not well-formed at line {broken.lineno}, column {broken.offset + 1}"
             ) from None
-        return self._open[0].children[0]
+        return self._root.children[0]
 
     def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding is not None and encoding.lower() not in _ENCODINGS:
@@ -165,51 +181,58 @@ class _Reader:
     def _doctype(self, *_: object) -> NoReturn:
         raise Malformed("a document type declaration is not taken here")
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._elements += 1
-        if len(self._open) > DEEPEST:
+    def _start(self, name: str, attributes: list[str]) -> None:
+        around, above, scope = self._around, self._top, self._scope
+        around.append((above, scope))
+        if len(around) > DEEPEST:
             raise Malformed(f"the XML is nested deeper than {DEEPEST} elements")
-        if self._elements > self._most_elements:
+        self._elements_left -= 1
+        if self._elements_left < 0:
             raise Malformed(f"the XML holds more than {self._most_elements} elements")
-        if len(attributes) > MOST_ATTRIBUTES:
-            raise Malformed(f"an XML element holds more than {MOST_ATTRIBUTES} attributes")
-        scope = self._scopes[-1]
-        self._work(_ELEMENT)
-        named: Mapping[tuple[str, str], str] = {}
-        if attributes:
-            own, declared = _parted(attributes)
-            self._work(_ATTRIBUTE * len(own) + _DECLARATION * len(declared))
-            if declared:
-                scope = _widened(scope, declared)
-            if own:
-                named = _named(own, scope)
-        space, local = _resolved(name, scope, scope[""])
-        element = Element(space, local, named, [])
-        self._open[-1].children.append(element)
-        self._open.append(element)
-        self._texts.append([])
-        self._scopes.append(scope)
-
-    def _work(self, units: int) -> None:
-        self._left -= units
+        self._left -= _ELEMENT
         if self._left < 0:
-            raise Malformed(
-                "the XML holds too many elements, attributes or namespaces for its size"
-            )
+            raise Malformed(_TOO_MUCH)
+        named = _NONE
+        if attributes:
+            named = self._attributes(attributes)
+            scope = self._scope
+        space, local = _resolved(name, scope, scope[""]) if ":" in name else (scope[""], name)
+        self._top = element = Element(space, local, named, [])
+        above.children.append(element)
+
+    def _attributes(self, given: list[str]) -> Mapping[tuple[str, str], str]:
+        """An element's own attributes. The namespaces that it declares hold from here on."""
+        if len(given) > 2 * MOST_ATTRIBUTES:
+            raise Malformed(f"an XML element holds more than {MOST_ATTRIBUTES} attributes")
+        own, declared = _parted(given)
+        self._left -= _ATTRIBUTE * len(own) + _DECLARATION * len(declared)
+        if self._left < 0:
+            raise Malformed(_TOO_MUCH)
+        if declared:
+            self._scope = _widened(self._scope, declared)
+        return _named(own, self._scope) if own else _NONE
 
     def _end(self, _name: str) -> None:
-        self._open.pop().text = "".join(self._texts.pop())
-        self._scopes.pop()
+        if self._pieces:
+            pieces = self._pieces.pop(len(self._around), None)
+            if pieces is not None:
+                self._top.text = "".join(pieces)
+        self._top, self._scope = self._around.pop()
 
     def _data(self, data: str) -> None:
-        self._texts[-1].append(data)
+        top = self._top
+        if not top.text:
+            top.text = data
+        else:
+            self._pieces.setdefault(len(self._around), [top.text]).append(data)
 
 
-def _parted(attributes: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def _parted(attributes: list[str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """An element's own attributes by name, and the namespaces it declares by prefix."""
     own: dict[str, str] = {}
     declared: dict[str, str] = {}
-    for name, value in attributes.items():
+    pairs = iter(attributes)
+    for name, value in zip(pairs, pairs, strict=True):
         if name.startswith("xmlns") and name[5:6] in ("", ":"):
             declared[name[6:]] = value
         else:

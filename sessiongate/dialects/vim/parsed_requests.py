@@ -9,9 +9,12 @@ answered.
 
 from typing import Generic, TypeVar
 
+import msgspec
+
 from sessiongate.rules.relay import judge
 from sessiongate.secret import Secret
 from sessiongate.wire.vim import soap as vim_soap
+from sessiongate.wire.vim.operation_shape import cut_operation
 from sessiongate.wire.vim.relayed import Relayed
 from sessiongate.wire.vim.request import VimRequest
 
@@ -51,18 +54,36 @@ class _Kept(Generic[T]):
 class Polls(_Kept[VimRequest]):
     """Requests that were answered here."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shapes: _Kept[VimRequest] = _Kept()
+
+    def __len__(self) -> int:
+        return super().__len__() + len(self._shapes)
+
     def read(self, body: bytes) -> VimRequest:
         """What a request of these bytes asks. Raises as `wire.vim.soap.read_request` does."""
         known = self.known(body)
-        return known if known is not None else vim_soap.read_request(body)
+        if known is not None:
+            return known
+        named = cut_operation(body) if len(body) <= LONGEST else None
+        if named is not None:
+            shape, operation = named
+            alike = self._shapes.known(shape)
+            if alike is not None:
+                return msgspec.structs.replace(alike, operation_id=operation, body=body)
+        return vim_soap.read_request(body)
 
     def keep(self, request: VimRequest) -> None:
         """Keep a request that was answered to a live session, if it may be and might come again."""
-        if request.carriers or request.asserted or request.operation_id:
-            return  # an operation's id is new each time
+        if request.carriers or request.asserted:
+            return
         if any(isinstance(value, Secret) for value in request.arguments.values()):
             return
-        self.put(request.body, request)
+        if not request.operation_id:
+            self.put(request.body, request)
+        elif (named := cut_operation(request.body)) and named[1] == request.operation_id:
+            self._shapes.put(named[0], request)
 
 
 class RelayedPolls(_Kept[Relayed]):

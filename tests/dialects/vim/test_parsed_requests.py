@@ -11,6 +11,7 @@ from sessiongate.wire.vim.client import envelope
 from sessiongate.wire.vim.methods import METHODS, SESSION_MANAGER, Call
 from sessiongate.wire.vim.relayed import Relayed, read_relayed
 from sessiongate.wire.vim.request import VimRequest
+from sessiongate.wire.vim.soap import read_request
 from tests.dialects.vim.test_soap_endpoint import SOAP, THIS, Soap, credentials, soap
 
 __all__ = ["soap"]
@@ -45,8 +46,33 @@ def test_nothing_secret_is_kept() -> None:
     assert not kept(asked(asserted=True))
 
 
-def test_an_operation_with_an_id_of_its_own_is_not_kept() -> None:
-    assert not kept(asked(operation_id="op-17"))
+def named(operation: str, method: str = "CurrentTime") -> bytes:
+    header = f"<operationID>{operation}</operationID>"
+    return (
+        f'<s:Envelope xmlns:s="{SOAP}"><s:Header>{header}</s:Header><s:Body>'
+        f'<{method} xmlns="urn:vim25">{THIS["ServiceInstance"]}</{method}></s:Body></s:Envelope>'
+    ).encode()
+
+
+def test_requests_that_differ_in_their_operations_id_are_read_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    polls = Polls()
+    first = polls.read(named("op-1"))
+    polls.keep(first)
+    second = named("op-2")
+    expected = read_request(second)
+    monkeypatch.delattr("sessiongate.wire.vim.soap.read_request")
+    assert polls.read(second) == expected
+    with pytest.raises(AttributeError):
+        polls.read(named("op-3", "RetrieveServiceContent"))
+
+
+def test_an_id_that_only_looks_like_one_is_not_cut_out() -> None:
+    polls = Polls()
+    polls.keep(asked(named("op-1"), operation_id="op-9"))
+    polls.keep(asked(b"no envelope", operation_id="op-9"))
+    assert len(polls) == 0
 
 
 def test_long_requests_are_not_kept_and_the_oldest_of_too_many_leave() -> None:
