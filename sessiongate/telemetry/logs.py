@@ -1,12 +1,11 @@
 """How log lines look: for people at a terminal, as JSON everywhere else."""
 
-import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 import structlog
@@ -35,6 +34,8 @@ class LogLevel(StrEnum):
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+# Without blanks, as msgspec writes: whoever searches the log must know one spelling only.
+_escaped = structlog.processors.JSONRenderer(separators=(",", ":"))
 
 
 def configure_logs(form: LogFormat, level: LogLevel = LogLevel.INFO) -> bool:
@@ -43,8 +44,11 @@ def configure_logs(form: LogFormat, level: LogLevel = LogLevel.INFO) -> bool:
     Returns whether they are text for people.
     """
     text = form is LogFormat.TEXT or (form is LogFormat.AUTO and sys.stderr.isatty())
-    tail: list[structlog.typing.Processor] = (
+    chain: list[structlog.typing.Processor] = (
         [
+            structlog.processors.add_log_level,
+            add_to_line,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             _legible,
             structlog.dev.ConsoleRenderer(
                 # A file that was asked for text is no terminal: escapes would only be in the way.
@@ -53,15 +57,10 @@ def configure_logs(form: LogFormat, level: LogLevel = LogLevel.INFO) -> bool:
             ),
         ]
         if text
-        else [_traceback, structlog.processors.JSONRenderer(_as_json)]
+        else [_json_line]
     )
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            add_to_line,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *tail,
-        ],
+        processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
@@ -87,13 +86,14 @@ def without_logs() -> Iterator[None]:
             structlog.configure(**before)
 
 
-def _traceback(
-    logger: Any,  # noqa: ANN401 - as structlog has it
-    method: str,
-    line: structlog.typing.EventDict,
-) -> structlog.typing.EventDict:
-    # Nearly no line has one, which this says in half the time.
-    return _TRACEBACKS(logger, method, line) if "exc_info" in line else line
+def _json_line(logger: object, method: str, line: structlog.typing.EventDict) -> str:
+    """What the steps of a line for people do, in one: a chain of four took twice the time."""
+    line["level"] = method
+    add_to_line(logger, method, line)
+    line["timestamp"] = msgspec.to_builtins(datetime.now(UTC))  # as ISO 8601
+    if "exc_info" in line:
+        _TRACEBACKS(logger, method, line)
+    return _as_json(line)
 
 
 def _drop(
@@ -102,22 +102,17 @@ def _drop(
     raise structlog.DropEvent
 
 
-def _as_json(line: structlog.typing.EventDict, default: Callable[[Any], Any]) -> str:
+def _as_json(line: structlog.typing.EventDict) -> str:
     """A line as JSON in plain ASCII, so that no letter of a client's means anything to a terminal.
 
     msgspec takes an eighth of the time of json and writes other letters out, so json escapes those
     few lines that hold any, and what msgspec does not know.
     """
-    try:
+    with suppress(TypeError, ValueError, OverflowError, msgspec.MsgspecError):
         text = msgspec.json.encode(line)
-    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
-        return _escaped(line, default)
-    return text.decode("ascii") if text.isascii() else _escaped(line, default)
-
-
-def _escaped(line: structlog.typing.EventDict, default: Callable[[Any], Any]) -> str:
-    # Without blanks, as msgspec writes: whoever searches the log must know one spelling only.
-    return json.dumps(line, default=default, separators=(",", ":"))
+        if text.isascii():
+            return text.decode("ascii")
+    return str(_escaped(None, "", line))
 
 
 def _legible(
