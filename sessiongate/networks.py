@@ -6,6 +6,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*?)\.*(?::([0-9]{0,5}))?")
 _HIGHEST_PORT = 65535
+_LONGEST_HOST = 300
+"""Characters. A name has up to 253 (RFC 1035, section 2.3.4)."""
 
 
 def canonical_host(host: str) -> tuple[str, int]:
@@ -22,6 +24,11 @@ def host_and_port(host: str) -> tuple[str, int] | None:
 
     That is for judges of a Host: what is none equals no name, and so fits no rule for one.
     """
+    return _parted(host) if len(host) <= _LONGEST_HOST else None
+
+
+@lru_cache(maxsize=256)  # each request has one, and nearly all the same
+def _parted(host: str) -> tuple[str, int] | None:
     found = _HOST.fullmatch(host.strip().lower())
     port = int(found[2] or 0) if found is not None else 0
     if found is None or port > _HIGHEST_PORT:

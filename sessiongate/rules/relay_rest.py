@@ -7,6 +7,7 @@ operation. Its calls belong to no session, so that they go by any.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 from sessiongate.errors import Malformed
@@ -60,15 +61,32 @@ READING_ACTIONS = frozenset(
 _NAMES = re.compile(r"[A-Za-z][A-Za-z0-9_$.]{0,199}")
 
 
-def judge_rest(verb: str, path: str, query: str, allowed: Iterable[str] = ()) -> RelayVerdict:
-    """What becomes of this request. `allowed` are addresses let through besides.
+_NOTHING: frozenset[str] = frozenset()
+_SHORT = 512
+
+
+def judge_rest(
+    verb: str,
+    path: str,
+    query: str,
+    allowed: frozenset[str] = _NOTHING,
+    denied: frozenset[str] = _NOTHING,
+) -> RelayVerdict:
+    """What becomes of this request. `allowed` are addresses let through besides, unless `denied`.
 
     Raises Malformed for an address that two readers could take for two.
     """
+    judge = _judged if len(path) + len(query) <= _SHORT else _judge
+    return judge(verb, path, query, allowed, denied)
+
+
+def _judge(
+    verb: str, path: str, query: str, allowed: frozenset[str], denied: frozenset[str]
+) -> RelayVerdict:
     _require_one_spelling(path, query)
     action = action_of(query)
     below = _below(path)
-    if _is(below, _SESSION_SERVICES):
+    if _is(below, _SESSION_SERVICES) or is_below(path, denied):
         return DENIED
     if not is_below(path, allowed):
         if _is(below, _HAND_OUT) or _WORDS.search(action):
@@ -80,6 +98,10 @@ def judge_rest(verb: str, path: str, query: str, allowed: Iterable[str] = ()) ->
         # What a query with a tilde says is about the call itself.
         return _WRITE if action or any(name.startswith("~") for name, _ in _pairs(query)) else _READ
     return _READ if verb == "POST" and action in READING_ACTIONS else _WRITE
+
+
+# Monitoring asks for the same addresses all day, and judging one takes 10 µs.
+_judged = lru_cache(maxsize=1024)(_judge)
 
 
 def judge_rpc(service: str, operation: str, allowed: Iterable[str] = ()) -> RelayVerdict:

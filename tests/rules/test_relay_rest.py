@@ -88,12 +88,19 @@ def test_an_action_may_hand_out_something_too() -> None:
 
 
 def test_settings_may_let_more_through_but_no_session() -> None:
-    allowed = ["/api/vcenter/tokenservice/", "/api/session", "/api/cis"]
+    allowed = frozenset({"/api/vcenter/tokenservice/", "/api/session", "/api/cis"})
     exchange = "/api/vcenter/tokenservice/token-exchange"
     assert judge_rest("POST", exchange, "", allowed).kind is Kind.STATELESS
     assert judge_rest("POST", "/api/vcenter/tokenservices", "", allowed).kind is Kind.DENY
     assert judge_rest("GET", "/api/session", "", allowed).kind is Kind.DENY
     assert judge_rest("GET", "/api/cis/session", "", allowed).kind is Kind.DENY
+    assert judge_rest("POST", exchange, "", allowed, frozenset({exchange})).kind is Kind.DENY
+
+
+def test_settings_may_deny_an_address_and_all_below_it() -> None:
+    denied = frozenset({"/rest/com/vmware/vcenter/vm"})
+    assert judge_rest("GET", "/api/vcenter/vm/vm-1", "", denied=denied).kind is Kind.DENY
+    assert judge_rest("GET", "/api/vcenter/vms", "", denied=denied).kind is Kind.STATELESS
 
 
 @each(

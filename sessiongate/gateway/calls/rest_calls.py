@@ -165,9 +165,8 @@ class RestRelay:
         has called us. Raises Malformed for an address that is written in two ways.
         """
         rules = self._rules
-        verdict = judge_rest(request.verb, request.path, request.query, rules.allowed)
-        if is_below(request.path, rules.denied):
-            verdict = DENIED
+        where = request.verb, request.path, request.query
+        verdict = judge_rest(*where, rules.allowed, rules.denied)
         return await self._sent(session, request, verdict, headers, operation, ours)
 
     async def call_rpc(
