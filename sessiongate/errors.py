@@ -224,6 +224,9 @@ class Unavailable(SessionGateError):
     retry_after = 5
     """Seconds after which a client may usefully try again."""
 
+    useless_for = 0
+    """Seconds for which another try is known to be of no use; 0 where that is not known."""
+
     answered = False
     """Whether the service replied, and could not tell of this one account: it is not down."""
 
@@ -233,7 +236,7 @@ class Unavailable(SessionGateError):
         super().__init__(why)
         self.answered = answered
         if retry_after is not None:
-            self.retry_after = retry_after
+            self.retry_after = self.useless_for = retry_after
 
 
 class IdentityUnavailable(Unavailable):

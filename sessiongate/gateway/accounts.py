@@ -193,6 +193,10 @@ class Accounts:
         self.use(found)
         return next((lease for lease in pool.leases if lease.id == lease_id), None)
 
+    async def let_go(self, lease: Lease) -> None:
+        """Use a lease no longer, and log it out where nobody else uses it."""
+        await self._letting_go.close(lease)
+
     def end_later(self, row: StoredLease, opened: UpstreamSession) -> None:
         """Log out what another process has opened, and nobody needs."""
         self._events.known(row.id, person_of(row))

@@ -92,10 +92,23 @@ class OtherProcesses:
             if lease in pool.leases:
                 await self._relay.endings.lose(pool, lease)
             return
+        if lease in pool.leases and self._rows.instance not in use.instances:
+            await self._rejoin(pool, lease)
         lease.at_home = max(0, use.homes - len(lease.homes))
         lease.others = len(use.instances - {self._rows.instance})
         if use.state is LeaseState.RETIRED and not lease.retired:
             pool.retire(lease)
+
+    async def _rejoin(self, pool: Pool, lease: Lease) -> None:
+        """Be among the users of a lease again, from which somebody has taken this process.
+
+        In an outage of the store it was silent for so long that it counted as killed. The last one
+        of the users that are left would log the lease out.
+        """
+        if not await self._rows.rejoin(lease.id):
+            await self._relay.endings.lose(pool, lease)
+        elif lease not in pool.leases:  # it was let go of meanwhile
+            await self._accounts.let_go(lease)
 
     async def tell(self, standing: Standing) -> None:
         """Have all others do what an operator has said here."""

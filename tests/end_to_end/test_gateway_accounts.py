@@ -1,6 +1,8 @@
 """The accounts by which a gateway is at its upstream: new passwords, and what outlives a stop."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tests.end_to_end.test_gateway import (
     shared_gate,
     upstream,
 )
+from tests.end_to_end.test_guessing import DOORS, lets_in
 from tests.end_to_end.vim_soap import SoapClient
 from tests.until import wait_until
 from tests.upstream.connect_proxy import ConnectProxy
@@ -95,6 +98,21 @@ def counted(gate: Server, what: str) -> int:
     """How many sessions a line of the log is about."""
     (line,) = (one for one in gate.log.lines if what in one)
     return int(json.loads(line)["sessions"])
+
+
+def test_sec_58_a_hundred_wrong_logins_of_a_caller_cost_no_more_than_the_budget(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    """At every door, with passwords of their own: the upstream would lock the account."""
+    gate = make_server(settings=f"{callers_gate(upstream)}\n[lockout]\nattempts = 3\n")
+    doors = islice(cycle(DOORS.values()), 100)
+    with ThreadPoolExecutor(4) as pool:
+        tries = [pool.submit(ask, gate, VERA[0], f"wrong {at}") for at, ask in enumerate(doors)]
+    assert not any(lets_in(one.result()) for one in tries)
+    assert upstream.log.text.count("login refused") == 3
+    assert not sessions(upstream)
+    assert not lets_in(DOORS["vi-json"](gate, *VERA))  # and it is the guesser that is shut out here
+    assert SoapClient.login(upstream, VERA).key
 
 
 @pytest.mark.parametrize("account", ["service", "caller"])

@@ -2,14 +2,18 @@
 
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from sessiongate.gateway.leases.stored_leases import SILENT
 from tests.end_to_end.serving import ADMIN, OPERATOR, PEOPLE, Server, add_people
 from tests.end_to_end.test_gateway import (
     SERVICE,
@@ -22,9 +26,12 @@ from tests.end_to_end.test_gateway import (
     told,
 )
 from tests.end_to_end.test_gateway_clients import sessions_at
+from tests.end_to_end.test_operations import ask
 from tests.end_to_end.vim_soap import SoapClient
+from tests.peers import redis as peer
 from tests.peers.redis import Redis
 from tests.peers.simulator import simulator
+from tests.telemetry.families import read
 from tests.until import wait_until
 
 # Each of these starts three servers of its own.
@@ -46,7 +53,7 @@ class House:
         self.key.write_text(secrets.token_hex(32))
         add_people(self.folder / "users.toml", PEOPLE)
 
-    def node(self, table: str, more: str = "", workers: int = 1) -> Server:
+    def node(self, table: str, more: str = "", workers: int = 1, store: str = "") -> Server:
         """One more, started. `table` is its upstream."""
         settings = f"""
         [server]
@@ -55,6 +62,7 @@ class House:
         [store]
         url = "{self.redis.url}"
         prefix = "{self.folder.name}"
+        {store}
         [gateway]
         key_file = "{self.key}"
         {table}
@@ -81,10 +89,16 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path, redis: Redis) -> Iterator[House]:
+    with housed(tmp_path, redis) as house:
+        yield house
+
+
+@contextmanager
+def housed(folder: Path, redis: Redis) -> Iterator[House]:
     people = {SERVICE: "administrator", VERA: "user"}
-    add_people(tmp_path / "upstream" / "users.toml", people)
-    with Server(tmp_path / "upstream", settings=UPSTREAM) as upstream:
-        house = House(tmp_path, upstream, redis, [])
+    add_people(folder / "upstream" / "users.toml", people)
+    with Server(folder / "upstream", settings=UPSTREAM) as upstream:
+        house = House(folder, upstream, redis, [])
         try:
             yield house
         finally:
@@ -261,6 +275,51 @@ def test_sec_65_what_a_killed_node_had_is_used_on_or_logged_out(house: House) ->
     assert olga.view()
     two.stop()
     assert house.there() == 0
+
+
+def waits_of_workers(node: Server) -> int:
+    """Long polls at the upstream, of both workers."""
+    pages = [read(ask(node, "/metrics", worker=worker).body) for worker in range(2)]
+    return int(sum(page["sessiongate_pool_waits"].samples[0].value for page in pages))
+
+
+def answers(client: SoapClient, view: str) -> bool:
+    """Whether the store is there again, for the worker that has this call."""
+    return client.fetch("ContainerView", view, "type").fault != "SystemError"
+
+
+def test_sec_65_redis_is_away_for_longer_than_a_worker_may_be_silent(tmp_path: Path) -> None:
+    """Nothing is lost by it, nothing taken over that somebody has, and nothing left behind."""
+    if why := peer.missing():
+        pytest.skip(why)
+    with Redis(tmp_path / "redis") as own, housed(tmp_path, own) as house:
+        admin = '[admin]\nlisten = "127.0.0.1:0"'
+        table = shared_gate(house.upstream)
+        node = house.node(table, admin, workers=2, store='timeout = "1s"')
+        clients = [SoapClient.login(node, ADMIN) for _ in range(6)]
+        views = [client.view() for client in clients]
+        clients[0].filter()
+        version = clients[0].updates().texts("version")[0]
+        there = house.there()
+        with ThreadPoolExecutor() as pool:
+            waiting = pool.submit(clients[0].updates, version, 600)
+            wait_until(lambda: waits_of_workers(node) == 1)
+            own.kill()
+            until = time.monotonic() + SILENT.total_seconds() + 2
+            assert clients[1].fetch("Folder", "group-d1", "name").fault == "SystemError"
+            wait_until(lambda: time.monotonic() > until)
+            own.start()
+            for client, view in zip(clients, views, strict=True):
+                wait_until(partial(answers, client, view))
+                assert not client.fetch("ContainerView", view, "type").fault
+            assert not waiting.done()
+            assert house.there() == there
+            for client in clients:
+                client.logout()
+            assert waiting.result().fault == "NotAuthenticated"
+        assert "upstream_lost" not in node.log.text
+        node.stop()
+        assert house.there() == 0
 
 
 def test_sec_65_the_next_start_clears_up_after_all_nodes_were_killed(house: House) -> None:

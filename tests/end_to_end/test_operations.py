@@ -64,9 +64,11 @@ def address_of(server: Server) -> str:
     return said.removeprefix("Operations on ")
 
 
-def ask(server: Server, path: str, verb: str = "GET", headers: Headers = ()) -> Reply:
-    """A request to the operations listener."""
-    scheme, _, address = address_of(server).partition("://")
+def ask(
+    server: Server, path: str, verb: str = "GET", headers: Headers = (), *, worker: int = 0
+) -> Reply:
+    """A request to the operations listener, of this worker where there are several."""
+    scheme, _, address = address_of(server).split(", ")[worker].partition("://")
     assert scheme == "http"
     host, _, port = address.rpartition(":")
     with closing(http.client.HTTPConnection(host, int(port), timeout=PATIENCE)) as connection:

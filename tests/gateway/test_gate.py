@@ -13,9 +13,10 @@ from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.gate import Gate
-from sessiongate.gateway.leases.lease import PoolLimits
+from sessiongate.gateway.leases.lease import LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
+from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
 from sessiongate.store.embedded.books import MemoryBooks
@@ -29,6 +30,7 @@ from tests.until import until
 from tests.upstream.fakes import FakeServer
 
 LONG = timedelta(seconds=30)
+LIMITS_OF_POOL = PoolLimits(size=2, calls=1, queue=10, queue_time=30.0, exclusive=False)
 
 
 class SharedBooks(MemoryBooks):
@@ -43,10 +45,21 @@ class Case:
     server: FakeServer
 
     def __init__(
-        self, url: str, house: House, *, service: bool = True, shared: bool = False
+        self,
+        url: str,
+        house: House,
+        *,
+        service: bool = True,
+        shared: bool = False,
+        store: MemoryStore | None = None,
+        books: MemoryBooks | None = None,
+        instance: str = "here",
+        times: LeaseTimes = TIMES,
+        limits: PoolLimits = LIMITS_OF_POOL,
+        rules: RelayRules = RULES,
     ) -> None:
         self.house = house
-        self.store = MemoryStore(LIMITS)
+        self.store = store or MemoryStore(LIMITS)
         self.rows = self.store.leases
         self.live: list[Session] = []
         self.ended: list[str] = []
@@ -60,30 +73,31 @@ class Case:
             self.rows,
             self.store.lease_users,
             LeaseKey(bytes(32)),
-            "here",
+            instance,
             FakeClock().now,
-            lambda: f"lease-{next(ids)}",
+            lambda: f"lease-{instance}-{next(ids)}",
         )
         self.accounts = Accounts(
             "vc1",
-            PoolLimits(size=2, calls=1, queue=10, queue_time=30.0, exclusive=False),
-            TIMES,
+            limits,
+            times,
             exchange,
             LONG,
             rows=stored,
             credential=credential if service else None,
             providers=frozenset({"vc"}),
+            shared=shared,
         )
         self.gate = Gate(
             "vc1",
-            RULES,
+            rules,
             exchange,
             self.accounts,
             self._end,
             CallRecord(self.accounts.meters),
             self._touch,
             stored,
-            SharedBooks(self.store.lease_users) if shared else self.store.books("vc1"),
+            books or (SharedBooks(self.store.lease_users) if shared else self.store.books("vc1")),
             self.store.notes("vc1"),
             self._sessions,
             self._lives,

@@ -60,6 +60,8 @@ STORIES = {
     "cli/test_foreign_directory.py": "every command",
     "cli/test_prepared.py": "every command",
     "gateway/calls/test_transfers_at_random.py": "transfers, many at once that break",
+    "gateway/test_shared_stories.py": "gateways of two processes",
+    "gateway/test_stories.py": "a whole gateway",
     "http/test_downloads.py": "connections whose replies come in pieces",
     "identity/guard/test_one_person.py": "the guard before a directory and before Redis",
     "identity/ldap/test_active_directory.py": "the provider and what only that directory does",

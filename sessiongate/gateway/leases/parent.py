@@ -11,19 +11,15 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from math import ceil
-
-import structlog
 
 from sessiongate.errors import (
     CapReached,
     OutcomeUnknown,
-    SessionGateError,
     Unavailable,
     UpstreamUnavailable,
 )
 from sessiongate.gateway.apart import Apart
-from sessiongate.gateway.credentials.pauses import Pauses
+from sessiongate.gateway.leases.held_back import HeldBack
 from sessiongate.gateway.leases.lease import Closer, Lease, LeaseTimes
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.shared_openings import SharedOpenings
@@ -32,7 +28,6 @@ from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import PARENT, StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.store.gateway_port import LeaseState, LeaseUse
-from sessiongate.telemetry.tracebacks import traced
 
 WITHIN = 4.0
 """Seconds in which a ticket has come or is refused. Its clients wait for five, and never longer."""
@@ -51,8 +46,6 @@ _LOOK_AGAIN = 0.2
 
 _LOOKS = 25
 """How often, at most."""
-
-_log = structlog.get_logger(__name__)
 
 
 class Parent:
@@ -90,8 +83,7 @@ class Parent:
         self._probing: asyncio.Task[None] | None = None
         self._apart = Apart()
         self._places = SharedPlaces(_AT_ONCE)
-        self._pauses = Pauses(self._now)
-        self._failure: SessionGateError = UpstreamUnavailable("nothing was tried yet")
+        self._held = HeldBack(self._now)
         self._turn = False
         """Whether an operator wants another one."""
         self._closed = False
@@ -124,12 +116,12 @@ class Parent:
     @property
     def is_held_back(self) -> bool:
         """Whether it is wanted, and could not be opened."""
-        waits = self._held_back() or self._pauses.left > 0
+        waits = self._held_back() or self._held.left > 0
         return self.wanted and self._lease is None and waits
 
     def try_again(self) -> None:
         """What could not be opened can perhaps be now."""
-        self._pauses.over()
+        self._held.over()
 
     async def ticket(self, client: str) -> Secret:
         """A clone ticket for this client, acquired now. Raises UpstreamUnavailable."""
@@ -173,7 +165,7 @@ class Parent:
         lease = self._lease
         if self._standing is not Standing.OPEN or self._closed:
             return
-        if self._opening is None and self._is_due(now) and not self._pauses.left:
+        if self._opening is None and self._is_due(now) and not self._held.left:
             self._begin()
         unused = lease is not None and lease.freed_at <= now - self._times.keep_alive
         if lease is not None and unused and (self._probing is None or self._probing.done()):
@@ -228,8 +220,8 @@ class Parent:
         if self._closed or self._standing is not Standing.OPEN:
             raise UpstreamUnavailable(f"{self._upstream}: nothing is sent there for the time being")
         if self._lease is None:
-            if self._opening is None and (left := self._pauses.left):
-                raise self._again(ceil(left))
+            if self._opening is None and self._held.left:
+                raise self._held.refusal()
             await asyncio.shield(self._begin())
         if self._lease is None:
             raise UpstreamUnavailable(f"{self._upstream}: its session has just ended")
@@ -280,18 +272,9 @@ class Parent:
             return
         error = task.exception()
         if error is None:
-            self._pauses.over()
+            self._held.over()
             return
-        if not isinstance(error, SessionGateError):
-            _log.error("a session for clone tickets could not be opened", **traced(error))
-            error = UpstreamUnavailable(f"{self._upstream}: no session could be opened there")
-        self._pauses.failed()
-        self._failure = error
-
-    def _again(self, pause: int) -> UpstreamUnavailable:
-        failure = self._failure
-        told = failure.retry_after if isinstance(failure, Unavailable) else 0
-        return UpstreamUnavailable(str(failure), retry_after=max(pause, told))
+        self._held.failed(error)
 
     def _retire(self, lease: Lease) -> None:
         self._lease = None

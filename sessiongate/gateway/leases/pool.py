@@ -11,19 +11,18 @@ last place.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from math import ceil
 
-import structlog
-
-from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
+from sessiongate.errors import (
+    NotSupported,
+    Overloaded,
+    UpstreamUnavailable,
+)
 from sessiongate.gateway.credentials.pauses import Pauses
+from sessiongate.gateway.leases.held_back import HeldBack
 from sessiongate.gateway.leases.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.waiters import Waiter, Waiters
-from sessiongate.telemetry.tracebacks import traced
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
-
-_log = structlog.get_logger(__name__)
 
 
 class Pool:
@@ -60,9 +59,7 @@ class Pool:
         self._opening: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._pauses = pauses or Pauses(self._now)
-        self._failure = ""
-        """Why no lease could be opened, while that is not to be tried."""
+        self._held_back = HeldBack(self._now, pauses)
         self._old: set[Lease] = set()
         """Those that a rotation has still to replace."""
         self.standing = Standing.OPEN
@@ -96,7 +93,7 @@ class Pool:
     @property
     def is_held_back(self) -> bool:
         """Whether no lease is opened at this moment, since that has failed."""
-        return self._pauses.left > 0
+        return self._held_back.left > 0
 
     def states(self) -> Counter[str]:
         """How many leases there are, by `telemetry.upstream_counters.STATES`."""
@@ -115,7 +112,7 @@ class Pool:
 
     def try_again(self) -> None:
         """What could not be opened can perhaps be now."""
-        self._pauses.over()
+        self._held_back.over()
         self._serve()
 
     def rotate(self) -> int:
@@ -346,16 +343,10 @@ class Pool:
             return
         if not any(client not in self._homes for client in self._waiters.clients()):
             return
-        if self.is_held_back:
-            self._fail(self._failure)
-        else:
+        if not self.is_held_back:
             self._begin_opening()
-
-    def _fail(self, why: str) -> None:
-        """Have nobody wait for what is not tried, where there is nothing else to wait for."""
-        if not self._leases:
-            again = ceil(self._pauses.left)
-            self._waiters.fail(UpstreamUnavailable(why, retry_after=again))
+        elif not self._leases:  # nothing is tried, and there is nothing else to wait for
+            self._waiters.fail(self._held_back.refusal())
 
     def _begin_opening(self) -> None:
         self._opening = asyncio.create_task(self._open_one(), name="open lease")
@@ -376,16 +367,12 @@ class Pool:
             return
         error = task.exception()
         if error is None:
-            self._pauses.over()
+            self._held_back.over()
             self._serve()
             return
-        if not isinstance(error, SessionGateError):
-            _log.error("a session at the upstream could not be opened", **traced(error))
-            error = UpstreamUnavailable("no session at the upstream could be opened")
-        self._pauses.failed()
-        self._failure = str(error)
+        told = self._held_back.failed(error)
         if not self._leases:  # else those that there are become free
-            self._waiters.fail(error)
+            self._waiters.fail(told)
 
     def _has_closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)

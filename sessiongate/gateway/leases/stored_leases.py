@@ -266,6 +266,11 @@ class StoredLeases:
         self._list(row.id, opened)
         return FoundLease(row, opened, state is LeaseState.RETIRED)
 
+    async def rejoin(self, lease_id: str) -> bool:
+        """Be among the users of a lease again. False where it is over."""
+        state = await self._users.attach(lease_id, self.instance)
+        return state is not None
+
     async def changed(self, lease_id: str) -> UpstreamSession | None:
         """What another process has put in the row of a lease since; None for nothing."""
         known = self._known.get(lease_id)

@@ -297,7 +297,7 @@ def test_pauses_of_many_do_not_end_together() -> None:
 async def test_leases_of_one_age_are_not_replaced_together() -> None:
     pool = pool_of(Upstream(), exclusive=False, size=100)
     now = asyncio.get_running_loop().time()
-    old = [Lease(f"old-{number}", SESSION, now - 950.0) for number in range(50)]
+    old = [Lease(f"old-{number}", SESSION, now - 9.5e5) for number in range(50)]
     for lease in old:
         pool.add(lease)
     assert all(0.9 <= lease.patience <= 1.0 for lease in old)
@@ -305,7 +305,7 @@ async def test_leases_of_one_age_are_not_replaced_together() -> None:
     assert 0 < len(soon) < 50
 
     def replaced() -> bool:
-        pool.tidy(unused=1e9, oldest=1000.0, keep=0)
+        pool.tidy(unused=1e9, oldest=1e6, keep=0)
         return not pool.opening and not any(lease in pool.leases for lease in soon)
 
     await until(replaced)
