@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -39,17 +40,26 @@ class TokenFiles:
     """The clients whose tokens stand in files at this moment. `now` is in seconds."""
 
     def __init__(self, clients: Mapping[str, ManagerClient], now: Callable[[], float]) -> None:
-        """Raises ConfigError for a file that holds something else than a token."""
+        """Raises ConfigError for a file that holds something else than a token, or another's."""
         self._clients = clients
         self._now = now
         self._due = 0.0
         self._found: dict[bytes, ManagerCaller] = {}
-        self._told: dict[Path, str] = {}
-        """What is wrong with a file, once it was said."""
-        wrong = [
-            f"session_manager.clients.{name}.token_files: {file} holds none: {_FORM}"
-            for name, file, token in _read(clients)
-            if isinstance(token, Secret) and not is_manager_token(token.reveal())
+        self._told: dict[tuple[str, Path], str] = {}
+        """What is wrong with a client's file, once it was said."""
+        wrong = []
+        good: list[_InFile] = []
+        for name, file, token in _read(clients):
+            if isinstance(token, Secret) and not is_manager_token(token.reveal()):
+                wrong.append(f"session_manager.clients.{name}.token_files: {file} holds none: {_FORM}")
+            elif isinstance(token, Secret):
+                good.append(_InFile(name, file, token.digest()))
+        first = {one.digest: one.client for one in reversed(good)}
+        wrong += [
+            f"session_manager.clients.{one.client}.token_files: {one.file} holds a token"
+            f" {_of_another(first[one.digest])}"
+            for one in good
+            if one.client != first[one.digest]
         ]
         if wrong:
             raise ConfigError(wrong)
@@ -59,23 +69,51 @@ class TokenFiles:
         if not self._clients or self._now() < self._due:
             return self._found
         self._due = self._now() + _AGAIN
-        found: dict[bytes, ManagerCaller] = {}
+        good: list[_InFile] = []
         for name, file, token in _read(self._clients):
             if isinstance(token, str):
                 self._say(file, name, token)
             elif not is_manager_token(token.reveal()):
                 self._say(file, name, f"it holds no token: {_FORM}")
             else:
-                self._told.pop(file, None)
-                upstreams = frozenset(self._clients[name].upstreams)
-                found[token.digest()] = ManagerCaller(name, token.digest(), upstreams)
-        self._found = found
+                good.append(_InFile(name, file, token.digest()))
+        self._found = self._owned(good)
+        return self._found
+
+    def _owned(self, good: Sequence["_InFile"]) -> dict[bytes, ManagerCaller]:
+        """Whose each token is.
+
+        One that is in files of two clients stays that of the client that had it before: what is put
+        into another's file by mistake takes nothing from its owner, and gives nobody more.
+        """
+        holders = {(one.digest, one.client) for one in good}
+        found: dict[bytes, ManagerCaller] = {}
+        for one in good:
+            owner = found.get(one.digest) or self._found.get(one.digest)
+            if owner is not None and owner.name != one.client and (one.digest, owner.name) in holders:
+                self._say(one.file, one.client, f"its token is one {_of_another(owner.name)}")
+                continue
+            self._told.pop((one.client, one.file), None)
+            upstreams = frozenset(self._clients[one.client].upstreams)
+            found[one.digest] = ManagerCaller(one.client, one.digest, upstreams)
         return found
 
     def _say(self, file: Path, name: str, why: str) -> None:
-        if self._told.get(file) != why:
-            self._told[file] = why
+        if self._told.get((name, file)) != why:
+            self._told[name, file] = why
             _log.warning("a file holds no token of its client", client=name, file=file, why=why)
+
+
+class _InFile(NamedTuple):
+    """A token that a file holds."""
+
+    client: str
+    file: Path
+    digest: bytes
+
+
+def _of_another(name: str) -> str:
+    return f"of {name}, too: one token cannot be of two clients, make another for one of them"
 
 
 def _read(clients: Mapping[str, ManagerClient]) -> Iterator[tuple[str, Path, Secret | str]]:

@@ -73,7 +73,10 @@ class Zvm:
         renewal = session.renewal
         if renewal is None or not renewal.refresh.reveal():
             return None
-        found = await self._granted(wire.write_refresh(renewal.refresh), session.user.user_name)
+        try:
+            found = await self._granted(wire.write_refresh(renewal.refresh), session.user.user_name)
+        except Malformed as unreadable:
+            raise UpstreamUnavailable(f"{self.name}: {unreadable}") from None
         if not isinstance(found, ZvmSession):
             return None
         if found.renewal is not None and not found.renewal.refresh.reveal():

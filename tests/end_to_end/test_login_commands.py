@@ -150,3 +150,16 @@ def test_a_refused_login_keeps_nothing(run: Run, log_in: Run, home: Path) -> Non
     assert refused.code == 1
     assert "refuses this name and password" in refused.err
     assert list((home / "run").rglob("*.json")) == []
+
+
+def test_sec_65_a_login_that_cannot_be_kept_leaves_no_session(
+    server: Server, run: Run, log_in: Run, home: Path
+) -> None:
+    before = keys(server)
+    misnamed = log_in("--save", "my lab!")
+    assert misnamed.code == 2
+    assert "--save" in misnamed.err
+    assert keys(server) == before
+    (home / "run" / "sessiongate").write_text("in the way")
+    assert log_in().code != 0
+    assert keys(server) == before

@@ -19,6 +19,7 @@ from sessiongate.errors import (
     NoSession,
     NotSupported,
     OutcomeUnknown,
+    Overloaded,
     StoreUnavailable,
     UpstreamUnavailable,
 )
@@ -184,6 +185,8 @@ class Keycloak:
         self.over = False
         """Its sessions are."""
         self.away = False
+        self.refusal = b""
+        """What it answers to whoever asks for a token, in the place of one."""
         self.knows: set[str] = set()
         """Access tokens that it takes."""
         self.asked: list[str] = []
@@ -207,6 +210,8 @@ class Keycloak:
 
     def _token(self, asked: Asked) -> bytes:
         form = asked.body.decode()
+        if self.refusal:
+            return self.refusal
         if "refresh_token=" in form:
             self.refreshes.append(form.partition("refresh_token=")[2])
             if self.over:
@@ -272,6 +277,54 @@ async def test_while_a_token_is_good_calls_go_on_and_then_nothing_is_sent(make: 
             await case.call(session, verb)
         assert not isinstance(raised.value, OutcomeUnknown)
     keycloak.away = False
+    assert (await case.call(session, "POST")).status == 200
+
+
+async def test_sec_59_a_client_without_a_session_there_waits_with_few_calls(make: Make) -> None:
+    """The queue is for all clients of the upstream: none fills it by itself."""
+    few = {"pool.calls_each": 3, "pool.queue_time": "5s"}
+    case = await make(Keycloak(), mode="session", size=1, **few)
+    first, second = await case.login(), await case.login()
+    assert (await case.call(first)).status == 200
+    calls = [asyncio.create_task(case.call(second)) for _ in range(20)]
+    (pool,) = case.gate.accounts.pools
+    await until(lambda: pool.waiting == 3 and sum(one.done() for one in calls) == 17)
+    case.time.tick(6)
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(one, Overloaded) for one in answers)
+    case.gate.ended(first, Ended.LOGOUT)
+    await until(lambda: not pool.leases or pool.leases[0].is_free)
+    assert (await case.call(second)).status == 200
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        http(503),
+        http(502, "<html>no Keycloak behind this</html>", kind="text/html"),
+        http(200, "<html>maintenance</html>", kind="text/html"),
+        http(400, "<html>maintenance</html>", kind="text/html"),
+        http(401, '{"error":"unauthorized_client"}', kind="application/json"),
+    ],
+    ids=["503", "502 of a proxy", "a page", "400 without a reason", "our client is refused"],
+)
+async def test_sec_66_what_is_no_token_at_a_renewal_is_an_outage(
+    refusal: bytes, make: Make
+) -> None:
+    keycloak = Keycloak()
+    case = await make(keycloak)
+    session = await case.login()
+    await case.call(session)
+    keycloak.refusal = refusal
+    await case.passes(52)
+    assert (await case.call(session, "POST")).status == 200  # the token is good for 8 seconds more
+    await case.passes(20)
+    sent = len(keycloak.asked)
+    with pytest.raises(UpstreamUnavailable) as raised:
+        await case.call(session, "POST")
+    assert not isinstance(raised.value, OutcomeUnknown)
+    assert len(keycloak.asked) == sent
+    keycloak.refusal = b""
     assert (await case.call(session, "POST")).status == 200
 
 

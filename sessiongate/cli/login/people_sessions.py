@@ -6,11 +6,12 @@
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sessiongate.cli.login.guardian import say_what_is_left
+from sessiongate.cli.login.guardian import SECONDS, TRIES, say_what_is_left
 from sessiongate.cli.login.kept_sessions import KeptSession, all_kept, end, keep, kept_of, name_of
 from sessiongate.cli.login.no_dumps import keep_secrets_in
 from sessiongate.cli.login.target_options import (
@@ -61,14 +62,23 @@ def login(
         told = session.hand_over()
     except SessionError as problem:
         fail(Exit.REFUSED, f"the login failed: {problem}")
-    name = save or name_of(to)
-    if save is not None:
-        save_target(save, target)
-    before = all_kept().get(name)
+    try:
+        if save is not None:
+            save_target(save, target)
+        path = _kept_in_place_of_another(KeptSession(save or name_of(to), target, told, time.time()))
+    except BaseException:  # Ctrl-C too: nobody else knows this session, to log out of it
+        if not session.logout(tries=TRIES, timeout=SECONDS):
+            say_what_is_left(target, told)
+        raise
+    say(f"Logged in to {session.url()} as {target.user}. The session is kept in {path}")
+
+
+def _kept_in_place_of_another(kept: KeptSession) -> Path:
+    """Where it is kept. The one of this name before it is logged out of."""
+    before = all_kept().get(kept.name)
     if before is not None and not end(before):
         say_what_is_left(before.target, before.told)
-    path = keep(KeptSession(name, target, told, time.time()))
-    say(f"Logged in to {session.url()} as {target.user}. The session is kept in {path}")
+    return keep(kept)
 
 
 def logout(

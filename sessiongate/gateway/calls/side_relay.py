@@ -5,6 +5,8 @@ its account, or by its client's home where its method is unknown. What differs b
 is in a `SideCall`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from sessiongate.errors import (
@@ -103,14 +105,20 @@ class SideRelay:
             raise NotSupported(f"{under_way.method} is not forwarded")
         self._rules.require_use(session, reads=under_way.verdict.reads)
         client = self.relay.client_of(session)
+        with self.counted(client):
+            await call.require_read()
+            client.require_alive()
+            return await self._send(client, call)
+
+    @contextmanager
+    def counted(self, client: GatewayClient) -> Iterator[None]:
+        """Have a call of this client under way. Raises Overloaded where that is one too many."""
         if client.calls >= self._rules.calls_each:
             raise Overloaded(f"one session may have {self._rules.calls_each} calls under way")
         client.begin()
         client.calls += 1
         try:
-            await call.require_read()
-            client.require_alive()
-            return await self._send(client, call)
+            yield
         finally:
             client.calls -= 1
             client.end()

@@ -141,18 +141,15 @@ class ZertoRelay:
         client = relay.client_of(session)
         if client.book.size:
             return
-        client.begin()
-        try:
-            pool = client.pool = await relay.pool_of(session)
-            stay = await relay.stays.take(pool, client, home=True)
+        with self._side.counted(client):
             try:
-                if not client.book.size:
-                    opened = ((session.key, _WHOLE),)
-                    await relay.stays.note(client, stay.lease, Changes(opened=opened))
-            finally:
-                await relay.stays.give_back(stay)
-        except LeaseRefused as refused:
-            refused.outcome()  # raises NoSession: its session has ended with the lease
-        finally:
-            client.end()
-            relay.clients.drop_if_idle(client)
+                pool = client.pool = await relay.pool_of(session)
+                stay = await relay.stays.take(pool, client, home=True)
+                try:
+                    if not client.book.size:
+                        opened = ((session.key, _WHOLE),)
+                        await relay.stays.note(client, stay.lease, Changes(opened=opened))
+                finally:
+                    await relay.stays.give_back(stay)
+            except LeaseRefused as refused:
+                refused.outcome()  # raises NoSession: its session has ended with the lease
