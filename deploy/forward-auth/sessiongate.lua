@@ -3,6 +3,8 @@
 -- sessiongate says of who it is.
 
 local carriers = { "authorization", "cookie", "vmware-api-session-id", "x-zerto-session", "accept" }
+-- What an application may take for the method is judged, too, whatever sign is in the name.
+local overrides = { ["x-http-method-override"] = true, ["x-http-method"] = true, ["x-method-override"] = true }
 local answers = { "remote-user", "remote-groups", "remote-name", "www-authenticate", "location" }
 
 core.register_action("sessiongate", { "http-req" }, function(txn, url)
@@ -13,6 +15,15 @@ core.register_action("sessiongate", { "http-req" }, function(txn, url)
             -- Each of them: sessiongate refuses a session that is given twice.
             for place, value in pairs(given[name]) do
                 asked[name][place + 1] = value
+            end
+        end
+    end
+    for name, values in pairs(given) do
+        local plain = name:lower():gsub("[^a-z0-9]", "-")
+        if overrides[plain] then
+            asked[plain] = asked[plain] or {}
+            for _, value in pairs(values) do
+                table.insert(asked[plain], value)
             end
         end
     end

@@ -48,8 +48,13 @@ IDENTITY: Mapping[str, tuple[str, str, str]] = {
 
 _URL = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]*)(.*)", re.DOTALL)
 
+_SIGNS = re.compile(r"[^a-z0-9]")
+
 # Visible ASCII and space stay, but for what a list or an escape is made of.
 _AS_THEY_ARE = frozenset(range(0x20, 0x7F)) - frozenset(b"%,")
+
+_OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+_MOST_METHODS = 8
 
 Headers = Iterable[tuple[str, str]]
 
@@ -73,6 +78,20 @@ def of_auth_request(headers: Headers) -> Asked:
 def of_ext_authz(method: str, host: str, path: str) -> Asked:
     """What the request itself says, with the path behind that of the endpoint. Raises Malformed."""
     return asked(method, host, path.removeprefix(EXT_AUTHZ) or "/")
+
+
+def readings(wanted: Asked, headers: Headers) -> list[Asked]:
+    """The same as it came, and with each method that an application may take in its place.
+
+    Some take one out of a header such as X-HTTP-Method-Override, of which servers read any sign in
+    the name as they read "-". Raises Malformed for more than anybody means.
+    """
+    named = [value for name, value in headers if _SIGNS.sub("-", name) in _OVERRIDES]
+    methods = {one.strip().upper() for value in named for one in value.split(",")}
+    others = sorted(methods - {"", wanted.method})
+    if len(others) > _MOST_METHODS:
+        raise Malformed("the method is given in too many ways")
+    return [wanted, *(Asked(method, wanted.host, wanted.path) for method in others)]
 
 
 def _each_once(headers: Headers, names: tuple[str, ...]) -> list[str]:

@@ -17,6 +17,7 @@ from sessiongate.wire.forward_auth import (
     CHALLENGE,
     IDENTITY,
     identity,
+    readings,
     require_one_carrier,
 )
 
@@ -67,7 +68,7 @@ class ForwardAuthEndpoint:
             # What it says of others is a stranger's claim, and not even read.
             return self._refused(request, UNTRUSTED, f"by no trusted proxy: {request.peer}")
         try:
-            wanted = self._read(request, hop)
+            wanted, *others = readings(self._read(request, hop), request.headers)
         except Malformed as error:
             return self._refused(request, MALFORMED, f"{error}, through {hop.address}")
         said = f"{wanted.method} {wanted.host}{wanted.path[:_LONGEST]} through {hop.address}"
@@ -77,9 +78,11 @@ class ForwardAuthEndpoint:
             return self._no_session(request, wanted, said, error)
         except Unavailable as error:
             return self._refused(request, UNAVAILABLE, said, error=error)
-        verdict = decide(self._rules, wanted, session.roles)
-        if verdict is not Verdict.ALLOWED:
-            return self._refused(request, verdict.value, said, session=session)
+        for one in (wanted, *others):
+            verdict = decide(self._rules, one, session.roles)
+            if verdict is not Verdict.ALLOWED:
+                also = "" if one is wanted else f", as {one.method[:_LONGEST_METHOD]}"
+                return self._refused(request, verdict.value, f"{said}{also}", session=session)
         self._counts[self._name, Verdict.ALLOWED.value] += 1
         self._checks.allowed(session, self._client(request), self._name, wanted.host, said)
         return Reply(200, (NO_STORE, *self._identity(session)))
@@ -127,6 +130,9 @@ class ForwardAuthEndpoint:
 
 # Of a path, in the audit: the rest of the line has room beside it.
 _LONGEST = 160
+
+
+_LONGEST_METHOD = 32
 
 
 def _is_browser(request: Request) -> bool:

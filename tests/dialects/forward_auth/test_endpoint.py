@@ -273,3 +273,36 @@ async def test_metrics_count_each_check(door: Door) -> None:
         ("auth-request", "no_role"): 1,
         ("forward-auth", "untrusted"): 1,
     }
+
+
+OVERRIDES = [
+    [("x-http-method-override", "DELETE")],
+    [("x-http-method", "delete")],
+    [("x-method-override", "GET"), ("x-method-override", "DELETE")],
+    [("x-http-method-override", "GET, DELETE")],
+    [("x_http_method_override", "DELETE")],
+    [("x-http-method-override", "no method")],
+    [("x-http-method-override", ",".join("ABCDEFGHIJ"))],
+]
+
+
+@each("override", OVERRIDES)
+async def test_sec_38_a_method_that_an_application_may_take_instead_is_judged_too(
+    door: Door, override: Pairs
+) -> None:
+    carrier = await door.carrier()
+    for name in NAMES:
+        asked = await door.ask(name, carrier, "/", host="wiki.example", more=override)
+        assert asked.status == 403
+        # Where no rule has methods, it makes no difference what is taken.
+        plain = await door.ask(name, carrier, more=override)
+        assert plain.status == (403 if len(override[0][1]) > 15 else 200)
+    events = door.events("access refused")
+    assert all(one["reason"] in ("no_rule", "malformed") for one in events)
+
+
+@each("name", NAMES)
+async def test_the_same_method_once_more_changes_nothing(door: Door, name: str) -> None:
+    same = [("x-http-method-override", " get "), ("x-http-method", "")]
+    asked = await door.ask(name, await door.carrier(), "/", host="wiki.example", more=same)
+    assert asked.status == 200
