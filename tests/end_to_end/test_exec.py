@@ -192,6 +192,51 @@ def test_a_server_that_is_gone_at_the_logout(server: Server, start: Start, diale
         assert server.run("sessions", "terminate", left["key"]).code == 0
 
 
+def test_a_second_signal_ends_the_wait_for_the_logout(server: Server, start: Start) -> None:
+    """The session is logged out of all the same, by the process that has it."""
+    with Relay(server.port) as relay:
+        process = start(*WAITS, to=f"https://127.0.0.1:{relay.port}")
+        ready(process)
+        relay.silent = True
+        before = relay.accepted
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: relay.accepted > before)  # so it logs out, and is not answered
+        process.send_signal(signal.SIGINT)
+        code = process.wait(PATIENCE)
+        relay.heal()
+        with process.stdout, process.stderr:
+            assert (code, process.stdout.read()) == (128 + signal.SIGINT, "")
+            assert "it goes on by itself" in process.stderr.read()
+        assert sessions(server) == []
+
+
+def test_what_keeps_the_session_from_use_is_told_once(server: Server, start: Start) -> None:
+    with Relay(server.port) as relay:
+        url = f"https://127.0.0.1:{relay.port}"
+        process = start(*WAITS, options=("--keep-alive", "1s"), to=url)
+        ready(process)
+        relay.refuse = True
+        relay.cut()
+        before = relay.accepted
+        said = process.stderr.readline()
+        wait_until(lambda: relay.accepted > before + 2)
+        relay.heal()
+        process.send_signal(signal.SIGTERM)
+        _, _, err = ended(process)
+    assert "could not be kept in use" in said
+    assert url in said
+    assert err == ""
+    assert sessions(server) == []
+
+
+def test_the_end_of_a_token_is_told_once_in_time(server: Server, start: Start) -> None:
+    process = start(*WAITS, options=("--as", "appliance"))
+    ready(process)
+    process.send_signal(signal.SIGTERM)
+    _, _, err = ended(process)
+    assert err.count("token ends in") == 1
+
+
 def test_what_the_command_finds(server: Server, start: Start) -> None:
     inherited = {"GOVC_PASSWORD": "x", "GOVC_USERNAME": "y", "SSL_CERT_FILE": ""}
     process = start("env", options=("--as", "vi-json"), environ=inherited)

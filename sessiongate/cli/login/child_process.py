@@ -16,7 +16,9 @@ from typing import Protocol, Self
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 SIGNALLED = 128
 
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that ask for an end: the command gets them."""
+
 _GRACE = 10.0
 """Seconds from a signal that was passed on to the end that nobody can ignore."""
 
@@ -40,7 +42,7 @@ class Signals:
         self._writes = writes
         self._before = {
             number: signal.signal(number, _nothing)
-            for number in (*_PASSED_ON, signal.SIGCHLD)
+            for number in (*PASSED_ON, signal.SIGCHLD)
             if signal.getsignal(number) is not signal.SIG_IGN  # nohup, a job in the background
         }
         self._wakeup = signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
@@ -131,7 +133,7 @@ class Child:
         return None if self._killed_at is None else max(0.0, self._killed_at - time.monotonic())
 
     def _pass_on(self, number: int) -> None:
-        if number in _PASSED_ON:
+        if number in PASSED_ON:
             self.tell(number)
             self.tell(signal.SIGCONT)  # who is stopped hears nothing
             if self._killed_at is None:

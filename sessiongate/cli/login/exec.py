@@ -10,7 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from sessiongate.cli.login.child_process import NOT_EXECUTABLE, NOT_FOUND, Child, Signals
-from sessiongate.cli.login.guardian import SECONDS, TRIES, Guardian, say_what_is_left
+from sessiongate.cli.login.guardian import (
+    SECONDS,
+    TRIES,
+    Guardian,
+    NotWaitedFor,
+    say_what_is_left,
+)
 from sessiongate.cli.login.no_dumps import keep_secrets_in
 from sessiongate.cli.login.session_environment import (
     PrivateDirectory,
@@ -134,7 +140,7 @@ class _Run:
                 try:
                     code = self._run(command, signals)
                 finally:
-                    left = not self._logged_out()
+                    left = not self._logged_out(signals)
             return LEFT_BEHIND if left and self._strict else code
         finally:
             self._directory.remove()
@@ -151,6 +157,7 @@ class _Run:
         if self._told["expires_at"] is not None and not self._in_file:
             left = max(0, round(self._told["expires_at"] - time.time()))
             note(f"the session's token ends in {left} seconds; --file keeps one up to date")
+            self._warned = left <= _WARNS_BEFORE
         try:
             self._child = Child(command, environ)
         except FileNotFoundError:
@@ -170,6 +177,8 @@ class _Run:
             self._told = said["renewed"]
             if self._in_file:
                 write_header(self._session, self._told, self._directory)
+        elif "trouble" in said:
+            note(f"the session could not be kept in use: {said['trouble']}")
         elif "over" in said and not self._over:
             self._over = True
             note(f"the session at {self._session.url()} has ended while the command runs")
@@ -198,9 +207,13 @@ class _Run:
         if self._on_expiry is OnExpiry.TERM:
             self._child.end()
 
-    def _logged_out(self) -> bool:
-        """Whether no session is left; says which where one is."""
-        ended = self._guardian.end()
+    def _logged_out(self, signals: Signals) -> bool:
+        """Whether no session is left; says which where one is. One more signal ends the wait."""
+        try:
+            ended = self._guardian.end(signals)
+        except NotWaitedFor:
+            note(f"the logout at {self._session.url()} is not waited for: it goes on by itself")
+            return False
         if ended is None:
             # It was killed: what it has told us is enough to do its work.
             self._session.adopt(self._told)

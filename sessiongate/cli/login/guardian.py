@@ -18,6 +18,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NoReturn
 
+from sessiongate.cli.login.child_process import PASSED_ON, Signals
 from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import note
 from sessiongate.client import Session, SessionError
@@ -33,6 +34,10 @@ _PATIENCE = TRIES * (SECONDS + 0.5) * 2 + 5
 _LONGEST_MESSAGE = 1 << 20
 
 Told = dict[str, Any]
+
+
+class NotWaitedFor(Exception):
+    """A signal has ended the wait for the guardian, which goes on by itself."""
 
 
 class Guardian:
@@ -66,12 +71,20 @@ class Guardian:
         """For `select`: there is something to be `told`."""
         return self._line.fileno()
 
-    def told(self, seconds: float | None = None) -> Told | None:
-        """What it says next; None where it has ended, or says nothing for so many seconds."""
+    def told(self, seconds: float | None = None, signals: Signals | None = None) -> Told | None:
+        """What it says next; None where it has ended, or says nothing for so many seconds.
+
+        Raises NotWaitedFor for one of the `signals` that ask for an end.
+        """
+        watched = [self._line] if signals is None else [self._line, signals]
         while b"\n" not in self._rest:
-            ready, _, _ = select.select([self._line], [], [], seconds)
+            ready, _, _ = select.select(watched, [], [], seconds)
             if not ready:
                 return None
+            if signals is not None and any(one in PASSED_ON for one in signals.come()):
+                raise NotWaitedFor
+            if self._line not in ready:
+                continue
             piece = self._line.recv(65536)
             if not piece or len(self._rest) > _LONGEST_MESSAGE:
                 self.is_gone = True
@@ -81,14 +94,17 @@ class Guardian:
         said: Told = json.loads(line)
         return said
 
-    def end(self) -> bool | None:
-        """Have it log out. Whether that went well; None where it cannot say so, and has ended."""
+    def end(self, signals: Signals | None = None) -> bool | None:
+        """Have it log out. Whether that went well; None where it cannot say so, and has ended.
+
+        Raises NotWaitedFor as `told` does: it logs out all the same, and says what is left itself.
+        """
         if not self.is_gone:
             with suppress(OSError):
                 self._line.shutdown(socket.SHUT_WR)
             said: Told | None = {}
             while said is not None and "ended" not in said:
-                said = self.told(_PATIENCE)
+                said = self.told(_PATIENCE, signals)
             if said is not None:
                 self._collect()
                 return bool(said["ended"])
@@ -176,9 +192,15 @@ def _received(line: socket.socket) -> bytes:
 
 
 def _using(line: socket.socket, session: Session, renews: bool) -> Callable[[Told], Told]:
-    """What is done from time to time: use the session, and say what has become of it."""
+    """What is done from time to time: use the session, and say what has become of it.
+
+    Of failures that follow each other the first is told.
+    """
+    fails = False
 
     def use(told: Told) -> Told:
+        nonlocal fails
+        before, fails = fails, False
         try:
             now = session.hand_over()
             if not session.keep_alive():
@@ -188,7 +210,9 @@ def _using(line: socket.socket, session: Session, renews: bool) -> Callable[[Tol
                 session.renew()
                 now = session.hand_over()
         except SessionError as problem:
-            _say(line, {"trouble": str(problem)})
+            fails = True
+            if not before:
+                _say(line, {"trouble": str(problem)})
             return told
         if now["token"] != told["token"]:
             _say(line, {"renewed": now})
