@@ -3,6 +3,13 @@
 import asyncio
 from collections.abc import Coroutine
 
+import structlog
+
+from sessiongate.errors import Unavailable
+from sessiongate.telemetry.tracebacks import traced
+
+_log = structlog.get_logger(__name__)
+
 
 class Apart:
     """Tasks that nobody has to wait for where they begin."""
@@ -14,8 +21,23 @@ class Apart:
         """Have it done. `name` is for whoever looks at the tasks of a process."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def stop(self) -> None:
+        """Break off what is under way."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """Nobody waits for most of them, so that what went wrong is told to the log."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Unavailable):
+            _log.warning("work beside the calls was not done", work=task.get_name(), why=str(error))
+        elif error is not None:
+            name = task.get_name()
+            _log.error("work beside the calls has failed", work=name, **traced(error))
 
     async def all_done(self) -> None:
         """Wait for all of it, and for what it begins."""

@@ -1,7 +1,7 @@
 """One upstream as the rest of the server sees it: forward a call, and what happens by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
@@ -10,6 +10,7 @@ import structlog
 
 from sessiongate.errors import NoPermission, NotFound, Unavailable, UpstreamUnavailable
 from sessiongate.gateway.accounts import Accounts
+from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.calls.public_answers import PublicAnswers
@@ -31,6 +32,9 @@ from sessiongate.store.gateway_port import ClientBooks, UpstreamNotes
 from sessiongate.telemetry.upstream_counters import UpstreamNow
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.session_list import ListedSession
+
+_KEEP_ALIVE = "keep alive"
+"""What tasks are called that use a session so that the upstream keeps it."""
 
 _SEE = "Sessions.TerminateSession"
 
@@ -111,7 +115,7 @@ class UpstreamGate:
         self._rows = rows
         self._shared = books.shared
         self._others = OtherProcesses(name, rows, accounts, self.relay, notes, sessions, lives)
-        self._probes: set[asyncio.Task[None]] = set()
+        self._probes = Apart()
         self._complete()
 
     def _own_calls(self) -> OwnCalls:
@@ -233,19 +237,18 @@ class UpstreamGate:
             for key in await self.accounts.stranded():
                 await self._end_session(key, Ended.UPSTREAM_LOST)
         for pool, lease in self.accounts.due():
-            self._probe(self.relay.probe(pool, lease))
+            self._probes.begin(self.relay.probe(pool, lease), _KEEP_ALIVE)
         for pool, lease in self.accounts.overdue():
-            self._probe(self.relay.expire(pool, lease))
+            self._probes.begin(self.relay.expire(pool, lease), _KEEP_ALIVE)
         for lease in self.accounts.tokens_due():
-            self._probe(self.accounts.tokens.keep_alive(lease))
+            self._probes.begin(self.accounts.tokens.keep_alive(lease), _KEEP_ALIVE)
 
     async def close(self) -> None:
         """End waits, log out or keep what we have there, and let go of connections.
 
         An upstream that does not answer does not keep us: the next start ends what is left there.
         """
-        for probe in self._probes:
-            probe.cancel()
+        self._probes.stop()
         self.transfers.close()
         began = asyncio.get_running_loop().time()
         # However long what clients have there takes, half of the time is for the sessions.
@@ -274,11 +277,6 @@ class UpstreamGate:
                 self.relay.leave(client.session)
             await self.relay.close()
         await self.relay.close()
-
-    def _probe(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work, name="keep alive")
-        self._probes.add(task)
-        task.add_done_callback(self._probes.discard)
 
 
 class Gate(UpstreamGate):

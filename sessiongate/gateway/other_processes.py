@@ -75,11 +75,13 @@ class OtherProcesses:
             self._heard = told
             self._accounts.set_standing(Standing(told.partition(" ")[0]))
         known = [(pool, lease) for pool in self._accounts.pools for lease in pool.leases]
+        parent = self._accounts.parent
+        parents = parent.leases if parent is not None else ()
         uses = await self._rows.watch()
         for pool, lease in known:
             await self._compare(pool, lease, uses.get(lease.id))
-        if self._accounts.parent is not None:
-            self._accounts.parent.heard(uses)
+        if parent is not None:
+            parent.heard(parents, uses)
         left = {use.lease: use for use in uses.values() if use.left or not use.instances}
         self._seen = {lease: self._seen.get(lease, 0) + 1 for lease in left}
         left = {lease: use for lease, use in left.items() if self._seen[lease] > _LOOKS}

@@ -127,6 +127,7 @@ class Rows(MemoryLeases):
         self.reserves = True
         self.replaces = True
         self.removes = True
+        self.lists = True
         self.asked = 0
 
     async def reserve(self, lease: StoredLease, most: int) -> None:
@@ -138,6 +139,11 @@ class Rows(MemoryLeases):
         if not self.replaces:
             raise StoreUnavailable("down")
         return await super().replace(old, new)
+
+    async def all(self) -> list[StoredLease]:
+        if not self.lists:
+            raise StoreUnavailable("down")
+        return await super().all()
 
     async def remove(self, lease_id: str) -> None:
         self.asked += 1
@@ -592,6 +598,21 @@ async def _holds_one(accounts: Accounts) -> None:
     pool.hold("k1", 1)
     pool.hold("k1", 0)
     pool.give_back("k1", lease)
+
+
+async def test_sec_65_a_store_that_fails_amid_a_logout_leaves_no_session(
+    house: House, make: Make, rows_of: Rows
+) -> None:
+    accounts = make(service=True, shared=True)
+    (pool,) = accounts.pools
+    lease = await pool.take("k1", home=False)
+    pool.hold("k1", 0)
+    rows_of.lists = False
+    accounts.set_standing(Standing.DRAINING)
+    pool.give_back("k1", lease)
+    await until(lambda: not house.alive and not pool.count)
+    rows_of.lists = True
+    assert await rows_of.all() == []
 
 
 async def test_what_a_stop_keeps_the_next_start_uses_on(

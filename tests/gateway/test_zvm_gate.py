@@ -375,6 +375,9 @@ async def test_sec_93_what_a_renewal_brings_is_stored_before_it_is_used(
             await case.call(session)
     assert keycloak.asked == ["GET /v1/vpgs"]
     assert keycloak.refreshes == ["refresh-token-1"], "one that is given once is asked for once"
+    (pool,) = case.gate.accounts.pools
+    await case.gate.relay.probe(pool, pool.leases[0])  # which finds nothing out, and fails nobody
+    assert len(pool.leases) == 1
     monkeypatch.setattr(store, "replace", replace)
     assert (await case.call(session)).status == 200
     assert keycloak.refreshes == ["refresh-token-1"]

@@ -160,7 +160,7 @@ class Relay:
         """See whether a lease is alive, and what follows if it is not."""
         try:
             alive = await self._own.lives(lease)
-        except UpstreamUnavailable:
+        except Unavailable:
             return  # nobody knows, and a call will find out
         if not alive:
             await self.endings.lose(pool, lease)

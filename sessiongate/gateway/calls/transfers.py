@@ -46,8 +46,6 @@ _MOST_ASTRAY = 16
 
 _OVER = "the session at the upstream has ended"
 
-_log = structlog.get_logger(__name__)
-
 # What something in front of the upstream says when it has lost sight of it.
 _LOST_SIGHT = frozenset({502, 503, 504})
 

@@ -43,7 +43,9 @@ class LettingGo:
             return
         if last:
             await self._tokens.settled(lease)
-            changed = await self._rows.changed(lease.id) if self._shared else None
+            changed = None
+            with suppress(Unavailable):  # then by what is known here, which may do as well
+                changed = await self._rows.changed(lease.id) if self._shared else None
             await self._logouts.end(lease.id, changed or lease.session)
         else:
             self._events.left_to_others(lease.id)

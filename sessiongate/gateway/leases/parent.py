@@ -8,7 +8,7 @@ who wait.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -146,9 +146,9 @@ class Parent:
         self._turn = self._lease is not None
         return int(self._turn)
 
-    def heard(self, uses: Mapping[str, LeaseUse]) -> None:
-        """Have of it what the store says: other processes use the same."""
-        for lease in self.leases:
+    def heard(self, known: Sequence[Lease], uses: Mapping[str, LeaseUse]) -> None:
+        """Have of those that were `known` what the store says: other processes use the same."""
+        for lease in known:
             use = uses.get(lease.id)
             if use is None or use.state in (LeaseState.ENDING, LeaseState.LOST):
                 self._drop(lease)
@@ -217,15 +217,19 @@ class Parent:
 
     async def _have(self) -> Lease:
         """The one in use, or the one that a login brings for all who wait."""
-        if self._closed or self._standing is not Standing.OPEN:
-            raise UpstreamUnavailable(f"{self._upstream}: nothing is sent there for the time being")
+        self._require_open()
         if self._lease is None:
             if self._opening is None and self._held.left:
                 raise self._held.refusal()
             await asyncio.shield(self._begin())
+            self._require_open()
         if self._lease is None:
             raise UpstreamUnavailable(f"{self._upstream}: its session has just ended")
         return self._lease
+
+    def _require_open(self) -> None:
+        if self._closed or self._standing is not Standing.OPEN:
+            raise UpstreamUnavailable(f"{self._upstream}: nothing is sent there for the time being")
 
     async def _acquire(self, lease: Lease, client: str) -> Secret:
         lease.calls += 1
@@ -247,6 +251,8 @@ class Parent:
         """Have another one, in the place of the one in use if there is one."""
         lease = await self._another()
         before, self._lease, self._turn = self._lease, lease, False
+        if self._standing is Standing.DRAINING:
+            self._retire(lease)
         if before is not None:
             self._old.append(before)
             with suppress(Unavailable):  # others go on with it until it is too old for them

@@ -12,6 +12,7 @@ from sessiongate.gateway.leases.parent import LINGER, Parent
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import PARENT, SERVICE, person_of
 from sessiongate.secret import Secret
+from sessiongate.store.gateway_port import LeaseUse
 from tests.gateway.test_accounts import (
     House,
     Make,
@@ -256,6 +257,39 @@ async def test_while_an_operator_has_it_paused_or_drained_there_are_no_tickets(
     assert await ticket(accounts)
 
 
+@pytest.mark.parametrize("standing", [Standing.PAUSED, Standing.DRAINING])
+async def test_sec_65_one_that_is_opened_meanwhile_is_not_left(
+    standing: Standing, house: House, make: Make, server: FakeServer, time: LoopTime
+) -> None:
+    accounts = make(service=True, times=TIMES)
+    server.gate.clear()
+    asking = asyncio.create_task(ticket(accounts))
+    await server.has_read(1)
+    accounts.set_standing(standing)
+    server.gate.set()
+    with pytest.raises(UpstreamUnavailable):
+        await asking
+    assert house.made == 1
+    assert not house.tickets
+    await passes(accounts, time, 2 * LINGER)
+    if standing is Standing.DRAINING:
+        await until(lambda: not house.alive)
+    accounts.set_standing(Standing.OPEN)
+    assert await ticket(accounts)
+    assert len(house.alive) == 1
+
+
+async def test_one_that_comes_while_the_store_is_asked_is_kept(house: House, make: Make) -> None:
+    """What the store has said before it was there is no word of it."""
+    accounts = make(service=True, shared=True)
+    parent = parent_of(accounts)
+    known, uses = parent.leases, dict[str, LeaseUse]()
+    await ticket(accounts)
+    parent.heard(known, uses)
+    assert await ticket(accounts)
+    assert house.made == 1
+
+
 async def test_sec_65_one_that_a_killed_process_has_left_is_logged_out(
     house: House, make: Make, rows_of: Rows
 ) -> None:
@@ -280,8 +314,9 @@ async def test_sec_65_a_stop_logs_all_of_them_out(house: House, make: Make) -> N
 
 async def looks(accounts: Accounts, rows_of: Rows) -> None:
     """As the gateway does each second: say that it runs, and hear what the store says."""
+    known = parent_of(accounts).leases
     uses = {one.lease: one for one in await rows_of.users.look()}
-    parent_of(accounts).heard(uses)
+    parent_of(accounts).heard(known, uses)
     accounts.tidy()
 
 
