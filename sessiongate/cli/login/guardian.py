@@ -18,7 +18,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NoReturn
 
-from sessiongate.cli.login.child_process import PASSED_ON, Signals
+from sessiongate.cli.login.child_process import PASSED_ON, Readable, Signals
 from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import note
 from sessiongate.client import Session, SessionError
@@ -76,7 +76,9 @@ class Guardian:
 
         Raises NotWaitedFor for one of the `signals` that ask for an end.
         """
-        watched = [self._line] if signals is None else [self._line, signals]
+        watched: list[Readable] = [self._line]
+        if signals is not None:
+            watched.append(signals)
         while b"\n" not in self._rest:
             ready, _, _ = select.select(watched, [], [], seconds)
             if not ready:
