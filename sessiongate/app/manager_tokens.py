@@ -51,7 +51,9 @@ class TokenFiles:
         good: list[_InFile] = []
         for name, file, token in _read(clients):
             if isinstance(token, Secret) and not is_manager_token(token.reveal()):
-                wrong.append(f"session_manager.clients.{name}.token_files: {file} holds none: {_FORM}")
+                wrong.append(
+                    f"session_manager.clients.{name}.token_files: {file} holds none: {_FORM}"
+                )
             elif isinstance(token, Secret):
                 good.append(_InFile(name, file, token.digest()))
         first = {one.digest: one.client for one in reversed(good)}
@@ -90,7 +92,11 @@ class TokenFiles:
         found: dict[bytes, ManagerCaller] = {}
         for one in good:
             owner = found.get(one.digest) or self._found.get(one.digest)
-            if owner is not None and owner.name != one.client and (one.digest, owner.name) in holders:
+            if (
+                owner is not None
+                and owner.name != one.client
+                and (one.digest, owner.name) in holders
+            ):
                 self._say(one.file, one.client, f"its token is one {_of_another(owner.name)}")
                 continue
             self._told.pop((one.client, one.file), None)

@@ -65,7 +65,9 @@ def login(
     try:
         if save is not None:
             save_target(save, target)
-        path = _kept_in_place_of_another(KeptSession(save or name_of(to), target, told, time.time()))
+        path = _kept_in_place_of_another(
+            KeptSession(save or name_of(to), target, told, time.time())
+        )
     except BaseException:  # Ctrl-C too: nobody else knows this session, to log out of it
         if not session.logout(tries=TRIES, timeout=SECONDS):
             say_what_is_left(target, told)
