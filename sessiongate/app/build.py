@@ -9,6 +9,7 @@ import msgspec
 
 from sessiongate import plugins
 from sessiongate.app.prepare import roles_of
+from sessiongate.audit.merging import Merging
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
@@ -162,6 +163,12 @@ def tls_of(config: Config, served: Certificates | None) -> ssl.SSLContext | None
         config.server.tls.key_password,
         clients=[certificates.read_der(file) for file in files],
     )
+
+
+def merging_of(config: Config) -> Merging:
+    """What decides which events of the audit stand alone."""
+    audit = config.audit
+    return Merging(audit.refusals_per_minute, config.server.workers, audit.sessions_per_minute)
 
 
 def hasher_of(config: Config) -> PasswordHasher:

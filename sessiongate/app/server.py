@@ -13,6 +13,7 @@ from sessiongate.app import build as parts
 from sessiongate.app.doubts import Watch
 from sessiongate.app.gates import by_host, callers_upstreams, gates_of
 from sessiongate.app.gauges import Gauges
+from sessiongate.app.leaks import leak_finder_of
 from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.locks import Locks
 from sessiongate.app.pools import PoolCommands
@@ -29,7 +30,6 @@ from sessiongate.audit.access_checks import AccessChecks
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.audit.intake import OfflineIntake
 from sessiongate.audit.journal import Journal
-from sessiongate.audit.merging import Merging
 from sessiongate.audit.told_calls import ToldCalls
 from sessiongate.clock import ServerClock, SystemClock
 from sessiongate.config import Config
@@ -96,11 +96,7 @@ class Server:
             self.store.audit,
             self._shipping if watched else ToldCalls(self._shipping),
             self._meters,
-            Merging(
-                config.audit.refusals_per_minute,
-                config.server.workers,
-                config.audit.sessions_per_minute,
-            ),
+            parts.merging_of(config),
         )
         self._sessions = Sessions(
             self.store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps
@@ -116,6 +112,9 @@ class Server:
             self._sessions.on_open(gate.opened)
             self._sessions.on_end(gate.ended)
         self._changes = AccountChanges(self._sessions, self._clock, self._journal)
+        self.leaks = leak_finder_of(
+            config, self._sessions, self._clock, self._meters, supplied.store
+        )
         self._intake = OfflineIntake(config.server.data_dir, self._journal)
         self._gauges = Gauges(
             self.store, self.guards.values(), self._hasher, self._shipping, self._meters
@@ -181,6 +180,7 @@ class Server:
             lambda: running_of(self.config, self._sockets, listeners, self._served),
             PoolCommands(config, self._gates, self._sessions, self._journal),
             self._manager.commands if self._manager is not None else None,
+            self.leaks,
         )
         await listeners.open_control(self.control)
         await listeners.open_operations(self._operations)

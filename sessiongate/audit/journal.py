@@ -24,6 +24,7 @@ from sessiongate.audit.results import outcome, result_of
 from sessiongate.clock import Clock
 from sessiongate.errors import EndNotWritten, StoreUnavailable
 from sessiongate.rules.audit_chain import Chain
+from sessiongate.rules.leaks import NOT_LOGGED_OUT
 from sessiongate.session import Client, Ended, Person, Principal, Session
 from sessiongate.store.port import AuditStore
 from sessiongate.telemetry.counters import Meters
@@ -173,7 +174,7 @@ class Journal:
         if isinstance(error, EndNotWritten) and isinstance(error.session, Session):
             event = self._event_of(error.session, reason, by)
             what = "session end not written"
-            self.meters.ends[reason.value] += 1
+            self.meters.ended(error.session.dialect, reason.value, left=reason in NOT_LOGGED_OUT)
         else:
             what = "session end not confirmed"
             event = Event(
@@ -202,7 +203,7 @@ class Journal:
             self._note(event)
 
     def _ending(self, session: Session, reason: Ended, by: str = "") -> Event:
-        self.meters.ends[reason.value] += 1
+        self.meters.ended(session.dialect, reason.value, left=reason in NOT_LOGGED_OUT)
         _log.info(
             "session ended",
             reason=reason.value,

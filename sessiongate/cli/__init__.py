@@ -5,10 +5,9 @@ and `lazy` imports them when they are called. `serve` also has init and check, w
 `checks`; `dev` is a server to throw away (its gateway in `dev_upstream`). Both say an
 `announcement` and go on as a `server_process`. The groups are `users`, `sessions`, `pools`,
 `upstream`, `tokens`, `audit`, `config`, `certificates` (cert) and `completion`, which offers
-`candidates`; `login` has exec and what else logs in somewhere.
+`candidates`; `login` has exec and what else logs in somewhere. `leaks` is a command of its own.
 
 They share `options` and the settings these lead to, `control_client`, which asks the running
 server, `accounts` and `people`, which know users, `passwords`, and `prompts` for questions.
-`output` speaks to people and scripts, with `table` for a terminal's width and `text` for its
-encoding.
+`output` speaks to people and scripts, with `table` for a terminal and `text` for its encoding.
 """

@@ -35,6 +35,7 @@ COMMANDS = {
     "upstream": "sessiongate.cli.upstream:app",
     "tokens": "sessiongate.cli.tokens:app",
     "audit": "sessiongate.cli.audit:app",
+    "leaks": "sessiongate.cli.leaks:leaks",
     "config": "sessiongate.cli.config:app",
     "cert": "sessiongate.cli.certificates:app",
     "completion": "sessiongate.cli.completion:completion",

@@ -27,6 +27,7 @@ from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import PARENT, StoredLeases
 from sessiongate.gateway.other_processes import OtherProcesses
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.rules.leaks import client_of_session
 from sessiongate.session import Ended, Session
 from sessiongate.store.gateway_port import ClientBooks, UpstreamNotes
 from sessiongate.telemetry.upstream_counters import UpstreamNow
@@ -170,7 +171,7 @@ class UpstreamGate:
         """A client session was opened, here or elsewhere."""
         if session.upstream == self.name:
             self.accounts.opened(session)
-            self.accounts.meters.client_opened(session.key)
+            self.accounts.meters.client_opened(session.key, client_of_session(session))
 
     def ended(self, session: Session, _: Ended) -> None:
         """A client session is over, whatever the reason, here or elsewhere."""

@@ -10,10 +10,9 @@ import pwd
 import stat
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
 import msgspec
@@ -31,6 +30,7 @@ from sessiongate.errors import (
 )
 from sessiongate.holders import names_of
 from sessiongate.http.message import Reply, Request
+from sessiongate.operations.port import Leaks, Pools, TokenActions
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.life import due_at
 from sessiongate.service.sessions import Sessions
@@ -42,55 +42,13 @@ _LONGEST_SOCKET = 100
 # So many characters of a key tell it from nearly all others; fewer are a slip of the hand.
 SHORTEST_PREFIX = 8
 
+LONGEST_SPAN = 366 * 86_400
+"""Seconds that a report may look back."""
+
+# Of a number of seconds; what has more of them is beyond the bound anyway.
+_DIGITS = 12
+
 _JSON = (("content-type", "application/json"),)
-
-
-class Pools(Protocol):
-    """The gateway's side: each takes the name of an upstream, and says what there is now."""
-
-    def list(self) -> object:
-        """All pools."""
-        ...
-
-    def show(self, name: str) -> object:
-        """One pool."""
-        ...
-
-    async def pause(self, name: str, by: str) -> object:
-        """Send nothing new."""
-        ...
-
-    async def resume(self, name: str, by: str) -> object:
-        """Let calls go on."""
-        ...
-
-    async def drain(self, name: str, by: str, *, force: bool) -> object:
-        """Let go of all sessions there."""
-        ...
-
-    async def rotate(self, name: str, by: str) -> object:
-        """Replace all sessions there."""
-        ...
-
-    async def sessions(self, name: str) -> object:
-        """The upstream's own list."""
-        ...
-
-
-class TokenActions(Protocol):
-    """The session manager's side: tokens of its clients, by the names of these."""
-
-    async def create(self, name: str, upstreams: Sequence[str], by: str) -> object:
-        """A new one, which is told here alone."""
-        ...
-
-    async def list(self) -> object:
-        """All of them."""
-        ...
-
-    async def revoke(self, name: str, which: str, by: str) -> object:
-        """End all of a name, or the one whose id begins so."""
-        ...
 
 
 Locked = Mapping[str, Mapping[str, datetime]]
@@ -211,6 +169,7 @@ class Control:
         about: Callable[[], object] | None = None,
         pools: Pools | None = None,
         tokens: TokenActions | None = None,
+        leaks: Leaks | None = None,
     ) -> None:
         """`unlock` takes a name and by whom; `about` says what the server is, without secrets."""
         self._sessions = sessions
@@ -222,6 +181,7 @@ class Control:
         self._about = about
         self._pools = pools
         self._tokens = tokens
+        self._leaks = leaks
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; a refusal is `{"error": sentence}`."""
@@ -257,6 +217,8 @@ class Control:
                 return {"unlocked": await self._unlock(_one(request, "user") or "", by)}
             case ("GET", ["server"]) if self._about is not None:
                 return self._about()
+            case ("GET", ["leaks"]) if self._leaks is not None:
+                return await self._leaks.report(_span(request))
             case (_, ["pools" | "upstreams", *_]) if self._pools is not None:
                 return await _of_pools(self._pools, request, parts, by)
             case (_, ["tokens", *_]) if self._tokens is not None:
@@ -379,6 +341,14 @@ def _status(error: SessionGateError) -> int:
     if isinstance(error, Unavailable):
         return 503
     return 404 if isinstance(error, NotFound | UnknownAddress) else 400
+
+
+def _span(request: Request) -> timedelta:
+    """How far back to look. Raises InvalidArgument."""
+    text = _one(request, "seconds") or ""
+    if not text.isdecimal() or not 0 < (seconds := int(text[:_DIGITS])) <= LONGEST_SPAN:
+        raise InvalidArgument("seconds", f"must be a number of seconds up to {LONGEST_SPAN}")
+    return timedelta(seconds=seconds)
 
 
 def _one(request: Request, name: str) -> str | None:

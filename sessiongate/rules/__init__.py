@@ -9,5 +9,5 @@ in `locales_known`. `relay` judges what clients call through us, with `relay_rea
 reads; `relay_rest` does it of the Automation API, `relay_services` of other services, `relay_zerto`
 of a ZVM, `transfers` of files. `audit_chain` links the audit, `pace` says how often something may
 be done, `store_url` reads the addresses of stores, `xml_text` knows what XML can hold.
-`forward_auth` judges what proxies ask about.
+`forward_auth` judges what proxies ask about, `leaks` which clients (`agents`) leave sessions open.
 """

@@ -271,6 +271,13 @@ class AuditReader(Protocol):
         """Every event of a chain that is kept, oldest first."""
         ...
 
+    def before(self, number: int | None, count: int, chain: Chain = Chain.DECISIONS) -> list[Link]:
+        """At most so many events before the one of this number, oldest first; [] before the first.
+
+        None stands for the end. So a record is read backwards in portions, however long it is.
+        """
+        ...
+
     def verify(
         self,
         known_head: bytes | None = None,

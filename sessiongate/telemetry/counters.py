@@ -18,6 +18,8 @@ class Meters:
         """By dialect and result: "ok", or the kind of refusal."""
         self.ends: Counter[str] = Counter()
         """By reason."""
+        self.not_logged_out: Counter[str] = Counter()
+        """Of those, sessions that a time limit or somebody else has ended: by dialect."""
         self.requests: Counter[tuple[str, int]] = Counter()
         """By dialect and HTTP status."""
         self.refusals: Counter[str] = Counter()
@@ -34,6 +36,12 @@ class Meters:
         """Of forward-auth: by endpoint and result."""
         self.merged = 0
         """Events of the audit that stand in another as a number only."""
+
+    def ended(self, dialect: str, reason: str, *, left: bool) -> None:
+        """A session is over. `left` says that nobody has logged it out."""
+        self.ends[reason] += 1
+        if left:
+            self.not_logged_out[dialect] += 1
 
     def timing(self, table: dict[str, Timing], name: str) -> Timing:
         """The timing of this name in one of the tables, made where it is new."""

@@ -98,6 +98,14 @@ class Published(Collector):
         for reason, count in meters.ends.items():
             ends.add_metric([reason], count)
         yield ends
+        unlogged = CounterMetricFamily(
+            "sessiongate_unlogged_sessions_total",
+            "Sessions that ended by a time limit or were terminated, and not by a logout.",
+            labels=["dialect"],
+        )
+        for dialect, count in meters.not_logged_out.items():
+            unlogged.add_metric([dialect], count)
+        yield unlogged
         requests = CounterMetricFamily(
             "sessiongate_requests_total",
             "Answered requests by dialect and HTTP status.",

@@ -18,6 +18,7 @@ from sessiongate.errors import (
     AlreadyLoggedIn,
     BadCredentials,
     CapReached,
+    EndNotWritten,
     IdentityUnavailable,
     NoPermission,
     NotFound,
@@ -405,3 +406,22 @@ async def test_sec_69_a_login_on_a_live_session_is_written_down_too(gate: Gate) 
     assert [(one.event, one.user, one.reason) for one in await events(gate)][1:] == [
         ("login refused", "ada", "AlreadyLoggedIn")
     ]
+
+
+async def test_sec_72_sessions_that_nobody_logs_out_are_counted_by_dialect_alone(
+    gate: Gate,
+) -> None:
+    for number, reason in enumerate(Ended):
+        client = Client(f"192.0.2.{number}", f"script-{number}", "zerto")
+        opened = await gate.login("bob", client)
+        await gate.sessions.end(opened.session.key, reason)
+    meters = gate.journal.meters
+    assert meters.not_logged_out == {"zerto": 3}  # idle, aged, terminated
+    assert sum(meters.ends.values()) == len(Ended)
+
+
+async def test_an_end_that_is_written_later_is_counted_too(gate: Gate) -> None:
+    session = (await gate.login("bob")).session
+    gate.journal.end_failed(session.key, Ended.TERMINATED, "ada", EndNotWritten("gone", session))
+    gate.journal.end_failed(session.key, Ended.TERMINATED, "ada", StoreUnavailable("gone"))
+    assert gate.journal.meters.not_logged_out == {"vi-json": 1}

@@ -343,3 +343,31 @@ async def test_what_there_is_not_of_pools_is_not_found(gate: Gate, told: Told) -
         assert (await ask(control, verb, path))[0] == 404, path
     without = Control(gate.sessions, gate.clock, told.refresh, told.unlock)
     assert (await ask(without, "GET", "/pools"))[0] == 404
+
+
+class Reports:
+    """Told how far back to look."""
+
+    def __init__(self) -> None:
+        self.asked: list[timedelta] = []
+
+    async def report(self, span: timedelta) -> dict[str, list[str]]:
+        self.asked.append(span)
+        return {"clients": []}
+
+
+async def test_who_leaks_is_told_for_a_span(gate: Gate, told: Told) -> None:
+    reports = Reports()
+    control = Control(gate.sessions, gate.clock, told.refresh, told.unlock, leaks=reports)
+    assert await ask(control, "GET", "/leaks?seconds=3600") == (200, {"clients": []})
+    for wrong in (
+        "",
+        "?seconds=",
+        "?seconds=0",
+        "?seconds=-1",
+        "?seconds=1e3",
+        "?seconds=" + "9" * 5000,
+    ):
+        status, _ = await ask(control, "GET", f"/leaks{wrong}")
+        assert status == 400, wrong
+    assert reports.asked == [timedelta(hours=1)]

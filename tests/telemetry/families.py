@@ -18,6 +18,7 @@ def used() -> Meters:
     meters.logins["zerto", "ok"] += 2
     meters.logins["soap", "refused"] += 1
     meters.ends["logout"] += 1
+    meters.not_logged_out["zerto"] += 1
     meters.requests["zerto", 200] += 3
     meters.refusals["malformed_host"] += 4
     meters.access_checks["ext-authz", "allowed"] += 5

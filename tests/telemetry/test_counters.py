@@ -2,8 +2,10 @@
 
 import pytest
 
+from sessiongate.telemetry import upstream_counters
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.timings import BOUNDS, Timing
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,21 @@ def test_a_timing_is_made_once_for_each_name() -> None:
     assert meters.timing(meters.store_times, "add") is not first
     assert meters.timing(meters.login_times, "use") is not first
     assert meters.store_times.keys() == {"use", "add"}
+
+
+def test_saved_logins_are_counted_by_client_too_within_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upstream_counters, "_MOST_CLIENTS", 2)
+    meters = UpstreamMeters()
+    meters.login("ok")
+    clients = [("local", name, "tool", "192.0.2.1") for name in "aabbc"]
+    for number, client in enumerate(clients):
+        meters.client_opened(str(number), client)
+        meters.served(str(number))
+        meters.served(str(number))
+    meters.client_opened("gone", clients[0])
+    meters.client_ended("gone")
+    meters.served("gone")
+    assert meters.saved == 4
+    assert meters.saved_of == {clients[0]: 1, clients[2]: 2}  # the first login was a's own

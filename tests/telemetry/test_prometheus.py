@@ -44,6 +44,7 @@ LABELLED = {
     "sessiongate_refused_requests_total": ("cause",),
     "sessiongate_requests_total": ("dialect", "status"),
     "sessiongate_session_ends_total": ("reason",),
+    "sessiongate_unlogged_sessions_total": ("dialect",),
     "sessiongate_store_errors_total": ("operation",),
     "sessiongate_store_seconds": ("operation",),
 }
@@ -127,6 +128,7 @@ def test_counts_have_their_labels() -> None:
     assert value(families, "sessiongate_logins_total", dialect="soap", result="refused") == 1
     assert value(families, "sessiongate_requests_total", dialect="zerto", status="200") == 3
     assert value(families, "sessiongate_session_ends_total", reason="logout") == 1
+    assert value(families, "sessiongate_unlogged_sessions_total", dialect="zerto") == 1
     assert value(families, "sessiongate_refused_requests_total", cause="malformed_host") == 4
     assert value(families, "sessiongate_store_errors_total", operation="add") == 1
     assert value(families, "sessiongate_build_info", version=VERSION) == 1

@@ -45,7 +45,9 @@ class _Statements(msgspec.Struct, frozen=True):
     append: str = "INSERT INTO T VALUES (?, ?, ?, ?)"
     last: str = "SELECT number, CAST(hash AS BLOB) FROM T ORDER BY number DESC LIMIT 1"
     after: str = "SELECT number, payload, hash FROM T WHERE number > ? ORDER BY number"
-    tail: str = "SELECT number, payload, hash FROM T ORDER BY number DESC LIMIT ?"
+    before: str = (
+        "SELECT number, payload, hash FROM T WHERE number <= ? ORDER BY number DESC LIMIT ?"
+    )
     newest: str = "SELECT number FROM T_newest"
     anchor: str = "SELECT number, CAST(hash AS BLOB) FROM T_anchor"
     # First the anchor, then the rows up to it: after a crash in between the chain is still whole.
@@ -225,10 +227,15 @@ class AuditFile:
 
     def tail(self, count: int, chain: Chain = Chain.DECISIONS) -> list[Link]:
         """The last events of a chain, oldest first."""
+        return self.before(None, count, chain)
+
+    def before(self, number: int | None, count: int, chain: Chain = Chain.DECISIONS) -> list[Link]:
+        """At most so many events before the one of this number, oldest first."""
+        until = LARGEST if number is None else number - 1
         with self._open() as connection:
             if not _has(connection, chain):
                 return []
-            rows = connection.execute(_OF[chain].tail, (count,)).fetchall()
+            rows = connection.execute(_OF[chain].before, (until, count)).fetchall()
         return [read_link(*row) for row in reversed(rows)]
 
     def all(self, chain: Chain = Chain.DECISIONS) -> Iterator[Link]:

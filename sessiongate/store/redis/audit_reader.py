@@ -74,10 +74,15 @@ class RedisAuditReader:
 
     def tail(self, count: int, chain: Chain = Chain.DECISIONS) -> list[Link]:
         """The last events of a chain, oldest first."""
+        return self.before(None, count, chain)
+
+    def before(self, number: int | None, count: int, chain: Chain = Chain.DECISIONS) -> list[Link]:
+        """At most so many events before the one of this number, oldest first."""
         for _ in range(_TRIES):
             now = self._page(chain, 0, 0)
+            until = now.newest if number is None else min(number - 1, now.newest)
             try:
-                return list(self._links(chain, max(now.anchor[0], now.newest - count), now.newest))
+                return list(self._links(chain, max(now.anchor[0], until - count), until))
             except _LetGo:
                 continue
         raise _too_fast()

@@ -51,6 +51,16 @@ async def test_what_is_written_reads_back_in_order_from_outside(
     assert (verdict.events, verdict.first, verdict.last, verdict.broken_at) == (3, 1, 3, None)
 
 
+async def test_it_is_read_backwards_in_portions(store: SqliteStore, file: Path) -> None:
+    await write(store, b"one", b"two", b"three")
+    audit = AuditFile(file)
+    last = audit.before(None, 2)
+    assert [one.payload for one in last] == [b"two", b"three"]
+    assert [one.payload for one in audit.before(last[0].number, 2)] == [b"one"]
+    assert audit.before(1, 2) == []
+    assert audit.before(None, 2, Chain.ANONYMOUS) == []
+
+
 async def test_what_is_noted_is_on_the_disk_before_what_is_acknowledged_after(
     store: SqliteStore, file: Path
 ) -> None:

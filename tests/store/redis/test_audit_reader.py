@@ -88,6 +88,11 @@ async def test_all_events_come_in_order_over_several_pages(
     verdict = await read(settings, lambda reader: reader.verify())
     assert (verdict.broken_at, verdict.events, verdict.head) == (None, 1234, links[-1].hash)
     assert numbers(await read(settings, lambda reader: reader.tail(3))) == [1232, 1233, 1234]
+    assert numbers(await read(settings, lambda reader: reader.before(1232, 2))) == [1230, 1231]
+    assert numbers(await read(settings, lambda reader: reader.before(3, 9))) == [1, 2]
+    assert await read(settings, lambda reader: reader.before(1, 9)) == []
+    backwards = await read(settings, lambda reader: reader.before(1200, 1100))
+    assert numbers(backwards) == list(range(100, 1200))
     assert len(await read(settings, lambda reader: reader.tail(5000))) == 1234
 
 

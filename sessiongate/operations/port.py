@@ -1,0 +1,61 @@
+"""What the control socket has others do: of the gateway, of the session manager, of reports."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+
+class Pools(Protocol):
+    """The gateway's side: each takes the name of an upstream, and says what there is now."""
+
+    def list(self) -> object:
+        """All pools."""
+        ...
+
+    def show(self, name: str) -> object:
+        """One pool."""
+        ...
+
+    async def pause(self, name: str, by: str) -> object:
+        """Send nothing new."""
+        ...
+
+    async def resume(self, name: str, by: str) -> object:
+        """Let calls go on."""
+        ...
+
+    async def drain(self, name: str, by: str, *, force: bool) -> object:
+        """Let go of all sessions there."""
+        ...
+
+    async def rotate(self, name: str, by: str) -> object:
+        """Replace all sessions there."""
+        ...
+
+    async def sessions(self, name: str) -> object:
+        """The upstream's own list."""
+        ...
+
+
+class TokenActions(Protocol):
+    """The session manager's side: tokens of its clients, by the names of these."""
+
+    async def create(self, name: str, upstreams: Sequence[str], by: str) -> object:
+        """A new one, which is told here alone."""
+        ...
+
+    async def list(self) -> object:
+        """All of them."""
+        ...
+
+    async def revoke(self, name: str, which: str, by: str) -> object:
+        """End all of a name, or the one whose id begins so."""
+        ...
+
+
+class Leaks(Protocol):
+    """Who leaves sessions open."""
+
+    async def report(self, span: timedelta) -> object:
+        """What has happened within this span until now."""
+        ...

@@ -1,0 +1,174 @@
+"""Who leaves sessions open: from the audit, and from the sessions that live now.
+
+Where the store keeps no audit that can be read, from what this process has opened and ended itself,
+as much as it keeps of that.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from sessiongate.audit.session_counts import Covered, add_up
+from sessiongate.clock import Clock
+from sessiongate.rules.agents import LONGEST
+from sessiongate.rules.leaks import (
+    NOT_COUNTED,
+    ClientName,
+    ClientRow,
+    LeakTally,
+    client_of,
+    client_of_session,
+)
+from sessiongate.session import Ended, Session
+from sessiongate.store.port import AuditReader
+
+MOST_KEPT = 20_000
+"""Openings and ends that a process remembers where there is no audit: some 5 MB."""
+
+_NO_AUDIT = (
+    "store.url names a store that keeps no audit beyond the process: known is what has happened"
+    " since its start"
+)
+
+OpenAudit = Callable[[], AbstractContextManager[AuditReader]]
+
+
+class LeakReport(msgspec.Struct, kw_only=True):
+    """What was found."""
+
+    since: datetime
+    """What is counted has happened since then."""
+    until: datetime
+    missing: str = ""
+    """Why something that was asked for is not in it; "" where all is."""
+    events: int
+    """Events of the audit that were looked at."""
+    clients: list[ClientRow]
+    """Who left most sessions comes first."""
+
+
+class _Happened(msgspec.Struct, frozen=True):
+    """One opening (`reason` is None) or end."""
+
+    at: datetime
+    reason: Ended | None
+    facts: tuple[str, str, str, str]
+
+
+class _LiveSessions(Protocol):
+    """What is asked of `Sessions`."""
+
+    def list(self) -> AsyncIterator[Session]:
+        """All live sessions."""
+        ...
+
+
+class RecentSessions:
+    """Openings and ends of this process, the last ones: for a store that keeps no audit."""
+
+    def __init__(self, clock: Clock, most: int = MOST_KEPT) -> None:
+        self._clock = clock
+        self._began = clock.now()
+        self._kept: deque[_Happened] = deque(maxlen=most)
+
+    def opened(self, session: Session) -> None:
+        """A session was opened."""
+        self._note(session, None)
+
+    def ended(self, session: Session, reason: Ended) -> None:
+        """A session has ended."""
+        self._note(session, reason)
+
+    def add_up(self, since: datetime, tally: LeakTally) -> Covered:
+        """Add what has happened since then."""
+        counted = [one for one in self._kept if one.at >= since]
+        for one in counted:
+            client = client_of(*one.facts)
+            if one.reason is None:
+                tally.opened(client)
+            else:
+                tally.ended(client, one.reason)
+        is_full = len(self._kept) == self._kept.maxlen
+        from_when = self._kept[0].at if is_full else self._began
+        if from_when <= since:
+            return Covered(len(counted), None)
+        why = _NO_AUDIT
+        if is_full:
+            why += f", and of that the last {len(self._kept):,} openings and ends"
+        return Covered(len(counted), from_when, why)
+
+    def _note(self, session: Session, reason: Ended | None) -> None:
+        if session.dialect in NOT_COUNTED:
+            return
+        agent = session.user_agent[:LONGEST]
+        facts = (session.provider, session.principal, agent, session.ip_address)
+        self._kept.append(_Happened(self._clock.now(), reason, facts))
+
+
+class LeakFinder:
+    """Makes reports, one at a time."""
+
+    def __init__(
+        self,
+        sessions: _LiveSessions,
+        clock: Clock,
+        record: OpenAudit | RecentSessions,
+        saved: Callable[[], Mapping[ClientName, int]] = dict,
+    ) -> None:
+        """`saved` says how many logins at upstreams the gateway has saved each client."""
+        self._sessions = sessions
+        self._clock = clock
+        self._record = record
+        self._saved = saved
+        self._turn = asyncio.Lock()
+        self._last: dict[timedelta, LeakReport] = {}
+
+    async def report(self, span: timedelta, at_most_old: timedelta = timedelta(0)) -> LeakReport:
+        """What has happened within this span until now. Raises StoreUnavailable.
+
+        One not older than `at_most_old` is told again: a day of a busy server takes seconds.
+        """
+        async with self._turn:
+            now = self._clock.now()
+            last = self._last.get(span)
+            if last is not None and timedelta(0) <= now - last.until < at_most_old:
+                return last
+            made = await self._made(span, now)
+            if at_most_old:
+                self._last = {span: made}
+            return made
+
+    async def _made(self, span: timedelta, now: datetime) -> LeakReport:
+        tally = LeakTally()
+        since = now - span
+        if isinstance(self._record, RecentSessions):
+            covered = self._record.add_up(since, tally)
+        else:
+            covered = await asyncio.to_thread(_read, self._record, since, tally)
+        async for session in self._sessions.list():
+            if session.dialect in NOT_COUNTED:
+                continue
+            tally.lives(client_of_session(session), session.login_at.astimezone(UTC))
+        tally.saved(self._saved())
+        return told(covered, since, now, tally)
+
+
+def _read(audit: OpenAudit, since: datetime, tally: LeakTally) -> Covered:
+    with audit() as reader:
+        return add_up(reader, since, tally)
+
+
+def told(covered: Covered, since: datetime, until: datetime, tally: LeakTally) -> LeakReport:
+    """The report of what was added up."""
+    return LeakReport(
+        since=covered.since or since,
+        until=until,
+        missing=covered.why,
+        events=covered.events,
+        clients=tally.ranked(),
+    )
