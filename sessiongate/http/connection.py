@@ -25,9 +25,10 @@ from sessiongate.errors import SessionGateError
 from sessiongate.http.admission import AcceptedSocket
 from sessiongate.http.body_stream import BodyStream
 from sessiongate.http.causes import SAY
+from sessiongate.http.cut import cut_reply
 from sessiongate.http.edge import Edge
 from sessiongate.http.framing import Framing, Head, framing_of, write_head, write_reply
-from sessiongate.http.message import Download, Reply, Request
+from sessiongate.http.message import Cut, Download, Reply, Request
 from sessiongate.http.reply_writer import PIECE
 from sessiongate.http.request_reader import RequestReader
 from sessiongate.http.send_queue import LARGE_SEND_BUFFER, SEND_BUFFER, reset, resize
@@ -114,6 +115,9 @@ class Connection(RequestReader):
                     self._drop()
                     return
             reply = await edge.handler(request)
+            if reply.cut is not None:
+                self._break_off(reply, reply.cut, without_body=without_body)
+                return
             undelivered = reply.undelivered
             if not self._vouched and (request.vouched or undelivered is not None):
                 self._vouched = self._intake.keeps = True
@@ -138,6 +142,19 @@ class Connection(RequestReader):
         self.task = None
         self._on_gone = None
         self._finish(data, close)
+
+    def _break_off(self, reply: Reply, cut: Cut, *, without_body: bool) -> None:
+        """Write a part of the reply, and end the connection."""
+        if self._upload is not None:
+            self._leave_upload()
+        data = cut_reply(reply, cut, self._edge.date, without_body=without_body)
+        self.task = None
+        self._on_gone = None
+        if cut.reset and self._at is not _DONE:
+            self._transport.write(data)
+            reset(self._transport)
+            self._abort()
+        self._finish(data, close=True)
 
     async def _stream(self, reply: Reply, download: Download, head: Head, *, close: bool) -> None:
         """Write a reply whose body comes in pieces. What breaks it ends the connection."""

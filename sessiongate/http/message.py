@@ -110,6 +110,17 @@ class Request(msgspec.Struct, gc=False):
         return values.pop() if len(values) == 1 else None
 
 
+class Cut(msgspec.Struct, frozen=True):
+    """How a reply breaks off in place of reaching its peer, and the connection with it."""
+
+    body_bytes: int | None = None
+    """So many bytes of the body follow the head. None: there is no head either."""
+    reset: bool = False
+    """Whether the connection ends by a reset."""
+    garbage: bool = False
+    """Whether the body is announced in chunks, and what follows those bytes is none."""
+
+
 class Reply(msgspec.Struct, gc=False):
     """One reply. The server adds Content-Length, Date and the connection headers."""
 
@@ -125,6 +136,8 @@ class Reply(msgspec.Struct, gc=False):
     """Whether the body is held once for everybody, such as a file's."""
     download: Download | None = None
     """The body, where it comes in pieces; `body` is empty then."""
+    cut: Cut | None = None
+    """Where it is to break off. Only for tests of clients."""
 
 
 Handler = Callable[[Request], Awaitable[Reply]]

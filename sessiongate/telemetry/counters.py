@@ -34,6 +34,8 @@ class Meters:
         """By name; none without a gateway."""
         self.access_checks: Counter[tuple[str, str]] = Counter()
         """Of forward-auth: by endpoint and result."""
+        self.faults: Counter[str] = Counter()
+        """Faults on purpose that requests have met, by fault; only `dev` and tests have any."""
         self.merged = 0
         """Events of the audit that stand in another as a number only."""
 

@@ -138,6 +138,14 @@ class Published(Collector):
         for operation, count in meters.store_errors.items():
             errors.add_metric([operation], count)
         yield errors
+        faults = CounterMetricFamily(
+            "sessiongate_faults_total",
+            "Requests that met a fault on purpose, by fault; 0 but in dev.",
+            labels=["fault"],
+        )
+        for fault, count in meters.faults.items():
+            faults.add_metric([fault], count)
+        yield faults
 
     def _momentary(self) -> Iterator[Metric]:
         build = GaugeMetricFamily(

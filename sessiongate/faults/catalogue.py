@@ -1,0 +1,218 @@
+"""The faults that there are, with what each may be told. Pure.
+
+docs/faults.md says of each what clients see.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import msgspec
+
+from sessiongate.config import values
+from sessiongate.faults.rule import Scope
+from sessiongate.rules import access
+from sessiongate.rules.profile import PROFILES
+
+_LONGEST_BODY = 65536
+_MOST_SECONDS = 3600.0
+
+
+class Argument(msgspec.Struct, frozen=True):
+    """One argument of a fault. `read` raises ValueError with the rule."""
+
+    read: Callable[[object], object]
+    default: object = None
+    needed: bool = False
+
+
+class KnownFault(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault."""
+
+    about: str
+    scope: Scope = Scope.ANY
+    args: Mapping[str, Argument] = {}
+    times: int | None = None
+    """How often, where the rule does not say. None: without end."""
+    missing: str = ""
+    """Why it cannot be had yet; "" for nearly all."""
+
+
+def seconds(value: object) -> float:
+    """Seconds, as a number or as a duration."""
+    if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
+        number = values.duration(value).total_seconds()
+    elif isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError('must be a number of seconds, or a duration such as "500ms"')
+    else:
+        number = float(value)
+    if not 0 <= number <= _MOST_SECONDS:
+        raise ValueError(f"must be from 0 to {_MOST_SECONDS:g} seconds")
+    return number
+
+
+def names(value: object) -> tuple[str, ...]:
+    """One name, several with commas between, or a list of them."""
+    found = value.split(",") if isinstance(value, str) else value
+    if not isinstance(found, list | tuple) or not all(isinstance(one, str) for one in found):
+        raise ValueError("must be a name, or a list of names")
+    return tuple(one.strip() for one in found if one.strip())
+
+
+def text(value: object) -> str:
+    """Any text, of bounded length."""
+    if not isinstance(value, str) or len(value) > _LONGEST_BODY:
+        raise ValueError(f"must be a text of at most {_LONGEST_BODY} characters")
+    return value
+
+
+def step_ahead(value: object) -> timedelta:
+    """How far ahead: a duration above 0."""
+    return value if isinstance(value, timedelta) else values.positive_duration(value)
+
+
+def skew(value: object) -> timedelta:
+    """How far off: a duration, behind where it begins with `-`."""
+    if isinstance(value, timedelta):
+        return value
+    behind = isinstance(value, str) and value.startswith("-")
+    span = values.duration(value[1:] if behind and isinstance(value, str) else value)
+    return -span if behind else span
+
+
+def privileges(value: object) -> tuple[str, ...]:
+    """Names of privileges."""
+    found = names(value)
+    if not found:
+        raise ValueError("must name a privilege, such as Sessions.ValidateSession")
+    return found
+
+
+REFUSALS = ("BadCredentials", "LockedOut", "NoPermission", "PasswordExpired", "InvalidLocale")
+
+_WHICH = {"which": Argument(values.choice("one", "user", "all"), "one")}
+_SLOW = {
+    "seconds": Argument(seconds, 5.0),
+    "jitter": Argument(seconds, 0.0),
+    "dribble": Argument(values.whole(1, 1 << 30)),
+}
+_CUT = {"after_bytes": Argument(values.whole(0, 1 << 30))}
+_PLACE = Argument(values.choice("accept", "head", "body"), "head")
+_LATER = "not available in this release"
+
+FAULTS: Mapping[str, KnownFault] = {
+    "session.expire": KnownFault(
+        about="The session has ended, idle.", scope=Scope.SESSION, args=_WHICH, times=1
+    ),
+    "session.terminate": KnownFault(
+        about="The session was ended by an administrator.",
+        scope=Scope.SESSION,
+        args=_WHICH,
+        times=1,
+    ),
+    "session.forget": KnownFault(
+        about="The session is unknown, as after a restart.",
+        scope=Scope.SESSION,
+        args=_WHICH,
+        times=1,
+    ),
+    "session.half-rotten": KnownFault(
+        about="Some operations of a session fail as if it had ended, others go on.",
+        scope=Scope.SESSION,
+        args={
+            "fail": Argument(names, ()),
+            "style": Argument(values.choice("fault", "missing-set"), "fault"),
+        },
+    ),
+    "cap.reached": KnownFault(
+        about="There is no room for one more session.",
+        scope=Scope.LOGIN,
+        args={
+            "profile": Argument(values.choice(*PROFILES), "vc8"),
+            "body": Argument(values.choice("own", "vendor"), "own"),
+        },
+    ),
+    "login.slow": KnownFault(about="Logins take long.", scope=Scope.LOGIN, args=_SLOW),
+    "login.hang": KnownFault(
+        about="Logins get no reply.",
+        scope=Scope.LOGIN,
+        args={"seconds": Argument(seconds, 120.0)},
+    ),
+    "reply.slow": KnownFault(about="Replies take long.", args=_SLOW),
+    "login.refuse": KnownFault(
+        about="Logins are refused.",
+        scope=Scope.LOGIN,
+        args={"as": Argument(values.choice(*REFUSALS), "BadCredentials")},
+    ),
+    "privilege.remove": KnownFault(
+        about="The session's user lacks privileges.",
+        scope=Scope.SESSION,
+        args={"privileges": Argument(privileges, (access.VALIDATE_SESSION,))},
+    ),
+    "provider.down": KnownFault(about="The directory does not answer.", scope=Scope.LOGIN),
+    "store.down": KnownFault(about="The session store does not answer."),
+    "http.status": KnownFault(
+        about="Another status than the server's own.",
+        args={
+            "status": Argument(values.whole(400, 599), needed=True),
+            "retry_after": Argument(values.whole(0, 86400)),
+            "body": Argument(text, ""),
+            "after": Argument(values.yes_or_no, default=False),
+        },
+    ),
+    "conn.reset": KnownFault(
+        about="The connection is reset.", args={**_CUT, "at": _PLACE}
+    ),
+    "conn.close": KnownFault(
+        about="The connection is closed.", args={**_CUT, "at": _PLACE}
+    ),
+    "conn.truncate": KnownFault(about="The reply's body ends too early.", args=_CUT),
+    "conn.garbage": KnownFault(about="The reply's body is framed wrongly.", args=_CUT),
+    "conn.refuse": KnownFault(
+        about="New connections are closed unread, before TLS.", scope=Scope.CONNECTION
+    ),
+    "tls.expired": KnownFault(
+        about="The certificate has expired.", scope=Scope.HANDSHAKE, missing=_LATER
+    ),
+    "tls.wrong-name": KnownFault(
+        about="The certificate is for another name.", scope=Scope.HANDSHAKE, missing=_LATER
+    ),
+    "tls.rotated": KnownFault(
+        about="The certificate is new, and nobody knows its issuer.",
+        scope=Scope.HANDSHAKE,
+        missing=_LATER,
+    ),
+    "version.is": KnownFault(
+        about="The server is another release.",
+        args={
+            "version": Argument(text, needed=True),
+            "build": Argument(text, ""),
+            "instanceUuid": Argument(text, ""),
+        },
+        missing=_LATER,
+    ),
+    "token.short": KnownFault(
+        about="Access tokens of the appliance end early.",
+        args={"seconds": Argument(seconds, 5.0), "refresh": Argument(values.yes_or_no, default=True)},
+        missing=_LATER,
+    ),
+    "clock.advance": KnownFault(
+        about="Time has gone on.", args={"by": Argument(step_ahead, needed=True)}, times=1
+    ),
+    "clock.skew": KnownFault(
+        about="The server's clock is off.",
+        args={"by": Argument(skew, needed=True)},
+        missing=_LATER,
+    ),
+    "ticket.spent": KnownFault(about="The clone ticket was used before.", scope=Scope.CLONE),
+    **{
+        f"upstream.{name}": KnownFault(about=f"The upstream is {about}.", missing=_LATER)
+        for name, about in {
+            "down": "away",
+            "slow": "slow",
+            "cap": "full",
+            "rotten": "half rotten",
+            "wrong-type": "another server",
+        }.items()
+    },
+}
+"""Every fault by its name."""

@@ -1,0 +1,157 @@
+"""Around the handler of clients' requests: which fault a request meets, carried out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+
+import msgspec
+
+from sessiongate.faults.book import Hit, RuleBook
+from sessiongate.faults.endings import end_sessions
+from sessiongate.faults.inside import cap_error, meeting
+from sessiongate.faults.requests import RequestReader
+from sessiongate.faults.rule import Asked
+from sessiongate.faults.slow import Sleep, dribbled
+from sessiongate.faults.state import FaultState
+from sessiongate.http.message import Cut, Handler, Reply, Request
+from sessiongate.http.router import Route, Routes
+from sessiongate.service.sessions import Sessions
+from sessiongate.session import Session
+
+HEADER = "x-sessiongate-fault"
+"""The header by which a reply names the rule that has touched it."""
+
+_PLAIN = ("content-type", "text/plain; charset=utf-8")
+
+
+class Met(msgspec.Struct, frozen=True):
+    """A request, and what it meets."""
+
+    hit: Hit
+    asked: Asked
+    session: Session | None
+    request: Request
+    route: Route
+
+
+class FaultyHandler:
+    """A handler of requests some of which meet faults."""
+
+    def __init__(
+        self,
+        state: FaultState,
+        handler: Handler,
+        routes: Routes,
+        reader: RequestReader,
+        sessions: Sessions,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._state = state
+        self._handler = handler
+        self._routes = routes
+        self._reader = reader
+        self._sessions = sessions
+        self._sleep = sleep
+
+    def __call__(self, request: Request) -> Awaitable[Reply]:
+        """Answer a request."""
+        rules = self._state.rules
+        if rules is None:
+            return self._handler(request)
+        return self._judged(rules, request)
+
+    async def _judged(self, rules: RuleBook, request: Request) -> Reply:
+        route = self._routes.route_of(request.path)
+        asked, session = await self._reader.read(request, route.dialect)
+        hit = rules.decide(asked, self._state.now())
+        if hit is None:
+            return await self._handler(request)
+        await self._state.note(hit, asked)
+        met = Met(hit, asked, session, request, route)
+        reply = await _CARRIED_OUT.get(hit.fault, FaultyHandler._inside)(self, met)
+        if self._state.header:
+            reply.headers = (*reply.headers, (HEADER, hit.id))
+        return reply
+
+    async def _inside(self, met: Met) -> Reply:
+        """What guard, store or roles say decides."""
+        with meeting(met.hit):
+            return await self._handler(met.request)
+
+    async def _end_sessions(self, met: Met) -> Reply:
+        await end_sessions(self._sessions, self._state.store, met.hit, met.session)
+        return await self._handler(met.request)
+
+    async def _cap(self, met: Met) -> Reply:
+        if met.hit.args["body"] == "own":
+            return await self._inside(met)
+        if met.asked.dialect in ("soap", "vi-json"):
+            return Reply(503, (_PLAIN,), b"503 Service Unavailable")
+        name = met.asked.users[0] if met.asked.users else ""
+        return met.route.refuse(met.request, cap_error(met.hit, name))
+
+    async def _slow(self, met: Met) -> Reply:
+        args = met.hit.args
+        span, jitter = _number(args["seconds"]), _number(args["jitter"])
+        await self._sleep(max(0.0, span + jitter * (2 * met.hit.draw - 1)))
+        return dribbled(await self._handler(met.request), args["dribble"])
+
+    async def _hang(self, met: Met) -> Reply:
+        over = self._state.until_removed(met.hit.id)
+        met.request.when_gone(over.set)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), _number(met.hit.args["seconds"]))
+        return Reply(503, cut=Cut())
+
+    async def _status(self, met: Met) -> Reply:
+        args = met.hit.args
+        if args["after"]:
+            await self._handler(met.request)
+        headers = [_PLAIN]
+        if args["retry_after"] is not None:
+            headers.append(("retry-after", str(args["retry_after"])))
+        return Reply(int(_number(args["status"])), tuple(headers), str(args["body"]).encode())
+
+    async def _cut(self, met: Met) -> Reply:
+        """The work is done, and its reply breaks off."""
+        reply = await self._handler(met.request)
+        args, fault = met.hit.args, met.hit.fault
+        some = args.get("after_bytes")
+        part = some if isinstance(some, int) else len(reply.body) // 2
+        whole = fault in ("conn.truncate", "conn.garbage") or args.get("at") == "body"
+        reply.cut = Cut(
+            body_bytes=part if whole else None,
+            reset=fault == "conn.reset",
+            garbage=fault == "conn.garbage",
+        )
+        if reply.download is not None:
+            reply.download.close()
+            reply.download = None
+        return reply
+
+    async def _advance(self, met: Met) -> Reply:
+        by = met.hit.args["by"]
+        await self._state.advance(by if isinstance(by, timedelta) else timedelta(0))
+        return await self._handler(met.request)
+
+
+_CARRIED_OUT: Mapping[str, Callable[[FaultyHandler, Met], Awaitable[Reply]]] = {
+    "session.expire": FaultyHandler._end_sessions,
+    "session.terminate": FaultyHandler._end_sessions,
+    "session.forget": FaultyHandler._end_sessions,
+    "cap.reached": FaultyHandler._cap,
+    "login.slow": FaultyHandler._slow,
+    "reply.slow": FaultyHandler._slow,
+    "login.hang": FaultyHandler._hang,
+    "http.status": FaultyHandler._status,
+    "conn.reset": FaultyHandler._cut,
+    "conn.close": FaultyHandler._cut,
+    "conn.truncate": FaultyHandler._cut,
+    "conn.garbage": FaultyHandler._cut,
+    "clock.advance": FaultyHandler._advance,
+}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

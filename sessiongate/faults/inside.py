@@ -1,0 +1,193 @@
+"""Faults inside the server: what a guard, the store or the roles say to one request.
+
+They raise the errors that these raise anyway, so that each dialect answers in its own form and the
+audit has what it always has. Which request meets what is known by its context: `meeting`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any, cast
+
+from sessiongate.errors import (
+    BadCredentials,
+    CapReached,
+    IdentityUnavailable,
+    InvalidLocale,
+    LockedOut,
+    NoPermission,
+    NoSession,
+    SessionGateError,
+    StoreUnavailable,
+)
+from sessiongate.faults.book import Hit
+from sessiongate.identity.guard.guard import Guard
+from sessiongate.rules import access
+from sessiongate.rules.accounts import Account
+from sessiongate.rules.profile import PROFILES
+from sessiongate.secret import Secret
+from sessiongate.session import Caps, Principal, Session, Ticket
+from sessiongate.store.port import Store
+
+
+class _Meeting:
+    """A request and the fault that it meets, until its reply."""
+
+    def __init__(self, hit: Hit) -> None:
+        self.hit: Hit | None = hit
+        self.asked = 0
+        """How often its privileges were looked at."""
+
+
+_MEETING: ContextVar[_Meeting | None] = ContextVar("sessiongate_fault", default=None)
+
+
+@contextmanager
+def meeting(hit: Hit) -> Iterator[None]:
+    """What is done for a request meanwhile meets this fault; tasks that it leaves behind do not."""
+    one = _Meeting(hit)
+    token = _MEETING.set(one)
+    try:
+        yield
+    finally:
+        one.hit = None
+        _MEETING.reset(token)
+
+
+def _met(fault: str) -> Hit | None:
+    one = _MEETING.get()
+    hit = one.hit if one is not None else None
+    return hit if hit is not None and hit.fault == fault else None
+
+
+def cap_error(hit: Hit, principal: str) -> CapReached:
+    """The refusal of one session more, with the figures of the profile that the rule names."""
+    caps = PROFILES[str(hit.args.get("profile", "vc8"))][1]
+    if caps.per_principal:
+        return CapReached("principal", caps.per_principal, principal)
+    return CapReached("total", caps.total or 1, principal)
+
+
+_REFUSALS: Mapping[str, Callable[[str], SessionGateError]] = {
+    "BadCredentials": BadCredentials,
+    "PasswordExpired": lambda why: BadCredentials(f"{why}: the password has expired", guess=False),
+    "LockedOut": LockedOut,
+    "NoPermission": lambda why: NoPermission(access.SYSTEM_VIEW, why),
+    "InvalidLocale": InvalidLocale,
+}
+
+
+def _refuse_login() -> None:
+    hit = _met("login.refuse")
+    if hit is not None:
+        raise _REFUSALS[str(hit.args["as"])](f"refused by rule {hit.id}")
+
+
+class _FaultyGuard:
+    """A guard that refuses some logins."""
+
+    def __init__(self, inner: Guard) -> None:
+        self._inner = inner
+
+    async def authenticate(
+        self, account: Account, password: Secret, address: str = ""
+    ) -> Principal:
+        """As the guard does, which is not asked where a fault refuses."""
+        _refuse_login()
+        hit = _met("provider.down")
+        if hit is not None:
+            raise IdentityUnavailable(f"taken away by rule {hit.id}")
+        return await self._inner.authenticate(account, password, address)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the guard has
+        return getattr(self._inner, name)
+
+
+def faulty_guard(guard: Guard) -> Guard:
+    """The same guard, with faults before it."""
+    return cast("Guard", _FaultyGuard(guard))
+
+
+# What a store that is down keeps: the audit writes later, and the others are asked at a start.
+_STAYS = frozenset({"audit", "attempts", "start", "close", "counts", "books", "notes"})
+
+
+class _FaultyStore:
+    """A store that fails some requests."""
+
+    def __init__(self, inner: Store) -> None:
+        self._inner = inner
+        self._use = inner.use
+
+    async def _rotten(self) -> None:
+        return None
+
+    def use(self, digest: bytes, now: datetime) -> Any:  # noqa: ANN401  as the store returns it
+        """As the store does, but that it knows no session that is rotten."""
+        if _MEETING.get() is None:
+            return self._use(digest, now)
+        _fail_if_down()
+        hit = _met("session.half-rotten")
+        if hit is not None and hit.args.get("style") == "fault":
+            return self._rotten()
+        return self._use(digest, now)
+
+    async def add(self, session: Session, caps: Caps) -> None:
+        """As the store does, but for what a fault refuses here: there is no way in without it."""
+        _fail_if_down()
+        _refuse_login()
+        hit = _met("cap.reached")
+        if hit is not None:
+            raise cap_error(hit, session.principal)
+        await self._inner.add(session, caps)
+
+    async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
+        """As the store does, which takes a ticket that a fault says was taken before."""
+        _fail_if_down()
+        found = await self._inner.take(digest, kind, now)
+        return None if _met("ticket.spent") is not None else found
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the store has
+        if name not in _STAYS:
+            _fail_if_down()
+        return getattr(self._inner, name)
+
+
+def _fail_if_down() -> None:
+    hit = _met("store.down")
+    if hit is not None:
+        raise StoreUnavailable(f"taken away by rule {hit.id}")
+
+
+def faulty_store(store: Store) -> Store:
+    """The same store, with faults before it."""
+    return cast("Store", _FaultyStore(store))
+
+
+class FaultyRoles(access.Roles):
+    """The same roles, of which a request may lack some privileges."""
+
+    def __init__(self, inner: access.Roles) -> None:
+        super().__init__(inner.table)
+
+    def privileges_of(self, roles: Iterable[str]) -> frozenset[str]:
+        """What these roles give together, but for what a fault takes.
+
+        In a session whose properties are missing each, the method may be called and no property be
+        read: of what one request asks, the method comes first.
+        """
+        held = super().privileges_of(roles)
+        one = _MEETING.get()
+        if one is None:
+            return held
+        removed = _met("privilege.remove")
+        if removed is not None:
+            taken = removed.args["privileges"]
+            return held - set(taken if isinstance(taken, tuple) else ())
+        rotten = _met("session.half-rotten")
+        if rotten is not None and rotten.args.get("style") == "missing-set":
+            one.asked += 1
+            if one.asked > 1:
+                raise NoSession(f"taken away by rule {rotten.id}")
+        return held

@@ -1,0 +1,209 @@
+"""Reads a rule from JSON, TOML, Python's keywords or words of a command. Pure.
+
+What is no name of anything is refused, with the name that was probably meant.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+
+import msgspec
+
+from sessiongate.config import values
+from sessiongate.errors import ConfigError
+from sessiongate.faults.catalogue import FAULTS, KnownFault, names
+from sessiongate.faults.rule import ARRIVALS, Counts, Rule, Scope, Step, When
+
+_WHEN = When.__struct_fields__
+_COUNTS = ("skip", "times", "every", "probability", "for")
+_OWN = ("id", "fault", "when", "args", "then", *_COUNTS)
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MOST = 999_999_999
+_MOST_STEPS = 100
+
+DIALECTS = ("soap", "vi-json", "rest", "vapi-rpc", "zerto", "zerto-appliance", "forward-auth")
+"""What a rule may name as `dialect`."""
+
+
+def read_rule(told: Mapping[str, object]) -> Rule:
+    """The rule that this says.
+
+    Arguments of the fault, and what stands in `when`, may also stand beside the rule's own keys; a
+    key that Python has for itself may end in `_` (`for_`, `as_`). Raises ConfigError with all that
+    is wrong.
+    """
+    problems: list[str] = []
+    plain = {key.removesuffix("_"): value for key, value in told.items()}
+    rule_id = plain.pop("id", "")
+    if rule_id and (not isinstance(rule_id, str) or not _ID.fullmatch(rule_id)):
+        problems.append("id: must be at most 64 letters, digits, dots, dashes and underlines")
+    following = plain.pop("then", ())
+    if not isinstance(following, list | tuple) or len(following) >= _MOST_STEPS:
+        problems.append(f"then: must be a list of at most {_MOST_STEPS} steps")
+        following = ()
+    first = _step(plain, When(), problems, "")
+    steps = [first]
+    for number, one in enumerate(following, 1):
+        if isinstance(one, Mapping) and "id" not in one and "then" not in one:
+            step = {str(key).removesuffix("_"): value for key, value in one.items()}
+            steps.append(_step(step, first.when, problems, f"then {number}: "))
+        else:
+            problems.append(f"then {number}: must be a rule without id and then")
+    if len({step.scope if step.scope in ARRIVALS else None for step in steps}) > 1:
+        problems.append("then: faults of connections and of requests are for two rules")
+    if problems:
+        raise ConfigError(problems)
+    return Rule(id=str(rule_id), steps=tuple(steps), told=_shown(told))
+
+
+def read_words(words: Sequence[str]) -> dict[str, object]:
+    """The rule that a command's words say: the fault's name, then `NAME=VALUE` for the rest.
+
+    One word that begins with `{` is JSON. Raises ConfigError.
+    """
+    if len(words) == 1 and words[0].lstrip().startswith("{"):
+        try:
+            return msgspec.json.decode(words[0], type=dict[str, object])
+        except msgspec.DecodeError as error:
+            raise ConfigError([f"fault: not JSON: {error}"]) from None
+    if not words:
+        raise ConfigError(["fault: names none; such as: login.slow seconds=5 times=1"])
+    told: dict[str, object] = {"fault": words[0]}
+    for word in words[1:]:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ConfigError([f"fault: {word!r} is not of the form NAME=VALUE"])
+        told[name] = value
+    return told
+
+
+def _step(
+    told: Mapping[str, object], inherited: When, problems: list[str], where: str
+) -> Step:
+    """One step, with what is wrong added to `problems`."""
+    fault = told.get("fault")
+    known = FAULTS.get(fault) if isinstance(fault, str) else None
+    if known is None or known.missing:
+        problems.append(where + _no_such_fault(fault, known))
+        return Step(fault="")
+    given = {key: value for key, value in told.items() if key not in _OWN}
+    more = told.get("args", {})
+    given |= more if isinstance(more, Mapping) else {}
+    about = {key: given.pop(key) for key in _WHEN if key in given}
+    more = told.get("when", {})
+    if not isinstance(more, Mapping) or not isinstance(told.get("args", {}), Mapping):
+        problems.append(f"{where}when, args: must be tables")
+        more = {}
+    when = _when({**about, **more}, problems, where) or inherited
+    scope = known.scope
+    args = _arguments(str(fault), known, given, problems, where)
+    if args.get("at") == "accept":
+        scope = Scope.CONNECTION
+    if scope in ARRIVALS and msgspec.structs.replace(when, address=()) != When():
+        problems.append(f"{where}when: of a connection only the address is known yet")
+    counts = _counts(told, known, problems, where)
+    return Step(fault=str(fault), args=args, scope=scope, when=when, counts=counts)
+
+
+def _no_such_fault(fault: object, known: KnownFault | None) -> str:
+    if known is not None:
+        return f"fault: {fault} is {known.missing}"
+    near = get_close_matches(str(fault), FAULTS, 1, 0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(FAULTS)}"
+    return f"fault: there is no {str(fault)[:80]!r}; {hint}"
+
+
+def _unknown(name: object, there: Sequence[str], what: str) -> str:
+    near = get_close_matches(str(name), there, 1, 0.6)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(there) or 'none'}"
+    return f"{str(name)[:80]}: is no {what}; {hint}"
+
+
+def _when(told: Mapping[str, object], problems: list[str], where: str) -> When | None:
+    found: dict[str, tuple[str, ...]] = {}
+    for key, value in told.items():
+        if key not in _WHEN:
+            problems.append(f"{where}when.{_unknown(key, _WHEN, 'property of a request')}")
+            continue
+        try:
+            found[key] = names(value)
+        except ValueError as error:
+            problems.append(f"{where}when.{key}: {error}")
+    for dialect in found.get("dialect", ()):
+        if dialect not in DIALECTS and not set(dialect) & set("*?["):
+            problems.append(f"{where}when.dialect: {_unknown(dialect, DIALECTS, 'dialect')}")
+    return When(**found) if found else None
+
+
+def _arguments(
+    fault: str,
+    known: KnownFault,
+    given: Mapping[str, object],
+    problems: list[str],
+    where: str,
+) -> dict[str, object]:
+    found: dict[str, object] = {name: one.default for name, one in known.args.items()}
+    for name, value in given.items():
+        argument = known.args.get(name)
+        if argument is None:
+            there = [*known.args, *_COUNTS, *_WHEN]
+            problems.append(f"{where}{fault}.{_unknown(name, there, 'argument of this fault')}")
+            continue
+        try:
+            found[name] = argument.read(value)
+        except ValueError as error:
+            problems.append(f"{where}{fault}.{name}: {error}")
+    problems += [
+        f"{where}{fault}.{name}: must be given"
+        for name, one in known.args.items()
+        if one.needed and name not in given
+    ]
+    return found
+
+
+def _counts(
+    told: Mapping[str, object], known: KnownFault, problems: list[str], where: str
+) -> Counts:
+    found: dict[str, object] = {"times": known.times}
+    readers = {
+        "skip": values.whole(0, _MOST),
+        "times": values.whole(1, _MOST),
+        "every": values.whole(1, _MOST),
+        "probability": _probability,
+        "for": _span,
+    }
+    for name, read in readers.items():
+        if told.get(name) is None:
+            continue
+        try:
+            found["lasts" if name == "for" else name] = read(told[name])
+        except ValueError as error:
+            problems.append(f"{where}{name}: {error}")
+    return msgspec.convert(found, Counts)
+
+
+def _span(value: object) -> timedelta:
+    return value if isinstance(value, timedelta) else values.positive_duration(value)
+
+
+def _probability(value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float | str) else 0.0
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise ValueError("must be a number above 0 and at most 1")
+    return number
+
+
+def _shown(told: Mapping[str, object]) -> dict[str, object]:
+    """The rule as it was said, in what JSON has."""
+    made: dict[str, object] = msgspec.to_builtins(
+        {key.removesuffix("_"): _plain(value) for key, value in told.items()}, str_keys=True
+    )
+    return made
+
+
+def _plain(value: object) -> object:
+    return values.duration_text(value) if isinstance(value, timedelta) else value

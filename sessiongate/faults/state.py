@@ -1,0 +1,117 @@
+"""The faults of one server: its rules, what it is to tell of hits, and its time."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
+from sessiongate.errors import Unavailable
+from sessiongate.faults.book import Hit, Listed, RuleBook
+from sessiongate.faults.reader import read_rule
+from sessiongate.faults.rule import Asked
+from sessiongate.store.port import SessionStore
+
+EVENT = "fault met"
+"""What the audit calls a hit."""
+
+_log = structlog.get_logger("sessiongate.faults")
+
+Advance = Callable[[timedelta], Awaitable[int]]
+"""Goes ahead in time, and says how many sessions that has ended. Raises ValueError for a step
+back."""
+
+
+class FaultState:
+    """Rules, and what carries them out. `seed` decides all draws."""
+
+    def __init__(self, seed: int, *, header: bool = True) -> None:
+        self._book = RuleBook(seed)
+        self.rules: RuleBook | None = None
+        """None as long as there is none, so that a request costs one question more."""
+        self.header = header
+        """Whether replies name the rule that has touched them."""
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._clock: Clock
+        self._journal: Journal
+        self._counts: Counter[str]
+        self.store: SessionStore
+        """Where sessions are, without a word to the audit."""
+        self.advance: Advance
+
+    @property
+    def seed(self) -> int:
+        """What all draws follow from."""
+        return self._book.seed
+
+    def serve(
+        self,
+        clock: Clock,
+        journal: Journal,
+        counts: Counter[str],
+        store: SessionStore,
+        advance: Advance,
+    ) -> None:
+        """Be of this server from now on."""
+        self._clock, self._journal, self._counts = clock, journal, counts
+        self.store, self.advance = store, advance
+
+    def now(self) -> datetime:
+        """The server's time."""
+        return self._clock.now()
+
+    def add(self, told: Mapping[str, object]) -> Listed:
+        """Add a rule after the others. Raises ConfigError with all that is wrong."""
+        rule_id = self._book.add(read_rule(told), self.now())
+        self.rules = self._book
+        _log.warning("faults are on", rules=len(self._book), added=rule_id)
+        return self.show(rule_id)
+
+    def show(self, rule_id: str) -> Listed:
+        """One rule. Raises NotFound."""
+        return self._book.show(rule_id, self.now())
+
+    def list(self) -> list[Listed]:
+        """All rules, in order."""
+        return self._book.list(self.now())
+
+    def hits(self, rule_id: str) -> int:
+        """How many requests have met what this rule says. Raises NotFound."""
+        return self._book.hits(rule_id)
+
+    def remove(self, rule_id: str) -> None:
+        """Forget a rule, and let go of whom it has wait. Raises NotFound."""
+        self._book.remove(rule_id)
+        self._let_go(rule_id)
+        if not len(self._book):
+            self.rules = None
+
+    def clear(self) -> int:
+        """Forget all rules. How many those were."""
+        for rule_id in tuple(self._waiting):
+            self._let_go(rule_id)
+        self.rules = None
+        return self._book.clear()
+
+    def until_removed(self, rule_id: str) -> asyncio.Event:
+        """Set once the rule is removed."""
+        event = asyncio.Event()
+        self._waiting.setdefault(rule_id, set()).add(event)
+        return event
+
+    async def note(self, hit: Hit, asked: Asked) -> None:
+        """Count a hit, and have the audit keep it."""
+        self._counts[hit.fault] += 1
+        about = f"{hit.fault} by {hit.id}, at {asked.operation or asked.address or 'a connection'}"
+        user = asked.users[0] if asked.users else ""
+        try:
+            await self._journal.happened(EVENT, how=hit.id, detail=about[:256], user=user[:256])
+        except Unavailable:
+            _log.warning("a hit is not in the audit yet", rule=hit.id)
+
+    def _let_go(self, rule_id: str) -> None:
+        for event in self._waiting.pop(rule_id, ()):
+            event.set()
