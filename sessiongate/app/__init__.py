@@ -9,7 +9,7 @@ each address its endpoint, `listeners` opens listeners (`descriptors`: for how m
 `pools` are for commands, `gauges` what metrics say. `server` starts and stops the whole
 (`run_all`), `started` is what people are told, `report` what commands are, `in_process` runs it
 among others, `process` as a command does, `supervisor` several by the `worker_environment`,
-`reload` takes new settings, and `leaks` says who leaves sessions open.
+`reload` takes new settings, `leaks` says who leaves sessions open, `fault_points` are for tests.
 """
 
 from typing import TYPE_CHECKING

@@ -11,6 +11,7 @@ import msgspec
 from sessiongate import __version__
 from sessiongate.app import build as parts
 from sessiongate.app.doubts import Watch
+from sessiongate.app.fault_points import FaultPoints
 from sessiongate.app.gates import by_host, callers_upstreams, gates_of
 from sessiongate.app.gauges import Gauges
 from sessiongate.app.leaks import leak_finder_of
@@ -69,6 +70,8 @@ class Supplied(msgspec.Struct, frozen=True):
     """Closed with the server."""
     around: Callable[[Handler, Routes], Handler] | None = None
     """Puts something between the listeners and the dialects, of which it is given the routes."""
+    faults: FaultPoints | None = None
+    """Faults on purpose, for tests of clients."""
 
 
 SERVERS_OWN = Supplied()
@@ -83,10 +86,12 @@ class Server:
         self.config = config
         self._watched = watched
         self._sockets = supplied.sockets or InheritedSockets()
-        self._around = supplied.around
+        self._around, self._faults = supplied.around, supplied.faults
         self._clock = supplied.clock or SystemClock()
         self._meters = Meters()
-        store = supplied.store or parts.store_of(config)
+        store, roles = supplied.store or parts.store_of(config), roles_of(config)
+        if self._faults is not None:
+            store, roles = self._faults.store(store), self._faults.roles(roles)
         self.store = MeasuredStore(store, self._meters)
         self._hasher = supplied.hasher or parts.hasher_of(config)
         self._verifiers = verifiers_of(config)
@@ -99,7 +104,7 @@ class Server:
             parts.merging_of(config),
         )
         self._sessions = Sessions(
-            self.store, roles_of(config), self._clock, self._journal, caps=config.sessions.caps
+            self.store, roles, self._clock, self._journal, caps=config.sessions.caps
         )
         self._gates = gates_of(config, self.store, self._clock, self._sessions, self._journal)
         upstreams = callers_upstreams(config, self._gates)
@@ -313,7 +318,8 @@ class Server:
     def _services(self) -> Services:
         core = Core(self.store, self._clock, self._journal, self._sessions, self._changes)
         made = self._made
-        router = ProviderRouter(self.guards, claims_of(made), upstream_users(made))
+        guards = self.guards if self._faults is None else self._faults.guards(self.guards)
+        router = ProviderRouter(guards, claims_of(made), upstream_users(made))
         services = services_of(self.config, core, router, self._verifiers, self._gates)
         self._objects, self._checks = services.center.objects, services.access_checks
         return services
@@ -325,6 +331,16 @@ class Server:
         handler: Handler = routed
         if gates is not None:
             handler = AtUpstreams(routed, gates, StrayHosts(self._gates))
+        if self._faults is not None:
+            self._faults.serve(
+                self._sessions,
+                self._journal,
+                self._meters.faults,
+                self.store,
+                self.tend,
+                services.bearers.digest_of,
+            )
+            handler = self._faults.handler(handler, routed)
         if self._around is not None:
             handler = self._around(handler, routed)
         if server.trusted_proxies:

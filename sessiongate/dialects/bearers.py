@@ -53,6 +53,11 @@ class Bearers:
         """What a token of ours says, expired or not; None for any other text."""
         return self.tokens.read(text)
 
+    def digest_of(self, text: str) -> bytes | None:
+        """The digest of the session that a token of ours is of, expired or not."""
+        claims = self.read(text)
+        return claims.digest if claims is not None else None
+
     async def check(self, claims: Claims, *, touch: bool = True) -> Session | None:
         """The live session of an access token, with this call counted; None if there is none.
 

@@ -1,8 +1,10 @@
 """Faults on purpose, for tests of clients: which request meets which, and how it is carried out.
 
-For `sessiongate dev` and `sessiongate.testing.Gate` alone. `serve` never imports this room, and no
-setting leads to it.
+For `sessiongate dev` and `sessiongate.testing.Gate` alone. What serves in earnest never imports
+this room, and no setting leads to it.
 
-`catalogue` lists the faults, `reader` reads rules, `book` decides which request meets which. The
-rest carries it out: `handler` around the dialects, `inside` around guard, store and roles.
+`catalogue` lists the faults, `reader` reads rules, `rule` has them as values, `facts` is what they
+go by of a request, `book` decides which request meets which. Carried out they are by `handler`
+around the dialects, with `slow` and `endings`, and by `inside` before guard, store and roles.
+`points` hands a server all of it, `state` has the rules of one server, `travel` moves its time.
 """

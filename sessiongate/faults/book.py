@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from sessiongate.errors import ConfigError, NotFound
-from sessiongate.faults.rule import Asked, Rule, Step
+from sessiongate.faults.rule import FaultRule, RequestFacts, Step
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class _Placed:
     that no other rule changes them.
     """
 
-    def __init__(self, rule: Rule, seed: int, now: datetime) -> None:
+    def __init__(self, rule: FaultRule, seed: int, now: datetime) -> None:
         self.rule = rule
         self.hits = 0
         self._random = random.Random(f"{seed}/{rule.id}")  # noqa: S311  to be repeated, not secret
@@ -69,7 +69,7 @@ class _Placed:
         self._at, self._since, self._matched = self._at + 1, since, 0
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedRule(msgspec.Struct, frozen=True):
     """A rule as commands show it."""
 
     id: str
@@ -87,7 +87,7 @@ class RuleBook:
         self._rules: dict[str, _Placed] = {}
         self._added = 0
 
-    def add(self, rule: Rule, now: datetime) -> str:
+    def add(self, rule: FaultRule, now: datetime) -> str:
         """Have this rule decide after those that are there. Its id.
 
         A rule without an id gets `r1`, `r2` and so on. Raises ConfigError for an id that another
@@ -119,16 +119,16 @@ class RuleBook:
         """How many requests have met what this rule says. Raises NotFound."""
         return self._find(rule_id).hits
 
-    def show(self, rule_id: str, now: datetime) -> Listed:
+    def show(self, rule_id: str, now: datetime) -> ListedRule:
         """One rule. Raises NotFound."""
         one = self._find(rule_id)
-        return Listed(one.rule.id, one.rule.told, one.hits, one.step(now) is None)
+        return ListedRule(one.rule.id, one.rule.told, one.hits, one.step(now) is None)
 
-    def list(self, now: datetime) -> list[Listed]:
+    def list(self, now: datetime) -> list[ListedRule]:
         """All rules, in order."""
         return [self.show(one, now) for one in self._rules]
 
-    def decide(self, asked: Asked, now: datetime) -> Hit | None:
+    def decide(self, asked: RequestFacts, now: datetime) -> Hit | None:
         """Count this request for the first rule that is about it, and say what it meets."""
         for placed in self._rules.values():
             step = placed.step(now)

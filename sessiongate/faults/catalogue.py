@@ -159,12 +159,8 @@ FAULTS: Mapping[str, KnownFault] = {
             "after": Argument(values.yes_or_no, default=False),
         },
     ),
-    "conn.reset": KnownFault(
-        about="The connection is reset.", args={**_CUT, "at": _PLACE}
-    ),
-    "conn.close": KnownFault(
-        about="The connection is closed.", args={**_CUT, "at": _PLACE}
-    ),
+    "conn.reset": KnownFault(about="The connection is reset.", args={**_CUT, "at": _PLACE}),
+    "conn.close": KnownFault(about="The connection is closed.", args={**_CUT, "at": _PLACE}),
     "conn.truncate": KnownFault(about="The reply's body ends too early.", args=_CUT),
     "conn.garbage": KnownFault(about="The reply's body is framed wrongly.", args=_CUT),
     "conn.refuse": KnownFault(
@@ -192,7 +188,10 @@ FAULTS: Mapping[str, KnownFault] = {
     ),
     "token.short": KnownFault(
         about="Access tokens of the appliance end early.",
-        args={"seconds": Argument(seconds, 5.0), "refresh": Argument(values.yes_or_no, default=True)},
+        args={
+            "seconds": Argument(seconds, 5.0),
+            "refresh": Argument(values.yes_or_no, default=True),
+        },
         missing=_LATER,
     ),
     "clock.advance": KnownFault(

@@ -9,13 +9,13 @@ import msgspec
 
 from sessiongate.faults.book import Hit, RuleBook
 from sessiongate.faults.endings import end_sessions
-from sessiongate.faults.inside import cap_error, meeting
-from sessiongate.faults.requests import RequestReader
-from sessiongate.faults.rule import Asked
+from sessiongate.faults.facts import FactReader
+from sessiongate.faults.inside import meeting
+from sessiongate.faults.rule import RequestFacts
 from sessiongate.faults.slow import Sleep, dribbled
 from sessiongate.faults.state import FaultState
 from sessiongate.http.message import Cut, Handler, Reply, Request
-from sessiongate.http.router import Route, Routes
+from sessiongate.http.router import Routes
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
 
@@ -29,10 +29,9 @@ class Met(msgspec.Struct, frozen=True):
     """A request, and what it meets."""
 
     hit: Hit
-    asked: Asked
+    asked: RequestFacts
     session: Session | None
     request: Request
-    route: Route
 
 
 class FaultyHandler:
@@ -43,7 +42,7 @@ class FaultyHandler:
         state: FaultState,
         handler: Handler,
         routes: Routes,
-        reader: RequestReader,
+        reader: FactReader,
         sessions: Sessions,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -62,13 +61,13 @@ class FaultyHandler:
         return self._judged(rules, request)
 
     async def _judged(self, rules: RuleBook, request: Request) -> Reply:
-        route = self._routes.route_of(request.path)
-        asked, session = await self._reader.read(request, route.dialect)
+        dialect = self._routes.route_of(request.path).dialect
+        asked, session = await self._reader.read(request, dialect)
         hit = rules.decide(asked, self._state.now())
         if hit is None:
             return await self._handler(request)
         await self._state.note(hit, asked)
-        met = Met(hit, asked, session, request, route)
+        met = Met(hit, asked, session, request)
         reply = await _CARRIED_OUT.get(hit.fault, FaultyHandler._inside)(self, met)
         if self._state.header:
             reply.headers = (*reply.headers, (HEADER, hit.id))
@@ -84,12 +83,10 @@ class FaultyHandler:
         return await self._handler(met.request)
 
     async def _cap(self, met: Met) -> Reply:
-        if met.hit.args["body"] == "own":
-            return await self._inside(met)
-        if met.asked.dialect in ("soap", "vi-json"):
+        """In SOAP and VI/JSON a vCenter's own front refuses, elsewhere our body is the vendor's."""
+        if met.hit.args["body"] == "vendor" and met.asked.dialect in ("soap", "vi-json"):
             return Reply(503, (_PLAIN,), b"503 Service Unavailable")
-        name = met.asked.users[0] if met.asked.users else ""
-        return met.route.refuse(met.request, cap_error(met.hit, name))
+        return await self._inside(met)
 
     async def _slow(self, met: Met) -> Reply:
         args = met.hit.args

@@ -36,8 +36,6 @@ class _Meeting:
 
     def __init__(self, hit: Hit) -> None:
         self.hit: Hit | None = hit
-        self.asked = 0
-        """How often its privileges were looked at."""
 
 
 _MEETING: ContextVar[_Meeting | None] = ContextVar("sessiongate_fault", default=None)
@@ -61,7 +59,7 @@ def _met(fault: str) -> Hit | None:
     return hit if hit is not None and hit.fault == fault else None
 
 
-def cap_error(hit: Hit, principal: str) -> CapReached:
+def _cap_error(hit: Hit, principal: str) -> CapReached:
     """The refusal of one session more, with the figures of the profile that the rule names."""
     caps = PROFILES[str(hit.args.get("profile", "vc8"))][1]
     if caps.per_principal:
@@ -139,7 +137,7 @@ class _FaultyStore:
         _refuse_login()
         hit = _met("cap.reached")
         if hit is not None:
-            raise cap_error(hit, session.principal)
+            raise _cap_error(hit, session.principal)
         await self._inner.add(session, caps)
 
     async def take(self, digest: bytes, kind: str, now: datetime) -> Ticket | None:
@@ -174,12 +172,11 @@ class FaultyRoles(access.Roles):
     def privileges_of(self, roles: Iterable[str]) -> frozenset[str]:
         """What these roles give together, but for what a fault takes.
 
-        In a session whose properties are missing each, the method may be called and no property be
-        read: of what one request asks, the method comes first.
+        Raises NoSession in a session whose properties are missing each: those who collect
+        properties say so of each that they cannot read.
         """
         held = super().privileges_of(roles)
-        one = _MEETING.get()
-        if one is None:
+        if _MEETING.get() is None:
             return held
         removed = _met("privilege.remove")
         if removed is not None:
@@ -187,7 +184,5 @@ class FaultyRoles(access.Roles):
             return held - set(taken if isinstance(taken, tuple) else ())
         rotten = _met("session.half-rotten")
         if rotten is not None and rotten.args.get("style") == "missing-set":
-            one.asked += 1
-            if one.asked > 1:
-                raise NoSession(f"taken away by rule {rotten.id}")
+            raise NoSession(f"taken away by rule {rotten.id}")
         return held

@@ -13,7 +13,7 @@ import msgspec
 from sessiongate.config import values
 from sessiongate.errors import ConfigError
 from sessiongate.faults.catalogue import FAULTS, KnownFault, names
-from sessiongate.faults.rule import ARRIVALS, Counts, Rule, Scope, Step, When
+from sessiongate.faults.rule import ARRIVALS, Counts, FaultRule, Scope, Step, When
 
 _WHEN = When.__struct_fields__
 _COUNTS = ("skip", "times", "every", "probability", "for")
@@ -26,11 +26,11 @@ DIALECTS = ("soap", "vi-json", "rest", "vapi-rpc", "zerto", "zerto-appliance", "
 """What a rule may name as `dialect`."""
 
 
-def read_rule(told: Mapping[str, object]) -> Rule:
+def read_rule(told: Mapping[str, object]) -> FaultRule:
     """The rule that this says.
 
     Arguments of the fault, and what stands in `when`, may also stand beside the rule's own keys; a
-    key that Python has for itself may end in `_` (`for_`, `as_`). Raises ConfigError with all that
+    key that Python has for itself may end in an underscore. Raises ConfigError with all that
     is wrong.
     """
     problems: list[str] = []
@@ -54,7 +54,7 @@ def read_rule(told: Mapping[str, object]) -> Rule:
         problems.append("then: faults of connections and of requests are for two rules")
     if problems:
         raise ConfigError(problems)
-    return Rule(id=str(rule_id), steps=tuple(steps), told=_shown(told))
+    return FaultRule(id=str(rule_id), steps=tuple(steps), told=_shown(told))
 
 
 def read_words(words: Sequence[str]) -> dict[str, object]:
@@ -78,9 +78,7 @@ def read_words(words: Sequence[str]) -> dict[str, object]:
     return told
 
 
-def _step(
-    told: Mapping[str, object], inherited: When, problems: list[str], where: str
-) -> Step:
+def _step(told: Mapping[str, object], inherited: When, problems: list[str], where: str) -> Step:
     """One step, with what is wrong added to `problems`."""
     fault = told.get("fault")
     known = FAULTS.get(fault) if isinstance(fault, str) else None
@@ -130,9 +128,11 @@ def _when(told: Mapping[str, object], problems: list[str], where: str) -> When |
             found[key] = names(value)
         except ValueError as error:
             problems.append(f"{where}when.{key}: {error}")
-    for dialect in found.get("dialect", ()):
-        if dialect not in DIALECTS and not set(dialect) & set("*?["):
-            problems.append(f"{where}when.dialect: {_unknown(dialect, DIALECTS, 'dialect')}")
+    problems += [
+        f"{where}when.dialect: {_unknown(dialect, DIALECTS, 'dialect')}"
+        for dialect in found.get("dialect", ())
+        if dialect not in DIALECTS and not set(dialect) & set("*?[")
+    ]
     return When(**found) if found else None
 
 

@@ -30,7 +30,7 @@ ARRIVALS = frozenset({Scope.CONNECTION, Scope.HANDSHAKE})
 """What comes before any request."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule can know of a request, or of a connection that has just come."""
 
     dialect: str = ""
@@ -79,7 +79,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
     test: tuple[str, ...] = ()
     """Values of the header X-Sessiongate-Test."""
 
-    def fits(self, asked: Asked) -> bool:
+    def fits(self, asked: RequestFacts) -> bool:
         """Whether a rule with this is about that request."""
         return (
             fits_any(self.dialect, (asked.dialect,))
@@ -130,6 +130,9 @@ HEALTHY = (
 )
 """Operations that go on in a session that is half rotten, where the rule names none that fail."""
 
+_COLLECTS = ("RetrieveProperties*", "WaitForUpdates*", "CheckForUpdates")
+"""Operations that say of each property on its own that it cannot be read."""
+
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One fault of a rule, and for how long it lasts."""
@@ -140,7 +143,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     when: When = When()
     counts: Counts = Counts()
 
-    def is_about(self, asked: Asked) -> bool:
+    def is_about(self, asked: RequestFacts) -> bool:
         """Whether that request counts."""
         if self.fault == "session.half-rotten" and not self._rots(asked.operation):
             return False
@@ -148,6 +151,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     def _rots(self, operation: str) -> bool:
         """Whether half a session fails there: what is named, else all but what keeps it alive."""
+        if self.args.get("style") == "missing-set" and not fits_any(_COLLECTS, (operation,)):
+            return False
         named = self.args.get("fail")
         if isinstance(named, tuple) and named:
             return fits_any(named, (operation,))
@@ -163,7 +168,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         return Scope.STRANGER if whole and dialect == "soap" else self.scope
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class FaultRule(msgspec.Struct, frozen=True, kw_only=True):
     """Steps, one after the other. `told` is the rule as it was asked for."""
 
     id: str

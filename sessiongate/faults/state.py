@@ -10,9 +10,9 @@ import structlog
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.errors import Unavailable
-from sessiongate.faults.book import Hit, Listed, RuleBook
+from sessiongate.faults.book import Hit, ListedRule, RuleBook
 from sessiongate.faults.reader import read_rule
-from sessiongate.faults.rule import Asked
+from sessiongate.faults.rule import RequestFacts
 from sessiongate.store.port import SessionStore
 
 EVENT = "fault met"
@@ -63,18 +63,18 @@ class FaultState:
         """The server's time."""
         return self._clock.now()
 
-    def add(self, told: Mapping[str, object]) -> Listed:
+    def add(self, told: Mapping[str, object]) -> ListedRule:
         """Add a rule after the others. Raises ConfigError with all that is wrong."""
         rule_id = self._book.add(read_rule(told), self.now())
         self.rules = self._book
         _log.warning("faults are on", rules=len(self._book), added=rule_id)
         return self.show(rule_id)
 
-    def show(self, rule_id: str) -> Listed:
+    def show(self, rule_id: str) -> ListedRule:
         """One rule. Raises NotFound."""
         return self._book.show(rule_id, self.now())
 
-    def list(self) -> list[Listed]:
+    def list(self) -> list[ListedRule]:
         """All rules, in order."""
         return self._book.list(self.now())
 
@@ -102,7 +102,7 @@ class FaultState:
         self._waiting.setdefault(rule_id, set()).add(event)
         return event
 
-    async def note(self, hit: Hit, asked: Asked) -> None:
+    async def note(self, hit: Hit, asked: RequestFacts) -> None:
         """Count a hit, and have the audit keep it."""
         self._counts[hit.fault] += 1
         about = f"{hit.fault} by {hit.id}, at {asked.operation or asked.address or 'a connection'}"

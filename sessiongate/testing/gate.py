@@ -43,6 +43,7 @@ from sessiongate.testing.observed import (
     events_in,
     log_lines_diverted,
 )
+from sessiongate.testing.placed_fault import PlacedFault
 
 CI, READER, NOBODY = "ci", "reader", "nobody"
 USERS: Mapping[str, str] = {CI: ADMINISTRATOR, READER: "user", NOBODY: "no-access"}
@@ -110,6 +111,8 @@ class Gate:
         self.operations = started.operations
         """Where `/metrics`, `/healthz` and `/readyz` are."""
         parts = urlsplit(self.url)
+        self.seed = thread.seed
+        """What the draws of faults follow from. The same one repeats them."""
         self.host, self.port = str(parts.hostname), int(parts.port or 0)
         served = started.certificates
         self.ca: Path | None = served.ca if served is not None else None
@@ -126,12 +129,14 @@ class Gate:
         idle_timeout: str | None = None,
         tls: bool = True,
         settings: Mapping[str, object] | None = None,
+        seed: int | None = None,
     ) -> "Gate":
         """Start a server, within 10 seconds.
 
         `users` are names with their roles, or names of administrators; passwords are random.
         `profile` and `idle_timeout` are the settings of these names in `[sessions]`, `settings`
-        any others by dotted name, such as `{"lockout.attempts": 3}`. Raises ConfigError for
+        any others by dotted name, such as `{"lockout.attempts": 3}`. `seed` decides what faults
+        with a probability hit; a random one is taken where none is given. Raises ConfigError for
         settings that are none, TimeoutError where it does not start.
         """
         given: dict[str, object] = {**(settings or {})}
@@ -143,7 +148,7 @@ class Gate:
             folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="sessiongate-gate-"))
             config = load(None, {}, {**_OWN, **given, "server.data_dir": folder, **_plain(tls)})
             people = _add(config, roles)
-            thread = GateThread(config)
+            thread = GateThread(config, secrets.randbits(32) if seed is None else seed)
             thread.start()
             undo.callback(thread.stop)
             gate = cls(thread, config, people)
@@ -197,6 +202,32 @@ class Gate:
         """
         who = self.users[user] if user else next(iter(self.users.values()))
         return variables(kind, self.url, who.name, who.password, self.ca)
+
+    def fault(self, name: str, **told: object) -> PlacedFault:
+        """Have requests meet a fault, for as long as the result is entered, or until `reset`.
+
+            with gate.fault("login.slow", seconds=5, times=1) as fault:
+                my_client.login()
+            fault.must_hit()
+
+        docs/faults.md lists faults with their arguments, and what else a rule may say: `skip`,
+        `times`, `every`, `probability`, `for` (written with an underscore after it), `then`, and
+        which requests it is about (`user`, `dialect`, `operation`, `agent`, `session`, `address`,
+        `test`). Raises ConfigError for what
+        is none of these.
+        """
+        return self.rule({"fault": name, **told})
+
+    def rule(self, told: Mapping[str, object]) -> PlacedFault:
+        """The same for a whole rule, as JSON has it."""
+        state = self._thread.faults.state
+        rule_id = self._thread.ask(lambda: state.add(told)).id
+
+        def remove() -> None:
+            if self._thread.faults.state is state:  # else it went with a reset
+                self._thread.ask(lambda: state.remove(rule_id))
+
+        return PlacedFault(rule_id, lambda: self._thread.ask(lambda: state.hits(rule_id)), remove)
 
     def sessions(self, user: str | None = None) -> list[SessionRow]:
         """The live sessions, of this user or of all, the oldest first."""

@@ -12,6 +12,7 @@ from sessiongate.app.in_process import RunningServer, running
 from sessiongate.app.listeners import OPERATIONS, InheritedSockets
 from sessiongate.app.server import Supplied
 from sessiongate.config import Config
+from sessiongate.faults.points import Faults
 from sessiongate.http.sockets import bind_socket
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.store.embedded.memory import MemoryStore
@@ -32,12 +33,15 @@ CHEAP = {"memory_kib": 8, "passes": 1, "lanes": 1}
 class GateThread:
     """One server after the other at the same addresses, each without memory of the one before."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, seed: int) -> None:
         self._config = config
+        self.seed = seed
+        """What the draws of faults follow from."""
         self.clock = TravelClock()
         self.lines = Lines()
         self.requests = Requests(self.clock.now)
         self.running: RunningServer
+        self.faults: Faults
         self.store: MemoryStore
         self._listening = {
             **{str(one): bind_socket(str(one)) for one in config.server.listen},
@@ -70,13 +74,7 @@ class GateThread:
 
     async def advance(self, by: timedelta) -> int:
         """Go ahead in time, on the server's loop. How many sessions that has ended."""
-        there = [one async for one in self.store.list(self.clock.now())]
-        self.clock.advance(by)
-        for one in there:
-            # The store takes out what is over within a second; whoever ends it finds that out now.
-            if await self.store.peek(one.digest, self.clock.now()) is None:
-                await self.store.end(one.key)
-        return await self.running.server.tend()
+        return await self.faults.state.advance(by)
 
     def call(self, work: Coroutine[Any, Any, T], limit: float = _CALL_LIMIT) -> T:
         """Have this done on the server's loop. Raises what it raises, or TimeoutError."""
@@ -117,6 +115,7 @@ class GateThread:
 
     async def _begin(self) -> None:
         self.store = MemoryStore(self._config.sessions.limits)
+        self.faults = Faults(self.clock, self.seed)
         taken = {name: one.dup() for name, one in self._listening.items()}
         supplied = Supplied(
             clock=self.clock,
@@ -124,6 +123,7 @@ class GateThread:
             sockets=InheritedSockets(taken=taken),
             hasher=PasswordHasher(1, **CHEAP),
             around=self.requests.around,
+            faults=self.faults,
         )
         entered = running(self._config, supplied=supplied)
         self.running = await self._stack.enter_async_context(entered)

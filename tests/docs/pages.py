@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.docs.from_access import roles_table
 from tests.docs.from_commands import commands_reference, exit_codes
 from tests.docs.from_environment import environment_table
+from tests.docs.from_faults import faults_table
 from tests.docs.from_metrics import metrics_table
 from tests.docs.from_security import requirements_table
 from tests.docs.from_settings import settings_reference
@@ -30,6 +31,7 @@ HOW = "make docs"
 MADE: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "commands.md": {"commands": commands_reference, "exit codes": exit_codes},
     "deploy.md": {"environment": environment_table},
+    "faults.md": {"faults": faults_table},
     "interop.md": {"simulator": simulator_table},
     "metrics.md": {"metrics": metrics_table},
     "security.md": {"requirements": requirements_table},

@@ -7,12 +7,14 @@ import pytest
 from sessiongate.errors import ConfigError, NotFound
 from sessiongate.faults.book import RuleBook
 from sessiongate.faults.reader import read_rule
-from sessiongate.faults.rule import Asked, Scope
+from sessiongate.faults.rule import RequestFacts, Scope
 from sessiongate.testing import T0
 from tests.each import each
 
-LOGIN = Asked(dialect="soap", operation="Login", login=True, users=("ci",), address="127.0.0.1")
-CALL = Asked(dialect="soap", operation="CurrentTime", users=("ci",), key="k")
+LOGIN = RequestFacts(
+    dialect="soap", operation="Login", login=True, users=("ci",), address="127.0.0.1"
+)
+CALL = RequestFacts(dialect="soap", operation="CurrentTime", users=("ci",), key="k")
 
 
 def book_of(*told: dict[str, object], seed: int = 7) -> RuleBook:
@@ -22,7 +24,7 @@ def book_of(*told: dict[str, object], seed: int = 7) -> RuleBook:
     return book
 
 
-def decided(book: RuleBook, *asked: Asked, seconds: int = 0) -> list[str]:
+def decided(book: RuleBook, *asked: RequestFacts, seconds: int = 0) -> list[str]:
     now = T0 + timedelta(seconds=seconds)
     hits = [book.decide(one, now) for one in asked]
     return ["" if hit is None else f"{hit.id} {hit.fault}" for hit in hits]
@@ -104,14 +106,14 @@ def test_a_rule_is_about_what_fits_each_list(when: dict[str, object], fits: bool
 
 
 def test_agent_session_and_test_are_looked_at() -> None:
-    asked = Asked(key="k", agent="govc/0.37", test="one")
+    asked = RequestFacts(key="k", agent="govc/0.37", test="one")
     book = book_of({"fault": "store.down", "agent": "govc/*", "session": "k", "test": "o?e"})
     assert decided(book, asked) == ["r1 store.down"]
 
 
 def test_a_request_is_nothing_to_faults_of_connections_nor_the_other_way() -> None:
     book = book_of({"fault": "conn.refuse"}, {"fault": "store.down"})
-    arrived = Asked(arrival=Scope.CONNECTION, address="127.0.0.1")
+    arrived = RequestFacts(arrival=Scope.CONNECTION, address="127.0.0.1")
     assert decided(book, LOGIN, arrived) == ["r2 store.down", "r1 conn.refuse"]
 
 
@@ -145,7 +147,10 @@ def test_rules_are_listed_with_their_hits_removed_and_cleared() -> None:
     book = book_of({"fault": "login.refuse", "times": 5}, {"fault": "store.down", "id": "mine"})
     decided(book, LOGIN, CALL, CALL)
     listed = book.list(T0)
-    assert [(one.id, one.hits, one.over) for one in listed] == [("r1", 1, False), ("mine", 2, False)]
+    assert [(one.id, one.hits, one.over) for one in listed] == [
+        ("r1", 1, False),
+        ("mine", 2, False),
+    ]
     assert listed[0].rule == {"fault": "login.refuse", "times": 5}
     book.remove("mine")
     assert decided(book, CALL) == [""]

@@ -106,9 +106,7 @@ def test_the_steps_that_follow_are_about_the_same_requests() -> None:
         ({"fault": "upstream.down"}, "fault: upstream.down is not available"),
     ],
 )
-def test_what_is_no_rule_is_refused_with_the_way_out(
-    told: dict[str, object], problem: str
-) -> None:
+def test_what_is_no_rule_is_refused_with_the_way_out(told: dict[str, object], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         read_rule(told)
 

@@ -20,7 +20,18 @@ GATEWAY = WORDS | {
     *("rules", "wire", "telemetry", "store.port", "store.gateway_port", "upstream"),
 }
 IN_TESTS = WORDS | {
-    *("app", "audit", "config", "http", "identity", "operations", "rules", "store", "wire"),
+    *(
+        "app",
+        "audit",
+        "config",
+        "faults",
+        "http",
+        "identity",
+        "operations",
+        "rules",
+        "store",
+        "wire",
+    ),
     "testing",
 }
 BELOW_GATES = {"gateway.apart", "gateway.relay_rules"}
@@ -62,6 +73,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dialects": WORDS
     | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port", "audit.journal"}
     | {"audit.access_checks", "audit.clone_tickets", "gateway"},
+    # For dev and tests: `serve` never comes here.
+    "faults": WORDS
+    | {"rules", "wire", "http", "audit", "service", "store.port", "identity.guard", "telemetry"}
+    | {"config.values"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "testing": WORDS
     | {"rules", "store.port", "store.gateway_port", "store.manager_port", "identity.port"},
@@ -148,6 +163,28 @@ def breaches(module: str, source: str | ast.Module) -> list[str]:
             elif pure and root in IMPURE:
                 wrong.append(name)
     return wrong
+
+
+def reached_from(*modules: str) -> set[str]:
+    """All modules that are imported where these are, and these."""
+    there = {module_of(path).removesuffix(".__init__"): path for path in MODULES}
+    reached, left = set[str](), set(modules)
+    while left:
+        one = left.pop()
+        reached.add(one)
+        for node in imports_of(tree_of(there[one])):
+            for name in imported(node):
+                inner = name.removeprefix("sessiongate.").split(".")
+                parts = (".".join(inner[:count]) for count in range(1, len(inner) + 1))
+                left |= {part for part in parts if part in there} - reached
+    return reached
+
+
+def test_serve_has_no_faults() -> None:
+    """They are for dev, and for servers in tests."""
+    reached = reached_from("cli.serve", "app.in_process", "app.process", "app.supervisor")
+    assert {"app.server", "http.cut", "cli.serve"} <= reached
+    assert {one for one in reached if below(one, {"faults", "testing"})} == set()
 
 
 def hidden(tree: ast.Module) -> list[str]:

@@ -242,6 +242,10 @@ def test_only_the_command_line_prints() -> None:
     assert [name_of(path) for path in below if "print" in calls_in(tree_of(path))] == []
 
 
+REPEATED = {"sessiongate/faults/book.py: random"}
+"""Where chance is to be repeated by whoever knows the seed: faults in tests of clients."""
+
+
 def test_no_source_leaves_chance_to_a_seed_or_knows_tests() -> None:
     wrong = []
     for path in SOURCES:
@@ -250,7 +254,7 @@ def test_no_source_leaves_chance_to_a_seed_or_knows_tests() -> None:
         # Code that knows it is being tested is not the code that runs.
         if "PYTEST" in path.read_text(encoding="utf-8"):
             wrong.append(f"{name_of(path)}: PYTEST")
-    assert wrong == []
+    assert set(wrong) == REPEATED
 
 
 def test_pure_code_reads_no_clock() -> None:

@@ -23,6 +23,7 @@ def used() -> Meters:
     meters.refusals["malformed_host"] += 4
     meters.access_checks["ext-authz", "allowed"] += 5
     meters.store_errors["add"] += 1
+    meters.faults["login.slow"] += 1
     meters.timing(meters.login_times, "zerto").add(0.03)
     meters.upstreams = {"vc1": used_upstream()}
     for seconds in (0.0001, 0.0002, 7.0):

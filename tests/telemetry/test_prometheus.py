@@ -39,6 +39,7 @@ from tests.telemetry.families import (
 LABELLED = {
     "sessiongate_access_checks_total": ("endpoint", "result"),
     "sessiongate_build_info": ("version",),
+    "sessiongate_faults_total": ("fault",),
     "sessiongate_login_seconds": ("dialect",),
     "sessiongate_logins_total": ("dialect", "result"),
     "sessiongate_refused_requests_total": ("cause",),

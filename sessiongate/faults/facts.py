@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from sessiongate.errors import BadCredentials, Malformed, NoSession
-from sessiongate.faults.rule import TEST_HEADER, Asked
+from sessiongate.faults.rule import TEST_HEADER, RequestFacts
 from sessiongate.http.message import Request
 from sessiongate.secret import Secret
 from sessiongate.session import Session
@@ -21,7 +21,7 @@ _Named = tuple[str, str, tuple[tuple[str, str], ...]]
 """Operation, user name of a login, and carriers of tokens in the body."""
 
 
-class RequestReader:
+class FactReader:
     """Reads requests for rules. `find` knows the live session of a token's digest, untouched;
     `digest_of` the digest in a token that we have signed.
     """
@@ -34,7 +34,7 @@ class RequestReader:
         self._find = find
         self._digest_of = digest_of
 
-    async def read(self, request: Request, dialect: str) -> tuple[Asked, Session | None]:
+    async def read(self, request: Request, dialect: str) -> tuple[RequestFacts, Session | None]:
         """What it asks, and the live session that it names, if it names one."""
         operation, user, inside = _READERS.get(dialect, _other)(request)
         clones = operation == CLONE
@@ -43,7 +43,7 @@ class RequestReader:
         users: tuple[str, ...] = (user,) if user else ()
         if session is not None and not users:
             users = (session.login_name, session.user_name, session.principal)
-        asked = Asked(
+        asked = RequestFacts(
             dialect=dialect,
             operation=operation,
             login=login,

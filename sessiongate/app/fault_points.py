@@ -1,0 +1,45 @@
+"""Where a server may be given faults on purpose: only `dev` and servers in tests are."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from sessiongate.audit.journal import Journal
+from sessiongate.http.message import Handler
+from sessiongate.http.router import Routes
+from sessiongate.identity.guard.guard import Guard
+from sessiongate.rules.access import Roles
+from sessiongate.service.sessions import Sessions
+from sessiongate.store.port import SessionStore, Store
+
+
+class FaultPoints(Protocol):
+    """The parts of a server that faults stand before. Asked once each, before it listens."""
+
+    def store(self, store: Store) -> Store:
+        """The store in its place."""
+        ...
+
+    def roles(self, roles: Roles) -> Roles:
+        """The roles in their place."""
+        ...
+
+    def guards(self, guards: Mapping[str, Guard]) -> Mapping[str, Guard]:
+        """The guards that logins ask."""
+        ...
+
+    def serve(
+        self,
+        sessions: Sessions,
+        journal: Journal,
+        counts: Counter[str],
+        store: SessionStore,
+        tend: Callable[[], Awaitable[int]],
+        digest_of: Callable[[str], bytes | None],
+    ) -> None:
+        """Take what the server is made of, before `handler` is asked for."""
+        ...
+
+    def handler(self, handler: Handler, routes: Routes) -> Handler:
+        """The handler of clients' requests."""
+        ...

@@ -1,0 +1,43 @@
+"""A fault that a test has placed, until the test is done with it."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+
+class PlacedFault:
+    """A rule of a server. As a context manager it is removed in the end."""
+
+    def __init__(self, rule_id: str, hits: Callable[[], int], remove: Callable[[], None]) -> None:
+        self.id = rule_id
+        """What replies that it has touched name in `x-sessiongate-fault`."""
+        self._hits = hits
+        self._remove = remove
+        self._last: int | None = None
+
+    @property
+    def hits(self) -> int:
+        """How many requests have met it, also after it was removed."""
+        return self._hits() if self._last is None else self._last
+
+    def must_hit(self) -> None:
+        """Raise AssertionError if no request has met it: then the test has tried nothing."""
+        if not self.hits:
+            raise AssertionError(f"no request has met the fault {self.id}")
+
+    def remove(self) -> None:
+        """Take it away. Idempotent."""
+        if self._last is None:
+            self._last = self._hits()
+            self._remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove()
