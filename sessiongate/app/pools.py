@@ -189,7 +189,7 @@ class PoolCommands:
             parent=now.sessions["parent"],
             waiting=now.waiters,
             waits=now.waits,
-            clients=len(gate.accounts.clients()),
+            clients=len(gate.clients_here()),
             objects=now.objects,
             breaker_open=now.breaker_open,
             problem=gate.accounts.ways.problem or None,

@@ -45,6 +45,7 @@ _LOGGED_EACH = frozenset(
     {
         *("session opened", "session not opened", "session ended", MESSAGE_CHANGED, IMPERSONATED),
         *("upstream session opened", "upstream session ended", "upstream session lost"),
+        "upstream session given up",
         *(CALL_FORWARDED, "clone ticket issued"),
     }
 )
@@ -298,7 +299,8 @@ class Journal:
         self, what: str, upstream: str, person: Person, lease: str, reason: str = ""
     ) -> None:
         """A session of ours at an upstream was opened, has ended, or was ended by the upstream."""
-        say = _log.warning if what == "upstream session lost" else _log.info
+        is_well = what in ("upstream session opened", "upstream session ended")
+        say = _log.info if is_well else _log.warning
         say(what, upstream=upstream, account=person.name, lease=lease, reason=reason or None)
         now = self._clock.now()
         event = Event(

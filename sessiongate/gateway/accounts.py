@@ -83,7 +83,7 @@ class Accounts:
         kinds = kinds or of_vcenter(upstream, exchange, timeout)
         there, self.tokens, self._rest = kinds(rows, self.meters, credential)
         self._clones = there.clones
-        logouts = self._logouts = Logouts(there, rows, events)
+        logouts = self._logouts = Logouts(there, rows, events, self.meters)
         own = (rows, logouts, events, self.meters)
         self._openings = Openings(upstream, there, *own, credential)
         self.observer: Observer | None = None

@@ -155,9 +155,18 @@ class UpstreamGate:
 
     async def clients(self) -> list[str]:
         """The clients with something in a lease, or a call under way here: keys of sessions."""
+        found = self.clients_here()
         if self._shared:
-            return list(dict.fromkeys([*await self._others.clients(), *self.accounts.clients()]))
-        return self.accounts.clients()
+            elsewhere = [key for key in await self._others.clients() if self._is_there(key)]
+            found = list(dict.fromkeys([*elsewhere, *found]))
+        return found
+
+    def clients_here(self) -> list[str]:
+        """The same, as far as this process knows."""
+        return [key for key in self.accounts.clients() if self._is_there(key)]
+
+    def _is_there(self, key: str) -> bool:
+        return not self.relay.endings.is_over(key)
 
     def _ended_elsewhere(self, key: str) -> None:
         self.accounts.sessions.ended(key)

@@ -49,6 +49,8 @@ class UpstreamMeters:
         """By result. A clone of a session is one too."""
         self.tickets: Counter[str] = Counter()
         """Clone tickets that clients of the session manager have asked for, by result."""
+        self.given_up = 0
+        """Sessions there that could not be logged out, and are left to its clock."""
         self.saved = 0
         """Sessions of clients beyond those that logins have opened there."""
         self.saved_of: Counter[ClientName] = Counter()

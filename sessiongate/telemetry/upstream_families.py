@@ -49,6 +49,11 @@ def _counted(upstreams: Mapping[str, UpstreamMeters]) -> Iterator[Metric]:
         "Calls that no session at the upstream was free for in time.",
         labels=_LABELS,
     )
+    given_up = CounterMetricFamily(
+        "sessiongate_upstream_sessions_given_up_total",
+        "Sessions at an upstream that could not be logged out, and are left to its clock.",
+        labels=_LABELS,
+    )
     for name, meters in upstreams.items():
         for (kind, result), count in meters.forwarded.items():
             forwarded.add_metric([name, kind, result], count)
@@ -58,7 +63,8 @@ def _counted(upstreams: Mapping[str, UpstreamMeters]) -> Iterator[Metric]:
             tickets.add_metric([name, result], count)
         saved.add_metric([name], meters.saved)
         timeouts.add_metric([name], meters.timeouts)
-    yield from (forwarded, logins, saved, tickets, timeouts)
+        given_up.add_metric([name], meters.given_up)
+    yield from (forwarded, logins, saved, tickets, timeouts, given_up)
 
 
 def _timed(upstreams: Mapping[str, UpstreamMeters]) -> Iterator[HistogramMetricFamily]:

@@ -89,16 +89,17 @@ async def test_a_client_that_changes_much_pushes_nothing_out(gate: Gate) -> None
 async def test_our_sessions_there_are_told_by_our_own_name(gate: Gate) -> None:
     written = Written(gate)
     with capture_logs() as logs:
-        for what in ("opened", "ended", "lost"):
+        for what in ("opened", "ended", "lost", "given up"):
             written.journal.of_lease(f"upstream session {what}", "vc1", SERVICE, LEASE)
     assert [(line["event"], line["log_level"], line["lease"]) for line in logs] == [
         ("upstream session opened", "info", LEASE),
         ("upstream session ended", "info", LEASE),
         ("upstream session lost", "warning", LEASE),
+        ("upstream session given up", "warning", LEASE),
     ]
     assert [(one.event, one.user, one.how, one.detail) for one in written.events] == [
         (f"upstream session {what}", "service", "vc1", f"lease {LEASE}")
-        for what in ("opened", "ended", "lost")
+        for what in ("opened", "ended", "lost", "given up")
     ]
 
 

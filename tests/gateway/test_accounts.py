@@ -22,6 +22,7 @@ from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits
+from sessiongate.gateway.leases.logouts import IDLE_THERE, TRIES
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.other_processes import OtherProcesses
@@ -35,6 +36,7 @@ from sessiongate.testing import FakeClock
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+from tests.loop_time import LoopTime
 from tests.until import until
 from tests.upstream.fakes import Asked, FakeServer, envelope, http, soap_fault
 
@@ -57,6 +59,10 @@ class House:
         self.keeps: set[str] = set()
         """Sessions that it does not end."""
         self.loses_clones = False
+        self.cloned_with: list[str] = []
+        """The tickets of clones, in order."""
+        self.when_cloned: Callable[[], object] = lambda: None
+        """Called before a clone is opened."""
         self.password = ""
         """The only one that it takes; "" for any."""
 
@@ -82,6 +88,8 @@ class House:
             if not self.clones or ticket not in self.tickets:
                 return soap_fault("InvalidLogin")
             self.tickets.remove(ticket)
+            self.cloned_with.append(ticket)
+            self.when_cloned()
             if self.loses_clones:
                 return b""
             return self._session("CloneSession")
@@ -98,8 +106,8 @@ class House:
             there = "<returnval><propSet/></returnval>"
             name = "RetrievePropertiesResponse"
             return http(200, envelope(f'<{name} xmlns="urn:vim25">{there}</{name}>'))
-        self.tickets.add(f"cst-{len(self.tickets)}")
-        name, returned = "AcquireCloneTicket", f"cst-{len(self.tickets) - 1}"
+        name, returned = "AcquireCloneTicket", f"cst-VCT-{self.made}-{len(self.tickets):09}"
+        self.tickets.add(returned)
         return http(
             200,
             envelope(
@@ -275,6 +283,26 @@ async def test_further_leases_of_a_caller_are_clones(house: House, make: Make) -
     assert len(house.alive) == 2
 
 
+async def test_sec_92_the_ticket_of_a_clone_is_shown_to_nobody_until_it_is_used(
+    house: House, make: Make
+) -> None:
+    accounts = make()
+    await accounts.adopt(ADA, house.opened())
+    tokens, shown = accounts._rows.tokens, list[bool]()
+
+    def look() -> None:
+        shown.append(tokens.show_in(f"<key>{house.cloned_with[-1]}</key>".encode()))
+
+    house.when_cloned = look
+    pool = accounts.pools[0]
+    first, second = [await pool.take(key, home=True) for key in ("k1", "k2")]
+    assert shown == [True]
+    look()
+    assert shown == [True, False]
+    pool.give_back("k1", first)
+    pool.give_back("k2", second)
+
+
 async def test_a_session_that_takes_nobody_any_more_is_not_the_one_that_is_cloned(
     house: House, make: Make
 ) -> None:
@@ -444,6 +472,49 @@ async def test_one_that_does_not_end_keeps_no_other_open(
     await _tidied(accounts, lambda: house.alive == {"token-1"} and house.refused > 2)
     house.keeps = set()
     await _tidied(accounts, lambda: not house.alive)
+
+
+async def test_what_does_not_end_is_given_up_after_some_answers_and_its_place_is_free(
+    house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked there counts as a use, which would keep the session there for ever."""
+    monkeypatch.setattr("sessiongate.gateway.leases.logouts._AGAIN", 0.0)
+    accounts = make(size=1)
+    await accounts.adopt(ADA, house.opened())
+    house.keeps = {"token-1"}
+    with capture_logs() as logs:
+        accounts.pools[0].retire(accounts.pools[0].leases[0])
+        await _tidied(accounts, lambda: accounts.meters.given_up == 1)
+        refused = house.refused
+        for _ in range(10):
+            accounts.tidy()
+            await asyncio.sleep(0)
+    assert refused == house.refused == TRIES
+    assert not await rows_of.all()
+    (said,) = [line for line in logs if line["event"] == "upstream session given up"]
+    assert (said["log_level"], said["lease"], said["reason"]) == ("error", "lease-0", "status 500")
+    house.alive.clear()  # as it does by its own clock
+
+
+async def test_what_an_upstream_has_ended_by_its_clock_meanwhile_is_given_up(
+    house: House, make: Make, rows_of: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was away for hours; until then it is asked every few seconds."""
+    monkeypatch.setattr("sessiongate.gateway.leases.logouts._AGAIN", 0.0)
+    time = LoopTime(monkeypatch)
+    accounts = make(size=1)
+    await accounts.adopt(ADA, house.opened())
+    house.deaf = True
+    accounts.pools[0].retire(accounts.pools[0].leases[0])
+    await until(lambda: house.refused == 1)
+    await _tidied(accounts, lambda: house.refused == TRIES + 5)
+    time.tick(IDLE_THERE - 60)
+    await _tidied(accounts, lambda: house.refused == TRIES + 10)
+    assert await rows_of.all()
+    time.tick(61)
+    await _tidied(accounts, lambda: accounts.meters.given_up == 1)
+    assert not await rows_of.all()
+    house.alive.clear()
 
 
 async def test_a_login_that_comes_to_nothing_is_logged_out_once_the_upstream_answers(

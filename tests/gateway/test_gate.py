@@ -17,10 +17,12 @@ from sessiongate.gateway.leases.lease import LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.rules.relay import State
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
 from sessiongate.store.embedded.books import MemoryBooks
 from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.store.gateway_port import Changes, Thing
 from sessiongate.testing import LIMITS, FakeClock
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
@@ -207,6 +209,25 @@ async def test_sec_61_a_session_that_another_process_has_ended_is_over_here_too(
         await gate.close()
         assert not len(gate.relay.clients)
         assert not house.alive
+
+
+async def test_a_client_that_is_over_is_none_of_those_there_while_it_is_cleared(case: Case) -> None:
+    """Whoever drains a pool is not told to wait for somebody who has left."""
+    gate, ada = case.gate, session_of(ADA)
+    stay = await gate.relay.stays.take(case.accounts.pools[0], gate.relay.client_of(ada), home=True)
+    opened = (("session[x]1", Thing("ContainerView", State.VIEW, "")),)
+    await gate.relay.stays.note(stay.client, stay.lease, Changes(opened=opened))
+    await gate.relay.stays.give_back(stay)
+    assert (await gate.clients(), gate.clients_here()) == ([ada.key], [ada.key])
+    case.server.gate.clear()
+    asked = len(case.server.asked)
+    gate.ended(ada, Ended.LOGOUT)
+    await case.server.has_read(asked + 1)  # its view is being ended
+    assert stay.lease.homes
+    assert (await gate.clients(), gate.clients_here()) == ([], [])
+    case.server.gate.set()
+    await gate.close()
+    assert not stay.lease.homes
 
 
 async def test_sessions_of_a_caller_end_with_the_last_one_at_the_upstream(callers: Case) -> None:

@@ -39,6 +39,7 @@ def used_upstream() -> UpstreamMeters:
     meters.forward_times.add(0.02)
     meters.pool_waits.add(0.0)
     meters.timeouts += 2
+    meters.given_up += 1
     meters.tickets["issued"] = 3
     meters.login("ok")
     meters.login("refused")

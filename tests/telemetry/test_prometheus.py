@@ -57,6 +57,7 @@ OF_UPSTREAMS = {
     "sessiongate_pool_sessions": ("state", "upstream"),
     "sessiongate_pool_sessions_max": ("upstream",),
     "sessiongate_pool_timeouts_total": ("upstream",),
+    "sessiongate_upstream_sessions_given_up_total": ("upstream",),
     "sessiongate_pool_wait_seconds": ("upstream",),
     "sessiongate_pool_waiters": ("upstream",),
     "sessiongate_pool_waits": ("upstream",),
@@ -87,6 +88,7 @@ def test_an_upstream_s_counts_have_its_name() -> None:
     # Three clients went by the session of one login, whatever number of calls each has made.
     assert of("upstream_logins_saved_total") == 2
     assert of("pool_timeouts_total") == 2
+    assert of("upstream_sessions_given_up_total") == 1
     assert of("clone_tickets_total", result="issued") == 3
     states = ("idle", "active", "login", "broken")
     assert [of("pool_sessions", state=state) for state in states] == [1, 2, 3, 4]

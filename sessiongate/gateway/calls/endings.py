@@ -53,6 +53,8 @@ class Endings:
         """Sessions that are lost and have not ended yet."""
         self._to_end: set[str] = set()
         """Those of them that could not be ended: the store did not answer."""
+        self._clearing: set[str] = set()
+        """Clients that are over, of which what they had is being ended."""
         self._to_clear: dict[str, PoolOf] = {}
         """Clients that are over and could not be cleared, for the same reason."""
         self._to_lose: set[str] = set()
@@ -62,6 +64,12 @@ class Endings:
         """Raise NoSession for one that is lost, whatever the store knows of it."""
         if session.key in self._lost:
             raise NoSession("the session at the upstream has ended")
+
+    def is_over(self, key: str) -> bool:
+        """Whether a session is over, though something of it is there perhaps."""
+        client = self._clients.get(key)
+        left = key in self._lost or key in self._clearing or key in self._to_clear
+        return left or (client is not None and client.over)
 
     def leave(self, session: Session) -> None:
         """A session has ended: its waits end now, and what it had at the upstream soon."""
@@ -179,6 +187,13 @@ class Endings:
 
     async def _clear(self, key: str, pool_of: PoolOf, client: GatewayClient | None = None) -> None:
         """End what a client had at the upstream; where that fails, end the lease with it."""
+        self._clearing.add(key)
+        try:
+            await self._clear_now(key, pool_of, client)
+        finally:
+            self._clearing.discard(key)
+
+    async def _clear_now(self, key: str, pool_of: PoolOf, client: GatewayClient | None) -> None:
         if client is not None:
             await client.quiet.wait()
         stay = self._stays.name()

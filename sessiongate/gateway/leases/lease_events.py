@@ -37,6 +37,10 @@ class LeaseEvents:
         """The upstream has ended it."""
         self._over("upstream session lost", lease_id)
 
+    def given_up(self, lease_id: str) -> None:
+        """It does not end, and is left to the upstream's clock."""
+        self._over("upstream session given up", lease_id)
+
     def _over(self, what: str, lease_id: str) -> None:
         person = self._whose.pop(lease_id, None)
         if person is not None:

@@ -161,8 +161,16 @@ class StoredLeases:
 
     async def remove(self, lease_id: str) -> None:
         """The session is over. A row that cannot be removed now is tried again: `remove_owed`."""
-        self._known.pop(lease_id, None)
         self._forget(lease_id)
+        await self.give_up(lease_id)
+
+    async def give_up(self, lease_id: str) -> None:
+        """Nobody needs the row any more, though the session goes on perhaps.
+
+        So no client is shown what it goes by, for as long as this process runs.
+        """
+        self._known.pop(lease_id, None)
+        self._listed.discard(lease_id)
         try:
             await self._store.remove(lease_id)
         except StoreUnavailable as error:

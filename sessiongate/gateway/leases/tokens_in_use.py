@@ -10,8 +10,9 @@ are. Where only a few are known, each by itself is searched for, which is faster
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Collection, Iterator
+from contextlib import aclosing, contextmanager
+from itertools import count
 
 from sessiongate.secret import Secret
 from sessiongate.wire.vim.client import UpstreamSession
@@ -54,6 +55,7 @@ class TokensInUse:
         self._short = Counter[bytes]()
         """Those of less than `_SHORTEST` bytes."""
         self._shortest = sys.maxsize
+        self._tickets = count(1)
         self._longest = 1
         """Bytes of the longest that there has been, as the shortest above."""
 
@@ -74,6 +76,16 @@ class TokensInUse:
     def put_ticket(self, name: str, ticket: Secret) -> None:
         """Look for a ticket that opens a session, under a name that no lease has."""
         self._put(name, [ticket.reveal()], [])
+
+    @contextmanager
+    def holding(self, ticket: Secret) -> Iterator[None]:
+        """Look for a ticket of ours that opens a session, until it has been used."""
+        name = f"ticket {next(self._tickets)}"
+        self.put_ticket(name, ticket)
+        try:
+            yield
+        finally:
+            self.drop(name)
 
     def drop(self, lease: str) -> None:
         """The session is over."""

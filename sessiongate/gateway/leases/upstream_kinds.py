@@ -36,7 +36,7 @@ def of_vcenter(upstream: str, exchange: Exchange, timeout: timedelta) -> Kinds:
     def made(
         rows: StoredLeases, meters: UpstreamMeters, credential: Credential | None
     ) -> UpstreamKind:
-        sessions, rest = VCenterSessions(upstream, exchange, timeout), None
+        sessions, rest = VCenterSessions(upstream, exchange, timeout, rows.tokens), None
         if credential is not None:
             rest = RestLogins(upstream, exchange, timeout, meters, credential)
         tokens = RestTokens(upstream, exchange, timeout, rows, sessions, meters, rest)

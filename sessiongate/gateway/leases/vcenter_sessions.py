@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from sessiongate.errors import Malformed, UpstreamUnavailable
+from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.automation import client as rest
 from sessiongate.wire.automation.client import RestSession
@@ -23,8 +24,12 @@ class VCenterSessions:
 
     clones = True
 
-    def __init__(self, upstream: str, exchange: Exchange, timeout: timedelta) -> None:
+    def __init__(
+        self, upstream: str, exchange: Exchange, timeout: timedelta, tokens: TokensInUse
+    ) -> None:
+        """`tokens` are what no client is shown: the tickets of clones, too, until they are used."""
         self._upstream = upstream
+        self._tokens = tokens
         self._exchange = exchange
         self._timeout = timeout
 
@@ -38,7 +43,9 @@ class VCenterSessions:
         try:
             ticket = lease_calls.read_ticket(await self._call(lease_calls.write_ticket(live.token)))
             if not isinstance(ticket, ReceivedFault):
-                opened = lease_calls.read_clone(await self._call(lease_calls.write_clone(ticket)))
+                with self._tokens.holding(ticket):
+                    answer = await self._call(lease_calls.write_clone(ticket))
+                opened = lease_calls.read_clone(answer)
                 if not isinstance(opened, ReceivedFault):
                     return opened
         except Malformed as broken:
