@@ -12,11 +12,12 @@ import shutil
 import ssl
 import subprocess
 import sys
+import sysconfig
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from parts import access, checks, forwarding, logins, shared, soap, stores
+from parts import access, checks, fairness, forwarding, logins, shared, soap, starts, stores
 from tools.table import Bench, Row, as_markdown, as_text, rows_of
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +32,8 @@ PARTS = (
     *stores.PARTS,
     *shared.PARTS,
     *forwarding.PARTS,
+    *starts.PARTS,
+    *fairness.PARTS,
 )
 
 # A whole run, and a quick one. No part begins after its time.
@@ -87,9 +90,17 @@ def _facts(quick: bool) -> list[str]:
     return [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {kind}, commit {commit}",
         f"{_processor()}, {platform.system()} {platform.release()}",
-        f"CPython {platform.python_version()}, {', '.join(versions)}, {ssl.OPENSSL_VERSION}",
+        f"CPython {platform.python_version()} ({_build()}), {', '.join(versions)}, "
+        f"{ssl.OPENSSL_VERSION}",
         f"wrk {_wrk()}, vcsim {_vcsim()}",
     ]
+
+
+def _build() -> str:
+    """How the interpreter was built: it counts for a fifth of the time."""
+    flags = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    optimised = "with PGO" if "--enable-optimizations" in flags else "without PGO"
+    return f"{optimised}, {'with' if '--with-lto' in flags else 'without'} LTO"
 
 
 def _processor() -> str:

@@ -89,7 +89,7 @@ def _verifications_per_second() -> float:
 PARTS = (
     Part(
         "durable-login",
-        (Target("durable", "login, SQLite, cached credential", "memory only", ">=", 0.33),),
+        (Target("durable", "login, SQLite, cached credential", "memory only", ">=", 0.6),),
         _durable,
     ),
     Part(

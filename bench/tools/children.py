@@ -134,6 +134,14 @@ def hello(folder: Path) -> Iterator[Child]:
 
 
 @contextmanager
+def floor(folder: Path) -> Iterator[Child]:
+    """The floor of the event loop: a protocol that answers a constant to whatever comes."""
+    command = [sys.executable, str(BENCH / "children" / "floor.py")]
+    with running(command, r"Listening on (http://\S+)", folder / "floor.log") as child:
+        yield child
+
+
+@contextmanager
 def vcsim(folder: Path, *, tls: bool) -> Iterator[Child]:
     """The vCenter simulator of govmomi, freshly started."""
     found = PEERS / "vcsim"
@@ -189,11 +197,13 @@ def nginx(
     upstream: str | None = None,
     first: str = "",
     places: str = "",
+    tls: str = "TLSv1.2 TLSv1.3",
 ) -> Iterator[Child]:
     """nginx in one process that answers the same text to all, or passes all to an upstream.
 
     With the data directory of a server of ours, over TLS with that one's certificate. `first` is
-    what it does before it passes anything on, `places` are what it answers itself.
+    what it does before it passes anything on, `places` are what it answers itself, and `tls` the
+    versions that it has: ours has both, of which a client takes the newer.
     """
     found = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
     if found is None:
@@ -204,8 +214,9 @@ def nginx(
         port = free.getsockname()[1]
     how = ""
     if data_dir is not None:
-        tls = data_dir / "tls"
-        how = f" ssl; ssl_certificate {tls}/server.pem; ssl_certificate_key {tls}/server.key"
+        keys = data_dir / "tls"
+        how = f" ssl; ssl_certificate {keys}/server.pem; ssl_certificate_key {keys}/server.key"
+        how += f"; ssl_protocols {tls}"
     config = folder / "nginx.conf"
     more, answer = "", 'return 200 "Hello World!";'
     if upstream is not None:

@@ -119,6 +119,14 @@ def rate_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:
     return median(loads[one].rate / loads[other].rate for loads in found)
 
 
+def cpu_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:
+    """Median over the rounds of what the other costs its server's processor to what the one does.
+
+    Like the ratio of rates it is above 1 where the one is cheaper.
+    """
+    return median(loads[other].cpu / loads[one].cpu for loads in found)
+
+
 def p99_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:
     """Median over the rounds of the p99 of one way to that of the other."""
     return median(loads[one].p99 / loads[other].p99 for loads in found)

@@ -19,6 +19,8 @@ class Target:
     sign: str = ""
     bound: float = 0.0
     unit: str = ""
+    limit: str = ""
+    """Why it cannot hold, where that is known: then it is a limit and not short."""
 
     def holds(self, value: float) -> bool:
         """Whether this value keeps the promise."""
@@ -44,12 +46,14 @@ class Row:
 
     @property
     def state(self) -> str:
-        """ok, short or not measured; nothing where nothing was promised."""
+        """ok, short, limit or not measured; nothing where nothing was promised."""
         if self.value is None:
             return "not measured"
         if not self.target.sign:
             return "-"
-        return "ok" if self.target.holds(self.value) else "short"
+        if self.target.holds(self.value):
+            return "ok"
+        return "limit" if self.target.limit else "short"
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -58,7 +62,8 @@ class Row:
         sign = {">=": "≥ ", "<=": "≤ ", "": ""}[target.sign]
         value = "-" if self.value is None else _number(self.value, target.unit)
         bound = f"{sign}{_number(target.bound, target.unit)}" if sign else "-"
-        return target.measure, target.against, value, bound, self.state, self.note
+        why = f"; {target.limit}" if self.state == "limit" else ""
+        return target.measure, target.against, value, bound, self.state, self.note + why
 
 
 @dataclass(frozen=True)
