@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import msgspec
 
 from sessiongate import plugins
-from sessiongate.app.prepare import roles_of
+from sessiongate.app.roles_and_users import roles_of
 from sessiongate.audit.merging import Merging
 from sessiongate.clock import Clock
 from sessiongate.config import Config

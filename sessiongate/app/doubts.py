@@ -22,7 +22,7 @@ from sessiongate.config.addresses import without_port
 from sessiongate.config.forward_auth_doubts import forward_auth_doubts as doubts_of_forward_auth
 from sessiongate.config.upstream_doubts import upstream_doubts as doubts_of_upstreams
 from sessiongate.errors import ConfigError, StoreUnavailable
-from sessiongate.identity.local.settings import users_path
+from sessiongate.identity.local.users_path import users_path
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, Certificates
 
 # Certificates and files change by the day; Redis' settings seldom.

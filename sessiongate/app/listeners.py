@@ -26,7 +26,8 @@ from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import client_behind, is_trusted
-from sessiongate.operations.control import Control, control_address
+from sessiongate.operations.control import Control
+from sessiongate.operations.control_socket import control_address
 from sessiongate.operations.health import Operations
 
 OPERATIONS = "operations"

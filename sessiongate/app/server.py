@@ -18,9 +18,10 @@ from sessiongate.app.leaks import leak_finder_of
 from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.locks import Locks
 from sessiongate.app.pools import PoolCommands
-from sessiongate.app.prepare import certificates_of, digest_of, has_users, roles_of
+from sessiongate.app.prepare import certificates_of, digest_of
 from sessiongate.app.reload import certified, merged
 from sessiongate.app.report import running_of
+from sessiongate.app.roles_and_users import has_users, roles_of
 from sessiongate.app.routes import dialects
 from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.services import Core, Services, services_of

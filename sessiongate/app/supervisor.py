@@ -27,20 +27,17 @@ from sessiongate.app.listeners import (
     operations_of,
     without_operations,
 )
-from sessiongate.app.prepare import (
-    certificates_of,
-    has_users,
-    instance_of,
-    signing_key_of,
-)
+from sessiongate.app.prepare import certificates_of, instance_of
 from sessiongate.app.reload import PARENTS, Reread, changes, merged
+from sessiongate.app.roles_and_users import has_users
 from sessiongate.app.server import Server, Supplied
+from sessiongate.app.signing_key import signing_key_of
 from sessiongate.app.started import Announce, Started
 from sessiongate.app.worker_environment import VARIABLE, WorkerEnvironment
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.http.sockets import bind_socket
-from sessiongate.operations.control import control_address
+from sessiongate.operations.control_socket import control_address
 from sessiongate.telemetry.tracebacks import traced
 
 # A worker that does not answer by then has something that waiting will not mend.

@@ -25,8 +25,9 @@ from sessiongate.app.dry_run import (
     tokens_problems,
 )
 from sessiongate.app.ports import Port, ports_of
-from sessiongate.app.prepare import roles_as_they_are, roles_doubts, roles_of, users_file
-from sessiongate.app.report import Running, another_is_served
+from sessiongate.app.report import another_is_served
+from sessiongate.app.roles_and_users import roles_as_they_are, roles_doubts, roles_of, users_file
+from sessiongate.app.running_server import Running
 from sessiongate.app.upstream_checks import look_at_upstreams
 from sessiongate.cli.accounts import no_administrator
 from sessiongate.cli.control_client import running_server, server_nearby

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from sessiongate.app.report import Running
+from sessiongate.app.running_server import Running
 from sessiongate.cli.output import Exit, fail
 from sessiongate.holders import names_of
 from sessiongate.http.local import user_of
-from sessiongate.operations.control import objection_to, socket_path
+from sessiongate.operations.control_socket import objection_to, socket_path
 
 # A list of a million sessions takes a while to write; a dead server answers nothing at all.
 _PATIENCE = 60.0

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from sessiongate.app.owner import become_owner, reading_as_holder
-from sessiongate.app.prepare import PREPARED
 from sessiongate.cli.control_client import server_nearby
 from sessiongate.cli.output import Exit, Output, fail
 from sessiongate.config import Config, data_dir_of, file_of, load
+from sessiongate.config.home import PREPARED
 from sessiongate.errors import ConfigError
 from sessiongate.files import is_there, keep_root_out
 

@@ -14,7 +14,8 @@ import typer
 
 from sessiongate.app.bootstrap import bootstrap
 from sessiongate.app.dry_run import certificate_found
-from sessiongate.app.prepare import certificate_names, certificates_of, instance_of, users_file
+from sessiongate.app.prepare import certificate_names, certificates_of, instance_of
+from sessiongate.app.roles_and_users import users_file
 from sessiongate.app.started import Started
 from sessiongate.app.worker_environment import worker_environment
 from sessiongate.cli.announcement import (

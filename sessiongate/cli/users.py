@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sessiongate.app.prepare import roles_as_they_are, roles_of, users_file
+from sessiongate.app.roles_and_users import roles_as_they_are, roles_of, users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.cli.accounts import (
     USER_COLUMNS,

@@ -12,6 +12,9 @@ from sessiongate.config.values import file_path
 # In place of a directory: where an account has no home there is no platform's directory either.
 _NO_HOME = object()
 
+PREPARED = ("instance", "users.toml", "tls", "sessiongate.db")
+"""What is in each data directory that a server or `init` has made: one of these at least."""
+
 
 def default_data_dir() -> object:
     """The platform's directory for what the server keeps, for `data_dir` to judge."""

@@ -4,22 +4,17 @@ HTTP over a Unix socket in the data directory, open to the server's own account 
 connect could read the session store too, so no further login is asked. Keys and names only.
 """
 
-import hashlib
 import os
 import pwd
-import stat
-import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
 from sessiongate.clock import Clock
 from sessiongate.errors import (
-    ConfigError,
     InvalidArgument,
     NotFound,
     SessionGateError,
@@ -28,16 +23,12 @@ from sessiongate.errors import (
     UpstreamUnavailable,
     WrongVerb,
 )
-from sessiongate.holders import names_of
 from sessiongate.http.message import Reply, Request
 from sessiongate.operations.port import Leaks, Pools, TokenActions
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.life import due_at
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Limits, Session
-
-# A Unix socket's name holds 107 bytes on Linux, 103 on macOS.
-_LONGEST_SOCKET = 100
 
 # So many characters of a key tell it from nearly all others; fewer are a slip of the hand.
 SHORTEST_PREFIX = 8
@@ -53,59 +44,6 @@ _JSON = (("content-type", "application/json"),)
 
 Locked = Mapping[str, Mapping[str, datetime]]
 """Provider and name of whoever is locked for some address, and until when."""
-
-
-def socket_path(data_dir: Path) -> Path:
-    """Where the control socket of this data directory is.
-
-    In the directory itself, or, where that would make the name too long for a socket, in the
-    system's directory of temporary files under a name that follows from the data directory's.
-    """
-    path = data_dir.resolve() / "control.sock"
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
-        return path
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"sessiongate-{digest}.sock"
-
-
-def control_address(data_dir: Path) -> str:
-    """Where a server listens for commands, "unix:/path".
-
-    Raises ConfigError where that is among the temporary files and another account has put
-    something there, or could.
-    """
-    path = socket_path(data_dir)
-    if path.parent != data_dir.resolve() and (why := objection_to(path, {os.geteuid()})):
-        raise ConfigError(
-            [
-                f"server.data_dir: its name is too long for a socket in it, and {path} will not do:"
-                f" {why}. Have it removed, set TMPDIR for server and commands, or choose a shorter"
-                " name"
-            ]
-        )
-    return f"unix:{path}"
-
-
-def objection_to(path: Path, users: Collection[int]) -> str:
-    """Why a control socket may not be used by whoever trusts these accounts and root.
-
-    "" where it may, and where none is there. Raises OSError where that cannot be seen.
-    """
-    folder = path.parent.stat()
-    if folder.st_uid not in {*users, 0}:
-        return f"{path.parent} belongs to {names_of({folder.st_uid})}"
-    # In a sticky directory nobody else replaces what is there.
-    if folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not folder.st_mode & stat.S_ISVTX:
-        return f"others may put something else in its place, since they may write {path.parent}"
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return ""
-    if not stat.S_ISSOCK(found.st_mode):
-        return "it is no socket"
-    if found.st_uid not in {*users, 0}:
-        return f"it belongs to {names_of({found.st_uid})}"
-    return ""
 
 
 class SessionRow(msgspec.Struct):

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.app.bootstrap import MARK, PREFIX, bootstrap
-from sessiongate.app.prepare import users_file
+from sessiongate.app.roles_and_users import users_file
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.users_file import list_users, remove_user

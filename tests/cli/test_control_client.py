@@ -11,7 +11,7 @@ from sessiongate.cli.output import Exit, Failed
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import listen
 from sessiongate.http.message import Reply, Request
-from sessiongate.operations.control import socket_path
+from sessiongate.operations.control_socket import socket_path
 from tests.end_to_end.serving import run_here
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.app.prepare import PREPARED
 from sessiongate.cli.output import Exit
-from sessiongate.operations.control import socket_path
+from sessiongate.config.home import PREPARED
+from sessiongate.operations.control_socket import socket_path
 from tests.docs.from_commands import commands
 from tests.end_to_end.serving import run_here
 

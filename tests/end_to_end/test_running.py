@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sessiongate.app.ports import ports_of
-from sessiongate.app.report import Running
+from sessiongate.app.running_server import Running
 from sessiongate.cli.checks import port_rows
 from sessiongate.config import load
 from tests.end_to_end.conftest import MakeServer

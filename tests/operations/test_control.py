@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from sessiongate.errors import NotFound, StoreUnavailable, UpstreamUnavailable
-from sessiongate.operations.control import Control, Locked, account_of, socket_path
+from sessiongate.operations.control import Control, Locked, account_of
+from sessiongate.operations.control_socket import socket_path
 from sessiongate.session import Caps, Ended, Limits
 from tests.gate import LIMITS, Gate
 from tests.http.requests import request

@@ -16,7 +16,7 @@ import pytest
 from sessiongate.cli.control_client import ask, server_answers
 from sessiongate.cli.output import Exit, Failed
 from sessiongate.errors import ConfigError
-from sessiongate.operations.control import control_address, objection_to, socket_path
+from sessiongate.operations.control_socket import control_address, objection_to, socket_path
 from tests.end_to_end.serving import PATIENCE, Server, environment
 
 ROOT_ALONE = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several accounts")

@@ -13,7 +13,8 @@ import pytest
 
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import listen
-from sessiongate.operations.control import Control, socket_path
+from sessiongate.operations.control import Control
+from sessiongate.operations.control_socket import socket_path
 from tests.gate import Gate
 
 # Accounts that need no name: the kernel knows them by number.

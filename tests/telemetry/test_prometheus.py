@@ -9,10 +9,10 @@ import pytest
 import structlog
 from prometheus_client.core import Metric
 
-from sessiongate.app.prepare import signing_key_of
 from sessiongate.app.presented import Presented
 from sessiongate.app.routes import dialects
 from sessiongate.app.services import Services
+from sessiongate.app.signing_key import signing_key_of
 from sessiongate.audit.access_checks import AccessChecks
 from sessiongate.config import Config, load
 from sessiongate.dialects.openid.access_tokens import AccessTokens

@@ -6,7 +6,8 @@ import pytest
 
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.provider import FileIdentity
-from sessiongate.identity.local.settings import file, users_path
+from sessiongate.identity.local.settings import file
+from sessiongate.identity.local.users_path import users_path
 from sessiongate.identity.plugin import PluginContext
 from tests.identity.fakes import cheap_hasher
 
