@@ -1,4 +1,4 @@
-"""What operators reach beside the API: the `control` socket, and `health` with the metrics.
+"""What operators reach beside the API: `control` and its `control_socket`, `health` with metrics.
 
 What they have others do is in `port`.
 """

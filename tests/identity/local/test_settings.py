@@ -7,7 +7,6 @@ import pytest
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.local.settings import file
-from sessiongate.identity.local.users_path import users_path
 from sessiongate.identity.plugin import PluginContext
 from tests.identity.fakes import cheap_hasher
 
@@ -27,21 +26,10 @@ def test_domains_are_claimed(context: PluginContext) -> None:
     assert file("local", {"domains": ["vsphere.local"]}, context).domains == ("vsphere.local",)
 
 
-def test_users_are_kept_beside_the_rest(tmp_path: Path) -> None:
-    for table, path in (
-        ({}, tmp_path / "users.toml"),
-        ({"path": "people.toml", "type": "file"}, tmp_path / "people.toml"),
-        ({"path": "/etc/people.toml"}, Path("/etc/people.toml")),
-    ):
-        assert users_path("local", table, tmp_path) == path
-
-
 @pytest.mark.parametrize("path", ["", 1, None, ["users.toml"]])
 def test_a_path_is_a_name(context: PluginContext, path: object) -> None:
     with pytest.raises(ConfigError, match=r"identity\.local\.path"):
         file("local", {"path": path}, context)
-    with pytest.raises(ConfigError, match=r"identity\.local\.path"):
-        users_path("local", {"path": path}, context.data_dir)
 
 
 def test_every_problem_comes_at_once_and_no_value(context: PluginContext) -> None:
