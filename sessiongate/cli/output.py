@@ -93,15 +93,22 @@ def show_rows(
     if not rows:
         say(none)
         return
-    shown = [Column(one) if isinstance(one, str) else one for one in columns]
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal and not wide else None
-    cells = [[_cell(row.get(column.name)) for column in shown] for row in rows]
-    lines, dropped = render(shown, cells, width, _in_style)
+    lines, dropped = table_lines(rows, columns, width)
     for line in lines:
         print(line)
     if dropped and more:
         print(_painted(f"{more}: {', '.join(dropped)}", "dim", sys.stdout))
+
+
+def table_lines(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[Column | str], width: int | None
+) -> tuple[list[str], list[str]]:
+    """The lines of a table, with its head, and the names of columns that there is no room for."""
+    shown = [Column(one) if isinstance(one, str) else one for one in columns]
+    cells = [[_cell(row.get(column.name)) for column in shown] for row in rows]
+    return render(shown, cells, width, _in_style)
 
 
 def show_facts(facts: Mapping[str, object], output: Output) -> None:

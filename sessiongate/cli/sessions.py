@@ -1,7 +1,6 @@
 """`sessiongate sessions`: what is open on a running server, and ending it."""
 
 import sys
-from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -19,24 +18,13 @@ from sessiongate.cli.options import (
 from sessiongate.cli.output import Exit, Output, fail, say, show_facts, show_json, show_rows
 from sessiongate.cli.people import Known, known_as
 from sessiongate.cli.prompts import confirmed
-from sessiongate.cli.table import Column, span
+from sessiongate.cli.session_rows import COLUMNS, RowFacts, for_people
+from sessiongate.cli.watch import watch
 from sessiongate.config import Config
 
 app = typer.Typer(no_args_is_help=True, help="Sessions of the running server.")
+app.command()(watch)
 
-COLUMNS = (
-    Column("key"),
-    Column("user", least=8),
-    Column("left", rank=1),
-    Column("idle", rank=2),
-    Column("ip_address", rank=3),
-    Column("login", rank=4),
-    Column("dialect", rank=5),
-    Column("calls", rank=6),
-    Column("user_agent", rank=7, least=12),
-    Column("provider", only_wide=True),
-    Column("login_at", only_wide=True),
-)
 _KEY = "Key of the session, or its first 8 or more characters."
 
 
@@ -55,9 +43,9 @@ def list_(
     address = f"/sessions{_query(user)}"
     answer = ask(loaded.server.data_dir, "GET", address, list[dict[str, object]])
     try:
-        found = [(msgspec.convert(row, _Facts), row) for row in answer]
+        found = [(msgspec.convert(row, RowFacts), row) for row in answer]
         found.sort(key=lambda one: (one[0].active_at, one[0].key), reverse=True)
-        rows = [_for_people(*one) if output is Output.TABLE else one[1] for one in found]
+        rows = [for_people(*one) if output is Output.TABLE else one[1] for one in found]
     except (msgspec.ValidationError, OverflowError):
         fail(Exit.UNREACHABLE, "the server tells of a session what none has")
     none = "No session is open." if user is None or rows else _without_sessions(loaded, user)
@@ -163,25 +151,3 @@ class _Count(msgspec.Struct):
 
 class _Ended(msgspec.Struct):
     ended: int
-
-
-class _Facts(msgspec.Struct):
-    """What is read of a session besides being shown."""
-
-    key: str
-    active_at: datetime
-    login_at: datetime
-    idle_seconds: int
-    seconds_left: int | None = None
-
-
-def _for_people(facts: _Facts, row: dict[str, object]) -> dict[str, object]:
-    """The session with short times in place of long ones."""
-    left, idle = facts.seconds_left, facts.idle_seconds
-    now = facts.active_at + timedelta(seconds=idle)
-    return {
-        **row,
-        "login": f"{span(int((now - facts.login_at).total_seconds()))} ago",
-        "idle": span(idle),
-        "left": span(left) if left is not None else None,
-    }

@@ -4,6 +4,7 @@ HTTP over a Unix socket in the data directory, open to the server's own account 
 connect could read the session store too, so no further login is asked. Keys and names only.
 """
 
+import heapq
 import os
 import pwd
 from collections import Counter
@@ -32,6 +33,9 @@ from sessiongate.session import Ended, Limits, Session
 
 # So many characters of a key tell it from nearly all others; fewer are a slip of the hand.
 SHORTEST_PREFIX = 8
+
+MOST_LATEST = 200
+"""Sessions that are told of where only the latest are asked for: more than a screen has lines."""
 
 LONGEST_SPAN = 366 * 86_400
 """Seconds that a report may look back."""
@@ -142,6 +146,8 @@ class Control:
                 return {"ended": await self._end_all(_one(request, "user"), by)}
             case ("GET", ["count"]):
                 return {"count": len(await self._of(_one(request, "user")))}
+            case ("GET", ["latest"]):
+                return await self._latest(_one(request, "user"))
             case ("GET", ["sessions", key]):
                 return await self._show(key)
             case ("DELETE", ["sessions", key]):
@@ -177,6 +183,13 @@ class Control:
     async def _list(self, user: str | None) -> list[SessionRow]:
         now = self._clock.now()
         return [row(session, now, self._limits) for session in await self._of(user)]
+
+    async def _latest(self, user: str | None) -> dict[str, object]:
+        """How many there are, and those used last."""
+        found = await self._of(user)
+        last = heapq.nlargest(MOST_LATEST, found, key=lambda one: (one.active_at, one.key))
+        now = self._clock.now()
+        return {"total": len(found), "sessions": [row(one, now, self._limits) for one in last]}
 
     async def _show(self, key: str) -> SessionRow:
         session = await self._sessions.find(await self._whole(key))

@@ -5,6 +5,7 @@ decided by it.
 """
 
 import re
+from functools import lru_cache
 
 LONGEST = 256
 """Characters of a User-Agent that are looked at: as many as the audit keeps of one."""
@@ -41,6 +42,7 @@ _BROWSERS = (
 _PRODUCT = re.compile(r"[^/;,(]*?(?=\s*(?:[/;,(]|\s+v?[0-9]|$))")
 
 
+@lru_cache(maxsize=1024)
 def agent_family(user_agent: str) -> str:
     """The program that this User-Agent means: "govc", "pyVmomi", "Firefox", or its first word.
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from sessiongate.cli import accounts, audit, sessions
+from sessiongate.cli import accounts, audit, session_rows
 from sessiongate.cli.output import Output, show_rows
 from sessiongate.cli.table import Column, fit, render, span
 from tests.cli.terminal import terminal
@@ -78,7 +78,7 @@ def test_sessions_fit_the_terminal_and_keys_stay_whole(
     width: int, shown: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with terminal(monkeypatch, width) as screen:
-        show_rows(ROWS, sessions.COLUMNS, Output.TABLE, "", more="--wide also shows")
+        show_rows(ROWS, session_rows.COLUMNS, Output.TABLE, "", more="--wide also shows")
     lines = plain(screen.lines)
     assert headings(lines[0]) == shown
     assert [line.split()[0] for line in lines[1:3]] == list(KEYS)
@@ -92,7 +92,7 @@ def test_sessions_fit_the_terminal_and_keys_stay_whole(
 
 def test_sessions_at_their_widest_have_everything_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     with terminal(monkeypatch, 60) as screen:
-        show_rows(ROWS, sessions.COLUMNS, Output.TABLE, "", wide=True, more="--wide also shows")
+        show_rows(ROWS, session_rows.COLUMNS, Output.TABLE, "", wide=True, more="--wide also shows")
     lines = plain(screen.lines)
     assert len(lines) == 3
     for value in ROWS[1].values():
@@ -103,7 +103,7 @@ def test_what_is_no_terminal_gets_everything_on_one_line_without_colour(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    show_rows(ROWS, sessions.COLUMNS, Output.TABLE, "", more="--wide also shows")
+    show_rows(ROWS, session_rows.COLUMNS, Output.TABLE, "", more="--wide also shows")
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert "\x1b" not in "".join(lines)
@@ -112,7 +112,7 @@ def test_what_is_no_terminal_gets_everything_on_one_line_without_colour(
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-@pytest.mark.parametrize("columns", [sessions.COLUMNS, accounts.USER_COLUMNS, audit.COLUMNS])
+@pytest.mark.parametrize("columns", [session_rows.COLUMNS, accounts.USER_COLUMNS, audit.COLUMNS])
 def test_what_may_not_be_cut_is_whole_in_every_table(
     columns: tuple[Column, ...], width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -346,6 +346,20 @@ async def test_what_there_is_not_of_pools_is_not_found(gate: Gate, told: Told) -
     assert (await ask(without, "GET", "/pools"))[0] == 404
 
 
+async def test_the_latest_are_few_and_say_how_many_there_are(
+    control: Control, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessiongate.operations.control.MOST_LATEST", 2)
+    for name in ("ada", "bob", "bob", "eve"):
+        await gate.login(name)
+        gate.clock.tick(timedelta(seconds=1))
+    status, latest = await ask(control, "GET", "/latest")
+    assert (status, latest["total"]) == (200, 4)
+    assert [row["user"] for row in latest["sessions"]] == ["eve", "bob"]
+    status, latest = await ask(control, "GET", "/latest?user=ada")
+    assert (latest["total"], len(latest["sessions"])) == (1, 1)
+
+
 class Reports:
     """Told how far back to look."""
 
