@@ -217,20 +217,21 @@ class Core:
         """Open a session in place of `before`, and tell all who wait for it."""
         try:
             with endings.logging_in():
-                opened = self._refreshed(before) or self._logged_in()
+                refreshed = self._refreshed(before)
+                opened = refreshed or self._logged_in()
                 self._take(opened)
         except SessionError as error:
-            self._land(error)
+            self._land(flight, error)
             flight.failed(error)
             if before is not None and isinstance(error, LoginRefused):
                 self._end(before)
             raise
         except BaseException as error:  # Ctrl-C too: others wait for this login
-            self._land(error)
+            self._land(flight, error)
             flight.abandoned()
             raise
         flight.done(opened)
-        if before is not None and before.refresh == "":
+        if before is not None and refreshed is None:
             # One that was taken for dead wrongly would stay.
             self._end(before)
         return opened
@@ -246,9 +247,10 @@ class Core:
             self._end(opened)
             raise SessionClosed("this session was logged out while it was being opened")
 
-    def _land(self, error: BaseException) -> None:
+    def _land(self, flight: Flight[Opened], error: BaseException) -> None:
         with self._lock:
-            self._flight = None
+            if self._flight is flight:  # and not that of a renew() meanwhile
+                self._flight = None
             if isinstance(error, LoginRefused):
                 self._refused, self._opened = error, None
 

@@ -189,9 +189,10 @@ class Soap(Dialect):
         return self._call("Login", "SessionManager", inside)
 
     def token_of(self, answer: Answer) -> str:
-        """The cookie's value."""
-        found = re.match(rf'\s*{self.cookie}="?([^";\s]*)"?', answer.header("set-cookie"))
-        return found[1] if found else ""
+        """The cookie's value, whatever other cookies come with it."""
+        begins = re.compile(rf'\s*{self.cookie}="?([^";\s]*)"?')
+        cookies = (begins.match(value) for name, value in answer.headers if name == "set-cookie")
+        return next((found[1] for found in cookies if found), "")
 
     def key_of(self, answer: Answer) -> str:
         """Of the UserSession."""

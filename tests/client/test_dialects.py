@@ -86,6 +86,11 @@ def test_the_cookie_is_read_as_old_and_new_servers_write_it(cookie: str, token: 
     assert Soap().token_of(Answer(200, [("set-cookie", cookie)], b"")) == token
 
 
+def test_the_cookie_is_found_among_others() -> None:
+    cookies = [("set-cookie", one) for one in ("a=1", 'vmware_soap_session="abc"; Path=/', "b=2")]
+    assert Soap().token_of(Answer(200, cookies, b"")) == "abc"
+
+
 def test_a_token_that_would_break_a_header_is_none() -> None:
     with pytest.raises(UnexpectedAnswer):
         Rest().opened(Answer(201, [], b'"a\\r\\nHost: evil"'), 0)

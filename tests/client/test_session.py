@@ -1,14 +1,17 @@
 """One session for many threads: logins are counted, refusals are remembered, ends are sure."""
 
+import json
 import os
 import pickle
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from sessiongate_client import (
+    ApplianceSession,
     Busy,
     LoginRefused,
     SessionClosed,
@@ -280,3 +283,76 @@ def test_a_fingerprint_is_judged_at_once() -> None:
 def test_a_session_has_a_dialect(zvm: tuple[Scripted, str]) -> None:
     with pytest.raises(NotImplementedError):
         Session(zvm[1], USER, PASSWORD).current()
+
+
+def test_a_login_in_place_of_a_renewal_ends_the_session_of_before(zvm: tuple[Scripted, str]) -> None:
+    """Whether it is over, an appliance that cannot renew it just now has not said."""
+
+    def tokens(number: int) -> Reply:
+        said = {"access_token": f"t{number}", "refresh_token": f"r{number}", "expires_in": 60}
+        return Reply(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
+
+    script, url = zvm
+    now = [0.0]
+    session = ApplianceSession(url, USER, PASSWORD, clock=lambda: now[0])
+    script.next = [tokens(1)]
+    assert session.token == "t1"
+    now[0] = 60.0
+    script.next = [Reply(500), tokens(2), Reply(204)]
+    assert session.token == "t2"
+    refresh, login, logout = script.asked[1:]
+    assert b"refresh_token=r1" in refresh.body
+    assert b"grant_type=password" in login.body
+    assert logout.path.endswith("/logout")
+    assert b"refresh_token=r1" in logout.body
+    now[0] = 120.0
+    script.next = [tokens(3)]
+    assert session.token == "t3"
+    assert len(script.asked) == 5, "one that is renewed is not ended"
+    script.next = [Reply(204)]
+    assert session.logout()
+
+
+def test_a_renew_amid_the_end_of_another_login_is_one_login(
+    script: Scripted, session: ZertoSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`logout` came amid that one, so that it is ended; who asks meanwhile waits for the new one."""
+    logging_in, ending = threading.Semaphore(0), threading.Event()
+    go_on = [threading.Event() for _ in range(3)]
+    turns = iter(go_on[:2])
+    end = session._end
+
+    def hold() -> None:
+        logging_in.release()
+        assert next(turns).wait(PATIENCE)
+
+    def held_end(*given: Any) -> Any:
+        ending.set()
+        assert go_on[2].wait(PATIENCE)
+        return end(*given)
+
+    def quietly(deed: Callable[[], Any]) -> threading.Thread:
+        def done() -> None:
+            with suppress(SessionClosed):
+                deed()
+
+        thread = threading.Thread(target=done)
+        thread.start()
+        return thread
+
+    script.before_login = hold
+    monkeypatch.setattr(session, "_end", held_end)
+    first = quietly(session.current)
+    assert logging_in.acquire(timeout=PATIENCE)
+    session.logout()
+    go_on[0].set()
+    assert ending.wait(PATIENCE)
+    second = quietly(session.renew)
+    assert logging_in.acquire(timeout=PATIENCE)
+    go_on[2].set()
+    first.join(PATIENCE)
+    assert session._flight is not None, "that of renew() is still under way"
+    go_on[1].set()
+    second.join(PATIENCE)
+    assert script.logins == 2
+    assert script.sessions == {session.token}
