@@ -148,7 +148,7 @@ class PoolCommands:
             )
             for one in seen.sessions
         ]
-        problem = self._gate(name).accounts.ways.problem or None
+        problem = self._gate(name).accounts.credentials.problem or None
         return {"seen_by": seen.by, "problem": problem, "sessions": rows}
 
     async def _stand(self, name: str, standing: Standing, what: str, by: str) -> dict[str, object]:
@@ -192,7 +192,7 @@ class PoolCommands:
             clients=len(gate.clients_here()),
             objects=now.objects,
             breaker_open=now.breaker_open,
-            problem=gate.accounts.ways.problem or None,
+            problem=gate.accounts.credentials.problem or None,
         )
 
 

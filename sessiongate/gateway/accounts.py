@@ -17,7 +17,7 @@ from sessiongate.errors import (
     UpstreamUnavailable,
 )
 from sessiongate.gateway.credentials.credential import Credential
-from sessiongate.gateway.credentials.ways_in import WaysIn
+from sessiongate.gateway.credentials.upstream_credentials import UpstreamCredentials
 from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.lease_events import LeaseEvents, TellLease
 from sessiongate.gateway.leases.letting_go import LettingGo
@@ -90,7 +90,7 @@ class Accounts:
         if observer is not None:
             openings = Openings(upstream, there, *own, observer)
             self.observer = Observer(observer, openings, logouts)
-        self.ways = WaysIn(credential, self._rest, observer)
+        self.credentials = UpstreamCredentials(credential, self._rest, observer)
         self._letting_go = LettingGo(rows, self.tokens, logouts, events, shared=shared)
         self._shared_openings = SharedOpenings(self._openings, rows, events, shared=shared)
         self.parent: Parent | None = None
@@ -207,7 +207,7 @@ class Accounts:
         """Pause, drain, or let calls go on and the credential be tried again."""
         self.standing = standing
         if standing is Standing.OPEN:
-            self.ways.resume()
+            self.credentials.resume()
         for pool in self.pools:
             pool.set_standing(standing)
         for parent in self._parents:

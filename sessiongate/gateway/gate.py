@@ -143,7 +143,7 @@ class UpstreamGate:
         """
         self.accounts.set_standing(standing)
         if standing is Standing.OPEN:
-            await self.accounts.ways.forget()
+            await self.accounts.credentials.forget()
         if self._shared:
             await self._others.tell(standing)
 
@@ -209,7 +209,7 @@ class UpstreamGate:
         ways = self._to_look_by()
         if not ways:
             none = f"no session of ours is open at {self.name}, and none is opened to look"
-            problem = self.accounts.ways.problem
+            problem = self.accounts.credentials.problem
             if self._exchange.is_away:
                 raise UpstreamUnavailable(f"{none}; no connection to {self.url} at the last try")
             raise NotFound(f"{none}; {problem}" if problem else none)

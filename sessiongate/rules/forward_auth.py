@@ -75,7 +75,7 @@ class AccessPolicy(msgspec.Struct, frozen=True):
     """Where browsers are sent that have no session; "" for nowhere."""
 
 
-class Verdict(Enum):
+class AccessVerdict(Enum):
     """What comes of a check of a live session. The value is what metrics and audit show."""
 
     ALLOWED = "allowed"
@@ -126,7 +126,7 @@ def _is_folded(letter: str) -> bool:
     return not letter.isascii() and not _MEANING.isdisjoint(normalize("NFKC", letter))
 
 
-def decide(rules: Sequence[AccessRule], wanted: Asked, roles: Collection[str]) -> Verdict:
+def decide(rules: Sequence[AccessRule], wanted: Asked, roles: Collection[str]) -> AccessVerdict:
     """What comes of it for a session of these roles. Without any rules it is allowed.
 
     A path that comes close to a rule's is odd, too: some applications make no difference. They
@@ -134,7 +134,7 @@ def decide(rules: Sequence[AccessRule], wanted: Asked, roles: Collection[str]) -
     the end of a name (Windows), or what follows a colon (NTFS), or a suffix.
     """
     if not rules:
-        return Verdict.ALLOWED
+        return AccessVerdict.ALLOWED
     path = plain_path(wanted.path)
     for rule in rules:
         if rule.host and rule.host != wanted.host:
@@ -143,15 +143,15 @@ def decide(rules: Sequence[AccessRule], wanted: Asked, roles: Collection[str]) -
             continue
         if rule.path:
             if path is None:
-                return Verdict.ODD_PATH
+                return AccessVerdict.ODD_PATH
             if not _is_below(path, rule.path):
                 if _is_close(path, rule.path):
-                    return Verdict.ODD_PATH
+                    return AccessVerdict.ODD_PATH
                 continue
         if rule.roles is None or not rule.roles.isdisjoint(roles):
-            return Verdict.ALLOWED
-        return Verdict.NO_ROLE
-    return Verdict.NO_RULE
+            return AccessVerdict.ALLOWED
+        return AccessVerdict.NO_ROLE
+    return AccessVerdict.NO_RULE
 
 
 def _is_below(path: str, prefix: str) -> bool:

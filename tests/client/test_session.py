@@ -285,7 +285,9 @@ def test_a_session_has_a_dialect(zvm: tuple[Scripted, str]) -> None:
         Session(zvm[1], USER, PASSWORD).current()
 
 
-def test_a_login_in_place_of_a_renewal_ends_the_session_of_before(zvm: tuple[Scripted, str]) -> None:
+def test_a_login_in_place_of_a_renewal_ends_the_session_of_before(
+    zvm: tuple[Scripted, str],
+) -> None:
     """Whether it is over, an appliance that cannot renew it just now has not said."""
 
     def tokens(number: int) -> Reply:
@@ -316,7 +318,7 @@ def test_a_login_in_place_of_a_renewal_ends_the_session_of_before(zvm: tuple[Scr
 def test_a_renew_amid_the_end_of_another_login_is_one_login(
     script: Scripted, session: ZertoSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`logout` came amid that one, so that it is ended; who asks meanwhile waits for the new one."""
+    """`logout` came amid that one, so that it is ended; who asks then waits for the new one."""
     logging_in, ending = threading.Semaphore(0), threading.Event()
     go_on = [threading.Event() for _ in range(3)]
     turns = iter(go_on[:2])

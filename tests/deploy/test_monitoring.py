@@ -16,7 +16,7 @@ from sessiongate.dialects.vim import soap_endpoint as vim_soap
 from sessiongate.dialects.zerto import endpoint as zerto
 from sessiongate.http.causes import CAUSES
 from sessiongate.http.objections import CAUSES as UNREAD
-from sessiongate.rules.forward_auth import Verdict
+from sessiongate.rules.forward_auth import AccessVerdict
 from sessiongate.rules.relay import Kind
 from sessiongate.session import Ended
 from sessiongate.store.measured import OPERATIONS
@@ -42,7 +42,7 @@ DIALECTS = {
     zerto.DIALECT,
 }
 OF_CALLS = {"ok", "fault", "refused", "unknown", "gone"}
-OF_CHECKS = {*(one.value for one in Verdict), "no_session", "malformed", "untrusted"}
+OF_CHECKS = {*(one.value for one in AccessVerdict), "no_session", "malformed", "untrusted"}
 OF_TICKETS = {"issued", "undelivered", "limited"}
 RESULTS = {
     *("ok", "refused", "unavailable"),

@@ -30,8 +30,6 @@ TWICE = {
     "Expected": "of a token, whether by SAML or by OpenID",
     "Form": "how an error looks, in each dialect's table",
     "Refusal": "what a dialect writes, in REST and in OpenID",
-    "Verdict": "what is decided of a caller, at the door and for a proxy that asks",
-    "WaysIn": "by which one logs in, here and at an upstream",
 }
 """Names of public classes that mean the same in two rooms. It may only shrink."""
 

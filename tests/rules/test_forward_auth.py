@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sessiongate.errors import Malformed
 from sessiongate.rules.forward_auth import (
     AccessRule,
+    AccessVerdict,
     Asked,
-    Verdict,
     asked,
     covers,
     decide,
@@ -24,48 +24,50 @@ WHOLE = AccessRule(host="wiki.example.com", roles=frozenset({"user"}))
 RULES = (ADMIN, APP, READ, WHOLE)
 
 
-def verdict(path: str, roles: str = "user", host: str = HOST, method: str = "GET") -> Verdict:
+def verdict(path: str, roles: str = "user", host: str = HOST, method: str = "GET") -> AccessVerdict:
     return decide(RULES, asked(method, host, path), roles.split())
 
 
 @each(
     ("path", "roles", "expected"),
     [
-        ("/admin", "user", Verdict.NO_ROLE),
-        ("/admin", "operator", Verdict.ALLOWED),
-        ("/admin", "user administrator", Verdict.ALLOWED),
-        ("/admin/", "operator", Verdict.ALLOWED),
-        ("/admin/users?x=1", "user", Verdict.NO_ROLE),
-        ("/admin?x=/app", "user", Verdict.NO_ROLE),
-        ("/%61dmin", "user", Verdict.NO_ROLE),
-        ("/administrator", "operator", Verdict.NO_RULE),
-        ("/app", "user", Verdict.ALLOWED),
-        ("/app/x/", "user", Verdict.ALLOWED),
-        ("/application", "user", Verdict.NO_RULE),
-        ("/app-x", "user", Verdict.NO_RULE),
-        ("/app_x", "user", Verdict.NO_RULE),
-        ("/app%C3%A9", "user", Verdict.NO_RULE),
-        ("/other.app", "user", Verdict.NO_RULE),
-        ("/", "administrator", Verdict.NO_RULE),
-        ("/ADMIN", "operator", Verdict.ODD_PATH),
-        ("/App/x", "user", Verdict.ODD_PATH),
+        ("/admin", "user", AccessVerdict.NO_ROLE),
+        ("/admin", "operator", AccessVerdict.ALLOWED),
+        ("/admin", "user administrator", AccessVerdict.ALLOWED),
+        ("/admin/", "operator", AccessVerdict.ALLOWED),
+        ("/admin/users?x=1", "user", AccessVerdict.NO_ROLE),
+        ("/admin?x=/app", "user", AccessVerdict.NO_ROLE),
+        ("/%61dmin", "user", AccessVerdict.NO_ROLE),
+        ("/administrator", "operator", AccessVerdict.NO_RULE),
+        ("/app", "user", AccessVerdict.ALLOWED),
+        ("/app/x/", "user", AccessVerdict.ALLOWED),
+        ("/application", "user", AccessVerdict.NO_RULE),
+        ("/app-x", "user", AccessVerdict.NO_RULE),
+        ("/app_x", "user", AccessVerdict.NO_RULE),
+        ("/app%C3%A9", "user", AccessVerdict.NO_RULE),
+        ("/other.app", "user", AccessVerdict.NO_RULE),
+        ("/", "administrator", AccessVerdict.NO_RULE),
+        ("/ADMIN", "operator", AccessVerdict.ODD_PATH),
+        ("/App/x", "user", AccessVerdict.ODD_PATH),
     ],
 )
-def test_the_first_rule_whose_path_fits_decides(path: str, roles: str, expected: Verdict) -> None:
+def test_the_first_rule_whose_path_fits_decides(
+    path: str, roles: str, expected: AccessVerdict
+) -> None:
     assert verdict(path, roles) is expected
 
 
 def test_host_and_method_decide_too() -> None:
-    assert verdict("/", host="wiki.example.com") is Verdict.ALLOWED
-    assert verdict("/", "operator", host="WIKI.example.com.:8443") is Verdict.NO_ROLE
-    assert verdict("/", host="other.example.com") is Verdict.NO_RULE
-    assert verdict("/api/x") is Verdict.ALLOWED
-    assert verdict("/api/x", method="HEAD") is Verdict.ALLOWED
-    assert verdict("/api/x", method="POST") is Verdict.NO_RULE
+    assert verdict("/", host="wiki.example.com") is AccessVerdict.ALLOWED
+    assert verdict("/", "operator", host="WIKI.example.com.:8443") is AccessVerdict.NO_ROLE
+    assert verdict("/", host="other.example.com") is AccessVerdict.NO_RULE
+    assert verdict("/api/x") is AccessVerdict.ALLOWED
+    assert verdict("/api/x", method="HEAD") is AccessVerdict.ALLOWED
+    assert verdict("/api/x", method="POST") is AccessVerdict.NO_RULE
 
 
 def test_without_rules_every_live_session_passes() -> None:
-    assert decide((), asked("POST", HOST, "/a//../b"), ()) is Verdict.ALLOWED
+    assert decide((), asked("POST", HOST, "/a//../b"), ()) is AccessVerdict.ALLOWED
 
 
 ODD = [
@@ -109,17 +111,17 @@ def test_sec_38_a_path_that_can_be_read_in_two_ways_is_denied_where_a_path_decid
     path: str,
 ) -> None:
     for roles in ("user", "administrator"):
-        assert verdict(path, roles) is Verdict.ODD_PATH
+        assert verdict(path, roles) is AccessVerdict.ODD_PATH
     # Where the whole host is meant, nothing depends on how the path is read.
-    assert verdict(path, host="wiki.example.com") is Verdict.ALLOWED
-    assert verdict(path, "operator", host="wiki.example.com") is Verdict.NO_ROLE
+    assert verdict(path, host="wiki.example.com") is AccessVerdict.ALLOWED
+    assert verdict(path, "operator", host="wiki.example.com") is AccessVerdict.NO_ROLE
 
 
 def test_sec_38_a_rule_for_the_whole_host_opens_no_way_around_a_path_before_it() -> None:
     rules = (ADMIN, AccessRule(host=HOST))
     for path in (*ODD, "/ADMIN", "/Admin/x"):
-        assert decide(rules, asked("GET", HOST, path), ("user",)) is Verdict.ODD_PATH
-    assert decide(rules, asked("GET", HOST, "/other"), ("user",)) is Verdict.ALLOWED
+        assert decide(rules, asked("GET", HOST, path), ("user",)) is AccessVerdict.ODD_PATH
+    assert decide(rules, asked("GET", HOST, "/other"), ("user",)) is AccessVerdict.ALLOWED
 
 
 # What Windows, NTFS, frameworks that cut a suffix off, and readers of Unicode take for `/admin`.
@@ -154,15 +156,15 @@ CLOSE = [
 def test_sec_38_what_an_application_may_take_for_a_rules_path_is_odd(path: str) -> None:
     rules = (ADMIN, AccessRule(host=HOST))
     for roles in ("user", "administrator"):
-        assert decide(rules, asked("GET", HOST, path), (roles,)) is Verdict.ODD_PATH
+        assert decide(rules, asked("GET", HOST, path), (roles,)) is AccessVerdict.ODD_PATH
 
 
 @each("path", ["/app./admin", "/app%20/admin/x", "/App/admin.", "/app::$INDEX_ALLOCATION/admin"])
 def test_sec_38_so_is_what_may_be_taken_for_a_folder_in_it(path: str) -> None:
     inner = AccessRule(host=HOST, path="/app/admin", roles=frozenset({"administrator"}))
     rules = (inner, AccessRule(host=HOST))
-    assert decide(rules, asked("GET", HOST, path), ("user",)) is Verdict.ODD_PATH
-    assert decide(rules, asked("GET", HOST, "/app./x"), ("user",)) is Verdict.ALLOWED
+    assert decide(rules, asked("GET", HOST, path), ("user",)) is AccessVerdict.ODD_PATH
+    assert decide(rules, asked("GET", HOST, "/app./x"), ("user",)) is AccessVerdict.ALLOWED
 
 
 @each("path", ["/", "/a", "/a/", "/a%20b", "/caf%C3%A9", "/a%25", "/a%26b", "/~a.b-c_d/..."])

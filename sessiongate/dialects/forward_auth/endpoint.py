@@ -9,7 +9,7 @@ from sessiongate.dialects.request import NO_STORE, caller, client_of, known
 from sessiongate.errors import Malformed, NoSession, SessionGateError, Unavailable
 from sessiongate.http.message import Hop, Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
-from sessiongate.rules.forward_auth import AccessPolicy, Asked, Verdict, decide
+from sessiongate.rules.forward_auth import AccessPolicy, AccessVerdict, Asked, decide
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Client, Session
 from sessiongate.wire.forward_auth import (
@@ -80,10 +80,10 @@ class ForwardAuthEndpoint:
             return self._refused(request, UNAVAILABLE, said, error=error)
         for one in (wanted, *others):
             verdict = decide(self._rules, one, session.roles)
-            if verdict is not Verdict.ALLOWED:
+            if verdict is not AccessVerdict.ALLOWED:
                 also = "" if one is wanted else f", as {one.method[:_LONGEST_METHOD]}"
                 return self._refused(request, verdict.value, f"{said}{also}", session=session)
-        self._counts[self._name, Verdict.ALLOWED.value] += 1
+        self._counts[self._name, AccessVerdict.ALLOWED.value] += 1
         self._checks.allowed(session, self._client(request), self._name, wanted.host, said)
         return Reply(200, (NO_STORE, *self._identity(session)))
 

@@ -134,6 +134,14 @@ class CallUnderWay:
         besides = f" with {' '.join(others)}" if others else ""
         return f"{what} {first}{besides}"
 
+    def reply_held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
+        """What a client gets in the place of a reply that shows this; the call has been made all
+        the same.
+        """
+        _log.warning("a reply is held back", method=self.method, shows=shown)
+        why = f"{self.method} shows {shown}"
+        return NotSupported(why) if self.verdict.reads else OutcomeUnknown(why)
+
     @property
     def waits(self) -> bool:
         """Whether it waits for news, for as long as the client likes."""

@@ -2,9 +2,6 @@
 
 from typing import Protocol
 
-import structlog
-
-from sessiongate.errors import NotSupported, OutcomeUnknown
 from sessiongate.gateway.calls.call import CallUnderWay
 from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.calls.side_relay import SideRelay
@@ -25,8 +22,6 @@ _LONGEST_NAME = 200
 
 _PASSED = ("content-type", "retry-after")
 """What of a reply's head goes on as it came."""
-
-_log = structlog.get_logger(__name__)
 
 
 class AutomationRequest(Protocol):
@@ -112,7 +107,7 @@ class RestCall:
     def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
         """The answer as the client may see it."""
         if answer.all("content-encoding"):
-            raise self._held_back("a packed answer")
+            raise self.under_way.reply_held_back("a packed answer")
         headers = [one for one in answer.headers if one[0] in _PASSED]
         for location in answer.all("location")[:1]:
             own = wire.own_location(location, self._theirs, self._ours)
@@ -122,15 +117,8 @@ class RestCall:
             shown.require_none_in([value for _, value in headers])
             body = shown.cleaned(answer.body, lease.session.user.key, session.key)
         except TokenShown:
-            raise self._held_back("a session of the upstream") from None
+            raise self.under_way.reply_held_back("a session of the upstream") from None
         return Answer(answer.status, tuple(headers), body)
-
-    def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
-        """What a client gets in the place of a reply; the call has been made all the same."""
-        under_way = self.under_way
-        _log.warning("a reply is held back", method=under_way.method, shows=shown)
-        why = f"{under_way.method} shows {shown}"
-        return NotSupported(why) if under_way.verdict.reads else OutcomeUnknown(why)
 
 
 class RestRelay:

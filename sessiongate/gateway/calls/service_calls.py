@@ -1,8 +1,6 @@
 """Sends a client's calls to the SOAP services beside `/sdk` on to an upstream."""
 
-import structlog
-
-from sessiongate.errors import NotSupported, OutcomeUnknown
+from sessiongate.errors import OutcomeUnknown
 from sessiongate.gateway.calls.call import CallUnderWay, named
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
@@ -16,8 +14,6 @@ from sessiongate.wire.http import Answer, Ask, Headers
 from sessiongate.wire.vim import relayed_reply as replies
 from sessiongate.wire.vim.client import session_cookie
 from sessiongate.wire.vim.relayed_service import RelayedService
-
-_log = structlog.get_logger(__name__)
 
 
 class ServiceCall:
@@ -72,25 +68,18 @@ class ServiceCall:
             raise OutcomeUnknown(f"status {answer.status}, and no SOAP")
         body = answer.body
         if not replies.is_plain(answer):
-            raise self._held_back("what cannot be searched")
+            raise self.under_way.reply_held_back("what cannot be searched")
         if replies.shows_sessions(body):
-            raise self._held_back("sessions of the upstream")
+            raise self.under_way.reply_held_back("sessions of the upstream")
         if replies.foreign_object(body, lambda _: False):
-            raise self._held_back("objects of a session")
+            raise self.under_way.reply_held_back("objects of a session")
         kinds = answer.all("content-type")[:1]
         try:
             body = self._tokens.cleaned(body, lease.session.user.key, session.key)
             self._tokens.require_none_in(kinds)
         except TokenShown:
-            raise self._held_back("a session of the upstream") from None
+            raise self.under_way.reply_held_back("a session of the upstream") from None
         return Answer(answer.status, tuple(("content-type", kind) for kind in kinds), body)
-
-    def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
-        """What a client gets in the place of a reply; the call has been made all the same."""
-        under_way = self.under_way
-        _log.warning("a reply is held back", method=under_way.method, shows=shown)
-        why = f"{under_way.method} shows {shown}"
-        return NotSupported(why) if under_way.verdict.reads else OutcomeUnknown(why)
 
 
 class ServiceRelay:

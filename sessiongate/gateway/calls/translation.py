@@ -8,8 +8,6 @@ would take the news of all others. What a call opens or ends is written into the
 import re
 from collections.abc import Mapping
 
-import structlog
-
 from sessiongate.errors import (
     Malformed,
     NoSession,
@@ -44,8 +42,6 @@ _OF_A_WHOLE_SESSION = frozenset({"viewlist", "filter"})
 
 _HIDDEN = "what cannot be searched"
 _OURS = "a session of the upstream"
-
-_log = structlog.get_logger(__name__)
 
 
 class Translation:
@@ -126,7 +122,7 @@ class Translation:
         replies = call.form.replies
         replies.require_whole(answer)
         if not replies.is_plain(answer):
-            raise _held_back(call, _HIDDEN)
+            raise call.reply_held_back(_HIDDEN)
         body = answer.body
         if _shows_whole_sessions(call):
             body = replies.without_foreign(body, client.book.has)
@@ -142,13 +138,13 @@ class Translation:
             beginning = Answer(answer.status, answer.headers, part)
             call.form.replies.require_whole(beginning)
             if not call.form.replies.is_plain(beginning):
-                raise _held_back(call, _HIDDEN)
+                raise call.reply_held_back(_HIDDEN)
             return self._cleaned(lease, client, call, part)
 
         def further(part: bytes) -> bytes:
             client.require_alive()
             if not goes_on_plainly(part):
-                raise _held_back(call, _HIDDEN)
+                raise call.reply_held_back(_HIDDEN)
             return self._cleaned(lease, client, call, part)
 
         reply = await begun(answer, first, further, self._gap)
@@ -159,7 +155,7 @@ class Translation:
         try:
             self._tokens.require_none_in(kinds)
         except TokenShown:
-            raise _held_back(call, _OURS) from None
+            raise call.reply_held_back(_OURS) from None
         return tuple(("content-type", kind) for kind in kinds)
 
     def _cleaned(
@@ -168,13 +164,13 @@ class Translation:
         """A body, or a part of one, as the client may see it."""
         replies = call.form.replies
         if replies.shows_sessions(body):
-            raise _held_back(call, "sessions of the upstream")
+            raise call.reply_held_back("sessions of the upstream")
         if replies.foreign_object(body, client.book.has):
-            raise _held_back(call, "objects of other sessions")
+            raise call.reply_held_back("objects of other sessions")
         try:
             return self._tokens.cleaned(body, lease.session.user.key, client.session.key)
         except TokenShown:
-            raise _held_back(call, _OURS) from None
+            raise call.reply_held_back(_OURS) from None
 
     def target(self, lease: Lease, client: GatewayClient, request: Relayed) -> str:
         """The id at the upstream of what a call is for."""
@@ -252,14 +248,6 @@ def enough_of(call: ForwardedCall) -> int | None:
 def _shows_whole_sessions(call: ForwardedCall) -> bool:
     """Whether a call asks for properties that show what all clients of a session have."""
     return any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in call.request.paths)
-
-
-def _held_back(call: ForwardedCall, shown: str) -> NotSupported | OutcomeUnknown:
-    """What a client gets in the place of a reply; the call has been made all the same."""
-    method = call.request.method
-    _log.warning("a reply is held back", method=method, shows=shown)
-    why = f"{method} shows {shown}"
-    return NotSupported(why) if call.verdict.reads else OutcomeUnknown(why)
 
 
 def _first(path: str) -> str:

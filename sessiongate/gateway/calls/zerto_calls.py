@@ -4,9 +4,7 @@ In mode `session` a session there is one client's from its first call to its end
 protection groups live in it; so it ends with that client. In mode `shared` calls go by any.
 """
 
-import structlog
-
-from sessiongate.errors import Malformed, NotSupported, OutcomeUnknown
+from sessiongate.errors import Malformed
 from sessiongate.gateway.calls.call import CallUnderWay, LeaseRefused
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
@@ -26,8 +24,6 @@ _LONGEST_NAME = 200
 
 _WHOLE = Thing("Session", State.HISTORY, "")
 """What a client has of a session that is its alone: all of it."""
-
-_log = structlog.get_logger(__name__)
 
 
 class ZertoCall:
@@ -78,22 +74,15 @@ class ZertoCall:
         try:
             wire.require_plain(answer)
         except Malformed as packed:
-            raise self._held_back(str(packed)) from None
+            raise self.under_way.reply_held_back(str(packed)) from None
         headers = wire.told(answer, self._addresses)
         try:
             self._in_use.require_none_in([value for _, value in headers])
             self._in_use.require_none(answer.body)
         except TokenShown:
-            raise self._held_back("a token of the ZVM") from None
+            raise self.under_way.reply_held_back("a token of the ZVM") from None
         body = self._addresses.turned(answer.body) if wire.is_text(answer) else answer.body
         return Answer(answer.status, headers, body)
-
-    def _held_back(self, shown: str) -> NotSupported | OutcomeUnknown:
-        """What a client gets in the place of a reply; the call has been made all the same."""
-        under_way = self.under_way
-        _log.warning("a reply is held back", method=under_way.method, shows=shown)
-        why = f"{under_way.method} shows {shown}"
-        return NotSupported(why) if under_way.verdict.reads else OutcomeUnknown(why)
 
 
 class ZertoRelay:

@@ -4,7 +4,7 @@ from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.rest_logins import RestLogins
 
 
-class WaysIn:
+class UpstreamCredentials:
     """The service account's login by SOAP and to the Automation API, and the observer's."""
 
     def __init__(
