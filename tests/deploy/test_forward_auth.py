@@ -111,7 +111,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def site(
     request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    kind: ProxyKind = request.param
+    yield from site_of(request.param, server, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def ingress(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    yield from site_of(auth_proxies.INGRESS, server, tmp_path_factory)
+
+
+def site_of(
+    kind: ProxyKind, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     if why := auth_proxies.missing(kind):
         pytest.skip(why)
     folder = tmp_path_factory.mktemp(kind.name)
@@ -377,11 +387,26 @@ CARRIERS = [
 def test_sec_43_the_application_never_sees_the_token(
     site: Site, token: str, carrier: list[tuple[str, str]]
 ) -> None:
+    shows_no_token(site, token, carrier)
+
+
+def shows_no_token(site: Site, token: str, carrier: list[tuple[str, str]]) -> None:
     [one] = site.through("/", [(name, value.format(token)) for name, value in carrier])
     assert names_the_user(one)
     assert token not in repr(one)
     cookies = "; ".join(one.all("cookie"))
     assert ("theme=dark" in cookies, "lang=en" in cookies) == (("theme" in str(carrier),) * 2)
+
+
+def test_sec_43_the_snippet_of_an_ingress_takes_the_token_out(ingress: Site, token: str) -> None:
+    for carrier in CARRIERS:
+        shows_no_token(ingress, token, carrier)
+    for cookies in TWICE:
+        passes_no_second_on(ingress, token, cookies)
+    own = basic(USER[0], "the application's")
+    carried = ("vmware-api-session-id", token)
+    [one] = ingress.through("/", [carried, ("Authorization", own), ("Cookie", "theme=dark")])
+    assert (one.all("authorization"), one.all("cookie")) == ([own], ["theme=dark"])
 
 
 def test_the_applications_own_password_reaches_it(
@@ -422,7 +447,11 @@ TWICE = [
 def test_sec_43_the_proxy_itself_passes_no_second_cookie_of_ours_on(
     site: Site, token: str, cookies: str
 ) -> None:
-    """Even to an auth server that would let both through."""
+    passes_no_second_on(site, token, cookies)
+
+
+def passes_no_second_on(site: Site, token: str, cookies: str) -> None:
+    """Even where an auth server would let both through."""
     with Application() as other:
         site.relay.target = other.port
         site.relay.cut()

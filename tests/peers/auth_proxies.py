@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from tests.house.sources import ROOT
@@ -45,6 +46,8 @@ class ProxyKind:
     name: str
     file: str
     listens: str
+    snippet: str = ""
+    """The file of an Ingress whose snippet removes the token, in the place of nginx's own lines."""
 
     def program(self) -> str | None:
         """Where it is on this machine, None where it is not."""
@@ -68,6 +71,8 @@ class ProxyKind:
 
 
 NGINX = ProxyKind("nginx", "nginx.conf", "listen 80;")
+INGRESS = ProxyKind("nginx", "nginx.conf", "listen 80;", "ingress-nginx.yaml")
+"""nginx with what an Ingress has put into it."""
 CADDY = ProxyKind("caddy", "Caddyfile", "http://:8080")
 HAPROXY = ProxyKind("haproxy", "haproxy.cfg", "bind 127.0.0.1:8080")
 ENVOY = ProxyKind("envoy", "envoy.yaml", "address: 127.0.0.1, port_value: 8080")
@@ -83,6 +88,8 @@ def write_files(kind: ProxyKind, folder: Path, port: int, auth: int, application
     """The file of deploy/forward-auth, with these ports."""
     folder.mkdir(parents=True, exist_ok=True)
     text = (FILES / kind.file).read_text(encoding="utf-8")
+    if kind.snippet:
+        text = with_snippet(text, (FILES / kind.snippet).read_text(encoding="utf-8"))
     listens = kind.listens.replace("80;", f"127.0.0.1:{port};").replace("8080", str(port))
     changes = {kind.listens: listens}
     if kind is ENVOY:
@@ -96,8 +103,19 @@ def write_files(kind: ProxyKind, folder: Path, port: int, auth: int, application
         assert text.count(ours) == 1, (kind.name, ours)
         text = text.replace(ours, here)
     (folder / kind.file).write_text(text, encoding="utf-8")
-    if kind is NGINX:
+    if kind.name == "nginx":
         (folder / "main.conf").write_text(_NGINX.format(folder=folder), encoding="utf-8")
+
+
+def with_snippet(nginx: str, ingress: str) -> str:
+    """nginx's file with the lines of an Ingress's configuration-snippet in its `location /`."""
+    _, _, rest = ingress.partition("configuration-snippet: |\n")
+    lines = list(takewhile(lambda line: line.startswith(" " * 6), rest.splitlines()))
+    begin = nginx.index("        proxy_set_header vmware-api-session-id")
+    end = nginx.index("    }\n", begin)
+    assert "proxy_set_header Cookie" in nginx[begin:end]
+    assert lines
+    return nginx[:begin] + "\n".join(lines) + "\n" + nginx[end:]
 
 
 @contextmanager
