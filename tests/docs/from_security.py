@@ -133,7 +133,7 @@ PARTLY: Mapping[int, str] = {
     58: "the alarm",
     62: "half-rotten sessions at a real upstream",
     64: "sessions that clients always have something in, which end by the vCenter's clock",
-    92: "a token cut in two by ranges of one file, and tokens in packed files",
+    92: "tokens in packed files",
 }
 """What of a requirement waits for a part that does not exist yet."""
 

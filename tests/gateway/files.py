@@ -145,7 +145,11 @@ class FileServer:
             return reply(404, b"no such file")
         data = self.files[path]
         for span in got.all("range"):
-            first, last = map(int, span.removeprefix("bytes=").split("-"))
+            begins, _, ends = span.removeprefix("bytes=").partition("-")
+            last = min(int(ends), len(data) - 1) if begins and ends else len(data) - 1
+            first = int(begins) if begins else max(0, len(data) - int(ends))
+            if first > last:
+                return reply(416, b"", f"Content-Range: bytes */{len(data)}")
             said = f"Content-Range: bytes {first}-{last}/{len(data)}"
             return reply(206, data[first : last + 1], said)
         whole = reply(200, data, "Content-Type: a/b", "ETag: x", "Accept-Ranges: bytes", SET_COOKIE)

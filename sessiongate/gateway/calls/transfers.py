@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from sessiongate.errors import (
+    Malformed,
     NoPermission,
     NoSession,
     NotSupported,
@@ -27,6 +28,7 @@ from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.gateway.relay_rules import USE, RelayRules
+from sessiongate.rules import byte_ranges
 from sessiongate.rules.relay_rest import is_below
 from sessiongate.rules.transfers import READING, Family, leads_to, told
 from sessiongate.session import Person, Session
@@ -241,7 +243,7 @@ class Transfers:
 
     def _begins(self, transfer: "Transfer", reply: Incoming) -> None:
         """The head has come, and may go on. Raises where it may not."""
-        headers = self._told(reply)
+        headers = transfer.cut(reply, self._told(reply))
         try:
             self._tokens.require_none_in([value for _, value in headers])
         except TokenShown:
@@ -252,7 +254,11 @@ class Transfers:
     async def _send(self, transfer: "Transfer", lease: Lease | None) -> Incoming:
         wanted, within = transfer.wanted, self._rules.timeout
         cookies = () if lease is None else (session_cookie(lease.session.token),)
-        ask = Ask(wanted.target, (*wanted.headers, *cookies), b"", wanted.method)
+        # A part comes with what stands around it: nothing is had in two halves of it.
+        headers, transfer.range = byte_ranges.asked(
+            wanted.headers, self._tokens.longest - 1, cuts=wanted.method == "GET"
+        )
+        ask = Ask(wanted.target, (*headers, *cookies), b"", wanted.method)
         transfer.sent = True
         if wanted.upload is None:
             return await self._exchange.open(ask, within=within)
@@ -291,18 +297,43 @@ class Transfer:
         self._task = asyncio.current_task()
         self._reply: Incoming | None = None
         self._gap = 0.0
+        self.range: byte_ranges.Wanted | None = None
+        """What the client wants of the file, which comes with what stands around it; None: all."""
+        self._cut: tuple[byte_ranges.Cut, byte_ranges.Part] | None = None
         self._result = ""
         """What became of the body, once that is known."""
 
     @property
     def status(self) -> int:
         """Of the reply."""
+        if self._cut is not None and not self._cut[1].length:
+            return 416
         return self._reply.status if self._reply is not None else 0
 
     @property
     def length(self) -> int | None:
         """Bytes of the body, where the upstream has said so."""
+        if self._cut is not None:
+            return self._cut[1].length
         return self._reply.length if self._reply is not None else None
+
+    def cut(self, reply: Incoming, headers: Headers) -> Headers:
+        """The headers of a reply that may be a part of a file, as that goes on to the client.
+
+        Raises OutcomeUnknown for a part that is not the one that was asked for.
+        """
+        if reply.status != 206:
+            return headers
+        try:
+            part = byte_ranges.told(headers)
+            if self.range is None:
+                raise Malformed("a part of a file that nobody has asked for")
+            found = self.range.of(part)
+        except Malformed as wrong:
+            raise OutcomeUnknown(str(wrong)) from None
+        self._cut = byte_ranges.Cut(part, found), found
+        kept = tuple(one for one in headers if one[0] != "content-range")
+        return (*kept, ("content-range", found.told))
 
     def goes_on(self, reply: Incoming, headers: Headers, gap: float) -> None:
         """The head has come."""
@@ -321,10 +352,13 @@ class Transfer:
         try:
             async with aclosing(self._tokens.passed(self._reply.pieces(self._gap))) as pieces:
                 async for piece in pieces:
-                    yield piece
+                    part = piece if self._cut is None else self._cut[0].of(piece)
+                    if part:
+                        yield part
         except TokenShown:
-            self._result = "refused"
-            raise OutcomeUnknown(_held_back(self.wanted)) from None
+            if self._cut is None or not self._cut[0].done:  # else it is behind what is wanted
+                self._result = "refused"
+                raise OutcomeUnknown(_held_back(self.wanted)) from None
         except OutcomeUnknown:
             self._result = "unknown"
             raise

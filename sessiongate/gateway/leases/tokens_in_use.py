@@ -62,6 +62,11 @@ class TokensInUse:
     def __repr__(self) -> str:
         return f"TokensInUse({len(self._of)})"
 
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest that there has been; 1 for none."""
+        return self._longest
+
     def put(self, lease: str, opened: UpstreamSession | None) -> None:
         """Look for what this session is used by, and for nothing else of this lease.
 

@@ -277,3 +277,56 @@ async def test_sec_92_a_file_or_head_that_shows_a_session_of_ours_breaks_off(sto
         assert (said.status, b"canary-token" in said.raw) == (404, False)
         said = await stood.ask("PUT", FILE, ada, body=b"abc")
         assert (said.status, b"canary-token" in said.raw) == (500, False)
+
+
+async def test_sec_92_a_session_of_ours_is_not_had_in_two_halves(stood: Stand) -> None:
+    """Each range is looked at with what stands around it."""
+    ada = await stood.login()
+    canary = b"canary-token-1"
+    assert (await stood.ask("GET", FILE, ada)).status == 200
+    stood.server.files[FILE] = b"x" * 100 + canary + b"y" * 100
+    for first in range(101, 100 + len(canary)):
+        for wanted in (f"0-{first - 1}", f"{first}-", f"-{214 - first}", f"{first}-{first}"):
+            raw = await until_reset(stood, FILE, ada, f"Range: bytes={wanted}")
+            body = raw.partition(b"\r\n\r\n")[2]
+            assert not {*canary.decode()} & {*body.decode()} - {"x", "y"}, wanted
+    said = await stood.ask("GET", FILE, ada, "Range: bytes=0-20")
+    assert (said.status, said.body) == (206, b"x" * 21)
+    assert said.headers["content-range"] == "bytes 0-20/214"
+    said = await stood.ask("GET", FILE, ada, "Range: bytes=190-")
+    assert (said.status, said.body) == (206, b"y" * 24)
+    assert stood.at_rest
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "body", "told"),
+    [
+        ("bytes=0-2", 206, b"abc", "bytes 0-2/60"),
+        ("bytes=23-26", 206, b"defg", "bytes 23-26/60"),
+        ("bytes=55-99", 206, b"fghij", "bytes 55-59/60"),
+        ("bytes=-3", 206, b"hij", "bytes 57-59/60"),
+        ("bytes=60-", 416, b"", "bytes */60"),
+        ("bytes=600-", 416, b"", "bytes */60"),
+        ("bytes=0-1,5-6", 200, b"abcdefghij" * 6, ""),
+    ],
+)
+async def test_a_range_is_what_the_upstream_would_have_sent(
+    stood: Stand, wanted: str, status: int, body: bytes, told: str
+) -> None:
+    ada = await stood.login()
+    assert (await stood.ask("GET", FILE, ada)).status == 200
+    stood.server.files[FILE] = b"abcdefghij" * 6
+    said = await stood.ask("GET", FILE, ada, f"Range: {wanted}", 'If-Range: "x"')
+    assert (said.status, said.body) == (status, body)
+    assert said.headers.get("content-range", "") == told
+    assert said.headers["content-length"] == str(len(body))
+
+
+@pytest.mark.parametrize("said", ["bytes 3-4/9", "bytes 0-1/*", "lines 0-1/9", ""])
+async def test_a_part_that_is_another_one_is_not_handed_on(stood: Stand, said: str) -> None:
+    ada = await stood.login()
+    head = (f"Content-Range: {said}",) if said else ()
+    stood.server.says[FILE] = reply(206, b"ab", *head)
+    assert (await stood.ask("GET", FILE, ada, "Range: bytes=0-1")).status == 500
+    assert (await stood.ask("GET", FILE, ada)).status == 500  # nobody has asked for a part
+    assert stood.at_rest
