@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from sessiongate.app.preflight.zvm_checks import zvm_of
 from sessiongate.app.prepare import certificate_names, instance_of
 from sessiongate.app.secret_files import SecretFile
-from sessiongate.app.zvm_checks import zvm_of
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.config import Config

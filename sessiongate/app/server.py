@@ -10,7 +10,6 @@ import msgspec
 
 from sessiongate import __version__
 from sessiongate.app import build as parts
-from sessiongate.app.doubts import Watch
 from sessiongate.app.fault_points import FaultPoints
 from sessiongate.app.gates import by_host, callers_upstreams, gates_of
 from sessiongate.app.gauges import Gauges
@@ -18,6 +17,7 @@ from sessiongate.app.leaks import leak_finder_of
 from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.locks import Locks
 from sessiongate.app.pools import PoolCommands
+from sessiongate.app.preflight.doubts import Watch
 from sessiongate.app.prepare import certificates_of, digest_of
 from sessiongate.app.reload import certified, merged
 from sessiongate.app.report import running_of

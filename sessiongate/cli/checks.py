@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from sessiongate.app.doubts import (
+from sessiongate.app.preflight.doubts import (
     Doubt,
     certificate_doubts,
     file_doubts,
@@ -17,18 +17,18 @@ from sessiongate.app.doubts import (
     store_doubts,
     upstream_doubts,
 )
-from sessiongate.app.dry_run import (
+from sessiongate.app.preflight.dry_run import (
     certificate_found,
     extensions_problems,
     providers_problems,
     store_problem,
     tokens_problems,
 )
-from sessiongate.app.ports import Port, ports_of
+from sessiongate.app.preflight.ports import Port, ports_of
+from sessiongate.app.preflight.upstream_checks import look_at_upstreams
 from sessiongate.app.report import another_is_served
 from sessiongate.app.roles_and_users import roles_as_they_are, roles_doubts, roles_of, users_file
 from sessiongate.app.running_server import Running
-from sessiongate.app.upstream_checks import look_at_upstreams
 from sessiongate.cli.accounts import no_administrator
 from sessiongate.cli.control_client import running_server, server_nearby
 from sessiongate.cli.output import Exit

@@ -13,7 +13,7 @@ import structlog
 import typer
 
 from sessiongate.app.bootstrap import bootstrap
-from sessiongate.app.dry_run import certificate_found
+from sessiongate.app.preflight.dry_run import certificate_found
 from sessiongate.app.prepare import certificate_names, certificates_of, instance_of
 from sessiongate.app.roles_and_users import users_file
 from sessiongate.app.started import Started

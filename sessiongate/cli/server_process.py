@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sessiongate.app import process
-from sessiongate.app.ports import ports_of
+from sessiongate.app.preflight.ports import ports_of
 from sessiongate.app.reload import Reread
 from sessiongate.app.started import Announce
 from sessiongate.app.supervisor import serve_as_worker, supervise

@@ -4,7 +4,9 @@ The text format is the client library's work; what is read at a scrape is what s
 and in the parts at that moment. No label is anything that a client chose.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -46,6 +48,60 @@ COUNTERS: Mapping[str, str] = {
 """Counters without labels that parts keep themselves."""
 
 
+_LABELLED: Mapping[str, tuple[str, tuple[str, ...], Callable[[Meters], Mapping[Any, float]]]] = {
+    "sessiongate_logins_total": (
+        "Logins by dialect and result.",
+        (
+            "dialect",
+            "result",
+        ),
+        attrgetter("logins"),
+    ),
+    "sessiongate_session_ends_total": (
+        "Ended sessions by reason.",
+        ("reason",),
+        attrgetter("ends"),
+    ),
+    "sessiongate_unlogged_sessions_total": (
+        "Sessions that ended by a time limit or were terminated, and not by a logout.",
+        ("dialect",),
+        attrgetter("not_logged_out"),
+    ),
+    "sessiongate_requests_total": (
+        "Answered requests by dialect and HTTP status.",
+        (
+            "dialect",
+            "status",
+        ),
+        attrgetter("requests"),
+    ),
+    "sessiongate_refused_requests_total": (
+        "What was refused before any dialect was asked, by cause.",
+        ("cause",),
+        attrgetter("refusals"),
+    ),
+    "sessiongate_access_checks_total": (
+        "Checks for proxies (forward-auth) by endpoint and result; allowed lets the client on.",
+        (
+            "endpoint",
+            "result",
+        ),
+        attrgetter("access_checks"),
+    ),
+    "sessiongate_store_errors_total": (
+        "Store operations that could not be done, by operation.",
+        ("operation",),
+        attrgetter("store_errors"),
+    ),
+    "sessiongate_faults_total": (
+        "Requests that met a fault on purpose, by fault; 0 but in dev.",
+        ("fault",),
+        attrgetter("faults"),
+    ),
+}
+"""Counters by labels: what they count, the labels, and where the counts are, by their values."""
+
+
 class Published(Collector):
     """Everything that `/metrics` shows."""
 
@@ -83,69 +139,12 @@ class Published(Collector):
         yield from self._momentary()
 
     def _counted(self) -> Iterator[Metric]:
-        meters = self._meters
-        logins = CounterMetricFamily(
-            "sessiongate_logins_total",
-            "Logins by dialect and result.",
-            labels=["dialect", "result"],
-        )
-        for (dialect, result), count in meters.logins.items():
-            logins.add_metric([dialect, result], count)
-        yield logins
-        ends = CounterMetricFamily(
-            "sessiongate_session_ends_total", "Ended sessions by reason.", labels=["reason"]
-        )
-        for reason, count in meters.ends.items():
-            ends.add_metric([reason], count)
-        yield ends
-        unlogged = CounterMetricFamily(
-            "sessiongate_unlogged_sessions_total",
-            "Sessions that ended by a time limit or were terminated, and not by a logout.",
-            labels=["dialect"],
-        )
-        for dialect, count in meters.not_logged_out.items():
-            unlogged.add_metric([dialect], count)
-        yield unlogged
-        requests = CounterMetricFamily(
-            "sessiongate_requests_total",
-            "Answered requests by dialect and HTTP status.",
-            labels=["dialect", "status"],
-        )
-        for (dialect, status), count in meters.requests.items():
-            requests.add_metric([dialect, str(status)], count)
-        yield requests
-        refusals = CounterMetricFamily(
-            "sessiongate_refused_requests_total",
-            "What was refused before any dialect was asked, by cause.",
-            labels=["cause"],
-        )
-        for cause, count in meters.refusals.items():
-            refusals.add_metric([cause], count)
-        yield refusals
-        checks = CounterMetricFamily(
-            "sessiongate_access_checks_total",
-            "Checks for proxies (forward-auth) by endpoint and result; allowed lets the client on.",
-            labels=["endpoint", "result"],
-        )
-        for (endpoint, result), count in meters.access_checks.items():
-            checks.add_metric([endpoint, result], count)
-        yield checks
-        errors = CounterMetricFamily(
-            "sessiongate_store_errors_total",
-            "Store operations that could not be done, by operation.",
-            labels=["operation"],
-        )
-        for operation, count in meters.store_errors.items():
-            errors.add_metric([operation], count)
-        yield errors
-        faults = CounterMetricFamily(
-            "sessiongate_faults_total",
-            "Requests that met a fault on purpose, by fault; 0 but in dev.",
-            labels=["fault"],
-        )
-        for fault, count in meters.faults.items():
-            faults.add_metric([fault], count)
-        yield faults
+        for name, (said, labels, counts) in _LABELLED.items():
+            family = CounterMetricFamily(name, said, labels=labels)
+            for key, count in counts(self._meters).items():
+                values = key if isinstance(key, tuple) else (key,)
+                family.add_metric([str(value) for value in values], count)
+            yield family
 
     def _momentary(self) -> Iterator[Metric]:
         build = GaugeMetricFamily(

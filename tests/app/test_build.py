@@ -7,7 +7,7 @@ import pytest
 
 from sessiongate import plugins
 from sessiongate.app.build import named_by, store_kind_of, store_of, store_settings_of
-from sessiongate.app.dry_run import store_problem
+from sessiongate.app.preflight.dry_run import store_problem
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
 from sessiongate.identity.guard.attempt_counters import Lockout

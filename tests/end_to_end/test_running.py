@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.app.ports import ports_of
+from sessiongate.app.preflight.ports import ports_of
 from sessiongate.app.running_server import Running
 from sessiongate.cli.checks import port_rows
 from sessiongate.config import load

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.app.doubts import (
+from sessiongate.app.preflight.doubts import (
     LOOK_EVERY,
     Watch,
     certificate_doubts,

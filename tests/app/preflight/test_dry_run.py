@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sessiongate.app.dry_run import providers_problems
+from sessiongate.app.preflight.dry_run import providers_problems
 from sessiongate.config import load
 
 GATEWAY = """

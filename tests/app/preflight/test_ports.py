@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.app.ports import ports_of
+from sessiongate.app.preflight.ports import ports_of
 from sessiongate.cli.output import Exit
 from sessiongate.config import load
 from sessiongate.errors import ConfigError
