@@ -18,7 +18,7 @@ INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
 BESIDE ?= -n auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick newest set-up-newest check format docs peers site wheel locales interop \
+.PHONY: help run test quick newest set-up-newest check format docs peers site wheel locales vendor interop \
 	cover fuzz bench soak lock clean
 
 help: ## Say what there is to make
@@ -70,6 +70,9 @@ site: .venv-site/.done ## Build the documentation site into build/site; a broken
 
 locales: $(VENV)/.dev ## Write the lists of locales and messages that the package reads
 	$(BIN)/python -m tests.locales
+
+vendor: $(VENV)/.dev ## Fetch anew what the console's pages load of others; needs npm
+	$(BIN)/python -m tests.operations.console.vendor
 
 interop: $(VENV)/.dev ## Build the real clients, run their tests, write the table of docs/interop.md
 	$(BIN)/python tests/peers/setup.py debian ansible java keycloak kubernetes telegraf \

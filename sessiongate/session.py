@@ -163,3 +163,6 @@ class PresentedToken(msgspec.Struct, frozen=True):
 
 SAML = "saml"
 BEARER = "bearer"
+
+CONSOLE = "console"
+"""The dialect of people's sessions at the console: their tokens open nothing else."""

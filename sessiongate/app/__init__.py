@@ -2,14 +2,14 @@
 
 Before anything runs: `owner`, whose rights a command acts with; `prepare`, what follows from the
 settings, with `roles_and_users` and the `signing_key`; `bootstrap`, the first administrator;
-`preflight`, doubts. The server: `build` makes the parts, `gates` the gateway's (`secret_files`: its
-passwords), `session_manager` that one's (`manager_tokens`: its clients'), `services` connects them,
+`preflight`, doubts. The server: `build` makes the parts, `gates` the gateway's (`secret_files`:
+passwords), `session_manager` that one's (`manager_tokens`: clients'), `services` connects them,
 `presented` is what they say of us, `token_verifiers` verify tokens, `routes` gives each address its
-endpoint, `listeners` opens its sockets (`descriptors`: for how many), `locks` and `pools` are for
-commands, `gauges` what metrics say. `server` starts and stops all (`run_all`), `started` is what
-people are told, `report` what commands are, as a `running_server`, `in_process` runs it among
-others, `process` as a command does, `supervisor` several by the `worker_environment`, `reload`
-takes new settings, `leaks` says who leaves sessions open, `fault_points` are for tests.
+endpoint, `console` people pages, `listeners` opens its sockets (`descriptors`: for how many),
+`locks` and `pools` are for commands, `gauges` metrics. `server` starts and stops all (`run_all`),
+`started` is what people are told, `report` commands, as a `running_server`, `in_process` runs it
+among others, `process` for a command, `supervisor` several by the `worker_environment`, `reload`
+takes new settings, `leaks` says who leaves some open, `fault_points` are for tests.
 """
 
 from typing import TYPE_CHECKING

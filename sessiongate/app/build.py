@@ -3,7 +3,6 @@
 import ssl
 from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
-from ipaddress import ip_address
 
 import msgspec
 
@@ -223,11 +222,6 @@ def own_limits(config: Config) -> HttpLimits:
         connections_per_address=0,
         anonymous_total=2 * OWN_CONNECTIONS * config.server.limits.body,
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    return host == "localhost" or ip_address(host).is_loopback
 
 
 OWN_CONNECTIONS = 64

@@ -1,8 +1,9 @@
 """The sockets of one process: which there are, who is behind each, and in which order they shut.
 
 All dialects are behind each address of `server.listen`, the command line behind the control socket
-of the first process, `/readyz` and its like behind `admin.listen`. The last of these stays open
-until no request of a client is left: whoever watches a server wants to see it go.
+of the first process, and people behind `console.listen` of that one; `/readyz` and its like behind
+`admin.listen`. The last of these stays open until no request of a client is left: whoever watches a
+server wants to see it go.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import structlog
 from sessiongate.app import build as parts
 from sessiongate.app.descriptors import KEPT, make_room, places
 from sessiongate.config import Address, Config
+from sessiongate.config.addresses import is_loopback
 from sessiongate.errors import ConfigError
 from sessiongate.http.admission import Admission
 from sessiongate.http.callers import Callers
@@ -40,7 +42,10 @@ _FEW = 2000
 # the store gives an answer or an outage soon after.
 _LAST_ANSWERS = timedelta(seconds=2)
 
-_WAY_OUT = 'admin.listen: another port, or "off"'
+CONSOLE = "console"
+"""The same of the console's."""
+
+_WAY_OUT = 'listen: another port, or "off"'
 
 _log = structlog.get_logger("sessiongate")
 
@@ -55,6 +60,7 @@ class InheritedSockets(msgspec.Struct, frozen=True):
     taken: Mapping[str, socket.socket] | None = None
     operations: tuple[tuple[str, str], ...] = ()
     without: tuple[str, ...] = ()
+    without_console: str = ""
 
     @property
     def is_first(self) -> bool:
@@ -78,6 +84,10 @@ class Listeners:
         """Where the operations listener is, as a URL; "" where there is none to name."""
         self.without = ""
         """Why there is no operations listener though the settings did not say off."""
+        self.console = ""
+        """Where the console is, as a URL."""
+        self.without_console = ""
+        """Why there is none in the process that should have it."""
         self._config = config
         self._sockets = sockets
         self._tls = tls
@@ -171,6 +181,29 @@ class Listeners:
         limits = parts.own_limits(self._config)
         self._control.append(await listen(name, control, limits, None, opened=opened))
 
+    async def open_console(self, console: Handler) -> None:
+        """Let people in, where this process is the one that has the console."""
+        address = self._config.console.listen
+        if address is None or not self._sockets.is_first:
+            return
+        opened = self._sockets.of(CONSOLE)
+        if self._sockets.taken is not None and opened is None:
+            self.without_console = self._sockets.without_console
+            return  # the parent could not have it, and has said so
+        secured = self._secured(address)
+        try:
+            limits = parts.own_limits(self._config)
+            listener = await listen(str(address), console, limits, secured, opened=opened)
+        except ConfigError as error:
+            self.without_console = without("console.listen", self._config, error)
+            return
+        self._control.append(listener)
+        self.console = console_url(self._config, listener.address)
+
+    def _secured(self, address: Address) -> ssl.SSLContext | None:
+        """Who is on this machine may speak plain HTTP; what leaves the machine is encrypted."""
+        return self._tls if address.host and not is_loopback(address.host) else None
+
     async def open_operations(self, operations: Operations) -> None:
         """Let in those who watch the server, unless the settings say off."""
         address = self._config.admin.listen
@@ -179,13 +212,12 @@ class Listeners:
         opened = self._sockets.of(OPERATIONS)
         if self._sockets.taken is not None and opened is None:
             return  # the parent could not have it, and has said so
-        # Scrapers on this machine speak plain HTTP; what leaves the machine is encrypted.
-        secured = self._tls if address.host and not parts.is_loopback(address.host) else None
+        secured = self._secured(address)
         try:
             limits = parts.own_limits(self._config)
             listener = await listen(str(address), operations, limits, secured, opened=opened)
         except ConfigError as error:
-            self.without = without_operations(self._config, error)
+            self.without = without("admin.listen", self._config, error)
             return
         self._watched.append(listener)
         scheme = "" if address.path else "https://" if secured is not None else "http://"
@@ -212,14 +244,24 @@ async def _stopped(listeners: Iterable[Listener], grace: timedelta, linger: time
             group.create_task(listener.stop(grace, linger))
 
 
-def without_operations(config: Config, error: ConfigError) -> str:
-    """Go on without an operations listener whose address nobody asked for, else raise.
+def without(setting: str, config: Config, error: ConfigError) -> str:
+    """Go on without a listener whose address nobody asked for, else raise.
 
-    Returns why there is none, for people.
+    `setting` is `admin.listen` or `console.listen`. Returns why there is none, for people.
     """
-    if config.origins.get("admin.listen", "default") != "default":
-        raise ConfigError([f"admin.{problem}" for problem in error.problems]) from None
-    return f"admin.{error.problems[0]}; {_WAY_OUT}"
+    table = setting.partition(".")[0]
+    if config.origins.get(setting, "default") != "default":
+        raise ConfigError([f"{table}.{problem}" for problem in error.problems]) from None
+    return f"{table}.{error.problems[0]}; {table}.{_WAY_OUT}"
+
+
+def console_url(config: Config, address: str) -> str:
+    """Where the console is, for a browser; "" where it is behind a Unix socket."""
+    if address.startswith("unix:"):
+        return ""
+    host = address.rpartition(":")[0].strip("[]")
+    plain = config.server.plain_http or is_loopback(host)
+    return f"{'http' if plain else 'https'}://{address}/console/"
 
 
 def operations_of(address: Address, number: int) -> Address:

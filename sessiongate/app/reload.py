@@ -27,7 +27,9 @@ TAKEN = (
 )
 """What these begin with can change while the server runs; docs/operations.md lists it."""
 
-PARENTS = ("server.listen", "server.workers", "server.data_dir", "admin.listen")
+PARENTS = (
+    *("server.listen", "server.workers", "server.data_dir", "admin.listen", "console.listen"),
+)
 """What the parent of several workers has made of the settings: sockets, and how many workers."""
 
 Reread = Callable[[], Config]

@@ -1,8 +1,9 @@
 """What a running server says of itself to commands: where it listens, and what it goes by."""
 
 from sessiongate.app.listeners import InheritedSockets, Listeners
+from sessiongate.app.roles_and_users import has_users
 from sessiongate.app.running_server import Running
-from sessiongate.app.started import url_of
+from sessiongate.app.started import Started, url_of
 from sessiongate.config import Config, show
 from sessiongate.tls.certificates import CertificateFacts, Certificates
 
@@ -34,4 +35,22 @@ def running_of(
         without,
         show(config),
         served.facts.sha256 if served is not None else "",
+        ((str(config.console.listen), listeners.console),) if listeners.console else (),
+        listeners.without_console,
+    )
+
+
+def started_of(
+    config: Config, listeners: Listeners, served: Certificates | None, set_up: str
+) -> Started:
+    """What people are told of a server of these settings, whose listeners are open."""
+    return Started(
+        addresses=tuple(listeners.addresses),
+        certificates=served,
+        has_users=has_users(config),
+        operations=listeners.operations,
+        without_operations=(listeners.without,) if listeners.without else (),
+        console=listeners.console,
+        without_console=listeners.without_console,
+        set_up=set_up,
     )

@@ -20,6 +20,9 @@ class Running(msgspec.Struct, frozen=True):
 
     certificate: str = ""
     """SHA-256 fingerprint of the certificate that it serves with; "" for plain HTTP."""
+    console: tuple[tuple[str, str], ...] = ()
+    without_console: str = ""
+    """Why there is no console though the settings did not say off."""
 
     def by_flag(self, setting: str) -> bool:
         """Whether it has this setting from its command line: started so again, it has it again."""
@@ -27,7 +30,7 @@ class Running(msgspec.Struct, frozen=True):
 
     def url_at(self, address: str) -> str | None:
         """Where it listens, of what the settings call by this address; None where it does not."""
-        for asked, url in (*self.listening, *self.operations):
-            if address in (asked, url.rpartition("://")[2]):
+        for asked, url in (*self.listening, *self.operations, *self.console):
+            if address in (asked, url.rpartition("://")[2].removesuffix("/console/")):
                 return url
         return None

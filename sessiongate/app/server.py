@@ -10,6 +10,7 @@ import msgspec
 
 from sessiongate import __version__
 from sessiongate.app import build as parts
+from sessiongate.app.console import console_of
 from sessiongate.app.fault_points import FaultPoints
 from sessiongate.app.gates import by_host, callers_upstreams, gates_of
 from sessiongate.app.gauges import Gauges
@@ -20,8 +21,8 @@ from sessiongate.app.pools import PoolCommands
 from sessiongate.app.preflight.doubts import Watch
 from sessiongate.app.prepare import certificates_of, digest_of
 from sessiongate.app.reload import certified, merged
-from sessiongate.app.report import running_of
-from sessiongate.app.roles_and_users import has_users, roles_of
+from sessiongate.app.report import running_of, started_of
+from sessiongate.app.roles_and_users import roles_of
 from sessiongate.app.routes import dialects
 from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.services import Core, Services, services_of
@@ -175,21 +176,14 @@ class Server:
             takes_assertions=any(issuer.type == "saml" for issuer in config.tokens.values()),
         )
         await listeners.open(handler, self._meters.refusals, callers, streams)
-        locks = Locks(self.guards, self._journal)
-        self.control = Control(
-            self._sessions,
-            self._clock,
-            self._refresh_after_command,
-            locks.unlock,
-            locks.locked,
-            config.sessions.limits,
-            lambda: running_of(self.config, self._sockets, listeners, self._served),
-            PoolCommands(config, self._gates, self._sessions, self._journal),
-            self._manager.commands if self._manager is not None else None,
-            self.leaks,
-        )
+        self.control = self._control_of(listeners)
         await listeners.open_control(self.control)
         await listeners.open_operations(self._operations)
+        set_up = ""
+        if config.console.listen is not None and self._sockets.is_first:
+            console = console_of(config, services, self._journal, self._meters)
+            set_up = await console.open(listeners)
+            self._steps.append(console.visitors.tidy)
         self._steps += [
             partial(sweep, self.store, self._clock, self._journal, self._sessions.ended),
             services.center.objects.sweep,
@@ -202,12 +196,21 @@ class Server:
         if self._sockets.is_first and self._watched:
             # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
             self._go_round([Watch(lambda: self.config, lambda: self._served, self._clock).look])
-        return Started(
-            addresses=tuple(listeners.addresses),
-            certificates=served,
-            has_users=has_users(config),
-            operations=listeners.operations,
-            without_operations=(listeners.without,) if listeners.without else (),
+        return started_of(config, listeners, self._served, set_up)
+
+    def _control_of(self, listeners: Listeners) -> Control:
+        locks = Locks(self.guards, self._journal)
+        return Control(
+            self._sessions,
+            self._clock,
+            self._refresh_after_command,
+            locks.unlock,
+            locks.locked,
+            self.config.sessions.limits,
+            lambda: running_of(self.config, self._sockets, listeners, self._served),
+            PoolCommands(self.config, self._gates, self._sessions, self._journal),
+            self._manager.commands if self._manager is not None else None,
+            self.leaks,
         )
 
     def on_open(self, tell: Callable[[Session], None]) -> None:

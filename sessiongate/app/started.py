@@ -18,6 +18,12 @@ class Started(msgspec.Struct, frozen=True):
     """The address of the operations listener, as a URL; "" where there is none to name."""
     without_operations: tuple[str, ...] = ()
     """Why there is none, where nobody has asked for none; a sentence for each process."""
+    console: str = ""
+    """Where the console is, as a URL; "" where there is none to name."""
+    without_console: str = ""
+    """Why there is none, where nobody has asked for none."""
+    set_up: str = ""
+    """The link by which the first administrator is added; "" where there is no need of one."""
 
 
 def url_of(config: Config, address: str) -> str:

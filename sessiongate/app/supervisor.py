@@ -20,12 +20,13 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from sessiongate.app import build as parts
 from sessiongate.app.listeners import (
+    CONSOLE,
     OPERATIONS,
     InheritedSockets,
+    console_url,
     operations_of,
-    without_operations,
+    without,
 )
 from sessiongate.app.prepare import certificates_of, instance_of
 from sessiongate.app.reload import PARENTS, Reread, changes, merged
@@ -35,6 +36,7 @@ from sessiongate.app.signing_key import signing_key_of
 from sessiongate.app.started import Announce, Started
 from sessiongate.app.worker_environment import VARIABLE, WorkerEnvironment
 from sessiongate.config import Config
+from sessiongate.config.addresses import is_loopback
 from sessiongate.errors import ConfigError
 from sessiongate.http.sockets import bind_socket
 from sessiongate.operations.control_socket import control_address
@@ -70,7 +72,8 @@ async def serve_as_worker(config: Config, place: WorkerEnvironment) -> None:
                 for one in new
             ]
         )
-    sockets = InheritedSockets(place.number, taken, place.operations, place.without)
+    others = place.operations, place.without, place.without_console
+    sockets = InheritedSockets(place.number, taken, *others)
     server = Server(config, Supplied(sockets=sockets))
     done = asyncio.Event()
     replaced = orphan = False
@@ -118,6 +121,7 @@ class Supervisor:
         self._shared: dict[str, socket.socket] = {}
         self._own: list[dict[str, socket.socket]] = []
         self._without: list[str] = []
+        self._without_console = ""
         self._workers: dict[int, asyncio.subprocess.Process] = {}
         # One process at a time begins or ends in a worker's place.
         self._changing = [asyncio.Lock() for _ in range(config.server.workers)]
@@ -151,6 +155,8 @@ class Supervisor:
                     has_users(config),
                     operations,
                     tuple(self._without),
+                    self._console(),
+                    self._without_console,
                 )
             )
 
@@ -209,7 +215,12 @@ class Supervisor:
             try:
                 own[OPERATIONS] = bind_socket(str(operations_of(config.admin.listen, number)))
             except ConfigError as error:
-                self._without.append(without_operations(config, error))
+                self._without.append(without("admin.listen", config, error))
+        if config.console.listen is not None:
+            try:
+                self._own[0][CONSOLE] = bind_socket(str(config.console.listen))
+            except ConfigError as error:
+                self._without_console = without("console.listen", config, error)
 
     def _close_doors(self) -> None:
         for sockets in (self._shared, *self._own):
@@ -224,11 +235,15 @@ class Supervisor:
     def _addresses(self) -> tuple[str, ...]:
         return tuple(_address_of(opened) for opened in self._shared.values())
 
+    def _console(self) -> str:
+        opened = self._own[0].get(CONSOLE)
+        return console_url(self._config, _address_of(opened)) if opened is not None else ""
+
     def _operations(self) -> Iterable[tuple[str, str]]:
         address = self._config.admin.listen
         if address is None:
             return
-        encrypted = not (self._config.server.plain_http or parts.is_loopback(address.host or "::1"))
+        encrypted = not (self._config.server.plain_http or is_loopback(address.host or "::1"))
         scheme = "" if address.path else "https://" if encrypted else "http://"
         for number, sockets in enumerate(self._own):
             if OPERATIONS in sockets:
@@ -243,7 +258,7 @@ class Supervisor:
             listening, ready = os.pipe()
         except OSError as error:
             raise _not_started(number, error) from None
-        others = tuple(self._operations()), tuple(self._without)
+        others = tuple(self._operations()), tuple(self._without), self._without_console
         place = msgspec.json.encode(
             WorkerEnvironment(number, sockets, ready, self._alive, *others)
         ).decode()

@@ -21,6 +21,8 @@ class WorkerEnvironment(msgspec.Struct):
     """The operations listeners of all workers: each address of the settings, and its URL."""
     without: tuple[str, ...] = ()
     """Why some worker has none, a sentence for each."""
+    without_console: str = ""
+    """Why there is no console."""
 
 
 def worker_environment(environ: Mapping[str, str]) -> WorkerEnvironment | None:

@@ -56,6 +56,10 @@ class Said(TypedDict, total=False):
     detail: str
 
 
+UNSAID = Said()
+"""Nothing besides."""
+
+
 class Facts(Said, total=False):
     """What may be said of an event that no session tells of."""
 

@@ -17,7 +17,7 @@ from typing import Unpack
 import structlog
 
 from sessiongate.audit import event as audit
-from sessiongate.audit.event import Event, Facts
+from sessiongate.audit.event import UNSAID, Event, Facts, Said
 from sessiongate.audit.log_lines import say_refused
 from sessiongate.audit.merging import About, Fate, Merging
 from sessiongate.audit.results import outcome, result_of
@@ -38,15 +38,13 @@ _KEY_PREFIX = 8
 _LONGEST_NAME = 256
 MESSAGE_CHANGED = "service message changed"
 IMPERSONATED = "user impersonated"
-
 CALL_FORWARDED = "call forwarded"
 
 _LOGGED_EACH = frozenset(
     {
         *("session opened", "session not opened", "session ended", MESSAGE_CHANGED, IMPERSONATED),
         *("upstream session opened", "upstream session ended", "upstream session lost"),
-        "upstream session given up",
-        *(CALL_FORWARDED, "clone ticket issued"),
+        *("upstream session given up", CALL_FORWARDED, "clone ticket issued"),
     }
 )
 
@@ -54,8 +52,7 @@ Ship = Callable[[bytes], None]
 """Takes a copy of each event elsewhere. Must not block and must not raise."""
 
 
-def _nowhere(line: bytes) -> None:
-    pass
+def _nowhere(_: bytes) -> None: ...
 
 
 class Journal:
@@ -160,9 +157,12 @@ class Journal:
         """The same was refused, to somebody who has shown who that is, or to nobody known."""
         await self._refuse(event, About(person, shown=person is not None))
 
-    async def ended(self, session: Session, reason: Ended, by: str = "") -> None:
-        """A session is over. `by` names who ended it where that was somebody else."""
+    async def ended(
+        self, session: Session, reason: Ended, by: str = "", said: Said = UNSAID
+    ) -> None:
+        """A session is over. `by` names who ended it where that was somebody else, `said` why."""
         event = self._ending(session, reason, by)
+        event.how, event.detail = said.get("how", ""), said.get("detail", "")[:_LONGEST_NAME]
         if (by and by != session.principal) or self._stands_alone(event, session):
             await self._write(event)
 

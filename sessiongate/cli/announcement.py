@@ -34,6 +34,12 @@ def announce(config: Config, started: Started, *besides: str, text: bool) -> Non
         lines.append(f"WARNING: no operations listener. {why}")
         if not text:
             _log.warning("no operations listener", why=why)
+    if started.console:
+        lines.append(f"Console on {reachable_url(started.console)}")
+    if started.without_console:
+        lines.append(f"WARNING: no console. {started.without_console}")
+        if not text:
+            _log.warning("no console", why=started.without_console)
     local = first_address(started)
     if local is not None:
         lines.append(_api_page(url_of(config, local)))
@@ -51,6 +57,11 @@ def announce(config: Config, started: Started, *besides: str, text: bool) -> Non
             "There is no user yet, so nobody can log in. Add the first administrator with:",
             "  sessiongate users add admin --role administrator"
             f" --data-dir {config.server.data_dir}",
+        ]
+    if started.set_up:
+        lines += [
+            "or by this link, which works once and for half an hour:",
+            f"  {reachable_url(started.set_up)}",
         ]
     # With its line end, so that it is one write even where output is not buffered.
     print("\n".join([*lines, *besides, ""]), end="", flush=True)
@@ -77,6 +88,12 @@ def reachable(address: str) -> str:
         if address.startswith(every):
             return one + address.removeprefix(every)
     return address
+
+
+def reachable_url(url: str) -> str:
+    """The same of a URL."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{reachable(rest)}"
 
 
 def upstream_lines(config: Config, started: Started) -> list[str]:

@@ -262,7 +262,9 @@ def _port(port: Port, running: Running | None) -> Row:
     if running is not None and not told:
         detail = f"{port.address} is in use; a server runs on this data directory"
         return Row(port.setting, "ok", detail)
-    if running is not None and port.sentence in "; ".join(running.without_operations):
+    if running is not None and port.sentence in "; ".join(
+        (*running.without_operations, running.without_console)
+    ):
         # Its row says the same in the same words.
         detail = f"{port.address} is in use; the running server does not listen there"
         return Row(port.setting, "problem" if port.needed else "note", detail)
@@ -276,8 +278,12 @@ def _server(running: Running | None) -> Row:
     if running is None:
         return Row("server", "note", "not running on this data directory")
     said = ["running and answering"]
-    for what, pairs in (("listening", running.listening), ("operations", running.operations)):
+    listeners = {"listening": running.listening, "operations": running.operations}
+    for what, pairs in {**listeners, "console": running.console}.items():
         if pairs:
             said.append(f"{what} on {', '.join(url for _, url in pairs)}")
     said += [f"no operations listener: {why}" for why in running.without_operations]
-    return Row("server", "note" if running.without_operations else "ok", "; ".join(said))
+    if running.without_console:
+        said.append(f"no console: {running.without_console}")
+    wants = running.without_operations or running.without_console
+    return Row("server", "note" if wants else "ok", "; ".join(said))

@@ -56,9 +56,11 @@ def dev(
         before = upstream_flags(upstream, fingerprint, ca, insecure=insecure, **how)
         flags = {**listen_flags(listen, plain_http), "store.url": "memory:", **before}
         loaded = settings(None, Path(folder), flags)
-        if loaded.origins["admin.listen"] == "default":
-            # Several may run at once; its address is printed, and nobody has it in a settings file.
-            loaded = settings(None, Path(folder), {**flags, "admin.listen": "127.0.0.1:0"})
+        # Several may run at once; addresses are printed, and nobody has them in a settings file.
+        own = ("admin.listen", "console.listen")
+        free = {name: "127.0.0.1:0" for name in own if loaded.origins[name] == "default"}
+        if free:
+            loaded = settings(None, Path(folder), {**flags, **free})
         refuse_what_is_taken(loaded)
         people = [_name_and_password(text) for text in user or ()]
         if not people:

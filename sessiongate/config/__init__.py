@@ -1,10 +1,10 @@
 """The settings: TOML and environment in, one frozen Config out, or every problem at once.
 
 `values` and `addresses` read single settings, of the `kinds` that there are; `models` names them
-all with their defaults (`audit`, `dialects`, `forward_auth` with its `access_rules`, `limits`,
-`session_manager`, `token_issuers` and `upstreams` their own), `names` finds one by its name, `home`
-is where data is without being told. `load` does the whole: `sources` merges default < file <
-environment < flag, `checks` holds the rules between settings, and what is hardly meant
+all with their defaults (`audit`, `console`, `dialects`, `forward_auth` with its `access_rules`,
+`limits`, `session_manager`, `token_issuers` and `upstreams` their own), `names` finds one by its
+name, `home` is where data is without being told. `load` does the whole: `sources` merges default <
+file < environment < flag, `checks` holds the rules between settings, and what is hardly meant
 `upstream_doubts` and `forward_auth_doubts` say. `show` tells people what is in force.
 Which classes the settings lead to is decided by `app`, not here.
 What is in the table of a provider belongs to that provider, which reads it by `provider_tables`.

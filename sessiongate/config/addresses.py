@@ -112,6 +112,11 @@ def proxy(value: object) -> Proxy:
     return found
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    return host == "localhost" or ip_address(host).is_loopback
+
+
 def repeated(addresses: Iterable[Address]) -> list[int]:
     """Say which entries (counted from 1) repeat an earlier one. Port 0 never collides."""
     seen: set[Address] = set()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sessiongate import plugins
 from sessiongate.config import forward_auth, session_manager, upstreams
 from sessiongate.config import token_issuers as tokens
-from sessiongate.config.addresses import repeated
+from sessiongate.config.addresses import is_loopback, repeated
 from sessiongate.config.models import Settings
 from sessiongate.rules.access import BUILT_IN, no_such_role
 from sessiongate.rules.store_url import StoreAddress
@@ -49,9 +49,7 @@ def _server(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "server.listen", "must hold at least one address; leave it out for 127.0.0.1:9669"
     for position in repeated(server.listen):
         yield "server.listen", f"entry {position} repeats an earlier one; remove it"
-    watched = settings.admin.listen
-    if watched is not None and any(repeated([address, watched]) for address in server.listen):
-        yield "admin.listen", "is also in server.listen; give it an address of its own"
+    yield from _own_listeners(settings)
     if (server.tls.certificate is None) != (server.tls.key is None):
         yield (
             "server.tls",
@@ -61,6 +59,25 @@ def _server(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "server.tls.key_password", "has no key to open; set server.tls.key or leave it out"
     if server.workers > 1 and settings.store.url.kind in _OF_ONE_PROCESS:
         yield "server.workers", _one_worker(settings.store.url)
+
+
+def _own_listeners(settings: Settings) -> Iterator[tuple[str, str]]:
+    taken, server = list(settings.server.listen), settings.server
+    own = {"admin.listen": settings.admin.listen, "console.listen": settings.console.listen}
+    for name, address in own.items():
+        if address is not None and any(repeated([other, address]) for other in taken):
+            where = "server.listen" if name == "admin.listen" else "server.listen or admin.listen"
+            yield name, f"is also in {where}; give it an address of its own"
+        elif address is not None:
+            taken.append(address)
+    console = settings.console.listen
+    leaves = console is not None and bool(console.host) and not is_loopback(console.host)
+    if leaves and server.plain_http and not server.trusted_proxies:
+        yield (
+            "console.listen",
+            "leaves this machine without TLS (server.plain_http); listen on 127.0.0.1, or name the"
+            " proxy that ends TLS in server.trusted_proxies",
+        )
 
 
 def _limits(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, SkipValidation
 
 from sessiongate.config.audit import AuditTable
+from sessiongate.config.console import ConsoleTable
 from sessiongate.config.dialects import Dialects
 from sessiongate.config.forward_auth import ForwardAuth
 from sessiongate.config.home import default_data_dir
@@ -243,6 +244,9 @@ class Settings(_Table):
         default_factory=ServerTable, description="Where the server listens, and what it keeps."
     )
     admin: AdminTable = Field(default_factory=AdminTable, description="The operations listener.")
+    console: ConsoleTable = Field(
+        default_factory=ConsoleTable, description="The pages on which people see sessions."
+    )
     sessions: SessionsTable = Field(
         default_factory=SessionsTable,
         description="How long sessions live, and how many there may be.",

@@ -64,6 +64,9 @@ _LONGEST_FILE = 4 << 20
 # Of settings with the same last name; more are no help.
 _MOST_MEANT = 3
 
+_A_SLIP = 0.9
+"""How like a name is to one in which a letter or two are wrong, of 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -138,7 +141,13 @@ def gather(
 
 def _unknown(name: str, asked: Name, where: str, spell: type["_Spelling"]) -> str:
     names = [spell.of(path) for path in known(asked)]
-    meant = get_close_matches(name, names, n=1, cutoff=0.75)
+    meant = get_close_matches(name, names, n=_MOST_MEANT, cutoff=0.75)
+    if not get_close_matches(name, meant[:1], cutoff=_A_SLIP):
+        # Another table is meant: of those that have this key, any may be.
+        same = {spell.of(path) for path in known(asked) if _is_that(path, asked[-1])}
+        meant = [one for one in meant if one in same] or meant[:1]
+    else:
+        meant = meant[:1]
     if not meant:  # a key that was written outside its table, or in another one
         meant = [spell.of(path) for path in known(asked) if _is_that(path, asked[-1])]
     hint = "`sessiongate config schema` lists them all"

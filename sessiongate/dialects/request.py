@@ -8,7 +8,7 @@ from sessiongate.http.local import is_local
 from sessiongate.http.message import Request
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
-from sessiongate.session import Client, Session
+from sessiongate.session import CONSOLE, Client, Session
 from sessiongate.wire.basic import is_another
 from sessiongate.wire.carriers import BEARER, DISAGREE, Carried, carried
 from sessiongate.wire.zerto import as_issued
@@ -62,6 +62,8 @@ async def caller(
     else:
         token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
         session = await (sessions.check(token) if touch else sessions.peek(token.digest()))
+    if session is not None and session.dialect == CONSOLE:
+        return None  # a person's token opens the console, and nothing that scripts use
     if session is not None and session.upstream != request.upstream and not any_upstream:
         return None
     if session is not None:

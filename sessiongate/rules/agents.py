@@ -61,3 +61,20 @@ def agent_family(user_agent: str) -> str:
     name = found[0].strip() if found else ""
     shown = "".join(letter for letter in name or text if letter.isprintable())
     return shown[:_LONGEST_FAMILY].strip() or NONE
+
+
+_VERSION = re.compile(r"(?:[/ ])v?([0-9][0-9A-Za-z.+-]{0,15})")
+
+
+def agent_label(user_agent: str) -> str:
+    """The same with the version that stands behind the program's name: "govc 0.40.0".
+
+    A browser's own version says little; its first number does.
+    """
+    family, text = agent_family(user_agent), user_agent[:LONGEST]
+    token = next((part for part, name in _BROWSERS if name == family), "")
+    at = text.find(token) if token else text.casefold().find(family.casefold())
+    found = _VERSION.match(text, at + len(token or family) - bool(token)) if at >= 0 else None
+    if found is None:
+        return family
+    return f"{family} {found[1].partition('.')[0] if token else found[1]}"

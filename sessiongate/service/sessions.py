@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 
+from sessiongate.audit.event import UNSAID, Said
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.errors import EndNotWritten, NoPermission, StoreUnavailable
@@ -147,11 +148,14 @@ class Sessions:
         """All live sessions."""
         return self._store.list(self._clock.now())
 
-    async def end(self, key: str, reason: Ended, by: str = "") -> bool:
-        """End the session of this key. False if it had ended before."""
+    async def end(self, key: str, reason: Ended, by: str = "", said: Said = UNSAID) -> bool:
+        """End the session of this key. False if it had ended before.
+
+        `by` names who ended it where that was somebody else, `said` what they say of it.
+        """
         session = await self.take_out(key, reason, by)
         if session is not None:
-            await self._journal.ended(session, reason, by)
+            await self._journal.ended(session, reason, by, said)
         return session is not None
 
     async def take_out(self, key: str, reason: Ended, by: str = "") -> Session | None:
@@ -175,12 +179,14 @@ class Sessions:
         keys = [one.key async for one in self.list() if one.principal == principal]
         return await self.end_each(keys, reason, by)
 
-    async def end_each(self, keys: Sequence[str], reason: Ended, by: str = "") -> int:
+    async def end_each(
+        self, keys: Sequence[str], reason: Ended, by: str = "", said: Said = UNSAID
+    ) -> int:
         """End the sessions of these keys, many at once. How many had not ended before."""
         count = 0
         for first in range(0, len(keys), _TOGETHER):
             some = keys[first : first + _TOGETHER]
-            count += sum(await asyncio.gather(*(self.end(key, reason, by) for key in some)))
+            count += sum(await asyncio.gather(*(self.end(key, reason, by, said) for key in some)))
         return count
 
     async def set_locale(self, session: Session, locale: str) -> None:

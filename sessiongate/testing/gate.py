@@ -294,6 +294,7 @@ _HERE = "127.0.0.1"
 _OWN: Mapping[str, object] = {
     "server.listen": [f"{_HERE}:0"],
     "admin.listen": f"{_HERE}:0",
+    "console.listen": "off",
     "store.url": "memory:",
     "server.limits.connections": 200,
 }

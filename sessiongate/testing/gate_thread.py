@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Any, TypeVar
 
 from sessiongate.app.in_process import RunningServer, running
-from sessiongate.app.listeners import OPERATIONS, InheritedSockets
+from sessiongate.app.listeners import CONSOLE, OPERATIONS, InheritedSockets
 from sessiongate.app.server import Supplied
 from sessiongate.config import Config
 from sessiongate.faults.points import Faults
@@ -47,6 +47,8 @@ class GateThread:
             **{str(one): bind_socket(str(one)) for one in config.server.listen},
             OPERATIONS: bind_socket(str(config.admin.listen)),
         }
+        if config.console.listen is not None:
+            self._listening[CONSOLE] = bind_socket(str(config.console.listen))
         self._loop = asyncio.new_event_loop()
         self._stack = AsyncExitStack()
         self._ready = Event()

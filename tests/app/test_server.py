@@ -29,6 +29,7 @@ def settings(folder: Path, **more: object) -> Config:
         "server.listen": ["127.0.0.1:0"],
         "server.plain_http": True,
         "admin.listen": "127.0.0.1:0",
+        "console.listen": "off",
     }
     return load(None, {}, given | {name.replace("__", "."): value for name, value in more.items()})
 

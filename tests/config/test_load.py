@@ -406,7 +406,8 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     ("unknown", "meant"),
     [
         ("sever.listen", "server.listen"),
-        ("server.idle_timeout", "sessions.idle_timeout"),
+        ("server.idle_timeout", "console.idle_timeout or sessions.idle_timeout"),
+        ("session.idle_timeout", "sessions.idle_timeout"),
         ("server.tls.key_pasword_file", "server.tls.key_password_file"),
         ("roles.auditor.privilege", "roles.auditor.privileges"),
         ("server.listen.first", "server.listen"),

@@ -126,10 +126,6 @@ REQUIREMENTS: Mapping[int, str] = {
 
 PARTLY: Mapping[int, str] = {
     11: "leases of users who are removed, which are logged out when their sessions have ended",
-    13: "the console",
-    20: "the console's own cookie",
-    22: "the console, which does not exist yet",
-    30: "the one-time set-up link",
     58: "the alarm",
     62: "half-rotten sessions at a real upstream",
     64: "sessions that clients always have something in, which end by the vCenter's clock",

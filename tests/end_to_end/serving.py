@@ -224,13 +224,16 @@ class Finished:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Ours, without what would reach into a server: its settings, and the locale."""
+    """Ours, without what would reach into a server: its settings, and the locale.
+
+    Without a console too: many servers run at once, and one alone could have its usual address.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("SESSIONGATE_", "LC_", "LANG"))
     }
-    return {**kept, **(extra or {})}
+    return {**kept, "SESSIONGATE_CONSOLE__LISTEN": "off", **(extra or {})}
 
 
 def run_command(

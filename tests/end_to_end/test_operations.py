@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from sessiongate.app.build import is_loopback
 from sessiongate.config import load
+from sessiongate.config.addresses import is_loopback
 from tests.basic import basic
 from tests.each import each
 from tests.end_to_end.serving import (

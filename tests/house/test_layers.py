@@ -78,6 +78,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"rules", "wire", "http", "audit", "service", "store.port", "identity.guard", "telemetry"}
     | {"config.values"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
+    "operations.console": WORDS
+    | {"rules", "telemetry", "service", "http", "audit.event", "audit.journal"}
+    | {"operations.control"},
     "testing": WORDS
     | {"rules", "store.port", "store.gateway_port", "store.manager_port", "identity.port"},
     # A whole server, for other people's tests.

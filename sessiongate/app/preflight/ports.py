@@ -38,7 +38,10 @@ def ports_of(config: Config) -> list[Port]:
     """Every address that a server of these settings opens, each tried."""
     made = config.server.data_dir
     ports = [_tried("server.listen", address, made, True) for address in config.server.listen]
-    watched = config.admin.listen
+    console, watched = config.console.listen, config.admin.listen
+    if console is not None:
+        asked = config.origins.get("console.listen", "default") != "default"
+        ports.append(_tried("console.listen", console, made, asked))
     if watched is not None:
         asked = config.origins.get("admin.listen", "default") != "default"
         each = (operations_of(watched, number) for number in range(config.server.workers))

@@ -1,0 +1,155 @@
+"""What a page of the console is: an address, its data, a template; and an action, which changes.
+
+Who visits, and what he may do, the endpoint has found out before any of these is called.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from sessiongate.errors import Malformed
+from sessiongate.rules.access import LIST_SESSIONS
+from sessiongate.session import Client, Session
+
+_MOST_FIELDS = 2_000
+"""Values in a query or form: fifty rows selected are fifty; nobody needs so many."""
+
+
+class Values:
+    """What a query or a form says, by name. Blank values are none; spaces around one are not it."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]] = ()) -> None:
+        self._exact = dict(reversed(pairs))
+        self._pairs = [(name, value.strip()) for name, value in pairs if value.strip()]
+
+    @classmethod
+    def read(cls, text: str) -> "Values":
+        """Of a query, or of a form's body. Raises Malformed."""
+        try:
+            pairs = parse_qsl(text, max_num_fields=_MOST_FIELDS, errors="strict")
+        except ValueError:
+            raise Malformed("the query or form cannot be read") from None
+        return cls(pairs)
+
+    def one(self, name: str) -> str:
+        """The first value of this name, "" where there is none."""
+        return next((value for given, value in self._pairs if given == name), "")
+
+    def exact(self, name: str) -> str:
+        """The same, with all of its spaces: a password has them."""
+        return self._exact.get(name, "")
+
+    def all(self, name: str) -> list[str]:
+        """Every value of this name, in order."""
+        return [value for given, value in self._pairs if given == name]
+
+    def but(self, *without: str, **other: str) -> str:
+        """As a query again, without these names, and with others in their place."""
+        left = [(n, v) for n, v in self._pairs if n not in without and n not in other]
+        return urlencode([*left, *((n, v) for n, v in other.items() if v)])
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """Somebody who is signed in asks for a page, or for an action."""
+
+    session: Session
+    privileges: frozenset[str]
+    client: Client
+    now: datetime
+    query: Values
+    form: Values = Values()
+    """Of an action; empty for a page."""
+    parts: Mapping[str, str] = {}
+    """What stands in the address where the page's path has `{name}`."""
+
+
+class Went(msgspec.Struct, frozen=True):
+    """An action was done: which page to go to, and what to say there."""
+
+    to: str
+    """A path below `/console/`, with its query."""
+    did: str = ""
+    """What was done, a key of `DEEDS`."""
+    count: int = 0
+
+
+class Again(msgspec.Struct, frozen=True):
+    """An action was not done: its page is shown anew, with the form's values, and says why."""
+
+    problem: str
+
+
+class Raw(msgspec.Struct, frozen=True):
+    """What is sent as it is, as a file to keep."""
+
+    content: bytes
+    content_type: str
+    filename: str
+
+
+Look = Callable[[Visit], Awaitable[msgspec.Struct | Raw]]
+Act = Callable[[Visit], Awaitable[Went | Again]]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page: GET of `/console/PATH`, and its JSON twin at `/console/api/v1/PATH`."""
+
+    path: str
+    """Below `/console/`; `{name}` stands for one segment."""
+    title: str
+    look: Look
+    template: str = ""
+    """"" for a page that only gives files away (`Raw`)."""
+    needs: str = LIST_SESSIONS
+    menu: str = ""
+    """What the menu calls it; "" for a page that the menu has not."""
+    letter: str = ""
+    """The key after `g` that leads there."""
+    fragment: str = ""
+    """The template of the part that is asked for again every two seconds; "" for none."""
+
+
+class Action(msgspec.Struct, frozen=True):
+    """A change: POST to `/console/PATH`. A page of the same path is where its form stands."""
+
+    path: str
+    act: Act
+    needs: str
+
+
+DEEDS: Mapping[str, str] = {
+    "ended": "Ended: {count}.",
+    "nothing": "Nothing was left to end.",
+    "added": "The administrator was added. Sign in now.",
+    "out": "You have signed out.",
+    "late": "Your session is over. Sign in again.",
+}
+"""What pages say of what was done, as `did` in an address: no other text gets onto a page so."""
+
+
+def said_by(query: Values) -> str:
+    """What an address says was done; "" where it says nothing that we know."""
+    count = query.one("count")
+    words = DEEDS.get(query.one("did"), "")
+    return words.format(count=count if count.isdecimal() and len(count) < _LONG else "some")
+
+
+_LONG = 9  # digits of a count
+
+
+def parts_of(pattern: str, path: str) -> dict[str, str] | None:
+    """What stands for the names of a pattern in this path; None where the path is another."""
+    wanted, given = pattern.split("/"), path.split("/")
+    if len(wanted) != len(given):
+        return None
+    found = {}
+    for name, text in zip(wanted, given, strict=True):
+        if name.startswith("{"):
+            if not text:
+                return None
+            found[name[1:-1]] = text
+        elif name != text:
+            return None
+    return found

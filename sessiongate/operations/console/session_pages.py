@@ -1,0 +1,232 @@
+"""The pages of sessions: the list, one of them, its export, and the end of one, some or all."""
+
+import csv
+import io
+from collections.abc import Awaitable, Callable
+from functools import partial
+from urllib.parse import urlencode
+
+import msgspec
+
+from sessiongate.audit.event import Said
+from sessiongate.errors import NotFound
+from sessiongate.operations.console.page import (
+    Action,
+    Again,
+    Look,
+    Page,
+    Raw,
+    Values,
+    Visit,
+    Went,
+)
+from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.session_lines import (
+    EXACT,
+    SessionLine,
+    line,
+    listed,
+)
+from sessiongate.operations.console.step_up import MANY, objection_to_step
+from sessiongate.rules.access import TERMINATE_SESSION
+from sessiongate.rules.session_filter import FIELDS, SessionFilter, read_filter
+from sessiongate.session import Ended, Session
+
+_LONGEST_REASON = 200
+
+
+class SessionsPage(msgspec.Struct, frozen=True):
+    """The list."""
+
+    rows: list[SessionLine]
+    total: int
+    more: bool
+    """Whether there are more than `total`."""
+    order: str
+    filters: dict[str, str]
+    """What is looked for, by field."""
+    query: str
+    """The same as a query, without the place."""
+    after: str
+    next: str
+    """What `after` of the next page is; "" for none."""
+
+
+class SessionPage(msgspec.Struct, frozen=True):
+    """One session, and the others of the same user."""
+
+    session: SessionLine
+    login_name: str
+    siblings: list[SessionLine]
+
+
+class EndPage(msgspec.Struct, frozen=True):
+    """What is about to be ended."""
+
+    rows: list[SessionLine]
+    """The first of them."""
+    total: int
+    more: bool
+    all: bool
+    step_up: bool
+    keys: list[str]
+    filters: dict[str, str]
+    """The filter whose matches are ended, where all are."""
+
+
+_LookWithParts = Callable[[ConsoleParts, Visit], Awaitable[msgspec.Struct | Raw]]
+
+
+def pages(parts: ConsoleParts) -> list[Page | Action]:
+    """The pages of this module."""
+
+    def of(look: _LookWithParts) -> Look:
+        return partial(look, parts)
+
+    async def end(visit: Visit) -> Went | Again:
+        return await _end(parts, visit)
+
+    return [
+        Page(
+            "sessions",
+            "Sessions",
+            of(_list),
+            "sessions.html",
+            menu="Sessions",
+            letter="s",
+            fragment="sessions_live.html",
+        ),
+        Page("sessions/export.csv", "Export", of(_export_csv)),
+        Page("sessions/export.json", "Export", of(_export_json)),
+        Page("sessions/end", "End sessions", of(_asked_to_end), "end.html", TERMINATE_SESSION),
+        Action("sessions/end", end, TERMINATE_SESSION),
+        Page("sessions/{key}", "Session", of(_show), "session.html"),
+    ]
+
+
+def _line(parts: ConsoleParts, session: Session, visit: Visit) -> SessionLine:
+    return line(session, visit.now, parts.limits, parts.own_limits, visit.session)
+
+
+async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
+    query = visit.query
+    order, after = query.one("order") or "last", query.one("after")
+    found = await listed(parts.sessions, read_filter(query.one), visit.now, order, after)
+    return SessionsPage(
+        [_line(parts, one, visit) for one in found.sessions],
+        found.total,
+        found.more,
+        found.order,
+        {name: query.one(name) for name in FIELDS},
+        query.but("after", "seen", "did", "count"),
+        after,
+        found.following,
+    )
+
+
+async def _all_of(parts: ConsoleParts, visit: Visit, query: Values) -> tuple[list[Session], bool]:
+    """The sessions that fit the query, at most `EXACT`, and whether there are more."""
+    wanted = read_filter(query.one)
+    found: list[Session] = []
+    async for session in parts.sessions.list():
+        if wanted.fits(session, visit.now):
+            if len(found) == EXACT:
+                return found, True
+            found.append(session)
+    return found, False
+
+
+async def _show(parts: ConsoleParts, visit: Visit) -> SessionPage:
+    session = await parts.sessions.find(visit.parts["key"])
+    if session is None:
+        raise NotFound("This session is over, or there never was one with this key.")
+    wanted = SessionFilter(provider=session.provider)
+    siblings = [
+        one
+        async for one in parts.sessions.list()
+        if one.principal == session.principal and one.key != session.key
+        if wanted.fits(one, visit.now)
+    ]
+    newest = sorted(siblings, key=lambda one: one.active_at, reverse=True)[:EXACT]
+    lines = [_line(parts, one, visit) for one in newest]
+    return SessionPage(_line(parts, session, visit), session.login_name, lines)
+
+
+_COLUMNS = (
+    *("user", "full_name", "roles", "provider", "dialect", "ip_address", "user_agent", "client"),
+    *("login_at", "active_at", "idle_seconds", "seconds_left", "calls", "key", "upstream"),
+)
+
+
+async def _export_csv(parts: ConsoleParts, visit: Visit) -> Raw:
+    found, _ = await _all_of(parts, visit, visit.query)
+    text = io.StringIO(newline="")
+    out = csv.writer(text)
+    out.writerow(_COLUMNS)
+    for session in found:
+        facts = msgspec.to_builtins(_line(parts, session, visit))
+        out.writerow(_cell(facts[name]) for name in _COLUMNS)
+    return Raw(text.getvalue().encode(), "text/csv; charset=utf-8", "sessions.csv")
+
+
+def _cell(value: object) -> object:
+    """A spreadsheet takes what begins so for a formula; what clients send is none."""
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    formula = isinstance(value, str) and value.startswith(_FORMULAS)
+    return f"'{value}" if formula else value
+
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+async def _export_json(parts: ConsoleParts, visit: Visit) -> Raw:
+    found, more = await _all_of(parts, visit, visit.query)
+    content = {"sessions": [_line(parts, one, visit) for one in found], "more": more}
+    return Raw(msgspec.json.encode(content), "application/json", "sessions.json")
+
+
+async def _chosen(parts: ConsoleParts, visit: Visit, values: Values) -> tuple[list[Session], bool]:
+    """What is to be ended: the sessions of these keys, or all that fit but the visitor's own."""
+    if values.one("all"):
+        found, more = await _all_of(parts, visit, values)
+        return [one for one in found if one.key != visit.session.key], more
+    some = [await parts.sessions.find(key) for key in dict.fromkeys(values.all("key"))]
+    return [one for one in some if one is not None], False
+
+
+async def _asked_to_end(parts: ConsoleParts, visit: Visit) -> EndPage:
+    # After a form that did not do, what was in it is asked about again.
+    values = visit.form if visit.form.one("key") or visit.form.one("all") else visit.query
+    found, more = await _chosen(parts, visit, values)
+    every = bool(values.one("all"))
+    return EndPage(
+        [_line(parts, one, visit) for one in found[:MANY]],
+        len(found),
+        more,
+        every,
+        every or len(found) > MANY,
+        [] if every else [one.key for one in found],
+        {name: values.one(name) for name in FIELDS if every and values.one(name)},
+    )
+
+
+async def _end(parts: ConsoleParts, visit: Visit) -> Went | Again:
+    found, more = await _chosen(parts, visit, visit.form)
+    if not found:
+        return Went("sessions", "nothing")
+    if more:
+        return Again(f"More than {EXACT} sessions fit: narrow the filter.")
+    if (visit.form.one("all") or len(found) > MANY) and (
+        why := await objection_to_step(parts, visit, len(found))
+    ):
+        return Again(why)
+    said = Said(how=f"console from {visit.client.ip_address}")
+    if reason := visit.form.one("reason")[:_LONGEST_REASON]:
+        said["detail"] = reason
+    by = visit.session.principal
+    keys = [one.key for one in found]
+    ended = await parts.sessions.end_each(keys, Ended.TERMINATED, by, said)
+    left = {name: visit.form.one(name) for name in FIELDS if visit.form.one(name)}
+    query = urlencode(left) if visit.form.one("all") else ""
+    return Went(f"sessions?{query}" if query else "sessions", "ended", ended)

@@ -1,0 +1,32 @@
+"""What is asked for again before something that many would feel: the password, and the number."""
+
+from sessiongate.errors import BadCredentials, LockedOut, NoPermission, Unavailable
+from sessiongate.operations.console.page import Visit
+from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.secret import Secret
+from sessiongate.session import Person
+
+MANY = 20
+"""More than so many at once take a step up; so does all that fits a filter."""
+
+
+async def objection_to_step(parts: ConsoleParts, visit: Visit, affected: int) -> str:
+    """Why the form's `password` and `count` do not do, as a sentence; "" where they do.
+
+    A wrong password counts as any other does. Raises Unavailable.
+    """
+    if visit.form.one("count") != str(affected):
+        return f"{affected} would be affected: type that number."
+    given = Secret(visit.form.exact("password"))
+    session = visit.session
+    try:
+        found = await parts.logins.verify_credentials(
+            session.login_name, given, visit.client, provider=session.provider
+        )
+    except Unavailable:
+        raise
+    except (BadCredentials, LockedOut, NoPermission):
+        return "This is not your password."
+    if found.person != Person(session.provider, session.principal):
+        return "This is not your password."
+    return ""

@@ -1,0 +1,186 @@
+"""The console over the services of `tests.gate`, and a browser that asks it without a socket."""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlencode
+
+from sessiongate.audit.event import Event, read
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.router import Route, Routes
+from sessiongate.operations.console.endpoint import Console
+from sessiongate.operations.console.first_start import Add, FirstStart
+from sessiongate.operations.console.origin_checks import OwnHosts
+from sessiongate.operations.console.page import Action, Page
+from sessiongate.operations.console.pages import all_pages
+from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.routes import routes
+from sessiongate.operations.console.visitors import Visitors
+from sessiongate.secret import Secret
+from sessiongate.session import Limits
+from tests.gate import LIMITS, Gate, password_of
+
+HOST = "127.0.0.1:9680"
+OWN_LIMITS = Limits(idle=timedelta(minutes=15), total=timedelta(hours=8))
+SET_UP = "a-set-up-token"
+
+
+async def nobody_is_added(name: str, password: Secret) -> None:
+    raise AssertionError("nobody asked for that")
+
+
+class Desk:
+    """A console, and the parts that stand behind it."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        *more: Page | Action,
+        has_users: bool = True,
+        add: Add = nobody_is_added,
+        names: Sequence[str] = ("127.0.0.1", "localhost", "console.example"),
+    ) -> None:
+        self.gate = gate
+        self.has_users = has_users
+        self.parts = ConsoleParts(
+            gate.sessions, gate.logins, gate.journal, gate.clock, LIMITS, OWN_LIMITS, "local"
+        )
+        self.visitors = Visitors(gate.sessions, gate.clock, OWN_LIMITS)
+        gate.sessions.on_open(self.visitors.opened)
+        gate.sessions.on_end(self.visitors.ended)
+        first = FirstStart(gate.clock, Secret(SET_UP), lambda: self.has_users, add)
+        console = Console(
+            self.parts,
+            self.visitors,
+            OwnHosts(names, any_address=False),
+            [*more, *all_pages(self.parts)],
+            first,
+            b"k" * 32,
+        )
+
+        async def nowhere(request: Request) -> Reply:
+            return console.nothing(request)
+
+        self.handler = Routes(routes(console), Route("", nowhere, console.refuse))
+
+    def browser(self, **facts: Any) -> "Browser":
+        """Somebody who has not been here yet."""
+        return Browser(self, **facts)
+
+    async def signed_in(self, name: str = "ada", **facts: Any) -> "Browser":
+        """Somebody who has signed in."""
+        browser = self.browser(**facts)
+        reply = await browser.sign_in(name)
+        assert reply.status == 303, text_of(reply)
+        return browser
+
+
+class Browser:
+    """Keeps cookies, and says where its requests come from, as browsers do."""
+
+    def __init__(
+        self, desk: Desk, *, secure: bool = False, peer: str = "192.0.2.9", agent: str = "Mozilla"
+    ) -> None:
+        self._desk = desk
+        self._secure = secure
+        self._peer = peer
+        self._agent = agent
+        self.cookies: dict[str, str] = {}
+        self.csrf = ""
+
+    @property
+    def token(self) -> str:
+        """Its one cookie's value."""
+        [token] = self.cookies.values()
+        return token
+
+    async def ask(
+        self, method: str, target: str, body: bytes = b"", headers: Sequence[tuple[str, str]] = ()
+    ) -> Reply:
+        """One request, with these headers beside or in place of a browser's own."""
+        path, _, query = target.partition("?")
+        own = {"host": HOST, "user-agent": self._agent}
+        if self.cookies:
+            own["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        given = {name for name, _ in headers}
+        named = [*((n, v) for n, v in own.items() if n not in given), *headers]
+        request = Request(method, path, query, named, body, self._peer, self._secure)
+        reply = await self._desk.handler(request)
+        self._keep(reply)
+        return reply
+
+    async def get(self, target: str, *headers: tuple[str, str]) -> Reply:
+        return await self.ask("GET", target, b"", headers)
+
+    async def post(self, target: str, *headers: tuple[str, str], **form: Any) -> Reply:
+        """A form of this console's own page; `csrf` as the last page had it, unless given."""
+        fields = {"csrf": self.csrf, **form}
+        body = urlencode({k: v for k, v in fields.items() if v is not None}, doseq=True).encode()
+        own = [("content-type", "application/x-www-form-urlencoded")]
+        if not any(name in ("sec-fetch-site", "origin") for name, _ in headers):
+            own.append(("sec-fetch-site", "same-origin"))
+        sent = [(n, v) for n, v in (*own, *headers) if v]
+        return await self.ask("POST", target, body, sent)
+
+    async def sign_in(self, name: str, password: str | None = None, **more: Any) -> Reply:
+        given = password if password is not None else password_of(name).reveal()
+        return await self.post("/console/login", name=name, password=given, **more)
+
+    def _keep(self, reply: Reply) -> None:
+        for name, value in reply.headers:
+            if name == "set-cookie":
+                cookie, _, attributes = value.partition(";")
+                called, _, text = cookie.partition("=")
+                if text and "Max-Age=0" not in attributes:
+                    self.cookies[called] = text
+                else:
+                    self.cookies.pop(called, None)
+        if found := re.search(r'name="csrf" value="([0-9a-f]+)"', text_of(reply)):
+            self.csrf = found[1]
+
+
+def text_of(reply: Reply) -> str:
+    return reply.body.decode("utf-8", "replace")
+
+
+def header_of(reply: Reply, name: str) -> str:
+    return next((value for key, value in reply.headers if key == name), "")
+
+
+class _Seen(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def tags_of(reply: Reply, name: str = "") -> list[dict[str, str]]:
+    """The attributes of each element of this name, as a browser reads them."""
+    seen = _Seen()
+    seen.feed(text_of(reply))
+    return [attributes for tag, attributes in seen.tags if name in ("", tag)]
+
+
+def words_of(reply: Reply) -> str:
+    """What a person reads."""
+    seen = _Seen()
+    seen.feed(text_of(reply))
+    return " ".join(" ".join(seen.words).split())
+
+
+def rows_of(reply: Reply) -> list[str]:
+    """The keys of the sessions that a list shows, in order."""
+    return [one["id"].removeprefix("row-") for one in tags_of(reply, "tr") if "id" in one]
+
+
+def events_of(gate: Gate) -> list[Event]:
+    """What the audit has."""
+    return [read(line) for line in gate.store.audit.payloads]

@@ -1,0 +1,245 @@
+"""The list, one session, its export, and the end of one, some or all."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+
+from sessiongate.session import Client
+from tests.each import each
+from tests.gate import Gate
+from tests.operations.console.browser import (
+    Browser,
+    Desk,
+    events_of,
+    header_of,
+    rows_of,
+    tags_of,
+    text_of,
+    words_of,
+)
+
+CANARY = "<img src=x onerror=alert(1)>\"'&{{7*7}}<!--at--><!--version-->"
+
+
+def client(
+    agent: str = "govc/0.37", address: str = "192.0.2.7", dialect: str = "vi-json"
+) -> Client:
+    return Client(address, agent, dialect)
+
+
+async def key_of(gate: Gate, name: str, *facts: str) -> str:
+    return (await gate.login(name, client(*facts))).session.key
+
+
+async def test_the_list_says_who_holds_sessions_the_last_call_first(desk: Desk) -> None:
+    first = await desk.gate.login("bob", client())
+    desk.gate.clock.tick(timedelta(minutes=2))
+    second = await key_of(desk.gate, "eve", "curl/8", "192.0.2.8", "rest")
+    desk.gate.clock.tick(timedelta(minutes=1))
+    await desk.gate.sessions.check(first.token)
+    desk.gate.clock.tick(timedelta(seconds=1))
+    ada = await desk.signed_in("ada")
+    reply = await ada.get("/console/sessions?dialect=")
+    assert rows_of(reply)[1:] == [first.session.key, second]
+    said = words_of(reply)
+    for words in ("govc 0.37", "192.0.2.7", "vi-json", "3 sessions, as of", "this is you"):
+        assert words in said
+
+
+async def test_a_filter_in_the_address_is_the_one_that_the_form_shows(desk: Desk) -> None:
+    bob = await key_of(desk.gate, "bob")
+    await key_of(desk.gate, "eve")
+    ada = await desk.signed_in("ada")
+    reply = await ada.get("/console/sessions?user=b*&agent=govc")
+    assert rows_of(reply) == [bob]
+    fields = {one.get("name"): one.get("value") for one in tags_of(reply, "input")}
+    assert (fields["user"], fields["agent"], fields["dialect"]) == ("b*", "govc", "")
+    assert "1 session, as of" in words_of(reply)
+
+
+async def test_no_match_offers_to_clear_the_filter(desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    assert "Clear filters" in words_of(await ada.get("/console/sessions?user=nobody"))
+
+
+async def test_the_twin_says_the_same_as_the_page(desk: Desk) -> None:
+    bob = await key_of(desk.gate, "bob")
+    ada = await desk.signed_in("ada")
+    said = json.loads((await ada.get("/console/api/v1/sessions?user=bob")).body)
+    [row] = said["rows"]
+    assert (row["key"], row["user"], row["client"]) == (bob, "bob", "govc 0.37")
+    assert (said["total"], said["more"]) == (1, False)
+    one = json.loads((await ada.get(f"/console/api/v1/sessions/{bob}")).body)
+    assert one["session"]["key"] == bob
+
+
+@each("path", ["sessions", "sessions/{bob}", "sessions/end?key={bob}", "sessions?agent={canary}"])
+async def test_sec_71_what_clients_send_stays_text(path: str, gate: Gate) -> None:
+    gate.identity.add(CANARY[:20], "x" * 12, "user")
+    desk = Desk(gate)
+    bob = await key_of(gate, "bob", CANARY)
+    ada = await desk.signed_in("ada", agent=CANARY)
+    target = path.replace("{bob}", bob).replace("{canary}", "%3Cimg%20src=x%20onerror=alert(1)%3E")
+    reply = await ada.get(f"/console/{target}")
+    assert reply.status == 200
+    assert tags_of(reply, "img") == []
+    assert not [one for one in tags_of(reply) if "onerror" in one]
+    assert "{{7*7}}" in words_of(reply) or "onerror" in text_of(reply)
+    await gate.store.end(bob)
+
+
+async def ended(ada: Browser, desk: Desk, **form: object) -> str:
+    """Ask for the page of this end, and send its form; where that leads."""
+    await ada.get("/console/sessions")
+    reply = await ada.post("/console/sessions/end", **form)
+    assert reply.status == 303, words_of(reply)
+    return header_of(reply, "location")
+
+
+async def test_sec_13_an_administrator_ends_one_and_the_audit_says_who_why_and_from_where(
+    desk: Desk,
+) -> None:
+    bob = await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    asked = await ada.get(f"/console/sessions/end?key={bob.session.key}")
+    assert "1 session is about to end" in words_of(asked)
+    assert not [one for one in tags_of(asked, "input") if one.get("type") == "password"]
+    where = await ended(ada, desk, key=bob.session.key, reason="leaks <sessions>")
+    assert where == "/console/sessions?did=ended&count=1"
+    assert await desk.gate.sessions.check(bob.token) is None
+    event = events_of(desk.gate)[-1]
+    assert (event.event, event.reason, event.user, event.subject) == (
+        *("session ended", "terminated", "ada", "bob"),
+    )
+    assert (event.how, event.detail) == ("console from 192.0.2.9", "leaks <sessions>")
+
+
+async def test_sec_13_all_of_a_user_end_after_a_step_up(desk: Desk) -> None:
+    for _ in range(3):
+        await desk.gate.login("bob")
+    await desk.gate.login("eve")
+    ada = await desk.signed_in("ada")
+    asked = await ada.get("/console/sessions/end?all=yes&user=bob")
+    assert "type 3" in words_of(asked)
+    where = await ended(ada, desk, all="yes", user="bob", count="3", password="adaada")
+    assert where == "/console/sessions?user=bob&did=ended&count=3"
+    assert await desk.gate.live() == ["ada", "eve"]
+
+
+async def test_all_that_match_leaves_the_visitor_signed_in(desk: Desk) -> None:
+    await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    await ended(ada, desk, all="yes", count="1", password="adaada")
+    assert await desk.gate.live() == ["ada"]
+
+
+@each(
+    ("form", "says"),
+    [
+        ({"count": "3", "password": "wrong"}, "This is not your password."),
+        ({"count": "3"}, "This is not your password."),
+        ({"count": "2", "password": "adaada"}, "3 would be affected"),
+        ({"password": "adaada"}, "3 would be affected"),
+        ({"count": "3", "password": "bobbob"}, "This is not your password."),
+    ],
+)
+async def test_sec_71_without_the_password_and_the_number_many_stay(
+    form: dict[str, str], says: str, desk: Desk
+) -> None:
+    for _ in range(3):
+        await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/sessions")
+    reply = await ada.post("/console/sessions/end", all="yes", user="bob", **form)
+    assert reply.status == 400
+    assert says in words_of(reply)
+    assert (await desk.gate.live()).count("bob") == 3
+    desk.gate.clock.tick(timedelta(hours=1))  # what was tried is forgotten
+    for session in [one async for one in desk.gate.sessions.list()]:
+        await desk.gate.store.end(session.key)
+
+
+async def test_sec_71_more_than_twenty_selected_take_a_step_up_too(desk: Desk) -> None:
+    keys = [(await desk.gate.login("bob")).session.key for _ in range(21)]
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/sessions")
+    reply = await ada.post("/console/sessions/end", key=keys)
+    assert reply.status == 400
+    where = await ended(ada, desk, key=keys, count="21", password="adaada")
+    assert where.endswith("count=21")
+
+
+async def test_sec_22_wrong_passwords_of_a_step_up_lock_as_any_do(desk: Desk) -> None:
+    await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/sessions")
+    for _ in range(3):
+        await ada.post("/console/sessions/end", all="yes", count="1", password="guess")
+    reply = await ada.post("/console/sessions/end", all="yes", count="1", password="adaada")
+    assert "This is not your password." in words_of(reply)
+    assert await desk.gate.live() == ["ada", "bob"]
+
+
+async def test_what_has_ended_meanwhile_is_no_error(desk: Desk) -> None:
+    bob = await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    await desk.gate.store.end(bob.session.key)
+    where = await ended(ada, desk, key=bob.session.key)
+    assert where == "/console/sessions?did=nothing&count=0"
+    assert "Nothing is left" in words_of(
+        await ada.get(f"/console/sessions/end?key={bob.session.key}")
+    )
+    assert (await ada.get(f"/console/sessions/{bob.session.key}")).status == 404
+
+
+async def test_sec_14_an_operator_sees_and_ends_nothing(desk: Desk) -> None:
+    bob = await desk.gate.login("bob")
+    eve = await desk.signed_in("eve")
+    reply = await eve.get("/console/sessions")
+    assert "bob" in words_of(reply)
+    assert "End" not in words_of(reply).replace("Ends in", "")
+    one = await eve.get(f"/console/sessions/{bob.session.key}")
+    assert "End this session" not in words_of(one)
+    own = next(key for key in rows_of(reply) if key != bob.session.key)
+    for key in (bob.session.key, own):
+        assert (await eve.get(f"/console/sessions/end?key={key}")).status == 403
+        assert (await eve.post("/console/sessions/end", key=key)).status == 403
+    assert await desk.gate.live() == ["bob", "eve"]
+
+
+async def test_an_export_has_all_that_fit_and_no_formula(desk: Desk) -> None:
+    await key_of(desk.gate, "bob", "=HYPERLINK(1)")
+    ada = await desk.signed_in("ada")
+    reply = await ada.get("/console/sessions/export.csv?user=bob")
+    assert header_of(reply, "content-disposition") == 'attachment; filename="sessions.csv"'
+    [row] = csv.DictReader(io.StringIO(text_of(reply)))
+    assert (row["user"], row["roles"], row["user_agent"]) == ("bob", "user", "'=HYPERLINK(1)")
+    reply = await ada.get("/console/sessions/export.json?user=bob")
+    assert [one["user"] for one in json.loads(reply.body)["sessions"]] == ["bob"]
+
+
+async def test_a_page_that_has_not_changed_is_not_sent_again(desk: Desk) -> None:
+    await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    page = await ada.get("/console/sessions")
+    [address] = [one["hx-get"] for one in tags_of(page, "div") if "hx-get" in one]
+    polling = ("hx-request", "true")
+    desk.gate.clock.tick(timedelta(seconds=2))
+    assert (await ada.get(address, polling)).status == 204
+    eve = await desk.gate.login("eve")
+    changed = await ada.get(address, polling)
+    assert changed.status == 200
+    assert eve.session.key in rows_of(changed)
+    assert "<html" not in text_of(changed)
+
+
+async def test_the_other_sessions_of_a_user_stand_with_each(desk: Desk) -> None:
+    one, other = await key_of(desk.gate, "bob"), await key_of(desk.gate, "bob", "curl/8")
+    ada = await desk.signed_in("ada")
+    reply = await ada.get(f"/console/sessions/{one}")
+    assert f"open-{other}" in text_of(reply)
+    assert "curl 8" in words_of(reply)
+    own = next(key for key in rows_of(await ada.get("/console/sessions?user=ada")))
+    reply = await ada.get(f"/console/sessions/{own}")
+    assert "There is none." in words_of(reply)
