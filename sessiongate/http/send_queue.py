@@ -27,6 +27,8 @@ UNACKNOWLEDGED = 75_000
 # `TCP_CLOSE` and `TCP_CLOSE_WAIT` of the kernel's states.
 _CLOSED, _CLOSE_WAIT = 7, 8
 
+_INFO = getattr(socket, "TCP_INFO", None)
+
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -52,16 +54,14 @@ def unacknowledged(transport: asyncio.BaseTransport) -> int:
     """Bytes that the kernel still holds for the peer. 0 where it does not say."""
     held: Any = transport.get_extra_info("socket")
     with contextlib.suppress(OSError, ValueError):  # closed
-        if held is not None and not _is_reset(held):
+        if held is not None:
             answer = fcntl.ioctl(held.fileno(), termios.TIOCOUTQ, bytes(4))
-            # A goodbye counts as one byte, and holds no memory.
-            return max(0, int(struct.unpack("i", answer)[0]) - 1)
+            # A goodbye counts as one byte, and holds no memory. Of a connection that the peer has
+            # let go of, the kernel holds nothing any more, and says what it had.
+            count = int(struct.unpack("i", answer)[0]) - 1
+            if count > 0 and _state_of(held) != _CLOSED:
+                return count
     return 0
-
-
-def _is_reset(opened: socket.socket) -> bool:
-    """Whether the peer has let go of the connection: the kernel has then, and says what it had."""
-    return _state_of(opened) == _CLOSED
 
 
 def has_left(opened: socket.socket) -> bool:
@@ -78,10 +78,13 @@ def has_left_by(transport: asyncio.BaseTransport) -> bool:
 
 
 def _state_of(opened: socket.socket) -> int:
-    option = getattr(socket, "TCP_INFO", None)
-    if option is None or opened.family == socket.AF_UNIX:
+    """One of the kernel's states of a connection; 0 where it says none, as of Unix sockets."""
+    if _INFO is None:
         return 0
-    return opened.getsockopt(socket.IPPROTO_TCP, option, 1)[0]
+    try:
+        return opened.getsockopt(socket.IPPROTO_TCP, _INFO, 1)[0]
+    except OSError:  # rather than ask for its family, which takes longer than the kernel's answer
+        return 0
 
 
 def end_of_writing(transport: asyncio.WriteTransport) -> None:

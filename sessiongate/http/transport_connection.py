@@ -221,28 +221,27 @@ class TransportConnection(asyncio.Protocol):
         if self._peer.secure or self._eof or not self._transport.can_write_eof():
             self._close()
         else:
-            self._close_half()
+            self._close_half(self._writer.look())
 
     def _close(self) -> None:
         """Close once the peer has what was written, or does not read it for as long as allowed."""
-        if self._peer.secure:  # its goodbye is the same
-            self._done(self._edge.keep_alive)
-            self._transport.close()
-        elif self._writer.undelivered() and self._transport.can_write_eof():
-            self._close_half()
+        unread = self._writer.look()
+        # Over TLS its goodbye is the same.
+        if unread and not self._peer.secure and self._transport.can_write_eof():
+            self._close_half(unread)
         else:
-            self._done(self._edge.keep_alive)
+            self._done(self._edge.keep_alive, unread)
             self._transport.close()
 
-    def _close_half(self) -> None:
+    def _close_half(self, unread: int) -> None:
         """Say that nothing follows. What a closed socket leaves in the kernel, nobody counts."""
-        self._done(_LINGER)
+        self._done(_LINGER, unread)
         end_of_writing(self._transport)
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
 
-    def _done(self, seconds: float) -> None:
+    def _done(self, seconds: float, unread: int) -> None:
         """Look at no further byte. Others may have its place, and what it leaves unread counts."""
         self._at = At.DONE
         self._cut_upload("it did not come to its end")
@@ -250,7 +249,6 @@ class TransportConnection(asyncio.Protocol):
         edge = self._edge
         now = self._read_at = edge.now()
         self.due = now + seconds
-        unread = self._writer.look()
         if not (self._vouched or self._replaceable):
             self._replaceable = True
             edge.admission.waits(self.accepted, now)
