@@ -18,6 +18,11 @@ from urllib.parse import urlsplit
 from .errors import NotTrusted, UnexpectedAnswer, Unreachable
 from .wire import LARGEST_BODY, Answer, Ask
 
+_UNKNOWN_CA = frozenset({18, 19, 20, 21})
+"""OpenSSL's codes (x509_vfy.h) for certificates of a CA that is not known here."""
+
+_WAY_OUT = "; give the file of its CA as ca, or the certificate's own SHA-256 as fingerprint"
+
 
 def send(
     url: str, ask: Ask, context: Optional[ssl.SSLContext], connect: float, read: float
@@ -35,7 +40,8 @@ def send(
         return _exchange(connection, ask, read, connect + read)
     except ssl.SSLCertVerificationError as problem:
         why = problem.verify_message if hasattr(problem, "verify_message") else problem.args[-1]
-        raise NotTrusted(f"{url}: its certificate is not trusted: {why}") from None
+        way_out = _WAY_OUT if getattr(problem, "verify_code", 0) in _UNKNOWN_CA else ""
+        raise NotTrusted(f"{url}: its certificate is not trusted: {why}{way_out}") from None
     except OSError as problem:
         why = problem.strerror or (str(problem) if "timed out" in str(problem) else "")
         raise Unreachable(f"{url} does not answer: {why or type(problem).__name__}") from None

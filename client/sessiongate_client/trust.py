@@ -18,13 +18,19 @@ from typing import Any, Optional
 
 
 def digest_of(fingerprint: str) -> bytes:
-    """The 32 bytes of a SHA-256 fingerprint in hex, with or without colons. Raises ValueError."""
+    """The 32 bytes of a SHA-256 fingerprint in hex, with or without colons. Raises ValueError.
+
+    The whole line that `openssl x509 -fingerprint -sha256` prints will do, too.
+    """
     try:
-        digest = bytes.fromhex(fingerprint.replace(":", ""))
+        digest = bytes.fromhex(fingerprint.rpartition("=")[2].strip().replace(":", ""))
     except ValueError:
         digest = b""
     if len(digest) != 32:
-        raise ValueError("fingerprint: must be 64 hex digits, the SHA-256 of the certificate")
+        raise ValueError(
+            "fingerprint: must be the 64 hex digits of the certificate's SHA-256, or the line that"
+            " `openssl x509 -noout -fingerprint -sha256` prints"
+        )
     return digest
 
 

@@ -47,21 +47,10 @@ class TokenFiles:
         self._found: dict[bytes, ManagerCaller] = {}
         self._told: dict[tuple[str, Path], str] = {}
         """What is wrong with a client's file, once it was said."""
-        wrong = []
-        good: list[_InFile] = []
-        for name, file, token in _read(clients):
-            if isinstance(token, Secret) and not is_manager_token(token.reveal()):
-                wrong.append(
-                    f"session_manager.clients.{name}.token_files: {file} holds none: {_FORM}"
-                )
-            elif isinstance(token, Secret):
-                good.append(_InFile(name, file, token.digest()))
-        first = {one.digest: one.client for one in reversed(good)}
-        wrong += [
-            f"session_manager.clients.{one.client}.token_files: {one.file} holds a token"
-            f" {_of_another(first[one.digest])}"
-            for one in good
-            if one.client != first[one.digest]
+        wrong = [
+            f"session_manager.clients.{one.client}.token_files: {one.file} {one.why}"
+            for one in file_problems(clients)
+            if one.stops
         ]
         if wrong:
             raise ConfigError(wrong)
@@ -107,7 +96,30 @@ class TokenFiles:
     def _say(self, file: Path, name: str, why: str) -> None:
         if self._told.get((name, file)) != why:
             self._told[name, file] = why
-            _log.warning("a file holds no token of its client", client=name, file=file, why=why)
+            _log.warning(
+                "a file holds no token of its client", client=name, file=str(file), why=why
+            )
+
+
+class FileProblem(NamedTuple):
+    """What is wrong with a file of a client. `stops` where a server does not start with it."""
+
+    client: str
+    file: Path
+    why: str
+    stops: bool
+
+
+def file_problems(clients: Mapping[str, ManagerClient]) -> Iterator[FileProblem]:
+    """Files that hold no token, and tokens that are in files of two clients."""
+    owners: dict[bytes, str] = {}
+    for name, file, token in _read(clients):
+        if isinstance(token, str):
+            yield FileProblem(name, file, f"holds no token yet: {token}; {_FORM}", False)
+        elif not is_manager_token(token.reveal()):
+            yield FileProblem(name, file, f"holds none: {_FORM}", True)
+        elif (owner := owners.setdefault(token.digest(), name)) != name:
+            yield FileProblem(name, file, f"holds a token {_of_another(owner)}", True)
 
 
 class _InFile(NamedTuple):

@@ -41,7 +41,7 @@ class ManagerParts:
         of_clients = [name for one in manager.clients.values() for name in one.upstreams]
         of_clusters = [name for one in manager.clusters.values() for name in one.upstreams]
         self._named = frozenset([*of_clients, *of_clusters])
-        files = TokenFiles(manager.clients, _now)
+        self._files = files = TokenFiles(manager.clients, _now)
         self._tokens: ManagerTokens = store.manager_tokens
         self.accounts = accounts_of(manager)
         clients = ManagerClients(
@@ -64,6 +64,7 @@ class ManagerParts:
 
     async def start(self) -> None:
         """Get ready, and have sessions opened where tokens are for. Raises StoreUnavailable."""
+        self._files()  # what holds no token is in the log now, and not with the first request
         await self.accounts.start()
         of_store = {name for token in await self._tokens.all() for name in token.upstreams}
         for name in self._named | of_store:

@@ -134,7 +134,7 @@ def credentials(name: str, password: str | None) -> None:
 
 
 def recipes(config: Config, started: Started) -> None:
-    """Lines for the shell that log in by each dialect."""
+    """Lines for the shell that log in by each dialect whose users are ours."""
     address = first_address(started)
     if address is None:
         return
@@ -144,8 +144,9 @@ def recipes(config: Config, started: Started) -> None:
     if ca is not None:
         curl += f" --cacert {shlex.quote(str(ca))}"
     print()
-    print("  # Zerto: the session is in the header x-zerto-session")
-    print(f'  {curl} -i -u "$SG_USER:$SG_PASSWORD" -X POST {url}/v1/session/add')
+    if config.identity[config.dialects.zerto.windows].get("type") == "file":
+        print("  # Zerto: the session is in the header x-zerto-session")
+        print(f'  {curl} -i -u "$SG_USER:$SG_PASSWORD" -X POST {url}/v1/session/add')
     print("  # vSphere (VI/JSON): the session is in the header vmware-api-session-id")
     print(
         f"  {curl} -i {url}/sdk/vim25/8.0.3.0/SessionManager/SessionManager/Login"

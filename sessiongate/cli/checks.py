@@ -13,7 +13,6 @@ from sessiongate.app.preflight.doubts import (
     file_doubts,
     forward_auth_doubts,
     listener_doubts,
-    manager_doubts,
     store_doubts,
     upstream_doubts,
 )
@@ -24,6 +23,7 @@ from sessiongate.app.preflight.dry_run import (
     store_problem,
     tokens_problems,
 )
+from sessiongate.app.preflight.manager_doubts import manager_doubts
 from sessiongate.app.preflight.ports import Port, ports_of
 from sessiongate.app.preflight.upstream_checks import look_at_upstreams
 from sessiongate.app.report import another_is_served
@@ -73,7 +73,7 @@ async def run_checks(config: Config, file: Path | None = None, *, login: bool = 
         *_rows(file_doubts(config)),
         *_rows(listener_doubts(config)),
         *_forward_auth(config),
-        *_rows(manager_doubts(config)),
+        *_rows(await manager_doubts(config)),
         *_roles(config),
         *await _providers(config),
         *_users(config),

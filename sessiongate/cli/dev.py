@@ -61,7 +61,7 @@ def dev(
         free = {name: "127.0.0.1:0" for name in own if loaded.origins[name] == "default"}
         if free:
             loaded = settings(None, Path(folder), {**flags, **free})
-        refuse_what_is_taken(loaded)
+        refuse_what_is_taken(loaded, "--listen 127.0.0.1:0 takes a free port")
         people = [_name_and_password(text) for text in user or ()]
         if not people:
             domain = DOMAIN if upstream else "vsphere.local"

@@ -26,8 +26,12 @@ LogOption = Annotated[LogFormat, typer.Option("--log-format", help="How log line
 LevelOption = Annotated[LogLevel, typer.Option("--log-level", help="The least that is logged.")]
 
 
-def refuse_what_is_taken(config: Config) -> None:
+def refuse_what_is_taken(
+    config: Config, way_out: str = "`make run` takes LISTEN=ADDRESS:PORT"
+) -> None:
     """Raise ConfigError for addresses that cannot be had, before anything is made.
+
+    `way_out` says how the one who started it names another.
 
     Where a server runs on this data directory already, they are its own, and that one server is
     enough is said by the store.
@@ -36,9 +40,9 @@ def refuse_what_is_taken(config: Config) -> None:
         return
     taken = [port for port in ports_of(config) if port.problem and port.needed]
     if taken:
-        make = " (`make run` takes LISTEN=ADDRESS:PORT)"
+        hint = f" ({way_out})"
         raise ConfigError(
-            [port.sentence + make * (port.setting == "server.listen") for port in taken]
+            [port.sentence + hint * (port.setting == "server.listen") for port in taken]
         )
 
 

@@ -72,6 +72,8 @@ def _read_one(table: object, found: dict[str, Any]) -> list[str]:
         if name in table:
             try:
                 found[name] = reader(table[name])
+            except values.Several as problem:
+                wrong.append(f"has {name}: {problem}")
             except ValueError as problem:
                 wrong.append(f"has {name}, which {problem}")
     return wrong
@@ -86,7 +88,13 @@ def _unknown(name: object) -> str:
 def _host(value: object) -> str:
     if isinstance(value, str):
         value = value.strip().removesuffix(".")
-    host = addresses.host_header(value)
+    try:
+        host = addresses.host_header(value)
+    except ValueError:
+        raise ValueError(
+            'must be a name or an address ("wiki.example", "[2001:db8::1]"), without scheme, port'
+            " and path"
+        ) from None
     if addresses.without_port(host) != host.strip("[]"):
         raise ValueError("must have no port: a host is one, whatever its port")
     return host

@@ -217,7 +217,7 @@ def texts(value: object) -> dict[str, str]:
 def https_url(value: object) -> str:
     """Read an address that begins with https."""
     text = word(value)
-    rule = 'must be an address such as "https://idp.example/keys", without user or fragment'
+    rule = 'must be an address such as "https://idp.example/path", without user or fragment'
     if _address(text, ("https",), rule).fragment:
         raise ValueError(rule)
     return text

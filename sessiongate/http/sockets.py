@@ -1,6 +1,7 @@
 """Listening sockets: bound, with the right mode, and without a stale file in the way."""
 
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -29,7 +30,8 @@ def bind_socket(address: str, socket_mode: int = 0o600) -> socket.socket:
     except OSError as error:
         # Not its own words, which repeat the address.
         why = os.strerror(error.errno) if error.errno else type(error).__name__
-        rule = f"{address} cannot be had: {why}; free it, or listen elsewhere"
+        way_out = "free it" if error.errno == errno.EADDRINUSE else "have that changed"
+        rule = f"{address} cannot be had: {why}; {way_out}, or listen elsewhere"
         raise ConfigError([f"listen: {rule}"]) from None
     return opened
 

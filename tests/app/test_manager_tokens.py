@@ -6,6 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.app.manager_tokens import TokenFiles
+from sessiongate.app.preflight.manager_doubts import manager_doubts
+from sessiongate.config import load
 from sessiongate.config.session_manager import ManagerClient
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
@@ -82,3 +84,42 @@ def test_a_token_that_comes_into_anothers_file_stays_its_owners(
     files.paths[owner].unlink()
     files.seconds += AGAIN
     assert owners(read) == {token: other}, "now it is in that file alone"
+
+
+async def test_check_names_files_that_are_no_use(tmp_path: Path) -> None:
+    good, missing, wrong, keys = (tmp_path / name for name in ("good", "missing", "wrong", "keys"))
+    good.write_text(f"{ONE}\n")
+    wrong.write_text("sgm_short\n")
+    keys.write_text('{"keys": []}')
+    for file in (good, wrong):
+        file.chmod(0o600)
+    flags = {
+        "server.plain_http": True,
+        "upstream.vc1.type": "vcenter",
+        "upstream.vc1.url": "https://vc1.example",
+        "upstream.vc1.account": "service",
+        "upstream.vc1.username": "svc",
+        "upstream.vc1.password": "a password",
+        "upstream.vc1.roles": ["administrator"],
+        "session_manager.clients.csi.upstreams": ["vc1"],
+        "session_manager.clients.csi.token_files": [str(good), str(missing), str(wrong)],
+        "session_manager.clients.cpi.upstreams": ["vc1"],
+        "session_manager.clients.cpi.token_files": [str(good)],
+        "session_manager.clusters.prod.upstreams": ["vc1"],
+        "session_manager.clusters.prod.jwks_file": str(keys),
+        "session_manager.clusters.prod.audience": ["api"],
+    }
+    found = await manager_doubts(load(None, {}, flags))
+    told = [(one.about.removeprefix("session_manager."), one.serious) for one in found]
+    assert sorted(told) == [
+        ("clients.cpi", True),
+        ("clients.csi", False),
+        ("clients.csi", True),
+        ("clusters.prod", True),
+    ]
+    said = " ".join(one.says for one in found)
+    assert f"token_files: {missing} holds no token yet: it cannot be read" in said
+    assert f"token_files: {wrong} holds none: a token begins with sgm_" in said
+    assert "one token cannot be of two clients" in said
+    assert "jwks_file: must be a file with a key set" in said
+    assert ONE not in said

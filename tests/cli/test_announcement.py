@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from sessiongate.app.started import Started
-from sessiongate.cli.announcement import upstream_lines
+from sessiongate.cli.announcement import recipes, upstream_lines
+from sessiongate.cli.dev_upstream import upstream_flags
 from sessiongate.config import load
 
 VC1: dict[str, Any] = {
@@ -54,3 +57,14 @@ def test_without_a_name_it_is_the_address_on_this_machine() -> None:
 def test_there_is_none_without_an_upstream_or_an_address() -> None:
     assert lines({}, "127.0.0.1:9669") == []
     assert lines(VC1, "unix:/x") == []
+
+
+@pytest.mark.parametrize("zerto", [False, True])
+def test_before_a_zvm_our_own_administrator_is_shown_no_login_that_asks_the_zvm(
+    zerto: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = upstream_flags("https://up.example", None, None, insecure=True, zerto=zerto)
+    recipes(load(None, {}, flags), Started(("127.0.0.1:9669",), None, has_users=True))
+    shown = capsys.readouterr().out
+    assert ("/v1/session/add" in shown) is not zerto
+    assert "/api/session" in shown

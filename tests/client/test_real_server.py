@@ -143,7 +143,7 @@ def test_whom_it_believes(server: Server) -> None:
     wrong = ZertoSession(server.url, *USER, fingerprint="00" * 32)
     with pytest.raises(NotTrusted, match="another fingerprint"):
         wrong.current()
-    with pytest.raises(NotTrusted):
+    with pytest.raises(NotTrusted, match=r"give the file of its CA as ca, or .* as fingerprint"):
         ZertoSession(server.url, *USER).current()
     both = ZertoSession(server.url, *USER, ca=server.ca, fingerprint="00" * 32)
     with pytest.raises(NotTrusted, match="another fingerprint"):

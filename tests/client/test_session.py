@@ -278,6 +278,8 @@ def test_a_ca_that_is_none_is_told(tmp_path: Any) -> None:
 def test_a_fingerprint_is_judged_at_once() -> None:
     with pytest.raises(ValueError, match="64 hex digits"):
         ZertoSession("https://zvm", USER, PASSWORD, fingerprint="AA:BB")
+    line = "sha256 Fingerprint=" + ":".join(["AB"] * 32)  # as openssl prints it
+    assert ZertoSession("https://zvm", USER, PASSWORD, fingerprint=line)
 
 
 def test_a_session_has_a_dialect(zvm: tuple[Scripted, str]) -> None:

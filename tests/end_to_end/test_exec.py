@@ -341,6 +341,8 @@ def test_a_refused_login_is_tried_once(server: Server, start: Start, tmp_path: P
     ("options", "says"),
     [
         ((), "there is nothing to run"),
+        (("--to", "nowhere", "--"), "there is nothing to run"),
+        (("--user", "u", "--", "true"), "--to: is required"),
         (("--to", "nowhere", "--", "true"), "neither an address"),
         (("--to", "http://vc.example", "--user", "u", "--", "true"), "must be https://"),
         (("--to", "https://vc.example", "--", "true"), "--user"),

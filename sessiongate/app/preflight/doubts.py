@@ -207,25 +207,3 @@ class Watch:
         for doubt in sorted(found - self._told, key=lambda one: one.about):
             _log.warning("something is not as it should be", about=doubt.about, why=doubt.says)
         self._told = found
-
-
-def manager_doubts(config: Config) -> Iterator[Doubt]:
-    """What clients of the session manager have to be given, and files that others may read."""
-    manager, server = config.session_manager, config.server
-    if (manager.clients or manager.clusters) and not server.plain_http:
-        own = server.data_dir / "tls" / "ca.pem"
-        ours = server.tls.certificate is None
-        which = str(own) if ours else "of the CA of server.tls.certificate, if it is not public"
-        yield Doubt(
-            "session_manager",
-            "the vSphere drivers believe the system's CAs alone, and not their ca-file: mount"
-            f" the certificate {which} and name it by SSL_CERT_FILE in their pods",
-        )
-    for name, client in manager.clients.items():
-        for file in client.token_files:
-            if _mode(file) & stat.S_IROTH:
-                yield Doubt(
-                    f"session_manager.clients.{name}",
-                    f"{file} can be read by every account of this machine, and holds a token;"
-                    " chmod o-r",
-                )

@@ -90,9 +90,11 @@ def exec_command(
 
     Exit codes are the command's, or 125 where the login failed, 126 and 127 where it cannot be run.
     """
-    if not command or not to:
-        usage = "sessiongate exec --to URL|NAME --user NAME [options] -- COMMAND..."
-        fail(Exit.SETTINGS, f"there is nothing to run; usage: {usage}")
+    usage = "usage: sessiongate exec --to URL|NAME --user NAME [options] -- COMMAND..."
+    if not command:
+        fail(Exit.SETTINGS, f"there is nothing to run; {usage}")
+    if not to:
+        fail(Exit.SETTINGS, f"--to: is required, the server to log in to; {usage}")
     keep_secrets_in()
     seconds = _seconds_of(keep_alive)
     target = target_of(to, dialect, user, ca, fingerprint)

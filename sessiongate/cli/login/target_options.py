@@ -71,7 +71,7 @@ def password_for(target: Target, file: Path | None, stdin: bool, command: str | 
     if (file is not None) + stdin + (command is not None) > 1:
         fail(Exit.SETTINGS, "give one of --password-file, --password-stdin, --password-command")
     if not target.user:
-        fail(Exit.SETTINGS, "--user: says who logs in")
+        fail(Exit.SETTINGS, "--user: is required, the name to log in with")
     try:
         if file is not None:
             return Secret(secret_text(read_named(file, _LONGEST)))
