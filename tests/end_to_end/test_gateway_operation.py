@@ -161,8 +161,16 @@ def test_the_upstream_s_own_sessions_are_listed_and_ours_are_marked(
     assert all(any(key.startswith(one["key"]) for key in keys) for one in rows)
     table = service.run("upstream", "sessions", "vc1")
     assert f"as seen by {ours}" in table.err
+    args = ("upstream", "sessions", "vc1", "--clients", "--unused", "1ms")
+    by_user = {one["user"]: one for one in told(service, *args)}
+    assert (by_user[ours]["ours"], by_user[ours]["to_end"]) == (1, [])
+    assert (by_user[other]["ours"], len(by_user[other]["to_end"])) == (0, 1)
+    clients = service.run(*args)
+    assert clients.out.splitlines()[0].split()[:2] == ["USER", "AGENT"]
+    assert "not used for 1ms and not ours: 1." in clients.err
     for key in keys:
-        assert key not in table.out + service.log.text
+        assert key not in table.out + clients.out + clients.err + service.log.text
+    assert {one["key"] for one in sessions(upstream)} == keys  # suggested, and not done
 
 
 def checked(server: Server, *flags: str) -> tuple[int, list[tuple[str, str]]]:
