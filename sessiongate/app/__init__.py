@@ -4,12 +4,12 @@ Before anything runs: `owner`, whose rights a command acts with; `prepare`, what
 settings, with `roles_and_users` and the `signing_key`; `bootstrap`, the first administrator;
 `preflight`, doubts. The server: `build` makes the parts, `gates` the gateway's (`secret_files`:
 passwords), `session_manager` that one's (`manager_tokens`: clients'), `services` connects them,
-`presented` is what they say of us, `token_verifiers` verify tokens, `routes` gives each address its
+`presented` is said of us, `token_verifiers` verify tokens, `routes` gives each address its
 endpoint, `console` people pages, `listeners` opens its sockets (`descriptors`: for how many),
-`locks` and `pools` are for commands, `gauges` metrics. `server` starts and stops all (`run_all`),
-`started` is what people are told, `report` commands, as a `running_server`, `in_process` runs it
-among others, `process` for a command, `supervisor` several by the `worker_environment`, `reload`
-takes new settings, `leaks` says who leaves some open, `fault_points` are for tests.
+`locks` and `pools` are for commands, `gauges` and `recorder` metrics. `server` starts and stops all
+(`run_all`), `started` is what people are told, `report` commands (`running_server`), `in_process`
+runs it among others, `process` for a command, `supervisor` several by the `worker_environment`,
+`reload` takes new settings, `leaks` says who leaves some open, `fault_points` are for tests.
 """
 
 from typing import TYPE_CHECKING

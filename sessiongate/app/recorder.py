@@ -13,17 +13,17 @@ class Recorder:
     """Looks when it is called about once a second. `live` counts the sessions in the store."""
 
     def __init__(self, meters: Meters, live: Callable[[], Awaitable[int]], clock: Clock) -> None:
-        self.history = Timeline()
+        self.timeline = Timeline()
         self._meters = meters
         self._live = live
         self._clock = clock
 
     async def step(self) -> None:
         """Take a snapshot where one is wanted. In an outage the number of sessions is unknown."""
-        if not self.history.is_due(self._clock.now().timestamp()):
+        if not self.timeline.is_due(self._clock.now().timestamp()):
             return
         try:
             live = float(await self._live())
         except Unavailable:
             live = UNKNOWN
-        self.history.look(self._clock.now().timestamp(), snapshot(self._meters, live))
+        self.timeline.look(self._clock.now().timestamp(), snapshot(self._meters, live))

@@ -9,5 +9,5 @@ judges what clients call through us, with `relay_reads` of what only reads; `rel
 the Automation API, `relay_services` of other services, `relay_zerto` of a ZVM, `transfers` of
 files, in `byte_ranges`. `audit_chain` links the audit, `pace` says how often something may be done,
 `store_url` reads the addresses of stores, `xml_text` knows what XML can hold. `forward_auth` judges
-what proxies ask about, `leaks` which clients (`agents`) leave sessions open.
+what proxies ask about, `leaks` which clients (`agents`) leave sessions, `upstream_clients` there.
 """

@@ -49,7 +49,7 @@ def test_sessions_at_all_upstreams_are_one_number() -> None:
     for name, count in (("vc1", 2), ("vc2", 3)):
         one = meters.upstreams[name] = UpstreamMeters()
         states = {"idle": count, "active": 1}
-        one.now = lambda states=states: UpstreamNow(states, 9, 0, 0, 0, False)  # type: ignore[misc]
+        one.now = lambda states=states: UpstreamNow(states, 9, 0, 0, 0, False)
     assert snapshot(meters, UNKNOWN).upstream == 7
 
 

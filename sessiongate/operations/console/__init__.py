@@ -4,5 +4,6 @@ A request comes to `endpoint` by `routes`, which asks `visitors` who it is, `ori
 `forms` where it comes from, and `entrance` (with `sign_in` and `first_start`) what those do who are
 not in yet. A `page` is a line of `pages`: data (`session_pages` over `session_lines`), one of the
 `templates`, and a JSON twin of the same data; `step_up` asks again before what many would feel,
-`parts` are the services behind, `replies` have the headers, `static_files` is what browsers load.
+`charts` are numbers of pictures, which `svg` draws, `parts` are the services behind, `replies` have
+the headers, `static_files` is what browsers load.
 """
