@@ -45,6 +45,8 @@ from tests.fake_store import FakeStore
 
 LIMITS = Limits(idle=timedelta(minutes=30), total=timedelta(hours=12))
 CLIENT = Client("192.0.2.7", "curl/8", "vi-json")
+AT_VC1 = Client("192.0.2.7", "curl/8", "vi-json", upstream="vc1")
+"""The same one, at the Host of an upstream of this name."""
 HERE = Client("127.0.0.1", "curl/8", "vi-json", local=True)
 PEOPLE = {"ada": "administrator", "bob": "user", "eve": "operator", "nil": "no-access"}
 INSTANCE = "0f8fad5b-d9cb-469f-a165-70867728950e"

@@ -1,4 +1,4 @@
-"""Which upstream a request is for: its Host says so.
+"""Which upstream a request is for: its Host says so, once, before any endpoint is asked.
 
 What an empty vCenter has must not be shown where a real one stands behind, so that each endpoint
 that answers for one asks here first.
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from sessiongate.dialects.stray_hosts import StrayHosts
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.gate import Gate, UpstreamGate
 from sessiongate.gateway.zvm_gate import ZvmGate
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.networks import canonical_host
 
-G = TypeVar("G")
+G = TypeVar("G", bound=UpstreamGate)
 
 _ZERTO = ("/v1/", "/auth/realms/zerto")
 """Where Zerto's clients come to, in any letter case."""
@@ -26,15 +26,21 @@ class Hosts(Generic[G]):
         """`otherwise` has every Host that is not in `by_host`."""
         self._by_host = {canonical_host(host): gate for host, gate in by_host.items()}
         self._otherwise = otherwise
+        all_of_them = (*by_host.values(), *([] if otherwise is None else [otherwise]))
+        self._by_name = {gate.name: gate for gate in all_of_them}
 
-    def of(self, request: Request) -> G | None:
-        """The one that a request's Host means, None where it is for us alone.
+    def meant_by(self, host: tuple[str, int], *, secure: bool) -> G | None:
+        """The one that a Host means, None where it is for us alone.
 
         Clients leave out the port that is usual, and may end a name with a dot.
         """
-        name, port = canonical_host(request.header("host") or "")
-        with_port = name, port or (443 if request.secure else 80)
+        name, port = host
+        with_port = name, port or (443 if secure else 80)
         return self._by_host.get(with_port) or self._by_host.get((name, 0)) or self._otherwise
+
+    def of(self, request: Request) -> G | None:
+        """The one that a request is for, as `AtUpstreams` has written into it."""
+        return self._by_name.get(request.upstream)
 
 
 class Gates(Hosts[Gate]):
@@ -55,7 +61,8 @@ class Gates(Hosts[Gate]):
         A Host may mean one of each type: Zerto's addresses are the ZVM's then, all others the
         vCenter's.
         """
-        vcenter, zvm = self.of(request), self.zvms.of(request)
+        host, secure = canonical_host(request.header("host") or ""), request.secure
+        vcenter, zvm = (hosts.meant_by(host, secure=secure) for hosts in (self, self.zvms))
         zerto = request.path[:32].lower().startswith(_ZERTO)
         gate = (zvm or vcenter) if zerto else (vcenter or zvm)
         return gate.name if gate is not None else ""

@@ -157,15 +157,15 @@ class UpstreamGate:
         """The clients with something in a lease, or a call under way here: keys of sessions."""
         found = self.clients_here()
         if self._shared:
-            elsewhere = [key for key in await self._others.clients() if self._is_there(key)]
+            elsewhere = [key for key in await self._others.clients() if self._lives(key)]
             found = list(dict.fromkeys([*elsewhere, *found]))
         return found
 
     def clients_here(self) -> list[str]:
         """The same, as far as this process knows."""
-        return [key for key in self.accounts.clients() if self._is_there(key)]
+        return [key for key in self.accounts.clients() if self._lives(key)]
 
-    def _is_there(self, key: str) -> bool:
+    def _lives(self, key: str) -> bool:
         return not self.relay.endings.is_over(key)
 
     def _ended_elsewhere(self, key: str) -> None:

@@ -18,7 +18,7 @@ _RANGE = re.compile(rf"(?i:bytes)=({_DIGITS})?-({_DIGITS})?")
 _TOLD = re.compile(rf"(?i:bytes) ({_DIGITS})-({_DIGITS})/({_DIGITS})")
 
 
-class Part(msgspec.Struct, frozen=True):
+class FilePart(msgspec.Struct, frozen=True):
     """A part of a file: its first byte, its last one, and how long the whole file is."""
 
     first: int
@@ -41,7 +41,7 @@ class Part(msgspec.Struct, frozen=True):
         return f"bytes */{self.whole}"
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class WantedRange(msgspec.Struct, frozen=True):
     """The range that a client wants. With no `first` the last so many bytes."""
 
     first: int | None
@@ -53,7 +53,7 @@ class Wanted(msgspec.Struct, frozen=True):
         first = "" if self.first is None else str(max(0, self.first - margin))
         return f"bytes={first}-{last}"
 
-    def of(self, part: Part) -> Part:
+    def of(self, part: FilePart) -> FilePart:
         """What the client wants of a part that has come. Raises Malformed where that is not all."""
         if self.first is None:
             first = max(0, part.whole - (self.last or 0))
@@ -61,16 +61,16 @@ class Wanted(msgspec.Struct, frozen=True):
         else:
             first = self.first
             last = part.whole - 1 if self.last is None else min(self.last, part.whole - 1)
-        wanted = Part(first, last, part.whole)
+        wanted = FilePart(first, last, part.whole)
         if wanted.length and not part.first <= first <= last <= part.last:
             raise Malformed("a part of the file is not the one that was asked for")
         return wanted
 
 
-class Cut:
+class RangeCut:
     """What the client wants of a part that comes in pieces."""
 
-    def __init__(self, part: Part, wanted: Part) -> None:
+    def __init__(self, part: FilePart, wanted: FilePart) -> None:
         self._skip = wanted.first - part.first if wanted.length else 0
         self._left = wanted.length
 
@@ -87,26 +87,30 @@ class Cut:
         return found
 
 
-def read(text: str) -> Wanted | None:
+def read(text: str) -> WantedRange | None:
     """What a `Range` asks for; None for what is no single range of bytes."""
     found = _RANGE.fullmatch(text.strip())
     if found is None or found[1] is found[2] is None:
         return None
     first, last = (None if one is None else int(one) for one in found.groups())
-    return None if first is not None and last is not None and last < first else Wanted(first, last)
+    return (
+        None
+        if first is not None and last is not None and last < first
+        else WantedRange(first, last)
+    )
 
 
-def told(headers: Iterable[tuple[str, str]]) -> Part:
+def told(headers: Iterable[tuple[str, str]]) -> FilePart:
     """What the `Content-Range` of a reply says. Raises Malformed."""
     values = [value for name, value in headers if name == "content-range"]
     found = _TOLD.fullmatch(values[0]) if len(values) == 1 else None
-    part = Part(*map(int, found.groups())) if found is not None else None
+    part = FilePart(*map(int, found.groups())) if found is not None else None
     if part is None or not part.first <= part.last < part.whole:
         raise Malformed("a part of a file that does not say which one it is")
     return part
 
 
-def asked(headers: Headers, margin: int, *, cuts: bool) -> tuple[Headers, Wanted | None]:
+def asked(headers: Headers, margin: int, *, cuts: bool) -> tuple[Headers, WantedRange | None]:
     """The headers by which a file is asked for, and what the client wants of it; None for all.
 
     Not `cuts`: of this request no range is of use, such as of a HEAD.

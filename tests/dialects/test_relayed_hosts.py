@@ -7,7 +7,7 @@ from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 
-ONE, TWO = cast("Gate", object()), cast("Gate", object())
+ONE, TWO = (cast("Gate", SimpleNamespace(name=name)) for name in ("vc1", "vc2"))
 
 
 def asked(path: str = "/sdk", host: str | None = "vc1.example", body: bytes = b"") -> Request:
@@ -15,9 +15,17 @@ def asked(path: str = "/sdk", host: str | None = "vc1.example", body: bytes = b"
     return Request("POST", path, "", headers, body, "192.0.2.7", secure=True)
 
 
+def meant(gates: Gates, host: str | None, *, secure: bool = True) -> Gate | None:
+    """The upstream of a request with this Host, as endpoints find it."""
+    request = asked(host=host)
+    request.secure = secure
+    request.upstream = gates.name_of(request)
+    return gates.of(request)
+
+
 def test_a_host_means_one_upstream_with_its_port_or_without() -> None:
     gates = Gates({"vc1.example": ONE, "vc2.example:9669": TWO}, None)
-    for host, meant in (
+    for host, one in (
         ("vc1.example", ONE),
         ("VC1.Example:9669", ONE),
         ("vc1.example.", ONE),
@@ -36,20 +44,18 @@ def test_a_host_means_one_upstream_with_its_port_or_without() -> None:
         (None, None),
         ("[::1]", None),
     ):
-        assert gates.of(asked(host=host)) is meant, host
+        assert meant(gates, host) is one, host
     usual = Gates({"vc1.example:443": ONE, "vc1.example": TWO}, None)
-    assert usual.of(asked(host="vc1.example")) is ONE
-    assert usual.of(asked(host="vc1.example:8443")) is TWO
-    plain = asked(host="vc1.example")
-    plain.secure = False
-    assert usual.of(plain) is TWO
+    assert meant(usual, "vc1.example") is ONE
+    assert meant(usual, "vc1.example:8443") is TWO
+    assert meant(usual, "vc1.example", secure=False) is TWO
     address = Gates({"[2001:db8::1]": ONE}, TWO)
     for host in ("[2001:DB8::1]", "[2001:db8:0:0::1]:443", "[2001:db8::1]:"):
-        assert address.of(asked(host=host)) is ONE, host
-    assert address.of(asked(host="[2001:db8::2]")) is TWO
+        assert meant(address, host) is ONE, host
+    assert meant(address, "[2001:db8::2]") is TWO
     rest = Gates({"vc1.example": ONE}, TWO)
-    assert rest.of(asked(host="vc1.example")) is ONE
-    assert rest.of(asked(host="127.0.0.1:9669")) is TWO
+    assert meant(rest, "vc1.example") is ONE
+    assert meant(rest, "127.0.0.1:9669") is TWO
 
 
 async def test_a_request_is_told_which_upstream_its_host_means() -> None:

@@ -5,20 +5,20 @@ import random
 import pytest
 
 from sessiongate.errors import Malformed
-from sessiongate.rules.byte_ranges import Cut, Part, Wanted, asked, read, told
+from sessiongate.rules.byte_ranges import RangeCut, FilePart, WantedRange, asked, read, told
 from tests.each import each
 
 
 @each(
     ("text", "wanted", "wider"),
     [
-        ("bytes=0-9", Wanted(0, 9), "bytes=0-19"),
-        ("bytes=25-30", Wanted(25, 30), "bytes=15-40"),
-        ("Bytes=25-", Wanted(25, None), "bytes=15-"),
-        (" bytes=-7 ", Wanted(None, 7), "bytes=-17"),
+        ("bytes=0-9", WantedRange(0, 9), "bytes=0-19"),
+        ("bytes=25-30", WantedRange(25, 30), "bytes=15-40"),
+        ("Bytes=25-", WantedRange(25, None), "bytes=15-"),
+        (" bytes=-7 ", WantedRange(None, 7), "bytes=-17"),
     ],
 )
-def test_one_range_is_widened(text: str, wanted: Wanted, wider: str) -> None:
+def test_one_range_is_widened(text: str, wanted: WantedRange, wider: str) -> None:
     assert read(text) == wanted
     assert wanted.widened(10) == wider
 
@@ -38,10 +38,10 @@ def test_what_has_no_use_for_a_range_asks_for_none() -> None:
     assert asked(headers, 10, cuts=False) == ((("if-match", '"x"'),), None)
     assert asked((*headers, headers[0]), 10, cuts=True) == ((("if-match", '"x"'),), None)
     wider = (("if-match", '"x"'), ("range", "bytes=0-11"))
-    assert asked(headers, 10, cuts=True) == (wider, Wanted(0, 1))
+    assert asked(headers, 10, cuts=True) == (wider, WantedRange(0, 1))
 
 
-def served(file: bytes, text: str) -> tuple[Part, bytes] | None:
+def served(file: bytes, text: str) -> tuple[FilePart, bytes] | None:
     """As a server has it; None for 416."""
     wanted = read(text)
     assert wanted is not None
@@ -50,7 +50,7 @@ def served(file: bytes, text: str) -> tuple[Part, bytes] | None:
         first, last = max(0, len(file) - (wanted.last or 0)), end
     else:
         first, last = wanted.first, end if wanted.last is None else min(end, wanted.last)
-    return (Part(first, last, len(file)), file[first : last + 1]) if first <= last else None
+    return (FilePart(first, last, len(file)), file[first : last + 1]) if first <= last else None
 
 
 @each("seed", list(range(40)))
@@ -67,7 +67,7 @@ def test_a_client_has_what_it_would_have_had_by_itself(seed: int) -> None:
         return
     part, data = wider
     found = wanted.of(part)
-    cut = Cut(part, found)
+    cut = RangeCut(part, found)
     size = chance.randrange(1, 9)
     got = b"".join(cut.of(data[at : at + size]) for at in range(0, len(data), size))
     assert cut.done
@@ -88,7 +88,7 @@ def test_a_part_that_does_not_say_which_it_is_is_not_handed_on(value: str) -> No
 
 
 def test_a_part_that_was_not_asked_for_is_not_handed_on() -> None:
-    for part in (Part(5, 9, 100), Part(0, 3, 100)):
+    for part in (FilePart(5, 9, 100), FilePart(0, 3, 100)):
         with pytest.raises(Malformed):
-            Wanted(2, 6).of(part)
-    assert Wanted(2, 6).of(Part(0, 6, 7)) == Part(2, 6, 7)
+            WantedRange(2, 6).of(part)
+    assert WantedRange(2, 6).of(FilePart(0, 6, 7)) == FilePart(2, 6, 7)

@@ -31,6 +31,7 @@ from sessiongate.gateway.calls.endings import Endings
 from sessiongate.gateway.calls.large_replies import StreamedAnswer
 from sessiongate.gateway.calls.long_polls import LongPolls, WhenGone
 from sessiongate.gateway.calls.poll_places import PollPlaces
+from sessiongate.gateway.calls.repeats import going_out, is_repeated, once_or_twice
 from sessiongate.gateway.calls.stays import Stay, Stays
 from sessiongate.gateway.calls.translation import Translation, enough_of
 from sessiongate.gateway.leases.lease import Lease
@@ -38,7 +39,7 @@ from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.rules.relay import Kind, State, judge, may_be_repeated
+from sessiongate.rules.relay import Kind, State, judge
 from sessiongate.session import Ended, Session
 from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.wire.http import Answer, Headers
@@ -227,25 +228,13 @@ class Relay:
         answer.reply.when_done(done)
 
     async def _send(self, client: GatewayClient, call: ForwardedCall) -> Answer:
-        repeats = may_be_repeated(call.request.method, call.verdict)
-        try:
-            return await self._once(client, call)
-        except LeaseRefused as refused:
-            # A session that is over refuses at the door: nothing has been done. One that lives
-            # has refused somewhere inside, and only a read may be asked again, by another.
+        async def may_follow(refused: LeaseRefused) -> bool:
             if refused.lost and call.verdict.state is State.PAGE:
                 await self.endings.lose_client(client)  # the read went on in there
             client.require_alive()
-            if not refused.lost and (client.book.size or not repeats):
-                return refused.outcome()
-        except OutcomeUnknown:
-            if not repeats:
-                raise
-        client.require_alive()
-        try:
-            return await self._once(client, call)
-        except LeaseRefused as refused:
-            return refused.outcome()
+            return refused.lost or (is_repeated(call) and not client.book.size)
+
+        return await once_or_twice(lambda: self._once(client, call), client, call, may_follow)
 
     async def _once(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
@@ -267,15 +256,31 @@ class Relay:
             await self.stays.give_back(stay)
         if not call.form.replies.says_session_is_over(answer):
             return answer
+        raise await self.refused(stay, lambda: self._translated(lease, client, call, answer))
+
+    async def refused(
+        self,
+        stay: Stay,
+        told: Callable[[], Answer] | None,
+        doubts: Callable[[Lease], Awaitable[bool]] | None = None,
+    ) -> LeaseRefused:
+        """What is to be raised where the session of a lease was not let in, once it was given back.
+
+        `told` is what the client hears of one that lives; None where nothing was sent by it.
+        `doubts` says whether others are to beware of that one; they are, if it is not given.
+        Raises OutcomeUnknown where nobody knows whether it lives.
+        """
+        pool, lease = stay.pool, stay.lease
         try:
             alive = await self.lives(pool, lease)
+            doubted = alive and (doubts is None or await doubts(lease))
         except UpstreamUnavailable as error:
             raise OutcomeUnknown(str(error)) from None
-        if not alive:
-            raise LeaseRefused(None)
-        if lease.doubt(client.session.key):
+        if not alive or told is None:
+            return LeaseRefused(None)
+        if doubted and lease.doubt(stay.client.session.key):
             pool.retire(lease)  # something behind it refuses: nobody else begins there
-        raise LeaseRefused(self._translated(lease, client, call, answer))
+        return LeaseRefused(told())
 
     async def lives(self, pool: Pool, lease: Lease) -> bool:
         """Whether a lease lives that has refused a call. Raises UpstreamUnavailable.
@@ -373,17 +378,11 @@ class Relay:
         form = call.form
         headers = (*call.headers, form.carrier(lease.session.token))
         ask = form.write_ask(call.request, changes, headers)
-        within, before = None if call.waits else self._rules.timeout, call.sent
-        call.sent = True
-        try:
+        within = None if call.waits else self._rules.timeout
+        with going_out(call):
             return await self._exchange.exchange(
                 ask, within=within, largest=LARGEST_REPLY, enough=enough_of(call)
             )
-        except OutcomeUnknown:
-            raise
-        except UpstreamUnavailable:
-            call.sent = before  # there was no connection to send it by
-            raise
 
     async def _touched(self, session: Session) -> None:
         with suppress(Unavailable):

@@ -7,6 +7,7 @@ is in a `SideCall`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from sessiongate.errors import (
@@ -15,17 +16,17 @@ from sessiongate.errors import (
     OutcomeUnknown,
     Overloaded,
     Unavailable,
-    UpstreamUnavailable,
 )
 from sessiongate.gateway.calls.book import TICKET, too_many
 from sessiongate.gateway.calls.call import CallRecord, CallUnderWay, LeaseRefused
 from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.relay import LARGEST_REPLY, Relay
+from sessiongate.gateway.calls.repeats import going_out, is_repeated, once_or_twice
 from sessiongate.gateway.calls.stays import Stay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.renewals import LeaseOver
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.rules.relay import Kind, may_be_repeated
+from sessiongate.rules.relay import Kind
 from sessiongate.session import Session
 from sessiongate.store.gateway_port import Changes
 from sessiongate.upstream.exchange import Exchange
@@ -127,24 +128,15 @@ class SideRelay:
     async def _send(self, client: GatewayClient, call: SideCall) -> Answer:
         """Send it, and a read once more where nobody knows what became of it, or it was refused."""
         under_way = call.under_way
-        repeats = may_be_repeated(under_way.method, under_way.verdict)
-        try:
-            return await self._once(client, call)
-        except LeaseRefused as refused:
-            if not (repeats or call.refusal_is_sure):
-                return refused.outcome()
-        except OutcomeUnknown:
-            if not repeats:
-                raise
-        client.require_alive()
-        try:
-            return await self._once(client, call)
-        except LeaseRefused as refused:
-            return refused.outcome()
+
+        async def may_follow(_: LeaseRefused) -> bool:
+            return call.refusal_is_sure or is_repeated(under_way)
+
+        return await once_or_twice(lambda: self._once(client, call), client, under_way, may_follow)
 
     async def _once(self, client: GatewayClient, call: SideCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
-        under_way, session, key = call.under_way, client.session, client.session.key
+        under_way, session = call.under_way, client.session
         pool = client.pool = await self.relay.pool_of(session)
         home = under_way.verdict.kind is not Kind.STATELESS
         stay = await self.relay.stays.take(pool, client, home=home)
@@ -166,16 +158,8 @@ class SideRelay:
             pass  # as if it had refused: nothing was sent by it
         finally:
             await self.relay.stays.give_back(stay)
-        try:
-            alive = await self.relay.lives(pool, lease)
-            doubted = alive and await call.doubts(lease)
-        except UpstreamUnavailable as error:
-            raise OutcomeUnknown(str(error)) from None
-        if not alive or answer is None:
-            raise LeaseRefused(None)
-        if doubted and lease.doubt(key):
-            pool.retire(lease)  # something behind it refuses: nobody else begins there
-        raise LeaseRefused(call.reply(lease, session, answer))
+        told = None if answer is None else partial(call.reply, lease, session, answer)
+        raise await self.relay.refused(stay, told, call.doubts)
 
     async def _keep(self, stay: Stay, seconds: float) -> None:
         """Have the session there stay, for what its client has been given.
@@ -193,12 +177,6 @@ class SideRelay:
             raise NoSession("the session has ended")
 
     async def _exchanged(self, under_way: CallUnderWay, ask: Ask) -> Answer:
-        before, under_way.sent = under_way.sent, True
         within = self._rules.timeout
-        try:
+        with going_out(under_way):
             return await self._exchange.exchange(ask, within=within, largest=LARGEST_REPLY)
-        except OutcomeUnknown:
-            raise
-        except UpstreamUnavailable:
-            under_way.sent = before  # there was no connection to send it by
-            raise

@@ -297,9 +297,9 @@ class Transfer:
         self._task = asyncio.current_task()
         self._reply: Incoming | None = None
         self._gap = 0.0
-        self.range: byte_ranges.Wanted | None = None
+        self.range: byte_ranges.WantedRange | None = None
         """What the client wants of the file, which comes with what stands around it; None: all."""
-        self._cut: tuple[byte_ranges.Cut, byte_ranges.Part] | None = None
+        self._cut: tuple[byte_ranges.RangeCut, byte_ranges.FilePart] | None = None
         self._result = ""
         """What became of the body, once that is known."""
 
@@ -331,7 +331,7 @@ class Transfer:
             found = self.range.of(part)
         except Malformed as wrong:
             raise OutcomeUnknown(str(wrong)) from None
-        self._cut = byte_ranges.Cut(part, found), found
+        self._cut = byte_ranges.RangeCut(part, found), found
         kept = tuple(one for one in headers if one[0] != "content-range")
         return (*kept, ("content-range", found.told))
 

@@ -8,12 +8,12 @@ import pytest
 from sessiongate.dialects.automation import resources
 from sessiongate.dialects.automation.relayed_endpoint import RelayedRestEndpoint
 from sessiongate.dialects.automation.rpc_endpoint import RpcEndpoint
-from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.errors import NoPermission, NotSupported, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
-from tests.gate import APPLIANCE
+from tests.gate import APPLIANCE, AT_VC1
 from tests.gate import Gate as House
 
 LIBRARY = "com.vmware.content.library"
@@ -21,6 +21,8 @@ LIBRARY = "com.vmware.content.library"
 
 class Upstream:
     """In the place of a gate: knows what it was asked."""
+
+    name = "vc1"
 
     def __init__(self) -> None:
         self.automation = self
@@ -48,12 +50,13 @@ class Case:
     def __init__(self, house: House, face: resources.Face) -> None:
         self.house = house
         self.upstream = Upstream()
-        gates = Gates({"vc.example": cast("Gate", self.upstream)}, None)
+        self.gates = gates = Gates({"vc.example": cast("Gate", self.upstream)}, None)
 
         async def own(_: Request) -> Reply:
             return Reply(299)
 
         self.endpoint = RelayedRestEndpoint(own, gates, house.sessions, house.bearers, face)
+        self.handler = AtUpstreams(self.endpoint, gates)
 
     async def ask(
         self,
@@ -65,10 +68,10 @@ class Case:
         host: str = "vc.example",
     ) -> Reply:
         sent = [("host", host), *headers]
-        return await self.endpoint(Request(verb, path, query, sent, body, "192.0.2.7", secure=True))
+        return await self.handler(Request(verb, path, query, sent, body, "192.0.2.7", secure=True))
 
     async def token(self) -> str:
-        return (await self.house.login("ada")).token.reveal()
+        return (await self.house.login("ada", AT_VC1)).token.reveal()
 
 
 @pytest.fixture
@@ -114,14 +117,16 @@ async def test_files_of_a_library_are_ours_to_send_on(case: Case) -> None:
         case.house.bearers,
         provider="local",
         appliance=APPLIANCE,
-        gates=Gates({"vc.example": cast("Gate", case.upstream)}, None),
+        gates=case.gates,
     )
     for service, shown in ((f"{LIBRARY}.item.updatesession.File", said.body), ("a.b.C", body)):
         params = {"serviceId": service, "operationId": "get", "input": {"STRUCTURE": {"x": {}}}}
         call = {"jsonrpc": "2.0", "method": "invoke", "id": "1", "params": params}
         sent = [("host", "vc.example"), carrier]
         document = msgspec.json.encode(call)
-        reply = await rpc(Request("POST", "/api", "", sent, document, "192.0.2.7", secure=True))
+        reply = await AtUpstreams(rpc, case.gates)(
+            Request("POST", "/api", "", sent, document, "192.0.2.7", secure=True)
+        )
         assert reply.body == shown
 
 

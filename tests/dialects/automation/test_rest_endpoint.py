@@ -17,7 +17,7 @@ from sessiongate.dialects.automation.rest_endpoint import (
     RestSessionEndpoint,
 )
 from sessiongate.dialects.automation.rpc_endpoint import RpcEndpoint
-from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.gateway.gate import Gate as UpstreamGate
 from sessiongate.http.message import Handler, Reply, Request
@@ -235,6 +235,8 @@ def test_whatever_is_sent_gets_a_reply_of_the_dialect(
 class Upstream:
     """In the place of a gate: knows which releases it has, or does not."""
 
+    name = "vc1"
+
     def __init__(self, *served: str) -> None:
         self.public = self
         self.served = served
@@ -251,7 +253,7 @@ async def test_hello_promises_no_more_than_the_upstream_has() -> None:
 
     async def chosen(*served: str) -> tuple[int, Any]:
         gates = Gates({}, cast("UpstreamGate", Upstream(*served)))
-        reply = await HelloEndpoint(gates)(hello)
+        reply = await AtUpstreams(HelloEndpoint(gates), gates)(hello)
         return reply.status, json.loads(reply.body).get("api_release")
 
     assert await chosen("8.0.3.0", "8.0.2.0", "7.0.3.0") == (200, "8.0.2.0")

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.vim.relayed_endpoint import RelayedSoapEndpoint
 from sessiongate.dialects.vim.soap_endpoint import VimSoapEndpoint
 from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
@@ -13,11 +13,14 @@ from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
 from tests.end_to_end.vim_soap import envelope
+from tests.gate import AT_VC1
 from tests.gate import Gate as House
 
 
 class Upstream:
     """In the place of a gate: knows what it was asked."""
+
+    name = "vc1"
 
     def __init__(self) -> None:
         self.relay = self.public = self
@@ -50,10 +53,12 @@ class Case:
         own = VimSoapEndpoint(house.sessions, house.logins, house.bearers, house.center)
         gates = Gates({}, cast("Gate", self.upstream))
         self.endpoint = RelayedSoapEndpoint(own, gates, house.sessions, house.bearers)
+        self.handler = AtUpstreams(self.endpoint, gates)
+        self.versions = AtUpstreams(self.endpoint.versions, gates)
 
     async def post(self, body: str, *headers: tuple[str, str], path: str = "/sdk") -> Reply:
         sent = [("host", "vc.example"), *headers]
-        return await self.endpoint(
+        return await self.handler(
             Request("POST", path, "", sent, body.encode(), "192.0.2.7", secure=True)
         )
 
@@ -67,7 +72,7 @@ NAME = envelope("Fetch", "Folder", "group-d1", "<prop>name</prop>")
 
 
 async def cookie(case: Case) -> tuple[str, str]:
-    opened = await case.house.login("ada")
+    opened = await case.house.login("ada", AT_VC1)
     return ("cookie", f"vmware_soap_session={opened.token.reveal()}")
 
 
@@ -121,9 +126,9 @@ async def test_what_becomes_of_a_call_is_told_in_the_client_s_words(case: Case) 
 
 async def test_the_list_of_versions_is_the_upstream_s(case: Case) -> None:
     request = Request("GET", "/sdk/vimServiceVersions.xml", "", [], b"", "192.0.2.7", secure=True)
-    assert (await case.endpoint.versions(request)).body == b"<theirs/>"
+    assert (await case.versions(request)).body == b"<theirs/>"
     case.upstream.answer = UpstreamUnavailable("down")
-    assert (await case.endpoint.versions(request)).status == 503
+    assert (await case.versions(request)).status == 503
 
 
 MANY = envelope(
@@ -150,7 +155,7 @@ async def test_strangers_may_not(case: Case, sent: tuple[tuple[str, str], ...]) 
 
 
 async def test_sec_43_a_session_inside_the_body_is_not_sent_on(case: Case) -> None:
-    opened = await case.house.login("ada")
+    opened = await case.house.login("ada", AT_VC1)
     head = f"<s:Header><vcSessionCookie>{opened.token.reveal()}</vcSessionCookie></s:Header>"
     reply = await case.post(NAME.replace("<s:Body>", f"{head}<s:Body>"), await cookie(case))
     assert (reply.status, b"InvalidRequest" in reply.body) == (500, True)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.vim.json_endpoint import VimJsonEndpoint
 from sessiongate.dialects.vim.relayed_json_endpoint import RelayedJsonEndpoint
 from sessiongate.errors import (
@@ -23,8 +23,10 @@ from sessiongate.errors import (
 from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
+from sessiongate.session import Client
 from sessiongate.wire.http import Answer
 from tests.each import each
+from tests.gate import AT_VC1, CLIENT
 from tests.gate import Gate as House
 from tests.wire.vim.test_relayed_json_reply import ok
 
@@ -35,6 +37,8 @@ RENAME = f"{RELEASE}/Folder/group-d1/Rename_Task"
 
 class Upstream:
     """In the place of a gate: knows what it was asked."""
+
+    name = "vc1"
 
     def __init__(self) -> None:
         self.relay = self.public = self
@@ -73,6 +77,7 @@ class Case:
         own = VimJsonEndpoint(house.sessions, house.logins, house.bearers, house.center)
         gates = Gates({"vc.example": cast("Gate", self.upstream)}, None)
         self.endpoint = RelayedJsonEndpoint(own, gates, house.sessions, house.bearers)
+        self.handler = AtUpstreams(self.endpoint, gates)
 
     async def ask(
         self,
@@ -84,10 +89,10 @@ class Case:
     ) -> Reply:
         path, _, query = path.partition("?")
         sent = [("host", host), *headers]
-        return await self.endpoint(Request(verb, path, query, sent, body, "192.0.2.7", secure=True))
+        return await self.handler(Request(verb, path, query, sent, body, "192.0.2.7", secure=True))
 
-    async def session(self) -> tuple[str, str]:
-        opened = await self.house.login("ada")
+    async def session(self, client: Client = AT_VC1) -> tuple[str, str]:
+        opened = await self.house.login("ada", client)
         return ("vmware-api-session-id", opened.token.reveal())
 
 
@@ -164,7 +169,7 @@ async def test_they_are_at_any_release(named: str, case: Case) -> None:
 
 
 async def test_at_another_host_all_is_ours(case: Case) -> None:
-    reply = await case.ask("GET", NAME, await case.session(), host="gate.example")
+    reply = await case.ask("GET", NAME, await case.session(CLIENT), host="gate.example")
     assert (reply.status, reply.body) == (200, b'"Datacenters"')
     assert not case.upstream.calls
 

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from sessiongate.dialects.relayed_hosts import Gates
+from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.vim.pbm_endpoint import PbmEndpoint
 from sessiongate.dialects.vim.relayed_services import RelayedServiceEndpoint
 from sessiongate.errors import NoPermission, OutcomeUnknown, UpstreamUnavailable
@@ -12,13 +12,15 @@ from sessiongate.gateway.calls.long_readings import LongReadings
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
-from tests.gate import INSTANCE
+from tests.gate import AT_VC1, INSTANCE
 from tests.gate import Gate as House
 from tests.wire.vim.test_relayed_service import document
 
 
 class Upstream:
     """In the place of a gate: knows what it was asked."""
+
+    name = "vc1"
 
     def __init__(self) -> None:
         self.services = self.public = self
@@ -45,23 +47,24 @@ class Case:
         self.upstream = Upstream()
         parts = house.sessions, house.logins, house.bearers, house.center
         policies = PbmEndpoint(*parts, instance=INSTANCE)
-        gates = Gates({"vc.example": cast("Gate", self.upstream)}, None)
+        self.gates = gates = Gates({"vc.example": cast("Gate", self.upstream)}, None)
 
         async def own(_: Request) -> Reply:
             return Reply(299)
 
         self.endpoint = RelayedServiceEndpoint(own, policies, gates, house.sessions, house.bearers)
+        self.handler = AtUpstreams(self.endpoint, gates)
 
     async def ask(self, *headers: tuple[str, str], body: str = "", **more: str) -> Reply:
         sent = [("host", more.get("host", "vc.example")), *headers]
         verb, path = more.get("verb", "POST"), more.get("path", "/pbm")
         asked = Request(verb, path, "", sent, body.encode(), "192.0.2.7", secure=True)
         if path.endswith(".xml"):
-            return await self.endpoint.vsan_versions(asked)
-        return await self.endpoint(asked)
+            return await AtUpstreams(self.endpoint.vsan_versions, self.gates)(asked)
+        return await self.handler(asked)
 
     async def token(self) -> str:
-        return (await self.house.login("ada")).token.reveal()
+        return (await self.house.login("ada", AT_VC1)).token.reveal()
 
 
 @pytest.fixture

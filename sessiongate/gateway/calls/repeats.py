@@ -1,0 +1,61 @@
+"""Sends a call once, and once more where that is sound: what all relays have in common.
+
+A session that is over refuses at the door: nothing has been done, and another one is tried. One
+that lives has refused somewhere inside, and only what has no effect is asked again.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
+from sessiongate.gateway.calls.call import CallUnderWay, LeaseRefused
+from sessiongate.gateway.calls.clients import GatewayClient
+from sessiongate.rules.relay import may_be_repeated
+from sessiongate.wire.http import Answer
+
+Once = Callable[[], Awaitable[Answer]]
+"""Takes a lease and sends a call. Raises LeaseRefused where its session is not let in."""
+
+
+async def once_or_twice(
+    once: Once,
+    client: GatewayClient,
+    call: CallUnderWay,
+    may_follow: Callable[[LeaseRefused], Awaitable[bool]],
+) -> Answer:
+    """What the upstream answers to a call in the end.
+
+    `may_follow` says of a refusal whether another lease may be tried after it. A call of which
+    nobody knows what became is sent again where it has no effect. Raises what sending it does.
+    """
+    try:
+        return await once()
+    except LeaseRefused as refused:
+        if not await may_follow(refused):
+            return refused.outcome()
+    except OutcomeUnknown:
+        if not is_repeated(call):
+            raise
+    client.require_alive()
+    try:
+        return await once()
+    except LeaseRefused as refused:
+        return refused.outcome()
+
+
+def is_repeated(call: CallUnderWay) -> bool:
+    """Whether it may be sent twice, whatever became of it the first time."""
+    return may_be_repeated(call.method, call.verdict)
+
+
+@contextmanager
+def going_out(call: CallUnderWay) -> Iterator[None]:
+    """It is being sent. Where there was no connection to send it by, it was not."""
+    before, call.sent = call.sent, True
+    try:
+        yield
+    except OutcomeUnknown:
+        raise
+    except UpstreamUnavailable:
+        call.sent = before
+        raise
