@@ -5,7 +5,7 @@ import random
 import pytest
 
 from sessiongate.errors import Malformed
-from sessiongate.rules.byte_ranges import RangeCut, FilePart, WantedRange, asked, read, told
+from sessiongate.rules.byte_ranges import FilePart, RangeCut, WantedRange, asked, read, told
 from tests.each import each
 
 
