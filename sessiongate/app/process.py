@@ -14,16 +14,11 @@ from sessiongate.config import Config
 _log = structlog.get_logger("sessiongate")
 
 
-async def serve(
-    config: Config, announce: Announce, reread: Reread | None = None, *, throw_away: bool = False
-) -> None:
-    """Serve until SIGTERM or SIGINT, then stop gracefully. At SIGHUP read the settings again.
-
-    Of a server to throw away nobody is told how it would be operated.
-    """
+async def serve(config: Config, announce: Announce, reread: Reread | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then stop gracefully. At SIGHUP read the settings again."""
     again = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
-    async with running(config, signals=True, watched=not throw_away) as it:
+    async with running(config, signals=True, watched=True) as it:
         server, done = it.server, it.told_to_stop
         reloading = asyncio.create_task(
             reload_when(again, reread, lambda: server.config, server.reload)

@@ -2,8 +2,8 @@
 
 `main` is the command itself, `interrupts` heeds Ctrl-C while it imports, `root` has the commands,
 and `lazy` imports them when they are called. `serve` also has init and check, whose rows come from
-`checks`; `dev` is a server to throw away (its gateway in `dev_upstream`). Both say an
-`announcement` and go on as a `server_process`. The groups are `users`, `sessions`, `pools`,
+`checks`; `dev` is a server to throw away. Both say an `announcement`, and `server_process` is what
+else they share. The groups are `users`, `sessions`, `pools`,
 `upstream`, `tokens`, `audit`, `config`, `certificates` (cert) and `completion`, which offers
 `candidates`; `login` has exec and what else logs in somewhere.
 

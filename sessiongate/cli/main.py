@@ -13,7 +13,8 @@ def main() -> None:
     """Run the command line. Ctrl-C ends it quietly, whenever it comes."""
     try:
         with ending_at_once():
-            if not SERVERS.isdisjoint(sys.argv[1:2]) and hasattr(signal, "SIGHUP"):
+            alone = not SERVERS.isdisjoint(sys.argv[1:2]) and "--" not in sys.argv
+            if alone and hasattr(signal, "SIGHUP"):
                 # It ends a process by default. A server reads its settings again, once it listens;
                 # what it is made of is imported after this, which takes most of its start.
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)

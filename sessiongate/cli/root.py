@@ -21,7 +21,7 @@ NAME = "sessiongate"
 
 COMMANDS = {
     "serve": "sessiongate.cli.serve:serve",
-    "dev": "sessiongate.cli.dev:dev",
+    "dev": "sessiongate.cli.dev.command:dev",
     "init": "sessiongate.cli.serve:init",
     "check": "sessiongate.cli.serve:check",
     "exec": "sessiongate.cli.login.exec:exec_command",

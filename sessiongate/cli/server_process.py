@@ -60,8 +60,6 @@ def run_server(
     config: Config,
     announce: Announce,
     reread: Reread | None = None,
-    *,
-    throw_away: bool = False,
 ) -> None:
     """Serve with these settings until told to stop, as one process, a worker or a supervisor."""
     # A core file would hold passwords and tokens that are in memory at that moment.
@@ -72,7 +70,7 @@ def run_server(
     elif config.server.workers > 1:
         work = supervise(config, announce, reread)
     else:
-        work = process.serve(config, announce, reread, throw_away=throw_away)
+        work = process.serve(config, announce, reread)
     if sys.platform == "win32":
         asyncio.run(work)
         return

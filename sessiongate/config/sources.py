@@ -39,6 +39,13 @@ RESERVED = frozenset(
         "SESSIONGATE_SESSION_FILE",
         "SESSIONGATE_DEPTH",
         "SESSIONGATE_PROMPT",
+        # What `sessiongate dev -- COMMAND` sets beside these, and who may log in at a `dev`.
+        "SESSIONGATE_USER",
+        "SESSIONGATE_PASSWORD",
+        "SESSIONGATE_CA",
+        "SESSIONGATE_OPERATIONS",
+        "SESSIONGATE_DEV_TOKEN",
+        "SESSIONGATE_DEV_USERS",
     }
 )
 

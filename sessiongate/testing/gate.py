@@ -15,7 +15,7 @@ import ssl
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,36 +29,22 @@ from sessiongate.app.started import url_of
 from sessiongate.config import Config, load
 from sessiongate.errors import Refused
 from sessiongate.http.message import Reply, Request
-from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.identity.local.users_file import add_user
 from sessiongate.operations.control import Control, SessionRow
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.testing.client_env import variables
-from sessiongate.testing.gate_thread import CHEAP, GateThread
+from sessiongate.testing.gate_thread import GateThread
 from sessiongate.testing.observed import (
     Decisions,
     LeakedSessions,
     Seen,
     events_in,
     log_lines_diverted,
+    told_of,
 )
 from sessiongate.testing.placed_fault import PlacedFault
-
-CI, READER, NOBODY = "ci", "reader", "nobody"
-USERS: Mapping[str, str] = {CI: ADMINISTRATOR, READER: "user", NOBODY: "no-access"}
-"""Who may log in, and with which role, where nothing else is said."""
-
-
-class TestUser(msgspec.Struct, frozen=True):
-    """Somebody who can log in."""
-
-    __test__ = False  # for pytest, which takes classes of such names for tests
-
-    name: str
-    password: str
-    role: str
+from sessiongate.testing.users import USERS, TestUser, add_users, with_random_passwords
 
 
 class Advanced(msgspec.Struct, frozen=True):
@@ -148,11 +134,13 @@ class Gate:
             undo.enter_context(log_lines_diverted())
             folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="sessiongate-gate-"))
             config = load(None, {}, {**_OWN, **given, "server.data_dir": folder, **_plain(tls)})
-            people = _add(config, roles)
+            certificates_of(config)
+            people = with_random_passwords(roles)
+            add_users(users_file(config), people, roles_of(config))
             thread = GateThread(config, secrets.randbits(32) if seed is None else seed)
             thread.start()
             undo.callback(thread.stop)
-            gate = cls(thread, config, people)
+            gate = cls(thread, config, {one.name: one for one in people})
             gate._until_closed = undo.pop_all()
         return gate
 
@@ -270,7 +258,7 @@ class Gate:
     def assert_no_open_sessions(self) -> None:
         """Raises LeakedSessions, an AssertionError, which names what is open, and its client."""
         if left := self.sessions():
-            raise LeakedSessions("\n".join([f"{len(left)} open sessions:", *map(_told, left)]))
+            raise LeakedSessions("\n".join([f"{len(left)} open sessions:", *map(told_of, left)]))
 
     def _ask(self, method: str, path: str, user: str | None = None) -> bytes:
         query = f"user={quote(user, safe='')}" if user is not None else ""
@@ -304,32 +292,5 @@ def _plain(tls: bool) -> dict[str, object]:
     return {} if tls else {"server.plain_http": True}
 
 
-def _add(config: Config, roles: Mapping[str, str]) -> dict[str, TestUser]:
-    hasher = PasswordHasher(1, **CHEAP)
-    certificates_of(config)
-    people: dict[str, TestUser] = {}
-    for name, role in roles.items():
-        one = people[name] = TestUser(name, secrets.token_urlsafe(18), role)
-        add_user(
-            users_file(config),
-            name,
-            Secret(one.password),
-            role,
-            hasher=hasher,
-            roles=roles_of(config).names(),
-            created=datetime.now(UTC).replace(microsecond=0),
-        )
-    hasher.close()
-    return people
-
-
 async def _answer(control: Control, request: Request) -> Reply:
     return await control(request)
-
-
-def _told(session: SessionRow) -> str:
-    agent = session.user_agent or "(no User-Agent)"
-    return (
-        f"  {session.user} by {agent} from {session.ip_address} ({session.dialect}), opened"
-        f" {session.login_at:%H:%M:%S}, {session.calls} calls, idle for {session.idle_seconds} s"
-    )

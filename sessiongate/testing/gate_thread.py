@@ -14,10 +14,10 @@ from sessiongate.app.server import Supplied
 from sessiongate.config import Config
 from sessiongate.faults.points import Faults
 from sessiongate.http.sockets import bind_socket
-from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing.clock import TravelClock
 from sessiongate.testing.observed import Lines, Requests, lines_kept
+from sessiongate.testing.users import cheap_hasher
 
 T = TypeVar("T")
 
@@ -25,9 +25,6 @@ START_LIMIT = 10.0
 """Seconds until a server listens, or is taken for one that never will."""
 
 _CALL_LIMIT = 30.0
-
-CHEAP = {"memory_kib": 8, "passes": 1, "lanes": 1}
-"""What a hash of a password costs here, where it guards nothing."""
 
 
 class GateThread:
@@ -123,7 +120,7 @@ class GateThread:
             clock=self.clock,
             store=self.store,
             sockets=InheritedSockets(taken=taken),
-            hasher=PasswordHasher(1, **CHEAP),
+            hasher=cheap_hasher(),
             around=self.requests.around,
             faults=self.faults,
         )

@@ -14,6 +14,7 @@ from sessiongate.audit.event import Event
 from sessiongate.errors import NoSession
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.router import Routes
+from sessiongate.operations.control import SessionRow
 from sessiongate.session import Session
 from sessiongate.wire.carriers import ALL_CARRIERS, carried
 
@@ -163,3 +164,12 @@ def log_lines_diverted() -> Iterator[None]:
     finally:
         if structlog.get_config()["processors"] is ours:  # else they are somebody's by now
             structlog.configure(processors=before)
+
+
+def told_of(session: SessionRow) -> str:
+    """An open session, as one says it to whoever has left it open: whose, by which client."""
+    agent = session.user_agent or "(no User-Agent)"
+    return (
+        f"  {session.user} by {agent} from {session.ip_address} ({session.dialect}), opened"
+        f" {session.login_at:%H:%M:%S}, {session.calls} calls, idle for {session.idle_seconds} s"
+    )

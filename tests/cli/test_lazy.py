@@ -70,7 +70,7 @@ from sessiongate.cli.main import main
 class Watched:
     '''Asked by `import` for what a server is made of.'''
     def find_spec(self, name, *_):
-        if name in ("sessiongate.cli.serve", "sessiongate.cli.dev"):
+        if name in ("sessiongate.cli.serve", "sessiongate.cli.dev.command"):
             print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
 
 sys.meta_path.insert(0, Watched())

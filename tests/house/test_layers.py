@@ -87,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing.gate": IN_TESTS,
     "testing.gate_thread": IN_TESTS,
     "testing.observed": IN_TESTS,
+    "testing.users": IN_TESTS,
 }
 FREE = {"__main__", "app", "cli"}
 

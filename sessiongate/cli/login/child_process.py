@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Protocol, Self
+
+from sessiongate.cli.output import note
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 SIGNALLED = 128
@@ -32,7 +34,13 @@ class Readable(Protocol):
 
 
 class Signals:
-    """Signals as bytes to be read: nothing is interrupted, and none is lost."""
+    """Signals as bytes to be read: nothing is interrupted, and none is lost.
+
+    One that is ignored stays so, unless it is `heeded` all the same.
+    """
+
+    def __init__(self, heeded: Collection[int] = ()) -> None:
+        self._heeded = heeded
 
     def __enter__(self) -> Self:
         """Take them over."""
@@ -43,7 +51,8 @@ class Signals:
         self._before = {
             number: signal.signal(number, _nothing)
             for number in (*PASSED_ON, signal.SIGCHLD)
-            if signal.getsignal(number) is not signal.SIG_IGN  # nohup, a job in the background
+            # Ignored: by nohup, or as a job in the background.
+            if number in self._heeded or signal.getsignal(number) is not signal.SIG_IGN
         }
         self._wakeup = signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
         self._terminal = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -124,6 +133,11 @@ class Child:
         """Have it end: now, or in ten seconds by force."""
         self._pass_on(signal.SIGTERM)
 
+    @property
+    def group(self) -> int:
+        """The number of its process group."""
+        return self._process.pid
+
     def tell(self, number: int) -> None:
         """Send its whole group a signal."""
         with suppress(ProcessLookupError, PermissionError):
@@ -164,6 +178,18 @@ class Child:
         if self._terminal is not None:
             with suppress(OSError):
                 os.tcsetpgrp(self._terminal, os.getpgrp())
+
+
+def started(command: Sequence[str], environ: Mapping[str, str]) -> Child | int:
+    """The command, running; or the exit code where it cannot be run, and why is said."""
+    try:
+        return Child(command, environ)
+    except FileNotFoundError:
+        note(f"{command[0]}: there is no such command")
+        return NOT_FOUND
+    except OSError as problem:
+        note(f"{command[0]}: cannot be run: {problem.strerror}")
+        return NOT_EXECUTABLE
 
 
 def _terminal() -> int | None:

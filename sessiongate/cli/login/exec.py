@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sessiongate.cli.login.child_process import NOT_EXECUTABLE, NOT_FOUND, Child, Signals
+from sessiongate.cli.login.child_process import Signals, started
 from sessiongate.cli.login.guardian import (
     SECONDS,
     TRIES,
@@ -160,14 +160,10 @@ class _Run:
             left = max(0, round(self._told["expires_at"] - time.time()))
             note(f"the session's token ends in {left} seconds; --file keeps one up to date")
             self._warned = left <= _WARNS_BEFORE
-        try:
-            self._child = Child(command, environ)
-        except FileNotFoundError:
-            note(f"{command[0]}: there is no such command")
-            return NOT_FOUND
-        except OSError as problem:
-            note(f"{command[0]}: cannot be run: {problem.strerror}")
-            return NOT_EXECUTABLE
+        child = started(command, environ)
+        if isinstance(child, int):
+            return child
+        self._child = child
         return self._child.wait(signals, [(self._guardian, self._heard)], self._until_due)
 
     def _heard(self) -> bool:

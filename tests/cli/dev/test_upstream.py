@@ -5,7 +5,7 @@ import io
 import pytest
 import typer
 
-from sessiongate.cli.dev_upstream import upstream_flags
+from sessiongate.cli.dev.upstream import upstream_flags
 from sessiongate.cli.output import Exit, Failed
 from sessiongate.config import load
 from tests.end_to_end.at_terminal import at_terminal

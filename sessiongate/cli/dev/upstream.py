@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from sessiongate.app.started import Started
@@ -12,6 +13,22 @@ from sessiongate.cli.output import Exit, fail
 from sessiongate.cli.prompts import hidden, typed
 from sessiongate.cli.text import line_of_stdin
 from sessiongate.rules.access import ADMINISTRATOR
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """What a trial of a gateway stands before."""
+
+    url: str
+    service: bool
+    zerto: bool
+
+    def announce(self, own: str, started: Started) -> None:
+        """Say what clients change, and what stays. `own` is where they find us."""
+        if self.zerto:
+            _announce_bridge(self.url, own, started)
+        else:
+            _announce_gateway(self.url, own, started, service=self.service)
+
 
 DOMAIN = "dev.sessiongate"
 """Of the users of `dev` itself, since all other names are the upstream's."""
@@ -112,24 +129,12 @@ def _service() -> dict[str, object]:
     }
 
 
-def announce_gateway(
-    upstream: str,
-    own: str | None,
-    started: Started,
-    *,
-    service: bool = False,
-    zerto: bool = False,
-) -> None:
-    """Say what clients change, and what stays. `zerto`: before a ZVM."""
-    if zerto:
-        _announce_bridge(upstream, own, started)
-        return
+def _announce_gateway(upstream: str, own: str, started: Started, *, service: bool) -> None:
     ca = started.certificates.ca if started.certificates is not None else None
     names = "our own name and password below" if service else "names and passwords of that vCenter"
     print()
     print(f"Gateway before {upstream}: log in with {names}.")
-    if own is not None:
-        print(f"  export GOVC_URL={own}/sdk GOVC_PERSIST_SESSION=false")
+    print(f"  export GOVC_URL={own}/sdk GOVC_PERSIST_SESSION=false")
     if ca is not None:
         print(f"  export GOVC_TLS_CA_CERTS={shlex.quote(str(ca))}")
     print("  export GOVC_USERNAME=... GOVC_PASSWORD=...")
@@ -140,13 +145,12 @@ def announce_gateway(
         print("Our own administrator sees the sessions here, and nothing of the vCenter:")
 
 
-def _announce_bridge(upstream: str, own: str | None, started: Started) -> None:
+def _announce_bridge(upstream: str, own: str, started: Started) -> None:
     ca = started.certificates.ca if started.certificates is not None else None
     trust = f" --cacert {shlex.quote(str(ca))}" if ca is not None else ""
     print()
     print(f"Gateway before {upstream}: log in with the names and passwords of that ZVM.")
-    if own is not None:
-        print(f"  curl -i{trust} -u USER:PASSWORD -X POST {own}/v1/session/add")
-        print(f"  curl{trust} -H 'x-zerto-session: ...' {own}/v1/vpgs")
+    print(f"  curl -i{trust} -u USER:PASSWORD -X POST {own}/v1/session/add")
+    print(f"  curl{trust} -H 'x-zerto-session: ...' {own}/v1/vpgs")
     print()
     print("Our own administrator sees the sessions here, and nothing of the ZVM:")

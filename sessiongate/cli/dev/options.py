@@ -1,0 +1,82 @@
+"""Options of `dev` alone, and which of them do not go together."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sessiongate.cli.output import Exit, Output, fail
+from sessiongate.telemetry.logs import LogLevel
+
+
+class Leaks(StrEnum):
+    """What becomes of sessions that are open at the end."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    OFF = "off"
+
+
+CommandArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- COMMAND...]", help="What to run while the server is there."),
+]
+UserOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--user",
+        metavar="NAME:PASSWORD[:ROLE]",
+        help="Who may log in, by default as an administrator. May be repeated.",
+    ),
+]
+EnvOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        metavar="CLIENT[,CLIENT...]",
+        help="What else COMMAND finds: the variables of govc, requests, curl, zerto, powercli.",
+    ),
+]
+LeaksOption = Annotated[
+    Leaks, typer.Option(help="Sessions that are open at the end: fail (exit code 4), warn or off.")
+]
+ReadyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ready-file", help="Says where and who, as JSON, for as long as the server listens."
+    ),
+]
+StdinOption = Annotated[
+    bool, typer.Option("--exit-on-stdin-eof", help="Stop when standard input ends.")
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, help="What chance comes from; by default random.")
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Settings file (TOML). Its store, users and copies of the audit stay out."
+    ),
+]
+QuieterOption = Annotated[
+    LogLevel | None,
+    typer.Option("--log-level", help="The least that is logged: info, with COMMAND warning."),
+]
+
+
+def refuse_what_clashes(
+    command: Sequence[str] | None, output: Output, *, stdin: bool, kinds: Sequence[str]
+) -> None:
+    """Fail where options ask for what cannot be together."""
+    if command and output is Output.JSON:
+        fail(
+            Exit.SETTINGS,
+            "--output json: standard output is the command's, which finds all of it in its"
+            " environment; or take --ready-file",
+        )
+    if command and stdin:
+        fail(Exit.SETTINGS, "--exit-on-stdin-eof: standard input is the command's; leave one out")
+    if kinds and not command:
+        fail(Exit.SETTINGS, "--env: is for a command; usage: sessiongate dev --env govc -- COMMAND")

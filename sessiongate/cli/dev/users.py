@@ -1,0 +1,73 @@
+"""Who may log in at a `dev`: what --user and SESSIONGATE_DEV_USERS say, and who else there is."""
+
+from collections.abc import Collection, Sequence
+
+import typer
+
+from sessiongate.app.roles_and_users import roles_of, users_file
+from sessiongate.cli.dev.upstream import DOMAIN
+from sessiongate.config import Config
+from sessiongate.errors import ConfigError
+from sessiongate.rules.access import ADMINISTRATOR
+from sessiongate.testing.users import USERS, TestUser, add_users, with_random_passwords
+
+VARIABLE = "SESSIONGATE_DEV_USERS"
+"""NAME:PASSWORD[:ROLE] of each, with spaces or line ends between them; --user takes its place."""
+
+
+def user_in(text: str, roles: Collection[str]) -> TestUser:
+    """The user of NAME:PASSWORD[:ROLE]. A last part that is no role's name is of the password.
+
+    Without a role an administrator. Raises typer.BadParameter.
+    """
+    name, _, rest = text.partition(":")
+    password, _, role = rest.rpartition(":")
+    if not password or role not in roles:
+        password, role = rest, ADMINISTRATOR
+    if not name or not password:
+        # Not what was given: it may hold a password.
+        raise typer.BadParameter("must be NAME:PASSWORD or NAME:PASSWORD:ROLE", param_hint="--user")
+    return TestUser(name, password, role)
+
+
+def let_in(config: Config, named: Sequence[str]) -> list[TestUser]:
+    """Write these users into the first users file of the settings, and return them.
+
+    Raises ConfigError where the settings have none, typer.BadParameter for a text that names
+    nobody, and InvalidArgument for a name or a password that cannot be.
+    """
+    users = [user_in(one, roles_of(config).names()) for one in named]
+    if _first_file(config) is None:
+        raise ConfigError(
+            ["--user: the settings have no provider of type file, which could have users"]
+        )
+    return _written(config, users)
+
+
+def standing_users(config: Config, *, before_upstream: bool, for_programs: bool) -> list[TestUser]:
+    """Those that there are where nobody is named, with passwords that are made up.
+
+    For programs `ci`, `reader` and `nobody`; for people one administrator of a name as vCenters
+    have it. Before an upstream only names of our own domain are ours. Nobody where the settings
+    have no users file.
+    """
+    if before_upstream:
+        roles = {f"administrator@{DOMAIN}": ADMINISTRATOR}
+    elif for_programs:
+        roles = dict(USERS)
+    else:
+        roles = {"administrator@vsphere.local": ADMINISTRATOR}
+    return _written(config, with_random_passwords(roles))
+
+
+def _written(config: Config, users: list[TestUser]) -> list[TestUser]:
+    provider = _first_file(config)
+    if provider is None:
+        return []
+    add_users(users_file(config, provider), users, roles_of(config))
+    return users
+
+
+def _first_file(config: Config) -> str | None:
+    names = (name for name, table in config.identity.items() if table.get("type") == "file")
+    return next(names, None)

@@ -1,0 +1,99 @@
+"""Whoever sees to it that nothing is left where `dev` is killed: a process of its own.
+
+It is forked before there are threads, and holds one end of a pipe whose other end is `dev`'s. When
+that end is gone and nobody has said that all is well, it ends the command with its process group,
+and removes the files.
+"""
+
+import os
+import shutil
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from sessiongate.files import null_device
+
+GRACE = 5.0
+"""Seconds that the command has to end by itself."""
+
+_LOOKS = 0.05
+_DONE = b"done\n"
+
+
+class Watcher:
+    """Our end of the pipe."""
+
+    def __init__(self, line: int, pid: int) -> None:
+        self._line, self._pid = line, pid
+
+    @classmethod
+    def start(cls, *leftovers: Path) -> "Watcher":
+        """Fork it. `leftovers` are files and directories that it removes."""
+        reads, writes = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(writes)
+            _watch(reads, leftovers)
+        os.close(reads)
+        return cls(writes, pid)
+
+    def command_runs(self, group: int) -> None:
+        """From now on this process group is the command's."""
+        os.write(self._line, f"{group}\n".encode())
+
+    def done(self) -> None:
+        """Nothing is left. It ends."""
+        os.write(self._line, _DONE)
+        os.close(self._line)
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+
+def _watch(line: int, leftovers: tuple[Path, ...]) -> NoReturn:
+    """The life of the watcher."""
+    try:
+        _stand_apart(line)
+        said = b""
+        while piece := os.read(line, 4096):
+            said += piece
+        if not said.endswith(_DONE):
+            if group := said.strip():
+                _end(int(group))
+            for one in leftovers:
+                _remove(one)
+    finally:
+        # Neither what `atexit` has nor what our caller would do next is for this process.
+        os._exit(0)
+
+
+def _stand_apart(line: int) -> None:
+    """No key at the terminal and no signal to our group reaches it, and it keeps nothing open."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_IGN)
+    nowhere = null_device()
+    for stream in range(3):
+        os.dup2(nowhere, stream)
+    os.closerange(3, line)
+    os.closerange(line + 1, 1024)
+
+
+def _end(group: int) -> None:
+    until = time.monotonic() + GRACE
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGTERM)
+        os.killpg(group, signal.SIGCONT)
+        while time.monotonic() < until:
+            os.killpg(group, 0)  # ProcessLookupError: it has ended
+            time.sleep(_LOOKS)
+        os.killpg(group, signal.SIGKILL)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""What a `sessiongate dev` says of itself to programs: the file of `--ready-file`, and its reader.
+
+The names in it are fixed. It holds passwords, so it is its owner's alone (mode 0600), and it is
+there whole or not at all: whoever finds it finds a server that listens.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from sessiongate.files import open_own, read_named
+
+
+class DevUser(msgspec.Struct, frozen=True):
+    """Somebody who can log in there."""
+
+    password: str
+    role: str
+
+
+class DevServer(msgspec.Struct, frozen=True):
+    """A server to throw away, and all that its users need."""
+
+    url: str
+    """Where clients are served."""
+    operations: str
+    """Where `/metrics`, `/healthz`, `/readyz` and `/dev` are; "" where there is none to name."""
+    ca: str | None
+    """The certificate that clients trust; None for plain HTTP."""
+    fingerprint: str
+    """SHA-256 of the server's certificate, as `AA:BB:…`; "" for plain HTTP."""
+    users: Mapping[str, DevUser]
+    token: str
+    """What `/dev` asks for."""
+    pid: int
+    seed: int
+    """What chance in faults comes from."""
+
+    def as_json(self) -> bytes:
+        """One line, without its end."""
+        return msgspec.json.encode(self)
+
+
+def write_ready_file(path: Path, server: DevServer) -> None:
+    """Put it there. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.{server.pid}")
+    fresh.unlink(missing_ok=True)
+    try:
+        with os.fdopen(open_own(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            file.write(server.as_json() + b"\n")
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def read_ready_file(path: Path) -> DevServer:
+    """What it says. Raises OSError where it is not there, ValueError where it is another file."""
+    return msgspec.json.decode(read_named(path), type=DevServer)
+
+
+def remove_ready_file(path: Path, server: DevServer) -> None:
+    """Take it away, unless another server has put its own there since."""
+    try:
+        if read_ready_file(path).pid == server.pid:
+            path.unlink()
+    except (OSError, ValueError):
+        return
