@@ -11,7 +11,7 @@ from sessiongate.cli.output import Exit, Output, fail
 from sessiongate.telemetry.logs import LogLevel
 
 
-class Leaks(StrEnum):
+class OnLeaks(StrEnum):
     """What becomes of sessions that are open at the end."""
 
     FAIL = "fail"
@@ -40,7 +40,8 @@ EnvOption = Annotated[
     ),
 ]
 LeaksOption = Annotated[
-    Leaks, typer.Option(help="Sessions that are open at the end: fail (exit code 4), warn or off.")
+    OnLeaks,
+    typer.Option(help="Sessions that are open at the end: fail (exit code 4), warn or off."),
 ]
 ReadyFileOption = Annotated[
     Path | None,

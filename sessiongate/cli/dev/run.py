@@ -15,7 +15,7 @@ from sessiongate.app.started import Started, url_of
 from sessiongate.cli.announcement import announce, credentials, first_address, recipes
 from sessiongate.cli.dev.environment import environment_for
 from sessiongate.cli.dev.life import ENDS, code_of, has_started, until_it_ends, until_told
-from sessiongate.cli.dev.options import Leaks
+from sessiongate.cli.dev.options import OnLeaks
 from sessiongate.cli.dev.server import DevServerThread
 from sessiongate.cli.dev.settings import throw_away_settings
 from sessiongate.cli.dev.upstream import Trial
@@ -44,7 +44,7 @@ class DevOptions(msgspec.Struct, frozen=True):
     command: Sequence[str]
     kinds: Sequence[str]
     """Clients whose variables the command finds."""
-    leaks: Leaks
+    leaks: OnLeaks
     ready_file: Path | None
     stdin: bool
     """Whether the end of standard input ends it."""
@@ -160,8 +160,8 @@ class DevRun:
 
     def _judged(self, code: int, left: Sequence[SessionRow]) -> int:
         """The exit code, in the light of what was left open."""
-        if not left or self._asked.leaks is Leaks.OFF:
+        if not left or self._asked.leaks is OnLeaks.OFF:
             return code
         for line in (f"sessions that were left open: {len(left)}", *map(told_of, left)):
             note(line)
-        return code or (LEFT_OPEN if self._asked.leaks is Leaks.FAIL else 0)
+        return code or (LEFT_OPEN if self._asked.leaks is OnLeaks.FAIL else 0)
