@@ -12,7 +12,13 @@ import msgspec
 
 from sessiongate.app.server import Supplied
 from sessiongate.app.started import Started, url_of
-from sessiongate.cli.announcement import announce, credentials, first_address, recipes
+from sessiongate.cli.announcement import (
+    announce,
+    credentials,
+    first_address,
+    reachable_url,
+    recipes,
+)
 from sessiongate.cli.dev.environment import environment_for
 from sessiongate.cli.dev.life import ENDS, code_of, has_started, until_it_ends, until_told
 from sessiongate.cli.dev.options import OnLeaks
@@ -129,7 +135,7 @@ class DevRun:
         address = first_address(started) or started.addresses[0]
         return DevServer(
             url_of(self._config, address),
-            started.operations,
+            reachable_url(started.operations) if started.operations else "",
             str(served.ca) if served is not None and served.ca is not None else None,
             served.facts.sha256 if served is not None else "",
             {one.name: DevUser(one.password, one.role) for one in self._users},
