@@ -79,6 +79,9 @@ def upstream_flags(
         return {}
     if zerto and service:
         raise typer.BadParameter("is for a vCenter", param_hint="--service")
+    if url.startswith("http://") and not insecure:
+        rule = "has no certificate to verify: give https://, or --insecure with it"
+        raise typer.BadParameter(rule, param_hint="--upstream")
     name, kind = ("zvm", "zvm") if zerto else ("vc", "vcenter")
     flags: dict[str, object] = {
         f"upstream.{name}.type": kind,

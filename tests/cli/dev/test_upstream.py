@@ -26,6 +26,14 @@ def test_callers_are_asked_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         upstream_flags(None, None, None, insecure=False, service=True)
 
 
+def test_plain_http_is_named_by_the_option_that_allows_it() -> None:
+    plain = "http://vc.example"
+    with pytest.raises(typer.BadParameter, match="--insecure"):
+        upstream_flags(plain, None, None, insecure=False)
+    flags = upstream_flags(plain, None, None, insecure=True)
+    assert load(None, {}, flags).upstream["vc"].verify is False
+
+
 def test_an_account_is_two_lines_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     stdin(monkeypatch, "svc@vsphere.local\nthe pass: 1\n")
     upstream = load(
