@@ -6,7 +6,7 @@ import pytest
 
 from sessiongate.app.started import Started
 from sessiongate.cli.announcement import recipes, upstream_lines
-from sessiongate.cli.dev_upstream import upstream_flags
+from sessiongate.cli.dev.upstream import upstream_flags
 from sessiongate.config import load
 
 VC1: dict[str, Any] = {
