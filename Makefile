@@ -18,8 +18,8 @@ INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
 BESIDE ?= -n auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick newest set-up-newest check format docs peers site wheel locales vendor interop \
-	cover fuzz bench soak lock clean
+.PHONY: help run test quick newest set-up-newest collected check format docs peers site wheel \
+	locales vendor interop cover fuzz bench soak lock clean
 
 help: ## Say what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,8 +43,12 @@ OF_FILES := tests/house tests/deploy tests/docs/test_pages.py tests/docs/test_in
 newest: ## Run those on the newest Python at hand, in an environment of its own
 	@$(WITH_NEWEST) quick PYTEST_ADDOPTS="$(OF_FILES:%=--ignore=%)"
 
-set-up-newest: # That environment alone
-	@$(WITH_NEWEST) .venv-newest/.dev
+set-up-newest: # That environment alone, and what is compiled there
+	@$(WITH_NEWEST) collected PYTEST_ADDOPTS="$(OF_FILES:%=--ignore=%)"
+
+# Each process of a run would compile all tests anew, at the same time.
+collected: $(VENV)/.dev # Compile the tests, as pytest does
+	@said=$$($(BIN)/python -m pytest -q --collect-only) || { echo "$$said"; exit 1; }
 
 check: $(VENV)/.dev ## Is it good? Format, lint, types, house rules
 	$(BIN)/ruff format --check .

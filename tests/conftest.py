@@ -9,6 +9,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.dealing import dealt
 from tests.gate import Gate
 from tests.peers import redis as peer
 from tests.peers.redis import Cluster, Redis
@@ -48,6 +49,18 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
         gc.collect()
         gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests come first in what each process begins with."""
+    count = getattr(config, "workerinput", {}).get("workercount")
+    if count is not None:
+        items[:] = dealt(items, count, _is_slow, lambda item: item.path)
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture(autouse=True)

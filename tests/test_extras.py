@@ -92,6 +92,7 @@ def test_extras_that_are_named_exist() -> None:
     assert [(path, extra) for path, extra in named if extra not in EXTRAS] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--version"], ["config", "show"], ["serve", "--help"]])
 def test_commands_run_without_the_extras(arguments: list[str]) -> None:
     done = without_extras(*arguments)
@@ -110,6 +111,7 @@ REDIS_SAID = 'store.url: needs the package redis; get it by pip install "session
 SAML_SAID = 'tokens.idp.type: needs the package lxml; get it by pip install "sessiongate[saml]"'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "arguments", "code", "sentence"),
     [

@@ -641,6 +641,7 @@ def test_sec_80_who_else_has_roots_group_counts(
     assert way_to(shared).objection == ""
 
 
+@pytest.mark.slow
 def test_sec_80_a_server_started_by_root_is_the_owners_with_no_way_back(data_dir: Path) -> None:
     with Server(data_dir, flags=("--plain-http",)) as server:
         assert server.process is not None

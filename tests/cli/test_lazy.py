@@ -3,8 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from sessiongate.cli.root import COMMANDS
 from tests.each import each
+from tests.end_to_end.serving import run_here
 
 CALL = """
 import sys
@@ -42,13 +45,9 @@ def test_sessions_are_listed_without_a_store_or_an_http_client() -> None:
 
 @each("name", COMMANDS)
 def test_each_command_is_found_and_says_what_it_is(name: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "sessiongate", name, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert f"Usage: sessiongate {name}" in run.stdout
+    said = run_here(name, "--help")
+    assert said.code == 0
+    assert f"Usage: sessiongate {name}" in said.out
 
 
 def test_a_slip_of_the_pen_is_told_what_was_meant() -> None:
@@ -79,6 +78,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_sec_90_a_hangup_does_not_end_a_server_that_is_still_being_read() -> None:
     """Reading it takes most of its start; a hangup in that time ended the process."""
     for command, outlasts in (("serve", "True"), ("dev", "True"), ("check", "False")):

@@ -318,6 +318,7 @@ def test_a_session_that_ends_ends_the_command_where_that_is_wanted(
     assert "has ended while the command runs" in err
 
 
+@pytest.mark.slow
 def test_it_is_not_opened_inside_itself(server: Server, start: Start, password_file: Path) -> None:
     inner = (*EXEC, *where_and_who(server), "--password-file", str(password_file))
     code, _, err = ended(start(*inner, "--", "true"))

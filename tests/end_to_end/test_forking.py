@@ -11,6 +11,7 @@ from tests.end_to_end.forking import Forked, may_fork
 from tests.end_to_end.serving import PATIENCE, Server, environment, run_command
 
 
+@pytest.mark.slow
 @each(
     ("arguments", "extra"),
     [

@@ -113,7 +113,8 @@ def test_a_reader_changes_nothing_and_nobody_gets_a_token(
     assert reader.ask("POST", attached, body).json() == {"value": None}
     for path in ("/api/vcenter/tokenservice/token-exchange", "/api/vcenter/authentication/token"):
         assert worker.ask("POST", path, {}).status == 501
-    assert "call not forwarded" in gate.run("audit", "tail", "--output", "json").out
+    tail = ("audit", "tail", "--output", "json")
+    wait_until(lambda: "call not forwarded" in gate.run(*tail).out)
     assert worker.ask("GET", "/api/vcenter/%2e%2e/session").status == 400
 
 

@@ -145,6 +145,7 @@ def test_sec_80_whoever_listens_counts_and_not_whose_file_it_is(
     assert f"uid {STRANGER} listens there" in str(failed.value.sentences)
 
 
+@pytest.mark.slow
 @ROOT_ALONE
 @pytest.mark.parametrize("kind", ["socket", "link"])
 def test_sec_80_a_server_does_not_start_beside_somebody_elses_socket(
@@ -172,6 +173,7 @@ def test_sec_80_a_server_does_not_start_beside_somebody_elses_socket(
     assert path.lstat().st_uid == STRANGER
 
 
+@pytest.mark.slow
 @ROOT_ALONE
 def test_sec_80_commands_reach_a_server_whose_socket_is_elsewhere(
     data_dir: Path, temporary: Path

@@ -80,6 +80,7 @@ def test_sec_01_every_digit_of_a_token_is_random(make: Callable[[], str], digits
         assert chi < 80, place
 
 
+@pytest.mark.slow
 def test_sec_01_random_bytes_come_from_the_system() -> None:
     assert inspect.signature(Sessions).parameters["random"].default is secrets.token_bytes
     for path in Path(sessiongate.__file__).parent.rglob("*.py"):
@@ -599,6 +600,7 @@ def test_sec_30_no_password_opens_a_new_server(tmp_path: Path) -> None:
         server.stop()
 
 
+@pytest.mark.slow
 def test_sec_30_86_a_second_bootstrap_opens_nothing(tmp_path: Path) -> None:
     """Over the wire and by every dialect: neither with the user there, nor with the last gone."""
     name = "SESSIONGATE_BOOTSTRAP_ADMIN_USERNAME"

@@ -97,6 +97,7 @@ def run(folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_tests_are_served_by_the_plugin(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
@@ -143,6 +144,7 @@ def test_a_run_without_servers_imports_none(tmp_path: Path) -> None:
     assert code == 0, told
 
 
+@pytest.mark.slow
 def test_the_page_can_be_followed(tmp_path: Path) -> None:
     """Its first test fails where the page says, and passes with the line that it names."""
     page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")

@@ -140,6 +140,7 @@ async def spans_of(
     return spans
 
 
+@pytest.mark.slow
 async def test_sec_83_hashes_of_three_costs_and_none_are_refused_in_the_same_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -171,6 +172,7 @@ async def test_sec_83_hashes_of_three_costs_and_none_are_refused_in_the_same_tim
         hasher.close()
 
 
+@pytest.mark.slow
 async def test_sec_83_the_time_goes_by_the_password_and_not_by_the_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
