@@ -7,7 +7,7 @@ passwords), `session_manager` that one's (`manager_tokens`: clients'), `services
 `presented` is said of us, `token_verifiers` verify tokens, `routes` gives each address its
 endpoint, `console` people pages, `listeners` opens its sockets (`descriptors`: for how many),
 `locks` and `pools` are for commands, `gauges` and `recorder` metrics. `server` starts and stops all
-(`run_all`), `started` is what people are told, `report` commands (`running_server`), `in_process`
+(`run_all`, `supplied`); `started` and `report` (a `running_server`) tell of it, `in_process`
 runs it among others, `process` for a command, `supervisor` several by the `worker_environment`,
 `reload` takes new settings, `leaks` says who leaves some open, `fault_points` are for tests.
 """

@@ -1,10 +1,12 @@
 """Where a server may be given faults on purpose: only `dev` and servers in tests are."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from sessiongate.audit.journal import Journal
+from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.http.router import Routes
 from sessiongate.identity.guard.guard import Guard
@@ -36,10 +38,19 @@ class FaultPoints(Protocol):
         store: SessionStore,
         tend: Callable[[], Awaitable[int]],
         digest_of: Callable[[str], bytes | None],
+        authority: Path | None,
     ) -> None:
         """Take what the server is made of, before `handler` is asked for."""
         ...
 
     def handler(self, handler: Handler, routes: Routes) -> Handler:
         """The handler of clients' requests."""
+        ...
+
+    def arrivals(self, data_dir: Path, names: Sequence[str]) -> Arrivals:
+        """Who decides of connections. The certificate is for these names, its CA in `data_dir`."""
+        ...
+
+    def steering(self, handler: Handler) -> Handler:
+        """The handler of a listener of our own, by which it is steered."""
         ...

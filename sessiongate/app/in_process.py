@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from sessiongate.app.server import SERVERS_OWN, Server, Supplied
+from sessiongate.app.server import Server
 from sessiongate.app.started import Started
+from sessiongate.app.supplied import SERVERS_OWN, Supplied
 from sessiongate.clock import ServerClock
 from sessiongate.config import Config
 

@@ -23,14 +23,13 @@ from sessiongate.config import Address, Config
 from sessiongate.config.addresses import is_loopback
 from sessiongate.errors import ConfigError
 from sessiongate.http.admission import Admission
+from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.callers import Callers
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import client_behind, is_trusted
-from sessiongate.operations.control import Control
 from sessiongate.operations.control_socket import control_address
-from sessiongate.operations.health import Operations
 
 OPERATIONS = "operations"
 """The name of the operations listener's socket among those that a worker is handed."""
@@ -76,7 +75,11 @@ class Listeners:
     """The listeners of a process: opened once, one kind after the other, and shut in the end."""
 
     def __init__(
-        self, config: Config, sockets: InheritedSockets, tls: ssl.SSLContext | None
+        self,
+        config: Config,
+        sockets: InheritedSockets,
+        tls: ssl.SSLContext | None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self.addresses: list[str] = []
         """Where the dialects are."""
@@ -90,7 +93,7 @@ class Listeners:
         """Why there is none in the process that should have it."""
         self._config = config
         self._sockets = sockets
-        self._tls = tls
+        self._tls, self._arrivals = tls, arrivals
         trusted = config.server.trusted_proxies
         self._admission = Admission(
             self._limits(), partial(is_trusted, trusted), clients=partial(client_behind, trusted)
@@ -164,6 +167,7 @@ class Listeners:
                     callers=callers,
                     streams=streams,
                 )
+                listener.ask_at_arrival(self._arrivals)
             except ConfigError as error:
                 problems += error.problems
             else:
@@ -172,7 +176,7 @@ class Listeners:
             raise ConfigError([f"server.{problem}" for problem in problems])
         self.addresses = [listener.address for listener in self._serving]
 
-    async def open_control(self, control: Control) -> None:
+    async def open_control(self, control: Handler) -> None:
         """Let the command line in, where this is the process that it speaks to."""
         if not self._sockets.is_first:
             return
@@ -204,7 +208,7 @@ class Listeners:
         """Who is on this machine may speak plain HTTP; what leaves the machine is encrypted."""
         return self._tls if address.host and not is_loopback(address.host) else None
 
-    async def open_operations(self, operations: Operations) -> None:
+    async def open_operations(self, operations: Handler) -> None:
         """Let in those who watch the server, unless the settings say off."""
         address = self._config.admin.listen
         if address is None:

@@ -6,12 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-import msgspec
-
 from sessiongate import __version__
 from sessiongate.app import build as parts
 from sessiongate.app.console import console_of
-from sessiongate.app.fault_points import FaultPoints
 from sessiongate.app.gates import by_host, callers_upstreams, gates_of
 from sessiongate.app.gauges import Gauges
 from sessiongate.app.leaks import leak_finder_of
@@ -19,7 +16,7 @@ from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.locks import Locks
 from sessiongate.app.pools import PoolCommands
 from sessiongate.app.preflight.doubts import Watch
-from sessiongate.app.prepare import certificates_of, digest_of
+from sessiongate.app.prepare import certificate_names, certificates_of, digest_of
 from sessiongate.app.reload import certified, merged
 from sessiongate.app.report import running_of, started_of
 from sessiongate.app.roles_and_users import roles_of
@@ -28,24 +25,24 @@ from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.services import Core, Services, services_of
 from sessiongate.app.session_manager import manager_of
 from sessiongate.app.started import Started
+from sessiongate.app.supplied import SERVERS_OWN, Supplied
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit.access_checks import AccessChecks
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.audit.intake import OfflineIntake
 from sessiongate.audit.journal import Journal
 from sessiongate.audit.told_calls import ToldCalls
-from sessiongate.clock import ServerClock, SystemClock
+from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.relayed_hosts import AtUpstreams
 from sessiongate.dialects.stray_hosts import StrayHosts
 from sessiongate.dialects.vim.session_objects import SessionObjects
 from sessiongate.errors import Unavailable
+from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import TrustedProxies
-from sessiongate.http.router import Routes
 from sessiongate.identity.domains import claims_of, upstream_users
-from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.operations.control import Control
 from sessiongate.operations.health import Operations
@@ -55,28 +52,9 @@ from sessiongate.service.housekeeping import Janitor, every_second, sweep
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Person, Session
 from sessiongate.store.measured import MeasuredStore
-from sessiongate.store.port import Store
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.prometheus import Published
 from sessiongate.tls.certificates import Certificates
-
-
-class Supplied(msgspec.Struct, frozen=True):
-    """What a server may be given; what is None it has of its own."""
-
-    clock: ServerClock | None = None
-    sockets: InheritedSockets | None = None
-    store: Store | None = None
-    """In place of the one that the settings name."""
-    hasher: PasswordHasher | None = None
-    """Closed with the server."""
-    around: Callable[[Handler, Routes], Handler] | None = None
-    """Puts something between the listeners and the dialects, of which it is given the routes."""
-    faults: FaultPoints | None = None
-    """Faults on purpose, for tests of clients."""
-
-
-SERVERS_OWN = Supplied()
 
 
 class Server:
@@ -153,7 +131,8 @@ class Server:
     async def _start(self) -> Started:
         config = self.config
         served = self._served = certificates_of(config)
-        listeners = self._listeners = Listeners(config, self._sockets, parts.tls_of(config, served))
+        tls, arrivals = parts.tls_of(config, served), self._arrivals()
+        listeners = self._listeners = Listeners(config, self._sockets, tls, arrivals)
         seen = await self.store.start()
         if seen is not None:
             self._clock.not_before(seen)
@@ -176,9 +155,7 @@ class Server:
             takes_assertions=any(issuer.type == "saml" for issuer in config.tokens.values()),
         )
         await listeners.open(handler, self._meters.refusals, callers, streams)
-        self.control = self._control_of(listeners)
-        await listeners.open_control(self.control)
-        await listeners.open_operations(self._operations)
+        await self._open_to_operators(listeners)
         set_up = ""
         if config.console.listen is not None and self._sockets.is_first:
             console = console_of(config, services, self._journal, self._meters)
@@ -223,6 +200,22 @@ class Server:
         await Janitor(self._steps).step()
         ends = self._meters.ends - before
         return ends[Ended.IDLE.value] + ends[Ended.AGED.value]
+
+    async def _open_to_operators(self, listeners: Listeners) -> None:
+        """Let the command line in, and those who watch the server."""
+        self.control = self._control_of(listeners)
+        control: Handler = self.control
+        operations: Handler = self._operations
+        if self._faults is not None:
+            control, operations = map(self._faults.steering, (control, operations))
+        await listeners.open_control(control)
+        await listeners.open_operations(operations)
+
+    def _arrivals(self) -> Arrivals | None:
+        if self._faults is None:
+            return None
+        names = certificate_names(self.config)
+        return self._faults.arrivals(self.config.server.data_dir, names)
 
     async def _start_gates(self) -> None:
         for gate in self._gates.values():
@@ -343,6 +336,7 @@ class Server:
                 self.store,
                 self.tend,
                 services.bearers.digest_of,
+                self._served.ca if self._served is not None else None,
             )
             handler = self._faults.handler(handler, routed)
         if self._around is not None:

@@ -53,12 +53,17 @@ class _Connection(http.client.HTTPConnection):
             raise PermissionError(errno.EPERM, f"{why}, and so it is not asked")
 
 
-def ask(data_dir: Path, verb: str, address: str, kind: type[Answer]) -> Answer:
-    """The running server's answer, which is to be of this kind, or exit with the reason."""
+def ask(
+    data_dir: Path, verb: str, address: str, kind: type[Answer], value: object = None
+) -> Answer:
+    """The running server's answer, which is to be of this kind, or exit with the reason.
+
+    `value` is sent along as JSON.
+    """
     path = socket_path(data_dir)
     connection = _Connection(data_dir)
     try:
-        connection.request(verb, address)
+        connection.request(verb, address, None if value is None else msgspec.json.encode(value))
         reply = connection.getresponse()
         answer = msgspec.json.decode(reply.read())
     except (FileNotFoundError, ConnectionRefusedError):
@@ -74,7 +79,9 @@ def ask(data_dir: Path, verb: str, address: str, kind: type[Answer]) -> Answer:
     if reply.status >= 500:
         # Not an answer: nobody knows yet whether it is yes or no.
         fail(Exit.UNREACHABLE, f"the server cannot say: {_said(answer)}")
-    if reply.status != 200:
+    if address.startswith("/dev/") and _said(answer) == "no such address":
+        fail(Exit.REFUSED, "only a server that `sessiongate dev` runs takes this")
+    if reply.status not in (200, 201):
         fail(Exit.REFUSED, _said(answer))
     try:
         return msgspec.convert(answer, kind)

@@ -22,6 +22,9 @@ NAME = "sessiongate"
 COMMANDS = {
     "serve": "sessiongate.cli.serve:serve",
     "dev": "sessiongate.cli.dev.command:dev",
+    "faults": "sessiongate.cli.faults:app",
+    "clock": "sessiongate.cli.server_clock:app",
+    "scenario": "sessiongate.cli.scenario:scenario",
     "init": "sessiongate.cli.serve:init",
     "check": "sessiongate.cli.serve:check",
     "exec": "sessiongate.cli.login.exec:exec_command",

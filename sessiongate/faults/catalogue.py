@@ -166,16 +166,14 @@ FAULTS: Mapping[str, KnownFault] = {
     "conn.refuse": KnownFault(
         about="New connections are closed unread, before TLS.", scope=Scope.CONNECTION
     ),
-    "tls.expired": KnownFault(
-        about="The certificate has expired.", scope=Scope.HANDSHAKE, missing=_LATER
-    ),
+    "tls.expired": KnownFault(about="The certificate has expired.", scope=Scope.HANDSHAKE),
     "tls.wrong-name": KnownFault(
-        about="The certificate is for another name.", scope=Scope.HANDSHAKE, missing=_LATER
+        about="The certificate is for another name.", scope=Scope.HANDSHAKE
     ),
     "tls.rotated": KnownFault(
-        about="The certificate is new, and nobody knows its issuer.",
+        about="The certificate is a new one.",
         scope=Scope.HANDSHAKE,
-        missing=_LATER,
+        args={"issuer": Argument(values.choice("same", "new"), "same")},
     ),
     "version.is": KnownFault(
         about="The server is another release.",

@@ -1,37 +1,54 @@
 """The faults of one server, and the places of it where they are."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from sessiongate.audit.journal import Journal
+from sessiongate.faults.arrivals import FaultyArrivals
+from sessiongate.faults.certificates import OddCertificates
 from sessiongate.faults.facts import FactReader
 from sessiongate.faults.handler import FaultyHandler
 from sessiongate.faults.inside import FaultyRoles, faulty_guard, faulty_store
 from sessiongate.faults.state import FaultState
+from sessiongate.faults.steering import Steering
 from sessiongate.faults.travel import TravellingClock, advance
+from sessiongate.files import read_named
+from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.http.router import Routes
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.rules.access import Roles
+from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
+from sessiongate.session import Ended
 from sessiongate.store.port import SessionStore, Store
 
 
 class Faults:
     """What a server is given to have faults; `state` holds its rules.
 
-    `clock` is the server's, `seed` decides all draws. Without `header` no reply names a rule.
+    `clock` is the server's, `seed` decides all draws, `token` is asked of those who steer it by
+    HTTP. Without `header` no reply names a rule.
     """
 
-    def __init__(self, clock: TravellingClock, seed: int, *, header: bool = True) -> None:
+    def __init__(
+        self, clock: TravellingClock, seed: int, token: Secret, *, header: bool = True
+    ) -> None:
         self.state = FaultState(seed, header=header)
         self._clock = clock
+        self._token = token
+        self._authority: Path | None = None
+        self._guards: Mapping[str, Guard] = {}
+        self._store: Store
         self._sessions: Sessions
         self._reader: FactReader
 
     def store(self, store: Store) -> Store:
         """The store, with faults before it."""
+        self._store = store
         return faulty_store(store)
 
     def roles(self, roles: Roles) -> Roles:
@@ -40,6 +57,7 @@ class Faults:
 
     def guards(self, guards: Mapping[str, Guard]) -> Mapping[str, Guard]:
         """The guards, with faults before them."""
+        self._guards = guards
         return {name: faulty_guard(guard) for name, guard in guards.items()}
 
     def serve(
@@ -50,9 +68,12 @@ class Faults:
         store: SessionStore,
         tend: Callable[[], Awaitable[int]],
         digest_of: Callable[[str], bytes | None],
+        authority: Path | None,
     ) -> None:
-        """Be this server's. `digest_of` reads tokens that it has signed; `tend` is the server's."""
-        self._sessions = sessions
+        """Be this server's. `digest_of` reads tokens that it has signed; `tend` is the server's;
+        `authority` is the file of the certificate that clients trust.
+        """
+        self._sessions, self._authority = sessions, authority
         self._reader = FactReader(sessions.peek, digest_of)
 
         async def ahead(by: timedelta) -> int:
@@ -63,3 +84,55 @@ class Faults:
     def handler(self, handler: Handler, routes: Routes) -> Handler:
         """The handler of clients' requests, some of which meet faults."""
         return FaultyHandler(self.state, handler, routes, self._reader, self._sessions)
+
+    def arrivals(self, data_dir: Path, names: Sequence[str]) -> Arrivals:
+        """Who decides of connections. The certificate is for these names, its CA in `data_dir`."""
+        return FaultyArrivals(self.state, OddCertificates(data_dir, names))
+
+    def steering(self, handler: Handler) -> Handler:
+        """The handler of an own listener, with `/dev/` before it."""
+        return Steering(self, self._token, handler)
+
+    async def reset(self) -> None:
+        """Make the server as it was at first: sessions, tickets, lockouts, events, rules, time."""
+        self.state.clear()
+        keys = [one.key async for one in self._sessions.list()]
+        await self._sessions.end_each(keys, Ended.TERMINATED)
+        for guard in self._guards.values():
+            guard.empty()
+        if isinstance(self._store, _Emptied):
+            self._store.empty()
+        self._clock.reset()
+
+    def events(self) -> list[bytes]:
+        """What the audit has, oldest first; nothing where the store keeps it elsewhere."""
+        audit = self._store.audit
+        return audit.payloads if isinstance(audit, _Remembers) else []
+
+    def freeze(self) -> None:
+        """Have the server's time stand still."""
+        self._clock.freeze()
+
+    @property
+    def authority(self) -> bytes | None:
+        """The certificate that clients trust, in PEM; None without TLS."""
+        return read_named(self._authority) if self._authority is not None else None
+
+
+@runtime_checkable
+class _Emptied(Protocol):
+    """A store that can forget all at once."""
+
+    def empty(self) -> None:
+        """Forget all."""
+        ...
+
+
+@runtime_checkable
+class _Remembers(Protocol):
+    """An audit that has its events at hand."""
+
+    @property
+    def payloads(self) -> list[bytes]:
+        """Its events, oldest first."""
+        ...

@@ -18,6 +18,14 @@ class TravellingClock(Protocol):
         """Go ahead. Raises ValueError for a step back."""
         ...
 
+    def freeze(self) -> None:
+        """Stand still from now on, but for steps ahead."""
+        ...
+
+    def reset(self) -> None:
+        """The system's time again, for a server that remembers nothing of before."""
+        ...
+
 
 async def advance(
     clock: TravellingClock,

@@ -15,9 +15,11 @@ from collections.abc import Callable
 
 import structlog
 
+from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.causes import PEER_LEFT
 from sessiongate.http.edge import Edge
-from sessiongate.http.send_queue import has_left
+from sessiongate.http.peer import plain_address
+from sessiongate.http.send_queue import RESET, has_left
 from sessiongate.http.sockets import BACKLOG
 
 # Seconds of one turn of the loop that accepting may take; connections have theirs besides.
@@ -67,7 +69,7 @@ class AcceptLoop:
         until = edge.now() + _SLICE
         while True:
             try:
-                accepted, _ = self._opened.accept()
+                accepted, peer = self._opened.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -75,6 +77,8 @@ class AcceptLoop:
                 return
             if self._is_nobodys(accepted):
                 edge.refusals[PEER_LEFT] += 1
+                accepted.close()
+            elif edge.arrivals is not None and self._turned_away(accepted, peer, edge.arrivals):
                 accepted.close()
             else:
                 accepted.setblocking(False)
@@ -93,6 +97,13 @@ class AcceptLoop:
     def _is_nobodys(self, accepted: socket.socket) -> bool:
         """Whether nobody would read a reply: over plain HTTP a peer may ask, and say no more."""
         return has_left(accepted) and (self._tls or not _unread(accepted))
+
+    @staticmethod
+    def _turned_away(accepted: socket.socket, peer: object, arrivals: Arrivals) -> bool:
+        cut = arrivals.turned_away(plain_address(str(peer[0])) if isinstance(peer, tuple) else "")
+        if cut is not None and cut.reset:
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        return cut is not None
 
     def _rest(self, error: OSError) -> None:
         if error.errno not in _SCARCE:

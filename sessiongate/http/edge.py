@@ -12,6 +12,7 @@ from email.utils import formatdate
 from typing import Protocol
 
 from sessiongate.http.admission import AcceptedSocket, Admission
+from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.callers import Callers, allowed_unasked
 from sessiongate.http.causes import CAUSES
 from sessiongate.http.limits import HttpLimits
@@ -65,6 +66,8 @@ class Edge:
             Admission(limits, refusals=self.refusals) if admission is None else admission
         )
         """May be shared with other listeners."""
+        self.arrivals: Arrivals | None = None
+        """Who decides of connections before they say anything; only in tests of clients."""
         self.callers = callers
         """None: every caller may send bodies of any size within the limits."""
         for cause in CAUSES:

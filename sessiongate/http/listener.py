@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sessiongate.http.accept_loop import AcceptLoop
 from sessiongate.http.admission import Admission
+from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.callers import Callers
 from sessiongate.http.connection import Connection
 from sessiongate.http.edge import Edge
@@ -73,6 +74,10 @@ class Listener:
     def admission(self) -> Admission:
         """Who has come by this listener, and by those that share this admission."""
         return self._edge.admission
+
+    def ask_at_arrival(self, arrivals: Arrivals | None) -> None:
+        """Have this decide of connections before they say anything; None: nobody does."""
+        self._edge.arrivals = arrivals
 
     def change(self, limits: HttpLimits, tls: ssl.SSLContext | None) -> None:
         """Have these limits from now on, and this certificate for handshakes to come."""

@@ -29,7 +29,8 @@ _CLOSED, _CLOSE_WAIT = 7, 8
 
 _INFO = getattr(socket, "TCP_INFO", None)
 
-_RESET = struct.pack("ii", 1, 0)
+RESET = struct.pack("ii", 1, 0)
+"""Of SO_LINGER: a socket with it ends by a reset."""
 
 
 def bound(opened: socket.socket) -> None:
@@ -99,7 +100,7 @@ def end_of_writing(transport: asyncio.WriteTransport) -> None:
 def reset(transport: asyncio.BaseTransport) -> None:
     """Have the connection end by a reset when this is closed, so that no end of it looks whole."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
 def discard(transport: asyncio.BaseTransport) -> None:

@@ -15,10 +15,13 @@ class TlsAcceptor:
         """For handshakes to come; may be replaced."""
         self.handshaking: set[AcceptedSocket] = set()
 
-    def begin(self) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
+    def begin(self, address: str) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
         """TLS of one connection: what comes goes into the first BIO, what goes into the second."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = self.context.wrap_bio(incoming, outgoing, server_side=True)
+        context, arrivals = self.context, self.edge.arrivals
+        if arrivals is not None:
+            context = arrivals.context(address) or context
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
         return tls, incoming, outgoing
 
     def give_up(self) -> None:

@@ -298,7 +298,8 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self.abort()
             return
         if not hasattr(self, "_object"):
-            self._object, self._incoming, self._outgoing = self._acceptor.begin()
+            begun = self._acceptor.begin(self._accepted.address)
+            self._object, self._incoming, self._outgoing = begun
         self._incoming.write(whole[0])
         self._shake()
         if whole[1] and not self._shut:

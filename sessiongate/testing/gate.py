@@ -28,6 +28,7 @@ from sessiongate.app.roles_and_users import roles_of, users_file
 from sessiongate.app.started import url_of
 from sessiongate.config import Config, load
 from sessiongate.errors import Refused
+from sessiongate.faults.scenarios import scenario_of
 from sessiongate.http.message import Reply, Request
 from sessiongate.operations.control import Control, SessionRow
 from sessiongate.rules.access import ADMINISTRATOR
@@ -43,7 +44,7 @@ from sessiongate.testing.observed import (
     log_lines_diverted,
     told_of,
 )
-from sessiongate.testing.placed_fault import PlacedFault
+from sessiongate.testing.placed_fault import PlacedFault, PlacedScenario
 from sessiongate.testing.users import USERS, TestUser, add_users, with_random_passwords
 
 
@@ -98,8 +99,12 @@ class Gate:
         self.operations = started.operations
         """Where `/metrics`, `/healthz` and `/readyz` are."""
         parts = urlsplit(self.url)
+        self.data_dir = config.server.data_dir
+        """For commands: `sessiongate sessions list --data-dir …` asks this server."""
         self.seed = thread.seed
         """What the draws of faults follow from. The same one repeats them."""
+        self.token = thread.token.reveal()
+        """What `/dev/` at `operations` asks for, in `X-Sessiongate-Dev`."""
         self.host, self.port = str(parts.hostname), int(parts.port or 0)
         served = started.certificates
         self.ca: Path | None = served.ca if served is not None else None
@@ -217,6 +222,13 @@ class Gate:
                 self._thread.ask(lambda: state.remove(rule_id))
 
         return PlacedFault(rule_id, lambda: self._thread.ask(lambda: state.hits(rule_id)), remove)
+
+    def scenario(self, name: str) -> PlacedScenario:
+        """The same for all rules of a scenario, such as `cap-550`: docs/faults.md lists them.
+
+        Raises ConfigError for a name that is none.
+        """
+        return PlacedScenario([self.rule(told) for told in scenario_of(name)])
 
     def sessions(self, user: str | None = None) -> list[SessionRow]:
         """The live sessions, of this user or of all, the oldest first."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -10,10 +11,11 @@ from typing import Any, TypeVar
 
 from sessiongate.app.in_process import RunningServer, running
 from sessiongate.app.listeners import CONSOLE, OPERATIONS, InheritedSockets
-from sessiongate.app.server import Supplied
+from sessiongate.app.supplied import Supplied
 from sessiongate.config import Config
 from sessiongate.faults.points import Faults
 from sessiongate.http.sockets import bind_socket
+from sessiongate.secret import Secret
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing.clock import TravelClock
 from sessiongate.testing.observed import Lines, Requests, lines_kept
@@ -34,6 +36,8 @@ class GateThread:
         self._config = config
         self.seed = seed
         """What the draws of faults follow from."""
+        self.token = Secret(secrets.token_urlsafe(24))
+        """Asked of those who steer the server by HTTP."""
         self.clock = TravelClock()
         self.lines = Lines()
         self.requests = Requests(self.clock.now)
@@ -114,7 +118,7 @@ class GateThread:
 
     async def _begin(self) -> None:
         self.store = MemoryStore(self._config.sessions.limits)
-        self.faults = Faults(self.clock, self.seed)
+        self.faults = Faults(self.clock, self.seed, self.token)
         taken = {name: one.dup() for name, one in self._listening.items()}
         supplied = Supplied(
             clock=self.clock,

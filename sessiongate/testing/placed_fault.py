@@ -1,6 +1,6 @@
-"""A fault that a test has placed, until the test is done with it."""
+"""Faults that a test has placed, until the test is done with them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +30,35 @@ class PlacedFault:
         if self._last is None:
             self._last = self._hits()
             self._remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+
+class PlacedScenario:
+    """The rules of a scenario. As a context manager they are removed in the end."""
+
+    def __init__(self, faults: Sequence[PlacedFault]) -> None:
+        self.faults = tuple(faults)
+        """Each rule, in order."""
+
+    @property
+    def hits(self) -> int:
+        """How many requests and connections have met any of them."""
+        return sum(one.hits for one in self.faults)
+
+    def remove(self) -> None:
+        """Take all of them away. Idempotent."""
+        for one in self.faults:
+            one.remove()
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ from tests.docs.from_commands import commands_reference, exit_codes
 from tests.docs.from_environment import environment_table
 from tests.docs.from_faults import faults_table
 from tests.docs.from_metrics import metrics_table
+from tests.docs.from_scenarios import scenarios_table
 from tests.docs.from_security import requirements_table
 from tests.docs.from_settings import settings_reference
 from tests.docs.from_simulator import simulator_table
@@ -31,7 +32,7 @@ HOW = "make docs"
 MADE: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "commands.md": {"commands": commands_reference, "exit codes": exit_codes},
     "deploy.md": {"environment": environment_table},
-    "faults.md": {"faults": faults_table},
+    "faults.md": {"faults": faults_table, "scenarios": scenarios_table},
     "interop.md": {"simulator": simulator_table},
     "metrics.md": {"metrics": metrics_table},
     "security.md": {"requirements": requirements_table},

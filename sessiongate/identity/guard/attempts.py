@@ -14,7 +14,12 @@ class LocalAttempts:
     """Counters in this process. Nothing here ever waits."""
 
     def __init__(self, lockout: Lockout, tally: AttemptCounters | None = None) -> None:
+        self._lockout = lockout
         self._tally = AttemptCounters(lockout) if tally is None else tally
+
+    def empty(self) -> None:
+        """Begin with new counters. Tries under way end at the old ones."""
+        self._tally = AttemptCounters(self._lockout)
 
     async def is_locked(self, name: str, address: str, now: datetime) -> bool:
         """As the tally says."""

@@ -330,6 +330,12 @@ class Guard:
                 await asyncio.sleep(max(0, began + span - perf_counter()))
             raise
 
+    def empty(self) -> None:
+        """Forget what was verified, and what is held against names in this process."""
+        self._verified.empty()
+        if isinstance(self._tries, LocalAttempts):
+            self._tries.empty()
+
     def forget(self, name: str) -> None:
         """Ask the provider at this name's next login, whatever was verified a while ago."""
         self._verified.drop(name)

@@ -126,6 +126,11 @@ class VerifiedCredentials:
         while len(self._table) > self._size or self._oldest().until <= now:
             self._forget(next(iter(self._table)))
 
+    def empty(self) -> None:
+        """Forget all of them."""
+        self._table.clear()
+        self._keys.clear()
+
     def drop(self, name: str) -> None:
         """Forget all credentials of this name."""
         for key in tuple(self._keys.get(name, ())):

@@ -111,6 +111,12 @@ class MemoryAudit:
         """What is kept of one chain, oldest first."""
         return [payload for _, payload in self._kept[chain]]
 
+    def empty(self) -> None:
+        """Forget all of it."""
+        for kept in self._kept.values():
+            kept.clear()
+        self._number = 0
+
     def note(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event."""
         self._number += 1

@@ -32,6 +32,7 @@ class MemoryStore:
     """Keeps everything in this process; nothing survives it."""
 
     def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._table = SessionTable(limits)
         self._tickets = TicketTable()
         self._message = ""
@@ -56,6 +57,13 @@ class MemoryStore:
     def counts(self) -> dict[str, float]:
         """Nothing beside what is counted of every store."""
         return {}
+
+    def empty(self) -> None:
+        """Forget sessions, tickets, message and events; leases stay, since they are elsewhere."""
+        self._table = SessionTable(self._limits)
+        self._tickets = TicketTable()
+        self._message = ""
+        self.audit.empty()
 
     async def start(self) -> datetime | None:
         """Nothing to open, nothing seen."""

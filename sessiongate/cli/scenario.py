@@ -1,0 +1,60 @@
+"""`sessiongate scenario`: all rules of a scenario, at a server that `dev` runs."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from sessiongate.cli.control_client import ask
+from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
+from sessiongate.cli.output import Exit, Output, fail, show_rows
+from sessiongate.errors import ConfigError
+from sessiongate.faults.scenarios import SCENARIOS, Told, rules_in, scenario_of
+from sessiongate.files import read_named
+
+
+def rules_of(named: str) -> tuple[Told, ...]:
+    """The rules of a scenario of this name, or in the file (TOML or JSON). Raises ConfigError."""
+    if named in SCENARIOS or not named.endswith((".toml", ".json")):
+        return scenario_of(named)
+    path = Path(named)
+    try:
+        text = read_named(path).decode()
+        return tuple(rules_in(_read(path, text)))
+    except OSError as error:
+        raise ConfigError([f"scenario: {path}: {error.strerror}"]) from None
+    except (ValueError, msgspec.DecodeError) as error:
+        raise ConfigError([f"scenario: {path} cannot be read: {error}"]) from None
+
+
+def _read(path: Path, text: str) -> object:
+    if path.suffix == ".toml":
+        return tomllib.loads(text)
+    found: object = msgspec.json.decode(text)
+    return found
+
+
+def scenario(
+    named: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE",
+            help=f"One of {', '.join(SCENARIOS)}; or a file (.toml, .json) with a list of rules.",
+        ),
+    ],
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Have requests meet the faults of a scenario, after the rules that are there."""
+    try:
+        rules = rules_of(named)
+    except ConfigError as error:
+        fail(Exit.SETTINGS, *error.problems)
+    place = settings(config, data_dir).server.data_dir
+    added = [ask(place, "POST", "/dev/faults", dict[str, Any], one) for one in rules]
+    show_rows(
+        [{"id": one["id"], "fault": one["fault"]} for one in added], ("id", "fault"), output, ""
+    )
