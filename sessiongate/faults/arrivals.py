@@ -7,7 +7,7 @@ from sessiongate.faults.book import Hit
 from sessiongate.faults.certificates import OddCertificates
 from sessiongate.faults.rule import RequestFacts, Scope
 from sessiongate.faults.state import FaultState
-from sessiongate.http.message import Cut
+from sessiongate.http.message import CutOff
 
 
 class FaultyArrivals:
@@ -18,10 +18,10 @@ class FaultyArrivals:
         self._certificates = certificates
         self._notes: set[asyncio.Task[None]] = set()
 
-    def turned_away(self, address: str) -> Cut | None:
+    def turned_away(self, address: str) -> CutOff | None:
         """How a new connection ends at once; None where it does not."""
         hit = self._met(Scope.CONNECTION, address)
-        return Cut(reset=hit.fault == "conn.reset") if hit is not None else None
+        return CutOff(reset=hit.fault == "conn.reset") if hit is not None else None
 
     def context(self, address: str) -> ssl.SSLContext | None:
         """The TLS of a handshake, where a rule says another certificate."""

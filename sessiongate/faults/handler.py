@@ -14,7 +14,7 @@ from sessiongate.faults.inside import meeting
 from sessiongate.faults.rule import RequestFacts
 from sessiongate.faults.slow import Sleep, dribbled
 from sessiongate.faults.state import FaultState
-from sessiongate.http.message import Cut, Handler, Reply, Request
+from sessiongate.http.message import CutOff, Handler, Reply, Request
 from sessiongate.http.router import Routes
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
@@ -99,7 +99,7 @@ class FaultyHandler:
         met.request.when_gone(over.set)
         with suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), _number(met.hit.args["seconds"]))
-        return Reply(503, cut=Cut())
+        return Reply(503, cut=CutOff())
 
     async def _status(self, met: Met) -> Reply:
         args = met.hit.args
@@ -117,7 +117,7 @@ class FaultyHandler:
         some = args.get("after_bytes")
         part = some if isinstance(some, int) else len(reply.body) // 2
         whole = fault in ("conn.truncate", "conn.garbage") or args.get("at") == "body"
-        reply.cut = Cut(
+        reply.cut = CutOff(
             body_bytes=part if whole else None,
             reset=fault == "conn.reset",
             garbage=fault == "conn.garbage",

@@ -3,13 +3,13 @@
 import ssl
 from typing import Protocol
 
-from sessiongate.http.message import Cut
+from sessiongate.http.message import CutOff
 
 
 class Arrivals(Protocol):
     """Decides of new connections by their address."""
 
-    def turned_away(self, address: str) -> Cut | None:
+    def turned_away(self, address: str) -> CutOff | None:
         """How a new connection ends at once, unread and before TLS. None: it does not."""
         ...
 

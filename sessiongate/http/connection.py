@@ -28,7 +28,7 @@ from sessiongate.http.causes import SAY
 from sessiongate.http.cut import cut_reply
 from sessiongate.http.edge import Edge
 from sessiongate.http.framing import Framing, Head, framing_of, write_head, write_reply
-from sessiongate.http.message import Cut, Download, Reply, Request
+from sessiongate.http.message import CutOff, Download, Reply, Request
 from sessiongate.http.reply_writer import PIECE
 from sessiongate.http.request_reader import RequestReader
 from sessiongate.http.send_queue import LARGE_SEND_BUFFER, SEND_BUFFER, reset, resize
@@ -143,7 +143,7 @@ class Connection(RequestReader):
         self._on_gone = None
         self._finish(data, close)
 
-    def _break_off(self, reply: Reply, cut: Cut, *, without_body: bool) -> None:
+    def _break_off(self, reply: Reply, cut: CutOff, *, without_body: bool) -> None:
         """Write a part of the reply, and end the connection."""
         if self._upload is not None:
             self._leave_upload()

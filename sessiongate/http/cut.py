@@ -1,12 +1,12 @@
 """Replies that break off, on purpose: for tests of clients alone."""
 
 from sessiongate.http.framing import Framing, write_head, write_reply
-from sessiongate.http.message import Cut, Reply
+from sessiongate.http.message import CutOff, Reply
 
 _NO_CHUNK = b"zz\r\nthis is no chunk\r\n"
 
 
-def cut_reply(reply: Reply, cut: Cut, date: str, *, without_body: bool) -> bytes:
+def cut_reply(reply: Reply, cut: CutOff, date: str, *, without_body: bool) -> bytes:
     """What is written of a reply before its connection ends. Raises ValueError as `write_reply`."""
     if cut.body_bytes is None:
         return b""

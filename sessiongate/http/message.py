@@ -110,7 +110,7 @@ class Request(msgspec.Struct, gc=False):
         return values.pop() if len(values) == 1 else None
 
 
-class Cut(msgspec.Struct, frozen=True):
+class CutOff(msgspec.Struct, frozen=True):
     """How a reply breaks off in place of reaching its peer, and the connection with it."""
 
     body_bytes: int | None = None
@@ -136,7 +136,7 @@ class Reply(msgspec.Struct, gc=False):
     """Whether the body is held once for everybody, such as a file's."""
     download: Download | None = None
     """The body, where it comes in pieces; `body` is empty then."""
-    cut: Cut | None = None
+    cut: CutOff | None = None
     """Where it is to break off. Only for tests of clients."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sessiongate.http.cut import cut_reply
-from sessiongate.http.message import Cut, Reply
+from sessiongate.http.message import CutOff, Reply
 from sessiongate.testing import Gate
 from tests.each import each
 
@@ -18,22 +18,22 @@ HEAD = b"HTTP/1.1 200 OK\r\nDate: D\r\n"
 @each(
     ("cut", "written"),
     [
-        (Cut(), b""),
-        (Cut(0), HEAD + b"Content-Length: 10\r\ncontent-type: text/plain\r\n\r\n"),
-        (Cut(4), HEAD + b"Content-Length: 10\r\ncontent-type: text/plain\r\n\r\n0123"),
+        (CutOff(), b""),
+        (CutOff(0), HEAD + b"Content-Length: 10\r\ncontent-type: text/plain\r\n\r\n"),
+        (CutOff(4), HEAD + b"Content-Length: 10\r\ncontent-type: text/plain\r\n\r\n0123"),
         (
-            Cut(4, garbage=True),
+            CutOff(4, garbage=True),
             HEAD + b"Transfer-Encoding: chunked\r\ncontent-type: text/plain\r\n\r\n"
             b"4\r\n0123\r\nzz\r\nthis is no chunk\r\n",
         ),
     ],
 )
-def test_a_part_of_a_reply_is_written(cut: Cut, written: bytes) -> None:
+def test_a_part_of_a_reply_is_written(cut: CutOff, written: bytes) -> None:
     assert cut_reply(REPLY, cut, "D", without_body=False) == written
 
 
 def test_a_reply_to_head_has_no_body_to_cut() -> None:
-    assert cut_reply(REPLY, Cut(4), "D", without_body=True).endswith(b"\r\n\r\n")
+    assert cut_reply(REPLY, CutOff(4), "D", without_body=True).endswith(b"\r\n\r\n")
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "tls"])
