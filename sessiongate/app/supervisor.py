@@ -55,8 +55,7 @@ LINGER = timedelta(seconds=2)
 # Beyond its own limits for stopping: writing what is pending, to a store that may be slow.
 _LAST_WAIT = timedelta(seconds=10)
 
-# By which a worker learns that its successor answers already, at the same sockets: nobody need hear
-# that it goes, unlike at SIGTERM, by which the whole server does.
+# Its successor answers already: nobody need hear that it goes, unlike a whole server at SIGTERM.
 _SUCCEEDED = signal.SIGUSR1
 
 _log = structlog.get_logger("sessiongate.workers")

@@ -37,7 +37,7 @@ class Faults:
     def __init__(
         self, clock: TravellingClock, seed: int, token: Secret, *, header: bool = True
     ) -> None:
-        self.state = FaultState(seed, header=header)
+        self.state = FaultState(clock, seed, header=header)
         self._clock = clock
         self._token = token
         self._authority: Path | None = None
@@ -79,7 +79,7 @@ class Faults:
         async def ahead(by: timedelta) -> int:
             return await advance(self._clock, by, store, tend)
 
-        self.state.serve(self._clock, journal, counts, store, ahead)
+        self.state.serve(journal, counts, store, ahead)
 
     def handler(self, handler: Handler, routes: Routes) -> Handler:
         """The handler of clients' requests, some of which meet faults."""

@@ -26,16 +26,16 @@ back."""
 
 
 class FaultState:
-    """Rules, and what carries them out. `seed` decides all draws."""
+    """Rules, and what carries them out. `clock` is the server's, `seed` decides all draws."""
 
-    def __init__(self, seed: int, *, header: bool = True) -> None:
+    def __init__(self, clock: Clock, seed: int, *, header: bool = True) -> None:
+        self._clock = clock
         self._book = RuleBook(seed)
         self.rules: RuleBook | None = None
         """None as long as there is none, so that a request costs one question more."""
         self.header = header
         """Whether replies name the rule that has touched them."""
         self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._clock: Clock
         self._journal: Journal
         self._counts: Counter[str]
         self.store: SessionStore
@@ -49,14 +49,13 @@ class FaultState:
 
     def serve(
         self,
-        clock: Clock,
         journal: Journal,
         counts: Counter[str],
         store: SessionStore,
         advance: Advance,
     ) -> None:
-        """Be of this server from now on."""
-        self._clock, self._journal, self._counts = clock, journal, counts
+        """Be of this server from now on; rules may have been added before."""
+        self._journal, self._counts = journal, counts
         self.store, self.advance = store, advance
 
     def now(self) -> datetime:

@@ -6,14 +6,18 @@ import secrets
 import typer
 
 from sessiongate.cli.dev.environment import kinds_in
+from sessiongate.cli.dev.faults import rules_asked_for
 from sessiongate.cli.dev.options import (
     CommandArgument,
     EnvOption,
+    FaultOption,
     FileOption,
+    HeaderOption,
     LeaksOption,
     OnLeaks,
     QuieterOption,
     ReadyFileOption,
+    ScenarioOption,
     SeedOption,
     StdinOption,
     UserOption,
@@ -47,6 +51,9 @@ def dev(
     ready_file: ReadyFileOption = None,
     exit_on_stdin_eof: StdinOption = False,
     seed: SeedOption = None,
+    fault: FaultOption = None,
+    scenario: ScenarioOption = None,
+    no_fault_header: HeaderOption = False,
     config: FileOption = None,
     listen: ListenOption = None,
     plain_http: PlainOption = False,
@@ -83,6 +90,8 @@ def dev(
         as_json=output is Output.JSON,
         text=text,
         seed=secrets.randbelow(_SEEDS) if seed is None else seed,
+        rules=rules_asked_for(fault or (), scenario or ()),
+        header=not no_fault_header,
         users=tuple(user or os.environ.get(VARIABLE, "").split()),
         trial=Trial(upstream, **how) if upstream is not None else None,
     )

@@ -55,6 +55,26 @@ StdinOption = Annotated[
 SeedOption = Annotated[
     int | None, typer.Option("--seed", min=0, help="What chance comes from; by default random.")
 ]
+FaultOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        metavar='"FAULT [NAME=VALUE]..."',
+        help="What requests meet on purpose, as in `sessiongate faults add`. May be repeated.",
+    ),
+]
+ScenarioOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scenario",
+        metavar="NAME|FILE",
+        help="Faults that go together, as in `sessiongate scenario`. May be repeated.",
+    ),
+]
+HeaderOption = Annotated[
+    bool,
+    typer.Option("--no-fault-header", help="No reply names the rule of a fault that it has met."),
+]
 FileOption = Annotated[
     Path | None,
     typer.Option(

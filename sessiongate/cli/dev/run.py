@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from sessiongate.app.server import Supplied
 from sessiongate.app.started import Started, url_of
+from sessiongate.app.supplied import Supplied
 from sessiongate.cli.announcement import (
     announce,
     credentials,
@@ -20,6 +20,7 @@ from sessiongate.cli.announcement import (
     recipes,
 )
 from sessiongate.cli.dev.environment import environment_for
+from sessiongate.cli.dev.faults import banner, faults_of
 from sessiongate.cli.dev.life import ENDS, code_of, has_started, until_it_ends, until_told
 from sessiongate.cli.dev.options import OnLeaks
 from sessiongate.cli.dev.server import DevServerThread
@@ -30,7 +31,9 @@ from sessiongate.cli.dev.watcher import Watcher
 from sessiongate.cli.login.child_process import Signals
 from sessiongate.cli.output import json_line, note
 from sessiongate.config import Config
+from sessiongate.faults.scenarios import Told
 from sessiongate.operations.control import SessionRow
+from sessiongate.testing.clock import TravelClock
 from sessiongate.testing.observed import told_of
 from sessiongate.testing.ready_file import (
     DevServer,
@@ -58,6 +61,10 @@ class DevOptions(msgspec.Struct, frozen=True):
     text: bool
     """Whether log lines are for people."""
     seed: int
+    rules: Sequence[Told]
+    """The faults that it begins with."""
+    header: bool
+    """Whether replies name the rule of a fault that they have met."""
     users: Sequence[str]
     """Who may log in, as NAME:PASSWORD[:ROLE]; else a password that is made up is shown."""
     trial: Trial | None
@@ -102,7 +109,7 @@ class DevRun:
             file.unlink(missing_ok=True)  # of one that was killed
         # Before there are threads: it is forked.
         watcher = Watcher.start(folder, *([file] if file is not None else []))
-        server = DevServerThread(self._config, Supplied(hasher=cheap_hasher(2)))
+        server = DevServerThread(self._config, self._supplied())
         server.begin()
         try:
             code = self._serve(server, signals, watcher)
@@ -112,6 +119,11 @@ class DevRun:
                 remove_ready_file(file, self._said)
             watcher.done()
         return self._judged(code, left)
+
+    def _supplied(self) -> Supplied:
+        asked, clock = self._asked, TravelClock()
+        faults = faults_of(asked.rules, clock, asked.seed, self._token, header=asked.header)
+        return Supplied(clock=clock, hasher=cheap_hasher(2), faults=faults)
 
     def _serve(self, server: DevServerThread, signals: Signals, watcher: Watcher) -> int:
         asked = self._asked
@@ -152,8 +164,11 @@ class DevRun:
             return
         if asked.command:
             note(f"a throw-away server is at {said.url} (seed {said.seed})")
+            for line in banner(asked.rules):
+                note(line)
             return
         besides = [f"Data directory: {config.server.data_dir}", f"Seed: {said.seed}"]
+        besides += banner(asked.rules)
         if asked.ready_file is not None:
             announce(config, started, *besides, f"Ready: {asked.ready_file}", text=asked.text)
             return

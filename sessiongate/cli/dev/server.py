@@ -15,8 +15,9 @@ import structlog
 import uvloop
 
 from sessiongate.app.in_process import running
-from sessiongate.app.server import Server, Supplied
+from sessiongate.app.server import Server
 from sessiongate.app.started import Started
+from sessiongate.app.supplied import Supplied
 from sessiongate.config import Config
 from sessiongate.http.message import Request
 from sessiongate.operations.control import SessionRow

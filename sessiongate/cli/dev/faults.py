@@ -1,0 +1,57 @@
+"""Faults that `dev` begins with."""
+
+import shlex
+from collections.abc import Sequence
+
+from sessiongate.cli.output import Exit, fail
+from sessiongate.cli.scenario import rules_of
+from sessiongate.errors import ConfigError
+from sessiongate.faults.points import Faults
+from sessiongate.faults.reader import read_rule, read_words
+from sessiongate.faults.scenarios import Told
+from sessiongate.secret import Secret
+from sessiongate.testing.clock import TravelClock
+
+
+def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[Told, ...]:
+    """The rules of these options, or exit with all that is wrong in them."""
+    rules: list[Told] = []
+    problems: list[str] = []
+    for option, texts in (("--fault", faults), ("--scenario", scenarios)):
+        for text in texts:
+            try:
+                found = _of_words(text) if option == "--fault" else rules_of(text)
+                for one in found:
+                    read_rule(one)
+                rules += found
+            except ConfigError as error:
+                problems += [f"{option}: {problem}" for problem in error.problems]
+    if problems:
+        fail(Exit.SETTINGS, *problems)
+    return tuple(rules)
+
+
+def _of_words(text: str) -> tuple[Told, ...]:
+    try:
+        words = [text] if text.lstrip().startswith("{") else shlex.split(text)
+    except ValueError as error:
+        raise ConfigError([f"{text!r} cannot be split into words: {error}"]) from None
+    return (read_words(words),)
+
+
+def faults_of(
+    rules: Sequence[Told], clock: TravelClock, seed: int, token: str, *, header: bool
+) -> Faults:
+    """What a server is given to have these faults, and to be steered with this token."""
+    faults = Faults(clock, seed, Secret(token), header=header)
+    for told in rules:
+        faults.state.add(told)
+    return faults
+
+
+def banner(rules: Sequence[Told]) -> list[str]:
+    """What is said at the start of a server that has faults; nothing of one that has none."""
+    if not rules:
+        return []
+    names = ", ".join(dict.fromkeys(str(one["fault"]) for one in rules))
+    return [f"FAULTS ARE ON: {names}. `sessiongate faults clear` ends them."]
