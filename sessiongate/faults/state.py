@@ -66,7 +66,7 @@ class FaultState:
         """Add a rule after the others. Raises ConfigError with all that is wrong."""
         rule_id = self._book.add(read_rule(told), self.now())
         self.rules = self._book
-        _log.warning("faults are on", rules=len(self._book), added=rule_id)
+        _log.info("faults are on", rules=len(self._book), added=rule_id)
         return self.show(rule_id)
 
     def show(self, rule_id: str) -> ListedRule:

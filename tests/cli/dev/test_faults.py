@@ -25,7 +25,7 @@ def test_it_begins_with_faults_and_its_command_steers_it(tmp_path: Path) -> None
     code = process.wait(PATIENCE)
     with process.stdout, process.stderr:
         out, err = process.stdout.read(), process.stderr.read()
-    assert (code, out.split()) == (0, ["503", '{"removed":2}', "201", "201", "503", "201"]), err
+    assert (code, "".join(out.split())) == (0, '503{"removed":2}201201503201'), err
     assert "FAULTS ARE ON: http.status, session.half-rotten" in err
 
 
