@@ -9,7 +9,7 @@ endpoint, `console` people pages, `listeners` opens its sockets (`descriptors`: 
 `locks` and `pools` are for commands, `gauges` and `recorder` metrics. `server` starts and stops all
 (`run_all`, `supplied`); `started` and `report` (a `running_server`) tell of it, `in_process`
 runs it among others, `process` for a command, `supervisor` several by the `worker_environment`,
-`reload` takes new settings, `leaks` says who leaves some open, `fault_points` are for tests.
+`reload` takes new settings, `records` knows the past, `fault_points` are for tests.
 """
 
 from typing import TYPE_CHECKING

@@ -23,7 +23,7 @@ from sessiongate.operations.console.endpoint import Console
 from sessiongate.operations.console.first_start import Add, FirstStart
 from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.pages import all_pages
-from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
 from sessiongate.rules.access import ADMINISTRATOR
@@ -51,7 +51,11 @@ class BuiltConsole(msgspec.Struct, frozen=True):
 
 
 def console_of(
-    config: Config, services: Services, journal: Journal, meters: Meters
+    config: Config,
+    services: Services,
+    journal: Journal,
+    meters: Meters,
+    insights: Insights,
 ) -> BuiltConsole:
     """The console of these settings over these services."""
     parts = ConsoleParts(
@@ -61,6 +65,7 @@ def console_of(
         services.clock,
         config.sessions.limits,
         config.console.limits,
+        insights,
         config.dialects.vsphere.default,
     )
     visitors = Visitors(services.sessions, services.clock, config.console.limits)

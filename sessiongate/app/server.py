@@ -11,12 +11,12 @@ from sessiongate.app import build as parts
 from sessiongate.app.console import console_of
 from sessiongate.app.gates import by_host, callers_upstreams, gates_of
 from sessiongate.app.gauges import Gauges
-from sessiongate.app.leaks import leak_finder_of
 from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.locks import Locks
 from sessiongate.app.pools import PoolCommands
 from sessiongate.app.preflight.doubts import Watch
 from sessiongate.app.prepare import certificate_names, certificates_of, digest_of
+from sessiongate.app.records import records_of
 from sessiongate.app.reload import certified, merged
 from sessiongate.app.report import running_of, started_of
 from sessiongate.app.roles_and_users import roles_of
@@ -97,8 +97,8 @@ class Server:
             self._sessions.on_open(gate.opened)
             self._sessions.on_end(gate.ended)
         self._changes = AccountChanges(self._sessions, self._clock, self._journal)
-        self.leaks = leak_finder_of(
-            config, self._sessions, self._clock, self._meters, supplied.store
+        self._records = records_of(
+            config, self.store, self._sessions, self._clock, self._meters, supplied.store
         )
         self._intake = OfflineIntake(config.server.data_dir, self._journal)
         self._gauges = Gauges(
@@ -158,9 +158,10 @@ class Server:
         await self._open_to_operators(listeners)
         set_up = ""
         if config.console.listen is not None and self._sockets.is_first:
-            console = console_of(config, services, self._journal, self._meters)
+            told = self._records.insights(config, self._values)
+            console = console_of(config, services, self._journal, self._meters, told)
             set_up = await console.open(listeners)
-            self._steps.append(console.visitors.tidy)
+            self._steps += [console.visitors.tidy, self._records.recorder.step]
         self._steps += [
             partial(sweep, self.store, self._clock, self._journal, self._sessions.ended),
             services.center.objects.sweep,
@@ -187,7 +188,7 @@ class Server:
             lambda: running_of(self.config, self._sockets, listeners, self._served),
             PoolCommands(self.config, self._gates, self._sessions, self._journal),
             self._manager.commands if self._manager is not None else None,
-            self.leaks,
+            self._records.leaks,
         )
 
     def on_open(self, tell: Callable[[Session], None]) -> None:

@@ -131,7 +131,8 @@ class LeakFinder:
     async def report(self, span: timedelta, at_most_old: timedelta = timedelta(0)) -> LeakReport:
         """What has happened within this span until now. Raises StoreUnavailable.
 
-        One not older than `at_most_old` is told again: a day of a busy server takes seconds.
+        One not older than `at_most_old` is told again: a day of a busy server takes seconds. Pages
+        ask so, for a few spans.
         """
         async with self._turn:
             now = self._clock.now()
@@ -140,7 +141,7 @@ class LeakFinder:
                 return last
             made = await self._made(span, now)
             if at_most_old:
-                self._last = {span: made}
+                self._last[span] = made
             return made
 
     async def _made(self, span: timedelta, now: datetime) -> LeakReport:

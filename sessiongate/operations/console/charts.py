@@ -1,7 +1,7 @@
 """The numbers of pictures: the last hour or day of this process, thinned to what one shows."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isnan
 
 import msgspec
@@ -25,6 +25,13 @@ class ChartLine(msgspec.Struct, frozen=True):
     values: list[float | None]
 
 
+class ChartRow(msgspec.Struct, frozen=True):
+    """The numbers of one stretch, one of each line."""
+
+    until: datetime
+    values: list[float | None]
+
+
 class Chart(msgspec.Struct, frozen=True):
     """One picture."""
 
@@ -36,8 +43,8 @@ class Chart(msgspec.Struct, frozen=True):
     step: int
     """Seconds of a point."""
     lines: list[ChartLine]
-    rows: list[list[float | None]]
-    """The same in numbers, one for each line: `ROWS` times as long as a picture is wide."""
+    rows: list[ChartRow]
+    """The same in numbers, in fewer and longer steps."""
 
 
 def highest(values: Sequence[float]) -> float:
@@ -120,6 +127,7 @@ def _chart(drawn: _Drawn, ring: Ring, until: datetime) -> Chart:
         ChartLine(label, thinned(values, POINTS, drawn.thin))
         for values, (_, label) in zip(series, drawn.lines, strict=True)
     ]
+    long = timedelta(seconds=ring.scale.step * ring.scale.length // ROWS)
     columns = [thinned(values, ROWS, drawn.thin) for values in series]
     return Chart(
         drawn.key,
@@ -128,7 +136,10 @@ def _chart(drawn: _Drawn, ring: Ring, until: datetime) -> Chart:
         until,
         ring.scale.step * ring.scale.length // POINTS,
         lines,
-        [list(row) for row in zip(*columns, strict=True)],
+        [
+            ChartRow(until - long * (ROWS - 1 - at), list(row))
+            for at, row in enumerate(zip(*columns, strict=True))
+        ],
     )
 
 

@@ -124,6 +124,7 @@ DEEDS: Mapping[str, str] = {
     "nothing": "Nothing was left to end.",
     "added": "The administrator was added. Sign in now.",
     "out": "You have signed out.",
+    "verifying": "The verification has begun; how far it is stands below.",
     "late": "Your session is over. Sign in again.",
 }
 """What pages say of what was done, as `did` in an address: no other text gets onto a page so."""

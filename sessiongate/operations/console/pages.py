@@ -1,6 +1,6 @@
 """All pages of the console, in the order of the menu. The first is what `/console/` shows."""
 
-from sessiongate.operations.console import session_pages
+from sessiongate.operations.console import audit_pages, leak_pages, overview_pages, session_pages
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.parts import ConsoleParts
 
@@ -8,5 +8,8 @@ from sessiongate.operations.console.parts import ConsoleParts
 def all_pages(parts: ConsoleParts) -> list[Page | Action]:
     """Each module of pages has a line here. Of two paths that fit an address the first counts."""
     return [
+        *overview_pages.pages(parts),
         *session_pages.pages(parts),
+        *leak_pages.pages(parts),
+        *audit_pages.pages(parts),
     ]

@@ -1,12 +1,32 @@
 """What the pages stand on: the services of the server, as far as pages ask them."""
 
+from collections.abc import Awaitable, Callable, Mapping
+
 import msgspec
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
+from sessiongate.service.audit_desk import AuditDesk
+from sessiongate.service.leaks import LeakFinder
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
-from sessiongate.session import Limits
+from sessiongate.session import Caps, Limits
+from sessiongate.telemetry.history import Timeline
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+
+
+class Insights(msgspec.Struct, frozen=True):
+    """What pages about the past stand on: of one process."""
+
+    leaks: LeakFinder
+    audit: AuditDesk
+    timeline: Timeline
+    values: Callable[[], Awaitable[Mapping[str, float]]]
+    """What is true at this moment, by the names of metrics."""
+    upstreams: Mapping[str, UpstreamMeters]
+    caps: Caps
+    workers: int = 1
+    """Processes that share the server: this one's counts are its own."""
 
 
 class ConsoleParts(msgspec.Struct, frozen=True):
@@ -20,5 +40,6 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     """Of all sessions."""
     own_limits: Limits
     """Of the console's sessions, beside those."""
+    insights: Insights
     provider: str
     """Whom names without a domain belong to."""

@@ -9,7 +9,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from sessiongate.operations.console.charts import Chart
 from sessiongate.operations.console.static_files import StaticFiles
+from sessiongate.operations.console.svg import number, svg_of
 
 # Neither can be in what is escaped, so that no text of a client is taken for one.
 _AT, _VERSION = "<!--at-->", "<!--version-->"
@@ -31,6 +33,7 @@ class Templates:
         self._environment.globals["at"] = Markup(_AT)  # noqa: S704 -- a constant of ours
         self._environment.globals["version"] = Markup(_VERSION)  # noqa: S704 -- the same
         self._environment.filters |= {"moment": moment, "span": span, "short": short}
+        self._environment.filters |= {"svg": picture, "number": number}
         for name in self._environment.list_templates(["html"]):
             self._environment.get_template(name)
 
@@ -68,6 +71,11 @@ def span(seconds: float | None) -> str:
     if minutes < _DAY:
         return f"{minutes // _HOUR} h {minutes % _HOUR} min"
     return f"{minutes // _DAY} d {minutes % _DAY // _HOUR} h"
+
+
+def picture(chart: Chart) -> Markup:
+    """A chart as SVG."""
+    return Markup(svg_of(chart))  # noqa: S704 -- what is put into it is escaped there
 
 
 _SHOWN = 8

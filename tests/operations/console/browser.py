@@ -15,11 +15,15 @@ from sessiongate.operations.console.first_start import Add, FirstStart
 from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.pages import all_pages
-from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
 from sessiongate.secret import Secret
-from sessiongate.session import Limits
+from sessiongate.service.audit_desk import AuditDesk
+from sessiongate.service.leaks import LeakFinder, OpenAudit, RecentSessions
+from sessiongate.session import Caps, Limits
+from sessiongate.telemetry.history import Timeline
+from sessiongate.testing import NO_CAPS
 from tests.gate import LIMITS, Gate, password_of
 
 HOST = "127.0.0.1:9680"
@@ -41,11 +45,23 @@ class Desk:
         has_users: bool = True,
         add: Add = nobody_is_added,
         names: Sequence[str] = ("127.0.0.1", "localhost", "console.example"),
+        audit: OpenAudit | None = None,
+        caps: Caps = NO_CAPS,
     ) -> None:
         self.gate = gate
         self.has_users = has_users
+        self.timeline = Timeline()
+        self.values = {"sessiongate_names_locked": 0.0}
+        """What metrics say, beside the number of sessions."""
         self.parts = ConsoleParts(
-            gate.sessions, gate.logins, gate.journal, gate.clock, LIMITS, OWN_LIMITS, "local"
+            gate.sessions,
+            gate.logins,
+            gate.journal,
+            gate.clock,
+            LIMITS,
+            OWN_LIMITS,
+            self._insights(audit, caps),
+            "local",
         )
         self.visitors = Visitors(gate.sessions, gate.clock, OWN_LIMITS)
         gate.sessions.on_open(self.visitors.opened)
@@ -64,6 +80,25 @@ class Desk:
             return console.nothing(request)
 
         self.handler = Routes(routes(console), Route("", nowhere, console.refuse))
+
+    def _insights(self, audit: OpenAudit | None, caps: Caps) -> Insights:
+        record: OpenAudit | RecentSessions = audit or RecentSessions(self.gate.clock)
+        if isinstance(record, RecentSessions):
+            self.gate.sessions.on_open(record.opened)
+            self.gate.sessions.on_end(record.ended)
+
+        async def values() -> dict[str, float]:
+            return {"sessiongate_sessions_live": await self.gate.store.count(), **self.values}
+
+        meters = self.gate.journal.meters
+        return Insights(
+            LeakFinder(self.gate.sessions, self.gate.clock, record),
+            AuditDesk(audit, self.gate.clock),
+            self.timeline,
+            values,
+            meters.upstreams,
+            caps,
+        )
 
     def browser(self, **facts: Any) -> "Browser":
         """Somebody who has not been here yet."""

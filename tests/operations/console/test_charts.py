@@ -1,6 +1,6 @@
 """Numbers of pictures: thinned without losing a peak or a count; unknown where nobody looked."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import nan
 
 from sessiongate.operations.console.charts import POINTS, ROWS, charts_of, highest, thinned
@@ -31,8 +31,12 @@ def test_an_hour_and_a_day_have_their_charts() -> None:
     assert len(logins.lines[0].values) == POINTS
     assert (logins.step, logins.lines[0].values[-1]) == (30, 12)
     assert logins.until == datetime.fromtimestamp(began + 3595, UTC)
-    assert [row[0] for row in logins.rows[-2:]] == [120, 120]
+    assert [row.values[0] for row in logins.rows[-2:]] == [120, 120]
     assert len(logins.rows) == ROWS
+    assert [row.until for row in logins.rows[-2:]] == [
+        logins.until - timedelta(minutes=5),
+        logins.until,
+    ]
     assert hour["sessions"].lines[0].values[-1] == 719
     assert set(hour["sessions"].lines[1].values) == {None}  # there is no upstream
     assert 0.25 < (hour["checks"].lines[0].values[-1] or 0) <= 0.5  # milliseconds

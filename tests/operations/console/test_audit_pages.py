@@ -1,0 +1,145 @@
+"""The audit at the console: filtered, followed, exported and verified; and what has ended."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sessiongate.audit.event import Event, write
+from sessiongate.store.embedded.audit import AuditFile
+from sessiongate.store.embedded.sqlite import SqliteStore
+from sessiongate.testing import LIMITS, T0
+from tests.each import each
+from tests.gate import Gate
+from tests.operations.console.browser import Desk, events_of, header_of, tags_of, text_of, words_of
+from tests.until import until
+
+CANARY = "<img src=x onerror=alert(1)>"
+
+
+class Kept:
+    """An audit in a file, and the console that reads it."""
+
+    def __init__(self, gate: Gate, store: SqliteStore, path: Path) -> None:
+        self.desk = Desk(gate, audit=lambda: nullcontext(AuditFile(path)))
+        self._store = store
+
+    async def write(self, what: str, **facts: str) -> None:
+        told = {"result": "ok", "user": "bob", "ip": "192.0.2.1", **facts}
+        event = Event(at=T0 + timedelta(hours=1), event=what, **told)  # type: ignore[arg-type]
+        await self._store.audit.write(write(event), event.at)
+
+
+@pytest.fixture
+async def kept(gate: Gate, tmp_path: Path) -> AsyncIterator[Kept]:
+    """An empty audit."""
+    path = tmp_path / "sessions.db"
+    store = SqliteStore(path, LIMITS)
+    await store.start()
+    yield Kept(gate, store, path)
+    await store.close()
+
+
+async def test_events_are_filtered_the_newest_first(kept: Kept) -> None:
+    for number in range(60):
+        await kept.write("session opened", user=f"u{number}")
+    await kept.write("login refused", result="refused", user="eve", reason="BadCredentials")
+    ada = await kept.desk.signed_in("ada")
+    reply = await ada.get("/console/audit")
+    rows = [one["id"] for one in tags_of(reply, "tr") if "id" in one]
+    assert rows[:2] == ["event-61", "event-60"]
+    assert len(rows) == 50
+    [older] = [one["href"] for one in tags_of(reply, "a") if one.get("id") == "older"]
+    rest = await ada.get(older)
+    assert [one["id"] for one in tags_of(rest, "tr") if "id" in one][-1] == "event-1"
+    assert "hx-get" not in text_of(rest)  # what is old does not change
+    said = words_of(await ada.get("/console/audit?event=refused&user=EVE"))
+    assert "1 event, the newest first" in said
+    assert "BadCredentials" in said
+    twin = json.loads((await ada.get("/console/api/v1/audit?result=refused")).body)
+    assert [row["user"] for row in twin["rows"]] == ["eve"]
+    assert "Clear filters" in words_of(await ada.get("/console/audit?user=nobody"))
+
+
+async def test_new_events_show_without_a_reload(kept: Kept) -> None:
+    await kept.write("session opened")
+    ada = await kept.desk.signed_in("ada")
+    page = await ada.get("/console/audit?user=bob")
+    [address] = [one["hx-get"] for one in tags_of(page, "div") if "hx-get" in one]
+    polling = ("hx-request", "true")
+    assert (await ada.get(address, polling)).status == 204
+    await kept.write("session ended", reason="logout")
+    followed = await ada.get(address, polling)
+    assert followed.status == 200
+    assert "session ended" in words_of(followed)
+
+
+async def test_an_export_is_lines_of_what_fits_oldest_first(kept: Kept) -> None:
+    for user in ("bob", "eve", "bob"):
+        await kept.write("session opened", user=user)
+    ada = await kept.desk.signed_in("ada")
+    reply = await ada.get("/console/audit/export.jsonl?user=bob")
+    assert header_of(reply, "content-disposition") == 'attachment; filename="audit.jsonl"'
+    assert [json.loads(line)["number"] for line in text_of(reply).splitlines()] == [1, 3]
+
+
+async def test_sec_70_a_verification_is_begun_by_who_may_and_says_what_it_found(kept: Kept) -> None:
+    await kept.write("session opened")
+    ada, eve = await kept.desk.signed_in("ada"), await kept.desk.signed_in("eve")
+    page = await eve.get("/console/audit")
+    assert "Verify" not in words_of(page)
+    assert (await eve.post("/console/audit/verify")).status == 403
+    await ada.get("/console/audit")
+    done = await ada.post("/console/audit/verify")
+    assert header_of(done, "location") == "/console/audit?did=verifying&count=0"
+    audit = kept.desk.parts.insights.audit
+    await until(lambda: audit.verification().state != "running")
+    assert "Whole: 1 events" in words_of(await ada.get("/console/audit"))
+    event = events_of(kept.desk.gate)[-1]
+    assert (event.event, event.user) == ("audit verification begun", "ada")
+
+
+async def test_what_has_ended_says_why_by_whom_and_how_long_it_lived(kept: Kept) -> None:
+    for number in range(55):
+        await kept.write("session ended", reason="idle", key=f"k{number}")
+    await kept.write(
+        "session ended", user="ada", subject="eve", reason="terminated", agent="govc/0.40"
+    )
+    ada = await kept.desk.signed_in("ada")
+    reply = await ada.get("/console/ended")
+    assert "1 to 50 of 56 sessions that ended last" in words_of(reply)
+    assert "eve terminated ada govc 192.0.2.1" in words_of(reply)
+    [following] = [one["href"] for one in tags_of(reply, "a") if one.get("id") == "next"]
+    assert "51 to 56 of 56" in words_of(await ada.get(following))
+    said = words_of(await ada.get("/console/ended?reason=term"))
+    assert "1 to 1 of 1" in said
+    twin = json.loads((await ada.get("/console/api/v1/ended?user=eve")).body)
+    assert [(row["user"], row["by"]) for row in twin["rows"]] == [("eve", "ada")]
+    assert "No ended session fits" in words_of(await ada.get("/console/ended?user=nobody"))
+
+
+@each("path", ["audit", "ended"])
+async def test_a_store_without_an_audit_says_why(path: str, desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    reply = await ada.get(f"/console/{path}")
+    assert reply.status == 200
+    assert "store.url" in words_of(reply)
+
+
+@each("query", ["before=x", "before=-1", f"before={'9' * 30}", "chain=x", "address=x"])
+async def test_what_cannot_be_read_in_a_query_is_a_refusal(query: str, kept: Kept) -> None:
+    ada = await kept.desk.signed_in("ada")
+    assert (await ada.get(f"/console/audit?{query}")).status == 400
+
+
+@each("path", ["audit", "ended"])
+async def test_sec_71_what_clients_send_stays_text(path: str, kept: Kept) -> None:
+    facts = dict.fromkeys(("user", "ip", "agent", "detail", "how", "reason", "dialect"), CANARY)
+    await kept.write("session ended", **facts)
+    ada = await kept.desk.signed_in("ada")
+    reply = await ada.get(f"/console/{path}")
+    assert tags_of(reply, "img") == []
+    assert CANARY in words_of(reply)
