@@ -1,7 +1,12 @@
 """Container and compose files: plain image names, no root, and variables that are settings."""
 
+import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +15,8 @@ import yaml  # type: ignore[import-untyped]
 from sessiongate.config import RESERVED, SHORT, Settings, load
 from tests.docs.from_environment import text_of, variable, variables
 from tests.docs.from_settings import defaults
+from tests.end_to_end.forking import Forked
+from tests.end_to_end.serving import PATIENCE, environment
 from tests.house.sources import ROOT
 
 CONTAINERFILE = (ROOT / "deploy" / "container" / "Containerfile").read_text(encoding="utf-8")
@@ -83,6 +90,34 @@ def test_the_image_listens_where_the_port_leads() -> None:
     inside = published.rpartition(":")[2]
     assert image_environment()["SESSIONGATE_SERVER__LISTEN"].endswith(f":{inside}")
     assert f"EXPOSE {inside}\n" in CONTAINERFILE
+
+
+DEV_FILE = COMPOSE_FILE.with_name("dev.yaml")
+
+
+def test_the_throw_away_container_does_what_its_file_says(tmp_path: Path) -> None:
+    """Command, variables and health check as they stand there, but for the ports."""
+    (one,) = yaml.safe_load(DEV_FILE.read_text(encoding="utf-8"))["services"].values()
+    assert one["command"][0] == "dev"
+    outside = [port.partition(":")[0] for port in one["ports"]]
+    assert outside == ["9669", "9670"]
+    arguments = [argument.replace(":9669", ":0") for argument in one["command"]]
+    environ = {name: text.replace(":9670", ":0") for name, text in one["environment"].items()}
+    environ = {**image_environment(), **environ, "TMPDIR": str(tmp_path)}
+    process = Forked([*arguments, "--output", "json"], environment(environ))
+    said = json.loads(process.stdout.readline())
+    assert {name: user["role"] for name, user in said["users"].items()} == {
+        "ci": "administrator",
+        "reader": "user",
+    }
+    *asks, code = one["healthcheck"]["test"][1:]
+    assert asks == ["python", "-c"]
+    code = code.replace("https://127.0.0.1:9670", said["operations"])
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+    process.stdout.close()
+    process.stderr.close()
 
 
 # The table of variables

@@ -1,6 +1,8 @@
 """`sessiongate dev` for scripts and CI: a command inside a server, and a server for programs."""
 
 import json
+import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -15,6 +17,7 @@ from tests.each import each
 from tests.end_to_end.clients import present
 from tests.end_to_end.forking import Forked
 from tests.end_to_end.serving import PATIENCE, environment
+from tests.house.sources import ROOT
 from tests.peers.setup import PYVMOMI, interpreter, program
 from tests.until import wait_until
 
@@ -339,3 +342,23 @@ def test_govc_finds_and_trusts_it(start: Start) -> None:
 def test_pyvmomi_finds_and_trusts_it(start: Start) -> None:
     python = str(present(interpreter(PYVMOMI[0])))
     assert clean_run(start, "requests", python, "-c", PYVMOMI_STORY) == "ci\n"
+
+
+def test_the_page_can_be_followed(tmp_path: Path) -> None:
+    """Its script leaves a session behind, and with the line of the page it does not."""
+    text = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    part = text[text.index("## Without Python") :]
+    command, script, logs_out = re.findall(r"```sh\n(.*?)```", part, re.DOTALL)[:3]
+    nightly = tmp_path / "nightly.sh"
+    nightly.write_text(script)
+    nightly.chmod(0o700)
+
+    def followed() -> tuple[int, str]:
+        arguments = shlex.split(command.replace("./nightly.sh", str(nightly)))[1:]
+        code, _, err = ended(Forked(arguments, environment({"TMPDIR": str(tmp_path)})))
+        return code, err
+
+    code, err = followed()
+    assert (code, "sessions that were left open: 1" in err) == (4, True)
+    nightly.write_text(script + logs_out)
+    assert followed()[0] == 0
