@@ -4,14 +4,13 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from tests.end_to_end.forking import Forked, ForkedAtTerminal
 from tests.end_to_end.serving import PATIENCE, environment
 
 CONTROL_C = b"\x03"
@@ -26,18 +25,13 @@ def at_terminal(
     """Run `sessiongate ...` there: its exit code, and all that the screen showed.
 
     `types` are pairs: once the screen shows the first text, the second is typed. Control-C is
-    pressed again where nothing has come of it: Python reads a line after one that arrives between
-    its question and its reading, as a person at a terminal also sees.
+    pressed again where nothing has come of it, and the command waits: Python reads a line after one
+    that arrives between its question and its reading, as a person at a terminal also sees.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     kept = {name: value for name, value in environment().items() if name != "COLUMNS"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sessiongate.cli.main", *args],
-        preexec_fn=lambda: _log_in_at(theirs),
-        env={**kept, "TERM": "xterm", **(environ or {})},
-    )
-    os.close(theirs)
+    process = ForkedAtTerminal(args, {**kept, "TERM": "xterm", **(environ or {})}, theirs)
     try:
         shown = _watched(process, ours, list(types))
         return process.wait(PATIENCE), shown.replace("\r\n", "\n")
@@ -45,16 +39,10 @@ def at_terminal(
         os.close(ours)
         if process.poll() is None:
             process.kill()
-            process.wait()
+            process.wait(PATIENCE)
 
 
-def _log_in_at(terminal: int) -> None:
-    """Its own, so that it is also what /dev/tty stands for: passwords are asked for there."""
-    os.login_tty(terminal)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
-
-
-def _watched(process: subprocess.Popen[bytes], screen: int, types: list[tuple[str, str]]) -> str:
+def _watched(process: Forked, screen: int, types: list[tuple[str, str]]) -> str:
     shown, read_until = b"", time.monotonic() + PATIENCE * 2
     typed = b""
     while time.monotonic() < read_until:
@@ -62,7 +50,7 @@ def _watched(process: subprocess.Popen[bytes], screen: int, types: list[tuple[st
         if not ready:
             if process.poll() is not None:  # what it left behind may hold the terminal
                 break
-            if typed == CONTROL_C:
+            if typed == CONTROL_C and _waits(process):
                 os.write(screen, typed)
             continue
         try:
@@ -76,3 +64,12 @@ def _watched(process: subprocess.Popen[bytes], screen: int, types: list[tuple[st
             typed = types.pop(0)[1].encode()
             os.write(screen, typed)
     return shown.decode("utf-8", "replace")
+
+
+def _waits(process: Forked) -> bool:
+    """Whether it sleeps. One that is kept from the processor may be on its way out."""
+    try:
+        told = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return told.rpartition(")")[2].split()[0] == "S"

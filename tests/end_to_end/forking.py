@@ -10,6 +10,7 @@ ended.
 """
 
 import atexit
+import fcntl
 import gc
 import json
 import os
@@ -18,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -45,17 +47,23 @@ class Forked:
     def __init__(self, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
         out, child_out = os.pipe()
         err, child_err = os.pipe()
-        self._life, child_life = os.pipe()
         empty = os.open(os.devnull, os.O_RDONLY)
-        passed = [empty, child_out, child_err, child_life]
+        self.stdout: IO[str] = os.fdopen(out, encoding="utf-8")
+        self.stderr: IO[str] = os.fdopen(err, encoding="utf-8")
+        self._fork(arguments, environ, [empty, child_out, child_err])
+
+    def _fork(
+        self, arguments: Sequence[str], environ: Mapping[str, str], streams: Sequence[int]
+    ) -> None:
+        """Hand the streams over: here they are closed."""
+        self._life, child_life = os.pipe()
+        passed = [*streams, child_life]
         message = json.dumps([list(arguments), dict(environ), str(Path.cwd())]).encode()
         try:
             socket.send_fds(_forker(), [message], passed)
         finally:
-            for one in passed:
+            for one in set(passed):
                 os.close(one)
-        self.stdout: IO[str] = os.fdopen(out, encoding="utf-8")
-        self.stderr: IO[str] = os.fdopen(err, encoding="utf-8")
         self.pid = int(os.read(self._life, 16))
         self.returncode: int | None = None
 
@@ -69,6 +77,12 @@ class Forked:
             os.close(self._life)
         return self.returncode
 
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
     def send_signal(self, number: int) -> None:
         if self.returncode is None:
             os.kill(self.pid, number)
@@ -76,6 +90,16 @@ class Forked:
     def kill(self) -> None:
         with suppress(ProcessLookupError):  # it has just ended by itself
             self.send_signal(signal.SIGKILL)
+
+
+class ForkedAtTerminal(Forked):
+    """The same at a terminal, which is its own: its three streams, and its /dev/tty.
+
+    `terminal` is the program's side of it, and closed here.
+    """
+
+    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], terminal: int) -> None:
+        self._fork(arguments, environ, [terminal] * 3)
 
 
 @cache
@@ -151,6 +175,8 @@ def _become(told: tuple[Sequence[str], Mapping[str, str], str], streams: Sequenc
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(3, max(streams) + 64)
+    if os.isatty(0):
+        _log_in()
     # The streams of before knew what they led to, such as whether one can seek there.
     sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = os.fdopen(1, "w", closefd=False)
@@ -159,6 +185,16 @@ def _become(told: tuple[Sequence[str], Mapping[str, str], str], streams: Sequenc
     os.environ.clear()
     os.environ.update(environ)
     sys.argv = ["sessiongate", *arguments]
+
+
+def _log_in() -> None:
+    """Make the terminal its own, so that it is also what /dev/tty stands for.
+
+    Control-C is heard, as Python hears it: a job in the background ignores it.
+    """
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":

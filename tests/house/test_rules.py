@@ -76,7 +76,6 @@ STORIES = {
     "store/embedded/test_crash.py": "processes that are killed",
     "store/redis/test_faults.py": "Redis itself",
     "store/redis/test_nodes.py": "several servers",
-    "test_dealing.py": "tests.dealing",
     "test_each.py": "tests.each",
     "test_extras.py": "pyproject.toml",
     "test_release.py": "tests.release",
