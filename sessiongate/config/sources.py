@@ -148,15 +148,11 @@ def gather(
 
 def _unknown(name: str, asked: Name, where: str, spell: type["_Spelling"]) -> str:
     names = [spell.of(path) for path in known(asked)]
-    meant = get_close_matches(name, names, n=_MOST_MEANT, cutoff=0.75)
-    if not get_close_matches(name, meant[:1], cutoff=_A_SLIP):
-        # Another table is meant: of those that have this key, any may be.
-        same = {spell.of(path) for path in known(asked) if _is_that(path, asked[-1])}
-        meant = [one for one in meant if one in same] or meant[:1]
-    else:
-        meant = meant[:1]
-    if not meant:  # a key that was written outside its table, or in another one
-        meant = [spell.of(path) for path in known(asked) if _is_that(path, asked[-1])]
+    meant = get_close_matches(name, names, n=1, cutoff=0.75)
+    if not get_close_matches(name, meant, cutoff=_A_SLIP):
+        # A key that was written outside its table, or in another one: each that has it may be.
+        there = [spell.of(path) for path in known(asked) if _is_that(path, asked[-1])]
+        meant = there or meant
     hint = "`sessiongate config schema` lists them all"
     if 0 < len(meant) <= _MOST_MEANT:
         hint = f"did you mean {' or '.join(meant)}?"

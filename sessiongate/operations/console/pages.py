@@ -1,6 +1,12 @@
 """All pages of the console, in the order of the menu. The first is what `/console/` shows."""
 
-from sessiongate.operations.console import audit_pages, leak_pages, overview_pages, session_pages
+from sessiongate.operations.console import (
+    audit_pages,
+    keys_page,
+    leak_pages,
+    overview_pages,
+    session_pages,
+)
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.parts import ConsoleParts
 
@@ -12,4 +18,5 @@ def all_pages(parts: ConsoleParts) -> list[Page | Action]:
         *session_pages.pages(parts),
         *leak_pages.pages(parts),
         *audit_pages.pages(parts),
+        *keys_page.pages(),
     ]

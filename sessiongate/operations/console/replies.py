@@ -8,11 +8,14 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Nothing goes to other origins either way; with `no-referrer` browsers send `Origin: null` along
+# with our own forms, as a stranger's page would.
+_REFERRER = ("referrer-policy", "same-origin")
 _SECURITY = (
     ("content-security-policy", POLICY),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
+    _REFERRER,
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
 )

@@ -35,7 +35,7 @@ async def test_sec_71_every_reply_keeps_a_browser_to_our_own_files(path: str, de
         headers = dict(reply.headers)
         assert headers["content-security-policy"] == POLICY
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
         assert "strict-transport-security" not in headers
         assert len(reply.headers) == len(headers)

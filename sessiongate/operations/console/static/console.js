@@ -9,6 +9,8 @@
   const picked = () => document.querySelector("#live input[type=checkbox]:checked");
   const keysOff = () => localStorage.getItem("keys") === "off";
 
+  const off = $("keys-off");
+  if (off) { off.checked = keysOff(); off.onchange = () => localStorage.setItem("keys", off.checked ? "off" : "on"); }
   const pause = $("pause");
   if (pause) {
     pause.hidden = false;
