@@ -12,6 +12,7 @@ from sessiongate.dialects.vim.pbm_endpoint import PbmEndpoint
 from sessiongate.dialects.vim.soap_endpoint import CARRIERS
 from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.router import nowhere
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
 from sessiongate.telemetry import request_id
@@ -56,6 +57,8 @@ class RelayedServiceEndpoint:
             found = await caller(request, self._sessions, self._bearers, CARRIERS, read.carriers)
             session = known(found)
             return await self._forwarded(gate, request, read, session)
+        except errors.UnknownAddress:
+            return await nowhere(request)
         except errors.SessionGateError as error:
             return self._policies.fault(error, target, session)
 
@@ -88,6 +91,8 @@ class RelayedServiceEndpoint:
             return await self._own(request)
         try:
             answer = await gate.public.vsan_versions()
+        except errors.UnknownAddress:
+            return await nowhere(request)
         except errors.SessionGateError as error:
             return self._policies.refuse(request, error)
         kinds = tuple(("content-type", kind) for kind in answer.all("content-type")[:1])

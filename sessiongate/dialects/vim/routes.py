@@ -48,11 +48,12 @@ def routes(
         relayed = RelayedSoapEndpoint(soap, gates, sessions, bearers)
         at_sdk, versions = relayed, relayed.versions
         in_json = RelayedJsonEndpoint(json, gates, sessions, bearers)
+    described = wsdl_endpoint.WsdlEndpoint(at_sdk, own, gates, soap.refuse)
     by_path: Mapping[str, Handler] = {
         "/sdk": at_sdk,
         "/sdk/": at_sdk,
         service_versions.PATH: versions,
-        **dict.fromkeys(wsdl_endpoint.PATHS, wsdl_endpoint.WsdlEndpoint(soap, own)),
+        **dict.fromkeys(wsdl_endpoint.PATHS, described),
     }
     policies = pbm_endpoint.PbmEndpoint(sessions, logins, bearers, center, instance=instance)
     services: dict[str, Handler] = dict.fromkeys(pbm.PATHS, policies)

@@ -1,4 +1,4 @@
-"""What an upstream tells anybody: its ServiceContent, and its list of API versions.
+"""What an upstream tells anybody: its ServiceContent, its API versions, its description of SOAP.
 
 Strangers may ask for it, so that what they ask decides nothing: one question of each kind is under
 way at a time, its answer serves all who ask, and what was refused is not asked for again at once.
@@ -22,7 +22,7 @@ from sessiongate.errors import (
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
-from sessiongate.wire.vim import relayed_json_reply, service_versions
+from sessiongate.wire.vim import relayed_json_reply, service_versions, wsdl
 from sessiongate.wire.vim import relayed_reply as replies
 from sessiongate.wire.vim.client import envelope
 from sessiongate.wire.vim.json import PREFIX
@@ -37,8 +37,11 @@ MOST_VERSIONS = 64
 """Of the upstream's list, the newest. Real lists have about forty."""
 
 _LARGEST = 1024 * 1024
+_LARGEST_DESCRIPTION = 8 * 1024 * 1024
+"""A vCenter's types have some three."""
 _ACTION = re.compile(r'"?urn:vim25/([0-9.]{1,20})"?')
 _IN_SOAP, _IN_JSON = _FORMS = "content ", "content in JSON "
+_DESCRIPTION = "description "
 _CONTENT = envelope("RetrieveServiceContent", "ServiceInstance", "ServiceInstance")
 
 
@@ -100,8 +103,20 @@ class PublicAnswers:
         return await self._of("versions", Ask(service_versions.PATH, (), b"", "GET"))
 
     async def vsan_versions(self) -> Answer:
-        """The list of versions of vSAN's API. Raises as `service_content` does."""
+        """The list of versions of vSAN's API.
+
+        Raises UnknownAddress where the upstream has none, and as `service_content` does.
+        """
         return await self._of("vsan versions", Ask(service_versions.VSAN_PATH, (), b"", "GET"))
+
+    async def description(self, path: str) -> Answer:
+        """A part of the description of SOAP, at one of `wsdl.VENDORS`.
+
+        Raises UnknownAddress where there is none, and as `service_content` does.
+        """
+        if path not in wsdl.VENDORS:
+            raise UnknownAddress("no description is there")
+        return await self._of(f"{_DESCRIPTION}{path}", Ask(path, (), b"", "GET"))
 
     async def _versions(self) -> tuple[str, ...]:
         """Those of the list; of an earlier one where there is none now."""
@@ -112,6 +127,7 @@ class PublicAnswers:
         if answer is not self._listed[0]:
             self._listed = answer, service_versions.read(answer.body)[:MOST_VERSIONS]
             of_now = {"versions", "vsan versions", _IN_SOAP}
+            of_now |= {f"{_DESCRIPTION}{path}" for path in wsdl.VENDORS}
             of_now |= {f"{form}{one}" for form in _FORMS for one in self._listed[1]}
             self._kept = {key: kept for key, kept in self._kept.items() if key in of_now}
         return self._listed[1]
@@ -129,7 +145,11 @@ class PublicAnswers:
             raise UpstreamUnavailable(f"{self._name}: {error}") from None
 
     async def _ask(self, ask: Ask) -> Answer:
-        answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
+        described = ask.path in wsdl.VENDORS
+        largest = _LARGEST_DESCRIPTION if described else _LARGEST
+        answer = await self._exchange.exchange(ask, within=self._timeout, largest=largest)
+        if answer.status == 404 and (described or ask.path == service_versions.VSAN_PATH):
+            raise UnknownAddress("the upstream has nothing there")
         if not _is_its_own(ask, answer):
             raise UpstreamUnavailable(f"status {answer.status}, and none of its own answers")
         try:
@@ -162,6 +182,8 @@ class _Kept:
 
 def _is_its_own(ask: Ask, answer: Answer) -> bool:
     """Whether the service itself has answered, and not something in front of it."""
+    if ask.path in wsdl.VENDORS:
+        return answer.status == 200 and wsdl.is_description(answer.body)
     if ask.method == "GET":
         of_vsan = ask.path == service_versions.VSAN_PATH
         lists = service_versions.is_listing if of_vsan else service_versions.read

@@ -1,6 +1,6 @@
 """Sends a client's calls to the SOAP services beside `/sdk` on to an upstream."""
 
-from sessiongate.errors import OutcomeUnknown
+from sessiongate.errors import OutcomeUnknown, UnknownAddress
 from sessiongate.gateway.calls.call import CallUnderWay, named
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
@@ -60,10 +60,12 @@ class ServiceCall:
 
     def is_from_the_service(self, answer: Answer) -> bool:
         """Whether the service has answered, and not something in front of it."""
-        return replies.is_from_the_service(answer)
+        return answer.status == 404 or replies.is_from_the_service(answer)
 
     def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
         """The answer as the client may see it."""
+        if answer.status == 404 and not replies.is_soap(answer):
+            raise UnknownAddress("the upstream has no such service")
         if not replies.is_soap(answer):
             raise OutcomeUnknown(f"status {answer.status}, and no SOAP")
         body = answer.body

@@ -6,6 +6,7 @@ tell which API it is; the operations; the schemas. Imports are relative, so that
 fetched from where the one before it was.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -28,6 +29,18 @@ SERVICE = f"{FOLDER}/vimService.wsdl"
 _OPERATIONS = "vim.wsdl"
 PARTS = tuple(f"{FOLDER}/{name}" for name in (_OPERATIONS, MESSAGE_TYPES, DATA_TYPES))
 
+VENDORS = tuple(
+    f"{FOLDER}/{name}"
+    for name in (
+        *("vimService.wsdl", "vim.wsdl", "vim-types.xsd", "vim-messagetypes.xsd"),
+        *("query-types.xsd", "query-messagetypes.xsd"),
+        *("reflect-types.xsd", "reflect-messagetypes.xsd", "core-types.xsd"),
+    )
+)
+"""Where a vCenter has its description, as its SDK for toolkits names the files."""
+
+_ADDRESS = re.compile(rb'(<(?:[A-Za-z0-9]+:)?address\s+location=")[^"<>]*?(/sdk[^"<>]*")')
+
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _SOAP = "http://schemas.xmlsoap.org/wsdl/soap/"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -43,6 +56,18 @@ def service(origin: str) -> bytes:
         '<service name="VimService"><port name="VimPort" binding="vim25:VimBinding">'
         f'<soap:address location="{escape(origin)}{FOLDER}"/></port></service>\n</definitions>\n'
     ).encode()
+
+
+def at_origin(document: bytes, origin: str) -> bytes:
+    """A vCenter's service at this scheme, host and port, whatever address it names."""
+    here = escape(origin).encode()
+    return _ADDRESS.sub(lambda found: found[1] + here + found[2], document)
+
+
+def is_description(document: bytes) -> bool:
+    """Whether this is a part of a description, and no page of something else."""
+    begins = document[:4096]
+    return b"<" in begins and (b"definitions" in begins or b"schema" in begins)
 
 
 @cache

@@ -46,9 +46,14 @@ class House:
         self.list = listing(*LISTED)
         self.instead: dict[str, bytes] = {}
         """Answers of another kind, by version; "" for none."""
+        self.pages: dict[str, bytes] = {}
+        """Other addresses."""
         self.asked = Counter[str]()
 
     def __call__(self, asked: Asked) -> bytes:
+        if asked.path in self.pages:
+            self.asked[asked.path] += 1
+            return self.pages[asked.path]
         if asked.path == service_versions.PATH:
             self.asked["list"] += 1
             return self.list
@@ -263,6 +268,36 @@ async def test_what_is_no_vi_json_is_not_handed_on(case: Case) -> None:
     with pytest.raises(NotSupported):
         await case.public.content_in_json("8.0.2.0")
     assert (await case.public.content_in_json("7.0.3.2")).status == 500
+
+
+async def test_a_description_is_asked_for_once_and_is_the_upstream_s(case: Case) -> None:
+    path = "/sdk/vim-types.xsd"
+    case.house.pages[path] = http(200, f"<schema>{'x' * 2_000_000}</schema>", kind="text/xml")
+    for _ in range(3):
+        said = await asyncio.gather(*(case.public.description(path) for _ in range(5)))
+        assert {len(one.body) for one in said} == {2_000_017}
+    assert case.house.asked[path] == 1
+    case.time.tick(KEPT + 1)
+    await case.public.description(path)
+    assert case.house.asked[path] == 2
+
+
+async def test_what_is_no_description_is_told_apart_from_there_being_none(case: Case) -> None:
+    path = "/sdk/core-types.xsd"
+    case.house.pages[path] = http(404, "no such page")
+    with pytest.raises(UnknownAddress):
+        await case.public.description(path)
+    case.time.tick(REFUSAL_KEPT + 1)
+    for page in (HTML, http(200, "<html>hello"), http(200, "{}"), http(500, "<schema/>")):
+        case.house.pages[path] = page
+        with pytest.raises(UpstreamUnavailable):
+            await case.public.description(path)
+        case.time.tick(REFUSAL_KEPT + 1)
+    asked = case.house.asked.total()
+    for other in ("/sdk/other.xsd", "/sdk", "/mob", "/sdk/../mob"):
+        with pytest.raises(UnknownAddress):
+            await case.public.description(other)
+    assert case.house.asked.total() == asked
 
 
 async def test_sec_92_what_shows_a_session_of_ours_is_told_to_nobody(case: Case) -> None:
