@@ -129,7 +129,13 @@ PAGES = {
     "none": "/console/sessions?user=nobody",
     "end": "/console/sessions/end?all=yes&user=ursula",
     "keys": "/console/keys",
+    "overview": "/console/overview",
+    "leaks": "/console/leaks",
+    "ended": "/console/ended",
+    "audit": "/console/audit",
+    "audit-of-nobody": "/console/audit?user=nobody",
 }
+NARROW = ("sessions", "overview", "leaks", "ended", "audit")
 SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -158,8 +164,9 @@ async def test_every_reader_can_use_the_console(
                 PICTURES.mkdir(parents=True, exist_ok=True)
                 await shown.page.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png")
         await shown.page.set_viewport_size({"width": 320, "height": 700})
-        await shown.page.goto(f"{console.url}/console/sessions")
-        assert not await shown.page.evaluate(SCROLLS)
+        for name in NARROW:
+            await shown.page.goto(f"{console.url}{PAGES[name]}")
+            assert not await shown.page.evaluate(SCROLLS), f"{name} scrolls sideways"
     for token in tokens:
         console.server.call("Logout", token)
 

@@ -39,6 +39,8 @@ class LeaksPage(msgspec.Struct, frozen=True):
     leaving: int
     """Clients that left any."""
     clients: int
+    saves: bool
+    """Whether there is a gateway, which saves logins at upstreams."""
     rows: list[LeakLine]
     """The first `MOST_ROWS`."""
 
@@ -62,5 +64,6 @@ async def _leaks(insights: Insights, visit: Visit) -> LeaksPage:
         left,
         leaving,
         len(report.clients),
+        bool(insights.upstreams),
         [LeakLine(one, sessions_of(one)) for one in report.clients[:MOST_ROWS]],
     )

@@ -46,7 +46,7 @@ def stretches(values: Sequence[float | None], top: float) -> Iterator[str]:
         ]
         if len(places) == 1:
             ((x, y),) = places
-            places.append((round(min(WIDTH, x + step / 2), 1), y))
+            places = [(round(max(0, x - step / 2), 1), y), (round(min(WIDTH, x + step / 2), 1), y)]
         yield " ".join(f"{x:g},{y:g}" for x, y in places)
 
 

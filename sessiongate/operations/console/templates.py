@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from sessiongate.operations.console.charts import Chart
 from sessiongate.operations.console.static_files import StaticFiles
-from sessiongate.operations.console.svg import number, svg_of
+from sessiongate.operations.console.svg import highest_of, number, svg_of
 
 # Neither can be in what is escaped, so that no text of a client is taken for one.
 _AT, _VERSION = "<!--at-->", "<!--version-->"
@@ -33,7 +33,7 @@ class Templates:
         self._environment.globals["at"] = Markup(_AT)  # noqa: S704 -- a constant of ours
         self._environment.globals["version"] = Markup(_VERSION)  # noqa: S704 -- the same
         self._environment.filters |= {"moment": moment, "span": span, "short": short}
-        self._environment.filters |= {"svg": picture, "number": number}
+        self._environment.filters |= {"svg": picture, "number": number, "highest": highest_of}
         for name in self._environment.list_templates(["html"]):
             self._environment.get_template(name)
 

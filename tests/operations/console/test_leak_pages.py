@@ -39,7 +39,7 @@ async def test_the_script_that_never_logs_out_comes_first(desk: Desk) -> None:
     assert (twin["left"], twin["leaving"], twin["clients"]) == (3, 1, 3)
     said = words_of(await ada.get("/console/leaks?span=1h"))
     assert "3 sessions not logged out, left by 1 of 3 clients" in said
-    assert "bob local nightly.py 192.0.2.1 3 100 % 3 0 3" in said
+    assert "bob local nightly.py 192.0.2.1 3 idle 3, aged 0, terminated 0 100 % 3 0 0 –" in said
 
 
 async def test_from_a_client_the_way_leads_to_its_sessions_and_their_end(desk: Desk) -> None:
