@@ -182,6 +182,8 @@ class Keycloak:
         self.number = 0
         self.life: object = 60
         self.refreshes: list[str] = []
+        self.logouts: list[str] = []
+        """Refresh tokens whose sessions were ended."""
         self.over = False
         """Its sessions are."""
         self.away = False
@@ -201,6 +203,7 @@ class Keycloak:
         if asked.path.endswith("/token"):
             return self._token(asked)
         if asked.path.endswith("/logout"):
+            self.logouts.append(asked.body.decode().partition("refresh_token=")[2])
             return http(204)
         bearer = asked.headers.get("authorization", "").removeprefix("Bearer ")
         self.asked.append(asked.line.rpartition(" ")[0])
@@ -278,6 +281,19 @@ async def test_while_a_token_is_good_calls_go_on_and_then_nothing_is_sent(make: 
         assert not isinstance(raised.value, OutcomeUnknown)
     keycloak.away = False
     assert (await case.call(session, "POST")).status == 200
+
+
+async def test_a_caller_s_next_login_takes_the_place_of_the_one_before(make: Make) -> None:
+    """All of a caller's clients share one session: the newest is known to live."""
+    keycloak = Keycloak()
+    case = await make(keycloak, caller=True, mode="shared")
+    for number in (1, 2):
+        session = await case.login("ada")
+        (pool,) = case.gate.accounts.pools
+        await until(lambda: pool.count == 1)
+        assert (await case.call(session)).status == 200
+        assert session_of(pool.leases[0]).token.reveal() == f"access-token-{number}"
+    assert keycloak.logouts == ["refresh-token-1"]
 
 
 async def test_sec_59_a_client_without_a_session_there_waits_with_few_calls(make: Make) -> None:

@@ -134,6 +134,7 @@ async def test_the_new_one_comes_first_and_the_old_one_goes_a_minute_after_its_l
     assert parent_of(accounts).leases[0] is not old
     time.tick(LINGER - 5)
     accounts.tidy()
+    assert old in parent_of(accounts).leases, "nobody logs it out yet"
     assert old.session.token.reveal() in house.alive
     time.tick(10)
     accounts.tidy()
