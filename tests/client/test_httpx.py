@@ -133,6 +133,16 @@ def test_a_redirect_within_the_server_keeps_it(script: Scripted, session: ZertoS
         assert script.logins == 2
 
 
+def test_the_session_is_carried_once_whatever_the_caller_has_written(
+    script: Scripted, session: ZertoSession
+) -> None:
+    with httpx.Client(auth=session.httpx_auth) as client:
+        answer = client.get(session.url("/v1/vpgs"), headers={"X-Zerto-Session": "of before"})
+    assert answer.status_code == 200
+    carried = [value for name, value in answer.request.headers.raw if b"zerto" in name.lower()]
+    assert carried == [session.token.encode()]
+
+
 def test_headers_show_no_token(session: ZertoSession) -> None:
     with httpx.Client(auth=session.httpx_auth, cookies={"a": "b"}) as client:
         answer = client.get(session.url("/v1/vpgs"))

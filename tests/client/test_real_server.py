@@ -3,11 +3,14 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from sessiongate.tls import certificates
 from sessiongate_client import (
     ApplianceSession,
     LoginRefused,
@@ -131,7 +134,7 @@ def test_a_hundred_threads_whose_session_ended_log_in_once(
         assert len(sessions(server)) == 1
 
 
-def test_whom_it_believes(server: Server) -> None:
+def test_sec_67_whom_it_believes(server: Server, tmp_path: Path) -> None:
     shown = next(line for line in server.out.lines if line.startswith("Certificate SHA-256"))
     fingerprint = shown.rpartition(" ")[2]
     with ZertoSession(server.url, *USER, fingerprint=fingerprint) as session:
@@ -148,6 +151,12 @@ def test_whom_it_believes(server: Server) -> None:
     both = ZertoSession(server.url, *USER, ca=server.ca, fingerprint="00" * 32)
     with pytest.raises(NotTrusted, match="another fingerprint"):
         both.current()
+    other = certificates.ensure(tmp_path, ("127.0.0.1",), datetime.now(UTC)).ca
+    theirs = ZertoSession(server.url, *USER, ca=other, fingerprint=fingerprint)
+    with pytest.raises(NotTrusted, match="not trusted"):
+        theirs.current()
+    with ZertoSession(server.url, *USER, ca=server.ca, fingerprint=fingerprint) as session:
+        assert session.token
     assert sessions(server) == []
 
 

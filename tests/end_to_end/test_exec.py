@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -358,6 +359,33 @@ def test_what_cannot_be_meant_is_told(
     code, _, err = ended(Forked(["exec", *more, *options], environment()))
     assert code == 2, err
     assert says in err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_sec_68_no_process_of_it_leaves_an_image(server: Server, password_file: Path) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    if not most:
+        pytest.skip("no process here may write an image")
+    process = subprocess.Popen(
+        [*EXEC, *where_and_who(server), "--password-file", str(password_file), "--", *WAITS],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (most, most)),
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            assert len(children) == 2
+            for one in (process.pid, *children):
+                limits = Path(f"/proc/{one}/limits").read_text()
+                assert re.search(r"^Max core file size +0 ", limits, re.MULTILINE), limits
+        finally:
+            process.send_signal(signal.SIGTERM)
+    assert sessions(server) == []
 
 
 def test_sec_14_no_process_shows_a_secret(server: Server, start: Start) -> None:

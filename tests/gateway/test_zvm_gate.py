@@ -289,8 +289,8 @@ async def test_a_caller_s_next_login_takes_the_place_of_the_one_before(make: Mak
     case = await make(keycloak, caller=True, mode="shared")
     for number in (1, 2):
         session = await case.login("ada")
+        await until(lambda: [one.count for one in case.gate.accounts.pools] == [1])
         (pool,) = case.gate.accounts.pools
-        await until(lambda: pool.count == 1)
         assert (await case.call(session)).status == 200
         assert session_of(pool.leases[0]).token.reveal() == f"access-token-{number}"
     assert keycloak.logouts == ["refresh-token-1"]
