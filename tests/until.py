@@ -15,6 +15,9 @@ _PAUSE = 0.002
 # A look that is dear, as a whole command is, is made a quarter of the time at most.
 _SHARE = 3
 
+BETWEEN_LOOKS = 0.03
+"""Seconds between two looks, where something is watched as long as it goes on: looking is dear."""
+
 
 async def until(so: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Let the event loop run until this is so. TimeoutError: it does not come to that."""

@@ -17,7 +17,7 @@ from tests.end_to_end.serving import ADMIN, OPERATOR, USER, Server, add_people
 from tests.end_to_end.test_operations import ask
 from tests.end_to_end.vim_soap import FOLDERS, SoapClient, envelope
 from tests.telemetry.families import read
-from tests.until import wait_until
+from tests.until import BETWEEN_LOOKS, wait_until
 
 # Each of these starts two servers of its own.
 pytestmark = pytest.mark.slow
@@ -347,7 +347,7 @@ def test_sec_57_a_crowd_on_two_sessions(upstream: Server, make_server: MakeServe
     done = threading.Event()
 
     def count() -> None:
-        while not done.is_set():
+        while not done.wait(BETWEEN_LOOKS):
             most.append(len(sessions(upstream)))
 
     def life(_: int) -> bool:

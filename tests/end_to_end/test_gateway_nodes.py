@@ -4,7 +4,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +32,7 @@ from tests.peers import redis as peer
 from tests.peers.redis import Redis
 from tests.peers.simulator import simulator
 from tests.telemetry.families import read
-from tests.until import wait_until
+from tests.until import BETWEEN_LOOKS, wait_until
 
 # Each of these starts three servers of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.peer]
@@ -168,7 +168,7 @@ def test_sec_57_all_nodes_together_have_no_more_sessions_than_one_may(house: Hou
 
     with ThreadPoolExecutor(12) as threads:
         running = [threads.submit(live, number) for number in range(12)]
-        while not all(one.done() for one in running):
+        while wait(running, BETWEEN_LOOKS).not_done:
             most = max(most, house.there())
         assert [fault for one in running for fault in one.result() if fault] == []
     assert 0 < most <= 2
@@ -195,7 +195,7 @@ def test_sec_57_alone_in_a_session_is_alone_over_all_nodes(house: House) -> None
     with ThreadPoolExecutor(3) as pool:
         running = [pool.submit(live, number) for number in range(3)]
         most = 0
-        while not all(one.done() for one in running):
+        while wait(running, BETWEEN_LOOKS).not_done:
             most = max(most, house.there())
         assert [fault for one in running for fault in one.result() if fault] == []
     assert 0 < most <= 2

@@ -376,7 +376,7 @@ class Load:
             )
 
         client = connect()
-        while not self._stop.wait(0.02):
+        while not self._stop.wait(0.05):
             for step in (self._log_in, self._check, self._check, self._check, self._log_out):
                 try:
                     step(client, book)
