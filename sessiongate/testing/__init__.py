@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sessiongate.testing.clock import FakeClock as FakeClock
     from sessiongate.testing.clock import TravelClock as TravelClock
     from sessiongate.testing.gate import Gate as Gate
+    from sessiongate.testing.gate_choice import starter as starter
     from sessiongate.testing.identity import FakeIdentity as FakeIdentity
     from sessiongate.testing.lease_users import LeaseUserContract as LeaseUserContract
     from sessiongate.testing.lease_users import NoteContract as NoteContract
@@ -52,6 +53,7 @@ _MODULES = {
     "client_books": ("ClientBookContract",),
     "clock": ("T0", "TICK", "FakeClock", "TravelClock"),
     "gate": ("Gate",),
+    "gate_choice": ("starter",),
     "identity": ("FakeIdentity",),
     "lease_users": ("LeaseUserContract", "NoteContract"),
     "leases": ("LeaseContract", "a_lease"),

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
+import msgspec
+
 from sessiongate.clock import SystemClock
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -72,3 +74,11 @@ class TravelClock:
     def not_before(self, floor: datetime) -> None:
         """Move on to `floor` where that is later."""
         self.advance(max(timedelta(0), floor - self.now()))
+
+
+class Advanced(msgspec.Struct, frozen=True):
+    """What came of a step ahead in time."""
+
+    now: datetime
+    ended: int
+    """Sessions whose time was up by then."""

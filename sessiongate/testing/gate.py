@@ -35,6 +35,7 @@ from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.testing.client_env import variables
+from sessiongate.testing.clock import Advanced
 from sessiongate.testing.gate_thread import GateThread
 from sessiongate.testing.observed import (
     Decisions,
@@ -46,14 +47,6 @@ from sessiongate.testing.observed import (
 )
 from sessiongate.testing.placed_fault import PlacedFault, PlacedScenario
 from sessiongate.testing.users import USERS, TestUser, add_users, with_random_passwords
-
-
-class Advanced(msgspec.Struct, frozen=True):
-    """What came of a step ahead in time."""
-
-    now: datetime
-    ended: int
-    """Sessions whose time was up by then."""
 
 
 class GateClock:

@@ -18,7 +18,7 @@ import pytest
 from sessiongate import testing
 
 if TYPE_CHECKING:
-    from sessiongate.testing.gate import Gate
+    from sessiongate.testing.gate_choice import AnyGate
 
 _LEAKS = ("off", "warn", "fail")
 _ARGUMENTS = ("users", "profile", "idle_timeout", "tls", "settings")
@@ -36,6 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "What a test comes to that leaves sessions open: off (the default), warn or fail.",
         default="off",
     )
+    where = (
+        "Where the server of `sessiongate` is: inprocess (the default), subprocess, or the URL or"
+        " ready file of a `sessiongate dev` that runs."
+    )
+    parser.addini("sessiongate", where, default="inprocess")
+    group = parser.getgroup("sessiongate", "a server for tests of clients")
+    group.addoption("--sessiongate", dest="sessiongate_where", metavar="WHERE", help=where)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,17 +54,27 @@ def pytest_configure(config: pytest.Config) -> None:
 class StartedGates:
     """Servers by what was asked of them: each is started once, and reset between tests."""
 
-    def __init__(self) -> None:
-        self._gates: dict[str, Gate] = {}
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._gates: dict[str, AnyGate] = {}
         self._until_closed = ExitStack()
 
-    def get(self, asked: Mapping[str, Any]) -> "Gate":
+    def start(self, asked: Mapping[str, Any]) -> "AnyGate":
+        """Another server of these arguments. Raises pytest.UsageError where there can be none."""
+        if self._where == "inprocess":
+            return testing.Gate.start(**asked)
+        try:
+            return testing.starter(self._where)(**asked)
+        except ValueError as problem:
+            raise pytest.UsageError(f"--sessiongate: {problem}") from None
+
+    def get(self, asked: Mapping[str, Any]) -> "AnyGate":
         """The server of these arguments of `Gate.start`, as new."""
         key = repr(sorted(asked.items()))
         gate = self._gates.get(key)
         if gate is None:
-            gate = self._until_closed.enter_context(testing.Gate.start(**asked))
-            self._gates[key] = gate
+            gate = self._gates[key] = self.start(asked)
+            self._until_closed.callback(gate.close)
         else:
             gate.reset()
         return gate
@@ -68,15 +85,16 @@ class StartedGates:
 
 
 @pytest.fixture(scope="session")
-def _sessiongate_pool() -> Iterator[StartedGates]:
+def _sessiongate_pool(pytestconfig: pytest.Config) -> Iterator[StartedGates]:
     """The servers of this run (of this worker, where several run tests)."""
-    pool = StartedGates()
+    where = pytestconfig.getoption("sessiongate_where") or pytestconfig.getini("sessiongate")
+    pool = StartedGates(where)
     yield pool
     pool.close()
 
 
 @pytest.fixture(scope="session")
-def sessiongate_server(_sessiongate_pool: StartedGates) -> "Gate":
+def sessiongate_server(_sessiongate_pool: StartedGates) -> "AnyGate":
     """The server that `sessiongate` is without arguments, for fixtures of a wider scope.
 
     It is reset before each test that asks for `sessiongate`.
@@ -87,7 +105,7 @@ def sessiongate_server(_sessiongate_pool: StartedGates) -> "Gate":
 @pytest.fixture(name="sessiongate")
 def _sessiongate(
     request: pytest.FixtureRequest, _sessiongate_pool: StartedGates
-) -> "Generator[Gate, None, None]":
+) -> "Generator[AnyGate, None, None]":
     """A server without sessions, events or lockouts, at the true time. See `Gate`."""
     marker = request.node.get_closest_marker("sessiongate")
     asked = dict(marker.kwargs) if marker is not None else {}
@@ -113,10 +131,18 @@ def _sessiongate(
 
 
 @pytest.fixture
-def sessiongate_factory() -> "Iterator[Callable[..., Gate]]":
+def sessiongate_factory(
+    _sessiongate_pool: StartedGates,
+) -> "Iterator[Callable[..., AnyGate]]":
     """Starts servers, with the arguments of `Gate.start`; they end with the test."""
     with ExitStack() as started:
-        yield lambda **asked: started.enter_context(testing.Gate.start(**asked))
+
+        def start(**asked: Any) -> "AnyGate":  # noqa: ANN401 - whatever `Gate.start` takes
+            gate = _sessiongate_pool.start(asked)
+            started.callback(gate.close)
+            return gate
+
+        yield start
 
 
 @pytest.hookimpl(wrapper=True)
@@ -131,7 +157,7 @@ def pytest_runtest_makereport(
     return report
 
 
-def _told(gate: "Gate") -> str:
+def _told(gate: "AnyGate") -> str:
     events = [
         f"{one.at:%H:%M:%S} {one.event} {one.result} user={one.user} {one.reason} {one.detail}"
         for one in gate.events()

@@ -88,6 +88,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing.gate_thread": IN_TESTS,
     "testing.observed": IN_TESTS,
     "testing.users": IN_TESTS,
+    "testing.remote_line": IN_TESTS,
+    "testing.remote_gate": IN_TESTS,
+    "testing.child_gate": IN_TESTS,
+    "testing.gate_choice": IN_TESTS,
 }
 FREE = {"__main__", "app", "cli"}
 

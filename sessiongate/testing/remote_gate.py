@@ -1,0 +1,165 @@
+"""A server in another process, with the face of a `Gate`: one that `dev` runs.
+
+It is steered as `sessiongate clock` and `sessiongate faults` do it. What only the server's own
+process knows, each request and its log, cannot be asked: `requests`, and `lock`, say so.
+"""
+
+import ssl
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from sessiongate.files import read_named
+from sessiongate.operations.control import SessionRow
+from sessiongate.testing.client_env import variables
+from sessiongate.testing.clock import Advanced
+from sessiongate.testing.observed import Decisions, LeakedSessions, events_in, told_of
+from sessiongate.testing.placed_fault import PlacedFault
+from sessiongate.testing.ready_file import DevServer
+from sessiongate.testing.remote_line import NotPossible, RemoteLine
+from sessiongate.testing.users import TestUser
+
+
+class RemoteClock:
+    """The time of a server in another process, which only goes ahead."""
+
+    def __init__(self, line: RemoteLine) -> None:
+        self._line = line
+
+    def now(self) -> datetime:
+        """The time, as an aware UTC datetime."""
+        return datetime.fromisoformat(self._line.ask("GET", "/dev/clock")["now"])
+
+    def advance(self, by: timedelta = timedelta(0), **more: float) -> Advanced:
+        """Go ahead by this and by `minutes=31` and the like, and judge what that ends.
+
+        Raises ValueError for a step back.
+        """
+        whole = by + timedelta(**more)
+        return self._go({"advance": f"{whole // timedelta(milliseconds=1)}ms"})
+
+    def to(self, when: datetime) -> Advanced:
+        """Go ahead to this time. Raises ValueError if it is past."""
+        return self._go({"to": when.isoformat()})
+
+    def freeze(self) -> None:
+        """Stand still, but for steps ahead."""
+        self._go({"freeze": True})
+
+    def _go(self, told: Mapping[str, object]) -> Advanced:
+        answer = self._line.ask("POST", "/dev/clock", told)
+        return Advanced(datetime.fromisoformat(answer["now"]), answer["ended"])
+
+
+class RemoteGate:
+    """A server that runs elsewhere. Its members are a `Gate`'s."""
+
+    def __init__(self, server: DevServer, control: Path | None, log: Path | None = None) -> None:
+        """`control` is its control socket, where it is on this machine; `log`, where it logs."""
+        self._log = log
+        self.url, self.operations, self.seed = server.url, server.operations, server.seed
+        self.ca = None if server.ca is None else Path(server.ca)
+        self.fingerprint, self.pid = server.fingerprint, server.pid
+        self.users = {
+            name: TestUser(name, one.password, one.role) for name, one in server.users.items()
+        }
+        where = urlsplit(server.url)
+        self.host = str(where.hostname)
+        self.port = where.port or (443 if where.scheme == "https" else 80)
+        self._line = RemoteLine(control, server.operations, server.token, self.ca)
+        self.clock = RemoteClock(self._line)
+
+    @property
+    def can_be_reset(self) -> bool:
+        """Whether there is a way to steer it."""
+        return self._line.is_known
+
+    def reset(self) -> None:
+        """As it was at first: without sessions, tickets, lockouts and events, at the true time."""
+        self._line.ask("POST", "/dev/reset")
+
+    def close(self) -> None:
+        """Leave it as it is: whoever started it stops it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A context that trusts this server's certificate, and no other."""
+        if self.ca is None:
+            raise ValueError("this server speaks plain HTTP, or SESSIONGATE_CA is not set")
+        return ssl.create_default_context(cafile=str(self.ca))
+
+    def env(self, kind: str, user: str = "") -> Mapping[str, str]:
+        """Variables for a client that is started, as `Gate.env` has them."""
+        who = self.users[user] if user else next(iter(self.users.values()))
+        return variables(kind, self.url, who.name, who.password, self.ca)
+
+    def fault(self, name: str, **told: object) -> PlacedFault:
+        """Have requests meet a fault, as `Gate.fault` does."""
+        return self.rule({"fault": name, **told})
+
+    def rule(self, told: Mapping[str, object]) -> PlacedFault:
+        """The same for a whole rule, as JSON has it."""
+        rule_id = self._line.ask("POST", "/dev/faults", told)["id"]
+        where = f"/dev/faults/{quote(rule_id, safe='')}"
+        return PlacedFault(
+            rule_id,
+            lambda: int(self._line.ask("GET", where)["hits"]),
+            lambda: self._line.ask("DELETE", where),
+        )
+
+    def sessions(self, user: str | None = None) -> list[SessionRow]:
+        """The live sessions, of this user or of all, the oldest first."""
+        rows = msgspec.convert(self._line.ask("GET", f"/sessions{_query(user)}"), list[SessionRow])
+        return sorted(rows, key=lambda row: row.login_at)
+
+    def end(self, user: str | None = None, *, key: str | None = None) -> int:
+        """End the sessions of this user, or the one of this key. How many have ended."""
+        if (user is None) == (key is None):
+            raise ValueError("end(user) or end(key=...), and not both")
+        path = f"/sessions{_query(user)}" if key is None else f"/sessions/{quote(key, safe='')}"
+        return int(self._line.ask("DELETE", path)["ended"])
+
+    def unlock(self, name: str) -> bool:
+        """Let this name try again. False if nothing was held against it."""
+        return bool(self._line.ask("POST", f"/users/unlock{_query(name)}")["unlocked"])
+
+    def lock(self, name: str) -> NoReturn:
+        """Not in another process: log in with wrong passwords instead."""
+        raise NotPossible("lock() is for --sessiongate=inprocess: try wrong passwords instead")
+
+    def events(self, name: str | None = None) -> Decisions:
+        """What was decided, as the audit has it: events of this name, or all."""
+        answer = self._line.ask("GET", "/dev/events")
+        return events_in([msgspec.json.encode(one) for one in answer["events"]], name)
+
+    def requests(self) -> NoReturn:
+        """Not in another process: there are `events`."""
+        raise NotPossible("requests() is for --sessiongate=inprocess: here there are events()")
+
+    def log(self) -> list[str]:
+        """The last fifty lines of the server's log, where a test has started it."""
+        return [] if self._log is None else read_named(self._log).decode().splitlines()[-50:]
+
+    def assert_no_open_sessions(self) -> None:
+        """Raises LeakedSessions, an AssertionError, which names what is open, and its client."""
+        if left := self.sessions():
+            raise LeakedSessions("\n".join([f"{len(left)} open sessions:", *map(told_of, left)]))
+
+
+def _query(user: str | None) -> str:
+    return "" if user is None else f"?user={quote(user, safe='')}"

@@ -1,0 +1,200 @@
+"""Where the server of tests is: in a child of pytest, and one that runs already."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from sessiongate.testing import starter
+from tests.each import each
+from tests.end_to_end.forking import Forked
+from tests.end_to_end.serving import PATIENCE, environment
+from tests.testing.test_plugin import run
+from tests.until import wait_until
+
+STORY = """
+import pytest
+import requests
+
+
+def login(gate, name="ci", password=None, agent="nightly/1"):
+    password = gate.users[name].password if password is None else password
+    return requests.post(
+        f"{gate.url}/api/session", auth=(name, password), verify=str(gate.ca),
+        headers={"user-agent": agent}, timeout=10,
+    )
+
+
+def test_time_goes_ahead(sessiongate):
+    token = login(sessiongate).json()
+    (session,) = sessiongate.sessions("ci")
+    assert (session.user, session.user_agent) == ("ci", "nightly/1")
+    before = sessiongate.clock.now()
+    assert sessiongate.clock.advance(minutes=29).ended == 0
+    assert sessiongate.clock.advance(minutes=31).ended == 1
+    assert (sessiongate.clock.now() - before).total_seconds() >= 3600
+    assert sessiongate.events("session opened").count == 1
+    alive = requests.get(
+        f"{sessiongate.url}/api/session", headers={"vmware-api-session-id": token},
+        verify=str(sessiongate.ca), timeout=10,
+    )
+    assert alive.status_code == 401
+
+
+def test_it_is_new_for_each_test(sessiongate):
+    assert sessiongate.sessions() == []
+    assert sessiongate.events("session opened").count == 0
+
+
+def test_faults_and_ends(sessiongate):
+    with sessiongate.fault("http.status", status=503, times=1) as fault:
+        assert login(sessiongate).status_code == 503
+        assert login(sessiongate).status_code == 201
+    fault.must_hit()
+    assert fault.hits == 1
+    assert sessiongate.end("ci") == 1
+    assert sessiongate.unlock("ci") is False
+
+
+@pytest.mark.sessiongate(leaks="fail")
+def test_leaks(sessiongate):
+    login(sessiongate, agent="leaky/7")
+
+
+def test_what_only_its_process_knows(sessiongate):
+    with pytest.raises(RuntimeError, match="--sessiongate=inprocess"):
+        sessiongate.requests()
+    with pytest.raises(RuntimeError, match="--sessiongate=inprocess"):
+        sessiongate.lock("ci")
+"""
+
+OF_ITS_OWN = """
+import pytest
+
+
+@pytest.mark.sessiongate(idle_timeout="5m", users={"ci": "operator"}, tls=False)
+def test_settings(sessiongate):
+    assert sessiongate.users["ci"].role == "operator"
+    assert sessiongate.url.startswith("http://")
+
+
+def test_fails(sessiongate):
+    sessiongate.end("nobody")
+    assert sessiongate.clock.advance(minutes=1).ended == 1
+"""
+
+PASSED = ("test_time_goes_ahead", "test_it_is_new_for_each_test", "test_faults_and_ends")
+
+
+def is_told(told: str) -> None:
+    for name in (*PASSED, "test_what_only_its_process_knows"):
+        assert f"PASSED test_it.py::{name}\n" in told, told
+    assert "the test leaves 1 open sessions:\n  ci by leaky/7 from 127.0.0.1 (rest)" in told
+
+
+@pytest.mark.slow
+def test_a_child_of_pytest_serves(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(STORY + OF_ITS_OWN)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nsessiongate = subprocess\n")
+    _, told = run(tmp_path)
+    is_told(told)
+    assert "PASSED test_it.py::test_settings\n" in told
+    section = told.partition(" sessiongate -")[2]
+    assert "events:\n" in section
+    assert "\nlog:\n" in section
+
+
+@pytest.mark.slow
+def test_a_server_that_runs_serves(tmp_path: Path) -> None:
+    """By its ready file, and by the variables that a command of `dev` has."""
+    (tmp_path / "test_it.py").write_text(STORY)
+    file = tmp_path / "ready.json"
+    server = Forked(["dev", "--ready-file", str(file)], environment({"TMPDIR": str(tmp_path)}))
+    try:
+        wait_until(file.exists)
+        is_told(run(tmp_path, f"--sessiongate={file}")[1])
+        (tmp_path / "test_own.py").write_text(OF_ITS_OWN)
+        code, told = run(tmp_path, f"--sessiongate={file}", "test_own.py")
+        assert code != 0
+        assert "is as it is; this test asks for idle_timeout, tls, users" in told
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(PATIENCE)
+        server.stdout.close()
+        server.stderr.close()
+    inner = f"exec {sys.executable} -m pytest -q -rA -p no:cacheprovider"
+    line = f'{inner} --sessiongate="$SESSIONGATE_URL" test_it.py'
+    done = subprocess.run(
+        [sys.executable, "-m", "sessiongate.cli.main", "dev", "--", "sh", "-c", line],
+        cwd=tmp_path,
+        env=environment({"TMPDIR": str(tmp_path)}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    is_told(done.stdout)
+
+
+@each(
+    ("where", "says"),
+    [
+        ("subproces", "there are inprocess, subprocess, a URL, or the ready file"),
+        ("https://127.0.0.1:1", "set SESSIONGATE_OPERATIONS and SESSIONGATE_DEV_TOKEN"),
+        (__file__, "is no ready file of `sessiongate dev`"),
+    ],
+)
+def test_where_there_is_none(where: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPERATIONS", "DEV_TOKEN", "DATA_DIR"):
+        monkeypatch.delenv(f"SESSIONGATE_{name}", raising=False)
+    with pytest.raises(ValueError, match=says):
+        starter(where)
+
+
+FOR_EVER = """
+import signal
+
+def test_it(sessiongate):
+    print("SERVER", sessiongate.pid, flush=True)
+    signal.pause()
+"""
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_where_pytest_is_killed_its_server_ends(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(FOR_EVER)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    arguments = ["-q", "-s", "-p", "no:cacheprovider", "--sessiongate=subprocess"]
+    # A socket's name is short.
+    short = tempfile.TemporaryDirectory(prefix="t")
+    with (
+        short as folder,
+        subprocess.Popen(
+            [sys.executable, "-m", "pytest", *arguments],
+            cwd=tmp_path,
+            env={**kept, "TMPDIR": folder},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as pytest_run,
+    ):
+        assert pytest_run.stdout is not None
+        line = pytest_run.stdout.readline()
+        assert "SERVER" in line, line + pytest_run.stdout.read()
+        server = int(line.partition("SERVER ")[2])
+        assert runs(server)
+        pytest_run.kill()
+        wait_until(lambda: not runs(server))
+        assert list(Path(folder).glob("sg-*"))
+        assert not list(Path(folder).glob("sg-*/sessiongate-dev-*"))
