@@ -291,6 +291,28 @@ EXERCISES: Mapping[str, Exercise] = {
         "`/rest`",
         "list, status of a machine that is not there; refusal",
     ),
+    "terraform-gateway": Exercise(
+        "Terraform, vsphere provider, through a gateway",
+        _fixed(TERRAFORM_PROVIDER),
+        "SOAP, also at `/pbm`; `/rest`",
+        "apply, plan, destroy: a folder, an attribute, a tag and its category; data sources of a "
+        "datacenter, datastore, cluster, network, machine; the same as without one, before the "
+        "simulator",
+    ),
+    "ansible-gateway": Exercise(
+        "Ansible: community.vmware, vmware.vmware, through a gateway",
+        _fixed(ANSIBLE),
+        "SOAP",
+        "modules of about, datacenters, machines, datastores, resource pools, a folder made, and "
+        "again, a machine's power; the same as without one, before the simulator",
+    ),
+    "telegraf-gateway": Exercise(
+        "telegraf, vsphere input, through a gateway",
+        _fixed(TELEGRAF),
+        "SOAP",
+        "one round of gathering: as many metrics as without one, and no error, before the "
+        "simulator",
+    ),
     "keycloak": Exercise(
         "Keycloak, told a client's story beside us, and before the bridge",
         _fixed(KEYCLOAK),
