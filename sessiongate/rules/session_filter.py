@@ -17,7 +17,7 @@ from sessiongate.session import Session
 FIELDS = ("user", "dialect", "address", "agent", "idle", "provider", "role")
 """The names of what a filter is given by, as queries have them."""
 
-_SPAN = re.compile(r"(\d{1,6})\s*(s|m|h|d)")
+_SPAN = re.compile(r"([0-9]{1,5})\s*(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -39,6 +39,12 @@ class SessionFilter(msgspec.Struct, frozen=True):
 
     def fits(self, session: Session, now: datetime) -> bool:
         """Whether this session is wanted."""
+        if self.idle is not None and now - session.active_at < self.idle:
+            return False
+        return self.fits_client(session)
+
+    def fits_client(self, session: Session) -> bool:
+        """The same, whenever it was used: what holds of all sessions of one client."""
         if self.user and not fnmatchcase(session.principal.lower(), self.user):
             return False
         if self.dialect and session.dialect != self.dialect:
@@ -48,8 +54,6 @@ class SessionFilter(msgspec.Struct, frozen=True):
         if self.role and self.role not in session.roles:
             return False
         if self.agent and self.agent not in session.user_agent.lower():
-            return False
-        if self.idle is not None and now - session.active_at < self.idle:
             return False
         return self._is_from_there(session.ip_address)
 

@@ -21,6 +21,7 @@ from sessiongate.secret import Secret
 from sessiongate.service.undelivered import Undelivered
 from sessiongate.session import Caps, Client, Ended, Principal, Session
 from sessiongate.store.port import SessionStore
+from sessiongate.store.search import FoundSessions, SessionSearch, searched
 
 # Names and agents come from clients. vSphere's own columns are shorter; nobody reads further.
 _LONGEST_AGENT = 512
@@ -147,6 +148,10 @@ class Sessions:
     def list(self) -> AsyncIterator[Session]:
         """All live sessions."""
         return self._store.list(self._clock.now())
+
+    async def search(self, search: SessionSearch) -> FoundSessions:
+        """The live sessions that fit, all of them or the newest."""
+        return await searched(self._store, search, self._clock.now())
 
     async def end(self, key: str, reason: Ended, by: str = "", said: Said = UNSAID) -> bool:
         """End the session of this key. False if it had ended before.

@@ -23,6 +23,7 @@ from sessiongate.store.measured_leases import (
 )
 from sessiongate.store.measured_tokens import MeasuredManagerTokens
 from sessiongate.store.port import AttemptStore, AuditStore, Endings, LeaseStore, Store
+from sessiongate.store.search import FoundSessions, SessionSearch, searched
 from sessiongate.telemetry.counters import Meters
 
 T = TypeVar("T")
@@ -161,6 +162,10 @@ class MeasuredStore:
         except Unavailable:
             self._meters.store_errors["list"] += 1
             raise
+
+    async def search(self, search: SessionSearch, now: datetime) -> FoundSessions:
+        """The live sessions that fit."""
+        return await self._measured("list", searched(self._inner, search, now))
 
     async def change(self, session: Session) -> bool:
         """Keep changed facts of a live session."""

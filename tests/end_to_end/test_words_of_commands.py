@@ -55,7 +55,7 @@ def test_a_wrong_privilege_is_told_once_and_hides_nothing(tmp_path: Path) -> Non
     [
         ('listen = ["127.0.0.1:1"]\n', "did you mean server.listen"),
         ('data_dir = "x"\n', "did you mean server.data_dir"),
-        ('idle_timeout = "5m"\n', "did you mean sessions.idle_timeout"),
+        ('idle_timeout = "5m"\n', "did you mean console.idle_timeout or sessions.idle_timeout?"),
     ],
 )
 def test_a_key_without_its_table_is_told_which(tmp_path: Path, text: str, hint: str) -> None:

@@ -69,7 +69,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gateway": GATEWAY | BELOW_GATES | {"gateway.calls", "gateway.credentials", "gateway.leases"},
     "service": WORDS
     | {"messages", "telemetry", "rules", "audit", "store.port", "store.manager_port"}
-    | {"identity.port", "identity.routing", "identity.guard", "identity.tokens.port"},
+    | {
+        "store.search",
+        "identity.port",
+        "identity.routing",
+        "identity.guard",
+        "identity.tokens.port",
+    },
     "dialects": WORDS
     | {"messages", "rules", "telemetry", "wire", "http", "service", "store.port", "audit.journal"}
     | {"audit.access_checks", "audit.clone_tickets", "gateway"},
@@ -80,7 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "operations.console": WORDS
     | {"rules", "telemetry", "service", "http", "audit.event", "audit.journal"}
-    | {"operations.control"},
+    | {"store.search", "operations.control"},
     "testing": WORDS
     | {"rules", "store.port", "store.gateway_port", "store.manager_port", "identity.port"},
     # A whole server, for other people's tests.

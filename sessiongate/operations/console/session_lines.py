@@ -1,8 +1,7 @@
 """The live sessions as pages list them: filtered first, then put in order, then cut into pages.
 
 Up to `EXACT` sessions are put in any order that is asked for, and counted. Of more only the newest
-are kept while the table is read, by when they signed in: that order alone needs no more memory than
-a page, however many there are.
+logins are found: that order alone needs no more memory than a page, however many there are.
 """
 
 import heapq
@@ -18,6 +17,7 @@ from sessiongate.rules.agents import agent_label
 from sessiongate.rules.session_filter import SessionFilter
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import CONSOLE, Limits, Session
+from sessiongate.store.search import Place, SessionSearch
 
 ROWS = 50
 """Of a page."""
@@ -62,31 +62,23 @@ async def listed(
     """A page of the sessions that fit, after this place. Raises InvalidArgument."""
     if order not in ORDERS:
         raise InvalidArgument("order", f"one of {', '.join(ORDERS)}")
-    found, total = [], 0
-    newest: list[tuple[Key, Session]] = []
     place = read_place(after, _ALWAYS) if after.startswith(_ALWAYS) else None
-    async for session in sessions.list():
-        if not wanted.fits(session, now):
-            continue
-        total += 1
-        if total <= EXACT:
-            found.append(session)
-        key = (session.login_at, session.key)
-        if place is not None and key >= place:
-            continue
-        if len(newest) <= ROWS:
-            heapq.heappush(newest, (key, session))
-        elif key > newest[0][0]:
-            heapq.heapreplace(newest, (key, session))
-    if total > EXACT:
-        kept = [session for _, session in sorted(newest, key=lambda one: one[0], reverse=True)]
-        return _cut(kept, EXACT, _ALWAYS, more=True)
+    found = await sessions.search(search_of(wanted, now, place))
+    if found.more:
+        return _cut(found.sessions, EXACT, _ALWAYS, more=True)
     by = ORDERS[order]
     begin = read_place(after, order) if after else None
-    ordered = sorted(found, key=by, reverse=True)
-    if begin is not None:
-        ordered = [one for one in ordered if by(one) < begin]
-    return _cut(ordered, total, order, more=False)
+    left = [one for one in found.sessions if begin is None or by(one) < begin]
+    # No more than a page is put in order: the others only stand behind it.
+    return _cut(heapq.nlargest(ROWS + 1, left, key=by), len(found.sessions), order, more=False)
+
+
+def search_of(
+    wanted: SessionFilter, now: datetime, before: Place | None = None, newest: int = ROWS + 1
+) -> SessionSearch:
+    """The search for what a filter wants."""
+    unused = now - wanted.idle if wanted.idle is not None else None
+    return SessionSearch(wanted.fits_client, unused, before, EXACT, newest)
 
 
 def _cut(ordered: list[Session], total: int, order: str, *, more: bool) -> ListedSessions:

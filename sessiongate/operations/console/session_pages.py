@@ -3,7 +3,9 @@
 import csv
 import io
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
+from heapq import nlargest
 from urllib.parse import urlencode
 
 import msgspec
@@ -23,14 +25,17 @@ from sessiongate.operations.console.page import (
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.session_lines import (
     EXACT,
+    ROWS,
     SessionLine,
     line,
     listed,
+    search_of,
 )
 from sessiongate.operations.console.step_up import MANY, objection_to_step
 from sessiongate.rules.access import TERMINATE_SESSION
-from sessiongate.rules.session_filter import FIELDS, SessionFilter, read_filter
-from sessiongate.session import Ended, Session
+from sessiongate.rules.session_filter import FIELDS, read_filter
+from sessiongate.session import Ended, Person, Session
+from sessiongate.store.search import SessionSearch
 
 _LONGEST_REASON = 200
 
@@ -53,7 +58,7 @@ class SessionsPage(msgspec.Struct, frozen=True):
 
 
 class SessionPage(msgspec.Struct, frozen=True):
-    """One session, and the others of the same user."""
+    """One session, and the others of the same user that were used last."""
 
     session: SessionLine
     login_name: str
@@ -126,30 +131,25 @@ async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
 
 async def _all_of(parts: ConsoleParts, visit: Visit, query: Values) -> tuple[list[Session], bool]:
     """The sessions that fit the query, at most `EXACT`, and whether there are more."""
-    wanted = read_filter(query.one)
-    found: list[Session] = []
-    async for session in parts.sessions.list():
-        if wanted.fits(session, visit.now):
-            if len(found) == EXACT:
-                return found, True
-            found.append(session)
-    return found, False
+    search = search_of(read_filter(query.one), visit.now, newest=EXACT)
+    found = await parts.sessions.search(search)
+    return found.sessions, found.more
 
 
 async def _show(parts: ConsoleParts, visit: Visit) -> SessionPage:
     session = await parts.sessions.find(visit.parts["key"])
     if session is None:
         raise NotFound("This session is over, or there never was one with this key.")
-    wanted = SessionFilter(provider=session.provider)
-    siblings = [
-        one
-        async for one in parts.sessions.list()
-        if one.principal == session.principal and one.key != session.key
-        if wanted.fits(one, visit.now)
-    ]
-    newest = sorted(siblings, key=lambda one: one.active_at, reverse=True)[:EXACT]
-    lines = [_line(parts, one, visit) for one in newest]
+    whose = Person(session.provider, session.principal)
+    search = SessionSearch(lambda one: Person(one.provider, one.principal) == whose, exact=EXACT)
+    found = await parts.sessions.search(search)
+    siblings = [one for one in found.sessions if one.key != session.key]
+    lines = [_line(parts, one, visit) for one in nlargest(ROWS, siblings, _last_call)]
     return SessionPage(_line(parts, session, visit), session.login_name, lines)
+
+
+def _last_call(session: Session) -> datetime:
+    return session.active_at
 
 
 _COLUMNS = (

@@ -16,9 +16,11 @@ from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
 from sessiongate.store.embedded.manager_tokens import MemoryManagerTokens
 from sessiongate.store.embedded.notes import MemoryNotes
+from sessiongate.store.embedded.search import search_table
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
 from sessiongate.store.port import Endings
+from sessiongate.store.search import FoundSessions, SessionSearch
 
 # Sessions handed out by `list` before other callers get their turn: under a millisecond.
 LIST_STEP = 500
@@ -94,6 +96,10 @@ class MemoryStore:
     def list(self, now: datetime) -> AsyncIterator[Session]:
         """All live sessions; others get their turn in between."""
         return live_sessions(self._table, now)
+
+    async def search(self, search: SessionSearch, now: datetime) -> FoundSessions:
+        """The live sessions that fit; others get their turn in between."""
+        return await search_table(self._table, search, now)
 
     async def change(self, session: Session) -> bool:
         """Keep the facts of this session; its times and count stay the store's own."""

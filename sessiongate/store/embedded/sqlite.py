@@ -28,12 +28,14 @@ from sessiongate.store.embedded.lock import FileLock
 from sessiongate.store.embedded.manager_tokens import SqliteManagerTokens
 from sessiongate.store.embedded.memory import expire_sessions, live_sessions
 from sessiongate.store.embedded.notes import SqliteNotes
+from sessiongate.store.embedded.search import search_table
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
 from sessiongate.store.embedded.wheel import Kept
 from sessiongate.store.embedded.writer import Writer
 from sessiongate.store.encoding import EPOCH, micros
 from sessiongate.store.port import Endings
+from sessiongate.store.search import FoundSessions, SessionSearch
 
 # How long touches are collected before they are written. With as long for the writing they are
 # on the disk within ten seconds, which matters little against an idle limit of half an hour.
@@ -145,6 +147,11 @@ class SqliteStore:
         """All live sessions; others get their turn in between."""
         _ = self._writer
         return live_sessions(self._table, now)
+
+    async def search(self, search: SessionSearch, now: datetime) -> FoundSessions:
+        """The live sessions that fit; others get their turn in between."""
+        _ = self._writer
+        return await search_table(self._table, search, now)
 
     async def change(self, session: Session) -> bool:
         """Keep the facts of this session, on the disk first; its times and count stay ours."""

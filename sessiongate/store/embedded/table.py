@@ -7,7 +7,7 @@ loop: that is what makes caps exact and lets each session end once. Time is judg
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sessiongate.errors import CapReached
 from sessiongate.rules.life import due_at, judge
@@ -48,6 +48,8 @@ class SessionTable:
         self._tell = ended
         self._by_digest: list[dict[bytes, Kept]] = [{} for _ in range(SHARDS)]
         self._by_key: list[dict[str, Kept]] = [{} for _ in range(SHARDS)]
+        # Of each of these the latest login that was put in, None where an earlier one came later.
+        self._last: list[datetime | None] = [EPOCH] * SHARDS
         self._wheel = Wheel(self._at)
         self._counts: dict[Who, int] = {}
         self._clients: dict[Facts, Session] = {}
@@ -90,7 +92,11 @@ class SessionTable:
     def keep(self, kept: Kept) -> None:
         """Take in a row as it is: no caps, no questions. For `add`, and for loading a file."""
         self._by_digest[kept.digest[0]][kept.digest] = kept
-        self._by_key[_shard(kept.key)][kept.key] = kept
+        number = _shard(kept.key)
+        self._by_key[number][kept.key] = kept
+        last = self._last[number]
+        if last is not None:
+            self._last[number] = kept.login_at if kept.login_at >= last else None
         who = who_of(kept.facts)
         self._counts[who] = self._counts.get(who, 0) + 1
         self.total += 1
@@ -136,10 +142,26 @@ class SessionTable:
         """The kept session of this key, whatever its limits say."""
         return self._by_key[_shard(key)].get(key)
 
+    def newest(self) -> Iterator[list[Kept]]:
+        """Every kept session, some thousand at a time, the newest login of each time first."""
+        for number, shard in enumerate(self._by_key):
+            if self._last[number] is None:  # loaded in another order, or the clock was set back
+                ordered = sorted(shard.values(), key=_login_of)
+                shard = self._by_key[number] = {kept.key: kept for kept in ordered}
+                self._last[number] = ordered[-1].login_at if ordered else EPOCH
+            yield list(reversed(shard.values()))
+
     def rows(self) -> Iterator[Kept]:
         """Every kept session. The table may change meanwhile; ask `alive` of what comes."""
         for shard in self._by_key:
             yield from list(shard.values())
+
+    def oldest_alive(self, now: datetime) -> tuple[datetime, datetime]:
+        """Sessions that were opened, or used last, by these times at the latest are over."""
+        self.seen = max(self.seen, now)
+        total = self._limits.total
+        opened = EPOCH if total is None else _earlier(self.seen, total)
+        return opened, _earlier(self.seen, self._limits.idle)
 
     def change(self, session: Session) -> None:
         """Take over the facts of a kept session; digest, key, times and count stay as they are."""
@@ -254,6 +276,13 @@ class SessionTable:
             del self._counts[who]
 
 
+def _earlier(now: datetime, by: timedelta) -> datetime:
+    try:
+        return now - by
+    except OverflowError:  # before the calendar begins
+        return EPOCH
+
+
 def session_of(kept: Kept) -> Session:
     """The session as the port knows it: a copy, the caller's to change."""
     session = _copy(kept.facts)
@@ -268,6 +297,10 @@ def session_of(kept: Kept) -> Session:
 def who_of(session: Session) -> Who:
     """Whose session this is, for the caps: two providers may each have somebody of one name."""
     return session.provider, session.principal
+
+
+def _login_of(kept: Kept) -> datetime:
+    return kept.login_at
 
 
 def _shard(key: str) -> int:
