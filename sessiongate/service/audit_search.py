@@ -24,7 +24,7 @@ MOST_SEARCHED = 10_000
 MOST_ENDED = 1_000
 """Sessions that have ended and are listed."""
 
-FIELDS = ("event", "result", "user", "address", "dialect", "reason")
+FIELDS = ("event", "result", "user", "address", "dialect", "reason", "key")
 """What a filter of events is given by, as queries have it."""
 
 _PORTION = 500
@@ -65,9 +65,14 @@ class WantedEvents(msgspec.Struct, frozen=True):
     reason: str = ""
     """In lower case, anywhere in the reason."""
 
+    key: str = ""
+    """Of the session, whole."""
+
     def fits(self, event: Event) -> bool:
         """Whether this event is wanted."""
         if self.event and self.event not in event.event.lower():
+            return False
+        if self.key and event.key != self.key:
             return False
         if self.result and event.result != self.result:
             return False
@@ -124,6 +129,7 @@ def read_event_filter(value_of: Callable[[str], str]) -> WantedEvents:
         network=network,
         dialect=value_of("dialect"),
         reason=value_of("reason").lower(),
+        key=value_of("key").lower(),
     )
 
 

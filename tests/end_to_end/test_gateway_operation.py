@@ -56,6 +56,8 @@ def test_what_a_pool_does_is_counted(upstream: Server, make_server: MakeServer) 
     assert of("forward_seconds_count") >= 3
     assert of("upstream_logins_total", result="ok") == 1
     assert of("upstream_logins_saved_total") == 1
+    clients = told(gate, "leaks")["clients"]
+    assert {one["user"]: one["saved"] for one in clients} == {ADMIN[0]: 0, OPERATOR[0]: 1}
     assert of("pool_sessions", state="active") == of("pool_sessions_max") == 1
     assert of("pool_objects") == 1
     assert of("upstream_breaker_open") == 0

@@ -49,7 +49,7 @@ def numbers(
 
 
 RECORD = (
-    event("session opened"),
+    event("session opened", key="k7"),
     event("login refused", result="refused", user="Eve@corp", ip="2001:db8::7"),
     event("session ended", user="admin", subject="bob", reason="terminated", dialect="zerto"),
     b"no event",
@@ -71,6 +71,8 @@ RECORD = (
         ({"dialect": "zerto"}, [3]),
         ({"reason": "TERM"}, [3]),
         ({"user": "nobody"}, []),
+        ({"key": "K7"}, [1]),
+        ({"key": "k"}, []),
     ],
 )
 def test_what_fits_is_found_the_newest_first(fields: dict[str, str], found: list[int]) -> None:

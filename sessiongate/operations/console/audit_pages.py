@@ -64,7 +64,14 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
     """The pages of this module."""
     insights = parts.insights
     return [
-        Page("ended", "Ended sessions", partial(_ended, insights), "ended.html", menu="Ended"),
+        Page(
+            "ended",
+            "Ended sessions",
+            partial(_ended, insights),
+            "ended.html",
+            menu="Ended",
+            letter="e",
+        ),
         Page(
             "audit",
             "Audit",

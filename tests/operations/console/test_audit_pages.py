@@ -114,6 +114,10 @@ async def test_what_has_ended_says_why_by_whom_and_how_long_it_lived(kept: Kept)
     assert "eve terminated ada govc 192.0.2.1" in words_of(reply)
     [following] = [one["href"] for one in tags_of(reply, "a") if one.get("id") == "next"]
     assert "51 to 56 of 56" in words_of(await ada.get(following))
+    story = await ada.get(
+        next(one["href"] for one in tags_of(reply, "a") if "key=k54" in one["href"])
+    )
+    assert "1 event, the newest first" in words_of(story)
     said = words_of(await ada.get("/console/ended?reason=term"))
     assert "1 to 1 of 1" in said
     twin = json.loads((await ada.get("/console/api/v1/ended?user=eve")).body)
@@ -143,3 +147,13 @@ async def test_sec_71_what_clients_send_stays_text(path: str, kept: Kept) -> Non
     reply = await ada.get(f"/console/{path}")
     assert tags_of(reply, "img") == []
     assert CANARY in words_of(reply)
+
+
+async def test_from_a_session_the_way_leads_to_its_events(kept: Kept) -> None:
+    key = (await kept.desk.gate.login("bob")).session.key
+    await kept.write("session opened", key=key)
+    await kept.write("session opened", key="another")
+    ada = await kept.desk.signed_in("ada")
+    page = await ada.get(f"/console/sessions/{key}")
+    [story] = [one["href"] for one in tags_of(page, "a") if one.get("id") == "story"]
+    assert "1 event, the newest first" in words_of(await ada.get(story))
