@@ -15,6 +15,9 @@ from tests.end_to_end.serving import PATIENCE, environment
 
 CONTROL_C = b"\x03"
 
+LOOKS = 10
+"""Half seconds of silence after which it is pressed again: it has had time to come to something."""
+
 
 def at_terminal(
     *args: str,
@@ -44,15 +47,17 @@ def at_terminal(
 
 def _watched(process: Forked, screen: int, types: list[tuple[str, str]]) -> str:
     shown, read_until = b"", time.monotonic() + PATIENCE * 2
-    typed = b""
+    typed, silence = b"", 0
     while time.monotonic() < read_until:
         ready, _, _ = select.select([screen], [], [], 0.5)
         if not ready:
             if process.poll() is not None:  # what it left behind may hold the terminal
                 break
-            if typed == CONTROL_C and _waits(process):
+            silence += 1
+            if typed == CONTROL_C and silence % LOOKS == 0 and _waits(process):
                 os.write(screen, typed)
             continue
+        silence = 0
         try:
             more = os.read(screen, 65536)
         except OSError:  # how Linux says that nobody has the other end any more
