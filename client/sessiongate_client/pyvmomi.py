@@ -1,6 +1,7 @@
 """pyVmomi on a session: its stub carries the token of now, and repeats a call that met a dead one.
 
-A call that is refused as NotAuthenticated has not run, so that it may be sent once more.
+A call that is refused as NotAuthenticated has not run, so that it may be sent once more. A method
+that is refused all the same costs no further login while the session lives.
 """
 
 from __future__ import annotations
@@ -43,19 +44,27 @@ def _stub_of(session: VsphereSession, version: str, place: dict[str, Any]) -> An
         """Sends each call on the session of now."""
 
         def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:  # noqa: N802, N803
-            opened = session.current()
-            self.cookie = cookie_of(opened.token)
-            try:
-                answer = super().InvokeMethod(mo, info, args, outerStub)
-            except vim.fault.NotAuthenticated:
-                pass
-            else:
-                # A stub around this one gets the status and the fault, and raises it itself.
-                wrapped = outerStub not in (None, self)
-                if not wrapped or not isinstance(answer[1], vim.fault.NotAuthenticated):
-                    return answer
-            self.cookie = cookie_of(session.instead_of(opened).token)
-            return super().InvokeMethod(mo, info, args, outerStub)
+            opened, called = session.current(), session.url(f"/sdk/{info.wsdlName}")
+            for last in (False, True):
+                self.cookie = cookie_of(opened.token)
+                try:
+                    answer = super().InvokeMethod(mo, info, args, outerStub)
+                except vim.fault.NotAuthenticated:
+                    if last:
+                        session.was_in_vain(called)
+                    if last or not session.is_over(opened, called):
+                        raise
+                else:
+                    # A stub around this one gets the status and the fault, and raises it itself.
+                    wrapped = outerStub not in (None, self)
+                    if not wrapped or not isinstance(answer[1], vim.fault.NotAuthenticated):
+                        return answer
+                    if last:
+                        session.was_in_vain(called)
+                    if last or not session.is_over(opened, called):
+                        return answer
+                opened = session.instead_of(opened)
+            raise AssertionError("the last round returns or raises")
 
     return Stub(version=version, **place)
 
