@@ -29,6 +29,8 @@ from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Session
+from sessiongate.store.embedded.books import MemoryBooks
+from sessiongate.store.port import StoredLease
 from sessiongate.wire.http import Answer
 from sessiongate.wire.zerto_relayed import RelayedZerto
 from tests.gate import CLIENT
@@ -402,6 +404,28 @@ async def test_sec_93_what_a_renewal_brings_is_stored_before_it_is_used(
     assert b"access-token" not in row.sealed
     (lease,) = case.gate.accounts.pools[0].leases
     assert session_of(lease).token.reveal() == "access-token-2"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_sec_57_where_others_share_the_store_a_renewal_is_claimed_before_it_is_asked_for(
+    make: Make, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    monkeypatch.setattr(MemoryBooks, "shared", shared)
+    keycloak = Keycloak()
+    case = await make(keycloak)
+    session = await case.login()
+    await case.call(session)
+    store, asked = case.house.store.leases, list[int]()
+    replace = store.replace
+
+    async def noted(old: StoredLease, new: StoredLease) -> bool:
+        asked.append(len(keycloak.refreshes))
+        return await replace(old, new)
+
+    monkeypatch.setattr(store, "replace", noted)
+    await case.passes(55)
+    assert (await case.call(session)).status == 200
+    assert asked == ([0, 1] if shared else [1])
 
 
 @pytest.mark.parametrize("life", [None, -60, 10**12])
