@@ -1,6 +1,6 @@
 """The commands: parse, then call. Nouns first; `--output json` for scripts.
 
-`main` is the command itself, `interrupts` heeds Ctrl-C while it imports, `root` has the commands,
+`main` is the command itself, `interrupts` heeds Ctrl-C during `imports`, `root` has the commands,
 and `lazy` imports them when they are called. `serve` also has init and check, whose rows come from
 `checks`; `dev` is a server to throw away. Both say an `announcement`; `server_process` is what else
 they share. Groups are `users`, `sessions` (`watch`), `pools`, `upstream`, `tokens`, `audit`,

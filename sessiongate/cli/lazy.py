@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from sessiongate.cli.interrupts import ending_at_once
+from sessiongate.cli.imports import importing
 
 
 class LazyCommands(UserDict[str, Any]):
@@ -44,7 +44,7 @@ def lazy_group(table: Mapping[str, str], *, around: str) -> type[TyperGroup]:
 
 def _at(address: str) -> Any:  # noqa: ANN401 -- whatever is there
     module, _, attribute = address.partition(":")
-    with ending_at_once():
+    with importing():
         return getattr(import_module(module), attribute)
 
 

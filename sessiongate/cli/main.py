@@ -3,7 +3,8 @@
 import signal
 import sys
 
-from sessiongate.cli.interrupts import INTERRUPTED, ending_at_once
+from sessiongate.cli.imports import importing
+from sessiongate.cli.interrupts import INTERRUPTED
 
 SERVERS = {"serve", "dev"}
 """The commands that go on until they are stopped."""
@@ -12,7 +13,7 @@ SERVERS = {"serve", "dev"}
 def main() -> None:
     """Run the command line. Ctrl-C ends it quietly, whenever it comes."""
     try:
-        with ending_at_once():
+        with importing():
             alone = not SERVERS.isdisjoint(sys.argv[1:2]) and "--" not in sys.argv
             if alone and hasattr(signal, "SIGHUP"):
                 # It ends a process by default. A server reads its settings again, once it listens;
