@@ -79,6 +79,15 @@ async def test_a_report_is_told_again_only_to_whom_it_may_be_old(gate: Gate) -> 
     assert await finder.report(DAY, timedelta(seconds=30)) is not old
 
 
+async def test_what_is_open_is_asked_only_where_it_is_wanted(gate: Gate) -> None:
+    finder = finder_of(gate)
+    await gate.login("bob", NIGHTLY)
+    (without,) = (await finder.report(DAY, timedelta(minutes=1), live=False)).clients
+    (whole,) = (await finder.report(DAY, timedelta(minutes=1))).clients
+    assert (without.live, without.opened) == (None, 1)
+    assert (whole.live, whole.opened) == (1, 1)
+
+
 async def test_logins_that_the_gateway_saved_are_in_it(gate: Gate) -> None:
     await gate.login("bob", NIGHTLY)
     saved = {client_of("local", "bob", NIGHTLY.user_agent, NIGHTLY.ip_address): 7}

@@ -83,7 +83,7 @@ async def _overview(insights: Insights, visit: Visit) -> OverviewPage:
 
 async def _clients(insights: Insights) -> list[ClientRow]:
     try:
-        return (await insights.leaks.report(_HOUR, _FRESH)).clients
+        return (await insights.leaks.report(_HOUR, _FRESH, live=False)).clients
     except Unavailable:  # what else the page has, it has all the same
         return []
 

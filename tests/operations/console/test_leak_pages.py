@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sessiongate.session import Client, Ended
 from tests.gate import LIMITS, Gate
-from tests.operations.console.browser import Desk, tags_of, text_of, words_of
+from tests.operations.console.browser import Desk, events_of, tags_of, text_of, words_of
 
 CANARY = "<img src=x onerror=alert(1)>"
 
@@ -68,3 +68,28 @@ async def test_sec_71_what_clients_call_themselves_stays_text(desk: Desk) -> Non
     assert tags_of(reply, "img") == []
     assert "<img" not in text_of(reply)
     assert "img src" in words_of(reply)
+
+
+async def test_the_leaking_script_is_found_and_its_sessions_end_with_a_reason(desk: Desk) -> None:
+    for _ in range(3):
+        await desk.gate.login("bob", Client("192.0.2.1", "nightly.py/1", "zerto"))
+    await desk.gate.login("eve", Client("192.0.2.2", "govc/0.40", "zerto"))
+    ada = await desk.signed_in("ada")
+    page = await ada.get("/console/leaks")
+    [end] = [one["href"] for one in tags_of(page, "a") if one.get("id") == "end-1"]
+    asked = await ada.get(end)
+    assert "type 3" in words_of(asked)
+    hidden = [one for one in tags_of(asked, "input") if one.get("type") == "hidden"]
+    fields = {one["name"]: one["value"] for one in hidden}
+    done = await ada.post(
+        "/console/sessions/end", **fields, count="3", password="adaada", reason="never logs out"
+    )
+    assert done.status == 303, words_of(done)
+    assert await desk.gate.live() == ["ada", "eve"]
+    told = events_of(desk.gate)[-1]
+    assert (told.reason, told.user, told.subject) == ("terminated", "ada", "bob")
+    assert told.detail == "never logs out"
+    desk.gate.clock.tick(timedelta(minutes=1))  # a report is told again for half a minute
+    assert "bob local nightly.py 192.0.2.1 3 idle 0, aged 0, terminated 3 100 % 3 0 0" in words_of(
+        await ada.get("/console/leaks")
+    )
