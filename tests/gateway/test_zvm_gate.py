@@ -249,6 +249,22 @@ async def test_sec_62_a_401_is_sure_so_that_any_call_is_sent_once_more(make: Mak
     assert len(keycloak.refreshes) == 1
 
 
+async def test_sec_62_what_was_refused_for_sure_has_no_unknown_outcome(make: Make) -> None:
+    """Its session could not be renewed just now, so that it is not sent again: 503, come back."""
+    keycloak = Keycloak()
+    case = await make(keycloak)
+    session = await case.login()
+    await case.call(session)
+    keycloak.forget()
+    keycloak.refusal = http(503)
+    with pytest.raises(UpstreamUnavailable) as raised:
+        await case.call(session, "POST")
+    assert not isinstance(raised.value, OutcomeUnknown)
+    assert keycloak.asked == ["GET /v1/vpgs", "POST /v1/vpgs"]
+    keycloak.refusal = b""
+    assert (await case.call(session, "POST")).status == 200
+
+
 async def test_a_401_that_stays_is_the_clients_after_one_renewal(make: Make) -> None:
     keycloak = Keycloak()
     case = await make(keycloak)

@@ -16,6 +16,7 @@ from sessiongate.errors import (
     OutcomeUnknown,
     Overloaded,
     Unavailable,
+    UpstreamUnavailable,
 )
 from sessiongate.gateway.calls.book import TICKET, too_many
 from sessiongate.gateway.calls.call import CallRecord, CallUnderWay, LeaseRefused
@@ -159,7 +160,14 @@ class SideRelay:
         finally:
             await self.relay.stays.give_back(stay)
         told = None if answer is None else partial(call.reply, lease, session, answer)
-        raise await self.relay.refused(stay, told, call.doubts)
+        try:
+            refused = await self.relay.refused(stay, told, call.doubts)
+        except OutcomeUnknown as unknown:
+            if not call.refusal_is_sure:
+                raise
+            # Nothing was done, whatever has become of the session.
+            raise UpstreamUnavailable(str(unknown)) from None
+        raise refused
 
     async def _keep(self, stay: Stay, seconds: float) -> None:
         """Have the session there stay, for what its client has been given.
