@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
 from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.http.router import Routes
@@ -13,6 +15,7 @@ from sessiongate.identity.guard.guard import Guard
 from sessiongate.rules.access import Roles
 from sessiongate.service.sessions import Sessions
 from sessiongate.store.port import SessionStore, Store
+from sessiongate.wire.vim.types import Data
 
 
 class FaultPoints(Protocol):
@@ -53,4 +56,16 @@ class FaultPoints(Protocol):
 
     def steering(self, handler: Handler) -> Handler:
         """The handler of a listener of our own, by which it is steered."""
+        ...
+
+    def clock(self, clock: Clock) -> Clock:
+        """The clock that clients are told the time by."""
+        ...
+
+    def about(self, about: Data) -> Data:
+        """What vSphere clients are told of the server, for the request under way."""
+        ...
+
+    def token_life(self, life: timedelta) -> timedelta:
+        """How long an access token is good that is signed for the request under way."""
         ...

@@ -318,7 +318,9 @@ class Server:
         made = self._made
         guards = self.guards if self._faults is None else self._faults.guards(self.guards)
         router = ProviderRouter(guards, claims_of(made), upstream_users(made))
-        services = services_of(self.config, core, router, self._verifiers, self._gates)
+        services = services_of(
+            self.config, core, router, self._verifiers, self._gates, self._faults
+        )
         self._objects, self._checks = services.center.objects, services.access_checks
         return services
 

@@ -2,12 +2,14 @@
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 
 import msgspec
 
 from sessiongate import __version__
 from sessiongate.app.build import extensions_of
+from sessiongate.app.fault_points import FaultPoints
 from sessiongate.app.prepare import instance_of
 from sessiongate.app.presented import Presented, presented
 from sessiongate.app.signing_key import signing_key_of
@@ -33,6 +35,7 @@ from sessiongate.service.sessions import Sessions
 from sessiongate.service.tickets import Tickets
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.store.port import Store
+from sessiongate.wire.vim.types import Data
 
 
 class Core(msgspec.Struct, frozen=True):
@@ -63,6 +66,7 @@ def services_of(
     router: ProviderRouter[Guard],
     verifiers: Sequence[TokenVerifier],
     gates: Mapping[str, UpstreamGate],
+    faults: FaultPoints | None = None,
 ) -> Services:
     """The services over these sessions. Raises ConfigError."""
     locale = server_default(config.sessions.default_locale, os.environ)
@@ -75,16 +79,29 @@ def services_of(
         core.clock,
         core.journal,
         about=about,
+        **_shown(faults, core.clock),
     )
+    bearers = _bearers(config, core)
+    if faults is not None:
+        bearers.tokens.shown_life = faults.token_life
     return Services(
         core.sessions,
         logins,
         center,
-        _bearers(config, core),
-        core.clock,
+        bearers,
+        core.clock if faults is None else faults.clock(core.clock),
         presented(config, about),
         AccessChecks(core.journal, core.clock),
     )
+
+
+class _Shown(TypedDict, total=False):
+    shown: Callable[[Data], Data]
+    shown_clock: Clock
+
+
+def _shown(faults: FaultPoints | None, clock: Clock) -> _Shown:
+    return {} if faults is None else {"shown": faults.about, "shown_clock": faults.clock(clock)}
 
 
 def _ways_in(

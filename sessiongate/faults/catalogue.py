@@ -3,6 +3,7 @@
 docs/faults.md says of each what clients see.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from sessiongate.faults.rule import Scope
 from sessiongate.rules import access
 from sessiongate.rules.profile import PROFILES
 
+_RELEASE = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,5}")
 _LONGEST_BODY = 65536
 _MOST_SECONDS = 3600.0
 
@@ -62,6 +64,13 @@ def text(value: object) -> str:
     """Any text, of bounded length."""
     if not isinstance(value, str) or len(value) > _LONGEST_BODY:
         raise ValueError(f"must be a text of at most {_LONGEST_BODY} characters")
+    return value
+
+
+def release(value: object) -> str:
+    """A release of the API: numbers with dots between."""
+    if not isinstance(value, str) or not _RELEASE.fullmatch(value):
+        raise ValueError("must be numbers with dots between, such as 9.0.0.0")
     return value
 
 
@@ -178,19 +187,18 @@ FAULTS: Mapping[str, KnownFault] = {
     "version.is": KnownFault(
         about="The server is another release.",
         args={
-            "version": Argument(text, needed=True),
+            "version": Argument(release, needed=True),
             "build": Argument(text, ""),
             "instanceUuid": Argument(text, ""),
         },
-        missing=_LATER,
     ),
     "token.short": KnownFault(
         about="Access tokens of the appliance end early.",
+        scope=Scope.TOKEN,
         args={
             "seconds": Argument(seconds, 5.0),
             "refresh": Argument(values.yes_or_no, default=True),
         },
-        missing=_LATER,
     ),
     "clock.advance": KnownFault(
         about="Time has gone on.", args={"by": Argument(step_ahead, needed=True)}, times=1
@@ -198,7 +206,6 @@ FAULTS: Mapping[str, KnownFault] = {
     "clock.skew": KnownFault(
         about="The server's clock is off.",
         args={"by": Argument(skew, needed=True)},
-        missing=_LATER,
     ),
     "ticket.spent": KnownFault(about="The clone ticket was used before.", scope=Scope.CLONE),
     **{

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import msgspec
 
+from sessiongate.errors import UnknownAddress
 from sessiongate.faults.book import Hit, RuleBook
 from sessiongate.faults.endings import end_sessions
-from sessiongate.faults.facts import FactReader
+from sessiongate.faults.facts import REFRESH, FactReader
 from sessiongate.faults.inside import meeting
 from sessiongate.faults.rule import RequestFacts
 from sessiongate.faults.slow import Sleep, dribbled
@@ -18,10 +19,13 @@ from sessiongate.http.message import CutOff, Handler, Reply, Request
 from sessiongate.http.router import Routes
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
+from sessiongate.wire import openid
+from sessiongate.wire.vim.json import version_in
 
 HEADER = "x-sessiongate-fault"
 """The header by which a reply names the rule that has touched it."""
 
+_JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
 _PLAIN = ("content-type", "text/plain; charset=utf-8")
 
 
@@ -127,6 +131,21 @@ class FaultyHandler:
             reply.download = None
         return reply
 
+    async def _version(self, met: Met) -> Reply:
+        """A server of that release knows no newer one in an address of VI/JSON."""
+        request = met.request
+        wanted = version_in(request.path) if met.asked.dialect == "vi-json" else ()
+        if wanted > tuple(map(int, str(met.hit.args["version"]).split("."))):
+            newer = UnknownAddress("a newer release than this server is said to be")
+            return self._routes.route_of(request.path).refuse(request, newer)
+        return await self._inside(met)
+
+    async def _token(self, met: Met) -> Reply:
+        if met.asked.operation == REFRESH and not met.hit.args["refresh"]:
+            refused = openid.EXPIRED_REFRESH_TOKEN
+            return Reply(refused.status, _JSON, openid.write_refusal(refused))
+        return await self._inside(met)
+
     async def _advance(self, met: Met) -> Reply:
         by = met.hit.args["by"]
         await self._state.advance(by if isinstance(by, timedelta) else timedelta(0))
@@ -147,6 +166,8 @@ _CARRIED_OUT: Mapping[str, Callable[[FaultyHandler, Met], Awaitable[Reply]]] = {
     "conn.truncate": FaultyHandler._cut,
     "conn.garbage": FaultyHandler._cut,
     "clock.advance": FaultyHandler._advance,
+    "version.is": FaultyHandler._version,
+    "token.short": FaultyHandler._token,
 }
 
 

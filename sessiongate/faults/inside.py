@@ -53,7 +53,8 @@ def meeting(hit: Hit) -> Iterator[None]:
         _MEETING.reset(token)
 
 
-def _met(fault: str) -> Hit | None:
+def met(fault: str) -> Hit | None:
+    """The hit, where the request under way meets this fault."""
     one = _MEETING.get()
     hit = one.hit if one is not None else None
     return hit if hit is not None and hit.fault == fault else None
@@ -77,7 +78,7 @@ _REFUSALS: Mapping[str, Callable[[str], SessionGateError]] = {
 
 
 def _refuse_login() -> None:
-    hit = _met("login.refuse")
+    hit = met("login.refuse")
     if hit is not None:
         raise _REFUSALS[str(hit.args["as"])](f"refused by rule {hit.id}")
 
@@ -93,7 +94,7 @@ class _FaultyGuard:
     ) -> Principal:
         """As the guard does, which is not asked where a fault refuses."""
         _refuse_login()
-        hit = _met("provider.down")
+        hit = met("provider.down")
         if hit is not None:
             raise IdentityUnavailable(f"taken away by rule {hit.id}")
         return await self._inner.authenticate(account, password, address)
@@ -126,7 +127,7 @@ class _FaultyStore:
         if _MEETING.get() is None:
             return self._use(digest, now)
         _fail_if_down()
-        hit = _met("session.half-rotten")
+        hit = met("session.half-rotten")
         if hit is not None and hit.args.get("style") == "fault":
             return self._rotten()
         return self._use(digest, now)
@@ -135,7 +136,7 @@ class _FaultyStore:
         """As the store does, but for what a fault refuses here: there is no way in without it."""
         _fail_if_down()
         _refuse_login()
-        hit = _met("cap.reached")
+        hit = met("cap.reached")
         if hit is not None:
             raise _cap_error(hit, session.principal)
         await self._inner.add(session, caps)
@@ -144,7 +145,7 @@ class _FaultyStore:
         """As the store does, which takes a ticket that a fault says was taken before."""
         _fail_if_down()
         found = await self._inner.take(digest, kind, now)
-        return None if _met("ticket.spent") is not None else found
+        return None if met("ticket.spent") is not None else found
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the store has
         if name not in _STAYS:
@@ -153,7 +154,7 @@ class _FaultyStore:
 
 
 def _fail_if_down() -> None:
-    hit = _met("store.down")
+    hit = met("store.down")
     if hit is not None:
         raise StoreUnavailable(f"taken away by rule {hit.id}")
 
@@ -178,11 +179,11 @@ class FaultyRoles(access.Roles):
         held = super().privileges_of(roles)
         if _MEETING.get() is None:
             return held
-        removed = _met("privilege.remove")
+        removed = met("privilege.remove")
         if removed is not None:
             taken = removed.args["privileges"]
             return held - set(taken if isinstance(taken, tuple) else ())
-        rotten = _met("session.half-rotten")
+        rotten = met("session.half-rotten")
         if rotten is not None and rotten.args.get("style") == "missing-set":
             raise NoSession(f"taken away by rule {rotten.id}")
         return held

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sessiongate.audit.journal import Journal
+from sessiongate.clock import Clock
 from sessiongate.faults.arrivals import FaultyArrivals
 from sessiongate.faults.certificates import OddCertificates
 from sessiongate.faults.facts import FactReader
@@ -14,6 +15,7 @@ from sessiongate.faults.handler import FaultyHandler
 from sessiongate.faults.inside import FaultyRoles, faulty_guard, faulty_store
 from sessiongate.faults.state import FaultState
 from sessiongate.faults.steering import Steering
+from sessiongate.faults.told import SkewedClock, shown_about, token_life
 from sessiongate.faults.travel import TravellingClock, advance
 from sessiongate.files import read_named
 from sessiongate.http.arrivals import Arrivals
@@ -25,6 +27,7 @@ from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended
 from sessiongate.store.port import SessionStore, Store
+from sessiongate.wire.vim.types import Data
 
 
 class Faults:
@@ -88,6 +91,18 @@ class Faults:
     def arrivals(self, data_dir: Path, names: Sequence[str]) -> Arrivals:
         """Who decides of connections. The certificate is for these names, its CA in `data_dir`."""
         return FaultyArrivals(self.state, OddCertificates(data_dir, names))
+
+    def clock(self, clock: Clock) -> Clock:
+        """The clock that clients are told the time by."""
+        return SkewedClock(clock)
+
+    def about(self, about: Data) -> Data:
+        """What vSphere clients are told of the server, for the request under way."""
+        return shown_about(about)
+
+    def token_life(self, life: timedelta) -> timedelta:
+        """How long an access token is good that is signed for the request under way."""
+        return token_life(life)
 
     def steering(self, handler: Handler) -> Handler:
         """The handler of an own listener, with `/dev/` before it."""

@@ -14,6 +14,10 @@ TEST_HEADER = "x-sessiongate-test"
 """The header by which a client names the test that it is part of."""
 
 
+APPLIANCE = "zerto-appliance"
+"""The dialect that has access tokens."""
+
+
 class Scope(Enum):
     """Which requests a fault can be about at all."""
 
@@ -21,6 +25,7 @@ class Scope(Enum):
     LOGIN = "logins"
     CLONE = "logins by a clone ticket"
     SESSION = "requests of a live session"
+    TOKEN = "logins and refreshes at the appliance"
     STRANGER = "requests without a live session"
     CONNECTION = "new connections"
     HANDSHAKE = "TLS handshakes"
@@ -57,6 +62,7 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
             Scope.ANY: True,
             Scope.LOGIN: self.login,
             Scope.CLONE: self.clones,
+            Scope.TOKEN: self.dialect == APPLIANCE and self.operation in ("Login", "Refresh"),
             Scope.SESSION: bool(self.key),
             Scope.STRANGER: not self.key,
         }[scope]

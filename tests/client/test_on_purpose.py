@@ -13,7 +13,7 @@ import requests
 from sessiongate.faults.catalogue import FAULTS
 from sessiongate.faults.scenarios import SCENARIOS
 from sessiongate.testing import Gate
-from sessiongate_client import LoginRefused, SessionError, VsphereSession
+from sessiongate_client import ApplianceSession, LoginRefused, SessionError, VsphereSession
 from tests.each import each
 
 Told = Mapping[str, object]
@@ -109,8 +109,11 @@ IN_A_SESSION: tuple[tuple[Told, str, int], ...] = (
     ({"fault": "conn.truncate"}, "ChunkedEncodingError", 1),
     ({"fault": "conn.garbage"}, "ChunkedEncodingError", 1),
     ({"fault": "ticket.spent"}, "200", 1),
+    ({"fault": "token.short"}, "200", 1),
+    ({"fault": "version.is", "version": "9.0.0.0"}, "200", 1),
+    ({"fault": "clock.skew", "by": "-1h"}, "200", 1),
 )
-"""The library asks for no clone ticket, so that it never meets `ticket.spent`."""
+"""The library asks for no clone ticket and for no time, and REST has no access tokens."""
 
 NAMED: Mapping[str, tuple[str, ...]] = {
     "idle-surprise": ("200", "200", "200"),
@@ -176,6 +179,19 @@ def test_a_locale_that_is_refused_is_a_refused_login_where_it_has_a_fault(
                 session.token  # noqa: B018  it logs in
             assert refused.value.fault == "InvalidLocale"
         assert placed.hits == 1
+
+
+def test_tokens_that_end_early_are_refreshed_in_time(gate: Gate) -> None:
+    with (
+        gate.fault("token.short", seconds=5) as placed,
+        ApplianceSession(gate.url, "ci", gate.users["ci"].password, ca=gate.ca) as session,
+    ):
+        for _ in range(3):
+            headers, url = session.header, session.url("/v1/localsite")
+            assert requests.get(url, headers=headers, verify=session.ca, timeout=2).ok
+        assert len(gate.sessions()) == 1
+    assert placed.hits == 3
+    assert gate.sessions() == []
 
 
 # requests may leave a line that has broken off to the garbage collector.

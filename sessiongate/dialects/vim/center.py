@@ -48,6 +48,10 @@ HANDLERS: Mapping[str, type[ManagedObject]] = {
 """The class that has the functions of each type of object."""
 
 
+def _same(about: Data) -> Data:
+    return about
+
+
 class VirtualCenter:
     """The managed objects that exist here."""
 
@@ -60,7 +64,10 @@ class VirtualCenter:
         journal: Journal,
         *,
         about: Data,
+        shown: Callable[[Data], Data] = _same,
+        shown_clock: Clock | None = None,
     ) -> None:
+        """`shown` and `shown_clock` say another release and time, in tests of clients."""
         self._sessions = sessions
         self._journal = journal
         self.objects = SessionObjects(sessions)
@@ -68,7 +75,7 @@ class VirtualCenter:
             one.__class__: one
             for one in (
                 EmptyManagers(),
-                ServiceInstance(clock, about),
+                ServiceInstance(shown_clock or clock, about, shown),
                 SessionManager(sessions, ways, notices, journal),
                 PropertyCollector(self.read, self.objects),
                 Views(self.objects),

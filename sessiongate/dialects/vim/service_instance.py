@@ -1,5 +1,6 @@
 """ServiceInstance: what this server is, and the time."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sessiongate.clock import Clock
@@ -12,12 +13,14 @@ from sessiongate.wire.vim.types.service_content import service_content
 class ServiceInstance(ManagedObject):
     """Its methods and properties, by the names of their handlers."""
 
-    def __init__(self, clock: Clock, about: Data) -> None:
+    def __init__(self, clock: Clock, about: Data, shown: Callable[[Data], Data]) -> None:
+        """`shown` makes of `about` what a request is shown."""
         self._clock = clock
         self._about = about
+        self._shown = shown
 
     async def content(self, context: Context) -> Data:
-        return service_content(self._about, context.version)
+        return service_content(self._shown(self._about), context.version)
 
     async def current_time(self, context: Context) -> datetime:
         return self._clock.now()

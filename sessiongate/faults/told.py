@@ -1,0 +1,48 @@
+"""What the server says of itself, where a fault says otherwise: time, release, life of tokens."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from sessiongate.clock import Clock
+from sessiongate.faults.inside import met
+from sessiongate.wire.vim.types import Data
+
+
+class SkewedClock:
+    """A clock that is off for requests that meet `clock.skew`. It judges nothing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The time that such a request is told."""
+        hit = met("clock.skew")
+        by = hit.args["by"] if hit is not None else None
+        return self._clock.now() + (by if isinstance(by, timedelta) else timedelta(0))
+
+
+def shown_about(about: Data) -> Data:
+    """The AboutInfo that a request is shown: of another release where it meets `version.is`."""
+    hit = met("version.is")
+    if hit is None:
+        return about
+    version = str(hit.args["version"])
+    short = ".".join(version.split(".")[:3])
+    members = {
+        **about.members,
+        "version": short,
+        "apiVersion": version,
+        "licenseProductVersion": short.rpartition(".")[0],
+    }
+    for name in ("build", "instanceUuid"):
+        if hit.args[name]:
+            members[name] = str(hit.args[name])
+    return msgspec.structs.replace(about, members=members)
+
+
+def token_life(life: timedelta) -> timedelta:
+    """How long an access token is good: less where its request meets `token.short`."""
+    hit = met("token.short")
+    seconds = hit.args["seconds"] if hit is not None else None
+    return timedelta(seconds=seconds) if isinstance(seconds, float) else life
