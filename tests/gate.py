@@ -83,6 +83,7 @@ class Gate:
             self.identity.add(name, name + name, role)
         self.other.add("bob@corp", "bobbob", "user")
         guards = {"local": self._guard(self.identity), "other": self._guard(self.other)}
+        self.guards = guards
         self.journal = Journal(self.clock, self.store.audit, self.ship)
         self.sessions = Sessions(
             self.store,

@@ -24,6 +24,7 @@ from sessiongate.operations.console.first_start import Add, FirstStart
 from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.pages import all_pages
 from sessiongate.operations.console.parts import ConsoleParts, Insights
+from sessiongate.operations.console.port import LocalUsers
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
 from sessiongate.rules.access import ADMINISTRATOR
@@ -56,6 +57,7 @@ def console_of(
     journal: Journal,
     meters: Meters,
     insights: Insights,
+    users: LocalUsers,
 ) -> BuiltConsole:
     """The console of these settings over these services."""
     parts = ConsoleParts(
@@ -67,6 +69,7 @@ def console_of(
         config.console.limits,
         insights,
         config.dialects.vsphere.default,
+        users,
     )
     visitors = Visitors(services.sessions, services.clock, config.console.limits)
     services.sessions.on_open(visitors.opened)

@@ -15,8 +15,8 @@ class Locks:
         self._guards = guards
         self._journal = journal
 
-    async def unlock(self, name: str, by: str) -> bool:
-        """Let this name try again with every provider, and write down who said so.
+    async def unlock(self, name: str, by: str, how: str = "command line", detail: str = "") -> bool:
+        """Let this name try again with every provider, and write down who said so, and how.
 
         False if none held anything against it. Raises BadCredentials for what is no name.
         """
@@ -24,7 +24,9 @@ class Locks:
         if not any(unlocked):
             return False
         subject = parse_account(name).canonical
-        await self._journal.happened("user unlocked", user=by, subject=subject, how="command line")
+        await self._journal.happened(
+            "user unlocked", user=by, subject=subject, how=how, detail=detail
+        )
         return True
 
     async def locked(self) -> Locked:

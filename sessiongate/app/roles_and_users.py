@@ -1,12 +1,13 @@
 """What the settings say of people: which roles there are, and which file local users stand in."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
-from sessiongate.identity.local.users_file import list_users
+from sessiongate.identity.local.users_file import User, list_users
 from sessiongate.identity.local.users_path import users_path
-from sessiongate.rules.access import Roles, doubts_about, problems_with
+from sessiongate.rules.access import ADMINISTER, Roles, doubts_about, problems_with
 
 
 def roles_of(config: Config) -> Roles:
@@ -45,3 +46,13 @@ def has_users(config: Config) -> bool:
         table.get("type") != "file" or bool(list_users(users_file(config, name)))
         for name, table in tables
     )
+
+
+def is_last_administrator(user: User, users: Sequence[User], roles: Roles) -> bool:
+    """Whether this one alone of these users may log in and administer."""
+    able = [
+        one.canonical
+        for one in users
+        if not one.disabled and ADMINISTER in roles.privileges_of((one.role,))
+    ]
+    return able == [user.canonical]

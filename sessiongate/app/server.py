@@ -12,6 +12,7 @@ from sessiongate.app.console import console_of
 from sessiongate.app.gates import by_host, callers_upstreams, gates_of
 from sessiongate.app.gauges import Gauges
 from sessiongate.app.listeners import InheritedSockets, Listeners
+from sessiongate.app.local_users import UsersOfFiles
 from sessiongate.app.locks import Locks
 from sessiongate.app.pools import PoolCommands
 from sessiongate.app.preflight.doubts import Watch
@@ -91,6 +92,7 @@ class Server:
         providers = parts.providers_of(config, self._hasher, upstreams=upstreams)
         self._made = parts.with_clients(config, providers)
         self.guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
+        self._locks = Locks(self.guards, self._journal)
         self._manager = manager_of(config, self.store, self._clock, self._journal, self._gates)
         for gate in self._gates.values():
             gate.accounts.on_last_lost(self._ask_anew)
@@ -159,7 +161,8 @@ class Server:
         set_up = ""
         if config.console.listen is not None and self._sockets.is_first:
             told = self._records.insights(config, self._values)
-            console = console_of(config, services, self._journal, self._meters, told)
+            users = UsersOfFiles(config, self._locks, self._journal, self._refresh_after_command)
+            console = console_of(config, services, self._journal, self._meters, told, users)
             set_up = await console.open(listeners)
             self._steps += [console.visitors.tidy, self._records.recorder.step]
         self._steps += [
@@ -177,13 +180,12 @@ class Server:
         return started_of(config, listeners, self._served, set_up)
 
     def _control_of(self, listeners: Listeners) -> Control:
-        locks = Locks(self.guards, self._journal)
         return Control(
             self._sessions,
             self._clock,
             self._refresh_after_command,
-            locks.unlock,
-            locks.locked,
+            self._locks.unlock,
+            self._locks.locked,
             self.config.sessions.limits,
             lambda: running_of(self.config, self._sockets, listeners, self._served),
             PoolCommands(self.config, self._gates, self._sessions, self._journal),

@@ -53,16 +53,6 @@ def no_administrator(users: Sequence[User], roles: Roles) -> str:
     return "no administrator; `sessiongate users add` makes one"
 
 
-def is_last_administrator(user: User, users: Sequence[User], roles: Roles) -> bool:
-    """Whether this one alone of these users may log in and administer."""
-    able = [
-        one.canonical
-        for one in users
-        if not one.disabled and ADMINISTER in roles.privileges_of((one.role,))
-    ]
-    return able == [user.canonical]
-
-
 class _Open(msgspec.Struct):
     user: str
     provider: str

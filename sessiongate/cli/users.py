@@ -10,12 +10,16 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sessiongate.app.roles_and_users import roles_as_they_are, roles_of, users_file
+from sessiongate.app.roles_and_users import (
+    is_last_administrator,
+    roles_as_they_are,
+    roles_of,
+    users_file,
+)
 from sessiongate.audit import offline as inbox
 from sessiongate.cli.accounts import (
     USER_COLUMNS,
     accounts_of,
-    is_last_administrator,
     no_administrator,
 )
 from sessiongate.cli.candidates import role_names, user_names

@@ -128,6 +128,8 @@ PAGES = {
     "sessions": "/console/sessions",
     "none": "/console/sessions?user=nobody",
     "end": "/console/sessions/end?all=yes&user=ursula",
+    "users": "/console/users",
+    "user": "/console/user?provider=local&name=ursula",
     "keys": "/console/keys",
     "overview": "/console/overview",
     "leaks": "/console/leaks",

@@ -194,7 +194,7 @@ class Console:
         if is_twin:
             return _told_to_script(done)
         if isinstance(done, Again):
-            page, parts = self._page_of(where)
+            page, _ = self._page_of(action.form or where)
             data = await page.look(visit)
             if isinstance(data, Raw):
                 raise NotFound("There is nothing at this address.")

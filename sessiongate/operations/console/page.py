@@ -112,17 +112,24 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """A change: POST to `/console/PATH`. A page of the same path is where its form stands."""
+    """A change: POST to `/console/PATH`."""
 
     path: str
     act: Act
     needs: str
+    form: str = ""
+    """The path of the page that its form stands on; "" for the page of the same path."""
 
 
 DEEDS: Mapping[str, str] = {
     "ended": "Ended: {count}.",
     "nothing": "Nothing was left to end.",
     "added": "The administrator was added. Sign in now.",
+    "unlocked": "May try again.",
+    "free": "Nothing was held against this name.",
+    "disabled": "Disabled, and signed out everywhere.",
+    "enabled": "May log in again.",
+    "role": "Has another role now; sessions with the old one have ended.",
     "out": "You have signed out.",
     "verifying": "The verification has begun; how far it is stands below.",
     "late": "Your session is over. Sign in again.",

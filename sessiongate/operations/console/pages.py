@@ -6,6 +6,7 @@ from sessiongate.operations.console import (
     leak_pages,
     overview_pages,
     session_pages,
+    user_pages,
 )
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.parts import ConsoleParts
@@ -18,5 +19,6 @@ def all_pages(parts: ConsoleParts) -> list[Page | Action]:
         *session_pages.pages(parts),
         *leak_pages.pages(parts),
         *audit_pages.pages(parts),
+        *user_pages.pages(parts),
         *keys_page.pages(),
     ]

@@ -6,6 +6,7 @@ import msgspec
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
+from sessiongate.operations.console.port import LocalUsers
 from sessiongate.service.audit_desk import AuditDesk
 from sessiongate.service.leaks import LeakFinder
 from sessiongate.service.logins import Logins
@@ -43,3 +44,4 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     insights: Insights
     provider: str
     """Whom names without a domain belong to."""
+    users: LocalUsers

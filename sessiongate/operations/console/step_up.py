@@ -17,6 +17,11 @@ async def objection_to_step(parts: ConsoleParts, visit: Visit, affected: int) ->
     """
     if visit.form.one("count") != str(affected):
         return f"{affected} would be affected: type that number."
+    return await objection_to_password(parts, visit)
+
+
+async def objection_to_password(parts: ConsoleParts, visit: Visit) -> str:
+    """Why the form's `password` does not do; "" where it is the visitor's own."""
     given = Secret(visit.form.exact("password"))
     session = visit.session
     try:

@@ -1,13 +1,16 @@
 """The console over the services of `tests.gate`, and a browser that asks it without a socket."""
 
 import re
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode
 
-from sessiongate.audit.event import Event, read
+import msgspec
+
+from sessiongate.audit.event import Event, Said, read
+from sessiongate.errors import InvalidArgument
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.router import Route, Routes
 from sessiongate.operations.console.endpoint import Console
@@ -16,15 +19,16 @@ from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.pages import all_pages
 from sessiongate.operations.console.parts import ConsoleParts, Insights
+from sessiongate.operations.console.port import LocalUser
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
 from sessiongate.secret import Secret
 from sessiongate.service.audit_desk import AuditDesk
 from sessiongate.service.leaks import LeakFinder, OpenAudit, RecentSessions
-from sessiongate.session import Caps, Limits
+from sessiongate.session import Caps, Limits, Person
 from sessiongate.telemetry.history import Timeline
 from sessiongate.testing import NO_CAPS
-from tests.gate import LIMITS, Gate, password_of
+from tests.gate import LIMITS, PEOPLE, Gate, password_of
 
 HOST = "127.0.0.1:9680"
 OWN_LIMITS = Limits(idle=timedelta(minutes=15), total=timedelta(hours=8))
@@ -33,6 +37,43 @@ SET_UP = "a-set-up-token"
 
 async def nobody_is_added(name: str, password: Secret) -> None:
     raise AssertionError("nobody asked for that")
+
+
+class FakeUsers:
+    """Users of one file, in memory; locks are the guard's."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.people = {
+            name: LocalUser("local", name, name.title(), role, False)
+            for name, role in PEOPLE.items()
+        }
+        self.done: list[tuple[str, str, str, Said]] = []
+        self.roles = tuple(sorted({*PEOPLE.values()}))
+
+    async def all(self) -> list[LocalUser]:
+        return list(self.people.values())
+
+    async def locked(self) -> Mapping[str, Mapping[str, datetime]]:
+        return {name: await one.locked() for name, one in self._gate.guards.items()}
+
+    async def unlock(self, name: str, by: str, said: Said) -> bool:
+        self.done.append(("unlock", name, by, said))
+        return any([await one.unlock(name) for one in self._gate.guards.values()])
+
+    async def set_disabled(self, who: Person, disabled: bool, by: str, said: Said) -> None:
+        self._change(f"disabled {disabled}", who, by, said, disabled=disabled)
+
+    async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
+        if role not in self.roles:
+            raise InvalidArgument("role", "unknown")
+        self._change(f"role {role}", who, by, said, role=role)
+
+    def _change(self, what: str, who: Person, by: str, said: Said, **facts: object) -> None:
+        if who.name == "ada":
+            raise InvalidArgument("name", "ada is the last administrator; make another one first")
+        self.people[who.name] = msgspec.structs.replace(self.people[who.name], **facts)
+        self.done.append((what, who.name, by, said))
 
 
 class Desk:
@@ -50,6 +91,7 @@ class Desk:
     ) -> None:
         self.gate = gate
         self.has_users = has_users
+        self.users = FakeUsers(gate)
         self.timeline = Timeline()
         self.values = {"sessiongate_names_locked": 0.0}
         """What metrics say, beside the number of sessions."""
@@ -62,6 +104,7 @@ class Desk:
             OWN_LIMITS,
             self._insights(audit, caps),
             "local",
+            self.users,
         )
         self.visitors = Visitors(gate.sessions, gate.clock, OWN_LIMITS)
         gate.sessions.on_open(self.visitors.opened)

@@ -1,0 +1,100 @@
+"""The users files of these settings, and the locks, as the console asks for changes of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sessiongate.app.locks import Locks
+from sessiongate.app.roles_and_users import is_last_administrator, roles_of, users_file
+from sessiongate.audit.event import Said
+from sessiongate.audit.journal import Journal
+from sessiongate.config import Config
+from sessiongate.errors import InvalidArgument
+from sessiongate.identity.local import users_file as store
+from sessiongate.operations.console.port import LocalUser
+from sessiongate.session import Person
+
+
+class UsersOfFiles:
+    """`LocalUsers` over the files of the settings. `refresh` has the server look at them anew."""
+
+    def __init__(
+        self,
+        config: Config,
+        locks: Locks,
+        journal: Journal,
+        refresh: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._config = config
+        self._locks = locks
+        self._journal = journal
+        self._refresh = refresh
+        self._roles = roles_of(config)
+        self._changing = asyncio.Lock()
+
+    @property
+    def roles(self) -> Sequence[str]:
+        """The roles that there are."""
+        return self._roles.names()
+
+    async def all(self) -> list[LocalUser]:
+        """Everybody in any of the files."""
+        return await asyncio.to_thread(self._all)
+
+    async def locked(self) -> Mapping[str, Mapping[str, datetime]]:
+        """Who is locked, and until when."""
+        return await self._locks.locked()
+
+    async def unlock(self, name: str, by: str, said: Said) -> bool:
+        """Let this name try again."""
+        return await self._locks.unlock(name, by, said.get("how", ""), said.get("detail", ""))
+
+    async def set_disabled(self, who: Person, disabled: bool, by: str, said: Said) -> None:
+        """Keep somebody out, or let in again."""
+
+        def change(path: Path) -> object:
+            if disabled:
+                self._refuse_the_last(path, who.name)
+            return store.set_disabled(path, who.name, disabled)
+
+        await self._change("user disabled" if disabled else "user enabled", who, change, by, said)
+
+    async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
+        """Give somebody another role."""
+
+        def change(path: Path) -> object:
+            self._refuse_the_last(path, who.name)
+            return store.set_role(path, who.name, role, roles=self.roles)
+
+        words = f"to {role}"
+        detail = said.get("detail", "")
+        told = Said(how=said.get("how", ""), detail=f"{words}: {detail}" if detail else words)
+        await self._change("role set", who, change, by, told)
+
+    async def _change(
+        self, what: str, who: Person, change: Callable[[Path], object], by: str, said: Said
+    ) -> None:
+        path = users_file(self._config, who.provider)
+        async with self._changing:
+            await asyncio.to_thread(change, path)
+            how, detail = said.get("how", ""), said.get("detail", "")
+            await self._journal.happened(
+                what, user=by, subject=who.name, provider=who.provider, how=how, detail=detail
+            )
+        await self._refresh()
+
+    def _all(self) -> list[LocalUser]:
+        return [
+            LocalUser(name, one.canonical, one.full_name, one.role, one.disabled, one.created)
+            for name, table in self._config.identity.items()
+            if table.get("type") == "file"
+            for one in store.list_users(users_file(self._config, name))
+        ]
+
+    def _refuse_the_last(self, path: Path, name: str) -> None:
+        user, users = store.find_user(path, name), store.list_users(path)
+        if is_last_administrator(user, users, self._roles):
+            raise InvalidArgument(
+                "name", f"{user.name} is the last administrator; make another one first"
+            )

@@ -1,0 +1,55 @@
+"""What the console has others do that know of users: their files, their locks."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from sessiongate.audit.event import Said
+from sessiongate.session import Person
+
+
+class LocalUser(msgspec.Struct, frozen=True):
+    """Somebody in a users file of this server."""
+
+    provider: str
+    name: str
+    """Canonical."""
+    full_name: str
+    role: str
+    disabled: bool
+    created: datetime | None = None
+
+
+class LocalUsers(Protocol):
+    """The users of this server's own files, and the locks of all names.
+
+    Whoever does something is named by `by`, and says from where and why by `said`. Changes raise
+    InvalidArgument and NotFound with a sentence; sessions that end by one have ended on return.
+    """
+
+    @property
+    def roles(self) -> Sequence[str]:
+        """The roles that there are."""
+        ...
+
+    async def all(self) -> list[LocalUser]:
+        """Everybody in any of the files."""
+        ...
+
+    async def locked(self) -> Mapping[str, Mapping[str, datetime]]:
+        """Provider and name of whoever is locked for some address, and until when."""
+        ...
+
+    async def unlock(self, name: str, by: str, said: Said) -> bool:
+        """Let this name try again. False if nothing was held against it."""
+        ...
+
+    async def set_disabled(self, who: Person, disabled: bool, by: str, said: Said) -> None:
+        """Keep somebody out, or let in again; never keep out the last administrator."""
+        ...
+
+    async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
+        """Give somebody another role; never take the last administrator's."""
+        ...
