@@ -195,6 +195,6 @@ def test_where_pytest_is_killed_its_server_ends(tmp_path: Path) -> None:
         server = int(line.partition("SERVER ")[2])
         assert runs(server)
         pytest_run.kill()
-        wait_until(lambda: not runs(server))
+        wait_until(lambda: not runs(server), 2.0)  # 0.4 s where others keep the machine busy
         assert list(Path(folder).glob("sg-*"))
         assert not list(Path(folder).glob("sg-*/sessiongate-dev-*"))
