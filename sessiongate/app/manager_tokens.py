@@ -214,10 +214,16 @@ class TokenCommands:
         return sorted(rows, key=lambda row: (row.name, row.created_at or oldest, row.id))
 
     async def revoke(self, name: str, which: str, by: str) -> dict[str, object]:
-        """End all tokens of this name, or the one whose id begins so. Raises NotFound."""
+        """End all tokens of this name, or the one whose id begins so.
+
+        Raises NotFound, and InvalidArgument where several ids begin so.
+        """
         tokens = [one for one in await self._tokens.all() if one.name == name]
         if which:
             tokens = [one for one in tokens if one.digest.hex().startswith(which.lower())]
+            if len(tokens) > 1:
+                ids = ", ".join(_id(one.digest) for one in tokens)
+                raise InvalidArgument("id", f"{which} begins several: {ids}; give more digits")
         if not tokens:
             raise NotFound(self._none(name))
         for token in tokens:

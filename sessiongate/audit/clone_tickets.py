@@ -19,7 +19,7 @@ class TicketJournal:
         self._clock = clock
 
     async def issued(self, name: str, token: bytes, upstream: str, client: Client) -> None:
-        """A client of this name got one. The event is on the disk before it does."""
+        """A client of this name gets one. The event is on the disk before, if the disk takes it."""
         event = self._event("clone ticket issued", name, token, upstream, client, None)
         await self._journal.granted(event, Person(PROVIDER, name), PROVIDER)
 
