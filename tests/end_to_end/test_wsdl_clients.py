@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.clients import present, run
-from tests.end_to_end.conftest import EMBEDDED
+from tests.end_to_end.conftest import EMBEDDED, MakeServer
 from tests.end_to_end.serving import ADMIN, Server
+from tests.end_to_end.test_gateway import arrived, shared_gate, upstream
 from tests.peers.setup import others_interpreter, program
+
+__all__ = ["upstream"]
 
 pytestmark = pytest.mark.peer
 
@@ -45,6 +48,21 @@ def test_a_toolkit_builds_its_client_and_lives_a_sessions_life(
     done = run(python, STORY, toolkit, "127.0.0.1", shared.port, shared.ca, *ADMIN)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == TOLD[toolkit]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "toolkit", [pytest.param(name, marks=pytest.mark.interop(name)) for name in ("zeep", "suds")]
+)
+def test_a_toolkit_builds_its_client_from_the_upstream_s_description(
+    toolkit: str, upstream: Server, make_server: MakeServer
+) -> None:
+    python = present(others_interpreter())
+    gate = make_server(settings=shared_gate(upstream))
+    done = run(python, STORY, toolkit, "127.0.0.1", gate.port, gate.ca, *ADMIN)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == LIFE
+    assert arrived(upstream) >= 4  # the description has four parts, and all are the upstream's
 
 
 @pytest.mark.interop("govmomi-pbm")

@@ -45,6 +45,10 @@ class LargeReply:
         self._judge = judge
         self._gap = gap
         self._done: Callable[[str, int], None] = lambda _, __: None
+        self._look: Callable[[bytes], None] = lambda _: None
+        self._closed = False
+        self.taken = False
+        """Whether somebody closes it who reads it."""
         self._result = "gone"
         self._passed = 0
 
@@ -57,11 +61,16 @@ class LargeReply:
         """Have `done` called in the end with what became of it, and how many bytes went out."""
         self._done = done
 
+    def when_passed(self, look: Callable[[bytes], None]) -> None:
+        """Have `look` called with each part before it goes out."""
+        self._look = look
+
     async def pieces(self) -> AsyncGenerator[bytes]:
         """The body. Raises OutcomeUnknown where it breaks, or shows what no client may see."""
         try:
             async with aclosing(self._parts()) as parts:
                 async for part in parts:
+                    self._look(part)
                     self._passed += len(part)
                     yield part
         except SessionGateError as error:
@@ -71,11 +80,15 @@ class LargeReply:
         self._result = "ok"
 
     def close(self) -> None:
-        """Take no more of it."""
-        self._left.close()
-        self._done(self._result, self._passed)
+        """Take no more of it. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._left.close()
+            self._done(self._result, self._passed)
 
     async def _parts(self) -> AsyncGenerator[bytes]:
+        if self._closed:
+            raise OutcomeUnknown("it was given up")
         ready, held = self._ready, self._held
         self._ready = self._held = b""
         yield ready

@@ -7,6 +7,7 @@ from sessiongate.errors import UpstreamUnavailable, WaitCancelled
 from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.calls.call import ForwardedCall
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
+from sessiongate.gateway.calls.large_replies import StreamedAnswer
 from sessiongate.gateway.calls.poll_places import PollPlaces
 from sessiongate.gateway.calls.translation import Translation
 from sessiongate.gateway.leases.own_calls import OwnCalls
@@ -32,12 +33,15 @@ class LongPolls:
         own: OwnCalls,
         translation: Translation,
         apart: Apart,
+        goes_on: Callable[[GatewayClient, ForwardedCall, StreamedAnswer], None],
     ) -> None:
+        """`goes_on` counts an answer that is on its way as its client's."""
         self._places = places
         self._clients = clients
         self._own = own
         self._translation = translation
         self._apart = apart
+        self._goes_on = goes_on
         self._stopping = False
         self._wanted: set[ForwardedCall] = set()
         """Waits whose end is wanted, here or by their client."""
@@ -71,15 +75,18 @@ class LongPolls:
         gone = asyncio.Event()
         when_gone(gone.set)
         leaving = asyncio.create_task(gone.wait(), name="client gone")
+        taken = False
         try:
             await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
+            if taken := task.done():
                 return self._outcome(client, task, call)
             raise WaitCancelled("the client has left")
         finally:
             leaving.cancel()
             if not task.done():
                 self._give_up(client, task, call)
+            elif not taken:
+                _drop(task)
 
     def end_all(self, client: GatewayClient) -> None:
         """End those of a client, whose session is over."""
@@ -112,9 +119,7 @@ class LongPolls:
         while True:
             answer = await send(client, call)
             if not replies.says_it_was_cancelled(answer):
-                client.cut_short.discard(collector)
-                if replies.is_cut_short(answer.body):
-                    client.cut_short.add(collector)
+                self._has_told(client, call, answer)
                 return answer
             hit = call in self._hit
             self._hit.discard(call)
@@ -122,6 +127,21 @@ class LongPolls:
             if wanted or not whole or not (hit or once):
                 return answer
             once = once and hit
+
+    def _has_told(self, client: GatewayClient, call: ForwardedCall, answer: Answer) -> None:
+        """Remember whether it is all that there was, which stands at its end."""
+        collector, is_cut_short = call.request.target.name, call.form.replies.is_cut_short
+
+        def look(part: bytes) -> None:
+            if is_cut_short(part):
+                client.cut_short.add(collector)
+
+        client.cut_short.discard(collector)
+        if isinstance(answer, StreamedAnswer):
+            self._goes_on(client, call, answer)
+            answer.reply.when_passed(look)
+        else:
+            look(answer.body)
 
     async def _have_place(self, client: GatewayClient) -> None:
         await self._places.take(client.person)
@@ -142,6 +162,8 @@ class LongPolls:
             self._refuse(client)
             raise WaitCancelled("it was given up")
         answer = task.result()
+        if isinstance(answer, StreamedAnswer):
+            answer.reply.taken = True
         if call.form.replies.says_it_was_cancelled(answer):
             self._refuse(client)
         return answer
@@ -184,6 +206,15 @@ class LongPolls:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            _drop(task)
+
+
+def _drop(task: asyncio.Task[Answer]) -> None:
+    """Let go of an answer on its way that nobody takes any more."""
+    if not task.cancelled() and task.exception() is None:
+        answer = task.result()
+        if isinstance(answer, StreamedAnswer) and not answer.reply.taken:
+            answer.reply.close()
 
 
 def _beside(client: GatewayClient, call: ForwardedCall) -> set[ForwardedCall]:

@@ -83,7 +83,9 @@ class Relay:
         )
         self._apart = stays.apart
         places = PollPlaces(rules.waits, rules.queue_time)
-        self._polls = LongPolls(places, self.clients, own, self._translation, self._apart)
+        self._polls = LongPolls(
+            places, self.clients, own, self._translation, self._apart, self._goes_on
+        )
         self.endings = Endings(
             self.clients, own, self._polls, stays, pool_of, end_session, lease_lost
         )

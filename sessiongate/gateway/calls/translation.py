@@ -236,8 +236,7 @@ def enough_of(call: ForwardedCall) -> int | None:
     All of it where it has to be rewritten, or tells what the call has left at the upstream.
     """
     whole = (
-        call.waits
-        or call.opens
+        call.opens
         or call.request.form is not WireForm.SOAP
         or call.request.method.startswith(HANDS_OUT_FILES)
         or _shows_whole_sessions(call)

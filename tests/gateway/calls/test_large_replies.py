@@ -118,8 +118,11 @@ async def test_a_text_without_end_ends_the_reply() -> None:
     assert LONGEST_TEXT < 6_000_000
 
 
+_LARGE = ("RetrievePropertiesEx", "WaitForUpdatesEx")
+
+
 class LargeHouse(House):
-    """A vCenter whose answer to a read is large."""
+    """A vCenter whose answer to a read, or to a wait, is large."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,8 +132,9 @@ class LargeHouse(House):
 
     async def exchange(self, ask: Ask, **more: Any) -> Answer:
         answer = await super().exchange(ask, **more)
-        self.enough[self.asked[-1].method] = more.get("enough")
-        if self.asked[-1].method != "RetrievePropertiesEx" or not more.get("enough"):
+        method = self.read(ask)[0].method
+        self.enough[method] = more.get("enough")
+        if method not in _LARGE or not more.get("enough"):
             return answer
         self.given.append(large(self.body, *self.rest))
         return self.given[-1]
@@ -239,7 +243,7 @@ async def test_a_large_reply_ends_with_its_session() -> None:
         ("RetrievePropertiesEx", "viewList", False),
         ("RetrievePropertiesEx", "", False),
         ("CreateContainerView", "", False),
-        ("WaitForUpdatesEx", "", False),
+        ("WaitForUpdatesEx", "", True),
         ("QueryEvents", "", True),
         ("InitiateFileTransferFromGuest", "", False),
     ],
@@ -260,6 +264,72 @@ async def test_what_has_to_be_read_whole_is(case: tuple[str, str, bool]) -> None
         answer.reply.close()
     assert house.enough[method] == (ENOUGH if in_parts else None)
     await stood.relay.close()
+
+
+WAIT = read_relayed(envelope("WaitForUpdatesEx", "PropertyCollector", "propertyCollector").encode())
+CUT_SHORT = b"<truncated>true</truncated>"
+
+
+@pytest.mark.parametrize("cut", range(0, len(CUT_SHORT), 9))
+async def test_the_end_of_a_large_answer_of_a_wait_says_whether_it_is_all(cut: int) -> None:
+    """What was left of it is not asked for twice; and it takes no place among the waits."""
+    house = LargeHouse()
+    case = Case(house)
+    client = case.relay.clients.of(case.client().session)
+    for rest, left in (
+        ([NAME + CUT_SHORT[:cut], CUT_SHORT[cut:], END], {"propertyCollector"}),
+        ([NAME, END], set()),
+    ):
+        house.rest = rest
+        client.begin()  # it has something else under way, so that it is not forgotten
+        answer = await case.relay.call(client.session, WAIT, (), lambda _: None)
+        assert isinstance(answer, StreamedAnswer)
+        assert (case.relay.waits, client.calls) == (0, 1)
+        assert (await taken_by(answer.reply)).endswith(END)
+        assert (client.cut_short, client.calls) == (left, 0)
+        client.end()
+    await case.relay.close()
+    assert house.closed
+
+
+@pytest.mark.parametrize("by", ["its client", "its session", "a stop"])
+async def test_sec_61_nothing_is_left_of_a_large_answer_that_nobody_takes(by: str) -> None:
+    """The upstream gives it where the wait is cancelled, as one that was about to end."""
+    house = LargeHouse()
+    case = Case(house)
+    client = case.client()
+    leave: list[Callable[[], None]] = []
+    house.hold("WaitForUpdatesEx")
+    waiting = asyncio.create_task(case.relay.call(client.session, WAIT, (), leave.append))
+    await until(lambda: "WaitForUpdatesEx" in house.methods())
+    if by == "its client":
+        leave[0]()
+    elif by == "its session":
+        case.relay.leave(client.session)
+    else:
+        case.relay.stop()
+    (said,) = await asyncio.gather(waiting, return_exceptions=True)
+    if isinstance(said, StreamedAnswer):  # it is on its way: whole, or broken off
+        out, result = await taken(said.reply)
+        assert (result == "ok") == out.endswith(END)
+    await case.relay.close()
+    assert house.given
+    assert house.closed
+    assert not any(one.under_way or one.calls for one in case.relay.clients.all())
+    assert not case.relay.waits
+
+
+async def test_sec_61_a_large_answer_of_a_wait_ends_with_its_session() -> None:
+    house = LargeHouse()
+    case = Case(house)
+    client = case.client()
+    answer = await case.relay.call(client.session, WAIT, (), lambda _: None)
+    assert isinstance(answer, StreamedAnswer)
+    case.relay.leave(client.session)
+    assert await taken_by_broken(answer.reply) == HEAD + NAME
+    await case.relay.close()
+    assert house.closed
+    assert not case.relay.clients.all()
 
 
 class Sender:
