@@ -15,7 +15,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from . import endings
-from .errors import Busy, LoginRefused, SessionClosed, SessionError, WrongHost
+from .errors import (
+    Busy,
+    LoginRefused,
+    SessionClosed,
+    SessionError,
+    UnexpectedAnswer,
+    Unreachable,
+    WrongHost,
+)
 from .flight import Flight
 from .repeats import LONGEST_WAIT, MOST_REPEATS, seconds_of
 from .wire import Answer, Ask, Opened
@@ -92,7 +100,12 @@ class Core:
         opened = self._opened
         if opened is not None and not self._is_old(opened):
             return opened
-        return self.instead_of(opened)
+        try:
+            return self.instead_of(opened)
+        except (Busy, Unreachable, UnexpectedAnswer):
+            if opened is None or opened.expires_at is None or self._clock() >= opened.expires_at:
+                raise
+            return opened  # its token is good for some seconds still
 
     def instead_of(self, dead: Optional[Opened]) -> Opened:
         """Another session than this one, which is dead or old: opened once for all who ask.

@@ -317,6 +317,25 @@ def test_a_login_in_place_of_a_renewal_ends_the_session_of_before(
     assert session.logout()
 
 
+def test_a_token_that_cannot_be_renewed_serves_to_its_end(zvm: tuple[Scripted, str]) -> None:
+    script, url = zvm
+    now = [0.0]
+    said = {"access_token": "t1", "refresh_token": "r1", "expires_in": 60}
+    session = ApplianceSession(url, USER, PASSWORD, clock=lambda: now[0])
+    script.next = [Reply(200, {"Content-Type": "application/json"}, json.dumps(said).encode())]
+    assert session.token == "t1"
+    now[0] = 56.0
+    script.next = [Reply(500), Reply(502)]
+    assert session.token == "t1"
+    now[0] = 60.0
+    script.next = [Reply(500), Reply(502)]
+    with pytest.raises(UnexpectedAnswer):
+        session.token  # noqa: B018
+    assert not script.next
+    script.next = [Reply(204)]
+    assert session.logout()
+
+
 def test_a_renew_amid_the_end_of_another_login_is_one_login(
     script: Scripted, session: ZertoSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
