@@ -15,8 +15,9 @@ SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(day
 MOST_ROWS = 100
 """Clients on the page: who is further down leaves hardly any. `sessiongate leaks` has all."""
 
-# A week of a busy server takes seconds to read: nobody has it read again within so long.
-_FRESH = timedelta(seconds=30)
+# A week of a busy server takes seconds to read: nobody has it read again within so long. Short:
+# whoever has ended sessions looks again.
+_FRESH = timedelta(seconds=5)
 
 
 class LeakLine(msgspec.Struct, frozen=True):
