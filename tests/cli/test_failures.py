@@ -30,6 +30,11 @@ ARGUMENTS = {
     "users unlock": ("ada",),
     "tokens create": ("csi", "--upstream", "vc1"),
     "tokens revoke": ("csi",),
+    "faults add": ("login.slow",),
+    "faults show": ("r1",),
+    "faults remove": ("r1",),
+    "clock advance": ("31m",),
+    "scenario": ("restart",),
 }
 SPEAK_JSON = [
     (name, (*name.split(), *ARGUMENTS.get(name, ())))
