@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,7 +11,6 @@ from sessiongate.app.listeners import Listeners
 from sessiongate.app.prepare import certificate_names
 from sessiongate.app.roles_and_users import has_users, users_file
 from sessiongate.app.services import Services
-from sessiongate.audit import offline
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
@@ -24,9 +24,10 @@ from sessiongate.operations.console.first_start import Add, FirstStart
 from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.pages import all_pages
 from sessiongate.operations.console.parts import ConsoleParts, Insights
-from sessiongate.operations.console.port import LocalUsers
+from sessiongate.operations.console.port import LocalUsers, ServerFacts
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
+from sessiongate.operations.port import Pools
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.secret import Secret
 from sessiongate.telemetry.counters import Meters
@@ -35,6 +36,10 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 _EVERY = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not bound
 
 _KEY_BYTES = 32
+
+
+Others = tuple[LocalUsers, Callable[[], Awaitable[ServerFacts]], Pools]
+"""Whom pages ask besides the services."""
 
 
 class BuiltConsole(msgspec.Struct, frozen=True):
@@ -57,7 +62,7 @@ def console_of(
     journal: Journal,
     meters: Meters,
     insights: Insights,
-    users: LocalUsers,
+    others: Others,
 ) -> BuiltConsole:
     """The console of these settings over these services."""
     parts = ConsoleParts(
@@ -69,7 +74,7 @@ def console_of(
         config.console.limits,
         insights,
         config.dialects.vsphere.default,
-        users,
+        *others,
     )
     visitors = Visitors(services.sessions, services.clock, config.console.limits)
     services.sessions.on_open(visitors.opened)
@@ -79,7 +84,7 @@ def console_of(
         services.clock,
         Secret(token) if token else None,
         lambda: has_users(config),
-        _adding(config),
+        _adding(config, journal),
     )
     console = Console(
         parts,
@@ -111,9 +116,11 @@ def _hosts(config: Config) -> OwnHosts:
     return OwnHosts([name.lower() for name in names if name], any_address=host in _EVERY)
 
 
-def _adding(config: Config) -> Add:
+def _adding(config: Config, journal: Journal) -> Add:
     async def add(name: str, password: Secret) -> None:
         await asyncio.to_thread(_add, config, name, password)
+        told = "by the set-up link of the console"
+        await journal.happened("user added", subject=name, how="console", detail=told)
 
     return add
 
@@ -133,4 +140,3 @@ def _add(config: Config, name: str, password: Secret) -> None:
         created=datetime.now(UTC).replace(microsecond=0),
         least=config.hashing.min_length,
     )
-    offline.leave(config.server.data_dir, "user added", name, "by the set-up link of the console")

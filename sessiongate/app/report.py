@@ -1,10 +1,14 @@
 """What a running server says of itself to commands: where it listens, and what it goes by."""
 
+import asyncio
+
 from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.roles_and_users import has_users
 from sessiongate.app.running_server import Running
 from sessiongate.app.started import Started, url_of
 from sessiongate.config import Config, show
+from sessiongate.files import read_named
+from sessiongate.operations.console.port import ServerFacts
 from sessiongate.tls.certificates import CertificateFacts, Certificates
 
 
@@ -53,4 +57,18 @@ def started_of(
         console=listeners.console,
         without_console=listeners.without_console,
         set_up=set_up,
+    )
+
+
+async def facts_of(
+    config: Config, listeners: Listeners, served: Certificates | None
+) -> ServerFacts:
+    """What the console's pages say of the server."""
+    ca = served.ca if served is not None else None
+    return ServerFacts(
+        tuple(url_of(config, address) for address in listeners.addresses),
+        served.facts.sha256 if served is not None else "",
+        served.facts.not_after if served is not None else None,
+        await asyncio.to_thread(read_named, ca) if ca is not None else b"",
+        show(config),
     )

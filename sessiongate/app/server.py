@@ -19,7 +19,7 @@ from sessiongate.app.preflight.doubts import Watch
 from sessiongate.app.prepare import certificate_names, certificates_of, digest_of
 from sessiongate.app.records import records_of
 from sessiongate.app.reload import certified, merged
-from sessiongate.app.report import running_of, started_of
+from sessiongate.app.report import facts_of, running_of, started_of
 from sessiongate.app.roles_and_users import roles_of
 from sessiongate.app.routes import dialects
 from sessiongate.app.run_all import Step, each_of
@@ -161,8 +161,12 @@ class Server:
         set_up = ""
         if config.console.listen is not None and self._sockets.is_first:
             told = self._records.insights(config, self._values)
-            users = UsersOfFiles(config, self._locks, self._journal, self._refresh_after_command)
-            console = console_of(config, services, self._journal, self._meters, told, users)
+            others = (
+                UsersOfFiles(config, self._locks, self._journal, self._refresh_after_command),
+                lambda: facts_of(self.config, listeners, self._served),
+                PoolCommands(config, self._gates, self._sessions, self._journal),
+            )
+            console = console_of(config, services, self._journal, self._meters, told, others)
             set_up = await console.open(listeners)
             self._steps += [console.visitors.tidy, self._records.recorder.step]
         self._steps += [

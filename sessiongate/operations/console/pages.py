@@ -5,6 +5,8 @@ from sessiongate.operations.console import (
     keys_page,
     leak_pages,
     overview_pages,
+    pool_pages,
+    server_pages,
     session_pages,
     user_pages,
 )
@@ -20,5 +22,7 @@ def all_pages(parts: ConsoleParts) -> list[Page | Action]:
         *leak_pages.pages(parts),
         *audit_pages.pages(parts),
         *user_pages.pages(parts),
+        *pool_pages.pages(parts),
+        *server_pages.pages(parts),
         *keys_page.pages(),
     ]

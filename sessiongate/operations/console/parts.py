@@ -6,7 +6,8 @@ import msgspec
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.operations.console.port import LocalUsers
+from sessiongate.operations.console.port import LocalUsers, ServerFacts
+from sessiongate.operations.port import Pools
 from sessiongate.service.audit_desk import AuditDesk
 from sessiongate.service.leaks import LeakFinder
 from sessiongate.service.logins import Logins
@@ -45,3 +46,6 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     provider: str
     """Whom names without a domain belong to."""
     users: LocalUsers
+    facts: Callable[[], Awaitable[ServerFacts]]
+    pools: Pools
+    """The gateway's; none in its list where nothing is forwarded."""

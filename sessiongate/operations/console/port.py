@@ -1,4 +1,4 @@
-"""What the console has others do that know of users: their files, their locks."""
+"""What the console has others say and do: of the server as it is, of users and their locks."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,6 +20,21 @@ class LocalUser(msgspec.Struct, frozen=True):
     role: str
     disabled: bool
     created: datetime | None = None
+
+
+class ServerFacts(msgspec.Struct, frozen=True):
+    """What a server says of itself: where it is, by which certificate, and what it goes by."""
+
+    urls: tuple[str, ...]
+    """Where the dialects are."""
+    certificate: str
+    """SHA-256 fingerprint; "" for plain HTTP."""
+    until: datetime | None
+    """When the certificate ends."""
+    authority: bytes
+    """The CA that clients may trust, as PEM; b"" where it is none of ours."""
+    settings: Mapping[str, Mapping[str, object]]
+    """Value and origin of each, without secrets."""
 
 
 class LocalUsers(Protocol):

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from sessiongate.audit.event import Event, Said, read
-from sessiongate.errors import InvalidArgument
+from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.router import Route, Routes
 from sessiongate.operations.console.endpoint import Console
@@ -19,7 +19,7 @@ from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.pages import all_pages
 from sessiongate.operations.console.parts import ConsoleParts, Insights
-from sessiongate.operations.console.port import LocalUser
+from sessiongate.operations.console.port import LocalUser, ServerFacts
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
 from sessiongate.secret import Secret
@@ -28,6 +28,7 @@ from sessiongate.service.leaks import LeakFinder, OpenAudit, RecentSessions
 from sessiongate.session import Caps, Limits, Person
 from sessiongate.telemetry.history import Timeline
 from sessiongate.testing import NO_CAPS
+from sessiongate.testing.clock import T0
 from tests.gate import LIMITS, PEOPLE, Gate, password_of
 
 HOST = "127.0.0.1:9680"
@@ -76,6 +77,51 @@ class FakeUsers:
         self.done.append((what, who.name, by, said))
 
 
+class FakePools:
+    """One pool with two clients, once `names` has it."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.done: list[tuple[str, str, str]] = []
+
+    def list(self) -> object:
+        return [self._row(name) for name in self.names]
+
+    def show(self, name: str) -> object:
+        if name not in self.names:
+            raise NotFound(f"there is no upstream {name}")
+        return {**self._row(name), "leases": []}
+
+    def _row(self, name: str) -> dict[str, object]:
+        counts = dict.fromkeys(("idle", "active", "login", "broken", "waiting", "objects"), 0)
+        told = {"name": name, "account": "service", "standing": "open", "breaker_open": False}
+        return {**told, **counts, "size": 5, "clients": 2, "problem": None}
+
+    async def pause(self, name: str, by: str) -> object:
+        return self._did("pause", name, by)
+
+    async def resume(self, name: str, by: str) -> object:
+        return self._did("resume", name, by)
+
+    async def drain(self, name: str, by: str, *, force: bool) -> object:
+        return self._did(f"drain {force}", name, by)
+
+    async def rotate(self, name: str, by: str) -> object:
+        return self._did("rotate", name, by)
+
+    async def sessions(self, name: str) -> object:
+        return {}
+
+    def _did(self, what: str, name: str, by: str) -> object:
+        self.done.append((what, name, by))
+        return {"clients": 2}
+
+
+async def facts() -> ServerFacts:
+    settings = {"store.url": {"value": "memory:", "origin": "file"}}
+    return ServerFacts(("https://192.0.2.1:9669",), "AA:BB", T0, b"a CA", settings)
+
+
 class Desk:
     """A console, and the parts that stand behind it."""
 
@@ -92,6 +138,7 @@ class Desk:
         self.gate = gate
         self.has_users = has_users
         self.users = FakeUsers(gate)
+        self.pools = FakePools()
         self.timeline = Timeline()
         self.values = {"sessiongate_names_locked": 0.0}
         """What metrics say, beside the number of sessions."""
@@ -105,6 +152,8 @@ class Desk:
             self._insights(audit, caps),
             "local",
             self.users,
+            facts,
+            self.pools,
         )
         self.visitors = Visitors(gate.sessions, gate.clock, OWN_LIMITS)
         gate.sessions.on_open(self.visitors.opened)

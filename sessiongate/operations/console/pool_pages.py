@@ -1,0 +1,67 @@
+"""The pages of the gateway: its sessions at each upstream, and what stops or replaces them."""
+
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from sessiongate.errors import NotFound
+from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
+from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.step_up import objection_to_step
+from sessiongate.rules.access import ADMINISTER
+
+
+class PoolsPage(msgspec.Struct, frozen=True):
+    """All pools."""
+
+    pools: Any
+    """A row each, as `sessiongate pools` has it."""
+
+
+class PoolPage(msgspec.Struct, frozen=True):
+    """One pool, with its leases."""
+
+    pool: Any
+
+
+def pages(parts: ConsoleParts) -> list[Page | Action]:
+    """The pages of this module."""
+    actions = ("pause", "resume", "rotate", "drain")
+    return [
+        Page("pools", "Pools", partial(_list, parts), "pools.html", menu="Pools", letter="p"),
+        Page("pools/{name}", "Pool", partial(_show, parts), "pool.html"),
+        *(
+            Action(f"pools/{{name}}/{what}", partial(_act, parts, what), ADMINISTER, "pools/{name}")
+            for what in actions
+        ),
+    ]
+
+
+async def _list(parts: ConsoleParts, _: Visit) -> PoolsPage:
+    return PoolsPage(msgspec.to_builtins(parts.pools.list()))
+
+
+async def _show(parts: ConsoleParts, visit: Visit) -> PoolPage:
+    return PoolPage(msgspec.to_builtins(parts.pools.show(visit.parts["name"])))
+
+
+async def _act(parts: ConsoleParts, what: str, visit: Visit) -> Went | Again:
+    name, by, pools = visit.parts["name"], visit.session.principal, parts.pools
+    clients = 0
+    match what:
+        case "pause":
+            await pools.pause(name, by)
+        case "resume":
+            await pools.resume(name, by)
+        case "rotate":
+            await pools.rotate(name, by)
+        case "drain":
+            there: Any = msgspec.to_builtins(pools.show(name))
+            if why := await objection_to_step(parts, visit, there["clients"]):
+                return Again(why)
+            done: Any = await pools.drain(name, by, force=visit.form.one("force") == "yes")
+            clients = done["clients"]
+        case _:
+            raise NotFound("There is no such action.")
+    return Went(f"pools/{name}", what, clients)

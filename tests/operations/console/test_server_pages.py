@@ -1,0 +1,32 @@
+"""What the server goes by, and how clients get in."""
+
+import json
+
+from sessiongate.operations.console.server_pages import recipes_for
+from tests.operations.console.browser import Desk, header_of, words_of
+
+
+async def test_settings_are_shown_to_administrators_with_where_they_are_from(desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    said = words_of(await ada.get("/console/settings"))
+    for words in ("store.url", "memory:", "file", "AA:BB", "https://192.0.2.1:9669"):
+        assert words in said
+    twin = json.loads((await ada.get("/console/api/v1/settings")).body)
+    assert twin["rows"] == [{"name": "store.url", "value": "memory:", "origin": "file"}]
+    assert (await (await desk.signed_in("eve")).get("/console/settings")).status == 403
+
+
+async def test_lines_to_try_have_this_address_and_its_authority(desk: Desk) -> None:
+    eve = await desk.signed_in("eve")
+    said = words_of(await eve.get("/console/try"))
+    for words in ("--cacert ca.pem", "https://192.0.2.1:9669/api/session", "Connect-VIServer"):
+        assert words in said
+    reply = await eve.get("/console/try/ca.pem")
+    assert reply.body == b"a CA"
+    assert "ca.pem" in header_of(reply, "content-disposition")
+
+
+def test_without_an_authority_of_ours_no_file_is_named() -> None:
+    lines = "\n".join(one.lines for one in recipes_for("http://127.0.0.1:9669", trusts=False))
+    assert "ca.pem" not in lines
+    assert "host='127.0.0.1', port=9669" in lines
