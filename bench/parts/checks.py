@@ -49,6 +49,20 @@ def _floor(bench: Bench) -> Iterator[Measured]:
     yield Measured("hello", cpu_ratio(found, 1, 0), rates(found, 1, 0))
 
 
+def _faultable(bench: Bench) -> Iterator[Measured]:
+    with scratch() as folder:
+        without = populate.write_sessions(folder / "without", FEW)
+        with_ = populate.write_sessions(folder / "with", FEW)
+        with (
+            sessiongate(folder / "without") as one,
+            sessiongate(folder / "with", script="faultable.py") as other,
+        ):
+            ways = check(one, without), check(other, with_)
+            found = compare(bench, *ways, rounds=3 if bench.quick else 9)
+    ratio = median(loads[0].cpu / loads[1].cpu for loads in found)
+    yield Measured("faultable", ratio, rates(found, 1, 0))
+
+
 def _tls(bench: Bench) -> Iterator[Measured]:
     with scratch() as folder:
         plain = populate.write_sessions(folder / "plain", FEW)
@@ -165,6 +179,19 @@ def _beside(checks: Way, cold: Way, seconds: int) -> Callable[[], Load]:
 
 
 PARTS = (
+    Part(
+        "faultable",
+        (
+            Target(
+                "faultable",
+                "check, by a server that could have faults and has none",
+                "one that could not, CPU",
+                ">=",
+                0.99,
+            ),
+        ),
+        _faultable,
+    ),
     Part(
         "floor",
         (

@@ -1,5 +1,7 @@
 """Requests that meet faults on their way: replaced, slowed, or gone through."""
 
+from contextlib import suppress
+from http.client import HTTPException
 from time import perf_counter
 
 import pytest
@@ -131,3 +133,17 @@ def test_a_fault_that_nobody_met_says_so(gate: Gate) -> None:
     assert placed.hits == 0
     gate.reset()
     placed.remove()
+
+
+@each("dialect", list(SPEAKERS))
+def test_a_reply_that_is_cut_leaves_store_and_audit_as_after_a_login(
+    gate: Gate, dialect: str
+) -> None:
+    """The server does not know that its client has no token: the session stays, and is audited."""
+    gate.reset()
+    for fault in ("conn.truncate", "conn.reset"):
+        with gate.fault(fault), suppress(OSError, HTTPException):
+            SPEAKERS[dialect].login(gate)
+    assert [one.user for one in gate.sessions()] == ["ci", "ci"]
+    assert gate.events("session opened").count == 2
+    assert gate.events("session ended").count == 0
