@@ -6,12 +6,12 @@ Read from what people type; what cannot be read names the field and says what go
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import msgspec
 
 from sessiongate.errors import InvalidArgument
+from sessiongate.rules.name_pattern import LONGEST, fits_name
 from sessiongate.session import Session
 
 FIELDS = ("user", "dialect", "address", "agent", "idle", "provider", "role")
@@ -45,7 +45,7 @@ class SessionFilter(msgspec.Struct, frozen=True):
 
     def fits_client(self, session: Session) -> bool:
         """The same, whenever it was used: what holds of all sessions of one client."""
-        if self.user and not fnmatchcase(session.principal.lower(), self.user):
+        if self.user and not fits_name(session.principal.lower(), self.user):
             return False
         if self.dialect and session.dialect != self.dialect:
             return False
@@ -73,7 +73,7 @@ def read_filter(value_of: Callable[[str], str]) -> SessionFilter:
     address = value_of("address")
     network = None if not address or address.startswith("/") else _network(address)
     return SessionFilter(
-        user=_user(value_of("user")),
+        user=read_user(value_of("user")),
         dialect=value_of("dialect"),
         network=network,
         place=address if address.startswith("/") else "",
@@ -84,9 +84,11 @@ def read_filter(value_of: Callable[[str], str]) -> SessionFilter:
     )
 
 
-def _user(text: str) -> str:
-    # Brackets are no classes here: a name may have them.
-    return text.lower().replace("[", "[[]").replace("?", "[?]")
+def read_user(text: str) -> str:
+    """The pattern of names that somebody typed. Raises InvalidArgument."""
+    if len(text) > LONGEST:
+        raise InvalidArgument("user", f"a name of at most {LONGEST} characters")
+    return text.lower()
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:

@@ -6,7 +6,6 @@ somebody goes on from there. Not for use inside an event loop.
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import msgspec
@@ -16,6 +15,8 @@ from sessiongate.audit.event import Event
 from sessiongate.errors import InvalidArgument
 from sessiongate.rules.agents import agent_family
 from sessiongate.rules.audit_chain import Chain, Link
+from sessiongate.rules.name_pattern import fits_name
+from sessiongate.rules.session_filter import read_user
 from sessiongate.store.port import AuditReader
 
 MOST_SEARCHED = 10_000
@@ -81,7 +82,7 @@ class WantedEvents(msgspec.Struct, frozen=True):
         if self.reason and self.reason not in event.reason.lower():
             return False
         names = (event.user.lower(), event.subject.lower())
-        if self.user and not any(fnmatchcase(name, self.user) for name in names if name):
+        if self.user and not any(fits_name(name, self.user) for name in names if name):
             return False
         return self.network is None or _is_in(event.ip, self.network)
 
@@ -125,7 +126,7 @@ def read_event_filter(value_of: Callable[[str], str]) -> WantedEvents:
     return WantedEvents(
         event=value_of("event").lower(),
         result=value_of("result"),
-        user=value_of("user").lower().replace("[", "[[]").replace("?", "[?]"),
+        user=read_user(value_of("user")),
         network=network,
         dialect=value_of("dialect"),
         reason=value_of("reason").lower(),

@@ -68,6 +68,12 @@ def test_a_unix_socket_is_an_address_too() -> None:
     assert not by_network.fits(local, NOW)
 
 
+def test_sec_73_a_pattern_is_no_longer_than_a_name() -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        read_filter(only("user", "*a" * 200))
+    assert refused.value.name == "user"
+
+
 @each(
     ("field", "text"),
     [("address", "here"), ("address", "192.0.2.0/33"), ("idle", "long"), ("idle", "9999999d")],

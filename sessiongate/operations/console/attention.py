@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from sessiongate.rules.leaks import SEVERAL, ClientRow
+from sessiongate.rules.name_pattern import pattern_of
 from sessiongate.telemetry.upstream_counters import UpstreamNow
 
 FULL = 0.8
@@ -98,5 +99,5 @@ def _leaks(clients: Sequence[ClientRow]) -> Iterator[Notice]:
 def sessions_of(client: ClientRow) -> str:
     """The list of this client's sessions, also those of its other programs: below `/console/`."""
     address = "" if client.address == SEVERAL else client.address
-    facts = {"user": client.user, "address": address, "provider": client.provider}
+    facts = {"user": pattern_of(client.user), "address": address, "provider": client.provider}
     return f"sessions?{urlencode({name: value for name, value in facts.items() if value})}"

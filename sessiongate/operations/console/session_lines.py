@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 
 from sessiongate.errors import InvalidArgument
+from sessiongate.operations.console.page import Values, Visit
+from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.control import SessionRow, row
 from sessiongate.rules.agents import agent_label
-from sessiongate.rules.session_filter import SessionFilter
+from sessiongate.rules.session_filter import SessionFilter, read_filter
 from sessiongate.service.sessions import Sessions
-from sessiongate.session import CONSOLE, Limits, Session
+from sessiongate.session import CONSOLE, Session
 from sessiongate.store.search import Place, SessionSearch
 
 ROWS = 50
@@ -113,16 +115,23 @@ def _micros(when: datetime) -> int:
     return (when - _EPOCH) // timedelta(microseconds=1)
 
 
-def line(
-    session: Session, now: datetime, limits: Limits, own_limits: Limits, visitor: Session
-) -> SessionLine:
+async def all_that_fit(
+    parts: ConsoleParts, visit: Visit, query: Values
+) -> tuple[list[Session], bool]:
+    """The sessions that fit the query, at most `EXACT`, and whether there are more."""
+    search = search_of(read_filter(query.one), visit.now, newest=EXACT)
+    found = await parts.sessions.search(search)
+    return found.sessions, found.more
+
+
+def line_of(parts: ConsoleParts, session: Session, visit: Visit) -> SessionLine:
     """A session as its line says it at this moment."""
-    facts = row(session, now, limits)
+    facts = row(session, visit.now, parts.limits)
     if session.dialect == CONSOLE:
-        own = row(session, now, own_limits)
+        own = row(session, visit.now, parts.own_limits)
         facts.seconds_left = min(facts.seconds_left or 0, own.seconds_left or 0)
     return SessionLine(
         **msgspec.structs.asdict(facts),
         client=agent_label(session.user_agent),
-        you=session.key == visitor.key,
+        you=session.key == visit.session.key,
     )

@@ -1,7 +1,5 @@
-"""The pages of sessions: the list, one of them, its export, and the end of one, some or all."""
+"""The pages of sessions: the list, one of them, and the end of one, some or all."""
 
-import csv
-import io
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
@@ -12,6 +10,7 @@ import msgspec
 
 from sessiongate.audit.event import Said
 from sessiongate.errors import NotFound
+from sessiongate.operations.console import session_exports
 from sessiongate.operations.console.page import (
     Action,
     Again,
@@ -27,9 +26,9 @@ from sessiongate.operations.console.session_lines import (
     EXACT,
     ROWS,
     SessionLine,
-    line,
+    all_that_fit,
+    line_of,
     listed,
-    search_of,
 )
 from sessiongate.operations.console.step_up import MANY, objection_to_step
 from sessiongate.rules.access import TERMINATE_SESSION
@@ -101,16 +100,11 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             letter="s",
             fragment="sessions_live.html",
         ),
-        Page("sessions/export.csv", "Export", of(_export_csv)),
-        Page("sessions/export.json", "Export", of(_export_json)),
+        *session_exports.pages(parts),
         Page("sessions/end", "End sessions", of(_asked_to_end), "end.html", TERMINATE_SESSION),
         Action("sessions/end", end, TERMINATE_SESSION),
         Page("sessions/{key}", "Session", of(_show), "session.html"),
     ]
-
-
-def _line(parts: ConsoleParts, session: Session, visit: Visit) -> SessionLine:
-    return line(session, visit.now, parts.limits, parts.own_limits, visit.session)
 
 
 async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
@@ -118,7 +112,7 @@ async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
     order, after = query.one("order") or "last", query.one("after")
     found = await listed(parts.sessions, read_filter(query.one), visit.now, order, after)
     return SessionsPage(
-        [_line(parts, one, visit) for one in found.sessions],
+        [line_of(parts, one, visit) for one in found.sessions],
         found.total,
         found.more,
         found.order,
@@ -129,13 +123,6 @@ async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
     )
 
 
-async def _all_of(parts: ConsoleParts, visit: Visit, query: Values) -> tuple[list[Session], bool]:
-    """The sessions that fit the query, at most `EXACT`, and whether there are more."""
-    search = search_of(read_filter(query.one), visit.now, newest=EXACT)
-    found = await parts.sessions.search(search)
-    return found.sessions, found.more
-
-
 async def _show(parts: ConsoleParts, visit: Visit) -> SessionPage:
     session = await parts.sessions.find(visit.parts["key"])
     if session is None:
@@ -144,52 +131,18 @@ async def _show(parts: ConsoleParts, visit: Visit) -> SessionPage:
     search = SessionSearch(lambda one: Person(one.provider, one.principal) == whose, exact=EXACT)
     found = await parts.sessions.search(search)
     siblings = [one for one in found.sessions if one.key != session.key]
-    lines = [_line(parts, one, visit) for one in nlargest(ROWS, siblings, _last_call)]
-    return SessionPage(_line(parts, session, visit), session.login_name, lines)
+    lines = [line_of(parts, one, visit) for one in nlargest(ROWS, siblings, _last_call)]
+    return SessionPage(line_of(parts, session, visit), session.login_name, lines)
 
 
 def _last_call(session: Session) -> datetime:
     return session.active_at
 
 
-_COLUMNS = (
-    *("user", "full_name", "roles", "provider", "dialect", "ip_address", "user_agent", "client"),
-    *("login_at", "active_at", "idle_seconds", "seconds_left", "calls", "key", "upstream"),
-)
-
-
-async def _export_csv(parts: ConsoleParts, visit: Visit) -> Raw:
-    found, _ = await _all_of(parts, visit, visit.query)
-    text = io.StringIO(newline="")
-    out = csv.writer(text)
-    out.writerow(_COLUMNS)
-    for session in found:
-        facts = msgspec.to_builtins(_line(parts, session, visit))
-        out.writerow(_cell(facts[name]) for name in _COLUMNS)
-    return Raw(text.getvalue().encode(), "text/csv; charset=utf-8", "sessions.csv")
-
-
-def _cell(value: object) -> object:
-    """A spreadsheet takes what begins so for a formula; what clients send is none."""
-    if isinstance(value, list):
-        value = " ".join(map(str, value))
-    formula = isinstance(value, str) and value.startswith(_FORMULAS)
-    return f"'{value}" if formula else value
-
-
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-
-
-async def _export_json(parts: ConsoleParts, visit: Visit) -> Raw:
-    found, more = await _all_of(parts, visit, visit.query)
-    content = {"sessions": [_line(parts, one, visit) for one in found], "more": more}
-    return Raw(msgspec.json.encode(content), "application/json", "sessions.json")
-
-
 async def _chosen(parts: ConsoleParts, visit: Visit, values: Values) -> tuple[list[Session], bool]:
     """What is to be ended: the sessions of these keys, or all that fit but the visitor's own."""
     if values.one("all"):
-        found, more = await _all_of(parts, visit, values)
+        found, more = await all_that_fit(parts, visit, values)
         return [one for one in found if one.key != visit.session.key], more
     some = [await parts.sessions.find(key) for key in dict.fromkeys(values.all("key"))]
     return [one for one in some if one is not None], False
@@ -201,7 +154,7 @@ async def _asked_to_end(parts: ConsoleParts, visit: Visit) -> EndPage:
     found, more = await _chosen(parts, visit, values)
     every = bool(values.one("all"))
     return EndPage(
-        [_line(parts, one, visit) for one in found[:MANY]],
+        [line_of(parts, one, visit) for one in found[:MANY]],
         len(found),
         more,
         every,

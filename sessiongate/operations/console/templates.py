@@ -12,6 +12,7 @@ from markupsafe import Markup
 from sessiongate.operations.console.charts import Chart
 from sessiongate.operations.console.static_files import StaticFiles
 from sessiongate.operations.console.svg import highest_of, number, svg_of
+from sessiongate.rules.name_pattern import pattern_of
 
 # Neither can be in what is escaped, so that no text of a client is taken for one.
 _AT, _VERSION = "<!--at-->", "<!--version-->"
@@ -32,7 +33,12 @@ class Templates:
         self._environment.globals["static"] = static.addresses
         self._environment.globals["at"] = Markup(_AT)  # noqa: S704 -- a constant of ours
         self._environment.globals["version"] = Markup(_VERSION)  # noqa: S704 -- the same
-        self._environment.filters |= {"moment": moment, "span": span, "short": short}
+        self._environment.filters |= {
+            "pattern": pattern_of,
+            "moment": moment,
+            "span": span,
+            "short": short,
+        }
         self._environment.filters |= {"svg": picture, "number": number, "highest": highest_of}
         for name in self._environment.list_templates(["html"]):
             self._environment.get_template(name)

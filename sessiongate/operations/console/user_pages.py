@@ -17,6 +17,7 @@ from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.step_up import objection_to_password
 from sessiongate.rules.access import ADMINISTER
+from sessiongate.rules.name_pattern import pattern_of
 from sessiongate.session import Person
 
 MOST_USERS = 500
@@ -108,7 +109,7 @@ async def _user(parts: ConsoleParts, visit: Visit) -> UserPage:
     who = _named(visit)
     for one in await _everybody(parts):
         if who == Person(one.provider, one.name):
-            query = urlencode({"user": one.name, "provider": one.provider})
+            query = urlencode({"user": pattern_of(one.name), "provider": one.provider})
             return UserPage(one, list(parts.users.roles), query)
     raise NotFound("Nobody of this name is known, signed in or locked.")
 

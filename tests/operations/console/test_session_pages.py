@@ -1,11 +1,10 @@
 """The list, one session, its export, and the end of one, some or all."""
 
-import csv
-import io
 import json
 from datetime import timedelta
 
 from sessiongate.session import Client
+from sessiongate.testing.sessions import NO_CAPS, a_session
 from tests.each import each
 from tests.gate import Gate
 from tests.operations.console.browser import (
@@ -127,6 +126,23 @@ async def test_sec_13_all_of_a_user_end_after_a_step_up(desk: Desk) -> None:
     assert await desk.gate.live() == ["ada", "eve"]
 
 
+@each("page", ["sessions/{key}", "user?provider=local&name=*", "leaks"])
+async def test_sec_13_the_way_to_end_all_of_a_user_called_star_ends_nobody_else(
+    page: str, desk: Desk
+) -> None:
+    await desk.gate.login("bob", client())
+    star = a_session(principal="*", at=desk.gate.clock.now())
+    await desk.gate.store.add(star, NO_CAPS)
+    ada = await desk.signed_in("ada")
+    reply = await ada.get(f"/console/{page.format(key=star.key)}")
+    ends = {one["href"] for one in tags_of(reply, "a") if "all=yes&user=%5B" in one.get("href", "")}
+    for address in ends:
+        asked = await ada.get(address.replace("/console/", "/console/api/v1/", 1))
+        assert [one["user"] for one in json.loads(asked.body)["rows"]] == ["*"]
+    assert len(ends) == 1
+    await desk.gate.store.end(star.key)
+
+
 async def test_all_that_match_leaves_the_visitor_signed_in(desk: Desk) -> None:
     await desk.gate.login("bob")
     ada = await desk.signed_in("ada")
@@ -206,17 +222,6 @@ async def test_sec_14_an_operator_sees_and_ends_nothing(desk: Desk) -> None:
         assert (await eve.get(f"/console/sessions/end?key={key}")).status == 403
         assert (await eve.post("/console/sessions/end", key=key)).status == 403
     assert await desk.gate.live() == ["bob", "eve"]
-
-
-async def test_an_export_has_all_that_fit_and_no_formula(desk: Desk) -> None:
-    await key_of(desk.gate, "bob", "=HYPERLINK(1)")
-    ada = await desk.signed_in("ada")
-    reply = await ada.get("/console/sessions/export.csv?user=bob")
-    assert header_of(reply, "content-disposition") == 'attachment; filename="sessions.csv"'
-    [row] = csv.DictReader(io.StringIO(text_of(reply)))
-    assert (row["user"], row["roles"], row["user_agent"]) == ("bob", "user", "'=HYPERLINK(1)")
-    reply = await ada.get("/console/sessions/export.json?user=bob")
-    assert [one["user"] for one in json.loads(reply.body)["sessions"]] == ["bob"]
 
 
 async def test_a_page_that_has_not_changed_is_not_sent_again(desk: Desk) -> None:
