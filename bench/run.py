@@ -17,7 +17,18 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from parts import access, checks, fairness, forwarding, logins, shared, soap, starts, stores
+from parts import (
+    access,
+    checks,
+    console,
+    fairness,
+    forwarding,
+    logins,
+    shared,
+    soap,
+    starts,
+    stores,
+)
 from tools.table import Bench, Row, as_markdown, as_text, rows_of
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +45,7 @@ PARTS = (
     *forwarding.PARTS,
     *starts.PARTS,
     *fairness.PARTS,
+    *console.PARTS,
 )
 
 # A whole run, and a quick one. No part begins after its time.

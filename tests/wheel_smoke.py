@@ -55,12 +55,17 @@ def serve(command: str, kind: str) -> None:
     )
     try:
         assert server.stdout is not None
-        address = ""
+        address = console = ""
         for line in server.stdout:
             if found := re.search(r"Listening on (http://[\d.:]+)", line):
                 address = found[1]
+            if found := re.search(r"Console on (http://[\d.:]+)", line):
+                console = found[1]
                 break
         assert address, "it ended before it listened"
+        page = call(console, "GET", {}, "/console/login").decode()
+        for name in re.findall(r"/console/static/[\w.-]+", page):
+            assert call(console, "GET", {}, name), name
         credential = base64.b64encode(f"smoke:{password}".encode()).decode()
         token = json.loads(call(address, "POST", {"Authorization": f"Basic {credential}"}))
         assert isinstance(token, str)
