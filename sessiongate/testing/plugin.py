@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from sessiongate.testing.gate_choice import AnyGate
 
 _LEAKS = ("off", "warn", "fail")
-_ARGUMENTS = ("users", "profile", "idle_timeout", "tls", "settings")
+_ARGUMENTS = ("users", "profile", "idle_timeout", "tls", "settings", "seed")
 
 _MARKER = (
-    "sessiongate(users, profile, idle_timeout, tls, settings, leaks): the server that the fixture"
-    " `sessiongate` is, and what becomes of sessions that are left open"
+    "sessiongate(users, profile, idle_timeout, tls, settings, seed, leaks): the server that the"
+    " fixture `sessiongate` is, and what becomes of sessions that are left open"
 )
 
 
@@ -162,7 +162,9 @@ def _told(gate: "AnyGate") -> str:
         f"{one.at:%H:%M:%S} {one.event} {one.result} user={one.user} {one.reason} {one.detail}"
         for one in gate.events()
     ]
-    return "\n".join(["events:", *map(str.rstrip, events), "", "log:", *gate.log()])
+    return "\n".join(
+        [f"seed: {gate.seed}", "events:", *map(str.rstrip, events), "", "log:", *gate.log()]
+    )
 
 
 def _leaks(value: object, name: str) -> None:

@@ -14,12 +14,13 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from sessiongate.faults.scenarios import scenario_of
 from sessiongate.files import read_named
 from sessiongate.operations.control import SessionRow
 from sessiongate.testing.client_env import variables
 from sessiongate.testing.clock import Advanced
 from sessiongate.testing.observed import Decisions, LeakedSessions, events_in, told_of
-from sessiongate.testing.placed_fault import PlacedFault
+from sessiongate.testing.placed_fault import PlacedFault, PlacedScenario
 from sessiongate.testing.ready_file import DevServer
 from sessiongate.testing.remote_line import NotPossible, RemoteLine
 from sessiongate.testing.users import TestUser
@@ -121,6 +122,10 @@ class RemoteGate:
             lambda: int(self._line.ask("GET", where)["hits"]),
             lambda: self._line.ask("DELETE", where),
         )
+
+    def scenario(self, name: str) -> PlacedScenario:
+        """The same for all rules of a scenario, as `Gate.scenario` does."""
+        return PlacedScenario([self.rule(told) for told in scenario_of(name)])
 
     def sessions(self, user: str | None = None) -> list[SessionRow]:
         """The live sessions, of this user or of all, the oldest first."""

@@ -117,7 +117,7 @@ def test_tests_are_served_by_the_plugin(tmp_path: Path) -> None:
         ("test_no_such_argument", "ERROR"),
     }, told
     section = told.partition(" sessiongate -")[2]
-    assert re.search(r"events:\n.*session opened ok user=ci", section, re.DOTALL)
+    assert re.search(r"seed: \d+\nevents:\n.*session opened ok user=ci", section, re.DOTALL)
     assert re.search(r"log:\n.*session opened", section, re.DOTALL)
     assert "the test leaves 1 open sessions:\n  ci by leaky/7 from 127.0.0.1 (rest)" in told
     assert re.search(r"UserWarning: the test leaves 1 open sessions:\s+ci by leaky/8", told)
