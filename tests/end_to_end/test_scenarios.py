@@ -109,6 +109,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.peer
+@pytest.mark.interop(f"pyvmomi-{PYVMOMI[0]}")
 def test_pyvmomi_in_each_scenario(gate: Gate) -> None:
     told = {
         "ca": str(gate.ca),
@@ -134,6 +135,7 @@ def _says(text: str) -> str:
 
 
 @pytest.mark.peer
+@pytest.mark.interop("govc-soap")
 def test_govc_in_each_scenario(gate: Gate, tmp_path: Path) -> None:
     govc = present(program("govc"))
 

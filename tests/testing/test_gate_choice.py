@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -108,12 +109,19 @@ def test_a_child_of_pytest_serves(tmp_path: Path) -> None:
     assert "\nlog:\n" in section
 
 
+@pytest.fixture
+def short() -> Iterator[str]:
+    """A directory for temporary files in which a control socket's name is not too long."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield folder
+
+
 @pytest.mark.slow
-def test_a_server_that_runs_serves(tmp_path: Path) -> None:
+def test_a_server_that_runs_serves(tmp_path: Path, short: str) -> None:
     """By its ready file, and by the variables that a command of `dev` has."""
     (tmp_path / "test_it.py").write_text(STORY)
     file = tmp_path / "ready.json"
-    server = Forked(["dev", "--ready-file", str(file)], environment({"TMPDIR": str(tmp_path)}))
+    server = Forked(["dev", "--ready-file", str(file)], environment({"TMPDIR": short}))
     try:
         wait_until(file.exists)
         is_told(run(tmp_path, f"--sessiongate={file}")[1])
@@ -131,7 +139,7 @@ def test_a_server_that_runs_serves(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "sessiongate.cli.main", "dev", "--", "sh", "-c", line],
         cwd=tmp_path,
-        env=environment({"TMPDIR": str(tmp_path)}),
+        env=environment({"TMPDIR": short}),
         capture_output=True,
         text=True,
         timeout=120,
@@ -173,22 +181,17 @@ def runs(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_where_pytest_is_killed_its_server_ends(tmp_path: Path) -> None:
+def test_where_pytest_is_killed_its_server_ends(tmp_path: Path, short: str) -> None:
     (tmp_path / "test_it.py").write_text(FOR_EVER)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     arguments = ["-q", "-s", "-p", "no:cacheprovider", "--sessiongate=subprocess"]
-    # A socket's name is short.
-    short = tempfile.TemporaryDirectory(prefix="t")
-    with (
-        short as folder,
-        subprocess.Popen(
-            [sys.executable, "-m", "pytest", *arguments],
-            cwd=tmp_path,
-            env={**kept, "TMPDIR": folder},
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as pytest_run,
-    ):
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=tmp_path,
+        env={**kept, "TMPDIR": short},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as pytest_run:
         assert pytest_run.stdout is not None
         line = pytest_run.stdout.readline()
         assert "SERVER" in line, line + pytest_run.stdout.read()
@@ -196,5 +199,5 @@ def test_where_pytest_is_killed_its_server_ends(tmp_path: Path) -> None:
         assert runs(server)
         pytest_run.kill()
         wait_until(lambda: not runs(server), 2.0)  # 0.4 s where others keep the machine busy
-        assert list(Path(folder).glob("sg-*"))
-        assert not list(Path(folder).glob("sg-*/sessiongate-dev-*"))
+        assert list(Path(short).glob("sg-*"))
+        assert not list(Path(short).glob("sg-*/sessiongate-dev-*"))
