@@ -448,6 +448,13 @@ def test_an_unknown_setting_like_none_of_ours_has_none() -> None:
         ({"server.listen": ["[::1]:1", "[0:0::1]:1"]}, "server.listen: entry 2 repeats"),
         ({"server.listen": []}, "server.listen: must hold at least one address"),
         ({"admin.listen": "127.0.0.1:9669"}, "admin.listen: is also in server.listen"),
+        ({"console.listen": "127.0.0.1:9669"}, "console.listen: is also in server.listen or"),
+        ({"console.listen": "127.0.0.1:9670"}, "console.listen: is also in server.listen or"),
+        (
+            {"console.listen": "0.0.0.0:1", "server.plain_http": True},
+            "console.listen: leaves this machine without TLS",
+        ),
+        ({"console.idle_timeout": "0"}, "console.idle_timeout: must be above 0"),
         ({"identity.corp.url": "ldaps://x"}, "identity.corp.type: is required"),
         ({"identity.a b.type": "x"}, "identity.a b.type: names are letters"),
         ({"identity.corp": 3}, "identity.corp: is a table"),
@@ -496,6 +503,13 @@ def test_only_off_turns_the_operations_listener_off(text: str) -> None:
     (problem,) = problems(None, {}, {"admin.listen": text})
     assert problem.startswith("admin.listen: must be ")
     assert '"off" does without' in problem
+
+
+def test_the_console_may_leave_the_machine_with_tls_or_behind_a_proxy_that_is_named() -> None:
+    assert load(None, {}, {"console.listen": "0.0.0.0:1"}).console.listen is not None
+    behind = {"server.plain_http": True, "server.trusted_proxies": ["192.0.2.1"]}
+    assert load(None, {}, {"console.listen": "0.0.0.0:1", **behind}).console.listen is not None
+    assert load(None, {}, {"console.listen": "off"}).console.listen is None
 
 
 def test_more_workers_go_with_a_store_that_they_share() -> None:
