@@ -24,6 +24,8 @@ def taken() -> Iterator[int]:
 
 
 def problems(**settings: Any) -> list[tuple[str, bool, str]]:
+    """Of these settings, without a console: somebody on this machine may have its address."""
+    settings = {"console_listen": "off", **settings}
     named = {name.replace("_", ".", 1): value for name, value in settings.items()}
     return [
         (port.setting, port.needed, port.sentence)
