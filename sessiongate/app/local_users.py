@@ -10,7 +10,7 @@ from sessiongate.app.roles_and_users import is_last_administrator, roles_of, use
 from sessiongate.audit.event import Said
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
-from sessiongate.errors import InvalidArgument
+from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.identity.local import users_file as store
 from sessiongate.operations.console.port import LocalUser
 from sessiongate.session import Person
@@ -75,6 +75,8 @@ class UsersOfFiles:
     async def _change(
         self, what: str, who: Person, change: Callable[[Path], object], by: str, said: Said
     ) -> None:
+        if self._config.identity.get(who.provider, {}).get("type") != "file":
+            raise NotFound(f"there is no users file of a provider {who.provider!r}")
         path = users_file(self._config, who.provider)
         async with self._changing:
             await asyncio.to_thread(change, path)

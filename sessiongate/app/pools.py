@@ -1,4 +1,4 @@
-"""What the command line asks of the gateway, and tells it to do: pools, and who is at an upstream.
+"""What commands and the console ask of the gateway and tell it: pools, and who is at an upstream.
 
 It speaks to the pools of this process.
 """
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from sessiongate.audit.event import Said
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import NotFound
@@ -21,6 +22,8 @@ from sessiongate.session import Ended
 
 # A key's first block tells sessions apart without spelling out the whole name.
 _KEY_PREFIX = 8
+
+_COMMAND_LINE = "command line"
 
 
 class PoolRow(msgspec.Struct, kw_only=True):
@@ -105,31 +108,41 @@ class PoolCommands:
             leases += [_lease(PARENT.name, lease, now) for lease in accounts.parent.leases]
         return {**msgspec.structs.asdict(row), "leases": leases}
 
-    async def pause(self, name: str, by: str) -> dict[str, object]:
+    async def pause(
+        self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = ""
+    ) -> dict[str, object]:
         """Send nothing new."""
-        return await self._stand(name, Standing.PAUSED, "pool paused", by)
+        return await self._stand(name, Standing.PAUSED, "pool paused", by, _said(how, detail))
 
-    async def resume(self, name: str, by: str) -> dict[str, object]:
+    async def resume(
+        self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = ""
+    ) -> dict[str, object]:
         """Send calls again, and try a password again that was refused."""
-        return await self._stand(name, Standing.OPEN, "pool resumed", by)
+        return await self._stand(name, Standing.OPEN, "pool resumed", by, _said(how, detail))
 
-    async def drain(self, name: str, by: str, *, force: bool) -> dict[str, object]:
+    async def drain(
+        self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = "", *, force: bool
+    ) -> dict[str, object]:
         """Log out what nobody has anything in, and the rest when they are done.
 
         `force` ends the sessions of clients that have.
         """
         gate = self._gate(name)
-        told = await self._stand(name, Standing.DRAINING, "pool drained", by)
+        said = _said(how, detail)
+        told = await self._stand(name, Standing.DRAINING, "pool drained", by, said)
         ended = 0
         if force:
-            ended = await self._sessions.end_each(await gate.clients(), Ended.TERMINATED, by)
+            clients = await gate.clients()
+            ended = await self._sessions.end_each(clients, Ended.TERMINATED, by, said)
         return {**told, "ended": ended, "clients": len(await gate.clients())}
 
-    async def rotate(self, name: str, by: str) -> dict[str, object]:
+    async def rotate(
+        self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = ""
+    ) -> dict[str, object]:
         """Replace each lease by a new one."""
         gate = self._gate(name)
         count = await gate.rotate()
-        await self._happened("pool rotated", name, by)
+        await self._happened("pool rotated", name, by, _said(how, detail))
         return {"name": name, "replaces": count, "standing": gate.accounts.standing.value}
 
     async def sessions(self, name: str) -> dict[str, object]:
@@ -151,10 +164,12 @@ class PoolCommands:
         problem = self._gate(name).accounts.credentials.problem or None
         return {"seen_by": seen.by, "problem": problem, "sessions": rows}
 
-    async def _stand(self, name: str, standing: Standing, what: str, by: str) -> dict[str, object]:
+    async def _stand(
+        self, name: str, standing: Standing, what: str, by: str, said: Said
+    ) -> dict[str, object]:
         accounts = self._gate(name).accounts
         await self._gate(name).stand(standing)
-        await self._happened(what, name, by)
+        await self._happened(what, name, by, said)
         return {
             "name": name,
             "standing": standing.value,
@@ -162,8 +177,9 @@ class PoolCommands:
             "waiting": sum(pool.waiting for pool in accounts.pools),
         }
 
-    async def _happened(self, what: str, name: str, by: str) -> None:
-        await self._journal.happened(what, user=by, subject=name, how="command line")
+    async def _happened(self, what: str, name: str, by: str, said: Said) -> None:
+        how, detail = said.get("how", ""), said.get("detail", "")
+        await self._journal.happened(what, user=by, subject=name, how=how, detail=detail)
 
     def _gate(self, name: str) -> UpstreamGate:
         gate = self._gates.get(name)
@@ -194,6 +210,10 @@ class PoolCommands:
             breaker_open=now.breaker_open,
             problem=gate.accounts.credentials.problem or None,
         )
+
+
+def _said(how: str, detail: str) -> Said:
+    return Said(how=how, detail=detail) if detail else Said(how=how)
 
 
 def _to_the_second(text: str) -> str:

@@ -6,7 +6,10 @@ from typing import Protocol
 
 
 class Pools(Protocol):
-    """The gateway's side: each takes the name of an upstream, and says what there is now."""
+    """The gateway's side: each takes the name of an upstream, and says what there is now.
+
+    The audit has who did it (`by`), from where (`how`) and why (`detail`).
+    """
 
     def list(self) -> object:
         """All pools."""
@@ -16,19 +19,27 @@ class Pools(Protocol):
         """One pool."""
         ...
 
-    async def pause(self, name: str, by: str) -> object:
+    async def pause(
+        self, name: str, by: str, how: str = "command line", detail: str = ""
+    ) -> object:
         """Send nothing new."""
         ...
 
-    async def resume(self, name: str, by: str) -> object:
+    async def resume(
+        self, name: str, by: str, how: str = "command line", detail: str = ""
+    ) -> object:
         """Let calls go on."""
         ...
 
-    async def drain(self, name: str, by: str, *, force: bool) -> object:
+    async def drain(
+        self, name: str, by: str, how: str = "command line", detail: str = "", *, force: bool
+    ) -> object:
         """Let go of all sessions there."""
         ...
 
-    async def rotate(self, name: str, by: str) -> object:
+    async def rotate(
+        self, name: str, by: str, how: str = "command line", detail: str = ""
+    ) -> object:
         """Replace all sessions there."""
         ...
 

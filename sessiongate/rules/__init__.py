@@ -3,12 +3,11 @@
 Of sessions: `life` says when one has ended, `session_filter` which are wanted, by a `name_pattern`,
 `token` makes tokens and keys, `profile` has the limits of a vCenter generation. Of people:
 `accounts` makes one name of many, `dn` compares directory names, `access` knows roles and
-privileges, `lockout` when a name may not be tried; `passwords` may be set, and `password_forms` are
-those of a typed one; `marks` bounds what normalising takes. `locale` chooses a session's language,
-of those in `locales_known`. `relay` judges what clients call through us, with `relay_reads` of what
-only reads; `relay_rest` does it of the Automation API, `relay_services` of other services,
-`relay_zerto` of a ZVM, `transfers` of files, in `byte_ranges`. `audit_chain` links the audit,
-`pace` says how often something may be done, `store_url` reads the addresses of stores, `xml_text`
-knows what XML can hold. `forward_auth` judges what proxies ask about, `leaks` which clients
-(`agents`) leave sessions, `upstream_clients` there.
+privileges, `lockout` when a name may be tried; `passwords` may be set, `password_forms` are of a
+typed one; `marks` bounds what normalising takes. `locale` chooses a language of `locales_known`.
+`relay` judges what clients call through us, with `relay_reads` of what only reads; `relay_rest`
+does it of the Automation API, `relay_services` of other services, `relay_zerto` of a ZVM,
+`transfers` of files, in `byte_ranges`. `audit_chain` links the audit, `pace` says how often is too
+often, `store_url` reads addresses of stores, `xml_text` knows what XML holds. `forward_auth` judges
+what proxies ask, `leaks` which `agents` leave sessions, `upstream_clients` there.
 """

@@ -64,8 +64,9 @@ async def test_changes_are_in_the_file_and_in_the_audit_with_who_and_why(tmp_pat
         ):
             with pytest.raises(InvalidArgument):
                 await change
-        with pytest.raises(NotFound):
-            await users.set_disabled(Person("local", "nobody"), True, "ada", SAID)
+        for stranger in (Person("local", "nobody"), Person("", "bob"), Person("LOCAL", "bob")):
+            with pytest.raises(NotFound):
+                await users.set_disabled(stranger, True, "ada", SAID)
         assert not find_user(path, "ada").disabled
         assert not await users.unlock("bob", "ada", SAID)
         assert (await users.locked())["local"] == {}

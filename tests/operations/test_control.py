@@ -286,16 +286,18 @@ class Asked:
             raise NotFound(f"there is no upstream {name!r}")
         return ["show", name]
 
-    async def pause(self, name: str, by: str) -> object:
+    async def pause(self, name: str, by: str, how: str = "", detail: str = "") -> object:
         return ["pause", name, by]
 
-    async def resume(self, name: str, by: str) -> object:
+    async def resume(self, name: str, by: str, how: str = "", detail: str = "") -> object:
         return ["resume", name, by]
 
-    async def drain(self, name: str, by: str, *, force: bool) -> object:
+    async def drain(
+        self, name: str, by: str, how: str = "", detail: str = "", *, force: bool
+    ) -> object:
         return ["drain", name, by, force]
 
-    async def rotate(self, name: str, by: str) -> object:
+    async def rotate(self, name: str, by: str, how: str = "", detail: str = "") -> object:
         return ["rotate", name, by]
 
     async def sessions(self, name: str) -> object:

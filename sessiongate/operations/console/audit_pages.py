@@ -118,8 +118,7 @@ async def _verify(parts: ConsoleParts, visit: Visit) -> Went | Again:
     if not parts.insights.audit.verify():
         return Again("A verification is under way; it goes on.")
     by = visit.session.principal
-    how = f"console from {visit.client.ip_address}"
-    await parts.journal.happened("audit verification begun", user=by, how=how)
+    await parts.journal.happened("audit verification begun", user=by, how=visit.said.get("how", ""))
     return Went("audit", "verifying")
 
 

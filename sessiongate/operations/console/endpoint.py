@@ -25,7 +25,11 @@ from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.operations.console.entrance import LOGIN, Entrance
 from sessiongate.operations.console.first_start import FirstStart
 from sessiongate.operations.console.forms import LOOKS, client_of, form_of
-from sessiongate.operations.console.origin_checks import FormKeys, OwnHosts
+from sessiongate.operations.console.origin_checks import (
+    FormKeys,
+    OwnHosts,
+    is_loaded_elsewhere,
+)
 from sessiongate.operations.console.page import (
     Action,
     Again,
@@ -116,6 +120,8 @@ class Console:
 
     async def _answer(self, request: Request) -> Reply:
         path, reads = request.path, request.method in LOOKS
+        if is_loaded_elsewhere(request):
+            raise ForeignOrigin("a page of another origin may not load this; open it by itself")
         if path.startswith(FOLDER):
             found = self._loaded[0].reply(path) if self._loaded is not None and reads else None
             if found is None:

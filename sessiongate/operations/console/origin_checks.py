@@ -28,6 +28,21 @@ def is_same_origin(request: Request) -> bool:
     return not is_foreign(sites, origins, secure=request.secure, host=host)
 
 
+_FOREIGN = frozenset({"cross-site", "same-site"})
+
+
+def is_loaded_elsewhere(request: Request) -> bool:
+    """Whether a page of another origin has this loaded into itself, as an image, a frame or data.
+
+    It could read nothing of it, and yet have a session used that its person has left, or have files
+    made. A neighbour's page is foreign too: cookies with SameSite=Strict go along from there.
+    Whoever follows a link comes by a navigation of the whole window.
+    """
+    said = {one.strip().lower() for one in ",".join(request.all("sec-fetch-site")).split(",")}
+    mode, place = request.header("sec-fetch-mode"), request.header("sec-fetch-dest")
+    return bool(said & _FOREIGN) and (mode, place) != ("navigate", "document")
+
+
 class FormKeys:
     """Makes and knows the values that forms carry. They are good until the server restarts."""
 

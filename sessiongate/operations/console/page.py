@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
+from sessiongate.audit.event import Said
 from sessiongate.errors import Malformed
 from sessiongate.rules.access import LIST_SESSIONS
 from sessiongate.session import Client, Session
@@ -51,6 +52,9 @@ class Values:
         return urlencode([*left, *((n, v) for n, v in other.items() if v)])
 
 
+_LONGEST_REASON = 200
+
+
 class Visit(msgspec.Struct, frozen=True):
     """Somebody who is signed in asks for a page, or for an action."""
 
@@ -63,6 +67,14 @@ class Visit(msgspec.Struct, frozen=True):
     """Of an action; empty for a page."""
     parts: Mapping[str, str] = {}
     """What stands in the address where the page's path has `{name}`."""
+
+    @property
+    def said(self) -> Said:
+        """What the audit has of an action besides who did it: from where, and the form's reason."""
+        said = Said(how=f"console from {self.client.ip_address}")
+        if reason := self.form.one("reason")[:_LONGEST_REASON]:
+            said["detail"] = reason
+        return said
 
 
 class Went(msgspec.Struct, frozen=True):

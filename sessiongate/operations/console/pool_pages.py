@@ -48,19 +48,21 @@ async def _show(parts: ConsoleParts, visit: Visit) -> PoolPage:
 
 async def _act(parts: ConsoleParts, what: str, visit: Visit) -> Went | Again:
     name, by, pools = visit.parts["name"], visit.session.principal, parts.pools
+    how, detail = visit.said.get("how", ""), visit.said.get("detail", "")
     clients = 0
     match what:
         case "pause":
-            await pools.pause(name, by)
+            await pools.pause(name, by, how, detail)
         case "resume":
-            await pools.resume(name, by)
+            await pools.resume(name, by, how, detail)
         case "rotate":
-            await pools.rotate(name, by)
+            await pools.rotate(name, by, how, detail)
         case "drain":
             there: Any = msgspec.to_builtins(pools.show(name))
             if why := await objection_to_step(parts, visit, there["clients"]):
                 return Again(why)
-            done: Any = await pools.drain(name, by, force=visit.form.one("force") == "yes")
+            force = visit.form.one("force") == "yes"
+            done: Any = await pools.drain(name, by, how, detail, force=force)
             clients = done["clients"]
         case _:
             raise NotFound("There is no such action.")

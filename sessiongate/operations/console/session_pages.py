@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from sessiongate.audit.event import Said
 from sessiongate.errors import NotFound
 from sessiongate.operations.console import session_exports
 from sessiongate.operations.console.page import (
@@ -35,8 +34,6 @@ from sessiongate.rules.access import TERMINATE_SESSION
 from sessiongate.rules.session_filter import FIELDS, read_filter
 from sessiongate.session import Ended, Person, Session
 from sessiongate.store.search import SessionSearch
-
-_LONGEST_REASON = 200
 
 
 class SessionsPage(msgspec.Struct, frozen=True):
@@ -174,12 +171,9 @@ async def _end(parts: ConsoleParts, visit: Visit) -> Went | Again:
         why := await objection_to_step(parts, visit, len(found))
     ):
         return Again(why)
-    said = Said(how=f"console from {visit.client.ip_address}")
-    if reason := visit.form.one("reason")[:_LONGEST_REASON]:
-        said["detail"] = reason
     by = visit.session.principal
     keys = [one.key for one in found]
-    ended = await parts.sessions.end_each(keys, Ended.TERMINATED, by, said)
+    ended = await parts.sessions.end_each(keys, Ended.TERMINATED, by, visit.said)
     left = {name: visit.form.one(name) for name in FIELDS if visit.form.one(name)}
     query = urlencode(left) if visit.form.one("all") else ""
     return Went(f"sessions?{query}" if query else "sessions", "ended", ended)

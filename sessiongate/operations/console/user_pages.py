@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from sessiongate.audit.event import Said
 from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
 from sessiongate.operations.console.parts import ConsoleParts
@@ -118,12 +117,6 @@ def _named(visit: Visit) -> Person:
     return Person(visit.query.one("provider"), visit.query.one("name"))
 
 
-def _said(visit: Visit) -> Said:
-    reason = visit.form.one("reason")[:200]
-    said = Said(how=f"console from {visit.client.ip_address}")
-    return Said(**said, detail=reason) if reason else said
-
-
 def _back(visit: Visit, did: str) -> Went:
     provider, name = _named(visit)
     return Went(f"user?{urlencode({'provider': provider, 'name': name})}", did)
@@ -131,7 +124,7 @@ def _back(visit: Visit, did: str) -> Went:
 
 async def _unlock(parts: ConsoleParts, visit: Visit) -> Went | Again:
     by = visit.session.principal
-    done = await parts.users.unlock(_named(visit).name, by, _said(visit))
+    done = await parts.users.unlock(_named(visit).name, by, visit.said)
     return _back(visit, "unlocked" if done else "free")
 
 
@@ -146,7 +139,7 @@ async def _enable(parts: ConsoleParts, visit: Visit) -> Went | Again:
 async def _set_disabled(parts: ConsoleParts, visit: Visit, *, disabled: bool) -> Went | Again:
     by = visit.session.principal
     try:
-        await parts.users.set_disabled(_named(visit), disabled, by, _said(visit))
+        await parts.users.set_disabled(_named(visit), disabled, by, visit.said)
     except InvalidArgument as error:
         return Again(f"{error}.")
     return _back(visit, "disabled" if disabled else "enabled")
@@ -157,7 +150,7 @@ async def _role(parts: ConsoleParts, visit: Visit) -> Went | Again:
         return Again(why)
     by, role = visit.session.principal, visit.form.one("role")
     try:
-        await parts.users.set_role(_named(visit), role, by, _said(visit))
+        await parts.users.set_role(_named(visit), role, by, visit.said)
     except InvalidArgument as error:
         return Again(f"{error}.")
     return _back(visit, "role")

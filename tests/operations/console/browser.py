@@ -83,6 +83,8 @@ class FakePools:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.done: list[tuple[str, str, str]] = []
+        self.said: list[tuple[str, str]] = []
+        """Of each of those, from where and why."""
 
     def list(self) -> object:
         return [self._row(name) for name in self.names]
@@ -97,23 +99,26 @@ class FakePools:
         told = {"name": name, "account": "service", "standing": "open", "breaker_open": False}
         return {**told, **counts, "size": 5, "clients": 2, "problem": None}
 
-    async def pause(self, name: str, by: str) -> object:
-        return self._did("pause", name, by)
+    async def pause(self, name: str, by: str, how: str = "", detail: str = "") -> object:
+        return self._did("pause", name, by, how, detail)
 
-    async def resume(self, name: str, by: str) -> object:
-        return self._did("resume", name, by)
+    async def resume(self, name: str, by: str, how: str = "", detail: str = "") -> object:
+        return self._did("resume", name, by, how, detail)
 
-    async def drain(self, name: str, by: str, *, force: bool) -> object:
-        return self._did(f"drain {force}", name, by)
+    async def drain(
+        self, name: str, by: str, how: str = "", detail: str = "", *, force: bool
+    ) -> object:
+        return self._did(f"drain {force}", name, by, how, detail)
 
-    async def rotate(self, name: str, by: str) -> object:
-        return self._did("rotate", name, by)
+    async def rotate(self, name: str, by: str, how: str = "", detail: str = "") -> object:
+        return self._did("rotate", name, by, how, detail)
 
     async def sessions(self, name: str) -> object:
         return {}
 
-    def _did(self, what: str, name: str, by: str) -> object:
+    def _did(self, what: str, name: str, by: str, how: str, detail: str) -> object:
         self.done.append((what, name, by))
+        self.said.append((how, detail))
         return {"clients": 2}
 
 

@@ -89,6 +89,25 @@ async def test_sec_71_it_answers_to_its_own_names_alone(host: str, status: int, 
         assert header_of(reply, "content-security-policy") == POLICY
 
 
+@each("site", ["same-site", "cross-site", "Same-Site"])
+@each(
+    ("mode", "place"),
+    [("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty"), ("navigate", "")],
+)
+async def test_sec_71_no_page_of_another_origin_loads_a_page_or_uses_a_session(
+    site: str, mode: str, place: str, desk: Desk
+) -> None:
+    ada = await desk.signed_in("ada")
+    before = [one.call_count async for one in desk.gate.sessions.list()]
+    told = (("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", place))
+    for path in ("sessions", "sessions/export.csv", "api/v1/sessions", "login"):
+        assert (await ada.get(f"/console/{path}", *told)).status == 403
+    assert [one.call_count async for one in desk.gate.sessions.list()] == before
+    followed = (("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"))
+    reply = await ada.get("/console/sessions", ("sec-fetch-site", site), *followed)
+    assert reply.status == 200
+
+
 async def test_who_is_not_signed_in_is_led_to_the_login_and_back(desk: Desk) -> None:
     browser = desk.browser()
     reply = await browser.get("/console/sessions?user=bob")

@@ -11,6 +11,18 @@ async def test_without_a_gateway_the_page_says_what_it_would_show(desk: Desk) ->
     assert "[upstream.NAME]" in words_of(await eve.get("/console/pools"))
 
 
+@each("what", ["pause", "resume", "rotate", "drain"])
+async def test_sec_69_the_audit_is_told_from_where_and_why_a_pool_is_touched(
+    what: str, desk: Desk
+) -> None:
+    desk.pools.names = ["dc1"]
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/pools/dc1")
+    given = {"count": "2", "password": "adaada", "reason": "maintenance"}
+    assert (await ada.post(f"/console/pools/dc1/{what}", **given)).status == 303
+    assert desk.pools.said[-1] == ("console from 192.0.2.9", "maintenance")
+
+
 @each("what", ["pause", "resume", "rotate"])
 async def test_an_administrator_stops_and_replaces(what: str, desk: Desk) -> None:
     desk.pools.names = ["dc1"]
