@@ -126,24 +126,26 @@ class LeakFinder:
         self._record = record
         self._saved = saved
         self._turn = asyncio.Lock()
-        self._last: dict[tuple[timedelta, bool], LeakReport] = {}
+        self._last: dict[tuple[timedelta, bool], tuple[LeakReport, datetime]] = {}
+        """Reports, and when each was done."""
 
     async def report(
         self, span: timedelta, at_most_old: timedelta = timedelta(0), *, live: bool = True
     ) -> LeakReport:
         """What has happened within this span until now. Raises StoreUnavailable.
 
-        One not older than `at_most_old` is told again: a day of a busy server takes seconds. Pages
-        ask so, for a few spans. Without `live` nobody is asked what is open now.
+        One that was done less than `at_most_old` ago is told again: a day of a busy server takes
+        seconds, and all who have waited for them get the same. Pages ask so, for a few spans.
+        Without `live` nobody is asked what is open now.
         """
         async with self._turn:
             now = self._clock.now()
             last = self._last.get((span, live))
-            if last is not None and timedelta(0) <= now - last.until < at_most_old:
-                return last
+            if last is not None and timedelta(0) <= now - last[1] < at_most_old:
+                return last[0]
             made = await self._made(span, now, live=live)
             if at_most_old:
-                self._last[span, live] = made
+                self._last[span, live] = made, self._clock.now()
             return made
 
     async def _made(self, span: timedelta, now: datetime, *, live: bool) -> LeakReport:

@@ -1,5 +1,7 @@
 """The report of who leaves sessions open, over real services."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.leaks import client_of
 from sessiongate.service.leaks import LeakFinder, RecentSessions
-from sessiongate.session import Client, Ended
+from sessiongate.session import Client, Ended, Session
 from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.testing import LIMITS
 from tests.gate import Gate
@@ -77,6 +79,24 @@ async def test_a_report_is_told_again_only_to_whom_it_may_be_old(gate: Gate) -> 
     assert [one.opened for one in (await finder.report(DAY)).clients] == [1]
     gate.clock.tick(timedelta(seconds=10))
     assert await finder.report(DAY, timedelta(seconds=30)) is not old
+
+
+async def test_all_who_have_waited_for_a_slow_report_get_the_same(gate: Gate) -> None:
+    class Slow:
+        """Sessions that take longer to read than a report may be old."""
+
+        async def list(self) -> AsyncIterator[Session]:
+            gate.clock.tick(timedelta(seconds=10))
+            async for session in gate.sessions.list():
+                yield session
+
+    finder = LeakFinder(Slow(), gate.clock, RecentSessions(gate.clock))
+    allowed = timedelta(seconds=5)
+    asked = [finder.report(DAY, allowed) for _ in range(3)]
+    first, *others = await asyncio.gather(*asked)
+    assert [one is first for one in others] == [True, True]
+    gate.clock.tick(allowed)
+    assert await finder.report(DAY, allowed) is not first
 
 
 async def test_what_is_open_is_asked_only_where_it_is_wanted(gate: Gate) -> None:
