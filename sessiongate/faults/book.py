@@ -136,6 +136,9 @@ class RuleBook:
                 return placed.judge(step, now)
         return None
 
+    def __contains__(self, rule_id: str) -> bool:
+        return rule_id in self._rules
+
     def __len__(self) -> int:
         return len(self._rules)
 

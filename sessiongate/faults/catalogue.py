@@ -3,6 +3,7 @@
 docs/faults.md says of each what clients see.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -46,10 +47,17 @@ def seconds(value: object) -> float:
     elif isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError('must be a number of seconds, or a duration such as "500ms"')
     else:
-        number = float(value)
+        number = _float(value)
     if not 0 <= number <= _MOST_SECONDS:
         raise ValueError(f"must be from 0 to {_MOST_SECONDS:g} seconds")
     return number
+
+
+def _float(value: float | str) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of so many digits
+        return math.inf
 
 
 def names(value: object) -> tuple[str, ...]:

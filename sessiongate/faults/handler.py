@@ -99,16 +99,16 @@ class FaultyHandler:
         return dribbled(await self._handler(met.request), args["dribble"])
 
     async def _hang(self, met: Met) -> Reply:
-        over = self._state.until_removed(met.hit.id)
-        met.request.when_gone(over.set)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), _number(met.hit.args["seconds"]))
+        with self._state.until_removed(met.hit.id) as over:
+            met.request.when_gone(over.set)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), _number(met.hit.args["seconds"]))
         return Reply(503, cut=CutOff())
 
     async def _status(self, met: Met) -> Reply:
         args = met.hit.args
         if args["after"]:
-            await self._handler(met.request)
+            _let_go(await self._handler(met.request))
         headers = [_PLAIN]
         if args["retry_after"] is not None:
             headers.append(("retry-after", str(args["retry_after"])))
@@ -126,9 +126,7 @@ class FaultyHandler:
             reset=fault == "conn.reset",
             garbage=fault == "conn.garbage",
         )
-        if reply.download is not None:
-            reply.download.close()
-            reply.download = None
+        _let_go(reply)
         return reply
 
     async def _version(self, met: Met) -> Reply:
@@ -169,6 +167,13 @@ _CARRIED_OUT: Mapping[str, Callable[[FaultyHandler, Met], Awaitable[Reply]]] = {
     "version.is": FaultyHandler._version,
     "token.short": FaultyHandler._token,
 }
+
+
+def _let_go(reply: Reply) -> None:
+    """Close what a reply would have had its body from, which nobody is sent."""
+    if reply.download is not None:
+        reply.download.close()
+        reply.download = None
 
 
 def _number(value: object) -> float:

@@ -190,7 +190,7 @@ def _span(value: object) -> timedelta:
 def _probability(value: object) -> float:
     try:
         number = float(value) if isinstance(value, int | float | str) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         number = 0.0
     if not 0 < number <= 1:
         raise ValueError("must be a number above 0 and at most 1")

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import structlog
@@ -95,11 +96,20 @@ class FaultState:
         self.rules = None
         return self._book.clear()
 
-    def until_removed(self, rule_id: str) -> asyncio.Event:
-        """Set once the rule is removed."""
+    @contextmanager
+    def until_removed(self, rule_id: str) -> Iterator[asyncio.Event]:
+        """What is set once the rule is removed, or already is, for whoever waits in here."""
         event = asyncio.Event()
+        if rule_id not in self._book:
+            event.set()
         self._waiting.setdefault(rule_id, set()).add(event)
-        return event
+        try:
+            yield event
+        finally:
+            others = self._waiting.get(rule_id, set())
+            others.discard(event)
+            if not others:
+                self._waiting.pop(rule_id, None)
 
     async def note(self, hit: Hit, asked: RequestFacts) -> None:
         """Count a hit, and have the audit keep it."""

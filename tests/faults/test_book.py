@@ -83,6 +83,20 @@ def test_steps_follow_each_other() -> None:
     assert book.show("r1", T0).over
 
 
+def test_a_step_begins_where_the_one_before_was_over_also_when_nobody_came() -> None:
+    then = [{"fault": "login.slow", "for": "10s"}, {"fault": "store.down"}]
+    book = book_of({"fault": "login.refuse", "for": "10s", "then": then})
+    assert decided(book, LOGIN, seconds=25) == ["r1 store.down"]
+
+
+def test_the_draw_of_a_hit_is_from_0_to_1_however_probable_the_hit() -> None:
+    book = book_of({"fault": "login.refuse", "probability": 0.1})
+    hits = [hit for _ in range(1000) if (hit := book.decide(LOGIN, T0)) is not None]
+    draws = sorted(hit.draw for hit in hits)
+    assert 0 <= draws[0] < 0.1
+    assert 0.9 < draws[-1] < 1
+
+
 @each(
     ("when", "fits"),
     [

@@ -1,14 +1,26 @@
 """Requests that meet faults on their way: replaced, slowed, or gone through."""
 
+from collections import Counter
+from collections.abc import AsyncGenerator
 from contextlib import suppress
+from datetime import timedelta
 from http.client import HTTPException
+from pathlib import Path
 from time import perf_counter
 
 import pytest
 
+from sessiongate.errors import SessionGateError
+from sessiongate.faults.facts import FactReader
+from sessiongate.faults.handler import FaultyHandler
+from sessiongate.faults.state import FaultState
+from sessiongate.http.message import Reply, Request
+from sessiongate.http.router import Route, Routes
+from sessiongate.session import Session
 from sessiongate.testing import Gate
 from tests.each import each
 from tests.faults.speakers import SPEAKERS, ask, gist
+from tests.gate import Gate as Inside
 
 ZERTO, SOAP = SPEAKERS["zerto"], SPEAKERS["soap"]
 
@@ -88,7 +100,7 @@ def test_a_body_dribbles(gate: Gate) -> None:
     assert said.body == whole.body
 
 
-def test_a_hung_login_ends_with_its_rule_and_opens_no_session(gate: Gate) -> None:
+def test_a_hung_login_ends_after_its_seconds_and_opens_no_session(gate: Gate) -> None:
     with gate.fault("login.hang", seconds=0.1), pytest.raises(ConnectionError):
         ZERTO.login(gate)
     assert gate.sessions() == []
@@ -147,3 +159,53 @@ def test_a_reply_that_is_cut_leaves_store_and_audit_as_after_a_login(
     assert [one.user for one in gate.sessions()] == ["ci", "ci"]
     assert gate.events("session opened").count == 2
     assert gate.events("session ended").count == 0
+
+
+class Body:
+    """Comes in pieces, from somewhere that is kept busy until it is closed."""
+
+    length = 3
+    closed = 0
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        yield b"abc"
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@each(
+    "told",
+    [
+        {"fault": "http.status", "status": 503, "after": True},
+        {"fault": "conn.truncate"},
+        {"fault": "conn.close"},
+    ],
+)
+async def test_of_a_reply_that_nobody_gets_the_body_is_closed(
+    told: dict[str, object], tmp_path: Path
+) -> None:
+    body, inside = Body(), Inside(tmp_path)
+
+    async def handler(_: Request) -> Reply:
+        return Reply(200, download=body)
+
+    def refuse(_: Request, __: SessionGateError | None) -> Reply:
+        return Reply(500)
+
+    async def nobody(_: bytes) -> Session | None:
+        return None
+
+    async def advance(_: timedelta) -> int:
+        return 0
+
+    state = FaultState(inside.clock, 7)
+    state.serve(inside.journal, Counter(), inside.store, advance)
+    state.add(told)
+    routes = Routes([], Route("", handler, refuse, dialect="rest"))
+    faulty = FaultyHandler(
+        state, handler, routes, FactReader(nobody, lambda _: None), inside.sessions
+    )
+    reply = await faulty(Request("GET", "/folder/x", "", [], b"", "192.0.2.7", False))
+    assert reply.download is None
+    assert body.closed == 1

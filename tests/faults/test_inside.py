@@ -3,8 +3,11 @@
 The replies of `body=vendor` are those of docs/wire.md, "Limits and timeouts".
 """
 
+import asyncio
 from collections.abc import Mapping
 
+from sessiongate.faults.book import Hit
+from sessiongate.faults.inside import meeting, met
 from sessiongate.testing import Gate
 from tests.each import each
 from tests.faults.speakers import SPEAKERS, Said, ask, gist, soap, vi_json
@@ -203,8 +206,17 @@ def test_a_clone_ticket_is_spent(gate: Gate) -> None:
     assert len(gate.sessions()) == 1
 
 
-def test_what_a_request_leaves_behind_meets_nothing(gate: Gate) -> None:
-    """The check of a password is a task of its own, which the client does not wait for."""
-    with gate.fault("store.down", dialect="zerto", times=1):
-        assert SPEAKERS["zerto"].login(gate).status == 503
-    assert SPEAKERS["zerto"].logged_in(gate)
+async def test_what_a_request_leaves_behind_meets_nothing() -> None:
+    """Such as the check of a password, which goes on where its client does not wait for it."""
+    replied = asyncio.Event()
+
+    async def left_behind() -> Hit | None:
+        await replied.wait()
+        return met("store.down")
+
+    with meeting(Hit("r1", "store.down", {})):
+        task = asyncio.create_task(left_behind())
+        assert met("store.down") is not None
+    replied.set()
+    assert await task is None
+    assert met("store.down") is None

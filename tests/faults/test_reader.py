@@ -78,6 +78,8 @@ def test_the_steps_that_follow_are_about_the_same_requests() -> None:
     ("told", "problem"),
     [
         ({}, "fault: there is no 'None'"),
+        ({"fault": "login.slow", "seconds": 10**400}, "must be from 0 to 3600 seconds"),
+        ({"fault": "login.slow", "probability": 10**400}, "must be a number above 0"),
         ({"fault": "cap.reachd"}, "there is no 'cap.reachd'; did you mean cap.reached?"),
         ({"fault": "xyzzy"}, "there are: session.expire, session.terminate"),
         ({"fault": "login.slow", "secnds": 3}, "login.slow.secnds: .* did you mean seconds?"),
