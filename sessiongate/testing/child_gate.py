@@ -79,7 +79,7 @@ class ChildGate(RemoteGate):
             control = socket_path(data_dir)
             if control.parent != data_dir.resolve():
                 control = folder / control.name  # among its temporary files, which are not ours
-            gate = cls(server, control, folder / "log")
+            gate = cls(server, data_dir, control, folder / "log")
             gate._until_closed = undo.pop_all()
         return gate
 

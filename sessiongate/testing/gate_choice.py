@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sessiongate.operations.control_socket import socket_path
 from sessiongate.testing.child_gate import ChildGate
 from sessiongate.testing.gate import Gate
 from sessiongate.testing.ready_file import DevServer, DevUser, read_ready_file
@@ -48,7 +47,7 @@ def _by_file(path: Path) -> RemoteGate:
         raise ValueError(f"{path} is no ready file of `sessiongate dev`") from None
     # Where it is on this machine, its data directory is the one that has the certificate.
     near = None if server.ca is None else Path(server.ca).parent.parent
-    return RemoteGate(server, None if near is None else socket_path(near))
+    return RemoteGate(server, near)
 
 
 def _by_url(url: str, environ: Mapping[str, str] = os.environ) -> RemoteGate:
@@ -66,7 +65,7 @@ def _by_url(url: str, environ: Mapping[str, str] = os.environ) -> RemoteGate:
         seed=0,
     )
     folder = environ.get("SESSIONGATE_DATA_DIR")
-    gate = RemoteGate(server, socket_path(Path(folder)) if folder else None)
+    gate = RemoteGate(server, Path(folder) if folder else None)
     if not gate.can_be_reset:
         raise ValueError(
             f"{url}: the server cannot be reset between tests; name its ready file instead, or set"

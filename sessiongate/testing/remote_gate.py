@@ -6,6 +6,7 @@ process knows, each request and its log, cannot be asked: `requests`, and `lock`
 
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ import msgspec
 from sessiongate.faults.scenarios import scenario_of
 from sessiongate.files import read_named
 from sessiongate.operations.control import SessionRow
+from sessiongate.operations.control_socket import socket_path
 from sessiongate.testing.client_env import variables
 from sessiongate.testing.clock import Advanced
 from sessiongate.testing.observed import Decisions, LeakedSessions, events_in, told_of
@@ -60,9 +62,21 @@ class RemoteClock:
 class RemoteGate:
     """A server that runs elsewhere. Its members are a `Gate`'s."""
 
-    def __init__(self, server: DevServer, control: Path | None, log: Path | None = None) -> None:
-        """`control` is its control socket, where it is on this machine; `log`, where it logs."""
+    def __init__(
+        self,
+        server: DevServer,
+        data_dir: Path | None,
+        control: Path | None = None,
+        log: Path | None = None,
+    ) -> None:
+        """`data_dir` is known where it is on this machine; `control` is its control socket, where
+        that is not the data directory's; `log` is where it logs.
+        """
         self._log = log
+        self._placed: list[PlacedFault] = []
+        self.data_dir, self.token = data_dir, server.token
+        if control is None and data_dir is not None:
+            control = socket_path(data_dir)
         self.url, self.operations, self.seed = server.url, server.operations, server.seed
         self.ca = None if server.ca is None else Path(server.ca)
         self.fingerprint, self.pid = server.fingerprint, server.pid
@@ -82,6 +96,10 @@ class RemoteGate:
 
     def reset(self) -> None:
         """As it was at first: without sessions, tickets, lockouts and events, at the true time."""
+        for one in self._placed:
+            with suppress(ValueError):  # somebody else has removed it
+                one.remove()  # while it can say how many have met it
+        self._placed.clear()
         self._line.ask("POST", "/dev/reset")
 
     def close(self) -> None:
@@ -117,11 +135,17 @@ class RemoteGate:
         """The same for a whole rule, as JSON has it."""
         rule_id = self._line.ask("POST", "/dev/faults", told)["id"]
         where = f"/dev/faults/{quote(rule_id, safe='')}"
-        return PlacedFault(
+        placed = PlacedFault(
             rule_id,
             lambda: int(self._line.ask("GET", where)["hits"]),
             lambda: self._line.ask("DELETE", where),
         )
+        self._placed.append(placed)
+        return placed
+
+    def scenario(self, name: str) -> PlacedScenario:
+        """The same for all rules of a scenario, as `Gate.scenario` does."""
+        return PlacedScenario([self.rule(told) for told in scenario_of(name)])
 
     def scenario(self, name: str) -> PlacedScenario:
         """The same for all rules of a scenario, as `Gate.scenario` does."""

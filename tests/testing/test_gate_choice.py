@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.testing import starter
+from sessiongate.testing import Gate, starter
+from sessiongate.testing.ready_file import DevServer
+from sessiongate.testing.remote_gate import RemoteGate
 from tests.each import each
 from tests.end_to_end.forking import Forked
 from tests.end_to_end.serving import PATIENCE, environment
@@ -61,6 +63,24 @@ def test_faults_and_ends(sessiongate):
     assert sessiongate.unlock("ci") is False
 
 
+def test_scenarios(sessiongate):
+    with sessiongate.scenario("stale-password") as placed:
+        assert login(sessiongate).status_code == 401
+    assert placed.hits == 1
+    assert login(sessiongate).status_code == 201
+    assert (sessiongate.data_dir / "tls").is_dir()
+
+
+def test_a_reset_takes_rules_and_none_of_later_ones(sessiongate):
+    with sessiongate.fault("http.status", status=503) as before:
+        assert login(sessiongate).status_code == 503
+        sessiongate.reset()
+        later = sessiongate.fault("http.status", status=500)
+    assert (before.hits, later.id) == (1, before.id)
+    assert login(sessiongate).status_code == 500
+    later.must_hit()
+
+
 @pytest.mark.sessiongate(leaks="fail")
 def test_leaks(sessiongate):
     login(sessiongate, agent="leaky/7")
@@ -88,7 +108,10 @@ def test_fails(sessiongate):
     assert sessiongate.clock.advance(minutes=1).ended == 1
 """
 
-PASSED = ("test_time_goes_ahead", "test_it_is_new_for_each_test", "test_faults_and_ends")
+PASSED = (
+    *("test_time_goes_ahead", "test_it_is_new_for_each_test", "test_faults_and_ends"),
+    *("test_scenarios", "test_a_reset_takes_rules_and_none_of_later_ones"),
+)
 
 
 def is_told(told: str) -> None:
@@ -147,6 +170,14 @@ def test_a_server_that_runs_serves(tmp_path: Path, short: str) -> None:
     )
     assert done.returncode == 1
     is_told(done.stdout)
+
+
+def test_it_has_all_members_wherever_it_is() -> None:
+    described = DevServer("http://127.0.0.1:1", "", None, "", {}, "", 0, 0)
+    there = {name for name in dir(RemoteGate(described, None)) if not name.startswith("_")}
+    with Gate.start(tls=False) as gate:
+        here = {name for name in dir(gate) if not name.startswith("_")}
+    assert here - there == {"start"}
 
 
 @each(
