@@ -28,7 +28,8 @@ async def test_an_administrator_stops_and_replaces(what: str, desk: Desk) -> Non
     desk.pools.names = ["dc1"]
     ada = await desk.signed_in("ada")
     assert "service" in words_of(await ada.get("/console/pools"))
-    await ada.get("/console/pools/dc1")
+    page = words_of(await ada.get("/console/pools/dc1"))
+    assert "Pause: running calls go on, new ones wait" in page
     reply = await ada.post(f"/console/pools/dc1/{what}")
     assert header_of(reply, "location").startswith(f"/console/pools/dc1?did={what}")
     assert desk.pools.done[-1] == (what, "dc1", "ada")

@@ -41,13 +41,16 @@ async def test_an_administrator_unlocks_a_colleague(desk: Desk) -> None:
     ada = await desk.signed_in("ada")
     page = await ada.get("/console/user?provider=local&name=eve")
     assert "locked after failed logins" in words_of(page)
-    reply = await ada.post("/console/user/unlock?provider=local&name=eve")
+    fields = {one.get("id"): one.get("name") for one in tags_of(page, "input")}
+    assert fields["unlock-reason"] == "reason"
+    reply = await ada.post("/console/user/unlock?provider=local&name=eve", reason="asked by phone")
     where = header_of(reply, "location")
     assert where == "/console/user?provider=local&name=eve&did=unlocked&count=0"
     assert "May try again." in words_of(await ada.get(where))
     assert (await desk.gate.login("eve")).session.principal == "eve"
     [(_, name, by, said)] = desk.users.done
-    assert (name, by, said) == ("eve", "ada", {"how": "console from 192.0.2.9"})
+    how = "console from 192.0.2.9"
+    assert (name, by, said) == ("eve", "ada", {"how": how, "detail": "asked by phone"})
 
 
 async def test_a_user_is_disabled_with_a_reason_and_let_in_again(desk: Desk) -> None:
