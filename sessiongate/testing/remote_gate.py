@@ -147,10 +147,6 @@ class RemoteGate:
         """The same for all rules of a scenario, as `Gate.scenario` does."""
         return PlacedScenario([self.rule(told) for told in scenario_of(name)])
 
-    def scenario(self, name: str) -> PlacedScenario:
-        """The same for all rules of a scenario, as `Gate.scenario` does."""
-        return PlacedScenario([self.rule(told) for told in scenario_of(name)])
-
     def sessions(self, user: str | None = None) -> list[SessionRow]:
         """The live sessions, of this user or of all, the oldest first."""
         rows = msgspec.convert(self._line.ask("GET", f"/sessions{_query(user)}"), list[SessionRow])

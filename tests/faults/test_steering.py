@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,7 +113,8 @@ def test_a_reset_leaves_nothing_of_before(steerer: Steerer) -> None:
     gate.fault("http.status", status=503, dialect="soap")
     gate.clock.advance(hours=1000)
     status, said = steerer.ask("POST", "/dev/reset")
-    assert (status, said["now"][:4]) == (200, gate.clock.now().isoformat()[:4])
+    assert status == 200
+    assert abs(datetime.fromisoformat(said["now"]) - datetime.now(UTC)) < timedelta(minutes=10)
     assert gate.sessions() == []
     assert gate.events().count == 0
     assert steerer.ask("GET", "/dev/faults") == (200, [])
