@@ -65,7 +65,7 @@ def read_words(words: Sequence[str]) -> dict[str, object]:
     if len(words) == 1 and words[0].lstrip().startswith("{"):
         try:
             return msgspec.json.decode(words[0], type=dict[str, object])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise ConfigError([f"fault: not JSON: {error}"]) from None
     if not words:
         raise ConfigError(["fault: names none; such as: login.slow seconds=5 times=1"])

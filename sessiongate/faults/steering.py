@@ -151,7 +151,10 @@ class Steering:
                 raise ConfigError(['clock: must hold one of "advance", "to" and "freeze": true'])
         if by < timedelta(0):
             raise ConfigError(["clock: it goes forward only; a reset begins anew"])
-        ended = await self._state.advance(by) if by else 0
+        try:
+            ended = await self._state.advance(by) if by else 0
+        except ValueError as error:
+            raise ConfigError([f"clock: {error}"]) from None
         return _json(200, {"now": self._state.now(), "ended": ended})
 
     async def _reset(self, request: Request) -> Reply:
@@ -177,7 +180,7 @@ def shown(listed: ListedRule) -> dict[str, object]:
 def _table_in(request: Request) -> dict[str, object]:
     try:
         return msgspec.json.decode(request.body, type=dict[str, object])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigError([f"the body is no JSON object: {error}"]) from None
 
 

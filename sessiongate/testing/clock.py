@@ -15,6 +15,10 @@ TICK = timedelta(microseconds=1)
 """The smallest step of time: what separates a limit from the moment before it."""
 
 
+LATEST = datetime(3000, 1, 1, tzinfo=UTC)
+"""As far as a server's clock goes ahead: what limits add to it has to be a time as well."""
+
+
 class FakeClock:
     """A clock that moves only when told to."""
 
@@ -52,9 +56,13 @@ class TravelClock:
             return self._held or self._system.now() + self._ahead
 
     def advance(self, by: timedelta) -> None:
-        """Go ahead. Raises ValueError for a step back: no session comes to life again by one."""
+        """Go ahead. Raises ValueError for a step back, by which sessions would come to life again,
+        and for one past `LATEST`.
+        """
         if by < timedelta(0):
             raise ValueError("the clock of a server goes forward only; reset() begins anew")
+        if by > LATEST - self.now():
+            raise ValueError(f"the clock of a server goes no further than {LATEST:%Y-%m-%d}")
         with self._lock:
             self._ahead += by
             if self._held is not None:

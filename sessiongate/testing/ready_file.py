@@ -4,6 +4,7 @@ The names in it are fixed. It holds passwords, so it is its owner's alone (mode 
 there whole or not at all: whoever finds it finds a server that listens.
 """
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,13 +59,33 @@ def write_ready_file(path: Path, server: DevServer) -> None:
 
 def read_ready_file(path: Path) -> DevServer:
     """What it says. Raises OSError where it is not there, ValueError where it is another file."""
-    return msgspec.json.decode(read_named(path), type=DevServer)
-
-
-def remove_ready_file(path: Path, server: DevServer) -> None:
-    """Take it away, unless another server has put its own there since."""
+    text = read_named(path)
     try:
-        if read_ready_file(path).pid == server.pid:
+        return msgspec.json.decode(text, type=DevServer)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def clear_ready_file(path: Path) -> None:
+    """Take away what a server that was killed has left, so that nobody finds it.
+
+    Raises OSError, also where there is another file: that is somebody's.
+    """
+    try:
+        if read_named(path):
+            read_ready_file(path)
+    except FileNotFoundError:
+        return
+    except ValueError:
+        why = "there is a file that no such server has written: name another, or remove it"
+        raise FileExistsError(errno.EEXIST, why, str(path)) from None
+    path.unlink(missing_ok=True)
+
+
+def remove_ready_file(path: Path, pid: int) -> None:
+    """Take it away if it is of the server in this process, and not of one that came after it."""
+    try:
+        if read_ready_file(path).pid == pid:
             path.unlink()
     except (OSError, ValueError):
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.testing.ready_file import read_ready_file
+from sessiongate.testing.ready_file import DevServer, read_ready_file, write_ready_file
 from tests.each import each
 from tests.end_to_end.clients import present
 from tests.end_to_end.forking import Forked
@@ -139,7 +139,8 @@ def test_where_it_is_killed_nothing_is_left(start: Start, tmp_path: Path) -> Non
 
 def test_a_ready_file_says_all_and_goes(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "ready.json"
-    file.write_text("of one that was killed")
+    killed = DevServer("https://127.0.0.1:1", "", None, "", {}, "old", 1, 0)
+    write_ready_file(file, killed)
     lines = 'cat "$FILE"; stat -c %a "$FILE"; env'
     code, out, _ = ended(
         start(
@@ -173,6 +174,11 @@ def test_a_ready_file_says_all_and_goes(start: Start, tmp_path: Path) -> None:
 
 
 def test_a_ready_file_that_cannot_be_says_so(start: Start, tmp_path: Path) -> None:
+    other = tmp_path / "precious"
+    other.write_text("x")
+    code, _, err = ended(start("--ready-file", str(other)))
+    assert (code, other.read_text()) == (1, "x")
+    assert "name another" in err
     code, _, err = ended(start("--ready-file", str(tmp_path / "no" / "ready.json")))
     assert code == 1
     assert "No such file" in err

@@ -30,13 +30,14 @@ class Steerer:
         headers: Mapping[str, str] | None = None,
         *,
         token: str | None = None,
+        raw: str | None = None,
     ) -> tuple[int, Any]:
         """Status and body, as JSON where it is that."""
         address = urlsplit(self.gate.operations)
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=10)
         given = {"X-Sessiongate-Dev": self.gate.token if token is None else token}
         try:
-            body = None if value is None else json.dumps(value)
+            body = raw if value is None else json.dumps(value)
             connection.request(verb, path, body, {**given, **(headers or {})})
             reply = connection.getresponse()
             text = reply.read()
@@ -96,6 +97,8 @@ def test_time_is_told_and_goes_ahead(steerer: Steerer) -> None:
         ({"advance": "soon"}, "advance: must be a duration"),
         ({"to": "2001-01-01T00:00:00Z"}, "it goes forward only"),
         ({"to": "2101-01-01T00:00:00"}, "needs a zone"),
+        ({"to": "9999-12-31T23:59:59Z"}, "no further than 3000-01-01"),
+        ({"to": "9999-12-31T23:59:59-23:00"}, "no further than 3000-01-01"),
         ({"back": "1m"}, "must hold one of"),
         ({}, "must hold one of"),
     ],
@@ -104,6 +107,21 @@ def test_time_that_cannot_be_is_refused(steerer: Steerer, told: object, why: str
     status, said = steerer.ask("POST", "/dev/clock", told)
     assert status == 400
     assert why in said["error"]
+
+
+def test_steps_ahead_by_a_fault_end_where_the_clock_does(steerer: Steerer) -> None:
+    told = {"fault": "clock.advance", "by": "36500d", "times": 20}
+    assert steerer.ask("POST", "/dev/faults", told)[0] == 201
+    for _ in range(12):
+        assert ZERTO.login(steerer.gate).status == 200
+    assert steerer.ask("GET", "/dev/clock")[1]["now"] < "3000"
+
+
+@each("body", ['{"fault":' + "[" * 20_000, "[" * 20_000, '{"a":' * 20_000])
+def test_sec_66_a_body_that_is_nested_deeply_is_no_rule(steerer: Steerer, body: str) -> None:
+    status, said = steerer.ask("POST", "/dev/faults", raw=body)
+    assert status == 400
+    assert "no JSON object" in said["error"]
 
 
 def test_a_reset_leaves_nothing_of_before(steerer: Steerer) -> None:

@@ -38,6 +38,7 @@ from sessiongate.testing.observed import told_of
 from sessiongate.testing.ready_file import (
     DevServer,
     DevUser,
+    clear_ready_file,
     remove_ready_file,
     write_ready_file,
 )
@@ -106,9 +107,9 @@ class DevRun:
         """The exit code."""
         folder, file = self._config.server.data_dir, self._asked.ready_file
         if file is not None:
-            file.unlink(missing_ok=True)  # of one that was killed
+            clear_ready_file(file)
         # Before there are threads: it is forked.
-        watcher = Watcher.start(folder, *([file] if file is not None else []))
+        watcher = Watcher.start(folder, file)
         server = DevServerThread(self._config, self._supplied())
         server.begin()
         try:
@@ -116,7 +117,7 @@ class DevRun:
         finally:
             left = server.end()
             if file is not None and self._said is not None:
-                remove_ready_file(file, self._said)
+                remove_ready_file(file, self._said.pid)
             watcher.done()
         return self._judged(code, left)
 

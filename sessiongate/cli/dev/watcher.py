@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sessiongate.files import null_device
+from sessiongate.testing.ready_file import remove_ready_file
 
 GRACE = 5.0
 """Seconds that the command has to end by itself."""
@@ -29,13 +30,13 @@ class Watcher:
         self._line, self._pid = line, pid
 
     @classmethod
-    def start(cls, *leftovers: Path) -> "Watcher":
-        """Fork it. `leftovers` are files and directories that it removes."""
+    def start(cls, folder: Path, ready_file: Path | None) -> "Watcher":
+        """Fork it. It removes this directory, and this file if it is ours by then."""
         reads, writes = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(writes)
-            _watch(reads, leftovers)
+            _watch(reads, folder, ready_file)
         os.close(reads)
         return cls(writes, pid)
 
@@ -51,8 +52,9 @@ class Watcher:
             os.waitpid(self._pid, 0)
 
 
-def _watch(line: int, leftovers: tuple[Path, ...]) -> NoReturn:
+def _watch(line: int, folder: Path, ready_file: Path | None) -> NoReturn:
     """The life of the watcher."""
+    ours = os.getppid()
     try:
         _stand_apart(line)
         said = b""
@@ -61,8 +63,9 @@ def _watch(line: int, leftovers: tuple[Path, ...]) -> NoReturn:
         if not said.endswith(_DONE):
             if group := said.strip():
                 _end(int(group))
-            for one in leftovers:
-                _remove(one)
+            shutil.rmtree(folder, ignore_errors=True)
+            if ready_file is not None:
+                remove_ready_file(ready_file, ours)
     finally:
         # Neither what `atexit` has nor what our caller would do next is for this process.
         os._exit(0)
@@ -90,10 +93,3 @@ def _end(group: int) -> None:
             os.killpg(group, 0)  # ProcessLookupError: it has ended
             time.sleep(_LOOKS)
         os.killpg(group, signal.SIGKILL)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
