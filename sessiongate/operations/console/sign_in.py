@@ -25,6 +25,10 @@ _LONGEST = 1024
 
 WRONG = "The name or the password is wrong, or there were too many tries."
 NOT_ALLOWED = "You may not use the console."
+FULL = (
+    "There are as many sessions as may be, and this would be one. On the server,"
+    " `sessiongate sessions terminate` ends some; or wait until one ends."
+)
 
 
 def place_to_go(asked: str) -> str:
@@ -47,7 +51,7 @@ async def sign_in(parts: ConsoleParts, form: Values, client: Client) -> Opened |
     except NoPermission:
         return NOT_ALLOWED
     except CapReached:
-        return "There are as many sessions as may be. End one, or wait until one ends."
+        return FULL
     session = opened.session
     if parts.sessions.privileges(session) & ENOUGH:
         return opened

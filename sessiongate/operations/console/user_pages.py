@@ -4,7 +4,9 @@ Known are the users of this server's own files; of a directory's, those who have
 locked. What is changed here is written in the files, as the commands `users` do it.
 """
 
+import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlencode
@@ -14,6 +16,7 @@ import msgspec
 from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
 from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.port import LocalUser
 from sessiongate.operations.console.step_up import objection_to_password
 from sessiongate.rules.access import ADMINISTER
 from sessiongate.rules.name_pattern import pattern_of
@@ -72,13 +75,24 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
 
 
 async def _everybody(parts: ConsoleParts) -> list[UserLine]:
-    counts = Counter([Person(one.provider, one.principal) async for one in parts.sessions.list()])
+    counts = Counter[Person]()
+    async for one in parts.sessions.list():
+        counts[Person(one.provider, one.principal)] += 1
     locks = {
         Person(provider, name): until
         for provider, names in (await parts.users.locked()).items()
         for name, until in names.items()
     }
     local = {Person(one.provider, one.name): one for one in await parts.users.all()}
+    # A line for each of a hundred thousand people takes longer than others should wait.
+    return await asyncio.to_thread(_lines, counts, locks, local)
+
+
+def _lines(
+    counts: Mapping[Person, int],
+    locks: Mapping[Person, datetime],
+    local: Mapping[Person, LocalUser],
+) -> list[UserLine]:
     lines = []
     for person in {*counts, *locks, *local}:
         known = local.get(person)
@@ -91,11 +105,16 @@ async def _everybody(parts: ConsoleParts) -> list[UserLine]:
                 known is not None,
                 known is not None and known.disabled,
                 locks.get(person),
-                counts[person],
+                counts.get(person, 0),
                 urlencode({"provider": person.provider, "name": person.name}),
             )
         )
-    return sorted(lines, key=lambda one: (one.name, one.provider))
+    return sorted(lines, key=_place)
+
+
+def _place(one: UserLine) -> tuple[bool, str, str]:
+    """By name, and behind all people what strangers have guessed: they choose those names."""
+    return not (one.local or one.sessions), one.name, one.provider
 
 
 async def _users(parts: ConsoleParts, visit: Visit) -> UsersPage:

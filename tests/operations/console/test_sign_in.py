@@ -1,6 +1,7 @@
 """The way in: who may use the console, and what the others are told."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from sessiongate.errors import BadCredentials, LockedOut
 from sessiongate.operations.console.sign_in import NOT_ALLOWED, WRONG, holds, place_to_go
 from sessiongate.rules.access import BUILT_IN, LIST_SESSIONS, TERMINATE_SESSION
 from sessiongate.secret import Secret
+from sessiongate.session import Caps
 from tests.each import each
 from tests.gate import CLIENT, Gate
 from tests.operations.console.browser import Desk, events_of, text_of, words_of
@@ -23,6 +25,14 @@ async def test_sec_14_who_may_see_no_sessions_may_not_use_the_console(
     assert NOT_ALLOWED in words_of(reply)
     assert browser.cookies == {}
     assert await desk.gate.live() == []
+
+
+async def test_where_there_is_no_room_the_way_out_is_told(tmp_path: Path) -> None:
+    desk = Desk(Gate(tmp_path, caps=Caps(total=1)))
+    await desk.gate.login("bob")
+    reply = await desk.browser().sign_in("ada")
+    assert reply.status == 403
+    assert "sessiongate sessions terminate" in words_of(reply)
 
 
 async def test_that_it_was_tried_stands_in_the_audit(desk: Desk) -> None:

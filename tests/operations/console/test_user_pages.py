@@ -36,6 +36,14 @@ async def test_everybody_is_there_who_is_known_signed_in_or_locked(desk: Desk) -
     assert "locked until" in page
 
 
+async def test_names_that_strangers_have_guessed_stand_behind_all_people(desk: Desk) -> None:
+    await guessed(desk.gate, "!aaa")
+    await guessed(desk.gate, "eve")
+    ada = await desk.signed_in("ada")
+    said = json.loads((await ada.get("/console/api/v1/users")).body)
+    assert [one["name"] for one in said["rows"]] == ["ada", "bob", "eve", "nil", "!aaa"]
+
+
 async def test_an_administrator_unlocks_a_colleague(desk: Desk) -> None:
     await guessed(desk.gate, "eve")
     ada = await desk.signed_in("ada")
