@@ -29,7 +29,7 @@ from sessiongate.operations.console.session_lines import (
     line_of,
     listed,
 )
-from sessiongate.operations.console.step_up import MANY, objection_to_step
+from sessiongate.operations.console.step_up import MANY, objection_to_step, takes_a_step
 from sessiongate.rules.access import TERMINATE_SESSION
 from sessiongate.rules.session_filter import FIELDS, read_filter
 from sessiongate.session import Ended, Person, Session
@@ -155,7 +155,7 @@ async def _asked_to_end(parts: ConsoleParts, visit: Visit) -> EndPage:
         len(found),
         more,
         every,
-        every or len(found) > MANY,
+        every or takes_a_step(parts, visit, len(found)),
         [] if every else [one.key for one in found],
         {name: values.one(name) for name in FIELDS if every and values.one(name)},
     )
@@ -167,10 +167,11 @@ async def _end(parts: ConsoleParts, visit: Visit) -> Went | Again:
         return Went("sessions", "nothing")
     if more:
         return Again(f"More than {EXACT} sessions fit: narrow the filter.")
-    if (visit.form.one("all") or len(found) > MANY) and (
-        why := await objection_to_step(parts, visit, len(found))
-    ):
+    many = bool(visit.form.one("all")) or takes_a_step(parts, visit, len(found))
+    if many and (why := await objection_to_step(parts, visit, len(found))):
         return Again(why)
+    if not many:
+        parts.ends.note(visit.session.key, len(found), visit.now)
     by = visit.session.principal
     keys = [one.key for one in found]
     ended = await parts.sessions.end_each(keys, Ended.TERMINATED, by, visit.said)

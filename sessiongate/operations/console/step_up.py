@@ -7,7 +7,12 @@ from sessiongate.secret import Secret
 from sessiongate.session import Person
 
 MANY = 20
-"""More than so many at once take a step up; so does all that fits a filter."""
+"""More than so many within a minute take a step up; so does all that fits a filter."""
+
+
+def takes_a_step(parts: ConsoleParts, visit: Visit, affected: int) -> bool:
+    """Whether so many more are many, with those that the visitor has ended a moment ago."""
+    return affected + parts.ends.lately(visit.session.key, visit.now) > MANY
 
 
 async def objection_to_step(parts: ConsoleParts, visit: Visit, affected: int) -> str:

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+from sessiongate.operations.console.recent_ends import WINDOW
 from sessiongate.session import Client
 from sessiongate.testing.sessions import NO_CAPS, a_session
 from tests.each import each
@@ -184,6 +185,21 @@ async def test_sec_71_more_than_twenty_selected_take_a_step_up_too(desk: Desk) -
     assert reply.status == 400
     where = await ended(ada, desk, key=keys, count="21", password="adaada")
     assert where.endswith("count=21")
+
+
+async def test_sec_71_twenty_and_then_more_within_a_minute_take_a_step_up_too(desk: Desk) -> None:
+    keys = [(await desk.gate.login("bob")).session.key for _ in range(23)]
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/sessions")
+    await ended(ada, desk, key=keys[:20])
+    page = await ada.get(f"/console/sessions/end?key={keys[20]}")
+    assert "password" in [one.get("name") for one in tags_of(page, "input")]
+    assert (await ada.post("/console/sessions/end", key=keys[20])).status == 400
+    await ended(ada, desk, key=keys[20], count="1", password="adaada")
+    assert (await desk.gate.live()).count("bob") == 2
+    desk.gate.clock.tick(WINDOW)
+    await ended(ada, desk, key=keys[21])
+    assert (await desk.gate.live()).count("bob") == 1
 
 
 async def test_sec_22_wrong_passwords_of_a_step_up_lock_as_any_do(desk: Desk) -> None:
