@@ -29,6 +29,7 @@ from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
 from sessiongate.operations.port import Pools
 from sessiongate.rules.access import ADMINISTRATOR
+from sessiongate.rules.passwords import rule_of
 from sessiongate.secret import Secret
 from sessiongate.telemetry.counters import Meters
 
@@ -85,6 +86,7 @@ def console_of(
         Secret(token) if token else None,
         lambda: has_users(config),
         _adding(config, journal),
+        rule_of(config.hashing.min_length),
     )
     console = Console(
         parts,

@@ -93,7 +93,7 @@ def _step(told: Mapping[str, object], inherited: When, problems: list[str], wher
     if not isinstance(more, Mapping) or not isinstance(told.get("args", {}), Mapping):
         problems.append(f"{where}when, args: must be tables")
         more = {}
-    when = _when({**about, **more}, problems, where) or inherited
+    when = _when(about, more, problems, where) or inherited
     scope = known.scope
     args = _arguments(str(fault), known, given, problems, where)
     if args.get("at") == "accept":
@@ -107,6 +107,10 @@ def _step(told: Mapping[str, object], inherited: When, problems: list[str], wher
 def _no_such_fault(fault: object, known: KnownFault | None) -> str:
     if known is not None:
         return f"fault: {fault} is {known.missing}"
+    if fault is None:
+        return (
+            f'fault: must be given, as in {{"fault": "login.slow"}}; there are: {", ".join(FAULTS)}'
+        )
     near = get_close_matches(str(fault), FAULTS, 1, 0.5)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(FAULTS)}"
     return f"fault: there is no {str(fault)[:80]!r}; {hint}"
@@ -118,18 +122,23 @@ def _unknown(name: object, there: Sequence[str], what: str) -> str:
     return f"{str(name)[:80]}: is no {what}; {hint}"
 
 
-def _when(told: Mapping[str, object], problems: list[str], where: str) -> When | None:
+def _when(
+    about: Mapping[str, object], nested: Mapping[str, object], problems: list[str], where: str
+) -> When | None:
+    """What stands beside the rule's own keys, and in its `when`. None where neither says any."""
     found: dict[str, tuple[str, ...]] = {}
-    for key, value in told.items():
+    for key, value in {**about, **nested}.items():
+        at = f"{where}when." if key in nested else where
         if key not in _WHEN:
-            problems.append(f"{where}when.{_unknown(key, _WHEN, 'property of a request')}")
+            problems.append(f"{at}{_unknown(key, _WHEN, 'property of a request')}")
             continue
         try:
             found[key] = names(value)
         except ValueError as error:
-            problems.append(f"{where}when.{key}: {error}")
+            problems.append(f"{at}{key}: {error}")
+    at = f"{where}when." if "dialect" in nested else where
     problems += [
-        f"{where}when.dialect: {_unknown(dialect, DIALECTS, 'dialect')}"
+        f"{at}dialect: {_unknown(dialect, DIALECTS, 'dialect')}"
         for dialect in found.get("dialect", ())
         if dialect not in DIALECTS and not set(dialect) & set("*?[")
     ]

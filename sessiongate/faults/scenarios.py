@@ -96,5 +96,10 @@ def rules_in(tables: object) -> Sequence[Told]:
     found = tables.get("rules") if isinstance(tables, Mapping) else tables
     rules = found if isinstance(found, list) else []
     if not rules or not all(isinstance(one, Mapping) for one in rules):
-        raise ConfigError(['scenario: the file must hold a list of rules, or "rules" with one'])
+        raise ConfigError(
+            [
+                "scenario: the file must hold rules: in TOML each below its own [[rules]], in JSON"
+                ' a list, or {"rules": [...]}'
+            ]
+        )
     return rules

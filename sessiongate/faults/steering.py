@@ -26,7 +26,10 @@ T = TypeVar("T")
 
 PREFIX = "/dev/"
 TOKEN_HEADER = "x-sessiongate-dev"
-_NO_TOKEN = f"{TOKEN_HEADER} must hold the token of the ready file; by a Unix socket none is asked"
+_NO_TOKEN = (
+    f"{TOKEN_HEADER} must hold the token: of the ready file, or SESSIONGATE_DEV_TOKEN in a"
+    " command of `sessiongate dev`; a Unix socket needs none"
+)
 _JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
 _PEM = (("content-type", "application/x-pem-file"),)
 
@@ -93,10 +96,7 @@ class Steering:
         what, _, rest = request.path.removeprefix(PREFIX).partition("/")
         asked = f"{request.method} {what}"
         if asked != "GET ca.pem" and not self._is_let_in(request):
-            return _said(
-                401,
-                f"{TOKEN_HEADER} must hold the token of the ready file; a Unix socket needs none",
-            )
+            return _said(401, _NO_TOKEN)
         if what == "faults" and rest:
             return self._one(request.method, unquote(rest))
         answer = self._answers.get(asked)
@@ -162,9 +162,9 @@ class Steering:
         return _json(200, {"now": self._state.now()})
 
     async def _events(self, request: Request) -> Reply:
-        since = _read("since", int, (parse_qs(request.query).get("since") or ["0"])[0])
+        since = _read("since", values.whole(0), (parse_qs(request.query).get("since") or ["0"])[0])
         found = self._server.events()
-        rest = found[max(since, 0) :]
+        rest = found[since:]
         return _json(200, {"events": list(map(msgspec.Raw, rest)), "next": len(found)})
 
     async def _authority(self, request: Request) -> Reply:

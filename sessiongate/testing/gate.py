@@ -36,6 +36,7 @@ from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.testing.client_env import variables
 from sessiongate.testing.clock import Advanced
+from sessiongate.testing.clock_step import step_of
 from sessiongate.testing.gate_thread import GateThread
 from sessiongate.testing.observed import (
     Decisions,
@@ -59,13 +60,13 @@ class GateClock:
         """The time, as an aware UTC datetime."""
         return self._thread.clock.now()
 
-    def advance(self, by: timedelta = timedelta(0), **more: float) -> Advanced:
-        """Go ahead by this and by `minutes=31` and the like, and judge what that ends.
+    def advance(self, by: timedelta | str = timedelta(0), **more: float) -> Advanced:
+        """Go ahead by this (also `31m`) and by `minutes=31` and the like, and judge what that ends.
 
         Sessions, lockouts and tickets whose time is up are over when this returns. Raises
         ValueError for a step back.
         """
-        ended = self._thread.call(self._thread.advance(by + timedelta(**more)))
+        ended = self._thread.call(self._thread.advance(step_of(by, more)))
         return Advanced(self.now(), ended)
 
     def to(self, when: datetime) -> Advanced:
@@ -214,7 +215,10 @@ class Gate:
             if self._thread.faults.state is state:  # else it went with a reset
                 self._thread.ask(lambda: state.remove(rule_id))
 
-        return PlacedFault(rule_id, lambda: self._thread.ask(lambda: state.hits(rule_id)), remove)
+        def hits() -> int:
+            return self._thread.ask(lambda: state.hits(rule_id))
+
+        return PlacedFault(rule_id, hits, remove, told)
 
     def scenario(self, name: str) -> PlacedScenario:
         """The same for all rules of a scenario, such as `cap-550`: docs/faults.md lists them.

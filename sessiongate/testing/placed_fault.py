@@ -1,6 +1,6 @@
 """Faults that a test has placed, until the test is done with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -8,12 +8,20 @@ from typing import Self
 class PlacedFault:
     """A rule of a server. As a context manager it is removed in the end."""
 
-    def __init__(self, rule_id: str, hits: Callable[[], int], remove: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        rule_id: str,
+        hits: Callable[[], int],
+        remove: Callable[[], None],
+        told: Mapping[str, object],
+    ) -> None:
         self.id = rule_id
         """What replies that it has touched name in `x-sessiongate-fault`."""
         self._hits = hits
         self._remove = remove
         self._last: int | None = None
+        more = (f"{key}={value}" for key, value in told.items() if key != "fault")
+        self._told = " ".join([str(told.get("fault")), *more])
 
     @property
     def hits(self) -> int:
@@ -23,7 +31,10 @@ class PlacedFault:
     def must_hit(self) -> None:
         """Raise AssertionError if no request has met it: then the test has tried nothing."""
         if not self.hits:
-            raise AssertionError(f"no request has met the fault {self.id}")
+            raise AssertionError(f"no request has met the fault {self}")
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self._told})"
 
     def remove(self) -> None:
         """Take it away. Idempotent."""
@@ -54,6 +65,11 @@ class PlacedScenario:
     def hits(self) -> int:
         """How many requests and connections have met any of them."""
         return sum(one.hits for one in self.faults)
+
+    def must_hit(self) -> None:
+        """Raise AssertionError if no request has met any: then the test has tried nothing."""
+        if not self.hits:
+            raise AssertionError(f"no request has met any of {', '.join(map(str, self.faults))}")
 
     def remove(self) -> None:
         """Take all of them away. Idempotent."""

@@ -21,6 +21,7 @@ from sessiongate.operations.control import SessionRow
 from sessiongate.operations.control_socket import socket_path
 from sessiongate.testing.client_env import variables
 from sessiongate.testing.clock import Advanced
+from sessiongate.testing.clock_step import step_of
 from sessiongate.testing.observed import Decisions, LeakedSessions, events_in, told_of
 from sessiongate.testing.placed_fault import PlacedFault, PlacedScenario
 from sessiongate.testing.ready_file import DevServer
@@ -38,12 +39,12 @@ class RemoteClock:
         """The time, as an aware UTC datetime."""
         return datetime.fromisoformat(self._line.ask("GET", "/dev/clock")["now"])
 
-    def advance(self, by: timedelta = timedelta(0), **more: float) -> Advanced:
-        """Go ahead by this and by `minutes=31` and the like, and judge what that ends.
+    def advance(self, by: timedelta | str = timedelta(0), **more: float) -> Advanced:
+        """Go ahead by this (also `31m`) and by `minutes=31` and the like, and judge what that ends.
 
         Raises ValueError for a step back.
         """
-        whole = by + timedelta(**more)
+        whole = step_of(by, more)
         return self._go({"advance": f"{whole // timedelta(milliseconds=1)}ms"})
 
     def to(self, when: datetime) -> Advanced:
@@ -139,6 +140,7 @@ class RemoteGate:
             rule_id,
             lambda: int(self._line.ask("GET", where)["hits"]),
             lambda: self._line.ask("DELETE", where),
+            told,
         )
         self._placed.append(placed)
         return placed

@@ -180,8 +180,15 @@ def test_a_ready_file_that_cannot_be_says_so(start: Start, tmp_path: Path) -> No
     assert (code, other.read_text()) == (1, "x")
     assert "name another" in err
     code, _, err = ended(start("--ready-file", str(tmp_path / "no" / "ready.json")))
-    assert code == 1
-    assert "No such file" in err
+    assert code == 2
+    assert "--ready-file: there is no directory" in err
+    assert nothing_is_left(tmp_path)
+
+
+def test_two_users_of_one_name_are_refused(start: Start, tmp_path: Path) -> None:
+    code, _, err = ended(start("--user", "ci:one", "--user", "ci:two", "--", "true"))
+    assert code == 2
+    assert "--user: ci is named 2 times" in " ".join(err.split())
     assert nothing_is_left(tmp_path)
 
 

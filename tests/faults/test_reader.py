@@ -77,7 +77,8 @@ def test_the_steps_that_follow_are_about_the_same_requests() -> None:
 @each(
     ("told", "problem"),
     [
-        ({}, "fault: there is no 'None'"),
+        ({}, "fault: must be given, as in .*; there are: session.expire"),
+        ({"name": "login.slow"}, "fault: must be given"),
         ({"fault": "login.slow", "seconds": 10**400}, "must be from 0 to 3600 seconds"),
         ({"fault": "login.slow", "probability": 10**400}, "must be a number above 0"),
         ({"fault": "cap.reachd"}, "there is no 'cap.reachd'; did you mean cap.reached?"),
@@ -89,7 +90,11 @@ def test_the_steps_that_follow_are_about_the_same_requests() -> None:
         ({"fault": "http.status"}, "http.status.status: must be given"),
         ({"fault": "http.status", "status": 200}, "http.status.status: must be a whole number"),
         ({"fault": "store.down", "when": {"usr": "ci"}}, "when.usr: .* did you mean user?"),
-        ({"fault": "store.down", "dialect": "saop"}, "when.dialect: saop: .* did you mean soap?"),
+        ({"fault": "store.down", "dialect": "saop"}, "^dialect: saop: .* did you mean soap?"),
+        (
+            {"fault": "store.down", "when": {"dialect": "saop"}},
+            "^when.dialect: saop: .* did you mean soap?",
+        ),
         ({"fault": "store.down", "when": "ci"}, "when, args: must be tables"),
         ({"fault": "store.down", "skip": -1}, "skip: must be a whole number"),
         ({"fault": "store.down", "times": 0}, "times: must be a whole number"),

@@ -33,7 +33,7 @@ def test_a_file_holds_a_list_or_a_table_with_one() -> None:
     assert rules_in(rules) == rules_in({"rules": rules}) == rules
     wrongs: tuple[object, ...] = ([], {}, {"rules": {}}, ["x"], 1)
     for wrong in wrongs:
-        with pytest.raises(ConfigError, match="must hold a list of rules"):
+        with pytest.raises(ConfigError, match=r"must hold rules: in TOML .* \[\[rules\]\]"):
             rules_in(wrong)
 
 

@@ -90,6 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": WORDS
     | {"rules", "store.port", "store.gateway_port", "store.manager_port", "identity.port"},
     # A whole server, for other people's tests.
+    "testing.clock_step": IN_TESTS,
     "testing.gate": IN_TESTS,
     "testing.gate_thread": IN_TESTS,
     "testing.observed": IN_TESTS,

@@ -75,7 +75,9 @@ def dev(
     sessions were open at the end.
     """
     kinds = kinds_in(env or ())
-    refuse_what_clashes(command, output, stdin=exit_on_stdin_eof, kinds=kinds)
+    refuse_what_clashes(
+        command, output, stdin=exit_on_stdin_eof, kinds=kinds, ready_file=ready_file
+    )
     usual = LogLevel.WARNING if command else LogLevel.INFO
     text = configure_logs(log_format, log_level or usual)
     how = {"service": service, "zerto": zerto}

@@ -88,9 +88,19 @@ QuieterOption = Annotated[
 
 
 def refuse_what_clashes(
-    command: Sequence[str] | None, output: Output, *, stdin: bool, kinds: Sequence[str]
+    command: Sequence[str] | None,
+    output: Output,
+    *,
+    stdin: bool,
+    kinds: Sequence[str],
+    ready_file: Path | None,
 ) -> None:
-    """Fail where options ask for what cannot be together."""
+    """Fail where options ask for what cannot be, or cannot be together."""
+    if ready_file is not None and not ready_file.absolute().parent.is_dir():
+        fail(
+            Exit.SETTINGS,
+            f"--ready-file: there is no directory {ready_file.parent}; make it first",
+        )
     if command and output is Output.JSON:
         fail(
             Exit.SETTINGS,

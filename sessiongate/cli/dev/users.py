@@ -1,11 +1,14 @@
 """Who may log in at a `dev`: what --user and SESSIONGATE_DEV_USERS say, and who else there is."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 
 import typer
 
 from sessiongate.app.roles_and_users import roles_of, users_file
 from sessiongate.cli.dev.upstream import DOMAIN
+from sessiongate.cli.output import note
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.rules.access import ADMINISTRATOR
@@ -30,13 +33,29 @@ def user_in(text: str, roles: Collection[str]) -> TestUser:
     return TestUser(name, password, role)
 
 
+def role_meant(user: TestUser, roles: Collection[str]) -> str:
+    """The role that the end of this password is nearly the name of; "" where it is like none."""
+    _, colon, last = user.password.rpartition(":")
+    return next(iter(get_close_matches(last, roles, 1, 0.75)), "") if colon else ""
+
+
 def let_in(config: Config, named: Sequence[str]) -> list[TestUser]:
     """Write these users into the first users file of the settings, and return them.
 
     Raises ConfigError where the settings have none, typer.BadParameter for a text that names
     nobody, and InvalidArgument for a name or a password that cannot be.
     """
-    users = [user_in(one, roles_of(config).names()) for one in named]
+    roles = roles_of(config).names()
+    users = [user_in(one, roles) for one in named]
+    for name, times in Counter(one.name for one in users).items():
+        if times > 1:
+            raise typer.BadParameter(f"{name} is named {times} times", param_hint="--user")
+    for user in users:
+        if meant := role_meant(user, roles):
+            note(
+                f"--user {user.name}: what follows the last colon is no role's name ({meant} is),"
+                " and belongs to the password"
+            )
     if _first_file(config) is None:
         raise ConfigError(
             ["--user: the settings have no provider of type file, which could have users"]

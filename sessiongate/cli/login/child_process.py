@@ -187,6 +187,9 @@ def started(command: Sequence[str], environ: Mapping[str, str]) -> Child | int:
     except FileNotFoundError:
         note(f"{command[0]}: there is no such command")
         return NOT_FOUND
+    except PermissionError as problem:
+        note(f"{command[0]}: cannot be run: {problem.strerror}; chmod +x makes a file a command")
+        return NOT_EXECUTABLE
     except OSError as problem:
         note(f"{command[0]}: cannot be run: {problem.strerror}")
         return NOT_EXECUTABLE

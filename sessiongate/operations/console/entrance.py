@@ -92,6 +92,7 @@ class Entrance:
                 " user. A restart of the server shows another one."
             )
         facts = {"title": "The first administrator", "problem": "", "said": "", "name": ""}
+        facts["rule"] = self._first_start.rule
         if request.method in LOOKS:
             return html(200, self._render("setup.html", facts))
         form = _posted(request)

@@ -24,8 +24,15 @@ class FirstStart:
     """Whether the link is open, and what it does. `token` None where there is no need of one."""
 
     def __init__(
-        self, clock: Clock, token: Secret | None, has_users: Callable[[], bool], add: Add
+        self,
+        clock: Clock,
+        token: Secret | None,
+        has_users: Callable[[], bool],
+        add: Add,
+        rule: str,
     ) -> None:
+        self.rule = rule
+        """Which passwords may be set, for whoever is about to choose one."""
         self._clock = clock
         self._token = token
         self._until = clock.now() + LIFE

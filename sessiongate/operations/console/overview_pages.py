@@ -108,7 +108,7 @@ def tiles_of(
             _sum(insights, "logins_refused", 60),
             "audit?event=login+refused",
         ),
-        Tile("locked", "Locked names", _whole(values.get("sessiongate_names_locked"))),
+        Tile("locked", "Locked names", _whole(values.get("sessiongate_names_locked")), "users"),
         Tile("certificate", "Certificate, days left", "–" if days is None else str(days)),
     ]
     if there:

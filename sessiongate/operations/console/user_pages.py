@@ -112,9 +112,9 @@ def _lines(
     return sorted(lines, key=_place)
 
 
-def _place(one: UserLine) -> tuple[bool, str, str]:
-    """By name, and behind all people what strangers have guessed: they choose those names."""
-    return not (one.local or one.sessions), one.name, one.provider
+def _place(one: UserLine) -> tuple[bool, bool, str, str]:
+    """The locked first, then by name; behind all people what strangers have guessed as names."""
+    return not (one.local or one.sessions), one.locked_until is None, one.name, one.provider
 
 
 async def _users(parts: ConsoleParts, visit: Visit) -> UsersPage:

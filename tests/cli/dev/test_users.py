@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from sessiongate.cli.dev.users import user_in
+from sessiongate.cli.dev.users import role_meant, user_in
 from tests.each import each
 
 ROLES = ("administrator", "user", "auditor")
@@ -36,3 +36,17 @@ def test_half_a_user_is_none(text: str) -> None:
     with pytest.raises(typer.BadParameter) as refused:
         user_in(text, ROLES)
     assert "secret" not in refused.value.message
+
+
+@each(
+    ("text", "role"),
+    [
+        ("ci:secret:users", "user"),
+        ("ci:secret:auditer", "auditor"),
+        ("ci:secret:user", ""),
+        ("ci:secret:other", ""),
+        ("ci:users", ""),
+    ],
+)
+def test_a_role_with_a_slip_is_seen(text: str, role: str) -> None:
+    assert role_meant(user_in(text, ROLES), ROLES) == role

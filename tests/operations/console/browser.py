@@ -22,6 +22,7 @@ from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.operations.console.port import LocalUser, ServerFacts
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
+from sessiongate.rules.passwords import rule_of
 from sessiongate.secret import Secret
 from sessiongate.service.audit_desk import AuditDesk
 from sessiongate.service.leaks import LeakFinder, OpenAudit, RecentSessions
@@ -163,7 +164,7 @@ class Desk:
         self.visitors = Visitors(gate.sessions, gate.clock, OWN_LIMITS)
         gate.sessions.on_open(self.visitors.opened)
         gate.sessions.on_end(self.visitors.ended)
-        first = FirstStart(gate.clock, Secret(SET_UP), lambda: self.has_users, add)
+        first = FirstStart(gate.clock, Secret(SET_UP), lambda: self.has_users, add, rule_of(12))
         console = Console(
             self.parts,
             self.visitors,

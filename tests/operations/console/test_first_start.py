@@ -32,7 +32,9 @@ async def test_sec_30_the_set_up_link_works_once(gate: Gate) -> None:
     people, add = added()
     desk = Desk(gate, has_users=False, add=add)
     browser = desk.browser()
-    assert (await browser.get(LINK)).status == 200
+    page = await browser.get(LINK)
+    assert page.status == 200
+    assert "at least 12 characters" in words_of(page)
     reply = await browser.post(LINK, **GOOD)
     assert header_of(reply, "location") == "/console/login?did=added"
     assert people == [("root", "correct horse ")]

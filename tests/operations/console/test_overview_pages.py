@@ -20,6 +20,7 @@ async def test_it_is_the_first_page_and_its_numbers_lead_to_lists(desk: Desk) ->
     assert "Nothing does." in said
     links = {one.get("id"): one.get("href") for one in tags_of(reply, "a")}
     assert links["tile-live"] == "/console/sessions"
+    assert links["tile-locked"] == "/console/users"
     assert links["tile-refused"] == "/console/audit?event=login+refused"
 
 

@@ -125,3 +125,12 @@ async def test_nobody_is_said_to_be_nobody(desk: Desk) -> None:
     ada = await desk.signed_in("ada")
     assert (await ada.get("/console/user?provider=local&name=nobody")).status == 404
     assert "Nobody fits" in words_of(await ada.get("/console/users?user=zzz"))
+
+
+async def test_who_is_locked_stands_first(desk: Desk) -> None:
+    await guessed(desk.gate, "bob")
+    ada = await desk.signed_in("ada")
+    said = json.loads((await ada.get("/console/api/v1/users")).body)
+    names = [one["name"] for one in said["rows"]]
+    assert names[0] == "bob"
+    assert names[1:] == sorted(names[1:])
