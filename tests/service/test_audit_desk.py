@@ -1,6 +1,7 @@
 """The audit at a console: searched, verified in the background, and said where there is none."""
 
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -15,7 +16,7 @@ from sessiongate.service.audit_search import WantedEvents
 from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import LIMITS, T0, FakeClock
-from tests.until import until
+from tests.until import PATIENCE, until
 
 
 @pytest.fixture
@@ -54,6 +55,26 @@ async def test_a_verification_says_how_far_it_is_and_what_it_found(file: Path) -
     assert (found.state, found.checked, found.total, found.began) == ("whole", 4, 4, T0)
     last = AuditFile(file).before(None, 1)[0]
     assert found.heads["decisions"] == last.hash.hex()
+
+
+async def test_one_verification_is_under_way_at_a_time(file: Path) -> None:
+    goes_on, opened = threading.Event(), []
+
+    def slow() -> nullcontext[AuditFile]:
+        opened.append(file)
+        assert goes_on.wait(PATIENCE)
+        return nullcontext(AuditFile(file))
+
+    desk = AuditDesk(slow, FakeClock())
+    try:
+        assert desk.verify()
+        assert not desk.verify()
+    finally:
+        goes_on.set()
+    await until(lambda: desk.verification().state == "whole")
+    assert len(opened) == 1
+    assert desk.verify()
+    await until(lambda: desk.verification().state == "whole")
 
 
 async def test_sec_70_what_was_changed_is_found(file: Path) -> None:
