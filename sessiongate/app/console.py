@@ -9,7 +9,7 @@ import msgspec
 
 from sessiongate.app.listeners import Listeners
 from sessiongate.app.prepare import certificate_names
-from sessiongate.app.roles_and_users import has_users, users_file
+from sessiongate.app.roles_and_users import has_users, refused_to_people, users_file
 from sessiongate.app.services import Services
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
@@ -120,7 +120,8 @@ def _hosts(config: Config) -> OwnHosts:
 
 def _adding(config: Config, journal: Journal) -> Add:
     async def add(name: str, password: Secret) -> None:
-        await asyncio.to_thread(_add, config, name, password)
+        with refused_to_people():
+            await asyncio.to_thread(_add, config, name, password)
         told = "by the set-up link of the console"
         await journal.happened("user added", subject=name, how="console", detail=told)
 

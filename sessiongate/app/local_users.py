@@ -6,7 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 from sessiongate.app.locks import Locks
-from sessiongate.app.roles_and_users import is_last_administrator, roles_of, users_file
+from sessiongate.app.roles_and_users import (
+    is_last_administrator,
+    refused_to_people,
+    roles_of,
+    users_file,
+)
 from sessiongate.audit.event import Said
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
@@ -79,7 +84,8 @@ class UsersOfFiles:
             raise NotFound(f"there is no users file of a provider {who.provider!r}")
         path = users_file(self._config, who.provider)
         async with self._changing:
-            await asyncio.to_thread(change, path)
+            with refused_to_people():
+                await asyncio.to_thread(change, path)
             how, detail = said.get("how", ""), said.get("detail", "")
             await self._journal.happened(
                 what, user=by, subject=who.name, provider=who.provider, how=how, detail=detail

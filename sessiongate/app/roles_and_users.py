@@ -1,10 +1,11 @@
 """What the settings say of people: which roles there are, and which file local users stand in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sessiongate.config import Config
-from sessiongate.errors import ConfigError
+from sessiongate.errors import ConfigError, InvalidArgument
 from sessiongate.identity.local.users_file import User, list_users
 from sessiongate.identity.local.users_path import users_path
 from sessiongate.rules.access import ADMINISTER, Roles, doubts_about, problems_with
@@ -37,6 +38,18 @@ def users_file(config: Config, provider: str | None = None) -> Path:
         names = ", ".join(files) or "none in the settings"
         raise ConfigError([f"--provider: must be a provider of type file; there are: {names}"])
     return users_path(provider, files[provider], config.server.data_dir)
+
+
+@contextmanager
+def refused_to_people() -> Iterator[None]:
+    """What keeps a users file from being changed (it is broken, or a link) is told as a refusal.
+
+    Raises InvalidArgument in place of ConfigError.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise InvalidArgument("users file", "; ".join(error.problems)) from None
 
 
 def has_users(config: Config) -> bool:

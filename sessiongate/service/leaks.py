@@ -30,6 +30,9 @@ from sessiongate.store.port import AuditReader
 MOST_KEPT = 20_000
 """Openings and ends that a process remembers where there is no audit: some 5 MB."""
 
+_STEP = 100
+"""Of those until others get their turn: a millisecond, where each client is another."""
+
 _NO_AUDIT = (
     "store.url names a store that keeps no audit beyond the process: known is what has happened"
     " since its start"
@@ -84,17 +87,19 @@ class RecentSessions:
         """A session has ended."""
         self._note(session, reason)
 
-    def add_up(self, since: datetime, tally: LeakTally) -> Covered:
-        """Add what has happened since then."""
+    async def add_up(self, since: datetime, tally: LeakTally) -> Covered:
+        """Add what has happened since then; others get their turn in between."""
         counted = [one for one in self._kept if one.at >= since]
-        for one in counted:
+        is_full = len(self._kept) == self._kept.maxlen
+        from_when = self._kept[0].at if is_full else self._began
+        for number, one in enumerate(counted, 1):
+            if number % _STEP == 0:
+                await asyncio.sleep(0)
             client = client_of(*one.facts)
             if one.reason is None:
                 tally.opened(client)
             else:
                 tally.ended(client, one.reason)
-        is_full = len(self._kept) == self._kept.maxlen
-        from_when = self._kept[0].at if is_full else self._began
         if from_when <= since:
             return Covered(len(counted), None)
         why = _NO_AUDIT
@@ -152,7 +157,7 @@ class LeakFinder:
         tally = LeakTally()
         since = now - span
         if isinstance(self._record, RecentSessions):
-            covered = self._record.add_up(since, tally)
+            covered = await self._record.add_up(since, tally)
         else:
             covered = await asyncio.to_thread(_read, self._record, since, tally)
         tally.live_known = live

@@ -1,7 +1,11 @@
 """The console of a whole server: where it is, and what of it is said."""
 
+import asyncio
 import socket
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -33,6 +37,18 @@ async def test_without_users_the_start_has_a_link_and_without_a_console_none(
         assert len(one.started.set_up.rpartition("/")[2]) >= 40
     async with running(settings(tmp_path / "two", console__listen="off")) as two:
         assert (two.started.console, two.started.set_up) == ("", "")
+
+
+async def test_a_link_that_cannot_add_says_why(tmp_path: Path) -> None:
+    async with running(settings(tmp_path)) as one:
+        (tmp_path / "users.toml").symlink_to(tmp_path / "elsewhere.toml")
+        form = urlencode({"name": "ada", "password": "a" * 12, "again": "a" * 12}).encode()
+        asked = Request(one.started.set_up, form, {"Sec-Fetch-Site": "same-origin"})
+        with pytest.raises(HTTPError) as refused:
+            await asyncio.to_thread(urlopen, asked, timeout=10)
+        page = await asyncio.to_thread(refused.value.read)
+    assert refused.value.code == 400
+    assert b"is a link" in page
 
 
 async def test_an_address_that_is_taken_ends_the_start_where_it_was_asked_for(

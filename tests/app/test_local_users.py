@@ -68,5 +68,9 @@ async def test_changes_are_in_the_file_and_in_the_audit_with_who_and_why(tmp_pat
             with pytest.raises(NotFound):
                 await users.set_disabled(stranger, True, "ada", SAID)
         assert not find_user(path, "ada").disabled
+        path.rename(tmp_path / "elsewhere.toml")
+        path.symlink_to(tmp_path / "elsewhere.toml")
+        with pytest.raises(InvalidArgument, match="is a link"):
+            await users.set_disabled(BOB, False, "ada", SAID)
         assert not await users.unlock("bob", "ada", SAID)
         assert (await users.locked())["local"] == {}

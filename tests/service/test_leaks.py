@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.rules.leaks import client_of
+from sessiongate.rules.leaks import LeakTally, client_of
 from sessiongate.service.leaks import LeakFinder, RecentSessions
 from sessiongate.session import Client, Ended, Session
 from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.testing import LIMITS
+from sessiongate.testing.sessions import a_session
 from tests.gate import Gate
 
 DAY = timedelta(days=1)
@@ -59,6 +60,22 @@ async def test_what_is_remembered_has_a_bound(gate: Gate) -> None:
     assert (report.clients[0].opened, report.clients[0].live) == (4, 10)
     assert report.since == report.until - timedelta(seconds=4)
     assert "last 4" in report.missing
+
+
+async def test_sec_73_others_have_their_turn_while_what_is_remembered_is_added_up(
+    gate: Gate,
+) -> None:
+    recent = RecentSessions(gate.clock)
+    for number in range(1_000):
+        recent.opened(a_session(principal=f"user{number}", at=gate.clock.now()))
+    tally = LeakTally()
+    counting = asyncio.create_task(recent.add_up(gate.clock.now() - DAY, tally))
+    turns = 0
+    while not counting.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert len(tally.ranked()) == 1_000
+    assert turns >= 10
 
 
 async def test_only_what_is_within_the_span_is_counted(gate: Gate) -> None:
