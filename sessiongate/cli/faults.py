@@ -138,5 +138,12 @@ _APART = ("id", "fault", "hits", "over")
 
 def _row(told: dict[str, Any]) -> dict[str, object]:
     rest = {name: value for name, value in told.items() if name not in _APART}
-    shown = " ".join(f"{name}={value}" for name, value in rest.items())
+    shown = " ".join(f"{name}={_plain(value)}" for name, value in rest.items())
     return {**{name: told[name] for name in _APART}, "rule": shown}
+
+
+def _plain(value: object) -> str:
+    """A value as the words of a rule have it: names with commas between them."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ",".join(value)
+    return str(value)

@@ -27,7 +27,7 @@ from sessiongate.app.prepare import certificates_of
 from sessiongate.app.roles_and_users import roles_of, users_file
 from sessiongate.app.started import url_of
 from sessiongate.config import Config, load
-from sessiongate.errors import Refused
+from sessiongate.errors import ConfigError, Refused
 from sessiongate.faults.scenarios import scenario_of
 from sessiongate.http.message import Reply, Request
 from sessiongate.operations.control import Control, SessionRow
@@ -209,7 +209,10 @@ class Gate:
     def rule(self, told: Mapping[str, object]) -> PlacedFault:
         """The same for a whole rule, as JSON has it."""
         state = self._thread.faults.state
-        rule_id = self._thread.ask(lambda: state.add(told)).id
+        try:
+            rule_id = self._thread.ask(lambda: state.add(told)).id
+        except ConfigError as error:
+            raise ConfigError(error.problems) from None  # from here: a test's report is short
 
         def remove() -> None:
             if self._thread.faults.state is state:  # else it went with a reset

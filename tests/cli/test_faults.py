@@ -114,3 +114,10 @@ def test_a_file_that_is_no_scenario_is_refused(gate: Gate, tmp_path: Path) -> No
         done = run(gate, "scenario", str(path))
         assert done.code == 2, done
         assert "scenario: " in str(done.json())
+
+
+def test_the_table_has_names_as_they_are_typed(gate: Gate) -> None:
+    gate.reset()
+    gate.fault("cap.reached", dialect=["soap", "rest"])
+    done = run_here("faults", "list", "--data-dir", str(gate.data_dir))
+    assert "dialect=soap,rest" in done.out

@@ -194,3 +194,9 @@ def test_certificates_of_others_are_not_trusted(gate: Gate) -> None:
 async def test_it_serves_an_asynchronous_test_too() -> None:
     async with Gate.start() as gate:
         assert gate.sessions() == []
+
+
+def test_a_slip_in_a_fault_has_a_short_report(gate: Gate) -> None:
+    with pytest.raises(ConfigError, match=r"did you mean cap\.reached") as refused:
+        gate.fault("cap.reachd")
+    assert len(refused.traceback) <= 3

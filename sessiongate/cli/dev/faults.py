@@ -25,7 +25,8 @@ def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[To
                     read_rule(one)
                 rules += found
             except ConfigError as error:
-                problems += [f"{option}: {problem}" for problem in error.problems]
+                own = f"{option.removeprefix('--')}: "
+                problems += [f"{option}: {one.removeprefix(own)}" for one in error.problems]
     if problems:
         fail(Exit.SETTINGS, *problems)
     return tuple(rules)

@@ -16,7 +16,10 @@ from sessiongate.store.plugin import StoreKind, StoreSettings
 def _audit_of(settings: StoreSettings) -> Iterator[AuditFile]:
     file = settings.file
     if not is_there(file):
-        raise StoreUnavailable(f"there is no session file at {file} yet")
+        raise StoreUnavailable(
+            f"there is no session file at {file} yet: no server has run there; name the data"
+            " directory of one that has (--data-dir, server.data_dir)"
+        )
     try:
         yield AuditFile(file)
     except sqlite3.Error as error:

@@ -37,3 +37,4 @@ def test_faults_that_are_none_keep_it_from_starting() -> None:
     assert done.code == 2
     for said in ("did you mean cap.reached?", "'x' is not of the form", "did you mean cap-550?"):
         assert said in done.err
+    assert "--fault: there is no 'cap.reachd'" in done.err
