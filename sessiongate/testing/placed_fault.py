@@ -1,11 +1,31 @@
 """Faults that a test has placed, until the test is done with them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 
-class PlacedFault:
+class _RemovedInTheEnd(ABC):
+    """A context manager that leaves nothing of what it is."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Take it away. Idempotent."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+
+class PlacedFault(_RemovedInTheEnd):
     """A rule of a server. As a context manager it is removed in the end."""
 
     def __init__(
@@ -42,19 +62,8 @@ class PlacedFault:
             self._last = self._hits()
             self._remove()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.remove()
-
-
-class PlacedScenario:
+class PlacedScenario(_RemovedInTheEnd):
     """The rules of a scenario. As a context manager they are removed in the end."""
 
     def __init__(self, faults: Sequence[PlacedFault]) -> None:
@@ -75,14 +84,3 @@ class PlacedScenario:
         """Take all of them away. Idempotent."""
         for one in self.faults:
             one.remove()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.remove()
