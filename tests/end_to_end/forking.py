@@ -175,6 +175,9 @@ def _become(told: tuple[Sequence[str], Mapping[str, str], str], streams: Sequenc
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(3, max(streams) + 64)
+    # Tests that run as a job in the background, or without a terminal, ignore some of these.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if os.isatty(0):
         _log_in()
     # The streams of before knew what they led to, such as whether one can seek there.
@@ -188,13 +191,9 @@ def _become(told: tuple[Sequence[str], Mapping[str, str], str], streams: Sequenc
 
 
 def _log_in() -> None:
-    """Make the terminal its own, so that it is also what /dev/tty stands for.
-
-    Control-C is heard, as Python hears it: a job in the background ignores it.
-    """
+    """Make the terminal its own, so that it is also what /dev/tty stands for."""
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":

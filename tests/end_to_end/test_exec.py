@@ -177,7 +177,7 @@ def test_a_server_that_is_gone_at_the_logout(server: Server, start: Start, diale
         with Relay(server.port) as relay:
             url = f"https://127.0.0.1:{relay.port}"
             process = start(
-                *("sh", "-c", "trap 'exit 3' TERM; echo ready; sleep 600 & wait"),
+                *("sh", "-c", "trap 'exit 3' TERM; sleep 600 & echo ready; wait"),
                 options=("--as", dialect, *strict),
                 to=url,
             )

@@ -4,6 +4,7 @@ Real proxies are in tests/deploy/test_forward_auth.py.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.end_to_end.serving import ADMIN, USER, Server, with_people
 from tests.end_to_end.test_operations import ask
 from tests.security.dialects import Dialect, over_dialects
 from tests.telemetry.families import read, value
+from tests.until import wait_until
 
 ON = """
 [server]
@@ -70,8 +72,13 @@ def test_it_is_counted_and_written_down(door: Server) -> None:
     counted = read(ask(door, "/metrics").body)
     checks = "sessiongate_access_checks_total"
     assert value(counted, checks, endpoint="forward-auth", result="no_role") == 1
-    events = door.run("audit", "tail", "-n", "20", "--output", "json").json()
-    [event] = [one for one in events if one["event"] == "access refused"][-1:]
+
+    def refused() -> list[dict[str, Any]]:
+        events = door.run("audit", "tail", "-n", "20", "--output", "json").json()
+        return [one for one in events if one["event"] == "access refused"]
+
+    wait_until(lambda: bool(refused()))  # a refusal is told before it is on the disk
+    event = refused()[-1]
     assert (event["user"], event["reason"]) == (USER[0], "no_role")
     assert event["detail"] == "GET app.example/admin/x through 127.0.0.1"
 
