@@ -76,6 +76,7 @@ def console_of(
         insights,
         config.dialects.vsphere.default,
         *others,
+        faults=services.faults,
     )
     visitors = Visitors(services.sessions, services.clock, config.console.limits)
     services.sessions.on_open(visitors.opened)

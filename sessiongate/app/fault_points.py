@@ -12,6 +12,7 @@ from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.http.router import Routes
 from sessiongate.identity.guard.guard import Guard
+from sessiongate.operations.console.port import FaultControl
 from sessiongate.rules.access import Roles
 from sessiongate.service.sessions import Sessions
 from sessiongate.store.port import SessionStore, Store
@@ -56,6 +57,10 @@ class FaultPoints(Protocol):
 
     def steering(self, handler: Handler) -> Handler:
         """The handler of a listener of our own, by which it is steered."""
+        ...
+
+    def desk(self) -> FaultControl:
+        """What the console's page of faults asks."""
         ...
 
     def clock(self, clock: Clock) -> Clock:

@@ -25,6 +25,7 @@ from sessiongate.gateway.gate import Gate, UpstreamGate
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.identity.tokens.port import TokenVerifier
+from sessiongate.operations.console.port import FaultControl
 from sessiongate.rules.locale import server_default
 from sessiongate.service.account_changes import AccountChanges
 from sessiongate.service.extension_login import Extensions
@@ -49,7 +50,7 @@ class Core(msgspec.Struct, frozen=True):
 
 
 class Services(msgspec.Struct, frozen=True):
-    """What the dialects call."""
+    """What the dialects and the console call."""
 
     sessions: Sessions
     logins: Logins
@@ -58,6 +59,8 @@ class Services(msgspec.Struct, frozen=True):
     clock: Clock
     presented: Presented
     access_checks: AccessChecks
+    faults: FaultControl | None = None
+    """What sets faults on purpose, where there may be any."""
 
 
 def services_of(
@@ -92,6 +95,7 @@ def services_of(
         core.clock if faults is None else faults.clock(core.clock),
         presented(config, about),
         AccessChecks(core.journal, core.clock),
+        faults.desk() if faults is not None else None,
     )
 
 

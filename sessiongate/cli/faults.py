@@ -10,6 +10,7 @@ from sessiongate.cli.output import Exit, Output, fail, show_facts, show_json, sh
 from sessiongate.cli.table import Column
 from sessiongate.errors import ConfigError
 from sessiongate.faults.reader import read_words
+from sessiongate.faults.rows import row_of
 
 app = typer.Typer(
     no_args_is_help=True, help="Faults on purpose, at a server that `sessiongate dev` runs."
@@ -93,7 +94,7 @@ def list_(
     if output is Output.JSON:
         show_json(rules)
         return
-    show_rows([_row(one) for one in rules], COLUMNS, output, "There are no faults.", wide=wide)
+    show_rows([row_of(one) for one in rules], COLUMNS, output, "There are no faults.", wide=wide)
 
 
 @app.command()
@@ -131,19 +132,3 @@ def clear(
     """Take all rules away."""
     loaded = settings(config, data_dir)
     show_facts(ask(loaded.server.data_dir, "DELETE", "/dev/faults", dict[str, int]), output)
-
-
-_APART = ("id", "fault", "hits", "over")
-
-
-def _row(told: dict[str, Any]) -> dict[str, object]:
-    rest = {name: value for name, value in told.items() if name not in _APART}
-    shown = " ".join(f"{name}={_plain(value)}" for name, value in rest.items())
-    return {**{name: told[name] for name in _APART}, "rule": shown}
-
-
-def _plain(value: object) -> str:
-    """A value as the words of a rule have it: names with commas between them."""
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ",".join(value)
-    return str(value)

@@ -10,6 +10,7 @@ from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.faults.arrivals import FaultyArrivals
 from sessiongate.faults.certificates import OddCertificates
+from sessiongate.faults.desk import FaultDesk
 from sessiongate.faults.facts import FactReader
 from sessiongate.faults.handler import FaultyHandler
 from sessiongate.faults.inside import FaultyRoles, faulty_guard, faulty_store
@@ -107,6 +108,10 @@ class Faults:
     def steering(self, handler: Handler) -> Handler:
         """The handler of an own listener, with `/dev/` before it."""
         return Steering(self, self._token, handler)
+
+    def desk(self) -> FaultDesk:
+        """What the console's page of faults asks."""
+        return FaultDesk(self.state)
 
     async def reset(self) -> None:
         """Make the server as it was at first: sessions, tickets, lockouts, events, rules, time."""

@@ -4,6 +4,7 @@ What is no name of anything is refused, with the name that was probably meant.
 """
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
@@ -76,6 +77,15 @@ def read_words(words: Sequence[str]) -> dict[str, object]:
             raise ConfigError([f"fault: {word!r} is not of the form NAME=VALUE"])
         told[name] = value
     return told
+
+
+def read_line(text: str) -> dict[str, object]:
+    """The same of one line, with quotes as a shell has them. Raises ConfigError."""
+    try:
+        words = [text] if text.lstrip().startswith("{") else shlex.split(text)
+    except ValueError as error:
+        raise ConfigError([f"{text!r} cannot be split into words: {error}"]) from None
+    return read_words(words)
 
 
 def _step(told: Mapping[str, object], inherited: When, problems: list[str], where: str) -> Step:

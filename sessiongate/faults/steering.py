@@ -16,7 +16,7 @@ import msgspec
 
 from sessiongate.config import values
 from sessiongate.errors import ConfigError, NotFound, Refused
-from sessiongate.faults.book import ListedRule
+from sessiongate.faults.rows import shown
 from sessiongate.faults.state import FaultState
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.objections import objection
@@ -170,11 +170,6 @@ class Steering:
     async def _authority(self, request: Request) -> Reply:
         pem = self._server.authority
         return Reply(200, _PEM, pem) if pem is not None else _said(404, "the server has no CA")
-
-
-def shown(listed: ListedRule) -> dict[str, object]:
-    """A rule as it was said, with its id and what became of it."""
-    return {**listed.rule, "id": listed.id, "hits": listed.hits, "over": listed.over}
 
 
 def _table_in(request: Request) -> dict[str, object]:

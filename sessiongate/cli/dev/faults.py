@@ -1,13 +1,12 @@
 """Faults that `dev` begins with."""
 
-import shlex
 from collections.abc import Sequence
 
 from sessiongate.cli.output import Exit, fail
 from sessiongate.cli.scenario import rules_of
 from sessiongate.errors import ConfigError
 from sessiongate.faults.points import Faults
-from sessiongate.faults.reader import read_rule, read_words
+from sessiongate.faults.reader import read_line, read_rule
 from sessiongate.faults.scenarios import Told
 from sessiongate.secret import Secret
 from sessiongate.testing.clock import TravelClock
@@ -20,7 +19,7 @@ def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[To
     for option, texts in (("--fault", faults), ("--scenario", scenarios)):
         for text in texts:
             try:
-                found = _of_words(text) if option == "--fault" else rules_of(text)
+                found = (read_line(text),) if option == "--fault" else rules_of(text)
                 for one in found:
                     read_rule(one)
                 rules += found
@@ -30,14 +29,6 @@ def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[To
     if problems:
         fail(Exit.SETTINGS, *problems)
     return tuple(rules)
-
-
-def _of_words(text: str) -> tuple[Told, ...]:
-    try:
-        words = [text] if text.lstrip().startswith("{") else shlex.split(text)
-    except ValueError as error:
-        raise ConfigError([f"{text!r} cannot be split into words: {error}"]) from None
-    return (read_words(words),)
 
 
 def faults_of(

@@ -23,6 +23,7 @@ from sessiongate.errors import (
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.operations.console.entrance import LOGIN, Entrance
+from sessiongate.operations.console.fault_pages import banner
 from sessiongate.operations.console.first_start import FirstStart
 from sessiongate.operations.console.forms import LOOKS, client_of, form_of
 from sessiongate.operations.console.origin_checks import (
@@ -255,7 +256,7 @@ class Console:
     def _render(self, name: str, facts: Mapping[str, Any]) -> str:
         if self._loaded is None:
             return ""
-        return self._loaded[1].page(name, facts)
+        return self._loaded[1].page(name, {**facts, "dev": banner(self._parts.faults)})
 
 
 def _load() -> tuple[StaticFiles, Templates]:

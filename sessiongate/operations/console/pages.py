@@ -2,6 +2,7 @@
 
 from sessiongate.operations.console import (
     audit_pages,
+    fault_pages,
     keys_page,
     leak_pages,
     overview_pages,
@@ -24,5 +25,6 @@ def all_pages(parts: ConsoleParts) -> list[Page | Action]:
         *user_pages.pages(parts),
         *pool_pages.pages(parts),
         *server_pages.pages(parts),
+        *fault_pages.pages(parts),
         *keys_page.pages(),
     ]

@@ -6,7 +6,7 @@ import msgspec
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.operations.console.port import LocalUsers, ServerFacts
+from sessiongate.operations.console.port import FaultControl, LocalUsers, ServerFacts
 from sessiongate.operations.console.recent_ends import RecentEnds
 from sessiongate.operations.port import Pools
 from sessiongate.service.audit_desk import AuditDesk
@@ -50,4 +50,6 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     facts: Callable[[], Awaitable[ServerFacts]]
     pools: Pools
     """The gateway's; none in its list where nothing is forwarded."""
+    faults: FaultControl | None = None
+    """None where the server has no faults on purpose: there is no page of them then."""
     ends: RecentEnds = msgspec.field(default_factory=RecentEnds)

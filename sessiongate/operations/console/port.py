@@ -1,4 +1,4 @@
-"""What the console has others say and do: of the server as it is, of users and their locks."""
+"""What the console has others say and do: of the server, of users and locks, of faults in `dev`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -67,4 +67,44 @@ class LocalUsers(Protocol):
 
     async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
         """Give somebody another role; never take the last administrator's."""
+        ...
+
+
+class FaultControl(Protocol):
+    """Faults on purpose, and the time, of a server that clients are tested against."""
+
+    @property
+    def scenarios(self) -> Mapping[str, str]:
+        """The names of scenarios, and what happens in each."""
+        ...
+
+    def now(self) -> datetime:
+        """The server's time."""
+        ...
+
+    def list(self) -> Sequence[Mapping[str, object]]:
+        """All rules in order: `id`, `fault`, `rule` (all else it says, as text), `hits`, `over`."""
+        ...
+
+    def add(self, line: str) -> None:
+        """Add the rule that these words say. Raises ConfigError with all that is wrong."""
+        ...
+
+    def add_scenario(self, name: str) -> int:
+        """Add the rules of this scenario. How many those are. Raises ConfigError."""
+        ...
+
+    def remove(self, rule_id: str) -> None:
+        """Forget a rule. Raises NotFound."""
+        ...
+
+    def clear(self) -> int:
+        """Forget all rules. How many those were."""
+        ...
+
+    async def advance(self, span: str) -> int:
+        """Go ahead in time, by such as `31m`. How many sessions that has ended.
+
+        Raises ConfigError.
+        """
         ...

@@ -19,7 +19,7 @@ from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.pages import all_pages
 from sessiongate.operations.console.parts import ConsoleParts, Insights
-from sessiongate.operations.console.port import LocalUser, ServerFacts
+from sessiongate.operations.console.port import FaultControl, LocalUser, ServerFacts
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
 from sessiongate.rules.passwords import rule_of
@@ -140,6 +140,7 @@ class Desk:
         names: Sequence[str] = ("127.0.0.1", "localhost", "console.example"),
         audit: OpenAudit | None = None,
         caps: Caps = NO_CAPS,
+        faults: FaultControl | None = None,
     ) -> None:
         self.gate = gate
         self.has_users = has_users
@@ -160,6 +161,7 @@ class Desk:
             self.users,
             facts,
             self.pools,
+            faults,
         )
         self.visitors = Visitors(gate.sessions, gate.clock, OWN_LIMITS)
         gate.sessions.on_open(self.visitors.opened)

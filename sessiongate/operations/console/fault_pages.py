@@ -1,0 +1,90 @@
+"""The page of faults on purpose: their rules and hits, and the server's time. In `dev` alone."""
+
+from datetime import datetime
+from functools import partial
+
+import msgspec
+
+from sessiongate.errors import ConfigError, NotFound
+from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
+from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.port import FaultControl
+from sessiongate.rules.access import ADMINISTER
+
+
+class FaultRow(msgspec.Struct, frozen=True):
+    """One rule."""
+
+    id: str
+    fault: str
+    rule: str
+    """Its arguments, which requests it is about, and how often."""
+    hits: int
+    over: bool
+
+
+class FaultsPage(msgspec.Struct, frozen=True):
+    """All rules, in the order in which they decide."""
+
+    now: datetime
+    """The server's time."""
+    rules: list[FaultRow]
+    scenarios: dict[str, str]
+    """Name of each that there is, and what happens in it."""
+
+
+def pages(parts: ConsoleParts) -> list[Page | Action]:
+    """The pages of this module; none where the server has no faults on purpose."""
+    faults = parts.faults
+    if faults is None:
+        return []
+    actions = ("add", "scenario", "remove", "clear", "advance")
+    return [
+        Page("faults", "Faults", partial(_look, faults), "faults.html", menu="Faults", letter="f"),
+        *(
+            Action(f"faults/{what}", partial(_act, faults, what), ADMINISTER, "faults")
+            for what in actions
+        ),
+    ]
+
+
+def banner(faults: FaultControl | None) -> str:
+    """What each page says of a server that may have faults; "" of any other."""
+    if faults is None:
+        return ""
+    count = len(faults.list())
+    rules = "1 rule" if count == 1 else f"{count} rules"
+    return f"This server is a dev server: faults on purpose, {rules}"
+
+
+async def _look(faults: FaultControl, _: Visit) -> FaultsPage:
+    rules = [msgspec.convert(one, FaultRow) for one in faults.list()]
+    return FaultsPage(faults.now(), rules, dict(faults.scenarios))
+
+
+async def _act(faults: FaultControl, what: str, visit: Visit) -> Went | Again:
+    try:
+        count = await _do(faults, what, visit)
+    except ConfigError as error:
+        return Again("; ".join(error.problems))
+    except NotFound as error:
+        return Again(str(error))
+    return Went("faults", f"fault-{what}", count)
+
+
+async def _do(faults: FaultControl, what: str, visit: Visit) -> int:
+    """How many rules, or sessions, that was about."""
+    match what:
+        case "add":
+            faults.add(visit.form.one("rule"))
+        case "scenario":
+            return faults.add_scenario(visit.form.one("name"))
+        case "remove":
+            faults.remove(visit.form.one("id"))
+        case "clear":
+            return faults.clear()
+        case "advance":
+            return await faults.advance(visit.form.one("by"))
+        case _:
+            raise NotFound("There is no such action.")
+    return 1
