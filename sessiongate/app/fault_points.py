@@ -16,6 +16,8 @@ from sessiongate.operations.console.port import FaultControl
 from sessiongate.rules.access import Roles
 from sessiongate.service.sessions import Sessions
 from sessiongate.store.port import SessionStore, Store
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.http import HttpUpstream
 from sessiongate.wire.vim.types import Data
 
 
@@ -32,6 +34,14 @@ class FaultPoints(Protocol):
 
     def guards(self, guards: Mapping[str, Guard]) -> Mapping[str, Guard]:
         """The guards that logins ask."""
+        ...
+
+    def exchange(self, exchange: Exchange) -> Exchange:
+        """What sends to an upstream, in its place."""
+        ...
+
+    def logins(self, http: HttpUpstream) -> HttpUpstream:
+        """What logs callers in at an upstream, in its place."""
         ...
 
     def serve(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from sessiongate.app.fault_points import FaultPoints
 from sessiongate.app.preflight.zvm_checks import zvm_of
 from sessiongate.app.prepare import certificate_names, instance_of
 from sessiongate.app.secret_files import SecretFile
@@ -42,6 +43,7 @@ from sessiongate.store.port import Store
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.port import SessionUpstream
 from sessiongate.upstream.zvm import Zvm, ZvmLogins
 from sessiongate.wire.vim.client import UpstreamSession
@@ -56,7 +58,9 @@ _AttemptsOfAccounts = defaultdict[tuple[str, str], Attempts]
 class CallersUpstream:
     """An upstream as the provider of its users sees it."""
 
-    def __init__(self, name: str, settings: Upstream, gate: UpstreamGate) -> None:
+    def __init__(
+        self, name: str, settings: Upstream, gate: UpstreamGate, faults: FaultPoints | None
+    ) -> None:
         self.kind = settings.type
         zvm = gate.zvm if isinstance(gate, ZvmGate) else None
         self.each_login = zvm is not None and not settings.shared
@@ -67,6 +71,11 @@ class CallersUpstream:
         self.locale = settings.locale
         self.proxy = settings.proxy
         self._accounts = gate.accounts
+        self._faults = faults
+
+    def calls(self, http: HttpUpstream) -> HttpUpstream:
+        """What a provider sends its logins by, with faults before it where there may be any."""
+        return http if self._faults is None else self._faults.logins(http)
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Have the session that a login has opened."""
@@ -79,6 +88,7 @@ def gates_of(
     clock: Clock,
     sessions: Sessions,
     journal: Journal,
+    faults: FaultPoints | None = None,
 ) -> dict[str, UpstreamGate]:
     """The gates by the names of their tables. Raises ConfigError."""
     if not config.upstream:
@@ -104,7 +114,7 @@ def gates_of(
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
     attempts: _AttemptsOfAccounts = defaultdict(lambda: Attempts(_now))
     return {
-        name: _gate(config, name, sessions, rows(name), store, key, journal, attempts)
+        name: _gate(config, name, sessions, rows(name), store, key, journal, attempts, faults)
         for name in config.upstream
     }
 
@@ -127,11 +137,11 @@ def _opened_as(settings: Upstream) -> str:
 
 
 def callers_upstreams(
-    config: Config, gates: Mapping[str, UpstreamGate]
+    config: Config, gates: Mapping[str, UpstreamGate], faults: FaultPoints | None = None
 ) -> dict[str, CallersUpstream]:
     """What providers may name as their `upstream`."""
     return {
-        name: CallersUpstream(name, config.upstream[name], gate)
+        name: CallersUpstream(name, config.upstream[name], gate, faults)
         for name, gate in gates.items()
         if config.upstream[name].account == "caller"
     }
@@ -162,9 +172,12 @@ def _gate(
     key: LeaseKey,
     journal: Journal,
     attempts: _AttemptsOfAccounts,
+    faults: FaultPoints | None,
 ) -> UpstreamGate:
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
     exchange = _exchange(name, settings)
+    if faults is not None:
+        exchange = faults.exchange(exchange)
     service = settings.account == "service"
     books, notes = store.books(name), store.notes(name)
     zvm = zvm_of(name, settings, exchange) if settings.type == "zvm" else None

@@ -68,8 +68,7 @@ class Server:
         self._watched = watched
         self._sockets = supplied.sockets or InheritedSockets()
         self._around, self._faults = supplied.around, supplied.faults
-        self._clock = supplied.clock or SystemClock()
-        self._meters = Meters()
+        self._clock, self._meters = supplied.clock or SystemClock(), Meters()
         store, roles = supplied.store or parts.store_of(config), roles_of(config)
         if self._faults is not None:
             store, roles = self._faults.store(store), self._faults.roles(roles)
@@ -87,8 +86,9 @@ class Server:
         self._sessions = Sessions(
             self.store, roles, self._clock, self._journal, caps=config.sessions.caps
         )
-        self._gates = gates_of(config, self.store, self._clock, self._sessions, self._journal)
-        upstreams = callers_upstreams(config, self._gates)
+        core = (self.store, self._clock, self._sessions, self._journal)
+        self._gates = gates_of(config, *core, self._faults)
+        upstreams = callers_upstreams(config, self._gates, self._faults)
         providers = parts.providers_of(config, self._hasher, upstreams=upstreams)
         self._made = parts.with_clients(config, providers)
         self.guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)

@@ -36,8 +36,8 @@ class KnownFault(msgspec.Struct, frozen=True, kw_only=True):
     args: Mapping[str, Argument] = {}
     times: int | None = None
     """How often, where the rule does not say. None: without end."""
-    missing: str = ""
-    """Why it cannot be had yet; "" for nearly all."""
+    of_upstream: bool = False
+    """Whether a server needs an upstream to have it."""
 
 
 def seconds(value: object) -> float:
@@ -114,7 +114,6 @@ _SLOW = {
 }
 _CUT = {"after_bytes": Argument(values.whole(0, 1 << 30))}
 _PLACE = Argument(values.choice("accept", "head", "body"), "head")
-_LATER = "not available in this release"
 
 FAULTS: Mapping[str, KnownFault] = {
     "session.expire": KnownFault(
@@ -216,15 +215,22 @@ FAULTS: Mapping[str, KnownFault] = {
         args={"by": Argument(skew, needed=True)},
     ),
     "ticket.spent": KnownFault(about="The clone ticket was used before.", scope=Scope.CLONE),
-    **{
-        f"upstream.{name}": KnownFault(about=f"The upstream is {about}.", missing=_LATER)
-        for name, about in {
-            "down": "away",
-            "slow": "slow",
-            "cap": "full",
-            "rotten": "half rotten",
-            "wrong-type": "another server",
-        }.items()
-    },
+    "upstream.down": KnownFault(about="The upstream does not answer.", of_upstream=True),
+    "upstream.slow": KnownFault(
+        about="The upstream's answers take long.",
+        args={"seconds": Argument(seconds, 5.0)},
+        of_upstream=True,
+    ),
+    "upstream.cap": KnownFault(
+        about="The upstream has no room for one more session.", of_upstream=True
+    ),
+    "upstream.rotten": KnownFault(
+        about="The session at the upstream by which a request goes has ended.",
+        args={"half": Argument(values.yes_or_no, default=False)},
+        of_upstream=True,
+    ),
+    "upstream.wrong-type": KnownFault(
+        about="What answers at the upstream's address is another server.", of_upstream=True
+    ),
 }
 """Every fault by its name."""

@@ -15,6 +15,7 @@ from sessiongate.faults.inside import meeting
 from sessiongate.faults.rule import RequestFacts
 from sessiongate.faults.slow import Sleep, dribbled
 from sessiongate.faults.state import FaultState
+from sessiongate.faults.told import skewed_date
 from sessiongate.http.message import CutOff, Handler, Reply, Request
 from sessiongate.http.router import Routes
 from sessiongate.service.sessions import Sessions
@@ -144,6 +145,11 @@ class FaultyHandler:
             return Reply(refused.status, _JSON, openid.write_refusal(refused))
         return await self._inside(met)
 
+    async def _skewed(self, met: Met) -> Reply:
+        reply = await self._inside(met)
+        reply.date = skewed_date(met.hit)
+        return reply
+
     async def _advance(self, met: Met) -> Reply:
         by = met.hit.args["by"]
         with suppress(ValueError):  # it is as late as it can be
@@ -165,6 +171,7 @@ _CARRIED_OUT: Mapping[str, Callable[[FaultyHandler, Met], Awaitable[Reply]]] = {
     "conn.truncate": FaultyHandler._cut,
     "conn.garbage": FaultyHandler._cut,
     "clock.advance": FaultyHandler._advance,
+    "clock.skew": FaultyHandler._skewed,
     "version.is": FaultyHandler._version,
     "token.short": FaultyHandler._token,
 }

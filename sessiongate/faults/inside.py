@@ -31,20 +31,23 @@ from sessiongate.session import Caps, Principal, Session, Ticket
 from sessiongate.store.port import Store
 
 
-class _Meeting:
+class Meeting:
     """A request and the fault that it meets, until its reply."""
 
     def __init__(self, hit: Hit) -> None:
         self.hit: Hit | None = hit
+        """None after the reply."""
+        self.rotten = ""
+        """The token of the session at an upstream that has ended for this request."""
 
 
-_MEETING: ContextVar[_Meeting | None] = ContextVar("sessiongate_fault", default=None)
+_MEETING: ContextVar[Meeting | None] = ContextVar("sessiongate_fault", default=None)
 
 
 @contextmanager
 def meeting(hit: Hit) -> Iterator[None]:
     """What is done for a request meanwhile meets this fault; tasks that it leaves behind do not."""
-    one = _Meeting(hit)
+    one = Meeting(hit)
     token = _MEETING.set(one)
     try:
         yield
@@ -58,6 +61,14 @@ def met(fault: str) -> Hit | None:
     one = _MEETING.get()
     hit = one.hit if one is not None else None
     return hit if hit is not None and hit.fault == fault else None
+
+
+def meeting_of(family: str) -> Meeting | None:
+    """The meeting, where the request under way meets a fault whose name begins so."""
+    one = _MEETING.get()
+    if one is None or one.hit is None or not one.hit.fault.startswith(family):
+        return None
+    return one
 
 
 def _cap_error(hit: Hit, principal: str) -> CapReached:

@@ -18,6 +18,7 @@ from sessiongate.faults.state import FaultState
 from sessiongate.faults.steering import Steering
 from sessiongate.faults.told import SkewedClock, shown_about, token_life
 from sessiongate.faults.travel import TravellingClock, advance
+from sessiongate.faults.upstream import UpstreamFaults
 from sessiongate.files import read_named
 from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.message import Handler
@@ -28,6 +29,8 @@ from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended
 from sessiongate.store.port import SessionStore, Store
+from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.http import HttpUpstream
 from sessiongate.wire.vim.types import Data
 
 
@@ -35,13 +38,20 @@ class Faults:
     """What a server is given to have faults; `state` holds its rules.
 
     `clock` is the server's, `seed` decides all draws, `token` is asked of those who steer it by
-    HTTP. Without `header` no reply names a rule.
+    HTTP. Without `header` no reply names a rule. `gateway` says that it has an upstream.
     """
 
     def __init__(
-        self, clock: TravellingClock, seed: int, token: Secret, *, header: bool = True
+        self,
+        clock: TravellingClock,
+        seed: int,
+        token: Secret,
+        *,
+        header: bool = True,
+        gateway: bool = False,
     ) -> None:
-        self.state = FaultState(clock, seed, header=header)
+        self.state = FaultState(clock, seed, header=header, gateway=gateway)
+        self._upstream = UpstreamFaults()
         self._clock = clock
         self._token = token
         self._authority: Path | None = None
@@ -63,6 +73,14 @@ class Faults:
         """The guards, with faults before them."""
         self._guards = guards
         return {name: faulty_guard(guard) for name, guard in guards.items()}
+
+    def exchange(self, exchange: Exchange) -> Exchange:
+        """What sends to an upstream, with faults before it."""
+        return self._upstream.exchange(exchange)
+
+    def logins(self, http: HttpUpstream) -> HttpUpstream:
+        """What logs callers in at an upstream, with faults before it."""
+        return self._upstream.logins(http)
 
     def serve(
         self,
@@ -87,6 +105,7 @@ class Faults:
 
     def handler(self, handler: Handler, routes: Routes) -> Handler:
         """The handler of clients' requests, some of which meet faults."""
+        self._upstream.routes = routes
         return FaultyHandler(self.state, handler, routes, self._reader, self._sessions)
 
     def arrivals(self, data_dir: Path, names: Sequence[str]) -> Arrivals:

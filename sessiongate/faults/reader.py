@@ -22,17 +22,21 @@ _OWN = ("id", "fault", "when", "args", "then", *_COUNTS)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MOST = 999_999_999
 _MOST_STEPS = 100
+_NO_UPSTREAM = (
+    "fault: {} is not available, since this server has no upstream: give it one by"
+    " `sessiongate dev --upstream URL`, or by a table [upstream.NAME] of its settings"
+)
 
 DIALECTS = ("soap", "vi-json", "rest", "vapi-rpc", "zerto", "zerto-appliance", "forward-auth")
 """What a rule may name as `dialect`."""
 
 
-def read_rule(told: Mapping[str, object]) -> FaultRule:
+def read_rule(told: Mapping[str, object], *, gateway: bool = False) -> FaultRule:
     """The rule that this says.
 
     Arguments of the fault, and what stands in `when`, may also stand beside the rule's own keys; a
-    key that Python has for itself may end in an underscore. Raises ConfigError with all that
-    is wrong.
+    key that Python has for itself may end in an underscore. Faults of an upstream are for a
+    `gateway`. Raises ConfigError with all that is wrong.
     """
     problems: list[str] = []
     plain = {key.removesuffix("_"): value for key, value in told.items()}
@@ -53,6 +57,8 @@ def read_rule(told: Mapping[str, object]) -> FaultRule:
             problems.append(f"then {number}: must be a rule without id and then")
     if len({step.scope if step.scope in ARRIVALS else None for step in steps}) > 1:
         problems.append("then: faults of connections and of requests are for two rules")
+    if not gateway:
+        problems += [_NO_UPSTREAM.format(one.fault) for one in steps if _is_of_upstream(one)]
     if problems:
         raise ConfigError(problems)
     return FaultRule(id=str(rule_id), steps=tuple(steps), told=_shown(told))
@@ -92,8 +98,8 @@ def _step(told: Mapping[str, object], inherited: When, problems: list[str], wher
     """One step, with what is wrong added to `problems`."""
     fault = told.get("fault")
     known = FAULTS.get(fault) if isinstance(fault, str) else None
-    if known is None or known.missing:
-        problems.append(where + _no_such_fault(fault, known))
+    if known is None:
+        problems.append(where + _no_such_fault(fault))
         return Step(fault="")
     given = {key: value for key, value in told.items() if key not in _OWN}
     more = told.get("args", {})
@@ -114,9 +120,12 @@ def _step(told: Mapping[str, object], inherited: When, problems: list[str], wher
     return Step(fault=str(fault), args=args, scope=scope, when=when, counts=counts)
 
 
-def _no_such_fault(fault: object, known: KnownFault | None) -> str:
-    if known is not None:
-        return f"fault: {fault} is {known.missing}"
+def _is_of_upstream(step: Step) -> bool:
+    known = FAULTS.get(step.fault)
+    return known is not None and known.of_upstream
+
+
+def _no_such_fault(fault: object) -> str:
     if fault is None:
         return (
             f'fault: must be given, as in {{"fault": "login.slow"}}; there are: {", ".join(FAULTS)}'

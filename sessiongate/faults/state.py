@@ -27,10 +27,16 @@ back."""
 
 
 class FaultState:
-    """Rules, and what carries them out. `clock` is the server's, `seed` decides all draws."""
+    """Rules, and what carries them out. `clock` is the server's, `seed` decides all draws.
 
-    def __init__(self, clock: Clock, seed: int, *, header: bool = True) -> None:
+    A rule about an upstream is for a `gateway`.
+    """
+
+    def __init__(
+        self, clock: Clock, seed: int, *, header: bool = True, gateway: bool = False
+    ) -> None:
         self._clock = clock
+        self._gateway = gateway
         self._book = RuleBook(seed)
         self.rules: RuleBook | None = None
         """None as long as there is none, so that a request costs one question more."""
@@ -65,7 +71,7 @@ class FaultState:
 
     def add(self, told: Mapping[str, object]) -> ListedRule:
         """Add a rule after the others. Raises ConfigError with all that is wrong."""
-        rule_id = self._book.add(read_rule(told), self.now())
+        rule_id = self._book.add(read_rule(told, gateway=self._gateway), self.now())
         self.rules = self._book
         _log.info("faults are on", rules=len(self._book), added=rule_id)
         return self.show(rule_id)

@@ -1,10 +1,13 @@
 """What the server says of itself, where a fault says otherwise: time, release, life of tokens."""
 
+import time
 from datetime import datetime, timedelta
+from email.utils import formatdate
 
 import msgspec
 
 from sessiongate.clock import Clock
+from sessiongate.faults.book import Hit
 from sessiongate.faults.inside import met
 from sessiongate.wire.vim.types import Data
 
@@ -18,8 +21,19 @@ class SkewedClock:
     def now(self) -> datetime:
         """The time that such a request is told."""
         hit = met("clock.skew")
-        by = hit.args["by"] if hit is not None else None
-        return self._clock.now() + (by if isinstance(by, timedelta) else timedelta(0))
+        return self._clock.now() + (_skew_of(hit) if hit is not None else timedelta(0))
+
+
+def skewed_date(hit: Hit) -> str:
+    """The header Date of a reply, as far off as the rule says. Like all Dates of ours it is the
+    machine's, which steps of the server's clock do not move.
+    """
+    return formatdate(time.time() + _skew_of(hit).total_seconds(), usegmt=True)
+
+
+def _skew_of(hit: Hit) -> timedelta:
+    by = hit.args["by"]
+    return by if isinstance(by, timedelta) else timedelta(0)
 
 
 def shown_about(about: Data) -> Data:

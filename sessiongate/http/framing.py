@@ -377,7 +377,11 @@ def _head(reply: Reply, date: str, framing: str, *, close: bool) -> bytes:
     status = reply.status
     if not 200 <= status <= 599:
         raise ValueError("the status is not that of a final reply")
-    parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: ", date, framing]
+    parts = [
+        _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: ",
+        reply.date or date,
+        framing,
+    ]
     for name, value in reply.headers:
         if not _is_header_name(name):
             raise ValueError("a header name is not a token, or is the server's to write")

@@ -138,6 +138,8 @@ class Reply(msgspec.Struct, gc=False):
     """The body, where it comes in pieces; `body` is empty then."""
     cut: CutOff | None = None
     """Where it is to break off. Only for tests of clients."""
+    date: str = ""
+    """The Date that it has in place of the server's. Only for tests of clients."""
 
 
 Handler = Callable[[Request], Awaitable[Reply]]

@@ -118,7 +118,8 @@ class GateThread:
 
     async def _begin(self) -> None:
         self.store = MemoryStore(self._config.sessions.limits)
-        self.faults = Faults(self.clock, self.seed, self.token)
+        gateway = bool(self._config.upstream)
+        self.faults = Faults(self.clock, self.seed, self.token, gateway=gateway)
         taken = {name: one.dup() for name, one in self._listening.items()}
         supplied = Supplied(
             clock=self.clock,

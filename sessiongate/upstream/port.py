@@ -6,6 +6,7 @@ from typing import Protocol
 from sessiongate.secret import Secret
 from sessiongate.session import Person
 from sessiongate.tls.trust import Trust
+from sessiongate.upstream.http import HttpUpstream
 from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
 
 
@@ -24,6 +25,10 @@ class LoginUpstream(Protocol):
     proxy: str | None
     sessions: "SessionUpstream | None"
     """What opens sessions there, where the provider has nothing of its own for that."""
+
+    def calls(self, http: HttpUpstream) -> HttpUpstream:
+        """What a provider sends its logins by, which would use this; `dev` has faults before it."""
+        ...
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Have the session that a login has opened, and see to its end. Raises an Unavailable."""

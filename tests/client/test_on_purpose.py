@@ -128,7 +128,7 @@ NAMED: Mapping[str, tuple[str, ...]] = {
 
 def test_each_fault_and_scenario_has_its_outcome() -> None:
     rows = [*AT_LOGIN, *IN_A_SESSION]
-    available = {name for name, known in FAULTS.items() if not known.missing}
+    available = {name for name, known in FAULTS.items() if not known.of_upstream}
     assert {str(told["fault"]) for told, _, _ in rows} == available
     assert {*NAMED, "flaky-network"} == set(SCENARIOS)
 

@@ -12,7 +12,7 @@ def faults_table() -> str:
             _arguments(known),
             known.scope.value,
             "always" if known.times is None else f"{known.times} time",
-            known.missing or known.about,
+            known.about,
         )
         for name, known in FAULTS.items()
     ]

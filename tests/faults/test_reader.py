@@ -136,7 +136,7 @@ def test_a_connection_is_what_is_cut_at_once() -> None:
 
 
 @each("name", list(FAULTS))
-def test_what_cannot_be_had_yet_is_refused(name: str) -> None:
+def test_faults_of_an_upstream_are_for_gateways(name: str) -> None:
     needed: dict[str, object] = {
         "http.status": {"status": 503},
         "version.is": {"version": "9.0.0.0"},
@@ -144,8 +144,11 @@ def test_what_cannot_be_had_yet_is_refused(name: str) -> None:
         "clock.skew": {"by": "-5m"},
     }
     told = {"fault": name, "args": needed.get(name, {})}
-    if FAULTS[name].missing:
-        with pytest.raises(ConfigError, match="not available"):
+    if FAULTS[name].of_upstream:
+        with pytest.raises(ConfigError, match=r"not available.*no upstream.*--upstream"):
             read_rule(told)
+        with pytest.raises(ConfigError, match="not available"):
+            read_rule({"fault": "store.down", "then": [told]})
     else:
         assert read_rule(told).steps[0].fault == name
+    assert read_rule(told, gateway=True).steps[0].fault == name

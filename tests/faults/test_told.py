@@ -1,7 +1,9 @@
 """What the server says of itself, where a fault says otherwise."""
 
 import json
+import time
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from sessiongate.testing import Gate
 from tests.faults.speakers import SPEAKERS, ask, gist, soap, vi_json
@@ -27,6 +29,19 @@ def test_time_is_told_otherwise_and_judges_nothing(gate: Gate) -> None:
         assert f"{gate.clock.now() + timedelta(hours=2):%Y-%m-%dT%H:}" in said.body
     assert (told(), behind.hits) == (right, 1)
     assert ZERTO.call(gate, token).status == 200
+
+
+def test_the_date_of_replies_is_as_far_off(gate: Gate) -> None:
+    def off() -> float:
+        before = time.time()
+        said = ask(gate, "GET", "/v1/serverDateTime", None, {"x-zerto-session": "none"})
+        assert said.status == 401
+        return parsedate_to_datetime(said.headers["date"]).timestamp() - before
+
+    for by, seconds in (("-2h", -7200), ("2h", 7200)):
+        with gate.fault("clock.skew", by=by):
+            assert abs(off() - seconds) < 60
+    assert abs(off()) < 60
 
 
 def test_another_release_is_told_and_newer_ones_are_unknown(gate: Gate) -> None:

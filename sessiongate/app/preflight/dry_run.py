@@ -21,6 +21,7 @@ from sessiongate.session import Person
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import CertificateFacts
 from sessiongate.tls.server import tls_context
+from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.port import LoginUpstream, SessionUpstream
 from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession
 
@@ -129,6 +130,10 @@ class _Declared:
         self.timeout = settings.timeout
         self.locale = settings.locale
         self.proxy = settings.proxy
+
+    def calls(self, http: HttpUpstream) -> HttpUpstream:
+        """As it is."""
+        return http
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         """Never called: nothing logs in here."""

@@ -13,7 +13,10 @@ from sessiongate.testing.clock import TravelClock
 
 
 def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[Told, ...]:
-    """The rules of these options, or exit with all that is wrong in them."""
+    """The rules of these options, or exit with all that is wrong in them.
+
+    Whether there is an upstream for those that need one is said once there are settings.
+    """
     rules: list[Told] = []
     problems: list[str] = []
     for option, texts in (("--fault", faults), ("--scenario", scenarios)):
@@ -21,7 +24,7 @@ def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[To
             try:
                 found = (read_line(text),) if option == "--fault" else rules_of(text)
                 for one in found:
-                    read_rule(one)
+                    read_rule(one, gateway=True)
                 rules += found
             except ConfigError as error:
                 own = f"{option.removeprefix('--')}: "
@@ -32,12 +35,24 @@ def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[To
 
 
 def faults_of(
-    rules: Sequence[Told], clock: TravelClock, seed: int, token: str, *, header: bool
+    rules: Sequence[Told],
+    clock: TravelClock,
+    seed: int,
+    token: str,
+    *,
+    header: bool,
+    gateway: bool = False,
 ) -> Faults:
-    """What a server is given to have these faults, and to be steered with this token."""
-    faults = Faults(clock, seed, Secret(token), header=header)
-    for told in rules:
-        faults.state.add(told)
+    """What a server is given to have these faults, and to be steered with this token.
+
+    Exits where it is no `gateway` and a rule is about an upstream.
+    """
+    faults = Faults(clock, seed, Secret(token), header=header, gateway=gateway)
+    try:
+        for told in rules:
+            faults.state.add(told)
+    except ConfigError as error:
+        fail(Exit.SETTINGS, *error.problems)
     return faults
 
 

@@ -100,7 +100,9 @@ class DevRun:
 
     def __init__(self, config: Config, asked: DevOptions, users: Sequence[TestUser]) -> None:
         self._config, self._asked, self._users = config, asked, users
-        self._token = secrets.token_hex(32)
+        self._token, self._clock = secrets.token_hex(32), TravelClock()
+        how = {"header": asked.header, "gateway": bool(config.upstream)}
+        self._faults = faults_of(asked.rules, self._clock, asked.seed, self._token, **how)
         self._said: DevServer | None = None
 
     def to_its_end(self, signals: Signals) -> int:
@@ -122,9 +124,7 @@ class DevRun:
         return self._judged(code, left)
 
     def _supplied(self) -> Supplied:
-        asked, clock = self._asked, TravelClock()
-        faults = faults_of(asked.rules, clock, asked.seed, self._token, header=asked.header)
-        return Supplied(clock=clock, hasher=cheap_hasher(2), faults=faults)
+        return Supplied(clock=self._clock, hasher=cheap_hasher(2), faults=self._faults)
 
     def _serve(self, server: DevServerThread, signals: Signals, watcher: Watcher) -> int:
         asked = self._asked

@@ -56,6 +56,8 @@ def vcenter(name: str, table: Mapping[str, object], context: PluginContext) -> B
         _log.error("certificate of the vCenter is not verified", provider=name, url=url)
     whose = f"upstream.{named}" if named else f"identity.{name}"
     http = HttpUpstream(url, trust, timeout=timeout, proxy=proxy, table=whose)
+    if upstream is not None:
+        http = upstream.calls(http)
     caller = VCenter(name, http, timeout=timeout, form=_FORMS[form], locale=locale)
     return BuiltProvider(
         VCenterIdentity(name, caller, people.names, keep=keeper(upstream)),

@@ -38,3 +38,17 @@ def test_faults_that_are_none_keep_it_from_starting() -> None:
     for said in ("did you mean cap.reached?", "'x' is not of the form", "did you mean cap-550?"):
         assert said in done.err
     assert "--fault: there is no 'cap.reachd'" in done.err
+
+
+def test_a_fault_of_an_upstream_is_for_a_gateway(tmp_path: Path) -> None:
+    rule = ("dev", "--fault", "upstream.down")
+    done = run_here(*rule, "--", "true")
+    assert done.code == 2
+    assert "upstream.down is not available, since this server has no upstream" in done.err
+    assert "--upstream" in done.err
+    upstream = ("--upstream", "http://127.0.0.1:9", "--insecure", "--plain-http", "--", "true")
+    process = Forked([*rule, *upstream], environment({"TMPDIR": str(tmp_path)}))
+    code = process.wait(PATIENCE)
+    with process.stdout, process.stderr:
+        err = process.stderr.read()
+    assert (code, "FAULTS ARE ON: upstream.down" in err) == (0, True), err

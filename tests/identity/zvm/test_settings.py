@@ -15,7 +15,7 @@ from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Person
 from sessiongate.tls.trust import Trust
-from sessiongate.upstream.http import TIMEOUT
+from sessiongate.upstream.http import TIMEOUT, HttpUpstream
 from sessiongate.upstream.port import SessionUpstream
 from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession, UserSession, WireForm
 from tests.identity.fakes import cheap_hasher
@@ -34,6 +34,9 @@ class There:
         self.kind = kind
         self.sessions: SessionUpstream | None = self
         self.adopted: list[Person] = []
+
+    def calls(self, http: HttpUpstream) -> HttpUpstream:
+        return http
 
     async def adopt(self, person: Person, opened: UpstreamSession) -> None:
         self.adopted.append(person)
