@@ -260,12 +260,14 @@ class UpstreamGate:
         """
         self._probes.stop()
         self.transfers.close()
-        began = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time
+        began = now()
         # However long what clients have there takes, half of the time is for the sessions.
         steps = (self._let_clients_go, 0.5), (partial(self.accounts.close, keep=self._keep), 1.0)
         for work, share in steps:
             try:
-                async with asyncio.timeout_at(began + share * _CLOSING):
+                until = max(began + share * _CLOSING, now() + _CLOSING / 2)
+                async with asyncio.timeout_at(until):
                     await work()
             except TimeoutError:
                 _log.warning(

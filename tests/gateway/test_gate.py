@@ -1,7 +1,6 @@
 """One upstream as a whole: how it stops."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -28,6 +27,7 @@ from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from tests.gateway.calls.test_relay import RULES
 from tests.gateway.test_accounts import ADA, TIMES, House, session_of
+from tests.peers.ports import free_port
 from tests.until import until
 from tests.upstream.fakes import FakeServer
 
@@ -142,8 +142,7 @@ async def case() -> AsyncIterator[Case]:
 
 
 async def test_who_looks_at_an_upstream_that_is_away_is_told_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     case = Case(url, House())
     with pytest.raises(NotFound, match="none is opened to look"):
         await case.gate.sessions_there()
