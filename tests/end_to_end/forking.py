@@ -32,6 +32,7 @@ from sessiongate.cli.main import main
 
 _LARGEST_MESSAGE = 1 << 18
 _STREAMS = 4  # stdin, stdout, stderr, and where its life is told
+_NUMBER = 16  # bytes of one that is told there
 _AS_STARTED = ("LD_", "LC_", "LANG", "PYTHON", "MALLOC_")
 """What the start of a process reads, once: with one of these set, only a start will do."""
 
@@ -64,7 +65,7 @@ class Forked:
         finally:
             for one in set(passed):
                 os.close(one)
-        self.pid = int(os.read(self._life, 16))
+        self.pid = self._told()
         self.returncode: int | None = None
 
     def wait(self, timeout: float) -> int:
@@ -73,9 +74,13 @@ class Forked:
             ready, _, _ = select.select([self._life], [], [], timeout)
             if not ready:
                 raise subprocess.TimeoutExpired("sessiongate", timeout)
-            self.returncode = os.waitstatus_to_exitcode(int(os.read(self._life, 16)))
+            self.returncode = os.waitstatus_to_exitcode(self._told())
             os.close(self._life)
         return self.returncode
+
+    def _told(self) -> int:
+        """One number of its life. Both may be there by then, where the machine is busy."""
+        return int(os.read(self._life, _NUMBER))
 
     def poll(self) -> int | None:
         """Its exit code, None while it runs."""
@@ -164,9 +169,9 @@ def _tell_of(child: int, life: int) -> None:
     """Say who it is and, when it has ended, how."""
     os.closerange(0, life)
     os.closerange(life + 1, life + 64)
-    os.write(life, str(child).encode())
+    os.write(life, b"%*d" % (_NUMBER, child))
     _, status = os.waitpid(child, 0)
-    os.write(life, str(status).encode())
+    os.write(life, b"%*d" % (_NUMBER, status))
     os._exit(0)
 
 
