@@ -14,6 +14,7 @@ from sessiongate.app.listeners import console_url, without
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
 from tests.each import each
+from tests.until import PATIENCE
 
 
 def settings(folder: Path, **more: object) -> Config:
@@ -45,7 +46,7 @@ async def test_a_link_that_cannot_add_says_why(tmp_path: Path) -> None:
         form = urlencode({"name": "ada", "password": "a" * 12, "again": "a" * 12}).encode()
         asked = Request(one.started.set_up, form, {"Sec-Fetch-Site": "same-origin"})
         with pytest.raises(HTTPError) as refused:
-            await asyncio.to_thread(urlopen, asked, timeout=10)
+            await asyncio.to_thread(urlopen, asked, timeout=PATIENCE)
         page = await asyncio.to_thread(refused.value.read)
     assert refused.value.code == 400
     assert b"is a link" in page

@@ -17,10 +17,12 @@ from structlog.testing import capture_logs
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.errors import ConfigError
 from tests.peers.ports import free_port
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
-# Far more than anything here takes, and far less than what it guards against.
-PATIENCE = 20.0
+LONG = timedelta(seconds=2 * PATIENCE)
+
+# So long a receiver may take to accept anything. Whoever waited for that took as long.
+ANSWER = 5.0
 
 
 def took(work: Callable[[], None]) -> float:
@@ -81,7 +83,7 @@ def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None:
 def test_sec_70_a_syslog_gets_every_event(tmp_path: Path) -> None:
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("127.0.0.1", 0))
-    receiver.settimeout(10)
+    receiver.settimeout(PATIENCE)
     ship = Shipping(None, f"udp:127.0.0.1:{receiver.getsockname()[1]}")
     ship(b'{"event":"one"}')
     ship.close()
@@ -95,7 +97,7 @@ def test_a_local_syslog_is_a_socket(tmp_path: Path) -> None:
     path = tmp_path / "log"
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.bind(str(path))
-    receiver.settimeout(10)
+    receiver.settimeout(PATIENCE)
     ship = Shipping(None, f"unix:{path}")
     ship(b"event")
     ship.close()
@@ -126,7 +128,7 @@ def test_a_syslog_that_is_away_is_said_once_and_holds_up_nobody() -> None:
         ship = Shipping(None, "unix:/nowhere/log")
         ship(b"one")
         ship(b"two")
-        assert took(ship.close) < 2
+        assert took(lambda: ship.close(LONG)) < PATIENCE
     assert events(logs) == [
         "copies of audit events cannot be delivered",
         "copies of audit events were not delivered",
@@ -146,9 +148,9 @@ def test_no_start_waits_for_a_syslog_on_tcp() -> None:
             waiting.setblocking(False)
             waiting.connect_ex(address)
         ships: list[Shipping] = []
-        assert took(lambda: ships.append(Shipping(None, f"tcp:127.0.0.1:{address[1]}"))) < 1
-        assert took(lambda: ships[0](b"event")) < 1
-        assert took(lambda: ships[0].close(timedelta(seconds=0.2))) < 3
+        assert took(lambda: ships.append(Shipping(None, f"tcp:127.0.0.1:{address[1]}"))) < ANSWER
+        assert took(lambda: ships[0](b"event")) < ANSWER
+        assert took(lambda: ships[0].close(timedelta(seconds=0.2))) < ANSWER
         assert ships[0].lost == 1
 
 
@@ -183,17 +185,17 @@ def test_a_syslog_on_tcp_that_was_restarted_gets_what_follows() -> None:
 
 
 def test_a_syslog_that_reads_nothing_does_not_hold_up_a_stop() -> None:
+    before = set(threading.enumerate())
     with listening() as door, capture_logs() as logs:
         ship = Shipping(None, f"tcp:127.0.0.1:{door.getsockname()[1]}")
         ship(b"first")
         with closing(door.accept()[0]):
             for _ in range(40):  # more than the kernel keeps for one connection
                 ship(b"x" * 1_000_000)
-            assert took(lambda: ship.close(timedelta(seconds=0.5))) < 3
+            assert took(lambda: ship.close(timedelta(seconds=0.5))) < ANSWER
         assert events(logs)[-1] == "copies of audit events were not delivered"
         assert 1 <= logs[-1]["copies"] == ship.lost <= 40
-    names = [one.name for one in threading.enumerate()]
-    assert "sessiongate-audit-audit.syslog" not in names
+    wait_until(lambda: before.issuperset(threading.enumerate()))
 
 
 def test_a_stuck_syslog_keeps_no_copy_from_the_file(tmp_path: Path) -> None:
@@ -244,7 +246,7 @@ before = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (15, before[1]))
 ship(b"0123456789")
 ship(b"abcdefghij")
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 while file.stat().st_size < 15 and time.monotonic() < deadline:
     pass
 resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -260,7 +262,7 @@ def test_half_a_line_that_a_full_disk_left_is_a_line_of_its_own(tmp_path: Path) 
         [sys.executable, "-c", FULL_DISK, str(file)],
         capture_output=True,
         text=True,
-        timeout=3 * PATIENCE,
+        timeout=PATIENCE,
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "0"

@@ -29,7 +29,7 @@ from sessiongate.cli.main import main
 from sessiongate.cli.root import COMMANDS
 from sessiongate.plugins import STORES
 
-PATIENCE = 60
+PATIENCE = 120
 
 HARMLESS = {"import", "os.getxattr"}
 """A directory's access list is looked at as its mode is: nothing is opened, no link followed."""

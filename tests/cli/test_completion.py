@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.serving import (
-    PATIENCE,
-    USER,
-    Server,
-    add_people,
-    environment,
-    run_here,
-)
+from tests.end_to_end.serving import USER, Server, add_people, environment, run_here
+from tests.until import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -60,7 +54,7 @@ def in_bash(typed: list[str], tmp_path: Path) -> list[str]:
         [bash, "-euc", lines],
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=True,
         env=environment({"PATH": f"{tmp_path}:{os.environ['PATH']}"}),
     )

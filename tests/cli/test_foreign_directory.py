@@ -23,8 +23,9 @@ from sessiongate.cli.output import Exit
 from sessiongate.holders import way_to
 from sessiongate.store.embedded.schema import open_file
 from tests.cli import as_root
-from tests.end_to_end.serving import PATIENCE, Server
+from tests.end_to_end.serving import Server
 from tests.test_access_lists import GROUP, USER, packed
+from tests.until import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 NOBODY = pwd.getpwnam("nobody")

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from sessiongate.cli.interrupts import ending_at_once
-from tests.end_to_end.serving import PATIENCE, environment
+from tests.end_to_end.serving import environment
+from tests.until import PATIENCE
 
 INTERRUPTED_AT = """
 import os, signal, sys
@@ -51,7 +52,7 @@ def test_an_import_that_is_interrupted_ends_the_command(module: str, command: li
         [sys.executable, "-c", INTERRUPTED_AT, module, *command],
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=False,
         env=environment({} if command else COMPLETION),
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.each import each
-from tests.end_to_end.serving import PATIENCE, environment
+from tests.end_to_end.serving import environment
+from tests.until import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,7 @@ def run(
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=False,
         env=environment({"SESSIONGATE_DATA_DIR": "/nonexistent", "PYTHONUNBUFFERED": unbuffered}),
         preexec_fn=before,

@@ -13,7 +13,8 @@ import pytest
 
 from sessiongate.cli.output import Exit
 from sessiongate.identity.local.users_file import read_users
-from tests.end_to_end.serving import PATIENCE, Finished, environment, run_here
+from tests.end_to_end.serving import Finished, environment, run_here
+from tests.until import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ def run(
         [sys.executable, "-m", "sessiongate.cli.main", *args],
         input=stdin,
         capture_output=True,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=False,
         env={**kept, **more},
     )

@@ -8,6 +8,7 @@ import pytest
 
 from sessiongate_client import LoginRefused, WrongHost, ZertoSession
 from tests.client.scripted import Reply, Scripted, scripted
+from tests.until import PATIENCE
 
 httpx = pytest.importorskip("httpx")
 
@@ -38,7 +39,7 @@ async def test_a_login_keeps_no_other_task_waiting(script: Scripted, session: Ze
 
     def hold() -> None:
         under_way.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
 
     script.before_login = hold
     async with httpx.AsyncClient(auth=session.httpx_auth, timeout=60) as client:

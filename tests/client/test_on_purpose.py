@@ -15,8 +15,12 @@ from sessiongate.faults.scenarios import SCENARIOS
 from sessiongate.testing import Gate
 from sessiongate_client import ApplianceSession, LoginRefused, SessionError, VsphereSession
 from tests.each import each
+from tests.until import PATIENCE
 
 Told = Mapping[str, object]
+
+ANSWERED = 2.0
+"""Seconds in which an answer comes, or never. Faults that keep silent are waited for as long."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def session_at(gate: Gate, dialect: str = "rest") -> VsphereSession:
         gate.users["ci"].password,
         dialect=dialect,
         ca=gate.ca,
-        read_timeout=2.0,
+        read_timeout=ANSWERED,
         wait=lambda _seconds: None,
     )
 
@@ -48,7 +52,7 @@ def asked(session: VsphereSession) -> str:
     """What comes of a request: a status, or what is raised."""
     try:
         url = session.url("/api/vcenter/vm")
-        with requests.get(url, auth=session.auth, verify=session.ca, timeout=2) as reply:
+        with requests.get(url, auth=session.auth, verify=session.ca, timeout=ANSWERED) as reply:
             return str(reply.status_code)
     except SessionError as error:
         return type(error).__name__
@@ -188,7 +192,7 @@ def test_tokens_that_end_early_are_refreshed_in_time(gate: Gate) -> None:
     ):
         for _ in range(3):
             headers, url = session.header, session.url("/v1/localsite")
-            assert requests.get(url, headers=headers, verify=session.ca, timeout=2).ok
+            assert requests.get(url, headers=headers, verify=session.ca, timeout=PATIENCE).ok
         assert len(gate.sessions()) == 1
     assert placed.hits == 3
     assert gate.sessions() == []

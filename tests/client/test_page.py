@@ -11,9 +11,10 @@ import pytest
 
 from tests.docs.pages import page
 from tests.end_to_end.clients import present
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment, with_people
+from tests.end_to_end.serving import ADMIN, Server, environment, with_people
 from tests.house.sources import ROOT
 from tests.peers.setup import PYVMOMI, interpreter
+from tests.until import PATIENCE
 
 BLOCKS = re.findall(r"^```python\n(.*?)^```", page("client.md").read_text("utf-8"), re.M | re.S)
 
@@ -40,7 +41,7 @@ def test_it_runs_and_leaves_no_session(server: Server, number: int) -> None:
         [python_for(block), "-W", "ignore", "-c", block.replace("var/tls/ca.pem", str(server.ca))],
         capture_output=True,
         text=True,
-        timeout=2 * PATIENCE,
+        timeout=PATIENCE,
         check=False,
         env=environment(
             {

@@ -16,8 +16,9 @@ from sessiongate.config import RESERVED, SHORT, Settings, load
 from tests.docs.from_environment import text_of, variable, variables
 from tests.docs.from_settings import defaults
 from tests.end_to_end.forking import Forked
-from tests.end_to_end.serving import PATIENCE, environment
+from tests.end_to_end.serving import environment
 from tests.house.sources import ROOT
+from tests.until import PATIENCE
 
 CONTAINERFILE = (ROOT / "deploy" / "container" / "Containerfile").read_text(encoding="utf-8")
 COMPOSE_FILE = ROOT / "deploy" / "container" / "compose.yaml"

@@ -16,22 +16,14 @@ import pytest
 
 from tests.basic import basic
 from tests.each import each
-from tests.end_to_end.serving import (
-    ADMIN,
-    OTHER,
-    PATIENCE,
-    USER,
-    Headers,
-    Reply,
-    Server,
-    with_people,
-)
+from tests.end_to_end.serving import ADMIN, OTHER, USER, Headers, Reply, Server, with_people
 from tests.house.sources import ROOT
 from tests.peers import auth_proxies
 from tests.peers.application import Application, Received
 from tests.peers.auth_proxies import KINDS, ProxyKind
 from tests.peers.relay import Relay
 from tests.security.dialects import Dialect, over_dialects
+from tests.until import PATIENCE
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 

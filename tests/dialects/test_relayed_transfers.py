@@ -21,7 +21,7 @@ from tests.gateway.files import TICKET, Stand, reply, stand
 from tests.http.requests import header, request
 from tests.http.streaming import leave
 from tests.rules.test_transfers import TWO_WAYS
-from tests.until import until
+from tests.until import PATIENCE, until
 
 FILE = "/folder/vm/disk.vmdk"
 QUERY = "dcPath=ha-datacenter&dsName=ds1"
@@ -73,7 +73,7 @@ async def test_a_chunked_upload_arrives_wherever_it_is_cut(stood: Stand) -> None
         writer.write(data[:at])
         await until(lambda: stood.transfers.under_way == 1)
         writer.write(data[at:])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.readuntil(b"made")
         assert answer.startswith(b"HTTP/1.1 201 ")
         assert stood.server.files == {FILE: b"abcde"}, at
@@ -173,7 +173,7 @@ async def test_an_upload_by_nobody_is_refused_before_it_comes(stood: Stand) -> N
         f"PUT {WHERE} HTTP/1.1\r\nHost: vc1.gate\r\nExpect: 100-continue\r\n"
         "Content-Length: 99999999999\r\n\r\n".encode()
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert b"100 Continue" not in answer
@@ -246,7 +246,7 @@ async def test_a_reply_that_breaks_does_not_look_whole(stood: Stand) -> None:
         stood.server.says[FILE] = b"HTTP/1.1 200 OK\r\n" + start
         head = f"GET {WHERE} HTTP/1.1\r\nHost: vc1.gate\r\n{ada}\r\n\r\n"
         reader, _ = await stood.peer(head.encode())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await reader.readuntil(b"abc")
         stood.break_upstream()
         with pytest.raises(ConnectionResetError):
@@ -283,7 +283,7 @@ async def test_a_client_that_leaves_leaves_nothing_behind_at_any_stage(stood: St
     stood.server.answers.set()
     # in the middle of the reply
     reader, writer = await stood.peer(head)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await reader.readexactly(1 << 20)
     assert stood.transfers.under_way == 1
     leave(writer)
@@ -320,11 +320,11 @@ async def test_slow_ones_at_once_keep_up_nobody(stood: Stand) -> None:
     for _, writer in slow_senders:
         writer.write(b"def")
     for reader, _ in slow_senders:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert (await reader.readuntil(b"made")).startswith(b"HTTP/1.1 201 ")
     assert stood.server.files["/folder/b"] == b"abcdef"
     for reader, _ in slow_readers:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await reader.readuntil(b"\r\n\r\n")
             assert await reader.readexactly(len(DATA) * 32) == DATA * 32
 

@@ -17,8 +17,9 @@ from sessiongate.cli.announcement import reachable
 from tests.docs.pages import DOCS, ROOT
 from tests.each import each
 from tests.end_to_end.conftest import EMBEDDED
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment
+from tests.end_to_end.serving import ADMIN, Server, environment
 from tests.peers import setup
+from tests.until import PATIENCE
 
 BLOCK = re.compile(r"^<!-- run(?:: (?P<says>[^\n]+))? -->\n```sh\n(?P<lines>.*?)^```", re.M | re.S)
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -57,7 +58,7 @@ def test_lines_work_as_they_stand(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=False,
         cwd=ROOT,
         env=environment(

@@ -17,6 +17,7 @@ from tests.app.test_server import port_of, settings
 from tests.docs import pages
 from tests.end_to_end.serving import Body, Headers, Reply
 from tests.security.dialects import DIALECTS, Dialect
+from tests.until import PATIENCE
 from tests.walk import room_of, walked
 
 NAME, PASSWORD = "ada", "correct horse battery"
@@ -37,7 +38,7 @@ class Client:
         self.host, self.port = port_of(address)
 
     def request(self, verb: str, path: str, headers: Headers = (), body: Body = None) -> Reply:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
         pairs = dict(headers)
         data = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
         try:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.end_to_end.forking import Forked, ForkedAtTerminal
-from tests.end_to_end.serving import PATIENCE, environment
+from tests.end_to_end.serving import environment
+from tests.until import PATIENCE
 
 CONTROL_C = b"\x03"
 
@@ -46,7 +47,7 @@ def at_terminal(
 
 
 def _watched(process: Forked, screen: int, types: list[tuple[str, str]]) -> str:
-    shown, read_until = b"", time.monotonic() + PATIENCE * 2
+    shown, read_until = b"", time.monotonic() + PATIENCE
     typed, silence = b"", 0
     while time.monotonic() < read_until:
         ready, _, _ = select.select([screen], [], [], 0.5)

@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, async_playwright
 
+from tests.until import PATIENCE
+
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 FLAGS = (
@@ -22,8 +24,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 30_000
-"""Milliseconds. The page is there in one second; a busy machine may take many times that."""
+MILLISECONDS = 1000 * PATIENCE
+"""How long a page is waited for: it is there in one second on an idle machine."""
 
 
 def browser() -> Path:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.serving import PATIENCE, Server
+from tests.end_to_end.serving import Server
 from tests.peers.setup import program
+from tests.until import PATIENCE
 
 
 def present(path: Path) -> Path:
@@ -29,7 +30,7 @@ def run(
     *command: object,
     env: dict[str, str] | None = None,
     folder: Path | None = None,
-    patience: float = 2 * PATIENCE,
+    patience: float = PATIENCE,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, in this folder if one is named."""
     return subprocess.run(

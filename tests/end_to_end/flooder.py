@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 
 from tests.http.records import Peer
+from tests.until import PATIENCE
 
 REQUEST = b"GET /nothing-is-here HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def flood(port: int, seconds: float, ca: str | None) -> None:
-    line = socket.create_connection(("127.0.0.1", port), 10)
+    line = socket.create_connection(("127.0.0.1", port), PATIENCE)
     if ca is not None:
         context = ssl.create_default_context(cafile=ca)
         line = context.wrap_socket(line, server_hostname="127.0.0.1")
@@ -43,7 +44,7 @@ def flood(port: int, seconds: float, ca: str | None) -> None:
 
 def flood_with_key_updates(port: int, ca: str, count: int) -> None:
     """All of them are made before the first is sent."""
-    line = socket.create_connection(("127.0.0.1", port), 10)
+    line = socket.create_connection(("127.0.0.1", port), PATIENCE)
     context = ssl.create_default_context(cafile=ca)
     with tempfile.TemporaryDirectory() as folder:
         peer = Peer(context, Path(folder))

@@ -13,8 +13,9 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.end_to_end.serving import PATIENCE, Client, Reply, Server
+from tests.end_to_end.serving import Client, Reply, Server
 from tests.telemetry.families import read
+from tests.until import PATIENCE
 
 
 def shared_settings(url: str, *, workers: int = 2, more: str = "", store: str = "") -> str:
@@ -94,7 +95,7 @@ def running(works: list[Callable[[], None]]) -> Iterator[None]:
         yield
     finally:
         for thread in threads:
-            thread.join(2 * PATIENCE)
+            thread.join(PATIENCE)
     assert not any(thread.is_alive() for thread in threads)
     if failed:
         raise failed[0]

@@ -41,11 +41,7 @@ from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
 from tests.basic import basic
 from tests.end_to_end.forking import Forked, may_fork
-
-# What takes a moment may take many times that on a loaded machine.
-PATIENCE = 30.0
-# Workers import all of the package, each by itself, before the whole server listens.
-PATIENCE_TO_START = 90.0
+from tests.until import PATIENCE
 
 RELEASE = "8.0.3.0"
 ADMIN = ("admin", "Correct horse:battery/9")
@@ -195,9 +191,7 @@ class Lines:
             return wanted(self._lines)
 
     def close(self) -> None:
-        self._thread.join(
-            PATIENCE_TO_START
-        )  # workers hold the pipe until they see that they are alone
+        self._thread.join(PATIENCE)  # workers hold the pipe until they see that they are alone
         self._pipe.close()
 
     @property
@@ -245,7 +239,7 @@ def run_command(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=False,
         env=environment(environ),
         cwd=cwd,
@@ -318,6 +312,8 @@ class Server:
     """No file may grow beyond so many bytes: a full disk, for one process."""
     open_files: int | None = None
     """It may open so many files, and no more."""
+    operations: bool = False
+    """Whether it has operations where they usually are, if its settings say nothing of them."""
     keep_alive: bool = False
     """Whether `request` uses connections again: for many requests whose handshake says nothing."""
 
@@ -333,7 +329,7 @@ class Server:
 
     def start(self) -> Self:
         """Return when it listens; fail with what it said if it does not."""
-        environ = environment(self.environ)
+        environ = environment({**self._without_operations(), **self.environ})
         limited = self.file_limit is not None or self.open_files is not None
         if limited or not may_fork(environ):
             self.process = subprocess.Popen(
@@ -353,9 +349,7 @@ class Server:
         self.log = Lines(self.process.stderr)
         # The certificate, or the warning that there is none, comes after all else that it says.
         last = ("Certificate SHA-256", "WARNING: plain HTTP")
-        told = self.out.wait_for(
-            lambda lines: any(line.startswith(last) for line in lines), PATIENCE_TO_START
-        )
+        told = self.out.wait_for(lambda lines: any(line.startswith(last) for line in lines))
         if not told:
             self.kill9()
             raise AssertionError(f"the server did not start:\n{self.out.text}\n{self.log.text}")
@@ -378,6 +372,11 @@ class Server:
         path = self.data_dir.with_name(f"{self.data_dir.name}.toml")
         path.write_text(self.settings, encoding="utf-8")
         return path
+
+    def _without_operations(self) -> Mapping[str, str]:
+        """Of many servers that run at once, one alone could have the usual address."""
+        named = self.operations or self.command != ("serve",) or "[admin]" in self.settings
+        return {} if named else {"SESSIONGATE_ADMIN__LISTEN": "off"}
 
     def _limit(self) -> None:
         if self.file_limit is not None:
@@ -513,7 +512,9 @@ class Server:
 
     def run(self, *args: str, stdin: str = "") -> Finished:
         """Run a command on this server's data directory, with its settings."""
-        environ = {"SESSIONGATE_CONFIG": str(self.write_settings())} if self.settings else {}
+        environ = dict(self._without_operations())
+        if self.settings:
+            environ["SESSIONGATE_CONFIG"] = str(self.write_settings())
         return run_here(*args, "--data-dir", str(self.data_dir), stdin=stdin, environ=environ)
 
     # The two dialects, in short

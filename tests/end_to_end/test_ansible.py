@@ -11,8 +11,9 @@ import pytest
 
 from tests.end_to_end.clients import present, run
 from tests.end_to_end.conftest import EMBEDDED
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server
+from tests.end_to_end.serving import ADMIN, Server
 from tests.peers.setup import ansible_collections, ansible_interpreter, ansible_modules
+from tests.until import PATIENCE
 
 STORY = Path(__file__).resolve().parents[1] / "peers" / "ansible_story.yml"
 
@@ -40,7 +41,7 @@ def test_modules_find_nothing_and_no_error(shared: Server, tmp_path: Path) -> No
     program = present(ansible_interpreter()).with_name("ansible-playbook")
     asked = ("-i", "localhost,", "-c", "local", STORY)
     # Each task starts an interpreter of its own.
-    done = run(program, *asked, env=environment, folder=tmp_path, patience=20 * PATIENCE)
+    done = run(program, *asked, env=environment, folder=tmp_path, patience=6 * PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads(found.read_text(encoding="utf-8"))
     assert "Cannot complete login" in facts.pop("stranger")

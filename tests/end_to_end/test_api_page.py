@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from tests.end_to_end.browsing import (
-    PATIENCE,
+    MILLISECONDS,
     SCHEMES,
     Scheme,
     Watched,
@@ -117,8 +117,8 @@ async def opened(
     # The server's CA is its own; that clients verify it is the subject of other tests.
     context = await chromium.new_context(ignore_https_errors=True)
     try:
-        context.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
+        context.set_default_timeout(MILLISECONDS)
+        expect.set_options(timeout=MILLISECONDS)
         shown = Opened(await context.new_page())
         await shown.page.goto(f"{server.url}{address}")
         await shown.page.wait_for_selector(ready)

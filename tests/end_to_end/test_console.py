@@ -17,7 +17,7 @@ from playwright.async_api import Browser, expect
 
 from tests.basic import basic
 from tests.end_to_end.browsing import (
-    PATIENCE,
+    MILLISECONDS,
     SCHEMES,
     Scheme,
     Watched,
@@ -29,6 +29,7 @@ from tests.end_to_end.serving import ADMIN, OPERATOR, OTHER, USER, Server, with_
 from tests.house.sources import ROOT
 from tests.peers.redis import Redis
 from tests.security.dialects import DIALECTS
+from tests.until import PATIENCE
 
 __all__ = ["chromium"]
 
@@ -54,7 +55,7 @@ class Console:
         self, verb: str, path: str, cookie: str = "", form: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str]]:
         """One request as a browser's page sends it; status and headers."""
-        connection = http.client.HTTPConnection(self.host, timeout=30)
+        connection = http.client.HTTPConnection(self.host, timeout=PATIENCE)
         headers = {"Sec-Fetch-Site": "same-origin"}
         if cookie:
             headers["Cookie"] = f"{COOKIE}={cookie}"
@@ -109,8 +110,8 @@ async def opened(
         color_scheme=scheme, viewport={"width": width, "height": 800}
     )
     try:
-        context.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
+        context.set_default_timeout(MILLISECONDS)
+        expect.set_options(timeout=MILLISECONDS)
         shown = Watched(await context.new_page())
         await shown.page.goto(f"{console.url}/console/sessions")
         await shown.page.fill("#name", person[0])

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 
 from sessiongate.testing import Gate
 from tests.end_to_end.browsing import (
-    PATIENCE,
+    MILLISECONDS,
     SCHEMES,
     Watched,
     browsing,
@@ -37,8 +37,8 @@ async def test_every_reader_can_set_faults(chromium: Browser, gate: Gate, width:
     name, user = next(iter(gate.users.items()))
     context = await chromium.new_context(viewport={"width": width, "height": 800})
     try:
-        context.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
+        context.set_default_timeout(MILLISECONDS)
+        expect.set_options(timeout=MILLISECONDS)
         shown = Watched(await context.new_page())
         page = shown.page
         await page.goto(f"{base}faults")

@@ -16,10 +16,10 @@ from sessiongate.testing.ready_file import DevServer, read_ready_file, write_rea
 from tests.each import each
 from tests.end_to_end.clients import present
 from tests.end_to_end.forking import Forked
-from tests.end_to_end.serving import PATIENCE, environment
+from tests.end_to_end.serving import environment
 from tests.house.sources import ROOT
 from tests.peers.setup import PYVMOMI, interpreter, program
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 CURL = 'curl -sS --cacert "$SESSIONGATE_CA" -u "$SESSIONGATE_USER:$SESSIONGATE_PASSWORD"'
 LOGIN = f'{CURL} -X POST "$SESSIONGATE_URL/api/session" >/dev/null'
@@ -309,9 +309,9 @@ REQUESTS = """
 import os, requests
 where = os.environ["SESSIONGATE_URL"] + "/api/session"
 who = os.environ["SESSIONGATE_USER"], os.environ["SESSIONGATE_PASSWORD"]
-session = {"vmware-api-session-id": requests.post(where, auth=who, timeout=10).json()}
-print(requests.get(where, headers=session, timeout=10).json()["user"])
-print(requests.delete(where, headers=session, timeout=10).status_code)
+session = {"vmware-api-session-id": requests.post(where, auth=who, timeout=60).json()}
+print(requests.get(where, headers=session, timeout=60).json()["user"])
+print(requests.delete(where, headers=session, timeout=60).status_code)
 """
 
 PYVMOMI_STORY = """

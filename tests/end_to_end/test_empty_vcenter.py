@@ -11,10 +11,10 @@ import pytest
 
 from tests.end_to_end.clients import Govc, present, run
 from tests.end_to_end.conftest import EMBEDDED
-from tests.end_to_end.serving import ADMIN, PATIENCE, USER, Reply, Server, session, vim
+from tests.end_to_end.serving import ADMIN, USER, Reply, Server, session, vim
 from tests.end_to_end.test_vim_login import fault
 from tests.peers.setup import PYVMOMI, interpreter, program
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 STORY = Path(__file__).resolve().parents[1] / "peers" / "pyvmomi_inventory.py"
 

@@ -16,10 +16,10 @@ from tests.docs.pages import page
 from tests.each import each
 from tests.end_to_end.clients import present
 from tests.end_to_end.forking import Forked
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment, with_people
+from tests.end_to_end.serving import ADMIN, Server, environment, with_people
 from tests.peers.relay import Relay
 from tests.peers.setup import PYVMOMI, interpreter, program
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 DIALECTS = ("zerto", "vi-json", "soap")
 WAITS = ("sh", "-c", "echo ready; exec sleep 600")
@@ -134,7 +134,7 @@ def test_after_kill_9_the_guardian_logs_out(server: Server, start: Start, dialec
     command = command_of(process)
     process.kill()
     try:
-        wait_until(lambda: opened(server) == closed(server), 5.0)
+        wait_until(lambda: opened(server) == closed(server))
         assert sessions(server) == []
     finally:
         os.kill(command, signal.SIGKILL)  # nobody is there any more to end it

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.at_terminal import at_terminal
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment
-from tests.until import wait_until
+from tests.end_to_end.serving import ADMIN, Server, environment
+from tests.until import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -57,4 +57,4 @@ def test_a_lost_terminal_logs_out(server: Server, arguments: tuple[str, ...]) ->
     wait_until(lambda: '"session opened"' in server.log.text)
     os.close(ours)
     process.wait(PATIENCE)
-    wait_until(lambda: is_empty(server), 5.0)
+    wait_until(lambda: is_empty(server))

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from sessiongate.tls import certificates
 from tests.end_to_end.serving import Server, vim, with_people
+from tests.until import PATIENCE
 
 KEY = "com.example.backup"
 
@@ -68,7 +69,7 @@ def call(
         server.url + vim(method), json.dumps({"extensionKey": key}).encode(), method="POST"
     )
     try:
-        with urllib.request.urlopen(request, context=context, timeout=20) as reply:
+        with urllib.request.urlopen(request, context=context, timeout=PATIENCE) as reply:
             found: dict[str, object] = json.load(reply)
     except urllib.error.HTTPError as refused:
         with refused:

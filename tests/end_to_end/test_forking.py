@@ -8,7 +8,8 @@ import pytest
 
 from tests.each import each
 from tests.end_to_end.forking import Forked, may_fork
-from tests.end_to_end.serving import PATIENCE, Server, environment, run_command
+from tests.end_to_end.serving import Server, environment, run_command
+from tests.until import PATIENCE
 
 
 @pytest.mark.slow

@@ -14,12 +14,12 @@ import pytest
 
 from tests.end_to_end.clients import present, run
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server
+from tests.end_to_end.serving import ADMIN, Server
 from tests.end_to_end.test_operations import ask
 from tests.peers.setup import PYVMOMI, interpreter, program
 from tests.peers.simulator import simulator
 from tests.telemetry.families import read
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.peer]
 
@@ -242,7 +242,7 @@ def test_sec_57_a_crowd_of_clients_shares_few_sessions_and_leaves_none(
                     seen.append(sessions_of(gate))
                     return all(one.done() for one in done)
 
-                wait_until(have_ended, 4 * PATIENCE)
+                wait_until(have_ended, 2 * PATIENCE)
             assert [one.result() for one in done] == [{"worked": clients, "wrong": []}] * processes
             assert max(seen) <= size
             assert 0 < sessions_at(port, tmp_path / "watcher") <= size

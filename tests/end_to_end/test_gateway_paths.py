@@ -18,11 +18,12 @@ import pytest
 from sessiongate.wire.vim import wsdl
 from tests.basic import basic
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, PATIENCE, Client, Reply, Server
+from tests.end_to_end.serving import ADMIN, Client, Reply, Server
 from tests.end_to_end.test_gateway import BOSS, SERVICE, callers_gate, shared_gate, upstream
 from tests.end_to_end.test_gateway_rest import before_simulator
 from tests.end_to_end.vim_soap import SoapClient, envelope
 from tests.peers.simulator import simulator
+from tests.until import PATIENCE
 
 __all__ = ["upstream"]
 

@@ -19,10 +19,11 @@ import pytest
 
 from tests.end_to_end.clients import present, run
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, PATIENCE
+from tests.end_to_end.serving import ADMIN
 from tests.end_to_end.test_gateway_clients import SERVICE, by_service, sessions_at
 from tests.peers.setup import ansible_collections, ansible_interpreter, ansible_modules, program
 from tests.peers.simulator import simulator
+from tests.until import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +94,7 @@ def terraform(where: Where) -> Any:
     }
 
     def done(*command: str) -> str:
-        ended = run("terraform", *command, env=environment, folder=folder, patience=5 * PATIENCE)
+        ended = run("terraform", *command, env=environment, folder=folder, patience=2 * PATIENCE)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 
@@ -129,7 +130,7 @@ def ansible(where: Where) -> Any:
     }
     play = present(ansible_interpreter()).with_name("ansible-playbook")
     asked = ("-i", "localhost,", "-c", "local", STORIES / "ansible_house.yml")
-    done = run(play, *asked, env=environment, folder=where.home, patience=20 * PATIENCE)
+    done = run(play, *asked, env=environment, folder=where.home, patience=6 * PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(found.read_text(encoding="utf-8"))
 
@@ -146,7 +147,7 @@ def telegraf(where: Where) -> Any:
     program_there = present(program("telegraf"))
     url = f"https://127.0.0.1:{where.port}/sdk"
     done = run(
-        program_there, url, *where.person, where.ca, env=where.environment, patience=5 * PATIENCE
+        program_there, url, *where.person, where.ca, env=where.environment, patience=2 * PATIENCE
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["story"]

@@ -179,7 +179,7 @@ def test_a_command_at_one_node_holds_at_both(house: House) -> None:
     try:
         # A command that a busy node answered too late leaves it to the nodes to see the file.
         for node, token in product(house.nodes, held):
-            wait_until(partial(_ended, node, token), 5)
+            wait_until(partial(_ended, node, token))
         for node in house.nodes:
             assert not zerto.worked(zerto.login(node, *OTHER))
     finally:

@@ -11,7 +11,7 @@ from tests.end_to_end.serving import OTHER, USER, Server
 from tests.until import wait_until
 
 # Short enough to wait for, long enough for a script that logs out.
-SETTINGS = '[sessions]\nidle_timeout = "2s"\n'
+SETTINGS = '[sessions]\nidle_timeout = "4s"\n'
 
 
 def log_in(server: Server, person: tuple[str, str], agent: str) -> str:

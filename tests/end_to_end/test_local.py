@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.serving import PATIENCE, USER, Reply, Server, vim, with_people
+from tests.end_to_end.serving import USER, Reply, Server, vim, with_people
+from tests.until import PATIENCE
 
 OFFERED = "[dialects.vsphere]\nlocal_tickets = true\n"
 ASK = {"userName": USER[0]}
@@ -24,7 +25,7 @@ class Door(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.connect(path)
-door = Door("localhost", timeout=30)
+door = Door("localhost", timeout=60)
 door.request("POST", *json.loads(request))
 answer = door.getresponse()
 print(json.dumps([answer.status, json.loads(answer.read())]))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.forking import Forked
-from tests.end_to_end.serving import ADMIN, PATIENCE, Finished, Server, environment, with_people
+from tests.end_to_end.serving import ADMIN, Finished, Server, environment, with_people
+from tests.until import PATIENCE
 
 Run = Callable[..., Finished]
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from tests.end_to_end.many import operations, operations_of
-from tests.end_to_end.serving import PATIENCE, USER, Client, Server
+from tests.end_to_end.serving import USER, Client, Server
+from tests.until import PATIENCE
 
 MANY = 300
 # About as dear as 64 KiB can be.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.cli.output import Exit
-from tests.end_to_end.serving import PATIENCE
+from tests.until import PATIENCE
 
 # Each of these starts processes of its own.
 pytestmark = pytest.mark.slow

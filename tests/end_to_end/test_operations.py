@@ -9,7 +9,6 @@ import shutil
 import socket
 import sqlite3
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +23,6 @@ from tests.each import each
 from tests.end_to_end.serving import (
     ADMIN,
     OPERATOR,
-    PATIENCE,
     USER,
     Client,
     Headers,
@@ -35,8 +33,10 @@ from tests.end_to_end.serving import (
     with_people,
 )
 from tests.peers import redis
+from tests.peers.ports import usual_operations_port
 from tests.security.dialects import DIALECTS, Dialect, each_dialect, over_dialects
 from tests.telemetry.families import everything, read, value
+from tests.until import PATIENCE, wait_until
 
 MakeServer = Callable[..., Server]
 
@@ -98,6 +98,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 # A store that goes away and comes back
 
 
+def cache_hits(server: Server) -> float:
+    families = read(ask(server, "/metrics").body)
+    return value(families, "sessiongate_store_cache_hits_total")
+
+
 @pytest.mark.peer
 @pytest.mark.skipif(bool(redis.missing()), reason=redis.missing() or "-")
 def test_a_server_is_alive_and_not_ready_while_its_store_is_away(
@@ -107,12 +112,11 @@ def test_a_server_is_alive_and_not_ready_while_its_store_is_away(
         settings = f'{SETTINGS}[store]\nurl = "{store.url}"\ncache = true\ntimeout = "1s"\n'
         server = make_server(settings=settings, flags=FLAGS)
         token = server.vim_token(USER)
-        for _ in range(3):
-            assert server.is_alive(token)
+        # Where the machine is busy, what the cache has is at times too old to be said.
+        wait_until(lambda: server.is_alive(token) and cache_hits(server) >= 1)
         assert ask(server, "/readyz").status == 200
         families = read(ask(server, "/metrics").body)
         assert families.keys() >= OF_A_CACHE
-        assert value(families, "sessiongate_store_cache_hits_total") >= 1
         assert value(families, "sessiongate_sessions_live") == 1
         store.kill()
         assert ask(server, "/readyz").status == 503
@@ -151,23 +155,8 @@ def test_sec_72_the_admin_listener_is_its_own_and_on_loopback_by_default() -> No
 def test_a_second_server_whose_default_address_is_taken_serves_all_the_same(
     make_server: MakeServer,
 ) -> None:
-    default = load(environ={}).admin.listen
-    assert default is not None
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        with socket.socket() as taken:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                taken.bind((default.host, default.port))
-                taken.listen()
-                ours = True
-            except OSError:
-                ours = False  # by somebody else on this machine, which does as well, if it stays
-            server = make_server()
-        if ours or "Operations on" not in server.out.text:
-            break
-        assert time.monotonic() < deadline, "others take the default address and leave it"
-        server.stop()
+    with usual_operations_port():
+        server = make_server(operations=True)
     assert "Operations on" not in server.out.text
     assert server.log.wait_for(lambda lines: any("no operations listener" in one for one in lines))
     assert server.vim_token(ADMIN)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.end_to_end.serving import USER, Reply, Server
 from tests.security.dialects import Appliance, Asker
+from tests.until import PATIENCE
 
 APPLIANCE = Appliance()
 Tokens = dict[str, Any]
@@ -101,7 +102,7 @@ def test_sec_87_refreshes_in_parallel_all_go_on(shared: Server) -> None:
 
     def refresh() -> None:
         with shared.connected() as client:
-            ready.wait(30)
+            ready.wait(PATIENCE)
             got.append(refreshed(client, first))
 
     threads = [threading.Thread(target=refresh) for _ in range(8)]

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.many import said, shared_settings, wait_for
-from tests.end_to_end.serving import PATIENCE, USER, Server, environment
+from tests.end_to_end.serving import USER, Server, environment
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 MakeServer = Callable[..., Server]
 LISTENING = '[server]\nlisten = ["127.0.0.1:0"]\n[admin]\nlisten = "off"\n'

@@ -17,7 +17,7 @@ from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.many import operations_of, shared_settings
 from tests.end_to_end.serving import OTHER, USER, Finished, Server
 from tests.peers import redis as peer
-from tests.peers.ports import free_port
+from tests.peers.ports import free_port, usual_operations_port
 
 pytestmark = pytest.mark.slow
 
@@ -83,11 +83,7 @@ def test_a_free_address_where_the_running_server_is_not_is_noted(make_server: Ma
 
 def test_a_running_server_without_operations_is_noted(tmp_path: Path) -> None:
     """It was started while somebody had the default port, who may have left since."""
-    try:
-        held = socket.create_server(("127.0.0.1", 9670))
-    except OSError:
-        pytest.skip("somebody else on this machine has the default port, and may leave any time")
-    with held, Server(tmp_path / "data") as server:
+    with usual_operations_port() as held, Server(tmp_path / "data", operations=True) as server:
         [row] = rows(server, "server")
         assert row["result"] == "note"
         assert "no operations listener: admin.listen: 127.0.0.1:9670 cannot" in row["detail"]

@@ -16,6 +16,7 @@ from sessiongate.faults.scenarios import SCENARIOS
 from sessiongate.testing import Gate
 from tests.end_to_end.clients import present, run
 from tests.peers.setup import PYVMOMI, interpreter, program
+from tests.until import PATIENCE
 
 FLAKY = "flaky-network"
 """What comes of it is left to chance."""
@@ -80,7 +81,7 @@ def steer(verb, path, value=None):
     body = None if value is None else json.dumps(value).encode()
     told = {"X-Sessiongate-Dev": GATE["token"]}
     asked = urllib.request.Request(GATE["operations"] + path, body, told, method=verb)
-    urllib.request.urlopen(asked, timeout=10).read()
+    urllib.request.urlopen(asked, timeout=60).read()
 
 def log_in():
     return SmartConnect(host=GATE["host"], port=GATE["port"], user="ci", pwd=GATE["password"],
@@ -163,13 +164,15 @@ def test_a_zerto_script_in_each_scenario(gate: Gate) -> None:
 
     def log_in() -> requests.Response:
         url, auth = f"{gate.url}/v1/session/add", ("ci", gate.users["ci"].password)
-        return requests.post(url, auth=auth, verify=verify, timeout=10)
+        return requests.post(url, auth=auth, verify=verify, timeout=PATIENCE)
 
     def use(token: str) -> str:
         headers = {"x-zerto-session": token}
         url = f"{gate.url}/v1/vpgs"
         try:
-            return str(requests.get(url, headers=headers, verify=verify, timeout=10).status_code)
+            return str(
+                requests.get(url, headers=headers, verify=verify, timeout=PATIENCE).status_code
+            )
         except requests.ConnectionError:
             return "broken"
 

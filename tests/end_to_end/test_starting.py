@@ -9,20 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.config import load
 from sessiongate.identity.local.users_file import set_disabled
 from tests.end_to_end.at_terminal import at_terminal
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import (
-    PATIENCE,
-    USER,
-    Server,
-    environment,
-    run_command,
-)
+from tests.end_to_end.serving import USER, Server, environment, run_command
 from tests.house.sources import ROOT
-from tests.peers.ports import free_port
-from tests.until import wait_until
+from tests.peers.ports import free_port, usual_operations_port
+from tests.until import PATIENCE, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +47,7 @@ def make_run(tmp_path: Path, listen: str) -> subprocess.CompletedProcess[str]:
         [make, "-s", "-C", str(ROOT), "run", *variables],
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=False,
         env=environment(),
     )
@@ -88,13 +81,7 @@ def test_init_tries_the_addresses_that_it_is_given(tmp_path: Path, taken: int) -
 
 
 def test_a_terminal_is_told_once_that_there_is_no_operations_listener(tmp_path: Path) -> None:
-    default = load().admin.listen
-    assert default is not None
-    try:
-        held = socket.create_server((default.host, default.port))
-    except OSError:
-        pytest.skip("somebody else on this machine has the default port, and may leave any time")
-    with held:
+    with usual_operations_port():
         code, shown = at_terminal(
             *("serve", "--data-dir", str(tmp_path / "data"), "--listen", "127.0.0.1:0"),
             types=[("Clients may trust", HANGUP)],

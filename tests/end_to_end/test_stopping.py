@@ -17,18 +17,11 @@ import pytest
 
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.many import operations, operations_of, said, shared_settings, wait_for
-from tests.end_to_end.serving import (
-    ADMIN,
-    PATIENCE,
-    USER,
-    Server,
-    run_command,
-    vim,
-)
+from tests.end_to_end.serving import ADMIN, USER, Server, run_command, vim
 from tests.peers import redis as peer
 from tests.peers.redis import Redis
 from tests.telemetry.families import read, value
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 # Each of these starts a server of its own, or several.
 pytestmark = pytest.mark.slow

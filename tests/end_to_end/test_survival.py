@@ -25,7 +25,7 @@ from tests.end_to_end.serving import (
     session,
     vim,
 )
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 # Each of these starts a server of its own, or several.
 pytestmark = pytest.mark.slow
@@ -57,7 +57,9 @@ def _stream(
 ) -> None:
     """Log in and out on one connection until the server is gone, alternating the dialects."""
     context = server.tls()
-    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=30)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", server.port, context=context, timeout=PATIENCE
+    )
     client = Client(connection)
     chance = random.Random(server.port)
     try:
@@ -125,11 +127,11 @@ def test_sec_10_kill_9_loses_no_login_and_revives_no_logout(server: Server) -> N
         for thread in threads:
             thread.start()
         for _ in range(15 + 9 * number):
-            assert enough.acquire(timeout=30), "the logins came to a halt"
+            assert enough.acquire(timeout=PATIENCE), "the logins came to a halt"
         wait_until(partial(_one_has_ended, running))
         server.kill9()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
         books += running
         server.start()

@@ -11,7 +11,8 @@ import pytest
 
 from sessiongate.tls import certificates
 from tests.end_to_end.conftest import EMBEDDED
-from tests.end_to_end.serving import PATIENCE, USER, Server
+from tests.end_to_end.serving import USER, Server
+from tests.until import PATIENCE
 
 MakeServer = Callable[..., Server]
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.end_to_end.clients import Govc, present
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, PATIENCE, USER, Server, environment, vim
+from tests.end_to_end.serving import ADMIN, USER, Server, environment, vim
 from tests.identity.tokens.assertions import (
     AUDIENCE,
     GROUPS,
@@ -28,6 +28,7 @@ from tests.identity.tokens.assertions import (
 )
 from tests.peers.interop import TOKENS
 from tests.peers.setup import interpreter
+from tests.until import PATIENCE
 
 # Each of these starts a server of its own, or several.
 pytestmark = pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 from tests.basic import basic
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, Server, vim
+from tests.until import PATIENCE
 
 
 def post(path: str, body: str = "", **headers: str) -> bytes:
@@ -62,7 +63,7 @@ LOGINS = {
 
 def hang_up_after(server: Server, request: bytes) -> None:
     with (
-        socket.create_connection(("127.0.0.1", server.port), 20) as plain,
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as plain,
         server.tls().wrap_socket(plain, server_hostname="127.0.0.1") as secured,
     ):
         secured.sendall(request)

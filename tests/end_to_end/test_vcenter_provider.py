@@ -17,16 +17,10 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import (
-    PATIENCE,
-    USER,
-    Reply,
-    Server,
-    add_people,
-    environment,
-)
+from tests.end_to_end.serving import USER, Reply, Server, add_people, environment
 from tests.peers.setup import program
 from tests.peers.simulator import simulator
+from tests.until import PATIENCE
 
 # Each of these starts a server of its own, or several.
 pytestmark = pytest.mark.slow

@@ -30,7 +30,6 @@ from tests.end_to_end.many import (
 )
 from tests.end_to_end.serving import (
     ADMIN,
-    PATIENCE,
     USER,
     Client,
     Server,
@@ -50,7 +49,7 @@ from tests.security.dialects import (
     over_dialects,
     over_managers,
 )
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 pytestmark = pytest.mark.peer
 

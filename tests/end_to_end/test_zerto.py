@@ -316,7 +316,7 @@ def test_a_full_house_is_503(make_server: Callable[..., Server]) -> None:
 @pytest.mark.slow
 def test_sessions_end_when_they_are_dormant(make_server: Callable[..., Server]) -> None:
     """With a limit so short that a test can wait for it: the half hour itself is a unit test."""
-    server = make_server(settings='[sessions]\nidle_timeout = "1s"\n')
+    server = make_server(settings='[sessions]\nidle_timeout = "2s"\n')
     token = server.zerto_token(USER)
     assert server.is_alive(token)
     # The sweep writes down the end: that line is what we wait for.

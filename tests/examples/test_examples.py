@@ -12,7 +12,8 @@ import pytest
 
 from sessiongate.tls import certificates
 from tests.end_to_end.conftest import EMBEDDED
-from tests.end_to_end.serving import PATIENCE, USER, Server, environment, with_people
+from tests.end_to_end.serving import USER, Server, environment, with_people
+from tests.until import PATIENCE
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LANGUAGES = ("py", "sh", "ps1", "cs")

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from sessiongate.testing import Gate
+from tests.until import PATIENCE
 
 _SOAP = (
     '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
@@ -40,7 +41,7 @@ def ask(
     headers: Mapping[str, str] | None = None,
 ) -> Said:
     """One request by a connection of its own. Raises what http.client does where that breaks."""
-    connection = HTTPConnection(gate.host, gate.port, timeout=10)
+    connection = HTTPConnection(gate.host, gate.port, timeout=PATIENCE)
     try:
         connection.request(verb, path, body, {"User-Agent": "speaker/1", **(headers or {})})
         reply: HTTPResponse = connection.getresponse()

@@ -8,6 +8,7 @@ import pytest
 
 from sessiongate.testing import Gate
 from tests.each import each
+from tests.until import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def fingerprint(gate: Gate) -> str:
     """Of the certificate that a client who trusts the CA is shown. Raises what TLS does."""
     address = gate.host, gate.port
     with (
-        socket.create_connection(address, timeout=10) as opened,
+        socket.create_connection(address, timeout=PATIENCE) as opened,
         gate.ssl_context().wrap_socket(opened, server_hostname=gate.host) as tls,
     ):
         shown = tls.getpeercert(binary_form=True)
@@ -61,7 +62,7 @@ def test_a_rotated_certificate_is_trusted_and_another(secure: Gate) -> None:
 
 def test_a_connection_is_refused_before_tls(secure: Gate) -> None:
     with secure.fault("conn.refuse", times=1) as placed:
-        with socket.create_connection((secure.host, secure.port), timeout=10) as opened:
+        with socket.create_connection((secure.host, secure.port), timeout=PATIENCE) as opened:
             assert opened.recv(1) == b""
         assert fingerprint(secure)
     assert placed.hits == 1
@@ -72,7 +73,7 @@ def test_a_connection_is_reset_at_once(secure: Gate) -> None:
     with (
         secure.fault("conn.reset", at="accept", address="127.*"),
         pytest.raises(ConnectionResetError),
-        socket.create_connection((secure.host, secure.port), timeout=10) as opened,
+        socket.create_connection((secure.host, secure.port), timeout=PATIENCE) as opened,
     ):
         opened.recv(1)
 

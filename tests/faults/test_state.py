@@ -8,7 +8,7 @@ import pytest
 from sessiongate.testing import Gate
 from sessiongate.testing.placed_fault import PlacedFault
 from tests.faults.speakers import SPEAKERS
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 ZERTO = SPEAKERS["zerto"]
 _FOR_EVER = 3600
@@ -34,7 +34,7 @@ def test_one_ends_when_its_rule_is_removed(gate: Gate) -> None:
 def test_nothing_is_kept_of_a_client_that_has_left(gate: Gate) -> None:
     with (
         gate.fault("login.hang", seconds=_FOR_EVER),
-        socket.create_connection((gate.host, gate.port), timeout=10) as opened,
+        socket.create_connection((gate.host, gate.port), timeout=PATIENCE) as opened,
     ):
         opened.sendall(b"POST /v1/session/add HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         wait_until(lambda: bool(waiting(gate)))

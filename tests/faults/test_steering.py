@@ -12,6 +12,7 @@ import pytest
 from sessiongate.testing import Gate
 from tests.each import each
 from tests.faults.speakers import SPEAKERS
+from tests.until import PATIENCE
 
 ZERTO = SPEAKERS["zerto"]
 
@@ -34,7 +35,9 @@ class Steerer:
     ) -> tuple[int, Any]:
         """Status and body, as JSON where it is that."""
         address = urlsplit(self.gate.operations)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=10)
+        connection = http.client.HTTPConnection(
+            str(address.hostname), address.port, timeout=PATIENCE
+        )
         given = {"X-Sessiongate-Dev": self.gate.token if token is None else token}
         try:
             body = raw if value is None else json.dumps(value)

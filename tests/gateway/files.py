@@ -37,7 +37,7 @@ from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from tests.gate import CLIENT, Gate
 from tests.http.streaming import leave
-from tests.until import until
+from tests.until import PATIENCE, until
 
 TICKET = "52d2f1b4-canary-ticket"
 SET_COOKIE = "Set-Cookie: vmware_soap_session=canary-of-the-upstream"
@@ -289,7 +289,7 @@ class Stand:
         first = (f"{method} {target} HTTP/1.1", f"Host: {host or 'vc1.gate'}", "Connection: close")
         head = "\r\n".join((*first, *headers, *length, "", "")).encode("latin-1")
         reader, writer = await self.peer(head + (body or b""))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             raw = await reader.read()
         writer.close()
         said, _, rest = raw.partition(b"\r\n\r\n")

@@ -37,7 +37,7 @@ from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from tests.loop_time import LoopTime
-from tests.until import until
+from tests.until import PATIENCE, until
 from tests.upstream.fakes import Asked, FakeServer, envelope, http, soap_fault
 
 LONG = timedelta(seconds=30)
@@ -410,7 +410,7 @@ async def test_what_an_upstream_did_not_end_is_ended_when_it_answers_again(
     again.tidy()
     await until(lambda: house.refused > refused)
     house.deaf = False
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while await rows_of.all():
             accounts.tidy()
             again.tidy()

@@ -20,7 +20,7 @@ from tests.gateway.calls.test_relay import OURS, RULES, VIEW
 from tests.gateway.test_accounts import House, session_of
 from tests.gateway.test_gate import Case
 from tests.loop_time import LoopTime
-from tests.until import until
+from tests.until import PATIENCE, until
 from tests.upstream.fakes import Asked, FakeServer, http, soap_fault
 from tests.upstream.fakes import envelope as enveloped
 
@@ -313,7 +313,7 @@ async def test_sec_63_a_rotten_session_that_waits_hang_in_is_found_by_its_first_
             await told.second()
         assert not waits[0].done()  # nobody has had a reason to ask yet
         await told.second(KEEP_ALIVE)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(NoSession):
                 await waits[0]
         assert case.ended == [lost.key]

@@ -14,6 +14,7 @@ from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.send_queue import reset
 from tests.http.wires import Time
+from tests.until import PATIENCE
 
 
 class Body:
@@ -92,7 +93,7 @@ class StreamHouse:
     async def whole(self, data: bytes) -> bytes:
         """All that is said to these bytes until the end."""
         reader, writer = await self.peer(data)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.read()
         writer.close()
         return answer

@@ -10,6 +10,7 @@ from sessiongate.http.cut import cut_reply
 from sessiongate.http.message import CutOff, Reply
 from sessiongate.testing import Gate
 from tests.each import each
+from tests.until import PATIENCE
 
 REPLY = Reply(200, (("content-type", "text/plain"),), b"0123456789")
 HEAD = b"HTTP/1.1 200 OK\r\nDate: D\r\n"
@@ -45,7 +46,7 @@ def gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
 
 def received(gate: Gate) -> tuple[bytes, bool]:
     """What comes of one request, and whether its connection was reset."""
-    opened = socket.create_connection((gate.host, gate.port), timeout=10)
+    opened = socket.create_connection((gate.host, gate.port), timeout=PATIENCE)
     if gate.ca is not None:
         opened = gate.ssl_context().wrap_socket(
             opened, server_hostname=gate.host, suppress_ragged_eofs=False

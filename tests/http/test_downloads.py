@@ -16,7 +16,7 @@ from sessiongate.http.send_queue import LARGE_SEND_BUFFER, SEND_BUFFER
 from tests.each import each
 from tests.http.streaming import Body, StreamHouse, leave, stream_house
 from tests.http.wires import GET
-from tests.until import until
+from tests.until import PATIENCE, until
 from tests.upstream.fakes import server_tls
 
 PIECE = bytes(range(256)) * 1024  # 256 KiB
@@ -117,7 +117,7 @@ async def test_what_breaks_in_the_middle_never_ends_as_if_it_were_whole(kind: st
 
 
 async def to_the_end(reader: asyncio.StreamReader) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while piece := await reader.read(65536):
             assert not piece.endswith(b"0\r\n\r\n")
 
@@ -192,7 +192,7 @@ async def test_the_kernel_holds_more_of_it_and_of_it_alone() -> None:
 
         assert 2 * SEND_BUFFER < holds() <= 2 * LARGE_SEND_BUFFER
         body.gate.release()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await reader.readuntil(b"\r\n\r\na")
         await until(lambda: not house.connection._streaming)
         assert holds() == 2 * SEND_BUFFER
@@ -231,7 +231,7 @@ async def test_a_stop_waits_for_the_end_and_closes() -> None:
         stopping = asyncio.create_task(house.listener.stop(timedelta(seconds=20)))
         await until(lambda: house.listener._edge.shut)
         body.gate.release()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.read()
         assert answer.endswith(b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
         await stopping
@@ -258,7 +258,7 @@ async def test_a_download_over_tls(tmp_path: Path) -> None:
         body = Body(*[PIECE] * 40)
         house.reply = lambda _: Reply(200, download=body)
         reader, _ = await house.peer(CLOSE, trust)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.read()
         assert unchunked(answer.partition(b"\r\n\r\n")[2]) == PIECE * 40
 

@@ -33,7 +33,7 @@ from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listener import Listener, listen
 from sessiongate.http.message import Reply, Request
 from sessiongate.tls.server import tls_context
-from tests.until import until
+from tests.until import PATIENCE, until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 NOW = timedelta(0)
@@ -50,7 +50,7 @@ async def bind_socket(address: str, tls: ssl.SSLContext | None = None, **more: A
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
     """What the handler calls us."""
     writer.write(GET)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         answer = await reader.read(-1)
     writer.close()
     return answer.partition(b"\r\n\r\n")[2].decode()
@@ -247,7 +247,7 @@ async def test_sec_45_plain_http_on_a_tls_port_is_closed_without_redirect(
     writer.write(GET)
     said = b""
     with caplog.at_level(logging.INFO):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             with contextlib.suppress(ConnectionResetError):
                 said = await reader.read(-1)
     writer.close()
@@ -264,7 +264,7 @@ async def test_a_refusal_over_tls_arrives_and_closes(tmp_path: Path) -> None:
         "127.0.0.1", door.port, ssl=client(pair, ssl.TLSVersion.TLSv1_3)
     )
     writer.write(b"GET / HTTP/1.1\n\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert (await reader.read(-1)).startswith(b"HTTP/1.1 400 ")
     writer.close()
     await door.stop(timedelta(seconds=5))

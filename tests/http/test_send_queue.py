@@ -84,7 +84,7 @@ class Leaving:
     async def reads(self, count: int = -1) -> bytes:
         """So many bytes, or all until the server closes."""
         got = b""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(got) != count and (
                 piece := await asyncio.get_running_loop().sock_recv(self.peer, 2048)
             ):

@@ -19,7 +19,7 @@ from sessiongate.http.listener import Listener, listen
 from sessiongate.tls.server import tls_context
 from tests.http.test_listener import GET, NOW, Pair, client, who
 from tests.http.wires import Time
-from tests.until import until
+from tests.until import PATIENCE, until
 
 
 class House:
@@ -50,7 +50,7 @@ class House:
 
     async def ask(self) -> bytes:
         context = client(self.pair, ssl.TLSVersion.TLSv1_3)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", self.listener.port, ssl=context
             )
@@ -78,7 +78,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 async def closed(reader: asyncio.StreamReader) -> bool:
     """Whether the server has closed without a word."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         with contextlib.suppress(ConnectionResetError):
             return await reader.read(-1) == b""
     return True

@@ -13,7 +13,7 @@ from sessiongate.http.causes import NO_BUDGET
 from sessiongate.http.message import Reply
 from tests.http.streaming import leave, stream_house
 from tests.http.wires import GET
-from tests.until import until
+from tests.until import PATIENCE, until
 from tests.upstream.fakes import server_tls
 
 HEAD = b"PUT /stream HTTP/1.1\r\nHost: x\r\n%b\r\n"
@@ -38,7 +38,7 @@ in_each_form = pytest.mark.parametrize("form", [declared, chunked])
 
 
 async def status(reader: asyncio.StreamReader) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         head = await reader.readuntil(b"\r\n\r\n")
         if b"Content-Length: 2\r\n" in head:
             await reader.readexactly(2)

@@ -16,6 +16,7 @@ from sessiongate.http.listener import listen
 from sessiongate.operations.control import Control
 from sessiongate.operations.control_socket import socket_path
 from tests.gate import Gate
+from tests.until import PATIENCE
 
 # Accounts that need no name: the kernel knows them by number.
 OURS, ANOTHER = 64001, 64002
@@ -74,7 +75,7 @@ async def answer(path: Path, user: int, asked: str) -> bytes:
     with as_user(OURS):
         reader, writer = await asyncio.open_unix_connection(sock=door)
         writer.write(f"{asked} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             said = await reader.read()
         writer.close()
     return said

@@ -17,7 +17,8 @@ from sessiongate.cli.control_client import ask, server_answers
 from sessiongate.cli.output import Exit, Failed
 from sessiongate.errors import ConfigError
 from sessiongate.operations.control_socket import control_address, objection_to, socket_path
-from tests.end_to_end.serving import PATIENCE, Server, environment
+from tests.end_to_end.serving import Server, environment
+from tests.until import PATIENCE
 
 ROOT_ALONE = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several accounts")
 
@@ -66,7 +67,7 @@ def someone_listens(path: Path, owner: int) -> Iterator[list[bytes]]:
         thread.start()
         yield asked
         door.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 def test_in_the_data_directory_the_socket_is_its_owners(tmp_path: Path) -> None:

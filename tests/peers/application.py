@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from tests.peers.ports import free_port
+from tests.until import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Application:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def answers(self, status: int, *headers: tuple[str, str]) -> None:
         """Answer everything so from now on."""

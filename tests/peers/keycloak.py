@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.peers.ports import free_port
 from tests.peers.setup import keycloak
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 PERSON = ("zoe", "zoe's <pass> & 1")
 ROBOT = ("robot", "robot secret")
@@ -73,12 +73,12 @@ def running(folder: Path, *, life: int = 60) -> Iterator[int]:
         yield port
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # its own group: the script and the JVM
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 def _answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{REALM}", timeout=30) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{REALM}", timeout=PATIENCE) as reply:
             return bool(reply.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -93,7 +93,7 @@ def appliance(port: int) -> Iterator[str]:
             f"http://127.0.0.1:{port}{path}", body or None, headers, method=verb
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as reply:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read()
@@ -131,4 +131,4 @@ def appliance(port: int) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(PATIENCE)

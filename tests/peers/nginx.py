@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Self
 
 from sessiongate.tls import certificates
-from tests.end_to_end.serving import PATIENCE, Body, Client, Headers, Reply
+from tests.end_to_end.serving import Body, Client, Headers, Reply
 from tests.house.sources import ROOT
 from tests.peers.ports import free_port
 from tests.peers.processes import end, until_it_listens
+from tests.until import PATIENCE
 
 CONFIG = ROOT / "deploy" / "nginx" / "sessiongate.conf"
 

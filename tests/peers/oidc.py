@@ -17,8 +17,9 @@ from urllib.parse import urlencode
 
 from sessiongate.tls import certificates
 from tests.basic import basic
-from tests.end_to_end.serving import PATIENCE, Body, Client, Headers, Lines, Reply
+from tests.end_to_end.serving import Body, Client, Headers, Lines, Reply
 from tests.peers.setup import oidc_provider
+from tests.until import PATIENCE
 
 _SCRIPT = Path(__file__).with_name("oidc_provider.mjs")
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Self
 
+from tests.until import PATIENCE
+
 
 class Relay:
     """Passes bytes on to `target` (a port). Use it as a context manager.
@@ -46,7 +48,7 @@ class Relay:
         self._listener.close()
         self.cut()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
 
     def heal(self) -> None:
         """Pass bytes on again; lines that were silent are hung up, as they have lost bytes."""

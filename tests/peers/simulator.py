@@ -7,8 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.peers.setup import program
-
-_PATIENCE = 30.0
+from tests.until import PATIENCE
 
 
 @contextmanager
@@ -27,4 +26,4 @@ def simulator(user: str, password: str, *more: str) -> Iterator[int]:
             yield int(address.rpartition(":")[2])
         finally:
             process.stdin.close()  # which is how it is told to end
-            process.wait(_PATIENCE)
+            process.wait(PATIENCE)

@@ -35,7 +35,7 @@ def tell(host: str, port: str, ca: str, user: str, password: str) -> dict[str, A
         host, user, password, int(port), verify_ssl=ca, logger=quiet, stats=False, loglevel="error"
     )
     site.connect()
-    facts: dict[str, Any] = {"authenticated": named.wait(30) and site.is_authenticated()}
+    facts: dict[str, Any] = {"authenticated": named.wait(60) and site.is_authenticated()}
     facts["site"] = [site.site_id, site.site_name]
     facts["local_site"] = site.local_site()["SiteIdentifier"] == site.site_id
     for name in ("vms", "vpgs", "alerts", "events", "tasks", "peer_sites"):

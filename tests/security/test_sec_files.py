@@ -30,8 +30,7 @@ from sessiongate.store.redis.client import RedisClients, RedisSettings
 from sessiongate.tls import certificates
 from sessiongate.tls.server import tls_context
 from sessiongate.tls.trust import client_context
-
-PATIENCE = 30.0
+from tests.until import PATIENCE
 
 
 def _pair(near: Path) -> certificates.Certificates:

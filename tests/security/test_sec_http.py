@@ -14,16 +14,7 @@ import pytest
 
 from tests.basic import basic
 from tests.each import each
-from tests.end_to_end.serving import (
-    ADMIN,
-    PATIENCE,
-    USER,
-    Reply,
-    Server,
-    add_people,
-    vim,
-    with_people,
-)
+from tests.end_to_end.serving import ADMIN, USER, Reply, Server, add_people, vim, with_people
 from tests.security.broken import CANARY, TOKEN
 from tests.security.dialects import (
     DIALECTS,
@@ -36,6 +27,7 @@ from tests.security.dialects import (
     over_dialects,
     over_managers,
 )
+from tests.until import PATIENCE
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]

@@ -16,18 +16,10 @@ import pytest
 from sessiongate.identity.local.hashing import USUAL
 from sessiongate.identity.local.stored_hash import make_hash
 from tests.each import each
-from tests.end_to_end.serving import (
-    NOBODY,
-    OTHER,
-    PATIENCE,
-    USER,
-    Client,
-    Server,
-    add_people,
-    with_people,
-)
+from tests.end_to_end.serving import NOBODY, OTHER, USER, Client, Server, add_people, with_people
 from tests.ranks import ALIKE, TIMES, chance_of_longer
 from tests.security.dialects import DIALECTS, Dialect, each_dialect, over_dialects
+from tests.until import PATIENCE
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]

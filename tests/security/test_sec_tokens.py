@@ -32,6 +32,7 @@ from tests.security.dialects import (
     over_managers,
     over_stores,
 )
+from tests.until import PATIENCE
 
 MakeServer = Callable[..., Server]
 Someone = Callable[[str], tuple[str, str]]
@@ -189,7 +190,7 @@ def test_sec_03_each_login_gets_a_new_token(dialect: Dialect, shared: Server) ->
 
 @pytest.mark.slow
 def test_sec_04_no_reply_tells_unknown_from_ended(make_server: MakeServer) -> None:
-    server = make_server(settings='[sessions]\nidle_timeout = "1s"\n')
+    server = make_server(settings='[sessions]\nidle_timeout = "2s"\n')
     idle = {dialect.name: dialect.token(server, USER) for dialect in DIALECTS}
     assert server.log.wait_for(
         lambda lines: sum('"reason":"idle"' in line for line in lines) == len(DIALECTS)
@@ -366,12 +367,12 @@ def test_sec_11_12_sessions_end_in_the_middle_of_traffic(
 
     user = threading.Thread(target=use)
     user.start()
-    assert going.wait(30)
+    assert going.wait(PATIENCE)
     changed = server.run("users", args[0], person[0], *args[1:], *config_of(server), stdin=stdin)
     assert changed.code == 0, changed
     assert not dialect.is_alive(server, token), "it lives after the command came back"
     stop.set()
-    user.join(30)
+    user.join(PATIENCE)
     # Once dead, never alive again.
     assert seen == sorted(seen, reverse=True)
     assert seen[0]

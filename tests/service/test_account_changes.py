@@ -25,6 +25,7 @@ from sessiongate.session import Ended, Person, Principal, Session
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import T0, TICK, FakeClock, FakeIdentity, a_session
 from tests.gate import CLIENT, LIMITS, Gate
+from tests.until import PATIENCE
 
 BACKUP = f'[extensions."com.Example.Backup"]\nfingerprint = "{"ab" * 32}"\nrole = "user"\n'
 ISSUER = 'type = "oidc"\nissuer = "https://idp.example"\naudience = "gate"\nrole = "user"\n'
@@ -267,7 +268,7 @@ async def test_many_changes_at_once_each_end_their_own(house: House) -> None:
     keep = house.table.open("ada", T0)
     for name in names:
         house.provider.remove(name)
-    await asyncio.wait_for(house.changes.settled(), 30)
+    await asyncio.wait_for(house.changes.settled(), PATIENCE)
     assert house.table.live.keys() == {keep}
     assert {name for _, _, name in house.said()} == set(names)
 

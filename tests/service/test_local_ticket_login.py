@@ -26,6 +26,7 @@ from sessiongate.service.local_ticket_login import LocalLogin
 from sessiongate.service.tickets import TICKET_LIFE
 from sessiongate.session import Client
 from tests.gate import CLIENT, HERE, Gate
+from tests.until import PATIENCE
 
 
 async def test_the_file_logs_in_once(gate: Gate) -> None:
@@ -167,7 +168,7 @@ class SlowFolder(PosixPath):
     let_go: ClassVar[Event]
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
-        assert self.let_go.wait(10), "nobody could let go: the event loop hangs with the disk"
+        assert self.let_go.wait(PATIENCE), "nobody could let go: the event loop hangs with the disk"
         super().mkdir(mode, parents, exist_ok)
 
 

@@ -11,15 +11,13 @@ from pathlib import Path
 import pytest
 
 from sessiongate.testing import Gate, starter
-from sessiongate.testing.plugin import StartedGates
-from sessiongate.testing.ready_file import DevServer, write_ready_file
+from sessiongate.testing.ready_file import DevServer
 from sessiongate.testing.remote_gate import RemoteGate
-from sessiongate.testing.remote_line import RemoteLine
 from tests.each import each
 from tests.end_to_end.forking import Forked
-from tests.end_to_end.serving import PATIENCE, environment
+from tests.end_to_end.serving import environment
 from tests.testing.test_plugin import run
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 STORY = """
 import pytest
@@ -30,7 +28,7 @@ def login(gate, name="ci", password=None, agent="nightly/1"):
     password = gate.users[name].password if password is None else password
     return requests.post(
         f"{gate.url}/api/session", auth=(name, password), verify=str(gate.ca),
-        headers={"user-agent": agent}, timeout=10,
+        headers={"user-agent": agent}, timeout=60,
     )
 
 
@@ -45,7 +43,7 @@ def test_time_goes_ahead(sessiongate):
     assert sessiongate.events("session opened").count == 1
     alive = requests.get(
         f"{sessiongate.url}/api/session", headers={"vmware-api-session-id": token},
-        verify=str(sessiongate.ca), timeout=10,
+        verify=str(sessiongate.ca), timeout=60,
     )
     assert alive.status_code == 401
 
@@ -197,21 +195,6 @@ def test_where_there_is_none(where: str, says: str, monkeypatch: pytest.MonkeyPa
         starter(where)
 
 
-def test_one_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
-    path, nobody = tmp_path / "ready.json", "http://127.0.0.1:1"
-    write_ready_file(path, DevServer(nobody, nobody, None, "", {}, "token", 1, 0))
-    with pytest.raises(pytest.UsageError, match=r"ready\.json: the server does not answer: "):
-        StartedGates(str(path)).start({})
-
-
-def test_what_is_no_dev_server_is_said_to_be_none() -> None:
-    said = r"/dev/clock: status 404, and no JSON: what answers is no `sessiongate dev`"
-    with Gate.start(tls=False, settings={"console.listen": "127.0.0.1:0"}) as gate:
-        pages = vars(gate)["_thread"].running.started.console.removesuffix("/console/")
-        with pytest.raises(ValueError, match=said):
-            RemoteLine(None, pages, "token", None).ask("GET", "/dev/clock")
-
-
 FOR_EVER = """
 import signal
 
@@ -246,6 +229,6 @@ def test_where_pytest_is_killed_its_server_ends(tmp_path: Path, short: str) -> N
         server = int(line.partition("SERVER ")[2])
         assert runs(server)
         pytest_run.kill()
-        wait_until(lambda: not runs(server), 2.0)  # 0.4 s where others keep the machine busy
+        wait_until(lambda: not runs(server))  # 0.4 s where others keep the machine busy
         assert list(Path(short).glob("sg-*"))
         assert not list(Path(short).glob("sg-*/sessiongate-dev-*"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from sessiongate.tls import certificates
+from tests.until import PATIENCE
 
 JSON_TOKEN = "3f0c0000000000000000000000000000canary01"
 SOAP_TOKEN = '"7bea0000000000000000000000000000canary02"'
@@ -113,7 +114,7 @@ class FakeServer:
 
     async def has_read(self, count: int) -> None:
         """Wait until so many requests have come."""
-        async with asyncio.timeout(10), self._news:
+        async with asyncio.timeout(PATIENCE), self._news:
             await self._news.wait_for(lambda: len(self.asked) >= count)
 
     async def __aenter__(self) -> Self:

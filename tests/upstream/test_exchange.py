@@ -1,7 +1,6 @@
 """Requests over kept connections: what is sent, what is kept, and what is known after a failure."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,6 +18,7 @@ from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.upstream.line import FULL
 from sessiongate.wire.http import Answer, Ask
 from tests.each import each
+from tests.peers.ports import free_port
 from tests.until import until
 from tests.upstream.fakes import FakeServer, http, saying, server_tls
 
@@ -202,9 +202,7 @@ async def test_whoever_stops_waiting_ends_the_connection() -> None:
 
 
 async def test_where_nothing_was_sent_it_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    async with calling(f"http://127.0.0.1:{port}") as exchange:
+    async with calling(f"http://127.0.0.1:{free_port()}") as exchange:
         with pytest.raises(UpstreamUnavailable) as raised:
             await ask(exchange)
     assert not isinstance(raised.value, OutcomeUnknown)

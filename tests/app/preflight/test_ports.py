@@ -13,7 +13,9 @@ from sessiongate.cli.output import Exit
 from sessiongate.config import load
 from sessiongate.errors import ConfigError
 from sessiongate.http.sockets import bind_socket
-from tests.end_to_end.serving import PATIENCE, Server, run_here
+from tests.end_to_end.serving import Server, run_here
+from tests.peers.ports import usual_operations_port
+from tests.until import PATIENCE
 
 
 @pytest.fixture
@@ -191,58 +193,41 @@ def test_a_running_servers_own_ports_are_no_problem(tmp_path: Path) -> None:
         server.stop()
 
 
-def operations_port() -> socket.socket | None:
-    """The default operations port, held; None where somebody else on this machine has it."""
-    try:
-        return socket.create_server(("127.0.0.1", 9670))
-    except OSError:
-        return None
-
-
 @pytest.mark.slow
 def test_a_start_without_operations_says_so_on_its_own_lines(tmp_path: Path) -> None:
-    held = operations_port()
-    try:
-        with Server(tmp_path / "data") as server:
-            assert server.out.wait_for(
-                lambda lines: any("WARNING: no operations listener" in line for line in lines)
-            )
-            [said] = [line for line in server.out.lines if "no operations" in line]
-            assert "127.0.0.1:9670" in said
-            assert 'admin.listen: another port, or "off"' in said
-            rows = server.run("check", "--output", "json").json()["checks"]
-            [row] = [one for one in rows if one["check"] == "admin.listen"]
-            assert "in use" in row["detail"]
-            server.stop()
+    with usual_operations_port(), Server(tmp_path / "data", operations=True) as server:
+        assert server.out.wait_for(
+            lambda lines: any("WARNING: no operations listener" in line for line in lines)
+        )
+        [said] = [line for line in server.out.lines if "no operations" in line]
+        assert "127.0.0.1:9670" in said
+        assert 'admin.listen: another port, or "off"' in said
+        rows = server.run("check", "--output", "json").json()["checks"]
+        [row] = [one for one in rows if one["check"] == "admin.listen"]
+        assert "in use" in row["detail"]
+        server.stop()
         rows = server.run("check", "--output", "json").json()["checks"]
         [row] = [one for one in rows if one["check"] == "admin.listen"]
         assert (row["result"], "127.0.0.1:9670" in row["detail"]) == ("note", True)
-    finally:
-        if held is not None:
-            held.close()
 
 
 @pytest.mark.slow
 def test_dev_takes_a_free_port_for_operations(tmp_path: Path) -> None:
-    held = operations_port()
-    try:
-        with (
-            Server(tmp_path / "a", command=("dev",)) as one,
-            Server(tmp_path / "b", command=("dev",)) as two,
-        ):
-            ports = set()
-            for server in (one, two):
-                assert server.out.wait_for(
-                    lambda lines: any(line.startswith("Operations on ") for line in lines)
-                )
-                [line] = [one for one in server.out.lines if one.startswith("Operations on ")]
-                port = int(line.rpartition(":")[2])
-                socket.create_connection(("127.0.0.1", port), PATIENCE).close()
-                ports.add(port)
-                assert "no operations listener" not in server.out.text
-            assert len(ports) == 2
-            one.stop()
-            two.stop()
-    finally:
-        if held is not None:
-            held.close()
+    with (
+        usual_operations_port(),
+        Server(tmp_path / "a", command=("dev",)) as one,
+        Server(tmp_path / "b", command=("dev",)) as two,
+    ):
+        ports = set()
+        for server in (one, two):
+            assert server.out.wait_for(
+                lambda lines: any(line.startswith("Operations on ") for line in lines)
+            )
+            [line] = [one for one in server.out.lines if one.startswith("Operations on ")]
+            port = int(line.rpartition(":")[2])
+            socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+            ports.add(port)
+            assert "no operations listener" not in server.out.text
+        assert len(ports) == 2
+        one.stop()
+        two.stop()

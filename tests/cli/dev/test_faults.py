@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from tests.end_to_end.forking import Forked
-from tests.end_to_end.serving import PATIENCE, environment, run_here
+from tests.end_to_end.serving import environment, run_here
+from tests.until import PATIENCE
 
 OURS = f"{sys.executable} -m sessiongate.cli.main"
 CODE = (

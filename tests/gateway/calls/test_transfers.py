@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from sessiongate.session import Ended
 from tests.gateway.files import RULES, TICKET, Stand, reply, stand
-from tests.until import until
+from tests.until import PATIENCE, until
 
 FILE = "/folder/a"
 NFC = f"/nfc/{TICKET}/b"
@@ -147,7 +147,7 @@ async def test_a_session_that_ends_takes_its_transfers_with_it(stood: Stand) -> 
     begun, _ = await stood.peer(asked(FILE, ada))
     other, _ = await stood.peer(asked(FILE, bob))
     for reader in (begun, other):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await reader.readuntil(b"\r\n\r\n")
     stood.server.answers.clear()
     waiting, _ = await stood.peer(asked(FILE, ada))
@@ -159,9 +159,9 @@ async def test_a_session_that_ends_takes_its_transfers_with_it(stood: Stand) -> 
         stood.transfers.leave(session.key)
     for reader in (begun, waiting):
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await reader.readexactly(16 << 20)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert len(await other.readexactly(16 << 20)) == 16 << 20
     stood.server.answers.set()
 
@@ -172,7 +172,7 @@ async def test_a_stop_ends_them(stood: Stand) -> None:
     reader, _ = await stood.peer(asked(FILE, ada))
     await until(lambda: len(stood.server.got) == 1)
     stood.transfers.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert not await reader.read()
     await until(lambda: stood.at_rest)
 
@@ -191,7 +191,7 @@ async def test_a_transfer_is_use_of_its_session(stood: Stand) -> None:
 
 
 async def test_an_upstream_that_is_slow_to_take_it_is_late(tmp_path: Path) -> None:
-    rules = msgspec.structs.replace(RULES, timeout=timedelta(milliseconds=50))
+    rules = msgspec.structs.replace(RULES, timeout=timedelta(milliseconds=500))
     async with stand(tmp_path, rules=rules) as stood:
         ada = await stood.login()
         stood.server.reads.clear()
@@ -249,7 +249,7 @@ async def until_reset(stood: Stand, target: str, *headers: str) -> bytes:
     reader, _ = await stood.peer(head.encode())
     raw = b""
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 raw += await reader.readexactly(1)
     except ConnectionResetError:

@@ -3,7 +3,7 @@
 import asyncio
 
 from sessiongate.gateway.leases.shared_places import SharedPlaces
-from tests.until import until
+from tests.until import PATIENCE, until
 
 
 class Upstream:
@@ -56,4 +56,4 @@ async def test_whoever_gives_up_leaves_its_place() -> None:
     upstream.answers.set()
     await asyncio.gather(first, second, return_exceptions=True)
     assert second.cancelled()
-    await asyncio.wait_for(upstream.ask("one"), 10)
+    await asyncio.wait_for(upstream.ask("one"), PATIENCE)

@@ -17,7 +17,7 @@ from sessiongate.tls import certificates
 from sessiongate.tls.trust import Trust
 from tests.identity.ldap.test_messages import tlv
 from tests.peers.slapd import PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
-from tests.until import until
+from tests.until import PATIENCE, until
 
 PLAIN = None
 PASSWORD = Secret(SERVICE_PASSWORD)
@@ -66,7 +66,7 @@ async def serving(talk: Talk) -> AsyncIterator[LdapAddress]:
         for task in ended:
             task.cancel()
         await asyncio.gather(*ended, return_exceptions=True)
-        await asyncio.wait_for(server.wait_closed(), 10)
+        await asyncio.wait_for(server.wait_closed(), PATIENCE)
 
 
 def answering(data: bytes, *, stay: bool = True) -> Talk:
@@ -238,7 +238,7 @@ async def test_sec_31_an_anonymous_bind_is_never_sent() -> None:
                 await connection.bind(name, Secret(password))
         connection.close()
         # Nothing but the good-bye.
-        assert await asyncio.wait_for(sent, 10) == bytes.fromhex("30050201014200")
+        assert await asyncio.wait_for(sent, PATIENCE) == bytes.fromhex("30050201014200")
 
 
 async def test_a_server_that_will_not_start_tls_learns_no_password() -> None:
@@ -352,7 +352,7 @@ async def test_sec_75_a_directory_that_sends_without_end_is_hung_up_on(asked: bo
 
     async with serving(talk) as address:
         connection = await connect(address, PLAIN)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             if asked:
                 with pytest.raises(NoAnswer):
                     await connection.bind("cn=x", PASSWORD)

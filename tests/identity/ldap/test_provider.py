@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sessiongate.session import Principal
 from sessiongate.testing import FakeClock, ProviderContract
 from tests.identity.fakes import cheap_hasher
 from tests.peers.ldap_house import provider_of
+from tests.peers.ports import free_port
 from tests.peers.relay import Relay
 from tests.peers.slapd import (
     AD_CODES,
@@ -34,6 +35,7 @@ from tests.peers.slapd import (
     group,
     person,
 )
+from tests.until import PATIENCE
 
 pytestmark = pytest.mark.peer
 
@@ -384,9 +386,7 @@ async def test_a_service_account_that_is_refused_is_an_outage_and_is_not_hammere
 
 
 async def test_a_directory_that_is_not_there_is_an_outage(slapd: Slapd) -> None:
-    with Relay(slapd.tls_port) as relay:
-        port = relay.port
-    async with opened(slapd, url=f"ldaps://127.0.0.1:{port}") as provider:
+    async with opened(slapd, url=f"ldaps://127.0.0.1:{free_port()}") as provider:
         with pytest.raises(IdentityUnavailable, match="no connection"):
             await login(provider, *ADA)
 
@@ -394,6 +394,19 @@ async def test_a_directory_that_is_not_there_is_an_outage(slapd: Slapd) -> None:
 # Where in the talk the line is cut, by the bytes that the client has sent: before TLS, within its
 # handshake, and in the bind, the searches and the second bind that follow.
 CUTS = (0, 100, 600, 700, 900, 1200, 1500)
+
+PROMISED = 1
+"""Seconds that a login may take."""
+LOADED = 20
+"""How many times as much it may be on a busy machine: without a limit it would be for ever."""
+
+
+async def healed(provider: LdapIdentity) -> Principal:
+    """Log in, where an answer may come too late on a busy machine."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(IdentityUnavailable):
+                return await login(provider, *ADA)
 
 
 @pytest.mark.parametrize("scheme", ["ldaps", "ldap"])
@@ -403,20 +416,21 @@ async def test_a_line_cut_in_the_middle_is_an_outage_and_heals(
 ) -> None:
     target = slapd.tls_port if scheme == "ldaps" else slapd.plain_port
     with Relay(target) as relay:
-        limits = {"operation_timeout": "300ms", "connect_timeout": "300ms", "timeout": "1s"}
+        limits = {"operation_timeout": "300ms", "connect_timeout": "300ms"}
+        limits["timeout"] = f"{PROMISED}s"
         url = f"{scheme}://127.0.0.1:{relay.port}"
         outages = 0
         for cut in CUTS:
             async with opened(slapd, url=url, **limits) as provider:
                 relay.sent = 0
                 setattr(relay, how, cut)
-                async with asyncio.timeout(3):  # three times what was promised
+                async with asyncio.timeout(PROMISED * LOADED):
                     try:
                         await login(provider, *ADA)
                     except IdentityUnavailable:
                         outages += 1
                 relay.heal()
-                assert (await login(provider, *ADA)).name == "ada@corp.example"
+                assert (await healed(provider)).name == "ada@corp.example"
         # The last of the cuts may lie behind the end.
         assert outages >= len(CUTS) - 2
 
@@ -425,15 +439,16 @@ async def test_a_login_as_a_whole_has_a_limit(slapd: Slapd) -> None:
     with Relay(slapd.tls_port) as relay:
         relay.silent = True
         url = [f"ldaps://127.0.0.1:{relay.port}"] * 2 + ["ldaps://localhost:1"]
-        async with opened(slapd, url=url, timeout="200ms") as provider, asyncio.timeout(3):
-            with pytest.raises(IdentityUnavailable, match=r"no answer within 0\.2 s"):
-                await login(provider, *ADA)
+        async with opened(slapd, url=url, timeout="200ms") as provider:
+            async with asyncio.timeout(0.2 * LOADED):
+                with pytest.raises(IdentityUnavailable, match=r"no answer within 0\.2 s"):
+                    await login(provider, *ADA)
 
 
 async def test_a_line_that_dies_while_it_is_unused_costs_nobody_a_login(slapd: Slapd) -> None:
     with Relay(slapd.tls_port) as relay:
         url = f"ldaps://127.0.0.1:{relay.port}"
-        async with opened(slapd, url=url, operation_timeout="300ms") as provider:
+        async with opened(slapd, url=url, operation_timeout="1500ms") as provider:
             await login(provider, *ADA)
             relay.cut()
             assert (await login(provider, *ADA)).name == "ada@corp.example"

@@ -14,6 +14,7 @@ from sessiongate.identity.local.stored_hash import is_stored_hash, make_hash, no
 from sessiongate.secret import Secret
 from tests.identity.fakes import PASSWORD, WRONG, cheap_hasher, let_run
 from tests.ranks import ALIKE, TIMES, chance_of_longer
+from tests.until import PATIENCE
 
 
 @pytest.fixture
@@ -225,7 +226,7 @@ class Held:
 
     def ask(self, address: str) -> "asyncio.Task[object]":
         def work() -> None:
-            self.release.wait(5)
+            self.release.wait(PATIENCE)
             self.served.append(address)
 
         return asyncio.create_task(self.hasher._run(work, address))
@@ -338,7 +339,7 @@ async def test_sec_28_the_hash_queue_is_bounded() -> None:
     """Two run, three wait, and the sixth is told at once; when one ends there is room again."""
     hasher = cheap_hasher(threads=2, waiting=3)
     release = threading.Event()
-    jobs = [asyncio.create_task(hasher._run(lambda: release.wait(5))) for _ in range(5)]
+    jobs = [asyncio.create_task(hasher._run(lambda: release.wait(PATIENCE))) for _ in range(5)]
     await let_run(1)
     assert hasher.pending == 5
     with pytest.raises(Overloaded):
@@ -364,7 +365,7 @@ async def test_sec_28_the_loop_runs_on_while_passwords_are_hashed() -> None:
 async def test_a_place_in_the_queue_is_given_back_when_its_client_hangs_up() -> None:
     hasher = cheap_hasher(threads=1, waiting=1)
     release = threading.Event()
-    running = asyncio.create_task(hasher._run(lambda: release.wait(5)))
+    running = asyncio.create_task(hasher._run(lambda: release.wait(PATIENCE)))
     waiting = asyncio.create_task(hasher.verify_nothing(WRONG))
     await let_run(1)
     assert hasher.pending == 2

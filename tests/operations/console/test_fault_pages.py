@@ -17,6 +17,7 @@ from tests.each import each
 from tests.faults.speakers import SPEAKERS
 from tests.gate import Gate
 from tests.operations.console.browser import Desk, header_of, tags_of, words_of
+from tests.until import PATIENCE
 
 PAGE = "/console/faults"
 ACTIONS = ("add", "scenario", "remove", "clear", "advance")
@@ -194,7 +195,7 @@ def test_what_is_set_on_the_page_is_what_clients_meet(whole: WholeGate) -> None:
     cookie = ""
 
     def ask(verb: str, path: str, **form: str) -> tuple[http.client.HTTPResponse, str]:
-        connection = http.client.HTTPConnection(host, timeout=10)
+        connection = http.client.HTTPConnection(host, timeout=PATIENCE)
         headers = {"Sec-Fetch-Site": "same-origin", "Cookie": cookie}
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection.request(verb, path, urlencode(form) if form else None, headers)

@@ -158,7 +158,7 @@ async def test_events_let_go_while_it_reads_are_no_gap(
                 if (await read(settings, lambda reader: reader.verify())).first > 1:
                     return
 
-        asyncio.run_coroutine_threadsafe(trim(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(trim(), loop).result(PATIENCE)
 
     def ask(reader: RedisAuditReader) -> list[int]:
         found: list[int] = []
