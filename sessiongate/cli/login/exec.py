@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache, partial
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,7 @@ from sessiongate.cli.login.session_environment import (
     is_inside,
     write_header,
 )
+from sessiongate.cli.login.shared_session import SharedSession
 from sessiongate.cli.login.target_options import (
     AsOption,
     CaOption,
@@ -40,6 +42,7 @@ from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import Exit, fail, note
 from sessiongate.client import Session
 from sessiongate.config.values import a_second_or_more, duration
+from sessiongate.secret import Secret
 
 LOGIN_FAILED, LEFT_BEHIND = 125, 5
 
@@ -47,6 +50,8 @@ _A_THIRD_OF_IDLE = 600.0
 """Seconds: servers end a session after thirty idle minutes."""
 
 _WARNS_BEFORE = 300.0
+
+_USAGE = "usage: sessiongate exec --to URL|NAME --user NAME [options] -- COMMAND..."
 
 
 class OnExpiry(StrEnum):
@@ -77,6 +82,9 @@ def exec_command(
     on_expiry: Annotated[
         OnExpiry, typer.Option(help="When the session has ended: warn, or end the command too.")
     ] = OnExpiry.WARN,
+    share: Annotated[
+        bool, typer.Option("--share", help="One session for all at once who say --share.")
+    ] = False,
     nested: Annotated[
         bool, typer.Option("--nested", help="Also inside of a session at the same server.")
     ] = False,
@@ -90,23 +98,28 @@ def exec_command(
 
     Exit codes are the command's, or 125 where the login failed, 126 and 127 where it cannot be run.
     """
-    usage = "usage: sessiongate exec --to URL|NAME --user NAME [options] -- COMMAND..."
-    if not command:
-        fail(Exit.SETTINGS, f"there is nothing to run; {usage}")
-    if not to:
-        fail(Exit.SETTINGS, f"--to: is required, the server to log in to; {usage}")
+    if not command or not to:
+        missing = "--to: is required" if command else "there is nothing to run"
+        fail(Exit.SETTINGS, f"{missing}; {_USAGE}")
     keep_secrets_in()
     seconds = _seconds_of(keep_alive)
     target = target_of(to, dialect, user, ca, fingerprint)
-    password = password_for(target, password_file, password_stdin, password_command)
-    session = target.session(lambda: password)
+
+    @cache
+    def password() -> Secret:
+        return password_for(target, password_file, password_stdin, password_command)
+
+    if password_stdin or not share:  # what follows on standard input is the command's
+        password()
+    session = target.session(password)
     if is_inside(session.url(), os.environ) and not nested:
         note(f"this runs inside a session at {session.url()} already; --nested opens another")
         raise typer.Exit(LOGIN_FAILED)
-    guardian = Guardian.start(session, keep_alive=seconds, renews=file)
-    raise typer.Exit(
-        _Run(target, session, guardian, on_expiry, in_file=file, strict=strict).to_its_end(command)
-    )
+    start = partial(Guardian.start, session, keep_alive=seconds, renews=file)
+    shared = SharedSession(target, in_file=file) if share else None
+    guardian = start() if shared is None else shared.joined_or_started(start, password)
+    run = _Run(target, session, guardian, on_expiry, in_file=file, strict=strict)
+    raise typer.Exit(run.to_its_end(command))
 
 
 class _Run:

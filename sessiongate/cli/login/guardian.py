@@ -1,9 +1,9 @@
 """The process that has a session: it logs in, keeps that in use, and logs out at our end.
 
 It is forked before the login and holds one end of a line whose other end is ours. When that end is
-gone, because we said so or because we were killed, it logs out. It is in a session of its own, so
-that no key at the terminal and no signal to our group reaches it. Where it is killed itself, the
-line tells us, and we log out.
+gone, because we said so or because we were killed, it logs out; where the session is shared, once
+the last line to it is gone. It is in a session of its own, so that no key at the terminal and no
+signal to our group reaches it. Where it is killed itself, the line tells us, and we log out.
 """
 
 import json
@@ -13,12 +13,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from sessiongate.cli.login.child_process import PASSED_ON, Readable, Signals
+from sessiongate.cli.login.session_users import SessionUsers, received, say
 from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import note
 from sessiongate.client import Session, SessionError
@@ -43,7 +45,8 @@ class NotWaitedFor(Exception):
 class Guardian:
     """Our end of the line."""
 
-    def __init__(self, line: socket.socket, pid: int) -> None:
+    def __init__(self, line: socket.socket, pid: int | None) -> None:
+        """`pid` is known of the one that we have started."""
         self._line = line
         self._pid = pid
         self._rest = b""
@@ -51,11 +54,18 @@ class Guardian:
         """Whether it has ended without being told to."""
 
     @classmethod
-    def start(cls, session: Session, *, keep_alive: float, renews: bool) -> "Guardian":
+    def start(
+        cls,
+        session: Session,
+        *,
+        keep_alive: float,
+        renews: bool,
+        listening: socket.socket | None = None,
+    ) -> "Guardian":
         """Fork it. It logs in at once; `told` says how that went.
 
         It uses the session every `keep_alive` seconds, never for 0. With `renews` it opens another
-        where the server has ended it.
+        where the server has ended it. Others who use the session come where it is `listening`.
         """
         ours, its = socket.socketpair()
         sys.stdout.flush()
@@ -63,7 +73,7 @@ class Guardian:
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _guard(its, session, keep_alive, renews)
+            _guard(SessionUsers(its, listening), _of(its, listening), session, keep_alive, renews)
         its.close()
         return cls(ours, pid)
 
@@ -76,25 +86,31 @@ class Guardian:
 
         Raises NotWaitedFor for one of the `signals` that ask for an end.
         """
+        if not self.is_heard(seconds, signals):
+            return None
+        line, _, self._rest = self._rest.partition(b"\n")
+        said: Told = json.loads(line)
+        return said
+
+    def is_heard(self, seconds: float | None = None, signals: Signals | None = None) -> bool:
+        """Whether it says something, which `told` has then. Waits for it, and raises, as that."""
         watched: list[Readable] = [self._line]
         if signals is not None:
             watched.append(signals)
         while b"\n" not in self._rest:
             ready, _, _ = select.select(watched, [], [], seconds)
             if not ready:
-                return None
+                return False
             if signals is not None and any(one in PASSED_ON for one in signals.come()):
                 raise NotWaitedFor
             if self._line not in ready:
                 continue
-            piece = self._line.recv(65536)
+            piece = received(self._line, 65536)
             if not piece or len(self._rest) > _LONGEST_MESSAGE:
                 self.is_gone = True
-                return None
+                return False
             self._rest += piece
-        line, _, self._rest = self._rest.partition(b"\n")
-        said: Told = json.loads(line)
-        return said
+        return True
 
     def end(self, signals: Signals | None = None) -> bool | None:
         """Have it log out. Whether that went well; None where it cannot say so, and has ended.
@@ -108,18 +124,21 @@ class Guardian:
             while said is not None and "ended" not in said:
                 said = self.told(_PATIENCE, signals)
             if said is not None:
-                self._collect()
+                self._collect(goes_on="goes_on" in said)
                 return bool(said["ended"])
-        if not self.is_gone:  # A server keeps it waiting, and it would keep us.
+        if (
+            not self.is_gone and self._pid is not None
+        ):  # A server keeps it waiting, and it would keep us.
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
         self._collect()
         return None
 
-    def _collect(self) -> None:
+    def _collect(self, *, goes_on: bool = False) -> None:
         self._line.close()
-        with suppress(ChildProcessError):
-            os.waitpid(self._pid, 0 if not self.is_gone else os.WNOHANG)
+        if self._pid is not None:
+            with suppress(ChildProcessError):
+                os.waitpid(self._pid, os.WNOHANG if self.is_gone or goes_on else 0)
 
 
 def say_what_is_left(target: Target, told: Mapping[str, Any]) -> None:
@@ -132,46 +151,52 @@ def say_what_is_left(target: Target, told: Mapping[str, Any]) -> None:
     note(f"a session is left at {target.url}: {name}")
 
 
-def _guard(line: socket.socket, session: Session, keep_alive: float, renews: bool) -> NoReturn:
-    """The life of the guardian."""
+def _of(*sockets: socket.socket | None) -> list[int]:
+    return [one.fileno() for one in sockets if one is not None]
+
+
+def _guard(
+    users: SessionUsers, kept: Sequence[int], session: Session, keep_alive: float, renews: bool
+) -> NoReturn:
+    """The life of the guardian. Of descriptors it has those `kept`, and standard error."""
     code = 1
     try:
-        _stand_apart(line)
-        _keep(line, session, keep_alive, renews)
+        _stand_apart(kept)
+        _keep(users, session, keep_alive, renews)
         code = 0
     finally:
         # Neither what `atexit` has nor what our caller would do next is for this process.
         os._exit(code)
 
 
-def _stand_apart(line: socket.socket) -> None:
+def _stand_apart(kept: Sequence[int]) -> None:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)
     nowhere = null_device()
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
-    os.closerange(3, line.fileno())
-    os.closerange(line.fileno() + 1, 1024)
+    for before, after in pairwise((2, *sorted(kept), 1024)):
+        os.closerange(before + 1, after)
 
 
-def _keep(line: socket.socket, session: Session, keep_alive: float, renews: bool) -> None:
+def _keep(users: SessionUsers, session: Session, keep_alive: float, renews: bool) -> None:
     try:
         told = session.hand_over()
     except SessionError as problem:
-        _say(line, {"failed": str(problem)})
+        users.refuse({"failed": str(problem)})
         return
-    _say(line, {"opened": told})
-    use = _using(line, session, renews)
+    users.tell({"opened": told})
+    use = _using(users, session, renews)
     while True:
         pause = _until_used(told, keep_alive, renews)
         due = None if pause is None else time.monotonic() + pause
         while due is None or time.monotonic() < due:
             left = None if due is None else max(0.0, due - time.monotonic())
-            ready, _, _ = select.select([line], [], [], left)
-            if ready and not _received(line):
+            last = users.last_left(left, {"opened": told})
+            if last is not None:
                 ended = session.logout(tries=TRIES, timeout=SECONDS)
-                if not _say(line, {"ended": ended}) and not ended:
+                if not say(last, {"ended": ended}) and not ended:
                     sys.stderr.write(_left_behind(session, told))
                 return
         told = use(told)
@@ -186,14 +211,7 @@ def _until_used(told: Told, keep_alive: float, renews: bool) -> float | None:
     return min(pauses, default=None)
 
 
-def _received(line: socket.socket) -> bytes:
-    try:
-        return line.recv(1)
-    except ConnectionError:
-        return b""
-
-
-def _using(line: socket.socket, session: Session, renews: bool) -> Callable[[Told], Told]:
+def _using(users: SessionUsers, session: Session, renews: bool) -> Callable[[Told], Told]:
     """What is done from time to time: use the session, and say what has become of it.
 
     Of failures that follow each other the first is told.
@@ -207,28 +225,20 @@ def _using(line: socket.socket, session: Session, renews: bool) -> Callable[[Tol
             now = session.hand_over()
             if not session.keep_alive():
                 if not renews:
-                    _say(line, {"over": True})
+                    users.tell({"over": True})
                     return told
                 session.renew()
                 now = session.hand_over()
         except SessionError as problem:
             fails = True
             if not before:
-                _say(line, {"trouble": str(problem)})
+                users.tell({"trouble": str(problem)})
             return told
         if now["token"] != told["token"]:
-            _say(line, {"renewed": now})
+            users.tell({"renewed": now})
         return now
 
     return use
-
-
-def _say(line: socket.socket, what: Told) -> bool:
-    try:
-        line.sendall(json.dumps(what).encode() + b"\n")
-    except OSError:
-        return False
-    return True
 
 
 def _left_behind(session: Session, told: Told) -> str:

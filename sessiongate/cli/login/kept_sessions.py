@@ -23,7 +23,7 @@ from sessiongate.files import open_own, own_directory, read_own
 from sessiongate.holders import names_of
 from sessiongate.secret import Secret
 
-_ENDING = ".json"
+_SESSIONS, _ENDING = "sessions", ".json"
 
 
 class KeptSession(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ def name_of(to: str) -> str:
 
 def keep(kept: KeptSession) -> Path:
     """Write it down."""
-    folder = _folder()
+    folder = place_of(_SESSIONS)
     own_directory(folder)
     path = folder / (kept.name + _ENDING)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -74,7 +74,7 @@ def all_kept() -> dict[str, KeptSession]:
 
     Fails where another account has made the directory: what it has put there leads to its servers.
     """
-    folder, found = _folder(), {}
+    folder, found = place_of(_SESSIONS), {}
     with suppress(FileNotFoundError):
         owner = folder.lstat().st_uid
         if owner != os.geteuid():
@@ -103,12 +103,13 @@ def end(kept: KeptSession) -> bool:
     if not kept.session().logout(tries=TRIES, timeout=SECONDS):
         return False
     with suppress(FileNotFoundError):
-        (_folder() / (kept.name + _ENDING)).unlink()
+        (place_of(_SESSIONS) / (kept.name + _ENDING)).unlink()
     return True
 
 
-def _folder() -> Path:
+def place_of(what: str) -> Path:
+    """Where things of this kind are that are one's own until the end of the login."""
     # Never below a temporary directory: there another account may have taken the name before us.
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     state = platformdirs.user_state_path("sessiongate")
-    return (Path(runtime) / "sessiongate" if runtime else state) / "sessions"
+    return (Path(runtime) / "sessiongate" if runtime else state) / what

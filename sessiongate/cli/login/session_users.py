@@ -1,0 +1,98 @@
+"""Whoever uses a session, as the process knows them that has it: a line to each.
+
+The first is whoever has started it. Where it is shared, others come by a Unix socket.
+"""
+
+import json
+import os
+import select
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sessiongate.files import null_device
+
+What = Mapping[str, Any]
+
+
+class SessionUsers:
+    """The users of one session. Without `listening` there is only the first."""
+
+    def __init__(self, first: socket.socket, listening: socket.socket | None) -> None:
+        self._first, self._lines = first, [first]
+        self._listening = listening
+        if listening is not None:
+            listening.setblocking(False)
+
+    def tell(self, what: What) -> None:
+        """Tell all of them, as far as they are there."""
+        for line in self._lines:
+            say(line, what)
+
+    def refuse(self, what: What) -> None:
+        """Tell this all of them, and those who have come meanwhile. Nobody comes any more."""
+        self.tell(what)
+        self._shut(what)
+
+    def last_left(self, seconds: float | None, greeting: What) -> socket.socket | None:
+        """Wait for something to happen, for so long at most. The last one's line, where that left.
+
+        Who comes hears the greeting. Who leaves, and is not the last, hears that nothing is left
+        for it to see to.
+        """
+        watched = [*self._lines, *([] if self._listening is None else [self._listening])]
+        ready, _, _ = select.select(watched, [], [], seconds)
+        self._admit(greeting)
+        for line in [one for one in self._lines if one in ready and not received(one, 1)]:
+            if len(self._lines) == 1:
+                self._shut(greeting)
+            if len(self._lines) == 1:
+                return line
+            self._leaves(line)
+        return None
+
+    def _leaves(self, line: socket.socket) -> None:
+        self._lines.remove(line)
+        if line is self._first:
+            # Its standard error is ours: whoever reads that to its end would wait for the others.
+            nowhere = null_device()
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+        say(line, {"ended": True, "goes_on": True})
+        line.close()
+
+    def _admit(self, greeting: What) -> None:
+        while self._listening is not None:
+            try:
+                line, _ = self._listening.accept()
+            except BlockingIOError:
+                return
+            self._lines.append(line)
+            say(line, greeting)
+
+    def _shut(self, greeting: What) -> None:
+        """Have nobody come any more, once those are in who have come."""
+        if self._listening is None:
+            return
+        Path(self._listening.getsockname()).unlink(missing_ok=True)
+        self._admit(greeting)
+        self._listening.close()
+        self._listening = None
+
+
+def say(line: socket.socket, what: What) -> bool:
+    """Send this. False where nobody is there any more."""
+    try:
+        line.sendall(json.dumps(what).encode() + b"\n")
+    except OSError:
+        return False
+    return True
+
+
+def received(line: socket.socket, most: int) -> bytes:
+    """What has come; nothing where nobody is there any more."""
+    try:
+        return line.recv(most)
+    except ConnectionError:
+        return b""
