@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
@@ -12,6 +12,7 @@ from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.http.router import Routes
 from sessiongate.identity.guard.guard import Guard
+from sessiongate.identity.tokens.port import TokenVerifier
 from sessiongate.operations.console.port import FaultControl
 from sessiongate.rules.access import Roles
 from sessiongate.service.sessions import Sessions
@@ -19,6 +20,8 @@ from sessiongate.store.port import SessionStore, Store
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.wire.vim.types import Data
+
+R = TypeVar("R", bound=Callable[..., Awaitable[Any]])
 
 
 class FaultPoints(Protocol):
@@ -32,8 +35,12 @@ class FaultPoints(Protocol):
         """The roles in their place."""
         ...
 
-    def guards(self, guards: Mapping[str, Guard]) -> Mapping[str, Guard]:
+    def guards(self, guards: Mapping[str, Guard]) -> dict[str, Guard]:
         """The guards that logins ask."""
+        ...
+
+    def verifiers(self, verifiers: Sequence[TokenVerifier]) -> list[TokenVerifier]:
+        """The verifiers of tokens that logins ask."""
         ...
 
     def exchange(self, exchange: Exchange) -> Exchange:
@@ -79,6 +86,10 @@ class FaultPoints(Protocol):
 
     def about(self, about: Data) -> Data:
         """What vSphere clients are told of the server, for the request under way."""
+        ...
+
+    def reader(self, read: R) -> R:
+        """What reads a property for who collects them, in its place."""
         ...
 
     def token_life(self, life: timedelta) -> timedelta:

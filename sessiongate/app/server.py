@@ -322,11 +322,11 @@ class Server:
     def _services(self) -> Services:
         core = Core(self.store, self._clock, self._journal, self._sessions, self._changes)
         made = self._made
-        guards = self.guards if self._faults is None else self._faults.guards(self.guards)
+        guards, verifiers = self.guards, self._verifiers
+        if self._faults is not None:
+            guards, verifiers = self._faults.guards(guards), self._faults.verifiers(verifiers)
         router = ProviderRouter(guards, claims_of(made), upstream_users(made))
-        services = services_of(
-            self.config, core, router, self._verifiers, self._gates, self._faults
-        )
+        services = services_of(self.config, core, router, verifiers, self._gates, self._faults)
         self._objects, self._checks = services.center.objects, services.access_checks
         return services
 

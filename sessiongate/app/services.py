@@ -21,6 +21,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
 from sessiongate.dialects.vim.center import VirtualCenter, WaysIn
+from sessiongate.dialects.vim.selection import Read
 from sessiongate.gateway.gate import Gate, UpstreamGate
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
@@ -102,10 +103,13 @@ def services_of(
 class _Shown(TypedDict, total=False):
     shown: Callable[[Data], Data]
     shown_clock: Clock
+    reader: Callable[[Read], Read]
 
 
 def _shown(faults: FaultPoints | None, clock: Clock) -> _Shown:
-    return {} if faults is None else {"shown": faults.about, "shown_clock": faults.clock(clock)}
+    if faults is None:
+        return {}
+    return {"shown": faults.about, "shown_clock": faults.clock(clock), "reader": faults.reader}
 
 
 def _ways_in(

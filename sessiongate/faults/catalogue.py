@@ -82,15 +82,8 @@ def release(value: object) -> str:
     return value
 
 
-def step_ahead(value: object) -> timedelta:
-    """How far ahead: a duration above 0."""
-    return value if isinstance(value, timedelta) else values.positive_duration(value)
-
-
 def skew(value: object) -> timedelta:
     """How far off: a duration, behind where it begins with `-`."""
-    if isinstance(value, timedelta):
-        return value
     behind = isinstance(value, str) and value.startswith("-")
     span = values.duration(value[1:] if behind and isinstance(value, str) else value)
     return -span if behind else span
@@ -164,7 +157,10 @@ FAULTS: Mapping[str, KnownFault] = {
         scope=Scope.SESSION,
         args={"privileges": Argument(privileges, (access.VALIDATE_SESSION,))},
     ),
-    "provider.down": KnownFault(about="The directory does not answer.", scope=Scope.LOGIN),
+    "provider.down": KnownFault(
+        about="Whoever knows names, a directory or an issuer of tokens, does not answer.",
+        scope=Scope.NAMES,
+    ),
     "store.down": KnownFault(about="The session store does not answer."),
     "http.status": KnownFault(
         about="Another status than the server's own.",
@@ -208,7 +204,9 @@ FAULTS: Mapping[str, KnownFault] = {
         },
     ),
     "clock.advance": KnownFault(
-        about="Time has gone on.", args={"by": Argument(step_ahead, needed=True)}, times=1
+        about="Time has gone on.",
+        args={"by": Argument(values.positive_duration, needed=True)},
+        times=1,
     ),
     "clock.skew": KnownFault(
         about="The server's clock is off.",

@@ -17,6 +17,16 @@ from sessiongate.wire.vim.request import Unread, VimRequest
 LOGIN, LOGOUT, REFRESH = "Login", "Logout", "Refresh"
 CLONE = "CloneSession"
 
+_NOT_BY_NAME = frozenset({CLONE, "LoginBySSPI", "LoginExtension"}) | {
+    f"LoginExtensionBy{what}" for what in ("Certificate", "SubjectName")
+}
+"""Ways in for which nobody has to know a name: by a ticket or a certificate, or there is none."""
+
+_LOOKS_UP = frozenset({"AcquireLocalTicket", "ImpersonateUser", "SessionIsActive"}) | {
+    f"POST {path}" for path in (openid.INTROSPECT, openid.REVOKE)
+}
+"""Operations besides logins that ask who somebody is."""
+
 _Named = tuple[str, str, tuple[tuple[str, str], ...]]
 """Operation, user name of a login, and carriers of tokens in the body."""
 
@@ -48,6 +58,7 @@ class FactReader:
             operation=operation,
             login=login,
             clones=clones,
+            names=operation in _LOOKS_UP or (login and operation not in _NOT_BY_NAME),
             users=users,
             key=session.key if session is not None else "",
             agent=request.header("user-agent") or "",

@@ -116,14 +116,15 @@ class FaultyHandler:
         return Reply(int(_number(args["status"])), tuple(headers), str(args["body"]).encode())
 
     async def _cut(self, met: Met) -> Reply:
-        """The work is done, and its reply breaks off."""
+        """The work is done, and its reply breaks off: before its head, where it has no body."""
         reply = await self._handler(met.request)
         args, fault = met.hit.args, met.hit.fault
         some = args.get("after_bytes")
         part = some if isinstance(some, int) else len(reply.body) // 2
-        whole = fault in ("conn.truncate", "conn.garbage") or args.get("at") == "body"
+        in_body = fault == "conn.truncate" or args.get("at") == "body"
+        has_head = fault == "conn.garbage" or (in_body and reply.body)
         reply.cut = CutOff(
-            body_bytes=part if whole else None,
+            body_bytes=part if has_head else None,
             reset=fault == "conn.reset",
             garbage=fault == "conn.garbage",
         )

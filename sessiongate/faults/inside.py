@@ -4,11 +4,11 @@ They raise the errors that these raise anyway, so that each dialect answers in i
 audit has what it always has. Which request meets what is known by its context: `meeting`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sessiongate.errors import (
     BadCredentials,
@@ -23,12 +23,15 @@ from sessiongate.errors import (
 )
 from sessiongate.faults.book import Hit
 from sessiongate.identity.guard.guard import Guard
+from sessiongate.identity.tokens.port import TokenVerifier, Vouched
 from sessiongate.rules import access
 from sessiongate.rules.accounts import Account
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
-from sessiongate.session import Caps, Principal, Session, Ticket
+from sessiongate.session import Caps, PresentedToken, Principal, Session, Ticket
 from sessiongate.store.port import Store
+
+R = TypeVar("R", bound=Callable[..., Awaitable[Any]])
 
 
 class Meeting:
@@ -94,8 +97,14 @@ def _refuse_login() -> None:
         raise _REFUSALS[str(hit.args["as"])](f"refused by rule {hit.id}")
 
 
+def _fail_if_nobody_knows_names() -> None:
+    hit = met("provider.down")
+    if hit is not None:
+        raise IdentityUnavailable(f"taken away by rule {hit.id}")
+
+
 class _FaultyGuard:
-    """A guard that refuses some logins."""
+    """A guard that refuses some logins, or has nobody to ask for a name."""
 
     def __init__(self, inner: Guard) -> None:
         self._inner = inner
@@ -105,10 +114,13 @@ class _FaultyGuard:
     ) -> Principal:
         """As the guard does, which is not asked where a fault refuses."""
         _refuse_login()
-        hit = met("provider.down")
-        if hit is not None:
-            raise IdentityUnavailable(f"taken away by rule {hit.id}")
+        _fail_if_nobody_knows_names()
         return await self._inner.authenticate(account, password, address)
+
+    async def find(self, account: Account) -> Principal | None:
+        """As the guard does, which is not asked where a fault has its provider away."""
+        _fail_if_nobody_knows_names()
+        return await self._inner.find(account)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the guard has
         return getattr(self._inner, name)
@@ -117,6 +129,26 @@ class _FaultyGuard:
 def faulty_guard(guard: Guard) -> Guard:
     """The same guard, with faults before it."""
     return cast("Guard", _FaultyGuard(guard))
+
+
+class _FaultyVerifier:
+    """A verifier of tokens that cannot find out whose some are."""
+
+    def __init__(self, inner: TokenVerifier) -> None:
+        self._inner = inner
+
+    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+        """As the verifier does, which is not asked where a fault has its issuer away."""
+        _fail_if_nobody_knows_names()
+        return await self._inner.verify(presented, now, address)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the verifier has
+        return getattr(self._inner, name)
+
+
+def faulty_verifier(verifier: TokenVerifier) -> TokenVerifier:
+    """The same verifier, with faults before it."""
+    return cast("TokenVerifier", _FaultyVerifier(verifier))
 
 
 # What a store that is down keeps: the audit writes later, and the others are asked at a start.
@@ -182,11 +214,7 @@ class FaultyRoles(access.Roles):
         super().__init__(inner.table)
 
     def privileges_of(self, roles: Iterable[str]) -> frozenset[str]:
-        """What these roles give together, but for what a fault takes.
-
-        Raises NoSession in a session whose properties are missing each: those who collect
-        properties say so of each that they cannot read.
-        """
+        """What these roles give together, but for what a fault takes."""
         held = super().privileges_of(roles)
         if _MEETING.get() is None:
             return held
@@ -194,7 +222,19 @@ class FaultyRoles(access.Roles):
         if removed is not None:
             taken = removed.args["privileges"]
             return held - set(taken if isinstance(taken, tuple) else ())
+        return held
+
+
+def faulty_reader(read: R) -> R:
+    """The same reader of properties for who collects them, which may find each of them missing.
+
+    Who collects says so of each property that is not read for want of a session.
+    """
+
+    async def faulty(*what: Any) -> Any:  # noqa: ANN401  whatever the reader takes and gives
         rotten = met("session.half-rotten")
         if rotten is not None and rotten.args.get("style") == "missing-set":
             raise NoSession(f"taken away by rule {rotten.id}")
-        return held
+        return await read(*what)
+
+    return cast("R", faulty)

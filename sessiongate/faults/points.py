@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
@@ -13,7 +13,13 @@ from sessiongate.faults.certificates import OddCertificates
 from sessiongate.faults.desk import FaultDesk
 from sessiongate.faults.facts import FactReader
 from sessiongate.faults.handler import FaultyHandler
-from sessiongate.faults.inside import FaultyRoles, faulty_guard, faulty_store
+from sessiongate.faults.inside import (
+    FaultyRoles,
+    faulty_guard,
+    faulty_reader,
+    faulty_store,
+    faulty_verifier,
+)
 from sessiongate.faults.state import FaultState
 from sessiongate.faults.steering import Steering
 from sessiongate.faults.told import SkewedClock, shown_about, token_life
@@ -24,6 +30,7 @@ from sessiongate.http.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.http.router import Routes
 from sessiongate.identity.guard.guard import Guard
+from sessiongate.identity.tokens.port import TokenVerifier
 from sessiongate.rules.access import Roles
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
@@ -32,6 +39,8 @@ from sessiongate.store.port import SessionStore, Store
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.wire.vim.types import Data
+
+R = TypeVar("R", bound=Callable[..., Awaitable[Any]])
 
 
 class Faults:
@@ -69,10 +78,14 @@ class Faults:
         """The roles, of which a request may lack privileges."""
         return FaultyRoles(roles)
 
-    def guards(self, guards: Mapping[str, Guard]) -> Mapping[str, Guard]:
+    def guards(self, guards: Mapping[str, Guard]) -> dict[str, Guard]:
         """The guards, with faults before them."""
         self._guards = guards
         return {name: faulty_guard(guard) for name, guard in guards.items()}
+
+    def verifiers(self, verifiers: Sequence[TokenVerifier]) -> list[TokenVerifier]:
+        """The verifiers of tokens, with faults before them."""
+        return [faulty_verifier(one) for one in verifiers]
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """What sends to an upstream, with faults before it."""
@@ -119,6 +132,10 @@ class Faults:
     def about(self, about: Data) -> Data:
         """What vSphere clients are told of the server, for the request under way."""
         return shown_about(about)
+
+    def reader(self, read: R) -> R:
+        """What reads a property for who collects them, in its place."""
+        return faulty_reader(read)
 
     def token_life(self, life: timedelta) -> timedelta:
         """How long an access token is good that is signed for the request under way."""

@@ -39,7 +39,8 @@ def read_rule(told: Mapping[str, object], *, gateway: bool = False) -> FaultRule
     `gateway`. Raises ConfigError with all that is wrong.
     """
     problems: list[str] = []
-    plain = {key.removesuffix("_"): value for key, value in told.items()}
+    told = as_json(told)
+    plain = {**told}
     rule_id = plain.pop("id", "")
     if rule_id and (not isinstance(rule_id, str) or not _ID.fullmatch(rule_id)):
         problems.append("id: must be at most 64 letters, digits, dots, dashes and underlines")
@@ -51,8 +52,7 @@ def read_rule(told: Mapping[str, object], *, gateway: bool = False) -> FaultRule
     steps = [first]
     for number, one in enumerate(following, 1):
         if isinstance(one, Mapping) and "id" not in one and "then" not in one:
-            step = {str(key).removesuffix("_"): value for key, value in one.items()}
-            steps.append(_step(step, first.when, problems, f"then {number}: "))
+            steps.append(_step(one, first.when, problems, f"then {number}: "))
         else:
             problems.append(f"then {number}: must be a rule without id and then")
     if len({step.scope if step.scope in ARRIVALS else None for step in steps}) > 1:
@@ -61,7 +61,12 @@ def read_rule(told: Mapping[str, object], *, gateway: bool = False) -> FaultRule
         problems += [_NO_UPSTREAM.format(one.fault) for one in steps if _is_of_upstream(one)]
     if problems:
         raise ConfigError(problems)
-    return FaultRule(id=str(rule_id), steps=tuple(steps), told=_shown(told))
+    return FaultRule(id=str(rule_id), steps=tuple(steps), told=told)
+
+
+def as_json(told: Mapping[str, object]) -> dict[str, object]:
+    """The same rule in what JSON has, without the underscores that Python needs."""
+    return {str(key).removesuffix("_"): _plain(value) for key, value in told.items()}
 
 
 def read_words(words: Sequence[str]) -> dict[str, object]:
@@ -199,7 +204,7 @@ def _counts(
         "times": values.whole(1, _MOST),
         "every": values.whole(1, _MOST),
         "probability": _probability,
-        "for": _span,
+        "for": values.positive_duration,
     }
     for name, read in readers.items():
         if told.get(name) is None:
@@ -209,10 +214,6 @@ def _counts(
         except ValueError as error:
             problems.append(f"{where}{name}: {error}")
     return msgspec.convert(found, Counts)
-
-
-def _span(value: object) -> timedelta:
-    return value if isinstance(value, timedelta) else values.positive_duration(value)
 
 
 def _probability(value: object) -> float:
@@ -225,13 +226,12 @@ def _probability(value: object) -> float:
     return number
 
 
-def _shown(told: Mapping[str, object]) -> dict[str, object]:
-    """The rule as it was said, in what JSON has."""
-    made: dict[str, object] = msgspec.to_builtins(
-        {key.removesuffix("_"): _plain(value) for key, value in told.items()}, str_keys=True
-    )
-    return made
-
-
 def _plain(value: object) -> object:
-    return values.duration_text(value) if isinstance(value, timedelta) else value
+    if isinstance(value, timedelta):
+        return f"{'-' if value < timedelta(0) else ''}{values.duration_text(abs(value))}"
+    if isinstance(value, Mapping):
+        return as_json(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    made: object = msgspec.to_builtins(value)
+    return made

@@ -24,6 +24,7 @@ class Scope(Enum):
     ANY = "every request"
     LOGIN = "logins"
     CLONE = "logins by a clone ticket"
+    NAMES = "logins by password or token, look-ups of a name"
     SESSION = "requests of a live session"
     TOKEN = "logins and refreshes at the appliance"
     STRANGER = "requests without a live session"
@@ -44,6 +45,8 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
     `SERVICE.OPERATION` in vAPI JSON-RPC, and verb and path of everything else."""
     login: bool = False
     clones: bool = False
+    names: bool = False
+    """Whether it asks a directory, or an issuer of tokens, who somebody is."""
     users: tuple[str, ...] = ()
     """The names of the session's user, or of whoever logs in."""
     key: str = ""
@@ -62,6 +65,7 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
             Scope.ANY: True,
             Scope.LOGIN: self.login,
             Scope.CLONE: self.clones,
+            Scope.NAMES: self.names,
             Scope.TOKEN: self.dialect == APPLIANCE and self.operation in ("Login", "Refresh"),
             Scope.SESSION: bool(self.key),
             Scope.STRANGER: not self.key,

@@ -17,13 +17,15 @@ from sessiongate.faults.slow import Sleep
 from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
 from sessiongate.rules.profile import PROFILES
+from sessiongate.secret import Secret
 from sessiongate.upstream.exchange import Exchange, LargeAnswer, Outgoing
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.line import Incoming
-from sessiongate.wire import openid, zerto
+from sessiongate.wire import openid, zerto, zerto_client
 from sessiongate.wire.automation import rest
 from sessiongate.wire.carriers import carriers_in
 from sessiongate.wire.http import Answer, Ask
+from sessiongate.wire.vim.client import WireForm
 
 _FAMILY = "upstream."
 _LATE = "its reply has not come in time"
@@ -34,6 +36,7 @@ _WEB_SERVER = Answer(
     b"<!doctype html><html><head><title>Welcome</title></head><body>It works.</body></html>",
 )
 _SESSIONS = (rest.API_SESSION, rest.REST_SESSION)
+_ZVM_FORMS = (WireForm.ZERTO, WireForm.BEARER)
 
 
 class UpstreamFaults:
@@ -202,7 +205,9 @@ def _is_rotten(meeting: Meeting, hit: Hit, ask: Ask) -> bool:
     That one can still be logged out; with `half` it can also be asked about itself.
     """
     token = _token(ask)
-    if not token or _ends_session(ask) or (hit.args["half"] and _asks_about_session(ask)):
+    if not token or _ends_session(ask):
+        return False
+    if hit.args["half"] and _asks_about_session(ask, token):
         return False
     meeting.rotten = meeting.rotten or token
     return token == meeting.rotten
@@ -213,11 +218,17 @@ def _token(ask: Ask) -> str:
 
 
 def _ends_session(ask: Ask) -> bool:
-    return ask.method == "DELETE" or b"<Logout " in ask.body
+    if ask.method == "DELETE":
+        return ask.path in _SESSIONS or zerto.address(ask.path) == zerto.END
+    in_soap = ask.path == "/sdk" and b"<Logout " in ask.body
+    return in_soap or (ask.path.startswith("/sdk/vim25/") and ask.path.endswith("/Logout"))
 
 
-def _asks_about_session(ask: Ask) -> bool:
+def _asks_about_session(ask: Ask, token: str) -> bool:
     path, _, query = ask.path.partition("?")
     if path in _SESSIONS:
         return ask.method == "GET" or rest.is_get_action(query)
-    return path == "/sdk" and b"currentSession" in ask.body
+    if path == "/sdk":
+        return b"currentSession" in ask.body
+    # A ZVM is asked for something that clients ask for, too: it is the gateway's own to the letter.
+    return any(ask == zerto_client.write_probe(form, Secret(token)) for form in _ZVM_FORMS)

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from sessiongate.faults.reader import as_json
 from sessiongate.faults.scenarios import scenario_of
 from sessiongate.files import read_named
 from sessiongate.operations.control import SessionRow
@@ -134,7 +135,7 @@ class RemoteGate:
 
     def rule(self, told: Mapping[str, object]) -> PlacedFault:
         """The same for a whole rule, as JSON has it."""
-        rule_id = self._line.ask("POST", "/dev/faults", told)["id"]
+        rule_id = self._line.ask("POST", "/dev/faults", as_json(told))["id"]
         where = f"/dev/faults/{quote(rule_id, safe='')}"
         placed = PlacedFault(
             rule_id,

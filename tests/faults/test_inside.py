@@ -1,122 +1,21 @@
-"""What guard, store and roles say where a fault says so, as each dialect tells its clients.
+"""What guard, verifiers, store and roles say where a fault says so.
 
-The replies of `body=vendor` are those of docs/wire.md, "Limits and timeouts".
+Each fault in each dialect: `test_catalogue`.
 """
 
 import asyncio
-from collections.abc import Mapping
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from sessiongate.faults.book import Hit
 from sessiongate.faults.inside import meeting, met
 from sessiongate.testing import Gate
-from tests.each import each
 from tests.faults.speakers import SPEAKERS, Said, ask, gist, soap, vi_json
-
-DIALECTS = ("soap", "vi-json", "rest", "rest-old", "vapi-rpc", "zerto", "zerto-appliance")
-
-_Row = tuple[str, Mapping[str, object], tuple[str, ...]]
-
-_REFUSED = (
-    *("500 InvalidLogin", "500 InvalidLogin", "401 UNAUTHENTICATED", "401 UNAUTHENTICATED"),
-    *("200 unauthenticated", "401 User name or password is incorrect.", "401 invalid_grant"),
-)
-_AWAY = (
-    *("503 SystemError", "503 SystemError", "503 SERVICE_UNAVAILABLE", "503 SERVICE_UNAVAILABLE"),
-    *("200 service_unavailable", "503 The service is not available now. Try again later."),
-    "503 temporarily_unavailable",
-)
-_FULL = (
-    *_AWAY[:5],
-    "503 There are too many sessions. End some, or try again later.",
-    "503 temporarily_unavailable",
-)
-_UNREAL = ("503 503 Service Unavailable",) * 2
-_NOBODY = (
-    *("500 NotAuthenticated", "500 NotAuthenticated", "401 UNAUTHENTICATED"),
-    *("401 UNAUTHENTICATED", "200 unauthenticated"),
-    "401 The session is missing, unknown or has ended. Log in again.",
-    "401 invalid_token",
-)
-
-AT_LOGIN: tuple[_Row, ...] = (
-    ("login.refuse", {}, _REFUSED),
-    ("login.refuse", {"as": "LockedOut"}, _REFUSED),
-    ("login.refuse", {"as": "PasswordExpired"}, _REFUSED),
-    (
-        "login.refuse",
-        {"as": "NoPermission"},
-        (
-            *("500 NoPermission", "500 NoPermission", "403 UNAUTHORIZED", "403 UNAUTHORIZED"),
-            *("200 unauthorized", "403 This user has no permission to use this server."),
-            "400 invalid_grant",
-        ),
-    ),
-    (
-        "login.refuse",
-        {"as": "InvalidLocale"},
-        (
-            *("500 InvalidLocale", "500 InvalidLocale", "400 INVALID_ARGUMENT"),
-            *("400 INVALID_ARGUMENT", "200 invalid_argument"),
-            *("400 The locale is invalid or unknown to the server.", "400 invalid_request"),
-        ),
-    ),
-    ("provider.down", {}, _AWAY),
-    ("store.down", {}, _AWAY),
-    ("cap.reached", {"body": "own"}, _FULL),
-    ("cap.reached", {"body": "vendor"}, (*_UNREAL, *_FULL[2:])),
-)
-
-IN_A_SESSION: tuple[_Row, ...] = (
-    ("session.expire", {}, _NOBODY),
-    ("session.terminate", {}, _NOBODY),
-    ("session.forget", {}, _NOBODY),
-    ("session.half-rotten", {}, (*_NOBODY[:6], _NOBODY[6])),
-    ("store.down", {}, _AWAY),
-    (
-        "privilege.remove",
-        {"privileges": ["System.View"]},
-        ("500 NoPermission", "500 NoPermission", "200", "200", "200", "200", "200"),
-    ),
-)
-
-
-@each(
-    ("dialect", "fault", "args", "reply"),
-    [
-        (dialect, fault, args, replies[place])
-        for fault, args, replies in AT_LOGIN
-        for place, dialect in enumerate(DIALECTS)
-    ],
-)
-def test_a_login_meets_a_fault_in_its_own_dialect(
-    gate: Gate, dialect: str, fault: str, args: Mapping[str, object], reply: str
-) -> None:
-    speaker = SPEAKERS[dialect]
-    with gate.rule({"fault": fault, "args": args, "times": 1}) as placed:
-        said = speaker.login(gate)
-    assert (gist(said), said.fault, placed.hits) == (reply, placed.id, 1)
-    assert speaker.logged_in(gate)
-
-
-@each(
-    ("dialect", "fault", "args", "reply"),
-    [
-        (dialect, fault, args, replies[place])
-        for fault, args, replies in IN_A_SESSION
-        for place, dialect in enumerate(DIALECTS)
-    ],
-)
-def test_a_session_meets_a_fault_in_its_own_dialect(
-    gate: Gate, dialect: str, fault: str, args: Mapping[str, object], reply: str
-) -> None:
-    speaker = SPEAKERS[dialect]
-    token = speaker.logged_in(gate)
-    assert gist(speaker.call(gate, token)) == "200"
-    with gate.rule({"fault": fault, "args": args}) as placed:
-        said = speaker.call(gate, token)
-    assert (gist(said), said.fault, placed.hits) == (reply, placed.id, 1)
-    after = "200" if not fault.startswith("session.") or "rotten" in fault else reply
-    assert gist(speaker.call(gate, token)) == after
+from tests.identity.tokens import issuers
 
 
 def test_a_refusal_that_a_fault_makes_is_in_the_audit_as_any(gate: Gate) -> None:
@@ -168,8 +67,10 @@ _PROPERTIES = """<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soa
  <RetrievePropertiesEx xmlns="urn:vim25">
  <_this type="PropertyCollector">propertyCollector</_this>
  <specSet><propSet><type>SessionManager</type><pathSet>sessionList</pathSet>
- <pathSet>message</pathSet></propSet>
- <objectSet><obj type="SessionManager">SessionManager</obj></objectSet></specSet>
+ <pathSet>message</pathSet><pathSet>defaultLocale</pathSet></propSet>
+ <propSet><type>ServiceInstance</type><pathSet>content</pathSet></propSet>
+ <objectSet><obj type="SessionManager">SessionManager</obj></objectSet>
+ <objectSet><obj type="ServiceInstance">ServiceInstance</obj></objectSet></specSet>
  <options/></RetrievePropertiesEx></soapenv:Body></soapenv:Envelope>"""
 
 
@@ -184,9 +85,62 @@ def test_half_a_session_may_have_all_its_properties_missing(gate: Gate) -> None:
     with gate.fault("session.half-rotten", style="missing-set"):
         said = properties(gate, token)
     assert said.status == 200
-    assert said.body.count("<missingSet>") == 2
+    assert said.body.count("<missingSet>") == 4  # also of what nobody needs a session for
     assert "propSet" not in said.body
     assert "NotAuthenticated" in said.body
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    """A server that asks a file for its users, and an issuer of tokens for others."""
+    keys = tmp_path_factory.mktemp("issuer") / "keys.json"
+    keys.write_bytes(issuers.key_set())
+    settings = {
+        "dialects.vsphere.local_tickets": True,
+        "tokens.idp.type": "oidc",
+        "tokens.idp.issuer": issuers.ISSUER,
+        "tokens.idp.audience": issuers.AUDIENCE,
+        "tokens.idp.jwks_file": str(keys),
+        "tokens.idp.role": "user",
+    }
+    with Gate.start(tls=False, settings=settings) as gate:
+        yield gate
+
+
+def by_token(gate: Gate) -> Said:
+    now = int(time.time())
+    bearer = {"Authorization": f"Bearer {issuers.token(iat=now, exp=now + 300)}"}
+    path = "/sdk/vim25/8.0.3.0/SessionManager/SessionManager/LoginByToken"
+    return ask(gate, "POST", path, None, bearer)
+
+
+def test_whoever_knows_names_may_be_away(asking: Gate) -> None:
+    """Passwords, tokens and look-ups ask somebody; clone tickets and what is known do not."""
+    token = SPEAKERS["vi-json"].logged_in(asking)
+    (session,) = asking.sessions()
+    told = vi_json(asking, "AcquireLocalTicket", arguments={"userName": "ci"}).body
+    password = Path(json.loads(told)["passwordFilePath"]).read_text()
+    clone = vi_json(asking, "AcquireCloneTicket", token).body.strip('"')
+    active = {"sessionID": session.key, "userName": "CI"}
+    with asking.fault("provider.down") as placed:
+        met = (
+            SPEAKERS["vi-json"].login(asking),
+            by_token(asking),
+            vi_json(asking, "AcquireLocalTicket", arguments={"userName": "ci"}),
+            vi_json(asking, "Login", arguments={"userName": "ci", "password": password}),
+            vi_json(asking, "ImpersonateUser", token, {"userName": "reader"}),
+            vi_json(asking, "SessionIsActive", token, active),
+        )
+        assert list(map(gist, met)) == ["503 SystemError"] * len(met)
+        assert placed.hits == len(met)
+        not_met = (
+            vi_json(asking, "CloneSession", arguments={"cloneTicket": clone}),
+            SPEAKERS["vi-json"].call(asking, token),
+        )
+        assert list(map(gist, not_met)) == ["200", "200"]
+        assert placed.hits == len(met)
+    assert gist(by_token(asking)) == "200"
+    assert vi_json(asking, "SessionIsActive", token, active).body == "true"
 
 
 def test_without_a_privilege_a_live_session_looks_like_none_to_its_owner(gate: Gate) -> None:

@@ -57,6 +57,17 @@ def test_python_and_words_say_the_same() -> None:
     assert read_words(['{"fault": "store.down"}']) == {"fault": "store.down"}
 
 
+def test_spans_of_python_are_those_of_words() -> None:
+    following: dict[str, object] = {"fault": "store.down", "for_": timedelta(seconds=2)}
+    rule = read_rule({"fault": "clock.skew", "by": timedelta(hours=-1), "then": [following]})
+    assert rule.steps[0].args == {"by": timedelta(hours=-1)}
+    assert rule.steps[1].counts.lasts == timedelta(seconds=2)
+    told = {"fault": "clock.skew", "by": "-1h", "then": [{"fault": "store.down", "for": "2s"}]}
+    assert rule.told == told
+    with pytest.raises(ConfigError, match="must not exceed 36500 days"):
+        read_rule({"fault": "clock.skew", "by": timedelta(days=-40_000)})
+
+
 def test_a_session_is_ended_once_unless_told_otherwise() -> None:
     assert read_rule({"fault": "session.expire"}).steps[0].counts.times == 1
     assert read_rule({"fault": "session.expire", "times": 4}).steps[0].counts.times == 4

@@ -82,7 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # For dev and tests: `serve` never comes here.
     "faults": WORDS
     | {"rules", "wire", "http", "audit", "service", "store.port", "identity.guard", "telemetry"}
-    | {"config.values", "tls", "upstream"},
+    | {"config.values", "tls", "upstream", "identity.tokens.port"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "operations.console": WORDS
     | {"rules", "telemetry", "service", "http", "audit.event", "audit.journal"}

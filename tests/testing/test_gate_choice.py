@@ -20,6 +20,8 @@ from tests.testing.test_plugin import run
 from tests.until import PATIENCE, wait_until
 
 STORY = """
+from datetime import timedelta
+
 import pytest
 import requests
 
@@ -54,7 +56,8 @@ def test_it_is_new_for_each_test(sessiongate):
 
 
 def test_faults_and_ends(sessiongate):
-    with sessiongate.fault("http.status", status=503, times=1) as fault:
+    for_an_hour = {"times": 1, "for_": timedelta(hours=1)}
+    with sessiongate.fault("http.status", status=503, **for_an_hour) as fault:
         assert login(sessiongate).status_code == 503
         assert login(sessiongate).status_code == 201
     fault.must_hit()

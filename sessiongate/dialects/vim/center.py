@@ -5,7 +5,7 @@ names. A call is authenticated, then allowed, then done.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
@@ -17,6 +17,7 @@ from sessiongate.dialects.vim.events import Events
 from sessiongate.dialects.vim.inventory import Inventory
 from sessiongate.dialects.vim.managed_object import ManagedObject
 from sessiongate.dialects.vim.property_collector import PropertyCollector
+from sessiongate.dialects.vim.selection import Read
 from sessiongate.dialects.vim.service_instance import ServiceInstance
 from sessiongate.dialects.vim.session_manager import SessionManager, WaysIn
 from sessiongate.dialects.vim.session_objects import SessionObjects
@@ -48,8 +49,11 @@ HANDLERS: Mapping[str, type[ManagedObject]] = {
 """The class that has the functions of each type of object."""
 
 
-def _same(about: Data) -> Data:
-    return about
+T = TypeVar("T")
+
+
+def _same(whatever: T) -> T:
+    return whatever
 
 
 class VirtualCenter:
@@ -66,8 +70,11 @@ class VirtualCenter:
         about: Data,
         shown: Callable[[Data], Data] = _same,
         shown_clock: Clock | None = None,
+        reader: Callable[[Read], Read] = _same,
     ) -> None:
-        """`shown` and `shown_clock` say another release and time, in tests of clients."""
+        """In tests of clients `shown` and `shown_clock` say another release and time, and `reader`
+        makes what reads properties for who collects them.
+        """
         self._sessions = sessions
         self._journal = journal
         self.objects = SessionObjects(sessions)
@@ -77,7 +84,7 @@ class VirtualCenter:
                 EmptyManagers(),
                 ServiceInstance(shown_clock or clock, about, shown),
                 SessionManager(sessions, ways, notices, journal),
-                PropertyCollector(self.read, self.objects),
+                PropertyCollector(reader(self.read), self.objects),
                 Views(self.objects),
                 Events(EventLog(sessions, clock), self.objects, sessions),
                 Authorization(sessions),
