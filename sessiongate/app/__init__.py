@@ -3,13 +3,13 @@
 Before anything runs: `owner`, whose rights a command acts with; `prepare`, what follows from the
 settings, with `roles_and_users` and the `signing_key`; `bootstrap`, the first administrator;
 `preflight`, doubts. The server: `build` makes the parts, `gates` the gateway's (`secret_files`:
-passwords), `session_manager` that one's (`manager_tokens`: clients'), `services` connects them,
-`presented` is said of us, `token_verifiers` verify tokens, `routes` gives each address its
-endpoint, `console` people pages (`local_users`), `listeners` opens its sockets (`descriptors`: for
-how many), `locks` and `pools` are for commands, `gauges` and `recorder` metrics. `server` starts
-and stops all (`run_all`, `supplied`); `started` and `report` (a `running_server`) tell of it,
-`in_process` runs it among others, `process` for a command, `supervisor` several by the
-`worker_environment`, `reload` takes new settings, `records` knows the past, `fault_points` test.
+passwords), `session_manager` that one's (`manager_tokens`: clients'), `token_verifiers` verify,
+`services` connects them, `assembly` joins all (`supplied`), `routes` gives addresses endpoints,
+`handlers` stand before, `presented` is said of us, `console` people's pages (`local_users`),
+`listeners` has sockets (`descriptors`), `locks` and `pools` are for commands, `gauges`, `recorder`,
+`records` of the past. `server` starts and stops all (`run_all`), `upkeep` goes on by the second;
+`started`, `report` (a `running_server`) tell of it; `in_process` runs it anywhere, `process` for
+a command, `supervisor` several (`worker_environment`); `reload` changes it, `fault_points` test.
 """
 
 from typing import TYPE_CHECKING

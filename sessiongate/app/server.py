@@ -2,58 +2,36 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 
 from sessiongate import __version__
 from sessiongate.app import build as parts
+from sessiongate.app.assembly import Assembly
 from sessiongate.app.console import console_of
-from sessiongate.app.gates import by_host, callers_upstreams, gates_of
-from sessiongate.app.gauges import Gauges
+from sessiongate.app.handlers import clients_handler, known_callers
 from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.local_users import UsersOfFiles
-from sessiongate.app.locks import Locks
 from sessiongate.app.pools import PoolCommands
 from sessiongate.app.preflight.doubts import Watch
 from sessiongate.app.prepare import certificate_names, certificates_of, digest_of
-from sessiongate.app.records import records_of
 from sessiongate.app.reload import certified, merged
 from sessiongate.app.report import facts_of, running_of, started_of
-from sessiongate.app.roles_and_users import roles_of
-from sessiongate.app.routes import dialects
 from sessiongate.app.run_all import Step, each_of
-from sessiongate.app.services import Core, Services, services_of
-from sessiongate.app.session_manager import manager_of
+from sessiongate.app.services import Services
 from sessiongate.app.started import Started
 from sessiongate.app.supplied import SERVERS_OWN, Supplied
-from sessiongate.app.token_verifiers import verifiers_of
-from sessiongate.audit.access_checks import AccessChecks
-from sessiongate.audit.forwarding import Shipping
-from sessiongate.audit.intake import OfflineIntake
-from sessiongate.audit.journal import Journal
-from sessiongate.audit.told_calls import ToldCalls
-from sessiongate.clock import SystemClock
+from sessiongate.app.upkeep import Upkeep
 from sessiongate.config import Config
-from sessiongate.dialects.known_callers import KnownCallers
-from sessiongate.dialects.relayed_hosts import AtUpstreams
-from sessiongate.dialects.stray_hosts import StrayHosts
-from sessiongate.dialects.vim.session_objects import SessionObjects
-from sessiongate.errors import Unavailable
 from sessiongate.http.arrivals import Arrivals
-from sessiongate.http.message import Handler, Streams
-from sessiongate.http.proxies import TrustedProxies
-from sessiongate.identity.domains import claims_of, upstream_users
-from sessiongate.identity.routing import ProviderRouter
+from sessiongate.http.message import Handler
+from sessiongate.identity.guard.guard import Guard
 from sessiongate.operations.control import Control
 from sessiongate.operations.health import Operations
-from sessiongate.rules.audit_chain import Chain
-from sessiongate.service.account_changes import AccountChanges, end_if_unnamed
 from sessiongate.service.housekeeping import Janitor, every_second, sweep
-from sessiongate.service.sessions import Sessions
-from sessiongate.session import Ended, Person, Session
-from sessiongate.store.measured import MeasuredStore
-from sessiongate.telemetry.counters import Meters
+from sessiongate.session import Ended, Session
+from sessiongate.store.port import Store
 from sessiongate.telemetry.prometheus import Published
 from sessiongate.tls.certificates import Certificates
 
@@ -65,62 +43,35 @@ class Server:
         self, config: Config, supplied: Supplied = SERVERS_OWN, *, watched: bool = True
     ) -> None:
         self.config = config
-        self._watched = watched
+        self._watched, self._supplied = watched, supplied
         self._sockets = supplied.sockets or InheritedSockets()
-        self._around, self._faults = supplied.around, supplied.faults
-        self._clock, self._meters = supplied.clock or SystemClock(), Meters()
-        store, roles = supplied.store or parts.store_of(config), roles_of(config)
-        if self._faults is not None:
-            store, roles = self._faults.store(store), self._faults.roles(roles)
-        self.store = MeasuredStore(store, self._meters)
-        self._hasher = supplied.hasher or parts.hasher_of(config)
-        self._verifiers = verifiers_of(config)
-        self._shipping = Shipping(config.audit.file, config.audit.syslog)
-        self._journal = Journal(
-            self._clock,
-            self.store.audit,
-            self._shipping if watched else ToldCalls(self._shipping),
-            self._meters,
-            parts.merging_of(config),
-        )
-        self._sessions = Sessions(
-            self.store, roles, self._clock, self._journal, caps=config.sessions.caps
-        )
-        core = (self.store, self._clock, self._sessions, self._journal)
-        self._gates = gates_of(config, *core, self._faults)
-        upstreams = callers_upstreams(config, self._gates, self._faults)
-        providers = parts.providers_of(config, self._hasher, upstreams=upstreams)
-        self._made = parts.with_clients(config, providers)
-        self.guards = parts.guards_of(config, self._made, self._hasher, self._clock, store)
-        self._locks = Locks(self.guards, self._journal)
-        self._manager = manager_of(config, self.store, self._clock, self._journal, self._gates)
-        for gate in self._gates.values():
-            gate.accounts.on_last_lost(self._ask_anew)
-            self._sessions.on_open(gate.opened)
-            self._sessions.on_end(gate.ended)
-        self._changes = AccountChanges(self._sessions, self._clock, self._journal)
-        self._records = records_of(
-            config, self.store, self._sessions, self._clock, self._meters, supplied.store
-        )
-        self._intake = OfflineIntake(config.server.data_dir, self._journal)
-        self._gauges = Gauges(
-            self.store, self.guards.values(), self._hasher, self._shipping, self._meters
-        )
+        self._faults = supplied.faults
+        made = self._made = Assembly(config, supplied, watched=watched)
+        self._upkeep = Upkeep(made, lambda: self.config, self._sockets)
         self._operations = Operations(
-            Published(self._meters, __version__),
+            Published(made.meters, __version__),
             self._values,
-            self.store.count,
-            lambda: [name for name, gate in self._gates.items() if gate.accounts.has_no_tickets],
+            made.store.count,
+            made.without_tickets,
         )
         self.control: Control | None = None
         """What commands ask, once it has started."""
         self._listeners: Listeners | None = None
-        self._objects: SessionObjects | None = None
-        self._checks: AccessChecks | None = None
+        self._services: Services | None = None
         self._steps: list[Step] = []
         self._rounds: list[asyncio.Task[None]] = []
         self._running = False
         self._served: Certificates | None = None
+
+    @property
+    def store(self) -> Store:
+        """Where the sessions are."""
+        return self._made.store
+
+    @property
+    def guards(self) -> Mapping[str, Guard]:
+        """Who counts wrong passwords, by provider."""
+        return self._made.guards
 
     async def start(self) -> Started:
         """Open the store, read the users, listen. Raises ConfigError or StoreUnavailable."""
@@ -131,82 +82,57 @@ class Server:
             raise
 
     async def _start(self) -> Started:
-        config = self.config
+        config, made = self.config, self._made
         served = self._served = certificates_of(config)
         tls, arrivals = parts.tls_of(config, served), self._arrivals()
         listeners = self._listeners = Listeners(config, self._sockets, tls, arrivals)
-        seen = await self.store.start()
+        seen = await made.store.start()
         if seen is not None:
-            self._clock.not_before(seen)
-        for guard in self.guards.values():
+            made.clock.not_before(seen)
+        for guard in made.guards.values():
             await guard.start()
-        for verifier in self._verifiers:
+        for verifier in made.verifiers:
             await verifier.start()
-        services = self._services()
-        handler, streams = self._handler(services)
-        for name, made in self._made.items():
-            self._changes.watch(name, made.provider)
-        await parts.welcome_back(self._hasher, self._sessions)
-        await self._start_gates()
-        await self._catch_up(seen)
-        await self._journal.happened("server started", detail=digest_of(config))
+        services = self._services = made.services()
+        handler, streams = clients_handler(made, services, self._supplied, served, self.tend)
+        await self._upkeep.begin(seen)
+        await made.journal.happened("server started", detail=digest_of(config))
         self._running = True
-        callers = KnownCallers(
-            self._sessions,
-            services.bearers,
-            takes_assertions=any(issuer.type == "saml" for issuer in config.tokens.values()),
-        )
-        await listeners.open(handler, self._meters.refusals, callers, streams)
+        callers = known_callers(made, services)
+        await listeners.open(handler, made.meters.refusals, callers, streams)
         await self._open_to_operators(listeners)
-        set_up = ""
-        if config.console.listen is not None and self._sockets.is_first:
-            told = self._records.insights(config, self._values)
-            others = (
-                UsersOfFiles(config, self._locks, self._journal, self._refresh_after_command),
-                lambda: facts_of(self.config, listeners, self._served),
-                PoolCommands(config, self._gates, self._sessions, self._journal),
-            )
-            console = console_of(config, services, self._journal, self._meters, told, others)
-            set_up = await console.open(listeners)
-            self._steps += [console.visitors.tidy, self._records.recorder.step]
+        set_up = await self._open_console(listeners, services)
         self._steps += [
-            partial(sweep, self.store, self._clock, self._journal, self._sessions.ended),
+            partial(sweep, made.store, made.clock, made.journal, made.sessions.ended),
             services.center.objects.sweep,
             services.access_checks.tidy,
-            self._refresh,
-            self._let_go,
-            *(gate.tidy for gate in self._gates.values()),
+            self._upkeep.refresh,
+            self._upkeep.prune,
+            *(gate.tidy for gate in made.gates.values()),
         ]
         self._go_round(self._steps)
         if self._sockets.is_first and self._watched:
             # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
-            self._go_round([Watch(lambda: self.config, lambda: self._served, self._clock).look])
+            self._go_round([Watch(lambda: self.config, lambda: self._served, made.clock).look])
         return started_of(config, listeners, self._served, set_up)
-
-    def _control_of(self, listeners: Listeners) -> Control:
-        return Control(
-            self._sessions,
-            self._clock,
-            self._refresh_after_command,
-            self._locks.unlock,
-            self._locks.locked,
-            self.config.sessions.limits,
-            lambda: running_of(self.config, self._sockets, listeners, self._served),
-            PoolCommands(self.config, self._gates, self._sessions, self._journal),
-            self._manager.commands if self._manager is not None else None,
-            self._records.leaks,
-        )
 
     def on_open(self, tell: Callable[[Session], None]) -> None:
         """Call `tell` with each session that is opened."""
-        self._sessions.on_open(tell)
+        self._made.sessions.on_open(tell)
 
     async def tend(self) -> int:
         """Do now what is done once a second. How many sessions have ended by their limits."""
-        before = self._meters.ends.copy()
+        ended = self._made.meters.ends
+        before = ended.copy()
         await Janitor(self._steps).step()
-        ends = self._meters.ends - before
+        ends = ended - before
         return ends[Ended.IDLE.value] + ends[Ended.AGED.value]
+
+    def _arrivals(self) -> Arrivals | None:
+        if self._faults is None:
+            return None
+        names = certificate_names(self.config)
+        return self._faults.arrivals(self.config.server.data_dir, names)
 
     async def _open_to_operators(self, listeners: Listeners) -> None:
         """Let the command line in, and those who watch the server."""
@@ -218,17 +144,39 @@ class Server:
         await listeners.open_control(control)
         await listeners.open_operations(operations)
 
-    def _arrivals(self) -> Arrivals | None:
-        if self._faults is None:
-            return None
-        names = certificate_names(self.config)
-        return self._faults.arrivals(self.config.server.data_dir, names)
+    def _control_of(self, listeners: Listeners) -> Control:
+        made = self._made
+        return Control(
+            made.sessions,
+            made.clock,
+            self._upkeep.refresh_after_command,
+            made.locks.unlock,
+            made.locks.locked,
+            self.config.sessions.limits,
+            lambda: running_of(self.config, self._sockets, listeners, self._served),
+            self._pools(),
+            made.manager.commands if made.manager is not None else None,
+            made.records.leaks,
+        )
 
-    async def _start_gates(self) -> None:
-        for gate in self._gates.values():
-            await gate.recover()
-        if self._manager is not None:
-            await self._manager.start()
+    async def _open_console(self, listeners: Listeners, services: Services) -> str:
+        """Let people in. The set-up link, "" where there is none."""
+        config, made = self.config, self._made
+        if config.console.listen is None or not self._sockets.is_first:
+            return ""
+        told = made.records.insights(config, self._values)
+        others = (
+            UsersOfFiles(config, made.locks, made.journal, self._upkeep.refresh_after_command),
+            lambda: facts_of(self.config, listeners, self._served),
+            self._pools(),
+        )
+        console = console_of(config, services, made.journal, made.meters, told, others)
+        self._steps += [console.visitors.tidy, made.records.recorder.step]
+        return await console.open(listeners)
+
+    def _pools(self) -> PoolCommands:
+        made = self._made
+        return PoolCommands(self.config, made.gates, made.sessions, made.journal)
 
     async def reload(self, wanted: Config) -> str:
         """Take over what of these settings can change meanwhile, and the certificate.
@@ -244,7 +192,7 @@ class Server:
             one.facts.sha256 if one is not None else "" for one in (self._served, served)
         )
         self.config, self._served = config, served
-        await self._journal.happened("settings reloaded", detail=digest_of(config))
+        await self._made.journal.happened("settings reloaded", detail=digest_of(config))
         return now if now != before else ""
 
     async def drain(self, hurry: asyncio.Event) -> None:
@@ -267,26 +215,28 @@ class Server:
             raise error
 
     async def _end(self, linger: timedelta, *, replaced: bool = False) -> BaseException | None:
+        made = self._made
         self._operations.stopping = not replaced
         steps: list[Step] = [self._stop_rounds, self._let_waits_end]
         if self._listeners is not None:
             steps.append(partial(self._listeners.stop, linger, replaced=replaced))
             steps.append(self._listeners.stop_operations)
         if self._running:
-            steps.append(self._look_once_more)
+            steps.append(self._upkeep.look_once_more)
         steps += [
-            self._stop_endings,
-            *(gate.close for gate in self._gates.values()),
-            *(guard.close for guard in self.guards.values()),
-            *(verifier.close for verifier in self._verifiers),
+            self._upkeep.finish,
+            *(gate.close for gate in made.gates.values()),
+            *(guard.close for guard in made.guards.values()),
+            *(verifier.close for verifier in made.verifiers),
             self._close_hasher,
         ]
-        if self._manager is not None:
-            steps.append(self._manager.close)
+        if made.manager is not None:
+            steps.append(made.manager.close)
         if self._running:
             self._running = False
-            steps += [self._flush, partial(self._journal.happened, "server stopped"), self._let_go]
-        steps += [self.store.close, partial(asyncio.to_thread, self._shipping.close)]
+            stopped = partial(made.journal.happened, "server stopped")
+            steps += [self._flush, stopped, self._upkeep.prune]
+        steps += [made.store.close, partial(asyncio.to_thread, made.shipping.close)]
         return await each_of(steps)
 
     def _go_round(self, steps: list[Step]) -> None:
@@ -302,99 +252,19 @@ class Server:
 
     async def _let_waits_end(self) -> None:
         """Clients that wait for something to happen are not waited for."""
-        if self._objects is not None:
-            self._objects.close()
-        for gate in self._gates.values():
+        if self._services is not None:
+            self._services.center.objects.close()
+        for gate in self._made.gates.values():
             gate.relay.stop()
 
-    async def _look_once_more(self) -> None:
-        """The last look at what this process has opened: nobody else knows that it has."""
-        with contextlib.suppress(Unavailable):
-            await self._refresh()
-
-    async def _stop_endings(self) -> None:
-        await self._changes.settled()
-        await self._sessions.undelivered.finish()
-
     async def _close_hasher(self) -> None:
-        self._hasher.close()
-
-    def _services(self) -> Services:
-        core = Core(self.store, self._clock, self._journal, self._sessions, self._changes)
-        made = self._made
-        guards, verifiers = self.guards, self._verifiers
-        if self._faults is not None:
-            guards, verifiers = self._faults.guards(guards), self._faults.verifiers(verifiers)
-        router = ProviderRouter(guards, claims_of(made), upstream_users(made))
-        services = services_of(self.config, core, router, verifiers, self._gates, self._faults)
-        self._objects, self._checks = services.center.objects, services.access_checks
-        return services
-
-    def _handler(self, services: Services) -> tuple[Handler, Streams]:
-        server, gates = self.config.server, by_host(self.config, self._gates)
-        manager = self._manager.endpoint if self._manager is not None else None
-        routed = dialects(self.config, services, self._meters, gates, manager)
-        handler: Handler = routed
-        if gates is not None:
-            handler = AtUpstreams(routed, gates, StrayHosts(self._gates))
-        if self._faults is not None:
-            self._faults.serve(
-                self._sessions,
-                self._journal,
-                self._meters.faults,
-                self.store,
-                self.tend,
-                services.bearers.digest_of,
-                self._served.ca if self._served is not None else None,
-            )
-            handler = self._faults.handler(handler, routed)
-        if self._around is not None:
-            handler = self._around(handler, routed)
-        if server.trusted_proxies:
-            header = server.client_certificate_header
-            handler = TrustedProxies(handler, server.trusted_proxies, header)
-        return handler, routed.streams
-
-    def _ask_anew(self, person: Person) -> None:
-        """Only the upstream itself can let this person in: nothing of theirs is left to go by."""
-        self.guards[person.provider].forget(person.name)
-
-    async def _catch_up(self, seen: datetime | None) -> None:
-        """End the sessions of accounts that have changed since the store was last in use."""
-        if self._sockets.is_first:
-            told = await self._intake.take_all()
-            if seen is not None:
-                await self._changes.catch_up(seen, told)
-        path = self.config.server.data_dir / f"named.{self._sockets.number}"
-        await end_if_unnamed(self._sessions, parts.named_by(self.config), path, seen)
-
-    async def _take_in(self) -> None:
-        """Take what the command line has changed into the audit."""
-        if self._sockets.is_first:
-            await self._intake.take()
-
-    async def _refresh(self) -> None:
-        await self._take_in()
-        await self._changes.refresh()
-
-    async def _refresh_after_command(self) -> None:
-        await self._take_in()
-        await self._changes.refresh_after_command()
-
-    async def _let_go(self) -> None:
-        """Keep the audit within its bounds."""
-        audit = self.config.audit
-        most = {
-            Chain.DECISIONS: audit.max_events,
-            Chain.ANONYMOUS: audit.max_anonymous_events,
-        }
-        self._journal.prune(most, audit.max_age)
+        self._made.hasher.close()
 
     async def _flush(self) -> None:
-        if self._checks is not None:
-            self._checks.flush()
-        self._journal.flush()
+        if self._services is not None:
+            self._services.access_checks.flush()
+        self._made.journal.flush()
 
     async def _values(self) -> dict[str, float]:
         counts = self._listeners.counts() if self._listeners is not None else {}
-        return await self._gauges.read(counts, self._served)
+        return await self._made.gauges.read(counts, self._served)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.forking import Forked
-from tests.end_to_end.serving import ADMIN, PATIENCE, Server, environment, with_people
+from tests.end_to_end.serving import ADMIN, Server, environment, with_people
 from tests.end_to_end.test_exec import (
     closed,
     command_of,
@@ -19,7 +19,7 @@ from tests.end_to_end.test_exec import (
     sessions,
     where_and_who,
 )
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 TELLS = ("sh", "-c", 'echo "$SESSIONGATE_SESSION"; exec sleep 600')
 """A command that says its session, and runs until it is ended."""
