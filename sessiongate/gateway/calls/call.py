@@ -70,14 +70,13 @@ class CallUnderWay:
 
     __slots__ = (
         *(
+            "_operation",
             "began",
             "headers",
             "keeps_for",
             "kind",
             "lease",
             "method",
-            "objects",
-            "operation",
             "sent",
             "size",
             "verdict",
@@ -92,21 +91,18 @@ class CallUnderWay:
         *,
         method: str,
         kind: str = "",
-        objects: Iterable[str] = (),
         operation: str = "",
         size: int = 0,
     ) -> None:
         """`method` and `kind`, the type of what it is for, are fit for logs; "" is for no type.
 
-        `objects` are the ids that it names, `operation` is the client's id for it, both as they
-        came, and `size` is of its body.
+        `operation` is the client's id for it, as it came, and `size` is of its body.
         """
         self.verdict = verdict
         self.headers = headers
         self.method = method
         self.kind = kind
-        self.objects = ids_in(objects)
-        self.operation = operation if _OPERATION.fullmatch(operation) else ""
+        self._operation = operation
         self.size = size
         self.lease = ""
         """Our id of the last one; "" for none."""
@@ -125,12 +121,22 @@ class CallUnderWay:
         self.lease = lease
 
     @property
+    def operation(self) -> str:
+        """The client's id for it, as far as it looks like one."""
+        return self._operation if _OPERATION.fullmatch(self._operation) else ""
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Ids that it names, the first of what it is for."""
+        return ()
+
+    @property
     def told(self) -> str:
         """What it is, for the audit: method, type, and ids of objects, that it is for first."""
         what = f"{self.method} of {self.kind}" if self.kind else self.method
-        if not self.objects:
+        if not (objects := self.objects):
             return what
-        first, *others = self.objects
+        first, *others = objects
         besides = f" with {' '.join(others)}" if others else ""
         return f"{what} {first}{besides}"
 
@@ -164,12 +170,16 @@ class ForwardedCall(CallUnderWay):
             headers,
             method=named(request.method),
             kind=named(request.target.kind),
-            objects=(request.target.name, *sorted(request.named)),
             operation=request.operation_id,
             size=len(request.document),
         )
         self.request = request
         self.form = BY_FORM[request.form]
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Ids that it names, the first of what it is for; looked up only to be written down."""
+        return ids_in((self.request.target.name, *sorted(self.request.named)))
 
     @property
     def opens(self) -> bool:
