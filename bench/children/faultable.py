@@ -3,9 +3,9 @@
 from datetime import timedelta
 from functools import partial
 
-from sessiongate.app import process
 from sessiongate.app.in_process import running
 from sessiongate.app.supplied import Supplied
+from sessiongate.app.workers import process
 from sessiongate.cli.main import main
 from sessiongate.clock import SystemClock
 from sessiongate.faults.points import Faults

@@ -1,15 +1,13 @@
 """A Config in, a running server out: the only package that knows concrete classes.
 
-Before anything runs: `owner`, whose rights a command acts with; `prepare`, what follows from the
-settings, with `roles_and_users` and the `signing_key`; `bootstrap`, the first administrator;
-`preflight`, doubts. The server: `build` makes the parts, `gates` the gateway's (`secret_files`:
-passwords), `session_manager` that one's (`manager_tokens`: clients'), `token_verifiers` verify,
-`services` connects them, `assembly` joins all (`supplied`), `routes` gives addresses endpoints,
-`handlers` stand before, `presented` is said of us, `console` people's pages (`local_users`),
-`listeners` has sockets (`descriptors`), `locks` and `pools` are for commands, `gauges`, `recorder`,
-`records` of the past. `server` starts and stops all (`run_all`), `upkeep` goes on by the second;
-`started`, `report` (a `running_server`) tell of it; `in_process` runs it anywhere, `process` for
-a command, `supervisor` several (`worker_environment`); `reload` changes it, `fault_points` test.
+Rooms: `setup` is what is there before anything runs, `preflight` doubts about it, `gateway` builds
+what lends out sessions of upstreams, `operators` what commands, the console and metrics show,
+`workers` the processes. The server: `build` makes single parts, `token_verifiers` those that verify
+tokens, `services` connects what dialects call (`presented`: as what), `assembly` joins all
+(`supplied`: what it is given), `routes` gives addresses their endpoints, `handlers` stand before
+them, `listeners` has the sockets (`descriptors`: for how many). `server` starts and stops it
+(`run_all`, `started`), `upkeep` goes on by the second, `reload` takes new settings, `in_process`
+runs it among others, `fault_points` are for tests.
 """
 
 from typing import TYPE_CHECKING

@@ -4,13 +4,13 @@ Nothing runs yet; the `Server` starts and stops it.
 """
 
 from sessiongate.app import build as parts
-from sessiongate.app.gates import callers_upstreams, gates_of
-from sessiongate.app.gauges import Gauges
-from sessiongate.app.locks import Locks
-from sessiongate.app.records import records_of
-from sessiongate.app.roles_and_users import roles_of
+from sessiongate.app.gateway.gates import callers_upstreams, gates_of
+from sessiongate.app.gateway.session_manager import manager_of
+from sessiongate.app.operators.gauges import Gauges
+from sessiongate.app.operators.locks import Locks
+from sessiongate.app.operators.records import records_of
 from sessiongate.app.services import Core, Services, services_of
-from sessiongate.app.session_manager import manager_of
+from sessiongate.app.setup.roles_and_users import roles_of
 from sessiongate.app.supplied import Supplied
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit.forwarding import Shipping

@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 
 from sessiongate import plugins
-from sessiongate.app.roles_and_users import roles_of
+from sessiongate.app.setup.roles_and_users import roles_of
 from sessiongate.audit.merging import Merging
 from sessiongate.clock import Clock
 from sessiongate.config import Config

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from sessiongate.app.assembly import Assembly
-from sessiongate.app.gates import by_host
+from sessiongate.app.gateway.gates import by_host
 from sessiongate.app.routes import dialects
 from sessiongate.app.services import Services
 from sessiongate.app.supplied import Supplied

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import msgspec
 
 from sessiongate import __version__
-from sessiongate.app.prepare import certificate_names
+from sessiongate.app.setup.prepare import certificate_names
 from sessiongate.config import Config
 from sessiongate.http.own_names import OwnNames
 from sessiongate.tls import certificates

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from sessiongate.app import build as parts
-from sessiongate.app.prepare import certificates_of
+from sessiongate.app.setup.prepare import certificates_of
 from sessiongate.config import Config, leaves
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret

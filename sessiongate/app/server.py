@@ -9,17 +9,17 @@ from functools import partial
 from sessiongate import __version__
 from sessiongate.app import build as parts
 from sessiongate.app.assembly import Assembly
-from sessiongate.app.console import console_of
+from sessiongate.app.gateway.pools import PoolCommands
 from sessiongate.app.handlers import clients_handler, known_callers
 from sessiongate.app.listeners import InheritedSockets, Listeners
-from sessiongate.app.local_users import UsersOfFiles
-from sessiongate.app.pools import PoolCommands
+from sessiongate.app.operators.console import console_of
+from sessiongate.app.operators.local_users import UsersOfFiles
+from sessiongate.app.operators.report import facts_of, running_of, started_of
 from sessiongate.app.preflight.doubts import Watch
-from sessiongate.app.prepare import certificate_names, certificates_of, digest_of
 from sessiongate.app.reload import certified, merged
-from sessiongate.app.report import facts_of, running_of, started_of
 from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.services import Services
+from sessiongate.app.setup.prepare import certificate_names, certificates_of, digest_of
 from sessiongate.app.started import Started
 from sessiongate.app.supplied import SERVERS_OWN, Supplied
 from sessiongate.app.upkeep import Upkeep

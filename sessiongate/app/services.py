@@ -10,9 +10,9 @@ import msgspec
 from sessiongate import __version__
 from sessiongate.app.build import extensions_of
 from sessiongate.app.fault_points import FaultPoints
-from sessiongate.app.prepare import instance_of
 from sessiongate.app.presented import Presented, presented
-from sessiongate.app.signing_key import signing_key_of
+from sessiongate.app.setup.prepare import instance_of
+from sessiongate.app.setup.signing_key import signing_key_of
 from sessiongate.audit.access_checks import AccessChecks
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from sessiongate.app.roles_and_users import roles_of, users_file
+from sessiongate.app.setup.roles_and_users import roles_of, users_file
 from sessiongate.cli.control_client import quietly
 from sessiongate.cli.options import settings
 from sessiongate.cli.output import Failed

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from sessiongate.app.prepare import certificate_names
-from sessiongate.app.report import another_is_served
+from sessiongate.app.operators.report import another_is_served
+from sessiongate.app.setup.prepare import certificate_names
 from sessiongate.cli.control_client import running_server
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, prepared, settings
 from sessiongate.cli.output import Exit, Output, fail, note, show_facts

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from sessiongate.app.operators.report import another_is_served
+from sessiongate.app.operators.running_server import Running
 from sessiongate.app.preflight.doubts import (
     Doubt,
     certificate_doubts,
@@ -26,9 +28,12 @@ from sessiongate.app.preflight.dry_run import (
 from sessiongate.app.preflight.manager_doubts import manager_doubts
 from sessiongate.app.preflight.ports import Port, ports_of
 from sessiongate.app.preflight.upstream_checks import look_at_upstreams
-from sessiongate.app.report import another_is_served
-from sessiongate.app.roles_and_users import roles_as_they_are, roles_doubts, roles_of, users_file
-from sessiongate.app.running_server import Running
+from sessiongate.app.setup.roles_and_users import (
+    roles_as_they_are,
+    roles_doubts,
+    roles_of,
+    users_file,
+)
 from sessiongate.cli.accounts import no_administrator
 from sessiongate.cli.control_client import running_server, server_nearby
 from sessiongate.cli.output import Exit

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from sessiongate.app.running_server import Running
+from sessiongate.app.operators.running_server import Running
 from sessiongate.cli.output import Exit, fail
 from sessiongate.holders import names_of
 from sessiongate.http.local import user_of

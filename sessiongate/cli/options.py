@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sessiongate.app.owner import become_owner, reading_as_holder
+from sessiongate.app.setup.owner import become_owner, reading_as_holder
 from sessiongate.cli.control_client import server_nearby
 from sessiongate.cli.output import Exit, Output, fail
 from sessiongate.config import Config, data_dir_of, file_of, load

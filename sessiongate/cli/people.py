@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from enum import Enum
 
-from sessiongate.app.roles_and_users import users_file
+from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.config import Config
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user, read_users

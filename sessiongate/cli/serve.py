@@ -12,12 +12,12 @@ from typing import Annotated
 import structlog
 import typer
 
-from sessiongate.app.bootstrap import bootstrap
 from sessiongate.app.preflight.dry_run import certificate_found
-from sessiongate.app.prepare import certificate_names, certificates_of, instance_of
-from sessiongate.app.roles_and_users import users_file
+from sessiongate.app.setup.bootstrap import bootstrap
+from sessiongate.app.setup.prepare import certificate_names, certificates_of, instance_of
+from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.app.started import Started
-from sessiongate.app.worker_environment import worker_environment
+from sessiongate.app.workers.worker_environment import worker_environment
 from sessiongate.cli.announcement import (
     announce,
     credentials,

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from sessiongate.app import process
 from sessiongate.app.preflight.ports import ports_of
 from sessiongate.app.reload import Reread
 from sessiongate.app.started import Announce
-from sessiongate.app.supervisor import serve_as_worker, supervise
-from sessiongate.app.worker_environment import worker_environment
+from sessiongate.app.workers import process
+from sessiongate.app.workers.supervisor import serve_as_worker, supervise
+from sessiongate.app.workers.worker_environment import worker_environment
 from sessiongate.cli.control_client import server_answers
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sessiongate.app.roles_and_users import (
+from sessiongate.app.setup.roles_and_users import (
     is_last_administrator,
     roles_as_they_are,
     roles_of,

@@ -23,8 +23,8 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from sessiongate.app.prepare import certificates_of
-from sessiongate.app.roles_and_users import roles_of, users_file
+from sessiongate.app.setup.prepare import certificates_of
+from sessiongate.app.setup.roles_and_users import roles_of, users_file
 from sessiongate.app.started import url_of
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, Refused

@@ -14,8 +14,8 @@ from sessiongate import plugins
 from sessiongate.app.listeners import InheritedSockets
 from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.server import Server
-from sessiongate.app.supervisor import Supervisor
 from sessiongate.app.supplied import Supplied
+from sessiongate.app.workers.supervisor import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, StoreUnavailable
 from tests.app import file_identity

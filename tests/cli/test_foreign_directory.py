@@ -479,7 +479,8 @@ STRANGER = 54_321
 def groups_of_who_becomes_owner(data_dir: Path) -> tuple[set[int], str]:
     """The groups that a process of root's has once it has become the owner, and what it says."""
     code = (
-        "import os, sys; from pathlib import Path; from sessiongate.app.owner import become_owner\n"
+        "import os, sys; from pathlib import Path\n"
+        "from sessiongate.app.setup.owner import become_owner\n"
         "from sessiongate.errors import ConfigError\n"
         "try: become_owner(Path(sys.argv[1]))\n"
         "except ConfigError as error: print(error, file=sys.stderr)\n"

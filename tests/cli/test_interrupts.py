@@ -42,7 +42,7 @@ COMPLETION = {
         ("sessiongate.cli.users", ["users", "list"]),
         ("pydantic", ["sessions", "list"]),
         ("structlog", ["audit", "tail"]),
-        ("sessiongate.app.process", ["serve"]),
+        ("sessiongate.app.workers.process", ["serve"]),
         ("typer.completion", []),
         ("sessiongate.config", []),
     ],

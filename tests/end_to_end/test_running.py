@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from sessiongate.app.operators.running_server import Running
 from sessiongate.app.preflight.ports import ports_of
-from sessiongate.app.running_server import Running
 from sessiongate.cli.checks import port_rows
 from sessiongate.config import load
 from tests.end_to_end.conftest import MakeServer

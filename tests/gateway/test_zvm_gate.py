@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from sessiongate.app.build import providers_of
-from sessiongate.app.gates import callers_upstreams, gates_of
+from sessiongate.app.gateway.gates import callers_upstreams, gates_of
 from sessiongate.config.load import load
 from sessiongate.errors import (
     BadCredentials,

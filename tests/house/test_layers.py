@@ -198,7 +198,12 @@ def reached_from(*modules: str) -> set[str]:
 def test_serve_has_no_faults() -> None:
     """They are for dev, and for servers in tests."""
     reached = reached_from(
-        "cli.main", "cli.lazy", "cli.serve", "app.in_process", "app.process", "app.supervisor"
+        "cli.main",
+        "cli.lazy",
+        "cli.serve",
+        "app.in_process",
+        "app.workers.process",
+        "app.workers.supervisor",
     )
     assert reached >= {"app.server", "http.cut", "cli.root", "cli.serve"}
     assert {one for one in reached if below(one, {"faults", "testing"})} == set()

@@ -88,7 +88,7 @@ STORIES = {
 # Where an error of any kind may be caught and not raised again: style, section 3.
 LAST_NETS = {
     "sessiongate/app/reload.py",
-    "sessiongate/app/supervisor.py",
+    "sessiongate/app/workers/supervisor.py",
     "sessiongate/service/housekeeping.py",
     "sessiongate/http/callers.py",
     "sessiongate/http/connection.py",

@@ -10,7 +10,7 @@ from random import Random
 import msgspec
 import pytest
 
-from sessiongate.app.gates import gates_of
+from sessiongate.app.gateway.gates import gates_of
 from sessiongate.config.load import load
 from sessiongate.gateway.gate import Gate
 from sessiongate.session import Limits, Person, Session

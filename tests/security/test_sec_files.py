@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.app.bootstrap import bootstrap
+from sessiongate.app.setup.bootstrap import bootstrap
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.config import load

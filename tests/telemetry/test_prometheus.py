@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 from sessiongate.app.presented import Presented
 from sessiongate.app.routes import dialects
 from sessiongate.app.services import Services
-from sessiongate.app.signing_key import signing_key_of
+from sessiongate.app.setup.signing_key import signing_key_of
 from sessiongate.audit.access_checks import AccessChecks
 from sessiongate.config import Config, load
 from sessiongate.dialects.openid.access_tokens import AccessTokens

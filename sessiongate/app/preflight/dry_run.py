@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sessiongate.app import build as parts
-from sessiongate.app.roles_and_users import roles_as_they_are
+from sessiongate.app.setup.roles_and_users import roles_as_they_are
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.config import Config
 from sessiongate.config.upstreams import Upstream

@@ -4,7 +4,7 @@ import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from sessiongate.app.manager_tokens import file_problems
+from sessiongate.app.gateway.manager_tokens import file_problems
 from sessiongate.app.preflight.doubts import Doubt
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError

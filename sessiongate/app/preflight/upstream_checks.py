@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from pydantic import ValidationError
 
+from sessiongate.app.operators.running_server import Running
 from sessiongate.app.preflight.zvm_checks import look_at_zvm
-from sessiongate.app.running_server import Running
 from sessiongate.config import Config
 from sessiongate.config.upstreams import Upstream
 from sessiongate.errors import BadCredentials, ConfigError, Malformed, UpstreamUnavailable

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 import typer
 
-from sessiongate.app.roles_and_users import roles_of, users_file
+from sessiongate.app.setup.roles_and_users import roles_of, users_file
 from sessiongate.cli.dev.upstream import DOMAIN
 from sessiongate.cli.output import note
 from sessiongate.config import Config

@@ -16,7 +16,7 @@ from sessiongate.app.preflight.doubts import (
     forward_auth_doubts,
     upstream_doubts,
 )
-from sessiongate.app.prepare import certificate_names
+from sessiongate.app.setup.prepare import certificate_names
 from sessiongate.config import Config, load
 from sessiongate.testing import FakeClock
 from sessiongate.tls import certificates

@@ -3,8 +3,8 @@
 import asyncio
 
 from sessiongate.app.listeners import InheritedSockets, Listeners
-from sessiongate.app.roles_and_users import has_users
-from sessiongate.app.running_server import Running
+from sessiongate.app.operators.running_server import Running
+from sessiongate.app.setup.roles_and_users import has_users
 from sessiongate.app.started import Started, url_of
 from sessiongate.config import Config, show
 from sessiongate.files import read_named

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.jwk import RSAKey
 
-from sessiongate.app.prepare import instance_of
-from sessiongate.app.signing_key import signing_key_of
+from sessiongate.app.setup.prepare import instance_of
+from sessiongate.app.setup.signing_key import signing_key_of
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from sessiongate.app.listeners import Listeners
-from sessiongate.app.prepare import certificate_names
-from sessiongate.app.roles_and_users import has_users, refused_to_people, users_file
 from sessiongate.app.services import Services
+from sessiongate.app.setup.prepare import certificate_names
+from sessiongate.app.setup.roles_and_users import has_users, refused_to_people, users_file
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError

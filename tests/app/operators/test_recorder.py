@@ -3,7 +3,7 @@
 from datetime import timedelta
 from math import isnan
 
-from sessiongate.app.recorder import Recorder
+from sessiongate.app.operators.recorder import Recorder
 from sessiongate.errors import StoreUnavailable
 from sessiongate.telemetry.counters import Meters
 from sessiongate.telemetry.samples import SERIES

@@ -28,14 +28,14 @@ from sessiongate.app.listeners import (
     operations_of,
     without,
 )
-from sessiongate.app.prepare import certificates_of, instance_of
 from sessiongate.app.reload import PARENTS, Reread, changes, merged
-from sessiongate.app.roles_and_users import has_users
 from sessiongate.app.server import Server
-from sessiongate.app.signing_key import signing_key_of
+from sessiongate.app.setup.prepare import certificates_of, instance_of
+from sessiongate.app.setup.roles_and_users import has_users
+from sessiongate.app.setup.signing_key import signing_key_of
 from sessiongate.app.started import Announce, Started
 from sessiongate.app.supplied import Supplied
-from sessiongate.app.worker_environment import VARIABLE, WorkerEnvironment
+from sessiongate.app.workers.worker_environment import VARIABLE, WorkerEnvironment
 from sessiongate.config import Config
 from sessiongate.config.addresses import is_loopback
 from sessiongate.errors import ConfigError

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sessiongate.app.gates import gates_of
+from sessiongate.app.gateway.gates import gates_of
 from sessiongate.config import load
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.passwords import REFUSED

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sessiongate.app.secret_files import SecretFile
+from sessiongate.app.setup.secret_files import SecretFile
 from sessiongate.config import load
 from sessiongate.secret import Secret
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from sessiongate.app.fault_points import FaultPoints
 from sessiongate.app.preflight.zvm_checks import zvm_of
-from sessiongate.app.prepare import certificate_names, instance_of
-from sessiongate.app.secret_files import SecretFile
+from sessiongate.app.setup.prepare import certificate_names, instance_of
+from sessiongate.app.setup.secret_files import SecretFile
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.config import Config

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.app.supervisor import Supervisor
+from sessiongate.app.workers.supervisor import Supervisor
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
 from tests.until import until

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from sessiongate.app.roles_and_users import users_file
+from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sessiongate.app.locks import Locks
-from sessiongate.app.roles_and_users import (
+from sessiongate.app.operators.locks import Locks
+from sessiongate.app.setup.roles_and_users import (
     is_last_administrator,
     refused_to_people,
     roles_of,

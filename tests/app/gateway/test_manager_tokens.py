@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.app.manager_tokens import TokenCommands, TokenFiles
+from sessiongate.app.gateway.manager_tokens import TokenCommands, TokenFiles
 from sessiongate.app.preflight.manager_doubts import manager_doubts
 from sessiongate.config import load
 from sessiongate.config.session_manager import ManagerClient

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from sessiongate.app.manager_tokens import TokenCommands, TokenFiles
+from sessiongate.app.gateway.manager_tokens import TokenCommands, TokenFiles
 from sessiongate.app.token_verifiers import key_source
 from sessiongate.audit.clone_tickets import TicketJournal
 from sessiongate.audit.journal import Journal

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from sessiongate.app.build import store_kind_of, store_settings_of
-from sessiongate.app.recorder import Recorder
+from sessiongate.app.operators.recorder import Recorder
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.operations.console.parts import Insights

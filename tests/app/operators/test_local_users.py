@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sessiongate.app.in_process import running
-from sessiongate.app.local_users import UsersOfFiles
-from sessiongate.app.locks import Locks
-from sessiongate.app.roles_and_users import users_file
+from sessiongate.app.operators.local_users import UsersOfFiles
+from sessiongate.app.operators.locks import Locks
+from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.app.supplied import Supplied
 from sessiongate.audit.event import Said, read
 from sessiongate.audit.journal import Journal

@@ -8,8 +8,8 @@ from typing import NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.app.bootstrap import MARK, PREFIX, bootstrap
-from sessiongate.app.roles_and_users import users_file
+from sessiongate.app.setup.bootstrap import MARK, PREFIX, bootstrap
+from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.users_file import list_users, remove_user

@@ -1,0 +1,4 @@
+"""A server as processes: `process` runs one for a command, `supervisor` keeps several of them.
+
+Each of several learns who it is by its `worker_environment`.
+"""
