@@ -12,7 +12,6 @@ Needs the peers of the tests (`make peers`).
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -25,19 +24,15 @@ from pathlib import Path
 
 from tools import populate
 from tools.children import Child, scratch, sessiongate
+from tools.simulated import PEERS, SIZE, gateway, govc, sessions_there, simulator
 
 ROOT = Path(__file__).parent.parent
-PEERS = ROOT / ".peers"
-SERVICE = ("svc-gateway", "the service's pass 1")
 USER = "bench0"
-SIZE = 5
 PROCESSES = 4
 GOVC = 50
 
 # It makes a collector and a filter of its own, and waits for the filter's first news.
 _COMMAND = ("object.collect", "-s", "/", "name")
-
-_PATIENCE = 600.0
 
 
 def main() -> None:
@@ -61,10 +56,10 @@ def _options() -> argparse.Namespace:
 
 def _story(clients: int, commands: int, ending: signal.Signals) -> list[str]:
     wrong: list[str] = []
-    with scratch() as folder, _simulator() as port, ExitStack() as opened:
+    with scratch() as folder, simulator() as port, ExitStack() as opened:
         data_dir = folder / "server"
         populate.write_users(data_dir, 1)
-        settings = _settings(port)
+        settings = gateway(port)
         gate = opened.enter_context(sessiongate(data_dir, settings, tls=True))
         ca = data_dir / "tls" / "ca.pem"
         seen = _Watch(folder / "home", port)
@@ -94,12 +89,12 @@ def _story(clients: int, commands: int, ending: signal.Signals) -> list[str]:
         rss = gate.rss
         gate.process.send_signal(ending)
         gate.process.wait(60)
-        left = [_sessions(folder / "home", port)]
+        left = [sessions_there(folder / "home", port)]
         if ending == signal.SIGKILL:
             with sessiongate(data_dir, settings, tls=True):
                 until = time.monotonic() + 10
                 while left[-1] and time.monotonic() < until:
-                    left.append(_sessions(folder / "home", port))
+                    left.append(sessions_there(folder / "home", port))
         if left[-1]:
             wrong.append(f"{left[-1]} sessions are left after {ending.name}")
     done = sum(one["worked"] for one in told)
@@ -113,37 +108,6 @@ def _story(clients: int, commands: int, ending: signal.Signals) -> list[str]:
     ]
     sys.stdout.write("; ".join(said) + "\n")
     return wrong
-
-
-def _settings(port: int) -> dict[str, str]:
-    upstream = {
-        "TYPE": "vcenter",
-        "URL": f"https://127.0.0.1:{port}",
-        "VERIFY": "false",
-        "ACCOUNT": "service",
-        "USERNAME": SERVICE[0],
-        "PASSWORD": SERVICE[1],
-        "ROLES": "administrator",
-        "MODE": "shared",
-        "SIZE": str(SIZE),
-        "POOL__QUEUE": "2000",
-        "POOL__QUEUE_TIME": "60s",
-    }
-    return {f"UPSTREAM__VC1__{name}": value for name, value in upstream.items()}
-
-
-@contextmanager
-def _simulator() -> Iterator[int]:
-    pipe = subprocess.PIPE
-    command = [str(PEERS / "bin" / "vcsim"), *SERVICE, "inventory"]
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline().strip().rpartition(":")[2])
-        finally:
-            process.stdin.close()
-            process.wait(20)
 
 
 @contextmanager
@@ -174,37 +138,8 @@ def _go_on(process: "subprocess.Popen[str]") -> None:
 
 def _govc(gate: Child, ca: Path, home: Path) -> str:
     """What went wrong; "" for nothing."""
-    done = _run(gate.url, (USER, populate.PASSWORD), home, *_COMMAND, ca=ca)
+    done = govc(gate.url, (USER, populate.PASSWORD), home, *_COMMAND, ca=ca)
     return "" if done.returncode == 0 else f"govc: {done.stderr.strip()[:300]}"
-
-
-def _run(
-    url: str, who: tuple[str, str], home: Path, *command: str, ca: Path | None = None
-) -> "subprocess.CompletedProcess[str]":
-    home.mkdir(exist_ok=True)
-    environ = {
-        "HOME": str(home),
-        "PATH": os.environ["PATH"],
-        "GOVC_URL": f"{url}/sdk",
-        "GOVC_USERNAME": who[0],
-        "GOVC_PASSWORD": who[1],
-        "GOVC_PERSIST_SESSION": "false",
-        **({"GOVC_TLS_CA_CERTS": str(ca)} if ca else {"GOVC_INSECURE": "1"}),
-    }
-    return subprocess.run(
-        [str(PEERS / "bin" / "govc"), *command],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-        check=False,
-    )
-
-
-def _sessions(home: Path, port: int) -> int:
-    """How many there are at the simulator, but for the one that asks."""
-    done = _run(f"https://127.0.0.1:{port}", SERVICE, home, "session.ls", "-json")
-    return len(json.loads(done.stdout)["sessionList"]) - 1
 
 
 class _Watch:
@@ -225,7 +160,7 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._over.wait(0.5):
-            self._most = max(self._most, _sessions(self._home, self._port))
+            self._most = max(self._most, sessions_there(self._home, self._port))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 A server with SQLite and TLS, as it comes but for a short idle limit and a short audit, so that
 both are reached many times. Every reply is judged: a session that should live and does not is
 lost, one that should be over and is not is revived. Every half minute a line of figures is
-written; the last lines compare the beginning with the end. Exit code 1 says that the model was
-contradicted.
+written; the last lines compare the beginning with the end. With `--gateway` the server stands
+before the simulator of a vCenter, so that CurrentTime by SOAP is forwarded. Exit code 1 says that
+the model was contradicted, or that the gateway had more sessions than it may or left one.
 """
 
 import argparse
@@ -18,11 +19,13 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import uvloop
 from tools import populate
 from tools.children import Child, scratch, sessiongate
+from tools.simulated import SIZE, gateway, sessions_there, simulator
 from tools.traffic import IDLE, USERS, Line, Model, Visitor
 
 import sessiongate as served
@@ -157,6 +160,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3600, help="how long; an hour")
     parser.add_argument("--rate", type=float, default=200, help="requests per second")
     parser.add_argument("--sessions", type=int, default=1500, help="sessions that live at a time")
+    parser.add_argument("--gateway", action="store_true", help="before a simulated vCenter")
     parser.add_argument("--out", default="soak.jsonl", help="file for the samples")
     return parser.parse_args()
 
@@ -165,24 +169,39 @@ def main() -> None:
     """Soak, verify the audit, say what was found."""
     options = _options()
     print(f"sessiongate of {Path(served.__file__).parent}", flush=True)
-    with scratch() as top:
+    with scratch() as top, _upstream(options.gateway) as port:
         folder, admin = top / "data", top / "ops.sock"
         populate.write_users(folder, USERS)
         settings = {
             "SESSIONS__IDLE_TIMEOUT": f"{IDLE:.0f}s",
             "AUDIT__MAX_EVENTS": str(AUDIT),
             "ADMIN__LISTEN": f"unix:{admin}",
+            **(gateway(port) if port else {}),
         }
         with sessiongate(folder, settings, tls=True) as server:
             model = uvloop.run(soak(options, server, folder, admin))
+            wrong = _there(top, port, SIZE, "open") if port else 0
+        wrong += _there(top, port, 0, "left") if port else 0
         verify = [sys.executable, "-m", "sessiongate.cli.main", "audit", "verify"]
         whole = subprocess.run([*verify, "--data-dir", str(folder)], check=False)
         log = (folder / "serve.log").read_text(encoding="utf-8", errors="replace")
-        errors = [line for line in log.splitlines() if '"level": "error"' in line]
+        errors = [line for line in log.splitlines() if json.loads(line)["level"] == "error"]
     print(f"audit verify: exit code {whole.returncode}; {len(errors)} error lines in the log")
     print("\n".join(errors[:20]))
     print(json.dumps(dict(model.counts), indent=1))
-    sys.exit(1 if model.counts["contradictions"] or whole.returncode or errors else 0)
+    sys.exit(1 if model.counts["contradictions"] or whole.returncode or errors or wrong else 0)
+
+
+def _upstream(wanted: bool) -> AbstractContextManager[int]:
+    """The port of a simulated vCenter; 0 where none is wanted."""
+    return simulator() if wanted else nullcontext(0)
+
+
+def _there(top: Path, port: int, most: int, what: str) -> int:
+    """1 where the simulator has more sessions than it may."""
+    there = sessions_there(top / "home", port)
+    print(f"sessions {what} at the upstream: {there}")
+    return int(there > most)
 
 
 if __name__ == "__main__":
