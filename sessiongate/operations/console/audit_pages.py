@@ -5,7 +5,7 @@ from functools import partial
 import msgspec
 
 from sessiongate.errors import InvalidArgument
-from sessiongate.operations.console.page import Action, Again, Page, Raw, Visit, Went
+from sessiongate.operations.console.page import Action, Again, Page, Raw, Values, Visit, Went
 from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.rules.access import ADMINISTER
 from sessiongate.rules.audit_chain import LARGEST, Chain
@@ -82,13 +82,13 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             fragment="audit_live.html",
         ),
         Page("audit/export.jsonl", "Export", partial(_export, insights)),
-        Action("audit/verify", partial(_verify, parts), ADMINISTER),
+        Action("audit/verify", partial(_verify, parts), ADMINISTER, "audit"),
     ]
 
 
 async def _audit(insights: Insights, visit: Visit) -> AuditPage:
     query = visit.query
-    chain, before = _chain(query.one("chain")), _number(query.one("before"))
+    chain, before = _chain(query.one("chain")), _number(query, "before")
     found, missing = FoundEvents([], None, 0), NO_AUDIT
     if insights.audit.is_kept:
         wanted, missing = read_event_filter(query.one), ""
@@ -124,7 +124,7 @@ async def _verify(parts: ConsoleParts, visit: Visit) -> Went | Again:
 
 async def _ended(insights: Insights, visit: Visit) -> EndedPage:
     query = visit.query
-    begin = min(_number(query.one("begin")) or 0, MOST_ENDED)
+    begin = min(_number(query, "begin") or 0, MOST_ENDED)
     rows, missing = [], NO_AUDIT
     if insights.audit.is_kept:
         wanted = read_event_filter(lambda name: query.one(name) if name in _ENDED_FIELDS else "")
@@ -148,11 +148,12 @@ def _chain(text: str) -> Chain:
         raise InvalidArgument("chain", "one of decisions, anonymous") from None
 
 
-def _number(text: str) -> int | None:
+def _number(query: Values, name: str) -> int | None:
+    text = query.one(name)
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) > LARGEST:
-        raise InvalidArgument("before", "what a page before has said; begin at the first page")
+        raise InvalidArgument(name, "what a page before has said; begin at the first page")
     return int(text)
 
 

@@ -47,7 +47,7 @@ from sessiongate.operations.console.replies import gone_to, guarded, html, json
 from sessiongate.operations.console.sign_in import holds, place_to_go
 from sessiongate.operations.console.static_files import FOLDER, StaticFiles, read_static_files
 from sessiongate.operations.console.templates import Templates
-from sessiongate.operations.console.visitors import Visitors
+from sessiongate.operations.console.visitors import Visitors, cookie_named, tokens_in
 from sessiongate.session import Session
 
 ROOT = "/console/"
@@ -145,7 +145,7 @@ class Console:
         polls = request.header("hx-request") is not None or bool(query.one("seen"))
         session = await self._visitors.of(request, touch=not (polls or is_twin))
         if session is None:
-            return self._nobody(request, is_twin=is_twin, polls=polls)
+            return self._nobody(request, request.path, is_twin=is_twin, polls=polls)
         page, parts = self._page_of(where)
         visit = self._visit(request, session, query, parts)
         self._require(visit, page.needs, page.path)
@@ -191,7 +191,8 @@ class Console:
     async def _act(self, request: Request, where: str, *, is_twin: bool) -> Reply:
         session = await self._visitors.of(request, touch=True)
         if session is None:
-            return self._nobody(request, is_twin=is_twin, polls=False)
+            there = f"{ROOT}{self._form_page(where)}"
+            return self._nobody(request, there, is_twin=is_twin, polls=False)
         form = form_of(request)
         self._entrance.require_form(request, session, form)
         action, parts = self._action_of(where)
@@ -201,7 +202,7 @@ class Console:
         if is_twin:
             return _told_to_script(done)
         if isinstance(done, Again):
-            page, _ = self._page_of(action.form or where)
+            page, _ = self._page_of(action.page(where, parts))
             data = await page.look(visit)
             if isinstance(data, Raw):
                 raise NotFound("There is nothing at this address.")
@@ -236,13 +237,26 @@ class Console:
         now, client = self._parts.clock.now(), client_of(request)
         return Visit(session, held, client, now, query, form or Values(), parts)
 
-    def _nobody(self, request: Request, *, is_twin: bool, polls: bool) -> Reply:
-        """Nobody is signed in: a person is led to the login, a script is told."""
+    def _form_page(self, path: str) -> str:
+        """The path of the page that an action's form stands on; "" where there is no such action.
+
+        An action's own address shows nothing to whoever follows a link there.
+        """
+        try:
+            action, parts = self._action_of(path)
+        except NotFound:
+            return ""
+        return action.page(path, parts)
+
+    def _nobody(self, request: Request, path: str, *, is_twin: bool, polls: bool) -> Reply:
+        """Nobody is signed in: a person is led to the login and from there to `path`, a script is
+        told.
+        """
         if is_twin:
             return json(401, b'{"error":"sign in at /console/login first"}')
         asked = Values.read(request.query).but("seen", "did", "count")
-        there = place_to_go(f"{request.path}?{asked}" if asked else request.path)
-        late = "late" if request.header("cookie") else ""
+        there = place_to_go(f"{path}?{asked}" if asked else path)
+        late = "late" if tokens_in(request.headers, cookie_named(request)) else ""
         address = f"{LOGIN}?{Values([('next', there), ('did', late)]).but()}"
         if polls:
             return Reply(401, (("hx-redirect", address),))

@@ -132,6 +132,10 @@ class Action(msgspec.Struct, frozen=True):
     form: str = ""
     """The path of the page that its form stands on; "" for the page of the same path."""
 
+    def page(self, asked: str, parts: Mapping[str, str]) -> str:
+        """The path of that page, where this path was asked, with these parts in its `{name}`s."""
+        return self.form.format(**parts) or asked
+
 
 DEEDS: Mapping[str, str] = {
     "ended": "Ended: {count}.",

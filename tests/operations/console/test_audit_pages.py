@@ -1,6 +1,7 @@
 """The audit at the console: filtered, followed, exported and verified; and what has ended."""
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import timedelta
@@ -15,7 +16,7 @@ from sessiongate.testing import LIMITS, T0
 from tests.each import each
 from tests.gate import Gate
 from tests.operations.console.browser import Desk, events_of, header_of, tags_of, text_of, words_of
-from tests.until import until
+from tests.until import PATIENCE, until
 
 CANARY = "<img src=x onerror=alert(1)>"
 
@@ -102,6 +103,32 @@ async def test_sec_70_a_verification_is_begun_by_who_may_and_says_what_it_found(
     assert (event.event, event.user) == ("audit verification begun", "ada")
 
 
+@pytest.mark.usefixtures("kept")
+async def test_a_second_verification_is_refused_on_the_page_that_shows_the_first(
+    gate: Gate, tmp_path: Path
+) -> None:
+    under_way, goes_on = threading.Event(), threading.Event()
+
+    def opened() -> nullcontext[AuditFile]:
+        if not under_way.is_set():
+            under_way.set()
+            assert goes_on.wait(PATIENCE)
+        return nullcontext(AuditFile(tmp_path / "sessions.db"))
+
+    desk = Desk(gate, audit=opened)
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/sessions")
+    try:
+        assert (await ada.post("/console/audit/verify")).status == 303
+        await until(under_way.is_set)
+        reply = await ada.post("/console/audit/verify")
+    finally:
+        goes_on.set()
+    assert reply.status == 400
+    assert "A verification is under way; it goes on." in words_of(reply)
+    await until(lambda: desk.parts.insights.audit.verification().state != "running")
+
+
 async def test_what_has_ended_says_why_by_whom_and_how_long_it_lived(kept: Kept) -> None:
     for number in range(55):
         await kept.write("session ended", reason="idle", key=f"k{number}")
@@ -133,10 +160,20 @@ async def test_a_store_without_an_audit_says_why(path: str, desk: Desk) -> None:
     assert "store.url" in words_of(reply)
 
 
-@each("query", ["before=x", "before=-1", f"before={'9' * 30}", "chain=x", "address=x"])
-async def test_what_cannot_be_read_in_a_query_is_a_refusal(query: str, kept: Kept) -> None:
+@each(
+    "asked",
+    [
+        *("audit?before=x", "audit?before=-1", f"audit?before={'9' * 30}", "audit?chain=x"),
+        *("audit?address=x", "ended?begin=x"),
+    ],
+)
+async def test_what_cannot_be_read_in_a_query_is_refused_by_its_name(
+    asked: str, kept: Kept
+) -> None:
     ada = await kept.desk.signed_in("ada")
-    assert (await ada.get(f"/console/audit?{query}")).status == 400
+    reply = await ada.get(f"/console/{asked}")
+    assert reply.status == 400
+    assert f"{asked.partition('?')[2].partition('=')[0]}: " in words_of(reply)
 
 
 @each("path", ["audit", "ended"])

@@ -1,6 +1,7 @@
 """What holds of every page: headers, Hosts, privileges, twins, and what is said where it is not."""
 
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -117,6 +118,35 @@ async def test_who_is_not_signed_in_is_led_to_the_login_and_back(desk: Desk) -> 
     assert there == "/console/sessions?user=bob"
     reply = await browser.sign_in("ada", next=there)
     assert header_of(reply, "location") == there
+
+
+@each(
+    ("path", "page"),
+    [
+        ("user/unlock?provider=local&name=bob", "user?provider=local&name=bob"),
+        ("pools/vc1/drain", "pools/vc1"),
+        ("sessions/end", "sessions/end"),
+        ("audit/verify", "audit"),
+        ("nothing", ""),
+    ],
+)
+async def test_whose_session_is_over_comes_back_to_the_page_of_the_form(
+    path: str, page: str, desk: Desk
+) -> None:
+    desk.pools.names = ["vc1"]
+    browser = desk.browser()
+    login = header_of(await browser.post(f"/console/{path}", reason="x"), "location")
+    [there] = parse_qs(urlsplit(login).query)["next"]
+    assert there == f"/console/{page}"
+    await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    assert (await ada.get(there)).status == 200
+
+
+async def test_only_whose_own_session_is_over_is_told_that_it_is(desk: Desk) -> None:
+    for cookie, late in (("other=1", False), ("sessiongate-console=old", True)):
+        reply = await desk.browser().get("/console/sessions", ("cookie", cookie))
+        assert header_of(reply, "location").endswith("&did=late") == late
 
 
 async def test_a_script_that_is_not_signed_in_is_told_so(desk: Desk) -> None:
