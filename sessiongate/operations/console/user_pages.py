@@ -124,12 +124,16 @@ async def _users(parts: ConsoleParts, visit: Visit) -> UsersPage:
 
 
 async def _user(parts: ConsoleParts, visit: Visit) -> UserPage:
-    who = _named(visit)
-    for one in await _everybody(parts):
-        if who == Person(one.provider, one.name):
-            query = urlencode({"user": pattern_of(one.name), "provider": one.provider})
-            return UserPage(one, list(parts.users.roles), query)
-    raise NotFound("Nobody of this name is known, signed in or locked.")
+    one = await _found(parts, _named(visit))
+    if one is None:
+        raise NotFound("Nobody of this name is known, signed in or locked.")
+    query = urlencode({"user": pattern_of(one.name), "provider": one.provider})
+    return UserPage(one, list(parts.users.roles), query)
+
+
+async def _found(parts: ConsoleParts, who: Person) -> UserLine | None:
+    lines = await _everybody(parts)
+    return next((one for one in lines if who == Person(one.provider, one.name)), None)
 
 
 def _named(visit: Visit) -> Person:
@@ -142,9 +146,11 @@ def _back(visit: Visit, did: str) -> Went:
 
 
 async def _unlock(parts: ConsoleParts, visit: Visit) -> Went | Again:
-    by = visit.session.principal
-    done = await parts.users.unlock(_named(visit).name, by, visit.said)
-    return _back(visit, "unlocked" if done else "free")
+    who, by = _named(visit), visit.session.principal
+    did = "unlocked" if await parts.users.unlock(who.name, by, visit.said) else "free"
+    if await _found(parts, who) is None:  # the lock was all that was known of this one
+        return Went("users", did)
+    return _back(visit, did)
 
 
 async def _disable(parts: ConsoleParts, visit: Visit) -> Went | Again:

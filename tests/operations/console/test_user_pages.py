@@ -61,6 +61,18 @@ async def test_an_administrator_unlocks_a_colleague(desk: Desk) -> None:
     assert (name, by, said) == ("eve", "ada", {"how": how, "detail": "asked by phone"})
 
 
+async def test_of_whom_nothing_is_known_but_a_lock_nothing_is_shown_once_unlocked(
+    desk: Desk,
+) -> None:
+    await guessed(desk.gate, "!aaa")
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/user?provider=local&name=!aaa")
+    reply = await ada.post("/console/user/unlock?provider=local&name=!aaa")
+    page = await ada.get(header_of(reply, "location"))
+    assert page.status == 200
+    assert "May try again." in words_of(page)
+
+
 async def test_a_user_is_disabled_with_a_reason_and_let_in_again(desk: Desk) -> None:
     ada = await desk.signed_in("ada")
     await ada.get("/console/user?provider=local&name=bob")
