@@ -76,7 +76,8 @@ def _audit(values: Mapping[str, float]) -> Iterator[Notice]:
 def _certificate(values: Mapping[str, float], now: datetime) -> Iterator[Notice]:
     days = days_left(values, now)
     if days is not None and days < SOON:
-        what = f"ends in {days} days" if days >= 0 else "has ended"
+        left = "1 day" if days == 1 else f"{days} days"
+        what = f"ends in {left}" if days >= 0 else "has ended"
         yield Notice(f"The certificate {what}.", "")
 
 

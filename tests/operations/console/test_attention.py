@@ -46,6 +46,10 @@ def test_where_all_is_in_order_nothing_is_told() -> None:
             "The certificate ends in 29 days.",
         ),
         (
+            {"sessiongate_certificate_not_after_seconds": (T0 + timedelta(days=1)).timestamp()},
+            "The certificate ends in 1 day.",
+        ),
+        (
             {"sessiongate_certificate_not_after_seconds": (T0 - timedelta(days=1)).timestamp()},
             "The certificate has ended.",
         ),
