@@ -1,6 +1,7 @@
 """`sessiongate scenario`: all rules of a scenario, at a server that `dev` runs."""
 
 import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,22 +12,38 @@ from sessiongate.cli.control_client import ask
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
 from sessiongate.cli.output import Exit, Output, fail, show_rows
 from sessiongate.errors import ConfigError
+from sessiongate.faults.reader import read_rule
 from sessiongate.faults.scenarios import SCENARIOS, Told, rules_in, scenario_of
 from sessiongate.files import read_named
 
 
 def rules_of(named: str) -> tuple[Told, ...]:
-    """The rules of a scenario of this name, or in the file (TOML or JSON). Raises ConfigError."""
+    """The rules of a scenario of this name, or in the file (TOML or JSON).
+
+    Raises ConfigError with all that is wrong in any of them; whether there is an upstream for those
+    that need one is the server's to say.
+    """
     if named in SCENARIOS or not named.endswith((".toml", ".json")):
         return scenario_of(named)
     path = Path(named)
     try:
-        text = read_named(path).decode()
-        return tuple(rules_in(_read(path, text)))
+        rules = tuple(rules_in(_read(path, read_named(path).decode())))
     except OSError as error:
         raise ConfigError([f"scenario: {path}: {error.strerror}"]) from None
-    except (ValueError, msgspec.DecodeError) as error:
+    except (ValueError, msgspec.DecodeError, RecursionError) as error:
         raise ConfigError([f"scenario: {path} cannot be read: {error}"]) from None
+    problems = [f"rule {number}: {one}" for number, one in _problems_in(rules)]
+    if problems:
+        raise ConfigError(problems)
+    return rules
+
+
+def _problems_in(rules: Sequence[Told]) -> Iterator[tuple[int, str]]:
+    for number, told in enumerate(rules, 1):
+        try:
+            read_rule(told, gateway=True)
+        except ConfigError as error:
+            yield from ((number, one) for one in error.problems)
 
 
 def _read(path: Path, text: str) -> object:

@@ -108,12 +108,30 @@ def test_a_scenario_has_a_name_or_a_file(gate: Gate, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_scenario_is_refused(gate: Gate, tmp_path: Path) -> None:
-    for name, text in (("a.json", "{"), ("b.toml", "= ="), ("c.json", "[]"), ("d.json", '["x"]')):
+    files = {
+        "a.json": "{",
+        "b.toml": "= =",
+        "c.json": "[]",
+        "d.json": '["x"]',
+        "e.json": "[" * 99999,
+    }
+    for name, text in files.items():
         path = tmp_path / name
         path.write_text(text)
         done = run(gate, "scenario", str(path))
         assert done.code == 2, done
         assert "scenario: " in str(done.json())
+
+
+def test_of_a_file_with_a_slip_no_rule_is_added(gate: Gate, tmp_path: Path) -> None:
+    gate.reset()
+    path = tmp_path / "rules.json"
+    path.write_text('[{"fault": "login.slow"}, {"fault": "store.dwn"}, {"fault": "reply.slo"}]')
+    done = run(gate, "scenario", str(path))
+    assert done.code == 2, done
+    for told in ("rule 2: fault: there is no 'store.dwn'", "rule 3: fault: there is no"):
+        assert told in str(done.json())
+    assert run(gate, "faults", "list").json() == []
 
 
 def test_the_table_has_names_as_they_are_typed(gate: Gate) -> None:

@@ -22,16 +22,19 @@ def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[To
     for option, texts in (("--fault", faults), ("--scenario", scenarios)):
         for text in texts:
             try:
-                found = (read_line(text),) if option == "--fault" else rules_of(text)
-                for one in found:
-                    read_rule(one, gateway=True)
-                rules += found
+                rules += [_rule_of(text)] if option == "--fault" else rules_of(text)
             except ConfigError as error:
                 own = f"{option.removeprefix('--')}: "
                 problems += [f"{option}: {one.removeprefix(own)}" for one in error.problems]
     if problems:
         fail(Exit.SETTINGS, *problems)
     return tuple(rules)
+
+
+def _rule_of(line: str) -> Told:
+    told = read_line(line)
+    read_rule(told, gateway=True)
+    return told
 
 
 def faults_of(
