@@ -33,10 +33,11 @@ class Watcher:
     def start(cls, folder: Path, ready_file: Path | None) -> "Watcher":
         """Fork it. It removes this directory, and this file if it is ours by then."""
         reads, writes = os.pipe()
+        ours = os.getpid()
         pid = os.fork()
         if pid == 0:
             os.close(writes)
-            _watch(reads, folder, ready_file)
+            _watch(reads, folder, ready_file, ours)
         os.close(reads)
         return cls(writes, pid)
 
@@ -52,9 +53,8 @@ class Watcher:
             os.waitpid(self._pid, 0)
 
 
-def _watch(line: int, folder: Path, ready_file: Path | None) -> NoReturn:
-    """The life of the watcher."""
-    ours = os.getppid()
+def _watch(line: int, folder: Path, ready_file: Path | None, ours: int) -> NoReturn:
+    """The life of the watcher of process `ours`, which may be gone already."""
     try:
         _stand_apart(line)
         said = b""

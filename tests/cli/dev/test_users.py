@@ -45,6 +45,7 @@ def test_half_a_user_is_none(text: str) -> None:
         ("ci:secret:auditer", "auditor"),
         ("ci:secret:user", ""),
         ("ci:secret:other", ""),
+        ("ci::user", ""),
         ("ci:users", ""),
     ],
 )
