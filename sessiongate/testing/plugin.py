@@ -67,6 +67,9 @@ class StartedGates:
             return testing.starter(self._where)(**asked)
         except ValueError as problem:
             raise pytest.UsageError(f"--sessiongate: {problem}") from None
+        except OSError as problem:
+            why = f"the server does not answer: {problem}"
+            raise pytest.UsageError(f"--sessiongate={self._where}: {why}") from None
 
     def get(self, asked: Mapping[str, Any]) -> "AnyGate":
         """The server of these arguments of `Gate.start`, as new."""
@@ -158,13 +161,19 @@ def pytest_runtest_makereport(
 
 
 def _told(gate: "AnyGate") -> str:
+    try:
+        seen = _seen(gate)
+    except Exception as problem:  # noqa: BLE001  an error in a report would end the whole run
+        seen = [f"the server does not answer: {type(problem).__name__}: {problem}"]
+    return "\n".join([f"seed: {gate.seed}", *seen])
+
+
+def _seen(gate: "AnyGate") -> list[str]:
     events = [
         f"{one.at:%H:%M:%S} {one.event} {one.result} user={one.user} {one.reason} {one.detail}"
         for one in gate.events()
     ]
-    return "\n".join(
-        [f"seed: {gate.seed}", "events:", *map(str.rstrip, events), "", "log:", *gate.log()]
-    )
+    return ["events:", *map(str.rstrip, events), "", "log:", *gate.log()]
 
 
 def _leaks(value: object, name: str) -> None:

@@ -36,7 +36,8 @@ class RemoteLine:
         return self.is_local or bool(self._operations and self._token)
 
     def ask(self, verb: str, path: str, told: object = None) -> Any:  # noqa: ANN401 - JSON
-        """The answer. Raises ValueError with the reason where it is no, NotPossible without a way.
+        """The answer. Raises ValueError with the reason where it is no, NotPossible without a way,
+        OSError where nobody answers.
 
         By HTTP only what is at `/dev/` can be asked.
         """
@@ -55,7 +56,7 @@ class RemoteLine:
             body = None if told is None else msgspec.json.encode(told)
             connection.request(verb, path, body, {} if self.is_local else self._headers())
             reply = connection.getresponse()
-            answer = msgspec.json.decode(reply.read())
+            answer = _decoded(reply.read(), f"{verb} {path}: status {reply.status}")
         finally:
             connection.close()
         if reply.status not in (200, 201):
@@ -73,6 +74,13 @@ class RemoteLine:
             return http.client.HTTPConnection(where.netloc, timeout=_PATIENCE)
         trust = ssl.create_default_context(cafile=str(self._ca) if self._ca is not None else None)
         return http.client.HTTPSConnection(where.netloc, timeout=_PATIENCE, context=trust)
+
+
+def _decoded(body: bytes, what: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        raise ValueError(f"{what}, and no JSON: what answers is no `sessiongate dev`") from None
 
 
 class _OverSocket(http.client.HTTPConnection):

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from sessiongate.testing import Gate, starter
-from sessiongate.testing.ready_file import DevServer
+from sessiongate.testing.plugin import StartedGates
+from sessiongate.testing.ready_file import DevServer, write_ready_file
 from sessiongate.testing.remote_gate import RemoteGate
+from sessiongate.testing.remote_line import RemoteLine
 from tests.each import each
 from tests.end_to_end.forking import Forked
 from tests.end_to_end.serving import environment
@@ -196,6 +198,21 @@ def test_where_there_is_none(where: str, says: str, monkeypatch: pytest.MonkeyPa
         monkeypatch.delenv(f"SESSIONGATE_{name}", raising=False)
     with pytest.raises(ValueError, match=says):
         starter(where)
+
+
+def test_one_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    path, nobody = tmp_path / "ready.json", "http://127.0.0.1:1"
+    write_ready_file(path, DevServer(nobody, nobody, None, "", {}, "token", 1, 0))
+    with pytest.raises(pytest.UsageError, match=r"ready\.json: the server does not answer: "):
+        StartedGates(str(path)).start({})
+
+
+def test_what_is_no_dev_server_is_said_to_be_none() -> None:
+    said = r"/dev/clock: status 404, and no JSON: what answers is no `sessiongate dev`"
+    with Gate.start(tls=False, settings={"console.listen": "127.0.0.1:0"}) as gate:
+        pages = vars(gate)["_thread"].running.started.console.removesuffix("/console/")
+        with pytest.raises(ValueError, match=said):
+            RemoteLine(None, pages, "token", None).ask("GET", "/dev/clock")
 
 
 FOR_EVER = """

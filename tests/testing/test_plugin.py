@@ -57,6 +57,12 @@ def test_fails(sessiongate):
     assert not sessiongate.sessions()
 
 
+@pytest.mark.sessiongate(idle_timeout="7m")
+def test_gone(sessiongate):
+    sessiongate.close()
+    raise AssertionError("its server is gone")
+
+
 @pytest.mark.sessiongate(leaks="fail")
 def test_leaks(sessiongate):
     login(sessiongate, "leaky/7")
@@ -111,7 +117,7 @@ def test_tests_are_served_by_the_plugin(tmp_path: Path) -> None:
     assert found == {
         *((name, "PASSED") for name in ("test_one", "test_another_sees_nothing_of_it")),
         *((name, "PASSED") for name in ("test_settings", "test_factory", "test_asynchronous")),
-        ("test_fails", "FAILED"),
+        *((name, "FAILED") for name in ("test_fails", "test_gone")),
         *((name, "PASSED") for name in ("test_leaks", "test_warns")),
         *((name, "ERROR") for name in ("test_leaks", "test_no_such_leaks")),
         ("test_no_such_argument", "ERROR"),
@@ -119,6 +125,7 @@ def test_tests_are_served_by_the_plugin(tmp_path: Path) -> None:
     section = told.partition(" sessiongate -")[2]
     assert re.search(r"seed: \d+\nevents:\n.*session opened ok user=ci", section, re.DOTALL)
     assert re.search(r"log:\n.*session opened", section, re.DOTALL)
+    assert re.search(r"seed: \d+\nthe server does not answer: ", told)
     assert "the test leaves 1 open sessions:\n  ci by leaky/7 from 127.0.0.1 (rest)" in told
     assert re.search(r"UserWarning: the test leaves 1 open sessions:\s+ci by leaky/8", told)
     assert "sessiongate: leaks: 'perhaps' is none of off, warn, fail" in told
