@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import secrets
+import socket
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -13,6 +14,7 @@ from sessiongate.app.in_process import RunningServer, running
 from sessiongate.app.listeners import CONSOLE, OPERATIONS, InheritedSockets
 from sessiongate.app.supplied import Supplied
 from sessiongate.config import Config
+from sessiongate.errors import ConfigError
 from sessiongate.faults.points import Faults
 from sessiongate.http.sockets import bind_socket
 from sessiongate.secret import Secret
@@ -44,12 +46,7 @@ class GateThread:
         self.running: RunningServer
         self.faults: Faults
         self.store: MemoryStore
-        self._listening = {
-            **{str(one): bind_socket(str(one)) for one in config.server.listen},
-            OPERATIONS: bind_socket(str(config.admin.listen)),
-        }
-        if config.console.listen is not None:
-            self._listening[CONSOLE] = bind_socket(str(config.console.listen))
+        self._listening = _bound(config)
         self._loop = asyncio.new_event_loop()
         self._stack = AsyncExitStack()
         self._ready = Event()
@@ -139,3 +136,19 @@ class GateThread:
         self.lines.last.clear()
         self.requests.forget()
         await self._begin()
+
+
+def _bound(config: Config) -> dict[str, socket.socket]:
+    """All sockets of these settings by the names of their listeners. Raises ConfigError."""
+    more = {OPERATIONS: config.admin.listen, CONSOLE: config.console.listen}
+    named = {**{str(one): one for one in config.server.listen}, **more}
+    bound: dict[str, socket.socket] = {}
+    try:
+        for name, address in named.items():
+            if address is not None:
+                bound[name] = bind_socket(str(address))
+    except ConfigError:
+        for one in bound.values():
+            one.close()
+        raise
+    return bound

@@ -205,3 +205,21 @@ def test_a_slip_in_a_fault_has_a_short_report(gate: Gate) -> None:
     with pytest.raises(ConfigError, match=r"did you mean cap\.reached") as refused:
         gate.fault("cap.reachd")
     assert len(refused.traceback) <= 3
+
+
+def test_where_an_address_is_taken_nothing_is_left_open(gate: Gate) -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    taken = {"server.listen": ["127.0.0.1:0", f"127.0.0.1:{gate.port}"]}
+    before = opened()
+    # The error is kept, and with it all that its traceback refers to.
+    with pytest.raises(ConfigError, match="free it") as refused:
+        Gate.start(settings=taken)
+    assert (opened(), len(refused.value.problems)) == (before, 1)
+
+
+def test_it_may_have_no_operations_listener() -> None:
+    with Gate.start(tls=False, settings={"admin.listen": "off"}) as quiet:
+        assert quiet.operations == ""
+        assert login(quiet).status_code == 201
