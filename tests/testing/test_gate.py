@@ -5,6 +5,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -223,3 +224,13 @@ def test_it_may_have_no_operations_listener() -> None:
     with Gate.start(tls=False, settings={"admin.listen": "off"}) as quiet:
         assert quiet.operations == ""
         assert login(quiet).status_code == 201
+
+
+def test_a_request_that_a_fault_holds_up_holds_up_no_reset(gate: Gate) -> None:
+    gate.fault("login.slow", seconds=60)
+    url = f"{gate.url}/api/session"
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(url, auth=("ci", "x"), verify=str(gate.ca), timeout=(10, 0.2))
+    begun = time.monotonic()
+    gate.reset()
+    assert time.monotonic() - begun < 5
