@@ -1,6 +1,7 @@
 """The pages about the server itself: what it goes by, and how a client gets in."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -12,6 +13,9 @@ from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.rules.access import ADMINISTER
 
 _NAMED = "ca.pem"
+
+_EVERY = re.compile(r"^(https?://)(?:0\.0\.0\.0|\[::\])(?=:|$)")
+"""An address at which a server listens, and nobody finds it."""
 
 
 class SettingLine(msgspec.Struct, frozen=True):
@@ -74,19 +78,31 @@ def _shown(setting: Mapping[str, object]) -> object:
 
 async def _try(parts: ConsoleParts, _: Visit) -> TryPage:
     facts = await parts.facts()
-    url = next((one for one in facts.urls if not one.startswith("unix:")), "https://SERVER:9669")
+    url = address_in(facts.urls)
     return TryPage(
         recipes_for(url, trusts=bool(facts.authority)), facts.certificate, bool(facts.authority)
     )
 
 
+def address_in(urls: Sequence[str]) -> str:
+    """The address for clients, of those where a server listens; SERVER for a name that it may have.
+
+    At every address, or by a socket alone, it does not know how others find it.
+    """
+    found = next((one for one in urls if not one.startswith("unix:")), "https://SERVER:9669")
+    return _EVERY.sub(r"\1SERVER", found)
+
+
 def recipes_for(url: str, *, trusts: bool) -> list[Recipe]:
     """Lines for a shell or a program that log in at this address; `trusts` by the CA's file."""
-    host, port = url.partition("://")[2].rpartition(":")[::2]
+    scheme, _, rest = url.partition("://")
+    host, port = rest.rpartition(":")[::2]
+    plain = scheme == "http"  # which these two have to be told
+    protocol, of_powercli = (", protocol='http'", " -Protocol http") if plain else ("", "")
     ca = f" --cacert {_NAMED}" if trusts else ""
     context = f", sslContext=ssl.create_default_context(cafile='{_NAMED}')" if trusts else ""
     tls = f"export GOVC_TLS_CA_CERTS={_NAMED}\n" if trusts else ""
-    connect = f"Connect-VIServer -Server {host} -Port {port or 443} -Credential (Get-Credential)"
+    connect = f"Connect-VIServer -Server {host} -Port {port or 443}{of_powercli}"
     govc = (
         f"{tls}export GOVC_URL={url} GOVC_USERNAME=NAME\n"
         "read -rs GOVC_PASSWORD\nexport GOVC_PASSWORD\ngovc about"
@@ -99,9 +115,9 @@ def recipes_for(url: str, *, trusts: bool) -> list[Recipe]:
             "pyVmomi",
             "import getpass, ssl\nfrom pyVim.connect import SmartConnect\n"
             f"there = SmartConnect(host='{host}', port={port or 443}, user='NAME',"
-            f" pwd=getpass.getpass(){context})\nprint(there.content.about.fullName)",
+            f" pwd=getpass.getpass(){context}{protocol})\nprint(there.content.about.fullName)",
         ),
-        Recipe("PowerCLI", connect),
+        Recipe("PowerCLI", f"{connect} -Credential (Get-Credential)"),
     ]
 
 

@@ -2,7 +2,8 @@
 
 import json
 
-from sessiongate.operations.console.server_pages import recipes_for
+from sessiongate.operations.console.server_pages import address_in, recipes_for
+from tests.each import each
 from tests.operations.console.browser import Desk, header_of, words_of
 
 
@@ -30,3 +31,28 @@ def test_without_an_authority_of_ours_no_file_is_named() -> None:
     lines = "\n".join(one.lines for one in recipes_for("http://127.0.0.1:9669", trusts=False))
     assert "ca.pem" not in lines
     assert "host='127.0.0.1', port=9669" in lines
+
+
+def test_without_tls_each_client_that_has_to_be_told_so_is() -> None:
+    def lines(url: str) -> str:
+        return "\n".join(one.lines for one in recipes_for(url, trusts=False))
+
+    for told in ("protocol='http'", "-Protocol http "):
+        assert told in lines("http://127.0.0.1:9669")
+        assert told not in lines("https://127.0.0.1:9669")
+
+
+@each(
+    ("listens", "told"),
+    [
+        (("unix:/run/x", "https://192.0.2.1:9669", "https://10.0.0.1:1"), "https://192.0.2.1:9669"),
+        (("https://0.0.0.0:9669",), "https://SERVER:9669"),
+        (("http://[::]:9669",), "http://SERVER:9669"),
+        (("https://[::1]:9669",), "https://[::1]:9669"),
+        (("unix:/run/x",), "https://SERVER:9669"),
+    ],
+)
+def test_where_a_server_does_not_know_its_name_one_is_to_be_put_in(
+    listens: tuple[str, ...], told: str
+) -> None:
+    assert address_in(listens) == told
