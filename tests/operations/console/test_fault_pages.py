@@ -170,6 +170,14 @@ async def test_sec_14_an_operator_sees_faults_and_sets_none(
     assert "restart" in twin["scenarios"]
 
 
+async def test_sec_71_what_a_rule_says_stays_text(faulty: Desk, state: FaultState) -> None:
+    canary = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
+    state.add({"fault": "http.status", "status": 503, "body": canary, "user": canary})
+    ada = await faulty.signed_in("ada")
+    for reply in (await ada.get(PAGE), await ada.post(f"{PAGE}/add", rule=canary)):
+        assert (tags_of(reply, "img"), canary in words_of(reply)) == ([], True)
+
+
 async def test_sec_71_a_fault_is_set_by_the_consoles_own_form_alone(
     faulty: Desk, state: FaultState
 ) -> None:
