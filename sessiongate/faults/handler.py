@@ -1,9 +1,10 @@
 """Around the handler of clients' requests: which fault a request meets, carried out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,9 @@ from sessiongate.wire.vim.json import version_in
 
 HEADER = "x-sessiongate-fault"
 """The header by which a reply names the rule that has touched it."""
+
+_PATIENCE = 1.0
+"""Seconds until a request that is ended has let go of what it holds."""
 
 _JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
 _PLAIN = ("content-type", "text/plain; charset=utf-8")
@@ -57,6 +61,8 @@ class FaultyHandler:
         self._reader = reader
         self._sessions = sessions
         self._sleep = sleep
+        self._under_way: set[asyncio.Task[Any]] = set()
+        """Those whose requests meet a fault at this moment."""
 
     def __call__(self, request: Request) -> Awaitable[Reply]:
         """Answer a request."""
@@ -71,12 +77,35 @@ class FaultyHandler:
         hit = rules.decide(asked, self._state.now())
         if hit is None:
             return await self._handler(request)
-        await self._state.note(hit, asked)
         met = Met(hit, asked, session, request)
-        reply = await _CARRIED_OUT.get(hit.fault, FaultyHandler._inside)(self, met)
+        with self._breakable():
+            await self._state.note(hit, asked)
+            reply = await _CARRIED_OUT.get(hit.fault, FaultyHandler._inside)(self, met)
         if self._state.header:
             reply.headers = (*reply.headers, (HEADER, hit.id))
         return reply
+
+    @contextmanager
+    def _breakable(self) -> Iterator[None]:
+        """What is done in here is ended by `break_off`."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._under_way.add(task)
+        try:
+            yield
+        finally:
+            if task is not None:
+                self._under_way.discard(task)
+
+    async def break_off(self) -> None:
+        """End the requests that meet faults at this moment. Nothing more is done for them, and
+        their connections close.
+        """
+        tasks = tuple(self._under_way)
+        for one in tasks:
+            one.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_PATIENCE)
 
     async def _inside(self, met: Met) -> Reply:
         """What guard, store or roles say decides."""

@@ -68,6 +68,7 @@ class Faults:
         self._store: Store
         self._sessions: Sessions
         self._reader: FactReader
+        self._handler: FaultyHandler
 
     def store(self, store: Store) -> Store:
         """The store, with faults before it."""
@@ -119,7 +120,8 @@ class Faults:
     def handler(self, handler: Handler, routes: Routes) -> Handler:
         """The handler of clients' requests, some of which meet faults."""
         self._upstream.routes = routes
-        return FaultyHandler(self.state, handler, routes, self._reader, self._sessions)
+        self._handler = FaultyHandler(self.state, handler, routes, self._reader, self._sessions)
+        return self._handler
 
     def arrivals(self, data_dir: Path, names: Sequence[str]) -> Arrivals:
         """Who decides of connections. The certificate is for these names, its CA in `data_dir`."""
@@ -149,8 +151,13 @@ class Faults:
         """What the console's page of faults asks."""
         return FaultDesk(self.state)
 
+    async def break_off(self) -> None:
+        """End the requests that meet faults at this moment, so that nobody waits for them."""
+        await self._handler.break_off()
+
     async def reset(self) -> None:
         """Make the server as it was at first: sessions, tickets, lockouts, events, rules, time."""
+        await self.break_off()
         self.state.clear()
         keys = [one.key async for one in self._sessions.list()]
         await self._sessions.end_each(keys, Ended.TERMINATED)

@@ -69,7 +69,7 @@ class GateThread:
     def stop(self) -> None:
         """End it, and give back all that it took. Idempotent."""
         if self._thread.is_alive():
-            self.call(self._stack.aclose())
+            self.call(self._end())
             self._end_thread()
 
     async def advance(self, by: timedelta) -> int:
@@ -130,8 +130,12 @@ class GateThread:
         self.running = await self._stack.enter_async_context(entered)
         self.running.server.on_open(self.requests.opened)
 
-    async def _begin_anew(self) -> None:
+    async def _end(self) -> None:
+        await self.faults.break_off()
         await self._stack.aclose()
+
+    async def _begin_anew(self) -> None:
+        await self._end()
         self.clock.reset()
         self.lines.last.clear()
         self.requests.forget()

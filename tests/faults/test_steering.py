@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ import pytest
 from sessiongate.testing import Gate
 from tests.each import each
 from tests.faults.speakers import SPEAKERS
-from tests.until import PATIENCE
+from tests.until import PATIENCE, wait_until
 
 ZERTO = SPEAKERS["zerto"]
 
@@ -192,3 +193,15 @@ def test_addresses_and_verbs_that_are_none(steerer: Steerer) -> None:
     assert steerer.ask("PUT", "/dev/clock")[0] == 405
     assert steerer.ask("PUT", "/dev/faults/r1")[0] == 405
     assert steerer.ask("GET", "/healthz") == (200, {"status": "ok"})
+
+
+def test_nothing_comes_of_a_request_that_was_held_up_before_a_reset(steerer: Steerer) -> None:
+    gate = steerer.gate
+    placed = gate.fault("login.slow", seconds=3600)
+    with ThreadPoolExecutor() as threads:
+        login = threads.submit(ZERTO.login, gate)
+        wait_until(lambda: placed.hits == 1)
+        assert steerer.ask("POST", "/dev/reset")[0] == 200
+        with pytest.raises(ConnectionError):
+            login.result()
+    assert (gate.sessions(), list(gate.events())) == ([], [])

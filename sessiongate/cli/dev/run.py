@@ -112,7 +112,7 @@ class DevRun:
             clear_ready_file(file)
         # Before there are threads: it is forked.
         watcher = Watcher.start(folder, file)
-        server = DevServerThread(self._config, self._supplied())
+        server = DevServerThread(self._config, self._supplied(), self._faults)
         server.begin()
         try:
             code = self._serve(server, signals, watcher)

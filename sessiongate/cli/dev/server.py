@@ -19,6 +19,7 @@ from sessiongate.app.server import Server
 from sessiongate.app.started import Started
 from sessiongate.app.supplied import Supplied
 from sessiongate.config import Config
+from sessiongate.faults.points import Faults
 from sessiongate.http.message import Request
 from sessiongate.operations.control import SessionRow
 from sessiongate.telemetry.tracebacks import traced
@@ -31,9 +32,9 @@ class DevServerThread:
     started or ended.
     """
 
-    def __init__(self, config: Config, supplied: Supplied) -> None:
-        """It does not run yet."""
-        self._config, self._supplied = config, supplied
+    def __init__(self, config: Config, supplied: Supplied, faults: Faults) -> None:
+        """It does not run yet. `faults` are those that it is supplied with."""
+        self._config, self._supplied, self._faults = config, supplied, faults
         self._reads, self._writes = os.pipe()
         self._began = Event()
         self._started: Future[Started] = Future()
@@ -90,6 +91,7 @@ class DevServerThread:
                 await it.told_to_stop.wait()
             finally:
                 self._left = await open_sessions(it.server)
+                await self._faults.break_off()
 
 
 async def open_sessions(server: Server) -> list[SessionRow]:
