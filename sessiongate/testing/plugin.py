@@ -11,6 +11,7 @@ Nothing of the server is imported until a test asks for one.
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,7 +164,8 @@ def pytest_runtest_makereport(
 def _told(gate: "AnyGate") -> str:
     try:
         seen = _seen(gate)
-    except Exception as problem:  # noqa: BLE001  an error in a report would end the whole run
+    except (OSError, RuntimeError, ValueError, HTTPException) as problem:
+        # An error in a report would end the whole run.
         seen = [f"the server does not answer: {type(problem).__name__}: {problem}"]
     return "\n".join([f"seed: {gate.seed}", *seen])
 
