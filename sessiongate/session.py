@@ -83,6 +83,10 @@ class Caps(msgspec.Struct, frozen=True):
     per_principal: int = 0
     total: int = 0
 
+    def and_more(self, count: int) -> "Caps":
+        """So many more of either, where there is a cap."""
+        return Caps(*(cap + count if cap else 0 for cap in (self.per_principal, self.total)))
+
 
 class Person(NamedTuple):
     """One account: provider and canonical name. The same name elsewhere is somebody else."""

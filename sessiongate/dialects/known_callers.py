@@ -9,6 +9,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.openid.access_tokens import ACCESS
 from sessiongate.errors import NoSession
 from sessiongate.http.message import Request
+from sessiongate.rules.token import is_of_console
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.carriers import carried
@@ -38,7 +39,7 @@ class KnownCallers:
         named = set()
         if found.signed and (digest := self._signed(found.signed)) is not None:
             named.add(digest)
-        if found.plain:
+        if found.plain and not is_of_console(found.plain):
             named.add(Secret(as_issued(found.plain)).digest())
         return len(named) == 1 and await self._sessions.lives(named.pop())
 

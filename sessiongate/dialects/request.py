@@ -6,6 +6,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.errors import NoSession
 from sessiongate.http.local import is_local
 from sessiongate.http.message import Request
+from sessiongate.rules.token import is_of_console
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import CONSOLE, Client, Session
@@ -50,11 +51,14 @@ async def caller(
     None where it names none, one that is over, or one of another Host's upstream. Every endpoint
     asks here, since the carriers of all dialects are looked at in each of them: raises NoSession
     where two disagree, or where a Basic credential names another user; the call counts as one of
-    the session all the same.
+    the session all the same, as one at another Host does: whoever makes it has the token. A token
+    of the console is not even looked for, so that what is refused here keeps nobody signed in.
     `accepted` and `inside` are as in `carried`. Without `touch` no call is counted. With
     `any_upstream` the Host of the request says nothing of what the session is for.
     """
     found = carried(request.headers, accepted, inside)
+    if is_of_console(found.plain):
+        return None
     if found.signed:
         session = await _by_signature(found, sessions, bearers, accepted, touch=touch)
     elif found.token is None:
@@ -63,7 +67,7 @@ async def caller(
         token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
         session = await (sessions.check(token) if touch else sessions.peek(token.digest()))
     if session is not None and session.dialect == CONSOLE:
-        return None  # a person's token opens the console, and nothing that scripts use
+        return None  # one from before such tokens had a form of their own
     if session is not None and session.upstream != request.upstream and not any_upstream:
         return None
     if session is not None:

@@ -47,6 +47,35 @@ def is_manager_token(text: str) -> bool:
     return _MANAGER_TOKEN.fullmatch(text) is not None
 
 
+PERSON_PREFIX, SCRIPT_PREFIX = "sgp_", "sgc_"
+"""What tokens of the console begin with: of people who are signed in there, and of scripts."""
+
+_SCRIPT_TOKEN = re.compile(rf"{SCRIPT_PREFIX}[0-9a-f]{{{2 * MANAGER_BYTES}}}")
+
+
+def person_token(random: bytes) -> str:
+    """A token for somebody's session at the console."""
+    return f"{PERSON_PREFIX}{random[:TOKEN_BYTES].hex()}"
+
+
+def script_token(random: bytes) -> str:
+    """A token for a script that asks the console."""
+    return f"{SCRIPT_PREFIX}{random[:MANAGER_BYTES].hex()}"
+
+
+def is_script_token(text: str) -> bool:
+    """Whether a text has the form of one."""
+    return _SCRIPT_TOKEN.fullmatch(text) is not None
+
+
+def is_of_console(text: str) -> bool:
+    """Whether a text can be a token of the console alone: no dialect needs to look for it.
+
+    What is not looked for is not used by it either: an idle session of a person stays idle.
+    """
+    return text.startswith((PERSON_PREFIX, SCRIPT_PREFIX))
+
+
 class TokenForm(msgspec.Struct, frozen=True):
     """How the tokens of a dialect look."""
 
@@ -58,3 +87,4 @@ class TokenForm(msgspec.Struct, frozen=True):
 
 HEX = TokenForm(TOKEN_BYTES, hex_token)
 GUID = TokenForm(GUID_BYTES, guid)
+PERSON = TokenForm(TOKEN_BYTES, person_token)

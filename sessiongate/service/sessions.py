@@ -19,7 +19,7 @@ from sessiongate.rules.locale import message_locale
 from sessiongate.rules.token import GUID_BYTES, HEX, TokenForm, guid
 from sessiongate.secret import Secret
 from sessiongate.service.undelivered import Undelivered
-from sessiongate.session import Caps, Client, Ended, Principal, Session
+from sessiongate.session import CONSOLE, Caps, Client, Ended, Principal, Session
 from sessiongate.store.port import SessionStore
 from sessiongate.store.search import FoundSessions, SessionSearch, searched
 
@@ -28,6 +28,10 @@ _LONGEST_AGENT = 512
 
 # Sessions that are ended at once: they share their commits to the disk.
 _TOGETHER = 100
+
+
+RESERVED = 3
+"""Places at the console beyond the caps, for those who may end sessions: who else makes room?"""
 
 
 class Opened(msgspec.Struct):
@@ -116,7 +120,7 @@ class Sessions:
         )
         self._journal.opening(how, session)
         try:
-            await self._store.add(session, self._caps)
+            await self._store.add(session, self._caps_for(session))
         except BaseException as error:  # cancelled too: the opening is in the journal already
             self._journal.not_opened(session, error)
             raise
@@ -204,6 +208,12 @@ class Sessions:
     def privileges(self, session: Session) -> frozenset[str]:
         """What this session's roles allow."""
         return self.roles.privileges_of(session.roles)
+
+    def _caps_for(self, session: Session) -> Caps:
+        makes_room = session.dialect == CONSOLE and (
+            access.TERMINATE_SESSION in self.privileges(session)
+        )
+        return self._caps.and_more(RESERVED) if makes_room else self._caps
 
     def allows(self, principal: Principal) -> bool:
         """Whether this principal has any privilege at all."""

@@ -10,7 +10,8 @@ from joserfc.jwk import RSAKey
 
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.openid.access_tokens import AccessTokens
-from sessiongate.session import Ended
+from sessiongate.rules.token import PERSON
+from sessiongate.session import CONSOLE, Client, Ended
 from tests.gate import Gate
 from tests.http.requests import request
 
@@ -106,3 +107,10 @@ def test_sec_73_where_no_assertion_can_be_verified_none_is_excused(house: House)
     bearers = house.gate.bearers_over(house.gate.store, house.tokens)
     callers = KnownCallers(house.gate.sessions, bearers, takes_assertions=False)
     assert not callers.may_be_excused("/sdk")
+
+
+async def test_sec_75_a_token_of_the_console_makes_nobody_known_to_a_dialect(house: House) -> None:
+    client = Client("192.0.2.7", "Mozilla", CONSOLE)
+    opened = await house.gate.login("ada", client, form=PERSON)
+    for carrier in CARRIERS.values():
+        assert not await house.known(**carrier(opened.token.reveal()))

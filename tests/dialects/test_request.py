@@ -1,6 +1,7 @@
 """Where a request came from, and whose it is."""
 
 import re
+from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -12,8 +13,9 @@ from sessiongate.dialects.request import caller, client_of, known, require_same_
 from sessiongate.errors import NoSession
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.proxies import TrustedProxies
+from sessiongate.rules.token import PERSON
 from sessiongate.service.sessions import Opened
-from sessiongate.session import Client, Session
+from sessiongate.session import CONSOLE, Client, Session
 from sessiongate.wire.carriers import BEARER, VMWARE_HEADER, ZERTO_HEADER
 from tests.gate import Gate
 from tests.house.sources import PACKAGE
@@ -110,6 +112,27 @@ async def test_sec_91_a_session_is_for_the_upstream_at_whose_host_it_was_opened(
                 found = await caller(asked, gate.sessions, gate.bearers, accepted)
                 assert (found is not None) == (asked.upstream == own)
                 assert asked.vouched == (found is not None)
+
+
+@pytest.mark.parametrize("accepted", [VMWARE, ZERTO], ids=["vmware", "zerto"])
+async def test_a_token_of_the_console_is_refused_and_keeps_nobody_signed_in(
+    gate: Gate, accepted: frozenset[str]
+) -> None:
+    """What a dialect refuses is no use of the session, so that it ends when a person has left."""
+    client = Client("192.0.2.7", "Mozilla", CONSOLE)
+    opened = await gate.login("ada", client, form=PERSON)
+    token = opened.token.reveal()
+    gate.clock.tick(timedelta(minutes=10))
+    for carrier in (
+        {"vmware_api_session_id": token},
+        {"x_zerto_session": token},
+        {"authorization": f"Bearer {token}"},
+        {"cookie": f"vmware_soap_session={token}"},
+    ):
+        assert await who(gate, accepted, **carrier) == ""
+    seen = await gate.sessions.peek(opened.token.digest())
+    assert seen is not None
+    assert (seen.call_count, seen.active_at) == (0, opened.session.login_at)
 
 
 @pytest.mark.parametrize("accepted", [VMWARE, ZERTO], ids=["vmware", "zerto"])

@@ -14,7 +14,11 @@ from sessiongate.rules.token import (
     guid,
     hex_token,
     is_manager_token,
+    is_of_console,
+    is_script_token,
     manager_token,
+    person_token,
+    script_token,
 )
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -53,3 +57,18 @@ def test_tokens_of_the_session_manager_are_found_by_their_beginning() -> None:
         assert not is_manager_token(other)
     assert is_manager_token("sgm_" + "aB_-" * 8)
     assert not is_manager_token("sgm_" + "a" * 300)
+
+
+def test_tokens_of_the_console_are_told_by_their_beginning() -> None:
+    person, script = person_token(bytes(range(40))), script_token(bytes(range(40)))
+    assert person == f"sgp_{bytes(range(TOKEN_BYTES)).hex()}"
+    assert script == f"sgc_{bytes(range(MANAGER_BYTES)).hex()}"
+    assert [is_script_token(one) for one in (script, person, script[:-1], f"{script}0")] == [
+        *(True, False, False, False),
+    ]
+    assert is_of_console(person)
+    assert is_of_console(script)
+    for other in (hex_token(bytes(20)), guid(bytes(16)), manager_token(bytes(32)), ""):
+        assert not is_of_console(other)
+        assert not is_script_token(other)
+    assert not is_manager_token(script)

@@ -13,8 +13,10 @@ from sessiongate.errors import (
 from sessiongate.rules.access import KNOWN
 from sessiongate.rules.token import GUID, HEX
 from sessiongate.secret import Secret
-from sessiongate.session import Caps, Client, Ended
+from sessiongate.service.sessions import RESERVED
+from sessiongate.session import CONSOLE, Caps, Client, Ended
 from sessiongate.testing import T0, TICK
+from tests.each import each
 from tests.gate import CLIENT, LIMITS, Gate
 
 
@@ -92,6 +94,32 @@ async def test_caps_hold(tmp_path: Path) -> None:
     with pytest.raises(CapReached) as refusal:
         await gate.login("eve")
     assert refusal.value.scope == "total"
+
+
+@each(
+    ("caps", "scope"),
+    [(Caps(per_principal=1), "principal"), (Caps(total=1), "total"), (Caps(1, 1), "total")],
+)
+async def test_sec_15_who_makes_room_comes_in_at_the_console_past_the_caps_three_times(
+    tmp_path: Path, caps: Caps, scope: str
+) -> None:
+    gate = Gate(tmp_path, caps=caps)
+    console = Client("192.0.2.7", "Mozilla", CONSOLE)
+    await gate.login("ada")
+    await asyncio.gather(*(gate.login("ada", console) for _ in range(RESERVED)))
+    for client in (console, CLIENT):
+        with pytest.raises(CapReached) as refusal:
+            await gate.login("ada", client)
+        assert refusal.value.scope == scope
+
+
+async def test_sec_15_who_only_looks_has_no_place_beyond_the_caps(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, caps=Caps(total=1))
+    console = Client("192.0.2.7", "Mozilla", CONSOLE)
+    await gate.login("bob")
+    for name in ("eve", "bob"):
+        with pytest.raises(CapReached):
+            await gate.login(name, console)
 
 
 async def test_a_long_agent_is_cut(gate: Gate) -> None:

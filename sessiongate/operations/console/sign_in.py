@@ -6,6 +6,7 @@ from sessiongate.errors import BadCredentials, CapReached, LockedOut, NoPermissi
 from sessiongate.operations.console.page import Values
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.rules.access import LIST_SESSIONS, TERMINATE_SESSION
+from sessiongate.rules.token import PERSON
 from sessiongate.secret import Secret
 from sessiongate.service.sessions import Opened
 from sessiongate.session import Client, Ended
@@ -26,8 +27,9 @@ _LONGEST = 1024
 WRONG = "The name or the password is wrong, or there were too many tries."
 NOT_ALLOWED = "You may not use the console."
 FULL = (
-    "There are as many sessions as may be, and this would be one. On the server,"
-    " `sessiongate sessions terminate` ends some; or wait until one ends."
+    "There are as many sessions as may be, and this would be one. Somebody who may end sessions can"
+    " still sign in and end some; on the server, `sessiongate sessions terminate` does. Or wait"
+    " until one ends."
 )
 
 
@@ -44,7 +46,11 @@ async def sign_in(parts: ConsoleParts, form: Values, client: Client) -> Opened |
     """
     try:
         opened = await parts.logins.login(
-            form.one("name"), Secret(form.exact("password")), client, default=parts.provider
+            form.one("name"),
+            Secret(form.exact("password")),
+            client,
+            default=parts.provider,
+            form=PERSON,
         )
     except (BadCredentials, LockedOut):
         return WRONG

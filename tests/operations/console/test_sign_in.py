@@ -30,9 +30,24 @@ async def test_sec_14_who_may_see_no_sessions_may_not_use_the_console(
 async def test_where_there_is_no_room_the_way_out_is_told(tmp_path: Path) -> None:
     desk = Desk(Gate(tmp_path, caps=Caps(total=1)))
     await desk.gate.login("bob")
-    reply = await desk.browser().sign_in("ada")
+    reply = await desk.browser().sign_in("eve")
     assert reply.status == 403
     assert "sessiongate sessions terminate" in words_of(reply)
+
+
+async def test_an_administrator_comes_in_past_the_cap_and_makes_room(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, caps=Caps(total=1))
+    desk = Desk(gate)
+    full = await gate.login("bob")
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/sessions")
+    await ada.post("/console/sessions/end", key=full.session.key)
+    await ada.post("/console/logout")
+    assert (await gate.login("bob")).session.principal == "bob"
+
+
+async def test_a_token_of_a_person_says_what_it_is_for(desk: Desk) -> None:
+    assert (await desk.signed_in("ada")).token.startswith("sgp_")
 
 
 async def test_that_it_was_tried_stands_in_the_audit(desk: Desk) -> None:
