@@ -9,6 +9,7 @@ from sessiongate.app.gateway.session_manager import manager_of
 from sessiongate.app.operators.gauges import Gauges
 from sessiongate.app.operators.locks import Locks
 from sessiongate.app.operators.records import records_of
+from sessiongate.app.operators.token_commands import TokenCommands
 from sessiongate.app.services import Core, Services, services_of
 from sessiongate.app.setup.roles_and_users import roles_of
 from sessiongate.app.supplied import Supplied
@@ -60,6 +61,10 @@ class Assembly:
         self.guards = parts.guards_of(config, self.providers, self.hasher, self.clock, store)
         self.locks = Locks(self.guards, self.journal)
         self.manager = manager_of(config, self.store, self.clock, self.journal, self.gates)
+        in_files = self.manager.files if self.manager is not None else dict
+        self.tokens = TokenCommands(
+            config, self.store.manager_tokens, in_files, self.clock, self.journal
+        )
         for gate in self.gates.values():
             gate.accounts.on_last_lost(self._ask_anew)
             self.sessions.on_open(gate.opened)

@@ -155,7 +155,7 @@ class Server:
             self.config.sessions.limits,
             lambda: running_of(self.config, self._sockets, listeners, self._served),
             self._pools(),
-            made.manager.commands if made.manager is not None else None,
+            made.tokens,
             made.records.leaks,
         )
 
@@ -169,6 +169,7 @@ class Server:
             UsersOfFiles(config, made.locks, made.journal, self._upkeep.refresh_after_command),
             lambda: facts_of(self.config, listeners, self._served),
             self._pools(),
+            made.store.manager_tokens,
         )
         console = console_of(config, services, made.journal, made.meters, told, others)
         self._steps += [console.visitors.tidy, made.records.recorder.step]

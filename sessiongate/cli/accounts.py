@@ -4,9 +4,7 @@ A running server knows sessions and locks; the audit knows the last logins, with
 """
 
 import shlex
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
@@ -17,7 +15,7 @@ from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.identity.local.users_file import User
 from sessiongate.rules.access import ADMINISTER, Roles
-from sessiongate.rules.audit_chain import Link
+from sessiongate.service.user_history import MOST, history_of
 
 USER_COLUMNS = (
     Column("name"),
@@ -29,12 +27,6 @@ USER_COLUMNS = (
     Column("full_name", rank=5, least=10),
     Column("created", rank=6),
 )
-
-# How far back the last login of somebody is looked for: some 50 ms of reading.
-_EVENTS = 20_000
-
-# Sessions that somebody who was there already has opened are no login of theirs.
-_NO_LOGINS = {"clone", "impersonation"}
 
 
 def no_administrator(users: Sequence[User], roles: Roles) -> str:
@@ -112,30 +104,11 @@ def _last_logins(config: Config, provider: str) -> dict[str, str]:
     """The last login of each account of a provider, as far back as is looked."""
     try:
         with audit.opened(config) as record:
-            return _logins_in(reversed(record.tail(_EVENTS)), provider)
+            logins = history_of(reversed(record.tail(MOST))).logins
     except Failed:  # there is none, or it cannot be read: nothing is known
         return {}
-
-
-def _logins_in(newest_first: Iterable[Link], provider: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    undone: set[str] = set()
-    for one in newest_first:
-        payload = bytes(one.payload)
-        if b'opened"' not in payload:
-            continue
-        try:
-            event: dict[str, Any] = msgspec.json.decode(payload)
-        except msgspec.DecodeError:
-            continue
-        if event.get("event") == "session not opened":
-            undone.add(event.get("key", ""))
-        elif (
-            event.get("event") == "session opened"
-            and event.get("provider") == provider
-            and event.get("how") not in _NO_LOGINS
-            and event.get("key") not in undone
-        ):
-            at = datetime.fromisoformat(event["at"]).replace(microsecond=0)
-            found.setdefault(event.get("user", ""), at.isoformat())
-    return found
+    return {
+        person.name: at.replace(microsecond=0).isoformat()
+        for person, at in logins.items()
+        if person.provider == provider
+    }

@@ -1,12 +1,10 @@
 """Whom a name stands for, as far as the settings and the files of users say, and new names."""
 
-from datetime import UTC, datetime
 from enum import Enum
 
-from sessiongate.app.setup.roles_and_users import users_file
+from sessiongate.app.setup.roles_and_users import new_user, users_file
 from sessiongate.config import Config
-from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.identity.local.users_file import add_user, read_users
+from sessiongate.identity.local.users_file import read_users
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.accounts import canonical_domain, parse_account
 from sessiongate.secret import Secret
@@ -42,12 +40,5 @@ def known_as(config: Config, name: str) -> Known:
 
 def add_administrator(config: Config, name: str, password: str) -> None:
     """Add a local user who may do everything. Raises InvalidArgument."""
-    add_user(
-        users_file(config),
-        name,
-        Secret(password),
-        ADMINISTRATOR,
-        hasher=PasswordHasher(1),
-        roles=(ADMINISTRATOR,),
-        created=datetime.now(UTC).replace(microsecond=0),
-    )
+    path = users_file(config)
+    new_user(config, path, name, Secret(password), ADMINISTRATOR, any_length=True)

@@ -1,4 +1,4 @@
-"""`sessiongate tokens`: whom the running server's session manager gives clone tickets."""
+"""`sessiongate tokens`: tokens for clone tickets of the running server, and for its console."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from sessiongate.cli.candidates import upstream_names
+from sessiongate.cli.candidates import role_names, upstream_names
 from sessiongate.cli.control_client import ask, in_address
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, WideOption, settings
 from sessiongate.cli.output import Exit, Output, fail, note, say, show_json, show_rows
@@ -14,19 +14,21 @@ from sessiongate.cli.table import Column
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Tokens by which Kubernetes' vSphere drivers get clone tickets of the running server.",
+    help="Tokens: by which Kubernetes' vSphere drivers get clone tickets, and by which scripts ask"
+    " the console.",
 )
 
 COLUMNS = (
     Column("name"),
     Column("id"),
     Column("upstreams", rank=1),
-    Column("used", rank=2),
-    Column("created", rank=3),
-    Column("source", rank=4),
+    Column("role", rank=2),
+    Column("used", rank=3),
+    Column("created", rank=4),
+    Column("source", rank=5),
 )
 
-NameArgument = Annotated[str, typer.Argument(help="What the client is called.")]
+NameArgument = Annotated[str, typer.Argument(help="What the client or script is called.")]
 
 
 @app.command()
@@ -40,27 +42,48 @@ def create(
             autocompletion=upstream_names,
         ),
     ] = None,
+    console: Annotated[
+        bool,
+        typer.Option(
+            "--console", help="For a script that asks the console below /console/api/v1/."
+        ),
+    ] = False,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            "--role", help="With --console: what the script may do.", autocompletion=role_names
+        ),
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Make a token for a client, and print it: it is shown this once.
+    """Make a token for a client or a script, and print it: it is shown this once.
 
-    Those that the client has already stay good, so that it can change over.
+    Those that it has already stay good, so that it can change over.
     """
-    if not upstream:
-        fail(Exit.SETTINGS, "say which upstream the token is for: --upstream NAME")
-    query = urlencode([("upstream", one) for one in upstream])
+    if console != (role is not None):
+        fail(Exit.SETTINGS, "a token for the console has a role: --console --role ROLE")
+    if not upstream and not console:
+        fail(
+            Exit.SETTINGS,
+            "say which upstream the token is for: --upstream NAME; or that it is for the console:"
+            " --console --role ROLE",
+        )
+    query = urlencode(
+        [
+            *(("upstream", one) for one in upstream or ()),
+            *([("role", role)] if role is not None else []),
+        ]
+    )
     address = f"/tokens/{in_address(name)}?{query}"
     told = ask(settings(config, data_dir).server.data_dir, "POST", address, dict[str, Any])
     if output is Output.JSON:
         show_json(told)
         return
     say(told["token"])
-    note(
-        f"this is the token {told['id']} of {name}, and is not shown again; it is for"
-        f" {', '.join(told['upstreams'])}"
-    )
+    whither = f"the console, as {told['role']}" if told["role"] else ", ".join(told["upstreams"])
+    note(f"this is the token {told['id']} of {name}, and is not shown again; it is for {whither}")
 
 
 @app.command("list")
@@ -90,7 +113,7 @@ def revoke(
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """End all tokens of a client, or one of them.
+    """End all tokens of a client or script, or one of them.
 
     Sessions that its clone tickets have opened at the upstream go on.
     """
@@ -110,7 +133,8 @@ def revoke(
 def _for_people(row: dict[str, Any]) -> dict[str, object]:
     return {
         **row,
-        "upstreams": ", ".join(row["upstreams"]),
+        "upstreams": ", ".join(row["upstreams"]) or "-",
+        "role": row["role"] or "-",
         "created": _minute(row["created_at"]) or "-",
         "used": _minute(row["used_at"]) or "never",
     }

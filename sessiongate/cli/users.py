@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,8 @@ import typer
 
 from sessiongate.app.setup.roles_and_users import (
     is_last_administrator,
+    new_password,
+    new_user,
     roles_as_they_are,
     roles_of,
     users_file,
@@ -39,7 +40,6 @@ from sessiongate.cli.prompts import confirmed
 from sessiongate.config import Config
 from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.identity.local import users_file as store
-from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import User
 from sessiongate.rules.access import ADMINISTER
 from sessiongate.secret import Secret
@@ -84,17 +84,7 @@ def add(
     password = _password(password_stdin, generate, name, change.least)
 
     def added() -> User:
-        return store.add_user(
-            change.path,
-            name,
-            password,
-            role,
-            hasher=PasswordHasher(1),
-            roles=roles_of(change.config).names(),
-            full_name=full_name,
-            created=datetime.now(UTC).replace(microsecond=0),
-            least=change.least,
-        )
+        return new_user(change.config, change.path, name, password, role, full_name)
 
     user = change.make("user added", added, f"role {role}")
     said = f"User {user.name} added with the role {user.role}."
@@ -151,9 +141,7 @@ def passwd(
     password = _password(password_stdin, generate, name, change.least)
     change.make(
         "password set",
-        lambda: store.set_password(
-            change.path, name, password, hasher=PasswordHasher(1), least=change.least
-        ),
+        lambda: new_password(change.config, change.path, name, password),
     )
     whose = "Sessions opened with the old one"
     change.say("Password set.", whose, output, password if generate else None)

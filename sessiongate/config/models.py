@@ -44,6 +44,7 @@ from sessiongate.config.session_manager import ManagerTable
 from sessiongate.config.token_issuers import TokenIssuer
 from sessiongate.config.upstreams import Gateway, Upstream
 from sessiongate.rules.forward_auth import AccessPolicy
+from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits
 
 
@@ -147,6 +148,10 @@ class SessionsTable(_Table):
         return Caps(per_principal=self.max_per_principal, total=self.max_total)
 
 
+_WRONG_TOKENS = 20
+"""How many wrong tokens an address has, in `lockout.attempts`."""
+
+
 class LockoutTable(_Table):
     """When failed logins shut an account out, and for how long."""
 
@@ -163,6 +168,12 @@ class LockoutTable(_Table):
         "Failed logins from one address, whatever the names, that lock the address. 0 turns it "
         "off, since offices and proxies share an address.",
     )
+
+    @property
+    def wrong_tokens(self) -> Policy:
+        """How many wrong tokens an address may send: many clients may share it."""
+        most = self.address_attempts or _WRONG_TOKENS * self.attempts
+        return Policy(most, self.window, self.duration)
 
 
 class HashingTable(_Table):

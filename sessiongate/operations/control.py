@@ -270,7 +270,7 @@ async def _of_tokens(tokens: TokenActions, request: Request, parts: list[str], b
             return await tokens.list()
         case ("POST", ["tokens", name]):
             upstreams = parse_qs(request.query, keep_blank_values=True).get("upstream", [])
-            return await tokens.create(name, upstreams, by)
+            return await tokens.create(name, upstreams, _one(request, "role"), by)
         case ("DELETE", ["tokens", name]):
             return await tokens.revoke(name, _one(request, "id") or "", by)
     raise UnknownAddress("no such address")

@@ -1,4 +1,4 @@
-"""What the control socket has others do: of the gateway, of the session manager, of reports."""
+"""What the control socket has others do: of the gateway, of tokens, of reports."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -49,10 +49,12 @@ class Pools(Protocol):
 
 
 class TokenActions(Protocol):
-    """The session manager's side: tokens of its clients, by the names of these."""
+    """Tokens of the session manager's clients, and of scripts at the console, by their names."""
 
-    async def create(self, name: str, upstreams: Sequence[str], by: str) -> object:
-        """A new one, which is told here alone."""
+    async def create(
+        self, name: str, upstreams: Sequence[str], role: str | None, by: str
+    ) -> object:
+        """A new one, which is told here alone: with a `role` it is for the console."""
         ...
 
     async def list(self) -> object:

@@ -5,6 +5,7 @@ it. Those are counted as not logged out. What ended because the account changed,
 of it or the reply of the login reached nobody is not: the client could not do anything about it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from sessiongate.rules.agents import LONGEST, agent_family
-from sessiongate.session import Ended, Session
+from sessiongate.session import Ended, Person, Session
 
 NOT_LOGGED_OUT = frozenset({Ended.IDLE, Ended.AGED, Ended.TERMINATED})
 """How sessions end that nobody logged out."""
@@ -152,3 +153,13 @@ def totals(rows: Iterable[ClientRow]) -> tuple[int, int]:
     """How many sessions were not logged out, and how many clients did that."""
     left = [row.not_logged_out for row in rows if row.not_logged_out]
     return sum(left), len(left)
+
+
+def shares_by_person(rows: Iterable[ClientRow]) -> dict[Person, float]:
+    """Of each person's sessions that were logged out or not, how many were not: 0 to 1."""
+    left, decided = Counter[Person](), Counter[Person]()
+    for row in rows:
+        person = Person(row.provider, row.user)
+        left[person] += row.not_logged_out
+        decided[person] += row.logged_out + row.not_logged_out
+    return {person: left[person] / count for person, count in decided.items() if count}

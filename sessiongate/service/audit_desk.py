@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -22,8 +22,10 @@ from sessiongate.service.audit_search import (
     FoundEvents,
     WantedEvents,
     ended_sessions,
+    newest,
     search,
 )
+from sessiongate.service.user_history import MOST, UserHistory, history_of
 from sessiongate.store.port import AuditReader
 
 NO_AUDIT = (
@@ -58,6 +60,9 @@ class AuditDesk:
         self._clock = clock
         self._state = VerificationState()
         self._checked = 0
+        self._turn = asyncio.Lock()
+        self._users: tuple[UserHistory, datetime] | None = None
+        """What was found, and when."""
 
     @property
     def is_kept(self) -> bool:
@@ -73,6 +78,20 @@ class AuditDesk:
     async def ended(self, wanted: WantedEvents) -> list[EndedRow]:
         """The sessions that ended last. Raises NotFound where none is kept, StoreUnavailable."""
         return await self._read(lambda reader: ended_sessions(reader, wanted))
+
+    async def users(self, at_most_old: timedelta) -> UserHistory:
+        """Who logged in and was refused last; nothing where none is kept. Raises StoreUnavailable.
+
+        One that was found less than `at_most_old` ago is told again.
+        """
+        if self._open is None:
+            return UserHistory()
+        async with self._turn:
+            now = self._clock.now()
+            if self._users is None or not timedelta(0) <= now - self._users[1] < at_most_old:
+                found = await self._read(lambda reader: history_of(newest(reader, MOST)))
+                self._users = found, now
+            return self._users[0]
 
     def verification(self) -> VerificationState:
         """How far the last one is."""

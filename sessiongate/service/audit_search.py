@@ -162,13 +162,18 @@ def ended_sessions(
     """The sessions that ended last, the last one first, with how long each had lived."""
     ends: list[Event] = []
     opened: dict[str, datetime] = {}
-    for link in _backwards(reader, None, Chain.DECISIONS, most):
+    for link in newest(reader, most):
         event = _event(link)
         if event.event == "session opened" and event.key:
             opened[event.key] = event.at
         elif event.event == "session ended" and len(ends) < MOST_ENDED and wanted.fits(event):
             ends.append(event)
     return [_ended(event, opened.get(event.key)) for event in ends]
+
+
+def newest(reader: AuditReader, most: int) -> Iterator[Link]:
+    """The newest events of the decisions, the newest first, at most so many."""
+    return _backwards(reader, None, Chain.DECISIONS, most)
 
 
 def _backwards(reader: AuditReader, before: int | None, chain: Chain, most: int) -> Iterator[Link]:

@@ -18,15 +18,13 @@ import msgspec
 from sessiongate.clock import Clock
 from sessiongate.errors import BadCredentials, LockedOut, Unavailable
 from sessiongate.networks import network_of
-from sessiongate.rules import lockout, pace
-from sessiongate.rules.lockout import NO_ATTEMPTS, AttemptCount, Policy
+from sessiongate.rules import pace
+from sessiongate.rules.lockout import Policy
 from sessiongate.rules.pace import Bucket, Rate
 from sessiongate.rules.token import MANAGER_PREFIX, is_manager_token
 from sessiongate.secret import Secret
+from sessiongate.service.wrong_tokens import TOO_MANY, WrongTokens
 from sessiongate.store.manager_port import ManagerTokens
-
-_MOST_ADDRESSES = 10_000
-"""Addresses with wrong tokens that are remembered, about 3 MB."""
 
 _MOST_PACES = 10_000
 """Clients whose pace is remembered, and locked addresses."""
@@ -112,8 +110,7 @@ class ManagerClients:
         self._clock = clock
         self._now = now
         self._rate = rate
-        self._policy = policy
-        self._wrong: OrderedDict[str, AttemptCount] = OrderedDict()
+        self._wrong = WrongTokens(policy, clock)
         self._paces: OrderedDict[str, Bucket] = OrderedDict()
         self._looks: OrderedDict[str, Bucket] = OrderedDict()
         self._verified: OrderedDict[bytes, tuple[ManagerCaller, float, float]] = OrderedDict()
@@ -135,15 +132,14 @@ class ManagerClients:
         digest = token.digest()
         if (verified := self._remembered(digest)) is not None:
             return verified
-        place, now = network_of(address), self._clock.now()
-        is_locked = lockout.is_locked(self._wrong.get(place, NO_ATTEMPTS), now)
-        if is_locked and not self._is_looked_at(token, digest, place):
-            raise LockedOut("too many wrong tokens came from this address")
+        is_locked = self._wrong.locked(address)
+        if is_locked and not self._is_looked_at(token, digest, network_of(address)):
+            raise LockedOut(TOO_MANY)
         try:
             return await self._account(token, digest)
         except BadCredentials:
             self._verified.pop(digest, None)
-            self._was_wrong(place, now)
+            self._wrong.note(address)
             raise
 
     def spend(self, caller: ManagerCaller) -> int:
@@ -167,7 +163,7 @@ class ManagerClients:
         stored = await self._tokens.find(digest)
         if stored is None:
             return None
-        return ManagerCaller(stored.name, digest, frozenset(stored.upstreams))
+        return ManagerCaller(stored.name, digest, frozenset(stored.scopes))
 
     def _remembered(self, digest: bytes) -> ManagerCaller | None:
         caller, until, good = self._verified.get(digest, (None, 0.0, 0.0))
@@ -192,9 +188,3 @@ class ManagerClients:
         if len(self._verified) > _MOST_VERIFIED:
             self._verified.popitem(last=False)
         return caller
-
-    def _was_wrong(self, place: str, now: datetime) -> None:
-        count = self._wrong.pop(place, NO_ATTEMPTS)
-        self._wrong[place] = lockout.failed(count, self._policy, now)
-        if len(self._wrong) > _MOST_ADDRESSES:
-            self._wrong.popitem(last=False)

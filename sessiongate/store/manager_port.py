@@ -1,4 +1,6 @@
-"""The port of what the session manager keeps: tokens of its clients, and when each was last used.
+"""The port of tokens that last until they are revoked, and of when each was last used.
+
+They are of the session manager's clients, and of scripts at the console.
 
 A token is known by its digest; the token itself comes to no store. All raise StoreUnavailable, and
 bear to be asked the same twice.
@@ -11,14 +13,15 @@ import msgspec
 
 
 class StoredToken(msgspec.Struct, frozen=True):
-    """A token that a client may ask for clone tickets with."""
+    """A token of a client of the session manager, or of a script at the console."""
 
     digest: bytes
     """SHA-256 of it."""
     name: str
     """What the client is called: logs and audit name it so. Several tokens may be of one."""
-    upstreams: tuple[str, ...]
-    """Where it may ask for tickets, by the names of their tables in the settings."""
+    scopes: tuple[str, ...]
+    """What it is good for: names of upstreams that it gets clone tickets of, or the console
+    (`rules.scopes`)."""
     created_at: datetime
 
 

@@ -10,10 +10,10 @@ from sessiongate.testing.stores import Contract
 
 
 def a_token(
-    text: str = "one", name: str = "csi-prod", upstreams: tuple[str, ...] = ("vc1",)
+    text: str = "one", name: str = "csi-prod", scopes: tuple[str, ...] = ("vc1",)
 ) -> StoredToken:
     """A token of this text."""
-    return StoredToken(Secret(f"sgm_{text}").digest(), name, upstreams, T0)
+    return StoredToken(Secret(f"sgm_{text}").digest(), name, scopes, T0)
 
 
 class ManagerTokenContract(Contract):
@@ -75,7 +75,7 @@ class ManagerTokenContract(Contract):
         odd = "Ünï\u4e2d\"\ud800'); DROP TABLE manager_token; --"
         async with self.opened() as store:
             tokens = store.manager_tokens
-            token = a_token(name=odd, upstreams=("vc1", odd))
+            token = a_token(name=odd, scopes=("vc1", odd))
             await tokens.add(token)
             assert await tokens.find(token.digest) == token
             assert await tokens.all() == [token]

@@ -47,6 +47,7 @@ def test_lines_work_as_they_stand(
     """They run to their end without an error, in any shell, and print what the page promises."""
     shared.vim_token(ADMIN)  # whichever block comes first finds a session in the list
     here = lines.replace("https://127.0.0.1:9669", shared.url)
+    here = here.replace("http://127.0.0.1:9680", shared.console)
     here = here.replace("var/tls/ca.pem", str(shared.ca))
     path = [Path(sys.executable).parent, "/usr/local/bin", "/usr/bin", "/bin"]
     if "govc " in lines:

@@ -94,7 +94,8 @@ def shared(store: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -
     """A running server with `PEOPLE`. Nobody may stop it or change its users."""
     settings = store() + SHARED_SETTINGS + LOCAL
     folder = tmp_path_factory.mktemp("shared") / "data"
-    server = with_people(folder, settings=settings, keep_alive=True)
+    console = {"SESSIONGATE_CONSOLE__LISTEN": "127.0.0.1:0"}
+    server = with_people(folder, settings=settings, environ=console, keep_alive=True)
     with server:
         yield server
         server.stop()

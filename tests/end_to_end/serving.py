@@ -357,6 +357,12 @@ class Server:
         self.addresses = [line for line in said if line.startswith(("https:", "http:", "unix:"))]
         return self
 
+    @property
+    def console(self) -> str:
+        """Where its console is: scheme, host and port."""
+        said = next(line for line in self.out.lines if line.startswith("Console on "))
+        return said.removeprefix("Console on ").removesuffix("/console/")
+
     def _arguments(self) -> list[str]:
         arguments = [*self.command, "--log-format", "json", *self.flags]
         if self.command == ("serve",):

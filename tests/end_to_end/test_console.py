@@ -46,19 +46,25 @@ class Console:
     """Where the console of a server is."""
 
     def __init__(self, server: Server) -> None:
-        said = next(line for line in server.out.lines if line.startswith("Console on "))
         self.server = server
-        self.url = said.removeprefix("Console on ").removesuffix("/console/")
+        self.url = server.console
         self.host = urlsplit(self.url).netloc
 
     def ask(
-        self, verb: str, path: str, cookie: str = "", form: dict[str, str] | None = None
+        self,
+        verb: str,
+        path: str,
+        cookie: str = "",
+        form: dict[str, str] | None = None,
+        bearer: str = "",
     ) -> tuple[int, dict[str, str]]:
         """One request as a browser's page sends it; status and headers."""
         connection = http.client.HTTPConnection(self.host, timeout=PATIENCE)
         headers = {"Sec-Fetch-Site": "same-origin"}
         if cookie:
             headers["Cookie"] = f"{COOKIE}={cookie}"
+        if bearer:
+            headers["Authorization"] = f"Bearer {bearer}"
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection.request(verb, path, urlencode(form) if form is not None else None, headers)
@@ -97,6 +103,32 @@ def test_sec_03_a_token_of_the_console_opens_no_dialect_nor_one_of_a_dialect_the
         assert console.ask("GET", "/console/api/v1/sessions", stolen)[0] == 401
 
 
+def test_sec_03_a_token_of_a_script_opens_the_twins_and_nothing_else(console: Console) -> None:
+    twin, server = "/console/api/v1/sessions", console.server
+    token = server.run(
+        "tokens", "create", "all", "--console", "--role", "administrator"
+    ).out.strip()
+    for dialect in DIALECTS:
+        assert not dialect.worked(dialect.check(server, dialect.carry(token))), dialect
+        stolen = dialect.token(server, ADMIN)
+        assert console.ask("GET", twin, bearer=stolen)[0] == 401
+    assert console.ask("GET", "/console/sessions", token)[0] == 303
+    assert console.ask("GET", "/console/sessions", bearer=token)[0] == 303
+    [row] = server.run("tokens", "list", "--output", "json").json()
+    assert (row["role"], row["used_at"]) == ("administrator", None), "refusals are no use"
+    assert console.ask("GET", twin, bearer=token)[0] == 200
+    listed = server.run("tokens", "list")
+    assert "administrator" in listed.out
+    assert "never" not in listed.out
+    done = server.run("tokens", "revoke", "all")
+    assert "1 token of all revoked" in done.out
+    assert console.ask("GET", twin, bearer=token)[0] == 401
+    for wrong in (("--console",), ("--role", "operator"), ("--console", "--role", "user")):
+        assert server.run("tokens", "create", "all", *wrong).code != 0
+    said = server.out.text + server.log.text
+    assert token not in said
+
+
 @asynccontextmanager
 async def opened(
     chromium: Browser,
@@ -131,6 +163,7 @@ PAGES = {
     "end": "/console/sessions/end?all=yes&user=ursula",
     "users": "/console/users",
     "user": "/console/user?provider=local&name=ursula",
+    "user-add": "/console/users/add",
     "pools": "/console/pools",
     "try": "/console/try",
     "settings": "/console/settings",

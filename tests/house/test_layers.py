@@ -86,7 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "operations.console": WORDS
     | {"rules", "telemetry", "service", "http", "audit.event", "audit.journal"}
-    | {"store.search", "operations.control", "operations.port"},
+    | {"store.search", "operations.control", "operations.port", "wire.carriers"},
     "testing": WORDS
     | {"rules", "store.port", "store.gateway_port", "store.manager_port", "identity.port"},
     # A whole server, for other people's tests.

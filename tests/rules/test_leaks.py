@@ -8,9 +8,10 @@ from sessiongate.rules.leaks import (
     ClientName,
     LeakTally,
     client_of,
+    shares_by_person,
     totals,
 )
-from sessiongate.session import Ended
+from sessiongate.session import Ended, Person
 from sessiongate.testing import T0
 
 
@@ -102,3 +103,19 @@ def test_logins_that_the_gateway_saved_stand_with_their_client() -> None:
     tally.opened(named("a"))
     tally.saved({named("a"): 4, named("gone"): 2})
     assert [(row.user, row.saved) for row in tally.ranked()] == [("a", 4)]
+
+
+def test_the_share_of_a_person_is_of_all_programs_and_addresses() -> None:
+    tally = LeakTally()
+    for client, out, idle in (
+        (named("a"), 3, 0),
+        (named("a", "other/1"), 0, 1),
+        (named("b"), 0, 2),
+    ):
+        tally.ended(client, Ended.LOGOUT, out)
+        tally.ended(client, Ended.IDLE, idle)
+    tally.opened(named("c"))
+    assert shares_by_person(tally.ranked()) == {
+        Person("local", "a"): 0.25,
+        Person("local", "b"): 1.0,
+    }

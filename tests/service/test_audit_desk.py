@@ -3,7 +3,8 @@
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ from sessiongate.errors import NotFound, StoreUnavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.service.audit_desk import AuditDesk
 from sessiongate.service.audit_search import WantedEvents
+from sessiongate.service.user_history import UserHistory
+from sessiongate.session import Person
 from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.store.embedded.sqlite import SqliteStore
+from sessiongate.store.port import AuditReader
 from sessiongate.testing import LIMITS, T0, FakeClock
 from tests.until import PATIENCE, until
 
@@ -105,3 +109,20 @@ async def test_where_none_is_kept_it_says_so() -> None:
             await ask
     with pytest.raises(NotFound):
         desk.verify()
+
+
+async def test_who_logged_in_last_is_read_again_when_that_is_old(file: Path) -> None:
+    clock = FakeClock()
+    reads = []
+
+    def opened() -> AbstractContextManager[AuditReader]:
+        reads.append(True)
+        return nullcontext(AuditFile(file))
+
+    desk, fresh = AuditDesk(opened, clock), timedelta(seconds=5)
+    for _ in range(2):
+        assert (await desk.users(fresh)).logins[Person("", "u1")] == T0
+    clock.tick(fresh)
+    await desk.users(fresh)
+    assert len(reads) == 2
+    assert await AuditDesk(None, clock).users(fresh) == UserHistory()

@@ -1,35 +1,25 @@
-"""Tokens of the session manager's clients: those in files, and what the command line asks and does.
+"""Tokens of the session manager's clients that stand in files.
 
 A file is read again every few seconds: who mounts secrets changes them under a running server.
 """
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
-from sessiongate.audit.journal import Journal
-from sessiongate.clock import Clock
-from sessiongate.config import Config
-from sessiongate.config.session_manager import NAME, NAME_RULE, ManagerClient, no_tickets_of
-from sessiongate.errors import ConfigError, InvalidArgument, NotFound
+from sessiongate.config.session_manager import ManagerClient
+from sessiongate.errors import ConfigError
 from sessiongate.files import read_named
-from sessiongate.rules.token import MANAGER_BYTES, is_manager_token, manager_token
+from sessiongate.rules.token import is_manager_token
 from sessiongate.secret import Secret, secret_text
 from sessiongate.service.manager_clients import ManagerCaller
-from sessiongate.store.manager_port import ManagerTokens, StoredToken
 
 _AGAIN = 5.0
 """Seconds after which files are looked at again."""
 
 _LONGEST = 64 * 1024
-
-_SHOWN = 8
-"""Digits of a digest that tokens are called by."""
 
 _FORM = "a token begins with sgm_ and has 32 letters or more after it"
 
@@ -146,118 +136,3 @@ def _read(clients: Mapping[str, ManagerClient]) -> Iterator[tuple[str, Path, Sec
                 yield name, file, "it is no text"
             else:
                 yield name, file, Secret(text) if text else "it is empty"
-
-
-class TokenRow(msgspec.Struct, kw_only=True):
-    """A token as people see it."""
-
-    name: str
-    id: str
-    """The first digits of its digest, which the audit has too."""
-    upstreams: list[str]
-    source: str
-    """ "store", or "file"."""
-    created_at: datetime | None
-    used_at: datetime | None
-    """When it was shown last; None for never."""
-
-
-class TokenCommands:
-    """Answers the commands about tokens."""
-
-    def __init__(
-        self,
-        config: Config,
-        tokens: ManagerTokens,
-        in_files: Callable[[], Mapping[bytes, ManagerCaller]],
-        clock: Clock,
-        journal: Journal,
-    ) -> None:
-        self._config = config
-        self._tokens = tokens
-        self._in_files = in_files
-        self._clock = clock
-        self._journal = journal
-
-    async def create(self, name: str, upstreams: Sequence[str], by: str) -> dict[str, object]:
-        """A new token, told here and never again. Raises InvalidArgument."""
-        if not NAME.fullmatch(name):
-            raise InvalidArgument("name", NAME_RULE)
-        if not upstreams:
-            raise InvalidArgument("upstream", "say which upstreams the token is for")
-        for upstream in upstreams:
-            if wrong := no_tickets_of(upstream, self._config.upstream):
-                raise InvalidArgument("upstream", wrong)
-        token = Secret(manager_token(secrets.token_bytes(MANAGER_BYTES)))
-        unique = tuple(dict.fromkeys(upstreams))
-        stored = StoredToken(token.digest(), name, unique, self._clock.now())
-        await self._tokens.add(stored)
-        await self._told("token created", name, stored.digest, by, ", ".join(unique))
-        return {**msgspec.structs.asdict(_row(stored, None)), "token": token.reveal()}
-
-    async def list(self) -> list[TokenRow]:
-        """All tokens, of files too, by name and age."""
-        uses = await self._tokens.uses()
-        rows = [_row(one, uses.get(one.digest)) for one in await self._tokens.all()]
-        rows += [
-            TokenRow(
-                name=one.name,
-                id=_id(digest),
-                upstreams=sorted(one.upstreams),
-                source="file",
-                created_at=None,
-                used_at=_utc(uses.get(digest)),
-            )
-            for digest, one in self._in_files().items()
-        ]
-        oldest = datetime.min.replace(tzinfo=UTC)
-        return sorted(rows, key=lambda row: (row.name, row.created_at or oldest, row.id))
-
-    async def revoke(self, name: str, which: str, by: str) -> dict[str, object]:
-        """End all tokens of this name, or the one whose id begins so.
-
-        Raises NotFound, and InvalidArgument where several ids begin so.
-        """
-        tokens = [one for one in await self._tokens.all() if one.name == name]
-        if which:
-            tokens = [one for one in tokens if one.digest.hex().startswith(which.lower())]
-            if len(tokens) > 1:
-                ids = ", ".join(_id(one.digest) for one in tokens)
-                raise InvalidArgument("id", f"{which} begins several: {ids}; give more digits")
-        if not tokens:
-            raise NotFound(self._none(name))
-        for token in tokens:
-            await self._tokens.remove(token.digest)
-            await self._told("token revoked", name, token.digest, by, "")
-        return {"name": name, "revoked": len(tokens), "ids": [_id(one.digest) for one in tokens]}
-
-    def _none(self, name: str) -> str:
-        if name in self._config.session_manager.clients:
-            return (
-                f"the tokens of {name} stand in files: take one out of its file, or the file out of"
-                f" session_manager.clients.{name}.token_files"
-            )
-        return f"there is no such token of {name!r}; `sessiongate tokens list` has all"
-
-    async def _told(self, what: str, name: str, digest: bytes, by: str, where: str) -> None:
-        said = f"token {_id(digest)}{f' for {where}' if where else ''}"
-        await self._journal.happened(what, user=by, subject=name, how="command line", detail=said)
-
-
-def _row(token: StoredToken, used_at: datetime | None) -> TokenRow:
-    return TokenRow(
-        name=token.name,
-        id=_id(token.digest),
-        upstreams=list(token.upstreams),
-        source="store",
-        created_at=_utc(token.created_at),
-        used_at=_utc(used_at),
-    )
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return at.astimezone(UTC).replace(microsecond=0) if at is not None else None
-
-
-def _id(digest: bytes) -> str:
-    return digest.hex()[:_SHOWN]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from sessiongate.app.gateway.manager_tokens import TokenCommands, TokenFiles
+from sessiongate.app.gateway.manager_tokens import TokenFiles
 from sessiongate.app.token_verifiers import key_source
 from sessiongate.audit.clone_tickets import TicketJournal
 from sessiongate.audit.journal import Journal
@@ -15,17 +15,13 @@ from sessiongate.errors import ConfigError
 from sessiongate.gateway.gate import UpstreamGate
 from sessiongate.identity.tokens.keys import IssuerKeys
 from sessiongate.identity.tokens.service_accounts import Cluster, ServiceAccounts
-from sessiongate.rules.lockout import Policy
 from sessiongate.service.manager_clients import ManagerClients
 from sessiongate.store.manager_port import ManagerTokens
 from sessiongate.store.port import Store
 
-_WRONG_TOKENS = 20
-"""How many wrong tokens an address has, in `lockout.attempts`: many clients may share it."""
-
 
 class ManagerParts:
-    """What answers, what commands ask, and whose keys are read. `start` once, `close` once."""
+    """What answers, tokens in files, and keys that are read. `start` once, `close` once."""
 
     def __init__(
         self,
@@ -41,18 +37,18 @@ class ManagerParts:
         of_clients = [name for one in manager.clients.values() for name in one.upstreams]
         of_clusters = [name for one in manager.clusters.values() for name in one.upstreams]
         self._named = frozenset([*of_clients, *of_clusters])
-        self._files = files = TokenFiles(manager.clients, _now)
+        self.files = TokenFiles(manager.clients, _now)
         self._tokens: ManagerTokens = store.manager_tokens
         self.accounts = accounts_of(manager)
         clients = ManagerClients(
             self._tokens,
-            files,
+            self.files,
             self.accounts,
             {name: frozenset(one.upstreams) for name, one in manager.clusters.items()},
             clock,
             _now,
             manager.rate,
-            _policy(config),
+            config.lockout.wrong_tokens,
         )
         self.endpoint = SessionManagerEndpoint(
             clients,
@@ -60,13 +56,12 @@ class ManagerParts:
             TicketJournal(journal, clock),
             int(config.lockout.duration.total_seconds()),
         )
-        self.commands = TokenCommands(config, self._tokens, files, clock, journal)
 
     async def start(self) -> None:
         """Get ready, and have sessions opened where tokens are for. Raises StoreUnavailable."""
-        self._files()  # what holds no token is in the log now, and not with the first request
+        self.files()  # what holds no token is in the log now, and not with the first request
         await self.accounts.start()
-        of_store = {name for token in await self._tokens.all() for name in token.upstreams}
+        of_store = {name for token in await self._tokens.all() for name in token.scopes}
         for name in self._named | of_store:
             gate = self._gates.get(name)
             if gate is not None and gate.accounts.parent is not None:
@@ -110,12 +105,6 @@ def _cluster(name: str, settings: ManagerCluster) -> Cluster:
         frozenset(settings.subjects),
         settings.max_age.total_seconds(),
     )
-
-
-def _policy(config: Config) -> Policy:
-    limits = config.lockout
-    attempts = limits.address_attempts or _WRONG_TOKENS * limits.attempts
-    return Policy(attempts, limits.window, limits.duration)
 
 
 def _now() -> float:

@@ -3,22 +3,20 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
 import msgspec
 
 from sessiongate.app.listeners import Listeners
 from sessiongate.app.services import Services
 from sessiongate.app.setup.prepare import certificate_names
-from sessiongate.app.setup.roles_and_users import has_users, refused_to_people, users_file
+from sessiongate.app.setup.roles_and_users import has_users, new_user, refused_to_people, users_file
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.proxies import TrustedProxies
 from sessiongate.http.router import Route, Routes
-from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.identity.local.users_file import add_user
+from sessiongate.operations.console.callers import ConsoleCallers
 from sessiongate.operations.console.endpoint import Console
 from sessiongate.operations.console.first_start import Add, FirstStart
 from sessiongate.operations.console.origin_checks import OwnHosts
@@ -31,6 +29,9 @@ from sessiongate.operations.port import Pools
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.passwords import rule_of
 from sessiongate.secret import Secret
+from sessiongate.service.console_tokens import ConsoleTokens
+from sessiongate.service.wrong_tokens import WrongTokens
+from sessiongate.store.manager_port import ManagerTokens
 from sessiongate.telemetry.counters import Meters
 
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -39,8 +40,8 @@ _EVERY = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not bound
 _KEY_BYTES = 32
 
 
-Others = tuple[LocalUsers, Callable[[], Awaitable[ServerFacts]], Pools]
-"""Whom pages ask besides the services."""
+Others = tuple[LocalUsers, Callable[[], Awaitable[ServerFacts]], Pools, ManagerTokens]
+"""Whom pages ask besides the services, and the tokens by which scripts come."""
 
 
 class BuiltConsole(msgspec.Struct, frozen=True):
@@ -75,7 +76,7 @@ def console_of(
         config.console.limits,
         insights,
         config.dialects.vsphere.default,
-        *others,
+        *others[:3],
         faults=services.faults,
     )
     visitors = Visitors(services.sessions, services.clock, config.console.limits)
@@ -89,9 +90,12 @@ def console_of(
         _adding(config, journal),
         rule_of(config.hashing.min_length),
     )
+    wrong = WrongTokens(config.lockout.wrong_tokens, services.clock)
+    scripts = ConsoleTokens(others[3], wrong, services.clock, journal)
+    locked_for = int(config.lockout.duration.total_seconds())
     console = Console(
         parts,
-        visitors,
+        ConsoleCallers(visitors, scripts, locked_for),
         _hosts(config),
         all_pages(parts),
         first,
@@ -134,13 +138,4 @@ def _add(config: Config, name: str, password: Secret) -> None:
         path = users_file(config)
     except ConfigError:  # of several files, the one that names without a domain belong to
         path = users_file(config, config.dialects.vsphere.default)
-    add_user(
-        path,
-        name,
-        password,
-        ADMINISTRATOR,
-        hasher=PasswordHasher(1),
-        roles=(ADMINISTRATOR,),
-        created=datetime.now(UTC).replace(microsecond=0),
-        least=config.hashing.min_length,
-    )
+    new_user(config, path, name, password, ADMINISTRATOR)

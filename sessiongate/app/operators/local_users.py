@@ -1,13 +1,15 @@
 """The users files of these settings, and the locks, as the console asks for changes of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from sessiongate.app.operators.locks import Locks
 from sessiongate.app.setup.roles_and_users import (
     is_last_administrator,
+    new_password,
+    new_user,
     refused_to_people,
     roles_of,
     users_file,
@@ -17,7 +19,10 @@ from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import InvalidArgument, NotFound
 from sessiongate.identity.local import users_file as store
-from sessiongate.operations.console.port import LocalUser
+from sessiongate.identity.local.users_file import User
+from sessiongate.operations.console.port import LocalUser, UserRules
+from sessiongate.rules.passwords import rule_of
+from sessiongate.secret import Secret
 from sessiongate.session import Person
 
 
@@ -39,9 +44,11 @@ class UsersOfFiles:
         self._changing = asyncio.Lock()
 
     @property
-    def roles(self) -> Sequence[str]:
-        """The roles that there are."""
-        return self._roles.names()
+    def rules(self) -> UserRules:
+        """What they may be given."""
+        tables = self._config.identity.items()
+        files = [name for name, table in tables if table.get("type") == "file"]
+        return UserRules(self._roles.names(), files, rule_of(self._config.hashing.min_length))
 
     async def all(self) -> list[LocalUser]:
         """Everybody in any of the files."""
@@ -58,7 +65,7 @@ class UsersOfFiles:
     async def set_disabled(self, who: Person, disabled: bool, by: str, said: Said) -> None:
         """Keep somebody out, or let in again."""
 
-        def change(path: Path) -> object:
+        def change(path: Path) -> User:
             if disabled:
                 self._refuse_the_last(path, who.name)
             return store.set_disabled(path, who.name, disabled)
@@ -68,29 +75,46 @@ class UsersOfFiles:
     async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
         """Give somebody another role."""
 
-        def change(path: Path) -> object:
+        def change(path: Path) -> User:
             self._refuse_the_last(path, who.name)
-            return store.set_role(path, who.name, role, roles=self.roles)
+            return store.set_role(path, who.name, role, roles=self._roles.names())
 
-        words = f"to {role}"
-        detail = said.get("detail", "")
-        told = Said(how=said.get("how", ""), detail=f"{words}: {detail}" if detail else words)
-        await self._change("role set", who, change, by, told)
+        await self._change("role set", who, change, by, _and_why(f"to {role}", said))
+
+    async def add(
+        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: Said
+    ) -> str:
+        """Add somebody."""
+
+        def change(path: Path) -> User:
+            return new_user(self._config, path, who.name, password, role, full_name)
+
+        told = _and_why(f"role {role}", said)
+        return (await self._change("user added", who, change, by, told)).canonical
+
+    async def set_password(self, who: Person, password: Secret, by: str, said: Said) -> None:
+        """Give somebody another password."""
+
+        def change(path: Path) -> User:
+            return new_password(self._config, path, who.name, password)
+
+        await self._change("password set", who, change, by, said)
 
     async def _change(
-        self, what: str, who: Person, change: Callable[[Path], object], by: str, said: Said
-    ) -> None:
+        self, what: str, who: Person, change: Callable[[Path], User], by: str, said: Said
+    ) -> User:
         if self._config.identity.get(who.provider, {}).get("type") != "file":
             raise NotFound(f"there is no users file of a provider {who.provider!r}")
         path = users_file(self._config, who.provider)
         async with self._changing:
             with refused_to_people():
-                await asyncio.to_thread(change, path)
+                user = await asyncio.to_thread(change, path)
             how, detail = said.get("how", ""), said.get("detail", "")
             await self._journal.happened(
-                what, user=by, subject=who.name, provider=who.provider, how=how, detail=detail
+                what, user=by, subject=user.canonical, provider=who.provider, how=how, detail=detail
             )
         await self._refresh()
+        return user
 
     def _all(self) -> list[LocalUser]:
         return [
@@ -106,3 +130,8 @@ class UsersOfFiles:
             raise InvalidArgument(
                 "name", f"{user.name} is the last administrator; make another one first"
             )
+
+
+def _and_why(words: str, said: Said) -> Said:
+    detail = said.get("detail", "")
+    return Said(how=said.get("how", ""), detail=f"{words}: {detail}" if detail else words)

@@ -6,18 +6,16 @@ that was given up years ago would be an administrator's again once the last user
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
-from sessiongate.app.setup.roles_and_users import users_file
+from sessiongate.app.setup.roles_and_users import new_user, users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.files import is_there, made_once, read_named
-from sessiongate.identity.local.hashing import PasswordHasher
-from sessiongate.identity.local.users_file import add_user, list_users
+from sessiongate.identity.local.users_file import list_users
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.passwords import problem_with
 from sessiongate.secret import Secret, secret_text
@@ -64,15 +62,7 @@ def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
     secret = _read(file) if file else password
     if problem := problem_with(secret, name, config.hashing.min_length):
         raise ConfigError([f"{PREFIX}PASSWORD{'_FILE' if file else ''}: {problem}"])
-    add_user(
-        path,
-        name,
-        Secret(secret),
-        ADMINISTRATOR,
-        hasher=PasswordHasher(1),
-        roles=(ADMINISTRATOR,),
-        created=datetime.now(UTC).replace(microsecond=0),
-    )
+    new_user(config, path, name, Secret(secret), ADMINISTRATOR)
     _spend(config)
     inbox.leave(config.server.data_dir, "user added", name, "from the environment")
     return True

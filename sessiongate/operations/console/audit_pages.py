@@ -5,7 +5,17 @@ from functools import partial
 import msgspec
 
 from sessiongate.errors import InvalidArgument
-from sessiongate.operations.console.page import Action, Again, Page, Raw, Values, Visit, Went
+from sessiongate.operations.console.page import (
+    REASON,
+    Action,
+    Again,
+    Input,
+    Page,
+    Raw,
+    Values,
+    Visit,
+    Went,
+)
 from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.rules.access import ADMINISTER
 from sessiongate.rules.audit_chain import LARGEST, Chain
@@ -71,6 +81,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             "ended.html",
             menu="Ended",
             letter="e",
+            asks=(*(one for one in _FILTER if one.name in _ENDED_FIELDS), _BEGIN),
         ),
         Page(
             "audit",
@@ -80,10 +91,40 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             menu="Audit",
             letter="a",
             fragment="audit_live.html",
+            asks=(*_FILTER, _CHAIN, _BEFORE),
         ),
-        Page("audit/export.jsonl", "Export", partial(_export, insights)),
-        Action("audit/verify", partial(_verify, parts), ADMINISTER, "audit"),
+        Page(
+            "audit/export.jsonl",
+            "Events, one a line",
+            partial(_export, insights),
+            asks=(*_FILTER, _CHAIN),
+            content_type=_LINES,
+        ),
+        Action(
+            "audit/verify",
+            partial(_verify, parts),
+            ADMINISTER,
+            "audit",
+            asks=(REASON,),
+            title="Begin to verify the chains; how far that is, the audit's page says",
+        ),
     ]
+
+
+_LINES = "application/jsonl"
+_FILTER = (
+    Input("event", "A part of the event's name, such as `login refused`."),
+    Input("result", "`ok`, `refused` or `unavailable`."),
+    Input("user", "Whoever acted or was acted upon; `*` stands for any characters."),
+    Input("address", "Address or network."),
+    Input("dialect", "The dialect that it happened in."),
+    Input("reason", "A part of the reason."),
+    Input("key", "The public key of the session."),
+)
+"""What a query says of which events are wanted (`audit_search.FIELDS`)."""
+_CHAIN = Input("chain", f"One of {', '.join(one.value for one in Chain)}.")
+_BEFORE = Input("before", "Where the page begins: `next` of the page before.")
+_BEGIN = Input("begin", "How many are on the pages before: `next` of the page before.")
 
 
 async def _audit(insights: Insights, visit: Visit) -> AuditPage:
@@ -111,14 +152,14 @@ async def _export(insights: Insights, visit: Visit) -> Raw:
     wanted = read_event_filter(query.one)
     found = await insights.audit.search(wanted, None, MOST_EXPORTED, _chain(query.one("chain")))
     lines = b"".join(msgspec.json.encode(one) + b"\n" for one in reversed(found.rows))
-    return Raw(lines, "application/jsonl", "audit.jsonl")
+    return Raw(lines, _LINES, "audit.jsonl")
 
 
 async def _verify(parts: ConsoleParts, visit: Visit) -> Went | Again:
     if not parts.insights.audit.verify():
         return Again("A verification is under way; it goes on.")
     by = visit.session.principal
-    await parts.journal.happened("audit verification begun", user=by, how=visit.said.get("how", ""))
+    await parts.journal.happened("audit verification begun", user=by, **visit.said)
     return Went("audit", "verifying")
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 from sessiongate.errors import (
+    BadCredentials,
     ForeignOrigin,
     InvalidArgument,
+    LockedOut,
     Malformed,
     NoPermission,
     NotFound,
@@ -22,6 +24,7 @@ from sessiongate.errors import (
 )
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
+from sessiongate.operations.console.callers import Caller, ConsoleCallers
 from sessiongate.operations.console.entrance import LOGIN, Entrance
 from sessiongate.operations.console.fault_pages import banner
 from sessiongate.operations.console.first_start import FirstStart
@@ -47,12 +50,18 @@ from sessiongate.operations.console.replies import gone_to, guarded, html, json
 from sessiongate.operations.console.sign_in import holds, place_to_go
 from sessiongate.operations.console.static_files import FOLDER, StaticFiles, read_static_files
 from sessiongate.operations.console.templates import Templates
-from sessiongate.operations.console.visitors import Visitors, cookie_named, tokens_in
-from sessiongate.session import Session
+from sessiongate.operations.console.visitors import cookie_named, tokens_in
 
 ROOT = "/console/"
 TWINS = "/console/api/v1/"
 _TWINS_BELOW = TWINS.removeprefix(ROOT)
+
+_BEARER = ("www-authenticate", "Bearer")
+WHO = (
+    "Who asks is not known: send a token of the console (`sessiongate tokens create NAME --console"
+    " --role ROLE`) as Authorization: Bearer, or sign in at /console/login."
+)
+BY_PERSON = "A person does this: it takes a password, and a token has none."
 
 _PLAIN = (("content-type", "text/plain; charset=utf-8"),)
 _NOT_OUR_NAME = (
@@ -67,7 +76,7 @@ class Console:
     def __init__(
         self,
         parts: ConsoleParts,
-        visitors: Visitors,
+        callers: ConsoleCallers,
         hosts: OwnHosts,
         pages: Sequence[Page | Action],
         first_start: FirstStart,
@@ -75,13 +84,15 @@ class Console:
     ) -> None:
         """`key` makes what forms carry: random, and this process's."""
         self._parts = parts
-        self._visitors = visitors
+        self._callers = callers
         self._hosts = hosts
         self._form_keys = FormKeys(key)
         self._pages = [one for one in pages if isinstance(one, Page)]
         self._actions = [one for one in pages if isinstance(one, Action)]
         self._menu = [one for one in self._pages if one.menu]
-        self._entrance = Entrance(parts, visitors, self._form_keys, first_start, self._render)
+        self._entrance = Entrance(
+            parts, callers.visitors, self._form_keys, first_start, self._render
+        )
         self._loaded: tuple[StaticFiles, Templates] | None = None
         self._loading = asyncio.Lock()
 
@@ -112,6 +123,10 @@ class Console:
         status, words = _told(error)
         more = extra_headers(error)
         if request.path.startswith(TWINS):
+            if isinstance(error, BadCredentials):
+                more = [*more, _BEARER]
+            if isinstance(error, LockedOut):
+                more = [*more, ("retry-after", str(self._callers.locked_for))]
             return json(status, msgspec.json.encode({"error": words}), *more)
         if self._loaded is None:
             return Reply(status, (*_PLAIN, *more), words.encode())
@@ -135,19 +150,20 @@ class Console:
         where = where.removeprefix(_TWINS_BELOW)
         if reads:
             return await self._show(request, where or self._menu[0].path, is_twin=is_twin)
-        if request.method == "POST":
+        verbs = ("POST", "DELETE") if is_twin else ("POST",)
+        if request.method in verbs:
             return await self._act(request, where, is_twin=is_twin)
-        raise WrongVerb("GET", "HEAD", "POST")
+        raise WrongVerb(*LOOKS, *verbs)
 
     async def _show(self, request: Request, where: str, *, is_twin: bool) -> Reply:
         query = Values.read(request.query)
         # What asks by itself is no sign of a person.
         polls = request.header("hx-request") is not None or bool(query.one("seen"))
-        session = await self._visitors.of(request, touch=not (polls or is_twin))
-        if session is None:
+        caller = await self._callers.of(request, is_twin=is_twin, touch=not (polls or is_twin))
+        if caller is None:
             return self._nobody(request, request.path, is_twin=is_twin, polls=polls)
         page, parts = self._page_of(where)
-        visit = self._visit(request, session, query, parts)
+        visit = self._visit(request, caller, query, parts)
         self._require(visit, page.needs, page.path)
         data = await page.look(visit)
         if isinstance(data, Raw):
@@ -189,15 +205,19 @@ class Console:
         }
 
     async def _act(self, request: Request, where: str, *, is_twin: bool) -> Reply:
-        session = await self._visitors.of(request, touch=True)
-        if session is None:
+        caller = await self._callers.of(request, is_twin=is_twin, touch=True)
+        if caller is None:
             there = f"{ROOT}{self._form_page(where)}"
             return self._nobody(request, there, is_twin=is_twin, polls=False)
         form = form_of(request)
-        self._entrance.require_form(request, session, form)
-        action, parts = self._action_of(where)
-        visit = self._visit(request, session, Values.read(request.query), parts, form)
+        if not caller.is_script:
+            self._entrance.require_form(request, caller.session, form)
+        action, parts = self._action_of(where, request.method)
+        visit = self._visit(request, caller, Values.read(request.query), parts, form)
         self._require(visit, action.needs, action.path)
+        if visit.is_script and action.by_person:
+            self._parts.journal.denied(visit.session, f"console: {action.path}", "a person")
+            return json(403, msgspec.json.encode({"error": BY_PERSON}))
         done = await action.act(visit)
         if is_twin:
             return _told_to_script(done)
@@ -218,24 +238,25 @@ class Console:
                 return page, parts
         raise NotFound("There is nothing at this address.")
 
-    def _action_of(self, path: str) -> tuple[Action, dict[str, str]]:
+    def _action_of(self, path: str, verb: str) -> tuple[Action, dict[str, str]]:
         for action in self._actions:
             parts = parts_of(action.path, path)
-            if parts is not None:
+            if parts is not None and action.verb == verb:
                 return action, parts
         raise NotFound("There is no such action.")
 
     def _visit(
         self,
         request: Request,
-        session: Session,
+        caller: Caller,
         query: Values,
         parts: Mapping[str, str],
         form: Values | None = None,
     ) -> Visit:
+        session = caller.session
         held = self._parts.sessions.privileges(session)
         now, client = self._parts.clock.now(), client_of(request)
-        return Visit(session, held, client, now, query, form or Values(), parts)
+        return Visit(session, held, client, now, query, form or Values(), parts, caller.is_script)
 
     def _form_page(self, path: str) -> str:
         """The path of the page that an action's form stands on; "" where there is no such action.
@@ -243,7 +264,7 @@ class Console:
         An action's own address shows nothing to whoever follows a link there.
         """
         try:
-            action, parts = self._action_of(path)
+            action, parts = self._action_of(path, "POST")
         except NotFound:
             return ""
         return action.page(path, parts)
@@ -253,7 +274,7 @@ class Console:
         told.
         """
         if is_twin:
-            return json(401, b'{"error":"sign in at /console/login first"}')
+            return json(401, msgspec.json.encode({"error": WHO}), _BEARER)
         asked = Values.read(request.query).but("seen", "did", "count")
         there = place_to_go(f"{path}?{asked}" if asked else path)
         late = "late" if tokens_in(request.headers, cookie_named(request)) else ""
@@ -295,6 +316,10 @@ def _told(error: SessionGateError | None) -> tuple[int, str]:
         return 500, "An internal error occurred; the log has more of it."
     if isinstance(error, Unavailable):
         return 503, "The server cannot answer this at the moment; nothing is lost. Try again soon."
+    if isinstance(error, BadCredentials):
+        return 401, WHO
+    if isinstance(error, LockedOut):
+        return 429, "Too many wrong tokens came from your address; come back later."
     if isinstance(error, NoPermission):
         return 403, "Your role does not allow this."
     if isinstance(error, ForeignOrigin):

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from sessiongate.errors import ConfigError, NotFound
-from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
+from sessiongate.operations.console.page import Action, Again, Input, Page, Visit, Went
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.port import FaultControl
 from sessiongate.rules.access import ADMINISTER
@@ -38,12 +38,32 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
     faults = parts.faults
     if faults is None:
         return []
-    actions = ("add", "scenario", "remove", "clear", "advance")
+    actions: dict[str, tuple[str, tuple[Input, ...]]] = {
+        "add": ("Add a rule", (Input("rule", "As `sessiongate faults add` takes it.", True),)),
+        "scenario": ("Add a scenario's rules", (Input("name", "Of the scenario.", True),)),
+        "remove": ("Remove a rule", (Input("id", "Of the rule.", True),)),
+        "clear": ("Remove all rules", ()),
+        "advance": ("Go ahead in time", (Input("by", "How far, such as `31m`.", True),)),
+    }
     return [
         Page("faults", "Faults", partial(_look, faults), "faults.html", menu="Faults", letter="f"),
         *(
-            Action(f"faults/{what}", partial(_act, faults, what), ADMINISTER, "faults")
-            for what in actions
+            Action(
+                f"faults/{what}",
+                partial(_act, faults, what),
+                ADMINISTER,
+                "faults",
+                asks,
+                title,
+            )
+            for what, (title, asks) in actions.items()
+        ),
+        *(
+            Action(path, partial(_act, faults, what), ADMINISTER, title=title, verb="DELETE")
+            for path, what, title in (
+                ("faults", "clear", "Remove all rules"),
+                ("faults/{id}", "remove", "Remove a rule"),
+            )
         ),
     ]
 
@@ -68,6 +88,8 @@ async def _act(faults: FaultControl, what: str, visit: Visit) -> Went | Again:
     except ConfigError as error:
         return Again("; ".join(error.problems))
     except NotFound as error:
+        if "id" in visit.parts:  # its address names what is not there
+            raise
         return Again(str(error))
     return Went("faults", f"fault-{what}", count)
 
@@ -80,7 +102,7 @@ async def _do(faults: FaultControl, what: str, visit: Visit) -> int:
         case "scenario":
             return faults.add_scenario(visit.form.one("name"))
         case "remove":
-            faults.remove(visit.form.one("id"))
+            faults.remove(visit.parts.get("id") or visit.form.one("id"))
         case "clear":
             return faults.clear()
         case "advance":

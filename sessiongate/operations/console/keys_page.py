@@ -4,21 +4,29 @@ import msgspec
 
 from sessiongate.operations.console.page import Action, Page, Visit
 
+
+class KeyLine(msgspec.Struct, frozen=True):
+    """A key, or several, and what they do."""
+
+    key: str
+    does: str
+
+
 KEYS = (
-    ("/", "to the filter"),
-    ("j, k", "to the next row, to the one before"),
-    ("x", "select the row"),
-    ("Enter", "open the row's session"),
-    ("e", "end the row's session: the next page asks first"),
-    ("g s", "to the sessions; g and the first letter of another page leads there"),
-    ("?", "to this page"),
+    KeyLine("/", "to the filter"),
+    KeyLine("j, k", "to the next row, to the one before"),
+    KeyLine("x", "select the row"),
+    KeyLine("Enter", "open the row's session"),
+    KeyLine("e", "end the row's session: the next page asks first"),
+    KeyLine("g s", "to the sessions; g and the first letter of another page leads there"),
+    KeyLine("?", "to this page"),
 )
 
 
 class KeysPage(msgspec.Struct, frozen=True):
     """Each key, and what it does."""
 
-    keys: list[tuple[str, str]]
+    keys: list[KeyLine]
 
 
 def pages() -> list[Page | Action]:

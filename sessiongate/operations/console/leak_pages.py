@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from sessiongate.operations.console.attention import sessions_of
-from sessiongate.operations.console.page import Action, Page, Visit
+from sessiongate.operations.console.page import Action, Input, Page, Visit
 from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.rules.leaks import ClientRow, totals
 
@@ -49,7 +49,10 @@ class LeaksPage(msgspec.Struct, frozen=True):
 def pages(parts: ConsoleParts) -> list[Page | Action]:
     """The page of this module."""
     look = partial(_leaks, parts.insights)
-    return [Page("leaks", "Leaks", look, "leaks.html", menu="Leaks", letter="l")]
+    span = Input("span", f"How far back: one of {', '.join(SPANS)}.")
+    return [
+        Page("leaks", "Leaks", look, "leaks.html", menu="Leaks", letter="l", asks=(span,)),
+    ]
 
 
 async def _leaks(insights: Insights, visit: Visit) -> LeaksPage:

@@ -10,7 +10,7 @@ import msgspec
 from sessiongate.errors import Unavailable
 from sessiongate.operations.console.attention import Notice, attention, days_left
 from sessiongate.operations.console.charts import Chart, charts_of
-from sessiongate.operations.console.page import Action, Page, Visit
+from sessiongate.operations.console.page import Action, Input, Page, Visit
 from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.rules.leaks import ClientRow
 from sessiongate.telemetry.samples import SERIES
@@ -59,6 +59,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             menu="Overview",
             letter="o",
             fragment="overview_live.html",
+            asks=(Input("span", f"Of the pictures: one of {', '.join(SPANS)}."),),
         )
     ]
 

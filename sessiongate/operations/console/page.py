@@ -55,6 +55,21 @@ class Values:
 _LONGEST_REASON = 200
 
 
+class Input(msgspec.Struct, frozen=True):
+    """A value that a query, a form or an address may have: what the document says of it."""
+
+    name: str
+    about: str
+    required: bool = False
+    many: bool = False
+    """Whether it may be given several times."""
+
+
+REASON = Input("reason", "Why: it stands in the audit.")
+COUNT = Input("count", "How many it is about, where that is asked for again.")
+PASSWORD = Input("password", "The person's own again, where it is asked for. A token needs none.")
+
+
 class Visit(msgspec.Struct, frozen=True):
     """Somebody who is signed in asks for a page, or for an action."""
 
@@ -67,11 +82,14 @@ class Visit(msgspec.Struct, frozen=True):
     """Of an action; empty for a page."""
     parts: Mapping[str, str] = {}
     """What stands in the address where the page's path has `{name}`."""
+    is_script: bool = False
+    """Whether a token says who it is: then nobody is there to be asked for a password."""
 
     @property
     def said(self) -> Said:
         """What the audit has of an action besides who did it: from where, and the form's reason."""
-        said = Said(how=f"console from {self.client.ip_address}")
+        token = f" token {self.session.digest[:4].hex()}" if self.is_script else ""
+        said = Said(how=f"console{token} from {self.client.ip_address}")
         if reason := self.form.one("reason")[:_LONGEST_REASON]:
             said["detail"] = reason
         return said
@@ -121,16 +139,28 @@ class Page(msgspec.Struct, frozen=True):
     """The key after `g` that leads there."""
     fragment: str = ""
     """The template of the part that is asked for again every two seconds; "" for none."""
+    asks: tuple[Input, ...] = ()
+    """What its query may say."""
+    content_type: str = "application/json"
+    """Of the twin, where that is a file (`Raw`)."""
 
 
 class Action(msgspec.Struct, frozen=True):
-    """A change: POST to `/console/PATH`."""
+    """A change: POST to `/console/PATH`, and to `/console/api/v1/PATH`."""
 
     path: str
     act: Act
     needs: str
     form: str = ""
     """The path of the page that its form stands on; "" for the page of the same path."""
+    asks: tuple[Input, ...] = ()
+    """What its form may say."""
+    title: str = ""
+    """What it does, in a sentence."""
+    verb: str = "POST"
+    """DELETE for one that only scripts ask for, with the query in the place of a form."""
+    by_person: bool = False
+    """Whether it takes a person's password: a token does not do for what outlasts the token."""
 
     def page(self, asked: str, parts: Mapping[str, str]) -> str:
         """The path of that page, where this path was asked, with these parts in its `{name}`s."""
@@ -141,6 +171,8 @@ DEEDS: Mapping[str, str] = {
     "ended": "Ended: {count}.",
     "nothing": "Nothing was left to end.",
     "added": "The administrator was added. Sign in now.",
+    "user-added": "Added, and may log in now.",
+    "password": "Has another password now; sessions opened with the old one have ended.",
     "unlocked": "May try again.",
     "free": "Nothing was held against this name.",
     "disabled": "Disabled, and signed out everywhere.",

@@ -11,13 +11,14 @@ from sessiongate.operations.console import (
     session_pages,
     user_pages,
 )
+from sessiongate.operations.console.document import document_page
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.parts import ConsoleParts
 
 
 def all_pages(parts: ConsoleParts) -> list[Page | Action]:
     """Each module of pages has a line here. Of two paths that fit an address the first counts."""
-    return [
+    lines = [
         *overview_pages.pages(parts),
         *session_pages.pages(parts),
         *leak_pages.pages(parts),
@@ -28,3 +29,4 @@ def all_pages(parts: ConsoleParts) -> list[Page | Action]:
         *fault_pages.pages(parts),
         *keys_page.pages(),
     ]
+    return [*lines, document_page(lines)]

@@ -6,7 +6,17 @@ from typing import Any
 import msgspec
 
 from sessiongate.errors import NotFound
-from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
+from sessiongate.operations.console.page import (
+    COUNT,
+    PASSWORD,
+    REASON,
+    Action,
+    Again,
+    Input,
+    Page,
+    Visit,
+    Went,
+)
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.step_up import objection_to_step
 from sessiongate.rules.access import ADMINISTER
@@ -27,15 +37,30 @@ class PoolPage(msgspec.Struct, frozen=True):
 
 def pages(parts: ConsoleParts) -> list[Page | Action]:
     """The pages of this module."""
-    actions = ("pause", "resume", "rotate", "drain")
+    actions = {
+        "pause": "Send no new call there",
+        "resume": "Let calls go on",
+        "rotate": "Replace all sessions there",
+        "drain": "Let go of all sessions there, and open none",
+    }
     return [
         Page("pools", "Pools", partial(_list, parts), "pools.html", menu="Pools", letter="p"),
         Page("pools/{name}", "Pool", partial(_show, parts), "pool.html"),
         *(
-            Action(f"pools/{{name}}/{what}", partial(_act, parts, what), ADMINISTER, "pools/{name}")
-            for what in actions
+            Action(
+                f"pools/{{name}}/{what}",
+                partial(_act, parts, what),
+                ADMINISTER,
+                "pools/{name}",
+                asks=(REASON, COUNT, PASSWORD, _FORCE) if what == "drain" else (REASON,),
+                title=title,
+            )
+            for what, title in actions.items()
         ),
     ]
+
+
+_FORCE = Input("force", "`yes`: end the sessions of clients that have something there, too.")
 
 
 async def _list(parts: ConsoleParts, _: Visit) -> PoolsPage:

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from sessiongate.audit.event import Said
+from sessiongate.secret import Secret
 from sessiongate.session import Person
 
 
@@ -37,6 +38,17 @@ class ServerFacts(msgspec.Struct, frozen=True):
     """Value and origin of each, without secrets."""
 
 
+class UserRules(msgspec.Struct, frozen=True):
+    """What local users may be given."""
+
+    roles: Sequence[str]
+    """Those that there are."""
+    files: Sequence[str]
+    """The providers whose users stand in files of this server."""
+    password: str
+    """Which passwords may be set, in a sentence."""
+
+
 class LocalUsers(Protocol):
     """The users of this server's own files, and the locks of all names.
 
@@ -45,8 +57,8 @@ class LocalUsers(Protocol):
     """
 
     @property
-    def roles(self) -> Sequence[str]:
-        """The roles that there are."""
+    def rules(self) -> UserRules:
+        """What they may be given."""
         ...
 
     async def all(self) -> list[LocalUser]:
@@ -67,6 +79,16 @@ class LocalUsers(Protocol):
 
     async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
         """Give somebody another role; never take the last administrator's."""
+        ...
+
+    async def add(
+        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: Said
+    ) -> str:
+        """Add somebody, who may log in at once. The canonical name."""
+        ...
+
+    async def set_password(self, who: Person, password: Secret, by: str, said: Said) -> None:
+        """Give somebody another password; sessions that were opened with the old one end."""
         ...
 
 

@@ -12,7 +12,7 @@ from sessiongate.operations.console.page import Action, Page, Raw, Visit
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.rules.access import ADMINISTER
 
-_NAMED = "ca.pem"
+_NAMED, _PEM = "ca.pem", "application/x-pem-file"
 
 _EVERY = re.compile(r"^(https?://)(?:0\.0\.0\.0|\[::\])(?=:|$)")
 """An address at which a server listens, and nobody finds it."""
@@ -57,7 +57,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
     settings, tried, ca = (partial(look, parts) for look in (_settings, _try, _authority))
     return [
         Page("try", "Try it", tried, "try.html", menu="Try it", letter="t"),
-        Page(f"try/{_NAMED}", "Certificate authority", ca),
+        Page(f"try/{_NAMED}", "Certificate authority", ca, content_type=_PEM),
         Page("settings", "Settings", settings, "settings.html", ADMINISTER, menu="Settings"),
     ]
 
@@ -125,4 +125,4 @@ async def _authority(parts: ConsoleParts, _: Visit) -> Raw:
     facts = await parts.facts()
     if not facts.authority:
         raise NotFound("The certificate is of an authority of your own: take its file from there.")
-    return Raw(facts.authority, "application/x-pem-file", _NAMED)
+    return Raw(facts.authority, _PEM, _NAMED)

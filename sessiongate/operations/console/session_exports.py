@@ -11,7 +11,12 @@ import msgspec
 
 from sessiongate.operations.console.page import Page, Raw, Visit
 from sessiongate.operations.console.parts import ConsoleParts
-from sessiongate.operations.console.session_lines import SessionLine, all_that_fit, line_of
+from sessiongate.operations.console.session_lines import (
+    FILTER,
+    SessionLine,
+    all_that_fit,
+    line_of,
+)
 from sessiongate.session import Session
 
 _PORTION = 20
@@ -23,11 +28,20 @@ _COLUMNS = (
 )
 
 
+_CSV = "text/csv; charset=utf-8"
+
+
 def pages(parts: ConsoleParts) -> list[Page]:
     """The addresses of this module."""
     return [
-        Page("sessions/export.csv", "Export", partial(_csv, parts)),
-        Page("sessions/export.json", "Export", partial(_json, parts)),
+        Page(
+            "sessions/export.csv",
+            "Sessions as CSV",
+            partial(_csv, parts),
+            asks=FILTER,
+            content_type=_CSV,
+        ),
+        Page("sessions/export.json", "Sessions as JSON", partial(_json, parts), asks=FILTER),
     ]
 
 
@@ -47,7 +61,7 @@ async def _csv(parts: ConsoleParts, visit: Visit) -> Raw:
     async for lines in _portions(parts, visit, found):
         for facts in msgspec.to_builtins(lines):
             out.writerow([_cell(facts[name]) for name in _COLUMNS])
-    return Raw(text.getvalue().encode(), "text/csv; charset=utf-8", "sessions.csv")
+    return Raw(text.getvalue().encode(), _CSV, "sessions.csv")
 
 
 def _cell(value: object) -> object:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from sessiongate.errors import InvalidArgument
-from sessiongate.operations.console.page import Values, Visit
+from sessiongate.operations.console.page import Input, Values, Visit
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.control import SessionRow, row
 from sessiongate.rules.agents import agent_label
@@ -25,6 +25,17 @@ ROWS = 50
 """Of a page."""
 EXACT = 10_000
 """So many are counted one by one, and put in any order."""
+
+FILTER = (
+    Input("user", "Canonical name of the user; `ann*` is all that begin so."),
+    Input("dialect", "The dialect that opened them, such as `soap`."),
+    Input("address", "Address or network of the client."),
+    Input("agent", "A part of the User-Agent."),
+    Input("idle", "Not used for longer than this, such as `10m`."),
+    Input("provider", "The provider that vouched for the user."),
+    Input("role", "One of the roles that they have."),
+)
+"""What a query says of which sessions are wanted (`rules.session_filter.FIELDS`)."""
 
 Key = tuple[Any, str]
 ORDERS: Mapping[str, Callable[[Session], Key]] = {

@@ -11,8 +11,12 @@ import msgspec
 from sessiongate.errors import NotFound
 from sessiongate.operations.console import session_exports
 from sessiongate.operations.console.page import (
+    COUNT,
+    PASSWORD,
+    REASON,
     Action,
     Again,
+    Input,
     Look,
     Page,
     Raw,
@@ -23,6 +27,8 @@ from sessiongate.operations.console.page import (
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.session_lines import (
     EXACT,
+    FILTER,
+    ORDERS,
     ROWS,
     SessionLine,
     all_that_fit,
@@ -96,12 +102,40 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             menu="Sessions",
             letter="s",
             fragment="sessions_live.html",
+            asks=(*FILTER, _ORDER, _AFTER),
         ),
         *session_exports.pages(parts),
-        Page("sessions/end", "End sessions", of(_asked_to_end), "end.html", TERMINATE_SESSION),
-        Action("sessions/end", end, TERMINATE_SESSION),
+        Page(
+            "sessions/end",
+            "End sessions",
+            of(_asked_to_end),
+            "end.html",
+            TERMINATE_SESSION,
+            asks=(_KEY, _ALL, *FILTER),
+        ),
+        Action(
+            "sessions/end",
+            end,
+            TERMINATE_SESSION,
+            asks=(_KEY, _ALL, *FILTER, REASON, COUNT, PASSWORD),
+            title="End sessions: those of these keys, or all that fit the filter",
+        ),
         Page("sessions/{key}", "Session", of(_show), "session.html"),
+        Action(
+            "sessions/{key}",
+            partial(_end_one, parts),
+            TERMINATE_SESSION,
+            asks=(REASON, COUNT, PASSWORD),
+            title="End one session",
+            verb="DELETE",
+        ),
     ]
+
+
+_KEY = Input("key", "The public key of a session.", many=True)
+_ALL = Input("all", "`yes`: all that fit the filter, in place of keys; `count` is needed then.")
+_ORDER = Input("order", f"What comes first: one of {', '.join(ORDERS)}.")
+_AFTER = Input("after", "Where the page begins: `next` of the page before.")
 
 
 async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
@@ -123,13 +157,16 @@ async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
 async def _show(parts: ConsoleParts, visit: Visit) -> SessionPage:
     session = await parts.sessions.find(visit.parts["key"])
     if session is None:
-        raise NotFound("This session is over, or there never was one with this key.")
+        raise NotFound(_OVER)
     whose = Person(session.provider, session.principal)
     search = SessionSearch(lambda one: Person(one.provider, one.principal) == whose, exact=EXACT)
     found = await parts.sessions.search(search)
     siblings = [one for one in found.sessions if one.key != session.key]
     lines = [line_of(parts, one, visit) for one in nlargest(ROWS, siblings, _last_call)]
     return SessionPage(line_of(parts, session, visit), session.login_name, lines)
+
+
+_OVER = "This session is over, or there never was one with this key."
 
 
 def _last_call(session: Session) -> datetime:
@@ -159,6 +196,14 @@ async def _asked_to_end(parts: ConsoleParts, visit: Visit) -> EndPage:
         [] if every else [one.key for one in found],
         {name: values.one(name) for name in FIELDS if every and values.one(name)},
     )
+
+
+async def _end_one(parts: ConsoleParts, visit: Visit) -> Went | Again:
+    key = visit.parts["key"]
+    if await parts.sessions.find(key) is None:
+        raise NotFound(_OVER)
+    form = Values.read(visit.form.but(*FIELDS, "all", key=key))
+    return await _end(parts, msgspec.structs.replace(visit, form=form))
 
 
 async def _end(parts: ConsoleParts, visit: Visit) -> Went | Again:

@@ -12,21 +12,27 @@ MANY = 20
 
 def takes_a_step(parts: ConsoleParts, visit: Visit, affected: int) -> bool:
     """Whether so many more are many, with those that the visitor has ended a moment ago."""
-    return affected + parts.ends.lately(visit.session.key, visit.now) > MANY
+    lately = 0 if visit.is_script else parts.ends.lately(visit.session.key, visit.now)
+    return affected + lately > MANY
 
 
 async def objection_to_step(parts: ConsoleParts, visit: Visit, affected: int) -> str:
     """Why the form's `password` and `count` do not do, as a sentence; "" where they do.
 
-    A wrong password counts as any other does. Raises Unavailable.
+    A wrong password counts as any other does. Of a script the number alone is asked. Raises
+    Unavailable.
     """
     if visit.form.one("count") != str(affected):
         return f"{affected} would be affected: type that number."
+    if visit.is_script:  # it has shown its token with this very request
+        return ""
     return await objection_to_password(parts, visit)
 
 
 async def objection_to_password(parts: ConsoleParts, visit: Visit) -> str:
     """Why the form's `password` does not do; "" where it is the visitor's own."""
+    if visit.is_script:
+        return "This takes a person's password, and a token has none."
     given = Secret(visit.form.exact("password"))
     session = visit.session
     try:

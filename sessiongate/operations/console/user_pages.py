@@ -7,19 +7,23 @@ locked. What is changed here is written in the files, as the commands `users` do
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlencode
 
 import msgspec
 
-from sessiongate.errors import InvalidArgument, NotFound
-from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
-from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.errors import InvalidArgument, NotFound, Unavailable
+from sessiongate.operations.console.page import REASON, Action, Again, Input, Page, Visit, Went
+from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.operations.console.port import LocalUser
 from sessiongate.operations.console.step_up import objection_to_password
 from sessiongate.rules.access import ADMINISTER
+from sessiongate.rules.leaks import shares_by_person
 from sessiongate.rules.name_pattern import pattern_of
+from sessiongate.secret import Secret
+from sessiongate.service.user_history import UserHistory
 from sessiongate.session import Person
 
 MOST_USERS = 500
@@ -39,8 +43,23 @@ class UserLine(msgspec.Struct, frozen=True):
     disabled: bool
     locked_until: datetime | None
     sessions: int
+    last_login: datetime | None
+    """Of the newest events of the audit, which alone are looked at; None where none is there."""
+    last_refusal: datetime | None
+    """The same of a refused login by this name."""
+    left_share: float | None
+    """Of the sessions that ended within a day, how many nobody logged out: 0 to 1."""
     query: str
     """What names this one in an address."""
+
+
+class AddUserPage(msgspec.Struct, frozen=True):
+    """What a new user may be given."""
+
+    roles: list[str]
+    files: list[str]
+    rule: str
+    """Which passwords may be set."""
 
 
 class UsersPage(msgspec.Struct, frozen=True):
@@ -50,6 +69,8 @@ class UsersPage(msgspec.Struct, frozen=True):
     total: int
     user: str
     """What is looked for in names."""
+    may_add: bool
+    """Whether there is a file of users to add one to."""
 
 
 class UserPage(msgspec.Struct, frozen=True):
@@ -59,19 +80,96 @@ class UserPage(msgspec.Struct, frozen=True):
     roles: list[str]
     sessions_query: str
     """Finds this one's sessions."""
+    rule: str
+    """Which passwords may be set."""
 
 
 def pages(parts: ConsoleParts) -> list[Page | Action]:
     """The pages of this module."""
-    actions = {"unlock": _unlock, "disable": _disable, "enable": _enable, "role": _role}
     return [
-        Page("users", "Users", partial(_users, parts), "users.html", menu="Users", letter="u"),
-        Page("user", "User", partial(_user, parts), "user.html"),
+        Page(
+            "users",
+            "Users",
+            partial(_users, parts),
+            "users.html",
+            menu="Users",
+            letter="u",
+            asks=(Input("user", "A part of the name."),),
+        ),
+        Page("users/add", "Add a user", partial(_rules, parts), "user_add.html", ADMINISTER),
+        Action(
+            "users/add",
+            partial(_add, parts),
+            ADMINISTER,
+            asks=(
+                Input("name", "As the user will type it.", required=True),
+                Input("full_name", "Name for people."),
+                Input("role", "One of the roles that there are.", required=True),
+                Input("provider", "Whose file, where there are several."),
+                *_NEW_PASSWORD,
+                REASON,
+            ),
+            title="Add a local user",
+            by_person=True,
+        ),
+        Page("user", "User", partial(_user, parts), "user.html", asks=_WHO),
         *(
-            Action(f"user/{name}", partial(act, parts), ADMINISTER, form="user")
-            for name, act in actions.items()
+            Action(
+                f"user/{name}",
+                partial(act, parts),
+                ADMINISTER,
+                "user",
+                asks=(*_WHO, *asks, REASON),
+                title=title,
+                by_person=bool(asks),
+            )
+            for name, act, title, asks in (
+                ("unlock", _unlock, "Let a locked user try again, with every provider", ()),
+                ("disable", _disable, "Keep a local user out, and end the sessions", ()),
+                ("enable", _enable, "Let a local user in again", ()),
+                ("role", _role, "Give a local user another role, and end the sessions", _NEW_ROLE),
+                ("password", _password, "Set a local user's password", _NEW_PASSWORD),
+            )
         ),
     ]
+
+
+_WHO = (
+    Input("provider", "Who has this user: a provider's name.", required=True),
+    Input("name", "The user's canonical name.", required=True),
+)
+"""Of an action too, in its form or its address."""
+
+_OWN_PASSWORD = Input("password", "The administrator's own.", required=True)
+_NEW_ROLE = (Input("role", "The new one.", required=True), _OWN_PASSWORD)
+_NEW_PASSWORD = (
+    Input("new", "The new password.", required=True),
+    Input("again", "The same again.", required=True),
+    _OWN_PASSWORD,
+)
+
+_DAY = timedelta(days=1)
+
+# What the audit says of users is read again after this long, however many look.
+_FRESH = timedelta(seconds=5)
+_FRESH_SHARES = timedelta(minutes=1)
+
+
+class _Past(msgspec.Struct, frozen=True):
+    """What is known of what users did."""
+
+    history: UserHistory
+    shares: Mapping[Person, float]
+
+
+async def _past(insights: Insights) -> _Past:
+    """As much as can be found out: an outage of the audit keeps nobody from the users."""
+    history, shares = UserHistory(), dict[Person, float]()
+    with suppress(Unavailable):
+        history = await insights.audit.users(_FRESH)
+        report = await insights.leaks.report(_DAY, _FRESH_SHARES, live=False)
+        shares = shares_by_person(report.clients)
+    return _Past(history, shares)
 
 
 async def _everybody(parts: ConsoleParts) -> list[UserLine]:
@@ -84,14 +182,16 @@ async def _everybody(parts: ConsoleParts) -> list[UserLine]:
         for name, until in names.items()
     }
     local = {Person(one.provider, one.name): one for one in await parts.users.all()}
+    past = await _past(parts.insights)
     # A line for each of a hundred thousand people takes longer than others should wait.
-    return await asyncio.to_thread(_lines, counts, locks, local)
+    return await asyncio.to_thread(_lines, counts, locks, local, past)
 
 
 def _lines(
     counts: Mapping[Person, int],
     locks: Mapping[Person, datetime],
     local: Mapping[Person, LocalUser],
+    past: _Past,
 ) -> list[UserLine]:
     lines = []
     for person in {*counts, *locks, *local}:
@@ -106,6 +206,9 @@ def _lines(
                 known is not None and known.disabled,
                 locks.get(person),
                 counts.get(person, 0),
+                past.history.logins.get(person),
+                past.history.refusals.get(person.name),
+                past.shares.get(person),
                 urlencode({"provider": person.provider, "name": person.name}),
             )
         )
@@ -120,7 +223,16 @@ def _place(one: UserLine) -> tuple[bool, bool, str, str]:
 async def _users(parts: ConsoleParts, visit: Visit) -> UsersPage:
     wanted = visit.query.one("user").lower()
     fit = [one for one in await _everybody(parts) if wanted in one.name.lower()]
-    return UsersPage(fit[:MOST_USERS], len(fit), visit.query.one("user"))
+    return UsersPage(
+        fit[:MOST_USERS], len(fit), visit.query.one("user"), bool(parts.users.rules.files)
+    )
+
+
+async def _rules(parts: ConsoleParts, _: Visit) -> AddUserPage:
+    rules = parts.users.rules
+    if not rules.files:
+        raise NotFound("No file of this server has users: add them in the directory.")
+    return AddUserPage(list(rules.roles), list(rules.files), rules.password)
 
 
 async def _user(parts: ConsoleParts, visit: Visit) -> UserPage:
@@ -128,7 +240,8 @@ async def _user(parts: ConsoleParts, visit: Visit) -> UserPage:
     if one is None:
         raise NotFound("Nobody of this name is known, signed in or locked.")
     query = urlencode({"user": pattern_of(one.name), "provider": one.provider})
-    return UserPage(one, list(parts.users.roles), query)
+    rules = parts.users.rules
+    return UserPage(one, list(rules.roles), query, rules.password)
 
 
 async def _found(parts: ConsoleParts, who: Person) -> UserLine | None:
@@ -137,7 +250,9 @@ async def _found(parts: ConsoleParts, who: Person) -> UserLine | None:
 
 
 def _named(visit: Visit) -> Person:
-    return Person(visit.query.one("provider"), visit.query.one("name"))
+    """Whom a page's address names, or a script's form."""
+    given = [visit.query.one(one) or visit.form.one(one) for one in ("provider", "name")]
+    return Person(*given)
 
 
 def _back(visit: Visit, did: str) -> Went:
@@ -179,3 +294,37 @@ async def _role(parts: ConsoleParts, visit: Visit) -> Went | Again:
     except InvalidArgument as error:
         return Again(f"{error}.")
     return _back(visit, "role")
+
+
+async def _password(parts: ConsoleParts, visit: Visit) -> Went | Again:
+    if why := await _objection(parts, visit):
+        return Again(why)
+    new = Secret(visit.form.exact("new"))
+    try:
+        await parts.users.set_password(_named(visit), new, visit.session.principal, visit.said)
+    except InvalidArgument as error:
+        return Again(f"{error}.")
+    return _back(visit, "password")
+
+
+async def _add(parts: ConsoleParts, visit: Visit) -> Went | Again:
+    form, files = visit.form, parts.users.rules.files
+    provider = form.one("provider") or next(iter(files), "")
+    if provider not in files:
+        return Again(f"The provider must be one of: {', '.join(files)}.")
+    if why := await _objection(parts, visit):
+        return Again(why)
+    who, new = Person(provider, form.one("name")), Secret(form.exact("new"))
+    role, by = form.one("role"), visit.session.principal
+    try:
+        name = await parts.users.add(who, form.one("full_name"), role, new, by, visit.said)
+    except InvalidArgument as error:
+        return Again(f"{error}.")
+    return Went(f"user?{urlencode({'provider': provider, 'name': name})}", "user-added")
+
+
+async def _objection(parts: ConsoleParts, visit: Visit) -> str:
+    """Why a form with a new password does not do; "" where it does."""
+    if visit.form.exact("new") != visit.form.exact("again"):
+        return "The two new passwords differ."
+    return await objection_to_password(parts, visit)

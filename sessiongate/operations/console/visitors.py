@@ -7,7 +7,7 @@ at a page that asks for itself again does not touch it: an open tab keeps nobody
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sessiongate.clock import Clock
 from sessiongate.http.message import Request
@@ -67,6 +67,10 @@ class Visitors:
     def ended(self, session: Session, _: Ended) -> None:
         """Somebody's session is over."""
         self._keys.pop(session.key, None)
+
+    def now(self) -> datetime:
+        """The server's time."""
+        return self._clock.now()
 
     async def of(self, request: Request, *, touch: bool) -> Session | None:
         """Whose cookie a request carries; None for nobody. Two cookies that differ are none."""

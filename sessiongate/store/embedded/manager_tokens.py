@@ -109,5 +109,5 @@ class SqliteManagerTokens(MemoryManagerTokens):
 
 def _row(token: StoredToken) -> tuple[schema.Value, ...]:
     # In JSON, which has a form for texts that are no Unicode.
-    named = json.dumps(token.name), json.dumps(token.upstreams)
+    named = json.dumps(token.name), json.dumps(token.scopes)
     return (token.digest, *named, micros(token.created_at))

@@ -81,7 +81,7 @@ class RedisManagerTokens:
 
 
 def _row(token: StoredToken) -> bytes:
-    return json.dumps([token.name, token.upstreams, micros(token.created_at)]).encode("ascii")
+    return json.dumps([token.name, token.scopes, micros(token.created_at)]).encode("ascii")
 
 
 def _token(digest: bytes, row: bytes) -> StoredToken:

@@ -51,9 +51,24 @@ async def test_changes_are_in_the_file_and_in_the_audit_with_who_and_why(tmp_pat
         assert find_user(path, "bob").disabled
         await users.set_role(BOB, "operator", "ada", Said(how="x"))
         assert find_user(path, "bob").role == "operator"
-        assert len(asked) == 2
-        told = [read(line) for line in store.audit.payloads]
+        spaced = Secret(" twelve letters ")
+        told_of = Said(how="x", detail="has joined")
+        carl = Person("local", "Carl")
+        assert await users.add(carl, "Carl C", "operator", spaced, "ada", told_of) == "carl"
+        made = find_user(path, "carl")
+        assert (made.name, made.full_name, made.role) == ("Carl", "Carl C", "operator")
+        assert made.created is not None
+        await users.set_password(Person("local", "carl"), Secret("another of them"), "ada", SAID)
+        assert find_user(path, "carl").stored != made.stored
+        assert len(asked) == 4
+        # The server notices changes by itself, and says so of nobody.
+        events = map(read, store.audit.payloads)
+        told = [event for event in events if event.user == "ada"]
         disabled, changed = [event for event in told if event.subject == "bob"]
+        added, password = [event for event in told if event.subject == "carl"]
+        assert (added.event, added.user) == ("user added", "ada")
+        assert added.detail == "role operator: has joined"
+        assert (password.event, password.detail) == ("password set", "has left")
         assert (disabled.event, disabled.user) == ("user disabled", "ada")
         assert (disabled.how, disabled.detail) == ("console from 192.0.2.9", "has left")
         assert (changed.event, changed.detail) == ("role set", "to operator")
@@ -61,12 +76,18 @@ async def test_changes_are_in_the_file_and_in_the_audit_with_who_and_why(tmp_pat
             users.set_disabled(Person("local", "ada"), True, "ada", SAID),
             users.set_role(Person("local", "ada"), "user", "ada", SAID),
             users.set_role(BOB, "no such role", "ada", SAID),
+            users.add(BOB, "", "user", spaced, "ada", SAID),
+            users.add(Person("local", "dan"), "", "user", Secret("short"), "ada", SAID),
+            users.add(Person("local", "dan"), "", "no such role", spaced, "ada", SAID),
+            users.set_password(BOB, Secret("short"), "ada", SAID),
         ):
             with pytest.raises(InvalidArgument):
                 await change
         for stranger in (Person("local", "nobody"), Person("", "bob"), Person("LOCAL", "bob")):
             with pytest.raises(NotFound):
                 await users.set_disabled(stranger, True, "ada", SAID)
+            with pytest.raises(NotFound):
+                await users.set_password(stranger, spaced, "ada", SAID)
         assert not find_user(path, "ada").disabled
         path.rename(tmp_path / "elsewhere.toml")
         path.symlink_to(tmp_path / "elsewhere.toml")

@@ -1,9 +1,11 @@
 """The console over the services of `tests.gate`, and a browser that asks it without a socket."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
+from secrets import token_bytes
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,22 +13,30 @@ import msgspec
 
 from sessiongate.audit.event import Event, Said, read
 from sessiongate.errors import InvalidArgument, NotFound
+from sessiongate.faults.state import FaultState
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.router import Route, Routes
+from sessiongate.operations.console.callers import ConsoleCallers
 from sessiongate.operations.console.endpoint import Console
 from sessiongate.operations.console.first_start import Add, FirstStart
 from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.pages import all_pages
 from sessiongate.operations.console.parts import ConsoleParts, Insights
-from sessiongate.operations.console.port import FaultControl, LocalUser, ServerFacts
+from sessiongate.operations.console.port import FaultControl, LocalUser, ServerFacts, UserRules
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
-from sessiongate.rules.passwords import rule_of
+from sessiongate.rules.lockout import Policy
+from sessiongate.rules.passwords import problem_with, rule_of
+from sessiongate.rules.scopes import console_scope
+from sessiongate.rules.token import MANAGER_BYTES, script_token
 from sessiongate.secret import Secret
 from sessiongate.service.audit_desk import AuditDesk
+from sessiongate.service.console_tokens import ConsoleTokens
 from sessiongate.service.leaks import LeakFinder, OpenAudit, RecentSessions
+from sessiongate.service.wrong_tokens import WrongTokens
 from sessiongate.session import Caps, Limits, Person
+from sessiongate.store.manager_port import StoredToken
 from sessiongate.telemetry.history import Timeline
 from sessiongate.testing import NO_CAPS
 from sessiongate.testing.clock import T0
@@ -52,6 +62,12 @@ class FakeUsers:
         }
         self.done: list[tuple[str, str, str, Said]] = []
         self.roles = tuple(sorted({*PEOPLE.values()}))
+        self.files: tuple[str, ...] = ("local",)
+        self.passwords: dict[str, str] = {}
+
+    @property
+    def rules(self) -> UserRules:
+        return UserRules(self.roles, self.files, rule_of(12))
 
     async def all(self) -> list[LocalUser]:
         return list(self.people.values())
@@ -71,9 +87,29 @@ class FakeUsers:
             raise InvalidArgument("role", "unknown")
         self._change(f"role {role}", who, by, said, role=role)
 
+    async def add(
+        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: Said
+    ) -> str:
+        if problem := problem_with(password.reveal(), who.name, 12):
+            raise InvalidArgument("password", problem)
+        if role not in self.roles:
+            raise InvalidArgument("role", "unknown")
+        name = who.name.lower()
+        self.people[name] = LocalUser(who.provider, name, full_name, role, False)
+        self.done.append((f"added {role}", name, by, said))
+        return name
+
+    async def set_password(self, who: Person, password: Secret, by: str, said: Said) -> None:
+        if problem := problem_with(password.reveal(), who.name, 12):
+            raise InvalidArgument("password", problem)
+        self.passwords[who.name] = password.reveal()
+        self.done.append(("password", who.name, by, said))
+
     def _change(self, what: str, who: Person, by: str, said: Said, **facts: object) -> None:
         if who.name == "ada":
             raise InvalidArgument("name", "ada is the last administrator; make another one first")
+        if who.name not in self.people:
+            raise NotFound(f"there is no user {who.name!r}")
         self.people[who.name] = msgspec.structs.replace(self.people[who.name], **facts)
         self.done.append((what, who.name, by, said))
 
@@ -167,11 +203,14 @@ class Desk:
         gate.sessions.on_open(self.visitors.opened)
         gate.sessions.on_end(self.visitors.ended)
         first = FirstStart(gate.clock, Secret(SET_UP), lambda: self.has_users, add, rule_of(12))
+        wrong = WrongTokens(Policy(3, timedelta(minutes=3), timedelta(minutes=5)), gate.clock)
+        tokens = ConsoleTokens(gate.store.manager_tokens, wrong, gate.clock, gate.journal)
+        self.lines = [*more, *all_pages(self.parts)]
         console = Console(
             self.parts,
-            self.visitors,
+            ConsoleCallers(self.visitors, tokens, 300),
             OwnHosts(names, any_address=False),
-            [*more, *all_pages(self.parts)],
+            self.lines,
             first,
             b"k" * 32,
         )
@@ -203,6 +242,14 @@ class Desk:
     def browser(self, **facts: Any) -> "Browser":
         """Somebody who has not been here yet."""
         return Browser(self, **facts)
+
+    async def script(self, role: str, name: str = "nightly", **facts: Any) -> "Script":
+        """A script with a token of this role."""
+        token = script_token(token_bytes(MANAGER_BYTES))
+        scopes = (console_scope(role),)
+        stored = StoredToken(Secret(token).digest(), name, scopes, self.gate.clock.now())
+        await self.gate.store.manager_tokens.add(stored)
+        return Script(self, token, **facts)
 
     async def signed_in(self, name: str = "ada", **facts: Any) -> "Browser":
         """Somebody who has signed in."""
@@ -274,6 +321,49 @@ class Browser:
                     self.cookies.pop(called, None)
         if found := re.search(r'name="csrf" value="([0-9a-f]+)"', text_of(reply)):
             self.csrf = found[1]
+
+
+class Script(Browser):
+    """Shows a token with each request, says nothing of its page, and keeps no cookie."""
+
+    def __init__(self, desk: Desk, token: str, **facts: Any) -> None:
+        super().__init__(desk, **{"agent": "curl/8", **facts})
+        self.shown = token
+
+    async def ask(
+        self, method: str, target: str, body: bytes = b"", headers: Sequence[tuple[str, str]] = ()
+    ) -> Reply:
+        shown = ("authorization", f"Bearer {self.shown}")
+        reply = await super().ask(method, target, body, (shown, *headers))
+        assert not self.cookies
+        return reply
+
+    async def post(self, target: str, *headers: tuple[str, str], **form: Any) -> Reply:
+        own = ("content-type", "application/x-www-form-urlencoded")
+        body = urlencode(form, doseq=True).encode()
+        return await self.ask("POST", target, body, (own, *headers))
+
+    async def send(self, target: str, body: object) -> Reply:
+        """The same values as JSON."""
+        own = ("content-type", "application/json")
+        return await self.ask("POST", target, msgspec.json.encode(body), (own,))
+
+
+def told_by(reply: Reply) -> Any:
+    """What JSON a reply has."""
+    return msgspec.json.decode(reply.body)
+
+
+def faults_of(gate: Gate) -> FaultState:
+    """Faults on purpose of the server that a console is of."""
+    state = FaultState(gate.clock, 1)
+
+    async def ahead(by: timedelta) -> int:
+        gate.clock.tick(by)
+        return await gate.sweep()
+
+    state.serve(gate.journal, Counter(), gate.store, ahead)
+    return state
 
 
 def text_of(reply: Reply) -> str:

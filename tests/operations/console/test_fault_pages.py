@@ -3,9 +3,7 @@
 import http.client
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -16,7 +14,7 @@ from sessiongate.testing import Gate as WholeGate
 from tests.each import each
 from tests.faults.speakers import SPEAKERS
 from tests.gate import Gate
-from tests.operations.console.browser import Desk, header_of, tags_of, words_of
+from tests.operations.console.browser import Desk, faults_of, header_of, tags_of, words_of
 from tests.until import PATIENCE
 
 PAGE = "/console/faults"
@@ -27,14 +25,7 @@ ZERTO = SPEAKERS["zerto"]
 @pytest.fixture
 def state(gate: Gate) -> FaultState:
     """Faults of the server that the console is of."""
-    state = FaultState(gate.clock, 1)
-
-    async def ahead(by: timedelta) -> int:
-        gate.clock.tick(by)
-        return await gate.sweep()
-
-    state.serve(gate.journal, Counter(), gate.store, ahead)
-    return state
+    return faults_of(gate)
 
 
 @pytest.fixture

@@ -1,12 +1,20 @@
 """Users: who is there and in which state, and what an administrator does about it."""
 
 import json
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sessiongate.audit.event import Event, write
 from sessiongate.errors import BadCredentials
 from sessiongate.secret import Secret
 from sessiongate.session import Client
+from sessiongate.store.embedded.audit import AuditFile
+from sessiongate.store.embedded.sqlite import SqliteStore
+from sessiongate.testing import LIMITS, T0
 from tests.each import each
 from tests.gate import CLIENT, Gate
 from tests.operations.console.browser import Desk, header_of, tags_of, words_of
@@ -127,9 +135,12 @@ async def test_sec_14_an_operator_sees_users_and_changes_none(desk: Desk) -> Non
     page = await eve.get("/console/user?provider=local&name=bob")
     assert page.status == 200
     assert not [one for one in tags_of(page, "form") if "/user/" in one.get("action", "")]
-    for what in ("unlock", "disable", "enable", "role"):
+    for what in ("unlock", "disable", "enable", "role", "password"):
         reply = await eve.post(f"/console/user/{what}?provider=local&name=bob", role="operator")
         assert reply.status == 403
+    assert "add-user" not in [one.get("id") for one in tags_of(await eve.get("/console/users"))]
+    assert (await eve.get("/console/users/add")).status == 403
+    assert (await eve.post("/console/users/add", name="mal", role="operator")).status == 403
     assert desk.users.done == []
 
 
@@ -137,3 +148,94 @@ async def test_nobody_is_said_to_be_nobody(desk: Desk) -> None:
     ada = await desk.signed_in("ada")
     assert (await ada.get("/console/user?provider=local&name=nobody")).status == 404
     assert "Nobody fits" in words_of(await ada.get("/console/users?user=zzz"))
+
+
+NEW = {"name": "Carl", "full_name": "Carl C", "role": "operator", "reason": "has joined"}
+LONG = "a long password"
+
+
+async def test_a_user_is_added_and_shown(desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    page = await ada.get("/console/users")
+    assert "add-user" in [one.get("id") for one in tags_of(page, "a")]
+    page = await ada.get("/console/users/add")
+    assert "A password has at least 12 characters" in words_of(page)
+    reply = await ada.post("/console/users/add", new=LONG, again=LONG, password="adaada", **NEW)
+    where = header_of(reply, "location")
+    assert where == "/console/user?provider=local&name=carl&did=user-added&count=0"
+    assert "Added, and may log in now." in words_of(await ada.get(where))
+    said = {"how": "console from 192.0.2.9", "detail": "has joined"}
+    assert desk.users.done == [("added operator", "carl", "ada", said)]
+
+
+@each(
+    ("form", "says"),
+    [
+        ({"new": LONG, "again": "another one"}, "The two new passwords differ."),
+        ({"new": "short", "again": "short"}, "must have at least 12 characters"),
+        ({"new": LONG, "again": LONG, "password": "wrong"}, "This is not your password."),
+        ({"new": LONG, "again": LONG, "role": "none"}, "role: unknown."),
+        ({"new": LONG, "again": LONG, "provider": "ldap"}, "must be one of: local"),
+    ],
+)
+async def test_sec_71_nobody_is_added_by_a_form_that_does_not_do(
+    form: dict[str, str], says: str, desk: Desk
+) -> None:
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/users/add")
+    reply = await ada.post("/console/users/add", **{**NEW, "password": "adaada", **form})
+    assert (reply.status, says in words_of(reply)) == (400, True)
+    fields = {one.get("name"): one.get("value") for one in tags_of(reply, "input")}
+    assert fields["name"] == "Carl", "what was typed stands there again"
+    assert not fields["new"]
+    assert desk.users.done == []
+
+
+async def test_without_a_file_of_users_nobody_is_added_here(desk: Desk) -> None:
+    desk.users.files = ()
+    ada = await desk.signed_in("ada")
+    assert "add-user" not in [one.get("id") for one in tags_of(await ada.get("/console/users"))]
+    assert (await ada.get("/console/users/add")).status == 404
+
+
+async def test_a_password_is_set_by_ones_own(desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    where = "/console/user/password?provider=local&name=bob"
+    await ada.get("/console/user?provider=local&name=bob")
+    for own, new, again, says in (
+        ("wrong", LONG, LONG, "This is not your password."),
+        ("adaada", LONG, "another", "The two new passwords differ."),
+        ("adaada", "short", "short", "must have at least 12 characters"),
+    ):
+        reply = await ada.post(where, password=own, new=new, again=again)
+        assert (reply.status, says in words_of(reply)) == (400, True)
+    assert desk.users.passwords == {}
+    reply = await ada.post(where, password="adaada", new=f" {LONG} ", again=f" {LONG} ")
+    assert "did=password" in header_of(reply, "location")
+    assert desk.users.passwords == {"bob": f" {LONG} "}, "spaces count"
+
+
+async def test_what_users_did_last_and_what_they_leave_is_shown(gate: Gate, tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    store = SqliteStore(path, LIMITS)
+    await store.start()
+    about_bob: dict[str, Any] = {"result": "ok", "user": "bob", "provider": "local"}
+    for event in (
+        *(Event(at=T0, event="session opened", how="login", **about_bob) for _ in range(4)),
+        *(
+            Event(at=T0, event="session ended", reason=reason, **about_bob)
+            for reason in ("logout", "idle", "idle", "terminated")
+        ),
+        Event(at=T0 + timedelta(minutes=1), event="login refused", result="refused", user="BOB"),
+    ):
+        await store.audit.write(write(event), event.at)
+    gate.clock.tick(timedelta(minutes=2))
+    ada = await Desk(gate, audit=lambda: nullcontext(AuditFile(path))).signed_in("ada")
+    [bob] = json.loads((await ada.get("/console/api/v1/users?user=bob")).body)["rows"]
+    assert bob["last_login"] == "2026-01-01T00:00:00Z"
+    assert bob["last_refusal"] == "2026-01-01T00:01:00Z"
+    assert bob["left_share"] == 0.75
+    assert "75 %" in words_of(await ada.get("/console/users?user=bob"))
+    page = words_of(await ada.get("/console/user?provider=local&name=bob"))
+    assert "75 % of the sessions" in page
+    await store.close()
