@@ -39,10 +39,13 @@ def read_rule(told: Mapping[str, object], *, gateway: bool = False) -> FaultRule
     `gateway`. Raises ConfigError with all that is wrong.
     """
     problems: list[str] = []
-    told = as_json(told)
+    try:
+        told = as_json(told)
+    except RecursionError:
+        raise ConfigError(["the rule is nested too deeply"]) from None
     plain = {**told}
-    rule_id = plain.pop("id", "")
-    if rule_id and (not isinstance(rule_id, str) or not _ID.fullmatch(rule_id)):
+    rule_id = _id_in(plain)
+    if rule_id is None:
         problems.append("id: must be at most 64 letters, digits, dots, dashes and underlines")
     following = plain.pop("then", ())
     if not isinstance(following, list | tuple) or len(following) >= _MOST_STEPS:
@@ -61,7 +64,15 @@ def read_rule(told: Mapping[str, object], *, gateway: bool = False) -> FaultRule
         problems += [_NO_UPSTREAM.format(one.fault) for one in steps if _is_of_upstream(one)]
     if problems:
         raise ConfigError(problems)
-    return FaultRule(id=str(rule_id), steps=tuple(steps), told=told)
+    return FaultRule(id=rule_id or "", steps=tuple(steps), told=told)
+
+
+def _id_in(plain: dict[str, object]) -> str | None:
+    """The id, taken out; "" where there is none, None for what is no id."""
+    found = plain.pop("id", "")
+    if found is None or found == "":
+        return ""
+    return found if isinstance(found, str) and _ID.fullmatch(found) else None
 
 
 def as_json(told: Mapping[str, object]) -> dict[str, object]:
@@ -160,6 +171,9 @@ def _when(
             found[key] = names(value)
         except ValueError as error:
             problems.append(f"{at}{key}: {error}")
+            continue
+        if not found[key]:  # such as user=$WHO where that is not set: all would meet it
+            problems.append(f"{at}{key}: names nobody and nothing; leave it out for all")
     at = f"{where}when." if "dialect" in nested else where
     problems += [
         f"{at}dialect: {_unknown(dialect, DIALECTS, 'dialect')}"

@@ -85,6 +85,14 @@ def test_the_steps_that_follow_are_about_the_same_requests() -> None:
     assert [step.when.user for step in rule.steps] == [("ci",), ("ci",), ("reader",)]
 
 
+def nested(depth: int) -> object:
+    """Lists in lists."""
+    value: object = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @each(
     ("told", "problem"),
     [
@@ -113,6 +121,11 @@ def test_the_steps_that_follow_are_about_the_same_requests() -> None:
         ({"fault": "store.down", "probability": 1.1}, "probability: must be a number above 0"),
         ({"fault": "store.down", "for": "soon"}, "for: must be a duration"),
         ({"fault": "store.down", "id": "a b"}, "id: must be at most 64"),
+        ({"fault": "store.down", "id": 0}, "id: must be at most 64"),
+        ({"fault": "store.down", "id": []}, "id: must be at most 64"),
+        ({"fault": "store.down", "user": ""}, "^user: names nobody and nothing; leave it out"),
+        ({"fault": "store.down", "when": {"agent": []}}, "^when.agent: names nobody and nothing"),
+        ({"fault": "store.down", "then": nested(600)}, "nested too deeply"),
         ({"fault": "store.down", "then": {}}, "then: must be a list"),
         ({"fault": "store.down", "then": [{"fault": "x"}]}, "then 1: fault: there is no 'x'"),
         ({"fault": "store.down", "then": [{"id": "x"}]}, "then 1: must be a rule without id"),
@@ -163,3 +176,8 @@ def test_faults_of_an_upstream_are_for_gateways(name: str) -> None:
     else:
         assert read_rule(told).steps[0].fault == name
     assert read_rule(told, gateway=True).steps[0].fault == name
+
+
+@each("none", ["", None])
+def test_an_id_that_is_left_open_is_none(none: object) -> None:
+    assert read_rule({"fault": "store.down", "id": none}).id == ""
