@@ -42,7 +42,7 @@ class KnownFault(msgspec.Struct, frozen=True, kw_only=True):
 
 def seconds(value: object) -> float:
     """Seconds, as a number or as a duration."""
-    if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
+    if isinstance(value, str) and not (value.isascii() and value.replace(".", "", 1).isdigit()):
         number = values.duration(value).total_seconds()
     elif isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError('must be a number of seconds, or a duration such as "500ms"')

@@ -104,6 +104,7 @@ def nested(depth: int) -> object:
         ({"fault": "xyzzy"}, "there are: session.expire, session.terminate"),
         ({"fault": "login.slow", "secnds": 3}, "login.slow.secnds: .* did you mean seconds?"),
         ({"fault": "login.slow", "seconds": "long"}, "login.slow.seconds: must be a duration"),
+        ({"fault": "login.slow", "seconds": "²"}, "login.slow.seconds: must be a duration"),
         ({"fault": "login.slow", "seconds": -1}, "login.slow.seconds: must be from 0"),
         ({"fault": "login.refuse", "as": "Bad"}, "login.refuse.as: must be one of BadCredentials"),
         ({"fault": "http.status"}, "http.status.status: must be given"),
