@@ -28,6 +28,7 @@ from parts import (
     soap,
     starts,
     stores,
+    tickets,
 )
 from tools.table import Bench, Row, as_markdown, as_text, rows_of
 
@@ -43,6 +44,7 @@ PARTS = (
     *stores.PARTS,
     *shared.PARTS,
     *forwarding.PARTS,
+    *tickets.PARTS,
     *starts.PARTS,
     *fairness.PARTS,
     *console.PARTS,

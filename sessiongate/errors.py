@@ -230,11 +230,20 @@ class Unavailable(SessionGateError):
     answered = False
     """Whether the service replied, and could not tell of this one account: it is not down."""
 
+    says = ""
+    """What a client may be told of the reason, "" for nothing. It names no setting and nobody."""
+
     def __init__(
-        self, why: str = "", *, answered: bool = False, retry_after: int | None = None
+        self,
+        why: str = "",
+        *,
+        answered: bool = False,
+        retry_after: int | None = None,
+        says: str = "",
     ) -> None:
         super().__init__(why)
         self.answered = answered
+        self.says = says
         if retry_after is not None:
             self.retry_after = self.useless_for = retry_after
 
@@ -270,9 +279,17 @@ class OutcomeUnknown(UpstreamUnavailable):
 
 
 class Overloaded(Unavailable):
-    """A queue is full: the answer would come too late to be of use."""
+    """A queue is full, or held: the answer would come too late to be of use.
+
+    `why` is what a client is told, too, unless `says` is something else.
+    """
 
     retry_after = 1
+
+    def __init__(
+        self, why: str = "", *, retry_after: int | None = None, says: str | None = None
+    ) -> None:
+        super().__init__(why, retry_after=retry_after, says=why if says is None else says)
 
 
 class ConfigError(Exception):

@@ -12,7 +12,7 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Annotated
 
@@ -25,6 +25,7 @@ from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, s
 from sessiongate.cli.output import Exit, Failed, Output, clean, fail, json_line, note, table_lines
 from sessiongate.cli.session_rows import COLUMNS, RowFacts, for_people
 from sessiongate.config.values import positive_duration
+from sessiongate.files import null_device
 
 _OPEN_SCREEN, _CLOSE_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 _HOME, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -34,6 +35,10 @@ _AROUND = 2
 
 Row = dict[str, object]
 Look = Callable[[], "Seen"]
+
+
+class TerminalGone(Exception):
+    """Nobody sees what is drawn."""
 
 
 class Seen(msgspec.Struct):
@@ -67,7 +72,7 @@ def watch(
     where = settings(config, data_dir).server.data_dir
     of_user = f"?user={in_address(user)}" if user is not None else ""
     if output is Output.TABLE and sys.stdout.isatty() and sys.stdin.isatty():
-        _on_screen(lambda: ask(where, "GET", f"/latest{of_user}", Seen), pause, times)
+        on_screen(lambda: ask(where, "GET", f"/latest{of_user}", Seen), pause, times)
         return
 
     def whole() -> Seen:
@@ -77,16 +82,16 @@ def watch(
     _in_lines(whole, pause, times, output)
 
 
-def _on_screen(look: Look, pause: float, times: int | None) -> None:
+def on_screen(look: Look, pause: float, times: int | None) -> None:
+    """Draw what is seen until q is pressed, the terminal has gone, or so many `times`."""
     seen = look()  # where nobody answers, that is said instead of an empty screen
-    with _screen():
+    with _screen(), suppress(TerminalGone):
         why, at = "", datetime.now().astimezone()
         while True:
             size = shutil.get_terminal_size()
             lines = screen_lines(seen, at, why, size.columns, size.lines)
-            sys.stdout.write(_HOME + "".join(f"{one}{_CLEAR_LINE}\r\n" for one in lines[:-1]))
-            sys.stdout.write(f"{lines[-1]}{_CLEAR_LINE}{_CLEAR_BELOW}")
-            sys.stdout.flush()
+            drawn = "".join(f"{one}{_CLEAR_LINE}\r\n" for one in lines[:-1])
+            _draw(f"{_HOME}{drawn}{lines[-1]}{_CLEAR_LINE}{_CLEAR_BELOW}")
             times = None if times is None else times - 1
             if times == 0 or _pressed_q(pause):
                 return
@@ -122,9 +127,19 @@ def _screen() -> Iterator[None]:
         sys.stdout.write(_OPEN_SCREEN)
         yield
     finally:
-        sys.stdout.write(_CLOSE_SCREEN)
+        with suppress(TerminalGone, termios.error):
+            _draw(_CLOSE_SCREEN)
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _draw(text: str) -> None:
+    try:
+        sys.stdout.write(text)
         sys.stdout.flush()
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+    except OSError:
+        # What is left would be written once more at the end, and fail once more.
+        os.dup2(null_device(), sys.stdout.fileno())
+        raise TerminalGone from None
 
 
 def _pressed_q(pause: float) -> bool:
@@ -133,7 +148,10 @@ def _pressed_q(pause: float) -> bool:
     while (left := until - time.monotonic()) > 0:
         if not select.select([descriptor], [], [], left)[0]:
             return False
-        pressed = os.read(descriptor, 64)
+        try:
+            pressed = os.read(descriptor, 64)
+        except OSError:
+            return True
         if not pressed or b"q" in pressed.lower():
             return True
     return False

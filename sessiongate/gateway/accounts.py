@@ -13,7 +13,6 @@ from datetime import timedelta
 from sessiongate.errors import (
     NoSession,
     NotSupported,
-    Overloaded,
     UpstreamUnavailable,
 )
 from sessiongate.gateway.credentials.credential import Credential
@@ -139,7 +138,7 @@ class Accounts:
             raise no_user_of(self.upstream, session)
         pool = self._pools.get(Person(session.provider, session.principal))
         if self.standing is Standing.DRAINING and (pool is None or not pool.leases):
-            raise Overloaded("no session at the upstream is opened for the time being")
+            raise self.standing.refusal()
         if pool is None or not (pool.leases or pool.opening):
             raise NoSession("no session at the upstream is left to go by")
         return pool

@@ -29,6 +29,9 @@ from sessiongate.wire.http import Answer, Ask
 CONNECT = timedelta(seconds=10)
 """For the name, the connection and the TLS handshake together."""
 
+AWAY = "the upstream cannot be reached"
+"""What clients are told then. Why, and at which address, the log says."""
+
 # Servers close unused connections after 60 seconds and more. Whoever does so first meets no
 # request that is just being sent.
 _UNUSED = 55.0
@@ -224,7 +227,7 @@ class Exchange:
             if not self._away and not self._closed:
                 self._away = True
                 _log.warning("upstream cannot be reached", upstream=self._name, why=str(error))
-            raise
+            raise UpstreamUnavailable(str(error), says=AWAY) from error
         if self._away:
             self._away, self._why_untrusted = False, ""
             _log.info("upstream is reached again", upstream=self._name)

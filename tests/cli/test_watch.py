@@ -1,10 +1,17 @@
 """What `sessions watch` shows: as much as a screen has room for, and what has come and gone."""
 
+import os
+import pty
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
-from sessiongate.cli.watch import Seen, changes, screen_lines
+from sessiongate.cli.watch import Seen, changes, on_screen, screen_lines
 from tests.each import each
 from tests.end_to_end.serving import run_here
 
@@ -65,6 +72,45 @@ def test_where_nothing_is_open_it_says_so() -> None:
 def test_what_a_client_says_of_itself_steers_no_terminal() -> None:
     wild = session(1, user_agent="\x1b[2J\x1b]0;x\x07")
     assert all(line.isprintable() for line in screen_lines(Seen(1, [wild]), AT, "", 200, 24))
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Ours of a terminal that is standard input and output meanwhile. Whoever has it closes it."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(os.dup(theirs)) as keys, os.fdopen(theirs, "w") as screen:
+        monkeypatch.setattr(sys, "stdin", keys)
+        monkeypatch.setattr(sys, "stdout", screen)
+        yield ours
+        with suppress(OSError):  # what was left to be drawn
+            screen.close()
+
+
+def test_a_terminal_that_goes_while_it_is_looked_at_is_the_end(terminal: int) -> None:
+    """For a command that ignores the hang-up, such as under nohup."""
+
+    def go() -> None:
+        shown = b""
+        while b"q ends" not in shown:
+            shown += os.read(terminal, 4096)
+        os.close(terminal)
+
+    with ThreadPoolExecutor() as pool:
+        gone = pool.submit(go)
+        on_screen(lambda: Seen(1, [session(1)]), 600.0, None)
+        gone.result()
+
+
+def test_a_terminal_that_goes_while_the_server_is_asked_is_the_end(terminal: int) -> None:
+    looks = count(1)
+
+    def look() -> Seen:
+        if next(looks) == 2:
+            os.close(terminal)
+        return Seen(1, [session(1)])
+
+    on_screen(look, 0.001, 5)
+    assert next(looks) == 3
 
 
 def test_changes_are_what_has_come_and_gone_oldest_first() -> None:

@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +36,8 @@ from tests.until import BETWEEN_LOOKS, wait_until
 
 # Each of these starts three servers of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.peer]
+
+PEOPLE_THERE = {SERVICE: "administrator", VERA: "user"}
 
 
 @dataclass
@@ -94,10 +96,15 @@ def house(tmp_path: Path, redis: Redis) -> Iterator[House]:
 
 
 @contextmanager
-def housed(folder: Path, redis: Redis) -> Iterator[House]:
-    people = {SERVICE: "administrator", VERA: "user"}
+def housed(
+    folder: Path,
+    redis: Redis,
+    settings: str = UPSTREAM,
+    people: Mapping[tuple[str, str], str] = PEOPLE_THERE,
+) -> Iterator[House]:
+    """`settings` and `people` are the upstream's."""
     add_people(folder / "upstream" / "users.toml", people)
-    with Server(folder / "upstream", settings=UPSTREAM) as upstream:
+    with Server(folder / "upstream", settings=settings) as upstream:
         house = House(folder, upstream, redis, [])
         try:
             yield house

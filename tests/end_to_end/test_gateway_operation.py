@@ -268,7 +268,7 @@ def test_what_is_forwarded_and_what_is_not_is_in_the_audit(
     assert sent["detail"].startswith(f"CreateFolder of Folder group-d1, {lease}")
     assert sent["user"] == ADMIN[0]
     assert (found["call not forwarded"]["subject"], found["call not forwarded"]["reason"]) == (
-        "ExecuteSoap",
+        "ExecuteSoap of Folder group-d1",
         "NotSupported",
     )
     assert "upstream session opened" in gate.log.text

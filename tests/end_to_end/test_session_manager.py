@@ -43,6 +43,12 @@ def manager_gate(upstream: Server, folder: Path, rate: str = "1000/s") -> str:
     listen = ["127.0.0.1:0"]
     [admin]
     listen = "127.0.0.1:0"
+    {clients_of(folder, rate)}
+    """
+
+
+def clients_of(folder: Path, rate: str = "1000/s") -> str:
+    return f"""
     [session_manager]
     rate = "{rate}"
     [session_manager.clients.csi-prod]

@@ -8,8 +8,9 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.slow
 
 ZOE = ("zoe", "zoe's <pass> & 1")
 SERVICE = ("svc-zerto", "the service's pass 1")
+PEOPLE_THERE = {ZOE: "user", SERVICE: "user"}
 ROBOT = ("robot", "robot secret")
 BASE = "/auth/realms/zerto/protocol/openid-connect"
 
@@ -88,7 +90,7 @@ def robot(upstream: Server) -> str:
 def upstream(tmp_path: Path) -> Iterator[Server]:
     """A sessiongate that is the appliance."""
     folder = tmp_path / "upstream"
-    add_people(folder / "users.toml", {ZOE: "user", SERVICE: "user"})
+    add_people(folder / "users.toml", PEOPLE_THERE)
     with Server(folder, settings=APPLIANCE) as running:
         yield running
 
@@ -101,6 +103,12 @@ class Script:
         reply = gate.zerto_login(*person)
         assert (reply.status, reply.body) == (200, b""), reply
         self.token = reply.header("x-zerto-session") or ""
+
+    def at(self, gate: Server) -> Self:
+        """The same session, whose calls go to another node."""
+        there = copy(self)
+        there._gate = gate
+        return there
 
     def get(self, path: str, accept: str = "application/json") -> Reply:
         headers = {"x-zerto-session": self.token, "accept": accept}

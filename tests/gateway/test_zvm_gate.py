@@ -12,10 +12,12 @@ import pytest
 
 from sessiongate.app.build import providers_of
 from sessiongate.app.gateway.gates import callers_upstreams, gates_of
+from sessiongate.audit.event import read
 from sessiongate.config.load import load
 from sessiongate.errors import (
     BadCredentials,
     IdentityUnavailable,
+    NoPermission,
     NoSession,
     NotSupported,
     OutcomeUnknown,
@@ -33,6 +35,7 @@ from sessiongate.store.embedded.books import MemoryBooks
 from sessiongate.store.port import StoredLease
 from sessiongate.wire.http import Answer
 from sessiongate.wire.zerto_relayed import RelayedZerto
+from tests.each import each
 from tests.gate import CLIENT
 from tests.gate import Gate as House
 from tests.gateway.own_appliance import OwnAppliance
@@ -474,6 +477,36 @@ async def test_a_wrong_password_of_a_caller_is_refused_as_such(make: Make) -> No
     assert case.provider is not None
     with pytest.raises(BadCredentials):
         await case.provider.authenticate(parse_account("zoe"), Secret("wrong"))
+
+
+@each("caller", [False, True])
+async def test_sec_69_what_is_not_sent_on_is_written_down_and_takes_no_session(
+    caller: bool, make: Make, tmp_path: Path
+) -> None:
+    appliance = OwnAppliance(tmp_path)
+    case = await make(
+        appliance, caller=caller, mode="session", read_only=True, **{"forward.deny": ["/v1/alerts"]}
+    )
+    session = await case.login()
+    asked = len(appliance.statuses)
+    with pytest.raises(NoPermission):
+        await case.call(session, "DELETE", "/v1/vpgs/7")
+    with pytest.raises(NotSupported):
+        await case.call(session, path="/v1/alerts/8")
+    assert len(appliance.statuses) == asked
+    events = [read(line) for line in case.house.store.audit.payloads]
+    refused = [(one.event, one.reason) for one in events if one.result == "refused"]
+    assert refused == [
+        ("permission denied", "Sessions.UseUpstream"),
+        ("call not forwarded", "NotSupported"),
+    ]
+    assert "upstream.zvm1.read_only" in events[-2].detail
+    counted = case.gate.accounts.meters.forwarded
+    assert {kind: of for kind, of in counted.items() if kind[1] == "refused"} == {
+        ("stateless", "refused"): 1,
+        ("deny", "refused"): 1,
+    }
+    assert (await case.call(session)).status == 200
 
 
 async def test_sec_92_a_reply_with_a_token_of_the_upstream_is_held_back(make: Make) -> None:

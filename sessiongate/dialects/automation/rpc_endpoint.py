@@ -79,7 +79,7 @@ class RpcEndpoint:
                 return await self._create(request, call)
             return _rpc(vapi_rpc.write_output(call, await self._output(request, call)))
         except errors.SessionGateError as error:
-            return _rpc(vapi_rpc.write_refusal(call, error))
+            return _refused(call, error)
 
     async def _forwarded(self, gate: Gate, request: Request, call: vapi_rpc.RpcCall) -> Reply:
         try:
@@ -91,7 +91,7 @@ class RpcEndpoint:
             operation = operation_of(request)
             answer = await gate.automation.call_rpc(session, relayed, headers, operation=operation)
         except errors.SessionGateError as error:
-            return _rpc(vapi_rpc.write_refusal(call, error))
+            return _refused(call, error)
         body = answer.body
         if call.service.startswith(_LIBRARY):
             ours = own_address(request.header("host") or "", secure=request.secure)
@@ -150,6 +150,13 @@ def _is_offered(call: vapi_rpc.RpcCall, resource: resources.Resource | None) -> 
         return call.service == vapi_rpc.SERVICE and call.operation in vapi_rpc.OPERATIONS
     named = call.operation
     return resources.reads(resource, named) or resources.seeks(resource, named)
+
+
+def _refused(call: vapi_rpc.RpcCall, error: errors.SessionGateError) -> Reply:
+    """A refusal is a result, too, and a 200; when to come back is said beside it."""
+    reply = _rpc(vapi_rpc.write_refusal(call, error))
+    reply.headers = (*reply.headers, *extra_headers(error))
+    return reply
 
 
 def _rpc(body: bytes) -> Reply:

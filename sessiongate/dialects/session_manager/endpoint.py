@@ -110,7 +110,8 @@ class SessionManagerEndpoint:
         return _reply(200, body, undelivered=_counting(accounts))
 
     def _refused(self, error: errors.SessionGateError, pause: int) -> Reply:
-        reply = _said(_form(error))
+        says = error.says if isinstance(error, errors.Unavailable) else ""
+        reply = _said(_form(error), says)
         if isinstance(error, errors.BadCredentials):
             reply.headers = (*reply.headers, ("www-authenticate", "Bearer"))
         if isinstance(error, errors.Unavailable):
@@ -133,8 +134,9 @@ def _form(error: errors.SessionGateError) -> _Refusal:
     return next((form for kind, form in _FORMS if isinstance(error, kind)), other)
 
 
-def _said(form: _Refusal) -> Reply:
-    return _reply(form.status, {"error": form.says, "request_id": str(request_id.current.get())})
+def _said(form: _Refusal, why: str = "") -> Reply:
+    says = f"{form.says}: {why}" if why else form.says
+    return _reply(form.status, {"error": says, "request_id": str(request_id.current.get())})
 
 
 def _reply(

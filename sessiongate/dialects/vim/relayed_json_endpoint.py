@@ -54,7 +54,7 @@ class RelayedJsonEndpoint:
             async def require() -> None:
                 nonlocal session
                 session = known(await caller(request, self._sessions, self._bearers, CARRIERS))
-                gate.relay.require_use(session, address.target.kind, address.member)
+                gate.relay.require_use(session, address.target, address.member)
 
             read = await self._calls.read(gate, request, _reader(address, request), require)
             if address.is_about_sessions or is_ours(read):

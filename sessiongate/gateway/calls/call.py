@@ -28,6 +28,7 @@ from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.wire.http import Answer, Headers
 from sessiongate.wire.vim.relayed import Relayed
 from sessiongate.wire.vim.relayed_forms import BY_FORM
+from sessiongate.wire.vim.types import MoRef
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _ID = re.compile(r"[a-zA-Z]{2,24}-[a-zA-Z]?[0-9]{1,20}")
@@ -159,6 +160,21 @@ class CallUnderWay:
         return asyncio.get_running_loop().time() - self.began
 
 
+class UnreadCall(CallUnderWay):
+    """A call of vim25 of which its address alone has been read."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, target: MoRef, method: str, verdict: RelayVerdict) -> None:
+        super().__init__(verdict, (), method=named(method), kind=named(target.kind))
+        self._name = target.name
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The id of what it is for."""
+        return ids_in((self._name,))
+
+
 class ForwardedCall(CallUnderWay):
     """A call of vim25. What is no name of a method or type is "?" in logs and audit."""
 
@@ -247,10 +263,10 @@ class CallRecord:
         if self._audit is None:
             return
         if isinstance(error, NoPermission):
-            what = f"{call.method} at {self._upstream}"
+            what = f"{call.told} at {self._upstream}"
             self._audit.denied(session, what, error.privilege, error.why)
         elif isinstance(error, NotSupported | UnknownObject) and not call.sent:
-            self._audit.failed(session, "call not forwarded", call.method, error)
+            self._audit.failed(session, "call not forwarded", call.told, error)
 
     def transferred(
         self, session: Session | None, what: str, result: str, changed_by: str | None

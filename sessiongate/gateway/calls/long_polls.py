@@ -11,6 +11,7 @@ from sessiongate.gateway.calls.large_replies import StreamedAnswer
 from sessiongate.gateway.calls.poll_places import PollPlaces
 from sessiongate.gateway.calls.translation import Translation
 from sessiongate.gateway.leases.own_calls import OwnCalls
+from sessiongate.gateway.leases.standing import stopping
 from sessiongate.wire.http import Answer
 
 _CANCELLING = 2.0
@@ -153,7 +154,7 @@ class LongPolls:
         """Say why a wait has ended that had no answer of its own."""
         client.require_alive()
         if self._stopping:
-            raise UpstreamUnavailable("the gateway stops")
+            raise stopping()
 
     def _outcome(
         self, client: GatewayClient, task: asyncio.Task[Answer], call: ForwardedCall

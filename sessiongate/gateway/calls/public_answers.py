@@ -19,6 +19,7 @@ from sessiongate.errors import (
     UnknownAddress,
     UpstreamUnavailable,
 )
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
@@ -136,13 +137,13 @@ class PublicAnswers:
         kept, paused = self._kept.get(key), self._is_paused()
         if kept is None or kept.is_over(paused=paused):
             if paused:
-                raise Overloaded(f"{self._name} is paused")
+                raise Standing.PAUSED.refusal()
             kept = self._kept[key] = _Kept(asyncio.create_task(self._ask(ask), name="ask upstream"))
         try:
             return await asyncio.shield(kept.task)
         except UpstreamUnavailable as error:
             # Never that its outcome is not known: to ask for it again does no harm.
-            raise UpstreamUnavailable(f"{self._name}: {error}") from None
+            raise UpstreamUnavailable(f"{self._name}: {error}", says=error.says) from None
 
     async def _ask(self, ask: Ask) -> Answer:
         described = ask.path in wsdl.VENDORS

@@ -21,10 +21,9 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.calls.call import (
     CallRecord,
-    CallUnderWay,
     ForwardedCall,
     LeaseRefused,
-    named,
+    UnreadCall,
 )
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
 from sessiongate.gateway.calls.endings import Endings
@@ -44,6 +43,7 @@ from sessiongate.session import Ended, Session
 from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.wire.http import Answer, Headers
 from sessiongate.wire.vim.relayed import Place, Relayed
+from sessiongate.wire.vim.types import MoRef
 
 LARGEST_REPLY = 32 * 1024 * 1024
 """Bytes, of what is whole in memory once."""
@@ -109,17 +109,16 @@ class Relay:
             self._record.answered(session, call, answer)
         return answer
 
-    def require_use(self, session: Session, kind: str, method: str) -> None:
+    def require_use(self, session: Session, target: MoRef, method: str) -> None:
         """Raise NoPermission where the settings do not let this session call such a method.
 
         For what takes long to read: `call` asks again, of all that it says.
         """
-        verdict = judge(kind, method)
+        verdict = judge(target.kind, method)
         try:
             self._rules.require_use(session, reads=verdict.reads)
         except NoPermission as error:
-            call = CallUnderWay(verdict, (), method=named(method), kind=named(kind))
-            self._record.failed(session, call, error)
+            self._record.failed(session, UnreadCall(target, method, verdict), error)
             raise
 
     @property

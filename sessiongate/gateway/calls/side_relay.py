@@ -93,19 +93,28 @@ class SideRelay:
         Raises what becomes a refusal in the client's dialect; the call has had no effect then, but
         perhaps for OutcomeUnknown.
         """
-        try:
+        with self.recorded(session, call.under_way):
             answer = await self._forward(session, call)
-        except BaseException as error:  # also that the client has gone is written down
-            self._record.failed(session, call.under_way, error)
-            raise
         self._record.answered(session, call.under_way, answer)
         return answer
 
-    async def _forward(self, session: Session, call: SideCall) -> Answer:
-        under_way = call.under_way
+    @contextmanager
+    def recorded(self, session: Session, under_way: CallUnderWay) -> Iterator[None]:
+        """Do something for a call: that it comes to nothing is written down."""
+        try:
+            yield
+        except BaseException as error:  # also that the client has gone
+            self._record.failed(session, under_way, error)
+            raise
+
+    def require_forwarded(self, session: Session, under_way: CallUnderWay) -> None:
+        """Raise NotSupported or NoPermission where it may not be sent for this session."""
         if under_way.verdict.kind in (Kind.DENY, Kind.OWN):
             raise NotSupported(f"{under_way.method} is not forwarded")
         self._rules.require_use(session, reads=under_way.verdict.reads)
+
+    async def _forward(self, session: Session, call: SideCall) -> Answer:
+        self.require_forwarded(session, call.under_way)
         client = self.relay.client_of(session)
         with self.counted(client):
             await call.require_read()

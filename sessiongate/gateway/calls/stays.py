@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from itertools import count
 
-from sessiongate.errors import NoSession, Overloaded, Unavailable, UnknownObject
+from sessiongate.errors import NoSession, Unavailable, UnknownObject
 from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.calls.call import LeaseRefused
 from sessiongate.gateway.calls.clients import GatewayClient
@@ -105,7 +105,7 @@ class Stays:
             if stay is not None:
                 return stay
             if asyncio.get_running_loop().time() > until:
-                raise Overloaded("no session at the upstream was free in time")
+                raise pool.standing.refusal()
 
     async def give_back(self, stay: Stay) -> None:
         """The call is over that has this stay."""

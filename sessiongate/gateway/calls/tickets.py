@@ -52,7 +52,9 @@ class UpstreamTickets:
     async def clone_ticket(self, session: Session) -> Secret:
         """A ticket that opens a session at the upstream. Raises as any forwarded call does."""
         answer = await self._call(session, _CLONE, lease_calls.write_ticket)
-        return _whole(lease_calls.read_ticket, answer)
+        ticket = _whole(lease_calls.read_ticket, answer)
+        self._tokens.hand_out(ticket)
+        return ticket
 
     async def service_ticket(self, session: Session, spec: Data) -> Data:
         """A ticket for this one request. Raises NotSupported for one that the table forbids."""

@@ -18,7 +18,6 @@ from sessiongate.errors import (
     NoSession,
     NotSupported,
     OutcomeUnknown,
-    Overloaded,
     Unavailable,
 )
 from sessiongate.gateway.calls.call import CallRecord
@@ -26,6 +25,7 @@ from sessiongate.gateway.calls.poll_places import PollPlaces
 from sessiongate.gateway.calls.stays import Stay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
+from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.gateway.relay_rules import USE, RelayRules
 from sessiongate.rules import byte_ranges
@@ -174,7 +174,7 @@ class Transfers:
         if not wanted.reads:
             self._rules.require_changes()
         if self._is_paused():
-            raise Overloaded("the upstream is paused")
+            raise Standing.PAUSED.refusal()
 
     async def _have_place(self, transfer: "Transfer") -> None:
         session = transfer.session

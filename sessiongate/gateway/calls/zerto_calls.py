@@ -112,16 +112,17 @@ class ZertoRelay:
         """
         rules = self._rules
         verdict = judge_zerto(request.verb, request.path, request.query, rules.denied)
-        rules.require_use(session, reads=verdict.reads)
         addresses = Addresses(self._url, ours)
         if request.body and ours:
             back = Addresses(ours, self._url)
             request = RelayedZerto(
                 request.verb, request.path, request.query, back.turned(request.body)
             )
-        if not rules.shared:
-            await self._have_alone(session)
         call = ZertoCall(request, verdict, headers, self._renewals, self._in_use, addresses)
+        if not rules.shared:
+            with self._side.recorded(session, call.under_way):
+                self._side.require_forwarded(session, call.under_way)
+                await self._have_alone(session)
         return await self._side.call(session, call)
 
     async def _have_alone(self, session: Session) -> None:

@@ -38,6 +38,9 @@ from sessiongate.wire.vim.client import (
 UNKNOWN = (1.0, 30.0, 60.0, 300.0)
 """Where a login was sent and its answer was lost."""
 
+NO_LOGIN = "the gateway cannot log in at the upstream"
+"""What clients are told where a password is refused. The log says which."""
+
 _REFUSED = "the password of the service account was refused"
 _EXPIRED = "the password of the service account was refused, since it has expired"
 
@@ -217,7 +220,7 @@ class Credential:
         if outcome.name not in REFUSED_LOGINS:
             self._meters.login("unavailable")
             said = outcome.name or "a fault that is not known"
-            raise UpstreamUnavailable(f"{self._upstream}: login: {said}")
+            raise UpstreamUnavailable(f"{self._upstream}: login: {said}", says=NO_LOGIN)
         expired = outcome.name == "PasswordExpired"
         self._say_refused(_EXPIRED if expired else _REFUSED, password.digest())
         return None
@@ -237,7 +240,8 @@ class Credential:
                 # A session that nobody knows of may be there, and each further try makes one more.
                 self._unknown.failed()
                 self._why = why
-            raise UpstreamUnavailable(f"{self._upstream}: {why}") from None
+            says = error.says if isinstance(error, UpstreamUnavailable) else NO_LOGIN
+            raise UpstreamUnavailable(f"{self._upstream}: {why}", says=says) from None
 
     def _left(self) -> float:
         """For how many seconds nothing is to be tried."""
@@ -263,4 +267,5 @@ class Credential:
             )
 
     def _unavailable(self, left: float) -> UpstreamUnavailable:
-        return UpstreamUnavailable(f"{self._upstream}: {self._said()}", retry_after=ceil(left))
+        why = f"{self._upstream}: {self._said()}"
+        return UpstreamUnavailable(why, retry_after=ceil(left), says=NO_LOGIN)

@@ -13,7 +13,7 @@ from math import ceil
 import structlog
 
 from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
-from sessiongate.gateway.credentials.credential import UNKNOWN, Credential
+from sessiongate.gateway.credentials.credential import NO_LOGIN, UNKNOWN, Credential
 from sessiongate.gateway.credentials.pauses import Pauses
 from sessiongate.gateway.credentials.shared_refusals import REST
 from sessiongate.secret import Secret
@@ -136,7 +136,8 @@ class RestLogins:
             # A session that nobody knows of may be there, and each further try makes one more.
             (self._unknown if isinstance(error, OutcomeUnknown) else self._away).failed()
             self._why = f"login to the Automation API: {error}"
-            raise UpstreamUnavailable(f"{self._upstream}: {self._why}") from None
+            says = error.says if isinstance(error, UpstreamUnavailable) else NO_LOGIN
+            raise UpstreamUnavailable(f"{self._upstream}: {self._why}", says=says) from None
         else:
             self._why = _REFUSED
         if token is not None:
@@ -156,4 +157,5 @@ class RestLogins:
         return self._credential.said(self._why, self._refused)
 
     def _unavailable(self, left: float) -> UpstreamUnavailable:
-        return UpstreamUnavailable(f"{self._upstream}: {self._said()}", retry_after=ceil(left))
+        why = f"{self._upstream}: {self._said()}"
+        return UpstreamUnavailable(why, retry_after=ceil(left), says=NO_LOGIN)

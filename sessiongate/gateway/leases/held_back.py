@@ -19,6 +19,7 @@ class HeldBack:
         self._now = now
         self._pauses = pauses or Pauses(now)
         self._why = "nothing was tried yet"
+        self._says = ""
         self._useless_until = 0.0
         """Before when it is known to fail, such as by a password that was refused."""
 
@@ -34,8 +35,9 @@ class HeldBack:
             error = UpstreamUnavailable("no session at the upstream could be opened")
         self._pauses.failed()
         self._why = str(error)
-        useless_for = error.useless_for if isinstance(error, Unavailable) else 0
-        self._useless_until = self._now() + useless_for
+        away = error if isinstance(error, Unavailable) else Unavailable()
+        self._says = away.says
+        self._useless_until = self._now() + away.useless_for
         return error
 
     def over(self) -> None:
@@ -45,4 +47,5 @@ class HeldBack:
     def refusal(self) -> UpstreamUnavailable:
         """What they are told who need one meanwhile."""
         left = max(self._pauses.left, self._useless_until - self._now())
-        return UpstreamUnavailable(self._why, retry_after=max(1, ceil(left)))
+        soon = max(1, ceil(left))
+        return UpstreamUnavailable(self._why, retry_after=soon, says=self._says)

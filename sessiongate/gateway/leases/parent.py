@@ -24,7 +24,7 @@ from sessiongate.gateway.leases.lease import Closer, Lease, LeaseTimes
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.shared_openings import SharedOpenings
 from sessiongate.gateway.leases.shared_places import SharedPlaces
-from sessiongate.gateway.leases.standing import Standing
+from sessiongate.gateway.leases.standing import Standing, stopping
 from sessiongate.gateway.leases.stored_leases import PARENT, StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.store.gateway_port import LeaseState, LeaseUse
@@ -124,14 +124,17 @@ class Parent:
         self._held.over()
 
     async def ticket(self, client: str) -> Secret:
-        """A clone ticket for this client, acquired now. Raises UpstreamUnavailable."""
+        """A clone ticket for this client, acquired now.
+
+        Raises UpstreamUnavailable, and Overloaded while an operator has it paused or drained.
+        """
         self.wanted = True
         try:
             async with asyncio.timeout(WITHIN):
                 return await self._ticket(client)
         except TimeoutError:
             why = f"{self._upstream}: no clone ticket came within {WITHIN:g} seconds"
-            raise UpstreamUnavailable(why) from None
+            raise UpstreamUnavailable(why, says="the upstream did not answer in time") from None
 
     def set_standing(self, standing: Standing) -> None:
         """Pause, drain, or go on, and try a password again that was refused."""
@@ -228,8 +231,10 @@ class Parent:
         return self._lease
 
     def _require_open(self) -> None:
-        if self._closed or self._standing is not Standing.OPEN:
-            raise UpstreamUnavailable(f"{self._upstream}: nothing is sent there for the time being")
+        if self._standing is not Standing.OPEN:
+            raise self._standing.refusal()
+        if self._closed:
+            raise stopping()
 
     async def _acquire(self, lease: Lease, client: str) -> Secret:
         lease.calls += 1
@@ -239,6 +244,7 @@ class Parent:
         finally:
             lease.calls -= 1
         lease.freed_at = self._now()
+        self._rows.tokens.hand_out(ticket)
         return ticket
 
     def _begin(self) -> asyncio.Task[None]:

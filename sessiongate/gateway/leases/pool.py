@@ -12,15 +12,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from sessiongate.errors import (
-    NotSupported,
-    Overloaded,
-    UpstreamUnavailable,
-)
+from sessiongate.errors import NotSupported, Overloaded
 from sessiongate.gateway.credentials.pauses import Pauses
 from sessiongate.gateway.leases.held_back import HeldBack
 from sessiongate.gateway.leases.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
-from sessiongate.gateway.leases.standing import Standing
+from sessiongate.gateway.leases.standing import Standing, stopping
 from sessiongate.gateway.leases.waiters import Waiter, Waiters
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 
@@ -143,7 +139,7 @@ class Pool:
         where there is none in time, and what opening one raises.
         """
         if self._closed:
-            raise UpstreamUnavailable("the gateway stops")
+            raise stopping()
         waiter = Waiter(client, home=home, wait=wait)
         # Whoever waits already goes first.
         lease = None if client in self._waiters else self._found(waiter)
@@ -151,7 +147,7 @@ class Pool:
             self.meters.pool_waits.add(0.0)
             return lease
         if len(self._waiters) >= self.limits.queue:
-            raise Overloaded("too many calls wait for a session at the upstream")
+            raise self._full()
         self._waiters.add(waiter)
         self._grow()
         began = self._now()
@@ -160,7 +156,7 @@ class Pool:
                 lease = await waiter.lease
         except TimeoutError:
             self.meters.timeouts += 1
-            raise Overloaded("no session at the upstream was free in time") from None
+            raise self.standing.refusal() from None
         finally:
             self.meters.pool_waits.add(self._now() - began)
             self._waiters.remove(waiter)
@@ -168,6 +164,11 @@ class Pool:
                 # It stopped waiting in the moment in which it was handed one.
                 self.give_back(client, handed, wait=wait)
         return lease
+
+    def _full(self) -> Overloaded:
+        if self.standing is not Standing.OPEN:
+            return self.standing.refusal()
+        return Overloaded("too many calls wait for a session at the upstream")
 
     def give_back(self, client: str, lease: Lease, *, wait: bool = False) -> None:
         """The call has ended that took this lease."""
@@ -252,7 +253,7 @@ class Pool:
         Cancelled, this breaks it off.
         """
         self._closed = True
-        self._waiters.fail(UpstreamUnavailable("the gateway stops"))
+        self._waiters.fail(stopping())
         opening = self._opening
         if opening is not None:
             try:

@@ -66,7 +66,8 @@ class Renewals:
         except UpstreamUnavailable as error:
             if left > 0:  # the call may come out well all the same
                 return session
-            raise UpstreamUnavailable(str(error), retry_after=error.retry_after) from None
+            soon, says = error.retry_after, error.says
+            raise UpstreamUnavailable(str(error), retry_after=soon, says=says) from None
         if not lives:
             raise LeaseOver
         return session_of(lease)

@@ -1,6 +1,8 @@
-"""What an operator has said of the sessions at an upstream."""
+"""What an operator has said of the sessions at an upstream, and what clients are told then."""
 
 from enum import Enum
+
+from sessiongate.errors import Overloaded, UpstreamUnavailable
 
 
 class Standing(Enum):
@@ -11,3 +13,22 @@ class Standing(Enum):
     """Nothing new is sent: calls wait. Those under way go on."""
     DRAINING = "draining"
     """No lease takes a client that has nothing in it, and none is opened."""
+
+    def refusal(self) -> Overloaded:
+        """What those are told who would need a session of it, and when to come back."""
+        why, seconds = _TOLD[self]
+        return Overloaded(why, retry_after=seconds)
+
+
+_TOLD = {
+    Standing.OPEN: ("no session at the upstream was free in time", Overloaded.retry_after),
+    # A pause is short, such as for a restart there. Whoever comes back waits in the queue first.
+    Standing.PAUSED: ("an operator has paused what goes to the upstream", 15),
+    Standing.DRAINING: ("an operator has closed the upstream to new calls", 60),
+}
+
+
+def stopping() -> UpstreamUnavailable:
+    """What those are told who would need a session while the server stops."""
+    why = "the gateway stops"
+    return UpstreamUnavailable(why, says=why)

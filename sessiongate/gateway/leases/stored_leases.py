@@ -120,9 +120,8 @@ class StoredLeases:
         try:
             await self._store.reserve(row, most)
         except CapReached as full:
-            raise UpstreamUnavailable(
-                f"{self._upstream}: all {most} sessions of the account are in use"
-            ) from full
+            why = f"all {most} sessions of the account are in use"
+            raise UpstreamUnavailable(f"{self._upstream}: {why}", says=why) from full
         return row
 
     async def turn(self, row: StoredLease) -> None:

@@ -7,9 +7,10 @@ its offsets are kept, and what is searched is taken by those few words, however 
 are. Where only a few are known, each by itself is searched for, which is faster then.
 """
 
+import asyncio
 import re
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from itertools import count
@@ -30,6 +31,12 @@ _FEW = 6
 """Tokens up to which one search for each is faster than one for all."""
 
 _GUID = re.compile(r"(?i:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+
+_TICKET_LIFE = 600.0
+"""Seconds for which a ticket is looked for that somebody else has. Upstreams take one for less."""
+
+_MOST_TICKETS = 1000
+"""Of those, the newest. Each takes some six kilobytes."""
 
 _MEANT = 8
 """Characters of a token. What is no longer could be anything."""
@@ -56,6 +63,8 @@ class TokensInUse:
         """Those of less than `_SHORTEST` bytes."""
         self._shortest = sys.maxsize
         self._tickets = count(1)
+        self._handed_out = deque[str]()
+        """The names of tickets that others have, the oldest first."""
         self._longest = 1
         """Bytes of the longest that there has been, as the shortest above."""
 
@@ -78,19 +87,25 @@ class TokensInUse:
         tokens = [form for one in opened.secrets() for form in _forms(one.reveal())]
         self._put(lease, tokens, [opened.user.key])
 
-    def put_ticket(self, name: str, ticket: Secret) -> None:
-        """Look for a ticket that opens a session, under a name that no lease has."""
-        self._put(name, [ticket.reveal()], [])
-
     @contextmanager
     def holding(self, ticket: Secret) -> Iterator[None]:
         """Look for a ticket of ours that opens a session, until it has been used."""
-        name = f"ticket {next(self._tickets)}"
-        self.put_ticket(name, ticket)
+        name = self._put_ticket(ticket)
         try:
             yield
         finally:
             self.drop(name)
+
+    def hand_out(self, ticket: Secret) -> None:
+        """Look for a ticket that somebody else gets, for as long as it may open a session.
+
+        Whether it has been used cannot be seen from here.
+        """
+        name = self._put_ticket(ticket)
+        self._handed_out.append(name)
+        asyncio.get_running_loop().call_later(_TICKET_LIFE, self._take_back, name)
+        if len(self._handed_out) > _MOST_TICKETS:
+            self._take_back(self._handed_out[0])
 
     def drop(self, lease: str) -> None:
         """The session is over."""
@@ -149,6 +164,17 @@ class TokensInUse:
                     yield data[:ready]
         if held:
             yield held
+
+    def _put_ticket(self, ticket: Secret) -> str:
+        """Look for it under a name that no lease has."""
+        name = f"ticket {next(self._tickets)}"
+        self._put(name, [ticket.reveal()], [])
+        return name
+
+    def _take_back(self, name: str) -> None:
+        if self._handed_out and self._handed_out[0] == name:  # else it has been dropped already
+            self._handed_out.popleft()
+            self.drop(name)
 
     def _put(self, lease: str, tokens: Collection[str], keys: Collection[str]) -> None:
         for old in self._of.pop(lease, ((), ())):

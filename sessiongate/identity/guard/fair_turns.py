@@ -67,7 +67,7 @@ class FairTurns:
             self._leave(spot)
 
     def _full(self) -> Overloaded:
-        return Overloaded(f"too many logins wait for {self._what}")
+        return Overloaded(f"too many logins wait for {self._what}", says="too many logins wait")
 
     def _serve(self) -> None:
         while self._free and (taken := self._queue.take()) is not None:

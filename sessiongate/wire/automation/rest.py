@@ -131,7 +131,14 @@ def refusal_of(error: errors.SessionGateError | None) -> Refusal:
             f" {error.limit} for user {error.principal}"
         )
         return Refusal(form.status, form.kind, TOO_MANY, text)
-    return Refusal(form.status, form.kind, form.id, form.text or f"{error}.")
+    return Refusal(form.status, form.kind, form.id, _text(form, error))
+
+
+def _text(form: Form, error: errors.SessionGateError | None) -> str:
+    if form.text is None:
+        return f"{error}."
+    says = error.says if isinstance(error, errors.Unavailable) else ""
+    return f"{form.text} ({says})" if says else form.text
 
 
 def no_operations(path: str) -> Refusal:

@@ -99,8 +99,9 @@ def fault_of(
     message = text(form.message, locale, **fields)
     members: dict[str, Value] = {}
     explain = _EXPLAIN.get(type(error)) if error is not None else None
-    if explain is not None and error is not None:
-        members["faultMessage"] = [_explained(explain(error), fields, message)]
+    sentence = explain(error) if explain is not None and error is not None else ""
+    if sentence:
+        members["faultMessage"] = [_explained(sentence, fields, message)]
     if form.fault in ("NotAuthenticated", "NoPermission"):
         if target is not None:
             members["object"] = target
@@ -118,7 +119,7 @@ def fault_of(
         members["receiver"] = MoRef(error.kind, error.name)
         members["method"] = error.method[:_LONGEST_ECHO]
     elif form.fault == "SystemError":
-        members["reason"] = message
+        members["reason"] = _with(message, sentence)
     return Fault(Data(form.fault, members), message, form.status)
 
 
@@ -129,6 +130,10 @@ def _fields(error: errors.SessionGateError | None) -> dict[str, str]:
         if isinstance(value, str):
             found[name] = value[:_LONGEST_ECHO]
     return found
+
+
+def _says(error: errors.SessionGateError) -> str:
+    return error.says if isinstance(error, errors.Unavailable) else ""
 
 
 _EXPLAIN: Mapping[type[errors.SessionGateError], Callable[[errors.SessionGateError], str]] = {
@@ -142,8 +147,17 @@ _EXPLAIN: Mapping[type[errors.SessionGateError], Callable[[errors.SessionGateErr
     errors.UnknownAddress: str,
     errors.UnknownName: str,
     errors.WrongVerb: str,
+    errors.UpstreamUnavailable: _says,
+    errors.Overloaded: _says,
 }
-"""Errors whose own sentence helps the client and holds nothing that the client may not know."""
+"""Errors whose own sentence helps the client and holds nothing that the client may not know.
+
+"" where this one has none.
+"""
+
+
+def _with(message: str, sentence: str) -> str:
+    return f"{message} ({sentence})" if sentence else message
 
 
 def _explained(sentence: str, fields: Mapping[str, str], message: str) -> Data:
@@ -154,5 +168,5 @@ def _explained(sentence: str, fields: Mapping[str, str], message: str) -> Data:
     members: dict[str, Value] = {"key": "com.vmware.vim.vmodl.explanation"}
     if args:
         members["arg"] = args
-    members["message"] = f"{message} ({sentence})"
+    members["message"] = _with(message, sentence)
     return Data("LocalizableMessage", members)

@@ -25,6 +25,7 @@ from sessiongate.gateway.gate import Gate
 from sessiongate.http.message import Reply, Request
 from sessiongate.session import Client
 from sessiongate.wire.http import Answer
+from sessiongate.wire.vim.types import MoRef
 from tests.each import each
 from tests.gate import AT_VC1, CLIENT
 from tests.gate import Gate as House
@@ -55,8 +56,8 @@ class Upstream:
         self.headers, self.operation = dict(headers), request.operation_id
         return self._said()
 
-    def require_use(self, session: Any, kind: str, method: str) -> None:
-        self.required.append(f"{session.principal}: {method} of {kind}")
+    def require_use(self, session: Any, target: MoRef, method: str) -> None:
+        self.required.append(f"{session.principal}: {method} of {target.kind} {target.name}")
         if not self.lets_in:
             raise NoPermission("Sessions.UseUpstream")
 
@@ -243,7 +244,7 @@ async def test_sec_73_a_long_body_is_read_for_who_may_send_it(case: Case) -> Non
     whole = broken + b'"}'
     session = await case.session()
     assert (await case.ask("POST", RENAME, session, body=whole)).status == 200
-    assert case.upstream.required == ["ada: Rename_Task of Folder"]
+    assert case.upstream.required == ["ada: Rename_Task of Folder group-d1"]
     assert fault(await case.ask("POST", RENAME, session, body=broken)) == "InvalidRequest"
     case.upstream.lets_in = False
     assert fault(await case.ask("POST", RENAME, session, body=broken)) == "NoPermission"

@@ -14,13 +14,14 @@ from sessiongate.errors import (
     UpstreamUnavailable,
     WaitCancelled,
 )
-from sessiongate.gateway.calls.call import CallRecord, ForwardedCall
+from sessiongate.gateway.calls.call import CallRecord, ForwardedCall, UnreadCall
 from sessiongate.rules.relay import judge
 from sessiongate.session import Person, Session
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.client import envelope
 from sessiongate.wire.vim.relayed import read_relayed
+from sessiongate.wire.vim.types import MoRef
 from tests.each import each
 from tests.gateway.test_accounts import session_of
 
@@ -149,6 +150,9 @@ async def test_a_change_is_audited_with_the_ids_of_its_objects_and_no_texts() ->
     odd = read_relayed(envelope("PowerOnVM_Task", "VirtualMachine", "session[5]x"))
     call = ForwardedCall(odd, judge("VirtualMachine", "PowerOnVM_Task"), ())
     assert call.told == "PowerOnVM_Task of VirtualMachine"
+    machine = MoRef("VirtualMachine", "vm-42")
+    unread = UnreadCall(machine, "Rename_Task", judge(machine.kind, "Rename_Task"))
+    assert unread.told == "Rename_Task of VirtualMachine vm-42"
 
 
 async def test_what_is_refused_here_is_audited() -> None:
@@ -159,9 +163,9 @@ async def test_what_is_refused_here_is_audited() -> None:
     record.failed(ADA, call_of("DestroyView"), UnknownObject("View", "session[x]y"))
     record.failed(ADA, call_of("Fetch"), Overloaded("no session was free"))
     assert taken.told == [
-        ("ada", "CreateFolder at vc1", "Sessions.UseUpstream", "why"),
-        ("ada", "call not forwarded", "ExecuteSoap", "NotSupported"),
-        ("ada", "call not forwarded", "DestroyView", "UnknownObject"),
+        ("ada", "CreateFolder of Folder group-d1 at vc1", "Sessions.UseUpstream", "why"),
+        ("ada", "call not forwarded", "ExecuteSoap of Folder group-d1", "NotSupported"),
+        ("ada", "call not forwarded", "DestroyView of Folder group-d1", "UnknownObject"),
     ]
 
 

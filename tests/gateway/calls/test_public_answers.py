@@ -301,7 +301,7 @@ async def test_what_is_no_description_is_told_apart_from_there_being_none(case: 
 
 
 async def test_sec_92_what_shows_a_session_of_ours_is_told_to_nobody(case: Case) -> None:
-    case.tokens.put_ticket("a", Secret("canary-of-ours"))
+    case.tokens.hand_out(Secret("canary-of-ours"))
     said = http(200, envelope("<content>canary-of-ours</content>"), kind="text/xml")
     case.house.instead[LISTED[0]] = said
     assert "shows a session" in await case.refused(LISTED[0])

@@ -73,7 +73,7 @@ async def test_sec_38_no_ticket_is_handed_out_unless_the_table_says_so() -> None
             await story.tickets.service_ticket(story.session(), spec)
     assert not story.house.asked
     (told,) = {*story.case.audit.told}
-    assert told[1:] == ("call not forwarded", METHOD, "NotSupported")
+    assert told[1:] == ("call not forwarded", f"{METHOD} of SessionManager", "NotSupported")
 
 
 OF_FILES = [
@@ -212,8 +212,14 @@ async def test_what_the_upstream_refuses_or_mumbles_is_no_ticket() -> None:
     assert not story.case.relay.clients.objects
 
 
+async def test_sec_92_a_ticket_of_one_client_is_shown_to_no_other() -> None:
+    story = Story(upstream_tickets=True)
+    ticket = await story.tickets.clone_ticket(story.session())
+    assert story.case.tokens.show_in(ticket.reveal().encode())
+
+
 async def test_sec_92_a_ticket_that_is_a_session_of_ours_is_not_handed_out() -> None:
     story = Story(service_tickets=True, upstream_tickets=True)
-    story.case.tokens.put_ticket("a", Secret("cst-theirs"))
+    story.case.tokens.hand_out(Secret("cst-theirs"))
     with pytest.raises(OutcomeUnknown):
         await story.tickets.clone_ticket(story.session())

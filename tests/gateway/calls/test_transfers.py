@@ -107,7 +107,8 @@ async def test_what_the_settings_deny_is_not_forwarded(tmp_path: Path) -> None:
 async def test_where_the_upstream_is_paused_no_ticket_goes_through(stood: Stand) -> None:
     stood.paused = True
     said = await stood.ask("GET", NFC)
-    assert (said.status, said.headers["retry-after"]) == (503, "1")
+    assert (said.status, said.headers["retry-after"]) == (503, "15")
+    assert b"paused" in said.body
     assert not stood.server.got
 
 

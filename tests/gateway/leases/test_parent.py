@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sessiongate.errors import UpstreamUnavailable
+from sessiongate.errors import Overloaded, UpstreamUnavailable
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.credentials.passwords import REFUSED
 from sessiongate.gateway.leases.lease import LeaseTimes
@@ -68,6 +68,15 @@ async def test_each_ticket_is_acquired_when_it_is_asked_for_and_is_another(
     (row,) = await rows_of.all()
     assert person_of(row) == PARENT
     assert row.sealed
+
+
+async def test_sec_92_a_ticket_that_was_handed_out_is_shown_to_no_client(
+    make: Make,
+) -> None:
+    accounts = make(service=True)
+    one, tokens = await ticket(accounts), accounts._rows.tokens
+    assert tokens.show_in(f"<info>{one}</info>".encode())
+    assert not tokens.show_in(f"<info>{one[:-1]}</info>".encode())
 
 
 async def test_sec_56_of_many_who_ask_at_once_one_logs_in(house: House, make: Make) -> None:
@@ -250,8 +259,11 @@ async def test_while_an_operator_has_it_paused_or_drained_there_are_no_tickets(
     await ticket(accounts)
     for standing in (Standing.PAUSED, Standing.DRAINING):
         accounts.set_standing(standing)
-        with pytest.raises(UpstreamUnavailable):
+        with pytest.raises(Overloaded) as refused:
             await ticket(accounts)
+        told = standing.refusal()
+        assert (refused.value.says, refused.value.retry_after) == (told.says, told.retry_after)
+        assert told.retry_after >= 15
     await passes(accounts, time, 2 * LINGER)
     await until(lambda: not house.alive)
     accounts.set_standing(Standing.OPEN)
@@ -268,7 +280,7 @@ async def test_sec_65_one_that_is_opened_meanwhile_is_not_left(
     await server.has_read(1)
     accounts.set_standing(standing)
     server.gate.set()
-    with pytest.raises(UpstreamUnavailable):
+    with pytest.raises(Overloaded):
         await asking
     assert house.made == 1
     assert not house.tickets

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
@@ -14,6 +15,7 @@ from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.secret import Secret
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+from tests.each import each
 from tests.until import until
 
 SESSION = UpstreamSession(WireForm.SOAP, Secret("token"), UserSession("key", "ada", "", "en"))
@@ -498,12 +500,26 @@ async def test_a_paused_pool_sends_nothing_new_and_goes_on_when_it_may() -> None
     assert {(await one).id for one in waiting} == {"lease-1"}
 
 
-async def test_who_waits_at_a_paused_pool_is_refused_in_time() -> None:
-    pool = pool_of(Upstream(), exclusive=False, queue_time=0.0)
-    pool.set_standing(Standing.PAUSED)
-    with pytest.raises(Overloaded):
-        await pool.take("ada", home=False)
+@each("standing", Standing)
+async def test_whoever_gets_no_lease_is_told_why_and_when_to_come_back(standing: Standing) -> None:
+    """A pause is short, and a pool that drains is closed for longer."""
+    pool = pool_of(Upstream(), exclusive=False, size=1, calls=1)
+    ada = await pool.take("ada", home=True)
+    pool.hold("ada", 1)
+    pool.set_standing(standing)
+    pool.limits = msgspec.structs.replace(pool.limits, queue_time=0.0)
+    with pytest.raises(Overloaded) as late:
+        await pool.take("bob", home=False)
     assert pool.meters.timeouts == 1
+    pool.limits = msgspec.structs.replace(pool.limits, queue=0)
+    with pytest.raises(Overloaded) as full:
+        await pool.take("carl", home=False)
+    for refused in (late.value, full.value):
+        assert refused.says == str(refused) != ""
+        assert refused.retry_after == {"open": 1, "paused": 15, "draining": 60}[standing.value]
+        assert ("operator" in refused.says) == (standing is not Standing.OPEN)
+    pool.hold("ada", 0)
+    pool.give_back("ada", ada)
 
 
 async def test_a_draining_pool_goes_on_for_who_has_something_there_and_for_nobody_else() -> None:

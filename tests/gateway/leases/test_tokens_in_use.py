@@ -1,5 +1,6 @@
 """What we are known by at upstreams is found in whatever goes to a client."""
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator
 
@@ -9,10 +10,13 @@ from sessiongate.gateway.leases.tokens_in_use import NOBODY, TokenShown, TokensI
 from sessiongate.secret import Secret
 from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+from tests.loop_time import LoopTime
+from tests.until import until
 
 KEY = "52a67ed8-0f0b-1714-4534-86a177fc51{:02d}"
 OURS = "11111111-2222-3333-4444-555555555555"
 TOKEN = "7bea00000000000000000000000000000canary{:02d}"
+TICKET = "cst-VCT-52a67ed8-0f0b-1714-4534-{:04}"
 REST = "3f0c0000000000000000000000canary{:02d}"
 
 
@@ -92,8 +96,37 @@ def test_a_lease_that_has_got_another_token_is_known_by_that() -> None:
     assert not tokens.show_in(REST.format(0).encode())
     tokens.put("lease-0", None)
     assert not tokens.show_in(REST.format(1).encode())
-    tokens.put_ticket("ticket", Secret("cst-0123456789"))
-    assert tokens.show_in(b'{"ticket":"cst-0123456789"}')
+    with tokens.holding(Secret("cst-0123456789")):
+        assert tokens.show_in(b'{"ticket":"cst-0123456789"}')
+    assert not tokens.show_in(b'{"ticket":"cst-0123456789"}')
+
+
+@pytest.mark.parametrize("leases", [0, 9])
+async def test_sec_92_a_ticket_that_somebody_else_has_is_looked_for_until_it_is_old(
+    leases: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time, tokens = LoopTime(monkeypatch), tokens_of(leases)
+    tokens.hand_out(Secret(TICKET.format(1)))
+    time.tick(300)
+    tokens.hand_out(Secret(TICKET.format(2)))
+    await asyncio.sleep(0)
+    assert [tokens.show_in(TICKET.format(one).encode()) for one in (1, 2, 3)] == [True, True, False]
+    time.tick(301)
+    await until(lambda: not tokens.show_in(TICKET.format(1).encode()))
+    assert tokens.show_in(TICKET.format(2).encode())
+    time.tick(300)
+    await until(lambda: not tokens.show_in(TICKET.format(2).encode()))
+
+
+async def test_of_many_tickets_the_newest_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    time, tokens = LoopTime(monkeypatch), tokens_of(1)
+    for number in range(1200):
+        tokens.hand_out(Secret(TICKET.format(number)))
+    shown = [tokens.show_in(TICKET.format(number).encode()) for number in range(1200)]
+    assert shown == [False] * 200 + [True] * 1000
+    time.tick(601)
+    await until(lambda: not any(tokens.show_in(TICKET.format(one).encode()) for one in range(1200)))
+    assert tokens.show_in(TOKEN.format(0).encode())
 
 
 async def pieces_of(*pieces: bytes) -> AsyncGenerator[bytes]:

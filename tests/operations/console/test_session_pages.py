@@ -177,6 +177,22 @@ async def test_sec_71_without_the_password_and_the_number_many_stay(
         await desk.gate.store.end(session.key)
 
 
+async def test_sec_71_a_name_that_is_somebody_elses_by_now_takes_no_step(desk: Desk) -> None:
+    """A directory may have given it to another, whose password is good under it then."""
+    await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/sessions")
+    people = desk.gate.identity._people
+    people["ada"], was = people["eve"], people["ada"]
+    form = {"all": "yes", "user": "bob", "count": "1"}
+    reply = await ada.post("/console/sessions/end", **form, password="eveeve")
+    assert (reply.status, "This is not your password." in words_of(reply)) == (400, True)
+    assert await desk.gate.live() == ["ada", "bob"]
+    people["ada"] = was
+    await ended(ada, desk, **form, password="adaada")
+    assert await desk.gate.live() == ["ada"]
+
+
 async def test_sec_71_more_than_twenty_selected_take_a_step_up_too(desk: Desk) -> None:
     keys = [(await desk.gate.login("bob")).session.key for _ in range(21)]
     ada = await desk.signed_in("ada")

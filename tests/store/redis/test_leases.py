@@ -1,6 +1,7 @@
 """Leases in Redis: what one server keeps, all others see, whatever becomes of Redis meanwhile."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ from sessiongate.store.redis.leases import REMOVE, REPLACE, RESERVE
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, a_lease
 from sessiongate.testing.leases import all_leases, held_by, refused, sealed
+from sessiongate.testing.manager_tokens import a_token
 from tests.peers import redis as peer
 from tests.peers.redis import Cluster, Redis, Watched
 from tests.peers.relay import Relay
@@ -209,7 +211,16 @@ async def test_a_reservation_given_up_takes_no_place(own: Redis) -> None:
         assert await store.leases.all() == [lease]
 
 
-async def test_sec_65_a_replica_that_takes_over_has_what_was_acknowledged(tmp_path: Path) -> None:
+def waited(primary: Redis) -> int:
+    """How often somebody has waited for a replica."""
+    found = re.search(rb"cmdstat_wait:calls=(\d+)", primary.ask("INFO", "commandstats"))
+    return int(found[1]) if found is not None else 0
+
+
+async def test_sec_08_65_a_replica_that_takes_over_has_what_was_acknowledged(
+    tmp_path: Path,
+) -> None:
+    """A lease that has changed, and a token of the session manager that was revoked."""
     if why := peer.missing():
         pytest.skip(why)
     with Watched(tmp_path) as watched:
@@ -217,11 +228,17 @@ async def test_sec_65_a_replica_that_takes_over_has_what_was_acknowledged(tmp_pa
             lease = a_lease()
             await store.leases.reserve(lease, 1)
             assert await refused(store.leases, a_lease(), 1)
+            token = a_token()
+            await store.manager_tokens.add(token)
             watched.in_step()
+            before = waited(watched.primary)
             ready = sealed(lease, b"x")
             assert await store.leases.replace(lease, ready)
+            await store.manager_tokens.remove(token.digest)
+            assert waited(watched.primary) == before + 2
             watched.primary.kill()
             assert await answered(store.leases.all) == [ready]
+            assert await answered(store.manager_tokens.all) == []
             assert await answered(lambda: refused(store.leases, a_lease(), 1))
             await answered(lambda: store.leases.remove(lease.id))
             assert await answered(store.leases.all) == []

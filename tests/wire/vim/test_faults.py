@@ -51,6 +51,16 @@ def test_every_fault_has_members_of_its_type_only(kind: type[SessionGateError]) 
     assert found.message
 
 
+def test_an_upstream_that_is_not_there_is_told_without_our_own_words() -> None:
+    away = errors.UpstreamUnavailable("vc1: hunter2", says="the upstream cannot be reached")
+    for error in (away, errors.Overloaded("the upstream cannot be reached")):
+        found = fault(error)
+        assert "hunter2" not in repr(found)
+        assert found.data.members["reason"] == explanation(found).members["message"]
+        assert str(found.data.members["reason"]).endswith("(the upstream cannot be reached)")
+    assert "faultMessage" not in fault(errors.UpstreamUnavailable("hunter2")).data.members
+
+
 EXPLAINED = {
     errors.Malformed,
     errors.EncodedBody,
@@ -62,6 +72,7 @@ EXPLAINED = {
     errors.UnknownAddress,
     errors.UnknownName,
     errors.WrongVerb,
+    errors.Overloaded,
 }
 
 
