@@ -97,6 +97,22 @@ def test_a_session_that_has_ended_there_is_replaced_unseen(shared: House) -> Non
     assert any("upstream session lost" in line for line in gate.log())
 
 
+def test_whoever_deletes_something_logs_nobody_out(shared: House) -> None:
+    """That goes by the session that is rotten, as all else does; the logout alone is let through.
+
+    Nor is it sent again, as a read would be.
+    """
+    gate, speaker = shared.gate, SPEAKERS["rest"]
+    token = speaker.logged_in(gate)
+    assert gist(speaker.call(gate, token)) == "200"
+    (old,) = shared.sessions
+    with gate.fault("upstream.rotten"):
+        said = ask(gate, "DELETE", "/api/vcenter/vm/vm-1", None, {"vmware-api-session-id": token})
+    assert said.status == 401
+    assert gist(speaker.call(gate, token)) == "200"
+    assert len(shared.sessions - {old}) == 1
+
+
 def test_a_session_that_refuses_and_lives_is_the_upstreams_word(shared: House) -> None:
     gate, token = shared.gate, SPEAKERS["soap"].logged_in(shared.gate)
     assert read(gate, token) == "200"
@@ -199,6 +215,9 @@ def test_a_zvm_may_do_the_same(zvm: House) -> None:
     with gate.fault("upstream.wrong-type"):
         said = speaker.call(gate, token)
         assert (said.status, "<html>" in said.body) == (200, True)
+    assert gist(speaker.call(gate, token)) == "200"
+    with gate.fault("upstream.rotten", half=True):
+        assert speaker.call(gate, token).status == 401
     assert gist(speaker.call(gate, token)) == "200"
     with gate.fault("upstream.rotten"):
         assert speaker.call(gate, token).status == 401

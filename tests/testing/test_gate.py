@@ -1,6 +1,8 @@
 """A server in the test's own process: what it gives, how its time travels, and what is left."""
 
+import asyncio
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -60,7 +62,9 @@ def test_users_have_the_roles_that_were_asked_for(gate: Gate) -> None:
 
 def test_thirty_one_minutes_end_a_session_and_twenty_nine_do_not(gate: Gate) -> None:
     token = login(gate).json()
+    began = time.process_time()
     assert gate.clock.advance(minutes=29).ended == 0
+    assert time.process_time() - began < 0.05, "seconds, of processor time"
     assert is_live(gate, token)
     assert gate.clock.advance(timedelta(minutes=31)).ended == 1
     assert not is_live(gate, token)
@@ -163,7 +167,13 @@ def test_the_process_is_as_before(capfd: pytest.CaptureFixture[str]) -> None:
 
     def state() -> tuple[object, ...]:
         handlers = tuple(signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM))
-        return (handlers, dict(os.environ), structlog.get_config()["processors"])
+        limits = tuple(
+            resource.getrlimit(one) for one in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)
+        )
+        loop = asyncio.new_event_loop()
+        loop.close()
+        log = structlog.get_config()["processors"]
+        return (handlers, limits, type(loop), dict(os.environ), log)
 
     def open_files() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
