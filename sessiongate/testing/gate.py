@@ -172,8 +172,7 @@ class Gate:
     def reset(self) -> None:
         """As it was at first: without sessions, tickets, lockouts and events, at the true time.
 
-        Addresses, certificate and passwords stay. Clients' connections end; a request under way has
-        a second more, unless `server.limits.shutdown_grace` says otherwise.
+        Addresses, certificate and passwords stay. Clients' connections end.
         """
         self._thread.begin_anew()
 
@@ -298,7 +297,6 @@ _OWN: Mapping[str, object] = {
     "console.listen": "off",
     "store.url": "memory:",
     "server.limits.connections": 200,
-    "server.limits.shutdown_grace": "1s",
 }
 
 

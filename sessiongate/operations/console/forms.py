@@ -4,7 +4,7 @@ import msgspec
 
 from sessiongate.errors import ForeignOrigin, Malformed
 from sessiongate.http.message import Request
-from sessiongate.operations.console.origin_checks import is_same_origin
+from sessiongate.operations.console.origin_checks import FIELD, is_same_origin
 from sessiongate.operations.console.page import Values
 from sessiongate.session import CONSOLE, Client
 
@@ -19,10 +19,10 @@ JSON = "application/json"
 def form_of(request: Request) -> Values:
     """The form in a request's body, or what stands for one: JSON, or the query of a DELETE.
 
-    Raises Malformed.
+    Of a query no secret is taken: addresses are logged and kept. Raises Malformed.
     """
     if request.method == "DELETE":
-        return Values.read(request.query)
+        return Values.read(Values.read(request.query).but(FIELD, "password"))
     kind = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if kind == JSON:
         return _of_json(request.body)

@@ -17,9 +17,13 @@ class RecentEnds:
 
     def lately(self, visitor: str, now: datetime) -> int:
         """How many the visitor of this session has ended within the window."""
-        self._ends = [one for one in self._ends if one[0] > now - WINDOW]
+        self._forget(now)
         return sum(count for _, key, count in self._ends if key == visitor)
 
     def note(self, visitor: str, count: int, now: datetime) -> None:
         """So many more are about to end."""
+        self._forget(now)
         self._ends.append((now, visitor, count))
+
+    def _forget(self, now: datetime) -> None:
+        self._ends = [one for one in self._ends if one[0] > now - WINDOW]

@@ -125,7 +125,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             "sessions/{key}",
             partial(_end_one, parts),
             TERMINATE_SESSION,
-            asks=(REASON, COUNT, PASSWORD),
+            asks=(REASON, COUNT),
             title="End one session",
             verb="DELETE",
         ),

@@ -177,6 +177,19 @@ async def test_sec_71_a_cookie_changes_nothing_without_a_form_of_its_page(desk: 
     assert (await ada.ask("DELETE", address, b"", (own, given))).status == 200
 
 
+async def test_sec_18_a_password_in_an_address_is_ignored(desk: Desk) -> None:
+    keys = [(await desk.gate.login("bob")).session.key for _ in range(21)]
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/sessions")
+    assert (await ada.post("/console/sessions/end", key=keys[:20])).status == 303
+    own = (("sec-fetch-site", "same-origin"), ("x-sessiongate-csrf", ada.csrf))
+    for secret in ("password=adaada", f"password=adaada&csrf={ada.csrf}"):
+        address = f"{SESSIONS}/{keys[20]}?count=1&{secret}"
+        assert (await ada.ask("DELETE", address, b"", own)).status == 400
+        assert (await ada.ask("DELETE", address, b"", own[:1])).status == 403
+    assert await desk.gate.sessions.find(keys[20]) is not None
+
+
 async def test_sec_71_a_script_too_asks_by_our_own_names_alone(desk: Desk) -> None:
     script = await desk.script("administrator")
     assert (await script.get(SESSIONS, ("host", "evil.example"))).status == 421
