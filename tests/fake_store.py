@@ -6,6 +6,7 @@ from datetime import datetime
 from sessiongate.errors import StoreUnavailable
 from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded.memory import MemoryStore
+from sessiongate.store.search import FoundSessions, SessionSearch
 from sessiongate.testing import LIMITS
 
 
@@ -26,6 +27,10 @@ class FakeStore(MemoryStore):
     async def add(self, session: Session, caps: Caps) -> None:
         await self._begin("add")
         await super().add(session, caps)
+
+    async def search(self, search: SessionSearch, now: datetime) -> FoundSessions:
+        await self._begin("search")
+        return await super().search(search, now)
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         await self._begin("use")

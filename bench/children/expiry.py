@@ -10,11 +10,11 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import uvloop
 from tools import populate
+from tools.turns import longest_gaps
 
 from sessiongate.session import Caps, Limits
 from sessiongate.store.embedded.memory import EXPIRE_STEP, MemoryStore
@@ -45,35 +45,6 @@ def _as_a_server_does() -> None:
     """Once it has started; sessions that come later are not of the collector's."""
     gc.collect()
     gc.freeze()
-
-
-async def longest_gaps(
-    work: Callable[[], Awaitable[object]], seconds: float
-) -> tuple[float, float]:
-    """Repeat some work and say the longest that it kept the loop from coming round.
-
-    By the thread's processor time, and by the wall clock.
-    """
-    loop = asyncio.get_running_loop()
-    longest, going = [0.0, 0.0], True
-    last = [time.thread_time(), time.perf_counter()]
-
-    def turn() -> None:
-        now = [time.thread_time(), time.perf_counter()]
-        for clock in (0, 1):
-            longest[clock] = max(longest[clock], now[clock] - last[clock])
-        last[:] = now
-        if going:
-            loop.call_soon(turn)
-
-    loop.call_soon(turn)
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        await work()
-        await asyncio.sleep(0.01)
-    going = False
-    await asyncio.sleep(0)
-    return longest[0] * 1e3, longest[1] * 1e3
 
 
 async def filled(count: int, opened: datetime) -> MemoryStore:

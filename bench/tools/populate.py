@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sessiongate.identity.local.hashing import PasswordHasher
@@ -27,8 +27,8 @@ def token(number: int) -> str:
     return f"{number:040x}"
 
 
-def sessions(count: int, now: datetime) -> Iterator[Session]:
-    """So many sessions that were opened just now."""
+def sessions(count: int, now: datetime, within: timedelta = timedelta(0)) -> Iterator[Session]:
+    """So many sessions that were used just now, and opened one after the other within this time."""
     for number in range(count):
         client = number % CLIENTS
         yield Session(
@@ -47,19 +47,24 @@ def sessions(count: int, now: datetime) -> Iterator[Session]:
             extension=False,
             ip_address=f"10.0.{client // 250}.{client % 250}",
             user_agent="govc/0.52.0",
-            login_at=now,
+            login_at=now - within * (count - number) / count,
             active_at=now,
         )
 
 
-def write_sessions(data_dir: Path, count: int, opened: datetime | None = None) -> Path:
+def write_sessions(
+    data_dir: Path,
+    count: int,
+    opened: datetime | None = None,
+    within: timedelta = timedelta(0),
+) -> Path:
     """A session file with so many sessions, and a file of tokens spread over all of them."""
     opened = opened or datetime.now(UTC)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = schema.open_file(data_dir / "sessiongate.db")
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("BEGIN")
-    rows = (schema.session_row(session) for session in sessions(count, opened))
+    rows = (schema.session_row(session) for session in sessions(count, opened, within))
     connection.executemany(schema.ADD, rows)
     connection.execute("COMMIT")
     connection.close()

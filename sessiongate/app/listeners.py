@@ -1,9 +1,9 @@
 """The sockets of one process: which there are, who is behind each, and in which order they shut.
 
 All dialects are behind each address of `server.listen`, the command line behind the control socket
-of the first process, and people behind `console.listen` of that one; `/readyz` and its like behind
-`admin.listen`. The last of these stays open until no request of a client is left: whoever watches a
-server wants to see it go.
+of the first process, which asks the others by theirs, and people behind `console.listen` of that
+one; `/readyz` and its like behind `admin.listen`. The last of these stays open until no request of
+a client is left: whoever watches a server wants to see it go.
 """
 
 import asyncio
@@ -177,10 +177,8 @@ class Listeners:
         self.addresses = [listener.address for listener in self._serving]
 
     async def open_control(self, control: Handler) -> None:
-        """Let the command line in, where this is the process that it speaks to."""
-        if not self._sockets.is_first:
-            return
-        name = control_address(self._config.server.data_dir)
+        """Let the command line in, or, where another is the process for that, the first worker."""
+        name = control_address(self._config.server.data_dir, self._sockets.number)
         opened = self._sockets.of(name)
         limits = parts.own_limits(self._config)
         self._control.append(await listen(name, control, limits, None, opened=opened))

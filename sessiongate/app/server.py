@@ -157,6 +157,7 @@ class Server:
             self._pools(),
             made.tokens,
             made.records.leaks,
+            made.records.recorder.counted,
         )
 
     async def _open_console(self, listeners: Listeners, services: Services) -> str:
@@ -164,10 +165,10 @@ class Server:
         config, made = self.config, self._made
         if config.console.listen is None or not self._sockets.is_first:
             return ""
-        told = made.records.insights(config, self._values)
+        told = made.records.insights(config, self._values, made.gauges, self._operations)
         others = (
             UsersOfFiles(config, made.locks, made.journal, self._upkeep.refresh_after_command),
-            lambda: facts_of(self.config, listeners, self._served),
+            lambda: facts_of(self.config, listeners, self._served, made.gauges.answering()),
             self._pools(),
             made.store.manager_tokens,
         )

@@ -21,10 +21,12 @@ COLUMNS = (
     Column("size"),
     Column("idle"),
     Column("active"),
+    Column("pinned", rank=4),
     Column("login", rank=2),
     Column("broken", rank=2),
     Column("parent", rank=5),
     Column("waiting", rank=1),
+    Column("oldest_wait_seconds", only_wide=True),
     Column("clients", rank=3),
     Column("waits", rank=4),
     Column("objects", rank=4),
@@ -33,6 +35,17 @@ COLUMNS = (
     Column("mode", rank=6),
     Column("breaker_open", only_wide=True),
     Column("problem", only_wide=True),
+)
+_BY_ACCOUNT = (
+    Column("account", least=12),
+    Column("size"),
+    Column("idle"),
+    Column("active"),
+    Column("pinned", rank=1),
+    Column("login", rank=2),
+    Column("broken", rank=2),
+    Column("waiting", rank=1),
+    Column("oldest_wait_seconds", rank=3),
 )
 _LEASES = (
     Column("lease"),
@@ -81,8 +94,12 @@ def show(
         show_json(facts)
         return
     leases = [_for_people(one) for one in facts.pop("leases")]
+    by_account = facts.pop("by_account", [])
     show_facts(facts, output)
     print()
+    if by_account:
+        show_rows(by_account, _BY_ACCOUNT, output, "")
+        print()
     show_rows(leases, _LEASES, output, "No session is open there.")
 
 

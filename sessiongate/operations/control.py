@@ -112,8 +112,12 @@ class Control:
         pools: Pools | None = None,
         tokens: TokenActions | None = None,
         leaks: Leaks | None = None,
+        counts: Callable[[], object] | None = None,
     ) -> None:
-        """`unlock` takes a name and by whom; `about` says what the server is, without secrets."""
+        """`unlock` takes a name and by whom; `about` says what the server is, without secrets.
+
+        `counts` are what this process has counted, for another one of the same server.
+        """
         self._sessions = sessions
         self._clock = clock
         self._refresh = refresh
@@ -124,6 +128,7 @@ class Control:
         self._pools = pools
         self._tokens = tokens
         self._leaks = leaks
+        self._counts = counts
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request; a refusal is `{"error": sentence}`."""
@@ -163,6 +168,8 @@ class Control:
                 return self._about()
             case ("GET", ["leaks"]) if self._leaks is not None:
                 return await self._leaks.report(_span(request))
+            case ("GET", ["counts"]) if self._counts is not None:
+                return self._counts()
             case (_, ["pools" | "upstreams", *_]) if self._pools is not None:
                 return await _of_pools(self._pools, request, parts, by)
             case (_, ["tokens", *_]) if self._tokens is not None:

@@ -27,13 +27,15 @@ def socket_path(data_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"sessiongate-{digest}.sock"
 
 
-def control_address(data_dir: Path) -> str:
-    """Where a server listens for commands, "unix:/path".
+def control_address(data_dir: Path, worker: int = 0) -> str:
+    """Where a server listens for commands, "unix:/path". Commands speak to the first worker alone.
 
     Raises ConfigError where that is among the temporary files and another account has put
     something there, or could.
     """
     path = socket_path(data_dir)
+    if worker:
+        path = path.with_name(f"{path.name}.{worker}")
     if path.parent != data_dir.resolve() and (why := objection_to(path, {os.geteuid()})):
         raise ConfigError(
             [

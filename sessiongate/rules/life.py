@@ -36,3 +36,13 @@ def due_at(login_at: datetime, active_at: datetime, limits: Limits) -> datetime:
         return min(due, login_at + limits.total)
     except OverflowError:
         return due
+
+
+def last_end(login_at: datetime, limits: Limits) -> datetime | None:
+    """When a session ends however it is used; None where nothing says so."""
+    if limits.total is None:
+        return None
+    try:
+        return login_at + limits.total
+    except OverflowError:
+        return None

@@ -18,6 +18,12 @@ def pattern_of(name: str) -> str:
     return name.replace(_STAR, _LITERAL)
 
 
+def only_name(pattern: str) -> str | None:
+    """The one name that fits a pattern; None where many may."""
+    parts = pattern.replace(_LITERAL, _HELD).split(_STAR)
+    return parts[0].replace(_HELD, _STAR) if len(parts) == 1 else None
+
+
 def fits_name(name: str, pattern: str) -> bool:
     """Whether a name fits a pattern; both in the case in which they are compared."""
     parts = pattern.replace(_LITERAL, _HELD).split(_STAR)

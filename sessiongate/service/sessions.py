@@ -21,7 +21,7 @@ from sessiongate.secret import Secret
 from sessiongate.service.undelivered import Undelivered
 from sessiongate.session import CONSOLE, Caps, Client, Ended, Principal, Session
 from sessiongate.store.port import SessionStore
-from sessiongate.store.search import FoundSessions, SessionSearch, searched
+from sessiongate.store.search import FoundSessions, SessionSearch, revision_of, searched
 
 # Names and agents come from clients. vSphere's own columns are shorter; nobody reads further.
 _LONGEST_AGENT = 512
@@ -156,6 +156,11 @@ class Sessions:
     async def search(self, search: SessionSearch) -> FoundSessions:
         """The live sessions that fit, all of them or the newest."""
         return await searched(self._store, search, self._clock.now())
+
+    @property
+    def revision(self) -> int | None:
+        """Another number whenever a search may find something else, but for time. None: unknown."""
+        return revision_of(self._store)
 
     async def end(self, key: str, reason: Ended, by: str = "", said: Said = UNSAID) -> bool:
         """End the session of this key. False if it had ended before.

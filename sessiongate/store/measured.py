@@ -23,7 +23,7 @@ from sessiongate.store.measured_leases import (
 )
 from sessiongate.store.measured_tokens import MeasuredManagerTokens
 from sessiongate.store.port import AttemptStore, AuditStore, Endings, LeaseStore, Store
-from sessiongate.store.search import FoundSessions, SessionSearch, searched
+from sessiongate.store.search import FoundSessions, SessionSearch, revision_of, searched
 from sessiongate.telemetry.counters import Meters
 
 T = TypeVar("T")
@@ -166,6 +166,11 @@ class MeasuredStore:
     async def search(self, search: SessionSearch, now: datetime) -> FoundSessions:
         """The live sessions that fit."""
         return await self._measured("list", searched(self._inner, search, now))
+
+    @property
+    def revision(self) -> int | None:
+        """Another number whenever a search may find something else, as far as that is known."""
+        return revision_of(self._inner)
 
     async def change(self, session: Session) -> bool:
         """Keep changed facts of a live session."""

@@ -6,10 +6,12 @@ What a page says and refuses is tested without a browser, beside `operations/con
 import http.client
 import json
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -25,11 +27,12 @@ from tests.end_to_end.browsing import (
     chromium,
     for_readers,
 )
+from tests.end_to_end.many import one_at_each, shared_settings
 from tests.end_to_end.serving import ADMIN, OPERATOR, OTHER, USER, Server, with_people
 from tests.house.sources import ROOT
 from tests.peers.redis import Redis
 from tests.security.dialects import DIALECTS
-from tests.until import PATIENCE
+from tests.until import PATIENCE, wait_until
 
 __all__ = ["chromium"]
 
@@ -39,6 +42,7 @@ KEPT = ROOT / "docs" / "pictures" if "SESSIONGATE_WRITE_PICTURES" in os.environ 
 """Where the two of README are written: the repository has new ones where that is set."""
 
 COOKIE = "sessiongate-console"
+ZERTO = DIALECTS[0]
 AGENT = "<img src=x onerror=alert(1)>/1"
 
 
@@ -49,6 +53,8 @@ class Console:
         self.server = server
         self.url = server.console
         self.host = urlsplit(self.url).netloc
+        self.said = ""
+        """The body of the last reply."""
 
     def ask(
         self,
@@ -69,9 +75,22 @@ class Console:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection.request(verb, path, urlencode(form) if form is not None else None, headers)
         reply = connection.getresponse()
-        reply.read()
+        self.said = reply.read().decode()
         connection.close()
         return reply.status, {name.lower(): value for name, value in reply.getheaders()}
+
+    def twin(self, path: str, cookie: str) -> Any:
+        """What a page says to a script."""
+        status, _ = self.ask("GET", f"/console/api/v1/{path}", cookie)
+        assert status == 200, self.said
+        return json.loads(self.said)
+
+    def csrf(self, path: str, cookie: str) -> str:
+        """What a form of this page carries."""
+        self.ask("GET", path, cookie)
+        found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.said)
+        assert found, self.said
+        return found[1]
 
     def token(self, person: tuple[str, str]) -> str:
         """The token of somebody who signs in."""
@@ -350,15 +369,36 @@ def test_an_address_that_is_taken_is_gone_on_without_unless_it_was_asked_for(
             asked.start()
 
 
-def test_the_first_of_several_workers_has_it(redis: Redis, tmp_path: Path) -> None:
-    settings = f'[server]\nworkers = 2\n[store]\nurl = "{redis.url}"\n'
+def test_the_first_of_several_workers_has_it_and_shows_what_is_at_all(
+    redis: Redis, tmp_path: Path
+) -> None:
     environ = {"SESSIONGATE_CONSOLE__LISTEN": "127.0.0.1:0"}
+    settings = shared_settings(redis.url)
     with with_people(tmp_path / "data", settings=settings, environ=environ) as server:
         console = Console(server)
         token = console.token(ADMIN)
-        server.vim_token(USER)
-        assert console.ask("GET", "/console/sessions", token)[0] == 200
-        rows = server.run("check", "--output", "json").json()["checks"]
-        [said] = [one["detail"] for one in rows if one["check"] == "server"]
+        # The first worker has heard of the other by now: its pictures are of both from here on.
+        wait_until(lambda: console.twin("overview", token)["counted"] == 2)
+        with one_at_each(server) as clients:
+            tokens = [ZERTO.token(one, USER) for one in clients for _ in range(2)]
+            found = console.twin(f"sessions?user={USER[0]}", token)
+            assert (found["total"], found["more"]) == (len(tokens), False)
+            key = found["rows"][0]["key"]
+            page = f"/console/sessions/end?key={key}"
+            form = {"key": key, "csrf": console.csrf(page, token), "reason": "two workers"}
+            assert console.ask("POST", "/console/sessions/end", token, form)[0] == 303
+            for client in clients:
+                assert sum(ZERTO.is_alive(client, one) for one in tokens) == len(tokens) - 1
+        rows = console.twin(f"sessions?user={USER[0]}", token)["rows"]
+        assert key not in [one["key"] for one in rows]
+
+        def let_in() -> float:
+            charts = {one["key"]: one for one in console.twin("overview", token)["charts"]}
+            return sum(one or 0 for one in charts["logins"]["lines"][0]["values"])
+
+        wait_until(lambda: let_in() >= len(tokens))
+        assert let_in() <= len(tokens) + 1  # our own
+        checks = server.run("check", "--output", "json").json()["checks"]
+        [said] = [one["detail"] for one in checks if one["check"] == "server"]
         assert f"console on {console.url}/console/" in said
         server.stop()

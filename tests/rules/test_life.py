@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.life import due_at, judge
+from sessiongate.rules.life import due_at, judge, last_end
 from sessiongate.session import Ended, Limits
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,3 +62,9 @@ def test_a_session_lives_until_it_is_due_and_not_longer(used: timedelta, limits:
     due = due_at(T0, T0 + used, limits)
     assert judge(T0, T0 + used, limits, due) is not None
     assert judge(T0, T0 + used, limits, due - TICK) is None
+
+
+def test_the_last_end_is_the_one_that_no_use_moves() -> None:
+    assert last_end(T0, BOTH) == T0 + TOTAL
+    assert last_end(T0, IDLE_ONLY) is None
+    assert last_end(T0, Limits(IDLE, timedelta.max)) is None

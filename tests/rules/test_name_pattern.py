@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.rules.name_pattern import fits_name, pattern_of
+from sessiongate.rules.name_pattern import fits_name, only_name, pattern_of
 from tests.each import each
 
 NAMES = st.text("ab*[]?.", max_size=8)
@@ -42,3 +42,13 @@ def test_it_is_what_a_regular_expression_says(name: str, pattern: str) -> None:
 @given(NAMES, NAMES)
 def test_the_pattern_of_a_name_fits_that_one_alone(name: str, other: str) -> None:
     assert fits_name(other, pattern_of(name)) == (other == name)
+
+
+@given(NAMES)
+def test_only_a_pattern_without_a_star_fits_one_name_alone(text: str) -> None:
+    assert fits_name(text, pattern_of(text)) == (only_name(pattern_of(text)) == text)
+    name = only_name(text)
+    if name is None:
+        assert "*" in text.replace("[*]", "")
+    else:
+        assert fits_name(name, text)

@@ -4,7 +4,8 @@ It speaks to the pools of this process.
 """
 
 import asyncio
-from collections.abc import Mapping
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -15,8 +16,10 @@ from sessiongate.config import Config
 from sessiongate.errors import NotFound
 from sessiongate.gateway.gate import UpstreamGate
 from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import PARENT
+from sessiongate.operations.console.port import ClientLease
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended
 
@@ -24,6 +27,9 @@ from sessiongate.session import Ended
 _KEY_PREFIX = 8
 
 _COMMAND_LINE = "command line"
+
+MOST_PINS = 100
+"""Clients that are told of as those who have something in leases."""
 
 
 class PoolRow(msgspec.Struct, kw_only=True):
@@ -38,17 +44,35 @@ class PoolRow(msgspec.Struct, kw_only=True):
     accounts: int
     idle: int
     active: int
+    pinned: int
+    """Of the active ones, those in which clients have objects, and go by no other."""
     login: int
     broken: int
     parent: int
     """Those that clone tickets come from."""
     waiting: int
+    oldest_wait_seconds: int
+    """For how long the first of those that wait has waited."""
     waits: int
     clients: int
     objects: int
     breaker_open: bool
     problem: str | None
     """Why no login is tried, with the setting, the rule and the way out; None where one is."""
+
+
+class AccountRow(msgspec.Struct, kw_only=True):
+    """The sessions of one account at an upstream."""
+
+    account: str
+    size: int
+    idle: int
+    active: int
+    pinned: int
+    login: int
+    broken: int
+    waiting: int
+    oldest_wait_seconds: int
 
 
 class LeaseRow(msgspec.Struct, kw_only=True):
@@ -97,7 +121,7 @@ class PoolCommands:
         return [self._row(name) for name in self._gates]
 
     def show(self, name: str) -> dict[str, object]:
-        """One pool, with its `leases`. Raises NotFound."""
+        """One pool, with its `leases`, and its sessions by account. Raises NotFound."""
         row = self._row(name)
         now = asyncio.get_running_loop().time()
         accounts = self._gates[name].accounts
@@ -106,7 +130,29 @@ class PoolCommands:
         ]
         if accounts.parent is not None:
             leases += [_lease(PARENT.name, lease, now) for lease in accounts.parent.leases]
-        return {**msgspec.structs.asdict(row), "leases": leases}
+        told = {"leases": leases, "by_account": [_account(one) for one in accounts.pools]}
+        return {**msgspec.structs.asdict(row), **told}
+
+    def leases_of(self, clients: Sequence[str]) -> dict[str, ClientLease]:
+        """By which lease each of these clients goes, as far as this process knows, by key."""
+        found: dict[str, ClientLease] = {}
+        for lease in (lease for gate in self._gates.values() for lease in _leases(gate)):
+            for client in clients:
+                if client in lease.homes or client in lease.used_by:
+                    told = _client(lease, client)
+                    # Of several the one that it is pinned to.
+                    if client not in found or told.objects > found[client].objects:
+                        found[client] = told
+        return found
+
+    def pins(self, name: str) -> Sequence[ClientLease]:
+        """Who has most in the leases of one pool, that first. Raises NotFound."""
+        told = (
+            _client(lease, client)
+            for lease in _leases(self._gate(name))
+            for client in {*lease.homes, *lease.used_by}
+        )
+        return heapq.nlargest(MOST_PINS, told, key=lambda one: (one.objects, one.calls, one.client))
 
     async def pause(
         self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = ""
@@ -200,10 +246,14 @@ class PoolCommands:
             accounts=len(gate.accounts.pools),
             idle=now.sessions["idle"],
             active=now.sessions["active"],
+            pinned=_pinned(_leases(gate)),
             login=now.sessions["login"],
             broken=now.sessions["broken"],
             parent=now.sessions["parent"],
             waiting=now.waiters,
+            oldest_wait_seconds=int(
+                max((pool.oldest_wait for pool in gate.accounts.pools), default=0.0)
+            ),
             waits=now.waits,
             clients=len(gate.clients_here()),
             objects=now.objects,
@@ -225,6 +275,35 @@ def _to_the_second(text: str) -> str:
     if at.tzinfo is None:
         return text
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _leases(gate: UpstreamGate) -> Iterator[Lease]:
+    for pool in gate.accounts.pools:
+        yield from pool.leases
+
+
+def _pinned(leases: Iterable[Lease]) -> int:
+    """In how many of these clients have objects."""
+    return sum(1 for lease in leases if any(lease.homes.values()))
+
+
+def _client(lease: Lease, client: str) -> ClientLease:
+    return ClientLease(lease.id, client, lease.homes.get(client, 0), lease.used_by.get(client, 0))
+
+
+def _account(pool: Pool) -> AccountRow:
+    states = pool.states()
+    return AccountRow(
+        account=pool.account,
+        size=pool.limits.size,
+        idle=states["idle"],
+        active=states["active"],
+        pinned=_pinned(pool.leases),
+        login=states["login"],
+        broken=states["broken"],
+        waiting=pool.waiting,
+        oldest_wait_seconds=int(pool.oldest_wait),
+    )
 
 
 def _lease(account: str, lease: Lease, now: float) -> LeaseRow:

@@ -22,10 +22,9 @@ from sessiongate.operations.console.first_start import Add, FirstStart
 from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.pages import all_pages
 from sessiongate.operations.console.parts import ConsoleParts, Insights
-from sessiongate.operations.console.port import LocalUsers, ServerFacts
+from sessiongate.operations.console.port import LocalUsers, PoolsInUse, ServerFacts
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
-from sessiongate.operations.port import Pools
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.passwords import rule_of
 from sessiongate.secret import Secret
@@ -40,7 +39,7 @@ _EVERY = ("0.0.0.0", "::")  # noqa: S104 -- compared with, not bound
 _KEY_BYTES = 32
 
 
-Others = tuple[LocalUsers, Callable[[], Awaitable[ServerFacts]], Pools, ManagerTokens]
+Others = tuple[LocalUsers, Callable[[], Awaitable[ServerFacts]], PoolsInUse, ManagerTokens]
 """Whom pages ask besides the services, and the tokens by which scripts come."""
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.errors import Unavailable
+from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.store.measured import MeasuredStore
@@ -28,6 +29,10 @@ class Gauges:
         self._hasher = hasher
         self._shipping = shipping
         self._meters = meters
+
+    def answering(self) -> dict[str, bool]:
+        """Whether each provider of the settings answers, as far as is known."""
+        return {one.name: not one.is_down for one in self._guards if one.name != CLIENTS}
 
     async def read(
         self, listeners: Mapping[str, float], served: Certificates | None

@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import msgspec
 
 from sessiongate.app.build import store_kind_of, store_settings_of
-from sessiongate.app.operators.recorder import Recorder
+from sessiongate.app.operators.gauges import Gauges
+from sessiongate.app.operators.recorder import Recorder, nobody_else
+from sessiongate.app.workers.worker_counts import counts_of_others
 from sessiongate.clock import Clock
 from sessiongate.config import Config
 from sessiongate.operations.console.parts import Insights
+from sessiongate.operations.health import Operations
 from sessiongate.rules.leaks import ClientName
 from sessiongate.service.audit_desk import AuditDesk
 from sessiongate.service.leaks import LeakFinder, OpenAudit, RecentSessions
@@ -27,7 +31,11 @@ class Records(msgspec.Struct, frozen=True):
     meters: Meters
 
     def insights(
-        self, config: Config, values: Callable[[], Awaitable[Mapping[str, float]]]
+        self,
+        config: Config,
+        values: Callable[[], Awaitable[Mapping[str, float]]],
+        gauges: Gauges,
+        operations: Operations,
     ) -> Insights:
         """What the console shows of it. `values` are the metrics of this moment."""
         return Insights(
@@ -38,6 +46,9 @@ class Records(msgspec.Struct, frozen=True):
             self.meters.upstreams,
             config.sessions.caps,
             config.server.workers,
+            lambda: self.recorder.workers,
+            gauges.answering,
+            lambda: operations.stopping,
         )
 
 
@@ -64,7 +75,12 @@ def records_of(
     return Records(
         LeakFinder(sessions, clock, record, lambda: _saved(meters)),
         AuditDesk(audit, clock),
-        Recorder(meters, store.count, clock),
+        Recorder(
+            meters,
+            store.count,
+            clock,
+            partial(counts_of_others, config) if config.server.workers > 1 else nobody_else,
+        ),
         meters,
     )
 

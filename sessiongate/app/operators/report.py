@@ -1,6 +1,7 @@
 """What a running server says of itself to commands: where it listens, and what it goes by."""
 
 import asyncio
+from collections.abc import Mapping
 
 from sessiongate.app.listeners import InheritedSockets, Listeners
 from sessiongate.app.operators.running_server import Running
@@ -8,7 +9,7 @@ from sessiongate.app.setup.roles_and_users import has_users
 from sessiongate.app.started import Started, url_of
 from sessiongate.config import Config, show
 from sessiongate.files import read_named
-from sessiongate.operations.console.port import ServerFacts
+from sessiongate.operations.console.port import Provider, ServerFacts
 from sessiongate.tls.certificates import CertificateFacts, Certificates
 
 
@@ -61,9 +62,12 @@ def started_of(
 
 
 async def facts_of(
-    config: Config, listeners: Listeners, served: Certificates | None
+    config: Config,
+    listeners: Listeners,
+    served: Certificates | None,
+    providers: Mapping[str, bool],
 ) -> ServerFacts:
-    """What the console's pages say of the server."""
+    """What the console's pages say of the server. `providers` says which of them answer."""
     ca = served.ca if served is not None else None
     return ServerFacts(
         tuple(url_of(config, address) for address in listeners.addresses),
@@ -71,4 +75,13 @@ async def facts_of(
         served.facts.not_after if served is not None else None,
         await asyncio.to_thread(read_named, ca) if ca is not None else b"",
         show(config),
+        tuple(
+            Provider(name, str(config.identity[name].get("type")), answers)
+            for name, answers in providers.items()
+        ),
+        {
+            name: url
+            for name, url in (("Console", listeners.console), ("Operations", listeners.operations))
+            if url
+        },
     )

@@ -1,4 +1,5 @@
 """A server as processes: `process` runs one for a command, `supervisor` keeps several of them.
 
-Each of several learns who it is by its `worker_environment`.
+Each of several learns who it is by its `worker_environment`, and says by `worker_counts` what it
+has counted.
 """

@@ -205,10 +205,10 @@ class Supervisor:
                 problems += error.problems
         if problems:
             raise ConfigError([f"server.{problem}" for problem in problems])
-        control = control_address(config.server.data_dir)
         for number in range(config.server.workers):
-            # Commands speak to one worker; each has an operations listener, on ports in a row.
-            own = {control: bind_socket(control)} if number == 0 else {}
+            # Commands speak to the first worker, and that one to the others; ports are in a row.
+            control = control_address(config.server.data_dir, number)
+            own = {control: bind_socket(control)}
             self._own.append(own)
             if config.admin.listen is None:
                 continue

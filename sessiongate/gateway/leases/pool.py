@@ -82,6 +82,12 @@ class Pool:
         return len(self._waiters)
 
     @property
+    def oldest_wait(self) -> float:
+        """For how many seconds the first of them waits; 0 where none does."""
+        since = self._waiters.since
+        return 0.0 if since is None else self._now() - since
+
+    @property
     def opening(self) -> bool:
         """Whether a lease is being opened."""
         return self._opening is not None

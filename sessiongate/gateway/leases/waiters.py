@@ -13,7 +13,7 @@ from sessiongate.gateway.leases.lease import Lease
 class Waiter:
     """A call that waits. `lease` is resolved with what it gets, or fails."""
 
-    __slots__ = ("client", "home", "lease", "wait")
+    __slots__ = ("client", "home", "lease", "since", "wait")
 
     def __init__(self, client: str, *, home: bool, wait: bool) -> None:
         self.client = client
@@ -21,7 +21,9 @@ class Waiter:
         """Whether it has to go where the client's state is."""
         self.wait = wait
         """Whether it waits for news, so that it does not count among the calls."""
-        self.lease: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.lease: asyncio.Future[Lease] = loop.create_future()
+        self.since = loop.time()
 
     def handed(self) -> Lease | None:
         """What it was handed, if anything."""
@@ -43,6 +45,11 @@ class Waiters:
 
     def __contains__(self, client: str) -> bool:
         return client in self._clients
+
+    @property
+    def since(self) -> float | None:
+        """Since when the first of them waits, by the event loop's clock; None for nobody."""
+        return min((line[0].since for line in self._clients.values()), default=None)
 
     def add(self, waiter: Waiter) -> None:
         """It waits behind those of its client."""

@@ -79,6 +79,11 @@ class Breaker:
         self._until: datetime | None = None
         self._probing = False
 
+    @property
+    def is_down(self) -> bool:
+        """Whether it was down several times in a row, and has not answered since."""
+        return self._until is not None
+
     async def authenticate(self, account: Account, password: Secret) -> Principal:
         """As the provider says; IdentityUnavailable at once while it is down.
 

@@ -54,6 +54,16 @@ class KnowsNames(Protocol):
         ...
 
 
+@runtime_checkable
+class MayBeDown(Protocol):
+    """A provider that may be out of reach, and knows of it."""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it is taken to be so."""
+        ...
+
+
 class Guard:
     """An identity provider whose names lock after too many failures.
 
@@ -104,6 +114,11 @@ class Guard:
         """Logins refused because the name was locked."""
         # First of all who are told: nothing may be let in by what has just been changed.
         inner.on_change(self._changed)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the provider was found to be away, and is not asked for the time being."""
+        return isinstance(self._inner, MayBeDown) and self._inner.is_down
 
     async def authenticate(
         self, account: Account, password: Secret, address: str = ""

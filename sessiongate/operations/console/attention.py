@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -36,12 +36,17 @@ def attention(
     values: Mapping[str, float],
     cap: int,
     upstreams: Mapping[str, UpstreamNow],
+    providers: Mapping[str, bool],
     clients: Sequence[ClientRow],
     now: datetime,
 ) -> list[Notice]:
-    """What there is to look at. `cap` is of all sessions, 0 for none; `clients` are ranked."""
+    """What there is to look at. `cap` is of all sessions, 0 for none; `clients` are ranked.
+
+    `providers` says which of them answer.
+    """
     return [
         *_full(values, cap, upstreams),
+        *_away(providers),
         *_audit(values),
         *_certificate(values, now),
         *_leaks(clients),
@@ -57,11 +62,19 @@ def _full(
     elif cap and live > FULL * cap:
         yield Notice(f"{live:.0f} of {cap} sessions are open (sessions.max_total).", "leaks")
     for name, there in upstreams.items():
+        page = f"pools/{quote(name, safe='')}"
         if there.breaker_open:
-            yield Notice(f"{name} does not answer, or refuses our logins.", "")
+            yield Notice(f"{name} does not answer, or refuses our logins.", page)
         used = sum(there.sessions.values())
         if there.most and used > FULL * there.most:
-            yield Notice(f"{used} of {there.most} sessions at {name} are in use.", "")
+            yield Notice(f"{used} of {there.most} sessions at {name} are in use.", page)
+
+
+def _away(providers: Mapping[str, bool]) -> Iterator[Notice]:
+    for name, answers in providers.items():
+        if not answers:
+            text = f"The identity provider {name} does not answer: nobody logs in by it."
+            yield Notice(text, "audit?result=unavailable")
 
 
 def _audit(values: Mapping[str, float]) -> Iterator[Notice]:

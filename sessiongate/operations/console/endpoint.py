@@ -5,7 +5,7 @@ visits, what that one may do, where a change may come from, and what is said whe
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -50,6 +50,7 @@ from sessiongate.operations.console.replies import gone_to, guarded, html, json
 from sessiongate.operations.console.sign_in import holds, place_to_go
 from sessiongate.operations.console.static_files import FOLDER, StaticFiles, read_static_files
 from sessiongate.operations.console.templates import Templates
+from sessiongate.operations.console.unchanged import Unchanged
 from sessiongate.operations.console.visitors import cookie_named, tokens_in
 
 ROOT = "/console/"
@@ -89,6 +90,7 @@ class Console:
         self._form_keys = FormKeys(key)
         self._pages = [one for one in pages if isinstance(one, Page)]
         self._actions = [one for one in pages if isinstance(one, Action)]
+        self._unchanged = Unchanged()
         self._menu = [one for one in self._pages if one.menu]
         self._entrance = Entrance(
             parts, callers.visitors, self._form_keys, first_start, self._render
@@ -165,12 +167,17 @@ class Console:
         page, parts = self._page_of(where)
         visit = self._visit(request, caller, query, parts)
         self._require(visit, page.needs, page.path)
+        mark = page.mark()
+        if mark is not None:
+            mark = mark, self._parts.insights.stopping()
+        if polls and self._unchanged.holds(page, visit, mark):
+            return Reply(204)
         data = await page.look(visit)
         if isinstance(data, Raw):
             return _file(data)
         if is_twin:
             return json(200, msgspec.json.encode(data))
-        return self._shown(page, visit, data, polls=polls)
+        return self._shown(page, visit, data, polls=polls, mark=mark)
 
     def _shown(
         self,
@@ -180,10 +187,12 @@ class Console:
         *,
         polls: bool = False,
         problem: str = "",
+        mark: Hashable = None,
     ) -> Reply:
         facts = self._facts(page, visit, data, problem)
         if page.fragment and self._loaded is not None:
             text, version = self._loaded[1].fragment(page.fragment, facts, visit.now)
+            self._unchanged.note(page, visit, mark, version)
             if polls:
                 return Reply(204) if visit.query.one("seen") == version else html(200, text)
             facts["live"] = text
@@ -202,6 +211,7 @@ class Console:
             "holds": lambda privilege: holds(visit.privileges, privilege),
             "said": said_by(visit.query),
             "problem": problem,
+            "stopping": self._parts.insights.stopping(),
         }
 
     async def _act(self, request: Request, where: str, *, is_twin: bool) -> Reply:
@@ -291,7 +301,8 @@ class Console:
     def _render(self, name: str, facts: Mapping[str, Any]) -> str:
         if self._loaded is None:
             return ""
-        return self._loaded[1].page(name, {**facts, "dev": banner(self._parts.faults)})
+        of_all = {"dev": banner(self._parts.faults), "stopping": self._parts.insights.stopping()}
+        return self._loaded[1].page(name, {**facts, **of_all})
 
 
 def _load() -> tuple[StaticFiles, Templates]:

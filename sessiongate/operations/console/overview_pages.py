@@ -12,6 +12,7 @@ from sessiongate.operations.console.attention import Notice, attention, days_lef
 from sessiongate.operations.console.charts import Chart, charts_of
 from sessiongate.operations.console.page import Action, Input, Page, Visit
 from sessiongate.operations.console.parts import ConsoleParts, Insights
+from sessiongate.rules.access import ADMINISTER
 from sessiongate.rules.leaks import ClientRow
 from sessiongate.telemetry.samples import SERIES
 from sessiongate.telemetry.upstream_counters import UpstreamNow
@@ -45,7 +46,9 @@ class OverviewPage(msgspec.Struct, frozen=True):
     since: datetime | None
     """Since when pictures are kept: they begin anew with each start."""
     workers: int
-    """Processes that share the server. The pictures are of the first one."""
+    """Processes that share the server."""
+    counted: int
+    """Of how many of them the pictures have what was counted last."""
 
 
 def pages(parts: ConsoleParts) -> list[Page | Action]:
@@ -73,12 +76,13 @@ async def _overview(insights: Insights, visit: Visit) -> OverviewPage:
     began = insights.timeline.began
     polls = bool(visit.query.one("seen"))
     return OverviewPage(
-        tiles_of(insights, values, there, visit.now),
-        attention(values, insights.caps.total, there, clients, visit.now),
+        tiles_of(insights, values, there, visit),
+        attention(values, insights.caps.total, there, insights.providers(), clients, visit.now),
         span,
         [] if polls else charts_of(insights.timeline, span, visit.now),
         None if began is None else datetime.fromtimestamp(began, UTC),
         insights.workers,
+        insights.counted(),
     )
 
 
@@ -93,11 +97,12 @@ def tiles_of(
     insights: Insights,
     values: Mapping[str, float],
     there: Mapping[str, UpstreamNow],
-    now: datetime,
+    visit: Visit,
 ) -> list[Tile]:
     """The numbers at the top. What is not known has no number."""
     live, cap = _whole(values.get("sessiongate_sessions_live")), insights.caps.total
-    days = days_left(values, now)
+    days = days_left(values, visit.now)
+    up = ["sessiongate_sessions_live" in values, *insights.providers().values()]
     tiles = [
         Tile("live", "Live sessions", f"{live} of {cap}" if cap else live, "sessions"),
         Tile(
@@ -110,7 +115,18 @@ def tiles_of(
             "audit?event=login+refused",
         ),
         Tile("locked", "Locked names", _whole(values.get("sessiongate_names_locked")), "users"),
-        Tile("certificate", "Certificate, days left", "–" if days is None else str(days)),
+        Tile(
+            "up",
+            "Store and providers that answer",
+            f"{sum(up)} of {len(up)}",
+            "audit?result=unavailable",
+        ),
+        Tile(
+            "certificate",
+            "Certificate, days left",
+            "–" if days is None else str(days),
+            "settings" if ADMINISTER in visit.privileges else "",
+        ),
     ]
     if there:
         used = sum(sum(one.sessions.values()) for one in there.values())
@@ -120,8 +136,8 @@ def tiles_of(
         logins = sum(one.logins["ok"] for one in insights.upstreams.values())
         share = f"{saved / (saved + logins):.0%}" if saved + logins else "–"
         tiles += [
-            Tile("upstream", "Sessions at upstreams", f"{used} of {most}"),
-            Tile("waiting", "Calls that wait for one", str(waiting)),
+            Tile("upstream", "Sessions at upstreams", f"{used} of {most}", "pools"),
+            Tile("waiting", "Calls that wait for one", str(waiting), "pools"),
             Tile("saved", "Logins saved there", share, "leaks"),
         ]
     return tiles

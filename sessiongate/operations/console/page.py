@@ -3,7 +3,7 @@
 Who visits, and what he may do, the endpoint has found out before any of these is called.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
@@ -143,6 +143,9 @@ class Page(msgspec.Struct, frozen=True):
     """What its query may say."""
     content_type: str = "application/json"
     """Of the twin, where that is a file (`Raw`)."""
+    mark: Callable[[], Hashable] = lambda: None
+    """Another value whenever what the page shows may have changed, but for time; None where nobody
+    can say."""
 
 
 class Action(msgspec.Struct, frozen=True):

@@ -6,9 +6,8 @@ import msgspec
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.operations.console.port import FaultControl, LocalUsers, ServerFacts
+from sessiongate.operations.console.port import FaultControl, LocalUsers, PoolsInUse, ServerFacts
 from sessiongate.operations.console.recent_ends import RecentEnds
-from sessiongate.operations.port import Pools
 from sessiongate.service.audit_desk import AuditDesk
 from sessiongate.service.leaks import LeakFinder
 from sessiongate.service.logins import Logins
@@ -29,7 +28,13 @@ class Insights(msgspec.Struct, frozen=True):
     upstreams: Mapping[str, UpstreamMeters]
     caps: Caps
     workers: int = 1
-    """Processes that share the server: this one's counts are its own."""
+    """Processes that share the server."""
+    counted: Callable[[], int] = lambda: 1
+    """Of how many of them the timeline has what was counted last."""
+    providers: Callable[[], Mapping[str, bool]] = dict
+    """Whether each identity provider answers, as far as is known."""
+    stopping: Callable[[], bool] = lambda: False
+    """Whether the server was told to stop, and serves on for a while."""
 
 
 class ConsoleParts(msgspec.Struct, frozen=True):
@@ -48,7 +53,7 @@ class ConsoleParts(msgspec.Struct, frozen=True):
     """Whom names without a domain belong to."""
     users: LocalUsers
     facts: Callable[[], Awaitable[ServerFacts]]
-    pools: Pools
+    pools: PoolsInUse
     """The gateway's; none in its list where nothing is forwarded."""
     faults: FaultControl | None = None
     """None where the server has no faults on purpose: there is no page of them then."""

@@ -29,10 +29,23 @@ class PoolsPage(msgspec.Struct, frozen=True):
     """A row each, as `sessiongate pools` has it."""
 
 
+class PinLine(msgspec.Struct, frozen=True):
+    """A client that has something in a lease."""
+
+    lease: str
+    key: str
+    """Of its session here."""
+    user: str
+    """"" where that is over."""
+    objects: int
+    calls: int
+
+
 class PoolPage(msgspec.Struct, frozen=True):
-    """One pool, with its leases."""
+    """One pool, with its leases, and who has something in them."""
 
     pool: Any
+    pins: list[PinLine]
 
 
 def pages(parts: ConsoleParts) -> list[Page | Action]:
@@ -68,7 +81,14 @@ async def _list(parts: ConsoleParts, _: Visit) -> PoolsPage:
 
 
 async def _show(parts: ConsoleParts, visit: Visit) -> PoolPage:
-    return PoolPage(msgspec.to_builtins(parts.pools.show(visit.parts["name"])))
+    name = visit.parts["name"]
+    told = parts.pools.show(name)
+    pins = []
+    for one in parts.pools.pins(name):
+        session = await parts.sessions.find(one.client)
+        user = session.principal if session is not None else ""
+        pins.append(PinLine(one.lease, one.client, user, one.objects, one.calls))
+    return PoolPage(msgspec.to_builtins(told), pins)
 
 
 async def _act(parts: ConsoleParts, what: str, visit: Visit) -> Went | Again:

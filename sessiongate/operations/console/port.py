@@ -1,4 +1,4 @@
-"""What the console has others say and do: of the server, of users and locks, of faults in `dev`."""
+"""What the console has others say and do: of server, users, locks, pools, and faults in `dev`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from sessiongate.audit.event import Said
+from sessiongate.operations.port import Pools
 from sessiongate.secret import Secret
 from sessiongate.session import Person
 
@@ -23,6 +24,15 @@ class LocalUser(msgspec.Struct, frozen=True):
     created: datetime | None = None
 
 
+class Provider(msgspec.Struct, frozen=True):
+    """Where users come from."""
+
+    name: str
+    type: str
+    answers: bool
+    """False where it was found to be away, and is not asked for the time being."""
+
+
 class ServerFacts(msgspec.Struct, frozen=True):
     """What a server says of itself: where it is, by which certificate, and what it goes by."""
 
@@ -36,6 +46,34 @@ class ServerFacts(msgspec.Struct, frozen=True):
     """The CA that clients may trust, as PEM; b"" where it is none of ours."""
     settings: Mapping[str, Mapping[str, object]]
     """Value and origin of each, without secrets."""
+    providers: tuple[Provider, ...] = ()
+    own_urls: Mapping[str, str] = {}
+    """Where else it listens: the console and the operations listener."""
+
+
+class ClientLease(msgspec.Struct, frozen=True):
+    """By which session at an upstream a client's calls go."""
+
+    lease: str
+    """Our name for it."""
+    client: str
+    """The key of the client's session here."""
+    objects: int
+    """What the client has in it: it is pinned there by as many."""
+    calls: int
+    """Under way."""
+
+
+class PoolsInUse(Pools, Protocol):
+    """The gateway's side, and which clients go by what there, as far as this process knows."""
+
+    def leases_of(self, clients: Sequence[str]) -> Mapping[str, ClientLease]:
+        """By which lease each of these clients goes, by its key; none that goes by none."""
+        ...
+
+    def pins(self, name: str) -> Sequence[ClientLease]:
+        """Who has most in the leases of one pool, that first; some hundred."""
+        ...
 
 
 class UserRules(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import msgspec
 from sessiongate.errors import NotFound
 from sessiongate.operations.console.page import Action, Page, Raw, Visit
 from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.port import Provider
 from sessiongate.rules.access import ADMINISTER
 
 _NAMED, _PEM = "ca.pem", "application/x-pem-file"
@@ -27,11 +28,21 @@ class SettingLine(msgspec.Struct, frozen=True):
     origin: str
 
 
+class ListenerLine(msgspec.Struct, frozen=True):
+    """Where the server listens, and for whom."""
+
+    name: str
+    address: str
+
+
 class SettingsPage(msgspec.Struct, frozen=True):
-    """All settings, and the certificate that is served."""
+    """All settings, the providers and listeners, and the certificate that is served."""
 
     rows: list[SettingLine]
-    urls: tuple[str, ...]
+    text: str
+    """The settings as lines, to be copied."""
+    providers: tuple[Provider, ...]
+    listeners: list[ListenerLine]
     certificate: str
     until: datetime | None
     has_authority: bool
@@ -67,8 +78,17 @@ async def _settings(parts: ConsoleParts, _: Visit) -> SettingsPage:
     rows = [
         SettingLine(name, _shown(one), str(one["origin"])) for name, one in facts.settings.items()
     ]
-    has = bool(facts.authority)
-    return SettingsPage(rows, facts.urls, facts.certificate, facts.until, has)
+    listeners = [ListenerLine("Dialects", one) for one in facts.urls]
+    listeners += [ListenerLine(name, address) for name, address in facts.own_urls.items()]
+    return SettingsPage(
+        rows,
+        "\n".join(f"{one.name} = {one.value}" for one in rows),
+        facts.providers,
+        listeners,
+        facts.certificate,
+        facts.until,
+        bool(facts.authority),
+    )
 
 
 def _shown(setting: Mapping[str, object]) -> object:

@@ -4,22 +4,23 @@ Up to `EXACT` sessions are put in any order that is asked for, and counted. Of m
 logins are found: that order alone needs no more memory than a page, however many there are.
 """
 
-import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from sessiongate.errors import InvalidArgument
 from sessiongate.operations.console.page import Input, Values, Visit
 from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.port import ClientLease
 from sessiongate.operations.control import SessionRow, row
 from sessiongate.rules.agents import agent_label
+from sessiongate.rules.life import due_at, last_end
+from sessiongate.rules.name_pattern import only_name
 from sessiongate.rules.session_filter import SessionFilter, read_filter
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import CONSOLE, Session
-from sessiongate.store.search import Place, SessionSearch
+from sessiongate.store.search import Place, SessionSearch, Sortable, by_login
 
 ROWS = 50
 """Of a page."""
@@ -37,10 +38,9 @@ FILTER = (
 )
 """What a query says of which sessions are wanted (`rules.session_filter.FIELDS`)."""
 
-Key = tuple[Any, str]
-ORDERS: Mapping[str, Callable[[Session], Key]] = {
+ORDERS: Mapping[str, Callable[[Sortable], Place]] = {
     "last": lambda one: (one.active_at, one.key),
-    "signed": lambda one: (one.login_at, one.key),
+    "signed": by_login,
     "calls": lambda one: (one.call_count, one.key),
 }
 """What lists go by, the highest first."""
@@ -54,6 +54,10 @@ class SessionLine(SessionRow):
     """Program and version, as people call them."""
     you: bool = False
     """Whether it is the visitor's own."""
+    lease: str = ""
+    """The gateway's session by which its calls go; "" for none of its own."""
+    pinned: int = 0
+    """Objects that it has there, for which it can go by no other."""
 
 
 class ListedSessions(msgspec.Struct, frozen=True):
@@ -75,29 +79,41 @@ async def listed(
     """A page of the sessions that fit, after this place. Raises InvalidArgument."""
     if order not in ORDERS:
         raise InvalidArgument("order", f"one of {', '.join(ORDERS)}")
-    place = read_place(after, _ALWAYS) if after.startswith(_ALWAYS) else None
-    found = await sessions.search(search_of(wanted, now, place))
-    if found.more:
-        return _cut(found.sessions, EXACT, _ALWAYS, more=True)
+    before = read_place(after, _ALWAYS) if after.startswith(f"{_ALWAYS}.") else None
+    begin = read_place(after, order) if after and (before is None or order == _ALWAYS) else None
     by = ORDERS[order]
-    begin = read_place(after, order) if after else None
-    left = [one for one in found.sessions if begin is None or by(one) < begin]
-    # No more than a page is put in order: the others only stand behind it.
-    return _cut(heapq.nlargest(ROWS + 1, left, key=by), len(found.sessions), order, more=False)
+    found = await sessions.search(search_of(wanted, now, before=before, order=by, after=begin))
+    if found.more:
+        order = _ALWAYS
+    elif before is not None and begin is None:
+        raise _no_place()  # there were too many for this order when the page before was shown
+    page = found.sessions[:ROWS]
+    following = place_of(page[-1], order) if len(found.sessions) > ROWS else ""
+    return ListedSessions(page, found.total, found.more, order, following)
 
 
 def search_of(
-    wanted: SessionFilter, now: datetime, before: Place | None = None, newest: int = ROWS + 1
+    wanted: SessionFilter,
+    now: datetime,
+    *,
+    before: Place | None = None,
+    newest: int = ROWS + 1,
+    order: Callable[[Sortable], Place] | None = None,
+    after: Place | None = None,
 ) -> SessionSearch:
     """The search for what a filter wants."""
-    unused = now - wanted.idle if wanted.idle is not None else None
-    return SessionSearch(wanted.fits_client, unused, before, EXACT, newest)
-
-
-def _cut(ordered: list[Session], total: int, order: str, *, more: bool) -> ListedSessions:
-    page = ordered[:ROWS]
-    following = place_of(page[-1], order) if len(ordered) > ROWS else ""
-    return ListedSessions(page, total, more, order, following)
+    name = only_name(wanted.user) if wanted.user else None
+    rest = msgspec.structs.replace(wanted, idle=None, user=wanted.user if name is None else "")
+    return SessionSearch(
+        None if rest == SessionFilter() else rest.fits_client,
+        name,
+        now - wanted.idle if wanted.idle is not None else None,
+        before,
+        EXACT,
+        newest,
+        order,
+        after,
+    )
 
 
 def place_of(session: Session, order: str) -> str:
@@ -107,15 +123,19 @@ def place_of(session: Session, order: str) -> str:
     return f"{order}.{number}.{key}"
 
 
-def read_place(text: str, order: str) -> Key:
+def read_place(text: str, order: str) -> Place:
     """The place that a query names, for this order. Raises InvalidArgument."""
     given, _, rest = text.partition(".")
     number, _, key = rest.partition(".")
     if given != order or not number.isascii() or not number.isdigit() or len(number) > _LONGEST:
-        raise InvalidArgument("after", "what a page before has said; begin at the first page")
+        raise _no_place()
     if order == "calls":
         return int(number), key
     return _EPOCH + timedelta(microseconds=int(number)), key
+
+
+def _no_place() -> InvalidArgument:
+    return InvalidArgument("after", "what a page before has said; begin at the first page")
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -137,6 +157,19 @@ async def all_that_fit(
 
 def line_of(parts: ConsoleParts, session: Session, visit: Visit) -> SessionLine:
     """A session as its line says it at this moment."""
+    [line] = lines_of(parts, [session], visit)
+    return line
+
+
+def lines_of(parts: ConsoleParts, sessions: Sequence[Session], visit: Visit) -> list[SessionLine]:
+    """The same of several."""
+    used = parts.pools.leases_of([one.key for one in sessions])
+    return [_line(parts, one, visit, used.get(one.key)) for one in sessions]
+
+
+def _line(
+    parts: ConsoleParts, session: Session, visit: Visit, lease: ClientLease | None
+) -> SessionLine:
     facts = row(session, visit.now, parts.limits)
     if session.dialect == CONSOLE:
         own = row(session, visit.now, parts.own_limits)
@@ -145,4 +178,16 @@ def line_of(parts: ConsoleParts, session: Session, visit: Visit) -> SessionLine:
         **msgspec.structs.asdict(facts),
         client=agent_label(session.user_agent),
         you=session.key == visit.session.key,
+        lease=lease.lease if lease is not None else "",
+        pinned=lease.objects if lease is not None else 0,
+    )
+
+
+def deadlines(parts: ConsoleParts, session: Session) -> tuple[datetime, datetime | None]:
+    """When it ends if it is not used any more, and when it ends however it is used."""
+    limits = [parts.limits, *([parts.own_limits] if session.dialect == CONSOLE else [])]
+    last = [last_end(session.login_at, one) for one in limits]
+    return (
+        min(due_at(session.login_at, session.active_at, one) for one in limits),
+        min((one for one in last if one is not None), default=None),
     )

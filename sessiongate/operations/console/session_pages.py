@@ -3,12 +3,11 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from heapq import nlargest
 from urllib.parse import urlencode
 
 import msgspec
 
-from sessiongate.errors import NotFound
+from sessiongate.errors import NotFound, Unavailable
 from sessiongate.operations.console import session_exports
 from sessiongate.operations.console.page import (
     COUNT,
@@ -32,14 +31,22 @@ from sessiongate.operations.console.session_lines import (
     ROWS,
     SessionLine,
     all_that_fit,
+    deadlines,
     line_of,
+    lines_of,
     listed,
 )
 from sessiongate.operations.console.step_up import MANY, objection_to_step, takes_a_step
 from sessiongate.rules.access import TERMINATE_SESSION
+from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.session_filter import FIELDS, read_filter
-from sessiongate.session import Ended, Person, Session
+from sessiongate.service.audit_desk import NO_AUDIT
+from sessiongate.service.audit_search import AuditRow, WantedEvents
+from sessiongate.session import Ended, Session
 from sessiongate.store.search import SessionSearch
+
+EVENTS = 20
+"""Of a session on its own page; the audit's page has all."""
 
 
 class SessionsPage(msgspec.Struct, frozen=True):
@@ -52,6 +59,8 @@ class SessionsPage(msgspec.Struct, frozen=True):
     order: str
     filters: dict[str, str]
     """What is looked for, by field."""
+    leases: bool
+    """Whether there is a gateway, by whose sessions those of the list may go."""
     query: str
     """The same as a query, without the place."""
     after: str
@@ -64,7 +73,15 @@ class SessionPage(msgspec.Struct, frozen=True):
 
     session: SessionLine
     login_name: str
+    ends_unused: datetime
+    """When it ends if it is not used any more."""
+    ends_at_last: datetime | None
+    """When it ends however it is used; None where nothing says so."""
     siblings: list[SessionLine]
+    events: list[AuditRow]
+    """The newest that the audit has of it, among those that a search looks at."""
+    missing: str
+    """Why none can be told of."""
 
 
 class EndPage(msgspec.Struct, frozen=True):
@@ -103,6 +120,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             letter="s",
             fragment="sessions_live.html",
             asks=(*FILTER, _ORDER, _AFTER),
+            mark=lambda: parts.sessions.revision,
         ),
         *session_exports.pages(parts),
         Page(
@@ -143,11 +161,12 @@ async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
     order, after = query.one("order") or "last", query.one("after")
     found = await listed(parts.sessions, read_filter(query.one), visit.now, order, after)
     return SessionsPage(
-        [line_of(parts, one, visit) for one in found.sessions],
+        lines_of(parts, found.sessions, visit),
         found.total,
         found.more,
         found.order,
         {name: query.one(name) for name in FIELDS},
+        bool(parts.insights.upstreams),
         query.but("after", "seen", "did", "count"),
         after,
         found.following,
@@ -158,19 +177,44 @@ async def _show(parts: ConsoleParts, visit: Visit) -> SessionPage:
     session = await parts.sessions.find(visit.parts["key"])
     if session is None:
         raise NotFound(_OVER)
-    whose = Person(session.provider, session.principal)
-    search = SessionSearch(lambda one: Person(one.provider, one.principal) == whose, exact=EXACT)
+    idle, total = deadlines(parts, session)
+    events, missing = await _events_of(parts, session)
+    return SessionPage(
+        line_of(parts, session, visit),
+        session.login_name,
+        idle,
+        total,
+        await _siblings(parts, session, visit),
+        events,
+        missing,
+    )
+
+
+async def _siblings(parts: ConsoleParts, session: Session, visit: Visit) -> list[SessionLine]:
+    search = SessionSearch(
+        lambda one: one.provider == session.provider,
+        session.principal.lower(),
+        exact=EXACT,
+        order=ORDERS["last"],
+    )
     found = await parts.sessions.search(search)
-    siblings = [one for one in found.sessions if one.key != session.key]
-    lines = [line_of(parts, one, visit) for one in nlargest(ROWS, siblings, _last_call)]
-    return SessionPage(line_of(parts, session, visit), session.login_name, lines)
+    others = [one for one in found.sessions if one.key != session.key]
+    return lines_of(parts, others[:ROWS], visit)
 
 
 _OVER = "This session is over, or there never was one with this key."
 
 
-def _last_call(session: Session) -> datetime:
-    return session.active_at
+async def _events_of(parts: ConsoleParts, session: Session) -> tuple[list[AuditRow], str]:
+    """The newest events about a session, and why there are none."""
+    audit = parts.insights.audit
+    if not audit.is_kept:
+        return [], NO_AUDIT
+    try:
+        found = await audit.search(WantedEvents(key=session.key), None, EVENTS, Chain.DECISIONS)
+    except Unavailable:  # what else the page has, it has all the same
+        return [], "The audit cannot be read at the moment."
+    return found.rows, ""
 
 
 async def _chosen(parts: ConsoleParts, visit: Visit, values: Values) -> tuple[list[Session], bool]:
@@ -188,7 +232,7 @@ async def _asked_to_end(parts: ConsoleParts, visit: Visit) -> EndPage:
     found, more = await _chosen(parts, visit, values)
     every = bool(values.one("all"))
     return EndPage(
-        [line_of(parts, one, visit) for one in found[:MANY]],
+        lines_of(parts, found[:MANY], visit),
         len(found),
         more,
         every,

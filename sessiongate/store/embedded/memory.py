@@ -101,6 +101,11 @@ class MemoryStore:
         """The live sessions that fit; others get their turn in between."""
         return await search_table(self._table, search, now)
 
+    @property
+    def revision(self) -> int:
+        """Another number whenever a search may find something else, but for time."""
+        return self._table.revision
+
     async def change(self, session: Session) -> bool:
         """Keep the facts of this session; its times and count stay the store's own."""
         if self._table.find(session.key, self._table.seen) is None:

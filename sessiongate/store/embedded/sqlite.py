@@ -153,6 +153,11 @@ class SqliteStore:
         _ = self._writer
         return await search_table(self._table, search, now)
 
+    @property
+    def revision(self) -> int:
+        """Another number whenever a search may find something else, but for time."""
+        return self._table.revision
+
     async def change(self, session: Session) -> bool:
         """Keep the facts of this session, on the disk first; its times and count stay ours."""
         writer = self._writer

@@ -8,11 +8,14 @@ loop: that is what makes caps exact and lets each session end once. Time is judg
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
+from operator import attrgetter
 
 from sessiongate.errors import CapReached
 from sessiongate.rules.life import due_at, judge
 from sessiongate.session import Caps, Ended, Limits, Session
 from sessiongate.store import encoding
+from sessiongate.store.embedded.name_index import NameIndex
 from sessiongate.store.embedded.wheel import Kept, Wheel
 from sessiongate.store.encoding import EPOCH, Facts, facts_of
 
@@ -51,6 +54,7 @@ class SessionTable:
         # Of each of these the latest login that was put in, None where an earlier one came later.
         self._last: list[datetime | None] = [EPOCH] * SHARDS
         self._wheel = Wheel(self._at)
+        self._names = NameIndex(self._at)
         self._counts: dict[Who, int] = {}
         self._clients: dict[Facts, Session] = {}
         self._words: dict[str, str] = {}
@@ -61,6 +65,8 @@ class SessionTable:
         """The latest time that any caller has told."""
         self.total = 0
         """How many sessions are kept."""
+        self.revision = 0
+        """Another number whenever a session has come, gone, changed or been used."""
 
     def add(self, session: Session, caps: Caps) -> Kept:
         """Keep a new session, or raise CapReached and keep nothing."""
@@ -100,6 +106,8 @@ class SessionTable:
         who = who_of(kept.facts)
         self._counts[who] = self._counts.get(who, 0) + 1
         self.total += 1
+        self.revision += 1
+        self._names.put(kept)
         if kept.login_at > self.seen:
             self.seen = kept.login_at
         if kept.active_at > self.seen:
@@ -120,6 +128,7 @@ class SessionTable:
         if now > kept.active_at:
             kept.active_at = now
         kept.call_count += 1
+        self.revision += 1
         return kept
 
     def peek(self, digest: bytes, now: datetime) -> Kept | None:
@@ -142,14 +151,18 @@ class SessionTable:
         """The kept session of this key, whatever its limits say."""
         return self._by_key[_shard(key)].get(key)
 
-    def newest(self) -> Iterator[list[Kept]]:
-        """Every kept session, some thousand at a time, the newest login of each time first."""
-        for number, shard in enumerate(self._by_key):
-            if self._last[number] is None:  # loaded in another order, or the clock was set back
-                ordered = sorted(shard.values(), key=_login_of)
-                shard = self._by_key[number] = {kept.key: kept for kept in ordered}
-                self._last[number] = ordered[-1].login_at if ordered else EPOCH
-            yield list(reversed(shard.values()))
+    def newest(self, number: int, most: int | None = None) -> list[Kept]:
+        """The kept sessions of one of `SHARDS` parts, the newest logins first, at most so many."""
+        shard = self._by_key[number]
+        if self._last[number] is None:  # loaded in another order, or the clock was set back
+            ordered = sorted(shard.values(), key=_login_of)
+            shard = self._by_key[number] = {kept.key: kept for kept in ordered}
+            self._last[number] = ordered[-1].login_at if ordered else EPOCH
+        return list(islice(reversed(shard.values()), most))
+
+    def of_name(self, name: str) -> list[Kept] | None:
+        """The kept sessions of this principal, in lower case. None: a scan finds them as fast."""
+        return self._names.of(name)
 
     def rows(self) -> Iterator[Kept]:
         """Every kept session. The table may change meanwhile; ask `alive` of what comes."""
@@ -169,7 +182,10 @@ class SessionTable:
         if kept is None:
             return
         self._uncount(who_of(kept.facts))
+        self._names.drop(kept)
         kept.facts = self.shared(session)
+        self._names.put(kept)
+        self.revision += 1
         who = who_of(session)
         self._counts[who] = self._counts.get(who, 0) + 1
 
@@ -197,11 +213,13 @@ class SessionTable:
         if kept.second == 0:
             return
         self._wheel.drop(kept)
+        self._names.drop(kept)
         del self._by_digest[kept.digest[0]][kept.digest]
         del self._by_key[_shard(kept.key)][kept.key]
         self._generations.pop(kept.digest, None)
         self._uncount(who_of(kept.facts))
         self.total -= 1
+        self.revision += 1
 
     def step(self, now: datetime, at_most: int) -> int:
         """Look at so many sessions that are due, end those whose time is up; how many were seen."""
@@ -299,8 +317,7 @@ def who_of(session: Session) -> Who:
     return session.provider, session.principal
 
 
-def _login_of(kept: Kept) -> datetime:
-    return kept.login_at
+_login_of = attrgetter("login_at")
 
 
 def _shard(key: str) -> int:

@@ -161,9 +161,21 @@ def session_from(digest: bytes, found: bytes) -> Session:
     return session_of(digest, key, tuple(rest), moment(int(login)), moment(int(active)), int(count))
 
 
+def session_of_key(digest: bytes, key: str, found: bytes | None) -> Session | None:
+    """The session of a row, if it is the one of this key."""
+    session = session_from(digest, found) if found is not None else None
+    return session if session is not None and session.key == key else None
+
+
 def place(session: Session) -> bytes:
     """What `places` holds of a session: its digest, and whose it is."""
     return session.digest + who(session)
+
+
+def name_in(place: bytes) -> str:
+    """The principal whose a session is, by what `places` holds of it."""
+    whose = place[32:]
+    return text_of(whose.partition(b"\0")[2] or whose)
 
 
 def who(session: Session) -> bytes:

@@ -25,9 +25,11 @@ from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisClients, RedisSettings
 from sessiongate.store.redis.lease_users import RedisLeaseUsers
 from sessiongate.store.redis.leases import RedisLeases
+from sessiongate.store.redis.listing import listed
 from sessiongate.store.redis.manager_tokens import RedisManagerTokens
 from sessiongate.store.redis.notes import RedisNotes
 from sessiongate.store.redis.pipeline import Pipeline
+from sessiongate.store.search import FoundSessions, SessionSearch, found_among
 
 # Sessions that are looked at together before a login is refused for a cap.
 STEP = 250
@@ -148,25 +150,26 @@ class RedisStore:
         if self._cache_sync is not None:
             await self._cache_sync.flush_session(digest)
         row = await self._calls.run(scripts.FIND, self._at(digest), *self._judge(now))
-        return self._session(digest, key, row)
+        return rows.session_of_key(digest, key, row)
 
-    async def list(self, now: datetime) -> AsyncIterator[Session]:
+    def list(self, now: datetime) -> AsyncIterator[Session]:
         """All live sessions, some at a time."""
-        now = self._now(now)
+        return self._listed(now, None)
+
+    async def search(self, search: SessionSearch, now: datetime) -> FoundSessions:
+        """The live sessions that fit; of those of one name, nobody else's are asked for."""
+        return await found_among(self._listed(now, search.name), search)
+
+    @property
+    def revision(self) -> None:
+        """Other servers change things, too."""
+        return None
+
+    async def _listed(self, now: datetime, name: str | None) -> AsyncIterator[Session]:
         await self.flush()
-        # A table that Redis makes smaller meanwhile may name a session twice.
-        told: set[bytes] = set()
-        async for held in self._calls.scan(self._keys.places):
-            named = [(key, place[:32]) for key, place in held.items()]
-            new = [(key, one) for key, one in named if one not in told]
-            told.update(one for _, one in new)
-            asked = [
-                self._calls.run(scripts.FIND, self._at(one), *self._judge(now)) for _, one in new
-            ]
-            for (key, one), row in zip(new, await asyncio.gather(*asked), strict=True):
-                session = self._session(one, rows.text_of(key), row)
-                if session is not None:
-                    yield session
+        judge = self._judge(self._now(now))
+        async for session in listed(self._calls, self._keys, judge, name):
+            yield session
 
     async def change(self, session: Session) -> bool:
         """Keep the facts of this session; its times and count stay Redis' own."""
@@ -202,7 +205,7 @@ class RedisStore:
             self._keys.channel,
             os.urandom(rows.NONCE),
         )
-        session = self._session(digest, key, row)
+        session = rows.session_of_key(digest, key, row)
         if session is not None:
             # It is dead already. A place that cannot be given back now is found by the sweep.
             with suppress(StoreUnavailable):
@@ -327,11 +330,6 @@ class RedisStore:
 
     def _judge(self, now: datetime) -> tuple[int, ...]:
         return (micros(now), *self._limit_args)
-
-    def _session(self, digest: bytes, key: str, row: bytes | None) -> Session | None:
-        """The session of a row, if it is the one of this key."""
-        session = rows.session_from(digest, row) if row is not None else None
-        return session if session is not None and session.key == key else None
 
     async def _use(self, digest: bytes, now: datetime) -> Session | None:
         row = await self._calls.run(

@@ -165,12 +165,14 @@ async def test_sec_59_the_queue_is_bounded_and_takes_no_longer_than_it_says() ->
     pool = pool_of(Upstream(), exclusive=False, size=1, calls=1, queue=1, queue_time=0.05)
     lease = await pool.take("ada", home=False)
     late = asyncio.create_task(pool.take("bob", home=False))
+    assert pool.oldest_wait == 0
     await until(lambda: pool.waiting == 1)
+    await until(lambda: pool.oldest_wait > 0)
     with pytest.raises(Overloaded):
         await pool.take("carl", home=False)
     with pytest.raises(Overloaded):
         await late
-    assert (pool.waiting, pool.meters.timeouts) == (0, 1)
+    assert (pool.waiting, pool.meters.timeouts, pool.oldest_wait) == (0, 1, 0)
     pool.give_back("ada", lease)
     assert (await pool.take("carl", home=False)) is lease
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from secrets import token_bytes
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -23,7 +23,14 @@ from sessiongate.operations.console.origin_checks import OwnHosts
 from sessiongate.operations.console.page import Action, Page
 from sessiongate.operations.console.pages import all_pages
 from sessiongate.operations.console.parts import ConsoleParts, Insights
-from sessiongate.operations.console.port import FaultControl, LocalUser, ServerFacts, UserRules
+from sessiongate.operations.console.port import (
+    ClientLease,
+    FaultControl,
+    LocalUser,
+    Provider,
+    ServerFacts,
+    UserRules,
+)
 from sessiongate.operations.console.routes import routes
 from sessiongate.operations.console.visitors import Visitors
 from sessiongate.rules.lockout import Policy
@@ -119,6 +126,8 @@ class FakePools:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.held: list[ClientLease] = []
+        """What clients have in its leases."""
         self.done: list[tuple[str, str, str]] = []
         self.said: list[tuple[str, str]] = []
         """Of each of those, from where and why."""
@@ -129,12 +138,23 @@ class FakePools:
     def show(self, name: str) -> object:
         if name not in self.names:
             raise NotFound(f"there is no upstream {name}")
-        return {**self._row(name), "leases": []}
+        account = {"account": "service", "size": 5, "oldest_wait_seconds": 4, **self._counts}
+        return {**self._row(name), "leases": [], "by_account": [account]}
+
+    def leases_of(self, clients: Sequence[str]) -> Mapping[str, ClientLease]:
+        return {one.client: one for one in self.held if one.client in clients}
+
+    def pins(self, name: str) -> Sequence[ClientLease]:
+        return self.held
 
     def _row(self, name: str) -> dict[str, object]:
-        counts = dict.fromkeys(("idle", "active", "login", "broken", "waiting", "objects"), 0)
         told = {"name": name, "account": "service", "standing": "open", "breaker_open": False}
-        return {**told, **counts, "size": 5, "clients": 2, "problem": None}
+        more = {"size": 5, "clients": 2, "objects": 0, "problem": None, "oldest_wait_seconds": 4}
+        return {**told, **self._counts, **more}
+
+    _counts: ClassVar[dict[str, object]] = dict.fromkeys(
+        ("idle", "active", "login", "broken", "waiting", "pinned"), 0
+    )
 
     async def pause(self, name: str, by: str, how: str = "", detail: str = "") -> object:
         return self._did("pause", name, by, how, detail)
@@ -161,7 +181,16 @@ class FakePools:
 
 async def facts() -> ServerFacts:
     settings = {"store.url": {"value": "memory:", "origin": "file"}}
-    return ServerFacts(("https://192.0.2.1:9669",), "AA:BB", T0, b"a CA", settings)
+    providers = (Provider("local", "file", True), Provider("corp", "ldap", False))
+    return ServerFacts(
+        ("https://192.0.2.1:9669",),
+        "AA:BB",
+        T0,
+        b"a CA",
+        settings,
+        providers,
+        {"Console": f"http://{HOST}/console/"},
+    )
 
 
 class Desk:
@@ -177,6 +206,7 @@ class Desk:
         audit: OpenAudit | None = None,
         caps: Caps = NO_CAPS,
         faults: FaultControl | None = None,
+        workers: int = 1,
     ) -> None:
         self.gate = gate
         self.has_users = has_users
@@ -185,6 +215,10 @@ class Desk:
         self.timeline = Timeline()
         self.values = {"sessiongate_names_locked": 0.0}
         """What metrics say, beside the number of sessions."""
+        self.providers = {"local": True}
+        self.stopping = False
+        self.counted = workers
+        """How many of the workers say what they have counted."""
         self.parts = ConsoleParts(
             gate.sessions,
             gate.logins,
@@ -192,7 +226,7 @@ class Desk:
             gate.clock,
             LIMITS,
             OWN_LIMITS,
-            self._insights(audit, caps),
+            self._insights(audit, caps, workers),
             "local",
             self.users,
             facts,
@@ -220,7 +254,7 @@ class Desk:
 
         self.handler = Routes(routes(console), Route("", nowhere, console.refuse))
 
-    def _insights(self, audit: OpenAudit | None, caps: Caps) -> Insights:
+    def _insights(self, audit: OpenAudit | None, caps: Caps, workers: int) -> Insights:
         record: OpenAudit | RecentSessions = audit or RecentSessions(self.gate.clock)
         if isinstance(record, RecentSessions):
             self.gate.sessions.on_open(record.opened)
@@ -237,6 +271,10 @@ class Desk:
             values,
             meters.upstreams,
             caps,
+            workers,
+            lambda: self.counted,
+            lambda: self.providers,
+            lambda: self.stopping,
         )
 
     def browser(self, **facts: Any) -> "Browser":

@@ -27,7 +27,7 @@ def client(left: int, share: float, user: str = "bob", address: str = "192.0.2.1
 def told(
     values: dict[str, float], upstreams: dict[str, UpstreamNow] | None = None, *clients: ClientRow
 ) -> list[str]:
-    found = attention({**FINE, **values}, 100, upstreams or {}, clients, T0)
+    found = attention({**FINE, **values}, 100, upstreams or {}, {}, clients, T0)
     return [one.text for one in found]
 
 
@@ -68,15 +68,21 @@ def test_upstreams_that_are_full_or_away_are_named() -> None:
     ]
 
 
+def test_a_provider_that_does_not_answer_is_named_with_what_came_of_it() -> None:
+    (one,) = attention(FINE, 0, {}, {"local": True, "corp": False}, [], T0)
+    assert one.text.startswith("The identity provider corp does not answer")
+    assert one.link == "audit?result=unavailable"
+
+
 def test_a_store_that_does_not_answer_is_told_of_and_no_cap_has_no_bound() -> None:
-    assert [one.text for one in attention({}, 0, {}, [], T0)] == [
+    assert [one.text for one in attention({}, 0, {}, {}, [], T0)] == [
         "The session store does not answer."
     ]
-    assert attention({"sessiongate_sessions_live": 1e6}, 0, {}, [], T0) == []
+    assert attention({"sessiongate_sessions_live": 1e6}, 0, {}, {}, [], T0) == []
 
 
 def test_who_never_logs_out_is_named_with_where_its_sessions_are() -> None:
-    (one,) = attention(FINE, 0, {}, [client(10, 0.5), client(3, 1.0)], T0)
+    (one,) = attention(FINE, 0, {}, {}, [client(10, 0.5), client(3, 1.0)], T0)
     assert one.text.startswith("bob with govc at 192.0.2.1 left 10 sessions open")
     assert one.link == "sessions?user=bob&address=192.0.2.1&provider=local"
     assert sessions_of(client(1, 1.0, address=SEVERAL)) == "sessions?user=bob&provider=local"
@@ -84,4 +90,4 @@ def test_who_never_logs_out_is_named_with_where_its_sessions_are() -> None:
 
 def test_of_many_only_the_first_are_told() -> None:
     clients = [client(100, 1.0, f"u{number}") for number in range(50)]
-    assert len(attention(FINE, 0, {}, clients, T0)) == 5
+    assert len(attention(FINE, 0, {}, {}, clients, T0)) == 5

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.audit.event import Event, write
+from sessiongate.service.audit_desk import VerificationState
 from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import LIMITS, T0
@@ -127,6 +128,34 @@ async def test_a_second_verification_is_refused_on_the_page_that_shows_the_first
     assert reply.status == 400
     assert "A verification is under way; it goes on." in words_of(reply)
     await until(lambda: desk.parts.insights.audit.verification().state != "running")
+
+
+async def test_a_verification_under_way_says_how_far_it_is(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await kept.desk.signed_in("ada")
+    half = VerificationState("running", T0, 500, 1000)
+    monkeypatch.setattr(kept.desk.parts.insights.audit, "verification", lambda: half)
+    page = await ada.get("/console/audit")
+    assert "500 of 1000 events" in words_of(page)
+    [bar] = tags_of(page, "progress")
+    assert (bar["value"], bar["max"], bar["aria-label"]) == (
+        *("500", "1000", "Events that are verified"),
+    )
+
+
+async def test_what_the_audit_has_of_a_session_stands_on_its_page(kept: Kept) -> None:
+    bob = (await kept.desk.gate.login("bob")).session.key
+    await kept.write("session opened", key=bob)
+    await kept.write("session opened", key="another")
+    await kept.write("access denied", result="refused", key=bob, detail=CANARY)
+    ada = await kept.desk.signed_in("ada")
+    page = await ada.get(f"/console/sessions/{bob}")
+    assert "The newest 2 events." in words_of(page)
+    assert words_of(page).index("access denied") < words_of(page).index("session opened")
+    assert tags_of(page, "img") == []
+    twin = json.loads((await ada.get(f"/console/api/v1/sessions/{bob}")).body)
+    assert [one["event"] for one in twin["events"]] == ["access denied", "session opened"]
 
 
 async def test_what_has_ended_says_why_by_whom_and_how_long_it_lived(kept: Kept) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sessiongate.session import Caps, Client, Ended
 from sessiongate.telemetry.samples import snapshot
 from sessiongate.telemetry.upstream_counters import UpstreamMeters, UpstreamNow
+from tests.each import each
 from tests.gate import Gate
 from tests.operations.console.browser import Desk, tags_of, text_of, words_of
 
@@ -84,6 +85,44 @@ async def test_with_a_gateway_its_upstreams_have_numbers(desk: Desk) -> None:
     assert "Calls that wait for one 4" in said
     assert "Logins saved there 75%" in said
     assert "9 of 10 sessions at vc1 are in use." in said
+
+
+async def test_store_and_providers_that_answer_are_counted(desk: Desk) -> None:
+    desk.providers = {"local": True, "corp": False}
+    ada = await desk.signed_in("ada")
+    page = await ada.get("/console/overview")
+    assert "Store and providers that answer 2 of 3" in words_of(page)
+    assert "The identity provider corp does not answer" in words_of(page)
+    links = {one.get("id"): one.get("href") for one in tags_of(page, "a")}
+    assert links["tile-up"] == "/console/audit?result=unavailable"
+
+
+async def test_each_tile_leads_somewhere_where_its_visitor_may_go(desk: Desk) -> None:
+    one = desk.gate.journal.meters.upstreams["vc1"] = UpstreamMeters()
+    one.now = lambda: UpstreamNow({}, 10, 0, 0, 0, breaker_open=False)
+    for name, missing in (("ada", set()), ("eve", {"certificate"})):
+        visitor = await desk.signed_in(name)
+        tiles = json.loads((await visitor.get("/console/api/v1/overview")).body)["tiles"]
+        assert {tile["key"] for tile in tiles if not tile["link"]} == missing
+        for tile in tiles:
+            assert (await visitor.get(f"/console/{tile['link']}")).status == 200, tile
+
+
+@each(
+    ("counted", "says"),
+    [
+        (4, "They are of all 4 workers."),
+        (2, "They are of 2 of 4 workers: the others do not answer."),
+        (1, "They are of worker 1 of 4: the others do not answer."),
+    ],
+)
+async def test_pictures_say_of_which_workers_they_are(counted: int, says: str, gate: Gate) -> None:
+    desk = Desk(gate, workers=4)
+    desk.counted = counted
+    desk.timeline.look(gate.clock.now().timestamp(), snapshot(gate.journal.meters, 3.0))
+    ada = await desk.signed_in("ada")
+    assert says in words_of(await ada.get("/console/overview"))
+    await gate.store.end(next(iter([one.key async for one in gate.sessions.list()])))
 
 
 async def test_a_span_that_is_none_is_the_last_hour(desk: Desk) -> None:

@@ -2,8 +2,10 @@
 
 import json
 
+from sessiongate.operations.console.port import ClientLease
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from tests.each import each
-from tests.operations.console.browser import Desk, header_of, tags_of, words_of
+from tests.operations.console.browser import Desk, header_of, tags_of, text_of, words_of
 
 
 async def test_without_a_gateway_the_page_says_what_it_would_show(desk: Desk) -> None:
@@ -33,6 +35,34 @@ async def test_an_administrator_stops_and_replaces(what: str, desk: Desk) -> Non
     reply = await ada.post(f"/console/pools/dc1/{what}")
     assert header_of(reply, "location").startswith(f"/console/pools/dc1?did={what}")
     assert desk.pools.done[-1] == (what, "dc1", "ada")
+
+
+async def test_who_is_pinned_to_which_lease_stands_with_the_pool_and_with_the_session(
+    desk: Desk,
+) -> None:
+    desk.pools.names = ["dc1"]
+    desk.gate.journal.meters.upstreams["dc1"] = UpstreamMeters()
+    bob = (await desk.gate.login("bob")).session.key
+    desk.pools.held = [ClientLease("lease-of-bob", bob, 3, 1), ClientLease("lease-2", "gone", 0, 1)]
+    ada = await desk.signed_in("ada")
+    pool = await ada.get("/console/pools/dc1")
+    assert f"pin-{bob}" in text_of(pool)
+    twin = json.loads((await ada.get("/console/api/v1/pools/dc1")).body)
+    first, second = twin["pins"]
+    assert (first["user"], first["objects"], second["user"]) == ("bob", 3, "")
+    assert twin["pool"]["by_account"][0]["oldest_wait_seconds"] == 4
+    row = await ada.get("/console/sessions?user=bob")
+    assert "Lease" in words_of(row)
+    assert "lease-of pinned: 3" in words_of(row)
+    page = await ada.get(f"/console/sessions/{bob}")
+    assert "lease-of-bob pinned by 3 objects" in words_of(page)
+    [line] = json.loads((await ada.get("/console/api/v1/sessions?user=bob")).body)["rows"]
+    assert (line["lease"], line["pinned"]) == ("lease-of-bob", 3)
+
+
+async def test_without_a_gateway_no_list_has_a_column_of_leases(desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    assert "Lease" not in words_of(await ada.get("/console/sessions"))
 
 
 async def test_sec_71_a_drain_takes_the_password_and_the_number(desk: Desk) -> None:

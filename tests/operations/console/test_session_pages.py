@@ -256,6 +256,61 @@ async def test_sec_14_an_operator_sees_and_ends_nothing(desk: Desk) -> None:
     assert await desk.gate.live() == ["bob", "eve"]
 
 
+async def test_a_session_has_both_deadlines_and_the_key_to_copy(desk: Desk) -> None:
+    bob = await key_of(desk.gate, "bob")
+    desk.gate.clock.tick(timedelta(minutes=1))
+    ada = await desk.signed_in("ada")
+    reply = await ada.get(f"/console/sessions/{bob}")
+    said = words_of(reply)
+    assert "Ends unused 2026-01-01 00:30:00 UTC, in 29 min" in said
+    assert "Ends at last 2026-01-01 12:00:00 UTC" in said
+    [copied] = [one for one in tags_of(reply, "button") if one.get("id") == "copy-key"]
+    assert copied["data-copy"] == bob
+    [row] = [
+        one
+        for one in tags_of(await ada.get("/console/sessions?user=bob"), "button")
+        if "data-copy" in one
+    ]
+    assert (row["id"], row["data-copy"]) == (f"key-{bob}", bob)
+    own = next(key for key in rows_of(await ada.get("/console/sessions?user=ada")))
+    assert "Ends at last 2026-01-01 08:01:00 UTC" in words_of(
+        await ada.get(f"/console/sessions/{own}")
+    )
+
+
+async def test_a_server_that_stops_says_so_also_where_a_page_is_open(desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    page = await ada.get("/console/sessions")
+    [address] = [one["hx-get"] for one in tags_of(page, "div") if "hx-get" in one]
+    assert "told to stop" not in words_of(page)
+    desk.stopping = True
+    assert "told to stop" in words_of(await ada.get(address, ("hx-request", "true")))
+    for path in ("sessions", "overview", "audit", "leaks", "users", "keys", "nothing"):
+        words = words_of(await ada.get(f"/console/{path}"))
+        assert words.count("told to stop") == 1, path
+
+
+async def test_a_poll_that_would_find_the_same_does_not_look(desk: Desk) -> None:
+    await desk.gate.login("bob")
+    ada = await desk.signed_in("ada")
+    page = await ada.get("/console/sessions?user=b*")
+    [address] = [one["hx-get"] for one in tags_of(page, "div") if "hx-get" in one]
+    polling = ("hx-request", "true")
+    desk.gate.store.away.add("search")
+    for _ in range(4):
+        assert (await ada.get(address, polling)).status == 204
+        desk.gate.clock.tick(timedelta(seconds=2))
+    desk.gate.clock.tick(timedelta(seconds=2))  # so long time alone may have changed it
+    assert (await ada.get(address, polling)).status == 503
+    desk.gate.store.away.clear()
+    assert (await ada.get(address, polling)).status == 204
+    desk.gate.store.away.add("search")
+    await desk.gate.login("bob")
+    assert (await ada.get(address, polling)).status == 503
+    desk.gate.store.away.clear()
+    assert (await ada.get(address, polling)).status == 200
+
+
 async def test_a_page_that_has_not_changed_is_not_sent_again(desk: Desk) -> None:
     await desk.gate.login("bob")
     ada = await desk.signed_in("ada")

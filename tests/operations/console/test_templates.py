@@ -10,7 +10,14 @@ from sessiongate.operations.console.templates import Templates, moment, span
 from sessiongate.testing.clock import T0
 from tests.each import each
 
-FACTS = {"title": "T", "problem": "", "said": "", "dev": "", "words": "<b>&{{7*7}}"}
+FACTS = {
+    "title": "T",
+    "problem": "",
+    "said": "",
+    "dev": "",
+    "stopping": False,
+    "words": "<b>&{{7*7}}",
+}
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,20 @@
   const picked = () => document.querySelector("#live input[type=checkbox]:checked");
   const keysOff = () => localStorage.getItem("keys") === "off";
 
+  // Copy: the style sheet shows these where there is a clipboard.
+  document.documentElement.classList.toggle("copies", Boolean(navigator.clipboard));
+  document.addEventListener("click", async (e) => {
+    const copy = e.target.closest("[data-copy]");
+    if (copy) await navigator.clipboard.writeText(copy.dataset.copy);
+    if (copy) $("said").textContent = `Copied: ${copy.getAttribute("aria-label").slice(5)}.`;
+  });
+
   const off = $("keys-off");
   if (off) { off.checked = keysOff(); off.onchange = () => localStorage.setItem("keys", off.checked ? "off" : "on"); }
   const pause = $("pause");
   if (pause) {
     pause.hidden = false;
-    pause.addEventListener("click", () => {
-      paused = !paused;
-      pause.setAttribute("aria-pressed", String(paused));
-    });
+    pause.onclick = () => pause.setAttribute("aria-pressed", String(paused = !paused));
   }
 
   // Live: not while hidden, paused, or rows are selected; later and later while the server is away.
@@ -26,12 +31,10 @@
     if (document.hidden || paused || picked() || Date.now() < until) e.preventDefault();
   });
   const late = () => {
-    wait = Math.min(wait * 2, 30000);
-    until = Date.now() + wait;
+    wait = Math.min(wait * 2, 30000); until = Date.now() + wait;
     $("late").textContent = `Not updated since ${updated.toLocaleTimeString()}`;
   };
-  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"])
-    document.body.addEventListener(name, late);
+  for (const name of ["responseError", "sendError", "timeout"]) document.body.addEventListener(`htmx:${name}`, late);
   document.body.addEventListener("htmx:afterRequest", (e) => {
     if (!e.detail.successful) return;
     updated = new Date(); wait = 2000; until = 0;
@@ -56,14 +59,12 @@
     before.clear();
   });
 
-  const move = (by) => {
-    const all = rows();
-    at = Math.max(0, Math.min(all.length - 1, at + by));
-    all.forEach((row, i) => row.classList.toggle("at", i === at));
-    const link = all[at] && all[at].querySelector("a");
-    if (link) link.focus();
-  };
   const on = (key) => { const row = rows()[at]; return row && row.querySelector(key); };
+  const move = (by) => {
+    at = Math.max(0, Math.min(rows().length - 1, at + by));
+    rows().forEach((row, i) => row.classList.toggle("at", i === at));
+    if (on("a")) on("a").focus();
+  };
   const press = (found) => { if (found) found.click(); };
   document.addEventListener("keydown", (e) => {
     if (typing(e) || e.ctrlKey || e.altKey || e.metaKey || keysOff()) return;
