@@ -72,6 +72,7 @@ async def test_by_keyboard_alone_a_leak_is_found_and_ended_and_a_colleague_unloc
         await expect(page.locator("h1")).to_have_text("Users")
         name = page.get_by_role("link", name=OTHER[0], exact=True)
         await choose(page, await name.get_attribute("id") or "")
+        await expect(page.locator("h1")).to_have_text("User")
         await choose(page, "unlock")
         await expect(page.locator("#said")).to_have_text("May try again.")
         assert server.vim_login(*OTHER).status == 200
