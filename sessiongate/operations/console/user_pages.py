@@ -1,12 +1,13 @@
 """The pages of users: everybody who is known or signed in, and one of them with what may be done.
 
-Known are the users of this server's own files; of a directory's, those who have sessions or are
-locked. What is changed here is written in the files, as the commands `users` do it.
+Known are the users of this server's own files; of a directory's, those who have sessions, are
+locked, or have logged in lately, as the audit says. What is changed here is written in the files,
+as the commands `users` do it.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -150,9 +151,10 @@ _NEW_PASSWORD = (
 
 _DAY = timedelta(days=1)
 
-# What the audit says of users is read again after this long, however many look.
+# What the audit says of users is read again after this long, however many look. A day of a busy
+# server takes seconds.
 _FRESH = timedelta(seconds=5)
-_FRESH_SHARES = timedelta(minutes=1)
+_FRESH_SHARES = timedelta(minutes=10)
 
 
 class _Past(msgspec.Struct, frozen=True):
@@ -184,17 +186,22 @@ async def _everybody(parts: ConsoleParts) -> list[UserLine]:
     local = {Person(one.provider, one.name): one for one in await parts.users.all()}
     past = await _past(parts.insights)
     # A line for each of a hundred thousand people takes longer than others should wait.
-    return await asyncio.to_thread(_lines, counts, locks, local, past)
+    files = frozenset(parts.users.rules.files)
+    seen = [one for one in past.history.logins if one.provider not in files]
+    return await asyncio.to_thread(
+        _lines, {*counts, *locks, *local, *seen}, counts, locks, local, past
+    )
 
 
 def _lines(
+    people: Set[Person],
     counts: Mapping[Person, int],
     locks: Mapping[Person, datetime],
     local: Mapping[Person, LocalUser],
     past: _Past,
 ) -> list[UserLine]:
     lines = []
-    for person in {*counts, *locks, *local}:
+    for person in people:
         known = local.get(person)
         lines.append(
             UserLine(
@@ -217,7 +224,8 @@ def _lines(
 
 def _place(one: UserLine) -> tuple[bool, bool, str, str]:
     """The locked first, then by name; behind all people what strangers have guessed as names."""
-    return not (one.local or one.sessions), one.locked_until is None, one.name, one.provider
+    is_somebody = one.local or one.sessions or one.last_login
+    return not is_somebody, one.locked_until is None, one.name, one.provider
 
 
 async def _users(parts: ConsoleParts, visit: Visit) -> UsersPage:

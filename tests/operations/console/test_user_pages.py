@@ -227,6 +227,10 @@ async def test_what_users_did_last_and_what_they_leave_is_shown(gate: Gate, tmp_
             for reason in ("logout", "idle", "idle", "terminated")
         ),
         Event(at=T0 + timedelta(minutes=1), event="login refused", result="refused", user="BOB"),
+        *(
+            Event(at=T0, event="session opened", result="ok", user=user, provider=provider)
+            for user, provider in (("dora@corp", "ldap"), ("removed", "local"))
+        ),
     ):
         await store.audit.write(write(event), event.at)
     gate.clock.tick(timedelta(minutes=2))
@@ -238,4 +242,8 @@ async def test_what_users_did_last_and_what_they_leave_is_shown(gate: Gate, tmp_
     assert "75 %" in words_of(await ada.get("/console/users?user=bob"))
     page = words_of(await ada.get("/console/user?provider=local&name=bob"))
     assert "75 % of the sessions" in page
+    everybody = json.loads((await ada.get("/console/api/v1/users")).body)["rows"]
+    [dora] = [one for one in everybody if one["name"] == "dora@corp"]
+    assert (dora["provider"], dora["local"], dora["sessions"]) == ("ldap", False, 0)
+    assert "removed" not in [one["name"] for one in everybody]
     await store.close()
