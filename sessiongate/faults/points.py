@@ -68,7 +68,7 @@ class Faults:
         self._store: Store
         self._sessions: Sessions
         self._reader: FactReader
-        self._handler: FaultyHandler
+        self._handler: FaultyHandler | None = None
 
     def store(self, store: Store) -> Store:
         """The store, with faults before it."""
@@ -153,7 +153,8 @@ class Faults:
 
     async def break_off(self) -> None:
         """End the requests that meet faults at this moment, so that nobody waits for them."""
-        await self._handler.break_off()
+        if self._handler is not None:  # else it has not come to that: the start has failed
+            await self._handler.break_off()
 
     async def reset(self) -> None:
         """Make the server as it was at first: sessions, tickets, lockouts, events, rules, time."""

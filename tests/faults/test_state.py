@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sessiongate.testing import Gate
+from sessiongate.faults.points import Faults
+from sessiongate.secret import Secret
+from sessiongate.testing import Gate, TravelClock
 from sessiongate.testing.placed_fault import PlacedFault
 from tests.faults.speakers import SPEAKERS
 from tests.until import PATIENCE, wait_until
@@ -58,3 +60,7 @@ async def test_a_rule_that_is_removed_meanwhile_has_nobody_wait(gate: Gate) -> N
     placed.remove()
     with state.until_removed(placed.id) as over:
         assert over.is_set()
+
+
+async def test_of_a_server_that_has_not_started_nothing_is_broken_off() -> None:
+    await Faults(TravelClock(), 1, Secret("token")).break_off()
