@@ -10,6 +10,8 @@ PYTHON ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
+# Of an environment that is used once, what is imported is compiled, which is a third of it.
+COMPILE ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 # The package itself, as it stands in this tree. Its build tools are pinned in run.txt.
 INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
@@ -36,7 +38,7 @@ quick: $(VENV)/.dev ## Run the tests that take no peer and not long
 	$(BIN)/python -m pytest -q $(BESIDE) -m "not slow and not peer"
 
 WITH_NEWEST := python=$$(.ci/newest-python) && echo "the newest Python is $$python" && \
-	$(MAKE) --no-print-directory VENV=.venv-newest PYTHON="$$python"
+	$(MAKE) --no-print-directory VENV=.venv-newest PYTHON="$$python" COMPILE=--no-compile
 # What these look at is the project's own files, and the same to every Python.
 OF_FILES := tests/house tests/deploy tests/docs/test_pages.py tests/docs/test_interop.py \
 	tests/docs/test_layout.py
@@ -123,14 +125,14 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what requirements/dev.txt has pinned into $(VENV), about a minute, once."
-	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install $(COMPILE) --require-hashes -r requirements/dev.txt
 	$(INSTALL_SELF)
 	@touch $@ $(VENV)/.run
 
 .venv-site/.done: requirements/docs.txt
 	$(MAKE) -s VENV=.venv-site .venv-site/bin/python
 	.venv-site/bin/python -m pip --disable-pip-version-check --no-input -q install \
-		--require-hashes -r requirements/docs.txt
+		--no-compile --require-hashes -r requirements/docs.txt
 	@touch $@
 
 # The first of these that is new enough, unless PYTHON names one.

@@ -31,8 +31,8 @@ REQUIRE_PEERS = os.environ.get("SESSIONGATE_REQUIRE_PEERS") == "1"
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: each waits for its servers for a third of its time."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are processors: each waits for half of its time, for what has its own."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(wrapper=True)

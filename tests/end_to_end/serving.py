@@ -403,12 +403,15 @@ class Server:
         """Wait for its end, and say its exit code."""
         assert self.process is not None
         code = self.process.wait(PATIENCE)
-        while self._idle:
-            self._idle.pop().close()
+        self._hang_up()
         self.out.close()
         self.log.close()
         self.process = None
         return code
+
+    def _hang_up(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def kill9(self) -> None:
         if self.process is not None:
@@ -417,6 +420,7 @@ class Server:
 
     def stop(self) -> None:
         """Have it stop, which it must do by itself and cleanly."""
+        self._hang_up()  # else it would wait for our goodbyes for seconds
         self.signal(signal.SIGTERM)
         code = self.ended()
         assert code == 0, f"exit code {code}:\n{self.log.text}"

@@ -50,6 +50,7 @@ def many_files(count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_ten_thousand_idle_connections_are_in_nobodys_way(tmp_path: Path) -> None:
     """Without TLS, whose handshakes would be what this measures."""
     with ExitStack() as opened:
@@ -193,6 +194,7 @@ def crowd(data_dir: Path) -> None:
             file.write(f'\n[users.storm{number}]\npassword = "{stored}"\nrole = "user"\n')
 
 
+@pytest.mark.slow
 @pytest.mark.peer
 def test_sec_28_a_storm_of_logins_holds_up_no_check_and_loses_nothing(tmp_path: Path) -> None:
     if why := peer.missing():

@@ -24,6 +24,8 @@ from tests.house.sources import ROOT
 from tests.telemetry.families import read, value
 from tests.until import PATIENCE, wait_until
 
+pytestmark = pytest.mark.slow
+
 WATCHED = '[admin]\nlisten = "127.0.0.1:0"\n'
 FLAGS = ("--listen", "127.0.0.1:0")
 

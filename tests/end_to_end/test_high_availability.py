@@ -21,7 +21,7 @@ from tests.peers.redis import Redis
 from tests.security.dialects import DIALECTS, MANAGERS, Asker, Dialect, Manages, over_dialects
 from tests.until import wait_until
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.slow, pytest.mark.peer]
 
 PAGE = (ROOT / "docs" / "high-availability.md").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from tests.peers import slapd as peer
 from tests.peers.relay import Relay
 from tests.peers.slapd import GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX, Slapd
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.slow, pytest.mark.peer]
 
 ADA = "ada's pass:word/1"
 BOB = "bob's password 1"

@@ -15,7 +15,7 @@ from tests.peers.relay import Relay
 from tests.security.dialects import DIALECTS, MANAGERS, Asker, Dialect
 from tests.until import is_quick, wait_until
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.slow, pytest.mark.peer]
 
 MakeServer = Callable[..., Server]
 

@@ -182,6 +182,7 @@ def test_sec_90_hangups_end_no_server_that_is_starting(tmp_path: Path) -> None:
     assert said_first.startswith("Listening on ")
 
 
+@pytest.mark.slow
 @pytest.mark.peer
 def test_sec_90_workers_are_not_replaced_by_settings_with_a_problem(
     make_server: MakeServer, tmp_path: Path

@@ -51,7 +51,7 @@ from tests.security.dialects import (
 )
 from tests.until import PATIENCE, wait_until
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.slow, pytest.mark.peer]
 
 MakeServer = Callable[..., Server]
 

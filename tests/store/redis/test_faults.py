@@ -162,6 +162,7 @@ async def test_a_full_redis_takes_no_logins_and_keeps_nobody_alive(own: Redis) -
         await store.add(a_session(at=T0 + LIMITS.idle), Caps(total=1))
 
 
+@pytest.mark.slow
 async def test_a_sentinel_puts_the_replica_in_the_primarys_place(tmp_path: Path) -> None:
     if why := peer.missing():
         pytest.skip(why)

@@ -217,6 +217,7 @@ def waited(primary: Redis) -> int:
     return int(found[1]) if found is not None else 0
 
 
+@pytest.mark.slow
 async def test_sec_08_65_a_replica_that_takes_over_has_what_was_acknowledged(
     tmp_path: Path,
 ) -> None:
