@@ -225,6 +225,13 @@ async def test_every_reader_can_use_the_console(
         for name in NARROW:
             await shown.page.goto(f"{console.url}{PAGES[name]}")
             assert not await shown.page.evaluate(SCROLLS), f"{name} scrolls sideways"
+        await shown.page.click("#sign-out")
+        await expect(shown.page.locator("h1")).to_have_text("Sign in")
+        assert await shown.faults() == []
+        assert not await shown.page.evaluate(SCROLLS)
+        for scheme in SCHEMES:
+            await shown.page.emulate_media(color_scheme=scheme)
+            assert await shown.faults_of_colour() == [], scheme
     for token in tokens:
         console.server.call("Logout", token)
 
