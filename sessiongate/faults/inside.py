@@ -155,25 +155,30 @@ def faulty_verifier(verifier: TokenVerifier) -> TokenVerifier:
 _STAYS = frozenset({"audit", "attempts", "start", "close", "counts", "books", "notes"})
 
 
-class _FaultyStore:
+class FaultyStore:
     """A store that fails some requests."""
 
     def __init__(self, inner: Store) -> None:
         self._inner = inner
-        self._use = inner.use
+        self.use = inner.use
+        """Every check asks it: the store's own, as long as there are no rules."""
+
+    def heed(self, there_are_rules: bool) -> None:
+        """Ask whether a check meets a fault from now on, or no longer."""
+        self.use = self._use if there_are_rules else self._inner.use
 
     async def _rotten(self) -> None:
         return None
 
-    def use(self, digest: bytes, now: datetime) -> Any:  # noqa: ANN401  as the store returns it
+    def _use(self, digest: bytes, now: datetime) -> Any:  # noqa: ANN401  as the store returns it
         """As the store does, but that it knows no session that is rotten."""
         if _MEETING.get() is None:
-            return self._use(digest, now)
+            return self._inner.use(digest, now)
         _fail_if_down()
         hit = met("session.half-rotten")
         if hit is not None and hit.args.get("style") == "fault":
             return self._rotten()
-        return self._use(digest, now)
+        return self._inner.use(digest, now)
 
     async def add(self, session: Session, caps: Caps) -> None:
         """As the store does, but for what a fault refuses here: there is no way in without it."""
@@ -200,11 +205,6 @@ def _fail_if_down() -> None:
     hit = met("store.down")
     if hit is not None:
         raise StoreUnavailable(f"taken away by rule {hit.id}")
-
-
-def faulty_store(store: Store) -> Store:
-    """The same store, with faults before it."""
-    return cast("Store", _FaultyStore(store))
 
 
 class FaultyRoles(access.Roles):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
@@ -15,9 +15,9 @@ from sessiongate.faults.facts import FactReader
 from sessiongate.faults.handler import FaultyHandler
 from sessiongate.faults.inside import (
     FaultyRoles,
+    FaultyStore,
     faulty_guard,
     faulty_reader,
-    faulty_store,
     faulty_verifier,
 )
 from sessiongate.faults.state import FaultState
@@ -73,7 +73,9 @@ class Faults:
     def store(self, store: Store) -> Store:
         """The store, with faults before it."""
         self._store = store
-        return faulty_store(store)
+        faulty = FaultyStore(store)
+        self.state.when_rules(faulty.heed)
+        return cast("Store", faulty)
 
     def roles(self, roles: Roles) -> Roles:
         """The roles, of which a request may lack privileges."""

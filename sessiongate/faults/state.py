@@ -42,6 +42,7 @@ class FaultState:
         """None as long as there is none, so that a request costs one question more."""
         self.header = header
         """Whether replies name the rule that has touched them."""
+        self._heeds: list[Callable[[bool], None]] = []
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._journal: Journal
         self._counts: Counter[str]
@@ -65,6 +66,11 @@ class FaultState:
         self._journal, self._counts = journal, counts
         self.store, self.advance = store, advance
 
+    def when_rules(self, heed: Callable[[bool], None]) -> None:
+        """Call `heed` now and each time: whether there are rules."""
+        self._heeds.append(heed)
+        heed(self.rules is not None)
+
     def now(self) -> datetime:
         """The server's time."""
         return self._clock.now()
@@ -72,7 +78,7 @@ class FaultState:
     def add(self, told: Mapping[str, object]) -> ListedRule:
         """Add a rule after the others. Raises ConfigError with all that is wrong."""
         rule_id = self._book.add(read_rule(told, gateway=self._gateway), self.now())
-        self.rules = self._book
+        self._have(self._book)
         _log.info("faults are on", rules=len(self._book), added=rule_id)
         return self.show(rule_id)
 
@@ -93,13 +99,13 @@ class FaultState:
         self._book.remove(rule_id)
         self._let_go(rule_id)
         if not len(self._book):
-            self.rules = None
+            self._have(None)
 
     def clear(self) -> int:
         """Forget all rules. How many those were."""
         for rule_id in tuple(self._waiting):
             self._let_go(rule_id)
-        self.rules = None
+        self._have(None)
         return self._book.clear()
 
     @contextmanager
@@ -126,6 +132,11 @@ class FaultState:
             await self._journal.happened(EVENT, how=hit.id, detail=about[:256], user=user[:256])
         except Unavailable:
             _log.warning("a hit is not in the audit yet", rule=hit.id)
+
+    def _have(self, rules: RuleBook | None) -> None:
+        self.rules = rules
+        for heed in self._heeds:
+            heed(rules is not None)
 
     def _let_go(self, rule_id: str) -> None:
         for event in self._waiting.pop(rule_id, ()):
