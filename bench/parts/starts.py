@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tools import populate
@@ -29,13 +29,19 @@ def _commands(bench: Bench) -> Iterator[Measured]:
 
 
 def _seconds(*words: str) -> float:
-    """Processor time of a whole command."""
-    command = [sys.executable, "-m", "sessiongate", *words]
-    done = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    """Processor time of a whole command of ours."""
+    return _seconds_of([sys.executable, "-m", "sessiongate", *words])
+
+
+def _seconds_of(
+    command: Sequence[str], folder: Path | None = None, environ: Mapping[str, str] | None = None
+) -> float:
+    """Processor time of a whole command, run there."""
+    done = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder, env=environ)
     _, status, used = os.wait4(done.pid, 0)
     done.returncode = os.waitstatus_to_exitcode(status)
     if done.returncode:
-        raise NotMeasured(f"sessiongate {words[0]} ended with {done.returncode}")
+        raise NotMeasured(f"{' '.join(command[1:4])} ended with {done.returncode}")
     return used.ru_utime + used.ru_stime
 
 
@@ -55,6 +61,52 @@ def _gate(bench: Bench) -> Iterator[Measured]:
     found = [result_of("gate.py", timeout=60) for _ in range(3 if bench.quick else _TIMES)]
     yield Measured("fixture", median(one[0] for one in found), "in a new process each time")
     yield Measured("reset", median(one[1] for one in found) * 1e3, "with a session to end in each")
+
+
+_TEST = """
+import requests
+
+def test_one(sessiongate):
+    ci = sessiongate.users["ci"]
+    url, verify = f"{sessiongate.url}/api/session", str(sessiongate.ca)
+    assert requests.post(url, auth=(ci.name, ci.password), verify=verify, timeout=10).ok
+"""
+_PLAIN = """
+import requests
+
+def test_one():
+    assert requests.post
+"""
+
+
+def _first_test(bench: Bench) -> Iterator[Measured]:
+    """A whole run of pytest with one test, less one whose test needs no server.
+
+    No other plugins: which of them are there is another matter.
+    """
+    times = 3 if bench.quick else _TIMES
+    with scratch() as folder:
+        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "one"]
+        spent: dict[str, list[float]] = {"test_it.py": [], "test_plain.py": []}
+        for name, text in zip(spent, (_TEST, _PLAIN), strict=True):
+            (folder / name).write_text(text, encoding="utf-8")
+        alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        ours = {"test_it.py": ["-p", "sessiongate.testing.plugin"]}
+        for _ in range(times + 1):  # the first compiles
+            for name in spent:
+                command = [*pytest, *ours.get(name, []), str(folder / name)]
+                spent[name].append(_seconds_of(command, folder, alone))
+    cold, plain = (median(found[1:]) for found in spent.values())
+    yield Measured("cold", cold - plain, f"{times} runs, {cold:.2f} s less {plain:.2f} s")
+
+
+def _client(bench: Bench) -> Iterator[Measured]:
+    times = 3 if bench.quick else _TIMES
+    root = Path(__file__).parents[2] / "client"
+    python = [sys.executable, "-c"]
+    loaded = [_seconds_of([*python, "import sessiongate_client"], root) for _ in range(times)]
+    bare = [_seconds_of([*python, ""], root) for _ in range(times)]
+    yield Measured("client", median(loaded) - median(bare), f"{times} starts, less Python's own")
 
 
 PARTS = (
@@ -78,5 +130,15 @@ PARTS = (
             Target("reset", "Gate.reset, CPU", "-", "<=", 10, "ms"),
         ),
         _gate,
+    ),
+    Part(
+        "first-test",
+        (Target("cold", "pytest -k one, its first server, CPU", "plain pytest", "<=", 1.0, "s"),),
+        _first_test,
+    ),
+    Part(
+        "client",
+        (Target("client", "import sessiongate_client, CPU", "-", "<=", 0.05, "s"),),
+        _client,
     ),
 )

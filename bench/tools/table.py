@@ -34,6 +34,8 @@ class Measured:
     key: str
     value: float
     note: str = ""
+    between: tuple[float, float] | None = None
+    """Between which values the true one is, where that is known of the measurement."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,17 @@ class Row:
     target: Target
     value: float | None
     note: str
+    between: tuple[float, float] | None = None
 
     @property
     def state(self) -> str:
-        """ok, short, limit or not measured; nothing where nothing was promised."""
+        """ok, short, limit, cannot tell or not measured; nothing where nothing was promised."""
         if self.value is None:
             return "not measured"
         if not self.target.sign:
             return "-"
+        if self.between is not None and len(set(map(self.target.holds, self.between))) > 1:
+            return "cannot tell"
         if self.target.holds(self.value):
             return "ok"
         return "limit" if self.target.limit else "short"
@@ -107,7 +112,8 @@ def rows_of(part: Part, bench: Bench) -> Iterator[Row]:
         if part.whole_run_only and bench.quick:
             raise NotMeasured("in whole runs only")
         for measured in part.run(bench):
-            yield Row(left.pop(measured.key), measured.value, measured.note)
+            target = left.pop(measured.key)
+            yield Row(target, measured.value, measured.note, measured.between)
     except NotMeasured as reason:
         why = str(reason)
     for target in left.values():
