@@ -20,6 +20,7 @@ from sessiongate.errors import (
     Unavailable,
     UpstreamUnavailable,
 )
+from sessiongate.gateway.credentials.failing_logins import FailingLogins
 from sessiongate.gateway.credentials.passwords import REFUSED, Attempts, Tried
 from sessiongate.gateway.credentials.pauses import Pauses
 from sessiongate.gateway.credentials.shared_refusals import SOAP, SharedRefusals
@@ -108,6 +109,7 @@ class Credential:
         """Digests of those that there were at the last look."""
         self._why = _REFUSED
         self._unknown = Pauses(now, UNKNOWN)
+        self._failing = FailingLogins(upstream, name, SOAP)
         self._meters = meters or UpstreamMeters()
 
     @property
@@ -216,11 +218,14 @@ class Credential:
             self._say_refused(f"{error}: it was not sent", password.digest())
             return None
         if isinstance(outcome, UpstreamSession):
+            self._failing.answered()
             return outcome
         if outcome.name not in REFUSED_LOGINS:
             self._meters.login("unavailable")
             said = outcome.name or "a fault that is not known"
+            self._failing.failed(f"login: {said}")
             raise UpstreamUnavailable(f"{self._upstream}: login: {said}", says=NO_LOGIN)
+        self._failing.answered()
         expired = outcome.name == "PasswordExpired"
         self._say_refused(_EXPIRED if expired else _REFUSED, password.digest())
         return None
@@ -236,6 +241,8 @@ class Credential:
         except (UpstreamUnavailable, Malformed) as error:
             self._meters.login("unavailable")
             why = f"login: {error}"
+            if not self._exchange.is_away:
+                self._failing.failed(why)
             if isinstance(error, OutcomeUnknown):
                 # A session that nobody knows of may be there, and each further try makes one more.
                 self._unknown.failed()

@@ -14,6 +14,7 @@ import structlog
 
 from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.gateway.credentials.credential import NO_LOGIN, UNKNOWN, Credential
+from sessiongate.gateway.credentials.failing_logins import FailingLogins
 from sessiongate.gateway.credentials.pauses import Pauses
 from sessiongate.gateway.credentials.shared_refusals import REST
 from sessiongate.secret import Secret
@@ -61,6 +62,7 @@ class RestLogins:
         self._refused: list[bytes] = []
         """Digests of those."""
         self._why = _REFUSED
+        self._failing = FailingLogins(upstream, credential.name, REST)
 
     def resume(self) -> None:
         """Try again at the next need, whatever was."""
@@ -136,10 +138,13 @@ class RestLogins:
             # A session that nobody knows of may be there, and each further try makes one more.
             (self._unknown if isinstance(error, OutcomeUnknown) else self._away).failed()
             self._why = f"login to the Automation API: {error}"
+            if not self._exchange.is_away:
+                self._failing.failed(self._why)
             says = error.says if isinstance(error, UpstreamUnavailable) else NO_LOGIN
             raise UpstreamUnavailable(f"{self._upstream}: {self._why}", says=says) from None
         else:
             self._why = _REFUSED
+            self._failing.answered()
         if token is not None:
             return RestSession(path, token)
         self._meters.login("refused")

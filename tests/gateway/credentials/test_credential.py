@@ -1,8 +1,9 @@
 """A stored password is tried no more often than an account can bear."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.passwords import REFUSED, Attempts
+from sessiongate.gateway.credentials.rest_logins import RestLogins
 from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
 from sessiongate.secret import Secret
@@ -264,6 +266,57 @@ async def test_logins_whose_answers_are_lost_are_few() -> None:
             assert case.credential.is_held_back
             case.time.now += pause * 1.2
         await case.exchange.close()
+
+
+def _said(logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [one["event"] for one in logs if "answers" in one["event"]]
+
+
+@each("answer", [b"", *AWAY.values()], ["no answer", *AWAY])
+async def test_an_upstream_that_opens_no_session_is_in_the_log_once_and_so_is_its_end(
+    answer: bytes,
+) -> None:
+    """It takes connections, so nothing else has it."""
+    async with FakeServer(saying(answer)) as server:
+        case = Case(server)
+        with capture_logs() as logs:
+            for _ in range(3):
+                await case.refused()
+                case.time.now += 400
+        assert _said(logs) == ["the upstream answers no login"]
+        (line,) = (one for one in logs if one["event"] == "the upstream answers no login")
+        assert line["upstream"] == "vc1"
+        assert line["why"].startswith("login: ")
+        server.script = kind_vcenter
+        with capture_logs() as logs:
+            await case.credential.login()
+            await case.credential.login()
+        assert _said(logs) == ["the upstream answers logins again"]
+        await case.exchange.close()
+
+
+async def test_so_is_an_automation_api_that_opens_none(case: Case) -> None:
+    logins = RestLogins("vc1", case.exchange, LONG, case.meters, case.credential)
+    case.server.script = saying(http(503, "busy"))
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(UpstreamUnavailable):
+                await logins.login("/api/session")
+            case.time.now += 400
+    assert _said(logs) == ["the upstream answers no login"]
+    case.server.script = saying(http(201, '"token-of-the-automation-api"'))
+    with capture_logs() as logs:
+        await logins.login("/api/session")
+    assert _said(logs) == ["the upstream answers logins again"]
+
+
+async def test_one_that_cannot_be_connected_to_is_in_the_log_by_its_connection(
+    case: Case,
+) -> None:
+    await case.server.stop()
+    with capture_logs() as logs:
+        await case.refused()
+    assert [one["event"] for one in logs] == ["upstream cannot be reached"]
 
 
 async def test_sec_58_what_one_process_has_had_refused_no_other_tries() -> None:
