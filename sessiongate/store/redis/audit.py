@@ -33,6 +33,9 @@ _PAUSE = 1.0
 # head is then out of date for certain.
 _MOST_TRIES = 1_000
 
+# What an answer has that says where the head is.
+_HEAD = 3
+
 _log = structlog.get_logger("sessiongate.audit")
 
 
@@ -95,8 +98,7 @@ class _RedisChain:
 
     def __init__(self, keys: tuple[str, str, str], most_owed: int) -> None:
         self._most_owed = most_owed
-        self._keys = keys[:2]
-        self._anchored = keys
+        self._keys = keys
         self._calls: Pipeline | None = None
         self._waiting: deque[tuple[bytes, datetime]] = deque()
         self._noted = 0
@@ -148,7 +150,7 @@ class _RedisChain:
         calls = self._calls
         if calls is not None and (self._trimming is None or self._trimming.done()):
             self._trimming = asyncio.create_task(
-                _quietly(lambda: calls.run(LET_GO, self._anchored, most, before, now))
+                _quietly(lambda: calls.run(LET_GO, self._keys, most, before, now))
             )
 
     def _begin(self) -> None:
@@ -194,6 +196,10 @@ class _RedisChain:
                 self._kept += len(events)
                 return
             self._head = (int(answer[1]), answer[2])
+            if len(answer) > _HEAD:
+                _log.warning(
+                    "the head of the audit was lost in Redis", goes_on_after=int(answer[1])
+                )
         raise StoreUnavailable("the audit's chain is too busy")
 
 

@@ -290,10 +290,24 @@ return told
 """Note a generation that was used: the newest of all."""
 
 APPEND = script("""
-local number = redis.call('HGET', KEYS[2], 'number') or '0'
-local hash = redis.call('HGET', KEYS[2], 'hash') or string.rep('\\0', 32)
+local number = redis.call('HGET', KEYS[2], 'number')
+local hash = redis.call('HGET', KEYS[2], 'hash')
+local lost = not (number and hash)
+if lost then
+  local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+  if last then
+    number, hash = string.match(last[1], '^%d+'), last[2][6]
+  elseif redis.call('EXISTS', KEYS[1]) == 1 then
+    number, hash = redis.call('HGET', KEYS[3], 'number'), redis.call('HGET', KEYS[3], 'hash')
+  end
+  lost = number and hash
+end
+number, hash = number or '0', hash or string.rep('\\0', 32)
 if hash == ARGV[#ARGV] then return {1} end
-if number ~= ARGV[1] or hash ~= ARGV[2] then return {0, number, hash} end
+if number ~= ARGV[1] or hash ~= ARGV[2] then
+  if lost then return {0, number, hash, 1} end
+  return {0, number, hash}
+end
 number = tonumber(number)
 for at = 3, #ARGV, 3 do
   number = number + 1
@@ -303,7 +317,12 @@ end
 redis.call('HSET', KEYS[2], 'number', string.format('%.0f', number), 'hash', ARGV[#ARGV])
 return {1}
 """)
-"""Add events after the head that the caller knows; else say what the head is: {0, number, hash}."""
+"""Add events after the head that the caller knows; else say what the head is: {0, number, hash}.
+
+KEYS: chain, head, anchor. A head that Redis has lost, by a policy of eviction perhaps, is where the
+chain ends, or where all that was let go of does; the answer is then one longer. Without a chain it
+begins anew, so that who verifies it is told.
+"""
 
 LET_GO = script(
     """

@@ -139,3 +139,47 @@ async def test_events_of_an_outage_follow(own: Redis, prefix: str) -> None:
         own.start()
         verdict = await settle_until(own.port, prefix, 3)
         assert verdict.broken_at is None
+
+
+async def test_a_head_that_redis_has_lost_is_found_again_at_the_end_of_the_chain(
+    redis: Redis, prefix: str
+) -> None:
+    """Such as by a policy of eviction. Nothing could be written any more, and nobody log in."""
+    async with node(redis.url, prefix) as store:
+        for number in range(3):
+            await store.audit.write(payload(number), T0)
+        async with Client(port=redis.port) as client:
+            await client.delete(f"{prefix}:{{audit}}:head")
+        await store.audit.write(payload(3), T0)
+        async with Client(port=redis.port) as client:
+            await client.delete(f"{prefix}:{{audit}}:head")
+    async with node(redis.url, prefix) as store:
+        await store.add(a_session(), NO_CAPS)
+        await store.audit.write(payload(4), T0)
+        verdict, links = await chain_in(redis.port, prefix)
+        assert (verdict.broken_at, verdict.events) == (None, 5)
+        assert [one.payload for one in links] == [payload(number) for number in range(5)]
+
+
+async def test_nor_is_one_of_a_chain_that_is_empty_the_end_of_logins(
+    redis: Redis, prefix: str
+) -> None:
+    async with node(redis.url, prefix) as store, Client(port=redis.port) as client:
+        chain, head = f"{prefix}:{{audit}}:chain", f"{prefix}:{{audit}}:head"
+        for number in range(3):
+            await store.audit.write(payload(number), T0)
+        async with asyncio.timeout(PATIENCE):
+            while await client.xlen(chain):
+                store.audit.prune(10, T0 + timedelta(days=1))
+                await asyncio.sleep(0)
+        await client.delete(head)
+        async with node(redis.url, prefix) as other:
+            await other.audit.write(payload(3), T0)
+        verdict, links = await chain_in(redis.port, prefix)
+        assert (verdict.broken_at, [one.number for one in links]) == (None, [4])
+        # What is gone without having been let go of is not passed over in silence.
+        await client.delete(head, chain)
+        async with node(redis.url, prefix) as other:
+            await other.audit.write(payload(4), T0)
+        verdict, _ = await chain_in(redis.port, prefix)
+        assert verdict.broken_at is not None
