@@ -18,7 +18,7 @@ from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
-from sessiongate.upstream.exchange import Exchange, LargeAnswer, Outgoing
+from sessiongate.upstream.exchange import LATE, Exchange, LargeAnswer, Outgoing
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.line import Incoming
 from sessiongate.wire import openid, zerto, zerto_client
@@ -28,7 +28,6 @@ from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import WireForm
 
 _FAMILY = "upstream."
-_LATE = "its reply has not come in time"
 _BUSY = Answer(503, (("content-type", "text/plain; charset=utf-8"),), b"503 Service Unavailable")
 _WEB_SERVER = Answer(
     200,
@@ -80,7 +79,7 @@ class UpstreamFaults:
         limit = None if within is None else within.total_seconds()
         if limit is not None and span >= limit:
             await self._sleep(limit)
-            raise OutcomeUnknown(_LATE)
+            raise OutcomeUnknown(LATE)
         if span:
             await self._sleep(span)
 

@@ -36,7 +36,8 @@ AWAY = "the upstream cannot be reached"
 # request that is just being sent.
 _UNUSED = 55.0
 
-_LATE = "its reply has not come in time"
+LATE = "its reply has not come in time"
+"""Why the outcome of a call is not known where the time for it is up."""
 
 # What has no body by its meaning, and so no length to say where there is none.
 _BARE = frozenset({"GET", "HEAD", "DELETE"})
@@ -133,7 +134,7 @@ class Exchange:
                 await reply.head()
         except TimeoutError:
             reply.close()
-            raise OutcomeUnknown(_LATE) from None
+            raise OutcomeUnknown(LATE) from None
         except BaseException:  # however it ended, what is left on this connection is of no use
             reply.close()
             raise
@@ -166,7 +167,7 @@ class Exchange:
                 await head
         except TimeoutError:
             reply.close()
-            raise OutcomeUnknown(_LATE) from None
+            raise OutcomeUnknown(LATE) from None
         except BaseException:
             reply.close()
             raise
@@ -300,7 +301,7 @@ def _break_off_in(within: timedelta | None, reply: Incoming) -> asyncio.TimerHan
     if within is None:
         return None
     loop = asyncio.get_running_loop()
-    return loop.call_later(within.total_seconds(), reply.break_off, _LATE)
+    return loop.call_later(within.total_seconds(), reply.break_off, LATE)
 
 
 def _framing(length: int | None) -> str:
