@@ -19,7 +19,7 @@ password = "{password}"
 roles = ["administrator"]
 size = 3
 [session_manager]
-rate = "1000000/s"
+rate = "99999/s"
 [session_manager.clients.bench]
 upstreams = ["vc1"]
 token_files = ["{token}"]

@@ -2,10 +2,11 @@
 
 import os
 import pty
+import select
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 
@@ -14,6 +15,7 @@ import pytest
 from sessiongate.cli.watch import Seen, changes, on_screen, screen_lines
 from tests.each import each
 from tests.end_to_end.serving import run_here
+from tests.until import PATIENCE
 
 AT = datetime(2026, 1, 1, 3, 4, 5, tzinfo=UTC)
 
@@ -74,42 +76,49 @@ def test_what_a_client_says_of_itself_steers_no_terminal() -> None:
     assert all(line.isprintable() for line in screen_lines(Seen(1, [wild]), AT, "", 200, 24))
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Ours of a terminal that is standard input and output meanwhile. Whoever has it closes it."""
+@contextmanager
+def terminal(patch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Our side of one that is standard input and output meanwhile. Whoever has it closes it."""
     ours, theirs = pty.openpty()
-    with os.fdopen(os.dup(theirs)) as keys, os.fdopen(theirs, "w") as screen:
-        monkeypatch.setattr(sys, "stdin", keys)
-        monkeypatch.setattr(sys, "stdout", screen)
+    with (
+        os.fdopen(os.dup(theirs)) as keys,
+        os.fdopen(theirs, "w") as screen,
+        patch.context() as put,
+    ):
+        put.setattr(sys, "stdin", keys)
+        put.setattr(sys, "stdout", screen)
         yield ours
-        with suppress(OSError):  # what was left to be drawn
-            screen.close()
 
 
-def test_a_terminal_that_goes_while_it_is_looked_at_is_the_end(terminal: int) -> None:
+def test_a_terminal_that_goes_while_it_is_looked_at_is_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """For a command that ignores the hang-up, such as under nohup."""
+    with terminal(monkeypatch) as ours, ThreadPoolExecutor() as pool:
 
-    def go() -> None:
-        shown = b""
-        while b"q ends" not in shown:
-            shown += os.read(terminal, 4096)
-        os.close(terminal)
+        def go() -> None:
+            shown = b""
+            while b"q ends" not in shown and select.select([ours], [], [], PATIENCE)[0]:
+                shown += os.read(ours, 4096)
+            os.close(ours)
 
-    with ThreadPoolExecutor() as pool:
         gone = pool.submit(go)
-        on_screen(lambda: Seen(1, [session(1)]), 600.0, None)
+        on_screen(lambda: Seen(1, [session(1)]), PATIENCE, 2)
         gone.result()
 
 
-def test_a_terminal_that_goes_while_the_server_is_asked_is_the_end(terminal: int) -> None:
+def test_a_terminal_that_goes_while_the_server_is_asked_is_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     looks = count(1)
+    with terminal(monkeypatch) as ours:
 
-    def look() -> Seen:
-        if next(looks) == 2:
-            os.close(terminal)
-        return Seen(1, [session(1)])
+        def look() -> Seen:
+            if next(looks) == 2:
+                os.close(ours)
+            return Seen(1, [session(1)])
 
-    on_screen(look, 0.001, 5)
+        on_screen(look, 0.001, 5)
     assert next(looks) == 3
 
 

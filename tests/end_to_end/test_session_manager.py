@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from tests.end_to_end.test_gateway import SERVICE, sessions, shared_gate, told, 
 from tests.end_to_end.test_gateway_tickets import opens
 from tests.end_to_end.test_operations import ask
 from tests.end_to_end.vim_soap import SoapClient
+from tests.identity.tokens.issuers import key_set
+from tests.identity.tokens.test_service_accounts import AUDIENCE, DAY, account
+from tests.peers.ports import free_port
 from tests.telemetry.families import read
 from tests.until import wait_until
 
@@ -89,6 +93,8 @@ def test_a_ticket_opens_a_session_there_and_one_parent_serves_all(
         tickets = list(pool.map(lambda _: ticket(gate, TOKEN), range(100)))
     assert len(set(tickets)) == 100
     assert len(sessions(upstream)) == 1
+    asking = f"GET {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    assert b'{"token":' in gate.raw(asking.encode()), "which ends: nobody else closed it"
     assert [one["user"] for one in sessions(upstream)] == [SERVICE[0]]
     assert opens(upstream, tickets[0])
     assert not opens(upstream, tickets[0])
@@ -248,6 +254,44 @@ def test_an_upstream_that_does_not_answer_is_503_until_it_does(
     assert reply.status == 503
     assert reply.header("retry-after")
     wait_until(lambda: asked(gate, TOKEN).status == 200)
+
+
+def of_account(by: str, **claims: Any) -> str:
+    """A service account's token, as the API server of a cluster with this key writes it now."""
+    now = int(time.time())
+    return account(by, iat=now, nbf=now, exp=now + 365 * DAY, **claims).reveal()
+
+
+def test_sec_55_a_service_account_is_its_clusters_whatever_calls_itself_the_same(
+    upstream: Server, make_server: MakeServer, tmp_path: Path
+) -> None:
+    """One cluster's keys stand in a file; those of the other cannot be read."""
+    (tmp_path / "prod.json").write_bytes(key_set())
+    clusters = f"""
+    [session_manager.clusters.prod]
+    upstreams = ["vc1"]
+    jwks_file = "{tmp_path}/prod.json"
+    audience = ["{AUDIENCE}"]
+    [session_manager.clusters.away]
+    upstreams = ["vc1"]
+    jwks_url = "https://127.0.0.1:{free_port()}/openid/v1/jwks"
+    audience = ["{AUDIENCE}"]
+    """
+    gate = make_server(settings=f"{shared_gate(upstream, size=3)}\n{clusters}")
+    good = of_account("first")
+    assert opens(upstream, ticket(gate, good))
+    for wrong in (
+        of_account("first", aud=["vault"]),
+        of_account("first", sub="system:serviceaccount:default:default"),
+    ):
+        assert asked(gate, wrong).status == 401
+    reply = asked(gate, of_account("second"))
+    assert (reply.status, bool(reply.header("retry-after"))) == (503, True), "perhaps it is away's"
+    told_of = gate.run("audit", "export").out
+    events = [json.loads(line) for line in told_of.splitlines()]
+    (issued,) = (one for one in events if one.get("event") == "clone ticket issued")
+    assert "prod" in issued["user"]
+    assert good not in told_of + gate.log.text
 
 
 def test_empty_logins_from_one_address_lock_nobody_out(upstream: Server) -> None:
