@@ -408,4 +408,9 @@ def test_the_first_of_several_workers_has_it_and_shows_what_is_at_all(
         checks = server.run("check", "--output", "json").json()["checks"]
         [said] = [one["detail"] for one in checks if one["check"] == "server"]
         assert f"console on {console.url}/console/" in said
+        made = server.run("tokens", "create", "nightly", "--console", "--role", "operator")
+        for code in (200, 401):  # Redis has it, and has it no more
+            status, _ = console.ask("GET", "/console/api/v1/sessions", bearer=made.out.strip())
+            assert status == code
+            server.run("tokens", "revoke", "nightly")
         server.stop()
