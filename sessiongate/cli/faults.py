@@ -9,6 +9,7 @@ from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, W
 from sessiongate.cli.output import Exit, Output, fail, show_facts, show_json, show_rows
 from sessiongate.cli.table import Column
 from sessiongate.errors import ConfigError
+from sessiongate.faults.catalogue import FAULTS
 from sessiongate.faults.reader import read_words
 from sessiongate.faults.rows import row_of
 
@@ -28,7 +29,8 @@ WordsArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="FAULT [NAME=VALUE]...",
-        help="The fault, its arguments and what else the rule says; or the rule as JSON.",
+        help="The fault, its arguments and what else the rule says; or the rule as JSON. Faults are"
+        f" {', '.join(FAULTS)}.",
     ),
 ]
 WhenOption = Annotated[list[str] | None, typer.Option(help="Only requests of these.")]
@@ -59,7 +61,7 @@ def add(
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Have requests meet a fault, after the rules that are there. docs/faults.md lists them."""
+    """Have requests meet a fault, after the rules that are there. docs/faults.md tells of each."""
     try:
         told = read_words(words)
     except ConfigError as error:

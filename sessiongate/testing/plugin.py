@@ -126,12 +126,15 @@ def _sessiongate(
     yield gate
     if leaks == "off":
         return
+    told = ""
     try:
         gate.assert_no_open_sessions()
     except testing.LeakedSessions as left:
-        if leaks == "fail":
-            pytest.fail(f"the test leaves {left}", pytrace=False)
-        warnings.warn(f"the test leaves {left}", stacklevel=1)
+        told = f"the test leaves {left}"
+    if told and leaks == "fail":
+        pytest.fail(told, pytrace=False)
+    if told:
+        warnings.warn(told, stacklevel=1)
 
 
 @pytest.fixture

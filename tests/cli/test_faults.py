@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sessiongate.faults.catalogue import FAULTS
 from sessiongate.testing import Gate
 from tests.each import each
 from tests.end_to_end.serving import Finished, run_here
@@ -47,6 +48,11 @@ def test_a_rule_is_added_met_shown_and_removed(gate: Gate) -> None:
     assert run(gate, "faults", "add", '{"fault": "store.down"}').code == 0
     assert run(gate, "faults", "clear").json() == {"removed": 1}
     assert run(gate, "faults", "list").json() == []
+
+
+def test_the_help_names_each_fault() -> None:
+    said = " ".join(run_here("faults", "add", "--help").out.replace("│", " ").split())
+    assert [name for name in FAULTS if name not in said] == []
 
 
 def test_people_see_a_table(gate: Gate) -> None:

@@ -15,6 +15,7 @@ from sessiongate.faults.scenarios import SCENARIOS
 from sessiongate.testing import Gate
 from sessiongate_client import ApplianceSession, LoginRefused, SessionError, VsphereSession
 from tests.each import each
+from tests.faults.gateways import House, shared_house
 from tests.until import PATIENCE
 
 Told = Mapping[str, object]
@@ -119,6 +120,16 @@ IN_A_SESSION: tuple[tuple[Told, str, int], ...] = (
 )
 """The library asks for no clone ticket and for no time, and REST has no access tokens."""
 
+AT_A_GATEWAY: tuple[tuple[Told, str, int], ...] = (
+    ({"fault": "upstream.down"}, "503", 1),
+    ({"fault": "upstream.slow", "seconds": 0.1}, "200", 1),
+    ({"fault": "upstream.cap"}, "200", 1),
+    ({"fault": "upstream.rotten"}, "200", 1),
+    ({"fault": "upstream.rotten", "half": True}, "401", 2),
+    ({"fault": "upstream.wrong-type"}, "200", 1),
+)
+"""In a session of a gateway, which has one of its own at the upstream."""
+
 NAMED: Mapping[str, tuple[str, ...]] = {
     "idle-surprise": ("200", "200", "200"),
     "cap-550": ("200", "200", "200"),
@@ -131,9 +142,8 @@ NAMED: Mapping[str, tuple[str, ...]] = {
 
 
 def test_each_fault_and_scenario_has_its_outcome() -> None:
-    rows = [*AT_LOGIN, *IN_A_SESSION]
-    available = {name for name, known in FAULTS.items() if not known.of_upstream}
-    assert {str(told["fault"]) for told, _, _ in rows} == available
+    rows = [*AT_LOGIN, *IN_A_SESSION, *AT_A_GATEWAY]
+    assert {str(told["fault"]) for told, _, _ in rows} == set(FAULTS)
     assert {*NAMED, "flaky-network"} == set(SCENARIOS)
 
 
@@ -156,6 +166,24 @@ def test_a_session_that_meets_a_fault(gate: Gate, told: Told, outcome: str, coun
         assert asked(session) == "200"
         with gate.rule(told):
             assert (asked(session), logins(gate)) == (outcome, count)
+        assert asked(session) == "200"
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with shared_house() as both:
+        yield both
+
+
+@each(("told", "outcome", "count"), AT_A_GATEWAY, ids=str)
+def test_a_session_at_a_gateway_whose_upstream_meets_a_fault(
+    house: House, told: Told, outcome: str, count: int
+) -> None:
+    house.empty()
+    with session_at(house.gate) as session:
+        assert asked(session) == "200"
+        with house.gate.rule(told):
+            assert (asked(session), logins(house.gate)) == (outcome, count)
         assert asked(session) == "200"
 
 

@@ -90,8 +90,16 @@ async def test_other_verbs_are_refused(verb: str, path: str) -> None:
     assert header(reply, "allow") == "GET, HEAD"
 
 
+# What steers a dev server is around the operations of that alone (`tests/house`: `serve` has none).
+OF_DEV = ("/dev/faults", "/dev/clock", "/dev/reset", "/dev/events", "/dev/ca.pem")
+
+
 @each(
-    "path", ["/", "/metrics/", "/METRICS", "//metrics", "/healthz/x", "/readyz%20", "/api/session"]
+    "path",
+    [
+        *("/", "/metrics/", "/METRICS", "//metrics", "/healthz/x", "/readyz%20", "/api/session"),
+        *OF_DEV,
+    ],
 )
 @each("verb", ["GET", "POST"])
 async def test_there_is_nothing_else(verb: str, path: str) -> None:

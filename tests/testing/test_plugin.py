@@ -140,6 +140,7 @@ def test_tests_are_served_by_the_plugin(tmp_path: Path) -> None:
     assert re.search(r"log:\n.*session opened", section, re.DOTALL)
     assert re.search(r"seed: \d+\nthe server does not answer: ", told)
     assert "the test leaves 1 open sessions:\n  ci by leaky/7 from 127.0.0.1 (rest)" in told
+    assert "During handling of the above exception" not in told
     assert re.search(r"UserWarning: the test leaves 1 open sessions:\s+ci by leaky/8", told)
     assert "sessiongate: leaks: 'perhaps' is none of off, warn, fail" in told
     assert "no argument is called 'user'; users, profile" in told
