@@ -142,6 +142,26 @@ def floor(folder: Path) -> Iterator[Child]:
 
 
 @contextmanager
+def parsing(folder: Path, data_dir: Path | None = None) -> Iterator[Child]:
+    """The floor of a server in Python, with the certificate of this data directory if given."""
+    script = str(BENCH / "children" / "parsing.py")
+    tls = [str(data_dir / "tls")] if data_dir is not None else []
+    log = folder / f"parsing{len(tls)}.log"
+    with running([sys.executable, script, *tls], r"Listening on (https?://\S+)", log) as child:
+        yield child
+
+
+@contextmanager
+def passing(folder: Path, data_dir: Path, upstream: str) -> Iterator[Child]:
+    """The floor of a proxy in Python, with the certificate of this data directory."""
+    script = str(BENCH / "children" / "passing.py")
+    command = [sys.executable, script, str(data_dir / "tls"), upstream]
+    log = folder / "passing.log"
+    with running(command, r"Listening on (https://\S+)", log, _modules()) as child:
+        yield child
+
+
+@contextmanager
 def vcsim(folder: Path, *, tls: bool) -> Iterator[Child]:
     """The vCenter simulator of govmomi, freshly started."""
     found = PEERS / "vcsim"
