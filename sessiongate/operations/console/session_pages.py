@@ -24,6 +24,7 @@ from sessiongate.operations.console.page import (
     Went,
 )
 from sessiongate.operations.console.parts import ConsoleParts
+from sessiongate.operations.console.recent_lists import RecentLists
 from sessiongate.operations.console.session_lines import (
     EXACT,
     FILTER,
@@ -114,7 +115,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
         Page(
             "sessions",
             "Sessions",
-            of(_list),
+            of(partial(_list, RecentLists(parts.clock))),
             "sessions.html",
             menu="Sessions",
             letter="s",
@@ -156,10 +157,15 @@ _ORDER = Input("order", f"What comes first: one of {', '.join(ORDERS)}.")
 _AFTER = Input("after", "Where the page begins: `next` of the page before.")
 
 
-async def _list(parts: ConsoleParts, visit: Visit) -> SessionsPage:
+async def _list(recent: RecentLists, parts: ConsoleParts, visit: Visit) -> SessionsPage:
     query = visit.query
     order, after = query.one("order") or "last", query.one("after")
-    found = await listed(parts.sessions, read_filter(query.one), visit.now, order, after)
+    wanted = read_filter(query.one)
+    found = await recent.of(
+        query.but("seen", "did", "count"),
+        lambda: listed(parts.sessions, wanted, visit.now, order, after),
+        polls=bool(query.one("seen")),
+    )
     return SessionsPage(
         lines_of(parts, found.sessions, visit),
         found.total,
