@@ -148,6 +148,26 @@ def test_sec_03_a_token_of_a_script_opens_the_twins_and_nothing_else(console: Co
     assert token not in said
 
 
+def test_sec_12_a_user_who_is_added_logs_in_at_once_and_leaves_with_the_old_password(
+    console: Console,
+) -> None:
+    token, server = console.token(ADMIN), console.server
+    first, second = (("newcomer", f"a {word} password") for word in ("long", "longer"))
+
+    def sent(page: str, action: str, new: str, **more: str) -> int:
+        form = {"new": new, "again": new, "password": ADMIN[1], "csrf": console.csrf(page, token)}
+        return console.ask("POST", action, token, form | more)[0]
+
+    add, name = "/console/users/add", {"name": first[0], "role": "user"}
+    assert sent(add, add, first[1], **name) == 303
+    session = ZERTO.token(server, first)
+    where = "?provider=local&name=newcomer"
+    assert sent(f"/console/user{where}", f"/console/user/password{where}", second[1]) == 303
+    assert not ZERTO.is_alive(server, session)
+    assert not ZERTO.worked(ZERTO.login(server, *first))
+    assert ZERTO.is_alive(server, ZERTO.token(server, second))
+
+
 @asynccontextmanager
 async def opened(
     chromium: Browser,
