@@ -1,7 +1,8 @@
 """Faults of an upstream, at whole gateways: what clients hear, and what is done at the upstream."""
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
@@ -139,18 +140,65 @@ def test_a_session_is_opened_there_once_there_is_room_again(shared: House) -> No
     assert len(shared.sessions) == 1
 
 
-def test_the_automation_api_meets_the_same(shared: House) -> None:
-    gate, speaker = shared.gate, SPEAKERS["rest"]
-    token = speaker.logged_in(gate)
-    assert gist(speaker.call(gate, token)) == "200"
-    (old,) = shared.sessions
-    with gate.fault("upstream.down"):
-        assert gist(speaker.call(gate, token)) == "503 SERVICE_UNAVAILABLE"
-    with gate.fault("upstream.cap"):
-        assert gist(speaker.call(gate, token)) == "200"
-    with gate.fault("upstream.rotten"):
-        assert gist(speaker.call(gate, token)) == "200"
-    assert len(shared.sessions - {old}) == 1
+_JSON_READ = {
+    "specSet": [
+        {
+            "_typeName": "PropertyFilterSpec",
+            "propSet": [{"_typeName": "PropertySpec", "type": "Folder", "pathSet": ["name"]}],
+            "objectSet": [
+                {
+                    "_typeName": "ObjectSpec",
+                    "obj": {
+                        "_typeName": "ManagedObjectReference",
+                        "type": "Folder",
+                        "value": "group-d1",
+                    },
+                }
+            ],
+        }
+    ],
+    "options": {"_typeName": "RetrieveOptions"},
+}
+
+
+def call(gate: Gate, dialect: str, token: str) -> str:
+    """A call that is sent on, in this dialect: its gist, or that it is another server's page."""
+    if dialect == "soap":
+        return read(gate, token)
+    if dialect == "vi-json":
+        path = "/sdk/vim25/8.0.3.0/PropertyCollector/propertyCollector/RetrievePropertiesEx"
+        headers = {"vmware-api-session-id": token}
+        said = ask(gate, "POST", path, json.dumps(_JSON_READ), headers)
+    else:
+        said = SPEAKERS[dialect].call(gate, token)
+    return "a page" if "<html>" in said.body else gist(said)
+
+
+AT_A_VCENTER: Mapping[str, tuple[str, ...]] = {
+    "upstream.down": (
+        *("503 SystemError", "503 SystemError", "503 SERVICE_UNAVAILABLE"),
+        *("503 SERVICE_UNAVAILABLE", "200 service_unavailable"),
+    ),
+    "upstream.cap": ("200",) * 5,
+    "upstream.rotten": ("200",) * 5,
+    "upstream.wrong-type": ("500 SystemError", "500 SystemError", "a page", "a page", "a page"),
+}
+"""In a session that has one at the upstream, in each dialect that goes on to a vCenter."""
+
+
+@each("fault", list(AT_A_VCENTER))
+def test_a_call_in_each_dialect(shared: House, fault: str) -> None:
+    dialects = ("soap", "vi-json", "rest", "rest-old", "vapi-rpc")
+    found = []
+    for dialect in dialects:
+        shared.empty()
+        token = SPEAKERS[dialect].logged_in(shared.gate)
+        assert call(shared.gate, dialect, token) == "200"
+        with shared.gate.fault(fault) as placed:
+            found.append(call(shared.gate, dialect, token))
+        assert (dialect, placed.hits) == (dialect, 1)
+        assert call(shared.gate, dialect, token) == "200"
+    assert tuple(found) == AT_A_VCENTER[fault]
 
 
 def test_an_upstream_may_be_slow_for_one_user_alone(shared: House) -> None:
