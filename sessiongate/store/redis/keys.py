@@ -17,6 +17,7 @@ from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Ended, Limits, Session, Ticket
 from sessiongate.store.encoding import facts_of, micros, moment, session_of
 from sessiongate.store.port import StoredLease
+from sessiongate.store.redis.unreadable import DECODING, UnreadableRow
 
 HEAD = struct.Struct(">Bddd")
 """State, login_at, active_at, call_count. The scripts say `>Bddd` too."""
@@ -152,13 +153,19 @@ def row(session: Session) -> bytes:
 
 
 def session_from(digest: bytes, found: bytes) -> Session:
-    """A session from its row."""
-    _, login, active, count = HEAD.unpack_from(found)
-    written = found[HEAD.size :]
-    told: Any = json.loads(written) if written[:1] == b"[" else msgspec.msgpack.decode(written)
-    told[5] = tuple(told[5])
-    key, *rest = told
-    return session_of(digest, key, tuple(rest), moment(int(login)), moment(int(active)), int(count))
+    """A session from its row. Raises UnreadableRow."""
+    try:
+        _, login, active, count = HEAD.unpack_from(found)
+        written = found[HEAD.size :]
+        told: Any = json.loads(written) if written[:1] == b"[" else msgspec.msgpack.decode(written)
+        told[5] = tuple(told[5])
+        key, *rest = told
+        times = moment(int(login)), moment(int(active))
+        return session_of(digest, key, tuple(rest), *times, int(count))
+    except DECODING as error:
+        raise UnreadableRow(
+            f"the row of a session cannot be read ({type(error).__name__})"
+        ) from None
 
 
 def session_of_key(digest: bytes, key: str, found: bytes | None) -> Session | None:

@@ -7,6 +7,7 @@ from sessiongate.session import Session
 from sessiongate.store.redis import keys as rows
 from sessiongate.store.redis import scripts
 from sessiongate.store.redis.pipeline import Pipeline
+from sessiongate.store.redis.unreadable import UnreadableRow
 
 
 async def listed(
@@ -15,7 +16,7 @@ async def listed(
     """Those whose principal is this in lower case, or all.
 
     The index says whose a session is, so that nobody else's are asked for. `judge` is what scripts
-    take to tell the living: the time, and the limits.
+    take to tell the living: the time, and the limits. What cannot be read is left out.
     """
     # A table that Redis makes smaller meanwhile may name a session twice.
     told: set[bytes] = set()
@@ -28,7 +29,16 @@ async def listed(
         ]
         told.update(digest for _, digest in new)
         asked = [calls.run(scripts.FIND, (keys.session(one),), *judge) for _, one in new]
-        for (key, digest), row in zip(new, await asyncio.gather(*asked), strict=True):
-            session = rows.session_of_key(digest, rows.text_of(key), row)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        for (key, digest), row in zip(new, found, strict=True):
+            if isinstance(row, UnreadableRow):
+                continue  # the log has it
+            if isinstance(row, BaseException):
+                raise row
+            try:
+                session = rows.session_of_key(digest, rows.text_of(key), row)
+            except UnreadableRow as error:
+                calls.unreadable(str(error))
+                continue
             if session is not None:
                 yield session

@@ -26,6 +26,7 @@ from redis.exceptions import (
 from sessiongate.errors import Overloaded, StoreUnavailable
 from sessiongate.store.redis.client import Client
 from sessiongate.store.redis.scripts import Script
+from sessiongate.store.redis.unreadable import UnreadableRow, is_of_a_row
 
 Argument = str | bytes | int
 
@@ -84,6 +85,7 @@ class Pipeline:
         self._called = False
         self._quiet = quiet
         self._failing = False
+        self._has_met_unreadable = False
         self._alone = False
         self._closed = False
 
@@ -246,10 +248,21 @@ class Pipeline:
             await self._client.nodes_manager.initialize()
 
     def _answer(self, call: _Call, result: object) -> None:
-        if isinstance(result, Exception):
+        if isinstance(result, ResponseError) and is_of_a_row(str(result)):
+            if not call.done.done():
+                call.done.set_exception(self.unreadable(str(result)))
+                call.done.exception()  # seen, also where nobody waits any more
+        elif isinstance(result, Exception):
             self._fail([call], type(result).__name__, str(result))
         elif not call.done.done():
             call.done.set_result(result)
+
+    def unreadable(self, why: str) -> UnreadableRow:
+        """The error for what was found and cannot be read. The log has the first one."""
+        if not self._has_met_unreadable and not self._quiet:
+            self._has_met_unreadable = True
+            _log.error("a row in the store cannot be read", store=self._name, detail=why)
+        return UnreadableRow(f"a row in the store at {self._name} cannot be read")
 
     def _fail(self, calls: list[_Call], why: str, detail: str = "") -> None:
         if not self._failing and not self._quiet:

@@ -29,6 +29,7 @@ from sessiongate.store.redis.listing import listed
 from sessiongate.store.redis.manager_tokens import RedisManagerTokens
 from sessiongate.store.redis.notes import RedisNotes
 from sessiongate.store.redis.pipeline import Pipeline
+from sessiongate.store.redis.unreadable import UnreadableRow
 from sessiongate.store.search import FoundSessions, SessionSearch, found_among
 
 # Sessions that are looked at together before a login is refused for a cap.
@@ -392,7 +393,8 @@ class RedisStore:
             gone.append(key)
             if looked[0] == 2:
                 self._forget(digest)
-                ended.append((rows.session_from(digest, looked[2]), rows.REASONS[looked[1]]))
+                with suppress(UnreadableRow):  # its place is free all the same
+                    ended.append((rows.session_from(digest, looked[2]), rows.REASONS[looked[1]]))
         with suppress(StoreUnavailable):  # they are over all the same
             await self._calls.run(scripts.SETTLE, self._book, len(gone), *gone, *later)
         return ended

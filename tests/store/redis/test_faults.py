@@ -11,18 +11,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from redis.asyncio import Redis as Client
 from structlog.testing import capture_logs
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, Ended
+from sessiongate.store.encoding import micros
+from sessiongate.store.redis import keys as rows
 from sessiongate.store.redis import scripts
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.scripts import Script
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_session, a_ticket, digest_of, everyone
 from sessiongate.tls import certificates
+from tests.each import each
 from tests.peers import redis as peer
 from tests.peers.ports import free_port
 from tests.peers.redis import Cluster, Redis, Watched
@@ -339,3 +343,40 @@ async def test_by_a_socket_of_the_machine(tmp_path: Path) -> None:
         pytest.skip(why)
     with TemporaryDirectory() as short, Redis(tmp_path, ("--unixsocket", f"{short}/redis")):
         await works(RedisSettings(parse_redis(f"redis+unix://{short}/redis?db=3"), cache=True))
+
+
+_HEAD = rows.HEAD.pack(rows.LIVE, micros(T0), micros(T0), 0)
+JUNK = {
+    "another form": b"junk",
+    "a good head before another form": _HEAD + b"\xc1",
+    "facts of another number": _HEAD + b"[1]",
+    "times of no calendar": rows.HEAD.pack(0, 1e300, 1e300, 0) + rows.facts(a_session()),
+}
+
+
+@each("found", JUNK.values(), JUNK.keys())
+async def test_a_row_that_cannot_be_read_is_that_sessions_trouble_alone(
+    own: Redis, found: bytes
+) -> None:
+    """As one of a later release is. All lists were refused, and no session was reaped any more."""
+    async with Client(port=own.port) as client:
+        await client.flushall()
+    async with opened(own.url) as store:
+        bad, good = a_session(), a_session()
+        await store.add(bad, NO_CAPS)
+        await store.add(good, NO_CAPS)
+        async with Client(port=own.port) as client:
+            await client.set(f"sg:s:{bad.digest.hex()}", found)
+            async with opened(own.url) as other:
+                await other.add(torn := a_session(), NO_CAPS)
+            await client.delete(f"sg:s:{torn.digest.hex()}")
+            await client.sadd(f"sg:s:{torn.digest.hex()}", "another kind")
+        with capture_logs() as logs:
+            for _ in range(2):
+                assert list(await everyone(store, T0)) == [good.key]
+        assert [one["event"] for one in logs] == ["a row in the store cannot be read"]
+        with pytest.raises(StoreUnavailable):
+            await store.use(bad.digest, T0)
+        assert await store.use(good.digest, T0) is not None
+        late = T0 + LIMITS.idle + timedelta(seconds=1)
+        assert [one.key for one, _ in await store.expire(late, 100)] == [good.key]
