@@ -126,6 +126,12 @@ class UpstreamGate:
     def _complete(self) -> None:
         """Have what this kind of upstream has besides."""
 
+    @property
+    def problem(self) -> str:
+        """Why no session can be opened there, as far as the last try says; "" for nothing known."""
+        why = self._exchange.why_away
+        return self.accounts.credentials.problem or (f"{self.url}: {why}" if why else "")
+
     async def recover(self) -> None:
         """Deal with what a process before this one has left.
 
@@ -209,10 +215,8 @@ class UpstreamGate:
         ways = self._to_look_by()
         if not ways:
             none = f"no session of ours is open at {self.name}, and none is opened to look"
-            problem = self.accounts.credentials.problem
-            if self._exchange.is_away:
-                raise UpstreamUnavailable(f"{none}; no connection to {self.url} at the last try")
-            raise NotFound(f"{none}; {problem}" if problem else none)
+            said = f"{none}; {self.problem}" if self.problem else none
+            raise (UpstreamUnavailable if self._exchange.is_away else NotFound)(said)
         for lease, account in ways:
             listed = await self._own.sessions(lease)
             if listed is not None:

@@ -80,7 +80,7 @@ class Exchange:
         """`name` is what logs call the server, `proxy` is `http://host[:port]`."""
         self.url = url
         self._name = name
-        self._away = False
+        self._why_away = ""
         self._trust = trust
         self._why_untrusted = ""
         parts = urlsplit(url)
@@ -192,12 +192,17 @@ class Exchange:
     @property
     def is_away(self) -> bool:
         """Whether it could not be connected to at the last try."""
-        return self._away
+        return bool(self._why_away)
+
+    @property
+    def why_away(self) -> str:
+        """Why it could not be then; "" where it could."""
+        return self._why_away
 
     @property
     def is_untrusted(self) -> bool:
         """Whether it was its certificate then that is not believed."""
-        return self._away and bool(self._why_untrusted)
+        return self.is_away and bool(self._why_untrusted)
 
     @property
     def connections(self) -> int:
@@ -225,12 +230,13 @@ class Exchange:
         try:
             line = await self._connect_once()
         except UpstreamUnavailable as error:
-            if not self._away and not self._closed:
-                self._away = True
-                _log.warning("upstream cannot be reached", upstream=self._name, why=str(error))
+            if not self._closed:
+                if not self.is_away:
+                    _log.warning("upstream cannot be reached", upstream=self._name, why=str(error))
+                self._why_away = str(error)
             raise UpstreamUnavailable(str(error), says=AWAY) from error
-        if self._away:
-            self._away, self._why_untrusted = False, ""
+        if self._why_away:
+            self._why_away = self._why_untrusted = ""
             _log.info("upstream is reached again", upstream=self._name)
         return line
 
@@ -257,7 +263,7 @@ class Exchange:
 
     async def _untrusted(self, error: ssl.SSLCertVerificationError) -> str:
         """What to say of its certificate. While it stays away it is not looked at again."""
-        if not (self._away and self._why_untrusted):
+        if not self.is_untrusted:
             self._why_untrusted = await why_untrusted(
                 error,
                 self._trust,

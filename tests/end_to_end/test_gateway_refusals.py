@@ -10,14 +10,14 @@ import pytest
 
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, Reply, Server
-from tests.end_to_end.test_gateway import end_all, told, upstream
+from tests.end_to_end.test_gateway import end_all, shared_gate, told, upstream
 from tests.end_to_end.test_gateway_paths import rpc
 from tests.end_to_end.test_session_manager import PATH, TOKEN, manager_gate
 from tests.end_to_end.vim_soap import envelope
 
 __all__ = ["upstream"]
 
-# It starts two servers of its own.
+# Each of these starts two servers of its own.
 pytestmark = pytest.mark.slow
 
 QUICKLY = '[upstream.vc1.pool]\nqueue_time = "1s"'
@@ -70,3 +70,19 @@ def test_every_way_in_says_why_nothing_is_sent_and_when_to_come_back(
         assert "the upstream cannot be reached" in body, (name, reply)
         assert str(upstream.port) not in body
         assert "upstream.vc1" not in body
+
+
+def test_pools_show_has_the_certificate_that_is_not_the_one_to_be_trusted(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    trusted = shared_gate(upstream)
+    pinned = trusted.replace(f'ca = "{upstream.ca}"', f'fingerprint = "{"AB" * 32}"')
+    gate = make_server(settings=pinned)
+    header = {"vmware-api-session-id": gate.vim_token(ADMIN)}
+    refused = gate.request("GET", "/api/vcenter/vm", header)
+    assert refused.status == 503
+    assert "Fingerprint" not in refused.body.decode()
+    problem = told(gate, "pools", "show", "vc1")["problem"]
+    assert problem.startswith(f"{upstream.url}: its certificate is not the one to be trusted")
+    assert "upstream.vc1.fingerprint" in problem
+    assert "sha256 Fingerprint=" in problem

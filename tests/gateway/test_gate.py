@@ -146,9 +146,11 @@ async def test_who_looks_at_an_upstream_that_is_away_is_told_so() -> None:
     case = Case(url, House())
     with pytest.raises(NotFound, match="none is opened to look"):
         await case.gate.sessions_there()
+    assert case.gate.problem == ""
     with pytest.raises(UpstreamUnavailable):
         await case.accounts.pools[0].take("k1", home=False)
-    with pytest.raises(UpstreamUnavailable, match=f"no connection to {url} at the last try"):
+    assert case.gate.problem == f"{url}: no connection to it"
+    with pytest.raises(UpstreamUnavailable, match=f"none is opened to look; {url}: no connection"):
         await case.gate.sessions_there()
     await case.gate.close()
 

@@ -207,7 +207,7 @@ class PoolCommands:
             )
             for one in seen.sessions
         ]
-        problem = self._gate(name).accounts.credentials.problem or None
+        problem = self._gate(name).problem or None
         return {"seen_by": seen.by, "problem": problem, "sessions": rows}
 
     async def _stand(
@@ -258,7 +258,7 @@ class PoolCommands:
             clients=len(gate.clients_here()),
             objects=now.objects,
             breaker_open=now.breaker_open,
-            problem=gate.accounts.credentials.problem or None,
+            problem=gate.problem or None,
         )
 
 
