@@ -1,7 +1,8 @@
 """The methods of vim25 that read: calling one twice changes nothing, and readers may call it.
 
 By the vendor's reference of the API, releases 6.7 to 9.1. What is not here counts as changing
-something, also what a later release adds.
+something, also what a later release adds. Left out is what has the vCenter go to an address of the
+caller's, although it changes nothing: QueryConnectionInfo and QueryConnectionInfoViaSpec.
 """
 
 _NAMES = """
@@ -34,7 +35,7 @@ QueryBoundVnics QueryCandidateNics QueryChangedDiskAreas QueryClusterDataEfficie
 QueryCmmds QueryCompatibleHostForExistingDvs QueryCompatibleHostForNewDvs
 QueryCompatibleVmnicsFromHosts QueryComplianceStatus QueryConfigOption
 QueryConfigOptionDescriptor QueryConfigOptionEx QueryConfigTarget
-QueryConfiguredModuleOptionString QueryConnectionInfo QueryConnectionInfoViaSpec
+QueryConfiguredModuleOptionString
 QueryConnections QueryCryptoKeyStatus QueryDatastorePerformanceSummary QueryDateTime
 QueryDescriptions QueryDirectoryInfo QueryDiskMappings QueryDisksForVsan QueryDisksUsingFilter
 QueryDvsByUuid QueryDvsCheckCompatibility QueryDvsCompatibleHostSpec QueryDvsConfigTarget
