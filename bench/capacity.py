@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -54,6 +54,10 @@ CASES: Sequence[tuple[str, dict[str, str], int]] = (
     ("check, local cache, each session used every other second", _CACHED, SPARSE),
     ("login", {}, 0),
 )
+
+# So many workers over a Redis on the same host, and so many sessions that are used at all of them.
+CORES = (2, 4)
+SESSIONS_OF_CORES = 5_000
 
 # So many servers in one process, and at all of them together so many who log in again and again.
 CHAIN_SERVERS = (1, 2, 4, 8, 16, 32)
@@ -266,6 +270,31 @@ def _workers() -> Iterator[str]:
         yield f"  predicted for 2 from 1: {guess:,.0f}/s; measured is {two.rate / guess:.2f} of it"
 
 
+def _cores() -> Iterator[str]:
+    """One worker with a file against several over one Redis on the same host, with the cache."""
+    with scratch() as folder, redis(folder / "redis") as shared:
+        names = ("file", *map(str, CORES))
+        for name in names:
+            populate.write_users(folder / name, 1)
+        tokens = populate.write_sessions(folder / "file", SESSIONS_OF_CORES)
+        uvloop.run(_add(shared, SESSIONS_OF_CORES))
+        settings = shared.settings_on_this_host | _CACHED
+        with ExitStack() as started:
+            servers = [started.enter_context(sessiongate(folder / "file"))]
+            for number in CORES:
+                workers = settings | {"SERVER__WORKERS": str(number)}
+                servers.append(started.enter_context(sessiongate(folder / str(number), workers)))
+            ways = [check(server, tokens) for server in servers]
+            for way, number in zip(ways[1:], CORES, strict=True):
+                ways[ways.index(way)] = replace(way, connections=number * CONNECTIONS)
+            for way in ways:
+                way.run(WARM)
+            found = alternate(ROUNDS, [partial(_cost, way, shared) for way in ways])
+    for name, costs in zip(names, zip(*found, strict=True), strict=True):
+        middle = sorted(costs, key=attrgetter("servers"))[ROUNDS // 2]
+        yield f"{'1 worker, SQLite' if name == 'file' else f'{name} workers, Redis'}: {middle}"
+
+
 def _chain() -> Iterator[str]:
     """How often servers that add to the audit's one chain come too late and try again."""
     with scratch() as folder, redis(folder / "redis") as shared:
@@ -355,6 +384,7 @@ MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "ends": _ends,
     "chain": _chain,
     "workers": _workers,
+    "cores": _cores,
 }
 
 if __name__ == "__main__":

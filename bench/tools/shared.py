@@ -16,14 +16,21 @@ _PROGRAMS = ("redis-server", "valkey-server")
 class Redis:
     """A running server. Its address is a setting of `[store]`."""
 
-    def __init__(self, child: Child, port: int) -> None:
+    def __init__(self, child: Child, port: int, path: Path) -> None:
         self.child = child
         self.port = port
+        self.path = path
+        """Of its Unix socket."""
 
     @property
     def settings(self) -> dict[str, str]:
         """The settings of a sessiongate that uses it."""
         return {"STORE__URL": f"redis://127.0.0.1:{self.port}/0"}
+
+    @property
+    def settings_on_this_host(self) -> dict[str, str]:
+        """The same by its Unix socket."""
+        return {"STORE__URL": f"redis+unix://{self.path}?db=0"}
 
     def ask(self, *command: str) -> bytes:
         """The answer to a command, whole: a text, or what stands after a number's sign."""
@@ -51,10 +58,12 @@ def redis(folder: Path) -> Iterator[Redis]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    path = folder / "redis.sock"
     command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
+    command += ["--unixsocket", str(path)]
     command += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
     with running(command, r"(Ready to accept) connections", folder / "redis.log") as child:
-        found = Redis(child, port)
+        found = Redis(child, port, path)
         _until_it_answers(found)
         yield found
 
