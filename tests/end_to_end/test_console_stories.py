@@ -1,6 +1,7 @@
 """What an administrator does at the console at night, in a real browser, by keyboard alone."""
 
 import json
+import re
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -132,3 +133,28 @@ async def test_a_key_is_copied_and_that_is_said(chromium: Browser, console: Cons
         await expect(page.locator("#said")).to_contain_text("Copied: the lines for curl")
         said = await page.evaluate("navigator.clipboard.readText()")
         assert said == await page.locator("pre code").first.inner_text()
+
+
+@pytest.mark.peer
+@browsing
+async def test_a_row_that_has_left_is_struck_through_and_an_outage_says_since_when(
+    chromium: Browser, console: Console
+) -> None:
+    server = console.server
+    script = {"User-Agent": "struck/1", "Authorization": basic(*OTHER)}
+    token = server.request("POST", "/api/session", script).json()
+    async with opened(chromium, console) as shown:
+        page = shown.page
+        await page.goto(f"{console.url}/console/sessions?agent=struck")
+        await expect(page.locator("#live tbody tr")).to_have_count(1)
+        server.request("POST", "/api/session", script)
+        await expect(page.locator("#live tbody tr")).to_have_count(2)
+        server.request("DELETE", "/api/session", {"vmware-api-session-id": token})
+        await page.wait_for_selector("#live tr.gone")
+        await expect(page.locator("#live tbody tr")).to_have_count(1)
+        polls = re.compile("seen=")
+        await page.route(polls, lambda route: route.abort())
+        await expect(page.locator("#late")).to_contain_text("Not updated since")
+        await page.unroute(polls)
+        await expect(page.locator("#late")).to_have_text("")
+        shown.complaints.clear()  # the browser's own, of requests that came to nothing

@@ -173,6 +173,7 @@ class Console:
         if polls and self._unchanged.holds(page, visit, mark):
             return Reply(204)
         data = await page.look(visit)
+        await asyncio.sleep(0)  # to render it is some milliseconds of its own: others go first
         if isinstance(data, Raw):
             return _file(data)
         if is_twin:
