@@ -8,6 +8,7 @@ from sessiongate.config import load, show
 from sessiongate.config.forward_auth import problems
 from sessiongate.errors import ConfigError
 from sessiongate.rules.forward_auth import AccessRule
+from tests.each import each
 
 DESIGN = """
 [server]
@@ -82,3 +83,12 @@ def test_roles_have_to_be_there() -> None:
     assert said.startswith("forward_auth.rules: entry 2 must name roles; there are: ")
     assert "did you mean operator?" in said
     assert list(problems([AccessRule(roles=frozenset({"own"}))], ["own"])) == []
+
+
+@each("network", ["0.0.0.0/0", "::/0", "10.0.0.5/0", "192.0.2.1, 0.0.0.0/0"])
+def test_sec_33_a_network_that_holds_every_address_is_no_trusted_proxy(network: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        load(None, {"SESSIONGATE_SERVER__TRUSTED_PROXIES": network})
+    [said] = wrong.value.problems
+    assert said.startswith("server.trusted_proxies")
+    assert "must not hold every address" in said
