@@ -2,7 +2,8 @@
 
 Ratios of one run count, absolute figures do not: both sides of a ratio are measured in turns, in
 the same run on the same machine, and the median over the rounds is shown. What cannot be measured
-is "not measured", never ok. Exit code 0 says that the table is there, whatever is in it.
+is "not measured", and what the spread of a measurement leaves open is "cannot tell": never ok. Exit
+code 0 says that the table is there, whatever is in it.
 """
 
 import argparse

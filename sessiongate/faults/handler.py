@@ -64,12 +64,15 @@ class FaultyHandler:
         self._under_way: set[asyncio.Task[Any]] = set()
         """Those whose requests meet a fault at this moment."""
 
-    def __call__(self, request: Request) -> Awaitable[Reply]:
-        """Answer a request."""
-        rules = self._state.rules
-        if rules is None:
-            return self._handler(request)
-        return self._judged(rules, request)
+    def handler(self) -> Handler:
+        """What answers requests: by one question more, where there are no rules."""
+        state, handler, judged = self._state, self._handler, self._judged
+
+        def answer(request: Request) -> Awaitable[Reply]:
+            rules = state.rules
+            return handler(request) if rules is None else judged(rules, request)
+
+        return answer
 
     async def _judged(self, rules: RuleBook, request: Request) -> Reply:
         dialect = self._routes.route_of(request.path).dialect

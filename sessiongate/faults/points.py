@@ -123,7 +123,7 @@ class Faults:
         """The handler of clients' requests, some of which meet faults."""
         self._upstream.routes = routes
         self._handler = FaultyHandler(self.state, handler, routes, self._reader, self._sessions)
-        return self._handler
+        return self._handler.handler()
 
     def arrivals(self, data_dir: Path, names: Sequence[str]) -> Arrivals:
         """Who decides of connections. The certificate is for these names, its CA in `data_dir`."""

@@ -206,6 +206,6 @@ async def test_of_a_reply_that_nobody_gets_the_body_is_closed(
     faulty = FaultyHandler(
         state, handler, routes, FactReader(nobody, lambda _: None), inside.sessions
     )
-    reply = await faulty(Request("GET", "/folder/x", "", [], b"", "192.0.2.7", False))
+    reply = await faulty.handler()(Request("GET", "/folder/x", "", [], b"", "192.0.2.7", False))
     assert reply.download is None
     assert body.closed == 1
