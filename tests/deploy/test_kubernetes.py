@@ -58,25 +58,33 @@ def container() -> Object:
     return found
 
 
-def problems(manifest: str) -> str:
-    """What the schemas of Kubernetes say is wrong."""
+@pytest.fixture
+def schemas() -> Path:
+    """The Python that has those of Kubernetes."""
     python = manifest_validator()
     if not python.exists():
-        pytest.skip("the schemas are not here: tests/peers/setup.py kubernetes")
-    command = [str(python), "-m", "kubernetes_validate", "--strict", "--quiet", "-"]
+        pytest.skip("the schemas are not here: make peers")
+    return python
+
+
+def problems(schemas: Path, manifest: str) -> str:
+    """What the schemas of Kubernetes say is wrong."""
+    command = [str(schemas), "-m", "kubernetes_validate", "--strict", "--quiet", "-"]
     done = subprocess.run(command, input=manifest, capture_output=True, text=True, timeout=60)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
+@pytest.mark.peer
 @each("name", WHOLE)
-def test_kubernetes_takes_each_object(name: str) -> None:
+def test_kubernetes_takes_each_object(name: str, schemas: Path) -> None:
     assert objects(name)
     for one in objects(name):
-        assert problems(json.dumps(one)) == ""
+        assert problems(schemas, json.dumps(one)) == ""
 
 
+@pytest.mark.peer
 @each(("name", "kind"), PATCHES.items(), ids=list(PATCHES))
-def test_kubernetes_takes_what_a_patch_makes_of_a_pod(name: str, kind: str) -> None:
+def test_kubernetes_takes_what_a_patch_makes_of_a_pod(name: str, kind: str, schemas: Path) -> None:
     (patch,) = objects(name)
     labels = {"app": "driver"}
     spec = patch["spec"]["template"]["spec"]
@@ -85,7 +93,7 @@ def test_kubernetes_takes_what_a_patch_makes_of_a_pod(name: str, kind: str) -> N
     patch["spec"]["selector"] = {"matchLabels": labels}
     patch["spec"]["template"]["metadata"] = {"labels": labels}
     whole = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "driver"}, **patch}
-    assert problems(json.dumps(whole)) == ""
+    assert problems(schemas, json.dumps(whole)) == ""
     for one in spec["containers"]:
         (variable,) = one["env"]
         assert variable["name"] == "SSL_CERT_FILE"

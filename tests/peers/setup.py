@@ -4,7 +4,7 @@ Each release of pyVmomi gets an environment of its own, since they exclude one a
 the VCF SDK; tools over pyVmomi share one, and other clients from the index another. govc and the
 simulator are built from one pinned release of govmomi where Go is installed (`go/go.mod`). An
 OpenID provider and the SOAP clients for Node come from npm where that is installed. Caddy and Envoy
-are wheels, in one environment.
+are wheels, in one environment, and the schemas of Kubernetes are one in a cache outside the tree.
 What takes long to install or to build is left to who asks for it by name: `ansible`, `debian`,
 `java`, `kubernetes`, `telegraf`, `terraform`. Where one of these cannot be had, that is told, and
 its tests are skipped. So is `keycloak`, which lies in a cache outside the tree for all clones.
@@ -232,7 +232,6 @@ def _debian() -> None:
 
 
 def _kubernetes() -> None:
-    _install(manifest_validator(), f"kubernetes-validate=={MANIFEST_VALIDATOR}")
     _build_with_go("kubernetes", "./cpi", into=cloud_provider().parent)
 
 
@@ -314,6 +313,7 @@ def main(*more: str) -> int:
         partial(_install, others_interpreter(), *_OTHERS),
         partial(_install, tools_interpreter(), *_TOOLS),
         partial(_install, _proxies_interpreter(), *_PROXIES),
+        partial(_install, manifest_validator(), f"kubernetes-validate=={MANIFEST_VALIDATOR}"),
         partial(_install, sdk_interpreter(), *_VCF_PARTS),
         partial(_install_from_npm, oidc_provider().parents[1], f"oidc-provider@{OIDC_PROVIDER}"),
         partial(_install_from_npm, node_soap().parent, *soap),
