@@ -18,13 +18,12 @@ KEYS = (
     KeyLine("x", "select the row"),
     KeyLine("Enter", "open the row's session"),
     KeyLine("e", "end the row's session: the next page asks first"),
-    KeyLine("g s", "to the sessions; g and the first letter of another page leads there"),
     KeyLine("?", "to this page"),
 )
 
 
 class KeysPage(msgspec.Struct, frozen=True):
-    """Each key, and what it does."""
+    """Each key, and what it does. Those of pages come from the menu, and are in the template."""
 
     keys: list[KeyLine]
 

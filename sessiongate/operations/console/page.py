@@ -136,9 +136,9 @@ class Page(msgspec.Struct, frozen=True):
     menu: str = ""
     """What the menu calls it; "" for a page that the menu has not."""
     letter: str = ""
-    """The key after `g` that leads there."""
+    """The key after `g` that leads there; the page of keys tells them."""
     fragment: str = ""
-    """The template of the part that is asked for again every two seconds; "" for none."""
+    """The template of the part that is asked for again (`templates`: how often); "" for none."""
     asks: tuple[Input, ...] = ()
     """What its query may say."""
     content_type: str = "application/json"

@@ -69,7 +69,15 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
     return [
         Page("try", "Try it", tried, "try.html", menu="Try it", letter="t"),
         Page(f"try/{_NAMED}", "Certificate authority", ca, content_type=_PEM),
-        Page("settings", "Settings", settings, "settings.html", ADMINISTER, menu="Settings"),
+        Page(
+            "settings",
+            "Settings",
+            settings,
+            "settings.html",
+            ADMINISTER,
+            menu="Settings",
+            letter="c",  # as in configuration: the sessions have the s
+        ),
     ]
 
 
