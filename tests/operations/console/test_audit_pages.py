@@ -66,6 +66,17 @@ async def test_events_are_filtered_the_newest_first(kept: Kept) -> None:
     assert "Clear filters" in words_of(await ada.get("/console/audit?user=nobody"))
 
 
+async def test_the_page_of_a_user_leads_to_what_the_user_did_and_met(kept: Kept) -> None:
+    await kept.write("user unlocked", user="ada", subject="bob")
+    await kept.write("login refused", user="bob")
+    await kept.write("login refused", user="nil")
+    ada = await kept.desk.signed_in("ada")
+    page = await ada.get("/console/user?provider=local&name=bob")
+    [events] = [one["href"] for one in tags_of(page, "a") if one.get("id") == "events"]
+    rows = [one["id"] for one in tags_of(await ada.get(events), "tr") if "id" in one]
+    assert rows == ["event-2", "event-1"]
+
+
 async def test_new_events_show_without_a_reload(kept: Kept) -> None:
     await kept.write("session opened")
     ada = await kept.desk.signed_in("ada")
