@@ -23,7 +23,8 @@ async def objection_to_step(parts: ConsoleParts, visit: Visit, affected: int) ->
     Unavailable.
     """
     if visit.form.one("count") != str(affected):
-        return f"{affected} would be affected: type that number."
+        what = "`count` has to be" if visit.is_script else "type"
+        return f"{affected} would be affected: {what} that number."
     if visit.is_script:  # it has shown its token with this very request
         return ""
     return await objection_to_password(parts, visit)

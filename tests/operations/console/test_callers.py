@@ -64,7 +64,7 @@ async def test_sec_71_many_take_the_number_and_no_password_of_a_script(desk: Des
     reply = await script.send(where, {"all": True, "user": "bob"})
     assert (reply.status, told_by(reply)["error"]) == (
         400,
-        "3 would be affected: type that number.",
+        "3 would be affected: `count` has to be that number.",
     )
     assert told_by(await script.send(where, {"all": True, "user": "bob", "count": 3}))["count"] == 3
 
