@@ -18,6 +18,10 @@ from sessiongate.rules.name_pattern import pattern_of
 _AT, _VERSION = "<!--at-->", "<!--version-->"
 
 
+_AGAIN = "every 2s"
+"""How often an open page asks for its part that follows by itself, as htmx has it."""
+
+
 class Templates:
     """Renders pages. Made off the event loop: templates are read and compiled there."""
 
@@ -31,6 +35,7 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.globals["static"] = static.addresses
+        self._environment.globals["again"] = _AGAIN
         self._environment.globals["at"] = Markup(_AT)  # noqa: S704 -- a constant of ours
         self._environment.globals["version"] = Markup(_VERSION)  # noqa: S704 -- the same
         self._environment.filters |= {
