@@ -61,3 +61,12 @@ def test_every_folder_of_the_repository_is_in_the_overview() -> None:
     folders = {name for name in folders if not name.startswith(".") and "egg" not in name} | {".ci"}
     block = page.partition("## Outside the package")[2].partition("\n## ")[0]
     assert [name for name in sorted(folders) if f"`{name}/`" not in block] == []
+
+
+def test_every_folder_of_the_package_is_in_the_house() -> None:
+    """The next that a newcomer sees."""
+    page = (DOCS / "overview.md").read_text(encoding="utf-8")
+    house = page.partition("## The house")[2].partition("```text")[2].partition("```")[0]
+    named = set(re.findall(r"[a-z]+", house))
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert sorted(folders - named) == []
