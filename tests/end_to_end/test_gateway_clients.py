@@ -129,10 +129,12 @@ _CHANGING = (
         re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+( \+0000 UTC|Z)?|\w{3} \w{3} +\d+ [\d:]+ \d{4}"),
         "TIME",
     ),
-    (re.compile(r"\d+(\.\d+)?(ms|µs|s|%)"), "SPAN"),
+    (re.compile(r"(\d+h)?(\d+m)?\d+(\.\d+)?(ms|µs|s|%)"), "SPAN"),
     (re.compile(r"govcsim-\d+"), "govcsim"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"\d\d:\d\d:\d\d"), "CLOCK"),
+    # Columns are as wide as what stands in them.
+    (re.compile(r" +"), " "),
 )
 
 
