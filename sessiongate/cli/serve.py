@@ -18,6 +18,7 @@ from sessiongate.app.setup.prepare import certificate_names, certificates_of, in
 from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.app.started import Started
 from sessiongate.app.workers.worker_environment import worker_environment
+from sessiongate.audit import offline
 from sessiongate.cli.announcement import (
     announce,
     credentials,
@@ -51,6 +52,7 @@ from sessiongate.cli.table import Column
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.users_file import list_users
+from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.store.embedded.lock import is_owned
 from sessiongate.telemetry.logs import LogFormat, LogLevel, configure_logs
 from sessiongate.tls import certificates
@@ -130,7 +132,8 @@ def init(
     if made is not None:
         print("\n".join(fingerprints(made)))
     path = users_file(loaded)
-    if list_users(path):
+    is_new = not list_users(path)
+    if not is_new:
         print(f"Users: {path} has some already; none was added. Where a password is lost:")
         folder = shlex.quote(str(loaded.server.data_dir))
         print(f"  sessiongate users passwd NAME --data-dir {folder}")
@@ -142,6 +145,9 @@ def init(
         credentials(admin, password)
     print(f"  export SESSIONGATE_DATA_DIR={shlex.quote(str(loaded.server.data_dir))}")
     print()
+    if is_new:  # after the password is shown: where the audit's file cannot be written, it counts
+        detail = f"role {ADMINISTRATOR}, by init"
+        offline.leave(loaded.server.data_dir, "user added", admin, detail)
 
 
 def check(

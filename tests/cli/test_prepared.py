@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sessiongate.audit import offline
 from sessiongate.cli.output import Exit
 from sessiongate.config.home import PREPARED
 from sessiongate.operations.control_socket import socket_path
@@ -71,6 +72,15 @@ def test_init_makes_one_for_plain_http_too(tmp_path: Path) -> None:
     (tmp_path / "data" / "users.toml").unlink()
     listed = run_here("users", "list", "--data-dir", data_dir)
     assert (listed.code, "There is no user" in listed.out) == (0, True)
+
+
+def test_the_administrator_that_init_adds_is_left_for_the_audit(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    assert run_here("init", "--data-dir", str(data_dir)).code == 0
+    [added] = offline.waiting(data_dir).events
+    assert added is not None
+    assert (added.event, added.subject, added.how) == ("user added", "admin", "command line")
+    assert added.detail == "role administrator, by init"
 
 
 @pytest.mark.parametrize("name", PREPARED)
