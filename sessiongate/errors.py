@@ -266,6 +266,10 @@ class EndNotWritten(StoreUnavailable):
         self.session = session
 
 
+class UnreadableRow(StoreUnavailable):
+    """The store answers, and what it has there cannot be read: all else in it can."""
+
+
 class UpstreamUnavailable(Unavailable):
     """A vCenter or ZVM that we call does not answer."""
 

@@ -187,6 +187,7 @@ FORMS: Mapping[type[errors.SessionGateError], Refusal] = {
     errors.IdentityUnavailable: BUSY,
     errors.StoreUnavailable: BUSY,
     errors.EndNotWritten: BUSY,
+    errors.UnreadableRow: BUSY,
     errors.UpstreamUnavailable: BUSY,
     errors.OutcomeUnknown: INTERNAL,
     errors.QuotaReached: _INVALID,

@@ -131,6 +131,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.IdentityUnavailable: _BUSY,
     errors.StoreUnavailable: _BUSY,
     errors.EndNotWritten: _BUSY,
+    errors.UnreadableRow: _BUSY,
     errors.UpstreamUnavailable: _BUSY,
     errors.OutcomeUnknown: Form(
         500, "The call was sent on; whether it was carried out is not known."

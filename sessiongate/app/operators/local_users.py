@@ -17,7 +17,7 @@ from sessiongate.app.setup.roles_and_users import (
 from sessiongate.audit.event import Said
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
-from sessiongate.errors import InvalidArgument, NotFound
+from sessiongate.errors import BadCredentials, InvalidArgument, NotFound
 from sessiongate.identity.local import users_file as store
 from sessiongate.identity.local.users_file import User
 from sessiongate.operations.console.port import LocalUser, UserRules
@@ -59,8 +59,11 @@ class UsersOfFiles:
         return await self._locks.locked()
 
     async def unlock(self, name: str, by: str, said: Said) -> bool:
-        """Let this name try again."""
-        return await self._locks.unlock(name, by, said.get("how", ""), said.get("detail", ""))
+        """Let this name try again. Raises InvalidArgument for what is no name."""
+        try:
+            return await self._locks.unlock(name, by, said.get("how", ""), said.get("detail", ""))
+        except BadCredentials as refused:
+            raise InvalidArgument("name", str(refused)) from None
 
     async def set_disabled(self, who: Person, disabled: bool, by: str, said: Said) -> None:
         """Keep somebody out, or let in again."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from sessiongate.files import null_device
+from sessiongate.files import null_device, read_named
 from sessiongate.testing.ready_file import remove_ready_file
 
 GRACE = 5.0
@@ -61,14 +61,29 @@ def _watch(line: int, folder: Path, ready_file: Path | None, ours: int) -> NoRet
         while piece := os.read(line, 4096):
             said += piece
         if not said.endswith(_DONE):
-            if group := said.strip():
-                _end(int(group))
+            group = int(said) if said.strip() else group_beside(folder)
+            if group is not None:
+                _end(group)
             shutil.rmtree(folder, ignore_errors=True)
             if ready_file is not None:
                 remove_ready_file(ready_file, ours)
     finally:
         # Neither what `atexit` has nor what our caller would do next is for this process.
         os._exit(0)
+
+
+def group_beside(folder: Path) -> int | None:
+    """The process group of a command whose environment has this directory; None for none.
+
+    Its group is told after its start, and between the two `dev` may be killed. Only Linux shows
+    the environment of others.
+    """
+    mark = f"SESSIONGATE_DATA_DIR={folder}".encode()
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in read_named(place).split(b"\0"):
+                return os.getpgid(int(place.parent.name))
+    return None
 
 
 def _stand_apart(line: int) -> None:

@@ -62,7 +62,7 @@ WHO = (
     "Who asks is not known: send a token of the console (`sessiongate tokens create NAME --console"
     " --role ROLE`) as Authorization: Bearer, or sign in at /console/login."
 )
-BY_PERSON = "A person does this: it takes a password, and a token has none."
+BY_PERSON = "A person does this and no token: it outlasts one."
 
 _PLAIN = (("content-type", "text/plain; charset=utf-8"),)
 _NOT_OUR_NAME = (
@@ -170,7 +170,7 @@ class Console:
         mark = page.mark()
         if mark is not None:
             mark = mark, self._parts.insights.stopping()
-        if polls and self._unchanged.holds(page, visit, mark):
+        if polls and not is_twin and self._unchanged.holds(page, visit, mark):
             return Reply(204)
         data = await page.look(visit)
         await asyncio.sleep(0)  # to render it is some milliseconds of its own: others go first
@@ -192,7 +192,8 @@ class Console:
     ) -> Reply:
         facts = self._facts(page, visit, data, problem)
         if page.fragment and self._loaded is not None:
-            text, version = self._loaded[1].fragment(page.fragment, facts, visit.now)
+            as_of = getattr(data, "as_of", visit.now)
+            text, version = self._loaded[1].fragment(page.fragment, facts, as_of)
             self._unchanged.note(page, visit, mark, version)
             if polls:
                 return Reply(204) if visit.query.one("seen") == version else html(200, text)

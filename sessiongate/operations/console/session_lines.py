@@ -71,6 +71,7 @@ class ListedSessions(msgspec.Struct, frozen=True):
     order: str
     following: str
     """Where the next page begins: what `read_place` reads; "" for none."""
+    made_at: datetime
 
 
 async def listed(
@@ -89,7 +90,7 @@ async def listed(
         raise _no_place()  # there were too many for this order when the page before was shown
     page = found.sessions[:ROWS]
     following = place_of(page[-1], order) if len(found.sessions) > ROWS else ""
-    return ListedSessions(page, found.total, found.more, order, following)
+    return ListedSessions(page, found.total, found.more, order, following, now)
 
 
 def search_of(

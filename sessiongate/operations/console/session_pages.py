@@ -67,6 +67,8 @@ class SessionsPage(msgspec.Struct, frozen=True):
     after: str
     next: str
     """What `after` of the next page is; "" for none."""
+    as_of: datetime
+    """When the list was made: over a store that is slow to ask, polls get it again."""
 
 
 class SessionPage(msgspec.Struct, frozen=True):
@@ -121,7 +123,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
             letter="s",
             fragment="sessions_live.html",
             asks=(*FILTER, _ORDER, _AFTER),
-            mark=lambda: parts.sessions.revision,
+            mark=partial(_mark, parts),
         ),
         *session_exports.pages(parts),
         Page(
@@ -151,6 +153,11 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
     ]
 
 
+def _mark(parts: ConsoleParts) -> int | None:
+    """None with a gateway: a lease changes hands without any session being another."""
+    return None if parts.insights.upstreams else parts.sessions.revision
+
+
 _KEY = Input("key", "The public key of a session.", many=True)
 _ALL = Input("all", "`yes`: all that fit the filter, in place of keys; `count` is needed then.")
 _ORDER = Input("order", f"What comes first: one of {', '.join(ORDERS)}.")
@@ -162,7 +169,7 @@ async def _list(recent: RecentLists, parts: ConsoleParts, visit: Visit) -> Sessi
     order, after = query.one("order") or "last", query.one("after")
     wanted = read_filter(query.one)
     found = await recent.of(
-        query.but("seen", "did", "count"),
+        f"{parts.sessions.revision}?{query.but('seen', 'did', 'count')}",
         lambda: listed(parts.sessions, wanted, visit.now, order, after),
         polls=bool(query.one("seen")),
     )
@@ -176,6 +183,7 @@ async def _list(recent: RecentLists, parts: ConsoleParts, visit: Visit) -> Sessi
         query.but("after", "seen", "did", "count"),
         after,
         found.following,
+        found.made_at,
     )
 
 

@@ -122,7 +122,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
                 "user",
                 asks=(*_WHO, *asks, REASON),
                 title=title,
-                by_person=bool(asks),
+                by_person=bool(asks) or name == "enable",
             )
             for name, act, title, asks in (
                 ("unlock", _unlock, "Let a locked user try again, with every provider", ()),
@@ -270,9 +270,15 @@ def _back(visit: Visit, did: str) -> Went:
 
 async def _unlock(parts: ConsoleParts, visit: Visit) -> Went | Again:
     who, by = _named(visit), visit.session.principal
-    did = "unlocked" if await parts.users.unlock(who.name, by, visit.said) else "free"
-    if await _found(parts, who) is None:  # the lock was all that was known of this one
-        return Went("users", did)
+    try:
+        did = "unlocked" if await parts.users.unlock(who.name, by, visit.said) else "free"
+    except InvalidArgument as error:
+        return Again(f"{error}.")
+    if visit.is_script:  # it is led nowhere
+        return _back(visit, did)
+    with suppress(Unavailable):  # it is done, whatever can be shown of this one
+        if await _found(parts, who) is None:  # the lock was all that was known
+            return Went("users", did)
     return _back(visit, did)
 
 

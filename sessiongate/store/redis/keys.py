@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 
+from sessiongate.errors import UnreadableRow
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.session import Ended, Limits, Session, Ticket
 from sessiongate.store.encoding import facts_of, micros, moment, session_of
 from sessiongate.store.port import StoredLease
-from sessiongate.store.redis.unreadable import DECODING, UnreadableRow
+from sessiongate.store.redis.unreadable import DECODING
 
 HEAD = struct.Struct(">Bddd")
 """State, login_at, active_at, call_count. The scripts say `>Bddd` too."""

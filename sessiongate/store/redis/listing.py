@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from sessiongate.errors import UnreadableRow
 from sessiongate.session import Session
 from sessiongate.store.redis import keys as rows
 from sessiongate.store.redis import scripts
 from sessiongate.store.redis.pipeline import Pipeline
-from sessiongate.store.redis.unreadable import UnreadableRow
 
 
 async def listed(

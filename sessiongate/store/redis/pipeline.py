@@ -23,10 +23,10 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from sessiongate.errors import Overloaded, StoreUnavailable
+from sessiongate.errors import Overloaded, StoreUnavailable, UnreadableRow
 from sessiongate.store.redis.client import Client
 from sessiongate.store.redis.scripts import Script
-from sessiongate.store.redis.unreadable import UnreadableRow, is_of_a_row
+from sessiongate.store.redis.unreadable import is_of_a_row
 
 Argument = str | bytes | int
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from sessiongate.errors import CapReached, StoreUnavailable
+from sessiongate.errors import CapReached, StoreUnavailable, UnreadableRow
 from sessiongate.rules.life import due_at
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
@@ -29,7 +29,6 @@ from sessiongate.store.redis.listing import listed
 from sessiongate.store.redis.manager_tokens import RedisManagerTokens
 from sessiongate.store.redis.notes import RedisNotes
 from sessiongate.store.redis.pipeline import Pipeline
-from sessiongate.store.redis.unreadable import UnreadableRow
 from sessiongate.store.search import FoundSessions, SessionSearch, found_among
 
 # Sessions that are looked at together before a login is refused for a cap.

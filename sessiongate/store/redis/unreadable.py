@@ -8,8 +8,6 @@ import struct
 
 import msgspec
 
-from sessiongate.errors import StoreUnavailable
-
 DECODING = (
     msgspec.MsgspecError,
     struct.error,
@@ -23,10 +21,6 @@ DECODING = (
 # Of a key of another kind, or of a script that could make nothing of what it found. All else that
 # Redis says, such as that its memory is full, is about Redis.
 _OF_A_ROW = re.compile(r"WRONGTYPE |(?:ERR )?user_script:\d+: ")
-
-
-class UnreadableRow(StoreUnavailable):
-    """Redis answers, and this row cannot be read."""
 
 
 def is_of_a_row(said: str) -> bool:

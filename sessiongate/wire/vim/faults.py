@@ -73,6 +73,7 @@ FORMS: Mapping[type[errors.SessionGateError], Form] = {
     errors.IdentityUnavailable: Form("SystemError", _BUSY, 503),
     errors.StoreUnavailable: Form("SystemError", _BUSY, 503),
     errors.EndNotWritten: Form("SystemError", _BUSY, 503),
+    errors.UnreadableRow: Form("SystemError", _BUSY, 503),
     errors.UpstreamUnavailable: Form("SystemError", _BUSY, 503),
     # Not 503, which clients repeat: what has an effect would have it twice.
     errors.OutcomeUnknown: Form("SystemError", "A general system error occurred."),

@@ -80,6 +80,7 @@ async def test_changes_are_in_the_file_and_in_the_audit_with_who_and_why(tmp_pat
             users.add(Person("local", "dan"), "", "user", Secret("short"), "ada", SAID),
             users.add(Person("local", "dan"), "", "no such role", spaced, "ada", SAID),
             users.set_password(BOB, Secret("short"), "ada", SAID),
+            users.unlock("", "ada", SAID),
         ):
             with pytest.raises(InvalidArgument):
                 await change

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from sessiongate.audit.event import Event, Said, read
-from sessiongate.errors import InvalidArgument, NotFound
+from sessiongate.errors import InvalidArgument, NotFound, StoreUnavailable
 from sessiongate.faults.state import FaultState
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.router import Route, Routes
@@ -71,6 +71,8 @@ class FakeUsers:
         self.roles = tuple(sorted({*PEOPLE.values()}))
         self.files: tuple[str, ...] = ("local",)
         self.passwords: dict[str, str] = {}
+        self.away = False
+        """Whether nobody can say who is locked."""
 
     @property
     def rules(self) -> UserRules:
@@ -80,6 +82,8 @@ class FakeUsers:
         return list(self.people.values())
 
     async def locked(self) -> Mapping[str, Mapping[str, datetime]]:
+        if self.away:
+            raise StoreUnavailable("the disk is gone")
         return {name: await one.locked() for name, one in self._gate.guards.items()}
 
     async def unlock(self, name: str, by: str, said: Said) -> bool:

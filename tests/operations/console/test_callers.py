@@ -73,6 +73,7 @@ async def test_sec_71_many_take_the_number_and_no_password_of_a_script(desk: Des
     ("path", "form"),
     [
         ("user/role", {"name": "bob", "provider": "local", "role": "administrator"}),
+        ("user/enable", {"name": "bob", "provider": "local"}),
         ("user/password", {"name": "ada", "provider": "local", "new": "x" * 12, "again": "x" * 12}),
         ("users/add", {"name": "mal", "role": "administrator", "new": "x" * 12, "again": "x" * 12}),
     ],
@@ -83,7 +84,7 @@ async def test_sec_71_what_outlasts_a_token_takes_a_person(
     script = await desk.script("administrator")
     reply = await script.post(f"/console/api/v1/{path}", password="", **form)
     assert reply.status == 403
-    assert "a token has none" in told_by(reply)["error"]
+    assert "it outlasts one" in told_by(reply)["error"]
     assert desk.users.done == []
     assert events_of(desk.gate)[-1].event == "permission denied"
 

@@ -82,7 +82,7 @@ def test_it_says_which_take_a_person(whole: Desk) -> None:
         for one in item.values()
         if one["security"] == [{"cookie": []}]
     }
-    assert by_person == {"users/add", "user/role", "user/password"}
+    assert by_person == {"users/add", "user/enable", "user/role", "user/password"}
 
 
 class Noted(Values):

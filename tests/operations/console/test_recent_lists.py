@@ -21,7 +21,7 @@ class Slow:
         await asyncio.sleep(0)
         self.clock.tick(self.takes)
         self.count += 1
-        return ListedSessions([], self.count, False, "last", "")
+        return ListedSessions([], self.count, False, "last", "", self.clock.now())
 
     async def ask(self, asked: str = "user=bob", *, polls: bool = True) -> int:
         """Which list that was."""

@@ -2,9 +2,13 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 
+from sessiongate.http.message import Reply
+from sessiongate.operations.console.port import ClientLease
 from sessiongate.operations.console.recent_ends import WINDOW
 from sessiongate.session import Client
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.testing.sessions import NO_CAPS, a_session
 from tests.each import each
 from tests.gate import Gate
@@ -309,6 +313,55 @@ async def test_a_poll_that_would_find_the_same_does_not_look(desk: Desk) -> None
     assert (await ada.get(address, polling)).status == 503
     desk.gate.store.away.clear()
     assert (await ada.get(address, polling)).status == 200
+
+
+async def _slow(desk: Desk) -> None:
+    desk.gate.clock.tick(timedelta(seconds=5))
+
+
+async def test_a_list_that_took_long_is_nobodys_once_there_is_news(desk: Desk) -> None:
+    await desk.gate.login("bob")
+    desk.gate.store.before["search"] = partial(_slow, desk)
+    first, second = [await desk.signed_in("ada") for _ in range(2)]
+    polling = ("hx-request", "true")
+    at_second = _live(await second.get("/console/sessions"))
+    await first.get("/console/sessions")
+    eve = await desk.gate.login("eve")
+    assert eve.session.key in rows_of(await second.get(at_second, polling))
+
+
+async def test_a_list_says_when_it_was_made(desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    desk.gate.store.before["search"] = partial(_slow, desk)
+    began = desk.gate.clock.now()
+    page = await ada.get("/console/sessions")
+    assert f"{began:%H:%M:%S}" in words_of(page)
+
+
+async def test_who_is_pinned_is_looked_at_by_each_poll(desk: Desk) -> None:
+    """A lease changes hands when a call ends, and no session is another for that."""
+    desk.gate.journal.meters.upstreams["vc1"] = UpstreamMeters()
+    bob = await key_of(desk.gate, "bob")
+    ada = await desk.signed_in("ada")
+    address = _live(await ada.get("/console/sessions"))
+    polling = ("hx-request", "true")
+    assert (await ada.get(address, polling)).status == 204
+    desk.pools.names = ["vc1"]
+    desk.pools.held = [ClientLease("lease-of-bob", bob, 3, 1)]
+    assert (await ada.get(address, polling)).status == 200
+
+
+def _live(page: Reply) -> str:
+    """Where a page asks for its list."""
+    [address] = [one["hx-get"] for one in tags_of(page, "div") if "hx-get" in one]
+    return address
+
+
+async def test_a_twin_is_told_whole_whatever_was_seen(desk: Desk) -> None:
+    ada = await desk.signed_in("ada")
+    address = _live(await ada.get("/console/sessions"))
+    _, _, query = address.partition("?")
+    assert (await ada.get(f"/console/api/v1/sessions?{query}")).status == 200
 
 
 async def test_a_page_that_has_not_changed_is_not_sent_again(desk: Desk) -> None:

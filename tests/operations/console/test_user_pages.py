@@ -81,6 +81,18 @@ async def test_of_whom_nothing_is_known_but_a_lock_nothing_is_shown_once_unlocke
     assert "May try again." in words_of(page)
 
 
+async def test_who_is_unlocked_is_so_also_where_nothing_can_be_shown(desk: Desk) -> None:
+    script = await desk.script("administrator")
+    ada = await desk.signed_in("ada")
+    await ada.get("/console/users")
+    desk.users.away = True
+    for ask in (script, ada):
+        await guessed(desk.gate, "eve")
+        where = "/console/api/v1/user/unlock" if ask is script else "/console/user/unlock"
+        assert (await ask.post(f"{where}?provider=local&name=eve")).status in (200, 303)
+    assert [done[1] for done in desk.users.done] == ["eve", "eve"]
+
+
 async def test_a_user_is_disabled_with_a_reason_and_let_in_again(desk: Desk) -> None:
     ada = await desk.signed_in("ada")
     await ada.get("/console/user?provider=local&name=bob")
