@@ -139,6 +139,26 @@ def test_where_the_guardian_is_killed_who_ends_first_logs_out(server: Server, sh
     assert sessions(server) == []
 
 
+def test_one_that_has_ended_at_the_server_is_shared_no_more(
+    server: Server, share: Share, runtime: Path
+) -> None:
+    first = share("--keep-alive", "1s")
+    token = token_of(first)
+    (session,) = sessions(server)
+    assert server.run("sessions", "terminate", session["key"]).code == 0
+    assert "has ended while the command runs" in first.stderr.readline()
+    second = share()
+    another = token_of(second)
+    assert another not in (token, "")
+    end(first)
+    third = share(secret=False)
+    assert token_of(third) == another  # it is shared by those who come after
+    end(second)
+    end(third)
+    assert sessions(server) == []
+    assert list(runtime.rglob("*.sock")) == []
+
+
 def test_a_refused_login_leaves_nothing_to_share(
     share: Share, runtime: Path, tmp_path: Path
 ) -> None:

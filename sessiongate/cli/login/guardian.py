@@ -23,14 +23,17 @@ from sessiongate.cli.login.child_process import PASSED_ON, Readable, Signals
 from sessiongate.cli.login.session_users import SessionUsers, received, say
 from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import note
-from sessiongate.client import Session, SessionError
+from sessiongate.client import LoginRefused, Session, SessionError
 from sessiongate.files import null_device
 
 TRIES, SECONDS = 3, 2.0
 """How often a logout is tried, and how long each may take."""
 
-_EARLY = 4.0
-"""Seconds before its end at which a token is renewed: the library does so five seconds before."""
+EARLY = 4.0
+"""Seconds before its end at which a token is renewed: the library does so five seconds before.
+
+One that is not renewed is handed to nobody any more from then on.
+"""
 
 _PATIENCE = TRIES * (SECONDS + 0.5) * 2 + 5
 _LONGEST_MESSAGE = 1 << 20
@@ -39,16 +42,17 @@ Told = dict[str, Any]
 
 
 class NotWaitedFor(Exception):
-    """A signal has ended the wait for the guardian, which goes on by itself."""
+    """The guardian goes on by itself: a signal has ended the wait, or it is busy and shared."""
 
 
 class Guardian:
     """Our end of the line."""
 
-    def __init__(self, line: socket.socket, pid: int | None) -> None:
-        """`pid` is known of the one that we have started."""
+    def __init__(self, line: socket.socket, pid: int | None, *, shared: bool = False) -> None:
+        """`pid` is known of the one that we have started. One that is `shared` has other lines."""
         self._line = line
         self._pid = pid
+        self._shared = shared
         self._rest = b""
         self.is_gone = False
         """Whether it has ended without being told to."""
@@ -75,7 +79,7 @@ class Guardian:
             ours.close()
             _guard(SessionUsers(its, listening), _of(its, listening), session, keep_alive, renews)
         its.close()
-        return cls(ours, pid)
+        return cls(ours, pid, shared=listening is not None)
 
     def fileno(self) -> int:
         """For `select`: there is something to be `told`."""
@@ -115,7 +119,8 @@ class Guardian:
     def end(self, signals: Signals | None = None) -> bool | None:
         """Have it log out. Whether that went well; None where it cannot say so, and has ended.
 
-        Raises NotWaitedFor as `told` does: it logs out all the same, and says what is left itself.
+        Raises NotWaitedFor as `told` does, and where it is shared and too busy to say so: it logs
+        out all the same, with the last who uses it, and says what is left itself.
         """
         if not self.is_gone:
             with suppress(OSError):
@@ -126,13 +131,19 @@ class Guardian:
             if said is not None:
                 self._collect(goes_on="goes_on" in said)
                 return bool(said["ended"])
-        if (
-            not self.is_gone and self._pid is not None
-        ):  # A server keeps it waiting, and it would keep us.
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+        if not self.is_gone:  # A server keeps it waiting, and it would keep us.
+            self._abandon()
         self._collect()
         return None
+
+    def _abandon(self) -> None:
+        """Wait no longer. It is killed, unless others use its session: it finds us gone then."""
+        if self._shared:
+            self._line.close()
+            raise NotWaitedFor
+        if self._pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
 
     def _collect(self, *, goes_on: bool = False) -> None:
         self._line.close()
@@ -162,7 +173,7 @@ def _guard(
     code = 1
     try:
         _stand_apart(kept)
-        _keep(users, session, keep_alive, renews)
+        keep(users, session, keep_alive, renews)
         code = 0
     finally:
         # Neither what `atexit` has nor what our caller would do next is for this process.
@@ -180,7 +191,8 @@ def _stand_apart(kept: Sequence[int]) -> None:
         os.closerange(before + 1, after)
 
 
-def _keep(users: SessionUsers, session: Session, keep_alive: float, renews: bool) -> None:
+def keep(users: SessionUsers, session: Session, keep_alive: float, renews: bool) -> None:
+    """Log in, keep the session in use, and log out once the last of its users has left."""
     try:
         told = session.hand_over()
     except SessionError as problem:
@@ -189,32 +201,53 @@ def _keep(users: SessionUsers, session: Session, keep_alive: float, renews: bool
     users.tell({"opened": told})
     use = _using(users, session, renews)
     while True:
-        pause = _until_used(told, keep_alive, renews)
-        due = None if pause is None else time.monotonic() + pause
-        while due is None or time.monotonic() < due:
-            left = None if due is None else max(0.0, due - time.monotonic())
-            last = users.last_left(left, {"opened": told})
-            if last is not None:
-                ended = session.logout(tries=TRIES, timeout=SECONDS)
-                if not say(last, {"ended": ended}) and not ended:
-                    sys.stderr.write(_left_behind(session, told))
-                return
+        last = _last_left(users, told, _until_used(told, keep_alive, renews), renews)
+        if last is not None:
+            ended = session.logout(tries=TRIES, timeout=SECONDS)
+            if not say(last, {"ended": ended}) and not ended:
+                sys.stderr.write(_left_behind(session, told))
+            return
         told = use(told)
+
+
+def _last_left(
+    users: SessionUsers, told: Told, pause: float | None, renews: bool
+) -> socket.socket | None:
+    """Wait until the session has to be used. The last one's line, where that leaves before."""
+    due = None if pause is None else time.monotonic() + pause
+    while due is None or time.monotonic() < due:
+        good = None if renews else _until_old(told)
+        if good is not None and good <= 0:
+            users.take_no_more()
+            good = None
+        left = None if due is None else max(0.0, due - time.monotonic())
+        seconds = min((one for one in (left, good) if one is not None), default=None)
+        last = users.last_left(seconds, {"opened": told})
+        if last is not None:
+            return last
+    return None
 
 
 def _until_used(told: Told, keep_alive: float, renews: bool) -> float | None:
     """Seconds until the session has to be used, or renewed."""
-    ends = told["expires_at"] if renews else None
+    good = _until_old(told) if renews else None
     pauses = [keep_alive] if keep_alive else []
-    if ends is not None:
-        pauses.append(max(1.0, ends - time.time() - _EARLY))
+    if good is not None:
+        pauses.append(max(1.0, good))
     return min(pauses, default=None)
+
+
+def _until_old(told: Told) -> float | None:
+    """Seconds until its token is shortly before its end; None where that is not told."""
+    ends: float | None = told["expires_at"]
+    return None if ends is None else ends - time.time() - EARLY
 
 
 def _using(users: SessionUsers, session: Session, renews: bool) -> Callable[[Told], Told]:
     """What is done from time to time: use the session, and say what has become of it.
 
-    Of failures that follow each other the first is told.
+    Of failures that follow each other the first is told. One that is over, for good, is handed to
+    nobody any more.
     """
     fails = False
 
@@ -225,12 +258,15 @@ def _using(users: SessionUsers, session: Session, renews: bool) -> Callable[[Tol
             now = session.hand_over()
             if not session.keep_alive():
                 if not renews:
+                    users.take_no_more()
                     users.tell({"over": True})
                     return told
                 session.renew()
                 now = session.hand_over()
         except SessionError as problem:
             fails = True
+            if isinstance(problem, LoginRefused):  # no other is opened in its place then
+                users.take_no_more()
             if not before:
                 users.tell({"trouble": str(problem)})
             return told

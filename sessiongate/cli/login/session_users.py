@@ -33,20 +33,37 @@ class SessionUsers:
     def refuse(self, what: What) -> None:
         """Tell this all of them, and those who have come meanwhile. Nobody comes any more."""
         self.tell(what)
-        self._shut(what)
+        self.take_no_more(what)
+
+    def take_no_more(self, greeting: What | None = None) -> None:
+        """Have nobody come any more.
+
+        Who has come, and was not let in yet, hears the greeting. Without one it hears nothing, and
+        looks for another session.
+        """
+        if self._listening is None:
+            return
+        Path(self._listening.getsockname()).unlink(missing_ok=True)
+        if greeting is not None:
+            self._admit(greeting)
+        self._listening.close()
+        self._listening = None
 
     def last_left(self, seconds: float | None, greeting: What) -> socket.socket | None:
         """Wait for something to happen, for so long at most. The last one's line, where that left.
 
-        Who comes hears the greeting. Who leaves, and is not the last, hears that nothing is left
-        for it to see to.
+        Who has come before hears the greeting. Who comes meanwhile ends the wait, and hears the
+        greeting of the next, which may be another. Who leaves, and is not the last, hears that
+        nothing is left for it to see to.
         """
+        self._admit(greeting)
         watched = [*self._lines, *([] if self._listening is None else [self._listening])]
         ready, _, _ = select.select(watched, [], [], seconds)
-        self._admit(greeting)
+        if self._listening in ready:
+            return None
         for line in [one for one in self._lines if one in ready and not received(one, 1)]:
             if len(self._lines) == 1:
-                self._shut(greeting)
+                self.take_no_more(greeting)
             if len(self._lines) == 1:
                 return line
             self._leaves(line)
@@ -70,15 +87,6 @@ class SessionUsers:
                 return
             self._lines.append(line)
             say(line, greeting)
-
-    def _shut(self, greeting: What) -> None:
-        """Have nobody come any more, once those are in who have come."""
-        if self._listening is None:
-            return
-        Path(self._listening.getsockname()).unlink(missing_ok=True)
-        self._admit(greeting)
-        self._listening.close()
-        self._listening = None
 
 
 def say(line: socket.socket, what: What) -> bool:

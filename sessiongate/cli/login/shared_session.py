@@ -65,7 +65,7 @@ class SharedSession:
 
     def _joined(self) -> Guardian | None:
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        guardian = Guardian(line, None)
+        guardian = Guardian(line, None, shared=True)
         try:
             line.connect(str(self._path))
         except OSError:
