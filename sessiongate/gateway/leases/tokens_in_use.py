@@ -10,7 +10,7 @@ are. Where only a few are known, each by itself is searched for, which is faster
 import asyncio
 import re
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from itertools import count
@@ -63,8 +63,8 @@ class TokensInUse:
         """Those of less than `_SHORTEST` bytes."""
         self._shortest = sys.maxsize
         self._tickets = count(1)
-        self._handed_out = deque[str]()
-        """The names of tickets that others have, the oldest first."""
+        self._handed_out: dict[str, asyncio.TimerHandle] = {}
+        """By the names of tickets that others have, the oldest first: what takes them back."""
         self._longest = 1
         """Bytes of the longest that there has been, as the shortest above."""
 
@@ -102,10 +102,10 @@ class TokensInUse:
         Whether it has been used cannot be seen from here.
         """
         name = self._put_ticket(ticket)
-        self._handed_out.append(name)
-        asyncio.get_running_loop().call_later(_TICKET_LIFE, self._take_back, name)
+        loop = asyncio.get_running_loop()
+        self._handed_out[name] = loop.call_later(_TICKET_LIFE, self._take_back, name)
         if len(self._handed_out) > _MOST_TICKETS:
-            self._take_back(self._handed_out[0])
+            self._take_back(next(iter(self._handed_out)))
 
     def drop(self, lease: str) -> None:
         """The session is over."""
@@ -172,9 +172,8 @@ class TokensInUse:
         return name
 
     def _take_back(self, name: str) -> None:
-        if self._handed_out and self._handed_out[0] == name:  # else it has been dropped already
-            self._handed_out.popleft()
-            self.drop(name)
+        self._handed_out.pop(name).cancel()
+        self.drop(name)
 
     def _put(self, lease: str, tokens: Collection[str], keys: Collection[str]) -> None:
         for old in self._of.pop(lease, ((), ())):

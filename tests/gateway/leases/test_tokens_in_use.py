@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -120,8 +121,18 @@ async def test_sec_92_a_ticket_that_somebody_else_has_is_looked_for_until_it_is_
 
 async def test_of_many_tickets_the_newest_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     time, tokens = LoopTime(monkeypatch), tokens_of(1)
+    loop, timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+    later = loop.call_later
+
+    def call_later(*what: Any) -> asyncio.TimerHandle:
+        timers.append(later(*what))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_later", call_later)
     for number in range(1200):
         tokens.hand_out(Secret(TICKET.format(number)))
+    # As many timers wait as there are texts.
+    assert [one.cancelled() for one in timers] == [True] * 200 + [False] * 1000
     shown = [tokens.show_in(TICKET.format(number).encode()) for number in range(1200)]
     assert shown == [False] * 200 + [True] * 1000
     time.tick(601)
