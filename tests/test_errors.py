@@ -1,8 +1,19 @@
 """What errors carry, and that catching one branch does not catch the other."""
 
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import cast
+
 import pytest
 
 from sessiongate import errors
+from sessiongate.store.embedded import writer
+from sessiongate.store.embedded.tickets import TicketTable
+from sessiongate.store.embedded.writer import Writer
+from sessiongate.store.redis import pipeline
+from sessiongate.store.redis.client import Client
+from sessiongate.store.redis.pipeline import Pipeline
+from sessiongate.testing import a_ticket
 from tests.each import each
 
 
@@ -84,6 +95,29 @@ def test_an_error_about_somebody_is_another_one_that_says_the_same(
 
 def test_an_outage_says_when_to_come_back() -> None:
     assert errors.StoreUnavailable("x").retry_after > errors.Overloaded("x").retry_after > 0
+
+
+async def _write(folder: Path) -> None:
+    await Writer(folder / "sessions.db").write("", ())
+
+
+async def _call(_: Path) -> None:
+    await Pipeline(cast("Client", None), "redis", 1.0).send("PING")
+
+
+async def _put(_: Path) -> None:
+    TicketTable(most=0).put(b"", a_ticket())
+
+
+@each("fill", [_write, _call, _put], ids=["the disk", "Redis", "tickets"])
+async def test_how_much_waits_inside_is_for_the_log_alone(
+    fill: Callable[[Path], Awaitable[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (writer, pipeline):
+        monkeypatch.setattr(module, "MOST_WAITING", 0)
+    with pytest.raises(errors.Overloaded, match="waiting") as full:
+        await fill(tmp_path)
+    assert full.value.says == ""
 
 
 def test_every_problem_of_the_settings_is_told() -> None:

@@ -126,7 +126,7 @@ class LocalLogin:
         One at a time, so that no more than one thread hangs with it. Raises Overloaded.
         """
         if self._waiting >= _MOST_WAITING:
-            raise Overloaded("too many local tickets wait for the disk")
+            raise Overloaded("too many local tickets wait for the disk", says="")
         self._waiting += 1
         try:
             async with self._turn:

@@ -197,7 +197,9 @@ async def test_of_those_who_wait_for_a_disk_some_are_sent_away(
         await asyncio.sleep(0)
     SlowFolder.let_go.set()
     results = await asyncio.gather(*asking, return_exceptions=True)
-    assert [type(one) for one in results if not isinstance(one, str)] == [Overloaded] * 6
+    refused = [one for one in results if not isinstance(one, str)]
+    assert [type(one) for one in refused] == [Overloaded] * 6
+    assert {one.says for one in refused if isinstance(one, Overloaded)} == {""}
     last = read(gate.store.audit.payloads[-1])
     assert last.event == "local ticket issued"
 

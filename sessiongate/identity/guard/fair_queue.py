@@ -21,6 +21,10 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 # a flood from one place that is known must not shut out everybody who is not known yet.
 _STRANGERS = 4
 
+FULL = "too many logins wait"
+"""What a client hears who gets no place: whichever queue it was, so that nobody learns from it
+which provider a name belongs to."""
+
 # Places and networks of which the last turn is remembered, about 4 MB. Whoever floods from more
 # has as many chances as addresses.
 _MOST_TURNS = 20_000

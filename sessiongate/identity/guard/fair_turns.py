@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sessiongate.errors import Overloaded
-from sessiongate.identity.guard.fair_queue import FairQueue, Spot
+from sessiongate.identity.guard.fair_queue import FULL, FairQueue, Spot
 from sessiongate.identity.guard.known_names import KnownAddresses
 
 
@@ -67,7 +67,7 @@ class FairTurns:
             self._leave(spot)
 
     def _full(self) -> Overloaded:
-        return Overloaded(f"too many logins wait for {self._what}", says="too many logins wait")
+        return Overloaded(f"too many logins wait for {self._what}", says=FULL)
 
     def _serve(self) -> None:
         while self._free and (taken := self._queue.take()) is not None:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sessiongate.errors import InvalidArgument, Overloaded
-from sessiongate.identity.guard.fair_queue import FairQueue, Spot
+from sessiongate.identity.guard.fair_queue import FULL, FairQueue, Spot
 from sessiongate.identity.guard.known_names import KnownAddresses
 from sessiongate.identity.guard.pace import Lateness, Pace
 from sessiongate.identity.local.stored_hash import Cost, cost_of, make_hash, matches, nobody
@@ -272,7 +272,7 @@ class PasswordHasher:
             lost = self._queue.put(spot, job, self._free)
             self._serve()
         if lost is not None:
-            full = Overloaded("too many logins wait to be checked")
+            full = Overloaded("too many logins wait to be checked", says=FULL)
             if lost is job:
                 raise full
             with suppress(InvalidStateError):  # given up in the same moment

@@ -31,7 +31,7 @@ class TicketTable:
         if len(self._tickets) >= self._most:
             purged = self.purge(self.seen, ROOM_STEP)
             if not purged:
-                raise Overloaded(f"{self._most} tickets are waiting to be used")
+                raise Overloaded(f"{self._most} tickets are waiting to be used", says="")
         self._tickets[digest] = ticket
         return purged
 

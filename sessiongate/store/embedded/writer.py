@@ -96,7 +96,7 @@ class Writer:
     async def write(self, statement: str, row: tuple[schema.Value, ...]) -> None:
         """Return when this is on the disk. Raises StoreUnavailable; then it is not and won't be."""
         if self._waiting >= MOST_WAITING:
-            raise Overloaded(f"{self._waiting} writes are waiting for the disk")
+            raise Overloaded(f"{self._waiting} writes are waiting for the disk", says="")
         await self._wait(Job(statement, row))
 
     async def write_retried(self, statement: str, row: tuple[schema.Value, ...]) -> None:

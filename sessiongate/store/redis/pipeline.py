@@ -143,7 +143,7 @@ class Pipeline:
         if self._closed:
             raise self._unavailable("closed")
         if len(self._waiting) >= MOST_WAITING:
-            raise Overloaded(f"{MOST_WAITING} calls are waiting for the store")
+            raise Overloaded(f"{MOST_WAITING} calls are waiting for the store", says="")
         self._waiting.append(call)
         if not self._called:
             self._called = True

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from sessiongate.errors import IdentityUnavailable, InvalidArgument, Overloaded
+from sessiongate.identity.guard.fair_turns import FairTurns
 from sessiongate.identity.local.hashing import LONGEST_PASSWORD, Checked, PasswordHasher
 from sessiongate.identity.local.stored_hash import is_stored_hash, make_hash, nobody
 from sessiongate.secret import Secret
@@ -376,6 +377,24 @@ async def test_a_place_in_the_queue_is_given_back_when_its_client_hangs_up() -> 
     release.set()
     await running
     assert hasher.done == 1
+    hasher.close()
+
+
+async def test_sec_24_a_full_queue_does_not_tell_whose_a_name_is() -> None:
+    """Ours are hashed here, and others' are asked of a directory: both say the same."""
+    hasher, turns = cheap_hasher(threads=1, waiting=0), FairTurns(1, 0, PATIENCE, "corp")
+    release = threading.Event()
+    job = asyncio.create_task(hasher._run(lambda: release.wait(PATIENCE)))
+    await let_run(1)
+    with pytest.raises(Overloaded) as ours:
+        await hasher.verify_nothing(WRONG)
+    async with turns.turn(""):
+        with pytest.raises(Overloaded) as theirs:
+            async with turns.turn(""):
+                pass
+    assert ours.value.says == theirs.value.says != ""
+    release.set()
+    await job
     hasher.close()
 
 
