@@ -18,7 +18,7 @@ from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
-from sessiongate.upstream.exchange import LATE, Exchange, LargeAnswer, Outgoing
+from sessiongate.upstream.exchange import AWAY, LATE, Exchange, LargeAnswer, Outgoing
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.line import Incoming
 from sessiongate.wire import openid, zerto, zerto_client
@@ -60,7 +60,7 @@ class UpstreamFaults:
         Raises UpstreamUnavailable where it is away.
         """
         if hit.fault == "upstream.down":
-            raise UpstreamUnavailable(f"taken away by rule {hit.id}")
+            raise _away(hit)
         if hit.fault == "upstream.wrong-type":
             return _WEB_SERVER
         if hit.fault == "upstream.cap" and _opens_session(ask):
@@ -147,7 +147,7 @@ class _FaultyExchange:
         if hit is None:
             return await sent()
         if hit.fault == "upstream.down":
-            raise UpstreamUnavailable(f"taken away by rule {hit.id}")
+            raise _away(hit)
         reply = await sent()
         try:
             await self._faults.late(hit, within)
@@ -179,6 +179,10 @@ class _FaultyLogins:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever it has
         return getattr(self._inner, name)
+
+
+def _away(hit: Hit) -> UpstreamUnavailable:
+    return UpstreamUnavailable(f"taken away by rule {hit.id}", says=AWAY)
 
 
 def _opens_session(ask: Ask) -> bool:

@@ -13,7 +13,7 @@ from sessiongate.faults.book import Hit
 from sessiongate.faults.inside import meeting
 from sessiongate.faults.upstream import UpstreamFaults
 from sessiongate.testing import Gate
-from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.exchange import AWAY, Exchange
 from sessiongate.wire.http import Answer, Ask
 from tests.basic import basic
 from tests.each import each
@@ -68,9 +68,13 @@ def zvm(_zvm: House) -> House:
 
 
 def read(gate: Gate, token: str) -> str:
-    """A call that is sent on."""
+    """A call that is sent on: what comes of it."""
+    return gist(answer_to_read(gate, token))
+
+
+def answer_to_read(gate: Gate, token: str) -> Said:
     headers = {"Cookie": f'vmware_soap_session="{token}"', "SOAPAction": "urn:vim25/8.0.3.0"}
-    return gist(ask(gate, "POST", "/sdk", _READ, headers))
+    return ask(gate, "POST", "/sdk", _READ, headers)
 
 
 def test_a_call_meets_what_an_upstream_may_do(shared: House) -> None:
@@ -83,7 +87,10 @@ def test_a_call_meets_what_an_upstream_may_do(shared: House) -> None:
         "upstream.wrong-type": "500 SystemError",
     }.items():
         with gate.fault(fault) as placed:
-            assert (fault, read(gate, token)) == (fault, outcome)
+            said = answer_to_read(gate, token)
+        assert (fault, gist(said)) == (fault, outcome)
+        # As of one that is away in earnest.
+        assert (AWAY in said.body) == (fault == "upstream.down")
         assert placed.hits == 1
         assert (read(gate, token), shared.sessions) == ("200", before)
 
@@ -257,7 +264,7 @@ def test_a_zvm_may_do_the_same(zvm: House) -> None:
         assert not zvm.sessions
     token = speaker.token(zvm_login(zvm))
     with gate.fault("upstream.down"):
-        assert gist(speaker.call(gate, token)) == busy
+        assert gist(speaker.call(gate, token)) == f"{busy} ({AWAY})"
     with gate.fault("upstream.cap"):
         assert gist(speaker.call(gate, token)) == "200"
     with gate.fault("upstream.wrong-type"):
@@ -320,8 +327,9 @@ async def test_files_are_not_to_be_had_of_one_that_is_down() -> None:
     faulty = UpstreamFaults(Watch()).exchange(cast("Exchange", inner))
     body, span = cast("Any", None), timedelta(seconds=30)
     with meeting(Hit("r1", "upstream.down", {})):
-        with pytest.raises(UpstreamUnavailable):
+        with pytest.raises(UpstreamUnavailable) as down:
             await faulty.open(_ONCE, within=span)
+        assert down.value.says == AWAY
         with pytest.raises(UpstreamUnavailable):
             await faulty.send(_ONCE, body, within=span, gap=span)
     before = inner.asked
