@@ -18,8 +18,10 @@ _PAUSE = 0.002
 # A look that is dear, as a whole command is, is made a quarter of the time at most.
 _SHARE = 3
 
-# How often what took long is tried anew.
+# How often what took long is tried anew; and how many times as long as it may take is so long that
+# it is not: no machine is as busy as that.
 _TRIES = 4
+_HANGS = 5
 
 BETWEEN_LOOKS = 0.03
 """Seconds between two looks, where something is watched as long as it goes on: looking is dear."""
@@ -52,11 +54,14 @@ def is_quick(work: Callable[[], object], within: float) -> bool:
     """Whether this takes less than so many seconds.
 
     It is tried some times: a busy machine holds up now and then what is quick, and what is slow by
-    itself is so each time.
+    itself is so each time. What takes many times as long hangs, be it once, and is not quick.
     """
     for _ in range(_TRIES):
         begun = time.monotonic()
         work()
-        if time.monotonic() - begun < within:
+        took = time.monotonic() - begun
+        if took < within:
             return True
+        if took > _HANGS * within:
+            return False
     return False

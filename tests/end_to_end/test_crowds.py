@@ -33,7 +33,7 @@ SPARE = 1_000
 PROMPT = 10.0
 
 # As many as a client may send that is never cut off: each is its second.
-BYTES = 60
+BYTES = 20
 SECOND = 1.0
 
 

@@ -79,6 +79,7 @@ STORIES = {
     "test_each.py": "tests.each",
     "test_extras.py": "pyproject.toml",
     "test_release.py": "tests.release",
+    "test_until.py": "tests.until",
     "wire/vim/methods/test_tables.py": "the package's tables together",
     "wire/vim/types/test_tables.py": "the package's tables together",
     "testing/test_exports.py": "what the package itself hands out",

@@ -92,8 +92,8 @@ async def test_sec_08_an_end_is_pushed_to_who_remembers_the_session(url: str) ->
                 await until(lambda held=held, one=session: not held.knows(one.digest))  # type: ignore[misc]
                 assert await store.use(session.digest, T0) is None
             took.append(time.monotonic() - began)
-        # The middle one: a busy machine holds up some.
-        assert sorted(took)[len(took) // 2] < GOOD_FOR
+        # All but three: a busy machine holds up some.
+        assert sorted(took)[-4] < GOOD_FOR
 
 
 async def test_sec_08_who_ends_a_session_forgets_it_at_once(url: str) -> None:
