@@ -23,10 +23,10 @@ _AROUND_A_BYTE = 8
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?\r\n")
 _LENGTH = re.compile(r"[0-9]{1,15}")
-# What no head holds: control characters, line feeds and carriage returns by themselves, and lines
-# that go on in the next one. `is_unfit` says the same of a whole head.
-_UNFIT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\r\n[ \t]")
 
+UNFIT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\r\n[ \t]")
+"""What no head holds: control characters, line feeds and carriage returns by themselves, and lines
+that go on in the next one. `is_unfit` says the same of a whole head."""
 
 _ORDINARY = bytes(set(range(256)) - {*range(9), 11, 12, *range(14, 32), 127})
 
@@ -130,7 +130,7 @@ class ReplyReader:
         if self._around + len(buffer) > LARGEST_HEAD:
             raise Malformed(Broken.LARGE_HEAD)
         # A line that has not ended may still be a good one.
-        if _UNFIT.search(buffer.removesuffix(b"\r"), max(0, seen - 1)) is not None:
+        if UNFIT.search(buffer.removesuffix(b"\r"), max(0, seen - 1)) is not None:
             raise Malformed(Broken.HEAD)
         return b""
 

@@ -1,13 +1,11 @@
 """Where a reply begins and ends, without a socket."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.upstream.reply_reader import LARGEST_HEAD, Broken, ReplyReader, is_unfit
+from sessiongate.upstream.reply_reader import LARGEST_HEAD, UNFIT, Broken, ReplyReader, is_unfit
 from tests.each import each
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -185,8 +183,6 @@ def test_whatever_an_upstream_sends_is_a_reply_or_is_malformed(wire: bytes, step
         assert said == verdict(start + wire, 0)
 
 
-# What `is_unfit` has been before it counted.
-UNFIT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\r\n[ \t]")
 BITS = st.sampled_from(
     [b"\r", b"\n", b"\r\n", b" ", b"\t", b"a", b":", b"\0", b"\x0b", b"\x1f", b"\x7f", b"\xff"]
 )
