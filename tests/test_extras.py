@@ -72,6 +72,17 @@ def test_all_is_every_other_extra() -> None:
     assert (wanted.name, wanted.extras) == ("sessiongate", set(ONE_BY_ONE))
 
 
+def test_what_is_pinned_for_all_extras_has_all_that_is_pinned_without() -> None:
+    """It is installed by itself, too; `.ci/wheel` adds it to what is there already."""
+
+    def pins(kind: str) -> set[str]:
+        text = (ROOT / "requirements" / f"{kind}.txt").read_text(encoding="utf-8")
+        return set(re.split(r"\n(?=\S)", text.strip()))
+
+    assert len(pins("plain")) > len(PLAIN)
+    assert pins("plain") - pins("all") == set()
+
+
 def test_nothing_of_an_extra_is_installed_without_it() -> None:
     for name, wanted in ONE_BY_ONE.items():
         assert not {Requirement(one).name for one in wanted} & PLAIN, name
