@@ -23,6 +23,9 @@ class SessionGateError(Exception):
     person: tuple[str, str] = ("", "")
     """Provider and canonical name of that somebody, as far as they were found out."""
 
+    says = ""
+    """What a client may be told of the reason, "" for nothing. It names no setting and nobody."""
+
     def of_somebody(self, provider: str = "", name: str = "") -> Self:
         """The same error, known to be about somebody who exists; itself where it says so already.
 
@@ -229,9 +232,6 @@ class Unavailable(SessionGateError):
 
     answered = False
     """Whether the service replied, and could not tell of this one account: it is not down."""
-
-    says = ""
-    """What a client may be told of the reason, "" for nothing. It names no setting and nobody."""
 
     def __init__(
         self,

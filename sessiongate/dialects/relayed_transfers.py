@@ -100,8 +100,7 @@ def _words(error: errors.SessionGateError, status: int) -> str:
     if isinstance(error, errors.NoPermission):
         return "The session may not do this at the upstream."
     if status == 503:
-        says = error.says if isinstance(error, errors.Unavailable) else ""
-        return f"Nothing was sent to the upstream: {says or 'try again later'}."
+        return f"Nothing was sent to the upstream: {error.says or 'try again later'}."
     return f"{str(error)[:1].upper()}{str(error)[1:]}."
 
 

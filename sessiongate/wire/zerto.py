@@ -147,7 +147,7 @@ def refusal(error: errors.SessionGateError | None, accept: str | None) -> ZertoR
     """The error body, `{"Message": ...}` or the XML form by Accept; None for one unforeseen."""
     form = FORMS[type(error)] if error is not None else INTERNAL
     text = form.text if form.text is not None else f"{error}."
-    if isinstance(error, errors.Unavailable) and error.says:
+    if error is not None and error.says:
         text = f"{text} ({error.says})"
     if preferred(accept) == XML:
         body = f"<Error><Message>{escape(text)}</Message></Error>".encode()

@@ -110,8 +110,7 @@ class SessionManagerEndpoint:
         return _reply(200, body, undelivered=_counting(accounts))
 
     def _refused(self, error: errors.SessionGateError, pause: int) -> Reply:
-        says = error.says if isinstance(error, errors.Unavailable) else ""
-        reply = _said(_form(error), says)
+        reply = _said(_form(error), error.says)
         if isinstance(error, errors.BadCredentials):
             reply.headers = (*reply.headers, ("www-authenticate", "Bearer"))
         if isinstance(error, errors.Unavailable):

@@ -35,9 +35,9 @@ class HeldBack:
             error = UpstreamUnavailable("no session at the upstream could be opened")
         self._pauses.failed()
         self._why = str(error)
-        away = error if isinstance(error, Unavailable) else Unavailable()
-        self._says = away.says
-        self._useless_until = self._now() + away.useless_for
+        self._says = error.says
+        useless = error.useless_for if isinstance(error, Unavailable) else 0
+        self._useless_until = self._now() + useless
         return error
 
     def over(self) -> None:

@@ -138,8 +138,7 @@ def refusal_of(error: errors.SessionGateError | None) -> Refusal:
 def _text(form: Form, error: errors.SessionGateError | None) -> str:
     if form.text is None:
         return f"{error}."
-    says = error.says if isinstance(error, errors.Unavailable) else ""
-    return f"{form.text} ({says})" if says else form.text
+    return f"{form.text} ({error.says})" if error is not None and error.says else form.text
 
 
 def no_operations(path: str) -> Refusal:

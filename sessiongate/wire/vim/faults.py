@@ -134,7 +134,7 @@ def _fields(error: errors.SessionGateError | None) -> dict[str, str]:
 
 
 def _says(error: errors.SessionGateError) -> str:
-    return error.says if isinstance(error, errors.Unavailable) else ""
+    return error.says
 
 
 _EXPLAIN: Mapping[type[errors.SessionGateError], Callable[[errors.SessionGateError], str]] = {
