@@ -11,7 +11,7 @@ import asyncio
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Collection, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from itertools import count
 
@@ -29,6 +29,10 @@ _SHORTEST = _STEP + _WORD - 1
 
 _FEW = 6
 """Tokens up to which one search for each is faster than one for all."""
+
+_AROUND = 1 << 16
+"""Bytes that are searched for one token while one place of a word is looked at for all of them. A
+thousand tokens were measured to take 90 ms for a MiB, and such a place five microseconds."""
 
 _GUID = re.compile(r"(?i:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
@@ -61,6 +65,8 @@ class TokensInUse:
         self._words = set[int]()
         self._short = Counter[bytes]()
         """Those of less than `_SHORTEST` bytes."""
+        self._lengths = Counter[int]()
+        """Of all others."""
         self._shortest = sys.maxsize
         self._tickets = count(1)
         self._handed_out: dict[str, asyncio.TimerHandle] = {}
@@ -121,8 +127,13 @@ class TokensInUse:
         if any(one in data for one in self._short):
             return True
         words = memoryview(data)[: len(data) & -_WORD].cast("Q")[::_STRIDE]
-        # Such a word may stand elsewhere, too.
-        return not self._words.isdisjoint(words) and any(one in data for one in self._counts)
+        if self._words.isdisjoint(words):
+            return False
+        # Such a word may stand elsewhere, too: all tickets of a vCenter begin with the same one.
+        places = [at * _STEP for at, word in enumerate(words) if word in self._words]
+        if len(places) * _AROUND > len(data) * len(self._counts):
+            return any(one in data for one in self._counts)
+        return self._stands_around(places, data)
 
     def cleaned(self, body: bytes, theirs: str, ours: str) -> bytes:
         """The body of a reply as a client may have it: with its own key in the place of `theirs`,
@@ -165,6 +176,17 @@ class TokensInUse:
         if held:
             yield held
 
+    def _stands_around(self, places: Iterable[int], data: bytes) -> bool:
+        """Whether a token stands in this whose first word that is looked at has such a place."""
+        for at in places:
+            for begin in range(max(0, at - _STEP + 1), at + 1):
+                head = int.from_bytes(data[begin : begin + _WORD], sys.byteorder)
+                if head in self._words and any(
+                    data[begin : begin + length] in self._counts for length in self._lengths
+                ):
+                    return True
+        return False
+
     def _put_ticket(self, ticket: Secret) -> str:
         """Look for it under a name that no lease has."""
         name = f"ticket {next(self._tickets)}"
@@ -196,6 +218,9 @@ class TokensInUse:
             if self._short[one] <= 0:
                 del self._short[one]
             return
+        self._lengths[len(one)] += more
+        if self._lengths[len(one)] <= 0:
+            del self._lengths[len(one)]
         for at in range(len(one) - _WORD + 1):
             word = int.from_bytes(one[at : at + _WORD], sys.byteorder)
             self._by_word[word] += more

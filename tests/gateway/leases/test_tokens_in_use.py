@@ -119,6 +119,24 @@ async def test_sec_92_a_ticket_that_somebody_else_has_is_looked_for_until_it_is_
     await until(lambda: not tokens.show_in(TICKET.format(2).encode()))
 
 
+@pytest.mark.parametrize("cost", [0, 1 << 16], ids=["around its words", "by itself"])
+async def test_sec_92_a_ticket_is_found_among_words_that_all_tickets_have(
+    cost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessiongate.gateway.leases.tokens_in_use._AROUND", cost)
+    tokens = tokens_of(9)
+    for number in range(20):
+        tokens.hand_out(Secret(TICKET.format(number)))
+    alike = b"cst-VCT-" * 40
+    for cut in range(50):
+        for around in (alike[cut:], b"x" * cut + alike, b"x" * (cut + 200)):
+            assert not tokens.show_in(around + TICKET.format(20).encode() + around)
+            for known in (TICKET.format(19), TOKEN.format(8), REST.format(8)):
+                assert tokens.show_in(around + known.encode() + around), (cut, known)
+                assert tokens.show_in(around + known.encode()), (cut, known)
+                assert tokens.show_in(known.encode() + around), (cut, known)
+
+
 async def test_of_many_tickets_the_newest_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     time, tokens = LoopTime(monkeypatch), tokens_of(1)
     loop, timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
