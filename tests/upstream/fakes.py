@@ -127,7 +127,7 @@ class FakeServer:
 
     async def start(self) -> None:
         """Be there, where it was before if it was somewhere."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -146,6 +146,8 @@ class FakeServer:
         assert task is not None
         self._connections.add(task)
         try:
+            if self.tls is not None:  # here, where one that does not end is broken off, too
+                await writer.start_tls(self.tls)
             while await self._answer(reader, writer):
                 pass
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
