@@ -183,6 +183,8 @@ def add_user(
     and with `least` one that the rules for passwords refuse: so many characters it must have.
     """
     canonical = _canonical(name)
+    if ":" in canonical:  # and `token:NAME` and `os:ACCOUNT` in the audit are nobody's name
+        raise InvalidArgument("name", "no user name has a ':', where it ends in HTTP's Basic")
     if role not in roles:
         raise InvalidArgument("role", f"unknown; {no_such_role(role, roles)}")
     stored = _hash(hasher, password, name, least)

@@ -94,6 +94,7 @@ def test_two_spellings_of_a_name_are_one_user(path: Path) -> None:
         ("", "user", PASSWORD, "name"),
         ("a\0b", "user", PASSWORD, "name"),
         ("@corp", "user", PASSWORD, "name"),
+        ("token:nightly", "user", PASSWORD, "name"),
         ("bob", "superuser", PASSWORD, "role"),
         ("bob", "user", Secret(""), "password"),
         ("bob", "user", Secret("x" * 5000), "password"),
