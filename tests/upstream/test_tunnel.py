@@ -110,7 +110,7 @@ async def test_a_proxy_that_is_away_or_hangs_up_is_an_outage() -> None:
 async def test_a_proxy_that_says_nothing_takes_no_longer_than_a_connection_may() -> None:
     async with FakeServer(saying(OK)) as silent:
         silent.gate.clear()
-        quickly = timedelta(seconds=0.1)
+        quickly = timedelta(seconds=0.5)
         async with calling(f"https://{NAME}", silent.url, connect=quickly) as exchange:
             with pytest.raises(UpstreamUnavailable, match="no connection within"):
                 await body_of(exchange)
