@@ -126,7 +126,7 @@ def nested(depth: int) -> object:
         ({"fault": "store.down", "id": []}, "id: must be at most 64"),
         ({"fault": "store.down", "user": ""}, "^user: names nobody and nothing; leave it out"),
         ({"fault": "store.down", "when": {"agent": []}}, "^when.agent: names nobody and nothing"),
-        ({"fault": "store.down", "then": nested(600)}, "nested too deeply"),
+        ({"fault": "store.down", "then": nested(2000)}, "nested too deeply"),
         ({"fault": "store.down", "then": {}}, "then: must be a list"),
         ({"fault": "store.down", "then": [{"fault": "x"}]}, "then 1: fault: there is no 'x'"),
         ({"fault": "store.down", "then": [{"id": "x"}]}, "then 1: must be a rule without id"),
