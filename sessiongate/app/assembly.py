@@ -87,7 +87,7 @@ class Assembly:
         return services_of(self.config, core, router, verifiers, self.gates, self.faults)
 
     def without_tickets(self) -> list[str]:
-        """Upstreams that give no clone ticket."""
+        """Upstreams of which clone tickets are wanted and cannot be had."""
         return [name for name, gate in self.gates.items() if gate.accounts.has_no_tickets]
 
     def _ask_anew(self, person: Person) -> None:

@@ -31,9 +31,10 @@ class Upkeep:
         self._changes = made.changes
 
     async def begin(self, seen: datetime | None) -> None:
-        """End the sessions of accounts that have changed since the store was last in use.
+        """Take over what the store has from before, and end what nobody should have any more.
 
-        That was at `seen`; None where it never was.
+        That is leases at upstreams, and sessions of accounts that have changed since the store was
+        last in use. That was at `seen`; None where it never was.
         """
         made = self._made
         for name, one in made.providers.items():

@@ -133,7 +133,7 @@ class _FaultyExchange:
         answer = self._faults.answer(meeting, hit, ask) or await sent()
         try:
             await self._faults.late(hit, within)
-        except BaseException:
+        except BaseException:  # the client has gone, too: nobody else has what is still to be read
             if isinstance(answer, LargeAnswer):
                 answer.left.close()
             raise
@@ -151,7 +151,7 @@ class _FaultyExchange:
         reply = await sent()
         try:
             await self._faults.late(hit, within)
-        except BaseException:
+        except BaseException:  # the client has gone, too: nobody else has the reply
             reply.close()
             raise
         return reply

@@ -117,7 +117,7 @@ _SCHEMES: Json = {
 
 
 def _anything(kind: type) -> Json:
-    """The schema of `object`."""
+    """The schema of `object`. For all else NotImplementedError, by which msgspec names the type."""
     if kind is not object:
         raise NotImplementedError
     return {"description": "Whatever JSON has a form for."}

@@ -169,6 +169,7 @@ async def _list(recent: RecentLists, parts: ConsoleParts, visit: Visit) -> Sessi
     order, after = query.one("order") or "last", query.one("after")
     wanted = read_filter(query.one)
     found = await recent.of(
+        # A list of before the last news is nobody's; None over Redis, where nobody knows of news.
         f"{parts.sessions.revision}?{query.but('seen', 'did', 'count')}",
         lambda: listed(parts.sessions, wanted, visit.now, order, after),
         polls=bool(query.one("seen")),
