@@ -5,7 +5,7 @@ import asyncio
 import uvloop
 
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.listener import listen
+from sessiongate.http.listening.listener import listen
 from sessiongate.http.message import Reply, Request
 
 _REPLY = Reply(200, (("content-type", "application/json"),), b'{"hello":"world"}')

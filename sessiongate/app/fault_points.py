@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.http.arrivals import Arrivals
+from sessiongate.http.connection.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.http.router import Routes
 from sessiongate.identity.guard.guard import Guard

@@ -22,11 +22,11 @@ from sessiongate.app.descriptors import KEPT, make_room, places
 from sessiongate.config import Address, Config
 from sessiongate.config.addresses import is_loopback
 from sessiongate.errors import ConfigError
-from sessiongate.http.admission import Admission
-from sessiongate.http.arrivals import Arrivals
-from sessiongate.http.callers import Callers
+from sessiongate.http.bounds.admission import Admission
+from sessiongate.http.connection.arrivals import Arrivals
+from sessiongate.http.connection.callers import Callers
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.listener import Listener, listen
+from sessiongate.http.listening.listener import Listener, listen
 from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import client_behind, is_trusted
 from sessiongate.operations.control_socket import control_address

@@ -24,7 +24,7 @@ from sessiongate.app.started import Started
 from sessiongate.app.supplied import SERVERS_OWN, Supplied
 from sessiongate.app.upkeep import Upkeep
 from sessiongate.config import Config
-from sessiongate.http.arrivals import Arrivals
+from sessiongate.http.connection.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.operations.control import Control

@@ -26,7 +26,7 @@ from sessiongate.faults.told import SkewedClock, shown_about, token_life
 from sessiongate.faults.travel import TravellingClock, advance
 from sessiongate.faults.upstream import UpstreamFaults
 from sessiongate.files import read_named
-from sessiongate.http.arrivals import Arrivals
+from sessiongate.http.connection.arrivals import Arrivals
 from sessiongate.http.message import Handler
 from sessiongate.http.router import Routes
 from sessiongate.identity.guard.guard import Guard

@@ -16,7 +16,7 @@ from sessiongate.app.supplied import Supplied
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.faults.points import Faults
-from sessiongate.http.sockets import bind_socket
+from sessiongate.http.listening.sockets import bind_socket
 from sessiongate.secret import Secret
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing.clock import TravelClock

@@ -4,7 +4,7 @@ import pytest
 
 from sessiongate.app.build import OWN_CONNECTIONS
 from sessiongate.app.descriptors import KEPT, places
-from sessiongate.http.transport_connection import REFUSED_WITH_A_REPLY
+from sessiongate.http.connection.transport_connection import REFUSED_WITH_A_REPLY
 
 
 @pytest.mark.parametrize(

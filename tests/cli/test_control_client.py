@@ -9,7 +9,7 @@ import pytest
 from sessiongate.cli.control_client import ask
 from sessiongate.cli.output import Exit, Failed
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.listener import listen
+from sessiongate.http.listening.listener import listen
 from sessiongate.http.message import Reply, Request
 from sessiongate.operations.control_socket import socket_path
 from tests.end_to_end.serving import run_here

@@ -14,7 +14,7 @@ from sessiongate.dialects.openid import endpoint as openid
 from sessiongate.dialects.vim import json_endpoint as vim_json
 from sessiongate.dialects.vim import soap_endpoint as vim_soap
 from sessiongate.dialects.zerto import endpoint as zerto
-from sessiongate.http.causes import CAUSES
+from sessiongate.http.connection.causes import CAUSES
 from sessiongate.http.objections import CAUSES as UNREAD
 from sessiongate.rules.forward_auth import AccessVerdict
 from sessiongate.rules.relay import Kind

@@ -27,7 +27,7 @@ from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.listener import listen
+from sessiongate.http.listening.listener import listen
 from sessiongate.http.router import NOWHERE, Routes
 from sessiongate.secret import Secret
 from sessiongate.session import Session

@@ -205,7 +205,7 @@ def test_serve_has_no_faults() -> None:
         "app.workers.process",
         "app.workers.supervisor",
     )
-    assert reached >= {"app.server", "http.cut", "cli.root", "cli.serve"}
+    assert reached >= {"app.server", "http.connection.cut", "cli.root", "cli.serve"}
     assert {one for one in reached if below(one, {"faults", "testing"})} == set()
 
 
@@ -321,7 +321,7 @@ def test_what_is_private_stays_in_its_module(folder: Path) -> None:
 @each(
     ("source", "wrong"),
     [
-        ("from sessiongate.http.sockets import _BACKLOG", ["_BACKLOG"]),
+        ("from sessiongate.http.listening.sockets import _BACKLOG", ["_BACKLOG"]),
         ("from tests.house import sources as s\ns._cached", ["s._cached"]),
         ("from sessiongate import __version__", []),
         ("from sessiongate.config.kinds import Table as _Table\nclass Sessions(_Table): ...", []),

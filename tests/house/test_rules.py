@@ -34,8 +34,8 @@ LONG_FUNCTIONS: set[str] = set()
 # Areas whose modules each have a test file of the same name.
 MIRRORED = ("audit", "dialects", "http", "identity", "operations", "rules", "service", "wire")
 UNMIRRORED = {
-    "http/arrivals.py",
-    "http/causes.py",
+    "http/connection/arrivals.py",
+    "http/connection/causes.py",
     "http/limits.py",
     "http/message.py",
     "http/refusal_log.py",
@@ -91,8 +91,8 @@ LAST_NETS = {
     "sessiongate/app/reload.py",
     "sessiongate/app/workers/supervisor.py",
     "sessiongate/service/housekeeping.py",
-    "sessiongate/http/callers.py",
-    "sessiongate/http/connection.py",
+    "sessiongate/http/connection/callers.py",
+    "sessiongate/http/connection/connection.py",
     "sessiongate/http/router.py",
 }
 

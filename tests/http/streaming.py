@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 from sessiongate.errors import SessionGateError
+from sessiongate.http.connection.send_queue import reset
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.listener import Listener, listen
+from sessiongate.http.listening.listener import Listener, listen
 from sessiongate.http.message import Reply, Request
-from sessiongate.http.send_queue import reset
 from tests.http.wires import Time
 from tests.until import PATIENCE
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sessiongate.errors import OutcomeUnknown
+from sessiongate.http.connection.send_queue import LARGE_SEND_BUFFER, SEND_BUFFER
 from sessiongate.http.message import Reply
-from sessiongate.http.send_queue import LARGE_SEND_BUFFER, SEND_BUFFER
 from tests.each import each
 from tests.http.streaming import Body, StreamHouse, leave, stream_house
 from tests.http.wires import GET

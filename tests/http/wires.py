@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from sessiongate.http.connection import Connection
-from sessiongate.http.edge import Edge
+from sessiongate.http.connection.connection import Connection
+from sessiongate.http.connection.edge import Edge
 
 HOST = b"Host: x\r\n"
 GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"

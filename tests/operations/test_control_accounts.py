@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.listener import listen
+from sessiongate.http.listening.listener import listen
 from sessiongate.operations.control import Control
 from sessiongate.operations.control_socket import socket_path
 from tests.gate import Gate

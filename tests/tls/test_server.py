@@ -7,7 +7,7 @@ import pytest
 from sessiongate.errors import ConfigError
 from sessiongate.secret import Secret
 from sessiongate.tls.server import tls_context
-from tests.http.test_listener import Pair
+from tests.http.listening.test_listener import Pair
 
 
 def test_an_encrypted_key_needs_its_password(tmp_path: Path) -> None:

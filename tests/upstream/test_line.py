@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sessiongate.errors import Malformed, OutcomeUnknown
-from sessiongate.http.send_queue import reset
+from sessiongate.http.connection.send_queue import reset
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.line import FULL, Incoming
 from sessiongate.wire.http import Ask

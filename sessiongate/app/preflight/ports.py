@@ -16,7 +16,7 @@ from sessiongate.app.listeners import operations_of
 from sessiongate.config import Address, Config
 from sessiongate.config.addresses import LONGEST_SOCKET_PATH
 from sessiongate.errors import ConfigError
-from sessiongate.http.sockets import bind_socket, is_answered
+from sessiongate.http.listening.sockets import bind_socket, is_answered
 
 
 class Port(msgspec.Struct, frozen=True):

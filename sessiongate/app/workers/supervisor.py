@@ -39,7 +39,7 @@ from sessiongate.app.workers.worker_environment import VARIABLE, WorkerEnvironme
 from sessiongate.config import Config
 from sessiongate.config.addresses import is_loopback
 from sessiongate.errors import ConfigError
-from sessiongate.http.sockets import bind_socket
+from sessiongate.http.listening.sockets import bind_socket
 from sessiongate.operations.control_socket import control_address
 from sessiongate.telemetry.tracebacks import traced
 

@@ -22,7 +22,7 @@ from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import Exit, fail
 from sessiongate.errors import ConfigError
 from sessiongate.files import open_own, own_directory
-from sessiongate.http.sockets import bind_socket
+from sessiongate.http.listening.sockets import bind_socket
 from sessiongate.operations.control_socket import objection_to
 
 

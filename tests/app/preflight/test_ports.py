@@ -12,7 +12,7 @@ from sessiongate.app.preflight.ports import ports_of
 from sessiongate.cli.output import Exit
 from sessiongate.config import load
 from sessiongate.errors import ConfigError
-from sessiongate.http.sockets import bind_socket
+from sessiongate.http.listening.sockets import bind_socket
 from tests.end_to_end.serving import Server, run_here
 from tests.peers.ports import usual_operations_port
 from tests.until import PATIENCE

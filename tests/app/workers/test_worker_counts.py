@@ -7,7 +7,7 @@ import pytest
 from sessiongate.app.workers.worker_counts import counts_of_others
 from sessiongate.config import Config, load
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.listener import listen
+from sessiongate.http.listening.listener import listen
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.operations.control import Control
 from sessiongate.operations.control_socket import control_address

@@ -18,7 +18,7 @@ from sessiongate.cli.login import guardian
 from sessiongate.cli.login.guardian import Guardian
 from sessiongate.cli.login.session_users import SessionUsers
 from sessiongate.client import ApplianceSession, Session, ZertoSession
-from sessiongate.http.sockets import bind_socket
+from sessiongate.http.listening.sockets import bind_socket
 from tests.client.scripted import PASSWORD, USER, Reply, scripted
 from tests.each import each
 from tests.until import PATIENCE, wait_until

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sessiongate.cli.login.session_users import SessionUsers, received
-from sessiongate.http.sockets import bind_socket
+from sessiongate.http.listening.sockets import bind_socket
 from tests.until import PATIENCE
 
 GREETING, OVER = {"opened": {"token": "t"}}, {"over": True}

@@ -1,0 +1,100 @@
+"""Listening sockets: which addresses there are, the mode of a file, and what is in its way."""
+
+import asyncio
+import os
+import re
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from sessiongate.errors import ConfigError
+from tests.each import each
+from tests.http.listening.test_listener import NOW, ask, bind_socket
+
+
+async def test_a_unix_sockets_mode_can_be_wider(tmp_path: Path) -> None:
+    door = await bind_socket(f"unix:{tmp_path}/door", socket_mode=0o660)
+    assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660
+    await door.stop(NOW)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only there a socket has a mode before its file"
+)
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+async def test_a_unix_socket_is_at_no_moment_wider_than_asked(
+    mask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not by the umask, which all threads share: a file made meanwhile would have it too."""
+    seen: list[tuple[int, str]] = []
+    bind = socket.socket.bind
+
+    def watched(door: socket.socket, path: str) -> None:
+        during = re.search(r"^Umask:\s*(\d+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
+        bind(door, path)
+        assert during is not None
+        seen.append((stat.S_IMODE(Path(path).lstat().st_mode), during[1]))
+
+    monkeypatch.setattr(socket.socket, "bind", watched)
+    before = os.umask(mask)
+    try:
+        door = await bind_socket(f"unix:{tmp_path}/door", socket_mode=0o660)
+    finally:
+        os.umask(before)
+    assert seen == [(0o660 & ~mask, f"{mask:04o}")]
+    assert stat.S_IMODE((tmp_path / "door").stat().st_mode) == 0o660
+    await door.stop(NOW)
+
+
+async def test_a_socket_left_behind_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "door"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    door = await bind_socket(f"unix:{path}")
+    with pytest.raises(ConfigError, match="cannot be had"):
+        await bind_socket(f"unix:{path}")
+    assert await ask(*await asyncio.open_unix_connection(path)) == f"<{path} False>"
+    await door.stop(NOW)
+
+
+async def test_no_other_file_is_replaced_by_a_socket(tmp_path: Path) -> None:
+    path = tmp_path / "door"
+    path.write_text("mine")
+    with pytest.raises(ConfigError):
+        await bind_socket(f"unix:{path}")
+    assert path.read_text() == "mine"
+
+
+@each(
+    "address",
+    [
+        "",
+        "9669",
+        ":9669",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:x",
+        "127.0.0.1:-1",
+        "127.0.0.1:65536",
+        "127.0.0.1:²",
+        "::1:9669",
+        "[127.0.0.1]:9669",
+        "[::1]",
+        "example.com:80",
+        "unix:relative",
+        "unix:",
+    ],
+)
+async def test_an_address_of_another_form_is_a_config_error(address: str) -> None:
+    with pytest.raises(ConfigError, match="listen"):
+        await bind_socket(address)
+
+
+async def test_an_address_in_use_is_a_config_error() -> None:
+    door = await bind_socket("127.0.0.1:0")
+    with pytest.raises(ConfigError, match="cannot be had"):
+        await bind_socket(door.address)
+    await door.stop(NOW)
