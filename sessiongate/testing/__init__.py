@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sessiongate.testing.attempts import AttemptsContract as AttemptsContract
     from sessiongate.testing.attempts import Policies as Policies
-    from sessiongate.testing.client_books import ClientBookContract as ClientBookContract
     from sessiongate.testing.clock import T0 as T0
     from sessiongate.testing.clock import TICK as TICK
     from sessiongate.testing.clock import FakeClock as FakeClock
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from sessiongate.testing.gate import Gate as Gate
     from sessiongate.testing.gate_choice import starter as starter
     from sessiongate.testing.identity import FakeIdentity as FakeIdentity
-    from sessiongate.testing.lease_users import LeaseUserContract as LeaseUserContract
-    from sessiongate.testing.lease_users import NoteContract as NoteContract
-    from sessiongate.testing.leases import LeaseContract as LeaseContract
-    from sessiongate.testing.leases import a_lease as a_lease
-    from sessiongate.testing.manager_tokens import ManagerTokenContract as ManagerTokenContract
-    from sessiongate.testing.manager_tokens import a_token as a_token
     from sessiongate.testing.observed import LeakedSessions as LeakedSessions
     from sessiongate.testing.providers import LONGEST_STALL as LONGEST_STALL
     from sessiongate.testing.providers import ProviderContract as ProviderContract
@@ -40,36 +33,40 @@ if TYPE_CHECKING:
     from sessiongate.testing.sessions import a_ticket as a_ticket
     from sessiongate.testing.sessions import digest_of as digest_of
     from sessiongate.testing.sessions import everyone as everyone
-    from sessiongate.testing.stores import GenerationContract as GenerationContract
-    from sessiongate.testing.stores import NoticeContract as NoticeContract
-    from sessiongate.testing.stores import StoreContract as StoreContract
-    from sessiongate.testing.stores import TicketContract as TicketContract
-    from sessiongate.testing.stores import advanced as advanced
-    from sessiongate.testing.stores import message_of as message_of
-    from sessiongate.testing.stores import take_all as take_all
+    from sessiongate.testing.stores.client_books import ClientBookContract as ClientBookContract
+    from sessiongate.testing.stores.generations import GenerationContract as GenerationContract
+    from sessiongate.testing.stores.generations import advanced as advanced
+    from sessiongate.testing.stores.lease_users import LeaseUserContract as LeaseUserContract
+    from sessiongate.testing.stores.lease_users import NoteContract as NoteContract
+    from sessiongate.testing.stores.leases import LeaseContract as LeaseContract
+    from sessiongate.testing.stores.leases import a_lease as a_lease
+    from sessiongate.testing.stores.manager_tokens import (
+        ManagerTokenContract as ManagerTokenContract,
+    )
+    from sessiongate.testing.stores.manager_tokens import a_token as a_token
+    from sessiongate.testing.stores.notices import NoticeContract as NoticeContract
+    from sessiongate.testing.stores.notices import message_of as message_of
+    from sessiongate.testing.stores.sessions import StoreContract as StoreContract
+    from sessiongate.testing.stores.tickets import TicketContract as TicketContract
+    from sessiongate.testing.stores.tickets import take_all as take_all
 
 _MODULES = {
     "attempts": ("AttemptsContract", "Policies"),
-    "client_books": ("ClientBookContract",),
     "clock": ("T0", "TICK", "FakeClock", "TravelClock"),
     "gate": ("Gate",),
     "gate_choice": ("starter",),
     "identity": ("FakeIdentity",),
-    "lease_users": ("LeaseUserContract", "NoteContract"),
-    "leases": ("LeaseContract", "a_lease"),
-    "manager_tokens": ("ManagerTokenContract", "a_token"),
     "observed": ("LeakedSessions",),
     "providers": ("LONGEST_STALL", "ProviderContract"),
     "sessions": ("LIMITS", "NO_CAPS", "a_session", "a_ticket", "digest_of", "everyone"),
-    "stores": (
-        "GenerationContract",
-        "NoticeContract",
-        "StoreContract",
-        "TicketContract",
-        "advanced",
-        "message_of",
-        "take_all",
-    ),
+    "stores.client_books": ("ClientBookContract",),
+    "stores.generations": ("GenerationContract", "advanced"),
+    "stores.lease_users": ("LeaseUserContract", "NoteContract"),
+    "stores.leases": ("LeaseContract", "a_lease"),
+    "stores.manager_tokens": ("ManagerTokenContract", "a_token"),
+    "stores.notices": ("NoticeContract", "message_of"),
+    "stores.sessions": ("StoreContract",),
+    "stores.tickets": ("TicketContract", "take_all"),
 }
 """Where each name is. Imported when it is asked for: the plugin of pytest is in this package, and
 costs nothing where it is not used."""

@@ -22,7 +22,7 @@ from sessiongate.session import Caps, Ended
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_lease, a_session, a_ticket, a_token
 from sessiongate.testing import digest_of
-from sessiongate.testing.leases import sealed
+from sessiongate.testing.stores.leases import sealed
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 

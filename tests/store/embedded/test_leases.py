@@ -14,7 +14,7 @@ from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.store.embedded.sqlite import SqliteStore
 from sessiongate.store.embedded.writer import GROUP
 from sessiongate.testing import LIMITS, T0, a_lease, digest_of, everyone
-from sessiongate.testing.leases import all_leases, held_by, sealed
+from sessiongate.testing.stores.leases import all_leases, held_by, sealed
 from tests.until import until
 
 WITHOUT_LEASES = Path(__file__).with_name("session_file_without_leases.sql")

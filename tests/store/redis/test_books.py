@@ -17,8 +17,8 @@ from sessiongate.store.redis.keys import RedisKeys
 from sessiongate.store.redis.lease_users import DETACH
 from sessiongate.store.redis.scripts import Script
 from sessiongate.testing import LIMITS, a_lease
-from sessiongate.testing.lease_users import A_VIEW, NOW, book, killed, living, shown, used
-from sessiongate.testing.leases import held_by
+from sessiongate.testing.stores.lease_users import A_VIEW, NOW, book, killed, living, shown, used
+from sessiongate.testing.stores.leases import held_by
 from tests.each import each
 from tests.peers.redis import Cluster, Redis
 from tests.peers.relay import Relay

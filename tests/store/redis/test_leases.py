@@ -19,8 +19,8 @@ from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.leases import REMOVE, REPLACE, RESERVE
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, a_lease
-from sessiongate.testing.leases import all_leases, held_by, refused, sealed
-from sessiongate.testing.manager_tokens import a_token
+from sessiongate.testing.stores.leases import all_leases, held_by, refused, sealed
+from sessiongate.testing.stores.manager_tokens import a_token
 from tests.peers import redis as peer
 from tests.peers.redis import Cluster, Redis, Watched
 from tests.peers.relay import Relay
@@ -85,7 +85,7 @@ from sessiongate.rules.store_url import parse_redis
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.testing import LIMITS, a_lease
-from sessiongate.testing.leases import sealed
+from sessiongate.testing.stores.leases import sealed
 
 async def main(url, prefix, seed):
     settings = RedisSettings(parse_redis(url), prefix=prefix, timeout=timedelta(seconds=30))

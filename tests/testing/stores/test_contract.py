@@ -5,10 +5,7 @@ import pytest
 from sessiongate.session import Limits, Session
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.port import Store
-from sessiongate.testing import (
-    T0,
-    StoreContract,
-)
+from sessiongate.testing import T0, StoreContract
 
 
 class Undying(MemoryStore):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sessiongate.secret import Secret
 from sessiongate.store.manager_port import StoredToken
 from sessiongate.testing.clock import T0
-from sessiongate.testing.stores import Contract
+from sessiongate.testing.stores.contract import Contract
 
 
 def a_token(

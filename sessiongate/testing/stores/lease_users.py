@@ -6,8 +6,8 @@ from datetime import timedelta
 from sessiongate.rules.relay import State
 from sessiongate.store.gateway_port import Book, Changes, LeaseState, LeaseUse, Thing
 from sessiongate.store.port import Store, StoredLease
-from sessiongate.testing.leases import a_lease, held_by
-from sessiongate.testing.stores import Contract
+from sessiongate.testing.stores.contract import Contract
+from sessiongate.testing.stores.leases import a_lease, held_by
 
 LASTING = timedelta(minutes=5)
 """For how long an instance of these suites counts as alive."""

@@ -9,7 +9,7 @@ import msgspec
 from sessiongate.errors import CapReached
 from sessiongate.store.port import SERVICE, LeaseStore, StoredLease
 from sessiongate.testing.clock import T0
-from sessiongate.testing.stores import Contract
+from sessiongate.testing.stores.contract import Contract
 
 _numbers = count(1)
 

@@ -3,8 +3,8 @@
 import asyncio
 
 from sessiongate.store.gateway_port import Changes, LeaseState, StayOutcome
-from sessiongate.testing.lease_users import A_VIEW, NOW, book, killed, shown, use_of, used
-from sessiongate.testing.stores import Contract
+from sessiongate.testing.stores.contract import Contract
+from sessiongate.testing.stores.lease_users import A_VIEW, NOW, book, killed, shown, use_of, used
 
 
 class ClientBookContract(Contract):
