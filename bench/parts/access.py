@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tools import populate
 from tools.children import scratch, sessiongate
-from tools.load import compare, p99
+from tools.load import compare, cpu_ratios, p99s
 from tools.table import Bench, Measured, Part, Target, median
 
 from parts.checks import check
@@ -36,12 +36,13 @@ def _access(bench: Bench) -> Iterator[Measured]:
         with sessiongate(folder / "server", {"CONFIG": str(settings)}) as server:
             found = compare(bench, check(server, tokens), check(server, tokens, _PATH))
     spent = [median(loads[way].cpu for loads in found) for way in (0, 1)]
-    ratio = median(loads[0].cpu / loads[1].cpu for loads in found)
     note = f"CPU {spent[1]:.1f} against {spent[0]:.1f} µs"
-    yield Measured("access", ratio, note)
+    yield Measured.of("access", cpu_ratios(found, 1, 0), note)
     rate = median(loads[1].rate for loads in found)
-    yield Measured("access-rate", 1e6 / spent[1], f"by processor time; {rate:,.0f}/s were answered")
-    yield Measured("access-p99", p99(found, 1), f"a check of our own: {p99(found, 0):.1f} ms")
+    note = f"by processor time; {rate:,.0f}/s were answered"
+    yield Measured.of("access-rate", [1e6 / loads[1].cpu for loads in found], note)
+    note = f"a check of our own: {median(p99s(found, 0)):.1f} ms"
+    yield Measured.of("access-p99", p99s(found, 1), note)
 
 
 PARTS = (

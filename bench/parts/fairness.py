@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tools import populate
 from tools.children import BENCH, scratch, sessiongate
 from tools.pipelined import get, latencies
+from tools.spent import slice_of
 from tools.table import Bench, Measured, Part, Target
 
 OTHERS = 20
@@ -38,7 +39,7 @@ def _flood(bench: Bench) -> Iterator[Measured]:
 
 def _longest(url: str, asked: list[bytes], seconds: float) -> float:
     """The longest wait in milliseconds of so many who each ask again and again."""
-    with ThreadPoolExecutor(len(asked)) as pool:
+    with slice_of(seconds), ThreadPoolExecutor(len(asked)) as pool:
         found = pool.map(lambda request: max(latencies(url, request, seconds)), asked)
         return max(found)
 

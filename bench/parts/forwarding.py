@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools import populate
 from tools.children import Child, nginx, passing, scratch, sessiongate
-from tools.load import Load, Way, compare
+from tools.load import Rounds, Way, compare, cpu_ratios
 from tools.table import Bench, Measured, Part, Target, median
 
 from parts.soap import MEASURED, logged_in, time_there
@@ -96,15 +96,14 @@ def _get(server: Child, folder: Path, headers: dict[str, str], path: str, connec
     return Way(server, path, "get.lua", environ, connections)
 
 
-def _ratio(key: str, found: list[list[Load]], one: int = 0) -> Measured:
+def _ratio(key: str, found: Rounds, one: int = 0) -> Measured:
     """Processor time of nginx to that of one way: 1 is alike, 0.5 is twice as dear."""
     spent = [median(loads[way].cpu for loads in found) for way in (one, 1)]
     rate = [median(loads[way].rate for loads in found) for way in (one, 1)]
-    ratio = median(loads[1].cpu / loads[one].cpu for loads in found)
     note = (
         f"CPU {spent[0]:.1f} against {spent[1]:.1f} µs; {rate[0]:,.0f}/s against {rate[1]:,.0f}/s"
     )
-    return Measured(key, ratio, note)
+    return Measured.of(key, cpu_ratios(found, one, 1), note)
 
 
 PARTS = (

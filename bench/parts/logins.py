@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tools import populate
 from tools.children import Child, scratch, sessiongate
-from tools.load import Way, alternate, compare, rate_ratio, rates
+from tools.load import Way, alternate, compare, rate_ratios, rates
 from tools.table import Bench, Measured, Part, Target, median
 
 from sessiongate.identity.local.hashing import PasswordHasher
@@ -32,7 +32,7 @@ def _durable(bench: Bench) -> Iterator[Measured]:
         ):
             ways = [login(memory, files[0]), login(durable, files[1])]
             found = compare(bench, *ways)
-    yield Measured("durable", rate_ratio(found, 1, 0), rates(found, 1, 0))
+    yield Measured.of("durable", rate_ratios(found, 1, 0), rates(found, 1, 0))
 
 
 def _cached(bench: Bench) -> Iterator[Measured]:
@@ -47,7 +47,7 @@ def _cached(bench: Bench) -> Iterator[Measured]:
             sessiongate(folder / "cached", settings) as cached,
         ):
             found = compare(bench, login(unhashed, logins), login(cached, logins))
-    yield Measured("cached", rate_ratio(found, 1, 0), rates(found, 1, 0))
+    yield Measured.of("cached", rate_ratios(found, 1, 0), rates(found, 1, 0))
 
 
 def _cold(bench: Bench) -> Iterator[Measured]:
@@ -61,9 +61,9 @@ def _cold(bench: Bench) -> Iterator[Measured]:
             found = alternate(
                 min(bench.rounds, 5), [lambda: way.run(seconds).rate, _verifications_per_second]
             )
-    ratio = median(logins / verifications for logins, verifications in found)
+    ratios = [logins / verifications for logins, verifications in found]
     rate, most = (median(round_[way] for round_ in found) for way in (0, 1))
-    yield Measured("cold", ratio, f"{rate:.1f}/s against {most:.1f}/s, one thread each")
+    yield Measured.of("cold", ratios, f"{rate:.1f}/s against {most:.1f}/s, one thread each")
 
 
 def _verifications_per_second() -> float:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from tools import populate
 from tools.children import Child, scratch, sessiongate
-from tools.load import compare, cpu_ratio, rates
+from tools.load import compare, cpu_ratios, rates
 from tools.shared import redis
 from tools.table import Bench, Measured, NotMeasured, Part, Target, median
 
@@ -41,8 +41,8 @@ def _checks(bench: Bench) -> Iterator[Measured]:
             servers = (memory, exact, cached)
             ways = map(check, servers, files)
             found = compare(bench, *ways, rounds=2 if bench.quick else 5, seconds=_TOLD_FOR)
-    yield Measured("exact", cpu_ratio(found, 1, 0), rates(found, 1, 0))
-    yield Measured("cached", cpu_ratio(found, 2, 0), rates(found, 2, 0))
+    yield Measured.of("exact", cpu_ratios(found, 1, 0), rates(found, 1, 0))
+    yield Measured.of("cached", cpu_ratios(found, 2, 0), rates(found, 2, 0))
 
 
 def _ends(bench: Bench) -> Iterator[Measured]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools import populate
 from tools.children import Child, scratch, sessiongate, vcsim
-from tools.load import Load, Way, compare, cpu_ratio, p99_ratio, rate_ratio, rates
+from tools.load import Load, Way, compare, cpu_ratios, p99_ratios, rate_ratios, rates
 from tools.pipelined import post, send
 from tools.table import Bench, Measured, NotMeasured, Part, Target, median
 
@@ -110,11 +110,11 @@ def _checks(bench: Bench) -> Iterator[Measured]:
         with scratch() as folder, _both(folder, tls=scheme == "https") as servers:
             ways = [is_active(server, folder) for server in servers]
             found = compare(bench, *ways)
-        yield Measured(f"{scheme}-cpu", cpu_ratio(found, 0, 1), rates(found, 0, 1))
-        yield Measured(scheme, rate_ratio(found, 0, 1))
+        yield Measured.of(f"{scheme}-cpu", cpu_ratios(found, 0, 1), rates(found, 0, 1))
+        yield Measured.of(scheme, rate_ratios(found, 0, 1))
         ours, theirs = (median(loads[way].p99 for loads in found) for way in (0, 1))
         note = f"{ours:.2f} ms against {theirs:.2f} ms"
-        yield Measured(f"{scheme}-p99", p99_ratio(found, 0, 1), note)
+        yield Measured.of(f"{scheme}-p99", p99_ratios(found, 0, 1), note)
 
 
 def _fresh(bench: Bench) -> Iterator[Measured]:
@@ -128,8 +128,8 @@ def _fresh(bench: Bench) -> Iterator[Measured]:
             body.write_bytes(body.read_bytes().replace(b"<soapenv:Body>", _HEADER, 1))
             ways.append(way)
         found = compare(bench, *ways)
-    yield Measured("new-cpu", cpu_ratio(found, 0, 1), rates(found, 0, 1))
-    yield Measured("new", rate_ratio(found, 0, 1))
+    yield Measured.of("new-cpu", cpu_ratios(found, 0, 1), rates(found, 0, 1))
+    yield Measured.of("new", rate_ratios(found, 0, 1))
 
 
 def _different(bench: Bench) -> Iterator[Measured]:
@@ -139,7 +139,7 @@ def _different(bench: Bench) -> Iterator[Measured]:
         populate.write_users(data_dir, USERS)
         with sessiongate(data_dir) as ours, vcsim(folder, tls=False) as theirs:
             found = compare(bench, *(_by_many(server, folder) for server in (ours, theirs)))
-    yield Measured("different", cpu_ratio(found, 0, 1), rates(found, 0, 1))
+    yield Measured.of("different", cpu_ratios(found, 0, 1), rates(found, 0, 1))
 
 
 def _by_many(server: Child, folder: Path) -> Way:
@@ -167,7 +167,7 @@ def _logins(bench: Bench) -> Iterator[Measured]:
                     ways.reverse()
                 loads = [way.run(2) for way in ways]
                 found.append(loads[::-1] if number % 2 else loads)
-    yield Measured("login", cpu_ratio(found, 0, 1), rates(found, 0, 1))
+    yield Measured.of("login", cpu_ratios(found, 0, 1), rates(found, 0, 1))
 
 
 def _after_logins(bench: Bench) -> Iterator[Measured]:
@@ -177,7 +177,7 @@ def _after_logins(bench: Bench) -> Iterator[Measured]:
         ways = [is_active(server, folder) for server in servers]
         # Long slices: vcsim answers some twenty times a second now.
         found = [[way.run(5) for way in ways] for _ in range(3)]
-    yield Measured("after", rate_ratio(found, 0, 1), rates(found, 0, 1))
+    yield Measured.of("after", rate_ratios(found, 0, 1), rates(found, 0, 1))
 
 
 def _log_in(way: Way) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tools import populate
 from tools.children import scratch, sessiongate
-from tools.load import Way, compare, p99
+from tools.load import Way, compare, p99s
 from tools.table import Bench, Measured, Part, Target, median
 
 _TOKEN = f"sgm_{'b' * 40}"
@@ -45,7 +45,8 @@ def _tickets(bench: Bench) -> Iterator[Measured]:
     spent = median(loads[0].cpu for loads in found)
     rate = median(loads[0].rate for loads in found)
     yield Measured("ticket", spent / 1e3, f"by processor time; {rate:,.0f}/s were answered")
-    yield Measured("ticket-p99", p99(found, 0), f"from request to ticket, {_AT_ONCE} at a time")
+    note = f"from request to ticket, {_AT_ONCE} at a time"
+    yield Measured.of("ticket-p99", p99s(found, 0), note)
 
 
 PARTS = (

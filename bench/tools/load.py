@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.children import Child
+from tools.spent import slice_of
 from tools.table import Bench, NotMeasured, median
 
 T = TypeVar("T")
@@ -65,8 +66,9 @@ class Way:
 
     def run(self, seconds: int) -> Load:
         """Load for so long."""
-        spent = self.server.cpu
-        return self.result(self.start(seconds), seconds, spent)
+        with slice_of(seconds):
+            spent = self.server.cpu
+            return self.result(self.start(seconds), seconds, spent)
 
     def result(
         self, process: "subprocess.Popen[str]", seconds: int, spent: float | None = None
@@ -114,30 +116,34 @@ def compare(
     return alternate(rounds or bench.rounds, [partial(way.run, each) for way in ways])
 
 
-def rate_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:
-    """Median over the rounds of the rate of one way to that of the other."""
-    return median(loads[one].rate / loads[other].rate for loads in found)
+Rounds = Sequence[Sequence[Load]]
+"""What `compare` has found: one list of loads a round, in the order of the ways."""
 
 
-def cpu_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:
-    """Median over the rounds of what the other costs its server's processor to what the one does.
+def rate_ratios(found: Rounds, one: int, other: int) -> list[float]:
+    """Of each round the rate of one way to that of the other."""
+    return [loads[one].rate / loads[other].rate for loads in found]
+
+
+def cpu_ratios(found: Rounds, one: int, other: int) -> list[float]:
+    """Of each round what the other costs its server's processor to what the one does.
 
     Like the ratio of rates it is above 1 where the one is cheaper.
     """
-    return median(loads[other].cpu / loads[one].cpu for loads in found)
+    return [loads[other].cpu / loads[one].cpu for loads in found]
 
 
-def p99_ratio(found: Sequence[Sequence[Load]], one: int, other: int) -> float:
-    """Median over the rounds of the p99 of one way to that of the other."""
-    return median(loads[one].p99 / loads[other].p99 for loads in found)
+def p99_ratios(found: Rounds, one: int, other: int) -> list[float]:
+    """Of each round the p99 of one way to that of the other."""
+    return [loads[one].p99 / loads[other].p99 for loads in found]
 
 
-def p99(found: Sequence[Sequence[Load]], one: int) -> float:
-    """Median over the rounds of a way's p99, in milliseconds."""
-    return median(loads[one].p99 for loads in found)
+def p99s(found: Rounds, one: int) -> list[float]:
+    """Of each round a way's p99, in milliseconds."""
+    return [loads[one].p99 for loads in found]
 
 
-def rates(found: Sequence[Sequence[Load]], one: int, other: int) -> str:
+def rates(found: Rounds, one: int, other: int) -> str:
     """The absolute rates behind a ratio, and what each costs the server's processor."""
     rate = [median(loads[way].rate for loads in found) for way in (one, other)]
     cpu = [median(loads[way].cpu for loads in found) for way in (one, other)]

@@ -1,7 +1,11 @@
 """Sessions and users for the servers to start with, written in the forms that they keep."""
 
+import os
+import shutil
+import sqlite3
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +24,12 @@ CLIENTS = 500
 # More tokens than this are not needed to leave every cache of the processor behind, and wrk would
 # spend its time reading them.
 MOST_TOKENS = 100_000
+
+
+KEPT = "BENCH_KEPT"
+"""The variable of the environment that names a folder for files which are used again."""
+_FILE = "sessiongate.db"
+_MODEL = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def token(number: int) -> str:
@@ -58,17 +68,48 @@ def write_sessions(
     opened: datetime | None = None,
     within: timedelta = timedelta(0),
 ) -> Path:
-    """A session file with so many sessions, and a file of tokens spread over all of them."""
+    """A session file with so many sessions, and a file of tokens spread over all of them.
+
+    Where the environment names a folder for it, a great one is written once and copied from then
+    on, with its times moved: a run has several servers with a million.
+    """
     opened = opened or datetime.now(UTC)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = schema.open_file(data_dir / "sessiongate.db")
-    connection.execute("PRAGMA synchronous=OFF")
-    connection.execute("BEGIN")
-    rows = (schema.session_row(session) for session in sessions(count, opened, within))
-    connection.executemany(schema.ADD, rows)
-    connection.execute("COMMIT")
-    connection.close()
+    kept = os.environ.get(KEPT)
+    if kept is None or count < MOST_TOKENS:
+        _write_file(data_dir, count, opened, within)
+    else:
+        model = Path(kept) / f"{count}-{within.total_seconds():.0f}"
+        if not model.exists():
+            _write_file(model, count, _MODEL, within)
+        shutil.copy(model / _FILE, data_dir)
+        _move(data_dir, opened - _MODEL)
     return write_tokens(data_dir, [token(n) for n in range(0, count, -(-count // MOST_TOKENS))])
+
+
+def _write_file(folder: Path, count: int, opened: datetime, within: timedelta) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _writing(folder) as connection:
+        rows = (schema.session_row(session) for session in sessions(count, opened, within))
+        connection.executemany(schema.ADD, rows)
+
+
+def _move(folder: Path, later: timedelta) -> None:
+    with _writing(folder) as connection:
+        span = (later // timedelta(microseconds=1),)
+        connection.execute(
+            "UPDATE session SET login_at = login_at + ?1, active_at = active_at + ?1", span
+        )
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction, of which nobody waits until it is on the disk."""
+    with closing(schema.open_file(folder / _FILE)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("BEGIN")
+        yield connection
+        connection.execute("COMMIT")
 
 
 def write_tokens(folder: Path, tokens: Sequence[str]) -> Path:

@@ -4,6 +4,9 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+PAIRS = 9
+"""Alternating rounds of a whole run."""
+
 
 class NotMeasured(Exception):
     """This could not be measured here; the text says why."""
@@ -36,6 +39,19 @@ class Measured:
     note: str = ""
     between: tuple[float, float] | None = None
     """Between which values the true one is, where that is known of the measurement."""
+    owed: bool = True
+    """Whether the reason of the target's `limit` is seen in this run, if it has one."""
+
+    @classmethod
+    def of(cls, key: str, values: Iterable[float], note: str = "") -> "Measured":
+        """The median of what rounds have found, and between which of them it is.
+
+        Of nine the second and the eighth have the true median between them in 96 of 100 runs, of
+        five the least and the greatest in 94. Of fewer they are no more than a hint.
+        """
+        found = sorted(values)
+        middle, edge = median(found), 1 if len(found) >= PAIRS else 0
+        return cls(key, middle, note, (found[edge], found[-1 - edge]))
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,7 @@ class Bench:
     @property
     def rounds(self) -> int:
         """Alternating rounds per ratio."""
-        return 2 if self.quick else 11
+        return 2 if self.quick else PAIRS
 
     @property
     def seconds(self) -> int:
@@ -113,6 +129,8 @@ def rows_of(part: Part, bench: Bench) -> Iterator[Row]:
             raise NotMeasured("in whole runs only")
         for measured in part.run(bench):
             target = left.pop(measured.key)
+            if not measured.owed:
+                target = replace(target, limit="")
             yield Row(target, measured.value, measured.note, measured.between)
     except NotMeasured as reason:
         why = str(reason)
