@@ -210,7 +210,7 @@ class Journal:
             reason=reason.value,
             user=session.principal,
             key=session.key[:_KEY_PREFIX],
-            by=by or session.principal,
+            by=by or (session.principal if reason is Ended.LOGOUT else None),
         )
         return self._event_of(session, reason, by)
 

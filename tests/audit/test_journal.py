@@ -190,10 +190,13 @@ async def test_a_session_that_found_no_place_is_written_down_as_not_opened(tmp_p
 async def test_an_expired_session_is_written_down_with_its_reason(gate: Gate) -> None:
     await gate.login("bob")
     gate.clock.tick(timedelta(minutes=30, seconds=2))
-    assert await gate.sweep() == 1
+    with capture_logs() as logs:
+        assert await gate.sweep() == 1
     assert [(one.event, one.reason) for one in await events(gate)][1:] == [
         ("session ended", "idle")
     ]
+    ended = [line for line in logs if line["event"] == "session ended"]
+    assert [(line["user"], line["by"]) for line in ended] == [("bob", None)]  # nobody's doing
 
 
 async def test_what_the_audit_cannot_write_stands_all_the_same(gate: Gate) -> None:

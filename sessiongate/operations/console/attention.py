@@ -47,6 +47,7 @@ def attention(
     return [
         *_full(values, cap, upstreams),
         *_away(providers),
+        *_locked(values),
         *_audit(values),
         *_certificate(values, now),
         *_leaks(clients),
@@ -75,6 +76,12 @@ def _away(providers: Mapping[str, bool]) -> Iterator[Notice]:
         if not answers:
             text = f"The identity provider {name} does not answer: nobody logs in by it."
             yield Notice(text, "audit?result=unavailable")
+
+
+def _locked(values: Mapping[str, float]) -> Iterator[Notice]:
+    if names := values.get("sessiongate_names_locked"):
+        what = "1 name is" if names == 1 else f"{names:.0f} names are"
+        yield Notice(f"{what} locked after failed logins.", "users")
 
 
 def _audit(values: Mapping[str, float]) -> Iterator[Notice]:

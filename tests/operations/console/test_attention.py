@@ -9,6 +9,7 @@ from sessiongate.testing import T0
 from tests.each import each
 
 FINE = {
+    "sessiongate_names_locked": 0.0,
     "sessiongate_sessions_live": 80.0,
     "sessiongate_certificate_not_after_seconds": (T0 + timedelta(days=31)).timestamp(),
 }
@@ -40,6 +41,8 @@ def test_where_all_is_in_order_nothing_is_told() -> None:
     [
         ({"sessiongate_sessions_live": 81.0}, "81 of 100 sessions are open (sessions.max_total)."),
         ({"sessiongate_audit_events_lost_total": 2.0}, "2 events of the audit were lost"),
+        ({"sessiongate_names_locked": 1.0}, "1 name is locked after failed logins."),
+        ({"sessiongate_names_locked": 2.0}, "2 names are locked after failed logins."),
         ({"sessiongate_audit_copies_lost_total": 3.0}, "3 copies of audit events were lost"),
         (
             {"sessiongate_certificate_not_after_seconds": (T0 + timedelta(days=29)).timestamp()},
