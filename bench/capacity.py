@@ -13,11 +13,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 
@@ -29,10 +28,10 @@ from tools.children import Child, scratch, sessiongate
 from tools.dialects import ALL, Dialect, Opened, Reply, Request
 from tools.load import CONNECTIONS, Load, Way, alternate
 from tools.pipelined import send, send_all
-from tools.shared import Redis, redis
+from tools.shared import Redis, add_sessions, redis
 
 from sessiongate.rules.store_url import parse_redis
-from sessiongate.session import Caps, Limits
+from sessiongate.session import Limits
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 
@@ -55,19 +54,12 @@ CASES: Sequence[tuple[str, dict[str, str], int]] = (
     ("login", {}, 0),
 )
 
-# So many workers over a Redis on the same host, and so many sessions that are used at all of them.
-CORES = (2, 4)
-SESSIONS_OF_CORES = 5_000
-
 # So many servers in one process, and at all of them together so many who log in again and again.
 CHAIN_SERVERS = (1, 2, 4, 8, 16, 32)
 CHAIN_LOGINS = 64
 CHAIN_SECONDS = 3
 _BETWEEN = 0.02
 _EVENT = b'{"event":"session opened","more":"%s"}' % (b"x" * 250)
-
-# Additions on their way at once.
-_AT_ONCE = 200
 
 
 def main() -> None:
@@ -107,7 +99,7 @@ def log_in_all(server: Child) -> None:
 def _redis() -> Iterator[str]:
     with scratch() as folder, redis(folder / "redis") as shared:
         before = int(shared.info("memory")["used_memory"])
-        uvloop.run(_add(shared))
+        uvloop.run(add_sessions(shared, SESSIONS))
         each = (int(shared.info("memory")["used_memory"]) - before) / SESSIONS
         yield f"session: {each:.0f} bytes each of used_memory, of {SESSIONS:,}"
         for key in ("places", "due", "counts"):
@@ -122,17 +114,6 @@ def _redis() -> Iterator[str]:
         held = int(shared.ask("MEMORY", "USAGE", "sg:{audit}:chain", "SAMPLES", "0"))
         count = int(shared.ask("XLEN", "sg:{audit}:chain"))
         yield f"audit: {held / count:.0f} bytes each, of {count:,}"
-
-
-async def _add(shared: Redis, count: int = SESSIONS) -> None:
-    limits = Limits(idle=timedelta(hours=1), total=None)
-    servers = parse_redis(shared.settings["STORE__URL"])
-    store = RedisStore(RedisSettings(servers), limits)
-    await store.start()
-    waiting = populate.sessions(count, datetime.now(UTC))
-    while some := list(islice(waiting, _AT_ONCE)):
-        await asyncio.gather(*(store.add(one, Caps()) for one in some))
-    await store.close()
 
 
 def _size(folder: Path) -> float:
@@ -245,7 +226,7 @@ def _workers() -> Iterator[str]:
             tokens = [populate.token(number) for number in range(sessions)]
             populate.write_tokens(folder, tokens)
             if sessions:
-                uvloop.run(_add(shared, sessions))
+                uvloop.run(add_sessions(shared, sessions))
             with (
                 sessiongate(folder / "1", settings) as single,
                 sessiongate(folder / "2", settings | {"SERVER__WORKERS": "2"}) as double,
@@ -268,31 +249,6 @@ def _workers() -> Iterator[str]:
         yield f"{name}, 2 workers: {two}"
         guess = one.predicted(2, two.free)
         yield f"  predicted for 2 from 1: {guess:,.0f}/s; measured is {two.rate / guess:.2f} of it"
-
-
-def _cores() -> Iterator[str]:
-    """One worker with a file against several over one Redis on the same host, with the cache."""
-    with scratch() as folder, redis(folder / "redis") as shared:
-        names = ("file", *map(str, CORES))
-        for name in names:
-            populate.write_users(folder / name, 1)
-        tokens = populate.write_sessions(folder / "file", SESSIONS_OF_CORES)
-        uvloop.run(_add(shared, SESSIONS_OF_CORES))
-        settings = shared.settings_on_this_host | _CACHED
-        with ExitStack() as started:
-            servers = [started.enter_context(sessiongate(folder / "file"))]
-            for number in CORES:
-                workers = settings | {"SERVER__WORKERS": str(number)}
-                servers.append(started.enter_context(sessiongate(folder / str(number), workers)))
-            ways = [check(server, tokens) for server in servers]
-            for way, number in zip(ways[1:], CORES, strict=True):
-                ways[ways.index(way)] = replace(way, connections=number * CONNECTIONS)
-            for way in ways:
-                way.run(WARM)
-            found = alternate(ROUNDS, [partial(_cost, way, shared) for way in ways])
-    for name, costs in zip(names, zip(*found, strict=True), strict=True):
-        middle = sorted(costs, key=attrgetter("servers"))[ROUNDS // 2]
-        yield f"{'1 worker, SQLite' if name == 'file' else f'{name} workers, Redis'}: {middle}"
 
 
 def _chain() -> Iterator[str]:
@@ -337,31 +293,16 @@ async def _note(shared: Redis, servers: int) -> list[float]:
 
 
 def _cost(way: Way, shared: Redis) -> Cost:
-    ours = [way.server.process.pid, *_children(way.server.process.pid)]
     began = time.monotonic()
-    mine, other = _seconds(ours), shared.child.cpu
+    mine, other = way.server.cpu, shared.child.cpu
     client, busy = _wrk(), _busy()
     load: Load = way.run(SECONDS)
     took = time.monotonic() - began
-    mine, other = _seconds(ours) - mine, shared.child.cpu - other
+    mine, other = way.server.cpu - mine, shared.child.cpu - other
     client, busy = _wrk() - client, _busy() - busy
     free = (os.cpu_count() or 1) - max(busy - mine - other - client, 0) / took
     requests = load.rate * SECONDS / 1e6
     return Cost(load.rate, mine / requests, other / requests, client / requests, free)
-
-
-def _children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [int(one) for one in listed]
-
-
-def _seconds(pids: Sequence[int]) -> float:
-    """Processor time of these processes."""
-    spent = 0
-    for pid in pids:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-        spent += sum(map(int, stat.rpartition(")")[2].split()[11:13]))
-    return spent / os.sysconf("SC_CLK_TCK")
 
 
 def _wrk() -> float:
@@ -384,7 +325,6 @@ MEASURES: dict[str, Callable[[], Iterator[str]]] = {
     "ends": _ends,
     "chain": _chain,
     "workers": _workers,
-    "cores": _cores,
 }
 
 if __name__ == "__main__":

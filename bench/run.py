@@ -21,6 +21,7 @@ from pathlib import Path
 
 from parts import (
     access,
+    beside,
     checks,
     console,
     fairness,
@@ -43,6 +44,7 @@ MARKS = ("<!-- table: written by bench/run.py --write -->", "<!-- end of table -
 
 PARTS = (
     *checks.PARTS,
+    *beside.PARTS,
     *access.PARTS,
     *logins.PARTS,
     *soap.PARTS,

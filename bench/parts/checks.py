@@ -160,7 +160,8 @@ def _many(bench: Bench) -> Iterator[Measured]:
 
 def log_in(server: Child, count: int) -> list[str]:
     """The tokens of so many logins by Zerto's dialect, of one user."""
-    request = post(server.url, "/v1/session/add", {"Authorization": populate.basic("bench0")}, b"")
+    headers = {"Authorization": populate.basic("bench0")}
+    request = post(server.url, "/v1/session/add", headers, b"")
     found = (_TOKEN.search(head) for head, _ in send(server.url, request, count, within=30))
     tokens = [match[1].decode("ascii") for match in found if match is not None]
     if len(tokens) != count:

@@ -6,14 +6,17 @@ sleeps; all else, our logins, it passes to another server of ours. What counts i
 that each of the two takes for a request.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tools import populate
-from tools.children import Child, nginx, passing, scratch, sessiongate
-from tools.load import Rounds, Way, compare, cpu_ratios
+from tools.children import Child, nginx, passed, passing, scratch, sessiongate
+from tools.load import Rounds, Way, alternate, compare, cpu_ratios
 from tools.table import Bench, Measured, Part, Target, median
+from tools.transfer import download, held_for, upload
 
 from parts.soap import MEASURED, logged_in, time_there
 
@@ -29,6 +32,7 @@ _SERVICE = {
     "POOL__CALLS_EACH": "64",  # all connections of wrk have one session
 }
 
+_READERS = 8
 
 _TIME = (
     '<?xml version="1.0" encoding="UTF-8"?>'
@@ -36,11 +40,16 @@ _TIME = (
     '<CurrentTimeResponse xmlns="urn:vim25"><returnval>2026-01-01T00:00:00Z</returnval>'
     "</CurrentTimeResponse></soapenv:Body></soapenv:Envelope>"
 )
-_GOT, _FILE, _SIZE = "/api/vcenter/datacenter", "/folder/file", 10 * 2**20
+_GOT = "/api/vcenter/datacenter"
+FILE, TAKEN, SIZE = "/folder/file", "/folder/taken", 100 * 10**6
+"""What the upstream has, what it takes, and how many bytes the first has."""
 _PLACES = f"""
         location = {_GOT} {{{{ default_type application/json; return 200 "[]"; }}}}
-        location = {_FILE} {{{{ root {{folder}}; }}}}
+        location = {FILE} {{{{ root {{folder}}; }}}}
+        location = {TAKEN} {{{{ root {{folder}}; dav_methods PUT; client_max_body_size 0; }}}}
 """
+# As the gateway has it: a body goes on as it comes.
+_STREAMED = "client_max_body_size 0; proxy_request_buffering off;"
 _CONSTANT = f"""
             default_type "text/xml; charset=utf-8";
             if ($http_soapaction = "{MEASURED}") {{ return 200 '{_TIME}'; }}
@@ -48,14 +57,14 @@ _CONSTANT = f"""
 
 
 @contextmanager
-def _both(folder: Path) -> Iterator[tuple[Child, Child, Child]]:
+def before_one(folder: Path) -> Iterator[tuple[Child, Child, Child]]:
     """The gateway, nginx and the floor of a proxy in Python before the same upstream."""
     data_dir, theirs = folder / "server", folder / "upstream"
     for one in (data_dir, theirs):
         populate.write_users(one, 1)
     (folder / "folder").mkdir()
-    with (folder / _FILE[1:]).open("wb") as file:
-        file.truncate(_SIZE)
+    with (folder / FILE[1:]).open("wb") as file:
+        file.truncate(SIZE)
     places = _PLACES.format(folder=folder)
     with (
         sessiongate(theirs, tls=True) as center,
@@ -63,37 +72,58 @@ def _both(folder: Path) -> Iterator[tuple[Child, Child, Child]]:
     ):
         settings = {f"UPSTREAM__VC1__{name}": value for name, value in _SERVICE.items()}
         settings["UPSTREAM__VC1__URL"] = upstream.url
+        taken = f"location = {TAKEN} {{ {passed(upstream.url, _STREAMED)} }}"
         with (
             sessiongate(data_dir, settings, tls=True) as ours,
-            nginx(folder / "nginx", data_dir, upstream.url) as plain,
+            nginx(folder / "nginx", data_dir, upstream.url, places=taken) as plain,
             passing(folder, data_dir, upstream.url) as bare,
         ):
             yield ours, plain, bare
 
 
 def _forwarded(bench: Bench) -> Iterator[Measured]:
-    with scratch() as folder, _both(folder) as servers:
+    with scratch() as folder, before_one(folder) as servers:
         ours, plain, _ = servers
         headers, _, _ = logged_in(ours)
         found = compare(bench, *(time_there(server, folder, headers) for server in servers))
         yield _ratio("post", found)
         yield _ratio("post-floor", found, 2)
-        found = compare(bench, *(_get(server, folder, headers, _GOT, 32) for server in servers))
+        found = compare(bench, *(_get(server, folder, headers) for server in servers))
         yield _ratio("get", found)
         yield _ratio("get-floor", found, 2)
-        ways = [_get(server, folder, headers, _FILE, 1) for server in (ours, plain)]
-        yield _ratio("file", compare(bench, *ways, rounds=3, seconds=4))
+        yield from _large(bench, ours, plain, {"Cookie": headers["Cookie"]})
 
 
-def _get(server: Child, folder: Path, headers: dict[str, str], path: str, connections: int) -> Way:
-    """GET of a path by a session, which each dialect takes from a carrier of its own."""
-    cookie = headers["Cookie"]
-    token = cookie.partition("=")[2].strip('"')
+def _get(server: Child, folder: Path, headers: dict[str, str]) -> Way:
+    """GET of a path by a session, which the dialect takes from a carrier of its own."""
     tokens = folder / "tokens"
-    tokens.write_text(f"{cookie if path == _FILE else token}\n", encoding="ascii")
-    carrier = "Cookie" if path == _FILE else "vmware-api-session-id"
-    environ = {"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": carrier}
-    return Way(server, path, "get.lua", environ, connections)
+    tokens.write_text(headers["Cookie"].partition("=")[2].strip('"'), encoding="ascii")
+    environ = {"BENCH_TOKENS": str(tokens), "BENCH_CARRIER": "vmware-api-session-id"}
+    return Way(server, _GOT, "get.lua", environ)
+
+
+def _large(bench: Bench, ours: Child, plain: Child, headers: dict[str, str]) -> Iterator[Measured]:
+    """A hundred megabytes each way, one transfer at a time, and readers who stop."""
+    sent = partial(upload, path=TAKEN, headers=headers, size=SIZE)
+    for key, move in (("file", partial(download, path=FILE, headers=headers)), ("taken", sent)):
+        ways = [partial(_moved, server, move) for server in (ours, plain)]
+        for way in ways:
+            way()
+        found = alternate(bench.rounds, ways)
+        (cpu, took), (its_cpu, its_took) = (
+            map(median, zip(*way, strict=True)) for way in zip(*found, strict=True)
+        )
+        note = f"CPU {cpu:.2f} against {its_cpu:.2f} s; {took:.2f} against {its_took:.2f} s"
+        yield Measured.of(key, [nginx[0] / gate[0] for gate, nginx in found], note)
+    each = held_for(ours, FILE, headers, _READERS)
+    yield Measured("readers", each / 1e6, f"growth of the server for {_READERS} who read a head")
+
+
+def _moved(server: Child, move: Callable[[str], object]) -> tuple[float, float]:
+    """Seconds of the server's processor time, and seconds."""
+    cpu, began = server.cpu, time.monotonic()
+    move(server.url)
+    return server.cpu - cpu, time.monotonic() - began
 
 
 def _ratio(key: str, found: Rounds, one: int = 0) -> Measured:
@@ -126,7 +156,9 @@ PARTS = (
                 0.35,
             ),
             Target("get-floor", "the same by a proxy in Python that only passes on", "nginx"),
-            Target("file", "forwarded GET of 10 MB", "the same", ">=", 0.75),
+            Target("file", "100 MB through the gateway, down", "nginx, CPU", ">=", 0.75),
+            Target("taken", "100 MB through the gateway, up", "nginx, CPU", ">=", 0.75),
+            Target("readers", "memory per slow reader of 100 MB", "-", "<=", 15, "MB"),
         ),
         _forwarded,
     ),

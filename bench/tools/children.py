@@ -219,6 +219,12 @@ _PASSED = """
         """
 
 
+def passed(upstream: str, first: str = "") -> str:
+    """What a location of nginx has that passes all to the upstream of its `nginx`."""
+    scheme, _, address = upstream.partition("://")
+    return _PASSED.format(scheme=scheme, address=address, first=first)
+
+
 @contextmanager
 def nginx(
     folder: Path,
@@ -249,9 +255,8 @@ def nginx(
     config = folder / "nginx.conf"
     more, answer = "", 'return 200 "Hello World!";'
     if upstream is not None:
-        scheme, _, address = upstream.partition("://")
-        more = _UPSTREAM.format(address=address)
-        answer = _PASSED.format(scheme=scheme, address=address, first=first)
+        more = _UPSTREAM.format(address=upstream.partition("://")[2])
+        answer = passed(upstream, first)
     text = _NGINX.format(folder=folder, port=port, how=how, more=more, answer=answer, places=places)
     config.write_text(text, encoding="utf-8")
     url = f"{'https' if how else 'http'}://127.0.0.1:{port}"

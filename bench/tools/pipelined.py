@@ -1,14 +1,15 @@
 """A plain HTTP client that sends many requests at once and reads the replies in order.
 
-For preparing a server (logins whose tokens are needed); what is measured is loaded by wrk.
+For preparing a server (logins whose tokens are needed), and for so many requests and no more; what
+else is measured is loaded by wrk.
 """
 
 import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from itertools import repeat
 from urllib.parse import urlsplit
@@ -52,6 +53,28 @@ def send_all(
                 yield _reply(stream)
 
 
+@contextmanager
+def clients(url: str, count: int = _AHEAD) -> Iterator[Callable[[Sequence[bytes]], None]]:
+    """What sends each of some requests, over so many connections with one each on its way."""
+    where = urlsplit(url)
+    with ExitStack() as opened:
+        peers = [
+            opened.enter_context(socket.create_connection((where.hostname, where.port), timeout=30))
+            for _ in range(count)
+        ]
+        streams = [peer.makefile("rb") for peer in peers]
+
+        def ask(requests: Sequence[bytes]) -> None:
+            for at in range(0, len(requests), count):
+                some = requests[at : at + count]
+                for peer, request in zip(peers, some, strict=False):
+                    peer.sendall(request)
+                for stream in streams[: len(some)]:
+                    _reply(stream)
+
+        yield ask
+
+
 def latencies(url: str, request: bytes, seconds: float) -> list[float]:
     """Milliseconds of the same request over one connection, again and again for so long."""
     where = urlsplit(url)
@@ -69,17 +92,17 @@ def latencies(url: str, request: bytes, seconds: float) -> list[float]:
     return found
 
 
-def get(url: str, path: str, headers: dict[str, str]) -> bytes:
-    """The bytes of a GET request."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: {urlsplit(url).netloc}"]
+def get(url: str, path: str, headers: dict[str, str], host: str = "") -> bytes:
+    """The bytes of a GET request, at a Host of another name if one is given."""
+    lines = [f"GET {path} HTTP/1.1", f"Host: {host or urlsplit(url).netloc}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def post(url: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
-    """The bytes of a POST request."""
-    where = urlsplit(url)
-    lines = [f"POST {path} HTTP/1.1", f"Host: {where.netloc}", f"Content-Length: {len(body)}"]
+def post(url: str, path: str, headers: dict[str, str], body: bytes, host: str = "") -> bytes:
+    """The bytes of a POST request, at a Host of another name if one is given."""
+    host = host or urlsplit(url).netloc
+    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
 

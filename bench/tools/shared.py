@@ -1,16 +1,27 @@
 """A Redis or Valkey of its own for a measure, kept as docs/redis.md asks for."""
 
+import asyncio
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
+from sessiongate.rules.store_url import parse_redis
+from sessiongate.session import Caps, Limits
+from sessiongate.store.redis.client import RedisSettings
+from sessiongate.store.redis.store import RedisStore
+from tools import populate
 from tools.children import Child, running
 from tools.table import NotMeasured
 
-_PROGRAMS = ("redis-server", "valkey-server")
+REDIS, VALKEY = "redis-server", "valkey-server"
+
+_AT_ONCE = 200
+"""Additions on their way together."""
 
 
 class Redis:
@@ -49,9 +60,12 @@ class Redis:
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[Redis]:
-    """Serve on a free port of loopback, and write down what is acknowledged within a second."""
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+def redis(folder: Path, programs: Sequence[str] = (REDIS, VALKEY)) -> Iterator[Redis]:
+    """Serve on a free port of loopback, and write down what is acknowledged within a second.
+
+    By the first of these programs that is there.
+    """
+    program = next(filter(None, map(shutil.which, programs)), None)
     if program is None:
         raise NotMeasured("no redis-server and no valkey-server on this machine")
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +80,18 @@ def redis(folder: Path) -> Iterator[Redis]:
         found = Redis(child, port, path)
         _until_it_answers(found)
         yield found
+
+
+async def add_sessions(shared: Redis, count: int) -> None:
+    """Put so many sessions there, as servers keep them."""
+    limits = Limits(idle=timedelta(hours=1), total=None)
+    servers = parse_redis(shared.settings["STORE__URL"])
+    store = RedisStore(RedisSettings(servers), limits)
+    await store.start()
+    waiting = populate.sessions(count, datetime.now(UTC))
+    while some := list(islice(waiting, _AT_ONCE)):
+        await asyncio.gather(*(store.add(one, Caps()) for one in some))
+    await store.close()
 
 
 def _until_it_answers(found: Redis) -> None:
