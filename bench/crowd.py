@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tools import populate
 from tools.children import Child, scratch, sessiongate
@@ -81,7 +82,7 @@ def _story(clients: int, commands: int, ending: signal.Signals) -> list[str]:
             ]
             told = [_line(one) for one in crowd]
             wrong += [said for one in told for said in one["wrong"]]
-            wrong += [said for run in runs if (said := run.result())]
+            wrong += filter(None, (run.result() for run in runs))
         worked, spent = time.monotonic() - began, gate.cpu - cpu
         most = seen.stop()
         if most > SIZE:
@@ -125,9 +126,10 @@ def _crowd(gate: Child, ca: Path, number: int, count: int) -> Iterator["subproce
             process.kill()
 
 
-def _line(process: "subprocess.Popen[str]") -> dict[str, list[str] | int]:
+def _line(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout is not None
-    return json.loads(process.stdout.readline())
+    told: dict[str, Any] = json.loads(process.stdout.readline())
+    return told
 
 
 def _go_on(process: "subprocess.Popen[str]") -> None:

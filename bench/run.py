@@ -7,16 +7,9 @@ code 0 says that the table is there, whatever is in it.
 """
 
 import argparse
-import importlib.metadata
 import os
-import platform
-import shutil
-import ssl
-import subprocess
 import sys
-import sysconfig
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from parts import (
@@ -35,6 +28,7 @@ from parts import (
 )
 from tools import populate
 from tools.children import scratch
+from tools.facts import facts_of
 from tools.spent import Spent
 from tools.table import Bench, Row, as_markdown, as_text, rows_of
 
@@ -68,7 +62,7 @@ def main() -> None:
     with scratch() as kept:
         os.environ[populate.KEPT] = str(kept)
         rows = _measured(options)
-    facts = _facts(options.quick)
+    facts = facts_of(quick=options.quick)
     print(as_text(rows))
     print()
     print("\n".join(facts))
@@ -117,61 +111,6 @@ def _options() -> argparse.Namespace:
 
 class _Plain(argparse.RawDescriptionHelpFormatter):
     """The description as it is written."""
-
-
-def _facts(quick: bool) -> list[str]:
-    """Machine, versions, date: without them no figure means anything."""
-    packages = ("sessiongate", "uvloop", "httptools", "msgspec", "argon2-cffi")
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
-    kind = "quick run (ratios are rough)" if quick else "full run"
-    commit = _said("git", "rev-parse", "--short", "HEAD")
-    return [
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {kind}, commit {commit}",
-        f"{_processor()}, {platform.system()} {platform.release()}",
-        f"CPython {platform.python_version()} ({_build()}), {', '.join(versions)}, "
-        f"{ssl.OPENSSL_VERSION}",
-        f"wrk {_wrk()}, vcsim {_vcsim()}",
-    ]
-
-
-def _build() -> str:
-    """How the interpreter was built: it counts for a fifth of the time."""
-    flags = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
-    optimised = "with PGO" if "--enable-optimizations" in flags else "without PGO"
-    return f"{optimised}, {'with' if '--with-lto' in flags else 'without'} LTO"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return f"{len(models)} × {models[0]}" if models else platform.machine()
-
-
-def _wrk() -> str:
-    said = _said("wrk", "-v").split()
-    return said[1] if len(said) > 1 else "missing"
-
-
-def _vcsim() -> str:
-    go, binary = shutil.which("go") or "/usr/local/go/bin/go", ROOT / ".peers" / "bench" / "vcsim"
-    if not binary.exists():
-        return "missing"
-    for line in _said(go, "version", "-m", str(binary)).splitlines():
-        words = line.split()
-        if words[0] in ("mod", "dep") and words[1].startswith("github.com/vmware/govmomi"):
-            return words[2]
-    return "of unknown version"
-
-
-def _said(*command: str) -> str:
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return (done.stdout or done.stderr).strip()
 
 
 def _write(rows: list[Row], facts: list[str]) -> None:

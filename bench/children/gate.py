@@ -24,7 +24,7 @@ def main() -> None:
             requests.post(
                 f"{gate.url}/api/session",
                 auth=(user.name, user.password),
-                verify=gate.ca,
+                verify=str(gate.ca),
                 timeout=10,
             ).raise_for_status()
             began = time.process_time()

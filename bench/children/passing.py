@@ -77,7 +77,7 @@ class Pool:
 
     def __init__(self, url: str) -> None:
         where = urlsplit(url)
-        self._host, self._port = where.hostname, where.port
+        self._host, self._port = where.hostname or "", where.port or 0
         self._context = ssl.create_default_context()
         self._context.check_hostname = False
         self._context.verify_mode = ssl.CERT_NONE

@@ -7,18 +7,27 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tools import populate
 from tools.children import BENCH, scratch, sessiongate
+from tools.interpreters import at_hand
 from tools.pipelined import get, latencies
 from tools.spent import slice_of
 from tools.table import Bench, Measured, Part, Target
 
 OTHERS = 20
 
+_WAIT = f"longest wait of {OTHERS} others while one connection pipelines"
+_PYTHONS = at_hand()
 
-def _flood(bench: Bench) -> Iterator[Measured]:
+
+def _floods(bench: Bench) -> Iterator[Measured]:
+    for version, python in _PYTHONS.items():
+        yield _flood(bench, version, python)
+
+
+def _flood(bench: Bench, version: str, python: str) -> Measured:
     seconds = 2.0 if bench.quick else 6.0
     with scratch() as folder:
         tokens = populate.write_sessions(folder, OTHERS).read_text(encoding="ascii").split()
-        with sessiongate(folder) as server:
+        with sessiongate(folder, python=python) as server:
             asked = [
                 get(server.url, "/api/session", {"vmware-api-session-id": token})
                 for token in tokens
@@ -34,7 +43,7 @@ def _flood(bench: Bench) -> Iterator[Measured]:
                 flood.kill()
                 flood.communicate()
     note = f"without the flood: {alone / 1e3:.3f} s"
-    yield Measured("flood", beside / 1e3, note)
+    return Measured(version, beside / 1e3, note)
 
 
 def _longest(url: str, asked: list[bytes], seconds: float) -> float:
@@ -47,16 +56,10 @@ def _longest(url: str, asked: list[bytes], seconds: float) -> float:
 PARTS = (
     Part(
         "flood",
-        (
-            Target(
-                "flood",
-                "longest wait of 20 others while one connection pipelines",
-                "-",
-                "<=",
-                0.25,
-                "s",
-            ),
+        tuple(
+            Target(version, f"{_WAIT}, Python {version}", "-", "<=", 0.25, "s")
+            for version in _PYTHONS
         ),
-        _flood,
+        _floods,
     ),
 )

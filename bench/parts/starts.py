@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tools import populate
 from tools.children import result_of, running, scratch, sessiongate
+from tools.load import alternate
 from tools.table import Bench, Measured, NotMeasured, Part, Target, median
 
 _TIMES = 7
@@ -108,6 +110,26 @@ def _first_test(bench: Bench) -> Iterator[Measured]:
     yield Measured("cold", cold - plain, f"{times} runs, {cold:.2f} s less {plain:.2f} s")
 
 
+def _collecting(bench: Bench) -> Iterator[Measured]:
+    """Pytest that collects one test, with the plugin and without it, in turns."""
+    times = 3 if bench.quick else 9
+    with scratch() as folder:
+        (folder / "test_plain.py").write_text(_PLAIN, encoding="utf-8")
+        alone = {**os.environ, **_compiled(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        command += ["--collect-only", str(folder)]
+        ways = [
+            partial(_seconds_of, [*command, *more], folder, alone)
+            for more in ((), ("-p", "sessiongate.testing.plugin"))
+        ]
+        for way in ways:
+            way()  # what Python compiles is compiled then
+        found = alternate(times, ways)
+    added = [1e3 * (with_ - without) for without, with_ in found]
+    whole = median(without for without, _ in found)
+    yield Measured.of("collect", added, f"{times} pairs, {whole:.2f} s without")
+
+
 def _client(bench: Bench) -> Iterator[Measured]:
     times = 3 if bench.quick else _TIMES
     root = Path(__file__).parents[2] / "client"
@@ -147,6 +169,11 @@ PARTS = (
         "first-test",
         (Target("cold", "pytest -k one, its first server, CPU", "plain pytest", "<=", 1.0, "s"),),
         _first_test,
+    ),
+    Part(
+        "collecting",
+        (Target("collect", "pytest --collect-only, the plugin, CPU", "without", "<=", 20, "ms"),),
+        _collecting,
     ),
     Part(
         "client",

@@ -114,14 +114,15 @@ def sessiongate(
     *,
     tls: bool = False,
     script: str = "",
+    python: str = sys.executable,
 ) -> Iterator[Child]:
     """`sessiongate serve` on this data directory; settings as SECTION__KEY.
 
-    A script of children/ may stand in for the command.
+    A script of children/ may stand in for the command, and another interpreter for ours.
     """
     program = [str(BENCH / "children" / script)] if script else ["-m", "sessiongate.cli.main"]
     command = [
-        *(sys.executable, *program, "serve"),
+        *(python, *program, "serve"),
         *("--data-dir", str(data_dir), "--listen", "127.0.0.1:0", "--log-format", "json"),
     ]
     environ = {f"SESSIONGATE_{name}": value for name, value in (settings or {}).items()}
@@ -299,6 +300,6 @@ def result_of(script: str, *arguments: str, timeout: float) -> list[float]:
 
 
 def _modules() -> dict[str, str]:
-    """The environment in which scripts of children/ find the modules of the bench."""
-    path = [str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])]
+    """The environment in which scripts and other interpreters find the bench and this tree."""
+    path = [str(BENCH), str(BENCH.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(path)}

@@ -40,7 +40,7 @@ class Line:
         """Within a tenth of a second."""
         self._over = True
 
-    def _step(self, ready: selectors.BaseSelector, one: "selectors._FileObject") -> None:
+    def _step(self, ready: selectors.BaseSelector, one: object) -> None:
         assert isinstance(one, socket.socket)
         if one is self._listening:
             peer, _ = one.accept()
