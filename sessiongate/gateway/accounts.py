@@ -196,6 +196,11 @@ class Accounts:
         """Use a lease no longer, and log it out where nobody else uses it."""
         await self._letting_go.close(lease)
 
+    async def row_gone(self, lease: Lease) -> None:
+        """The store has lost its row: log it out, as nobody else can."""
+        self._letting_go.gone(lease)
+        self._drop_empty()
+
     def end_later(self, row: StoredLease, opened: UpstreamSession) -> None:
         """Log out what another process has opened, and nobody needs."""
         self._events.known(row.id, person_of(row))

@@ -90,7 +90,11 @@ class OtherProcesses:
 
     async def _compare(self, pool: Pool, lease: Lease, use: LeaseUse | None) -> None:
         """Have of a lease what the store says of it."""
-        if use is None or use.state in (LeaseState.ENDING, LeaseState.LOST):
+        if use is None:
+            if lease in pool.leases:
+                await self._relay.endings.row_gone(pool, lease, self._accounts.row_gone)
+            return
+        if use.state in (LeaseState.ENDING, LeaseState.LOST):
             if lease in pool.leases:
                 await self._relay.endings.lose(pool, lease)
             return

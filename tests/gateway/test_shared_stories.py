@@ -62,6 +62,10 @@ class CutStore:
     def _cut(self, port: object) -> Any:
         return Cut(port, lambda: self.away)
 
+    def forget_all(self) -> None:
+        """What `FLUSHALL` does, or a replica that takes over without the last writes."""
+        self.rows._table.clear()
+
     def books(self, _: str) -> Any:
         return self._books
 
@@ -217,3 +221,67 @@ async def test_sec_65_a_process_that_was_killed_in_the_outage_leaves_nothing(
         await both.goes_on(5, one)
         await until(lambda: lease.session.token.reveal() not in both.house.alive)
         assert await one.read(ada)
+
+
+class TestAStoreThatForgets:
+    """A store that has lost its rows: nobody else can know of the sessions of these leases."""
+
+    async def test_sec_65_they_are_logged_out_once_nothing_is_under_way(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = client(1)
+        async with together(monkeypatch) as both:
+            for node in (both.one, both.two):
+                has(node, ada)
+            await both.goes_on(2)
+            assert await both.one.read(ada)
+            assert await both.two.read(ada)
+            before = set(both.house.alive)
+            (lease,) = both.one.case.accounts.pools[0].leases
+            lease.calls += 1
+            both.store.forget_all()
+            await both.goes_on(3, both.one)
+            assert before <= both.house.alive
+            lease.calls -= 1
+            await both.goes_on(3)
+            await until(lambda: not before & both.house.alive)
+            assert await both.one.read(ada)
+            assert await both.two.read(ada)
+
+    async def test_sec_65_they_are_logged_out_by_a_stop_that_comes_before_it_is_noticed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = client(1)
+        async with together(monkeypatch) as both:
+            has(both.one, ada)
+            await both.goes_on(2)
+            assert await both.one.read(ada)
+            assert both.house.alive
+            both.store.forget_all()
+            await both.one.case.gate.close()
+            assert not both.house.alive
+
+    async def test_sec_65_they_are_logged_out_by_a_stop_that_keeps(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = client(1)
+        async with together(monkeypatch) as both:
+            has(both.one, ada)
+            await both.goes_on(2)
+            assert await both.one.read(ada)
+            both.store.forget_all()
+            await both.one.case.accounts.close(keep=True)
+            assert not both.house.alive
+
+    async def test_sec_65_the_session_that_clone_tickets_come_from_is_logged_out(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with together(monkeypatch) as both:
+            parents = [node.case.accounts.parent for node in (both.one, both.two)]
+            for parent in parents:
+                assert parent is not None
+                await parent.ticket("csi")
+            (before,) = both.house.alive
+            both.store.forget_all()
+            await both.goes_on(3)
+            await until(lambda: before not in both.house.alive)

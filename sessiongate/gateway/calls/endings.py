@@ -107,13 +107,25 @@ class Endings:
         """The upstream has ended a session of ours: so have the sessions with objects in it."""
         if lease.lost:
             return
-        lease.lost = True
         _log.warning("an upstream session has ended", pool=pool.name, lease=lease.id)
+        await self._over(pool, lease, self._lease_lost)
+
+    async def row_gone(
+        self, pool: Pool, lease: Lease, log_out: Callable[[Lease], Awaitable[None]]
+    ) -> None:
+        """The store has lost a lease: nobody is heard of any more who has something in it."""
+        if not lease.lost:
+            await self._over(pool, lease, log_out)
+
+    async def _over(
+        self, pool: Pool, lease: Lease, then: Callable[[Lease], Awaitable[None]]
+    ) -> None:
+        lease.lost = True
         pool.lose(lease)
         try:
             await self.lose_all(lease.id)
         finally:
-            await self._lease_lost(lease)
+            await then(lease)
 
     async def expire(self, pool: Pool, lease: Lease) -> None:
         """A lease is too old: the sessions of those who still have something in it end now."""

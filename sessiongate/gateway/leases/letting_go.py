@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 
+import structlog
+
 from sessiongate.errors import Unavailable
 from sessiongate.gateway.apart import Apart
 from sessiongate.gateway.leases.lease import Lease
@@ -9,6 +11,8 @@ from sessiongate.gateway.leases.lease_events import LeaseEvents
 from sessiongate.gateway.leases.logouts import Logouts
 from sessiongate.gateway.leases.session_kind import LeaseTokens
 from sessiongate.gateway.leases.stored_leases import StoredLeases
+
+_log = structlog.get_logger(__name__)
 
 
 class LettingGo:
@@ -30,6 +34,8 @@ class LettingGo:
         self._shared = shared
         self._held: dict[str, Lease] = {}
         """Leases that are used here no longer, of which the store could not be told."""
+        self._gone: dict[str, Lease] = {}
+        """Leases that the store has lost, and that have calls under way perhaps."""
         self._stopping = False
         self._apart = Apart()
 
@@ -37,6 +43,8 @@ class LettingGo:
         """Use a lease no longer, and log it out where nobody else uses it."""
         self._held.pop(lease.id, None)
         try:
+            # Before the others may have it removed.
+            gone = self._shared and not await self._rows.has(lease.id)
             last = await self._rows.let_go(lease.id, despite_homes=self._stopping)
         except Unavailable:
             self._held[lease.id] = lease
@@ -47,13 +55,26 @@ class LettingGo:
             with suppress(Unavailable):  # then by what is known here, which may do as well
                 changed = await self._rows.changed(lease.id) if self._shared else None
             await self._logouts.end(lease.id, changed or lease.session)
+        elif gone:
+            self.gone(lease)
+            self._end_gone()
         else:
             self._events.left_to_others(lease.id)
 
     async def keep(self, lease: Lease) -> None:
         """Leave it to others, or to the next start."""
         await self._tokens.settled(lease)
-        await self._rows.keep(lease.id)
+        if await self._rows.keep(lease.id):
+            return
+        self.gone(lease)
+        await self._logouts.end(lease.id, lease.session)
+
+    def gone(self, lease: Lease) -> None:
+        """The store has lost it, so nobody else will log it out: soon, when no call goes by it."""
+        if lease.id in self._gone:
+            return
+        _log.warning("the row of a lease is gone, and its session is logged out", lease=lease.id)
+        self._gone[lease.id] = lease
 
     def retired(self, lease: Lease) -> None:
         """Tell other processes that it takes nobody new."""
@@ -63,6 +84,7 @@ class LettingGo:
         """Try once more what the store could not be told."""
         for lease in list(self._held.values()):
             self._apart.begin(self.close(lease), "let go of a lease")
+        self._end_gone()
 
     def stop(self) -> None:
         """From now on, leases are logged out whatever this process's clients have in them."""
@@ -72,6 +94,13 @@ class LettingGo:
     async def all_done(self) -> None:
         """Wait for all that is under way."""
         await self._apart.all_done()
+
+    def _end_gone(self) -> None:
+        for lease in list(self._gone.values()):
+            if self._stopping or not lease.calls:
+                del self._gone[lease.id]
+                end = self._logouts.end(lease.id, lease.session)
+                self._apart.begin(end, "log out what the store has lost")
 
     async def _tell_retired(self, lease: Lease) -> None:
         with suppress(Unavailable):  # others go on with it until it is lost

@@ -153,7 +153,10 @@ class Parent:
         """Have of those that were `known` what the store says: other processes use the same."""
         for lease in known:
             use = uses.get(lease.id)
-            if use is None or use.state in (LeaseState.ENDING, LeaseState.LOST):
+            if use is None and lease in self.leases:
+                self._drop(lease)
+                self._apart.begin(self._close(lease), "log out what the store has lost")
+            elif use is None or use.state in (LeaseState.ENDING, LeaseState.LOST):
                 self._drop(lease)
             elif use.state is LeaseState.RETIRED and lease is self._lease:
                 self._retire(lease)

@@ -185,18 +185,24 @@ class StoredLeases:
                 return
             self._unremoved.discard(lease_id)
 
-    async def keep(self, lease_id: str) -> None:
-        """Leave a session that nobody has anything in to others, or to the next start."""
+    async def keep(self, lease_id: str) -> bool:
+        """Leave a session that nobody has anything in to others, or to the next start.
+
+        False where that cannot be: the store has lost its row.
+        """
         row = self._known.pop(lease_id)
         try:
             uses = await self.look()
             use = uses.get(lease_id)
-            if use is None or not use.instances - {self.instance}:
+            if use is None:
+                return False
+            if not use.instances - {self.instance}:
                 await self._hold(row, f"{_KEPT}{self._opened_as}")
             await self._users.detach(lease_id, self.instance, ends=False)
             self.kept += 1
         except StoreUnavailable as error:  # so the next start logs it out
             _log.warning("a lease could not be kept", lease=lease_id, why=str(error))
+        return True
 
     def was_kept(self, row: StoredLease) -> bool | None:
         """Whether a stop has kept it, for the account of now; None where no stop has."""
@@ -211,6 +217,10 @@ class StoredLeases:
     async def all(self) -> list[StoredLease]:
         """The rows of this upstream, whoever has opened them."""
         return [row for row in await self._store.all() if row.upstream == self._upstream]
+
+    async def has(self, lease_id: str) -> bool:
+        """Whether the store has a row of this id."""
+        return any(row.id == lease_id for row in await self.all())
 
     async def look(self) -> dict[str, LeaseUse]:
         """Say that this process runs, and who uses which lease, by its id."""
