@@ -99,8 +99,11 @@ class LettingGo:
         for lease in list(self._gone.values()):
             if self._stopping or not lease.calls:
                 del self._gone[lease.id]
-                end = self._logouts.end(lease.id, lease.session)
-                self._apart.begin(end, "log out what the store has lost")
+                self._apart.begin(self._end(lease), "log out what the store has lost")
+
+    async def _end(self, lease: Lease) -> None:
+        await self._tokens.settled(lease)
+        await self._logouts.end(lease.id, lease.session)
 
     async def _tell_retired(self, lease: Lease) -> None:
         with suppress(Unavailable):  # others go on with it until it is lost
