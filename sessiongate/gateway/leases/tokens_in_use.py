@@ -2,9 +2,11 @@
 
 Whatever path a reply comes by, it may show one: an event of a login, a file of logs, a service that
 echoes its header. Each reply is searched once for all of them. A token is 31 bytes or longer, so
-that one of every three aligned words of eight bytes lies in it wherever it stands; the words at all
-its offsets are kept, and what is searched is taken by those few words, however many tokens there
-are. Where only a few are known, each by itself is searched for, which is faster then.
+that one of every three aligned words of eight bytes lies in its last 31 bytes wherever it stands;
+the words at all offsets there are kept, with what is before and behind them. So a word that many
+tokens share, as all tickets of a vCenter do, is looked at once for all that have it in the same
+place, and what somebody else writes cannot make a search long. Where only a few are known, each by
+itself is searched for, which is faster then.
 """
 
 import asyncio
@@ -13,7 +15,9 @@ import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from contextlib import aclosing, contextmanager
+from functools import lru_cache
 from itertools import count
+from typing import TypeVar
 
 from sessiongate.secret import Secret
 from sessiongate.wire.vim.client import UpstreamSession
@@ -30,9 +34,13 @@ _SHORTEST = _STEP + _WORD - 1
 _FEW = 6
 """Tokens up to which one search for each is faster than one for all."""
 
-_AROUND = 1 << 16
-"""Bytes that are searched for one token while one place of a word is looked at for all of them. A
-thousand tokens were measured to take 90 ms for a MiB, and such a place five microseconds."""
+_PART = 1 << 18
+"""Bytes that are searched in one turn of the event loop. It takes some two milliseconds."""
+
+_Shape = tuple[int, int]
+"""Bytes from the begin of a word to the end of the text that has it, and of the whole text."""
+
+T = TypeVar("T")
 
 _GUID = re.compile(r"(?i:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
@@ -61,12 +69,13 @@ class TokensInUse:
         """By the id of a lease: its tokens and its keys."""
         self._counts = Counter[bytes]()
         """How many leases have a token or key. With some servers the two are one."""
-        self._by_word = Counter[int]()
-        self._words = set[int]()
+        self._keys = Counter[bytes]()
+        self._places = Counter[tuple[int, _Shape]]()
+        """How many have a word where it is looked for, by the word and the shape."""
+        self._shapes: dict[int, tuple[_Shape, ...]] = {}
+        """By a word, the shapes of those that have it."""
         self._short = Counter[bytes]()
         """Those of less than `_SHORTEST` bytes."""
-        self._lengths = Counter[int]()
-        """Of all others."""
         self._shortest = sys.maxsize
         self._tickets = count(1)
         self._handed_out: dict[str, asyncio.TimerHandle] = {}
@@ -124,16 +133,7 @@ class TokensInUse:
             return False
         if len(self._counts) <= _FEW:
             return any(one in data for one in self._counts)
-        if any(one in data for one in self._short):
-            return True
-        words = memoryview(data)[: len(data) & -_WORD].cast("Q")[::_STRIDE]
-        if self._words.isdisjoint(words):
-            return False
-        # Such a word may stand elsewhere, too: all tickets of a vCenter begin with the same one.
-        places = [at * _STEP for at, word in enumerate(words) if word in self._words]
-        if len(places) * _AROUND > len(data) * len(self._counts):
-            return any(one in data for one in self._counts)
-        return self._stands_around(places, data)
+        return next(self._found(data), None) is not None
 
     def cleaned(self, body: bytes, theirs: str, ours: str) -> bytes:
         """The body of a reply as a client may have it: with its own key in the place of `theirs`,
@@ -142,11 +142,26 @@ class TokensInUse:
         body = body.replace(theirs.encode(), ours.encode())
         if not self.show_in(body):
             return body
-        for _, keys in self._of.values():
-            for key in keys:
-                body = body.replace(key, NOBODY.encode())
+        body = _nobodys(body, self._keys_in(body))
         self.require_none(body)
         return body
+
+    async def cleaned_in_turns(self, body: bytes, theirs: str, ours: str) -> bytes:
+        """The same of a body of any size: others have their turns meanwhile."""
+        if len(body) <= _PART:
+            return self.cleaned(body, theirs, ours)
+        body = body.replace(theirs.encode(), ours.encode())
+        keys: list[tuple[int, int]] = []
+        async for at, part in self._parts(body):
+            keys += [(at + begin, at + end) for begin, end in self._keys_in(part)]
+        body = _nobodys(body, keys)
+        await self.require_none_in_turns(body)
+        return body
+
+    async def require_none_in_turns(self, data: bytes) -> None:
+        """The same as `require_none`, of any size: others have their turns meanwhile."""
+        async for _, part in self._parts(data):
+            self.require_none(part)
 
     def require_none(self, data: bytes) -> None:
         """Raise TokenShown where a token or key stands in this."""
@@ -176,16 +191,35 @@ class TokensInUse:
         if held:
             yield held
 
-    def _stands_around(self, places: Iterable[int], data: bytes) -> bool:
-        """Whether a token stands in this whose first word that is looked at has such a place."""
-        for at in places:
-            for begin in range(max(0, at - _STEP + 1), at + 1):
-                head = int.from_bytes(data[begin : begin + _WORD], sys.byteorder)
-                if head in self._words and any(
-                    data[begin : begin + length] in self._counts for length in self._lengths
-                ):
-                    return True
-        return False
+    async def _parts(self, data: bytes) -> AsyncGenerator[tuple[int, bytes]]:
+        """Parts in one of which each token stands whole, and where they begin."""
+        for at in range(0, max(1, len(data)), _PART):
+            if at:
+                await asyncio.sleep(0)
+            yield at, data[at : at + _PART + self._longest - 1]
+
+    def _keys_in(self, data: bytes) -> list[tuple[int, int]]:
+        """Where keys stand."""
+        return [where for where in self._found(data) if data[slice(*where)] in self._keys]
+
+    def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where each of them stands."""
+        for one in self._short:
+            at = data.find(one)
+            while at >= 0:
+                yield at, at + len(one)
+                at = data.find(one, at + 1)
+        if len(data) < _SHORTEST:
+            return
+        words = memoryview(data)[: len(data) & -_WORD].cast("Q")[::_STRIDE]
+        shapes = self._shapes
+        if shapes.keys().isdisjoint(words):
+            return
+        for place in [at for at, word in enumerate(words) if word in shapes]:
+            for after, length in shapes[words[place]]:
+                end = place * _STEP + after
+                if 0 <= end - length and data[end - length : end] in self._counts:
+                    yield end - length, end
 
     def _put_ticket(self, ticket: Secret) -> str:
         """Look for it under a name that no lease has."""
@@ -198,37 +232,62 @@ class TokensInUse:
         self.drop(name)
 
     def _put(self, lease: str, tokens: Collection[str], keys: Collection[str]) -> None:
-        for old in self._of.pop(lease, ((), ())):
-            for one in old:
-                self._count(one, -1)
         made = _bytes_of(tokens), _bytes_of(keys)
+        for old, more in ((self._of.pop(lease, ((), ())), -1), (made, 1)):
+            for texts, counts in zip(old, (None, self._keys), strict=True):
+                for one in texts:
+                    self._count(one, more)
+                    if counts is not None:
+                        _add(counts, one, more)
         self._of[lease] = made
-        for new in made:
-            for one in new:
-                self._count(one, 1)
 
     def _count(self, one: bytes, more: int) -> None:
-        self._counts[one] += more
-        if self._counts[one] <= 0:
-            del self._counts[one]
+        _add(self._counts, one, more)
         self._shortest = min(self._shortest, len(one))
         self._longest = max(self._longest, len(one))
         if len(one) < _SHORTEST:
-            self._short[one] += more
-            if self._short[one] <= 0:
-                del self._short[one]
+            _add(self._short, one, more)
             return
-        self._lengths[len(one)] += more
-        if self._lengths[len(one)] <= 0:
-            del self._lengths[len(one)]
-        for at in range(len(one) - _WORD + 1):
+        tail = len(one) - _SHORTEST
+        for at in range(tail, tail + _STEP):
             word = int.from_bytes(one[at : at + _WORD], sys.byteorder)
-            self._by_word[word] += more
-            if self._by_word[word] > 0:
-                self._words.add(word)
-            else:
-                del self._by_word[word]
-                self._words.discard(word)
+            self._count_shape(word, _shape(len(one) - at, len(one)), more)
+
+    def _count_shape(self, word: int, shape: tuple[_Shape], more: int) -> None:
+        """So many more texts of this shape have the word there."""
+        here = self._shapes.get(word, ())
+        left = _add(self._places, (word, shape[0]), more)
+        if left and shape[0] not in here:
+            self._shapes[word] = (*here, shape[0]) if here else shape
+        elif not left and len(here) > 1:
+            self._shapes[word] = tuple(one for one in here if one != shape[0])
+        elif not left:
+            self._shapes.pop(word, None)
+
+
+def _add(counts: Counter[T], one: T, more: int) -> int:
+    """Count it, and say how many there are now."""
+    counts[one] += more
+    left = counts[one]
+    if left <= 0:
+        del counts[one]
+    return max(0, left)
+
+
+@lru_cache(maxsize=4096)
+def _shape(after: int, length: int) -> tuple[_Shape]:
+    """One for all words of it: nearly every word has a single shape."""
+    return ((after, length),)
+
+
+def _nobodys(body: bytes, keys: Iterable[tuple[int, int]]) -> bytes:
+    """The body with nobody's key in these places."""
+    parts, at = list[bytes](), 0
+    for begin, end in sorted(keys):
+        if begin >= at:
+            parts += [body[at:begin], NOBODY.encode()]
+            at = end
+    return b"".join((*parts, body[at:])) if parts else body
 
 
 def _forms(token: str) -> tuple[str, ...]:
