@@ -10,11 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from sessiongate.errors import (
-    NoSession,
-    NotSupported,
-    UpstreamUnavailable,
-)
+from sessiongate.errors import NoSession, NotSupported, UpstreamUnavailable
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.upstream_credentials import UpstreamCredentials
 from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits

@@ -14,6 +14,7 @@ import structlog
 from sessiongate.errors import Malformed, UpstreamUnavailable
 from sessiongate.secret import Secret
 from sessiongate.upstream.http import TIMEOUT, HttpUpstream
+from sessiongate.upstream.unread_logins import end_unread
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.client import (
     ReceivedFault,
@@ -22,6 +23,7 @@ from sessiongate.wire.vim.client import (
     lacks_json,
     read_fault,
     read_login,
+    write_end_of_unread,
     write_login,
     write_logout,
 )
@@ -76,6 +78,7 @@ class VCenter:
         try:
             outcome = read_login(form, answer)
         except Malformed as unreadable:
+            await end_unread(self.name, write_end_of_unread(form, answer), self._http.post)
             # Something in front of the vCenter may take offence at a single name. Whoever types
             # it must not make the vCenter count as down for everybody.
             raise UpstreamUnavailable(

@@ -14,6 +14,7 @@ import structlog
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.secret import Secret
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.unread_logins import end_unread
 from sessiongate.wire import zerto_client as wire
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession, WireForm
@@ -63,10 +64,15 @@ class Zvm:
         if await self.found() is Flavor.CLASSIC:
             answer = await self._call(wire.write_start(name, password, windows=self._windows))
             self._forget_if(answer.status == 404)
-            token = wire.read_start(answer)
+            try:
+                token = wire.read_start(answer)
+            except Malformed:
+                await self._end_unread(Flavor.CLASSIC, answer)
+                raise
             return _REFUSED if token is None else wire.zvm_session(Flavor.CLASSIC, token, name)
         write = wire.write_client_grant if grant is Grant.CLIENT else wire.write_password_grant
-        return await self._granted(write(name, password), name, by_client=grant is Grant.CLIENT)
+        by_client = grant is Grant.CLIENT
+        return await self._granted(write(name, password), name, by_client=by_client, opens=True)
 
     async def renewed(self, session: ZvmSession) -> ZvmSession | None:
         """The same session with the tokens that follow; None where the appliance has ended it."""
@@ -137,12 +143,18 @@ class Zvm:
             self.flavor = None
 
     async def _granted(
-        self, ask: Ask, name: str, *, by_client: bool = False
+        self, ask: Ask, name: str, *, by_client: bool = False, opens: bool = False
     ) -> ZvmSession | ReceivedFault:
+        """The tokens of a session, of one that this `opens` or another."""
         asked_at, now = asyncio.get_running_loop().time(), self._seconds()
         answer = await self._call(ask)
         self._forget_if(answer.status == 404)
-        found = wire.read_tokens(answer)
+        try:
+            found = wire.read_tokens(answer)
+        except Malformed:
+            if opens:
+                await self._end_unread(Flavor.APPLIANCE, answer)
+            raise
         if isinstance(found, Tokens):
             renewal = Renewal(found.refresh, found.life, now + found.life, found.refresh_life)
             return wire.zvm_session(
@@ -151,6 +163,9 @@ class Zvm:
         if found.code == wire.INVALID_GRANT or by_client:
             return _REFUSED
         raise Malformed(f"it refuses our client zerto-client: {found.code}")
+
+    async def _end_unread(self, flavor: Flavor, answer: Answer) -> None:
+        await end_unread(self.name, wire.write_end_of_unread(flavor, answer), self._call)
 
     async def _asked(self, ask: Ask) -> Answer:
         """The answer to what has no effect: that it is not known is that there was none."""

@@ -102,6 +102,10 @@ class _Said(msgspec.Struct):
     refresh_expires_in: object = None
 
 
+class _Left(msgspec.Struct):
+    refresh_token: str
+
+
 class _Error(msgspec.Struct):
     error: str
     error_description: str = ""
@@ -112,6 +116,7 @@ class _Named(msgspec.Struct):
 
 
 _said = msgspec.json.Decoder(_Said).decode
+_left = msgspec.json.Decoder(_Left).decode
 _error = msgspec.json.Decoder(_Error).decode
 _named = msgspec.json.Decoder(_Named).decode
 
@@ -227,6 +232,18 @@ def read_start(answer: Answer) -> Secret | None:
     if len(found) != 1:
         raise Malformed(f"its login has not one {SESSION_HEADER}")
     return _token(found[0], SESSION_HEADER)
+
+
+def write_end_of_unread(flavor: Flavor, answer: Answer) -> Ask | None:
+    """What ends the session of a login whose answer cannot be used; None for no session."""
+    if answer.status != 200:
+        return None
+    try:
+        if flavor is Flavor.CLASSIC:
+            return write_end(_token(answer.all(SESSION_HEADER)[0], SESSION_HEADER))
+        return write_token_logout(_token(_left(answer.body).refresh_token, "refresh_token"))
+    except (*_UNREADABLE, Malformed, IndexError):
+        return None
 
 
 def is_over(answer: Answer) -> bool:

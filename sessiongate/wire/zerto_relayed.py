@@ -6,6 +6,7 @@ and sends it back.
 """
 
 import re
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +17,13 @@ from sessiongate.wire.http import Answer, Ask, Headers
 from sessiongate.wire.json_body import OF_KNOWN, is_blank, read_json
 
 _PORTS = {"https": 443, "http": 80}
+
+_PART = 64 * 1024
+"""Bytes of a body in which addresses are turned at once."""
+
+_AROUND = 16
+"""How much longer than a server's URL its address is at most, with what stands before and behind:
+two slashes with backslashes, a port that needs not be said."""
 
 _TOLD = frozenset(
     {
@@ -64,18 +72,37 @@ class Addresses:
         self.theirs = theirs
         self.ours = ours
         self._pattern = _pattern_of(theirs)
+        self._longest = len(theirs) + _AROUND
 
     def turned(self, body: bytes) -> bytes:
         """A body in JSON or XML with its addresses turned. What is no whole text stays."""
+        return b"".join(self.turned_parts(body))
+
+    def turned_parts(self, body: bytes) -> Iterator[bytes]:
+        """The same bit by bit: each part takes milliseconds, however many addresses it has."""
         if not self.ours:
-            return body
+            yield body
+            return
+        at = 0
+        while at < len(body):
+            until = at + _PART
+            part, at = self._turned_part(body, at, until)
+            yield part
+
+    def _turned_part(self, body: bytes, at: int, until: int) -> tuple[bytes, int]:
+        """What begins from here until there, and where the next part begins."""
         ours = self.ours.encode("ascii")
-
-        def turn(found: re.Match[bytes]) -> bytes:
+        parts: list[bytes] = []
+        for found in self._pattern.finditer(body, at, until + self._longest):
+            if found.start() >= until:
+                break
             escaped = b"\\/" in found[2]
-            return found[1] + (ours.replace(b"/", b"\\/") if escaped else ours)
-
-        return self._pattern.sub(turn, body)
+            url = ours.replace(b"/", b"\\/") if escaped else ours
+            parts += [body[at : found.start()], found[1], url]
+            at = found.end()
+        end = max(at, until)
+        parts.append(body[at:end])
+        return b"".join(parts), end
 
     def location(self, location: str) -> str | None:
         """A `Location` as a client here may have it; None for one that leads elsewhere."""

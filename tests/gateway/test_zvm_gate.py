@@ -186,6 +186,7 @@ class Keycloak:
     def __init__(self) -> None:
         self.number = 0
         self.life: object = 60
+        self.refresh_life = 1800
         self.refreshes: list[str] = []
         self.logouts: list[str] = []
         """Refresh tokens whose sessions were ended."""
@@ -235,7 +236,7 @@ class Keycloak:
             "access_token": access,
             "refresh_token": f"refresh-token-{self.number}",
             "expires_in": self.life,
-            "refresh_expires_in": 1800,
+            "refresh_expires_in": self.refresh_life,
             "token_type": "Bearer",
         }
         return http(200, msgspec.json.encode(tokens), kind="application/json")
@@ -459,6 +460,19 @@ async def test_a_life_that_makes_no_sense_is_an_outage_that_says_so(
     callers = await make(keycloak, caller=True)
     with pytest.raises(IdentityUnavailable, match="expires_in"):
         await callers.login()
+    # What these logins have opened there is nobody's.
+    assert keycloak.logouts == [f"refresh-token-{one + 1}" for one in range(keycloak.number)]
+
+
+async def test_a_session_that_is_over_is_not_asked_for_again_each_second(make: Make) -> None:
+    keycloak = Keycloak()
+    keycloak.refresh_life = 40
+    case = await make(keycloak, caller=True)
+    await case.login()
+    keycloak.over = True
+    for _ in range(60):
+        await case.passes(1)
+    assert len(keycloak.refreshes) == 1
 
 
 async def test_sec_58_a_refused_service_password_is_tried_once(make: Make) -> None:

@@ -25,8 +25,10 @@ from tests.upstream.fakes import (
     LOGGED_IN,
     LOGGED_OUT,
     SOAP_LOGGED_IN,
+    SOAP_LOGGED_OUT,
     SOAP_SESSION,
     SOAP_TOKEN,
+    Asked,
     FakeServer,
     Script,
     envelope,
@@ -150,7 +152,9 @@ async def test_sec_66_answers_that_make_no_sense_are_outages(answer: bytes) -> N
             await vcenter.login("ada", RIGHT)
         assert str(raised.value).startswith("vc: ")
         assert JSON_TOKEN not in str(raised.value)
-    assert len(server.asked) == 1
+    login, *others = server.paths()
+    assert login == LOGIN
+    assert set(others) <= {LOGOUT}
 
 
 COOKIE = f"Set-Cookie: vmware_soap_session={SOAP_TOKEN}"
@@ -253,3 +257,26 @@ async def test_a_logout_is_not_waited_for_as_long_as_an_answer(
         server.gate.clear()
         with pytest.raises(UpstreamUnavailable, match="vc: logout: no answer in time"):
             await vcenter.logout(opened)
+
+
+@each("form", [WireForm.JSON, WireForm.SOAP])
+async def test_sec_66_the_session_of_a_login_that_cannot_be_read_is_logged_out(
+    form: WireForm,
+) -> None:
+    """Each try would leave one more there."""
+
+    def script(asked: Asked) -> bytes:
+        if b"Logout" in asked.body or asked.path == LOGOUT:
+            return SOAP_LOGGED_OUT if form is WireForm.SOAP else LOGGED_OUT
+        return (
+            SOAP_LOGGED_IN.replace(b"<key>", b"<kex>")
+            if form is WireForm.SOAP
+            else http(200, "{}", f"vmware-api-session-id: {JSON_TOKEN}", kind="application/json")
+        )
+
+    async with calling(script, form=form) as (vcenter, server):
+        with pytest.raises(UpstreamUnavailable):
+            await vcenter.login("ada", RIGHT)
+        _, logout = server.asked
+        token = {WireForm.JSON: JSON_TOKEN, WireForm.SOAP: SOAP_TOKEN}[form]
+        assert token in str(logout.headers)

@@ -50,6 +50,18 @@ def test_other_addresses_and_the_inside_of_texts_stay(body: bytes) -> None:
     assert Addresses("https://zvm.example", "").turned(body) == body
 
 
+def test_an_address_that_stands_over_two_parts_is_turned() -> None:
+    addresses = Addresses("https://zvm.example", OURS)
+    for escaped in ("https://zvm.example/v1", "https:\\/\\/zvm.example:443\\/v1"):
+        address = f'"{escaped}"'.encode()
+        for before in range((1 << 16) - len(address) - 2, (1 << 16) + 3):
+            body = b" " * before + address + b" " * (1 << 16) + address
+            turned = addresses.turned(body)
+            assert turned.count(b"gate.example:9669") == 2, before
+            assert turned.strip().replace(b" " * (1 << 16), b"") == addresses.turned(address) * 2
+    assert addresses.turned(b"") == b""
+
+
 def test_what_a_client_sends_back_is_the_zvms_again() -> None:
     there, back = Addresses("https://zvm.example", OURS), Addresses(OURS, "https://zvm.example")
     body = b'{"href":"https://zvm.example/v1/vpgs/1"}'

@@ -257,12 +257,16 @@ class Relay:
             await self.stays.give_back(stay)
         if not call.form.replies.says_session_is_over(answer):
             return answer
-        raise await self.refused(stay, lambda: self._translated(lease, client, call, answer))
+
+        async def told() -> Answer:
+            return self._translated(lease, client, call, answer)
+
+        raise await self.refused(stay, told)
 
     async def refused(
         self,
         stay: Stay,
-        told: Callable[[], Answer] | None,
+        told: Callable[[], Awaitable[Answer]] | None,
         doubts: Callable[[Lease], Awaitable[bool]] | None = None,
     ) -> LeaseRefused:
         """What is to be raised where the session of a lease was not let in, once it was given back.
@@ -281,7 +285,7 @@ class Relay:
             return LeaseRefused(None)
         if doubted and lease.doubt(stay.client.session.key):
             pool.retire(lease)  # something behind it refuses: nobody else begins there
-        return LeaseRefused(told())
+        return LeaseRefused(await told())
 
     async def lives(self, pool: Pool, lease: Lease) -> bool:
         """Whether a lease lives that has refused a call. Raises UpstreamUnavailable.

@@ -104,7 +104,7 @@ class RestCall:
         """Whether the service has answered, and not something in front of it."""
         return wire.is_from_the_service(answer)
 
-    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+    async def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
         """The answer as the client may see it."""
         if answer.all("content-encoding"):
             raise self.under_way.reply_held_back("a packed answer")
@@ -115,7 +115,7 @@ class RestCall:
         shown = self._tokens.in_use
         try:
             shown.require_none_in([value for _, value in headers])
-            body = shown.cleaned(answer.body, lease.session.user.key, session.key)
+            body = await shown.cleaned_in_turns(answer.body, lease.session.user.key, session.key)
         except TokenShown:
             raise self.under_way.reply_held_back("a session of the upstream") from None
         return Answer(answer.status, tuple(headers), body)

@@ -1,5 +1,7 @@
 """Sends a client's calls to the SOAP services beside `/sdk` on to an upstream."""
 
+import asyncio
+
 from sessiongate.errors import OutcomeUnknown, UnknownAddress
 from sessiongate.gateway.calls.call import CallUnderWay, named
 from sessiongate.gateway.calls.side_relay import SideRelay
@@ -62,7 +64,7 @@ class ServiceCall:
         """Whether the service has answered, and not something in front of it."""
         return answer.status == 404 or replies.is_from_the_service(answer)
 
-    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+    async def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
         """The answer as the client may see it."""
         if answer.status == 404 and not replies.is_soap(answer):
             raise UnknownAddress("the upstream has no such service")
@@ -71,13 +73,15 @@ class ServiceCall:
         body = answer.body
         if not replies.is_plain(answer):
             raise self.under_way.reply_held_back("what cannot be searched")
+        await asyncio.sleep(0)  # each of these may take 5 ms for a MiB
         if replies.shows_sessions(body):
             raise self.under_way.reply_held_back("sessions of the upstream")
+        await asyncio.sleep(0)
         if replies.foreign_object(body, lambda _: False):
             raise self.under_way.reply_held_back("objects of a session")
         kinds = answer.all("content-type")[:1]
         try:
-            body = self._tokens.cleaned(body, lease.session.user.key, session.key)
+            body = await self._tokens.cleaned_in_turns(body, lease.session.user.key, session.key)
             self._tokens.require_none_in(kinds)
         except TokenShown:
             raise self.under_way.reply_held_back("a session of the upstream") from None

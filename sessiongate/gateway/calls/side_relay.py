@@ -71,8 +71,11 @@ class SideCall(Protocol):
         """Whether the service has answered, and not something in front of it."""
         ...
 
-    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
-        """The answer as the client may see it. Raises where it may not see it."""
+    async def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+        """The answer as the client may see it. Raises where it may not see it.
+
+        One may be large: others have their turns while it is looked through.
+        """
         ...
 
 
@@ -163,7 +166,7 @@ class SideRelay:
             if not call.is_refused(answer):
                 if under_way.keeps_for and answer.status == 200:
                     await self._keep(stay, under_way.keeps_for)
-                return call.reply(lease, session, answer)
+                return await call.reply(lease, session, answer)
         except LeaseOver:
             pass  # as if it had refused: nothing was sent by it
         finally:

@@ -4,6 +4,8 @@ In mode `session` a session there is one client's from its first call to its end
 protection groups live in it; so it ends with that client. In mode `shared` calls go by any.
 """
 
+import asyncio
+
 from sessiongate.errors import Malformed
 from sessiongate.gateway.calls.call import CallUnderWay, LeaseRefused
 from sessiongate.gateway.calls.side_relay import SideRelay
@@ -69,7 +71,7 @@ class ZertoCall:
         """Whether the ZVM has answered, and not something in front of it."""
         return wire.is_from_the_service(answer)
 
-    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+    async def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
         """The answer as the client may see it."""
         try:
             wire.require_plain(answer)
@@ -78,11 +80,19 @@ class ZertoCall:
         headers = wire.told(answer, self._addresses)
         try:
             self._in_use.require_none_in([value for _, value in headers])
-            self._in_use.require_none(answer.body)
+            await self._in_use.require_none_in_turns(answer.body)
         except TokenShown:
             raise self.under_way.reply_held_back("a token of the ZVM") from None
-        body = self._addresses.turned(answer.body) if wire.is_text(answer) else answer.body
+        body = await self._turned(answer.body) if wire.is_text(answer) else answer.body
         return Answer(answer.status, headers, body)
+
+    async def _turned(self, body: bytes) -> bytes:
+        parts: list[bytes] = []
+        for part in self._addresses.turned_parts(body):
+            if parts:
+                await asyncio.sleep(0)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class ZertoRelay:

@@ -27,12 +27,15 @@ from sessiongate.gateway.credentials.shared_refusals import SOAP, SharedRefusals
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.unread_logins import end_unread
+from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import (
     REFUSED_LOGINS,
     ReceivedFault,
     UpstreamSession,
     WireForm,
     read_login,
+    write_end_of_unread,
     write_login,
 )
 
@@ -232,8 +235,15 @@ class Credential:
 
     async def _by_soap(self, name: str, password: Secret) -> UpstreamSession | ReceivedFault:
         ask = write_login(WireForm.SOAP, name, password, self._locale)
-        answer = await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
-        return read_login(WireForm.SOAP, answer)
+        answer = await self._call(ask)
+        try:
+            return read_login(WireForm.SOAP, answer)
+        except Malformed:
+            await end_unread(self._upstream, write_end_of_unread(WireForm.SOAP, answer), self._call)
+            raise
+
+    async def _call(self, ask: Ask) -> Answer:
+        return await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
 
     async def _asked(self, password: Secret) -> UpstreamSession | ReceivedFault:
         try:

@@ -88,8 +88,12 @@ class Renewals:
         return lives
 
     def due(self, leases: Iterable[Lease], unused: float) -> list[Lease]:
-        """Those whose refresh token has half of its life left, and nobody has asked for a token."""
-        return [one for one in leases if one not in self._flights and self._is_old(one)]
+        """Those whose refresh token has half of its life left, and nobody has asked for a token.
+
+        One that is over is asked for no more: its next call or probe finds that out.
+        """
+        busy = self._flights.keys() | self._over
+        return [one for one in leases if one not in busy and self._is_old(one)]
 
     async def keep_alive(self, lease: Lease) -> None:
         """Renew it. Raises nothing: a call will find out."""
@@ -101,6 +105,7 @@ class Renewals:
         task = self._flights.get(lease)
         if task is not None:
             await asyncio.gather(task, return_exceptions=True)
+        self._over.discard(lease)
         unwritten = self._unwritten.pop(lease, None)
         if unwritten is not None:
             lease.renewed(unwritten)

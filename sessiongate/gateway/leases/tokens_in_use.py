@@ -218,7 +218,7 @@ class TokensInUse:
         for place in [at for at, word in enumerate(words) if word in shapes]:
             for after, length in shapes[words[place]]:
                 end = place * _STEP + after
-                if 0 <= end - length and data[end - length : end] in self._counts:
+                if end >= length and data[end - length : end] in self._counts:
                     yield end - length, end
 
     def _put_ticket(self, ticket: Secret) -> str:

@@ -5,11 +5,18 @@ from datetime import timedelta
 from sessiongate.errors import Malformed, UpstreamUnavailable
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.upstream.exchange import Exchange
+from sessiongate.upstream.unread_logins import end_unread
 from sessiongate.wire.automation import client as rest
 from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim import lease_calls
-from sessiongate.wire.vim.client import ReceivedFault, UpstreamSession, WireForm, write_logout
+from sessiongate.wire.vim.client import (
+    ReceivedFault,
+    UpstreamSession,
+    WireForm,
+    write_end_of_unread,
+    write_logout,
+)
 from sessiongate.wire.vim.relayed_reply import (
     KEY_LENGTH,
     is_from_the_service,
@@ -45,12 +52,20 @@ class VCenterSessions:
             if not isinstance(ticket, ReceivedFault):
                 with self._tokens.holding(ticket):
                     answer = await self._call(lease_calls.write_clone(ticket))
-                opened = lease_calls.read_clone(answer)
+                opened = await self._read_clone(answer)
                 if not isinstance(opened, ReceivedFault):
                     return opened
         except Malformed as broken:
             raise UpstreamUnavailable(f"{self._upstream}: clone: {broken}") from None
         raise UpstreamUnavailable(f"{self._upstream}: a session could not be cloned")
+
+    async def _read_clone(self, answer: Answer) -> UpstreamSession | ReceivedFault:
+        try:
+            return lease_calls.read_clone(answer)
+        except Malformed:
+            end = write_end_of_unread(WireForm.SOAP, answer)
+            await end_unread(self._upstream, end, self._call)
+            raise
 
     async def end(self, opened: UpstreamSession) -> str:
         """Log a session out, and the one beside it. Why they are not over; "" if they are."""

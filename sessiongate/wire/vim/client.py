@@ -194,6 +194,16 @@ def read_login(form: WireForm, answer: Answer) -> UpstreamSession | ReceivedFaul
     raise Malformed(f"status {answer.status}")
 
 
+def write_end_of_unread(form: WireForm, answer: Answer) -> Ask | None:
+    """What ends the session of a login whose answer cannot be read; None for no session."""
+    if answer.status != 200:
+        return None
+    try:
+        return write_logout(form, read_token(form, answer))
+    except Malformed:
+        return None
+
+
 def read_fault(form: WireForm, body: bytes) -> ReceivedFault:
     """The fault in the body of a 500. Raises Malformed where there is none."""
     name = _FAULTS[form](body)

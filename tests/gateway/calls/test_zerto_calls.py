@@ -1,5 +1,7 @@
 """What a client gets of a ZVM's answers: none of the gateway's own tokens there."""
 
+import asyncio
+import time
 from typing import cast
 
 import pytest
@@ -34,31 +36,53 @@ def known() -> TokensInUse:
     return found
 
 
-def told(in_use: TokensInUse, body: str, *more: tuple[str, str], verb: str = "GET") -> Answer:
+async def told(in_use: TokensInUse, body: str, *more: tuple[str, str], verb: str = "GET") -> Answer:
     request = read_zerto(verb, "/v1/alerts", "", b"", None)
     verdict = judge_zerto(verb, "/v1/alerts", "")
     nobody = cast("Renewals", None)  # asked for the request, and not for the reply
     call = ZertoCall(request, verdict, (), nobody, in_use, ADDRESSES)
     lease = Lease("a", zvm_session(Flavor.CLASSIC, Secret(OWN), "ada"), 0.0)
     headers: Headers = (("content-type", "application/json"), *more)
-    return call.reply(lease, session_of(ADA), Answer(200, headers, body.encode()))
+    return await call.reply(lease, session_of(ADA), Answer(200, headers, body.encode()))
 
 
 @each("shown", [OWN, OWN.upper(), OTHER, OTHER.upper(), ACCESS, REFRESH])
 async def test_sec_92_a_token_of_any_session_at_a_zvm_is_held_back(shown: str) -> None:
     in_use = known()
     with pytest.raises(NotSupported, match="shows a token of the ZVM"):
-        told(in_use, f'{{"a":"{shown}"}}')
+        await told(in_use, f'{{"a":"{shown}"}}')
     with pytest.raises(NotSupported, match="shows a token of the ZVM"):
-        told(in_use, "{}", ("etag", f'"{shown}"'))
+        await told(in_use, "{}", ("etag", f'"{shown}"'))
     with pytest.raises(OutcomeUnknown, match="shows a token of the ZVM"):
-        told(in_use, f'{{"a":"{shown}"}}', verb="POST")
+        await told(in_use, f'{{"a":"{shown}"}}', verb="POST")
     in_use.drop("b")
     in_use.drop("c")
     if shown.upper() != OWN.upper():
-        assert told(in_use, f'{{"a":"{shown}"}}').body == f'{{"a":"{shown}"}}'.encode()
+        answer = await told(in_use, f'{{"a":"{shown}"}}')
+        assert answer.body == f'{{"a":"{shown}"}}'.encode()
 
 
 async def test_addresses_of_the_zvm_become_ours() -> None:
-    answer = told(known(), '{"href":"https://zvm.example/v1/vpgs/1"}')
+    answer = await told(known(), '{"href":"https://zvm.example/v1/vpgs/1"}')
     assert answer.body == b'{"href":"https://gate.example/v1/vpgs/1"}'
+
+
+async def test_sec_73_others_have_turns_while_a_large_reply_is_looked_through() -> None:
+    """Of 32 MiB of addresses, that took more than two seconds of the event loop."""
+    turns, longest = 0, 0.0
+
+    async def others() -> None:
+        nonlocal turns, longest
+        while True:
+            began = time.thread_time()
+            await asyncio.sleep(0)
+            turns, longest = turns + 1, max(longest, time.thread_time() - began)
+
+    other = asyncio.create_task(others())
+    one = '{"href":"https://zvm.example/v1/vpgs/1"}'
+    count = (1 << 22) // len(one)
+    answer = await told(known(), one * count)
+    other.cancel()
+    assert answer.body == b'{"href":"https://gate.example/v1/vpgs/1"}' * count
+    assert turns > 50
+    assert longest < 0.25
