@@ -169,7 +169,8 @@ async def test_sec_73_what_others_write_makes_no_search_long(text: str) -> None:
     tokens = tokens_of(20)
     for number in range(1000):
         tokens.hand_out(Secret(TICKET.format(number) + PRINT))
-    other = random.Random(0).randbytes(MIB)
+    around = random.Random(0)
+    other = around.randbytes(MIB)
     body = text.encode() * (MIB // len(text))
     assert not tokens.show_in(other)
     assert not tokens.show_in(body)
@@ -183,7 +184,8 @@ def test_sec_73_keys_of_many_sessions_are_replaced_in_one_search() -> None:
     for number in range(2000):
         user = UserSession(f"52a67ed8-0f0b-1714-{number:04}-86a177fc5100", "svc", "", "en")
         tokens.put(str(number), UpstreamSession(WireForm.SOAP, Secret(f"{number:040}"), user))
-    other = random.Random(0).randbytes(MIB)
+    around = random.Random(0)
+    other = around.randbytes(MIB)
     key = b"52a67ed8-0f0b-1714-0042-86a177fc5100"
     body = (b"x" * 9000 + key) * 100
     assert tokens.cleaned(body, "-", "-") == body.replace(key, NOBODY.encode())
