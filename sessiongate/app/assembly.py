@@ -16,7 +16,7 @@ from sessiongate.app.supplied import Supplied
 from sessiongate.app.token_verifiers import verifiers_of
 from sessiongate.audit.forwarding import Shipping
 from sessiongate.audit.journal import Journal
-from sessiongate.audit.told_calls import ToldCalls
+from sessiongate.audit.logged_calls import LoggedCalls
 from sessiongate.clock import SystemClock
 from sessiongate.config import Config
 from sessiongate.identity.domains import claims_of, upstream_users
@@ -46,7 +46,7 @@ class Assembly:
         self.journal = Journal(
             self.clock,
             self.store.audit,
-            self.shipping if watched else ToldCalls(self.shipping),
+            self.shipping if watched else LoggedCalls(self.shipping),
             self.meters,
             parts.merging_of(config),
         )

@@ -42,15 +42,15 @@ class AccessChecks:
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
-        self._began: datetime | None = None
+        self._hour_began: datetime | None = None
         self._allowed: dict[tuple[str, str] | Person, Event] = {}
         self._shares: Counter[Person] = Counter()
 
     def allowed(self, session: Session, client: Client, how: str, host: str, request: str) -> None:
         """A session was let through to this host."""
         now = self._clock.now()
-        if self._began is None:
-            self._began = now
+        if self._hour_began is None:
+            self._hour_began = now
         person = _person(session)
         place: tuple[str, str] | Person = (session.key, host)
         found = self._allowed.get(place)
@@ -94,7 +94,7 @@ class AccessChecks:
 
     def flush(self) -> None:
         """Write how many more were let through: each hour, and for a stop."""
-        counted, self._allowed, self._began = self._allowed, {}, None
+        counted, self._allowed, self._hour_began = self._allowed, {}, None
         self._shares.clear()
         for event in counted.values():
             if event.merged:
@@ -104,7 +104,7 @@ class AccessChecks:
 
     async def tidy(self) -> None:
         """Write them where the hour is over. Call it now and then."""
-        if self._began is not None and self._clock.now() - self._began >= HOUR:
+        if self._hour_began is not None and self._clock.now() - self._hour_began >= HOUR:
             self.flush()
 
 

@@ -47,7 +47,7 @@ class Event(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Of a merged event: when the first of them was. `at` is when the last was."""
 
 
-class Said(TypedDict, total=False):
+class EventDetails(TypedDict, total=False):
     """What may be said of an event besides what a session tells."""
 
     subject: str
@@ -56,18 +56,18 @@ class Said(TypedDict, total=False):
     detail: str
 
 
-UNSAID = Said()
+NO_DETAILS = EventDetails()
 """Nothing besides."""
 
 
-class Facts(Said, total=False):
+class Facts(EventDetails, total=False):
     """What may be said of an event that no session tells of."""
 
     user: str
     provider: str
 
 
-def of_session(session: Session, at: datetime, event: str, **facts: Unpack[Said]) -> Event:
+def of_session(session: Session, at: datetime, event: str, **facts: Unpack[EventDetails]) -> Event:
     """An event about a session that exists."""
     return Event(
         at=at.astimezone(UTC),

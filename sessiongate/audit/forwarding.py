@@ -320,20 +320,20 @@ class _Syslog:
     def _connected(self, within: float) -> socket.socket:
         if self._kind == "unix":
             try:
-                return _reached(socket.AF_UNIX, socket.SOCK_DGRAM, self._where, within)
+                return _connect(socket.AF_UNIX, socket.SOCK_DGRAM, self._where, within)
             except OSError as error:
                 if error.errno != errno.EPROTOTYPE:
                     raise
-                return _reached(socket.AF_UNIX, socket.SOCK_STREAM, self._where, within)
+                return _connect(socket.AF_UNIX, socket.SOCK_STREAM, self._where, within)
         host, _, port = self._where.rpartition(":")
         host = host.strip("[]")
         if self._kind == "tcp":
             return socket.create_connection((host, int(port)), within)
         family, kind, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)[0]
-        return _reached(family, kind, address, within)
+        return _connect(family, kind, address, within)
 
 
-def _reached(
+def _connect(
     family: int, kind: int, address: str | tuple[object, ...], within: float
 ) -> socket.socket:
     made = socket.socket(family, kind)

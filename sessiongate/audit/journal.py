@@ -17,8 +17,8 @@ from typing import Unpack
 import structlog
 
 from sessiongate.audit import event as audit
-from sessiongate.audit.event import UNSAID, Event, Facts, Said
-from sessiongate.audit.log_lines import say_refused
+from sessiongate.audit.event import NO_DETAILS, Event, EventDetails, Facts
+from sessiongate.audit.log_lines import log_refusal
 from sessiongate.audit.merging import About, Fate, Merging
 from sessiongate.audit.results import outcome, result_of
 from sessiongate.clock import Clock
@@ -52,7 +52,7 @@ Ship = Callable[[bytes], None]
 """Takes a copy of each event elsewhere. Must not block and must not raise."""
 
 
-def _nowhere(_: bytes) -> None: ...
+def _ship_nothing(_: bytes) -> None: ...
 
 
 class Journal:
@@ -62,7 +62,7 @@ class Journal:
         self,
         clock: Clock,
         store: AuditStore,
-        ship: Ship = _nowhere,
+        ship: Ship = _ship_nothing,
         meters: Meters | None = None,
         merging: Merging | None = None,
     ) -> None:
@@ -148,7 +148,7 @@ class Journal:
 
     async def granted(self, event: Event, person: Person, budget: str) -> None:
         """Somebody got what is no session. Beyond the `budget`'s bound in a minute they merge."""
-        self._tell(self._merging.due(event.at))
+        self._record_merged(self._merging.due(event.at))
         _log.info(event.event, user=event.user, how=event.how, ip=event.ip)
         if self._merging.judge_session(event, person, budget) is Fate.ALONE:
             await self._write(event)
@@ -158,7 +158,7 @@ class Journal:
         await self._refuse(event, About(person, shown=person is not None))
 
     async def ended(
-        self, session: Session, reason: Ended, by: str = "", said: Said = UNSAID
+        self, session: Session, reason: Ended, by: str = "", said: EventDetails = NO_DETAILS
     ) -> None:
         """A session is over. `by` names who ended it where that was somebody else, `said` why."""
         event = self._ending(session, reason, by)
@@ -320,7 +320,7 @@ class Journal:
 
     def note(self, event: Event, person: Person, budget: str = "") -> None:
         """Keep what somebody did, unless merged; the log has nothing of it. Nobody waits."""
-        self._tell(self._merging.due(event.at))
+        self._record_merged(self._merging.due(event.at))
         if self._merging.judge_session(event, person, budget) is Fate.ALONE:
             self._note(event)
 
@@ -328,7 +328,7 @@ class Journal:
         """Log and keep a refusal, unless merged. Nobody waits for the disk."""
         if self._judge(event, about) is Fate.COUNTED:
             return
-        say_refused(event)
+        log_refusal(event)
         self._note(event, about.chain)
 
     async def happened(self, what: str, **facts: Unpack[Facts]) -> None:
@@ -353,39 +353,39 @@ class Journal:
         And write what was merged in the minute that is over. Call it about once a second.
         """
         now = self._clock.now()
-        self._tell(self._merging.due(now))
+        self._record_merged(self._merging.due(now))
         for chain, number in most.items():
             self._store.prune(number, now - age, now, chain)
 
     def flush(self) -> None:
         """Write what was merged so far. For a stop."""
-        self._tell(self._merging.rest())
+        self._record_merged(self._merging.rest())
 
     async def _refuse(self, event: Event, about: About) -> None:
         fate = self._judge(event, about)
         if fate is Fate.COUNTED:
             return
-        say_refused(event)
+        log_refusal(event)
         if fate is Fate.ALONE:
             await self._write(event, about.chain)
         else:
             self._note(event, about.chain)
 
     def _judge(self, event: Event, about: About) -> Fate:
-        self._tell(self._merging.due(event.at))
+        self._record_merged(self._merging.due(event.at))
         return self._merging.judge(event, about)
 
     def _stands_alone(self, event: Event, session: Session) -> bool:
         if merged := self._merging.due(event.at):
-            self._tell(merged)
+            self._record_merged(merged)
         person = Person(session.provider, session.principal)
         return self._merging.judge_session(event, person) is Fate.ALONE
 
-    def _tell(self, merged: list[tuple[Chain, Event]]) -> None:
+    def _record_merged(self, merged: list[tuple[Chain, Event]]) -> None:
         for chain, event in merged:
             self.meters.merged += event.merged
             if event.event not in _LOGGED_EACH:  # of these the log has each
-                say_refused(event)
+                log_refusal(event)
             self._note(event, chain)
 
     def _note(self, event: Event, chain: Chain = Chain.DECISIONS) -> None:

@@ -7,8 +7,8 @@ from sessiongate.audit.event import Event
 _log = structlog.get_logger("sessiongate.sessions")
 
 
-def say_refused(event: Event) -> None:
-    """Log a refusal, or many that were merged into one event."""
+def log_refusal(event: Event) -> None:
+    """Log one refusal, or an event that stands for several merged ones."""
     facts = {
         "how": event.how,
         "user": event.user,

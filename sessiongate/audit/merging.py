@@ -125,7 +125,7 @@ class Merging:
         self._of_sessions = max(1, sessions_per_minute // processes)
         self._together = max(1, _TOGETHER * per_minute // processes)
         self._most_kinds = min(_MOST_OF_STRANGERS, max(1, per_minute // processes))
-        self._began: datetime | None = None
+        self._minute_began: datetime | None = None
         self._spent: dict[str | Person, int] = {}
         self._numbered: dict[tuple[str, Person], int] = {}
         self._strangers = 0
@@ -135,8 +135,8 @@ class Merging:
 
     def judge(self, event: Event, about: About = NOBODY) -> Fate:
         """What becomes of this refusal. Takes it in, where it is counted. Call `due` before."""
-        if self._began is None:
-            self._began = event.at
+        if self._minute_began is None:
+            self._minute_began = event.at
         whom = about.person if about.person is not None and event.key else network_of(event.ip)
         if self._may_spend(whom):
             return Fate.ALONE
@@ -152,8 +152,8 @@ class Merging:
         Events of one `budget` are numbered together; without one, those of the same name. Takes it
         in, where it is counted. Call `due` before.
         """
-        if self._began is None:
-            self._began = event.at
+        if self._minute_began is None:
+            self._minute_began = event.at
         number_of = (budget or event.event, person)
         numbered = self._numbered.get(number_of, 0)
         if numbered < self._of_sessions:
@@ -166,14 +166,14 @@ class Merging:
 
     def due(self, now: datetime) -> list[tuple[Chain, Event]]:
         """What was counted in the minute that is over; nothing before it is."""
-        if self._began is None or now - self._began < WINDOW:
+        if self._minute_began is None or now - self._minute_began < WINDOW:
             return []
         return self.rest()
 
     def rest(self) -> list[tuple[Chain, Event]]:
         """What was counted so far, minute or not, as events that say how many they stand for."""
         told = [(one.chain, one.event) for one in self._counted.values() if one.event is not None]
-        self._began, self._strangers = None, 0
+        self._minute_began, self._strangers = None, 0
         self._kinds = dict.fromkeys(Chain, 0)
         self._spent, self._numbered, self._counted = {}, {}, {}
         return told

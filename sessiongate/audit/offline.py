@@ -32,13 +32,13 @@ _AT_ONCE = 64 * 1024
 _log = structlog.get_logger("sessiongate.audit")
 
 
-def leave(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
+def leave_event(data_dir: Path, what: str, subject: str, detail: str = "") -> None:
     """Leave the event of a change made by the command line. Raises ConfigError if it cannot be."""
     event = Event(
         at=datetime.now(UTC),
         event=what,
         result="ok",
-        user=f"os:{_who()}",
+        user=f"os:{_os_user()}",
         subject=subject,
         how="command line",
         detail=detail,
@@ -92,15 +92,15 @@ class Portion(msgspec.Struct, frozen=True):
     """Of the file: somebody may have moved it away since, and what has its name is another."""
 
 
-def waiting(data_dir: Path) -> Portion:
-    """What was left, oldest first, as much as is taken at once. It stays until `taken`.
+def read_portion(data_dir: Path) -> Portion:
+    """What was left, oldest first, as much as is taken at once. It stays until `remove_portion`.
 
     A file that we may not read or change waits, too: it must not keep a server from its other work.
     Blocks while a command is just leaving something.
     """
     try:
         # To be changed, too: what could be read but not removed would be taken in for ever.
-        with _held(data_dir) as file:
+        with _locked_file(data_dir) as file:
             return _portion(file)
     except FileNotFoundError:
         return Portion()
@@ -109,10 +109,10 @@ def waiting(data_dir: Path) -> Portion:
         return Portion()
 
 
-def taken(data_dir: Path, portion: Portion) -> None:
+def remove_portion(data_dir: Path, portion: Portion) -> None:
     """Remove these lines: they are in the audit now. What came since then stays."""
     try:
-        with _held(data_dir) as file:
+        with _locked_file(data_dir) as file:
             there = os.fstat(file.fileno())
             if there.st_ino != portion.inode:
                 return
@@ -128,7 +128,7 @@ def taken(data_dir: Path, portion: Portion) -> None:
 
 
 @contextmanager
-def _held(data_dir: Path) -> Iterator[FileIO]:
+def _locked_file(data_dir: Path) -> Iterator[FileIO]:
     """The file, with no command writing to it. Raises OSError."""
     with FileIO(open_own(data_dir / _NAME, os.O_RDWR), "r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -156,7 +156,7 @@ def _event(line: bytes) -> Event | None:
         return None
 
 
-def _who() -> str:
+def _os_user() -> str:
     try:
         # From the environment, where it may be bytes that are no text.
         return getpass.getuser().encode("utf-8", "replace").decode()

@@ -147,7 +147,7 @@ def init(
     print()
     if is_new:  # after the password is shown: where the audit's file cannot be written, it counts
         detail = f"role {ADMINISTRATOR}, by init"
-        offline.leave(loaded.server.data_dir, "user added", admin, detail)
+        offline.leave_event(loaded.server.data_dir, "user added", admin, detail)
 
 
 def check(

@@ -277,7 +277,7 @@ class _Change:
         except (InvalidArgument, NotFound) as error:
             fail(Exit.REFUSED, str(error))
         where = self.config.server.data_dir
-        inbox.leave(where, what, user.canonical, detail)
+        inbox.leave_event(where, what, user.canonical, detail)
         self._user, self._told = user.name, tell_users_changed(where)
         return user
 

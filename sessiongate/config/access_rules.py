@@ -55,7 +55,7 @@ def read(value: object) -> tuple[AccessRule, ...]:
     return tuple(rules)
 
 
-def shown(rule: AccessRule) -> dict[str, object]:
+def as_json(rule: AccessRule) -> dict[str, object]:
     """A rule with what it was given, as JSON can hold it."""
     given = {"host": rule.host, "path": rule.path, "methods": sorted(rule.methods)}
     if rule.roles is not None:

@@ -48,11 +48,13 @@ def load(
         settings = Settings.model_validate(tree)
     except ValidationError as wrong:
         told = wrong.errors(include_url=False, include_input=False)
-        found += [line for error in told for line in _told(error, gathered)]
-        found += _crossed(_without(tree, told), gathered, {str(error["loc"][0]) for error in told})
+        found += [line for error in told for line in _problems_of(error, gathered)]
+        found += _problems_between(
+            _without(tree, told), gathered, {str(error["loc"][0]) for error in told}
+        )
     else:
         settings = settings.model_copy(update={"sessions": _profiled(settings.sessions)})
-        found += _crossed(settings, gathered)
+        found += _problems_between(settings, gathered)
     if found:
         raise ConfigError(found)
     origins = {
@@ -123,7 +125,7 @@ def _without(tree: dict[str, object], told: list[ErrorDetails]) -> Settings | No
         return None
 
 
-def _crossed(
+def _problems_between(
     settings: Settings | None, gathered: Gathered, wrong: Collection[str] = ()
 ) -> list[str]:
     """Problems between settings, but for sections that have problems of their own."""
@@ -143,7 +145,7 @@ def _identity_default(tree: dict[str, object]) -> None:
         tables["local"].setdefault("type", "file")
 
 
-def _told(error: ErrorDetails, gathered: Gathered) -> list[str]:
+def _problems_of(error: ErrorDetails, gathered: Gathered) -> list[str]:
     path = tuple(str(part) for part in error["loc"])
     if error["type"] == "value_error":
         problem = error.get("ctx", {}).get("error", "is not valid")

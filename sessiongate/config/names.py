@@ -114,7 +114,7 @@ def _free_ref(path: Name, depth: int) -> SettingRef | Free:
     return SettingRef(path, Leaf(secret=secret_key(path[-1])))
 
 
-def known(asked: Name) -> Iterator[Name]:
+def all_settings(asked: Name) -> Iterator[Name]:
     """Every setting there is, with the free names that were asked for."""
 
     def inside(node: Leaf | Free | _Section, path: Name) -> Iterator[Name]:

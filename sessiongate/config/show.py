@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel
 
-from sessiongate.config.access_rules import shown
+from sessiongate.config.access_rules import as_json
 from sessiongate.config.models import Config, Settings
 from sessiongate.config.names import secret_key
 from sessiongate.config.values import Bytes, duration_text, size_text
@@ -67,7 +67,7 @@ def _plain(value: object, key: str) -> object:
     if isinstance(value, list | tuple):
         return [_plain(inner, "") for inner in value]
     if isinstance(value, AccessRule):
-        return shown(value)
+        return as_json(value)
     if isinstance(value, timedelta):
         return duration_text(value)
     if isinstance(value, Bytes):

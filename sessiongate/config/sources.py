@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from sessiongate.config.names import Name, SettingRef, find, known
+from sessiongate.config.names import Name, SettingRef, all_settings, find
 from sessiongate.files import open_named
 from sessiongate.secret import Secret, secret_text
 
@@ -147,11 +147,11 @@ def gather(
 
 
 def _unknown(name: str, asked: Name, where: str, spell: type["_Spelling"]) -> str:
-    names = [spell.of(path) for path in known(asked)]
+    names = [spell.of(path) for path in all_settings(asked)]
     meant = get_close_matches(name, names, n=1, cutoff=0.75)
     if not get_close_matches(name, meant, cutoff=_A_SLIP):
         # A key that was written outside its table, or in another one: each that has it may be.
-        there = [spell.of(path) for path in known(asked) if _is_that(path, asked[-1])]
+        there = [spell.of(path) for path in all_settings(asked) if _is_that(path, asked[-1])]
         meant = there or meant
     hint = "`sessiongate config schema` lists them all"
     if 0 < len(meant) <= _MOST_MEANT:

@@ -23,7 +23,7 @@ from sessiongate.errors import (
 )
 from sessiongate.faults.book import Hit
 from sessiongate.identity.guard.guard import Guard
-from sessiongate.identity.tokens.port import TokenVerifier, Vouched
+from sessiongate.identity.tokens.port import TokenVerifier, VerifiedToken
 from sessiongate.rules import access
 from sessiongate.rules.accounts import Account
 from sessiongate.rules.profile import PROFILES
@@ -137,7 +137,9 @@ class _FaultyVerifier:
     def __init__(self, inner: TokenVerifier) -> None:
         self._inner = inner
 
-    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+    async def verify(
+        self, presented: PresentedToken, now: datetime, address: str = ""
+    ) -> VerifiedToken:
         """As the verifier does, which is not asked where a fault has its issuer away."""
         _fail_if_nobody_knows_names()
         return await self._inner.verify(presented, now, address)

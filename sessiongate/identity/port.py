@@ -41,7 +41,7 @@ class IdentityProvider(Protocol):
 
 @runtime_checkable
 class Refreshable(Protocol):
-    """A provider that may add: it looks for changed accounts when it is asked to.
+    """Optional protocol of a provider that looks for changed accounts on request.
 
     The server asks once a second, and whenever a command has changed users.
     """
@@ -53,7 +53,7 @@ class Refreshable(Protocol):
 
 @runtime_checkable
 class Dated(Protocol):
-    """A provider that may add: since when its accounts are as they are.
+    """Optional protocol of a provider that knows since when its accounts are unchanged.
 
     Asked at a start, so that sessions that a store brings back are compared with the accounts.
     """

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 
-from sessiongate.audit.event import UNSAID, Said
+from sessiongate.audit.event import NO_DETAILS, EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.errors import EndNotWritten, NoPermission, StoreUnavailable
@@ -162,7 +162,9 @@ class Sessions:
         """Another number whenever a search may find something else, but for time. None: unknown."""
         return revision_of(self._store)
 
-    async def end(self, key: str, reason: Ended, by: str = "", said: Said = UNSAID) -> bool:
+    async def end(
+        self, key: str, reason: Ended, by: str = "", said: EventDetails = NO_DETAILS
+    ) -> bool:
         """End the session of this key. False if it had ended before.
 
         `by` names who ended it where that was somebody else, `said` what they say of it.
@@ -194,7 +196,7 @@ class Sessions:
         return await self.end_each(keys, reason, by)
 
     async def end_each(
-        self, keys: Sequence[str], reason: Ended, by: str = "", said: Said = UNSAID
+        self, keys: Sequence[str], reason: Ended, by: str = "", said: EventDetails = NO_DETAILS
     ) -> int:
         """End the sessions of these keys, many at once. How many had not ended before."""
         count = 0

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
 from sessiongate.errors import BadCredentials, NotSupported, SessionGateError
-from sessiongate.identity.tokens.port import TokenVerifier, Vouched
+from sessiongate.identity.tokens.port import TokenVerifier, VerifiedToken
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened
 from sessiongate.session import Client, PresentedToken
@@ -81,7 +81,7 @@ class TokenLogin:
                 return verifier
         raise BadCredentials("the token is of no issuer that is configured here")
 
-    async def _use_up(self, vouched: Vouched) -> None:
+    async def _use_up(self, vouched: VerifiedToken) -> None:
         once = vouched.once
         if once is not None and not await self._tickets.claim_once(once.digest, once.expires_at):
             raise BadCredentials("the token has been used before")

@@ -120,7 +120,7 @@ async def found_among(sessions: AsyncIterator[Session], search: SessionSearch) -
         unused = search.unused_since is None or session.active_at <= search.unused_since
         if unused and (search.fits is None or search.fits(session)):
             found.add(session)
-    return FoundSessions(found.kept(), found.more, found.total)
+    return FoundSessions(found.results(), found.more, found.total)
 
 
 class Picked(Generic[R]):
@@ -155,7 +155,7 @@ class Picked(Generic[R]):
         if self._newest.offer((one.login_at, one.key), one) and self.more:
             self.oldest = self._newest.last
 
-    def kept(self) -> list[R]:
+    def results(self) -> list[R]:
         """What is to be handed out."""
         if self.more:
             return list(self._newest.in_order())
@@ -167,12 +167,12 @@ class _First(Generic[R]):
 
     def __init__(self, most: int, below: Place | None) -> None:
         self._most, self._below = most, below
-        self._kept: list[tuple[Place, int, R]] = []
+        self._highest: list[tuple[Place, int, R]] = []
         self._offered = 0
 
     def offer(self, place: Place, one: R) -> bool:
         """Keep it if it is among the highest. Whether it was."""
-        kept = self._kept
+        kept = self._highest
         if len(kept) == self._most:
             if place <= kept[0][0]:
                 return False
@@ -189,11 +189,11 @@ class _First(Generic[R]):
     @property
     def last(self) -> datetime | None:
         """The time of the lowest that is kept; None as long as there is room."""
-        return self._kept[0][0][0] if len(self._kept) == self._most else None
+        return self._highest[0][0][0] if len(self._highest) == self._most else None
 
     def in_order(self) -> Iterable[R]:
         """The highest first."""
-        return (one for _, _, one in sorted(self._kept, key=_place_of, reverse=True))
+        return (one for _, _, one in sorted(self._highest, key=_place_of, reverse=True))
 
 
 def _place_of(kept: tuple[Place, int, object]) -> Place:

@@ -16,8 +16,8 @@ def told(gate: Gate) -> list[tuple[str, str]]:
 async def test_what_was_left_is_written_once_and_said(gate: Gate, tmp_path: Path) -> None:
     intake = OfflineIntake(tmp_path, gate.journal)
     assert await intake.take_all() == []
-    offline.leave(tmp_path, "user added", "ada")
-    offline.leave(tmp_path, "password set", "bob")
+    offline.leave_event(tmp_path, "user added", "ada")
+    offline.leave_event(tmp_path, "password set", "bob")
     both = [("user added", "ada"), ("password set", "bob")]
     assert [(one.event, one.subject) for one in await intake.take_all()] == both
     assert await intake.take_all() == []
@@ -28,9 +28,9 @@ async def test_a_start_takes_all_and_says_the_newest_about_each(gate: Gate, tmp_
     """What a round leaves, the next one takes: however many commands there were."""
     intake = OfflineIntake(tmp_path, gate.journal)
     path = tmp_path / "audit-inbox.jsonl"
-    offline.leave(tmp_path, "user added", "ada")
+    offline.leave_event(tmp_path, "user added", "ada")
     path.write_bytes(path.read_bytes() * 1_000)
-    offline.leave(tmp_path, "password set", "ada")
+    offline.leave_event(tmp_path, "password set", "ada")
     await intake.take()
     first = len(told(gate))
     assert 100 < first < 1_000
@@ -41,15 +41,15 @@ async def test_a_start_takes_all_and_says_the_newest_about_each(gate: Gate, tmp_
 async def test_two_at_once_write_nothing_twice(gate: Gate, tmp_path: Path) -> None:
     intake = OfflineIntake(tmp_path, gate.journal)
     for number in range(20):
-        offline.leave(tmp_path, "user added", f"user{number}")
+        offline.leave_event(tmp_path, "user added", f"user{number}")
     await asyncio.gather(*(intake.take() for _ in range(5)))
     assert len(told(gate)) == len(set(told(gate))) == 20
 
 
 async def test_a_line_that_is_no_event_goes_too(gate: Gate, tmp_path: Path) -> None:
-    offline.leave(tmp_path, "user added", "ada")
+    offline.leave_event(tmp_path, "user added", "ada")
     with (tmp_path / "audit-inbox.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"at": "half\n')
     intake = OfflineIntake(tmp_path, gate.journal)
     assert [one.subject for one in await intake.take_all()] == ["ada"]
-    assert offline.waiting(tmp_path) == offline.Portion()
+    assert offline.read_portion(tmp_path) == offline.Portion()

@@ -77,7 +77,7 @@ def test_init_makes_one_for_plain_http_too(tmp_path: Path) -> None:
 def test_the_administrator_that_init_adds_is_left_for_the_audit(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     assert run_here("init", "--data-dir", str(data_dir)).code == 0
-    [added] = offline.waiting(data_dir).events
+    [added] = offline.read_portion(data_dir).events
     assert added is not None
     assert (added.event, added.subject, added.how) == ("user added", "admin", "command line")
     assert added.detail == "role administrator, by init"

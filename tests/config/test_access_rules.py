@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessiongate.config.access_rules import SCHEMA, read, shown
+from sessiongate.config.access_rules import SCHEMA, as_json, read
 from sessiongate.config.values import Several
 from sessiongate.rules.forward_auth import AccessRule
 from tests.each import each
@@ -55,6 +55,6 @@ def test_spellings_of_one_rule_are_one() -> None:
 
 
 def test_what_is_shown_is_what_was_given() -> None:
-    assert shown(AccessRule()) == {}
-    assert shown(AccessRule(host="a", roles=frozenset({"b"}))) == {"host": "a", "roles": ["b"]}
+    assert as_json(AccessRule()) == {}
+    assert as_json(AccessRule(host="a", roles=frozenset({"b"}))) == {"host": "a", "roles": ["b"]}
     assert set(SCHEMA["items"]["properties"]) == {"host", "path", "methods", "roles"}

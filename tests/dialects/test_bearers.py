@@ -81,13 +81,15 @@ async def test_sec_87_an_old_one_after_its_successor_was_used_ends_the_session(
         assert await refreshed(gate, session, 1) == 2
     with pytest.raises(Spent):
         await refreshed(gate, session)
-    assert gate.store.audit.kept(Chain.ANONYMOUS) == []
+    assert gate.store.audit.payloads_of(Chain.ANONYMOUS) == []
     assert await gate.live() == ["ada"]
     for generation in range(3):
         assert await gate.bearers.check(access_of(gate, session, generation)) is None
         with pytest.raises(NoSession):
             await refreshed(gate, session, generation)
-    refused, ended = [read(payload) for payload in gate.store.audit.kept(Chain.DECISIONS)][-2:]
+    refused, ended = [read(payload) for payload in gate.store.audit.payloads_of(Chain.DECISIONS)][
+        -2:
+    ]
     assert (refused.event, refused.how, refused.user, refused.ip, refused.reason) == (
         "login refused",
         "refresh",

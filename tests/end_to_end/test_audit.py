@@ -60,7 +60,7 @@ def test_sec_69_changes_by_many_commands_at_once_are_each_written_down_once(
 
     def commands(mine: list[str]) -> None:
         for name in mine:
-            inbox.leave(server.data_dir, "user added", name)
+            inbox.leave_event(server.data_dir, "user added", name)
             assert tell_users_changed(server.data_dir)
 
     with ThreadPoolExecutor(len(names)) as many:

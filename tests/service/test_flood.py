@@ -98,7 +98,7 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
     async def read_chain(chain: Chain) -> tuple[list[Link], ChainVerdict | None]:
         if isinstance(store, MemoryStore):
-            return [Link(0, one, b"") for one in store.audit.kept(chain)], None
+            return [Link(0, one, b"") for one in store.audit.payloads_of(chain)], None
         if isinstance(store, SqliteStore):
             file = AuditFile(tmp_path / "sessions.db")
             return list(file.all(chain)), file.verify(None, chain, merged_in)
@@ -264,7 +264,7 @@ async def test_sec_78_spellings_of_a_name_that_exists_are_one_name(
                 SPELLINGS[spelling](number), Secret(password), client, default="local"
             )
     journal.flush()
-    told = [read(one) for one in gate.store.audit.kept(Chain.DECISIONS)][1:]
+    told = [read(one) for one in gate.store.audit.payloads_of(Chain.DECISIONS)][1:]
     assert len(told) <= 4  # two reasons, each with its first and the number of the others
     assert sum(1 + one.merged for one in told) == 300
     assert {one.user for one in told if one.merged} == {"bob"}
@@ -274,7 +274,7 @@ async def test_sec_78_strangers_who_vary_everything_leave_decisions_alone(gate: 
     """Names that exist, addresses, dialects, agents, ways in, and spellings, all at once."""
     for name in ("ada", "bob", "eve"):
         await gate.login(name)
-    opened = list(gate.store.audit.kept(Chain.DECISIONS))
+    opened = list(gate.store.audit.payloads_of(Chain.DECISIONS))
     names = sorted(PEOPLE)
     for number in range(FLOOD):
         client = Client(
@@ -290,7 +290,7 @@ async def test_sec_78_strangers_who_vary_everything_leave_decisions_alone(gate: 
         with suppress(SessionGateError):
             await how(name, Secret("" if number % 3 else "wrong"), client, **who)
     gate.journal.flush()
-    kept = gate.store.audit.kept(Chain.DECISIONS)
+    kept = gate.store.audit.payloads_of(Chain.DECISIONS)
     assert kept[: len(opened)] == opened
     told = [read(one) for one in kept[len(opened) :]]
     assert len(told) <= 5 * PER_MINUTE + 2 * PER_MINUTE
@@ -330,7 +330,7 @@ async def test_sec_78_one_account_in_a_loop_leaves_a_day_of_others_alone(gate: G
         await gate.sessions.end(opened.session.key, Ended.LOGOUT)
     await gate.sessions.end(first.session.key, Ended.TERMINATED, by="root")
     gate.journal.flush()
-    told = [read(one) for one in gate.store.audit.kept(Chain.DECISIONS)]
+    told = [read(one) for one in gate.store.audit.payloads_of(Chain.DECISIONS)]
     others = [(one.event, one.user, one.subject) for one in told if one.user != "bob"]
     assert others == [("session opened", "ada", ""), ("session ended", "root", "ada")]
     mine = [one for one in told if one.user == "bob"]
@@ -352,7 +352,7 @@ async def test_sec_78_what_one_account_does_over_and_over_leaves_others_alone(ga
         await gate.call(ada.session, "UpdateServiceMessage", message=f"{number}")
         await gate.call(ada.session, "ImpersonateUser", user_name="bob")
     gate.journal.flush()
-    told = [read(one) for one in gate.store.audit.kept(Chain.DECISIONS)]
+    told = [read(one) for one in gate.store.audit.payloads_of(Chain.DECISIONS)]
     assert (told[0].event, told[0].key) == ("session opened", first.session.key)
     for event, subject in (("service message changed", ""), ("user impersonated", "bob")):
         acts = [one for one in told if one.event == event]
@@ -404,5 +404,5 @@ async def test_a_refusal_of_an_extension_that_exists_is_about_somebody(gate: Gat
     shown = msgspec.structs.replace(CLIENT, certificate=b"another certificate")
     with pytest.raises(BadCredentials):
         await gate.call(None, "LoginExtensionByCertificate", shown, extension_key=BACKUP.key)
-    assert [read(one).user for one in gate.store.audit.kept(Chain.DECISIONS)] == [BACKUP.key]
-    assert gate.store.audit.kept(Chain.ANONYMOUS) == []
+    assert [read(one).user for one in gate.store.audit.payloads_of(Chain.DECISIONS)] == [BACKUP.key]
+    assert gate.store.audit.payloads_of(Chain.ANONYMOUS) == []

@@ -20,7 +20,7 @@ from sessiongate.errors import (
     SessionGateError,
     StoreUnavailable,
 )
-from sessiongate.identity.tokens.port import Once, Vouched
+from sessiongate.identity.tokens.port import SingleUse, VerifiedToken
 from sessiongate.identity.tokens.saml import MOST_WAITING
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, Client, PresentedToken, Principal
@@ -41,7 +41,7 @@ class FakeVerifier:
     def __init__(self, name: str, *roles: str) -> None:
         self.name = name
         self.roles = roles
-        self.once: Once | None = None
+        self.once: SingleUse | None = None
         self.error: SessionGateError | None = None
         self.seen: list[str] = []
         self.addresses: list[str] = []
@@ -50,13 +50,15 @@ class FakeVerifier:
     def takes(self, presented: PresentedToken) -> bool:
         return presented.text.reveal().startswith(self.name)
 
-    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+    async def verify(
+        self, presented: PresentedToken, now: datetime, address: str = ""
+    ) -> VerifiedToken:
         self.addresses.append(address)
         self.seen.append(presented.text.reveal())
         if self.error is not None:
             raise self.error
         principal = Principal("ada", "Ada", "Ada Lovelace", self.roles, f"tokens.{self.name}")
-        return Vouched(principal, "ADA", self.once)
+        return VerifiedToken(principal, "ADA", self.once)
 
     def welcome(self, address: str) -> None:
         self.known.append(address)
@@ -128,7 +130,7 @@ async def test_sec_53_one_issuer_is_asked_and_no_other(tmp_path: Path) -> None:
 
 async def test_sec_54_of_many_who_replay_a_token_one_gets_in(tmp_path: Path) -> None:
     idp = FakeVerifier("idp", "user")
-    idp.once = Once(digest_of("one"), T0 + LIMITS.idle)
+    idp.once = SingleUse(digest_of("one"), T0 + LIMITS.idle)
     gate = Gate(tmp_path, verifiers=(idp,))
     answers = await asyncio.gather(
         *(login(gate, bearer("idp")) for _ in range(50)), return_exceptions=True
@@ -148,7 +150,7 @@ async def test_a_token_that_is_good_for_more_opens_more(tmp_path: Path) -> None:
 
 async def test_a_bad_locale_does_not_use_the_token_up(tmp_path: Path) -> None:
     idp = FakeVerifier("idp", "user")
-    idp.once = Once(digest_of("one"), T0 + LIMITS.idle)
+    idp.once = SingleUse(digest_of("one"), T0 + LIMITS.idle)
     gate = Gate(tmp_path, verifiers=(idp,))
     with pytest.raises(InvalidLocale):
         await login(gate, bearer("idp"), locale="xx!!")
@@ -179,7 +181,7 @@ async def test_caps_and_outages_are_what_they_are(tmp_path: Path) -> None:
 
 async def test_sec_54_where_use_cannot_be_written_down_nobody_gets_in(tmp_path: Path) -> None:
     idp = FakeVerifier("idp", "user")
-    idp.once = Once(digest_of("one"), T0 + LIMITS.idle)
+    idp.once = SingleUse(digest_of("one"), T0 + LIMITS.idle)
     gate = Gate(tmp_path, verifiers=(idp,))
     gate.store.away.add("claim_once")
     with pytest.raises(StoreUnavailable):
@@ -230,7 +232,7 @@ async def test_sec_76_a_verifier_learns_from_where_a_token_comes(tmp_path: Path)
 
 async def test_sec_76_only_who_gets_a_session_makes_an_address_known(tmp_path: Path) -> None:
     idp = FakeVerifier("idp", "user")
-    idp.once = Once(digest_of("one"), T0 + LIMITS.idle)
+    idp.once = SingleUse(digest_of("one"), T0 + LIMITS.idle)
     gate = Gate(tmp_path, verifiers=(idp,))
     await login(gate, bearer("idp"))
     for _ in range(2):

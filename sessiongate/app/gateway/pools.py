@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from sessiongate.audit.event import Said
+from sessiongate.audit.event import EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import NotFound
@@ -211,7 +211,7 @@ class PoolCommands:
         return {"seen_by": seen.by, "problem": problem, "sessions": rows}
 
     async def _stand(
-        self, name: str, standing: Standing, what: str, by: str, said: Said
+        self, name: str, standing: Standing, what: str, by: str, said: EventDetails
     ) -> dict[str, object]:
         accounts = self._gate(name).accounts
         await self._gate(name).stand(standing)
@@ -223,7 +223,7 @@ class PoolCommands:
             "waiting": sum(pool.waiting for pool in accounts.pools),
         }
 
-    async def _happened(self, what: str, name: str, by: str, said: Said) -> None:
+    async def _happened(self, what: str, name: str, by: str, said: EventDetails) -> None:
         how, detail = said.get("how", ""), said.get("detail", "")
         await self._journal.happened(what, user=by, subject=name, how=how, detail=detail)
 
@@ -262,8 +262,8 @@ class PoolCommands:
         )
 
 
-def _said(how: str, detail: str) -> Said:
-    return Said(how=how, detail=detail) if detail else Said(how=how)
+def _said(how: str, detail: str) -> EventDetails:
+    return EventDetails(how=how, detail=detail) if detail else EventDetails(how=how)
 
 
 def _to_the_second(text: str) -> str:

@@ -14,7 +14,7 @@ from sessiongate.app.setup.roles_and_users import (
     roles_of,
     users_file,
 )
-from sessiongate.audit.event import Said
+from sessiongate.audit.event import EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import BadCredentials, InvalidArgument, NotFound
@@ -58,14 +58,14 @@ class UsersOfFiles:
         """Who is locked, and until when."""
         return await self._locks.locked()
 
-    async def unlock(self, name: str, by: str, said: Said) -> bool:
+    async def unlock(self, name: str, by: str, said: EventDetails) -> bool:
         """Let this name try again. Raises InvalidArgument for what is no name."""
         try:
             return await self._locks.unlock(name, by, said.get("how", ""), said.get("detail", ""))
         except BadCredentials as refused:
             raise InvalidArgument("name", str(refused)) from None
 
-    async def set_disabled(self, who: Person, disabled: bool, by: str, said: Said) -> None:
+    async def set_disabled(self, who: Person, disabled: bool, by: str, said: EventDetails) -> None:
         """Keep somebody out, or let in again."""
 
         def change(path: Path) -> User:
@@ -75,7 +75,7 @@ class UsersOfFiles:
 
         await self._change("user disabled" if disabled else "user enabled", who, change, by, said)
 
-    async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
+    async def set_role(self, who: Person, role: str, by: str, said: EventDetails) -> None:
         """Give somebody another role."""
 
         def change(path: Path) -> User:
@@ -85,7 +85,7 @@ class UsersOfFiles:
         await self._change("role set", who, change, by, _and_why(f"to {role}", said))
 
     async def add(
-        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: Said
+        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: EventDetails
     ) -> str:
         """Add somebody."""
 
@@ -95,7 +95,9 @@ class UsersOfFiles:
         told = _and_why(f"role {role}", said)
         return (await self._change("user added", who, change, by, told)).canonical
 
-    async def set_password(self, who: Person, password: Secret, by: str, said: Said) -> None:
+    async def set_password(
+        self, who: Person, password: Secret, by: str, said: EventDetails
+    ) -> None:
         """Give somebody another password."""
 
         def change(path: Path) -> User:
@@ -104,7 +106,7 @@ class UsersOfFiles:
         await self._change("password set", who, change, by, said)
 
     async def _change(
-        self, what: str, who: Person, change: Callable[[Path], User], by: str, said: Said
+        self, what: str, who: Person, change: Callable[[Path], User], by: str, said: EventDetails
     ) -> User:
         if self._config.identity.get(who.provider, {}).get("type") != "file":
             raise NotFound(f"there is no users file of a provider {who.provider!r}")
@@ -135,6 +137,6 @@ class UsersOfFiles:
             )
 
 
-def _and_why(words: str, said: Said) -> Said:
+def _and_why(words: str, said: EventDetails) -> EventDetails:
     detail = said.get("detail", "")
-    return Said(how=said.get("how", ""), detail=f"{words}: {detail}" if detail else words)
+    return EventDetails(how=said.get("how", ""), detail=f"{words}: {detail}" if detail else words)

@@ -64,7 +64,7 @@ def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
         raise ConfigError([f"{PREFIX}PASSWORD{'_FILE' if file else ''}: {problem}"])
     new_user(config, path, name, Secret(secret), ADMINISTRATOR)
     _spend(config)
-    inbox.leave(config.server.data_dir, "user added", name, "from the environment")
+    inbox.leave_event(config.server.data_dir, "user added", name, "from the environment")
     return True
 
 

@@ -23,7 +23,7 @@ class Attempt:
         self.address = address
         self._tries = tries
         self._clock = clock
-        self._begun: dict[str, ReservedAttempt] = {}
+        self._reserved: dict[str, ReservedAttempt] = {}
         self._was_full = False
 
     async def count(self, name: str) -> None:
@@ -31,24 +31,24 @@ class Attempt:
 
         Raises LockedOut where that name has none left, StoreUnavailable where nobody knows.
         """
-        if name in self._begun:
+        if name in self._reserved:
             return
-        further = bool(self._begun)  # one try of its address, under however many names
+        further = bool(self._reserved)  # one try of its address, under however many names
         begun = await self._tries.begin(name, self.address, self._clock.now(), further=further)
         if begun is None:
             self._was_full = True
             raise LockedOut("too many failed tries", answered=False)
-        self._begun[name] = begun
+        self._reserved[name] = begun
 
     @property
     def returning(self) -> bool:
         """Whether one of the names had come in from this address lately."""
-        return any(begun.returning for begun in self._begun.values())
+        return any(begun.returning for begun in self._reserved.values())
 
     @property
     def names(self) -> frozenset[str]:
         """The names that it counts against."""
-        return frozenset(self._begun)
+        return frozenset(self._reserved)
 
     async def refused(self, error: BadCredentials | LockedOut) -> None:
         """The login was refused: a failed guess, or for a reason that says nothing of the password.
@@ -60,24 +60,26 @@ class Attempt:
 
     async def failed(self) -> None:
         """It was wrong, under every name."""
-        await self._told(lambda begun: begun.failed(self._clock.now()))
+        await self._end_each(lambda begun: begun.failed(self._clock.now()))
 
     async def succeeded(self) -> None:
         """It was right."""
-        await self._told(lambda begun: begun.succeeded(self._clock.now()))
+        await self._end_each(lambda begun: begun.succeeded(self._clock.now()))
 
     async def unknown(self) -> None:
         """It had no outcome."""
-        await self._told(lambda begun: begun.unknown(self._clock.now()))
+        await self._end_each(lambda begun: begun.unknown(self._clock.now()))
 
-    async def _told(self, tell: Callable[[ReservedAttempt], Awaitable[None]]) -> None:
+    async def _end_each(self, tell: Callable[[ReservedAttempt], Awaitable[None]]) -> None:
         # All at once: it shall not show in the time under how many names somebody is known.
-        await asyncio.gather(*map(tell, self._begun.values()))
+        await asyncio.gather(*map(tell, self._reserved.values()))
 
 
 @runtime_checkable
 class TakesAttempts(Protocol):
-    """A provider that may add: it is asked by `attempt`, and told of the try itself."""
+    """Optional protocol of a provider that wants the attempt itself: called instead of
+    `authenticate`.
+    """
 
     async def attempt(self, account: Account, password: Secret, attempt: Attempt) -> Principal:
         """As `authenticate`. May count the try against further names, or be fair by address."""
@@ -86,7 +88,7 @@ class TakesAttempts(Protocol):
 
 @runtime_checkable
 class Pretends(Protocol):
-    """A provider that may add: how to spend the time of a refusal without its work."""
+    """Optional protocol of a provider that can take the time of a refusal without its work."""
 
     async def pretend(self, password: Secret, address: str) -> None:
         """Take as long as refusing a wrong password from this address would take now.

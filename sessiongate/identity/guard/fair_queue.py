@@ -136,7 +136,7 @@ class FairQueue(Generic[T]):
         if not one.pretends:
             self._count(lane, -1)
         lane.at_work += 1
-        self._turns.had(lane.spot)
+        self._turns.note_turn(lane.spot)
         self._list(lane)
         return lane.spot, one
 
@@ -262,7 +262,7 @@ class _Turns:
         self._number = 0
         self._last: OrderedDict[str, int] = OrderedDict()
 
-    def had(self, spot: Spot) -> None:
+    def note_turn(self, spot: Spot) -> None:
         """Note that it has one now."""
         self._number += 1
         for each in {spot.network, spot.place}:

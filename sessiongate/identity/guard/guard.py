@@ -43,7 +43,7 @@ _MOST_NAMES = 50_000
 
 @runtime_checkable
 class KnowsNames(Protocol):
-    """A provider that may add: which spellings are one person, and when credentials change."""
+    """Optional protocol of a provider: names that are one person, and versions of credentials."""
 
     def name_of(self, account: Account) -> str:
         """The one name under which tries of this account count, whether it exists or not."""
@@ -56,7 +56,7 @@ class KnowsNames(Protocol):
 
 @runtime_checkable
 class MayBeDown(Protocol):
-    """A provider that may be out of reach, and knows of it."""
+    """Optional protocol of a provider that can be unreachable."""
 
     @property
     def is_down(self) -> bool:
@@ -155,7 +155,7 @@ class Guard:
         if flight is None:
             attempt = Attempt(self._tries, address, self._clock)
             check = self._check(key, name, account, password, attempt)
-            flight = self._depart(key, attempt, check)
+            flight = self._start_flight(key, attempt, check)
         with self._changes.meanwhile() as changed:
             principal = await _arrival(flight.task)
             _refuse_changed(changed, name, principal)
@@ -270,17 +270,17 @@ class Guard:
         else:
             await self._dummy(password)
 
-    def _depart(
+    def _start_flight(
         self, key: bytes, attempt: Attempt, check: Coroutine[None, None, Principal]
     ) -> "_Flight":
         # A task of its own: a client that hangs up neither takes its failure back nor stops the
         # check for others who wait for the same.
         flight = _Flight(asyncio.create_task(check), attempt)
         self._flights[key] = flight
-        flight.task.add_done_callback(lambda _: self._landed(key, flight))
+        flight.task.add_done_callback(lambda _: self._flight_done(key, flight))
         return flight
 
-    def _landed(self, key: bytes, flight: "_Flight") -> None:
+    def _flight_done(self, key: bytes, flight: "_Flight") -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]  # cancelled before it began
         if not flight.task.cancelled():

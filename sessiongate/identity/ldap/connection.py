@@ -26,11 +26,14 @@ _AT_ONCE = 50
 
 
 class NoAnswer(Exception):
-    """The server did not tell us. The text is for logs and holds no secret."""
+    """There was no answer. The text is for logs and holds no secret."""
 
 
 class Unsure(NoAnswer):
-    """The server did answer, and cannot tell. Others are no worse off, and other servers may."""
+    """An answer that decides nothing about this account: another server may be able to.
+
+    Other accounts are not affected.
+    """
 
 
 class LdapAddress(msgspec.Struct, frozen=True):
@@ -149,7 +152,7 @@ class LdapConnection(asyncio.Protocol):
             raise self._fail(f"an unreadable answer: {problem}") from problem
 
     def close(self) -> None:
-        """Say good-bye and hang up. Idempotent, and never waits."""
+        """Unbind and close. Idempotent, and never waits."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(messages.unbind_request(self._next()))
         self._drop()
@@ -263,7 +266,7 @@ class LdapConnection(asyncio.Protocol):
         return NoAnswer(why)
 
     def _drop(self) -> None:
-        """Hang up without a word. Not by close(): it waits for a good-bye that may never come."""
+        """Abort the connection. The transport's close() would wait for the close_notify of TLS."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -16,7 +16,7 @@ from sessiongate.identity.ldap import verdicts as directory
 from sessiongate.identity.ldap.connection import NoAnswer, Unsure
 from sessiongate.identity.ldap.filter import All, Any, Compare, Filter, Has, Rule
 from sessiongate.identity.ldap.messages import Entry, Result
-from sessiongate.identity.ldap.servers import told
+from sessiongate.identity.ldap.servers import diagnostic_of
 from sessiongate.identity.ldap.verdicts import LIMITS, NO_SUCH_OBJECT, OF_THE_SERVER, SUCCESS
 from sessiongate.rules.dn import canonical_dn, first_part
 
@@ -145,7 +145,7 @@ class Groups:
 
 def ended_badly(what: str, end: Result) -> NoAnswer:
     """What to make of a search that ended so: the server's trouble, or one about what was asked."""
-    text = f"{what} ended with code {end.code}: {told(end)}"
+    text = f"{what} ended with code {end.code}: {diagnostic_of(end)}"
     # The base is the settings'. What else may be wrong can be in what somebody typed.
     is_theirs = end.code in OF_THE_SERVER or end.code == NO_SUCH_OBJECT
     return NoAnswer(text) if is_theirs else Unsure(text)

@@ -26,7 +26,7 @@ from sessiongate.identity.ldap.connection import LdapConnection, NoAnswer, Unsur
 from sessiongate.identity.ldap.filter import Has, fill
 from sessiongate.identity.ldap.groups import Groups, Search, ended_badly
 from sessiongate.identity.ldap.messages import Entry, Result
-from sessiongate.identity.ldap.servers import LdapServer, LdapServers, told
+from sessiongate.identity.ldap.servers import LdapServer, LdapServers, diagnostic_of
 from sessiongate.identity.ldap.settings import LdapSettings
 from sessiongate.identity.ldap.verdicts import (
     OF_THE_SERVER,
@@ -70,7 +70,7 @@ class LdapIdentity:
         self._now = now
         self._servers = servers or LdapServers(name, settings.addresses, settings.means)
         self._slots = asyncio.Semaphore(settings.connections)
-        self._nobody = f"cn=sessiongate-nobody,{settings.base_dn}"
+        self._absent_dn = f"cn=sessiongate-nobody,{settings.base_dn}"
         groups = (settings.groups_attribute,) if settings.groups else ()
         names = (settings.name_attribute, *settings.full_name_attributes)
         known_by = _IDENTITY if settings.user_dn else ()
@@ -117,12 +117,12 @@ class LdapIdentity:
         """Never calls: directories do not tell of changes."""
 
     async def start(self) -> None:
-        """Say loudly what is not safe. Asks nobody: a directory may come up after us."""
+        """Log what is not safe. Connects to nothing: the directory may come up later."""
         for warning in self._settings.warnings:
             _log.warning("directory connection is not safe", provider=self.name, what=warning)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         self._servers.close()
 
     def name_of(self, account: Account) -> str:
@@ -154,12 +154,12 @@ class LdapIdentity:
         self, server: LdapServer, account: Account, password: Secret, count: Count
     ) -> Principal:
         entry = await self._entry(server.search, account)
-        person, name = None, self._nobody
+        person, name = None, self._absent_dn
         if isinstance(entry, Entry):
-            person, name = self._person(entry), entry.dn
+            person, name = self._counted_name(entry), entry.dn
         connection, locked = await _opened(server, person, count)
         try:
-            result = await connection.bind(name if locked is None else self._nobody, password)
+            result = await connection.bind(name if locked is None else self._absent_dn, password)
         finally:
             connection.close()
         if locked is not None:
@@ -174,11 +174,11 @@ class LdapIdentity:
     ) -> Principal:
         settings = self._settings
         ours = self._is_ours(account)
-        name = dn.fill_dn(settings.user_dn, self._facts(account)) if ours else self._nobody
+        name = dn.fill_dn(settings.user_dn, self._facts(account)) if ours else self._absent_dn
         person = await self._person_behind(server, account) if ours else None
         connection, locked = await _opened(server, person, count)
         try:
-            result = await connection.bind(name if locked is None else self._nobody, password)
+            result = await connection.bind(name if locked is None else self._absent_dn, password)
             if locked is not None:
                 raise LockedOut(str(locked))
             if not ours:
@@ -196,7 +196,7 @@ class LdapIdentity:
         if not by_dn and settings.means.password is not None:
             entry = await self._entry(server.search, account)
             if isinstance(entry, Entry):
-                return self._person(entry)
+                return self._counted_name(entry)
         name = self.name_of(account)
         return name if by_dn and settings.style != "ad" else plain_letters(name)
 
@@ -208,20 +208,22 @@ class LdapIdentity:
                 name, Has("objectClass"), self._attributes, subtree=False
             )
             # What people may not read is not there, they are told.
-            entry = Why.UNKNOWN if end.code == directory.NO_SUCH_OBJECT else _the_one(entries, end)
+            entry = (
+                Why.UNKNOWN if end.code == directory.NO_SUCH_OBJECT else _only_entry(entries, end)
+            )
             identity: str | None = f"dn:{name}"
         else:
             identity = await connection.who_am_i()
             entry = await self._entry(connection.search, account)
         if entry is Why.UNKNOWN:
-            raise _puzzled("users may not read their own entry")
+            raise _inconclusive("users may not read their own entry")
         if isinstance(entry, Why):
             raise _refused(AccountRefusal(entry, guess=False))
         if identity is None:
             # Not told who is bound. Before all others, a bind name is the userPrincipalName's.
             if directory.has(entry.attributes, "userPrincipalName", name):
                 return entry
-            raise _puzzled("the directory does not say who is bound; give bind_dn")
+            raise _inconclusive("the directory does not say who is bound; give bind_dn")
         if not directory.is_of(identity, entry.dn, entry.attributes, settings.domains):
             _log.warning(
                 "directory has several entries of one name",
@@ -244,7 +246,7 @@ class LdapIdentity:
         found = fill(settings.user_filter, self._facts(account))
         # Two are enough to know that there is more than one.
         entries, end = await search(settings.base_dn, found, self._attributes, most=2)
-        entry = _the_one(entries, end)
+        entry = _only_entry(entries, end)
         if entry is Why.AMBIGUOUS:
             _log.warning(
                 "directory has several entries of one name",
@@ -263,7 +265,7 @@ class LdapIdentity:
     def _canonical(self, own: Account) -> str:
         return own.canonical if own.domain else self.name_of(own)
 
-    def _person(self, entry: Entry) -> str:
+    def _counted_name(self, entry: Entry) -> str:
         """The one name that counts for this entry, by whichever of its names it was found."""
         own = self._own_name(entry)
         return self._canonical(own) if own is not None else entry.dn
@@ -274,7 +276,7 @@ class LdapIdentity:
             raise _refused(AccountRefusal(why, guess=False))  # the password was right
         own = self._own_name(entry)
         if own is None:
-            raise _puzzled(f"an entry whose {settings.name_attribute} is no account name")
+            raise _inconclusive(f"an entry whose {settings.name_attribute} is no account name")
         groups = await self._groups.of(search, entry) if settings.groups else set()
         spelled = own.typed
         shown = f"{spelled}@{settings.shown_domain}" if settings.shown_domain else spelled
@@ -308,7 +310,7 @@ def plugin(name: str, table: Mapping[str, object], context: PluginContext) -> Bu
 
 
 async def _no_count(_: str) -> None:
-    """Nobody counts."""
+    """Count no attempt."""
 
 
 async def _opened(
@@ -334,7 +336,7 @@ async def _opened(
 
 
 def _close(opening: asyncio.Task[LdapConnection]) -> None:
-    """Nobody wants this connection any more."""
+    """Close the connection of a task that nobody waits for."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
 
@@ -347,10 +349,10 @@ def _judge(result: Result, *, known: bool = False) -> None:
     if refused := directory.refusal(result.code, result.diagnostic, result.policy):
         raise _refused(refused, known=known)
     if result.code != SUCCESS:
-        text = f"the bind ended with code {result.code}: {told(result)}"
+        text = f"the bind ended with code {result.code}: {diagnostic_of(result)}"
         if directory.could_not_ask(result.code, result.diagnostic):
             raise Unsure(text)
-        raise NoAnswer(text) if result.code in OF_THE_SERVER else _puzzled(text)
+        raise NoAnswer(text) if result.code in OF_THE_SERVER else _inconclusive(text)
 
 
 def _refused(why: AccountRefusal, *, known: bool = False) -> BadCredentials:
@@ -360,11 +362,11 @@ def _refused(why: AccountRefusal, *, known: bool = False) -> BadCredentials:
     return BadCredentials(str(why), known=known, guess=why.guess)
 
 
-def _puzzled(text: str) -> IdentityUnavailable:
+def _inconclusive(text: str) -> IdentityUnavailable:
     return IdentityUnavailable(text, answered=True)
 
 
-def _the_one(entries: list[Entry], end: Result) -> Entry | Why:
+def _only_entry(entries: list[Entry], end: Result) -> Entry | Why:
     if end.code not in (SUCCESS, SIZE_LIMIT):
         raise ended_badly("the search", end)
     if len(entries) > 1 or end.code == SIZE_LIMIT:

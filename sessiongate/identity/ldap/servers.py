@@ -31,7 +31,7 @@ IDLE = 240.0
 _log = structlog.get_logger(__name__)
 
 
-class Means(msgspec.Struct, frozen=True):
+class LdapAccess(msgspec.Struct, frozen=True):
     """How servers are reached. Without a service account only users bind."""
 
     tls: ssl.SSLContext | None
@@ -51,7 +51,7 @@ class LdapServer:
     """One server, and the connections on which the service account is logged in."""
 
     def __init__(
-        self, address: LdapAddress, means: Means, ticks: Callable[[], float] = time.monotonic
+        self, address: LdapAddress, means: LdapAccess, ticks: Callable[[], float] = time.monotonic
     ) -> None:
         self.address = address
         self.down_since: float | None = None
@@ -77,7 +77,7 @@ class LdapServer:
         most: int = 0,
     ) -> tuple[list[Entry], Result]:
         """Search as the service account. Raises NoAnswer."""
-        for connection in self._kept():
+        for connection in self._reusable():
             # A line may have died unnoticed since it was last used; a new one will tell.
             with contextlib.suppress(NoAnswer):
                 answer = await connection.search(
@@ -91,12 +91,12 @@ class LdapServer:
         return answer
 
     def close(self) -> None:
-        """Hang up all that is kept."""
+        """Close all idle connections."""
         for connection, _ in self._idle:
             connection.close()
         self._idle.clear()
 
-    def _kept(self) -> Iterator[LdapConnection]:
+    def _reusable(self) -> Iterator[LdapConnection]:
         """The live connection that was used last; none if that was too long ago."""
         while self._idle:
             connection, since = self._idle.pop()
@@ -119,7 +119,7 @@ class LdapServer:
         result = await connection.bind(means.service, means.password)
         if result.code != SUCCESS or result.policy is not None:
             connection.close()
-            text = f"the service account is refused (code {result.code}): {told(result)}"
+            text = f"the service account is refused (code {result.code}): {diagnostic_of(result)}"
             if refusal(result.code, result.diagnostic, result.policy) is not None:
                 self._refused = (text, self._ticks() + means.cool_down)
             raise _Refused(text)
@@ -134,7 +134,7 @@ class LdapServers:
         self,
         name: str,
         addresses: Sequence[LdapAddress],
-        means: Means,
+        means: LdapAccess,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
@@ -168,7 +168,7 @@ class LdapServers:
         raise IdentityUnavailable(f"{self._name}: {'; '.join(problems)}", answered=reached)
 
     def close(self) -> None:
-        """Hang up everywhere."""
+        """Close the connections to all servers."""
         for server in self._servers:
             server.close()
 
@@ -200,8 +200,8 @@ class LdapServers:
 _LONGEST = 200
 
 
-def told(result: Result) -> str:
-    """The server's own words, fit for one line of a log."""
+def diagnostic_of(result: Result) -> str:
+    """The diagnostic message of a result, made fit for one line of a log."""
     words = result.diagnostic[:_LONGEST]
     words = "".join(letter if letter.isprintable() else " " for letter in words)
     return words.strip() or "no reason given"

@@ -15,7 +15,7 @@ from sessiongate.config import values
 from sessiongate.config.provider_tables import ProviderTable
 from sessiongate.identity.ldap import filter as ldap_filter
 from sessiongate.identity.ldap.connection import LdapAddress
-from sessiongate.identity.ldap.servers import Means
+from sessiongate.identity.ldap.servers import LdapAccess
 from sessiongate.identity.plugin import PluginContext
 from sessiongate.rules.accounts import canonical_domain
 from sessiongate.rules.dn import canonical_dn
@@ -39,7 +39,7 @@ class LdapSettings(msgspec.Struct, frozen=True):
 
     style: str
     addresses: tuple[LdapAddress, ...]
-    means: Means
+    means: LdapAccess
     base_dn: str
     user_filter: ldap_filter.Filter
     user_dn: str
@@ -81,7 +81,7 @@ def read(name: str, table: Mapping[str, object], context: PluginContext) -> Ldap
     settings = LdapSettings(
         style=style,
         addresses=addresses,
-        means=Means(
+        means=LdapAccess(
             tls=tls,
             service=service,
             password=password,

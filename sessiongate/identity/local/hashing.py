@@ -26,7 +26,7 @@ from sessiongate.errors import InvalidArgument, Overloaded
 from sessiongate.identity.guard.fair_queue import FULL, FairQueue, Spot
 from sessiongate.identity.guard.known_names import KnownAddresses
 from sessiongate.identity.guard.pace import Lateness, Pace
-from sessiongate.identity.local.stored_hash import Cost, cost_of, make_hash, matches, nobody
+from sessiongate.identity.local.stored_hash import Cost, cost_of, make_hash, matches, unmatched_hash
 from sessiongate.rules.password_forms import forms_of
 from sessiongate.secret import Secret
 
@@ -170,7 +170,7 @@ class PasswordHasher:
         """False, at the cost of a verification: for names that do not exist."""
         aim = dearest or self.cost
         text = password if _fits(password) else Secret("")
-        stored = nobody(aim)
+        stored = unmatched_hash(aim)
         checked = await self._refusing(lambda: self._check(stored, text, aim, False), address, aim)
         return checked.right
 
@@ -220,7 +220,7 @@ class PasswordHasher:
             self._sleeps.note(time.perf_counter() - began - span)
         else:
             began = time.perf_counter()
-            matches(nobody(dearest), b"")
+            matches(unmatched_hash(dearest), b"")
             pace.note(time.perf_counter() - began)
 
     async def _refusing(self, work: Callable[[], Checked], address: str, aim: Cost) -> Checked:
@@ -260,7 +260,7 @@ class PasswordHasher:
             began = time.perf_counter()
 
         job = _Job(work, begin)
-        job.future.add_done_callback(lambda done: self._landed(done, spot, job))
+        job.future.add_done_callback(lambda done: self._job_done(done, spot, job))
         self._enter(spot, job)
         answer: T = await asyncio.wrap_future(job.future)
         return answer, time.perf_counter() - began
@@ -284,7 +284,7 @@ class PasswordHasher:
                 self._queue.done(spot)
             self._serve()
 
-    def _landed(self, future: Future[Any], spot: Spot, job: _Job) -> None:
+    def _job_done(self, future: Future[Any], spot: Spot, job: _Job) -> None:
         if future.cancelled():  # the one who waited has gone
             with self._lock:
                 self._queue.remove(spot, job)

@@ -46,7 +46,7 @@ _ROUNDS = 3
 _log = structlog.get_logger(__name__)
 
 
-class _Look(msgspec.Struct, frozen=True):
+class _FileStamp(msgspec.Struct, frozen=True):
     """What a file was when we read it: a later look that differs means a change."""
 
     inode: int = 0
@@ -55,7 +55,7 @@ class _Look(msgspec.Struct, frozen=True):
     changed: int = 0
 
 
-_NO_FILE = _Look()
+_NO_FILE = _FileStamp()
 
 
 class FileIdentity:
@@ -73,14 +73,14 @@ class FileIdentity:
         self._hasher = hasher
         self._domains = frozenset(map(canonical_domain, domains))
         self._users: Users = {}
-        self._dearest = hasher.cost
+        self._highest_cost = hasher.cost
         self._renewable = True
         self._stays: set[str] = set()
         """Hashes that cannot be replaced in the file as it is."""
-        self._look: _Look | None = None
-        self._broken: _Look | None = None
+        self._look: _FileStamp | None = None
+        self._broken: _FileStamp | None = None
         self._problems: list[str] = []
-        self._tell: list[Callable[[str], None]] = []
+        self._on_change: list[Callable[[str], None]] = []
         self._reading = asyncio.Lock()
 
     async def authenticate(self, account: Account, password: Secret) -> Principal:
@@ -95,7 +95,7 @@ class FileIdentity:
 
     async def pretend(self, password: Secret, address: str) -> None:
         """Take as long as refusing a wrong password, without its work."""
-        await self._hasher.pretend(password, address, dearest=self._dearest)
+        await self._hasher.pretend(password, address, dearest=self._highest_cost)
 
     async def _authenticate(self, account: Account, password: Secret, address: str) -> Principal:
         for _ in range(_ROUNDS):
@@ -123,12 +123,12 @@ class FileIdentity:
 
     def on_change(self, tell: Callable[[str], None]) -> None:
         """Call `tell` with the canonical name of each account whose sessions must end now."""
-        self._tell.append(tell)
+        self._on_change.append(tell)
 
     async def start(self) -> None:
         """Read the file. Raises ConfigError for one that cannot be read or has problems."""
         self._look, self._users = await asyncio.to_thread(_read, self._path, False)
-        self._dearest = _dearest(self._users, self._hasher.cost)
+        self._highest_cost = _highest_cost(self._users, self._hasher.cost)
 
     async def close(self) -> None:
         """Nothing to let go of: the hasher belongs to whoever made it."""
@@ -164,7 +164,7 @@ class FileIdentity:
 
     def _has_changed(self) -> bool:
         try:
-            look = _look_of(self._path.stat())
+            look = _stamp_of(self._path.stat())
         except FileNotFoundError:
             look = _NO_FILE
         except OSError:
@@ -174,7 +174,7 @@ class FileIdentity:
     async def _reload(self) -> None:
         try:
             look, users = await asyncio.to_thread(_read, self._path, bool(self._users))
-        except _Broken as broken:
+        except _UnusableFile as broken:
             if broken.problems != self._problems:
                 _log.error("users not read again", provider=self.name, why=broken.problems)
             self._broken, self._problems = broken.look, broken.problems
@@ -182,15 +182,15 @@ class FileIdentity:
         # No await from here on: nobody sees the new users before everybody is told, or the
         # other way round.
         before, self._users = self._users, users
-        self._dearest = _dearest(users, self._hasher.cost)
+        self._highest_cost = _highest_cost(users, self._hasher.cost)
         self._renewable = True
         self._stays.clear()
         if self._broken is not None:
             _log.info("users read again after a problem", provider=self.name)
         self._look, self._broken, self._problems = look, None, []
         for user in before.values():
-            if _must_leave(user, users.get(user.canonical)):
-                for tell in self._tell:
+            if _must_end(user, users.get(user.canonical)):
+                for tell in self._on_change:
                     tell(user.canonical)
 
     def _find(self, account: Account) -> User | None:
@@ -200,7 +200,7 @@ class FileIdentity:
         return user
 
     async def _check(self, user: User | None, password: Secret, address: str) -> Checked:
-        dearest = self._dearest
+        dearest = self._highest_cost
         if user is None or not password.reveal():
             return Checked(await self._hasher.verify_nothing(password, address, dearest=dearest))
         return await self._hasher.check(
@@ -241,19 +241,19 @@ class FileIdentity:
         )
 
 
-class _Broken(ConfigError):
+class _UnusableFile(ConfigError):
     """A file that says nothing usable.
 
     `look` is of the text that made no sense, which need not be read again until it differs; None
     where the system could not give us the text, which is worth trying again at once.
     """
 
-    def __init__(self, look: _Look | None, problems: list[str]) -> None:
+    def __init__(self, look: _FileStamp | None, problems: list[str]) -> None:
         super().__init__(problems)
         self.look = look
 
 
-def _read(path: Path, had_users: bool) -> tuple[_Look, Users]:
+def _read(path: Path, had_users: bool) -> tuple[_FileStamp, Users]:
     """The users, and the look of the very file they were read from. Blocks."""
     look, users = read_once(path)
     if had_users and not users:
@@ -261,11 +261,11 @@ def _read(path: Path, had_users: bool) -> tuple[_Look, Users]:
         look, users = read_once(path)
         if look == _NO_FILE and not path.parent.is_dir():
             # Not an answer: the disk with the data directory is away.
-            raise _Broken(None, [f"{path}: cannot be read: its directory is gone"])
+            raise _UnusableFile(None, [f"{path}: cannot be read: its directory is gone"])
     return look, users
 
 
-def read_once(path: Path) -> tuple[_Look, Users]:
+def read_once(path: Path) -> tuple[_FileStamp, Users]:
     """The users as they are at this moment; no file is none of them. Blocks."""
     try:
         look, data = read_users_file(path)
@@ -273,18 +273,18 @@ def read_once(path: Path) -> tuple[_Look, Users]:
         return _NO_FILE, {}
     except OSError as unreadable:
         problem = f"{path}: cannot be read: {unreadable.strerror}"
-        raise _Broken(None, [problem]) from unreadable
+        raise _UnusableFile(None, [problem]) from unreadable
     try:
-        return _look_of(look), parse_users(data, str(path))
+        return _stamp_of(look), parse_users(data, str(path))
     except ConfigError as broken:
-        raise _Broken(_look_of(look), broken.problems) from broken
+        raise _UnusableFile(_stamp_of(look), broken.problems) from broken
 
 
-def _look_of(stat: os.stat_result) -> _Look:
-    return _Look(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+def _stamp_of(stat: os.stat_result) -> _FileStamp:
+    return _FileStamp(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def _must_leave(before: User, after: User | None) -> bool:
+def _must_end(before: User, after: User | None) -> bool:
     if before.disabled:
         return False  # has no sessions
     if after is None or after.disabled:
@@ -310,6 +310,6 @@ def _same_password(one: User, other: User) -> bool:
     )
 
 
-def _dearest(users: Users, usual: Cost) -> Cost:
+def _highest_cost(users: Users, usual: Cost) -> Cost:
     costs = [cost_of(user.stored) for user in users.values()]
     return max(costs, key=lambda cost: cost.work, default=usual)

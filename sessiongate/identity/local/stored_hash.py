@@ -89,8 +89,11 @@ def matches(stored: str, password: bytes) -> bool:
         raise IdentityUnavailable("a stored password hash cannot be verified") from broken
 
 
-def nobody(cost: Cost) -> str:
-    """Random bytes in the form of a hash: nobody knows a password for it, and making it is free."""
+def unmatched_hash(cost: Cost) -> str:
+    """Random bytes in the form of a hash of this cost, which no known password matches.
+
+    Made without hashing: for refusals that take the time of a verification.
+    """
     salt, digest = (_base64(secrets.token_bytes(size)) for size in (_SALT_BYTES, _HASH_BYTES))
     return f"$argon2id$v=19${cost}${salt}${digest}"
 

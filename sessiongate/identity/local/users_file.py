@@ -97,7 +97,9 @@ def parse_users(data: bytes, source: str) -> dict[str, User]:
         raise ConfigError(
             [f"{source}: is not TOML{at}; mend it there, or put a copy back"]
         ) from None
-    problems = [f"{source}: {_shown(name)}: not a setting" for name in tables.keys() - {"users"}]
+    problems = [
+        f"{source}: {_printable(name)}: not a setting" for name in tables.keys() - {"users"}
+    ]
     entries = tables.get("users", {})
     if not isinstance(entries, dict):
         raise ConfigError([*problems, f'{source}: users: must be tables, [users."NAME"]'])
@@ -123,7 +125,7 @@ def _read_user(name: str, entry: object) -> tuple[User | None, list[str]]:
     if not isinstance(entry, dict):
         return None, [": must be a table"]
     strange = entry.keys() - set(_SETTINGS)
-    problems = [f".{_shown(key)}: not a setting{_meant(key)}" for key in strange]
+    problems = [f".{_printable(key)}: not a setting{_suggestion(key)}" for key in strange]
     stored, role = entry.get("password"), entry.get("role")
     full_name, disabled = entry.get("full_name", ""), entry.get("disabled", False)
     created = entry.get("created")
@@ -142,12 +144,12 @@ def _read_user(name: str, entry: object) -> tuple[User | None, list[str]]:
     return User(name, canonical, str(stored), str(role), full_name, disabled, created), []
 
 
-def _shown(key: str) -> str:
-    """A key as it is told: with escapes where it would steer a terminal."""
+def _printable(key: str) -> str:
+    """A key fit for a message: escaped where it holds control characters."""
     return key if key.isprintable() else json.dumps(key)
 
 
-def _meant(key: str) -> str:
+def _suggestion(key: str) -> str:
     near = difflib.get_close_matches(key, _SETTINGS, 1)
     return f", did you mean {near[0]}?" if near else ""
 

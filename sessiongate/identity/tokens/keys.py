@@ -127,7 +127,7 @@ class IssuerKeys:
         if self._read_at is None or now - self._read_at >= STALE:
             await self._renewed(now)
         elif now - self._read_at >= FRESH and self._may_read(now):
-            self._depart(now)  # nobody need wait for it
+            self._start_reading(now)  # nobody need wait for it
         found = self._matching(identity, algorithm)
         if not found:
             if self._flight is not None or self._failed or self._may_read(now):
@@ -179,7 +179,7 @@ class IssuerKeys:
     async def _renewed(self, now: datetime) -> None:
         if self._flight is None and not self._may_read(now):
             raise IdentityUnavailable(f"the keys of {self._name} could not be read")
-        flight = self._depart(now)
+        flight = self._start_reading(now)
         try:
             await asyncio.shield(flight)
         except asyncio.CancelledError:
@@ -187,15 +187,15 @@ class IssuerKeys:
                 raise IdentityUnavailable("the verifier is closing") from None
             raise
 
-    def _depart(self, now: datetime) -> asyncio.Task[None]:
+    def _start_reading(self, now: datetime) -> asyncio.Task[None]:
         """Begin to read, once for all who want to know."""
         if self._flight is None:
             self._tried_at = now
             self._flight = asyncio.create_task(self._read(now))
-            self._flight.add_done_callback(self._landed)
+            self._flight.add_done_callback(self._reading_done)
         return self._flight
 
-    def _landed(self, flight: asyncio.Task[None]) -> None:
+    def _reading_done(self, flight: asyncio.Task[None]) -> None:
         self._flight = None
         if not flight.cancelled():
             flight.exception()  # seen, also where nobody waits for it
@@ -304,7 +304,7 @@ class UrlSource:
 
     async def read(self) -> bytes:
         """What is there."""
-        return await _got(self._upstream, self._path)
+        return await _fetch(self._upstream, self._path)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -325,7 +325,7 @@ class DiscoveredSource:
     async def read(self) -> bytes:
         """What is there. The address must be on the issuer's own host."""
         path = path_of(self._issuer).rstrip("/")
-        document = await _got(self._upstream, f"{path}/.well-known/openid-configuration")
+        document = await _fetch(self._upstream, f"{path}/.well-known/openid-configuration")
         found: object = None
         with suppress(msgspec.DecodeError, RecursionError):
             found = msgspec.json.decode(document.removeprefix(BOM_UTF8))
@@ -334,7 +334,7 @@ class DiscoveredSource:
         address = found.get("jwks_uri")
         try:
             if isinstance(address, str) and origin_of(address) == origin_of(self._issuer):
-                return await _got(self._upstream, path_of(address))
+                return await _fetch(self._upstream, path_of(address))
         except ValueError:
             pass
         raise IdentityUnavailable("the issuer's keys are at another host; set jwks_url")
@@ -358,7 +358,7 @@ def path_of(address: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-async def _got(upstream: HttpUpstream, path: str) -> bytes:
+async def _fetch(upstream: HttpUpstream, path: str) -> bytes:
     try:
         answer = await upstream.get(path)
     except UpstreamUnavailable as down:

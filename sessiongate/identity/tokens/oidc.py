@@ -11,7 +11,7 @@ import msgspec
 
 from sessiongate.errors import BadCredentials
 from sessiongate.identity.tokens.keys import IssuerKeys
-from sessiongate.identity.tokens.port import Grants, Vouched
+from sessiongate.identity.tokens.port import Grants, VerifiedToken
 from sessiongate.identity.tokens.signed import (
     Claims,
     audiences_of,
@@ -59,7 +59,9 @@ class OidcVerifier:
             return False
         return said == self._expected.issuer
 
-    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+    async def verify(
+        self, presented: PresentedToken, now: datetime, address: str = ""
+    ) -> VerifiedToken:
         """What the token says. Raises BadCredentials or IdentityUnavailable.
 
         Whoever waits for the issuer's keys waits for one reading of them, all together, and keeps
@@ -71,7 +73,7 @@ class OidcVerifier:
         typed = self._name(claims)
         full_name = claims.get("name")
         groups = _groups(claims, self._expected.groups_claim)
-        return Vouched(
+        return VerifiedToken(
             self._grants.principal(typed, full_name if isinstance(full_name, str) else "", groups),
             typed,
         )

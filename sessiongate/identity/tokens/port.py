@@ -20,20 +20,20 @@ SKEW = timedelta(seconds=60)
 is what most SAML and OpenID parts allow, and lengthens a token of five minutes by a fifth."""
 
 
-class Once(msgspec.Struct, frozen=True):
-    """What makes a token good for one login only: its digest, and when it is worthless anyway."""
+class SingleUse(msgspec.Struct, frozen=True):
+    """By what a token is claimed for one login: its digest, and when it expires anyway."""
 
     digest: bytes
     expires_at: datetime
 
 
-class Vouched(msgspec.Struct, frozen=True):
+class VerifiedToken(msgspec.Struct, frozen=True):
     """What a verified token says. The login is not done yet: `once` is for the caller to keep."""
 
     principal: Principal
     typed: str
     """The name as it stands in the token."""
-    once: Once | None = None
+    once: SingleUse | None = None
 
 
 class TokenVerifier(Protocol):
@@ -46,7 +46,9 @@ class TokenVerifier(Protocol):
         """Whether this token says of itself that it is of this issuer. Believes nothing; cheap."""
         ...
 
-    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+    async def verify(
+        self, presented: PresentedToken, now: datetime, address: str = ""
+    ) -> VerifiedToken:
         """What the token says. `address` is from where it came: where tokens wait, by that.
 
         Raises BadCredentials for any that is not to be believed, IdentityUnavailable when that

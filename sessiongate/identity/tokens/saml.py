@@ -18,7 +18,7 @@ from lxml import etree
 
 from sessiongate.errors import BadCredentials
 from sessiongate.identity.guard.fair_turns import FairTurns
-from sessiongate.identity.tokens.port import SKEW, Grants, Once, Vouched
+from sessiongate.identity.tokens.port import SKEW, Grants, SingleUse, VerifiedToken
 from sessiongate.identity.tokens.saml_signature import SAML, assertion_in, signed_by
 from sessiongate.session import SAML as KIND
 from sessiongate.session import PresentedToken
@@ -84,7 +84,9 @@ class SamlVerifier:
         name = self._expected.issuer.replace("&", "&amp;").encode()
         return bool(re.search(rb">\s*" + re.escape(name) + rb"\s*<", presented.document()))
 
-    async def verify(self, presented: PresentedToken, now: datetime, address: str = "") -> Vouched:
+    async def verify(
+        self, presented: PresentedToken, now: datetime, address: str = ""
+    ) -> VerifiedToken:
         """What the assertion says. Raises BadCredentials or Overloaded."""
         async with self._turns.turn(address):
             return await asyncio.wrap_future(
@@ -95,36 +97,36 @@ class SamlVerifier:
         """Let assertions from here not wait behind those of strangers."""
         self._turns.welcome(address)
 
-    def check(self, document: bytes, now: datetime) -> Vouched:
+    def check(self, document: bytes, now: datetime) -> VerifiedToken:
         """The same, at once and on this thread."""
         assertion = assertion_in(document)
         signed = signed_by(assertion, self._certificates, now)
         return self._read(signed, now)
 
-    def _read(self, signed: etree._Element, now: datetime) -> Vouched:
+    def _read(self, signed: etree._Element, now: datetime) -> VerifiedToken:
         expected = self._expected
         if signed.get("Version") != "2.0":
             raise BadCredentials("the assertion is not of SAML 2.0")
-        if _text(_one(signed, "Issuer")) != expected.issuer:
+        if _text(_only_child(signed, "Issuer")) != expected.issuer:
             raise BadCredentials("the assertion is of another issuer")
         _must_have_begun(signed, "IssueInstant", now)
-        subject = _one(signed, "Subject")
+        subject = _only_child(signed, "Subject")
         expires_at = min(
-            _conditions(_one(signed, "Conditions"), expected.audience, now),
-            _confirmation(_one(subject, "SubjectConfirmation"), now),
+            _conditions(_only_child(signed, "Conditions"), expected.audience, now),
+            _confirmation(_only_child(subject, "SubjectConfirmation"), now),
         )
         typed = self._name(signed, subject)
         groups = _values(signed, expected.groups_attribute)
         mark = "\0".join(("saml", expected.issuer, signed.get("ID", "")))
-        return Vouched(
+        return VerifiedToken(
             self._grants.principal(typed, "", groups),
             typed,
-            Once(sha256(mark.encode()).digest(), expires_at + SKEW),
+            SingleUse(sha256(mark.encode()).digest(), expires_at + SKEW),
         )
 
     def _name(self, signed: etree._Element, subject: etree._Element) -> str:
         if not self._expected.name_attribute:
-            name = _one(subject, "NameID")
+            name = _only_child(subject, "NameID")
             if name.get("Format") == TRANSIENT:
                 raise BadCredentials("the assertion names nobody: its name is a transient one")
             return _text(name)
@@ -163,7 +165,7 @@ _HARMLESS = frozenset({f"{{{SAML}}}OneTimeUse", f"{{{SAML}}}ProxyRestriction"})
 def _confirmation(confirmation: etree._Element, now: datetime) -> datetime:
     if confirmation.get("Method") != BEARER:
         raise BadCredentials("the assertion is not for whoever bears it")
-    return _lasting(_one(confirmation, "SubjectConfirmationData"), now)
+    return _lasting(_only_child(confirmation, "SubjectConfirmationData"), now)
 
 
 def _lasting(element: etree._Element, now: datetime) -> datetime:
@@ -194,7 +196,7 @@ def _moment(element: etree._Element, attribute: str) -> datetime:
     raise BadCredentials(f"the assertion has no {attribute} in UTC")
 
 
-def _one(parent: etree._Element, name: str) -> etree._Element:
+def _only_child(parent: etree._Element, name: str) -> etree._Element:
     found = parent.findall(f"{{{SAML}}}{name}")
     if len(found) != 1:
         raise BadCredentials(f"the assertion does not hold exactly one {name}")

@@ -162,7 +162,7 @@ class VCenterIdentity:
         try:
             principal = self._principal(outcome)
         finally:
-            await self._let_go(principal, outcome)
+            await self._hand_on(principal, outcome)
         return principal
 
     def _refused(self, account: Account, fault: ReceivedFault) -> Principal:
@@ -192,7 +192,7 @@ class VCenterIdentity:
         full_name = opened.user.full_name or spelled
         return Principal(name, spelled, full_name, (self._names.role(name),), self.name)
 
-    async def _let_go(self, principal: Principal | None, opened: UpstreamSession) -> None:
+    async def _hand_on(self, principal: Principal | None, opened: UpstreamSession) -> None:
         if principal is not None and self._keep is not None:
             try:
                 await self._keep(principal, opened)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from sessiongate.audit.event import Said
+from sessiongate.audit.event import EventDetails
 from sessiongate.errors import Malformed
 from sessiongate.rules.access import LIST_SESSIONS
 from sessiongate.session import Client, Session
@@ -86,10 +86,10 @@ class Visit(msgspec.Struct, frozen=True):
     """Whether a token says who it is: then nobody is there to be asked for a password."""
 
     @property
-    def said(self) -> Said:
+    def said(self) -> EventDetails:
         """What the audit has of an action besides who did it: from where, and the form's reason."""
         token = f" token {self.session.digest[:4].hex()}" if self.is_script else ""
-        said = Said(how=f"console{token} from {self.client.ip_address}")
+        said = EventDetails(how=f"console{token} from {self.client.ip_address}")
         if reason := self.form.one("reason")[:_LONGEST_REASON]:
             said["detail"] = reason
         return said

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from sessiongate.audit.event import Said
+from sessiongate.audit.event import EventDetails
 from sessiongate.operations.port import Pools
 from sessiongate.secret import Secret
 from sessiongate.session import Person
@@ -107,25 +107,27 @@ class LocalUsers(Protocol):
         """Provider and name of whoever is locked for some address, and until when."""
         ...
 
-    async def unlock(self, name: str, by: str, said: Said) -> bool:
+    async def unlock(self, name: str, by: str, said: EventDetails) -> bool:
         """Let this name try again. False if nothing was held against it."""
         ...
 
-    async def set_disabled(self, who: Person, disabled: bool, by: str, said: Said) -> None:
+    async def set_disabled(self, who: Person, disabled: bool, by: str, said: EventDetails) -> None:
         """Keep somebody out, or let in again; never keep out the last administrator."""
         ...
 
-    async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
+    async def set_role(self, who: Person, role: str, by: str, said: EventDetails) -> None:
         """Give somebody another role; never take the last administrator's."""
         ...
 
     async def add(
-        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: Said
+        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: EventDetails
     ) -> str:
         """Add somebody, who may log in at once. The canonical name."""
         ...
 
-    async def set_password(self, who: Person, password: Secret, by: str, said: Said) -> None:
+    async def set_password(
+        self, who: Person, password: Secret, by: str, said: EventDetails
+    ) -> None:
         """Give somebody another password; sessions that were opened with the old one end."""
         ...
 

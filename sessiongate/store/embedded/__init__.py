@@ -1,10 +1,9 @@
 """The stores of one process: `memory`, and `sqlite` which has it behind a file.
 
 `table` holds sessions by digest, `name_index` knows them by name, `search` looks through them,
-`wheel` says when they end, `tickets` what is used once, `leases` what the gateway has opened,
-`lease_users` which process uses that,
-`books` what clients have in it, `notes` what is told of an upstream, `manager_tokens` what clients
-of the session manager show.
-`schema` is the file, `writer` commits to it on a thread of its own, `lock` keeps a second server
-out, `audit` is the chain of entries. `kinds` has both for the table of stores.
+`wheel` finds those that are due to end. `tickets` are used once. Of the gateway: `leases` are its
+sessions at upstreams, `lease_users` the processes that use them, `books` the objects that clients
+have there, `notes` short texts about an upstream. `manager_tokens` are those of the session
+manager. `schema` is the file's form, `writer` commits to it on its own thread, `lock` keeps a
+second server out, `audit` has the chains of events. `kinds` lists both for the table of stores.
 """

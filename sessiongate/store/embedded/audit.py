@@ -60,9 +60,9 @@ class _Statements(msgspec.Struct, frozen=True):
         "(SELECT number FROM T WHERE at >= ? ORDER BY number LIMIT 1) - 1,"
         " (SELECT max(number) FROM T))"
     )
-    began: str = "INSERT OR IGNORE INTO meta SELECT 'T let go since', ? FROM T_anchor"
+    note_pruning: str = "INSERT OR IGNORE INTO meta SELECT 'T let go since', ? FROM T_anchor"
     since: str = "SELECT value FROM meta WHERE name = 'T let go since'"
-    let_go: str = "DELETE FROM T WHERE number <= (SELECT number FROM T_anchor)"
+    delete_pruned: str = "DELETE FROM T WHERE number <= (SELECT number FROM T_anchor)"
 
     @classmethod
     def of(cls, table: str) -> "_Statements":
@@ -95,7 +95,7 @@ class MemoryAudit:
     lost = 0
 
     def __init__(self) -> None:
-        self._kept: dict[Chain, deque[tuple[int, bytes]]] = {
+        self._payloads: dict[Chain, deque[tuple[int, bytes]]] = {
             chain: deque(maxlen=_IN_MEMORY) for chain in Chain
         }
         self._number = 0
@@ -104,23 +104,24 @@ class MemoryAudit:
     def payloads(self) -> list[bytes]:
         """What is kept of both chains, in the order in which it came."""
         return [
-            payload for _, payload in sorted(one for kept in self._kept.values() for one in kept)
+            payload
+            for _, payload in sorted(one for kept in self._payloads.values() for one in kept)
         ]
 
-    def kept(self, chain: Chain) -> list[bytes]:
+    def payloads_of(self, chain: Chain) -> list[bytes]:
         """What is kept of one chain, oldest first."""
-        return [payload for _, payload in self._kept[chain]]
+        return [payload for _, payload in self._payloads[chain]]
 
     def empty(self) -> None:
         """Forget all of it."""
-        for kept in self._kept.values():
+        for kept in self._payloads.values():
             kept.clear()
         self._number = 0
 
     def note(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event."""
         self._number += 1
-        self._kept[chain].append((self._number, payload))
+        self._payloads[chain].append((self._number, payload))
 
     async def write(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event."""
@@ -134,12 +135,12 @@ class MemoryAudit:
         chain: Chain = Chain.DECISIONS,
     ) -> None:
         """Let go of the oldest events beyond so many."""
-        kept = self._kept[chain]
+        kept = self._payloads[chain]
         while len(kept) > most:
             kept.popleft()
 
 
-class _End(msgspec.Struct):
+class _ChainEnd(msgspec.Struct):
     """Where a chain is added to: its last link, and how much may be owed before it waits."""
 
     append: str
@@ -159,13 +160,15 @@ class SqliteAudit:
 
     def __init__(self, most_owed: int = MOST_OWED) -> None:
         self._writer: Writer | None = None
-        self._ends = {chain: _End(_OF[chain].append, most_owed // _SHARE[chain]) for chain in Chain}
+        self._ends = {
+            chain: _ChainEnd(_OF[chain].append, most_owed // _SHARE[chain]) for chain in Chain
+        }
         self.lost = 0
         """How many events were dropped, since they could not be written for so long."""
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Find the end of each chain. The tables are there (`schema.open_file`)."""
-        connection.execute(_OF[Chain.DECISIONS].began, (_UNKNOWN,))
+        connection.execute(_OF[Chain.DECISIONS].note_pruning, (_UNKNOWN,))
         for chain, end in self._ends.items():
             end.number, end.hash = _anchor(connection, chain)
             last = connection.execute(_OF[chain].last).fetchone()
@@ -180,14 +183,14 @@ class SqliteAudit:
     def note(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event. On the disk before anything acknowledged later."""
         end = self._ends[chain]
-        writer = self._room(end)
+        writer = self._writer_with_room(end)
         if writer is not None:
             writer.retry_until_written(end.append, end.next(payload, at))
 
     async def write(self, payload: bytes, at: datetime, chain: Chain = Chain.DECISIONS) -> None:
         """Keep an event; on the disk when this returns."""
         end = self._ends[chain]
-        writer = self._room(end)
+        writer = self._writer_with_room(end)
         if writer is not None:
             await writer.write_retried(end.append, end.next(payload, at))
 
@@ -205,10 +208,12 @@ class SqliteAudit:
             self._writer.retry_until_written(
                 of.anchor_by_number, (self._ends[chain].number - most,)
             )
-            self._writer.retry_until_written(of.began, (_UNKNOWN if now is None else micros(now),))
-            self._writer.retry_until_written(of.let_go, ())
+            self._writer.retry_until_written(
+                of.note_pruning, (_UNKNOWN if now is None else micros(now),)
+            )
+            self._writer.retry_until_written(of.delete_pruned, ())
 
-    def _room(self, end: _End) -> Writer | None:
+    def _writer_with_room(self, end: _ChainEnd) -> Writer | None:
         """The writer, if it can still be owed an event. What is lost is counted and said."""
         writer = self._writer
         if writer is None or writer.unwritten < end.most_owed:

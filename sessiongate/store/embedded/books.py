@@ -84,7 +84,7 @@ class MemoryBooks:
         before = found.book.names()
         found.book.apply(changes)
         after = found.book.names()
-        self._disown(client, before - after)
+        self._release_objects(client, before - after)
         opened = {name for name, _ in changes.opened}
         self._owners.update(dict.fromkeys(after - before | opened, client))
         found.version = self._next_version()
@@ -120,7 +120,7 @@ class MemoryBooks:
         for token in [one for one, until in book.pages.items() if until <= now]:
             del book.pages[token]
         if stay and found.cleared_by == stay:
-            self._disown(client, book.names())
+            self._release_objects(client, book.names())
             book.apply(Changes((*book.objects, *book.pages, book.collector)))
         elif book.size:
             return found.home != lease_id
@@ -172,7 +172,7 @@ class MemoryBooks:
             if book.size:
                 had.append(client)
                 found.lost = True
-                self._disown(client, book.names())
+                self._release_objects(client, book.names())
                 book.apply(Changes((*book.objects, *book.pages, book.collector)))
             found.home = ""
             if found.stays or found.lost or found.cleared_by:
@@ -185,7 +185,7 @@ class MemoryBooks:
         self._version += 1
         return self._version
 
-    def _disown(self, client: str, names: Iterable[str]) -> None:
+    def _release_objects(self, client: str, names: Iterable[str]) -> None:
         for name in names:
             if self._owners.get(name) == client:
                 del self._owners[name]

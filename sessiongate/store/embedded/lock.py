@@ -1,4 +1,4 @@
-"""One process owns a store's file. The kernel keeps the rule and forgets it with the process."""
+"""The lock by which one process owns a store's file. The kernel drops it when the process ends."""
 
 import fcntl
 import os

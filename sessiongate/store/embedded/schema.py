@@ -20,7 +20,7 @@ from sessiongate.files import make_directory, open_own
 from sessiongate.rules.audit_chain import read_number
 from sessiongate.session import Session, Ticket
 from sessiongate.store.embedded.table import CLIENTS_SHARED, SessionTable
-from sessiongate.store.embedded.wheel import Kept
+from sessiongate.store.embedded.wheel import SessionRecord
 from sessiongate.store.encoding import Facts, facts_of, micros, moment
 from sessiongate.store.port import StoredLease
 
@@ -212,9 +212,9 @@ def _client(facts: Facts) -> str:
     return json.dumps(facts)
 
 
-def touch_row(kept: Kept) -> tuple[Value, ...]:
+def touch_row(record: SessionRecord) -> tuple[Value, ...]:
     """A session's touches as TOUCH takes them."""
-    return (micros(kept.active_at), kept.call_count, kept.digest)
+    return (micros(record.active_at), record.call_count, record.digest)
 
 
 def ticket_row(digest: bytes, ticket: Ticket) -> tuple[Value, ...]:
@@ -236,7 +236,7 @@ def load_sessions(connection: sqlite3.Connection, table: SessionTable) -> None:
         active_at = login_at if active == login else moment(active)
         if not isinstance(key, str):
             key = _plain(key)
-        table.keep(Kept(digest, key, form, login_at, active_at, calls))
+        table.keep(SessionRecord(digest, key, form, login_at, active_at, calls))
 
 
 def generation_row(digest: bytes, newest: int) -> tuple[Value, ...]:

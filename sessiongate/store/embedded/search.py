@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sessiongate.session import Session
 from sessiongate.store.embedded.table import SHARDS, SessionTable, session_of
-from sessiongate.store.embedded.wheel import Kept
+from sessiongate.store.embedded.wheel import SessionRecord
 from sessiongate.store.search import FoundSessions, Picked, SessionSearch
 
 _STEP = 1_000
@@ -38,22 +38,22 @@ async def search_table(table: SessionTable, search: SessionSearch, now: datetime
             if look.through(begun) and len(begun) == _BEGUN:
                 await _all_of(look, table.newest(number)[_BEGUN:])
             await look.rest()
-    return FoundSessions(await _sessions(look.found.kept()), look.found.more, look.found.total)
+    return FoundSessions(await _sessions(look.found.results()), look.found.more, look.found.total)
 
 
-async def _all_of(look: "_Look", rows: Sequence[Kept], *, ordered: bool = True) -> None:
+async def _all_of(look: "_Look", rows: Sequence[SessionRecord], *, ordered: bool = True) -> None:
     for first in range(0, len(rows), _AT_ONCE):
         if not look.through(rows[first : first + _AT_ONCE], ordered=ordered):
             return
         await look.rest()
 
 
-async def _sessions(kept: Sequence[Kept]) -> list[Session]:
+async def _sessions(record: Sequence[SessionRecord]) -> list[Session]:
     sessions: list[Session] = []
-    for first in range(0, len(kept), _STEP):
+    for first in range(0, len(record), _STEP):
         if first:
             await asyncio.sleep(0)
-        sessions += map(session_of, kept[first : first + _STEP])
+        sessions += map(session_of, record[first : first + _STEP])
     return sessions
 
 
@@ -61,7 +61,7 @@ class _Look:
     """One search under way."""
 
     def __init__(self, table: SessionTable, search: SessionSearch, now: datetime) -> None:
-        self.found: Picked[Kept] = Picked(
+        self.found: Picked[SessionRecord] = Picked(
             search, more=search.counts_all() and table.total > search.exact
         )
         self._search = search
@@ -77,7 +77,7 @@ class _Look:
             self._spent = 0
             await asyncio.sleep(0)
 
-    def through(self, rows: Sequence[Kept], *, ordered: bool = True) -> bool:
+    def through(self, rows: Sequence[SessionRecord], *, ordered: bool = True) -> bool:
         """Take what fits of these. False if all that follow are too old to change anything.
 
         `ordered`: the newest logins come first.
@@ -86,21 +86,21 @@ class _Look:
         opened, used, unused = self._opened, self._used, self._search.unused_since
         oldest, known = found.oldest, len(judged)
         goes_on = True
-        for kept in rows:
-            if ordered and oldest is not None and kept.login_at < oldest:
+        for record in rows:
+            if ordered and oldest is not None and record.login_at < oldest:
                 goes_on = False
                 break
             if fits is not None:
-                facts = kept.facts
+                facts = record.facts
                 verdict = judged.get(id(facts))
                 if verdict is None:
                     verdict = judged[id(facts)] = facts, fits(facts)
                 if not verdict[1]:
                     continue
-            if kept.second == 0 or kept.active_at <= used or kept.login_at <= opened:
+            if record.second == 0 or record.active_at <= used or record.login_at <= opened:
                 continue
-            if unused is None or kept.active_at <= unused:
-                found.add(kept)
+            if unused is None or record.active_at <= unused:
+                found.add(record)
                 oldest = found.oldest
         self._spent += len(rows) + _JUDGED * (len(judged) - known)
         return goes_on

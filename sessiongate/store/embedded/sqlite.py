@@ -31,7 +31,7 @@ from sessiongate.store.embedded.notes import SqliteNotes
 from sessiongate.store.embedded.search import search_table
 from sessiongate.store.embedded.table import SessionTable, session_of
 from sessiongate.store.embedded.tickets import MARK, TicketTable
-from sessiongate.store.embedded.wheel import Kept
+from sessiongate.store.embedded.wheel import SessionRecord
 from sessiongate.store.embedded.writer import Writer
 from sessiongate.store.encoding import EPOCH, micros
 from sessiongate.store.port import Endings
@@ -112,12 +112,12 @@ class SqliteStore:
     async def add(self, session: Session, caps: Caps) -> None:
         """Keep a new session: in memory first, which reserves its place, then on the disk."""
         writer = self._writer
-        kept = self._table.add(session, caps)
+        record = self._table.add(session, caps)
         try:
             await self._write(writer, schema.ADD, schema.session_row(session))
         except BaseException:
             # Refused, or the caller has gone: nobody has the token, so no session may be left.
-            self._table.drop(kept)
+            self._table.drop(record)
             writer.retry_until_written(schema.END, (session.digest,))
             raise
 
@@ -125,23 +125,23 @@ class SqliteStore:
         """The live session of this digest, touched. Never suspends, never asks the disk."""
         if self._running is None:
             raise self._not_open()
-        kept = self._table.use(digest, now)
-        if kept is None:
+        record = self._table.use(digest, now)
+        if record is None:
             return None
-        self._dirty[digest] = kept
-        return session_of(kept)
+        self._dirty[digest] = record
+        return session_of(record)
 
     async def peek(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, untouched."""
         _ = self._writer
-        kept = self._table.peek(digest, now)
-        return session_of(kept) if kept is not None else None
+        record = self._table.peek(digest, now)
+        return session_of(record) if record is not None else None
 
     async def find(self, key: str, now: datetime) -> Session | None:
         """The live session of this key, untouched."""
         _ = self._writer
-        kept = self._table.find(key, now)
-        return session_of(kept) if kept is not None else None
+        record = self._table.find(key, now)
+        return session_of(record) if record is not None else None
 
     def list(self, now: datetime) -> AsyncIterator[Session]:
         """All live sessions; others get their turn in between."""
@@ -170,22 +170,22 @@ class SqliteStore:
         return True
 
     async def end(self, key: str) -> Session | None:
-        """End this session. It is dead at once; when this returns it also stays dead.
+        """End this session: in memory at once, and on the disk when this returns.
 
         Raises EndNotWritten where the disk refuses: the session is over all the same,
         and the file follows as soon as it can be written.
         """
         writer = self._writer
-        kept = self._table.end(key)
-        if kept is None:
+        record = self._table.end(key)
+        if record is None:
             return None
         self._mark(writer)
         try:
-            await writer.write_retried(schema.END, (kept.digest,))
+            await writer.write_retried(schema.END, (record.digest,))
         except StoreUnavailable as refused:
             # One of its own: all whose writes went into one commit are told by the same error.
-            raise EndNotWritten(str(refused), session_of(kept)) from refused
-        return session_of(kept)
+            raise EndNotWritten(str(refused), session_of(record)) from refused
+        return session_of(record)
 
     async def count(self) -> int:
         """How many sessions are kept."""
@@ -304,7 +304,7 @@ class SqliteStore:
         self._table = SessionTable(self._limits, self._forget_session)
         self._tickets = TicketTable()
         self._message = ""
-        self._dirty: dict[bytes, Kept] = {}
+        self._dirty: dict[bytes, SessionRecord] = {}
         self._advancing: dict[bytes, asyncio.Future[None]] = {}
 
     def _mark(self, writer: Writer) -> None:

@@ -16,7 +16,7 @@ from sessiongate.rules.life import due_at, judge
 from sessiongate.session import Caps, Ended, Limits, Session
 from sessiongate.store import encoding
 from sessiongate.store.embedded.name_index import NameIndex
-from sessiongate.store.embedded.wheel import Kept, Wheel
+from sessiongate.store.embedded.wheel import SessionRecord, Wheel
 from sessiongate.store.encoding import EPOCH, Facts, facts_of
 
 # An index is split into this many dicts by a byte of the key: growing one dict of a million
@@ -39,36 +39,38 @@ Who = tuple[str, str]
 """Provider and canonical name."""
 
 
-def nobody(_: bytes) -> None:
-    """Tell no one."""
+def ignore_end(_: bytes) -> None:
+    """Do nothing when a session ends: nobody else keeps it."""
 
 
 class SessionTable:
-    """Sessions by digest and by key. `ended` is told of each that its limits have ended."""
+    """Sessions by digest and by key. `ended` is called with the digest of each
+    session that a limit ends.
+    """
 
-    def __init__(self, limits: Limits, ended: Callable[[bytes], None] = nobody) -> None:
+    def __init__(self, limits: Limits, ended: Callable[[bytes], None] = ignore_end) -> None:
         self._limits = limits
-        self._tell = ended
-        self._by_digest: list[dict[bytes, Kept]] = [{} for _ in range(SHARDS)]
-        self._by_key: list[dict[str, Kept]] = [{} for _ in range(SHARDS)]
+        self._on_end = ended
+        self._by_digest: list[dict[bytes, SessionRecord]] = [{} for _ in range(SHARDS)]
+        self._by_key: list[dict[str, SessionRecord]] = [{} for _ in range(SHARDS)]
         # Of each of these the latest login that was put in, None where an earlier one came later.
         self._last: list[datetime | None] = [EPOCH] * SHARDS
         self._wheel = Wheel(self._at)
         self._names = NameIndex(self._at)
         self._counts: dict[Who, int] = {}
         self._clients: dict[Facts, Session] = {}
-        self._words: dict[str, str] = {}
+        self._interned: dict[str, str] = {}
         # Few sessions are refreshed, so this is beside them and not in each.
         self._generations: dict[bytes, int] = {}
         self._noticed: deque[tuple[Session, Ended]] = deque()
         self.seen = EPOCH
-        """The latest time that any caller has told."""
+        """The latest time that any caller has passed in."""
         self.total = 0
         """How many sessions are kept."""
         self.revision = 0
         """Another number whenever a session has come, gone, changed or been used."""
 
-    def add(self, session: Session, caps: Caps) -> Kept:
+    def add(self, session: Session, caps: Caps) -> SessionRecord:
         """Keep a new session, or raise CapReached and keep nothing."""
         if self._full(session, caps):
             self.step(session.login_at, ROOM_STEP)
@@ -76,7 +78,7 @@ class SessionTable:
                 limit = caps.total if scope == "total" else caps.per_principal
                 raise CapReached(scope, limit, session.principal)
         self.seen = max(self.seen, session.login_at)
-        for same in (self._known(session.digest), self.by_key(session.key)):
+        for same in (self._record_of(session.digest), self.by_key(session.key)):
             if same is None or same.second == 0:
                 continue
             verdict = self._verdict(same)
@@ -84,7 +86,7 @@ class SessionTable:
                 # 128 random bits do not repeat; a caller who adds a session twice does.
                 raise ValueError("a session with this digest or key is already kept")
             self._notice(same, verdict)
-        kept = Kept(
+        record = SessionRecord(
             session.digest,
             session.key,
             self.shared(session),
@@ -92,79 +94,79 @@ class SessionTable:
             session.active_at,
             session.call_count,
         )
-        self.keep(kept)
-        return kept
+        self.keep(record)
+        return record
 
-    def keep(self, kept: Kept) -> None:
-        """Take in a row as it is: no caps, no questions. For `add`, and for loading a file."""
-        self._by_digest[kept.digest[0]][kept.digest] = kept
-        number = _shard(kept.key)
-        self._by_key[number][kept.key] = kept
+    def keep(self, record: SessionRecord) -> None:
+        """Store a record without checking caps: for `add`, and for loading a file."""
+        self._by_digest[record.digest[0]][record.digest] = record
+        number = _shard(record.key)
+        self._by_key[number][record.key] = record
         last = self._last[number]
         if last is not None:
-            self._last[number] = kept.login_at if kept.login_at >= last else None
-        who = who_of(kept.facts)
+            self._last[number] = record.login_at if record.login_at >= last else None
+        who = who_of(record.facts)
         self._counts[who] = self._counts.get(who, 0) + 1
         self.total += 1
         self.revision += 1
-        self._names.put(kept)
-        if kept.login_at > self.seen:
-            self.seen = kept.login_at
-        if kept.active_at > self.seen:
-            self.seen = kept.active_at
-        self._wheel.put(kept, due_at(kept.login_at, kept.active_at, self._limits))
+        self._names.put(record)
+        if record.login_at > self.seen:
+            self.seen = record.login_at
+        if record.active_at > self.seen:
+            self.seen = record.active_at
+        self._wheel.put(record, due_at(record.login_at, record.active_at, self._limits))
 
-    def use(self, digest: bytes, now: datetime) -> Kept | None:
+    def use(self, digest: bytes, now: datetime) -> SessionRecord | None:
         """The live session of this digest, touched; None when there is none or it has ended."""
-        kept = self._by_digest[digest[0]].get(digest)
-        if kept is None:
+        record = self._by_digest[digest[0]].get(digest)
+        if record is None:
             return None
         if now > self.seen:
             self.seen = now
-        verdict = judge(kept.login_at, kept.active_at, self._limits, self.seen)
+        verdict = judge(record.login_at, record.active_at, self._limits, self.seen)
         if verdict is not None:
-            self._notice(kept, verdict)
+            self._notice(record, verdict)
             return None
-        if now > kept.active_at:
-            kept.active_at = now
-        kept.call_count += 1
+        if now > record.active_at:
+            record.active_at = now
+        record.call_count += 1
         self.revision += 1
-        return kept
+        return record
 
-    def peek(self, digest: bytes, now: datetime) -> Kept | None:
+    def peek(self, digest: bytes, now: datetime) -> SessionRecord | None:
         """The live session of this digest, untouched."""
-        kept = self._known(digest)
-        return kept if kept is not None and self.alive(kept, now) else None
+        record = self._record_of(digest)
+        return record if record is not None and self.alive(record, now) else None
 
-    def find(self, key: str, now: datetime) -> Kept | None:
+    def find(self, key: str, now: datetime) -> SessionRecord | None:
         """The live session of this key, untouched."""
-        kept = self.by_key(key)
-        return kept if kept is not None and self.alive(kept, now) else None
+        record = self.by_key(key)
+        return record if record is not None and self.alive(record, now) else None
 
-    def alive(self, kept: Kept, now: datetime) -> bool:
+    def alive(self, record: SessionRecord, now: datetime) -> bool:
         """Whether a session once taken from this table is still kept and within its limits."""
         if now > self.seen:
             self.seen = now
-        return kept.second != 0 and self._verdict(kept) is None
+        return record.second != 0 and self._verdict(record) is None
 
-    def by_key(self, key: str) -> Kept | None:
+    def by_key(self, key: str) -> SessionRecord | None:
         """The kept session of this key, whatever its limits say."""
         return self._by_key[_shard(key)].get(key)
 
-    def newest(self, number: int, most: int | None = None) -> list[Kept]:
+    def newest(self, number: int, most: int | None = None) -> list[SessionRecord]:
         """The kept sessions of one of `SHARDS` parts, the newest logins first, at most so many."""
         shard = self._by_key[number]
         if self._last[number] is None:  # loaded in another order, or the clock was set back
             ordered = sorted(shard.values(), key=_login_of)
-            shard = self._by_key[number] = {kept.key: kept for kept in ordered}
+            shard = self._by_key[number] = {record.key: record for record in ordered}
             self._last[number] = ordered[-1].login_at if ordered else EPOCH
         return list(islice(reversed(shard.values()), most))
 
-    def of_name(self, name: str) -> list[Kept] | None:
+    def of_name(self, name: str) -> list[SessionRecord] | None:
         """The kept sessions of this principal, in lower case. None: a scan finds them as fast."""
         return self._names.of(name)
 
-    def rows(self) -> Iterator[Kept]:
+    def rows(self) -> Iterator[SessionRecord]:
         """Every kept session. The table may change meanwhile; ask `alive` of what comes."""
         for shard in self._by_key:
             yield from list(shard.values())
@@ -178,13 +180,13 @@ class SessionTable:
 
     def change(self, session: Session) -> None:
         """Take over the facts of a kept session; digest, key, times and count stay as they are."""
-        kept = self._known(session.digest)
-        if kept is None:
+        record = self._record_of(session.digest)
+        if record is None:
             return
-        self._uncount(who_of(kept.facts))
-        self._names.drop(kept)
-        kept.facts = self.shared(session)
-        self._names.put(kept)
+        self._uncount(who_of(record.facts))
+        self._names.drop(record)
+        record.facts = self.shared(session)
+        self._names.put(record)
         self.revision += 1
         who = who_of(session)
         self._counts[who] = self._counts.get(who, 0) + 1
@@ -192,32 +194,32 @@ class SessionTable:
     def advance(self, digest: bytes, generation: int) -> int:
         """The newest generation of refresh tokens used for a session; of none kept, this one."""
         newest = max(self._generations.get(digest, 0), generation)
-        if newest and self._known(digest) is not None:
+        if newest and self._record_of(digest) is not None:
             self._generations[digest] = newest
         return newest
 
-    def end(self, key: str) -> Kept | None:
+    def end(self, key: str) -> SessionRecord | None:
         """End this session by somebody's deed. None if its limits came first."""
-        kept = self.by_key(key)
-        if kept is None:
+        record = self.by_key(key)
+        if record is None:
             return None
-        verdict = self._verdict(kept)
+        verdict = self._verdict(record)
         if verdict is not None:
-            self._notice(kept, verdict)
+            self._notice(record, verdict)
             return None
-        self.drop(kept)
-        return kept
+        self.drop(record)
+        return record
 
-    def drop(self, kept: Kept) -> None:
-        """Forget a session without a word."""
-        if kept.second == 0:
+    def drop(self, record: SessionRecord) -> None:
+        """Remove a session without reporting it."""
+        if record.second == 0:
             return
-        self._wheel.drop(kept)
-        self._names.drop(kept)
-        del self._by_digest[kept.digest[0]][kept.digest]
-        del self._by_key[_shard(kept.key)][kept.key]
-        self._generations.pop(kept.digest, None)
-        self._uncount(who_of(kept.facts))
+        self._wheel.drop(record)
+        self._names.drop(record)
+        del self._by_digest[record.digest[0]][record.digest]
+        del self._by_key[_shard(record.key)][record.key]
+        self._generations.pop(record.digest, None)
+        self._uncount(who_of(record.facts))
         self.total -= 1
         self.revision += 1
 
@@ -225,15 +227,15 @@ class SessionTable:
         """Look at so many sessions that are due, end those whose time is up; how many were seen."""
         self.seen = max(self.seen, now)
         for looked_at in range(at_most):
-            kept = self._wheel.due(self.seen)
-            if kept is None:
+            record = self._wheel.due(self.seen)
+            if record is None:
                 return looked_at
-            verdict = self._verdict(kept)
+            verdict = self._verdict(record)
             if verdict is not None:
-                self._notice(kept, verdict)
+                self._notice(record, verdict)
             else:
-                self._wheel.drop(kept)
-                self._wheel.put(kept, due_at(kept.login_at, kept.active_at, self._limits))
+                self._wheel.drop(record)
+                self._wheel.put(record, due_at(record.login_at, record.active_at, self._limits))
         return at_most
 
     @property
@@ -257,9 +259,9 @@ class SessionTable:
         """Remember these facts for sharing, their strings too."""
         if len(self._clients) >= CLIENTS_SHARED:
             self._clients.clear()
-        if len(self._words) >= WORDS_SHARED:
-            self._words.clear()
-        word = self._words.setdefault
+        if len(self._interned) >= WORDS_SHARED:
+            self._interned.clear()
+        word = self._interned.setdefault
         told = tuple(word(fact, fact) if isinstance(fact, str) else fact for fact in facts)
         form = encoding.session_of(b"", "", told)  # type: ignore[arg-type]
         self._clients[facts_of(form)] = form
@@ -272,19 +274,19 @@ class SessionTable:
             return "principal"
         return ""
 
-    def _verdict(self, kept: Kept) -> Ended | None:
-        return judge(kept.login_at, kept.active_at, self._limits, self.seen)
+    def _verdict(self, record: SessionRecord) -> Ended | None:
+        return judge(record.login_at, record.active_at, self._limits, self.seen)
 
-    def _at(self, digest: bytes) -> Kept:
+    def _at(self, digest: bytes) -> SessionRecord:
         return self._by_digest[digest[0]][digest]
 
-    def _known(self, digest: bytes) -> Kept | None:
+    def _record_of(self, digest: bytes) -> SessionRecord | None:
         return self._by_digest[digest[0]].get(digest)
 
-    def _notice(self, kept: Kept, verdict: Ended) -> None:
-        self.drop(kept)
-        self._noticed.append((session_of(kept), verdict))
-        self._tell(kept.digest)
+    def _notice(self, record: SessionRecord, verdict: Ended) -> None:
+        self.drop(record)
+        self._noticed.append((session_of(record), verdict))
+        self._on_end(record.digest)
 
     def _uncount(self, who: Who) -> None:
         left = self._counts[who] - 1
@@ -301,14 +303,14 @@ def _earlier(now: datetime, by: timedelta) -> datetime:
         return EPOCH
 
 
-def session_of(kept: Kept) -> Session:
+def session_of(record: SessionRecord) -> Session:
     """The session as the port knows it: a copy, the caller's to change."""
-    session = _copy(kept.facts)
-    session.digest = kept.digest
-    session.key = kept.key
-    session.login_at = kept.login_at
-    session.active_at = kept.active_at
-    session.call_count = kept.call_count
+    session = _copy(record.facts)
+    session.digest = record.digest
+    session.key = record.key
+    session.login_at = record.login_at
+    session.active_at = record.active_at
+    session.call_count = record.call_count
     return session
 
 

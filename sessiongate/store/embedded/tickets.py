@@ -53,7 +53,7 @@ class TicketTable:
         return ticket
 
     def drop(self, digest: bytes) -> None:
-        """Forget a ticket without a word."""
+        """Remove a ticket."""
         self._tickets.pop(digest, None)
 
     def purge(self, now: datetime, at_most: int) -> list[bytes]:

@@ -18,7 +18,7 @@ import msgspec
 from sessiongate.session import Session
 
 
-class Kept(msgspec.Struct, gc=False, eq=False):
+class SessionRecord(msgspec.Struct, gc=False, eq=False):
     """A session as the table keeps it: what is its own, and a form shared with its like.
 
     A flat Session takes 512 bytes with both indexes once it has been used; this takes about 450,
@@ -44,42 +44,42 @@ class Kept(msgspec.Struct, gc=False, eq=False):
 class Wheel:
     """Buckets of one second, and the order of the seconds."""
 
-    def __init__(self, look_up: Callable[[bytes], Kept]) -> None:
+    def __init__(self, look_up: Callable[[bytes], SessionRecord]) -> None:
         self._look_up = look_up
-        self._heads: dict[int, Kept] = {}
+        self._heads: dict[int, SessionRecord] = {}
         # Seconds that have, or had, a bucket; each once, and none for longer than until it comes.
         self._order: list[int] = []
         self._ordered: set[int] = set()
 
-    def put(self, kept: Kept, due: datetime) -> None:
+    def put(self, record: SessionRecord, due: datetime) -> None:
         """File it under the first second at whose start it is surely due."""
         second = int(due.timestamp()) + 1
         head = self._heads.get(second)
         if head is not None:
             second = head.second  # one number object for the whole bucket, not 32 bytes for each
-            head.before = kept.digest
-            kept.after = head.digest
+            head.before = record.digest
+            record.after = head.digest
         elif second not in self._ordered:
             heapq.heappush(self._order, second)
             self._ordered.add(second)
-        kept.second = second
-        self._heads[second] = kept
+        record.second = second
+        self._heads[second] = record
 
-    def drop(self, kept: Kept) -> None:
+    def drop(self, record: SessionRecord) -> None:
         """Take it out, wherever it is."""
-        before, after = kept.before, kept.after
+        before, after = record.before, record.after
         if before is not None:
             self._look_up(before).after = after
         elif after is not None:
-            self._heads[kept.second] = self._look_up(after)
+            self._heads[record.second] = self._look_up(after)
         else:
-            del self._heads[kept.second]
+            del self._heads[record.second]
         if after is not None:
             self._look_up(after).before = before
-        kept.before = kept.after = None
-        kept.second = 0
+        record.before = record.after = None
+        record.second = 0
 
-    def due(self, now: datetime) -> Kept | None:
+    def due(self, now: datetime) -> SessionRecord | None:
         """One session that is due for a look, left in its place; None when there is none."""
         second_now = now.timestamp()
         while self._order and self._order[0] <= second_now:

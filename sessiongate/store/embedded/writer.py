@@ -20,7 +20,7 @@ import structlog
 
 from sessiongate.errors import Overloaded, StoreUnavailable
 from sessiongate.store.embedded import schema
-from sessiongate.store.embedded.wheel import Kept
+from sessiongate.store.embedded.wheel import SessionRecord
 
 # Statements in one commit. More would make the first who wait wait for the last.
 GROUP = 500
@@ -69,7 +69,7 @@ class Writer:
         self._batches: SimpleQueue[list[Job]] = SimpleQueue()
         self._waiting = 0
         self._retried: list[Job] = []
-        self._touches: dict[bytes, Kept] = {}
+        self._touches: dict[bytes, SessionRecord] = {}
         self._touching = False
         self._touch_step = TOUCH_ROWS
         self._touch_at = 0.0
@@ -117,7 +117,7 @@ class Writer:
         """Whether touches handed over earlier are still being written."""
         return self._touching
 
-    def touch(self, touches: dict[bytes, Kept]) -> None:
+    def touch(self, touches: dict[bytes, SessionRecord]) -> None:
         """Write the times and counts of these, bit by bit. Takes the dict; not while `touching`.
 
         Handing over the dict itself costs nothing. Copying 100,000 rows took 91 ms.
@@ -177,12 +177,12 @@ class Writer:
                 self._connection = schema.open_file(self._path)
                 load(self._connection)
             except StoreUnavailable as refused:
-                self._tell([(opened, refused)])
+                self._resolve_waiters([(opened, refused)])
                 return
             except (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError) as broken:
-                self._tell([(opened, self._unreadable(broken))])
+                self._resolve_waiters([(opened, self._unreadable(broken))])
                 return
-            self._tell([(opened, None)])
+            self._resolve_waiters([(opened, None)])
             while not self._closing:
                 self._turn(self._gather(self._patience()))
             self._finish()
@@ -190,9 +190,9 @@ class Writer:
             self._hang_up()
             self._stopped = True
             why = self._refusal("stopped")
-            self._tell([(waiter, why) for waiter in [opened, *self._flushed]])
+            self._resolve_waiters([(waiter, why) for waiter in [opened, *self._flushed]])
             while jobs := self._gather(0.0):
-                self._tell([(job.waiter, why) for job in jobs])
+                self._resolve_waiters([(job.waiter, why) for job in jobs])
 
     def _patience(self) -> float | None:
         """How long to wait for the next job before there is something else to do."""
@@ -225,7 +225,7 @@ class Writer:
         broken = self._transact([*retried, *jobs], durable=True)
         if broken is None:
             del self._retried[: len(retried)]
-            self._tell([(job.waiter, None) for job in jobs])
+            self._resolve_waiters([(job.waiter, None) for job in jobs])
             return
         if len(jobs) > 1 and not _is_the_disks(broken):
             # One of them cannot be written at all: the others must not suffer for it.
@@ -235,7 +235,7 @@ class Writer:
         self._retry_at = time.monotonic() + RETRY_EVERY
         self._retried += [job for job in jobs if job.retried]
         why = self._refusal(_name(broken))
-        self._tell([(job.waiter, why) for job in jobs])
+        self._resolve_waiters([(job.waiter, why) for job in jobs])
 
     def _flush(self) -> None:
         waiting, self._flushed = self._flushed, []
@@ -243,20 +243,20 @@ class Writer:
         while self._touches and broken is None:
             broken = self._touch(GROUP)
         why = self._refusal(_name(broken)) if broken else None
-        self._tell([(flushed, why) for flushed in waiting])
+        self._resolve_waiters([(flushed, why) for flushed in waiting])
 
     def _touch(self, rows: int) -> Exception | None:
-        taken: list[Kept] = []
+        taken: list[SessionRecord] = []
         while self._touches and len(taken) < rows:
-            _, kept = self._touches.popitem()
-            if kept.second != 0:
-                taken.append(kept)
-        jobs: list[Job] = [Retried(schema.TOUCH, schema.touch_row(kept)) for kept in taken]
+            _, record = self._touches.popitem()
+            if record.second != 0:
+                taken.append(record)
+        jobs: list[Job] = [Retried(schema.TOUCH, schema.touch_row(record)) for record in taken]
         # Without waiting for the platter: a power cut that takes the last touches along only
         # makes some sessions end a few seconds early. A crash of the process loses nothing.
         broken = self._transact(jobs, durable=False) if jobs else None
         if broken is not None:
-            self._touches.update((kept.digest, kept) for kept in taken)
+            self._touches.update((record.digest, record) for record in taken)
         self._touching = bool(self._touches)
         return broken
 
@@ -341,7 +341,7 @@ class Writer:
             "files and start again: everyone then logs in anew"
         )
 
-    def _tell(
+    def _resolve_waiters(
         self, results: list[tuple[asyncio.Future[None] | None, StoreUnavailable | None]]
     ) -> None:
         told = [(waiter, why) for waiter, why in results if waiter is not None]

@@ -189,7 +189,7 @@ return found
 """Forget failures and locks. Tries under way go on counting."""
 
 
-class RedisTries:
+class RedisAttempts:
     """The counters of one provider. `policies` are of a name from an address, of a name from
     anywhere, and of an address whatever the name.
     """
@@ -218,9 +218,9 @@ class RedisTries:
 
     async def begin(
         self, name: str, address: str, now: datetime, *, further: bool = False
-    ) -> "RedisTry | None":
+    ) -> "RedisAttempt | None":
         """Take a place for one try: for the name first, then for the address if it is not yet."""
-        begun = RedisTry(self, name, [])
+        begun = RedisAttempt(self, name, [])
         for counter in self._counters(name, address, further):
             answer = await counter.run(BEGIN, now)
             if not answer:
@@ -334,10 +334,10 @@ class _Counter:
         await self._calls.run(UNKNOWN, self._keys, self._place, self._nonce)
 
 
-class RedisTry:
+class RedisAttempt:
     """A try under way."""
 
-    def __init__(self, tries: RedisTries, name: str, counters: list[_Counter]) -> None:
+    def __init__(self, tries: RedisAttempts, name: str, counters: list[_Counter]) -> None:
         self._tries = tries
         self._name = name
         self.counters = counters

@@ -102,7 +102,7 @@ class _RedisChain:
         self._calls: Pipeline | None = None
         self._waiting: deque[tuple[bytes, datetime]] = deque()
         self._noted = 0
-        self._kept = 0
+        self._count = 0
         self._head = (0, START)
         self._adding: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
@@ -142,7 +142,7 @@ class _RedisChain:
     async def settled(self) -> None:
         """Wait until all that was noted so far is in. Raises StoreUnavailable; it follows then."""
         noted = self._noted
-        while self._kept < noted:
+        while self._count < noted:
             await self._add()
 
     def prune(self, most: int, before: int, now: int) -> None:
@@ -150,7 +150,7 @@ class _RedisChain:
         calls = self._calls
         if calls is not None and (self._trimming is None or self._trimming.done()):
             self._trimming = asyncio.create_task(
-                _quietly(lambda: calls.run(LET_GO, self._keys, most, before, now))
+                _ignore_unavailable(lambda: calls.run(LET_GO, self._keys, most, before, now))
             )
 
     def _begin(self) -> None:
@@ -172,7 +172,7 @@ class _RedisChain:
         """
         if self._attempt is None or self._attempt.done():
             self._attempt = asyncio.create_task(self._add_some())
-            self._attempt.add_done_callback(_seen)
+            self._attempt.add_done_callback(_consume_exception)
         await asyncio.shield(self._attempt)
 
     async def _add_some(self) -> None:
@@ -193,7 +193,7 @@ class _RedisChain:
                 self._head = (number, before)
                 for _ in events:
                     self._waiting.popleft()
-                self._kept += len(events)
+                self._count += len(events)
                 return
             self._head = (int(answer[1]), answer[2])
             if len(answer) > _HEAD:
@@ -203,12 +203,12 @@ class _RedisChain:
         raise StoreUnavailable("the audit's chain is too busy")
 
 
-def _seen(attempt: asyncio.Task[None]) -> None:
-    """Whoever waited for it knows; where nobody does any more, the next attempt says the same."""
+def _consume_exception(attempt: asyncio.Task[None]) -> None:
+    """Read the exception of an attempt, so that asyncio does not log it as never retrieved."""
     if not attempt.cancelled():
         attempt.exception()
 
 
-async def _quietly(call: Callable[[], "asyncio.Future[object]"]) -> None:
+async def _ignore_unavailable(call: Callable[[], "asyncio.Future[object]"]) -> None:
     with suppress(StoreUnavailable):
         await call()

@@ -255,7 +255,7 @@ class RedisBooks:
 
     async def note(self, client: str, lease_id: str, changes: Changes, known: int) -> Entered:
         """Keep what has changed, in one round trip."""
-        opened = [part for one in changes.opened for part in (text(one[0]), _thing(one[1]))]
+        opened = [part for one in changes.opened for part in (text(one[0]), _encode_thing(one[1]))]
         pages: list[bytes] = []
         if changes.page is not None:
             pages = [text(changes.page[0]), text(repr(changes.page[1]))]
@@ -342,5 +342,5 @@ def _book(fields: Sequence[bytes]) -> Book:
     return book
 
 
-def _thing(thing: Thing) -> bytes:
+def _encode_thing(thing: Thing) -> bytes:
     return msgspec.msgpack.encode((thing.state.value, thing.kind, thing.within))

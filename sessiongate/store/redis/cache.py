@@ -1,4 +1,4 @@
-"""What a server remembers of sessions, so that most checks ask nobody. Does no I/O.
+"""The cache of sessions in one server, so that most checks need no round trip. Does no I/O.
 
 An entry answers only while ends are being heard of (`end_listener`) and while the session is far
 from its idle limit by what Redis itself knows; near it, and in all doubt, the caller asks Redis.
@@ -49,11 +49,11 @@ class CacheEntry(msgspec.Struct, eq=False):
 class Fetch:
     """One question that is on its way."""
 
-    __slots__ = ("digest", "spoilt")
+    __slots__ = ("digest", "is_stale")
 
     def __init__(self, digest: bytes) -> None:
         self.digest = digest
-        self.spoilt = False
+        self.is_stale = False
 
 
 class Cache:
@@ -86,61 +86,61 @@ class Cache:
         return _copy(session)
 
     def fetching(self, digest: bytes) -> Fetch:
-        """A question is about to be asked. Follow it by `fetched`."""
+        """Register a fetch that is about to begin. Follow it by `fetched`."""
         fetch = Fetch(digest)
         self._fetches.setdefault(digest, []).append(fetch)
         return fetch
 
     def fetched(self, fetch: Fetch, session: Session | None) -> None:
-        """It was answered; the answer is kept unless something happened meanwhile."""
+        """Take the answer of a fetch: cached unless the session ended or changed meanwhile."""
         others = self._fetches[fetch.digest]
         others.remove(fetch)
         if not others:
             del self._fetches[fetch.digest]
         if session is None:
             self._entries.pop(fetch.digest, None)
-        elif not fetch.spoilt and self._live():
+        elif not fetch.is_stale and self._live():
             self._keep(_copy(session))
 
     def forget(self, digest: bytes) -> None:
         """The session has ended or changed."""
         self._entries.pop(digest, None)
         for fetch in self._fetches.get(digest, ()):
-            fetch.spoilt = True
+            fetch.is_stale = True
 
     def clear(self) -> None:
-        """Ends are not heard of any more: know nothing. What Redis was not told stays."""
+        """Drop all entries: ends are no longer received. Uses not yet written to Redis stay."""
         self._entries.clear()
         for fetches in self._fetches.values():
             for fetch in fetches:
-                fetch.spoilt = True
+                fetch.is_stale = True
 
     def knows(self, digest: bytes) -> bool:
         """Whether anything is remembered of a session."""
         return digest in self._entries
 
     def under_way(self, digest: bytes) -> list[Fetch]:
-        """The questions about a session that are not answered yet."""
+        """The fetches of a session that have no answer yet."""
         return list(self._fetches.get(digest, ()))
 
     def pending(self, digest: bytes) -> CacheEntry | None:
-        """What Redis has not heard of this session."""
+        """The entry of this session, where it has uses that are not yet written to Redis."""
         return self._pending.get(digest)
 
     @property
-    def behind(self) -> int:
-        """Of how many sessions there is something to tell."""
+    def pending_count(self) -> int:
+        """How many sessions have uses that are not yet written to Redis."""
         return len(self._pending)
 
     def take_pending(self, at_most: int = FLUSH_BATCH) -> list[CacheEntry]:
-        """Some of what Redis has not heard of, to be told now. `requeue` gives it back."""
+        """Some of the pending entries, to be written now. `requeue` puts one back."""
         taken = list(islice(self._pending.values(), at_most))
         for entry in taken:
             del self._pending[entry.session.digest]
         return taken
 
     def take(self, entry: CacheEntry) -> int:
-        """How many uses to tell; they count as told from now on."""
+        """How many uses to write now; they count as written from here on."""
         self._pending.pop(entry.session.digest, None)
         pending, entry.pending = entry.pending, 0
         return pending

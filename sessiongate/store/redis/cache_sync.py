@@ -1,7 +1,7 @@
-"""The cache of one server at work: it hears of ends, and tells Redis of uses that it answered.
+"""Keeps one server's cache in step with Redis: receives ends, and writes back uses.
 
-What it remembers, and when that may be used, is decided in `cache`; whether ends are heard
-of in `end_listener`.
+What is cached, and when that may be used, `cache` decides; `end_listener` knows whether ends
+are received.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class CacheSync:
         """Tell Redis of all uses until now. Raises StoreUnavailable; they stay pending."""
         # Sessions are used again while this goes on. Those come last, and are for the next time:
         # to wait for an end of them would be to tell each use by itself.
-        left = self.cache.behind
+        left = self.cache.pending_count
         while left > 0 and (taken := self.cache.take_pending(min(left, FLUSH_BATCH))):
             left -= len(taken)
             await self._flush(taken)

@@ -1,4 +1,4 @@
-"""Hearing of ends: one line to each primary, on which Redis tells whom no cache may answer for.
+"""Receives the ends of sessions from Redis: one subscription to each primary.
 
 A line that is quiet proves nothing, so each is asked four times a second whether it still hears.
 What was told before Redis answered that has reached us, since a line keeps its order. So `live` is
@@ -44,15 +44,15 @@ class Listening:
         self._on_end = on_end
         self._lost = lost
         self._clock = clock
-        self._asked: list[float] = []
-        self._heard: list[float] = []
+        self._pinged_at: list[float] = []
+        self._answered_at: list[float] = []
         self._task: asyncio.Task[None] | None = None
         self._first = asyncio.Event()
 
     @property
     def live(self) -> bool:
         """Whether every end of more than a second ago has been heard of."""
-        heard = self._heard
+        heard = self._answered_at
         if not heard:
             return False
         oldest = heard[0] if len(heard) == 1 else min(heard)
@@ -76,7 +76,7 @@ class Listening:
     async def _run(self) -> None:
         while True:
             lines = self._lines()
-            self._asked = [0.0] * len(lines)
+            self._pinged_at = [0.0] * len(lines)
             try:
                 # The first that breaks takes the others along: half of the ends are not enough.
                 async with asyncio.TaskGroup() as group:
@@ -85,10 +85,10 @@ class Listening:
                         group.create_task(self._listen(number, line, pending))
             except* (RedisError, OSError, TimeoutError) as broken:
                 why = type(broken.exceptions[0]).__name__
-                if self._heard:
+                if self._answered_at:
                     _log.warning("the store's ends are not heard: no cache until then", error=why)
             finally:
-                self._heard = []
+                self._answered_at = []
                 self._lost()
                 for line in lines:
                     await line.disconnect(nowait=True)
@@ -107,14 +107,14 @@ class Listening:
                 elif message[0] == b"pong":
                     pending[number] = float(message[1])
                     if math.inf not in pending:
-                        self._heard = pending
+                        self._answered_at = pending
                         self._first.set()
 
     async def _ask(self, number: int, line: Connection) -> None:
         """Ask whether the line still hears; give it up when it has not answered for long."""
         while True:
-            self._asked[number] = self._clock()
-            await line.send_command("PING", repr(self._asked[number]), check_health=False)
+            self._pinged_at[number] = self._clock()
+            await line.send_command("PING", repr(self._pinged_at[number]), check_health=False)
             await asyncio.sleep(ASK_EVERY)
-            if self._heard and self._clock() - self._heard[number] > 3 * GOOD_FOR:
+            if self._answered_at and self._clock() - self._answered_at[number] > 3 * GOOD_FOR:
                 raise TimeoutError

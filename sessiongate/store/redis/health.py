@@ -1,4 +1,4 @@
-"""What in a Redis lets a server start, and will cost sessions later: told, never mended by us.
+"""Settings of a Redis with which a server starts and will lose sessions later: reported only.
 
 Asked with a client of its own, a few plain questions to each primary: what Redis throws away when
 it is full, whether it writes down what it acknowledges, and what time it has. Where Redis does not
@@ -33,7 +33,7 @@ async def doubts_of(settings: RedisSettings, now: Callable[[], datetime]) -> lis
     client = servers.open()
     try:
         async with asyncio.timeout(settings.timeout.total_seconds() * 2):
-            return await _asked(client, now)
+            return await _doubts(client, now)
     except ResponseError:
         return [_UNTOLD]
     except (RedisError, RedisClusterException, OSError, TimeoutError) as broken:
@@ -43,7 +43,7 @@ async def doubts_of(settings: RedisSettings, now: Callable[[], datetime]) -> lis
             await servers.close()
 
 
-async def _asked(client: Redis | RedisCluster, now: Callable[[], datetime]) -> list[str]:
+async def _doubts(client: Redis | RedisCluster, now: Callable[[], datetime]) -> list[str]:
     where: dict[str, Any] = {}
     if isinstance(client, RedisCluster):
         await client.initialize()  # which nodes there are
@@ -53,8 +53,8 @@ async def _asked(client: Redis | RedisCluster, now: Callable[[], datetime]) -> l
     seconds, micros = await client.time(**where)
     after, told = now(), datetime.fromtimestamp(int(seconds), UTC)
     told += timedelta(microseconds=int(micros))
-    doubts = [_evicts(one) for one in memory] + [_forgets(one) for one in saved]
-    doubts.append(_apart(before, told, after))
+    doubts = [_eviction_doubt(one) for one in memory] + [_persistence_doubt(one) for one in saved]
+    doubts.append(_clock_doubt(before, told, after))
     return list(dict.fromkeys(doubt for doubt in doubts if doubt))
 
 
@@ -66,7 +66,7 @@ async def _info(client: Redis | RedisCluster, section: str) -> list[dict[str, An
     return [await client.info(section)]
 
 
-def _evicts(memory: dict[str, Any]) -> str:
+def _eviction_doubt(memory: dict[str, Any]) -> str:
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy == "noeviction":
         return ""
@@ -78,7 +78,7 @@ def _evicts(memory: dict[str, Any]) -> str:
     )
 
 
-def _forgets(saved: dict[str, Any]) -> str:
+def _persistence_doubt(saved: dict[str, Any]) -> str:
     if int(saved.get("aof_enabled", 0)):
         return ""
     return (
@@ -87,7 +87,7 @@ def _forgets(saved: dict[str, Any]) -> str:
     )
 
 
-def _apart(before: datetime, told: datetime, after: datetime) -> str:
+def _clock_doubt(before: datetime, told: datetime, after: datetime) -> str:
     if told > after:
         apart, which = told - after, "behind"
     else:

@@ -58,7 +58,7 @@ class RedisKeys:
         self._mark = f"{prefix}:m:"
         self._generation = f"{prefix}:g:"
         self._tries = f"{prefix}:l:"
-        self._known = f"{prefix}:k:"
+        self._known_places = f"{prefix}:k:"
         book = f"{prefix}:{{book}}:"
         self.places = f"{book}places"
         """Hash: key of a session -> its digest, and whose it is."""
@@ -134,7 +134,7 @@ class RedisKeys:
         """The key of a counter of failed logins, and that of its known places in the same slot."""
         counter = self._tries + digest.hex()
         # What stands in braces decides about the slot, and for a key without braces all of it does.
-        return counter, f"{self._known}{{{counter}}}"
+        return counter, f"{self._known_places}{{{counter}}}"
 
 
 def facts(session: Session) -> bytes:
@@ -177,7 +177,7 @@ def session_of_key(digest: bytes, key: str, found: bytes | None) -> Session | No
 
 def place(session: Session) -> bytes:
     """What `places` holds of a session: its digest, and whose it is."""
-    return session.digest + who(session)
+    return session.digest + cap_key(session)
 
 
 def name_in(place: bytes) -> str:
@@ -186,9 +186,10 @@ def name_in(place: bytes) -> str:
     return text_of(whose.partition(b"\0")[2] or whose)
 
 
-def who(session: Session) -> bytes:
-    """Provider and name, as the caps count. Versions before counted by the name alone, and what
-    they have put here is told apart by the NUL, which no name holds.
+def cap_key(session: Session) -> bytes:
+    """The account that a cap per principal counts by: provider and name, with a NUL between.
+
+    Releases before counted by the name alone. No name holds a NUL, so theirs are never mistaken.
     """
     return text(session.provider) + b"\0" + text(session.principal)
 

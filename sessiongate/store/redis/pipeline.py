@@ -147,23 +147,23 @@ class Pipeline:
         self._waiting.append(call)
         if not self._called:
             self._called = True
-            self._loop.call_soon(self._depart)
+            self._loop.call_soon(self._start_batches)
         return call.done
 
-    def _depart(self) -> None:
+    def _start_batches(self) -> None:
         self._called = False
         while self._waiting and len(self._lines) < LINES:
             count = min(len(self._waiting), BATCH)
             batch = [self._waiting.popleft() for _ in range(count)]
-            line = self._loop.create_task(self._carry(batch))
+            line = self._loop.create_task(self._run_batch(batch))
             self._lines.add(line)
-            line.add_done_callback(self._arrived)
+            line.add_done_callback(self._batch_done)
 
-    def _arrived(self, line: asyncio.Task[None]) -> None:
+    def _batch_done(self, line: asyncio.Task[None]) -> None:
         self._lines.discard(line)
-        self._depart()
+        self._start_batches()
 
-    async def _carry(self, batch: list[_Call]) -> None:
+    async def _run_batch(self, batch: list[_Call]) -> None:
         try:
             async with asyncio.timeout(self._timeout):
                 await self._try(batch)
@@ -183,7 +183,7 @@ class Pipeline:
         except _PASSING:
             left = batch
         if left:
-            await self._mend()
+            await self._rediscover()
             left = await self._send(left)
         if left:
             self._fail(left, "ConnectionError")
@@ -242,7 +242,7 @@ class Pipeline:
             await pool.release(line)
         return results
 
-    async def _mend(self) -> None:
+    async def _rediscover(self) -> None:
         if isinstance(self._client, RedisCluster):
             # It finds out anew who serves what; lines to those that still do stay as they are.
             await self._client.nodes_manager.initialize()

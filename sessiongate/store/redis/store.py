@@ -18,7 +18,7 @@ from sessiongate.store.encoding import EPOCH, micros, moment
 from sessiongate.store.port import Endings
 from sessiongate.store.redis import keys as rows
 from sessiongate.store.redis import scripts
-from sessiongate.store.redis.attempts import RedisTries
+from sessiongate.store.redis.attempts import RedisAttempts
 from sessiongate.store.redis.audit import RedisAudit
 from sessiongate.store.redis.books import RedisBooks
 from sessiongate.store.redis.cache_sync import CacheSync
@@ -286,9 +286,9 @@ class RedisStore:
         """What servers tell each other of an upstream."""
         return RedisNotes(lambda: self._calls, self._keys, upstream)
 
-    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisTries:
+    def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisAttempts:
         """Counters of failed logins by this provider, which all servers share."""
-        return RedisTries(lambda: self._calls, self._keys, provider, policies)
+        return RedisAttempts(lambda: self._calls, self._keys, provider, policies)
 
     def counts(self) -> dict[str, float]:
         """Hits and misses of the cache, where there is one."""

@@ -9,7 +9,7 @@ from sessiongate.app.operators.local_users import UsersOfFiles
 from sessiongate.app.operators.locks import Locks
 from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.app.supplied import Supplied
-from sessiongate.audit.event import Said, read
+from sessiongate.audit.event import EventDetails, read
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import SystemClock
 from sessiongate.config import load
@@ -22,7 +22,7 @@ from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing.users import CHEAP
 
 BOB = Person("local", "bob")
-SAID = Said(how="console from 192.0.2.9", detail="has left")
+SAID = EventDetails(how="console from 192.0.2.9", detail="has left")
 
 
 async def test_changes_are_in_the_file_and_in_the_audit_with_who_and_why(tmp_path: Path) -> None:
@@ -49,10 +49,10 @@ async def test_changes_are_in_the_file_and_in_the_audit_with_who_and_why(tmp_pat
         ]
         await users.set_disabled(BOB, True, "ada", SAID)
         assert find_user(path, "bob").disabled
-        await users.set_role(BOB, "operator", "ada", Said(how="x"))
+        await users.set_role(BOB, "operator", "ada", EventDetails(how="x"))
         assert find_user(path, "bob").role == "operator"
         spaced = Secret(" twelve letters ")
-        told_of = Said(how="x", detail="has joined")
+        told_of = EventDetails(how="x", detail="has joined")
         carl = Person("local", "Carl")
         assert await users.add(carl, "Carl C", "operator", spaced, "ada", told_of) == "carl"
         made = find_user(path, "carl")

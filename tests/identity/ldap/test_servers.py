@@ -9,7 +9,13 @@ from sessiongate.errors import BadCredentials, IdentityUnavailable, StoreUnavail
 from sessiongate.identity.ldap.connection import LdapAddress, NoAnswer, Unsure
 from sessiongate.identity.ldap.filter import Has
 from sessiongate.identity.ldap.messages import Result
-from sessiongate.identity.ldap.servers import IDLE, LdapServer, LdapServers, Means, told
+from sessiongate.identity.ldap.servers import (
+    IDLE,
+    LdapAccess,
+    LdapServer,
+    LdapServers,
+    diagnostic_of,
+)
 from sessiongate.secret import Secret
 from tests.peers.ldap_house import made_of, provider_of, table_of
 from tests.peers.relay import Relay
@@ -113,7 +119,7 @@ async def test_a_refusal_is_an_answer_and_nobody_else_is_asked(
 
 async def test_what_fails_without_asking_does_not_say_that_a_server_is_back(ticks: Ticks) -> None:
     """Such as a store that is down, where a try is counted before the bind."""
-    means = Means(None, "", None, connect_limit=1, limit=1, cool_down=COOL_DOWN)
+    means = LdapAccess(None, "", None, connect_limit=1, limit=1, cool_down=COOL_DOWN)
     servers = LdapServers("corp", [LdapAddress("192.0.2.1", 389, False)], means, ticks)
 
     async def away(_: LdapServer) -> str:
@@ -245,4 +251,4 @@ async def test_without_a_service_account_nobody_searches_as_it(slapd: Slapd) -> 
     [("", "no reason given"), ("a\0\nb\x1b[31m", "a  b [31m"), ("x" * 500, "x" * 200)],
 )
 def test_what_a_server_says_is_one_line(diagnostic: str, text: str) -> None:
-    assert told(Result(1, diagnostic)) == text
+    assert diagnostic_of(Result(1, diagnostic)) == text

@@ -11,7 +11,7 @@ import pytest
 from sessiongate.errors import IdentityUnavailable, InvalidArgument, Overloaded
 from sessiongate.identity.guard.fair_turns import FairTurns
 from sessiongate.identity.local.hashing import LONGEST_PASSWORD, Checked, PasswordHasher
-from sessiongate.identity.local.stored_hash import is_stored_hash, make_hash, nobody
+from sessiongate.identity.local.stored_hash import is_stored_hash, make_hash, unmatched_hash
 from sessiongate.secret import Secret
 from tests.identity.fakes import PASSWORD, WRONG, cheap_hasher, let_run
 from tests.ranks import ALIKE, TIMES, chance_of_longer
@@ -92,8 +92,8 @@ async def test_sec_24_nobody_costs_as_much_as_somebody() -> None:
     usual = PasswordHasher()
     stored = await usual.hash(PASSWORD)
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert nobody(usual.cost).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert len(nobody(usual.cost)) == len(stored)
+    assert unmatched_hash(usual.cost).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert len(unmatched_hash(usual.cost)) == len(stored)
     assert not await usual.verify_nothing(PASSWORD)
     assert usual.done == 2
     usual.close()

@@ -490,15 +490,15 @@ async def test_sec_83_nobody_costs_what_the_dearest_costs(house: House) -> None:
     add_user(house.path, "Dora", PASSWORD, "user", hasher=dear, roles=ROLES)
     add_user(house.path, "Mia", PASSWORD, "user", hasher=middle, roles=ROLES)
     await house.identity.start()
-    assert house.identity._dearest == dear.cost
+    assert house.identity._highest_cost == dear.cost
     remove_user(house.path, "dora")
     await house.identity.refresh()
-    assert house.identity._dearest == middle.cost
+    assert house.identity._highest_cost == middle.cost
     remove_user(house.path, "mia")
     remove_user(house.path, "alice")
     await house.identity.refresh()
     await house.identity.refresh()
-    assert house.identity._dearest == house.hasher.cost, "nobody is left"
+    assert house.identity._highest_cost == house.hasher.cost, "nobody is left"
     dear.close()
     middle.close()
 

@@ -9,8 +9,8 @@ from sessiongate.identity.local.stored_hash import (
     is_stored_hash,
     make_hash,
     matches,
-    nobody,
     replaces,
+    unmatched_hash,
 )
 
 CHEAP, DEAR = Cost(8, 1, 1), Cost(64, 2, 1)
@@ -18,7 +18,7 @@ CHEAP, DEAR = Cost(8, 1, 1), Cost(64, 2, 1)
 
 def test_a_hash_says_what_it_costs() -> None:
     for cost in (CHEAP, DEAR):
-        assert cost_of(make_hash(b"x", cost)) == cost_of(nobody(cost)) == cost
+        assert cost_of(make_hash(b"x", cost)) == cost_of(unmatched_hash(cost)) == cost
     assert DEAR.work > CHEAP.work
     with pytest.raises(IdentityUnavailable):
         cost_of("plain")
@@ -42,5 +42,5 @@ def test_no_two_salts_are_alike() -> None:
 
 
 def test_nobody_has_a_password() -> None:
-    assert not matches(nobody(CHEAP), b"")
-    assert nobody(CHEAP) != nobody(CHEAP)
+    assert not matches(unmatched_hash(CHEAP), b"")
+    assert unmatched_hash(CHEAP) != unmatched_hash(CHEAP)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sessiongate.errors import BadCredentials, IdentityUnavailable
 from sessiongate.identity.tokens.keys import PAUSE, IssuerKeys
 from sessiongate.identity.tokens.oidc import Expected, OidcVerifier
-from sessiongate.identity.tokens.port import SKEW, Grants, Vouched
+from sessiongate.identity.tokens.port import SKEW, Grants, VerifiedToken
 from sessiongate.identity.tokens.signed import LONGEST
 from sessiongate.secret import Secret
 from sessiongate.session import PresentedToken
@@ -47,7 +47,7 @@ def verifier(source: FakeSource | None = None, **expected: Any) -> OidcVerifier:
     )
 
 
-async def check(text: str, now: Any = T0, **expected: Any) -> Vouched:
+async def check(text: str, now: Any = T0, **expected: Any) -> VerifiedToken:
     return await verifier(**expected).verify(presented(text), now)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sessiongate.errors import BadCredentials, Overloaded
-from sessiongate.identity.tokens.port import SKEW, Grants, Vouched
+from sessiongate.identity.tokens.port import SKEW, Grants, VerifiedToken
 from sessiongate.identity.tokens.saml import GROUPS, MOST_WAITING, TRANSIENT, SamlVerifier
 from sessiongate.identity.tokens.saml_signature import SAML
 from sessiongate.secret import Secret
@@ -33,7 +33,7 @@ def said(**facts: Any) -> Assertion:
 
 def check(
     assertion: Assertion | str, now: datetime = T0, by: SamlVerifier | None = None
-) -> Vouched:
+) -> VerifiedToken:
     text = assertion if isinstance(assertion, str) else signed(assertion)
     return (by or verifier()).check(text.encode(), now)
 
@@ -239,7 +239,7 @@ async def test_checks_run_beside_the_loop_and_are_bounded() -> None:
     answers = await asyncio.gather(
         *(of.verify(document, T0) for _ in range(1 + MOST_WAITING + 5)), return_exceptions=True
     )
-    assert sum(isinstance(one, Vouched) for one in answers) == 1 + MOST_WAITING
+    assert sum(isinstance(one, VerifiedToken) for one in answers) == 1 + MOST_WAITING
     assert sum(isinstance(one, Overloaded) for one in answers) == 5
     assert (await of.verify(document, T0)).typed == NAME
     with pytest.raises(BadCredentials):

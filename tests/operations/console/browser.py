@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from sessiongate.audit.event import Event, Said, read
+from sessiongate.audit.event import Event, EventDetails, read
 from sessiongate.errors import InvalidArgument, NotFound, StoreUnavailable
 from sessiongate.faults.state import FaultState
 from sessiongate.http.message import Reply, Request
@@ -67,7 +67,7 @@ class FakeUsers:
             name: LocalUser("local", name, name.title(), role, False)
             for name, role in PEOPLE.items()
         }
-        self.done: list[tuple[str, str, str, Said]] = []
+        self.done: list[tuple[str, str, str, EventDetails]] = []
         self.roles = tuple(sorted({*PEOPLE.values()}))
         self.files: tuple[str, ...] = ("local",)
         self.passwords: dict[str, str] = {}
@@ -86,20 +86,20 @@ class FakeUsers:
             raise StoreUnavailable("the disk is gone")
         return {name: await one.locked() for name, one in self._gate.guards.items()}
 
-    async def unlock(self, name: str, by: str, said: Said) -> bool:
+    async def unlock(self, name: str, by: str, said: EventDetails) -> bool:
         self.done.append(("unlock", name, by, said))
         return any([await one.unlock(name) for one in self._gate.guards.values()])
 
-    async def set_disabled(self, who: Person, disabled: bool, by: str, said: Said) -> None:
+    async def set_disabled(self, who: Person, disabled: bool, by: str, said: EventDetails) -> None:
         self._change(f"disabled {disabled}", who, by, said, disabled=disabled)
 
-    async def set_role(self, who: Person, role: str, by: str, said: Said) -> None:
+    async def set_role(self, who: Person, role: str, by: str, said: EventDetails) -> None:
         if role not in self.roles:
             raise InvalidArgument("role", "unknown")
         self._change(f"role {role}", who, by, said, role=role)
 
     async def add(
-        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: Said
+        self, who: Person, full_name: str, role: str, password: Secret, by: str, said: EventDetails
     ) -> str:
         if problem := problem_with(password.reveal(), who.name, 12):
             raise InvalidArgument("password", problem)
@@ -110,13 +110,15 @@ class FakeUsers:
         self.done.append((f"added {role}", name, by, said))
         return name
 
-    async def set_password(self, who: Person, password: Secret, by: str, said: Said) -> None:
+    async def set_password(
+        self, who: Person, password: Secret, by: str, said: EventDetails
+    ) -> None:
         if problem := problem_with(password.reveal(), who.name, 12):
             raise InvalidArgument("password", problem)
         self.passwords[who.name] = password.reveal()
         self.done.append(("password", who.name, by, said))
 
-    def _change(self, what: str, who: Person, by: str, said: Said, **facts: object) -> None:
+    def _change(self, what: str, who: Person, by: str, said: EventDetails, **facts: object) -> None:
         if who.name == "ada":
             raise InvalidArgument("name", "ada is the last administrator; make another one first")
         if who.name not in self.people:

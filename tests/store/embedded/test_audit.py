@@ -274,8 +274,8 @@ async def test_the_memory_store_has_room_for_strangers_of_their_own() -> None:
     await audit.write(b"first", T0)
     for number in range(20_000):
         audit.note(b"%d" % number, T0, Chain.ANONYMOUS)
-    assert audit.kept(Chain.DECISIONS) == [b"first"]
-    assert len(audit.kept(Chain.ANONYMOUS)) == 10_000
+    assert audit.payloads_of(Chain.DECISIONS) == [b"first"]
+    assert len(audit.payloads_of(Chain.ANONYMOUS)) == 10_000
     audit.prune(1, T0, T0, Chain.ANONYMOUS)
     audit.note(b"last", T0)
     assert audit.payloads == [b"first", b"19999", b"last"]

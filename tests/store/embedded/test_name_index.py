@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.store.embedded.name_index import NameIndex
-from sessiongate.store.embedded.wheel import Kept
+from sessiongate.store.embedded.wheel import SessionRecord
 from sessiongate.testing import T0, a_session, digest_of
 
 NAMES = ("ann", "Ann", "bob")
@@ -16,13 +16,13 @@ steps = st.lists(st.tuples(st.booleans(), st.integers(0, 11)), max_size=60)
 @given(steps)
 def test_of_each_name_there_is_what_was_put_last_first(story: list[tuple[bool, int]]) -> None:
     rows = {
-        digest_of(str(number)): Kept(
+        digest_of(str(number)): SessionRecord(
             digest_of(str(number)), str(number), FORMS[number % 3], T0, T0, 0
         )
         for number in range(12)
     }
     index = NameIndex(rows.__getitem__)
-    model: list[Kept] = []
+    model: list[SessionRecord] = []
     for puts, number in story:
         kept = rows[digest_of(str(number))]
         if kept in model:

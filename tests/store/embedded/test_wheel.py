@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.store.embedded.wheel import Kept, Wheel
+from sessiongate.store.embedded.wheel import SessionRecord, Wheel
 from sessiongate.testing import T0, a_session, digest_of
 
 FORM = a_session()
@@ -18,7 +18,7 @@ steps = st.lists(
 @given(steps, st.integers(0, 8))
 def test_what_is_due_is_what_a_plain_dict_says(story: list[tuple[str, int, int]], at: int) -> None:
     rows = {
-        digest_of(str(number)): Kept(digest_of(str(number)), str(number), FORM, T0, T0, 0)
+        digest_of(str(number)): SessionRecord(digest_of(str(number)), str(number), FORM, T0, T0, 0)
         for number in range(10)
     }
     wheel = Wheel(rows.__getitem__)

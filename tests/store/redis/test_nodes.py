@@ -125,7 +125,7 @@ async def test_sec_08_a_fetch_that_an_end_overtakes_never_revives_it(url: str) -
         await answered.wait()
         [under_way] = memory.cache.under_way(session.digest)
         assert await first.end(session.key) is not None
-        await until(lambda: under_way.spoilt)
+        await until(lambda: under_way.is_stale)
         go_on.set()
         assert await fetch is not None  # this request came before the end
         assert await second.use(session.digest, T0) is None

@@ -1,7 +1,6 @@
-"""Forwarded calls in the log of a server for a trial, as its logins are.
+"""Logs each forwarded call of a trial (`dev --upstream`), beside the audit.
 
-A trial shows at once what a client has done at the upstream. In operation
-the audit alone has them: each would be a line for nobody.
+In operation the audit alone has them, since a log with every call would be too long to read.
 """
 
 from collections.abc import Callable
@@ -16,7 +15,7 @@ _FORWARDED = b'"event":"call forwarded"'
 _log = structlog.get_logger("sessiongate.calls")
 
 
-class ToldCalls:
+class LoggedCalls:
     """Takes copies of events, and hands each on to `ship`."""
 
     def __init__(self, ship: Callable[[bytes], None]) -> None:

@@ -3,13 +3,13 @@
 from structlog.testing import capture_logs
 
 from sessiongate.audit.event import Event, write
-from sessiongate.audit.told_calls import ToldCalls
+from sessiongate.audit.logged_calls import LoggedCalls
 from sessiongate.testing.clock import T0
 
 
 def test_a_forwarded_call_is_told_and_every_event_is_handed_on() -> None:
     shipped: list[bytes] = []
-    tell = ToldCalls(shipped.append)
+    tell = LoggedCalls(shipped.append)
     call = Event(
         at=T0,
         event="call forwarded",
