@@ -15,7 +15,7 @@ import tomli_w
 
 from sessiongate.files import open_own, read_named
 from sessiongate.operations.control_socket import socket_path
-from sessiongate.rules.access import ADMINISTRATOR
+from sessiongate.testing.gate_base import roles_in, settings_in
 from sessiongate.testing.ready_file import DevServer
 from sessiongate.testing.remote_gate import RemoteGate
 from sessiongate.testing.users import USERS, with_random_passwords
@@ -49,10 +49,7 @@ class ChildGate(RemoteGate):
 
         Raises TimeoutError, or RuntimeError with its log where it ends instead.
         """
-        given: dict[str, object] = {**(settings or {})}
-        given |= {"sessions.profile": profile} if profile is not None else {}
-        given |= {"sessions.idle_timeout": idle_timeout} if idle_timeout is not None else {}
-        roles = users if isinstance(users, Mapping) else dict.fromkeys(users, ADMINISTRATOR)
+        given, roles = settings_in(settings, profile, idle_timeout), roles_in(users)
         with ExitStack() as undo:
             name = undo.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX))
             folder = Path(name)

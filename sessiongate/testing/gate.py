@@ -11,14 +11,10 @@ environment of the process stay as they are. For pytest there is a plugin with a
 """
 
 import secrets
-import ssl
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -28,25 +24,21 @@ from sessiongate.app.setup.roles_and_users import roles_of, users_file
 from sessiongate.app.started import url_of
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, Refused
-from sessiongate.faults.scenarios import scenario_of
 from sessiongate.http.message import Reply, Request
 from sessiongate.operations.control import Control, SessionRow
-from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
-from sessiongate.testing.client_env import variables
 from sessiongate.testing.clock import Advanced
 from sessiongate.testing.clock_step import step_of
+from sessiongate.testing.gate_base import GateBase, roles_in, settings_in
 from sessiongate.testing.gate_thread import GateThread
 from sessiongate.testing.observed import (
     Decisions,
-    LeakedSessions,
     Seen,
     events_in,
     log_lines_diverted,
-    told_of,
 )
-from sessiongate.testing.placed_fault import PlacedFault, PlacedScenario
+from sessiongate.testing.placed_fault import PlacedFault
 from sessiongate.testing.users import USERS, TestUser, add_users, with_random_passwords
 
 
@@ -78,8 +70,8 @@ class GateClock:
         self._thread.clock.freeze()
 
 
-class Gate:
-    """A server that runs. Made by `start`; a context manager, also for `async with`."""
+class Gate(GateBase):
+    """A server that runs in this process. Made by `start`."""
 
     def __init__(self, thread: GateThread, config: Config, users: Mapping[str, TestUser]) -> None:
         self._thread = thread
@@ -89,7 +81,6 @@ class Gate:
         self.clock = GateClock(thread)
         started = thread.running.started
         self.url = url_of(config, started.addresses[0])
-        """Where clients are served: `https://127.0.0.1:PORT`."""
         self.operations = started.operations
         """Where `/metrics`, `/healthz` and `/readyz` are."""
         parts = urlsplit(self.url)
@@ -101,8 +92,7 @@ class Gate:
         """What `/dev/` at `operations` asks for, in `X-Sessiongate-Dev`."""
         self.host, self.port = str(parts.hostname), int(parts.port or 0)
         served = started.certificates
-        self.ca: Path | None = served.ca if served is not None else None
-        """The certificate that clients trust; None with `tls=False`."""
+        self.ca = served.ca if served is not None else None
         self.fingerprint = served.facts.sha256 if served is not None else ""
         """SHA-256 of the server's certificate, as `AA:BB:…`."""
 
@@ -125,10 +115,7 @@ class Gate:
         with a probability hit; a random one is taken where none is given. Raises ConfigError for
         settings that are none, TimeoutError where it does not start.
         """
-        given: dict[str, object] = {**(settings or {})}
-        given |= {"sessions.profile": profile} if profile is not None else {}
-        given |= {"sessions.idle_timeout": idle_timeout} if idle_timeout is not None else {}
-        roles = users if isinstance(users, Mapping) else dict.fromkeys(users, ADMINISTRATOR)
+        given, roles = settings_in(settings, profile, idle_timeout), roles_in(users)
         with ExitStack() as undo:
             undo.enter_context(log_lines_diverted())
             folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="sessiongate-gate-"))
@@ -147,64 +134,12 @@ class Gate:
         """Stop the server, and remove what it had. Idempotent."""
         self._until_closed.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def reset(self) -> None:
         """As it was at first: without sessions, tickets, lockouts and events, at the true time.
 
         Addresses, certificate and passwords stay. Clients' connections end.
         """
         self._thread.begin_anew()
-
-    def ssl_context(self) -> ssl.SSLContext:
-        """A context that trusts this server's certificate, and no other."""
-        if self.ca is None:
-            raise ValueError("this server speaks plain HTTP (tls=False)")
-        return ssl.create_default_context(cafile=str(self.ca))
-
-    def env(self, kind: str, user: str = "") -> Mapping[str, str]:
-        """Variables for a client that is started: `govc`, `requests`, `curl`, `zerto`, `powercli`.
-
-        As this user, by default the first. To be added to the environment, for example
-        `subprocess.run(…, env={**os.environ, **gate.env("govc")})`.
-        """
-        who = self.users[user] if user else next(iter(self.users.values()))
-        return variables(kind, self.url, who.name, who.password, self.ca)
-
-    def fault(self, name: str, **told: object) -> PlacedFault:
-        """Have requests meet a fault, for as long as the result is entered, or until `reset`.
-
-            with gate.fault("login.slow", seconds=5, times=1) as fault:
-                my_client.login()
-            fault.must_hit()
-
-        docs/faults.md lists faults with their arguments, and what else a rule may say: `skip`,
-        `times`, `every`, `probability`, `for` (written with an underscore after it), `then`, and
-        which requests it is about (`user`, `dialect`, `operation`, `agent`, `session`, `address`,
-        `test`). Raises ConfigError for what
-        is none of these.
-        """
-        return self.rule({"fault": name, **told})
 
     def rule(self, told: Mapping[str, object]) -> PlacedFault:
         """The same for a whole rule, as JSON has it."""
@@ -222,13 +157,6 @@ class Gate:
             return self._thread.ask(lambda: state.hits(rule_id))
 
         return PlacedFault(rule_id, hits, remove, told)
-
-    def scenario(self, name: str) -> PlacedScenario:
-        """The same for all rules of a scenario, such as `cap-550`: docs/faults.md lists them.
-
-        Raises ConfigError for a name that is none.
-        """
-        return PlacedScenario([self.rule(told) for told in scenario_of(name)])
 
     def sessions(self, user: str | None = None) -> list[SessionRow]:
         """The live sessions, of this user or of all, the oldest first."""
@@ -266,11 +194,6 @@ class Gate:
     def log(self) -> list[str]:
         """The last fifty lines of the server's log."""
         return self._thread.ask(lambda: list(self._thread.lines.last))
-
-    def assert_no_open_sessions(self) -> None:
-        """Raises LeakedSessions, an AssertionError, which names what is open, and its client."""
-        if left := self.sessions():
-            raise LeakedSessions("\n".join([f"{len(left)} open sessions:", *map(told_of, left)]))
 
     def _ask(self, method: str, path: str, user: str | None = None) -> bytes:
         query = f"user={quote(user, safe='')}" if user is not None else ""

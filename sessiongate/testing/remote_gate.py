@@ -4,27 +4,24 @@ It is steered as `sessiongate clock` and `sessiongate faults` do it. What only t
 process knows, each request and its log, cannot be asked: `requests`, and `lock`, say so.
 """
 
-import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from sessiongate.faults.reader import as_json
-from sessiongate.faults.scenarios import scenario_of
 from sessiongate.files import read_named
 from sessiongate.operations.control import SessionRow
 from sessiongate.operations.control_socket import socket_path
-from sessiongate.testing.client_env import variables
 from sessiongate.testing.clock import Advanced
 from sessiongate.testing.clock_step import step_of
-from sessiongate.testing.observed import Decisions, LeakedSessions, events_in, told_of
-from sessiongate.testing.placed_fault import PlacedFault, PlacedScenario
+from sessiongate.testing.gate_base import GateBase
+from sessiongate.testing.observed import Decisions, events_in
+from sessiongate.testing.placed_fault import PlacedFault
 from sessiongate.testing.ready_file import DevServer
 from sessiongate.testing.remote_line import NotPossible, RemoteLine
 from sessiongate.testing.users import TestUser
@@ -61,8 +58,10 @@ class RemoteClock:
         return Advanced(datetime.fromisoformat(answer["now"]), answer["ended"])
 
 
-class RemoteGate:
-    """A server that runs elsewhere. Its members are a `Gate`'s."""
+class RemoteGate(GateBase):
+    """A server that runs in another process. Its members are a `Gate`'s."""
+
+    _without_ca = "this server speaks plain HTTP, or SESSIONGATE_CA is not set"
 
     def __init__(
         self,
@@ -107,32 +106,6 @@ class RemoteGate:
     def close(self) -> None:
         """Leave it as it is: whoever started it stops it."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def ssl_context(self) -> ssl.SSLContext:
-        """A context that trusts this server's certificate, and no other."""
-        if self.ca is None:
-            raise ValueError("this server speaks plain HTTP, or SESSIONGATE_CA is not set")
-        return ssl.create_default_context(cafile=str(self.ca))
-
-    def env(self, kind: str, user: str = "") -> Mapping[str, str]:
-        """Variables for a client that is started, as `Gate.env` has them."""
-        who = self.users[user] if user else next(iter(self.users.values()))
-        return variables(kind, self.url, who.name, who.password, self.ca)
-
-    def fault(self, name: str, **told: object) -> PlacedFault:
-        """Have requests meet a fault, as `Gate.fault` does."""
-        return self.rule({"fault": name, **told})
-
     def rule(self, told: Mapping[str, object]) -> PlacedFault:
         """The same for a whole rule, as JSON has it."""
         rule_id = self._line.ask("POST", "/dev/faults", as_json(told))["id"]
@@ -145,10 +118,6 @@ class RemoteGate:
         )
         self._placed.append(placed)
         return placed
-
-    def scenario(self, name: str) -> PlacedScenario:
-        """The same for all rules of a scenario, as `Gate.scenario` does."""
-        return PlacedScenario([self.rule(told) for told in scenario_of(name)])
 
     def sessions(self, user: str | None = None) -> list[SessionRow]:
         """The live sessions, of this user or of all, the oldest first."""
@@ -182,11 +151,6 @@ class RemoteGate:
     def log(self) -> list[str]:
         """The last fifty lines of the server's log, where a test has started it."""
         return [] if self._log is None else read_named(self._log).decode().splitlines()[-50:]
-
-    def assert_no_open_sessions(self) -> None:
-        """Raises LeakedSessions, an AssertionError, which names what is open, and its client."""
-        if left := self.sessions():
-            raise LeakedSessions("\n".join([f"{len(left)} open sessions:", *map(told_of, left)]))
 
 
 def _query(user: str | None) -> str:

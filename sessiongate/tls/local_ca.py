@@ -40,17 +40,6 @@ def new_ca(now: datetime) -> Pair:
     # A part of the serial number keeps two CAs apart in a client's list of those it trusts.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{CA_NAME} {serial % 16**6:06x}")])
     public = key.public_key()
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -60,7 +49,7 @@ def new_ca(now: datetime) -> Pair:
         .not_valid_before(now - SLOW_CLOCKS)
         .not_valid_after(now + CA_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -75,17 +64,6 @@ def new_leaf(ca: Pair, names: Sequence[str], now: datetime) -> Pair:
     public = key.public_key()
     short = next((name for name in names if len(name) <= 64), "localhost")  # X.520's bound
     begins = now - SLOW_CLOCKS
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     authority = ca.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     certificate = (
         x509.CertificateBuilder()
@@ -96,7 +74,7 @@ def new_leaf(ca: Pair, names: Sequence[str], now: datetime) -> Pair:
         .not_valid_before(begins)
         .not_valid_after(min(begins + LEAF_LIFE, ca.certificate.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(
             x509.SubjectAlternativeName([_general(name) for name in names or ["localhost"]]),
@@ -110,6 +88,20 @@ def new_leaf(ca: Pair, names: Sequence[str], now: datetime) -> Pair:
         .sign(ca.key, hashes.SHA256())
     )
     return Pair(certificate, key)
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -92,6 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A whole server, for other people's tests.
     "testing.clock_step": IN_TESTS,
     "testing.gate": IN_TESTS,
+    "testing.gate_base": IN_TESTS,
     "testing.gate_thread": IN_TESTS,
     "testing.observed": IN_TESTS,
     "testing.users": IN_TESTS,

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,6 +12,7 @@ from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.users_file import list_users, remove_user
+from tests.lost_power import lost_power
 
 ENVIRON: Mapping[str, str] = {f"{PREFIX}USERNAME": "boss", f"{PREFIX}PASSWORD": "boot pass 12"}
 
@@ -57,16 +57,9 @@ def test_sec_86_users_that_came_another_way_spend_the_variables_too(config: Conf
     assert not bootstrap(config, ENVIRON)
 
 
-def test_sec_86_a_crash_before_the_mark_does_not_make_it_happen_twice(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(*_: object) -> NoReturn:
-        raise OSError("no power")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "link", crash)
-        with pytest.raises(ConfigError, match="no power"):
-            bootstrap(config, ENVIRON)
+def test_sec_86_a_crash_before_the_mark_does_not_make_it_happen_twice(config: Config) -> None:
+    with lost_power(os, "link"), pytest.raises(ConfigError, match="no power"):
+        bootstrap(config, ENVIRON)
     assert not (config.server.data_dir / MARK).exists()
     assert names(config) == ["boss"]
     remove_user(users_file(config), "boss")
@@ -74,16 +67,9 @@ def test_sec_86_a_crash_before_the_mark_does_not_make_it_happen_twice(
     assert names(config) == []
 
 
-def test_a_crash_before_the_user_is_there_spends_nothing(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(*_: object) -> NoReturn:
-        raise OSError("no power")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", crash)
-        with pytest.raises(ConfigError, match="no power"):
-            bootstrap(config, ENVIRON)
+def test_a_crash_before_the_user_is_there_spends_nothing(config: Config) -> None:
+    with lost_power(Path, "replace"), pytest.raises(ConfigError, match="no power"):
+        bootstrap(config, ENVIRON)
     assert bootstrap(config, ENVIRON)
     assert names(config) == ["boss"]
 

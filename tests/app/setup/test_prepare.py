@@ -4,7 +4,6 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers
@@ -15,6 +14,7 @@ from sessiongate.app.setup.prepare import instance_of
 from sessiongate.app.setup.signing_key import signing_key_of
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError
+from tests.lost_power import lost_power
 
 
 @pytest.fixture
@@ -39,16 +39,12 @@ def test_of_many_at_once_one_makes_them(config: Config) -> None:
         assert len(set(many.map(lambda _: instance_of(config), range(4)))) == 1
 
 
-def test_a_crash_in_the_middle_leaves_no_half_of_one(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(*_: object) -> NoReturn:
-        raise OSError("no power")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", crash)
-        with pytest.raises(ConfigError, match=r"openid\.key: cannot be used: no power"):
-            signing_key_of(config)
+def test_a_crash_in_the_middle_leaves_no_half_of_one(config: Config) -> None:
+    with (
+        lost_power(os, "fsync"),
+        pytest.raises(ConfigError, match=r"openid\.key: cannot be used: no power"),
+    ):
+        signing_key_of(config)
     assert list(config.server.data_dir.iterdir()) == []
     assert signing_key_of(config)
 

@@ -27,6 +27,7 @@ from sessiongate.gateway.credentials.sealing import (
 from sessiongate.secret import Secret
 from sessiongate.store.port import StoredLease
 from sessiongate.testing import T0, a_lease
+from tests.lost_power import lost_power
 
 TOKEN, NAME = "canary-token-5ca1ab1e", "canary-key-deadbeef"
 CREDENTIALS = Credentials("SOAP", Secret(NAME), Secret(TOKEN))
@@ -237,14 +238,8 @@ def test_sec_80_a_link_in_its_place_is_not_followed(leads: str, tmp_path: Path) 
     assert victim.exists() == (leads == "to a file")
 
 
-def test_a_crash_in_the_middle_leaves_no_half_of_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(*_: object) -> None:
-        raise OSError("no power")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", crash)
+def test_a_crash_in_the_middle_leaves_no_half_of_one(tmp_path: Path) -> None:
+    with lost_power(os, "fsync"):
         assert "no power" in problem(None, tmp_path)
     assert list(tmp_path.iterdir()) == []
     lease_key(None, tmp_path)

@@ -10,14 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from requests import PreparedRequest, Session
 from requests import Response as Answer
 from requests.adapters import HTTPAdapter
-from schemathesis.core.result import Ok
-from schemathesis.specs.openapi import checks
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from sessiongate.errors import SessionGateError
@@ -27,17 +23,13 @@ from sessiongate.operations.console.document import document
 from sessiongate.operations.console.page import Action, Page, Values, Visit
 from sessiongate.rules.access import KNOWN
 from sessiongate.session import CONSOLE, Client
+from tests.drawn_requests import check_replies, one_in, operations_of
 from tests.each import each
 from tests.gate import Gate
 from tests.operations.console.browser import HOST, Desk, Script, faults_of, told_by
 
 T = TypeVar("T")
 
-PROMISES = [
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_schema_conformance,
-]
 TWINS = "/console/api/v1/"
 
 ALWAYS = {"seen", "did", "count", "key", "all"}
@@ -158,9 +150,7 @@ class Asked:
         self.script: Script = self._do(self.desk.script("administrator"))
         self.session = Session()
         self.session.mount("http://", InProcess(self.desk, run))
-        whole = document(self.desk.lines)
-        found = schemathesis.openapi.from_dict(whole).get_all_operations()
-        self.operations = [one.ok() for one in found if isinstance(one, Ok)]
+        self.operations = list(operations_of(document(self.desk.lines)))
 
     def _do(self, what: Coroutine[Any, Any, T]) -> T:
         return self._run.run(what)
@@ -172,7 +162,7 @@ def asked(tmp_path: Path) -> Iterator[Asked]:
         yield Asked(tmp_path, run)
 
 
-EXAMPLES = max(2, settings().max_examples // 50)
+EXAMPLES = one_in(50, 2)
 
 
 @pytest.mark.slow
@@ -182,21 +172,12 @@ def test_every_answer_to_a_script_is_one_that_the_document_declares(
     asked: Asked, mode: schemathesis.GenerationMode
 ) -> None:
     headers = {"Authorization": f"Bearer {asked.script.shown}"}
+
+    def send(case: Any) -> Any:
+        return case.call(base_url=f"http://{HOST}", headers=headers, session=asked.session)
+
     for operation in asked.operations:
-        made: st.SearchStrategy[Any] = operation.as_strategy(generation_mode=mode)
-
-        @given(made)
-        @settings(
-            max_examples=EXAMPLES,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        def ask(case: Any) -> None:
-            reply = case.call(base_url=f"http://{HOST}", headers=headers, session=asked.session)
-            case.validate_response(reply, checks=PROMISES)
-
-        ask()
+        check_replies(operation, mode, EXAMPLES, send)
 
 
 async def test_what_a_script_sends_in_any_form_is_read_alike(whole: Desk) -> None:
