@@ -13,15 +13,21 @@ BIN := $(VENV)/bin
 # Of an environment that is used once, what is imported is compiled, which is a third of it.
 COMPILE ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+# What .ci/uv prints, if anything: tests and tools are installed by it then, and what is made to be used
+# once needs no pip of its own.
+UV ?=
+INSTALL := $(if $(UV),$(UV) pip install -q --python $(BIN)/python,$(PIP) install $(COMPILE))
+ONCE := $(if $(UV),WITHOUT_PIP=--without-pip)
+WITHOUT_PIP ?=
 # The package itself, as it stands in this tree. Its build tools are pinned in run.txt.
-INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation -e .
+SELF := --no-deps --no-build-isolation -e .
 
 # Tests run beside each other; more than four only wait for each other's servers.
 BESIDE ?= -n auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick newest set-up-newest collected check format docs peers site wheel \
-	locales vendor interop cover fuzz bench soak lock clean
+	site-tools locales vendor interop cover fuzz bench soak lock clean
 
 help: ## Say what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -38,7 +44,7 @@ quick: $(VENV)/.dev ## Run the tests that take no peer and not long
 	$(BIN)/python -m pytest -q $(BESIDE) -m "not slow and not peer"
 
 WITH_NEWEST := python=$$(.ci/newest-python) && echo "the newest Python is $$python" && \
-	$(MAKE) --no-print-directory VENV=.venv-newest PYTHON="$$python" COMPILE=--no-compile
+	$(MAKE) --no-print-directory VENV=.venv-newest PYTHON="$$python" COMPILE=--no-compile $(ONCE)
 # What these look at is the project's own files, and the same to every Python.
 OF_FILES := tests/house tests/deploy tests/docs/test_pages.py tests/docs/test_interop.py \
 	tests/docs/test_layout.py
@@ -101,7 +107,7 @@ soak: $(VENV)/.dev ## An hour of mixed traffic, each reply judged; samples go to
 	$(BIN)/python bench/soak.py
 
 # What the server and its tests need is one resolution, so that the lists agree; needs uv. The lowest
-# versions and the site's tools are resolutions of their own.
+# versions, the site's tools and what installs are resolutions of their own.
 PIN := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate
 LOCK := $(PIN) pyproject.toml requirements/build.in
@@ -112,6 +118,7 @@ lock: ## Pin anew what pyproject.toml and requirements/*.in ask for (UPGRADE=--u
 	$(PIN) pyproject.toml -c requirements/dev.txt -o requirements/plain.txt
 	$(PIN) $(UPGRADE) pyproject.toml --extra all --resolution lowest-direct -o requirements/lowest.txt
 	$(PIN) $(UPGRADE) requirements/docs.in -o requirements/docs.txt
+	$(PIN) $(UPGRADE) requirements/installer.in -o requirements/installer.txt
 
 clean: ## Remove what make made, except DATA_DIR
 	rm -rf $(VENV) .venv-* build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -120,20 +127,21 @@ clean: ## Remove what make made, except DATA_DIR
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what requirements/run.txt has pinned into $(VENV), about half a minute, once."
 	$(PIP) install --require-hashes -r requirements/run.txt
-	$(INSTALL_SELF)
+	$(PIP) install $(SELF)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what requirements/dev.txt has pinned into $(VENV), about a minute, once."
-	$(PIP) install $(COMPILE) --require-hashes -r requirements/dev.txt
-	$(INSTALL_SELF)
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) $(SELF)
 	@touch $@ $(VENV)/.run
 
 .venv-site/.done: requirements/docs.txt
-	$(MAKE) -s VENV=.venv-site .venv-site/bin/python
-	.venv-site/bin/python -m pip --disable-pip-version-check --no-input -q install \
-		--no-compile --require-hashes -r requirements/docs.txt
+	$(MAKE) -s VENV=.venv-site COMPILE=--no-compile $(ONCE) site-tools
 	@touch $@
+
+site-tools: | $(BIN)/python # What the site is built with, into VENV
+	$(INSTALL) --require-hashes -r requirements/docs.txt
 
 # The first of these that is new enough, unless PYTHON names one.
 $(BIN)/python:
@@ -141,7 +149,7 @@ $(BIN)/python:
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    "$$python" -c 'import ensurepip' 2>/dev/null || { \
 	      echo "$$python has no venv module; install it (python3-venv on Debian)" >&2; exit 1; }; \
-	    exec "$$python" -m venv "$(VENV)"; \
+	    exec "$$python" -m venv $(WITHOUT_PIP) "$(VENV)"; \
 	  fi; \
 	done; \
 	echo "sessiongate needs Python 3.11 or newer; name one with PYTHON=/path/to/python3" >&2; \

@@ -187,13 +187,17 @@ def keycloak() -> Path:
 def _install(python: Path, *packages: str) -> bool:
     """Make the environment of this interpreter, with these packages, if it is not there yet.
 
-    By our own pip. What is imported is compiled then: most of a client never is.
+    By our own pip, or the uv that the environment names (`.ci/uv`). What is imported is compiled
+    then: most of a client never is.
     """
     done = python.parent.parent / "done"
     if not done.exists():
         venv.create(python.parent.parent, with_pip=False, clear=True)
-        pip = (*_PIP, "--python", python, "--no-input", "install", "--no-compile")
-        subprocess.run((*pip, "-q", *packages), check=True)
+        if uv := os.environ.get("UV"):
+            install = (uv, "pip", "install", "--python", python)
+        else:
+            install = (*_PIP, "--python", python, "--no-input", "install", "--no-compile")
+        subprocess.run((*install, "-q", *packages), check=True)
         done.touch()
     return True
 
