@@ -146,16 +146,17 @@ def test_sec_78_thousands_of_anonymous_refusals_push_no_decision_out(
     verified = server.run("audit", "verify", "--output", "json").json()
     assert verified["whole"]
     assert (verified["events"], verified["merged"]) == (len(kept), merged)
-    # Every refusal of a login is there, stands in the number of one that is, or has been let go.
-    assert verified["let_go"] + len(anonymous) + merged >= 5 * rounds
     assert verified["let_go_since"] is not None
     table = server.run("audit", "verify").out
     assert "let go since" in table
     copies = [json.loads(line) for line in file.read_text().splitlines()]
-    assert len(copies) < 500
     refused = [one for one in copies if one["event"] == "login refused"]
     strangers_had = [one for one in refused if one.get("user") != USER[0]]
+    # They are merged by the minute, of which a busy machine takes some for this.
+    assert len(strangers_had) < 400 * len({one["at"][:16] for one in strangers_had})
     assert sum(1 + one.get("merged", 0) for one in strangers_had) == 5 * rounds
+    # Every refusal of a login is there, or has been let go with those that are merged in it.
+    assert verified["let_go"] + len(anonymous) == len(strangers_had)
 
 
 def test_sec_78_kill_9_loses_no_more_than_the_number_of_the_last_minute(

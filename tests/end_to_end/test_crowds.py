@@ -255,7 +255,10 @@ def _weather(server: Server) -> tuple[list[float], list[tuple[int, str]], list[s
     # In a thread of its own: what is measured is the server and not a loop full of logins.
     with running([lambda: asyncio.run(go_on())]):
         try:
-            assert is_calm.wait(PATIENCE)
+            logged_in = -1
+            while not is_calm.wait(PATIENCE):
+                assert len(tokens) > logged_in, "no login in all this time"
+                logged_in = len(tokens)
             answers += asyncio.run(_storm(server))
         finally:
             is_over.set()

@@ -123,8 +123,8 @@ INTENDED = {
 """Where an answer through a gateway is another one, and why."""
 
 _CHANGING = (
-    # What goes on while a task runs, times, durations, addresses.
-    (re.compile(r"\r?\x1b\[K[^\n]*"), ""),
+    # What goes on while a task runs, as often as it is told by then; times, durations, addresses.
+    (re.compile(r"\r?\x1b\[K[^\n]*\n?"), ""),
     (
         re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+( \+0000 UTC|Z)?|\w{3} \w{3} +\d+ [\d:]+ \d{4}"),
         "TIME",
