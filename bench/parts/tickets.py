@@ -41,7 +41,7 @@ def _tickets(bench: Bench) -> Iterator[Measured]:
             with sessiongate(folder / "server", {"CONFIG": str(settings)}, tls=True) as server:
                 environ = {"BENCH_TOKENS": str(bearer), "BENCH_CARRIER": "Authorization"}
                 way = Way(server, "/session-manager/vc1", environ=environ, connections=_AT_ONCE)
-                found = compare(bench, way, rounds=3)
+                found = compare(bench, way, rounds=5)
     spent = median(loads[0].cpu for loads in found)
     rate = median(loads[0].rate for loads in found)
     yield Measured("ticket", spent / 1e3, f"by processor time; {rate:,.0f}/s were answered")

@@ -20,7 +20,7 @@ BENCH = Path(__file__).parent.parent
 PEERS = BENCH.parent / ".peers" / "bench"
 
 # How long a child may take until it listens: a million sessions are to load in six seconds.
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 
 @dataclass(frozen=True)

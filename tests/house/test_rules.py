@@ -57,7 +57,7 @@ UNMIRRORED = {
 
 # Rooms that are no package, and the client, which is a package of its own: their tests are of the
 # whole, of a folder, or of the rules themselves.
-OF_THE_WHOLE = {"client", "deploy", "docs", "end_to_end", "examples", "house", "security"}
+OF_THE_WHOLE = {"bench", "client", "deploy", "docs", "end_to_end", "examples", "house", "security"}
 STORIES = {
     "audit/test_journal_of_gateway.py": "the journal, of what the gateway writes",
     "cli/test_failures.py": "every command",
