@@ -162,6 +162,20 @@ def test_killed_while_it_logs_in(server: Server, start: Start) -> None:
         assert sessions(server) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_signal_while_it_logs_in_leaves_no_directory(
+    server: Server, start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    with Relay(server.port) as relay:
+        to = f"https://127.0.0.1:{relay.port}"
+        process = start("true", to=to, environ={"XDG_RUNTIME_DIR": str(tmp_path)})
+        wait_until(lambda: relay.accepted > 0)
+        process.send_signal(number)
+        ended(process)
+        assert list(tmp_path.iterdir()) == []
+        wait_until(lambda: opened(server) == closed(server))
+
+
 def opened(server: Server) -> int:
     return server.log.text.count('"session opened"')
 

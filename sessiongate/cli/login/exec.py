@@ -137,7 +137,7 @@ class _Run:
     ) -> None:
         self._target, self._session, self._guardian = target, session, guardian
         self._on_expiry, self._in_file, self._strict = on_expiry, in_file, strict
-        self._directory = PrivateDirectory()
+        self._directory: PrivateDirectory | None = None
         self._told: Mapping[str, Any] = {}
         self._over = False
         self._warned = False
@@ -158,14 +158,17 @@ class _Run:
                     left = not self._logged_out(signals)
             return LEFT_BEHIND if left and self._strict else code
         finally:
-            self._directory.remove()
+            if self._directory is not None:
+                self._directory.remove()
 
     def _run(self, command: list[str], signals: Signals) -> int:
+        # Not before signals are taken over: one would end us with it left behind.
+        directory = self._directory = PrivateDirectory()
         environ = environment_of(
             self._target,
             self._session,
             self._told,
-            self._directory,
+            directory,
             os.environ,
             in_file=self._in_file,
         )
@@ -186,7 +189,7 @@ class _Run:
             return not self._guardian.is_gone
         if "renewed" in said:
             self._told = said["renewed"]
-            if self._in_file:
+            if self._in_file and self._directory is not None:
                 write_header(self._session, self._told, self._directory)
         elif "trouble" in said:
             note(f"the session could not be kept in use: {said['trouble']}")
