@@ -46,6 +46,16 @@ class AccessChecks:
         self._allowed: dict[tuple[str, str] | Person, Event] = {}
         self._shares: Counter[Person] = Counter()
 
+    def is_known(self, session: Session, host: str) -> bool:
+        """Count that a session was let through to this host, where it was before: else False, and
+        `allowed` has to be told more of it.
+        """
+        found = self._allowed.get((session.key, host))
+        if found is None:
+            return False
+        self._count(found, self._clock.now())
+        return True
+
     def allowed(self, session: Session, client: Client, how: str, host: str, request: str) -> None:
         """A session was let through to this host."""
         now = self._clock.now()
@@ -69,6 +79,10 @@ class AccessChecks:
         if found is None:
             rest = Event(at=now, event=_ALLOWED, result="ok", dialect=client.dialect)
             found = self._allowed.setdefault(_REST, rest)
+        self._count(found, now)
+
+    @staticmethod
+    def _count(found: Event, now: datetime) -> None:
         found.merged += 1
         found.at = now
         if found.since is None:

@@ -68,27 +68,37 @@ class TrustedProxies:
         self._inner = inner
         self._trusted = trusted
         self._unix = "unix" in trusted
+        self._kept = lru_cache(maxsize=1024)(self._is_trusted)
         self._header = certificate_header.lower() if certificate_header is not None else None
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with what the proxy says taken over where it may be."""
-        by_unix = request.peer.startswith("/")
-        if not (self._unix if by_unix else is_trusted(self._trusted, request.peer)):
+        peer = request.peer
+        short = len(peer) <= _LONGEST_ADDRESS
+        if not (
+            self._unix if peer[:1] == "/" else (self._kept if short else self._is_trusted)(peer)
+        ):
             return await self._inner(request)
+        said = dict(request.headers)
         passed_on = msgspec.structs.replace(
             request,
             # Whoever is there is the proxy, and not its client.
             user=None,
             proxied=True,
-            hop=Hop(request.peer, request.header("host") or ""),
-            headers=_as_asked(request),
-            peer=client_behind(self._trusted, request.peer, request.headers),
-            secure=request.secure or _came_by_tls(request),
-            certificate=self._certificate(request),
+            hop=Hop(peer, request.header("host") or ""),
+            headers=_as_asked(request) if "x-forwarded-host" in said else request.headers,
+            peer=client_behind(self._trusted, peer, request.headers)
+            if "x-forwarded-for" in said
+            else peer,
+            secure=request.secure or ("x-forwarded-proto" in said and _came_by_tls(request)),
+            certificate=self._certificate(request) if self._header in said else None,
         )
         reply = await self._inner(passed_on)
         request.vouched = passed_on.vouched
         return reply
+
+    def _is_trusted(self, address: str) -> bool:
+        return is_trusted(self._trusted, address)
 
     def _certificate(self, request: Request) -> bytes | None:
         """The certificate in the configured header; a header given twice is believed not at all."""

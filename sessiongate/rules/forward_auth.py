@@ -11,6 +11,7 @@ right behind it.
 import re
 from collections.abc import Collection, Sequence
 from enum import Enum
+from functools import lru_cache
 from unicodedata import category, normalize
 from urllib.parse import unquote_to_bytes
 
@@ -91,13 +92,20 @@ def asked(method: str, host: str, target: str) -> Asked:
 
     Raises Malformed for what no proxy would forward in one meaning: the answer is no.
     """
+    if len(target) > _LONGEST:
+        raise Malformed("the path is too long")
+    path = target.partition("?")[0]
+    short = len(method) + len(host) + len(path) <= _LONGEST_KEPT
+    return (_kept_asked if short else _asked)(method, host, path)
+
+
+def _asked(method: str, host: str, path: str) -> Asked:
     if _METHOD.fullmatch(method) is None:
         raise Malformed("the method is none")
     if _HOST.fullmatch(host) is None:
         raise Malformed("the host is none")
-    path = target.partition("?")[0]
-    if len(target) > _LONGEST or _VISIBLE.fullmatch(path) is None or "#" in path:
-        raise Malformed("the path is none, is too long, or has letters that must be escaped")
+    if _VISIBLE.fullmatch(path) is None or "#" in path:
+        raise Malformed("the path is none, or has letters that must be escaped")
     if _ESCAPES.fullmatch(path) is None:
         raise Malformed("the path has a broken escape")
     name_and_port = host_and_port(host)
@@ -108,6 +116,10 @@ def asked(method: str, host: str, target: str) -> Asked:
 
 def plain_path(path: str) -> str | None:
     """The path with its escapes read; None for one that somebody may read as another path."""
+    return (_kept_path if len(path) <= _LONGEST_KEPT else _plain_path)(path)
+
+
+def _plain_path(path: str) -> str | None:
     if _ODD_ESCAPES.search(path) is not None or "\\" in path or ";" in path:
         return None
     try:
@@ -120,6 +132,12 @@ def plain_path(path: str) -> str | None:
     if not plain.isascii() and any(map(_is_folded, plain)):
         return None
     return plain
+
+
+# The same pages are asked for all day, and each is read alike for everybody. A kilobyte each.
+_LONGEST_KEPT, _MOST_KEPT = 256, 1024
+_kept_asked = lru_cache(maxsize=_MOST_KEPT)(_asked)
+_kept_path = lru_cache(maxsize=_MOST_KEPT)(_plain_path)
 
 
 def _is_folded(letter: str) -> bool:

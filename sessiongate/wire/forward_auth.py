@@ -8,6 +8,7 @@ each is read by an endpoint of its own, which looks at no other's headers.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from sessiongate.errors import Malformed, NoSession
 from sessiongate.rules.forward_auth import Asked, asked
@@ -54,6 +55,7 @@ _SIGNS = re.compile(r"[^a-z0-9]")
 _AS_THEY_ARE = frozenset(range(0x20, 0x7F)) - frozenset(b"%,")
 
 _OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+_LENGTHS = frozenset(map(len, _OVERRIDES))
 _MOST_METHODS = 8
 
 Headers = Iterable[tuple[str, str]]
@@ -86,7 +88,14 @@ def readings(wanted: Asked, headers: Headers) -> list[Asked]:
     Some take one out of a header such as X-HTTP-Method-Override, of which servers read any sign in
     the name as they read "-". Raises Malformed for more than anybody means.
     """
-    named = [value for name, value in headers if _SIGNS.sub("-", name) in _OVERRIDES]
+    named = [
+        value
+        for name, value in headers
+        # Each sign is one letter for another.
+        if len(name) in _LENGTHS and _SIGNS.sub("-", name) in _OVERRIDES
+    ]
+    if not named:
+        return [wanted]
     methods = {one.strip().upper() for value in named for one in value.split(",")}
     others = sorted(methods - {"", wanted.method})
     if len(others) > _MOST_METHODS:
@@ -121,8 +130,10 @@ def identity(
     names: tuple[str, str, str], user: str, groups: Iterable[str], full_name: str
 ) -> tuple[tuple[str, str], ...]:
     """The headers that say who it is. All of them, also where there is nothing to say."""
-    values = safe(user), ",".join(map(safe, groups)), safe(full_name)
-    return tuple(zip(names, values, strict=True))
+    said = [_kept(one) if len(one) <= _LONGEST_KEPT else safe(one) for one in groups]
+    of_user = _kept(user) if len(user) <= _LONGEST_KEPT else safe(user)
+    of_name = _kept(full_name) if len(full_name) <= _LONGEST_KEPT else safe(full_name)
+    return (names[0], of_user), (names[1], ",".join(said)), (names[2], of_name)
 
 
 def safe(text: str) -> str:
@@ -141,3 +152,7 @@ def safe(text: str) -> str:
         for byte in inner.encode("utf-8", "replace")
     )
     return "%20" * begin + middle + "%20" * (len(text) - begin - len(inner))
+
+
+_LONGEST_KEPT = 128
+_kept = lru_cache(maxsize=1024)(safe)  # the same people and groups all day

@@ -28,6 +28,9 @@ _NO_SESSION = b"There is no live session with this request. Log in first.\n"
 _DENIED = b"This session may not do this.\n"
 _UNDECIDED = b"Whether this may be done cannot be found out at the moment.\n"
 
+_LETS_THROUGH = AccessVerdict.ALLOWED
+_ALLOWED = _LETS_THROUGH.value
+
 UNTRUSTED = "untrusted"
 MALFORMED = "malformed"
 NO_SESSION = "no_session"
@@ -71,20 +74,22 @@ class ForwardAuthEndpoint:
             wanted, *others = readings(self._read(request, hop), request.headers)
         except Malformed as error:
             return self._refused(request, MALFORMED, f"{error}, through {hop.address}")
-        said = f"{wanted.method} {wanted.host}{wanted.path[:_LONGEST]} through {hop.address}"
         try:
             session = await self._session(request)
         except NoSession as error:
-            return self._no_session(request, wanted, said, error)
+            return self._no_session(request, wanted, _said(wanted, hop), error)
         except Unavailable as error:
-            return self._refused(request, UNAVAILABLE, said, error=error)
+            return self._refused(request, UNAVAILABLE, _said(wanted, hop), error=error)
         for one in (wanted, *others):
             verdict = decide(self._rules, one, session.roles)
-            if verdict is not AccessVerdict.ALLOWED:
+            if verdict is not _LETS_THROUGH:
                 also = "" if one is wanted else f", as {one.method[:_LONGEST_METHOD]}"
-                return self._refused(request, verdict.value, f"{said}{also}", session=session)
-        self._counts[self._name, AccessVerdict.ALLOWED.value] += 1
-        self._checks.allowed(session, self._client(request), self._name, wanted.host, said)
+                said = f"{_said(wanted, hop)}{also}"
+                return self._refused(request, verdict.value, said, session=session)
+        self._counts[self._name, _ALLOWED] += 1
+        if not self._checks.is_known(session, wanted.host):
+            client, said = self._client(request), _said(wanted, hop)
+            self._checks.allowed(session, client, self._name, wanted.host, said)
         return Reply(200, (NO_STORE, *self._identity(session)))
 
     async def _session(self, request: Request) -> Session:
@@ -133,6 +138,11 @@ _LONGEST = 160
 
 
 _LONGEST_METHOD = 32
+
+
+def _said(wanted: Asked, hop: Hop) -> str:
+    """What the audit says of a request."""
+    return f"{wanted.method} {wanted.host}{wanted.path[:_LONGEST]} through {hop.address}"
 
 
 def _is_browser(request: Request) -> bool:
