@@ -118,7 +118,7 @@ class _TicketCall:
     def is_from_the_service(self, answer: Answer) -> bool:
         return relayed_reply.is_from_the_service(answer)
 
-    def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
+    async def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
         try:
             self._tokens.require_none(answer.body)
         except TokenShown:
