@@ -4,7 +4,8 @@ What an empty vCenter has must not be shown where a real one stands behind, so t
 that answers for one asks here first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from sessiongate.dialects.stray_hosts import StrayHosts
@@ -14,6 +15,9 @@ from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.networks import canonical_host
 
 G = TypeVar("G", bound=UpstreamGate)
+
+_LONGEST_HOST = 300
+"""Letters of a Host of which it is kept what it means."""
 
 _ZERTO = ("/v1/", "/auth/realms/zerto")
 """Where Zerto's clients come to, in any letter case."""
@@ -54,6 +58,8 @@ class Gates(Hosts[Gate]):
     ) -> None:
         super().__init__(by_host, otherwise)
         self.zvms = zvms or Hosts({}, None)
+        # Each request has a Host, and nearly all the same.
+        self._names = lru_cache(maxsize=256)(self._names_of)
 
     def name_of(self, request: Request) -> str:
         """The name of the upstream that a request is for, "" where it is for us alone.
@@ -61,11 +67,20 @@ class Gates(Hosts[Gate]):
         A Host may mean one of each type: Zerto's addresses are the ZVM's then, all others the
         vCenter's.
         """
-        host, secure = canonical_host(request.header("host") or ""), request.secure
-        vcenter, zvm = (hosts.meant_by(host, secure=secure) for hosts in (self, self.zvms))
-        zerto = request.path[:32].lower().startswith(_ZERTO)
-        gate = (zvm or vcenter) if zerto else (vcenter or zvm)
-        return gate.name if gate is not None else ""
+        host = request.header("host") or ""
+        find = self._names if len(host) <= _LONGEST_HOST else self._names_of
+        name, of_zerto = find(host, request.secure)
+        if name != of_zerto and request.path[:32].lower().startswith(_ZERTO):
+            return of_zerto
+        return name
+
+    def _names_of(self, host: str, secure: bool) -> tuple[str, str]:
+        """What a Host means, and what it means at Zerto's addresses."""
+        meant = canonical_host(host)
+        vcenter = self.meant_by(meant, secure=secure)
+        zvm = self.zvms.meant_by(meant, secure=secure)
+        first, of_zerto = vcenter or zvm, zvm or vcenter
+        return "" if first is None else first.name, "" if of_zerto is None else of_zerto.name
 
 
 class AtUpstreams:
@@ -77,9 +92,9 @@ class AtUpstreams:
         self._gates = gates
         self._strays = strays
 
-    async def __call__(self, request: Request) -> Reply:
+    def __call__(self, request: Request) -> Awaitable[Reply]:
         """Answer a request."""
         request.upstream = self._gates.name_of(request)
         if not request.upstream and self._strays is not None:
             self._strays.note(request)
-        return await self._inner(request)
+        return self._inner(request)

@@ -18,7 +18,8 @@ from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
-from sessiongate.upstream.exchange import AWAY, LATE, Exchange, LargeAnswer, Outgoing
+from sessiongate.upstream.deadlines import LATE
+from sessiongate.upstream.exchange import AWAY, Exchange, LargeAnswer, Outgoing
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.line import Incoming
 from sessiongate.wire import openid, zerto, zerto_client

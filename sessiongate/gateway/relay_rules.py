@@ -58,10 +58,10 @@ class RelayRules(msgspec.Struct, frozen=True):
 
     def require_use(self, session: Session, *, reads: bool) -> None:
         """Raise NoPermission where no setting lets this session in, or only to read."""
-        roles = frozenset(session.roles)
-        may_read = bool(roles & self.read_roles)
-        if self.roles is not None and not roles & self.roles and not (reads and may_read):
-            raise NoPermission(USE, self._without_role(session, may_read=may_read))
+        if self.roles is not None and self.roles.isdisjoint(session.roles):
+            may_read = not self.read_roles.isdisjoint(session.roles)
+            if not (reads and may_read):
+                raise NoPermission(USE, self._without_role(session, may_read=may_read))
         if not reads:
             self.require_changes()
 

@@ -3,10 +3,10 @@
 Who uses a lease and what clients have there have each one name for all that is asked of them.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from datetime import timedelta
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sessiongate.errors import Unavailable
 from sessiongate.store.gateway_port import (
@@ -109,7 +109,7 @@ class MeasuredBooks:
         """Whether other processes have them too."""
         return self._inner.shared
 
-    async def enter(
+    def enter(
         self,
         client: str,
         stay: str,
@@ -118,11 +118,12 @@ class MeasuredBooks:
         exclusive: bool = False,
         known: int = -1,
         names: Iterable[str] = (),
-    ) -> Entered:
-        """Begin a stay."""
-        return await self._measured(
-            self._inner.enter(client, stay, lease_id, exclusive=exclusive, known=known, names=names)
+    ) -> Coroutine[Any, Any, Entered]:
+        """Begin a stay. Each call does, so that it is measured only where it leaves the process."""
+        work = self._inner.enter(
+            client, stay, lease_id, exclusive=exclusive, known=known, names=names
         )
+        return self._measured(work) if self._inner.shared else work
 
     async def note(self, client: str, lease_id: str, changes: Changes, known: int) -> Entered:
         """Keep what has changed."""

@@ -21,6 +21,7 @@ import structlog
 
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls.trust import Trust
+from sessiongate.upstream.deadlines import LATE, Deadlines
 from sessiongate.upstream.line import Incoming, Line
 from sessiongate.upstream.shown_certificate import why_untrusted
 from sessiongate.upstream.tunnel import tunnel
@@ -35,9 +36,6 @@ AWAY = "the upstream cannot be reached"
 # Servers close unused connections after 60 seconds and more. Whoever does so first meets no
 # request that is just being sent.
 _UNUSED = 55.0
-
-LATE = "its reply has not come in time"
-"""Why the outcome of a call is not known where the time for it is up."""
 
 # What has no body by its meaning, and so no length to say where there is none.
 _BARE = frozenset({"GET", "HEAD", "DELETE"})
@@ -91,6 +89,7 @@ class Exchange:
         self._host_line = f"host: {parts.netloc}\r\n"
         self._proxy = proxy
         self._connect = connect.total_seconds()
+        self._deadlines = Deadlines()
         self._kept: deque[Line] = deque()
         self._lines: set[Line] = set()
         self._closed = False
@@ -105,19 +104,26 @@ class Exchange:
         waited for here; None waits for as long as it takes. Raises UpstreamUnavailable (nothing was
         sent) or OutcomeUnknown.
         """
-        reply, goes_on = await self._send(ask), False
-        late = _break_off_in(within, reply)
+        line = self._kept.pop() if self._kept else await self._connected()
+        reply, goes_on = Incoming(line, to_head=ask.method == "HEAD"), False
+        line.send(self._written(ask), reply)
+        if within is not None:
+            self._deadlines.put(reply, within.total_seconds(), line.loop)
         try:
-            await reply.head()
-            if enough is not None and reply.status == 200:
-                body, is_all = await reply.beginning(enough)
+            while not reply.status:
+                await reply.news()
+            part = enough if reply.status == 200 else None
+            if reply.is_whole and reply.held <= (largest if part is None else part):
+                body = reply.taken()  # as nearly all are
+            elif part is not None:
+                body, is_all = await reply.beginning(part)
                 goes_on = not is_all
             else:
                 body = await reply.whole(largest)
         finally:
-            if late is not None:
-                late.cancel()
-            if not goes_on:
+            if within is not None:
+                self._deadlines.drop(reply)
+            if not (goes_on or reply.is_whole):
                 reply.close()
         if goes_on:
             return LargeAnswer(reply.status, reply.headers, body, reply)
@@ -217,13 +223,16 @@ class Exchange:
         return reply
 
     def _written(self, ask: Ask) -> bytes:
-        has_length = ask.body or ask.method not in _BARE
-        return self._head(ask, _framing(len(ask.body)) if has_length else "") + ask.body
+        body = ask.body
+        if body or ask.method not in _BARE:
+            return self._head(ask, f"content-length: {len(body)}\r\n") + body
+        return self._head(ask, "")
 
     def _head(self, ask: Ask, framing: str) -> bytes:
-        lines = [f"{ask.method} {ask.path} HTTP/1.1\r\n", self._host_line]
-        lines += [f"{name}: {value}\r\n" for name, value in ask.headers]
-        return "".join((*lines, framing, "\r\n")).encode("latin-1")
+        head = f"{ask.method} {ask.path} HTTP/1.1\r\n{self._host_line}"
+        for name, value in ask.headers:
+            head += f"{name}: {value}\r\n"
+        return f"{head}{framing}\r\n".encode("latin-1")
 
     async def _connected(self) -> Line:
         """A new connection. The log has each change from being reached to not, and back."""
@@ -293,21 +302,13 @@ class Exchange:
         return line
 
     def _freed(self, line: Line) -> None:
-        line.unused_since = asyncio.get_running_loop().time()
+        line.unused_since = line.loop.time()
         self._kept.append(line)
 
     def _gone(self, line: Line) -> None:
         self._lines.discard(line)
         if line in self._kept:
             self._kept.remove(line)
-
-
-def _break_off_in(within: timedelta | None, reply: Incoming) -> asyncio.TimerHandle | None:
-    """Have a reply break that is not whole by then. A fourth of what `asyncio.timeout` takes."""
-    if within is None:
-        return None
-    loop = asyncio.get_running_loop()
-    return loop.call_later(within.total_seconds(), reply.break_off, LATE)
 
 
 def _framing(length: int | None) -> str:

@@ -27,6 +27,7 @@ class Line(asyncio.Protocol):
     def __init__(self, freed: Callable[["Line"], None], gone: Callable[["Line"], None]) -> None:
         self.lost = False
         self.unused_since = 0.0
+        self.loop = asyncio.get_running_loop()
         self._freed = freed
         self._gone = gone
         self._reply: Incoming | None = None
@@ -154,6 +155,8 @@ class Incoming:
     Raises OutcomeUnknown wherever it breaks: the request was sent.
     """
 
+    __slots__ = ("_broken", "_held", "_line", "_news", "_paused", "_pieces", "_reader")
+
     def __init__(self, line: Line, *, to_head: bool) -> None:
         self._line = line
         self._reader = ReplyReader(to_head=to_head)
@@ -189,15 +192,20 @@ class Incoming:
         reader = self._reader
         return reader.keep_alive and not reader.surplus and not self._broken
 
+    @property
+    def held(self) -> int:
+        """Bytes of the body that are here."""
+        return self._held
+
     async def head(self) -> None:
         """Wait for the head."""
         while not self._reader.status:
-            await self._more()
+            await self.news()
 
     async def beginning(self, enough: int) -> tuple[bytes, bool]:
         """More than `enough` bytes of the body, or all of it; and whether it is all."""
         if self.is_whole and self._held <= enough:
-            return self._taken(), True
+            return self.taken(), True
         size = 0
         taken: list[bytes] = []
         async with aclosing(self.pieces()) as pieces:
@@ -211,7 +219,7 @@ class Incoming:
     async def whole(self, largest: int) -> bytes:
         """The whole body, which may have so many bytes."""
         if self.is_whole and self._held <= largest:
-            return self._taken()
+            return self.taken()
         size = 0
         pieces: list[bytes] = []
         async for piece in self.pieces():
@@ -221,14 +229,16 @@ class Incoming:
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _taken(self) -> bytes:
+    def taken(self) -> bytes:
         """The body, where all of it is here, as of nearly all replies: nothing is waited for."""
         pieces, self._held = self._pieces, 0
-        self._pieces = deque()
         if self._paused:
             self._paused = False
             self._line.reading(on=True)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if len(pieces) == 1:
+            return pieces.popleft()
+        self._pieces = deque()
+        return b"".join(pieces)
 
     async def pieces(self, gap: float | None = None) -> AsyncGenerator[bytes]:
         """The body as it comes, read no faster than it is taken.
@@ -247,7 +257,7 @@ class Incoming:
                 return
             try:
                 async with asyncio.timeout(gap):
-                    await self._more()
+                    await self.news()
             except TimeoutError:
                 raise OutcomeUnknown("its reply does not go on") from None
 
@@ -264,15 +274,12 @@ class Incoming:
         self._pieces.clear()
         self._line.let_go(self)
 
-    async def _more(self) -> None:
-        """Wait for anything to come."""
+    def news(self) -> "asyncio.Future[None]":
+        """Resolved when anything comes. Raises OutcomeUnknown where it is broken."""
         if self._broken:
             raise OutcomeUnknown(self._broken)
-        self._news = asyncio.get_running_loop().create_future()
-        try:
-            await self._news
-        finally:
-            self._news = None
+        news = self._news = self._line.loop.create_future()
+        return news
 
     # What the connection calls.
 
@@ -283,8 +290,9 @@ class Incoming:
             pieces = reader.feed(data)
         except Malformed as broken:
             pieces, self._broken = [], str(broken)
-        self._pieces += pieces
-        self._held += sum(map(len, pieces))
+        for piece in pieces:
+            self._pieces.append(piece)
+            self._held += len(piece)
         ended = bool(reader.done or self._broken)
         if self._held > FULL and not self._paused and not ended:
             self._paused = True
@@ -301,5 +309,6 @@ class Incoming:
         self._tell()
 
     def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        news, self._news = self._news, None
+        if news is not None and not news.done():
+            news.set_result(None)

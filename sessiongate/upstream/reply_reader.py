@@ -8,6 +8,7 @@ what followed it on the connection could be taken for the reply to somebody else
 
 import re
 from enum import StrEnum
+from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -30,6 +31,18 @@ that go on in the next one. `is_unfit` says the same of a whole head."""
 
 _ORDINARY = bytes(set(range(256)) - {*range(9), 11, 12, *range(14, 32), 127})
 
+# Heads of final replies that were read lately: an upstream says the same of nearly all replies of
+# one second. Kept are short ones that hold nothing but what these names say, none of it a secret.
+_MOST_HEADS, _LONGEST_HEAD_KEPT = 64, 1024
+_NO_SECRETS = frozenset(
+    {
+        *("accept-ranges", "cache-control", "connection", "content-encoding", "content-language"),
+        *("content-length", "content-security-policy", "content-type", "date", "expires"),
+        *("keep-alive", "last-modified", "pragma", "server", "strict-transport-security", "vary"),
+        *("x-content-type-options", "x-frame-options", "x-xss-protection"),
+    }
+)
+
 
 class Broken(StrEnum):
     """Why what came is no reply. It may stand in a log: it holds nothing that was sent."""
@@ -41,6 +54,19 @@ class Broken(StrEnum):
     CHUNKS = "its chunks are broken"
     UPGRADE = "it goes over to another protocol"
     CUT = "it stops before its end"
+
+
+class _Head(NamedTuple):
+    """A head by which a reply ends with its length."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    length: int
+    keep_alive: bool
+
+
+KEPT_HEADS: dict[bytes, _Head] = {}
+"""By their bytes; the oldest leave first."""
 
 
 class ReplyReader:
@@ -76,10 +102,11 @@ class ReplyReader:
         self.surplus = False
         """Whether bytes came after the reply."""
         self._to_head = to_head
-        self._buffer = bytearray()
+        self._buffer: bytearray | None = None
+        """What has come of a head that is not whole."""
         self._around = 0
         self._left = 0
-        self._lines = _Lines()
+        self._lines: _Lines | None = None
         self._parser: HttpResponseParser | None = None
         self._tail = b""
 
@@ -89,7 +116,7 @@ class ReplyReader:
             self.surplus = self.surplus or bool(data)
             return []
         if not self.status:
-            data = self._head(data)
+            data = self._kept_head(data)
             if not self.status:
                 return []
             if self.done:
@@ -98,10 +125,13 @@ class ReplyReader:
         if self._parser is not None:
             return self._chunks(self._parser, data)
         if self.length is not None:
-            self.surplus = len(data) > self._left
-            data = data[: self._left]
-            self._left -= len(data)
-            self.done = not self._left
+            left = self._left - len(data)
+            if left < 0:
+                self.surplus = True
+                data = data[: self._left]
+                left = 0
+            self._left = left
+            self.done = not left
         return [data] if data else []
 
     def end(self) -> None:
@@ -110,9 +140,24 @@ class ReplyReader:
             raise Malformed(Broken.CUT)
         self.done = True
 
+    def _kept_head(self, data: bytes) -> bytes:
+        """The same as `_head`, where a head of these very bytes was read before."""
+        if self._buffer is not None or self._around or self._to_head:
+            return self._head(data)
+        end = data.find(b"\r\n\r\n") + 4
+        kept = KEPT_HEADS.get(data[:end])
+        if kept is None:
+            return self._head(data)
+        self.status, self.headers, length, self.keep_alive = kept
+        self.length = self._left = length
+        self.done = not length
+        return data[end:]
+
     def _head(self, data: bytes) -> bytes:
         """Look for the end of the head, past interim ones. Returns what follows it."""
         buffer = self._buffer
+        if buffer is None:
+            buffer = self._buffer = bytearray()
         seen = max(0, len(buffer) - 3)
         buffer += data
         while (end := buffer.find(b"\r\n\r\n", seen) + 4) > 3:
@@ -124,7 +169,7 @@ class ReplyReader:
                 raise Malformed(Broken.UPGRADE)
             if status >= 200:
                 self._settle(raw, status)
-                self._around, self._buffer = 0, bytearray()
+                self._around, self._buffer = 0, None
                 return bytes(buffer)
             seen = 0
         if self._around + len(buffer) > LARGEST_HEAD:
@@ -145,7 +190,7 @@ class ReplyReader:
 
     def _settle(self, raw: bytes, status: int) -> None:
         """Read a final head, and judge the headers that say how the reply goes on."""
-        lines = self._lines
+        lines = self._lines = _Lines()
         parser = HttpResponseParser(lines)
         try:
             parser.feed_data(raw)
@@ -154,7 +199,13 @@ class ReplyReader:
         lengths: list[str] = []
         codings: list[str] = []
         options = ""
-        for name, value in lines.headers:
+        headers = tuple(
+            [
+                (name.decode("ascii").lower(), value.rstrip(b" \t").decode("latin-1"))
+                for name, value in lines.headers
+            ]
+        )
+        for name, value in headers:
             if name == "content-length":
                 lengths.append(value)
             elif name == "transfer-encoding":
@@ -169,7 +220,7 @@ class ReplyReader:
             raise Malformed(Broken.LENGTH)
         if codings and codings != ["chunked"]:
             raise Malformed(Broken.CODING)
-        self.status, self.headers = status, tuple(lines.headers)
+        self.status, self.headers = status, headers
         if self._to_head or status in (204, 304):
             self.length = int(lengths[0]) if lengths else None
             self.done = True
@@ -178,11 +229,13 @@ class ReplyReader:
         elif lengths:
             self.length = self._left = int(lengths[0])
             self.done = not self._left
+            _keep(raw, _Head(status, headers, self.length, self.keep_alive))
         else:
             self.keep_alive = False  # it goes on until the connection ends
 
     def _chunks(self, parser: HttpResponseParser, data: bytes) -> list[bytes]:
         lines = self._lines
+        assert lines is not None  # noqa: S101  it has a parser, which was made with them
         try:
             parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
@@ -199,6 +252,15 @@ class ReplyReader:
             raise Malformed(Broken.CHUNKS)
         self.done, self.surplus = lines.complete, lines.again
         return pieces
+
+
+def _keep(raw: bytes, head: _Head) -> None:
+    """Keep a head that may come again, and names nothing that could be a secret."""
+    if len(raw) > _LONGEST_HEAD_KEPT or not _NO_SECRETS.issuperset(dict(head.headers)):
+        return
+    if len(KEPT_HEADS) >= _MOST_HEADS:
+        del KEPT_HEADS[next(iter(KEPT_HEADS))]
+    KEPT_HEADS[raw] = head
 
 
 def is_unfit(raw: bytes) -> bool:
@@ -218,7 +280,7 @@ class _Lines:
     __slots__ = ("_begun", "again", "complete", "headers", "pieces")
 
     def __init__(self) -> None:
-        self.headers: list[tuple[str, str]] = []
+        self.headers: list[tuple[bytes, bytes]] = []
         self.pieces: list[bytes] = []
         self.complete = False
         self.again = False
@@ -230,8 +292,7 @@ class _Lines:
         self._begun = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        value = value.rstrip(b" \t")
-        self.headers.append((name.decode("ascii").lower(), value.decode("latin-1")))
+        self.headers.append((name, value))
 
     def on_body(self, piece: bytes) -> None:
         if not self.complete:

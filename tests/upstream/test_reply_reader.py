@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
+from sessiongate.upstream import reply_reader
 from sessiongate.upstream.reply_reader import LARGEST_HEAD, UNFIT, Broken, ReplyReader, is_unfit
 from tests.each import each
 
@@ -201,3 +202,40 @@ def verdict(wire: bytes, step: int) -> str:
     except Malformed as broken:
         return str(broken)
     return ""
+
+
+NAMES = st.sampled_from(["Date", "Server", "Content-Type", "Set-Cookie", "X-Odd", "Connection"])
+VALUES = st.sampled_from(["a", "b", " close ", "keep-alive", "text/xml; charset=utf-8", "ÿ"])
+HEADS = st.tuples(
+    st.sampled_from(["HTTP/1.1 200 OK", "HTTP/1.0 200 OK", "HTTP/1.1 500 No", "HTTP/1.1 204 No"]),
+    st.lists(st.tuples(NAMES, VALUES).map(": ".join), max_size=4),
+    st.sampled_from(["Content-Length: 3", "content-length: 0", "Content-Length: 7", "X: y"]),
+).map(lambda said: "\r\n".join((said[0], *said[1], said[2], "", "")).encode("latin-1"))
+
+
+@given(HEADS, st.sampled_from([b"", b"abc", b"abcdefg", b"abcdefgh"]), st.booleans())
+def test_a_head_that_was_read_before_says_what_it_says_anew(
+    head: bytes, body: bytes, to_head: bool
+) -> None:
+    def said() -> tuple[object, ...]:
+        try:
+            reader, got = read(head + body, to_head=to_head)
+        except Malformed as broken:
+            return (str(broken),)
+        kept = reader.keep_alive, reader.done, reader.surplus
+        return reader.status, reader.headers, reader.length, kept, got
+
+    reply_reader.KEPT_HEADS.clear()
+    anew = said()
+    again = said()
+    assert again == anew
+    assert all(b"set-cookie" not in kept.lower() for kept in reply_reader.KEPT_HEADS)
+
+
+def test_of_heads_a_few_short_ones_are_kept() -> None:
+    for number in range(200):
+        read(OK + b"Date: %d\r\nContent-Length: 0\r\n\r\n" % number)
+    long = OK + b"Server: " + b"x" * 1024 + b"\r\nContent-Length: 0\r\n\r\n"
+    read(long)
+    assert len(reply_reader.KEPT_HEADS) == 64
+    assert long not in reply_reader.KEPT_HEADS

@@ -19,6 +19,8 @@ PASSED = ("accept", "accept-language", "content-type", "opid", "vapi-ctx-opid", 
 _OPERATION = ("vapi-ctx-opid", "opid", "x-request-id")
 """What the client calls this request in its own log, the name that vAPI has for it first."""
 
+_OWN: Headers = (("user-agent", f"sessiongate/{__version__}"), ("accept-encoding", "identity"))
+
 _LIBRARY = "/content/library/"
 
 
@@ -64,13 +66,18 @@ class RelayedRestEndpoint:
 
 def passed(request: Request) -> Headers:
     """The headers of a request as they go on: each once, and those that we say ourselves."""
-    first = {name: value for name, value in reversed(request.headers) if name in PASSED}
-    if request.body:
-        first.setdefault("content-type", "application/json")
-    own = (("user-agent", f"sessiongate/{__version__}"), ("accept-encoding", "identity"))
-    return (*first.items(), *own)
+    first: dict[str, str] = {}
+    for name, value in request.headers:
+        if name in PASSED and name not in first:
+            first[name] = value
+    if request.body and "content-type" not in first:
+        first["content-type"] = "application/json"
+    return (*first.items(), *_OWN) if first else _OWN
 
 
 def operation_of(request: Request) -> str:
     """What the client calls this request."""
-    return next((said for name in _OPERATION if (said := request.header(name))), "")
+    said = {name: value for name, value in reversed(request.headers) if name in _OPERATION}
+    if not said:
+        return ""
+    return next((said[name] for name in _OPERATION if said.get(name)), "")

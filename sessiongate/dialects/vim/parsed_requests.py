@@ -14,8 +14,8 @@ import msgspec
 from sessiongate.rules.relay import judge
 from sessiongate.secret import Secret
 from sessiongate.wire.vim import soap as vim_soap
-from sessiongate.wire.vim.operation_shape import cut_operation
-from sessiongate.wire.vim.relayed import Relayed
+from sessiongate.wire.vim.operation_shape import HOLE, cut_operation
+from sessiongate.wire.vim.relayed import Place, Relayed
 from sessiongate.wire.vim.request import VimRequest
 
 T = TypeVar("T")
@@ -89,12 +89,53 @@ class Polls(_Kept[VimRequest]):
 class RelayedPolls(_Kept[Relayed]):
     """Requests that an upstream has answered."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shapes: _Kept[Relayed] = _Kept()
+
+    def __len__(self) -> int:
+        return super().__len__() + len(self._shapes)
+
+    def read(self, body: bytes) -> Relayed | None:
+        """What a request of these bytes asks, as `read_relayed` has it; None where it is new."""
+        known = self.known(body)
+        if known is not None or len(body) > LONGEST or (named := cut_operation(body)) is None:
+            return known
+        shape, operation = named
+        alike = self._shapes.known(shape)
+        if alike is None:
+            return None
+        return moved(alike, body, operation, shape.index(HOLE))
+
     def keep(self, request: Relayed) -> None:
         """Keep a request that was answered to a live session, if it may be and might come again.
 
         What has a password for a guest is none of those.
         """
-        if request.carriers or request.operation_id or request.method.endswith("InGuest"):
+        if request.carriers or request.method.endswith("InGuest"):
             return
-        if judge(request.target.kind, request.method).reads:
+        if not judge(request.target.kind, request.method).reads:
+            return
+        if not request.operation_id:
             self.put(request.document, request)
+        elif (named := cut_operation(request.document)) and named[1] == request.operation_id:
+            self._shapes.put(named[0], request)
+
+
+def moved(alike: Relayed, document: bytes, operation: str, begin: int) -> Relayed:
+    """A request that differs from another in the text of its operation's id alone, from this byte
+    on: what stands behind it stands elsewhere.
+    """
+    by = len(document) - len(alike.document)
+    return msgspec.structs.replace(
+        alike,
+        document=document,
+        operation_id=operation,
+        this=_moved(alike.this, begin, by),
+        references=tuple([_moved(one, begin, by) for one in alike.references]),
+        session_ids=tuple([_moved(one, begin, by) for one in alike.session_ids]),
+    )
+
+
+def _moved(place: Place, begin: int, by: int) -> Place:
+    return Place(place.text, place.at + by) if by and place.at > begin else place

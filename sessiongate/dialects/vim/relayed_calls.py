@@ -22,6 +22,8 @@ from sessiongate.wire.vim.relayed import Relayed
 # What shows addresses of files, besides those of guests: disks on their way.
 _LEASE = b"HttpNfcLeaseInfo"
 
+_OWN: Headers = (("user-agent", f"sessiongate/{__version__}"), ("accept-encoding", "identity"))
+
 
 class RelayedCalls:
     """Reads and forwards the calls of one endpoint."""
@@ -35,7 +37,7 @@ class RelayedCalls:
         """
         self._callers = KnownCallers(sessions, bearers, takes_assertions=False)
         self._passed = passed
-        self._content = content
+        self._own_of_body: Headers = (("content-type", content), *_OWN)
 
     async def read(
         self,
@@ -63,14 +65,10 @@ class RelayedCalls:
         self, gate: Gate, request: Request, read: Relayed, session: Session | None
     ) -> Answer:
         """The upstream's answer. Raises NoSession where there is no session."""
-        passed = tuple((name, value) for name, value in request.headers if name in self._passed)
-        own: Headers = (
-            ("user-agent", f"sessiongate/{__version__}"),
-            ("accept-encoding", "identity"),
-        )
-        if read.document:
-            own = (("content-type", self._content), *own)
-        answer = await gate.relay.call(known(session), read, (*passed, *own), request.when_gone)
+        own = self._own_of_body if read.document else _OWN
+        passed = [one for one in request.headers if one[0] in self._passed]
+        headers = (*passed, *own) if passed else own
+        answer = await gate.relay.call(known(session), read, headers, request.when_gone)
         if read.method.startswith(HANDS_OUT_FILES) or _LEASE in answer.body:
             ours = own_address(request.header("host") or "", secure=request.secure)
             return msgspec.structs.replace(answer, body=led_here(answer.body, gate.url, ours))
@@ -92,4 +90,7 @@ def replied(answer: Answer, *more: tuple[str, str]) -> Reply:
 
 def typed(answer: Answer) -> tuple[tuple[str, str], ...]:
     """The header with the type of an answer's body, where it has one."""
-    return tuple(("content-type", kind) for kind in answer.all("content-type")[:1])
+    for name, value in answer.headers:
+        if name == "content-type":
+            return ((name, value),)
+    return ()

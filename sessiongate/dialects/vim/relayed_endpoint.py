@@ -4,7 +4,7 @@ Which upstream is meant, the Host says. Calls that are about sessions go to the 
 answers them everywhere. What cannot be read is refused, since nobody knows whom it is for.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from sessiongate import errors
 from sessiongate.dialects.bearers import Bearers
@@ -44,8 +44,12 @@ class RelayedSoapEndpoint:
         gate = self._gates.of(request)
         if gate is None or request.method != "POST" or request.path not in vim_soap.PATHS:
             return await self._own(request)
+        body = request.body
         try:
-            read = await self._calls.read(gate, request, self._reader(request.body))
+            read = kept = self._polls.read(body)
+            if read is None:
+                reader = partial(_read, body)
+                read = await self._calls.read(gate, request, reader)
         except errors.SessionGateError as unreadable:
             if _is_ours(request.body):  # as it stands, since it goes no further
                 return await self._own(request)
@@ -63,13 +67,9 @@ class RelayedSoapEndpoint:
         except errors.SessionGateError as error:
             asked = VimRequest(read.target, read.method, namespace=read.namespace)
             return self._own.refuse_read(asked, error, session)
-        if answer.status == 200:
+        if kept is None and answer.status == 200:
             self._polls.keep(read)
         return _reply(answer)
-
-    def _reader(self, body: bytes) -> Callable[[bool], Relayed]:
-        kept = self._polls.known(body)
-        return lambda known: kept or read_relayed(body, known=known)
 
     async def versions(self, request: Request) -> Reply:
         """Answer `GET /sdk/vimServiceVersions.xml`: no more than the upstream has."""
@@ -80,6 +80,10 @@ class RelayedSoapEndpoint:
             return _reply(await gate.public.versions())
         except errors.SessionGateError as error:
             return self._own.refuse(request, error)
+
+
+def _read(body: bytes, known: bool) -> Relayed:
+    return read_relayed(body, known=known)
 
 
 def _is_ours(document: bytes) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from itertools import islice
+from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -22,19 +23,27 @@ from sessiongate.errors import (
     UnknownObject,
     WaitCancelled,
 )
-from sessiongate.rules.relay import Kind, RelayVerdict, State
+from sessiongate.gateway.calls.facts import facts_of, named
+from sessiongate.rules.relay import Kind, RelayVerdict
 from sessiongate.session import Session
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.wire.http import Answer, Headers
+from sessiongate.wire.vim.client import WireForm
 from sessiongate.wire.vim.relayed import Relayed
 from sessiongate.wire.vim.relayed_forms import BY_FORM
 from sessiongate.wire.vim.types import MoRef
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _ID = re.compile(r"[a-zA-Z]{2,24}-[a-zA-Z]?[0-9]{1,20}")
 """The id of an object of a vCenter, such as `vm-42`, and nothing that could be a text."""
 
 _MOST_IDS = 8
+
+# Python 3.11 finds an enum's member through a descriptor, and hashes one by a function in Python.
+_WAITS, _SOAP = Kind.WAITS, WireForm.SOAP
+_SOAP_FORM = BY_FORM[_SOAP]
+
+OF_A_WHOLE_SESSION = frozenset({"viewlist", "filter"})
+"""Properties, in small letters, of what nobody owns: they show what a whole session has."""
 
 _OPERATION = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 
@@ -83,6 +92,7 @@ class CallUnderWay:
             "verdict",
         ),
         "waited",
+        "waits",
     )
 
     def __init__(
@@ -113,12 +123,14 @@ class CallUnderWay:
         """Seconds for which what it was answered is of use, if the session there stays."""
         self.waited = 0.0
         """Seconds for which it had no lease."""
-        self.began = asyncio.get_running_loop().time()
+        self.waits = verdict.kind is _WAITS
+        """Whether it waits for news, for as long as the client likes."""
+        self.began = monotonic()
 
     def took(self, lease: str) -> None:
         """It has this lease now."""
         if not self.lease:
-            self.waited = self.seconds
+            self.waited = monotonic() - self.began
         self.lease = lease
 
     @property
@@ -150,14 +162,9 @@ class CallUnderWay:
         return NotSupported(why) if self.verdict.reads else OutcomeUnknown(why)
 
     @property
-    def waits(self) -> bool:
-        """Whether it waits for news, for as long as the client likes."""
-        return self.verdict.kind is Kind.WAITS
-
-    @property
     def seconds(self) -> float:
         """How long it has taken so far."""
-        return asyncio.get_running_loop().time() - self.began
+        return monotonic() - self.began
 
 
 class UnreadCall(CallUnderWay):
@@ -178,19 +185,26 @@ class UnreadCall(CallUnderWay):
 class ForwardedCall(CallUnderWay):
     """A call of vim25. What is no name of a method or type is "?" in logs and audit."""
 
-    __slots__ = ("form", "request")
+    __slots__ = ("facts", "form", "opens", "request", "shows_whole_sessions")
 
-    def __init__(self, request: Relayed, verdict: RelayVerdict, headers: Headers) -> None:
+    def __init__(self, request: Relayed, headers: Headers) -> None:
+        facts = self.facts = facts_of(request)
         super().__init__(
-            verdict,
+            facts.verdict,
             headers,
-            method=named(request.method),
-            kind=named(request.target.kind),
+            method=facts.method,
+            kind=facts.kind,
             operation=request.operation_id,
             size=len(request.document),
         )
         self.request = request
-        self.form = BY_FORM[request.form]
+        self.opens = facts.opens
+        """Whether what it returns lives in the session that it goes by."""
+        self.form = _SOAP_FORM if request.form is _SOAP else BY_FORM[request.form]
+        self.shows_whole_sessions = bool(request.paths) and any(
+            first_of(path) in ("", *OF_A_WHOLE_SESSION) for _, path in request.paths
+        )
+        """Whether it asks for properties that show what all clients of a session have."""
 
     @property
     def objects(self) -> tuple[str, ...]:
@@ -198,22 +212,9 @@ class ForwardedCall(CallUnderWay):
         return ids_in((self.request.target.name, *sorted(self.request.named)))
 
     @property
-    def opens(self) -> bool:
-        """Whether what it returns lives in the session that it goes by."""
-        return self.verdict.kind is Kind.OPENS and self.verdict.state is not None
-
-    @property
     def leaves_something(self) -> bool:
         """Whether its answer stands for something in the session that it went by."""
-        return self.opens or self.request.pages or self.verdict.state is State.PAGE
-
-    @property
-    def goes_home(self) -> bool:
-        """Whether it has to go where the client's state is.
-
-        A read may come back with a page that goes on in the same session.
-        """
-        return self.verdict.kind is not Kind.STATELESS or self.request.pages
+        return self.facts.leaves_something
 
 
 class LeaseRefused(Exception):
@@ -300,7 +301,7 @@ class CallRecord:
 
     def _over(self, session: Session, call: CallUnderWay, result: str, received: int) -> None:
         meters = self._meters
-        meters.forwarded[call.verdict.kind.value, result] += 1
+        meters.forwarded[call.verdict.kind._value_, result] += 1  # `value` is a descriptor
         if call.lease:
             meters.served(session.key)
             if not call.waits:
@@ -334,15 +335,15 @@ class CallRecord:
         )
 
 
+def first_of(path: str) -> str:
+    """The property that a path begins with, as a reader that ignores case has it."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0].casefold()
+
+
 def ids_in(texts: Iterable[str]) -> tuple[str, ...]:
     """Those of them that are ids of objects, each once and not too many."""
     found = dict.fromkeys(text for text in texts if _ID.fullmatch(text))
     return tuple(islice(found, _MOST_IDS))
-
-
-def named(text: str) -> str:
-    """The name of a method or type, for logs and audit; "?" for what is none."""
-    return text if _NAME.fullmatch(text) else "?"
 
 
 def _result_of(error: BaseException) -> str:

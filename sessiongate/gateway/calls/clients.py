@@ -14,7 +14,7 @@ class GatewayClient:
     """One client session, as far as this upstream goes."""
 
     __slots__ = (
-        *("book", "calls", "cut_short", "lost", "opening", "over", "polls", "pool", "quiet"),
+        *("_quiet", "book", "calls", "cut_short", "lost", "opening", "over", "polls", "pool"),
         *("session", "shared", "under_way", "version", "waits"),
     )
 
@@ -41,9 +41,8 @@ class GatewayClient:
         self.cut_short: set[str] = set()
         """Collectors whose last answer was not all that there was."""
         self.under_way = 0
-        self.quiet = asyncio.Event()
-        """Set while nothing of it is under way."""
-        self.quiet.set()
+        self._quiet: asyncio.Event | None = None
+        """Made by who waits for it that nothing of it is under way."""
 
     @property
     def person(self) -> Person:
@@ -58,13 +57,19 @@ class GatewayClient:
     def begin(self) -> None:
         """Something of it is under way."""
         self.under_way += 1
-        self.quiet.clear()
 
     def end(self) -> None:
         """It is no longer."""
         self.under_way -= 1
-        if not self.under_way:
-            self.quiet.set()
+        if not self.under_way and self._quiet is not None:
+            self._quiet.set()
+            self._quiet = None
+
+    async def quiet(self) -> None:
+        """Wait until nothing of it is under way."""
+        if self.under_way:
+            self._quiet = self._quiet or asyncio.Event()
+            await self._quiet.wait()
 
     def require_alive(self) -> None:
         """Raise NoSession where the session has ended meanwhile."""
@@ -78,7 +83,9 @@ class GatewayClient:
         One that is over keeps it until that is cleared. Where others have it too, the store keeps
         it, for as long as nothing is under way here.
         """
-        return 0 if self.lost or self.shared else self.book.size + self.over
+        if self.lost or self.shared:
+            return 0
+        return self.book.size + self.over
 
     @property
     def is_idle(self) -> bool:

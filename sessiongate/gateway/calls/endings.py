@@ -207,7 +207,7 @@ class Endings:
 
     async def _clear_now(self, key: str, pool_of: PoolOf, client: GatewayClient | None) -> None:
         if client is not None:
-            await client.quiet.wait()
+            await client.quiet()
         stay = self._stays.name()
         try:
             cleared = await self._stays.books.clear(key, stay, self._stays.now())

@@ -12,10 +12,7 @@ from contextlib import suppress
 from sessiongate.errors import (
     NoPermission,
     NoSession,
-    NotSupported,
     OutcomeUnknown,
-    Overloaded,
-    QuotaReached,
     Unavailable,
     UpstreamUnavailable,
 )
@@ -29,8 +26,9 @@ from sessiongate.gateway.calls.clients import Clients, GatewayClient
 from sessiongate.gateway.calls.endings import Endings
 from sessiongate.gateway.calls.large_replies import StreamedAnswer
 from sessiongate.gateway.calls.long_polls import LongPolls, WhenGone
+from sessiongate.gateway.calls.permits import Permits
 from sessiongate.gateway.calls.poll_places import PollPlaces
-from sessiongate.gateway.calls.repeats import going_out, is_repeated, once_or_twice
+from sessiongate.gateway.calls.repeats import is_repeated, once_more
 from sessiongate.gateway.calls.stays import Stay, Stays
 from sessiongate.gateway.calls.translation import Translation, enough_of
 from sessiongate.gateway.leases.lease import Lease
@@ -38,7 +36,7 @@ from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.rules.relay import Kind, State, judge
+from sessiongate.rules.relay import State, judge
 from sessiongate.session import Ended, Session
 from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.wire.http import Answer, Headers
@@ -47,6 +45,7 @@ from sessiongate.wire.vim.types import MoRef
 
 LARGEST_REPLY = 32 * 1024 * 1024
 """Bytes, of what is whole in memory once."""
+
 
 _TOUCH = 60.0
 """Seconds between two uses of a session that waits. The shortest idle limits are minutes."""
@@ -70,6 +69,7 @@ class Relay:
     ) -> None:
         """`touch` counts a use of a session, `tokens` are what no client is shown."""
         self._rules = rules
+        self._permits = Permits(rules)
         self._exchange = exchange
         self._own = own
         self.stays = stays
@@ -99,9 +99,16 @@ class Relay:
         Raises what becomes a fault in the client's dialect; the call has had no effect then, but
         perhaps for OutcomeUnknown.
         """
-        call = ForwardedCall(request, judge(request.target.kind, request.method), headers)
+        call = ForwardedCall(request, headers)
         try:
-            answer = await self._forward(session, call, when_gone)
+            self._permits.require_forwarded(session, call)
+            client = self.client_of(session)
+            self._permits.require_quota(client, call)
+            client.begin()
+            if call.waits:
+                answer = await self._polls.run(client, call, self._send, when_gone)
+            else:
+                answer = await self._counted(client, call)
         except BaseException as error:  # also that the client has gone is written down
             self._record.failed(session, call, error)
             raise
@@ -167,43 +174,18 @@ class Relay:
         if not alive:
             await self.endings.lose(pool, lease)
 
-    # What may be sent at all.
-
-    def _check(self, session: Session, call: ForwardedCall) -> None:
-        request, verdict = call.request, call.verdict
-        if request.names_session_manager:
-            raise NotSupported("properties of the SessionManager are read by themselves")
-        if verdict.kind in (Kind.DENY, Kind.OWN) or request.method in self._rules.denied:
-            raise NotSupported(f"{request.method} is not forwarded")
-        self._rules.require_use(session, reads=verdict.reads)
-
-    def _check_quota(self, client: GatewayClient, call: ForwardedCall) -> None:
-        rules, opens = self._rules, call.opens
-        if opens and len(client.book.objects) + client.opening >= rules.objects:
-            raise self._too_many_objects()
-        if call.waits:
-            if client.polls >= rules.waits_each:
-                raise QuotaReached(f"one session may have {rules.waits_each} waits under way")
-        elif client.calls >= rules.calls_each:
-            raise Overloaded(f"one session may have {rules.calls_each} calls under way")
-
-    def _too_many_objects(self) -> QuotaReached:
-        return QuotaReached(f"one session may have {self._rules.objects} objects open")
-
     # One call, by one lease.
 
-    async def _forward(self, session: Session, call: ForwardedCall, when_gone: WhenGone) -> Answer:
-        self._check(session, call)
-        client = self.client_of(session)
-        self._check_quota(client, call)
-        client.begin()
-        if call.waits:
-            return await self._polls.run(client, call, self._send, when_gone)
+    async def _counted(self, client: GatewayClient, call: ForwardedCall) -> Answer:
+        """The answer to a call that waits for nothing, and has begun (`GatewayClient.begin`)."""
         self._polls.ends_some(client, call)
         client.calls += 1
         client.opening += call.opens
         try:
-            answer = await self._send(client, call)
+            try:
+                answer = await self._once(client, call)
+            except (LeaseRefused, OutcomeUnknown) as failed:
+                answer = await self._again(client, call, failed)
             if isinstance(answer, StreamedAnswer):
                 self._goes_on(client, call, answer)
             return answer
@@ -229,37 +211,53 @@ class Relay:
         answer.reply.when_done(done)
 
     async def _send(self, client: GatewayClient, call: ForwardedCall) -> Answer:
+        try:
+            return await self._once(client, call)
+        except (LeaseRefused, OutcomeUnknown) as failed:
+            return await self._again(client, call, failed)
+
+    async def _again(
+        self, client: GatewayClient, call: ForwardedCall, failed: LeaseRefused | OutcomeUnknown
+    ) -> Answer:
+        """The answer of a second time, after this; or what the client hears of the first."""
+
         async def may_follow(refused: LeaseRefused) -> bool:
             if refused.lost and call.verdict.state is State.PAGE:
                 await self.endings.lose_client(client)  # the read went on in there
             client.require_alive()
             return refused.lost or (is_repeated(call) and not client.book.size)
 
-        return await once_or_twice(lambda: self._once(client, call), client, call, may_follow)
+        return await once_more(failed, lambda: self._once(client, call), client, call, may_follow)
 
     async def _once(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
         pool = client.pool = await self.pool_of(client.session)
-        named, waits = call.request.named, call.waits
-        stay = await self.stays.take(pool, client, home=call.goes_home, wait=waits, names=named)
+        stay = await self.stays.take(
+            pool, client, home=call.facts.goes_home, wait=call.waits, names=call.request.named
+        )
         lease = stay.lease
         call.took(lease.id)
         try:
             client.require_alive()
-            if call.opens and len(client.book.objects) + client.opening > self._rules.objects:
-                raise self._too_many_objects()
-            answer = await self._answered(stay, client, call)
+            if call.opens:
+                self._permits.require_room(client)
+            changes = await self._changes(stay, client, call)
+            if isinstance(changes, Answer):
+                answer = changes
+            else:
+                answer = await self._exchanged(lease, client, call, changes)
         except OutcomeUnknown:
             if call.opens or (call.verdict.state is not None and not call.sent):
                 pool.retire(lease)  # something is perhaps left in it that nobody can name
             raise
         finally:
-            await self.stays.give_back(stay)
-        if not call.form.replies.says_session_is_over(answer):
+            if not self.stays.give_back_now(stay):
+                await self.stays.give_back(stay)
+        if answer.status == 200 or not call.form.replies.says_session_is_over(answer):
             return answer
 
         async def told() -> Answer:
-            return self._translated(lease, client, call, answer)
+            return self._translation.reply(lease, client, call, answer)
 
         raise await self.refused(stay, told)
 
@@ -335,59 +333,54 @@ class Relay:
         client.require_alive()
         return client
 
-    async def _answered(self, stay: Stay, client: GatewayClient, call: ForwardedCall) -> Answer:
-        """What the upstream answers by this lease; untouched where that is over."""
-        lease = stay.lease
+    async def _changes(
+        self, stay: Stay, client: GatewayClient, call: ForwardedCall
+    ) -> Mapping[Place, str] | Answer:
+        """What the upstream is to read in the place of what; its answer where the lease is over."""
+        if self._translation.leaves(call):
+            return {}
         try:
             changes = await self._translation.request(stay, client, call)
         except SessionOver as over:
             return over.answer
         stay.pool.hold(client.session.key, client.holds)  # it has a collector now, perhaps
         client.require_alive()
-        answer = await self._exchanged(lease, call, changes)
+        return changes
+
+    async def _exchanged(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, changes: Mapping[Place, str]
+    ) -> Answer:
+        """What the upstream answers by this lease; untouched where that is over."""
+        form = call.form
+        ask = form.write_ask(
+            call.request, changes, (*call.headers, form.carrier(lease.session.token))
+        )
+        before, call.sent = call.sent, True
         try:
-            return await self._looked_at(lease, client, call, answer)
+            answer = await self._exchange.exchange(
+                ask,
+                within=None if call.waits else self._rules.timeout,
+                largest=LARGEST_REPLY,
+                enough=enough_of(call),
+            )
+        except OutcomeUnknown:
+            raise
+        except UpstreamUnavailable:
+            call.sent = before  # there was no connection to send it by
+            raise
+        try:
+            if self._translation.is_refusal(lease, call, answer):
+                return answer
+            if call.facts.teaches:
+                form.replies.require_whole(answer)
+                await self._translation.learn(lease, client, call, answer)
+            if isinstance(answer, LargeAnswer):
+                return await self._translation.large_reply(lease, client, call, answer)
         except BaseException:
             if isinstance(answer, LargeAnswer):
                 answer.left.close()
             raise
-
-    async def _looked_at(
-        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
-    ) -> Answer:
-        """An answer as the client may see it, with what follows from it; see `_answered`."""
-        verdict, replies = call.verdict, call.form.replies
-        if not replies.is_from_the_service(answer):
-            raise OutcomeUnknown(f"status {answer.status} of something in front of the upstream")
-        if replies.says_session_is_over(answer):
-            return answer
-        if lease.lost and call.leaves_something and answer.status < 400:
-            if verdict.reads:
-                raise LeaseRefused(None)
-            raise OutcomeUnknown("what it has begun has ended with the session at the upstream")
-        replies.require_whole(answer)
-        await self._translation.learn(lease, client, call, answer)
-        if isinstance(answer, LargeAnswer):
-            return await self._translation.large_reply(lease, client, call, answer)
-        return self._translated(lease, client, call, answer)
-
-    def _translated(
-        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
-    ) -> Answer:
-        """The answer as the client may see it."""
         return self._translation.reply(lease, client, call, answer)
-
-    async def _exchanged(
-        self, lease: Lease, call: ForwardedCall, changes: Mapping[Place, str]
-    ) -> Answer:
-        form = call.form
-        headers = (*call.headers, form.carrier(lease.session.token))
-        ask = form.write_ask(call.request, changes, headers)
-        within = None if call.waits else self._rules.timeout
-        with going_out(call):
-            return await self._exchange.exchange(
-                ask, within=within, largest=LARGEST_REPLY, enough=enough_of(call)
-            )
 
     async def _touched(self, session: Session) -> None:
         with suppress(Unavailable):

@@ -4,10 +4,9 @@ A session that is over refuses at the door: nothing has been done, and another o
 that lives has refused somewhere inside, and only what has no effect is asked again.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
-from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
+from sessiongate.errors import OutcomeUnknown
 from sessiongate.gateway.calls.call import CallUnderWay, LeaseRefused
 from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.rules.relay import may_be_repeated
@@ -17,25 +16,23 @@ Once = Callable[[], Awaitable[Answer]]
 """Takes a lease and sends a call. Raises LeaseRefused where its session is not let in."""
 
 
-async def once_or_twice(
+async def once_more(
+    failed: LeaseRefused | OutcomeUnknown,
     once: Once,
     client: GatewayClient,
     call: CallUnderWay,
     may_follow: Callable[[LeaseRefused], Awaitable[bool]],
 ) -> Answer:
-    """What the upstream answers to a call in the end.
+    """What the upstream answers in the end to a call that has failed like this the first time.
 
     `may_follow` says of a refusal whether another lease may be tried after it. A call of which
     nobody knows what became is sent again where it has no effect. Raises what sending it does.
     """
-    try:
-        return await once()
-    except LeaseRefused as refused:
-        if not await may_follow(refused):
-            return refused.outcome()
-    except OutcomeUnknown:
-        if not is_repeated(call):
-            raise
+    if isinstance(failed, LeaseRefused):
+        if not await may_follow(failed):
+            return failed.outcome()
+    elif not is_repeated(call):
+        raise failed
     client.require_alive()
     try:
         return await once()
@@ -46,16 +43,3 @@ async def once_or_twice(
 def is_repeated(call: CallUnderWay) -> bool:
     """Whether it may be sent twice, whatever became of it the first time."""
     return may_be_repeated(call.method, call.verdict)
-
-
-@contextmanager
-def going_out(call: CallUnderWay) -> Iterator[None]:
-    """It is being sent. Where there was no connection to send it by, it was not."""
-    before, call.sent = call.sent, True
-    try:
-        yield
-    except OutcomeUnknown:
-        raise
-    except UpstreamUnavailable:
-        call.sent = before
-        raise

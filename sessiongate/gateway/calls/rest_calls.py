@@ -24,6 +24,9 @@ _PASSED = ("content-type", "retry-after")
 """What of a reply's head goes on as it came."""
 
 
+_NOTHING = Secret("")
+
+
 class AutomationRequest(Protocol):
     """A call in REST or JSON-RPC."""
 
@@ -78,7 +81,7 @@ class RestCall:
         self._readings = readings
         self._theirs = theirs
         self._ours = ours
-        self._carried = Secret("")
+        self._carried = _NOTHING
 
     async def require_read(self) -> None:
         """Read what nobody has read of it yet. Raises Malformed."""
@@ -89,7 +92,8 @@ class RestCall:
 
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease."""
-        self._carried = await self._tokens.of(lease)
+        token = self._tokens.known(lease)
+        self._carried = await self._tokens.of(lease) if token is None else token
         return self._request.ask(self.under_way.headers, self._carried)
 
     def is_refused(self, answer: Answer) -> bool:
@@ -106,15 +110,26 @@ class RestCall:
 
     async def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
         """The answer as the client may see it."""
-        if answer.all("content-encoding"):
-            raise self.under_way.reply_held_back("a packed answer")
-        headers = [one for one in answer.headers if one[0] in _PASSED]
-        for location in answer.all("location")[:1]:
+        headers: list[tuple[str, str]] = []
+        values: list[str] = []
+        location = None
+        for one in answer.headers:
+            name, value = one
+            if name in _PASSED:
+                headers.append(one)
+                values.append(value)
+            elif name == "content-encoding":
+                raise self.under_way.reply_held_back("a packed answer")
+            elif name == "location" and location is None:
+                location = value
+        if location is not None:
             own = wire.own_location(location, self._theirs, self._ours)
-            headers += [("location", own)] if own is not None else []
+            if own is not None:
+                headers.append(("location", own))
+                values.append(own)
         shown = self._tokens.in_use
         try:
-            shown.require_none_in([value for _, value in headers])
+            shown.require_none_in(values)
             body = await shown.cleaned_in_turns(answer.body, lease.session.user.key, session.key)
         except TokenShown:
             raise self.under_way.reply_held_back("a session of the upstream") from None

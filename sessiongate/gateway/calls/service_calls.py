@@ -3,7 +3,8 @@
 import asyncio
 
 from sessiongate.errors import OutcomeUnknown, UnknownAddress
-from sessiongate.gateway.calls.call import CallUnderWay, named
+from sessiongate.gateway.calls.call import CallUnderWay
+from sessiongate.gateway.calls.facts import named
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse

@@ -22,7 +22,7 @@ from sessiongate.gateway.calls.book import TICKET, too_many
 from sessiongate.gateway.calls.call import CallRecord, CallUnderWay, LeaseRefused
 from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.relay import LARGEST_REPLY, Relay
-from sessiongate.gateway.calls.repeats import going_out, is_repeated, once_or_twice
+from sessiongate.gateway.calls.repeats import is_repeated, once_more
 from sessiongate.gateway.calls.stays import Stay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.renewals import LeaseOver
@@ -32,6 +32,8 @@ from sessiongate.session import Session
 from sessiongate.store.gateway_port import Changes
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Answer, Ask
+
+_STATELESS, _DENY, _OWN = Kind.STATELESS, Kind.DENY, Kind.OWN
 
 
 class SideCall(Protocol):
@@ -96,9 +98,24 @@ class SideRelay:
         Raises what becomes a refusal in the client's dialect; the call has had no effect then, but
         perhaps for OutcomeUnknown.
         """
-        with self.recorded(session, call.under_way):
-            answer = await self._forward(session, call)
-        self._record.answered(session, call.under_way, answer)
+        under_way = call.under_way
+        try:
+            self.require_forwarded(session, under_way)
+            client = self.relay.client_of(session)
+            self._begin(client)
+            try:
+                await call.require_read()
+                client.require_alive()
+                try:
+                    answer = await self._once(client, call)
+                except (LeaseRefused, OutcomeUnknown) as failed:
+                    answer = await self._again(client, call, failed)
+            finally:
+                self._end(client)
+        except BaseException as error:  # also that the client has gone
+            self._record.failed(session, under_way, error)
+            raise
+        self._record.answered(session, under_way, answer)
         return answer
 
     @contextmanager
@@ -112,54 +129,66 @@ class SideRelay:
 
     def require_forwarded(self, session: Session, under_way: CallUnderWay) -> None:
         """Raise NotSupported or NoPermission where it may not be sent for this session."""
-        if under_way.verdict.kind in (Kind.DENY, Kind.OWN):
+        kind = under_way.verdict.kind
+        if kind is _DENY or kind is _OWN:
             raise NotSupported(f"{under_way.method} is not forwarded")
         self._rules.require_use(session, reads=under_way.verdict.reads)
-
-    async def _forward(self, session: Session, call: SideCall) -> Answer:
-        self.require_forwarded(session, call.under_way)
-        client = self.relay.client_of(session)
-        with self.counted(client):
-            await call.require_read()
-            client.require_alive()
-            return await self._send(client, call)
 
     @contextmanager
     def counted(self, client: GatewayClient) -> Iterator[None]:
         """Have a call of this client under way. Raises Overloaded where that is one too many."""
+        self._begin(client)
+        try:
+            yield
+        finally:
+            self._end(client)
+
+    def _begin(self, client: GatewayClient) -> None:
         if client.calls >= self._rules.calls_each:
             raise Overloaded(f"one session may have {self._rules.calls_each} calls under way")
         client.begin()
         client.calls += 1
-        try:
-            yield
-        finally:
-            client.calls -= 1
-            client.end()
-            self.relay.clients.drop_if_idle(client)
 
-    async def _send(self, client: GatewayClient, call: SideCall) -> Answer:
-        """Send it, and a read once more where nobody knows what became of it, or it was refused."""
+    def _end(self, client: GatewayClient) -> None:
+        client.calls -= 1
+        client.end()
+        self.relay.clients.drop_if_idle(client)
+
+    async def _again(
+        self, client: GatewayClient, call: SideCall, failed: LeaseRefused | OutcomeUnknown
+    ) -> Answer:
+        """Send a read once more where nobody knows what became of it, or it was refused."""
         under_way = call.under_way
 
         async def may_follow(_: LeaseRefused) -> bool:
             return call.refusal_is_sure or is_repeated(under_way)
 
-        return await once_or_twice(lambda: self._once(client, call), client, under_way, may_follow)
+        once = partial(self._once, client, call)
+        return await once_more(failed, once, client, under_way, may_follow)
 
     async def _once(self, client: GatewayClient, call: SideCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
         under_way, session = call.under_way, client.session
         pool = client.pool = await self.relay.pool_of(session)
-        home = under_way.verdict.kind is not Kind.STATELESS
+        home = under_way.verdict.kind is not _STATELESS
         stay = await self.relay.stays.take(pool, client, home=home)
         lease, answer = stay.lease, None
         under_way.took(lease.id)
         try:
-            client.require_alive()
+            if client.over:
+                client.require_alive()
             ask = await call.ask(lease)
             client.require_alive()
-            answer = await self._exchanged(under_way, ask)
+            before, under_way.sent = under_way.sent, True
+            try:
+                answer = await self._exchange.exchange(
+                    ask, within=self._rules.timeout, largest=LARGEST_REPLY
+                )
+            except OutcomeUnknown:
+                raise
+            except UpstreamUnavailable:
+                under_way.sent = before  # there was no connection to send it by
+                raise
             if not call.is_from_the_service(answer):
                 why = f"status {answer.status} of something in front of the upstream"
                 raise OutcomeUnknown(why)
@@ -170,7 +199,8 @@ class SideRelay:
         except LeaseOver:
             pass  # as if it had refused: nothing was sent by it
         finally:
-            await self.relay.stays.give_back(stay)
+            if not self.relay.stays.give_back_now(stay):
+                await self.relay.stays.give_back(stay)
         told = None if answer is None else partial(call.reply, lease, session, answer)
         try:
             refused = await self.relay.refused(stay, told, call.doubts)
@@ -195,8 +225,3 @@ class SideRelay:
             raise OutcomeUnknown(str(error)) from None
         if not noted:
             raise NoSession("the session has ended")
-
-    async def _exchanged(self, under_way: CallUnderWay, ask: Ask) -> Answer:
-        within = self._rules.timeout
-        with going_out(under_way):
-            return await self._exchange.exchange(ask, within=within, largest=LARGEST_REPLY)

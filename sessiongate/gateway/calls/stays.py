@@ -52,6 +52,7 @@ class Stays:
         at_home: AtHome | None = None,
     ) -> None:
         self.books = books
+        self._shared = books.shared
         self.instance = instance
         self.now = now
         self.apart = Apart()
@@ -96,7 +97,9 @@ class Stays:
             )
             self._know(client, entered)
             if not client.book.size:
-                lease = await pool.take(client.session.key, home=False, wait=wait)
+                lease = pool.take_now(client.session.key, home=False, wait=wait)
+                if lease is None:
+                    lease = await pool.take(client.session.key, home=False, wait=wait)
                 return Stay(pool, client, lease, "", wait=wait)
             await self._go_home(pool, client, entered.home)
         until = asyncio.get_running_loop().time() + pool.limits.queue_time
@@ -107,10 +110,19 @@ class Stays:
             if asyncio.get_running_loop().time() > until:
                 raise pool.standing.refusal()
 
+    def give_back_now(self, stay: Stay) -> bool:
+        """The same as `give_back`, where nobody has to be told: else False, and nothing is done."""
+        if stay.name or self._shared:
+            return False
+        self._release(stay)
+        return True
+
     async def give_back(self, stay: Stay) -> None:
         """The call is over that has this stay."""
-        if not self.books.shared:
-            await self._given_back(stay)
+        if not self._shared:
+            if stay.name:
+                await self.leave(stay.client.session.key, stay.name, stay.lease.id)
+            self._release(stay)
             return
         if stay.name and stay.client.book.pages:
             until = max(stay.client.book.pages.values())
@@ -128,7 +140,8 @@ class Stays:
         if not stay.released:
             stay.released = True
             key = stay.client.session.key
-            stay.pool.hold(key, stay.client.holds)
+            if stay.pool.home_of(key) is not None:
+                stay.pool.hold(key, stay.client.holds)
             stay.pool.give_back(key, stay.lease, wait=stay.wait)
 
     async def leave(self, key: str, stay: str, lease_id: str) -> None:

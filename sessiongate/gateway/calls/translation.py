@@ -5,7 +5,6 @@ of a session share is another for each client, made when it first needs one: a w
 would take the news of all others. What a call opens or ends is written into the client's book.
 """
 
-import re
 from collections.abc import Mapping
 
 from sessiongate.errors import (
@@ -19,14 +18,19 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.apart import to_the_end
 from sessiongate.gateway.calls.book import PAGE_LIFE, too_many
-from sessiongate.gateway.calls.call import ForwardedCall, LeaseRefused
+from sessiongate.gateway.calls.call import (
+    OF_A_WHOLE_SESSION,
+    ForwardedCall,
+    LeaseRefused,
+    first_of,
+)
 from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.large_replies import ENOUGH, StreamedAnswer, begun
 from sessiongate.gateway.calls.stays import Stay, Stays
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
-from sessiongate.rules.relay import HANDS_OUT_FILES, Kind, RelayVerdict, State
+from sessiongate.rules.relay import Kind, RelayVerdict, State
 from sessiongate.store.gateway_port import Book, Changes, Thing
 from sessiongate.upstream.exchange import LargeAnswer
 from sessiongate.wire.http import Answer, Headers
@@ -37,8 +41,7 @@ from sessiongate.wire.vim.relayed_reply import goes_on_plainly
 SINGLETON = "propertyCollector"
 """The collector that is there without being made."""
 
-_OF_A_WHOLE_SESSION = frozenset({"viewlist", "filter"})
-"""Properties, in small letters, of what nobody owns: they show what a whole session has."""
+_SOAP = WireForm.SOAP
 
 _HIDDEN = "what cannot be searched"
 _OURS = "a session of the upstream"
@@ -56,6 +59,19 @@ class Translation:
         self._shared = shared
         self._tokens = tokens
         self._gap = gap
+
+    def leaves(self, call: ForwardedCall) -> bool:
+        """Whether a call names nothing that is to be looked at or rewritten: `request` has nothing
+        to say of it.
+        """
+        request = call.request
+        return not (
+            request.references
+            or request.session_ids
+            or request.steps
+            or call.facts.uses
+            or request.target.name == SINGLETON
+        )
 
     async def request(
         self, stay: Stay, client: GatewayClient, call: ForwardedCall
@@ -77,7 +93,7 @@ class Translation:
             if place.text == ours:
                 changes[place] = theirs
         for _, path in request.steps:
-            if _first(path) in _OF_A_WHOLE_SESSION:
+            if first_of(path) in OF_A_WHOLE_SESSION:
                 raise UnknownProperty(path)
         if request.target.name == SINGLETON:
             if self._shared and verdict.state is State.FILTER:
@@ -112,6 +128,23 @@ class Translation:
             if not kept:  # another call of the client was faster, or it is over
                 await self._own.end(lease, "PropertyCollector", made, State.COLLECTOR)
 
+    def is_refusal(self, lease: Lease, call: ForwardedCall, answer: Answer) -> bool:
+        """Whether it says that the lease is over. Raises where nobody can know what it stands for.
+
+        Neither is ever said by a status of 200.
+        """
+        if answer.status != 200:
+            replies = call.form.replies
+            if not replies.is_from_the_service(answer):
+                raise OutcomeUnknown(f"status {answer.status} of something in front of it")
+            if replies.says_session_is_over(answer):
+                return True
+        if lease.lost and call.leaves_something and answer.status < 400:
+            if call.verdict.reads:
+                raise LeaseRefused(None)
+            raise OutcomeUnknown("what it has begun has ended with the session at the upstream")
+        return False
+
     def reply(
         self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
     ) -> Answer:
@@ -124,7 +157,7 @@ class Translation:
         if not replies.is_plain(answer):
             raise call.reply_held_back(_HIDDEN)
         body = answer.body
-        if _shows_whole_sessions(call):
+        if call.shows_whole_sessions:
             body = replies.without_foreign(body, client.book.has)
         body = self._cleaned(lease, client, call, body)
         return Answer(answer.status, self._head(call, answer), body)
@@ -151,12 +184,14 @@ class Translation:
         return StreamedAnswer(answer.status, self._head(call, answer), b"", reply)
 
     def _head(self, call: ForwardedCall, answer: Answer) -> Headers:
-        kinds = answer.all("content-type")[:1]
-        try:
-            self._tokens.require_none_in(kinds)
-        except TokenShown:
-            raise call.reply_held_back(_OURS) from None
-        return tuple(("content-type", kind) for kind in kinds)
+        for name, kind in answer.headers:
+            if name == "content-type":
+                try:
+                    self._tokens.require_none_in((kind,))
+                except TokenShown:
+                    raise call.reply_held_back(_OURS) from None
+                return ((name, kind),)
+        return ()
 
     def _cleaned(
         self, lease: Lease, client: GatewayClient, call: ForwardedCall, body: bytes
@@ -237,21 +272,11 @@ def enough_of(call: ForwardedCall) -> int | None:
     """
     whole = (
         call.opens
-        or call.request.form is not WireForm.SOAP
-        or call.request.method.startswith(HANDS_OUT_FILES)
-        or _shows_whole_sessions(call)
+        or call.request.form is not _SOAP
+        or call.facts.hands_out_files
+        or call.shows_whole_sessions
     )
     return None if whole else ENOUGH
-
-
-def _shows_whole_sessions(call: ForwardedCall) -> bool:
-    """Whether a call asks for properties that show what all clients of a session have."""
-    return any(_first(path) in ("", *_OF_A_WHOLE_SESSION) for _, path in call.request.paths)
-
-
-def _first(path: str) -> str:
-    """The property that a path begins with, as a reader that ignores case has it."""
-    return re.split(r"[.\[]", path, maxsplit=1)[0].casefold()
 
 
 def _is_own(

@@ -152,13 +152,24 @@ def load(lease: Lease) -> tuple[int, int]:
 
 
 def choose(leases: Sequence[Lease], limits: PoolLimits, now: float, *, home: bool) -> Lease | None:
-    """The one of these that a call goes by whose client has nothing in any; None for none.
+    """The one that a call goes by whose client has nothing in any; None for none.
 
-    `home`: the call may open something.
+    Those that are retired take nobody. `home`: the call may open something.
     """
+    if not (home or limits.exclusive):
+        return _least_busy(leases, limits)
+    live = [one for one in leases if not one.retired]
     if limits.exclusive:
-        free = [one for one in leases if one.is_free and one.taken_until <= now]
+        free = [one for one in live if one.is_free and one.taken_until <= now]
         # The one used last: the others come to be unused for long.
         return max(free, key=lambda one: one.freed_at, default=None)
-    taking = [one for one in leases if one.calls < limits.calls]
-    return min(taking, key=load if home else lambda one: (one.calls, 0), default=None)
+    return min((one for one in live if one.calls < limits.calls), key=load, default=None)
+
+
+def _least_busy(leases: Sequence[Lease], limits: PoolLimits) -> Lease | None:
+    """The first of those with the fewest calls under way: of nearly all calls."""
+    found, fewest = None, limits.calls
+    for lease in leases:
+        if lease.calls < fewest and not lease.retired:
+            found, fewest = lease, lease.calls
+    return found

@@ -16,9 +16,12 @@ from sessiongate.errors import NotSupported, Overloaded
 from sessiongate.gateway.credentials.pauses import Pauses
 from sessiongate.gateway.leases.held_back import HeldBack
 from sessiongate.gateway.leases.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
+from sessiongate.gateway.leases.loop_clock import LoopClock
 from sessiongate.gateway.leases.standing import Standing, stopping
 from sessiongate.gateway.leases.waiters import Waiter, Waiters
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
+
+_PAUSED = Standing.PAUSED
 
 
 class Pool:
@@ -44,6 +47,7 @@ class Pool:
         """
         self.name = name
         self.limits = limits
+        self._now = LoopClock()
         self._open = open_lease
         self._close = close_lease
         self._clones = clones
@@ -138,6 +142,15 @@ class Pool:
         """Where the state of this client is, None where it has none."""
         return self._homes.get(client)
 
+    def take_now(self, client: str, *, home: bool, wait: bool = False) -> Lease | None:
+        """The same as `take`, where there is one at this moment: else None, and nothing is done."""
+        if self._closed or (self._waiters.count and client in self._waiters):
+            return None  # whoever waits already goes first
+        lease = self._found(client, home=home, wait=wait)
+        if lease is not None:
+            self.meters.pool_waits.add(0.0)
+        return lease
+
     async def take(self, client: str, *, home: bool, wait: bool = False) -> Lease:
         """A lease for one call, which has to be given back. `home`: the call may touch state.
 
@@ -146,14 +159,12 @@ class Pool:
         """
         if self._closed:
             raise stopping()
-        waiter = Waiter(client, home=home, wait=wait)
-        # Whoever waits already goes first.
-        lease = None if client in self._waiters else self._found(waiter)
+        lease = self.take_now(client, home=home, wait=wait)
         if lease is not None:
-            self.meters.pool_waits.add(0.0)
             return lease
         if len(self._waiters) >= self.limits.queue:
             raise self._full()
+        waiter = Waiter(client, home=home, wait=wait)
         self._waiters.add(waiter)
         self._grow()
         began = self._now()
@@ -273,24 +284,23 @@ class Pool:
         work = ((empty if one.is_free and not one.retired else self._close)(one) for one in leases)
         await asyncio.gather(*work, *self._closing, return_exceptions=True)
 
-    def _found(self, waiter: Waiter) -> Lease | None:
+    def _found(self, client: str, *, home: bool, wait: bool) -> Lease | None:
         """A lease for this call, which is counted in it; None where it has to wait."""
-        if self.standing is Standing.PAUSED:
+        if self.standing is _PAUSED:
             return None
-        client = waiter.client
         lease = self._homes.get(client)
         if lease is not None:
-            if not waiter.wait and lease.calls >= self.limits.calls:
+            if not wait and lease.calls >= self.limits.calls:
                 return None
         else:
-            lease = choose(self._live(), self.limits, self._now(), home=waiter.home)
+            lease = choose(self._leases, self.limits, self._now(), home=home)
         if lease is None:
             return None
-        if waiter.home or self.limits.exclusive:
+        if home or self.limits.exclusive:
             self._homes[client] = lease
             lease.homes.setdefault(client, 0)
         lease.used_by[client] = lease.used_by.get(client, 0) + 1
-        if not waiter.wait:
+        if not wait:
             lease.calls += 1
         return lease
 
@@ -299,10 +309,12 @@ class Pool:
         if client not in lease.used_by and not lease.homes.get(client, 1):
             del lease.homes[client]
             self._homes.pop(client, None)
-        self._dispose(lease)
+        if lease.retired:
+            self._dispose(lease)
         if self._old:
             self._turn(opens=False)
-        self._serve()
+        if self._waiters.count:
+            self._serve()
 
     def _turn(self, *, opens: bool) -> None:
         """Go on with a rotation. `opens`: it may open a lease now, which may fail."""
@@ -338,8 +350,8 @@ class Pool:
         task.add_done_callback(self._has_closed)
 
     def _serve(self) -> None:
-        if self._waiters:
-            self._waiters.serve(self._found)
+        if self._waiters.count:
+            self._waiters.serve(lambda one: self._found(one.client, home=one.home, wait=one.wait))
             self._grow()
 
     def _grow(self) -> None:
@@ -386,7 +398,3 @@ class Pool:
         if not self._closed:
             self._turn(opens=True)
             self._serve()
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()

@@ -22,6 +22,7 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.credentials.rest_logins import RestLogins
 from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.loop_clock import LoopClock
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.leases.vcenter_sessions import VCenterSessions
 from sessiongate.secret import Secret
@@ -60,13 +61,21 @@ class RestTokens:
         self._logins = logins
         self.in_use = rows.tokens
         self._opening: dict[Lease, asyncio.Task[Secret]] = {}
+        self._now = LoopClock()
+
+    def known(self, lease: Lease) -> Secret | None:
+        """The same as `of`, where it is known: else None."""
+        token = lease.rest_token
+        if token is not None:
+            lease.rest_used_at = self._now()
+        return token
 
     async def of(self, lease: Lease) -> Secret:
         """The token that this lease's calls carry.
 
         Raises NotSupported where there is none to be had, UpstreamUnavailable, StoreUnavailable.
         """
-        lease.rest_used_at = asyncio.get_running_loop().time()
+        lease.rest_used_at = self._now()
         if lease.rest_token is not None:
             return lease.rest_token
         task = self._opening.get(lease)

@@ -132,14 +132,18 @@ class TokensInUse:
         if len(data) < self._shortest:
             return False
         if len(self._counts) <= _FEW:
-            return any(one in data for one in self._counts)
+            for one in self._counts:  # noqa: SIM110  `any` takes four times as long
+                if one in data:
+                    return True
+            return False
         return next(self._found(data), None) is not None
 
     def cleaned(self, body: bytes, theirs: str, ours: str) -> bytes:
         """The body of a reply as a client may have it: with its own key in the place of `theirs`,
         and nobody's in that of all others. Raises TokenShown.
         """
-        body = body.replace(theirs.encode(), ours.encode())
+        if (key := theirs.encode()) in body:
+            body = body.replace(key, ours.encode())
         if not self.show_in(body):
             return body
         body = _nobodys(body, self._keys_in(body))
@@ -170,7 +174,7 @@ class TokensInUse:
 
     def require_none_in(self, texts: Collection[str]) -> None:
         """The same of what goes into a head."""
-        if texts:
+        if sum(map(len, texts)) + len(texts) > self._shortest:
             self.require_none("\n".join(texts).encode("latin-1", "replace"))
 
     async def passed(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

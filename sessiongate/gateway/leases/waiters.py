@@ -38,10 +38,11 @@ class Waiters:
 
     def __init__(self) -> None:
         self._clients: OrderedDict[str, deque[Waiter]] = OrderedDict()
-        self._count = 0
+        self.count = 0
+        """How many there are."""
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __contains__(self, client: str) -> bool:
         return client in self._clients
@@ -54,14 +55,14 @@ class Waiters:
     def add(self, waiter: Waiter) -> None:
         """It waits behind those of its client."""
         self._clients.setdefault(waiter.client, deque()).append(waiter)
-        self._count += 1
+        self.count += 1
 
     def remove(self, waiter: Waiter) -> None:
         """It waits no longer. No error where it does not."""
         line = self._clients.get(waiter.client)
         if line is not None and waiter in line:
             line.remove(waiter)
-            self._count -= 1
+            self.count -= 1
             if not line:
                 del self._clients[waiter.client]
 

@@ -61,6 +61,8 @@ class MemoryBooks:
             if self._owners.get(name, client) != client:
                 return Entered(StayOutcome.FOREIGN, foreign=name)
         if found is None:
+            if not lease_id:
+                return Entered(StayOutcome.IN, "", self._version, Book())
             found = _Client(self._version)
         if lease_id:
             if not found.home:

@@ -43,7 +43,7 @@ class RelayedRest(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """What is called. Of the query it says the action."""
-        action = action_of(self.query)
+        action = action_of(self.query) if self.query else ""
         return f"{self.verb} {self.path}" + (f"?action={action}" if action else "")
 
     @property
@@ -74,7 +74,8 @@ def read_rest(verb: str, path: str, query: str, body: bytes) -> RelayedRest:
     """
     if verb not in VERBS:
         raise WrongVerb(*VERBS)
-    if any(carrier in query.casefold() for carrier in (VMWARE_HEADER, ZERTO_HEADER)):
+    folded = query.casefold() if query else ""
+    if VMWARE_HEADER in folded or ZERTO_HEADER in folded:
         raise Malformed("a session has no place in an address")
     return RelayedRest(verb, path, query, body)
 

@@ -12,7 +12,7 @@ import re
 
 _NAME = b"operationID"
 _TEXT = re.compile(rb"[A-Za-z0-9._:@/+=-]{1,64}")
-_HOLE = b"\0"
+HOLE = b"\0"
 """Stands where the text was. No document has it: XML holds no NUL."""
 
 
@@ -27,6 +27,6 @@ def cut_operation(document: bytes) -> tuple[bytes, str] | None:
     if start <= 0 or end < 0 or last < 0 or document.find(_NAME, last + 1) >= 0:
         return None
     text = document[start:end]
-    if _TEXT.fullmatch(text) is None or b"<!" in document or _HOLE in document:
+    if _TEXT.fullmatch(text) is None or b"<!" in document or HOLE in document:
         return None
-    return document[:start] + _HOLE + document[end:], text.decode("ascii")
+    return document[:start] + HOLE + document[end:], text.decode("ascii")

@@ -74,8 +74,9 @@ class Relayed(msgspec.Struct, frozen=True, gc=False):
         """Whether it is for the SessionManager, or reads properties of nothing else."""
         if self.target.name == SESSION_MANAGER_ID:
             return True
-        names = {one.name for one in self.objects}
-        return self.method in RETRIEVES and names == {SESSION_MANAGER_ID} and not self.steps
+        if self.method not in RETRIEVES or self.steps:
+            return False
+        return {one.name for one in self.objects} == {SESSION_MANAGER_ID}
 
     @property
     def pages(self) -> bool:
@@ -85,8 +86,10 @@ class Relayed(msgspec.Struct, frozen=True, gc=False):
     @property
     def names_session_manager(self) -> bool:
         """Whether the SessionManager is named anywhere, or a step leads to it."""
-        led = any("sessionmanager" in path.casefold() for _, path in (*self.steps, *self.paths))
-        return led or SESSION_MANAGER_ID in self.named
+        if SESSION_MANAGER_ID in self.named:
+            return True
+        read = (*self.steps, *self.paths)
+        return bool(read) and any("sessionmanager" in path.casefold() for _, path in read)
 
 
 def read_relayed(document: bytes, *, known: bool = False) -> Relayed:
@@ -134,7 +137,8 @@ def read_relayed(document: bytes, *, known: bool = False) -> Relayed:
 
 def write_ask(request: Relayed, changes: Mapping[Place, str], headers: Headers) -> Ask:
     """The request as it is sent, with these texts in the place of those."""
-    return Ask("/sdk", headers, rewritten(request.document, changes))
+    document = request.document
+    return Ask("/sdk", headers, rewritten(document, changes) if changes else document)
 
 
 def rewritten(document: bytes, changes: Mapping[Place, str]) -> bytes:

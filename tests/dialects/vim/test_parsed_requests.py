@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sessiongate.dialects.vim.parsed_requests import LONGEST, MOST, Polls, RelayedPolls
 from sessiongate.errors import Malformed
@@ -150,3 +152,54 @@ def test_of_what_an_upstream_answers_reads_are_kept() -> None:
 def test_nothing_that_goes_to_a_guest_is_kept() -> None:
     secret = "<auth><password>hunter2</password></auth>"
     assert not kept_by_relay(relayed("ListFilesInGuest", "GuestFileManager", secret))
+
+
+PIECES = st.sampled_from(
+    [
+        "<operationID>",
+        "</operationID>",
+        "<operationID>{id}</operationID>",
+        "<a>session[52]x</a>",
+        "<sessionId>52</sessionId>",
+        "<b type='Folder'>group-d1</b>",
+        "<!-- x -->",
+        "<vcSessionCookie>t</vcSessionCookie>",
+        "operationID",
+        "é",
+        " ",
+    ]
+)
+TEXTS = st.sampled_from(["a", "b-1", "SessionManager", "longer/than:the.others", "52", "&amp;"])
+
+
+@given(st.lists(PIECES, max_size=4), st.lists(PIECES, max_size=4), st.lists(TEXTS, min_size=2))
+def test_what_differs_in_its_operations_id_alone_is_read_as_it_would_be_anew(
+    header: list[str], members: list[str], texts: list[str]
+) -> None:
+    """Whatever was kept, the same bytes are the same request."""
+    polls = RelayedPolls()
+    for text in texts:
+        body = (
+            f'<s:Envelope xmlns:s="{SOAP}"><s:Header>{"".join(header)}</s:Header><s:Body>'
+            f'<Fetch xmlns="urn:vim25">{THIS["ServiceInstance"]}{"".join(members)}</Fetch>'
+            "</s:Body></s:Envelope>"
+        ).replace("{id}", text)
+        document = body.encode()
+        kept = polls.read(document)
+        try:
+            anew = read_relayed(document)
+        except Malformed:
+            assert kept is None
+            continue
+        assert kept in (None, anew)
+        polls.keep(anew)
+        assert polls.read(document) in (None, anew)
+
+
+def test_calls_that_an_upstream_answers_are_read_once_whatever_they_are_called() -> None:
+    polls = RelayedPolls()
+    polls.keep(read_relayed(named("op-1")))
+    assert len(polls) == 1
+    longer = named("op-1/and-more")
+    assert polls.read(longer) == read_relayed(longer)
+    assert polls.read(named("op-1", "Fetch")) is None

@@ -30,7 +30,7 @@ ADA = session_of(Person("local", "ada"))
 
 def call_of(method: str, kind: str = "Folder", lease: str = "") -> ForwardedCall:
     request = read_relayed(envelope(method, kind, "group-d1"))
-    call = ForwardedCall(request, judge(kind, method), ())
+    call = ForwardedCall(request, ())
     call.lease, call.sent = lease, bool(lease)
     return call
 
@@ -139,16 +139,16 @@ async def test_a_change_is_audited_with_the_ids_of_its_objects_and_no_texts() ->
         "<pool type='ResourcePool'>a secret text</pool><annotation>vm-13</annotation></spec>"
     )
     request = read_relayed(envelope("CloneVM_Task", "VirtualMachine", "vm-42", spec))
-    call = ForwardedCall(request, judge("VirtualMachine", "CloneVM_Task"), ())
+    call = ForwardedCall(request, ())
     assert call.told == "CloneVM_Task of VirtualMachine vm-42 with group-v3 host-9"
     many = "".join(f"<vm type='VirtualMachine'>vm-{number}</vm>" for number in range(100, 999))
     request = read_relayed(
         envelope("PowerOnMultiVM_Task", "Datacenter", "datacenter-2", many), known=True
     )
-    call = ForwardedCall(request, judge("Datacenter", "PowerOnMultiVM_Task"), ())
+    call = ForwardedCall(request, ())
     assert len(call.told) < 200
     odd = read_relayed(envelope("PowerOnVM_Task", "VirtualMachine", "session[5]x"))
-    call = ForwardedCall(odd, judge("VirtualMachine", "PowerOnVM_Task"), ())
+    call = ForwardedCall(odd, ())
     assert call.told == "PowerOnVM_Task of VirtualMachine"
     machine = MoRef("VirtualMachine", "vm-42")
     unread = UnreadCall(machine, "Rename_Task", judge(machine.kind, "Rename_Task"))
@@ -173,7 +173,7 @@ async def test_a_slow_call_is_logged_without_what_it_says() -> None:
     record = CallRecord(UpstreamMeters(), "vc1", slow=5.0)
     body = envelope("CreateFolder", "Folder", "group-d1", "<name>a secret</name>")
     request = read_relayed(body)
-    quick, slow = (ForwardedCall(request, judge("Folder", "CreateFolder"), ()) for _ in range(2))
+    quick, slow = (ForwardedCall(request, ()) for _ in range(2))
     wait = call_of("WaitForUpdatesEx", "PropertyCollector", lease="l1")
     for call in (quick, slow, wait):
         call.lease = "l1"
