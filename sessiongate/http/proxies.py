@@ -23,8 +23,9 @@ Trusted = Sequence[IPv4Network | IPv6Network | Literal["unix"]]
 
 def is_trusted(trusted: Trusted, address: str) -> bool:
     """Whether an IP address is in one of the networks."""
-    found = _read(address)
-    return found is not None and any(found in one for one in trusted if one != "unix")
+    if not trusted or (found := _read(address)) is None:
+        return False
+    return any(found in one for one in trusted if one != "unix")
 
 
 def client_behind(trusted: Trusted, peer: str, headers: Iterable[tuple[str, str]]) -> str:

@@ -126,7 +126,7 @@ class Admission:
         self._in_handshake: IdleSockets[AcceptedSocket] = IdleSockets()
         self._waiting: IdleSockets[AcceptedSocket] = IdleSockets()
         """Who may be let go after the handshake."""
-        self._places: Counter[str] = Counter()
+        self._places: dict[str, int] = {}
 
     @property
     def held(self) -> int:
@@ -148,7 +148,12 @@ class Admission:
         limits = self.limits
         most = limits.connections_per_address
         place = accepted.place
-        if place and most and self._places[place] >= most and not self.exempt(accepted.address):
+        if (
+            place
+            and most
+            and self._places.get(place, 0) >= most
+            and not self.exempt(accepted.address)
+        ):
             return TOO_MANY_OF_ADDRESS
         if place and self.exempt(accepted.address):
             accepted.counts_as = id(accepted)
@@ -169,7 +174,7 @@ class Admission:
         accepted.gone = False
         self.inside += 1
         if place:
-            self._places[place] += 1
+            self._places[place] = self._places.get(place, 0) + 1
         return None
 
     def handshake_done(self, accepted: AcceptedSocket, now: float) -> None:

@@ -73,10 +73,11 @@ class HeldRequest:
         if intake.chunks is not None:
             sent += len(intake.chunks.body)
         held = self._weight * sent + self._headers
-        edge = self._edge
-        edge.admission.holds(
-            self._accepted, held, edge.now(), unfinished=unfinished, known=self.recognised
-        )
+        if held or self._accepted.held_in is not None:
+            edge = self._edge
+            edge.admission.holds(
+                self._accepted, held, edge.now(), unfinished=unfinished, known=self.recognised
+            )
         return sent
 
     def is_too_much(self, *, unfinished: bool) -> bool:
@@ -94,10 +95,11 @@ class HeldRequest:
 
     def let_go(self, *, handled: bool) -> None:
         """Hold nothing any more; `handled`: except what a task has."""
-        if not handled:
+        if not handled and (self.small or self.head or self.body or self.recognised):
             self.end()
         self._intake.clear()
-        self.count(unfinished=False)
+        if handled or self._accepted.held_in is not None:
+            self.count(unfinished=False)
 
     def _has_room(self) -> bool:
         return self._edge.admission.has_room(self._accepted, self._edge.now())

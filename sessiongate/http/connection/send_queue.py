@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import socket
 import struct
+import sys
 import termios
 from typing import Any
 
@@ -54,15 +55,16 @@ def resize(transport: asyncio.BaseTransport, size: int) -> None:
 def unacknowledged(transport: asyncio.BaseTransport) -> int:
     """Bytes that the kernel still holds for the peer. 0 where it does not say."""
     held: Any = transport.get_extra_info("socket")
-    with contextlib.suppress(OSError, ValueError):  # closed
-        if held is not None:
-            answer = fcntl.ioctl(held.fileno(), termios.TIOCOUTQ, bytes(4))
-            # A goodbye counts as one byte, and holds no memory. Of a connection that the peer has
-            # let go of, the kernel holds nothing any more, and says what it had.
-            count = int(struct.unpack("i", answer)[0]) - 1
-            if count > 0 and _state_of(held) != _CLOSED:
-                return count
-    return 0
+    if held is None:
+        return 0
+    try:
+        answer = fcntl.ioctl(held.fileno(), termios.TIOCOUTQ, bytes(4))
+    except (OSError, ValueError):  # closed
+        return 0
+    # A goodbye counts as one byte, and holds no memory. Of a connection that the peer has let go
+    # of, the kernel holds nothing any more, and says what it had.
+    count = int.from_bytes(answer, sys.byteorder) - 1
+    return count if count > 0 and _state_of(held) != _CLOSED else 0
 
 
 def has_left(opened: socket.socket) -> bool:
@@ -73,9 +75,10 @@ def has_left(opened: socket.socket) -> bool:
 def has_left_by(transport: asyncio.BaseTransport) -> bool:
     """The same of a transport's peer. False where the kernel does not say."""
     held: Any = transport.get_extra_info("socket")
-    with contextlib.suppress(OSError, ValueError):  # closed
+    try:
         return held is not None and has_left(held)
-    return False
+    except (OSError, ValueError):  # closed
+        return False
 
 
 def _state_of(opened: socket.socket) -> int:

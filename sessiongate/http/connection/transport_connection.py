@@ -28,6 +28,9 @@ _LINGER = 2.0
 # Connections above the cap that still get a 503. Beyond, words would cost more than they help.
 REFUSED_WITH_A_REPLY = 32
 
+# Python 3.11 finds an enum's member through a descriptor; a dozen look-ups a connection add up.
+_HEAD, _IDLE, _BODY, _STREAM, _DONE = At.HEAD, At.IDLE, At.BODY, At.STREAM, At.DONE
+
 
 class TransportConnection(asyncio.Protocol):
     """One peer. Small while idle: no parser, no task, no buffer but a known caller's last head."""
@@ -49,6 +52,7 @@ class TransportConnection(asyncio.Protocol):
         "_transport",
         "_upload",
         "_vouched",
+        "_was_let_in",
         "_writer",
         "accepted",
         "due",
@@ -67,9 +71,10 @@ class TransportConnection(asyncio.Protocol):
     def __init__(self, edge: Edge, accepted: AcceptedSocket | None = None) -> None:
         """With `accepted`, somebody else has let this peer in: by a TLS handshake that goes on."""
         self._edge = edge
+        self._was_let_in = accepted is not None
         if accepted is not None:
             self.accepted = accepted
-        self._at = At.HEAD
+        self._at = _HEAD
         self._intake = Intake()
         self._paused = False
         """Whether nothing is read for now."""
@@ -97,14 +102,15 @@ class TransportConnection(asyncio.Protocol):
         """A peer has come (and, over TLS, has shaken hands)."""
         edge = self._edge
         self._transport = cast("asyncio.Transport", transport)
-        self.due = edge.now() + edge.header_timeout
+        now = edge.now()
+        self.due = now + edge.header_timeout
         edge.connections.add(self)
         refusal = None
-        if hasattr(self, "accepted"):
+        if self._was_let_in:
             self.accepted.end = self._abort
-            edge.admission.handshake_done(self.accepted, edge.now())
+            edge.admission.handshake_done(self.accepted, now)
         else:
-            self.accepted = AcceptedSocket(address_at(transport), edge.now(), self._abort)
+            self.accepted = AcceptedSocket(address_at(transport), now, self._abort)
             refusal = edge.admission.admit(self.accepted)
         self._peer = Peer(transport, self.accepted.address, edge.unix_path)
         self._writer = ReplyWriter(self._transport)
@@ -131,9 +137,11 @@ class TransportConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer is gone. A handler at work goes on: a login is not half cancelled."""
         self._gone = True
-        self._tell_gone()
-        self._at = At.DONE
-        self._cut_upload("its client has left")
+        if self._on_gone is not None:
+            self._tell_gone()
+        self._at = _DONE
+        if self._upload is not None:
+            self._cut_upload("its client has left")
         self.due = math.inf
         self._writer.drop()
         self._edge.admission.reads(self.accepted)
@@ -157,7 +165,7 @@ class TransportConnection(asyncio.Protocol):
 
     def expire(self) -> None:
         """Late: say so if a request had begun, and end the connection."""
-        if self._at is At.DONE:
+        if self._at is _DONE:
             self._end_unless_it_reads()
         elif self._queued:
             return  # we are late, not the peer
@@ -165,10 +173,8 @@ class TransportConnection(asyncio.Protocol):
             self.due = self._edge.now() + self._edge.keep_alive
         elif self._writer.stalled:
             self._abort()
-        elif self._at in (At.BODY, At.STREAM) or self._intake.rest:
-            self._refuse(
-                "slow", "in the body" if self._at in (At.BODY, At.STREAM) else "in the head"
-            )
+        elif self._at in (_BODY, _STREAM) or self._intake.rest:
+            self._refuse("slow", "in the body" if self._at in (_BODY, _STREAM) else "in the head")
         else:
             self._close()
 
@@ -178,7 +184,7 @@ class TransportConnection(asyncio.Protocol):
             return  # its next reply is the last
         if self._writer.unfinished:
             self._last = True
-        elif self._at is At.IDLE or (self._at is At.HEAD and not self._intake.rest):
+        elif self._at is _IDLE or (self._at is _HEAD and not self._intake.rest):
             self._close()
 
     def kill(self) -> None:
@@ -209,7 +215,7 @@ class TransportConnection(asyncio.Protocol):
         self._transport.write(
             write_reply(SAY[CAUSES[cause]], self._edge.date, close=True, without_body=False)
         )
-        if self._at is not At.DONE:  # unless it was closed for what it left unread
+        if self._at is not _DONE:  # unless it was closed for what it left unread
             self._linger()
 
     def _note(self, cause: str, why: str) -> None:
@@ -243,8 +249,9 @@ class TransportConnection(asyncio.Protocol):
 
     def _done(self, seconds: float, unread: int) -> None:
         """Look at no further byte. Others may have its place, and what it leaves unread counts."""
-        self._at = At.DONE
-        self._cut_upload("it did not come to its end")
+        self._at = _DONE
+        if self._upload is not None:
+            self._cut_upload("it did not come to its end")
         self._held_request.let_go(handled=self.task is not None)
         edge = self._edge
         now = self._read_at = edge.now()
@@ -275,7 +282,7 @@ class TransportConnection(asyncio.Protocol):
 
     def _abort(self) -> None:
         """Close at once, whatever is unsent."""
-        self._at = At.DONE
+        self._at = _DONE
         discard(self._transport)
         self._transport.abort()
 

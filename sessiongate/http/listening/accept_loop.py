@@ -11,7 +11,9 @@ import fcntl
 import socket
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -20,7 +22,7 @@ from sessiongate.http.connection.causes import PEER_LEFT
 from sessiongate.http.connection.edge import Edge
 from sessiongate.http.connection.peer import plain_address
 from sessiongate.http.connection.send_queue import RESET, has_left
-from sessiongate.http.listening.sockets import BACKLOG
+from sessiongate.http.listening.sockets import BACKLOG, accept, kind_of, more_wait
 
 # Seconds of one turn of the loop that accepting may take; connections have theirs besides.
 _SLICE = 0.002
@@ -43,9 +45,9 @@ class AcceptLoop:
     ) -> None:
         self._edge = edge
         self._opened = opened
+        self._kind = kind_of(opened)
         self._protocol = protocol
         self._tls = tls
-        self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         opened.setblocking(False)
         opened.listen(BACKLOG)
@@ -65,11 +67,11 @@ class AcceptLoop:
 
     def _accept(self) -> None:
         """Take what has come, as far as the time goes; the loop calls again while there is more."""
-        edge = self._edge
+        edge, opened = self._edge, self._opened
         until = edge.now() + _SLICE
         while True:
             try:
-                accepted, peer = self._opened.accept()
+                accepted, peer = accept(opened, self._kind)
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -81,18 +83,14 @@ class AcceptLoop:
             elif edge.arrivals is not None and self._turned_away(accepted, peer, edge.arrivals):
                 accepted.close()
             else:
-                accepted.setblocking(False)
-                task = edge.loop.create_task(self._begin(accepted))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            if edge.now() >= until:
+                self._begin(accepted)
+            if edge.now() >= until or not more_wait(opened):
                 return
 
-    async def _begin(self, accepted: socket.socket) -> None:
-        try:
-            await self._edge.loop.connect_accepted_socket(self._protocol, accepted)
-        except OSError:  # it is gone by now
-            accepted.close()
+    def _begin(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        made = self._edge.loop.connect_accepted_socket(self._protocol, accepted)
+        _go_on(made, accepted)
 
     def _is_nobodys(self, accepted: socket.socket) -> bool:
         """Whether nobody would read a reply: over plain HTTP a peer may ask, and say no more."""
@@ -113,6 +111,27 @@ class AcceptLoop:
         )
         self._edge.loop.remove_reader(self._opened.fileno())
         self._timer = self._edge.loop.call_later(_RESPITE, self._go_on)
+
+
+def _go_on(
+    made: Coroutine[Any, Any, object],
+    accepted: socket.socket,
+    _: "asyncio.Future[object] | None" = None,
+) -> None:
+    """Drive the coroutine that gives this socket its transport, up to what it waits for next.
+
+    It waits once, until the loop has told the protocol. A task for that is made, registered, run
+    and woken for as much time as the transport itself takes.
+    """
+    try:
+        waits = made.send(None)
+    except StopIteration:
+        return
+    except OSError:  # it is gone by now
+        accepted.close()
+        return
+    waits._asyncio_future_blocking = False
+    waits.add_done_callback(partial(_go_on, made, accepted))
 
 
 def _unread(accepted: socket.socket) -> int:

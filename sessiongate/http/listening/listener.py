@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sessiongate.http.bounds.admission import Admission
@@ -174,9 +175,6 @@ async def listen(
         host, port = opened.getsockname()[:2]
         name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     acceptor = TlsAcceptor(edge, tls) if tls is not None else None
-
-    def come() -> asyncio.BaseProtocol:
-        return Connection(edge) if acceptor is None else Tls(acceptor)
-
-    server = AcceptLoop(edge, opened, come, tls=acceptor is not None)
+    protocol = partial(Connection, edge) if acceptor is None else partial(Tls, acceptor)
+    server = AcceptLoop(edge, opened, protocol, tls=acceptor is not None)
     return Listener(edge, server, name, port, ours=ours, acceptor=acceptor)

@@ -340,7 +340,8 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         except ssl.SSLError:
             self.abort()
             return
-        self._flush()
+        if self._outgoing.pending:  # an answer to a key update
+            self._flush()
         connection = cast("Connection", self._connection)
         if data:
             self._useless = 0

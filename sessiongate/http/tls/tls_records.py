@@ -15,6 +15,9 @@ def encrypt(
     tls: ssl.SSLObject, outgoing: ssl.MemoryBIO, data: "bytes | bytearray | memoryview[Any]"
 ) -> bytes:
     """The records of this plaintext. Raises ssl.SSLError."""
+    if 0 < len(data) <= SLICE:  # as nearly always
+        tls.write(data)
+        return outgoing.read()
     plain = memoryview(data)
     records = []
     sent = 0
@@ -29,15 +32,14 @@ def decrypt(tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> tuple[bytes, bool]:
 
     Raises ssl.SSLError.
     """
-    pieces = []
-    over = False
+    data, over = b"", False
     try:
         while not over:
             piece = tls.read(_RECORD)
-            pieces.append(piece)
+            data = data + piece if data else piece
             over = not piece
             if not incoming.pending:
                 break  # and spare OpenSSL to say so by an exception
     except ssl.SSLWantReadError:
         pass
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces), over
+    return data, over

@@ -7,10 +7,12 @@ import socket
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sessiongate.errors import ConfigError
+from sessiongate.http.listening.sockets import accept, kind_of, more_wait
 from tests.each import each
 from tests.http.listening.test_listener import NOW, ask, bind_socket
 
@@ -98,3 +100,56 @@ async def test_an_address_in_use_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match="cannot be had"):
         await bind_socket(door.address)
     await door.stop(NOW)
+
+
+@each(
+    ("family", "address"),
+    [
+        (socket.AF_INET, ("127.0.0.1", 0)),
+        (socket.AF_INET6, ("::1", 0)),
+        (socket.AF_UNIX, "s"),
+    ],
+)
+def test_what_is_accepted_is_as_the_sockets_own_accept_has_it(
+    family: socket.AddressFamily, address: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(family) as opened:
+        opened.bind(address)
+        opened.listen()
+        opened.setblocking(False)
+        for accepted_by in (lambda: accept(opened, kind_of(opened)), opened.accept):
+            with socket.socket(family) as peer:
+                peer.connect(opened.getsockname())
+                accepted, told = accepted_by()
+                with accepted:
+                    assert told == (peer.getsockname() or "")
+                    assert accepted.getsockname() == opened.getsockname()
+                    assert (accepted.family, accepted.type) == (family, socket.SOCK_STREAM)
+                    assert not accepted.get_inheritable()
+                    peer.sendall(b"here")
+                    assert accepted.recv(4) == b"here"
+        with pytest.raises(BlockingIOError):
+            accept(opened, kind_of(opened))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what Linux says of a listening socket")
+def test_the_kernel_says_whether_more_wait() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        assert not more_wait(opened)
+        with (
+            socket.create_connection(opened.getsockname()),
+            socket.create_connection(opened.getsockname()),
+        ):
+            assert more_wait(opened)
+            opened.accept()[0].close()
+            assert more_wait(opened)
+            opened.accept()[0].close()
+            assert not more_wait(opened)
+
+
+def test_where_it_does_not_say_there_may_be_more(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(str(tmp_path / "s"))
+        opened.listen()
+        assert more_wait(opened)
