@@ -10,6 +10,7 @@ Nothing is pushed out: a hash lives until nothing in it counts any more and a mi
 their number is bounded by how many passwords can be checked meanwhile.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -208,13 +209,14 @@ class RedisAttempts:
 
     async def is_locked(self, name: str, address: str, now: datetime) -> bool:
         """Whether this name is locked for this address."""
-        for counter in self._counters(name, address):
-            if await counter.run(IS_LOCKED, now):
-                # A refusal must not be faster than a try, which asks twice more.
-                for _ in range(2):
-                    await counter.run(IS_LOCKED, now)
-                return True
-        return False
+        counters = self._counters(name, address)
+        # All in one trip.
+        if not any(await asyncio.gather(*(one.run(IS_LOCKED, now) for one in counters))):
+            return False
+        # A refusal must not be faster than a try, which asks twice more.
+        for _ in range(2):
+            await counters[0].run(IS_LOCKED, now)
+        return True
 
     async def begin(
         self, name: str, address: str, now: datetime, *, further: bool = False

@@ -34,6 +34,8 @@ from sessiongate.store.search import FoundSessions, SessionSearch, found_among
 # Sessions that are looked at together before a login is refused for a cap.
 STEP = 250
 
+_FULL = (b"total", b"principal")
+
 # For how long those that a server looks at are left alone by the others. Longer than a look can
 # take; short, since what a server was looking at when it died is looked at again after it.
 CLAIM = timedelta(seconds=10)
@@ -99,32 +101,40 @@ class RedisStore:
         await self._servers.close()
 
     async def add(self, session: Session, caps: Caps) -> None:
-        """Keep a new session: first its place, then, with its audit event in, the session."""
+        """Keep a new session, in one trip with its place and with the audit event of its opening.
+
+        Nobody has its token before all three are in. Where one is not, the others are taken back.
+        """
         calls = self._calls
         now = self._now(session.login_at)
-        taken = await self._reserve(session, caps, now)
-        if taken in ("total", "principal"):
-            # Perhaps it is only that nobody has swept yet.
-            self._unreported += await self._reap(now, STEP)
-            taken = await self._reserve(session, caps, now)
-        if taken in ("total", "principal"):
-            limit = caps.total if taken == "total" else caps.per_principal
-            raise CapReached(taken, limit, session.principal)
-        if taken == "kept":
-            raise ValueError("a session with this key is already kept")
         name = self._keys.session(session.digest)
+        place = self._reserve(session, caps, now)
+        put = calls.run(scripts.PUT, (name,), rows.row(session), self._keep_for)
+        is_placed = is_put = True  # as long as nobody has said otherwise
         try:
+            taken = await place
+            if taken in _FULL:
+                # Perhaps it is only that nobody has swept yet.
+                self._unreported += await self._reap(now, STEP)
+                taken = await self._reserve(session, caps, now)
+            is_placed = taken == b"ok"
+            is_put = bool(await put)
+            if taken in _FULL:
+                limit = caps.total if taken == b"total" else caps.per_principal
+                raise CapReached(taken.decode("ascii"), limit, session.principal)
+            if not (is_placed and is_put):
+                which = "digest" if is_placed else "key"
+                raise ValueError(f"a session with this {which} is already kept")
             await self.audit.settled()
-            kept = await calls.run(scripts.PUT, (name,), rows.row(session), self._keep_for)
         except BaseException:
             # Refused, or the caller has gone: nobody has the token, so no session may be left.
             # Where Redis does not hear this either, the session is found unused by the sweep.
             with suppress(StoreUnavailable):
-                calls.run(scripts.DROP, (name,), self._keys.channel)
-                calls.run(scripts.SETTLE, self._book, 1, rows.text(session.key))
+                if is_put:
+                    calls.run(scripts.DROP, (name,), self._keys.channel)
+                if is_placed:
+                    calls.run(scripts.SETTLE, self._book, 1, rows.text(session.key))
             raise
-        if not kept:
-            raise ValueError("a session with this digest is already kept")
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, touched: remembered here, or one round trip."""
@@ -346,9 +356,10 @@ class RedisStore:
         found: bytes | None = await self._calls.send("HGET", self._keys.places, rows.text(key))
         return found[:32] if found is not None else None
 
-    async def _reserve(self, session: Session, caps: Caps, now: datetime) -> str:
+    def _reserve(self, session: Session, caps: Caps, now: datetime) -> "asyncio.Future[bytes]":
+        """A place for it: what `RESERVE` answers."""
         due = due_at(session.login_at, session.active_at, self._limits)
-        answer: bytes = await self._calls.run(
+        answer: asyncio.Future[bytes] = self._calls.run(
             scripts.RESERVE,
             self._book,
             rows.text(session.key),
@@ -358,7 +369,7 @@ class RedisStore:
             caps.total,
             micros(now),
         )
-        return answer.decode("ascii")
+        return answer
 
     async def _reap(self, now: datetime, at_most: int) -> Endings:
         """Look at sessions that are due: end those that are over, and look later at others."""

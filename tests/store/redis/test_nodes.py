@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.errors import CapReached
+from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, Session
@@ -217,6 +217,55 @@ async def test_sec_15_caps_hold_across_nodes(url: str) -> None:
             assert await stores[1].count() == 50
 
 
+async def test_sec_15_of_a_session_that_finds_no_place_nothing_is_left(url: str) -> None:
+    """It is written together with its place."""
+    for caps in (Caps(total=1), Caps(per_principal=1)):
+        async with nodes(url) as (first, second):
+            await first.add(a_session(), caps)
+            refused = a_session()
+            with pytest.raises(CapReached):
+                await first.add(refused, caps)
+            for store in (first, second):
+                assert await store.use(refused.digest, T0) is None
+            assert await second.count() == 1
+
+
+async def test_a_session_whose_event_is_not_in_is_none(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The three are written together, and none stands without the others."""
+
+    async def not_in() -> None:
+        raise StoreUnavailable("the audit's chain is too busy")
+
+    async with nodes(url) as (first, second):
+        session = a_session()
+        monkeypatch.setattr(first.audit, "settled", not_in)
+        with pytest.raises(StoreUnavailable):
+            await first.add(session, NO_CAPS)
+        for store in (first, second):
+            assert await store.use(session.digest, T0) is None
+        assert await second.count() == 0
+        monkeypatch.undo()
+        await first.add(session, NO_CAPS)  # nothing of it is in the way
+        assert await second.use(session.digest, T0) is not None
+
+
+async def test_a_double_leaves_the_first_as_it_was(url: str) -> None:
+    async with nodes(url) as (first, second):
+        session = a_session()
+        await first.add(session, NO_CAPS)
+        by_digest, by_key = a_session(), a_session()
+        by_digest.digest, by_key.key = session.digest, session.key
+        for double in (by_digest, by_key):
+            with pytest.raises(ValueError, match="is already kept"):
+                await second.add(double, NO_CAPS)
+        assert await second.use(session.digest, T0) is not None
+        assert await second.use(by_key.digest, T0) is None
+        assert await second.find(session.key, T0) is not None
+        assert await second.count() == 1
+
+
 _WORKER = """
 import asyncio, sys
 from datetime import timedelta
@@ -300,7 +349,7 @@ async def test_a_place_whose_session_never_came_is_given_back(url: str) -> None:
     """As a server leaves it that dies between taking the place and writing the session."""
     async with nodes(url) as (first, second):
         ghost = a_session()
-        assert await first._reserve(ghost, Caps(total=1), T0) == "ok"
+        assert await first._reserve(ghost, Caps(total=1), T0) == b"ok"
         assert await everyone(second, T0) == {}
         later = T0 + LIMITS.idle
         await second.add(a_session(at=later), Caps(total=1))
