@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Connection
 
 from sessiongate.app.in_process import running
 from sessiongate.app.supplied import Supplied
@@ -13,7 +14,6 @@ from sessiongate.http.router import Routes
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.users_file import add_user
 from sessiongate.secret import Secret
-from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.testing.users import CHEAP
 from tests.basic import basic
 from tests.http.wires import turn
@@ -29,20 +29,26 @@ _AT_REST = 20
 class Trips:
     """Holds back what is sent until the loop is at rest; counts what was sent after an answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        self._under_way = 0
-        self._send = Pipeline._pipeline
+        unanswered: set[Connection] = set()
+        send, read = Connection.send_packed_command, Connection.read_response
 
-    async def held(self, pipeline: Pipeline, commands: list[Any]) -> list[Any]:
-        self.count += not self._under_way
-        self._under_way += 1
-        try:
+        async def held(line: Connection, *command: Any, **how: Any) -> None:
+            self.count += not unanswered
+            unanswered.add(line)
             for _ in range(_AT_REST):
                 await turn()
-            return await self._send(pipeline, commands)
-        finally:
-            self._under_way -= 1
+            await send(line, *command, **how)
+
+        async def answered(line: Connection, *how: Any, **more: Any) -> Any:
+            try:
+                return await read(line, *how, **more)
+            finally:
+                unanswered.discard(line)
+
+        monkeypatch.setattr(Connection, "send_packed_command", held)
+        monkeypatch.setattr(Connection, "read_response", answered)
 
 
 async def test_a_login_waits_for_two_trips(
@@ -75,8 +81,7 @@ async def test_a_login_waits_for_two_trips(
             return (await handlers[0](asked)).status
 
         assert await log_in() == 201  # the password is verified, and the scripts become known
-        trips = Trips()
-        monkeypatch.setattr(Pipeline, "_pipeline", lambda *call: trips.held(*call))
+        trips = Trips(monkeypatch)
         assert await log_in() == 201
         count = trips.count
         monkeypatch.undo()
