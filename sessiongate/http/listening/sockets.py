@@ -18,7 +18,7 @@ from sessiongate.errors import ConfigError
 BACKLOG = 4096
 
 
-# Where Linux's `struct tcp_info` of a listening socket has how many wait (`tcpi_unacked`).
+# Where TCP_INFO of a listening socket has how many wait, in Linux: its field "tcpi_unacked".
 _WAITING = slice(24, 28)
 
 # How long a Unix socket may take to let us in: the kernel does so, unless its queue is full.
