@@ -34,8 +34,6 @@ from sessiongate.store.search import FoundSessions, SessionSearch, found_among
 # Sessions that are looked at together before a login is refused for a cap.
 STEP = 250
 
-_FULL = (b"total", b"principal")
-
 # For how long those that a server looks at are left alone by the others. Longer than a look can
 # take; short, since what a server was looking at when it died is looked at again after it.
 CLAIM = timedelta(seconds=10)
@@ -107,31 +105,29 @@ class RedisStore:
         """
         calls = self._calls
         now = self._now(session.login_at)
-        name = self._keys.session(session.digest)
         place = self._reserve(session, caps, now)
-        put = calls.run(scripts.PUT, (name,), rows.row(session), self._keep_for)
+        put = calls.run(scripts.PUT, self._at(session.digest), rows.row(session), self._keep_for)
+        full = (b"total", b"principal")
         is_placed = is_put = True  # as long as nobody has said otherwise
         try:
             taken = await place
-            if taken in _FULL:
+            if taken in full:
                 # Perhaps it is only that nobody has swept yet.
                 self._unreported += await self._reap(now, STEP)
                 taken = await self._reserve(session, caps, now)
-            is_placed = taken == b"ok"
-            is_put = bool(await put)
-            if taken in _FULL:
+            is_placed, is_put = taken == b"ok", bool(await put)
+            if taken in full:
                 limit = caps.total if taken == b"total" else caps.per_principal
                 raise CapReached(taken.decode("ascii"), limit, session.principal)
             if not (is_placed and is_put):
-                which = "digest" if is_placed else "key"
-                raise ValueError(f"a session with this {which} is already kept")
+                raise ValueError("a session with this key or digest is already kept")
             await self.audit.settled()
         except BaseException:
             # Refused, or the caller has gone: nobody has the token, so no session may be left.
             # Where Redis does not hear this either, the session is found unused by the sweep.
             with suppress(StoreUnavailable):
                 if is_put:
-                    calls.run(scripts.DROP, (name,), self._keys.channel)
+                    calls.run(scripts.DROP, self._at(session.digest), self._keys.channel)
                 if is_placed:
                     calls.run(scripts.SETTLE, self._book, 1, rows.text(session.key))
             raise
@@ -358,16 +354,10 @@ class RedisStore:
 
     def _reserve(self, session: Session, caps: Caps, now: datetime) -> "asyncio.Future[bytes]":
         """A place for it: what `RESERVE` answers."""
-        due = due_at(session.login_at, session.active_at, self._limits)
+        due = micros(due_at(session.login_at, session.active_at, self._limits))
+        who = rows.text(session.key), rows.place(session)
         answer: asyncio.Future[bytes] = self._calls.run(
-            scripts.RESERVE,
-            self._book,
-            rows.text(session.key),
-            rows.place(session),
-            micros(due),
-            caps.per_principal,
-            caps.total,
-            micros(now),
+            scripts.RESERVE, self._book, *who, due, caps.per_principal, caps.total, micros(now)
         )
         return answer
 
