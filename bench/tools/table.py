@@ -133,7 +133,7 @@ def rows_of(part: Part, bench: Bench) -> Iterator[Row]:
                 target = replace(target, limit="")
             yield Row(target, measured.value, measured.note, measured.between)
     except NotMeasured as reason:
-        why = str(reason)
+        why = " ".join(str(reason).split())
     for target in left.values():
         yield Row(target, None, why)
 

@@ -45,7 +45,7 @@ def test_a_limit_says_why() -> None:
 def test_what_was_not_measured_has_a_row_that_says_why() -> None:
     def broken(_: Bench) -> Iterator[Measured]:
         yield Measured("one", 0.95)
-        raise NotMeasured("wrk is missing")
+        raise NotMeasured("wrk is\n missing")
 
     targets = (TARGET, Target("two", "its p99", "-"))
     first, second = rows_of(Part("part", targets, broken), QUICK)
