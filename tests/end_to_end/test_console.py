@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.basic import basic
 from tests.end_to_end.browsing import (
@@ -37,8 +37,9 @@ from tests.until import PATIENCE, wait_until
 __all__ = ["chromium"]
 
 PICTURES = ROOT / "build" / "console"
-"""Of each page, in each form; not kept."""
-KEPT = ROOT / "docs" / "pictures" if "SESSIONGATE_WRITE_PICTURES" in os.environ else PICTURES
+"""Of each page, in each form, for whoever sets that variable; not kept."""
+WRITES = "SESSIONGATE_WRITE_PICTURES" in os.environ
+KEPT = ROOT / "docs" / "pictures" if WRITES else PICTURES
 """Where the two of README are written: the repository has new ones where that is set."""
 
 COOKIE = "sessiongate-console"
@@ -98,6 +99,13 @@ class Console:
         status, headers = self.ask("POST", "/console/login", form=form)
         assert status == 303, headers
         return headers["set-cookie"].partition("=")[2].partition(";")[0]
+
+
+async def picture(page: Page, name: str) -> None:
+    """Write a picture of this page, if anybody wants to look at them all."""
+    if WRITES:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        await page.screenshot(path=PICTURES / f"{name}.png")
 
 
 @pytest.fixture(scope="module")
@@ -239,8 +247,7 @@ async def test_every_reader_can_use_the_console(
             for scheme in SCHEMES:
                 await shown.page.emulate_media(color_scheme=scheme)
                 assert await shown.faults_of_colour() == [], f"{name}, {scheme}"
-                PICTURES.mkdir(parents=True, exist_ok=True)
-                await shown.page.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png")
+                await picture(shown.page, f"{name}-{scheme}-{width}")
         await shown.page.set_viewport_size({"width": 320, "height": 700})
         for name in NARROW:
             await shown.page.goto(f"{console.url}{PAGES[name]}")

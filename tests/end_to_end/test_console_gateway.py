@@ -6,7 +6,7 @@ from playwright.async_api import Browser, expect
 from tests.end_to_end.browsing import SCHEMES, browsing, chromium, for_readers
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, USER, Server
-from tests.end_to_end.test_console import PICTURES, SCROLLS, Console, opened
+from tests.end_to_end.test_console import SCROLLS, Console, opened, picture
 from tests.end_to_end.test_gateway import shared_gate, upstream
 from tests.end_to_end.vim_soap import SoapClient
 
@@ -45,6 +45,4 @@ async def test_every_reader_sees_who_is_pinned_to_which_session_there(
                 for scheme in SCHEMES:
                     await page.emulate_media(color_scheme=scheme)
                     assert await shown.faults_of_colour() == [], f"{name}, {scheme}"
-                    PICTURES.mkdir(parents=True, exist_ok=True)
-                    picture = f"gateway-{name.replace('/', '-')}-{scheme}-{width}.png"
-                    await page.screenshot(path=PICTURES / picture)
+                    await picture(page, f"gateway-{name.replace('/', '-')}-{scheme}-{width}")

@@ -373,7 +373,8 @@ def test_what_an_operator_says_at_one_node_holds_at_all(house: House) -> None:
     table = shared_gate(house.upstream, "[upstream.vc1.pool]\nqueue_time = '1s'")
     one, two = house.node(table), house.node(table)
     ada = SoapClient.login(two, ADMIN)
-    assert ada.fetch("Folder", "group-d1", "name").fault == ""
+    # Until the login there is done, for which a busy machine takes longer than a call waits here.
+    wait_until(lambda: ada.fetch("Folder", "group-d1", "name").fault == "")
     told(one, "pools", "pause", "vc1")
     wait_until(lambda: ada.fetch("Folder", "group-d1", "name").status == 503)
     assert told(two, "pools", "show", "vc1")["standing"] == "paused"
