@@ -43,6 +43,7 @@ ENVIRON = {
 } | {
     "SESSIONGATE_SERVER__LISTEN": "127.0.0.1:0",
     "SESSIONGATE_ADMIN__LISTEN": "off",
+    "PIP_NO_COMPILE": "1",  # what is installed is used once
     # First the Python whose packages are lent.
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
 }
