@@ -50,6 +50,9 @@ _TICKET_LIFE = 600.0
 _MOST_TICKETS = 1000
 """Of those, the newest. Each takes some six kilobytes."""
 
+_LARGE = 4096
+"""Bytes of a piece of a body from which on it is worth while not to copy it twice."""
+
 _MEANT = 8
 """Characters of a token. What is no longer could be anything."""
 
@@ -186,12 +189,20 @@ class TokensInUse:
         held = b""
         async with aclosing(pieces):
             async for piece in pieces:
-                data = held + piece
-                self.require_none(data)
-                ready = max(0, len(data) - self._longest + 1)
-                held = data[ready:]
-                if ready:
-                    yield data[:ready]
+                edge = self._longest - 1
+                if len(piece) < _LARGE:
+                    data = held + piece
+                    self.require_none(data)
+                    ready = max(0, len(data) - edge)
+                    held = data[ready:]
+                    if ready:
+                        yield data[:ready]
+                    continue
+                self.require_none(held + piece[:edge])
+                self.require_none(piece)
+                ready = max(0, len(piece) - edge)
+                begun, held = held, piece[ready:]
+                yield b"".join((begun, memoryview(piece)[:ready]))  # it is copied once
         if held:
             yield held
 
