@@ -106,14 +106,15 @@ class Exchange:
         """
         line = self._kept.pop() if self._kept else await self._connected()
         reply, goes_on = Incoming(line, to_head=ask.method == "HEAD"), False
+        reader, is_whole = reply.reader, False
         line.send(self._written(ask), reply)
         if within is not None:
             self._deadlines.put(reply, within.total_seconds(), line.loop)
         try:
-            while not reply.status:
+            while not reader.status:
                 await reply.news()
-            part = enough if reply.status == 200 else None
-            if reply.is_whole and reply.held <= (largest if part is None else part):
+            part = enough if reader.status == 200 else None
+            if (is_whole := reply.is_whole) and reply.held <= (largest if part is None else part):
                 body = reply.taken()  # as nearly all are
             elif part is not None:
                 body, is_all = await reply.beginning(part)
@@ -123,11 +124,11 @@ class Exchange:
         finally:
             if within is not None:
                 self._deadlines.drop(reply)
-            if not (goes_on or reply.is_whole):
+            if not (goes_on or is_whole):
                 reply.close()
         if goes_on:
-            return LargeAnswer(reply.status, reply.headers, body, reply)
-        return Answer(reply.status, reply.headers, body)
+            return LargeAnswer(reader.status, reader.headers, body, reply)
+        return Answer(reader.status, reader.headers, body)
 
     async def open(self, ask: Ask, *, within: timedelta | None) -> Incoming:
         """Send it once, and have the head of the reply; the body is taken from what is returned.

@@ -155,13 +155,15 @@ class Incoming:
     Raises OutcomeUnknown wherever it breaks: the request was sent.
     """
 
-    __slots__ = ("_broken", "_held", "_line", "_news", "_paused", "_pieces", "_reader")
+    __slots__ = ("_broken", "_line", "_news", "_paused", "_pieces", "held", "reader")
 
     def __init__(self, line: Line, *, to_head: bool) -> None:
         self._line = line
-        self._reader = ReplyReader(to_head=to_head)
+        self.reader = ReplyReader(to_head=to_head)
+        """Reads it: what it says of the head is for who asks often."""
         self._pieces: deque[bytes] = deque()
-        self._held = 0
+        self.held = 0
+        """Bytes of the body that are here."""
         self._paused = False
         self._broken = ""
         self._news: asyncio.Future[None] | None = None
@@ -169,42 +171,37 @@ class Incoming:
     @property
     def status(self) -> int:
         """Of the head; 0 before that is whole."""
-        return self._reader.status
+        return self.reader.status
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Of the head; names in lower case."""
-        return self._reader.headers
+        return self.reader.headers
 
     @property
     def length(self) -> int | None:
         """Bytes of the body, where they were announced."""
-        return self._reader.length
+        return self.reader.length
 
     @property
     def is_whole(self) -> bool:
         """Whether head and body have come."""
-        return self._reader.done and not self._broken
+        return self.reader.done and not self._broken
 
     @property
     def leaves_usable(self) -> bool:
         """Whether the connection may carry another request after this reply, which is whole."""
-        reader = self._reader
+        reader = self.reader
         return reader.keep_alive and not reader.surplus and not self._broken
-
-    @property
-    def held(self) -> int:
-        """Bytes of the body that are here."""
-        return self._held
 
     async def head(self) -> None:
         """Wait for the head."""
-        while not self._reader.status:
+        while not self.reader.status:
             await self.news()
 
     async def beginning(self, enough: int) -> tuple[bytes, bool]:
         """More than `enough` bytes of the body, or all of it; and whether it is all."""
-        if self.is_whole and self._held <= enough:
+        if self.is_whole and self.held <= enough:
             return self.taken(), True
         size = 0
         taken: list[bytes] = []
@@ -218,7 +215,7 @@ class Incoming:
 
     async def whole(self, largest: int) -> bytes:
         """The whole body, which may have so many bytes."""
-        if self.is_whole and self._held <= largest:
+        if self.is_whole and self.held <= largest:
             return self.taken()
         size = 0
         pieces: list[bytes] = []
@@ -231,7 +228,7 @@ class Incoming:
 
     def taken(self) -> bytes:
         """The body, where all of it is here, as of nearly all replies: nothing is waited for."""
-        pieces, self._held = self._pieces, 0
+        pieces, self.held = self._pieces, 0
         if self._paused:
             self._paused = False
             self._line.reading(on=True)
@@ -248,12 +245,12 @@ class Incoming:
         while True:
             while self._pieces:
                 piece = self._pieces.popleft()
-                self._held -= len(piece)
-                if self._paused and self._held < _ROOM:
+                self.held -= len(piece)
+                if self._paused and self.held < _ROOM:
                     self._paused = False
                     self._line.reading(on=True)
                 yield piece
-            if self._reader.done and not self._broken:
+            if self.reader.done and not self._broken:
                 return
             try:
                 async with asyncio.timeout(gap):
@@ -263,7 +260,7 @@ class Incoming:
 
     def break_off(self, why: str) -> None:
         """Have it break for whoever takes it, also where it would end with its connection."""
-        if not self._reader.done:
+        if not self.reader.done:
             self._broken = self._broken or why
             self._pieces.clear()
             self._line.let_go(self)
@@ -285,25 +282,27 @@ class Incoming:
 
     def take_in(self, data: bytes) -> bool:
         """Read what came. Says whether nothing more is to come, since it is whole or broken."""
-        reader = self._reader
+        reader = self.reader
         try:
             pieces = reader.feed(data)
         except Malformed as broken:
             pieces, self._broken = [], str(broken)
         for piece in pieces:
             self._pieces.append(piece)
-            self._held += len(piece)
+            self.held += len(piece)
         ended = bool(reader.done or self._broken)
-        if self._held > FULL and not self._paused and not ended:
+        if self.held > FULL and not self._paused and not ended:
             self._paused = True
             self._line.reading(on=False)
-        self._tell()
+        news, self._news = self._news, None
+        if news is not None and not news.done():
+            news.set_result(None)
         return ended
 
     def end(self) -> None:
         """The connection has ended, which may be the end of the body."""
         try:
-            self._reader.end()
+            self.reader.end()
         except Malformed:
             self._broken = self._broken or _BROKE
         self._tell()

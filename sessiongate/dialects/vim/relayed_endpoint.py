@@ -54,7 +54,7 @@ class RelayedSoapEndpoint:
             if _is_ours(request.body):  # as it stands, since it goes no further
                 return await self._own(request)
             return self._own.refuse_read(VimRequest(), unreadable, None)
-        if is_ours(read):
+        if kept is None and is_ours(read):  # an upstream has answered what was kept
             return await self._own(request)
         if read.operation_id:
             request_id.adopt(read.operation_id)

@@ -90,7 +90,10 @@ class GatewayClient:
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to remember of it."""
-        return not self.under_way and (self.shared or not self.book.size)
+        if self.under_way:
+            return False
+        book = self.book
+        return self.shared or not (book.objects or book.pages or book.collector)
 
 
 class Clients:

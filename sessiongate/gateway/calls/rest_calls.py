@@ -1,5 +1,6 @@
 """Sends a client's calls of the Automation API on to an upstream."""
 
+from collections.abc import Coroutine
 from typing import Protocol
 
 from sessiongate.gateway.calls.call import CallUnderWay
@@ -85,6 +86,8 @@ class RestCall:
 
     async def require_read(self) -> None:
         """Read what nobody has read of it yet. Raises Malformed."""
+        if not self.under_way.size:
+            return
         if self._request.is_long:
             await self._readings.take(self._request.require_read)
         else:
@@ -153,7 +156,7 @@ class RestRelay:
         self._side = side
         self._tokens = tokens
 
-    async def call(
+    def call(
         self,
         session: Session,
         request: RelayedRest,
@@ -161,7 +164,7 @@ class RestRelay:
         *,
         operation: str = "",
         ours: str = "",
-    ) -> Answer:
+    ) -> Coroutine[None, None, Answer]:
         """The upstream's answer to a call of this session, as `SideRelay.call` has it.
 
         `operation` is the client's id for the call, `ours` the URL, without a path, at which it
@@ -170,19 +173,19 @@ class RestRelay:
         rules = self._rules
         where = request.verb, request.path, request.query
         verdict = judge_rest(*where, rules.allowed, rules.denied)
-        return await self._sent(session, request, verdict, headers, operation, ours)
+        return self._sent(session, request, verdict, headers, operation, ours)
 
-    async def call_rpc(
+    def call_rpc(
         self, session: Session, request: RelayedRpc, headers: Headers, *, operation: str = ""
-    ) -> Answer:
+    ) -> Coroutine[None, None, Answer]:
         """The same of a call in JSON-RPC. Raises Malformed where it names no operation."""
         rules, called = self._rules, request.call
         verdict = judge_rpc(called.service, called.operation, rules.allowed)
         if request.name in rules.denied or is_below(address_of(called.service), rules.denied):
             verdict = DENIED
-        return await self._sent(session, request, verdict, headers, operation, "")
+        return self._sent(session, request, verdict, headers, operation, "")
 
-    async def _sent(
+    def _sent(
         self,
         session: Session,
         request: AutomationRequest,
@@ -190,7 +193,7 @@ class RestRelay:
         headers: Headers,
         operation: str,
         ours: str,
-    ) -> Answer:
+    ) -> Coroutine[None, None, Answer]:
         call = RestCall(
             request,
             verdict,
@@ -201,4 +204,4 @@ class RestRelay:
             theirs=self._url,
             ours=ours,
         )
-        return await self._side.call(session, call)
+        return self._side.call(session, call)

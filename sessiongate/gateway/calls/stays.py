@@ -24,6 +24,9 @@ AtHome = Callable[[str], Awaitable[list[str]]]
 """The clients that have their home in the lease of this id."""
 
 
+_IN = StayOutcome.IN
+
+
 class Stay:
     """A call by a lease. `name` is "" where the store need not know of it."""
 
@@ -95,7 +98,8 @@ class Stays:
             entered = await self.books.enter(
                 client.session.key, "", "", known=client.version, names=names
             )
-            self._know(client, entered)
+            if entered.entry is not _IN or entered.home or self._shared:
+                self._know(client, entered)  # else it has nothing anywhere
             if not client.book.size:
                 lease = pool.take_now(client.session.key, home=False, wait=wait)
                 if lease is None:
