@@ -159,21 +159,21 @@ def make_directory(path: Path) -> None:
     keep_root_out(path)
 
 
-def made_once(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
+def read_or_make(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
     """What this file holds, made where there is none. Of several processes at once one makes it.
 
     It gets its name when it is whole: a crash in the middle must not leave an empty file, with
     which no server would start any more.
     """
     try:
-        return _read_or_made(path, make, mode)
+        return _read_or_make(path, make, mode)
     except OSError as problem:
         why = problem.strerror or problem
         way = "move it away, or let the server's account write server.data_dir"
         raise ConfigError([f"{path}: cannot be used: {why}; {way}"]) from None
 
 
-def _read_or_made(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
+def _read_or_make(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
     with contextlib.suppress(FileNotFoundError):
         if found := read_own(path):
             return found

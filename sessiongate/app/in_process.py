@@ -21,7 +21,7 @@ class RunningServer(msgspec.Struct, frozen=True):
 
     server: Server
     started: Started
-    told_to_stop: asyncio.Event
+    stop_requested: asyncio.Event
     """Set where a signal has asked for the end, if signals are heeded; or by whoever likes."""
 
 

@@ -184,7 +184,7 @@ class Listeners:
         self._control.append(await listen(name, control, limits, None, opened=opened))
 
     async def open_console(self, console: Handler) -> None:
-        """Let people in, where this process is the one that has the console."""
+        """Open the console's listener, where this process is the one that has the console."""
         address = self._config.console.listen
         if address is None or not self._sockets.is_first:
             return
@@ -236,7 +236,7 @@ class Listeners:
         await _stopped(listeners, self._config.server.limits.shutdown_grace, linger)
 
     async def stop_operations(self) -> None:
-        """Have nobody watch any more."""
+        """Stop the listener of metrics and health."""
         await _stopped(self._watched, _LAST_ANSWERS, timedelta(0))
 
 

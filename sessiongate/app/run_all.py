@@ -16,12 +16,12 @@ async def each_of(steps: Iterable[Step]) -> BaseException | None:
     """Take every step, log what fails, and return the first error."""
     first: BaseException | None = None
     for step in steps:
-        (result,) = await asyncio.gather(_taken(step), return_exceptions=True)
+        (result,) = await asyncio.gather(_run(step), return_exceptions=True)
         if isinstance(result, BaseException):
             _log.error("stopping goes on without a step that failed", **traced(result))
             first = first or result
     return first
 
 
-async def _taken(step: Step) -> None:
+async def _run(step: Step) -> None:
     await step()

@@ -46,7 +46,7 @@ class Server:
         self._watched, self._supplied = watched, supplied
         self._sockets = supplied.sockets or InheritedSockets()
         self._faults = supplied.faults
-        made = self._made = Assembly(config, supplied, watched=watched)
+        made = self._assembly = Assembly(config, supplied, watched=watched)
         self._upkeep = Upkeep(made, lambda: self.config, self._sockets)
         self._operations = Operations(
             Published(made.meters, __version__),
@@ -66,12 +66,12 @@ class Server:
     @property
     def store(self) -> Store:
         """Where the sessions are."""
-        return self._made.store
+        return self._assembly.store
 
     @property
     def guards(self) -> Mapping[str, Guard]:
         """Who counts wrong passwords, by provider."""
-        return self._made.guards
+        return self._assembly.guards
 
     async def start(self) -> Started:
         """Open the store, read the users, listen. Raises ConfigError or StoreUnavailable."""
@@ -82,7 +82,7 @@ class Server:
             raise
 
     async def _start(self) -> Started:
-        config, made = self.config, self._made
+        config, made = self.config, self._assembly
         served = self._served = certificates_of(config)
         tls, arrivals = parts.tls_of(config, served), self._arrivals()
         listeners = self._listeners = Listeners(config, self._sockets, tls, arrivals)
@@ -118,11 +118,11 @@ class Server:
 
     def on_open(self, tell: Callable[[Session], None]) -> None:
         """Call `tell` with each session that is opened."""
-        self._made.sessions.on_open(tell)
+        self._assembly.sessions.on_open(tell)
 
     async def tend(self) -> int:
         """Do now what is done once a second. How many sessions have ended by their limits."""
-        ended = self._made.meters.ends
+        ended = self._assembly.meters.ends
         before = ended.copy()
         await Janitor(self._steps).step()
         ends = ended - before
@@ -145,7 +145,7 @@ class Server:
         await listeners.open_operations(operations)
 
     def _control_of(self, listeners: Listeners) -> Control:
-        made = self._made
+        made = self._assembly
         return Control(
             made.sessions,
             made.clock,
@@ -162,7 +162,7 @@ class Server:
 
     async def _open_console(self, listeners: Listeners, services: Services) -> str:
         """Let people in. The set-up link, "" where there is none."""
-        config, made = self.config, self._made
+        config, made = self.config, self._assembly
         if config.console.listen is None or not self._sockets.is_first:
             return ""
         told = made.records.insights(config, self._values, made.gauges, self._operations)
@@ -177,7 +177,7 @@ class Server:
         return await console.open(listeners)
 
     def _pools(self) -> PoolCommands:
-        made = self._made
+        made = self._assembly
         return PoolCommands(self.config, made.gates, made.sessions, made.journal)
 
     async def reload(self, wanted: Config) -> str:
@@ -194,7 +194,7 @@ class Server:
             one.facts.sha256 if one is not None else "" for one in (self._served, served)
         )
         self.config, self._served = config, served
-        await self._made.journal.happened("settings reloaded", detail=digest_of(config))
+        await self._assembly.journal.happened("settings reloaded", detail=digest_of(config))
         return now if now != before else ""
 
     async def drain(self, hurry: asyncio.Event) -> None:
@@ -217,7 +217,7 @@ class Server:
             raise error
 
     async def _end(self, linger: timedelta, *, replaced: bool = False) -> BaseException | None:
-        made = self._made
+        made = self._assembly
         self._operations.stopping = not replaced
         steps: list[Step] = [self._stop_rounds, self._let_waits_end]
         if self._listeners is not None:
@@ -256,17 +256,17 @@ class Server:
         """Clients that wait for something to happen are not waited for."""
         if self._services is not None:
             self._services.center.objects.close()
-        for gate in self._made.gates.values():
+        for gate in self._assembly.gates.values():
             gate.relay.stop()
 
     async def _close_hasher(self) -> None:
-        self._made.hasher.close()
+        self._assembly.hasher.close()
 
     async def _flush(self) -> None:
         if self._services is not None:
             self._services.access_checks.flush()
-        self._made.journal.flush()
+        self._assembly.journal.flush()
 
     async def _values(self) -> dict[str, float]:
         counts = self._listeners.counts() if self._listeners is not None else {}
-        return await self._made.gauges.read(counts, self._served)
+        return await self._assembly.gauges.read(counts, self._served)

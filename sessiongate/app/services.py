@@ -83,7 +83,7 @@ def services_of(
         core.clock,
         core.journal,
         about=about,
-        **_shown(faults, core.clock),
+        **_fault_hooks(faults, core.clock),
     )
     bearers = _bearers(config, core)
     if faults is not None:
@@ -100,13 +100,13 @@ def services_of(
     )
 
 
-class _Shown(TypedDict, total=False):
+class _FaultHooks(TypedDict, total=False):
     shown: Callable[[Data], Data]
     shown_clock: Clock
     reader: Callable[[Read], Read]
 
 
-def _shown(faults: FaultPoints | None, clock: Clock) -> _Shown:
+def _fault_hooks(faults: FaultPoints | None, clock: Clock) -> _FaultHooks:
     if faults is None:
         return {}
     return {"shown": faults.about, "shown_clock": faults.clock(clock), "reader": faults.reader}

@@ -24,7 +24,7 @@ class Upkeep:
         self, made: Assembly, settings: Callable[[], Config], sockets: InheritedSockets
     ) -> None:
         """`settings` are those in force, as a reload has left them."""
-        self._made = made
+        self._assembly = made
         self._settings = settings
         self._sockets = sockets
         self._intake = OfflineIntake(made.config.server.data_dir, made.journal)
@@ -36,7 +36,7 @@ class Upkeep:
         That is leases at upstreams, and sessions of accounts that have changed since the store was
         last in use. That was at `seen`; None where it never was.
         """
-        made = self._made
+        made = self._assembly
         for name, one in made.providers.items():
             self._changes.watch(name, one.provider)
         await parts.welcome_back(made.hasher, made.sessions)
@@ -70,7 +70,7 @@ class Upkeep:
     async def finish(self) -> None:
         """Wait for the ends that are under way."""
         await self._changes.settled()
-        await self._made.sessions.undelivered.finish()
+        await self._assembly.sessions.undelivered.finish()
 
     async def prune(self) -> None:
         """Keep the audit within its bounds."""
@@ -79,7 +79,7 @@ class Upkeep:
             Chain.DECISIONS: audit.max_events,
             Chain.ANONYMOUS: audit.max_anonymous_events,
         }
-        self._made.journal.prune(most, audit.max_age)
+        self._assembly.journal.prune(most, audit.max_age)
 
     async def _take_in(self) -> None:
         """Take what the command line has changed into the audit."""

@@ -348,7 +348,7 @@ class Journal:
         await self._write(event)
 
     def prune(self, most: Mapping[Chain, int], age: timedelta) -> None:
-        """Let go of the oldest events of each chain: those beyond so many, and those this old.
+        """Delete the oldest events of each chain: those beyond so many, and those this old.
 
         And write what was merged in the minute that is over. Call it about once a second.
         """

@@ -112,7 +112,7 @@ def verify(
         "whole": not broken,
         "events": sum(one.events for one in found.values()),
         "merged": sum(one.merged for one in found.values()),
-        "let_go": sum(one.let_go for one in found.values()),
+        "let_go": sum(one.pruned for one in found.values()),
         "let_go_since": min(since, default=None),
         **_facts(found[Chain.DECISIONS]),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from sessiongate.app.setup.roles_and_users import roles_of, users_file
-from sessiongate.cli.control_client import quietly
+from sessiongate.cli.control_client import get_or_none
 from sessiongate.cli.options import settings
 from sessiongate.cli.output import Failed
 from sessiongate.config import Config
@@ -45,7 +45,7 @@ def user_names(context: typer.Context, incomplete: str) -> list[str]:
 def session_keys(context: typer.Context, incomplete: str) -> list[str]:
     """Keys of the running server's live sessions."""
     config = _settings(context)
-    rows = quietly(config.server.data_dir, "/sessions") if config is not None else None
+    rows = get_or_none(config.server.data_dir, "/sessions") if config is not None else None
     if not isinstance(rows, list):
         return []
     return _beginning(incomplete, (str(row.get("key", "")) for row in rows))

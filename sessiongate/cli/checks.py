@@ -53,7 +53,7 @@ class Row(msgspec.Struct, frozen=True):
     check: str
     result: str
     detail: str
-    away: bool = False
+    is_unreachable: bool = False
     """Whether the problem is that an upstream cannot be reached."""
 
 
@@ -62,7 +62,7 @@ def exit_code_of(rows: Iterable[Row]) -> Exit:
     problems = [row for row in rows if row.result == "problem"]
     if not problems:
         return Exit.OK
-    return Exit.UPSTREAM if all(row.away for row in problems) else Exit.REFUSED
+    return Exit.UPSTREAM if all(row.is_unreachable for row in problems) else Exit.REFUSED
 
 
 async def run_checks(config: Config, file: Path | None = None, *, login: bool = False) -> list[Row]:
@@ -140,7 +140,7 @@ def _forward_auth(config: Config) -> list[Row]:
 
 
 def _rows(doubts: Iterable[Doubt]) -> list[Row]:
-    return [Row(one.about, "problem" if one.serious else "note", one.says) for one in doubts]
+    return [Row(one.about, "problem" if one.serious else "note", one.sentence) for one in doubts]
 
 
 def _roles(config: Config) -> list[Row]:
@@ -170,7 +170,7 @@ async def _providers(config: Config) -> list[Row]:
 
 async def _upstreams(config: Config, login: bool, running: Running | None) -> list[Row]:
     found = await look_at_upstreams(config, running, login=login)
-    rows = [Row(one.about, one.result, one.detail, one.away) for one in found]
+    rows = [Row(one.about, one.result, one.detail, one.is_unreachable) for one in found]
     return [*rows, *_rows(upstream_doubts(config))]
 
 

@@ -75,14 +75,14 @@ def ask(
     finally:
         connection.close()
     if reply.status == 502:
-        fail(Exit.UPSTREAM, f"the upstream cannot be reached: {_said(answer)}")
+        fail(Exit.UPSTREAM, f"the upstream cannot be reached: {_reason_in(answer)}")
     if reply.status >= 500:
         # Not an answer: nobody knows yet whether it is yes or no.
-        fail(Exit.UNREACHABLE, f"the server cannot say: {_said(answer)}")
-    if address.startswith("/dev/") and _said(answer) == "no such address":
+        fail(Exit.UNREACHABLE, f"the server cannot say: {_reason_in(answer)}")
+    if address.startswith("/dev/") and _reason_in(answer) == "no such address":
         fail(Exit.REFUSED, "only a server that `sessiongate dev` runs takes this")
     if reply.status not in (200, 201):
-        fail(Exit.REFUSED, _said(answer))
+        fail(Exit.REFUSED, _reason_in(answer))
     try:
         return msgspec.convert(answer, kind)
     except msgspec.ValidationError:
@@ -101,12 +101,12 @@ def _no_server(data_dir: Path) -> tuple[str, str]:
     )
 
 
-def _said(answer: object) -> str:
+def _reason_in(answer: object) -> str:
     known = answer if isinstance(answer, dict) else {}
     return str(known.get("error") or known.get("Message") or "it gives no reason")
 
 
-class Told(Enum):
+class RefreshOutcome(Enum):
     """What became of telling a running server that users have changed."""
 
     TAKEN = "taken"
@@ -117,11 +117,11 @@ class Told(Enum):
     """None is running here. Nothing is lost: the next one reads the file when it starts."""
 
 
-def tell_users_changed(data_dir: Path) -> Told:
+def refresh_users(data_dir: Path) -> RefreshOutcome:
     """Have a running server read its users again at once."""
     if _answers(data_dir, "POST", "/users/refresh"):
-        return Told.TAKEN
-    return Told.REFUSED if server_answers(data_dir) else Told.NOBODY
+        return RefreshOutcome.TAKEN
+    return RefreshOutcome.REFUSED if server_answers(data_dir) else RefreshOutcome.NOBODY
 
 
 def server_answers(data_dir: Path) -> bool:
@@ -145,8 +145,8 @@ def running_server(data_dir: Path) -> Running | None:
         connection.close()
 
 
-def quietly(data_dir: Path, address: str) -> object:
-    """What the running server says there, None where it does not within a moment."""
+def get_or_none(data_dir: Path, address: str) -> object:
+    """The answer of the running server at this address; None where there is none in a moment."""
     connection = _Connection(data_dir, _QUICK)
     try:
         connection.request("GET", address)

@@ -16,7 +16,7 @@ from sessiongate.config import Config
 from sessiongate.config.values import duration_text, positive_duration
 from sessiongate.operations.control import LONGEST_SPAN
 from sessiongate.rules.leaks import ClientRow, LeakTally
-from sessiongate.service.leaks import LeakReport, told
+from sessiongate.service.leaks import LeakReport, report_in
 
 COLUMNS = (
     Column("user", least=8),
@@ -96,7 +96,7 @@ def _from_audit(loaded: Config, looks: timedelta) -> LeakReport:
     tally.live_known = False
     with opened(loaded) as audit:
         covered = add_up(audit, now - looks, tally)
-    return told(covered, now - looks, now, tally)
+    return report_in(covered, now - looks, now, tally)
 
 
 def _for_people(row: ClientRow, now: datetime) -> dict[str, object]:

@@ -62,7 +62,7 @@ def fail(code: Exit, *sentences: str) -> NoReturn:
     raise Failed(code, sentences)
 
 
-def regret(sentences: Sequence[str], output: Output) -> None:
+def print_problems(sentences: Sequence[str], output: Output) -> None:
     """Say what went wrong: a line of stderr for each sentence, or JSON on standard output."""
     if output is Output.JSON:
         show_json({"ok": False, "problems": list(sentences)})
@@ -91,7 +91,7 @@ def show_rows(
         show_json(rows)
         return
     if not rows:
-        say(none)
+        print_sentence(none)
         return
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal and not wide else None
@@ -140,7 +140,7 @@ def note(sentence: str) -> None:
     print(f"{_painted('sessiongate:', 'yellow', sys.stderr)} {clean(sentence)}", file=sys.stderr)
 
 
-def say(sentence: str) -> None:
+def print_sentence(sentence: str) -> None:
     """The answer in a sentence."""
     print(clean(sentence))
 

@@ -18,7 +18,7 @@ def random_password(least: int = 0) -> str:
     return secrets.token_urlsafe(max(_BYTES, -(-least * 3 // 4)))
 
 
-def asked_password(from_stdin: bool, name: str, least: int) -> Secret:
+def read_new_password(from_stdin: bool, name: str, least: int) -> Secret:
     """The first line of standard input, or what is typed twice at a terminal.
 
     `least` is the number of characters that it must have: a person is told before typing, and

@@ -112,7 +112,7 @@ def pause(
 ) -> None:
     """Send nothing new to an upstream: calls wait, and then get 503. Waits go on."""
     told = _do(config, data_dir, name, "pause")
-    _say(told, f"{name} is paused.", output)
+    _print_result(told, f"{name} is paused.", output)
 
 
 @app.command()
@@ -124,7 +124,7 @@ def resume(
 ) -> None:
     """Let calls go on, and try a service password again that was refused."""
     told = _do(config, data_dir, name, "resume")
-    _say(told, f"{name} is open.", output)
+    _print_result(told, f"{name} is open.", output)
 
 
 @app.command()
@@ -150,7 +150,7 @@ def drain(
     said = f"{name} drains: {_count(told['clients'], 'client')} still there."
     if force:
         said = f"{name} drains; {_count(told['ended'], 'client session')} ended."
-    _say(told, said, output)
+    _print_result(told, said, output)
 
 
 @app.command()
@@ -165,7 +165,7 @@ def rotate(
     Of a paused pool they are replaced once it is resumed; one that drains has none to replace.
     """
     told = _do(config, data_dir, name, "rotate")
-    _say(told, rotated(name, told["replaces"], told.get("standing", "open")), output)
+    _print_result(told, rotated(name, told["replaces"], told.get("standing", "open")), output)
 
 
 def rotated(name: str, number: int, standing: str) -> str:
@@ -187,7 +187,7 @@ def _do(config: Any, data_dir: Any, name: str, verb: str) -> Any:  # noqa: ANN40
     return ask(where, "POST", f"/pools/{in_address(name)}/{verb}", dict[str, Any])
 
 
-def _say(told: object, sentence: str, output: Output) -> None:
+def _print_result(told: object, sentence: str, output: Output) -> None:
     if output is Output.JSON:
         show_json(told)
     else:

@@ -12,7 +12,7 @@ from sessiongate import __version__
 from sessiongate.cli.completion import get_ready
 from sessiongate.cli.interrupts import INTERRUPTED
 from sessiongate.cli.lazy import lazy_group
-from sessiongate.cli.output import Exit, Failed, Output, regret
+from sessiongate.cli.output import Exit, Failed, Output, print_problems
 from sessiongate.cli.text import refuse_what_is_none, settle_streams
 from sessiongate.errors import ConfigError, SessionGateError
 from sessiongate.files import null_device
@@ -77,7 +77,7 @@ def run() -> None:
     settle_streams()
     shown, code = sys.stdout, None
     try:
-        _run_told()
+        _run_reporting_errors()
     except SystemExit as leaving:
         code = leaving.code
     except OSError:
@@ -89,9 +89,9 @@ def run() -> None:
     sys.exit(_unwritten(shown, "\n" if failed else "") or code)
 
 
-def _run_told() -> None:
+def _run_reporting_errors() -> None:
     """Run it; what was raised on purpose becomes a sentence and an exit code."""
-    output, began_as_root = asked_for(sys.argv[1:]), os.geteuid() == 0
+    output, began_as_root = output_form(sys.argv[1:]), os.geteuid() == 0
     try:
         refuse_what_is_none(sys.argv[1:], os.environ)
         get_ready(os.environ)
@@ -124,7 +124,7 @@ def _run_told() -> None:
         _leave(Exit.SETTINGS, [f"{sentence}; use UTF-8, such as by LC_ALL=C.UTF-8"], output)
 
 
-def asked_for(arguments: Sequence[str]) -> Output:
+def output_form(arguments: Sequence[str]) -> Output:
     """The form that these arguments ask for, also where they cannot be read as a command."""
     words = [*arguments[: arguments.index("--") if "--" in arguments else None]]
     asked = "--output=json" in words or ("--output", "json") in pairwise(words)
@@ -145,7 +145,7 @@ def _run(output: Output) -> None:
 
 
 def _leave(code: Exit, sentences: Sequence[str], output: Output) -> None:
-    regret(sentences, output)
+    print_problems(sentences, output)
     sys.exit(int(code))
 
 
@@ -160,7 +160,7 @@ def _unwritten(shown: IO[str], more: str = "") -> int:
     except BrokenPipeError:
         code = _NOBODY_READS
     except OSError as error:
-        regret([f"standard output: {error.strerror}"], Output.TABLE)
+        print_problems([f"standard output: {error.strerror}"], Output.TABLE)
         code = int(Exit.REFUSED)
     else:
         return 0

@@ -13,11 +13,11 @@ from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, s
 from sessiongate.cli.output import Exit, Output, fail, show_rows
 from sessiongate.errors import ConfigError
 from sessiongate.faults.reader import read_rule
-from sessiongate.faults.scenarios import SCENARIOS, Told, rules_in, scenario_of
+from sessiongate.faults.scenarios import SCENARIOS, RuleFacts, rules_in, scenario_of
 from sessiongate.files import read_named
 
 
-def rules_of(named: str) -> tuple[Told, ...]:
+def rules_of(named: str) -> tuple[RuleFacts, ...]:
     """The rules of a scenario of this name, or in the file (TOML or JSON).
 
     Raises ConfigError with all that is wrong in any of them; whether there is an upstream for those
@@ -38,7 +38,7 @@ def rules_of(named: str) -> tuple[Told, ...]:
     return rules
 
 
-def _problems_in(rules: Sequence[Told]) -> Iterator[tuple[int, str]]:
+def _problems_in(rules: Sequence[RuleFacts]) -> Iterator[tuple[int, str]]:
     for number, told in enumerate(rules, 1):
         try:
             read_rule(told, gateway=True)

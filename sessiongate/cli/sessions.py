@@ -15,7 +15,15 @@ from sessiongate.cli.options import (
     WideOption,
     settings,
 )
-from sessiongate.cli.output import Exit, Output, fail, say, show_facts, show_json, show_rows
+from sessiongate.cli.output import (
+    Exit,
+    Output,
+    fail,
+    print_sentence,
+    show_facts,
+    show_json,
+    show_rows,
+)
 from sessiongate.cli.people import Known, known_as
 from sessiongate.cli.prompts import confirmed
 from sessiongate.cli.session_rows import COLUMNS, RowFacts, for_people
@@ -92,7 +100,7 @@ def terminate(
         address = f"/sessions/{in_address(key)}"
         if dry_run:
             ask(where, "GET", address, dict[str, object])
-            _told({"would_end": 1}, "1 session would end.", output)
+            _print_result({"would_end": 1}, "1 session would end.", output)
             return
     else:
         address = f"/sessions{_query(user)}"
@@ -101,13 +109,13 @@ def terminate(
             count = ask(where, "GET", f"/count{_query(user)}", _Count).count
             if dry_run:
                 said = f"{_sessions(count)} would end." if count else _nothing(loaded, user)
-                _told({"would_end": count}, said, output)
+                _print_result({"would_end": count}, said, output)
                 return
             if count:
                 _confirm(count, user)
     ended = ask(where, "DELETE", address, _Ended).ended
     said = f"{_sessions(ended)} ended." if ended else _nothing(loaded, user)
-    _told({"ended": ended}, said, output)
+    _print_result({"ended": ended}, said, output)
 
 
 def _confirm(count: int, user: str | None) -> None:
@@ -130,11 +138,11 @@ def _without_sessions(config: Config, user: str) -> str:
     return f"Nobody of the name {user} has a session; no local user has that name."
 
 
-def _told(facts: dict[str, int], said: str, output: Output) -> None:
+def _print_result(facts: dict[str, int], said: str, output: Output) -> None:
     if output is Output.JSON:
         show_json(facts)
     else:
-        say(said)
+        print_sentence(said)
 
 
 def _sessions(count: int) -> str:

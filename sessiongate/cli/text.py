@@ -55,7 +55,7 @@ def refuse_what_is_none(arguments: Sequence[str], environ: Mapping[str, str]) ->
         if name.upper().startswith("SESSIONGATE_") and not is_text(name + value)
     ]
     if problems:
-        fail(Exit.SETTINGS, *map(shown, problems))
+        fail(Exit.SETTINGS, *map(escaped, problems))
 
 
 def is_text(text: str) -> bool:
@@ -67,7 +67,7 @@ def is_text(text: str) -> bool:
     return True
 
 
-def shown(text: str) -> str:
+def escaped(text: str) -> str:
     """The text with half letters as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -9,7 +9,7 @@ import typer
 from sessiongate.cli.candidates import role_names, upstream_names
 from sessiongate.cli.control_client import ask, in_address
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, WideOption, settings
-from sessiongate.cli.output import Exit, Output, fail, note, say, show_json, show_rows
+from sessiongate.cli.output import Exit, Output, fail, note, print_sentence, show_json, show_rows
 from sessiongate.cli.table import Column
 
 app = typer.Typer(
@@ -81,7 +81,7 @@ def create(
     if output is Output.JSON:
         show_json(told)
         return
-    say(told["token"])
+    print_sentence(told["token"])
     whither = f"the console, as {told['role']}" if told["role"] else ", ".join(told["upstreams"])
     note(f"this is the token {told['id']} of {name}, and is not shown again; it is for {whither}")
 
@@ -127,7 +127,9 @@ def revoke(
         show_json(told)
         return
     count = told["revoked"]
-    say(f"{count} token{'' if count == 1 else 's'} of {name} revoked: {', '.join(told['ids'])}.")
+    print_sentence(
+        f"{count} token{'' if count == 1 else 's'} of {name} revoked: {', '.join(told['ids'])}."
+    )
 
 
 def _for_people(row: dict[str, Any]) -> dict[str, object]:

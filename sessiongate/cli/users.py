@@ -24,7 +24,7 @@ from sessiongate.cli.accounts import (
     no_administrator,
 )
 from sessiongate.cli.candidates import role_names, user_names
-from sessiongate.cli.control_client import Told, ask, in_address, tell_users_changed
+from sessiongate.cli.control_client import RefreshOutcome, ask, in_address, refresh_users
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -33,8 +33,17 @@ from sessiongate.cli.options import (
     prepared,
     settings,
 )
-from sessiongate.cli.output import Exit, Output, fail, note, say, show_facts, show_json, show_rows
-from sessiongate.cli.passwords import asked_password, random_password
+from sessiongate.cli.output import (
+    Exit,
+    Output,
+    fail,
+    note,
+    print_sentence,
+    show_facts,
+    show_json,
+    show_rows,
+)
+from sessiongate.cli.passwords import random_password, read_new_password
 from sessiongate.cli.people import Known, known_as
 from sessiongate.cli.prompts import confirmed
 from sessiongate.config import Config
@@ -88,7 +97,7 @@ def add(
 
     user = change.make("user added", added, f"role {role}")
     said = f"User {user.name} added with the role {user.role}."
-    change.say(said, "", output, password if generate else None)
+    change.print_outcome(said, "", output, password if generate else None)
 
 
 @app.command("list")
@@ -144,7 +153,7 @@ def passwd(
         lambda: new_password(change.config, change.path, name, password),
     )
     whose = "Sessions opened with the old one"
-    change.say("Password set.", whose, output, password if generate else None)
+    change.print_outcome("Password set.", whose, output, password if generate else None)
 
 
 @app.command()
@@ -170,7 +179,7 @@ def role(
         lambda: store.set_role(change.path, name, new_role, roles=roles_of(change.config).names()),
         f"role {new_role}",
     )
-    change.say(f"Role set to {new_role}.", "The user's sessions", output)
+    change.print_outcome(f"Role set to {new_role}.", "The user's sessions", output)
 
 
 @app.command()
@@ -191,7 +200,7 @@ def disable(
     already = store.find_user(change.path, name).disabled
     change.make("user disabled", lambda: store.set_disabled(change.path, name, True))
     done = "User was disabled already." if already else "User disabled."
-    change.say(done, "" if already else "The user's sessions", output)
+    change.print_outcome(done, "" if already else "The user's sessions", output)
 
 
 @app.command()
@@ -206,7 +215,7 @@ def enable(
     change = _Change(provider, config, data_dir)
     already = not store.find_user(change.path, name).disabled
     change.make("user enabled", lambda: store.set_disabled(change.path, name, False))
-    change.say("User was enabled already." if already else "User enabled.", "", output)
+    change.print_outcome("User was enabled already." if already else "User enabled.", "", output)
 
 
 @app.command()
@@ -225,7 +234,7 @@ def remove(
     change = _Change(provider, config, data_dir)
     change.ask_for_the_last(name, yes, f"users add {shlex.quote(name)} --role administrator")
     change.make("user removed", lambda: store.remove_user(change.path, name))
-    change.say("User removed.", "The user's sessions", output)
+    change.print_outcome("User removed.", "The user's sessions", output)
 
 
 @app.command()
@@ -268,7 +277,7 @@ class _Change:
         self.provider = provider or files[0]
         self.least = self.config.hashing.min_length
         self._user = ""
-        self._told = Told.NOBODY
+        self._refresh = RefreshOutcome.NOBODY
 
     def make(self, what: str, change: Callable[[], User], detail: str = "") -> User:
         """Make it, leave it for the audit, and have a running server notice."""
@@ -278,7 +287,7 @@ class _Change:
             fail(Exit.REFUSED, str(error))
         where = self.config.server.data_dir
         inbox.leave_event(where, what, user.canonical, detail)
-        self._user, self._told = user.name, tell_users_changed(where)
+        self._user, self._refresh = user.name, refresh_users(where)
         return user
 
     def ask_for_the_last(self, name: str, yes: bool, back: str) -> None:
@@ -303,20 +312,26 @@ class _Change:
         roles = roles_as_they_are(self.config)
         return no_administrator(store.list_users(self.path), roles)
 
-    def say(self, done: str, ending: str, output: Output, password: Secret | None = None) -> None:
+    def print_outcome(
+        self, done: str, ending: str, output: Output, password: Secret | None = None
+    ) -> None:
         """Say what was done and who has heard of it; `ending` is what ends by it, "" for nothing.
 
         A password that was made up is shown here and nowhere else.
         """
         if output is Output.JSON:
-            facts: dict[str, object] = {"ok": True, "user": self._user, "server": self._told.value}
+            facts: dict[str, object] = {
+                "ok": True,
+                "user": self._user,
+                "server": self._refresh.value,
+            }
             if password is not None:
                 facts["password"] = password.reveal()
             show_json(facts)
             return
-        if self._told is Told.TAKEN:
+        if self._refresh is RefreshOutcome.TAKEN:
             heard = f"{ending} have ended." if ending else "The running server has taken it in."
-        elif self._told is Told.NOBODY:
+        elif self._refresh is RefreshOutcome.NOBODY:
             heard = f"No server runs on {self.config.server.data_dir}: the next start takes it in."
         else:
             heard = ""
@@ -324,7 +339,7 @@ class _Change:
                 "the running server could not take this in yet, so sessions may still be open; it"
                 " tries again each second, and its log says why it cannot"
             )
-        say(" ".join(filter(None, (done, heard))))
+        print_sentence(" ".join(filter(None, (done, heard))))
         if ending and (lost := self._no_administrator()):
             note(lost)
         if password is not None:
@@ -334,4 +349,6 @@ class _Change:
 def _password(from_stdin: bool, generate: bool, name: str, least: int) -> Secret:
     if from_stdin and generate:
         fail(Exit.SETTINGS, "--generate makes the password up; leave --password-stdin out")
-    return Secret(random_password(least)) if generate else asked_password(from_stdin, name, least)
+    return (
+        Secret(random_password(least)) if generate else read_new_password(from_stdin, name, least)
+    )

@@ -171,7 +171,7 @@ def _in_lines(look: Look, pause: float, times: int | None, output: Output) -> No
                 told_why = failed.sentences[0]
                 note(told_why)
         else:
-            _say_changes(before, now, output)
+            _print_changes(before, now, output)
             before = now
         times = None if times is None else times - 1
         if times == 0:
@@ -179,7 +179,9 @@ def _in_lines(look: Look, pause: float, times: int | None, output: Output) -> No
         time.sleep(pause)
 
 
-def _say_changes(before: Mapping[str, Row] | None, now: Mapping[str, Row], output: Output) -> None:
+def _print_changes(
+    before: Mapping[str, Row] | None, now: Mapping[str, Row], output: Output
+) -> None:
     at = datetime.now().astimezone()
     for what, row in changes(before, now):
         if output is Output.JSON:

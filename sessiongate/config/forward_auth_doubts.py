@@ -1,4 +1,4 @@
-"""What in `[forward_auth]` can be so, and is hardly what somebody meant."""
+"""What in `[forward_auth]` can be so, and is probably a mistake."""
 
 from collections.abc import Iterator
 

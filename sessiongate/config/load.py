@@ -166,7 +166,7 @@ def _origin(setting: tuple[str, ...], settings: Settings, gathered: Gathered) ->
 
 
 def _profiled(sessions: SessionsTable) -> SessionsTable:
-    """Fill in from the profile what nobody set."""
+    """Fill in from the profile what is not set."""
     given = sessions.model_fields_set
     limits, caps = effective(
         sessions.profile,

@@ -77,7 +77,7 @@ _A_SLIP = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A setting somebody gave: its value, the origin's short name, and words for where."""
+    """A setting that was given: its value, the origin's short name, and words for where."""
 
     value: object
     origin: str

@@ -34,7 +34,7 @@ Algorithms = Annotated[
 
 
 class TokenIssuer(Table):
-    """Somebody whose tokens are believed."""
+    """An issuer whose tokens are accepted."""
 
     type: Kind = Field(description="saml: assertions. oidc: bearer tokens of an OpenID provider.")
     issuer: Text = Field(description="What the issuer calls itself, to the letter.")

@@ -1,4 +1,4 @@
-"""What in the tables of upstreams can be so, and is hardly what somebody meant."""
+"""What in the tables of upstreams can be so, and is probably a mistake."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit

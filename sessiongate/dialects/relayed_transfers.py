@@ -66,7 +66,7 @@ class TransferEndpoint:
             family,
             request.method,
             f"{request.path}?{request.query}" if request.query else request.path,
-            (*transfers.asked(request.headers), *_OWN),
+            (*transfers.request_headers(request.headers), *_OWN),
             request.upload,
             request.peer,
         )
@@ -84,17 +84,17 @@ class TransferEndpoint:
 
 
 def refuse(_: Request, error: errors.SessionGateError | None) -> Reply:
-    """A refusal; None stands for an error that nobody foresaw."""
+    """A refusal; None stands for an unforeseen error."""
     if error is None:
         return _plain(500, "An internal error occurred.")
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    reply = _plain(status, _words(error, status))
+    reply = _plain(status, _sentence_of(error, status))
     if status != 500:  # what is not known to have failed is not to be sent again
         reply.headers = (*reply.headers, *extra_headers(error))
     return reply
 
 
-def _words(error: errors.SessionGateError, status: int) -> str:
+def _sentence_of(error: errors.SessionGateError, status: int) -> str:
     if isinstance(error, errors.OutcomeUnknown):
         return f"It is not known whether this was carried out: {error}."
     if isinstance(error, errors.NoPermission):

@@ -35,7 +35,7 @@ class StrayHosts:
     ) -> None:
         self._upstreams = ", ".join(sorted(upstreams))
         self._now = now
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._until = 0.0
 
     def note(self, request: Request) -> None:
@@ -45,11 +45,11 @@ class StrayHosts:
         host = canonical_host(request.header("host") or "")[0][:_LONGEST]
         now = self._now()
         if now >= self._until:
-            self._told.clear()
+            self._logged.clear()
             self._until = now + SPAN
-        if host in self._told or len(self._told) >= MOST:
+        if host in self._logged or len(self._logged) >= MOST:
             return
-        self._told.add(host)
+        self._logged.add(host)
         _log.warning(
             "a client calls a Host of no upstream, and sees an empty inventory",
             host=host,

@@ -20,17 +20,17 @@ class FaultyArrivals:
 
     def turned_away(self, address: str) -> CutOff | None:
         """How a new connection ends at once; None where it does not."""
-        hit = self._met(Scope.CONNECTION, address)
+        hit = self._decide(Scope.CONNECTION, address)
         return CutOff(reset=hit.fault == "conn.reset") if hit is not None else None
 
     def context(self, address: str) -> ssl.SSLContext | None:
         """The TLS of a handshake, where a rule says another certificate."""
-        hit = self._met(Scope.HANDSHAKE, address)
+        hit = self._decide(Scope.HANDSHAKE, address)
         if hit is None:
             return None
         return self._certificates.context(hit.fault, new_issuer=hit.args.get("issuer") == "new")
 
-    def _met(self, scope: Scope, address: str) -> Hit | None:
+    def _decide(self, scope: Scope, address: str) -> Hit | None:
         rules = self._state.rules
         if rules is None:
             return None

@@ -6,7 +6,7 @@ from datetime import datetime
 from sessiongate.config import values
 from sessiongate.errors import ConfigError
 from sessiongate.faults.reader import read_line
-from sessiongate.faults.rows import row_of, shown
+from sessiongate.faults.rows import as_row, row_of
 from sessiongate.faults.scenarios import SCENARIOS, scenario_of
 from sessiongate.faults.state import FaultState
 
@@ -28,7 +28,7 @@ class FaultDesk:
 
     def list(self) -> Sequence[Mapping[str, object]]:
         """All rules in order, each as `row_of` has it."""
-        return [row_of(shown(one)) for one in self._state.list()]
+        return [row_of(as_row(one)) for one in self._state.list()]
 
     def add(self, line: str) -> None:
         """Add the rule that this line says. Raises ConfigError with all that is wrong."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sessiongate.errors import UnknownAddress
+from sessiongate.faults.answers import skewed_date
 from sessiongate.faults.book import Hit, RuleBook
 from sessiongate.faults.endings import end_sessions
 from sessiongate.faults.facts import REFRESH, FactReader
@@ -16,7 +17,6 @@ from sessiongate.faults.inside import meeting
 from sessiongate.faults.rule import RequestFacts
 from sessiongate.faults.slow import Sleep, dribbled
 from sessiongate.faults.state import FaultState
-from sessiongate.faults.told import skewed_date
 from sessiongate.http.message import CutOff, Handler, Reply, Request
 from sessiongate.http.router import Routes
 from sessiongate.service.sessions import Sessions
@@ -141,7 +141,7 @@ class FaultyHandler:
     async def _status(self, met: Met) -> Reply:
         args = met.hit.args
         if args["after"]:
-            _let_go(await self._handler(met.request))
+            _close_download(await self._handler(met.request))
         headers = [_PLAIN]
         if args["retry_after"] is not None:
             headers.append(("retry-after", str(args["retry_after"])))
@@ -160,7 +160,7 @@ class FaultyHandler:
             reset=fault == "conn.reset",
             garbage=fault == "conn.garbage",
         )
-        _let_go(reply)
+        _close_download(reply)
         return reply
 
     async def _version(self, met: Met) -> Reply:
@@ -210,7 +210,7 @@ _CARRIED_OUT: Mapping[str, Callable[[FaultyHandler, Met], Awaitable[Reply]]] = {
 }
 
 
-def _let_go(reply: Reply) -> None:
+def _close_download(reply: Reply) -> None:
     """Close what a reply would have had its body from, which nobody is sent."""
     if reply.download is not None:
         reply.download.close()

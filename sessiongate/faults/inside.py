@@ -59,7 +59,7 @@ def meeting(hit: Hit) -> Iterator[None]:
         _MEETING.reset(token)
 
 
-def met(fault: str) -> Hit | None:
+def hit_of(fault: str) -> Hit | None:
     """The hit, where the request under way meets this fault."""
     one = _MEETING.get()
     hit = one.hit if one is not None else None
@@ -92,13 +92,13 @@ _REFUSALS: Mapping[str, Callable[[str], SessionGateError]] = {
 
 
 def _refuse_login() -> None:
-    hit = met("login.refuse")
+    hit = hit_of("login.refuse")
     if hit is not None:
         raise _REFUSALS[str(hit.args["as"])](f"refused by rule {hit.id}")
 
 
 def _fail_if_nobody_knows_names() -> None:
-    hit = met("provider.down")
+    hit = hit_of("provider.down")
     if hit is not None:
         raise IdentityUnavailable(f"taken away by rule {hit.id}")
 
@@ -177,7 +177,7 @@ class FaultyStore:
         if _MEETING.get() is None:
             return self._inner.use(digest, now)
         _fail_if_down()
-        hit = met("session.half-rotten")
+        hit = hit_of("session.half-rotten")
         if hit is not None and hit.args.get("style") == "fault":
             return self._rotten()
         return self._inner.use(digest, now)
@@ -186,7 +186,7 @@ class FaultyStore:
         """As the store does, but for what a fault refuses here: there is no way in without it."""
         _fail_if_down()
         _refuse_login()
-        hit = met("cap.reached")
+        hit = hit_of("cap.reached")
         if hit is not None:
             raise _cap_error(hit, session.principal)
         await self._inner.add(session, caps)
@@ -195,7 +195,7 @@ class FaultyStore:
         """As the store does, which takes a ticket that a fault says was taken before."""
         _fail_if_down()
         found = await self._inner.take(digest, kind, now)
-        return None if met("ticket.spent") is not None else found
+        return None if hit_of("ticket.spent") is not None else found
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the store has
         if name not in _STAYS:
@@ -204,7 +204,7 @@ class FaultyStore:
 
 
 def _fail_if_down() -> None:
-    hit = met("store.down")
+    hit = hit_of("store.down")
     if hit is not None:
         raise StoreUnavailable(f"taken away by rule {hit.id}")
 
@@ -220,7 +220,7 @@ class FaultyRoles(access.Roles):
         held = super().privileges_of(roles)
         if _MEETING.get() is None:
             return held
-        removed = met("privilege.remove")
+        removed = hit_of("privilege.remove")
         if removed is not None:
             taken = removed.args["privileges"]
             return held - set(taken if isinstance(taken, tuple) else ())
@@ -234,7 +234,7 @@ def faulty_reader(read: R) -> R:
     """
 
     async def faulty(*what: Any) -> Any:  # noqa: ANN401  whatever the reader takes and gives
-        rotten = met("session.half-rotten")
+        rotten = hit_of("session.half-rotten")
         if rotten is not None and rotten.args.get("style") == "missing-set":
             raise NoSession(f"taken away by rule {rotten.id}")
         return await read(*what)

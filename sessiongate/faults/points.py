@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
+from sessiongate.faults.answers import SkewedClock, shown_about, token_life
 from sessiongate.faults.arrivals import FaultyArrivals
 from sessiongate.faults.certificates import OddCertificates
 from sessiongate.faults.desk import FaultDesk
@@ -22,7 +23,6 @@ from sessiongate.faults.inside import (
 )
 from sessiongate.faults.state import FaultState
 from sessiongate.faults.steering import Steering
-from sessiongate.faults.told import SkewedClock, shown_about, token_life
 from sessiongate.faults.travel import TravellingClock, advance
 from sessiongate.faults.upstream import UpstreamFaults
 from sessiongate.files import read_named

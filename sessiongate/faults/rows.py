@@ -9,7 +9,7 @@ from sessiongate.faults.book import ListedRule
 _APART = ("id", "fault", "hits", "over")
 
 
-def shown(listed: ListedRule) -> dict[str, object]:
+def as_row(listed: ListedRule) -> dict[str, object]:
     """A rule as it was said, with its id and what became of it."""
     return {**listed.rule, "id": listed.id, "hits": listed.hits, "over": listed.over}
 

@@ -7,7 +7,7 @@ import msgspec
 
 from sessiongate.errors import ConfigError
 
-Told = Mapping[str, object]
+RuleFacts = Mapping[str, object]
 """One rule, as JSON has it."""
 
 
@@ -15,7 +15,7 @@ class Scenario(msgspec.Struct, frozen=True):
     """Rules, in the order in which they are added."""
 
     about: str
-    rules: tuple[Told, ...]
+    rules: tuple[RuleFacts, ...]
 
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -78,7 +78,7 @@ SCENARIOS: Mapping[str, Scenario] = {
 }
 
 
-def scenario_of(name: str) -> tuple[Told, ...]:
+def scenario_of(name: str) -> tuple[RuleFacts, ...]:
     """The rules of this scenario. Raises ConfigError."""
     found = SCENARIOS.get(name)
     if found is None:
@@ -88,7 +88,7 @@ def scenario_of(name: str) -> tuple[Told, ...]:
     return found.rules
 
 
-def rules_in(tables: object) -> Sequence[Told]:
+def rules_in(tables: object) -> Sequence[RuleFacts]:
     """The rules in what a file holds: a list of them, or a table whose `rules` is one.
 
     Raises ConfigError where it holds anything else.

@@ -97,14 +97,14 @@ class FaultState:
     def remove(self, rule_id: str) -> None:
         """Forget a rule, and let go of whom it has wait. Raises NotFound."""
         self._book.remove(rule_id)
-        self._let_go(rule_id)
+        self._release(rule_id)
         if not len(self._book):
             self._have(None)
 
     def clear(self) -> int:
         """Forget all rules. How many those were."""
         for rule_id in tuple(self._waiting):
-            self._let_go(rule_id)
+            self._release(rule_id)
         self._have(None)
         return self._book.clear()
 
@@ -138,6 +138,6 @@ class FaultState:
         for heed in self._heeds:
             heed(rules is not None)
 
-    def _let_go(self, rule_id: str) -> None:
+    def _release(self, rule_id: str) -> None:
         for event in self._waiting.pop(rule_id, ()):
             event.set()

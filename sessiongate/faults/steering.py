@@ -16,7 +16,7 @@ import msgspec
 
 from sessiongate.config import values
 from sessiongate.errors import ConfigError, NotFound, Refused
-from sessiongate.faults.rows import shown
+from sessiongate.faults.rows import as_row
 from sessiongate.faults.state import FaultState
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.objections import objection
@@ -83,11 +83,11 @@ class Steering:
         try:
             return await self._answer(request)
         except NotFound as error:
-            return _said(404, str(error))
+            return _error_reply(404, str(error))
         except ConfigError as error:
             return _json(400, {"error": "; ".join(error.problems), "problems": error.problems})
         except Refused as error:
-            return _said(403, str(error))
+            return _error_reply(403, str(error))
 
     async def _answer(self, request: Request) -> Reply:
         foreign = objection(request)
@@ -96,17 +96,17 @@ class Steering:
         what, _, rest = request.path.removeprefix(PREFIX).partition("/")
         asked = f"{request.method} {what}"
         if asked != "GET ca.pem" and not self._is_let_in(request):
-            return _said(401, _NO_TOKEN)
+            return _error_reply(401, _NO_TOKEN)
         if what == "faults" and rest:
-            return self._one(request.method, unquote(rest))
+            return self._rule(request.method, unquote(rest))
         answer = self._answers.get(asked)
         if answer is not None and not rest:
             return await answer(request)
         there = [key.partition(" ") for key in self._answers]
         verbs = [verb for verb, _, name in there if name == what and not rest]
         if not verbs:
-            return _said(404, "there is nothing at this address")
-        reply = _said(405, f"only {', '.join(verbs)} here")
+            return _error_reply(404, "there is nothing at this address")
+        reply = _error_reply(405, f"only {', '.join(verbs)} here")
         reply.headers = (*reply.headers, ("allow", ", ".join(verbs)))
         return reply
 
@@ -116,20 +116,20 @@ class Steering:
         given = request.header(TOKEN_HEADER) or ""
         return secrets.compare_digest(given.encode(), self._token.reveal().encode())
 
-    def _one(self, verb: str, rule_id: str) -> Reply:
+    def _rule(self, verb: str, rule_id: str) -> Reply:
         if verb == "GET":
-            return _json(200, shown(self._state.show(rule_id)))
+            return _json(200, as_row(self._state.show(rule_id)))
         if verb != "DELETE":
-            refused = _said(405, "only GET, DELETE here")
+            refused = _error_reply(405, "only GET, DELETE here")
             return Reply(405, (*_JSON, ("allow", "GET, DELETE")), refused.body)
         self._state.remove(rule_id)
         return _json(200, {"removed": 1})
 
     async def _list(self, request: Request) -> Reply:
-        return _json(200, [shown(one) for one in self._state.list()])
+        return _json(200, [as_row(one) for one in self._state.list()])
 
     async def _add(self, request: Request) -> Reply:
-        return _json(201, shown(self._state.add(_table_in(request))))
+        return _json(201, as_row(self._state.add(_table_in(request))))
 
     async def _clear(self, request: Request) -> Reply:
         return _json(200, {"removed": self._state.clear()})
@@ -169,7 +169,9 @@ class Steering:
 
     async def _authority(self, request: Request) -> Reply:
         pem = self._server.authority
-        return Reply(200, _PEM, pem) if pem is not None else _said(404, "the server has no CA")
+        return (
+            Reply(200, _PEM, pem) if pem is not None else _error_reply(404, "the server has no CA")
+        )
 
 
 def _table_in(request: Request) -> dict[str, object]:
@@ -193,7 +195,7 @@ def _moment(text: str) -> datetime:
     return when
 
 
-def _said(status: int, text: str) -> Reply:
+def _error_reply(status: int, text: str) -> Reply:
     return _json(status, {"error": text})
 
 

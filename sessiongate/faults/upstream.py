@@ -61,7 +61,7 @@ class UpstreamFaults:
         Raises UpstreamUnavailable where it is away.
         """
         if hit.fault == "upstream.down":
-            raise _away(hit)
+            raise _unavailable(hit)
         if hit.fault == "upstream.wrong-type":
             return _WEB_SERVER
         if hit.fault == "upstream.cap" and _opens_session(ask):
@@ -107,7 +107,7 @@ class _FaultyExchange:
         meeting = meeting_of(_FAMILY)
         if meeting is None:
             return sent(ask, within=within, largest=largest, enough=enough)
-        return self._met(
+        return self._send(
             meeting, ask, within, lambda: sent(ask, within=within, largest=largest, enough=enough)
         )
 
@@ -121,7 +121,7 @@ class _FaultyExchange:
         """As `open`."""
         return await self._file(within, lambda: self._inner.send(ask, body, within=within, gap=gap))
 
-    async def _met(
+    async def _send(
         self,
         meeting: Meeting,
         ask: Ask,
@@ -148,7 +148,7 @@ class _FaultyExchange:
         if hit is None:
             return await sent()
         if hit.fault == "upstream.down":
-            raise _away(hit)
+            raise _unavailable(hit)
         reply = await sent()
         try:
             await self._faults.late(hit, within)
@@ -182,7 +182,7 @@ class _FaultyLogins:
         return getattr(self._inner, name)
 
 
-def _away(hit: Hit) -> UpstreamUnavailable:
+def _unavailable(hit: Hit) -> UpstreamUnavailable:
     return UpstreamUnavailable(f"taken away by rule {hit.id}", says=AWAY)
 
 

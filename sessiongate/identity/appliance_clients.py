@@ -54,7 +54,7 @@ class ClientIdentity:
         """Nothing to read."""
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
     def _principal(self, client: ClientAccount) -> Principal:
         return Principal(client.id.casefold(), client.id, client.id, (client.role,), PROVIDER)

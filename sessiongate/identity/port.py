@@ -35,7 +35,7 @@ class IdentityProvider(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of what it holds."""
+        """Release what it holds."""
         ...
 
 

@@ -146,13 +146,13 @@ class Control:
         by = account_of(request.user)
         match (request.method, parts):
             case ("GET", ["sessions"]):
-                return await self._list(_one(request, "user"))
+                return await self._list(_query_value(request, "user"))
             case ("DELETE", ["sessions"]):
-                return {"ended": await self._end_all(_one(request, "user"), by)}
+                return {"ended": await self._end_all(_query_value(request, "user"), by)}
             case ("GET", ["count"]):
-                return {"count": len(await self._of(_one(request, "user")))}
+                return {"count": len(await self._of(_query_value(request, "user")))}
             case ("GET", ["latest"]):
-                return await self._latest(_one(request, "user"))
+                return await self._latest(_query_value(request, "user"))
             case ("GET", ["sessions", key]):
                 return await self._show(key)
             case ("DELETE", ["sessions", key]):
@@ -163,7 +163,7 @@ class Control:
                 await self._refresh()
                 return {}
             case ("POST", ["users", "unlock"]):
-                return {"unlocked": await self._unlock(_one(request, "user") or "", by)}
+                return {"unlocked": await self._unlock(_query_value(request, "user") or "", by)}
             case ("GET", ["server"]) if self._about is not None:
                 return self._about()
             case ("GET", ["leaks"]) if self._leaks is not None:
@@ -263,7 +263,7 @@ async def _of_pools(pools: Pools, request: Request, parts: list[str], by: str) -
         case ("POST", ["pools", name, "resume"]):
             return await pools.resume(name, by)
         case ("POST", ["pools", name, "drain"]):
-            return await pools.drain(name, by, force=_one(request, "force") == "yes")
+            return await pools.drain(name, by, force=_query_value(request, "force") == "yes")
         case ("POST", ["pools", name, "rotate"]):
             return await pools.rotate(name, by)
         case ("GET", ["upstreams", name, "sessions"]):
@@ -277,9 +277,9 @@ async def _of_tokens(tokens: TokenActions, request: Request, parts: list[str], b
             return await tokens.list()
         case ("POST", ["tokens", name]):
             upstreams = parse_qs(request.query, keep_blank_values=True).get("upstream", [])
-            return await tokens.create(name, upstreams, _one(request, "role"), by)
+            return await tokens.create(name, upstreams, _query_value(request, "role"), by)
         case ("DELETE", ["tokens", name]):
-            return await tokens.revoke(name, _one(request, "id") or "", by)
+            return await tokens.revoke(name, _query_value(request, "id") or "", by)
     raise UnknownAddress("no such address")
 
 
@@ -303,12 +303,12 @@ def _status(error: SessionGateError) -> int:
 
 def _span(request: Request) -> timedelta:
     """How far back to look. Raises InvalidArgument."""
-    text = _one(request, "seconds") or ""
+    text = _query_value(request, "seconds") or ""
     if not text.isdecimal() or not 0 < (seconds := int(text[:_DIGITS])) <= LONGEST_SPAN:
         raise InvalidArgument("seconds", f"must be a number of seconds up to {LONGEST_SPAN}")
     return timedelta(seconds=seconds)
 
 
-def _one(request: Request, name: str) -> str | None:
+def _query_value(request: Request, name: str) -> str | None:
     """A member of the query; None where it is missing, which is not the same as empty."""
     return parse_qs(request.query, keep_blank_values=True).get(name, [None])[0]

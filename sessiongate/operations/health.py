@@ -36,28 +36,28 @@ class Operations:
     async def __call__(self, request: Request) -> Reply:
         """Answer a request."""
         if request.path not in ("/healthz", "/readyz", "/metrics"):
-            return _said(404, "there is nothing at this address")
+            return _status_reply(404, "there is nothing at this address")
         if request.method not in ("GET", "HEAD"):
-            reply = _said(405, "only GET here")
+            reply = _status_reply(405, "only GET here")
             reply.headers = (*reply.headers, ("allow", "GET, HEAD"))
             return reply
         if request.path == "/metrics":
             text = self._published.text(await self._values())
             return Reply(200, (("content-type", CONTENT_TYPE),), text)
         if request.path == "/healthz":
-            return _said(200, "ok")
+            return _status_reply(200, "ok")
         if self.stopping:
-            return _said(503, "the server is stopping")
+            return _status_reply(503, "the server is stopping")
         try:
             await self._probe()
         except Unavailable:
             # The reason is in the log: this listener may be open to more people than that is.
-            return _said(503, "the session store does not answer")
+            return _status_reply(503, "the session store does not answer")
         # One upstream that is away is no reason to send nobody here: the others need this server.
-        return _said(200, "ok", list(self._without_tickets()))
+        return _status_reply(200, "ok", list(self._without_tickets()))
 
 
-def _said(status: int, text: str, without: Sequence[str] = ()) -> Reply:
+def _status_reply(status: int, text: str, without: Sequence[str] = ()) -> Reply:
     said: dict[str, object] = {"status": text}
     if without:
         said["without_clone_tickets"] = without

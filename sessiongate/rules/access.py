@@ -127,7 +127,7 @@ def _problem_of(privilege: str) -> str:
         return f"{privilege!r} is spelled {_LOWERED[lowered]}"
     if privilege not in KNOWN and lowered.startswith(_OURS):
         ours = ", ".join(sorted(name for name in KNOWN if name.lower().startswith(_OURS)))
-        return f"{privilege!r} does not exist; {_meant(lowered) or f'there are: {ours}'}"
+        return f"{privilege!r} does not exist; {_suggestion(lowered) or f'there are: {ours}'}"
     return ""
 
 
@@ -143,13 +143,13 @@ def doubts_about(custom: Mapping[str, Iterable[str]]) -> list[str]:
 
 def _doubt_about(lowered: str) -> str:
     group = lowered.partition(".")[0]
-    near = _meant(lowered)
+    near = _suggestion(lowered)
     if near or group not in _GROUPS:
         return near
     there = ", ".join(name for low, name in sorted(_LOWERED.items()) if low.startswith(f"{group}."))
     return f"of this group these have one: {there}"
 
 
-def _meant(lowered: str) -> str:
+def _suggestion(lowered: str) -> str:
     near = get_close_matches(lowered, _LOWERED, 1, _ALIKE)
     return f"did you mean {_LOWERED[near[0]]}?" if near else ""

@@ -53,8 +53,8 @@ class ChainVerdict(msgspec.Struct, frozen=True):
     """How many events stand in these as a number only."""
 
     @property
-    def let_go(self) -> int:
-        """How many events were let go, from the first ever to the one before `first`."""
+    def pruned(self) -> int:
+        """How many events were deleted, from the first ever to the one before `first`."""
         return self.first - 1
 
 
@@ -102,7 +102,7 @@ def verify(
     known_head: bytes | None = None,
     weigh: Callable[[bytes], int] = lambda _: 0,
 ) -> ChainVerdict:
-    """Walk the chain from its anchor: number and hash of the last event that was let go.
+    """Walk the chain from its anchor: number and hash of the last event that was deleted.
 
     `newest` is the number of the last event ever written. `known_head` is a head noted earlier;
     it is found missing if no link (nor the anchor) has it. `weigh` says of a payload how many more

@@ -31,13 +31,13 @@ class FilePart(msgspec.Struct, frozen=True):
         return max(0, self.last - self.first + 1)
 
     @property
-    def told(self) -> str:
-        """As `Content-Range` has it; where there is nothing of it, as a 416 does."""
+    def content_range(self) -> str:
+        """The value of `Content-Range`; that of a 416 where nothing of the file is in it."""
         return f"bytes {self.first}-{self.last}/{self.whole}" if self.length else self.none
 
     @property
     def none(self) -> str:
-        """As a 416 has it."""
+        """The value of `Content-Range` in a 416."""
         return f"bytes */{self.whole}"
 
 
@@ -100,8 +100,8 @@ def read(text: str) -> WantedRange | None:
     )
 
 
-def told(headers: Iterable[tuple[str, str]]) -> FilePart:
-    """What the `Content-Range` of a reply says. Raises Malformed."""
+def read_content_range(headers: Iterable[tuple[str, str]]) -> FilePart:
+    """Read the `Content-Range` of a reply. Raises Malformed."""
     values = [value for name, value in headers if name == "content-range"]
     found = _TOLD.fullmatch(values[0]) if len(values) == 1 else None
     part = FilePart(*map(int, found.groups())) if found is not None else None
@@ -110,10 +110,10 @@ def told(headers: Iterable[tuple[str, str]]) -> FilePart:
     return part
 
 
-def asked(headers: Headers, margin: int, *, cuts: bool) -> tuple[Headers, WantedRange | None]:
-    """The headers by which a file is asked for, and what the client wants of it; None for all.
+def ask_widened(headers: Headers, margin: int, *, cuts: bool) -> tuple[Headers, WantedRange | None]:
+    """The headers to send on, the range widened by `margin`, and the range wanted; None for all.
 
-    Not `cuts`: of this request no range is of use, such as of a HEAD.
+    Without `cuts` no range is sent on, as for a HEAD.
     """
     values = [value for name, value in headers if name == "range"]
     wanted = read(values[0]) if cuts and len(values) == 1 else None

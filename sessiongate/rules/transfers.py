@@ -100,19 +100,19 @@ def require_plain(family: Family, path: str, query: str) -> None:
         raise Malformed("an address without its ticket")
 
 
-def asked(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """What of these headers of a request goes on."""
+def request_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The headers of a request that are sent on."""
     return tuple(header for header in headers if header[0] in _ASKED)
 
 
-def told(
+def reply_headers(
     headers: Iterable[tuple[str, str]],
     upstream: str,
     hosts: Collection[str] = (),
     *,
     leaves: bool = False,
 ) -> tuple[tuple[str, str], ...]:
-    """What of these headers of a reply the client gets. `upstream` is `https://host[:port]`.
+    """The headers of a reply that the client gets. `upstream` is `https://host[:port]`.
 
     `hosts` are those by which clients call us, and at `leaves` the files of other hosts may be
     pointed to. A `location` that leads anywhere else is left out.

@@ -116,8 +116,8 @@ class AuditDesk:
             with open_audit() as reader:
                 total = sum(_events_of(reader, chain) for chain in Chain)
                 self._state = msgspec.structs.replace(self._state, total=total)
-                found = {chain: reader.verify(None, chain, self._weigh) for chain in Chain}
-            self._state = _told(self._state, found)
+                found = {chain: reader.verify(None, chain, self._count_checked) for chain in Chain}
+            self._state = _finished(self._state, found)
         except StoreUnavailable as error:
             self._fail(str(error))
         finally:
@@ -129,7 +129,7 @@ class AuditDesk:
             self._state, state="unknown", checked=self._checked, problems=[why]
         )
 
-    def _weigh(self, payload: bytes) -> int:
+    def _count_checked(self, payload: bytes) -> int:
         self._checked += 1
         return merged_in(payload)
 
@@ -151,7 +151,7 @@ def _events_of(reader: AuditReader, chain: Chain) -> int:
     return last[0].number - first.number + 1 if last and first is not None else 0
 
 
-def _told(state: VerificationState, found: dict[Chain, ChainVerdict]) -> VerificationState:
+def _finished(state: VerificationState, found: dict[Chain, ChainVerdict]) -> VerificationState:
     problems = [
         f"{chain.value}: broken at event {one.broken_at}: {one.why}"
         for chain, one in found.items()

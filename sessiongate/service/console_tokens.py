@@ -58,7 +58,7 @@ class ConsoleTokens:
         self._wrong = wrong
         self._clock = clock
         self._journal = journal
-        self._told: OrderedDict[tuple[bytes, str], datetime] = OrderedDict()
+        self._recorded_at: OrderedDict[tuple[bytes, str], datetime] = OrderedDict()
 
     async def identify(self, token: Secret, client: Client) -> ScriptCaller:
         """Whose token it is; a refusal is written down, and is no use of it.
@@ -67,7 +67,7 @@ class ConsoleTokens:
         where that could not be found out.
         """
         try:
-            found = await self._known(token)
+            found = await self._find(token)
             if found is None:
                 self._refuse(client.ip_address)
         except (BadCredentials, LockedOut, Unavailable) as error:
@@ -76,10 +76,10 @@ class ConsoleTokens:
         caller = ScriptCaller(called(found.name), found.digest, console_role(found.scopes))
         with suppress(Unavailable):  # when it was used is for people to read
             await self._tokens.used(found.digest, self._clock.now())
-        await self._tell(caller, client)
+        await self._record_use(caller, client)
         return caller
 
-    async def _known(self, token: Secret) -> StoredToken | None:
+    async def _find(self, token: Secret) -> StoredToken | None:
         if not is_script_token(token.reveal()):
             return None
         found = await self._tokens.find(token.digest())
@@ -91,15 +91,15 @@ class ConsoleTokens:
         self._wrong.note(address)
         raise BadCredentials("the token is none of the console, or was revoked")
 
-    async def _tell(self, caller: ScriptCaller, client: Client) -> None:
-        """Have the audit know, once in an hour."""
+    async def _record_use(self, caller: ScriptCaller, client: Client) -> None:
+        """Record the use of a token in the audit, once in an hour."""
         use, now = (caller.digest, network_of(client.ip_address)), self._clock.now()
-        if use in self._told and now - self._told[use] < _TOLD_FOR:
+        if use in self._recorded_at and now - self._recorded_at[use] < _TOLD_FOR:
             return
-        self._told.pop(use, None)
-        self._told[use] = now
-        if len(self._told) > _MOST_TOLD:
-            self._told.popitem(last=False)
+        self._recorded_at.pop(use, None)
+        self._recorded_at[use] = now
+        if len(self._recorded_at) > _MOST_TOLD:
+            self._recorded_at.popitem(last=False)
         event = audit.of_client(
             client, now, "console token used", "ok", user=caller.name, provider=PROVIDER, how=HOW
         )

@@ -77,7 +77,7 @@ class RecentSessions:
     def __init__(self, clock: Clock, most: int = MOST_KEPT) -> None:
         self._clock = clock
         self._began = clock.now()
-        self._kept: deque[_Happened] = deque(maxlen=most)
+        self._events: deque[_Happened] = deque(maxlen=most)
 
     def opened(self, session: Session) -> None:
         """A session was opened."""
@@ -89,9 +89,9 @@ class RecentSessions:
 
     async def add_up(self, since: datetime, tally: LeakTally) -> Covered:
         """Add what has happened since then; others get their turn in between."""
-        counted = [one for one in self._kept if one.at >= since]
-        is_full = len(self._kept) == self._kept.maxlen
-        from_when = self._kept[0].at if is_full else self._began
+        counted = [one for one in self._events if one.at >= since]
+        is_full = len(self._events) == self._events.maxlen
+        from_when = self._events[0].at if is_full else self._began
         for number, one in enumerate(counted, 1):
             if number % _STEP == 0:
                 await asyncio.sleep(0)
@@ -104,7 +104,7 @@ class RecentSessions:
             return Covered(len(counted), None)
         why = _NO_AUDIT
         if is_full:
-            why += f", and of that the last {len(self._kept):,} openings and ends"
+            why += f", and of that the last {len(self._events):,} openings and ends"
         return Covered(len(counted), from_when, why)
 
     def _note(self, session: Session, reason: Ended | None) -> None:
@@ -112,7 +112,7 @@ class RecentSessions:
             return
         agent = session.user_agent[:LONGEST]
         facts = (session.provider, session.principal, agent, session.ip_address)
-        self._kept.append(_Happened(self._clock.now(), reason, facts))
+        self._events.append(_Happened(self._clock.now(), reason, facts))
 
 
 class LeakFinder:
@@ -148,12 +148,12 @@ class LeakFinder:
             last = self._last.get((span, live))
             if last is not None and timedelta(0) <= now - last[1] < at_most_old:
                 return last[0]
-            made = await self._made(span, now, live=live)
+            made = await self._report_of(span, now, live=live)
             if at_most_old:
                 self._last[span, live] = made, self._clock.now()
             return made
 
-    async def _made(self, span: timedelta, now: datetime, *, live: bool) -> LeakReport:
+    async def _report_of(self, span: timedelta, now: datetime, *, live: bool) -> LeakReport:
         tally = LeakTally()
         since = now - span
         if isinstance(self._record, RecentSessions):
@@ -165,7 +165,7 @@ class LeakFinder:
             await self._add_live(tally)
         tally.saved(self._saved())
         # To put ten thousand clients in order takes longer than others should wait.
-        return await asyncio.to_thread(told, covered, since, now, tally)
+        return await asyncio.to_thread(report_in, covered, since, now, tally)
 
     async def _add_live(self, tally: LeakTally) -> None:
         async for session in self._sessions.list():
@@ -178,7 +178,7 @@ def _read(audit: OpenAudit, since: datetime, tally: LeakTally) -> Covered:
         return add_up(reader, since, tally)
 
 
-def told(covered: Covered, since: datetime, until: datetime, tally: LeakTally) -> LeakReport:
+def report_in(covered: Covered, since: datetime, until: datetime, tally: LeakTally) -> LeakReport:
     """The report of what was added up."""
     return LeakReport(
         since=covered.since or since,

@@ -114,13 +114,13 @@ class LocalLogin:
         expires_at = self._clock.now() + TICKET_LIFE
         await self._tickets.put(ticket.digest(), Ticket("local", principal.name, expires_at))
         try:
-            path = str(await self._beside(lambda: _write(folder, ticket)))
+            path = str(await self._on_a_thread(lambda: _write(folder, ticket)))
         except OSError as error:
             raise StoreUnavailable(f"a local ticket cannot be written: {error.strerror}") from None
         await self._journal.ticket_issued(principal, client)
         return path
 
-    async def _beside(self, work: Callable[[], T]) -> T:
+    async def _on_a_thread(self, work: Callable[[], T]) -> T:
         """Run this on another thread: a disk that hangs must not stop the event loop.
 
         One at a time, so that no more than one thread hangs with it. Raises Overloaded.
@@ -157,7 +157,7 @@ class LocalLogin:
         taken = await self._tickets.take(digest, "local", self._clock.now())
         path = offer.folder / digest.hex()
         with suppress(OSError, Overloaded):  # used up, it opens nothing; later ones push it out
-            await self._beside(lambda: path.unlink(missing_ok=True))
+            await self._on_a_thread(lambda: path.unlink(missing_ok=True))
         if taken is None or principal is None or principal.name != taken.subject:
             refused = BadCredentials("the local ticket is unknown, used, expired or another user's")
             raise refused.of_somebody(*principal.person) if principal is not None else refused

@@ -124,7 +124,7 @@ class ManagerClients:
         """
         if token is None or len(token.reveal()) > LONGEST:
             raise BadCredentials("no token, or none that could be one")
-        known = await self._known(token)
+        known = await self._find(token)
         if known is not None:
             with suppress(Unavailable):  # when it was used is for people to read
                 await self._tokens.used(known.digest, self._clock.now())
@@ -153,7 +153,7 @@ class ManagerClients:
             buckets.popitem(last=False)
         return wait
 
-    async def _known(self, token: Secret) -> ManagerCaller | None:
+    async def _find(self, token: Secret) -> ManagerCaller | None:
         if not is_manager_token(token.reveal()):
             return None
         digest = token.digest()

@@ -75,7 +75,7 @@ class FoundSessions(msgspec.Struct, frozen=True):
 
 
 class Lister(Protocol):
-    """Whoever has sessions."""
+    """What has sessions to list."""
 
     def list(self, now: datetime) -> AsyncIterator[Session]:
         """All live sessions."""

@@ -1,4 +1,4 @@
-"""What the log is told of an error that nobody foresaw: its kind and its places, never its text.
+"""What the log is told of an unforeseen error: its kind and its places, never its text.
 
 The text may hold what a client sent, and so may local variables: a password that did not parse, a
 header that did not fit. Where it happened is enough to find out why.

@@ -71,7 +71,7 @@ class ChildGate(RemoteGate):
                 )
             )
             undo.callback(_stop, process)
-            server = _told(process, folder / "log")
+            server = _read_ready_line(process, folder / "log")
             (data_dir,) = folder.glob("sessiongate-dev-*")
             control = socket_path(data_dir)
             if control.parent != data_dir.resolve():
@@ -106,7 +106,7 @@ def _nested(settings: Mapping[str, object]) -> dict[str, object]:
     return root
 
 
-def _told(process: "subprocess.Popen[bytes]", log: Path) -> DevServer:
+def _read_ready_line(process: "subprocess.Popen[bytes]", log: Path) -> DevServer:
     """What it says once it listens."""
     line, until = b"", time.monotonic() + _TO_START
     output = process.stdout.fileno() if process.stdout is not None else -1

@@ -20,13 +20,13 @@ LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 
 
 class FakeClock:
-    """A clock that moves only when told to."""
+    """A clock that moves only when it is set."""
 
     def __init__(self, start: datetime = T0) -> None:
         self._now = start
 
     def now(self) -> datetime:
-        """The time it was told."""
+        """The time that was set."""
         return self._now
 
     def tick(self, by: timedelta) -> None:

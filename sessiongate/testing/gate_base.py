@@ -11,7 +11,7 @@ from sessiongate.faults.scenarios import scenario_of
 from sessiongate.operations.control import SessionRow
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.testing.client_env import variables
-from sessiongate.testing.observed import LeakedSessions, told_of
+from sessiongate.testing.observed import LeakedSessions, describe_session
 from sessiongate.testing.placed_fault import PlacedFault, PlacedScenario
 from sessiongate.testing.users import TestUser
 
@@ -100,7 +100,9 @@ class GateBase(ABC):
     def assert_no_open_sessions(self) -> None:
         """Raises LeakedSessions, an AssertionError, which names what is open, and its client."""
         if left := self.sessions():
-            raise LeakedSessions("\n".join([f"{len(left)} open sessions:", *map(told_of, left)]))
+            raise LeakedSessions(
+                "\n".join([f"{len(left)} open sessions:", *map(describe_session, left)])
+            )
 
 
 def roles_in(users: Mapping[str, str] | Sequence[str]) -> Mapping[str, str]:

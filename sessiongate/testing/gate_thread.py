@@ -20,7 +20,7 @@ from sessiongate.http.listening.sockets import bind_socket
 from sessiongate.secret import Secret
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing.clock import TravelClock
-from sessiongate.testing.observed import Lines, Requests, lines_kept
+from sessiongate.testing.observed import Lines, Requests, capturing
 from sessiongate.testing.users import cheap_hasher
 
 T = TypeVar("T")
@@ -96,13 +96,13 @@ class GateThread:
         return self.call(answered())
 
     async def _within(self, work: Coroutine[Any, Any, T]) -> T:
-        with lines_kept(self.lines):
+        with capturing(self.lines):
             return await work
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.call_soon(self._ready.set)
-        with lines_kept(self.lines):
+        with capturing(self.lines):
             self._loop.run_forever()
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()

@@ -1,4 +1,4 @@
-"""A provider that answers as it is told."""
+"""An identity provider for tests that is set up by calls."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,25 +18,25 @@ class FakeIdentity:
         """What is awaited before a password is looked at, such as for a slow directory."""
         self.checks = 0
         """How often a password was looked at."""
-        self._people: dict[str, tuple[str, Principal]] = {}
-        self._tell: list[Callable[[str], None]] = []
+        self._accounts: dict[str, tuple[str, Principal]] = {}
+        self._on_change: list[Callable[[str], None]] = []
 
     def add(self, name: str, password: str, *roles: str) -> Principal:
         """Add somebody, or change who was there; sessions of the latter are told to end."""
         principal = Principal(name, name, f"{name.title()} of {self.name}", roles, self.name)
-        known = name in self._people
-        self._people[name] = (password, principal)
+        known = name in self._accounts
+        self._accounts[name] = (password, principal)
         if known:
             self._changed(name)
         return principal
 
     def remove(self, name: str) -> None:
         """Forget somebody, whose sessions are told to end."""
-        del self._people[name]
+        del self._accounts[name]
         self._changed(name)
 
     def _changed(self, name: str) -> None:
-        for tell in self._tell:
+        for tell in self._on_change:
             tell(name)
 
     async def authenticate(self, account: Account, password: Secret) -> Principal:
@@ -45,7 +45,7 @@ class FakeIdentity:
         if self.before is not None:
             await self.before(account)
         principal = await self.find(account)
-        if principal is None or password.reveal() != self._people[principal.name][0]:
+        if principal is None or password.reveal() != self._accounts[principal.name][0]:
             raise BadCredentials("unknown or wrong", known=principal is not None)
         return principal
 
@@ -53,15 +53,15 @@ class FakeIdentity:
         """The account without a password check, or IdentityUnavailable."""
         if self.outage:
             raise IdentityUnavailable(f"{self.name} does not answer")
-        known = self._people.get(account.canonical)
+        known = self._accounts.get(account.canonical)
         return known[1] if known is not None else None
 
     def on_change(self, tell: Callable[[str], None]) -> None:
         """Call `tell` with the name of each account that changes."""
-        self._tell.append(tell)
+        self._on_change.append(tell)
 
     async def start(self) -> None:
         """Nothing to read."""
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""

@@ -134,7 +134,7 @@ _LINES: ContextVar[Lines | None] = ContextVar("sessiongate_lines", default=None)
 
 
 @contextmanager
-def lines_kept(lines: Lines) -> Iterator[None]:
+def capturing(lines: Lines) -> Iterator[None]:
     """What this context and its tasks log goes to `lines`."""
     token = _LINES.set(lines)
     try:
@@ -143,7 +143,7 @@ def lines_kept(lines: Lines) -> Iterator[None]:
         _LINES.reset(token)
 
 
-def _divert(
+def _capture(
     _logger: object, method: str, line: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     lines = _LINES.get()
@@ -157,7 +157,7 @@ def _divert(
 def log_lines_diverted() -> Iterator[None]:
     """While entered, lines of servers in tests go to their `Lines`, and all others as before."""
     before = structlog.get_config()["processors"]
-    ours = before if _divert in before else [_divert, *before]
+    ours = before if _capture in before else [_capture, *before]
     structlog.configure(processors=ours)
     try:
         yield
@@ -166,7 +166,7 @@ def log_lines_diverted() -> Iterator[None]:
             structlog.configure(processors=before)
 
 
-def told_of(session: SessionRow) -> str:
+def describe_session(session: SessionRow) -> str:
     """An open session, as one says it to whoever has left it open: whose, by which client."""
     agent = session.user_agent or "(no User-Agent)"
     return (

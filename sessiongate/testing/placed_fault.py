@@ -41,7 +41,7 @@ class PlacedFault(_RemovedInTheEnd):
         self._remove = remove
         self._last: int | None = None
         more = (f"{key}={value}" for key, value in told.items() if key != "fault")
-        self._told = " ".join([str(told.get("fault")), *more])
+        self._rule_text = " ".join([str(told.get("fault")), *more])
 
     @property
     def hits(self) -> int:
@@ -54,7 +54,7 @@ class PlacedFault(_RemovedInTheEnd):
             raise AssertionError(f"no request has met the fault {self}")
 
     def __str__(self) -> str:
-        return f"{self.id} ({self._told})"
+        return f"{self.id} ({self._rule_text})"
 
     def remove(self) -> None:
         """Take it away. Idempotent."""

@@ -160,20 +160,20 @@ def pytest_runtest_makereport(
     report = yield
     gate = getattr(item, "funcargs", {}).get("sessiongate")
     if report.failed and report.when == "call" and gate is not None:
-        report.sections.append(("sessiongate", _told(gate)))
+        report.sections.append(("sessiongate", _report(gate)))
     return report
 
 
-def _told(gate: "AnyGate") -> str:
+def _report(gate: "AnyGate") -> str:
     try:
-        seen = _seen(gate)
+        seen = _events_and_log(gate)
     except (OSError, RuntimeError, ValueError, HTTPException) as problem:
         # An error in a report would end the whole run.
         seen = [f"the server does not answer: {type(problem).__name__}: {problem}"]
     return "\n".join([f"seed: {gate.seed}", *seen])
 
 
-def _seen(gate: "AnyGate") -> list[str]:
+def _events_and_log(gate: "AnyGate") -> list[str]:
     events = [
         f"{one.at:%H:%M:%S} {one.event} {one.result} user={one.user} {one.reason} {one.detail}"
         for one in gate.events()

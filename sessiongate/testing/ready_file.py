@@ -15,7 +15,7 @@ from sessiongate.files import open_own, read_named
 
 
 class DevUser(msgspec.Struct, frozen=True):
-    """Somebody who can log in there."""
+    """A user who can log in there."""
 
     password: str
     role: str

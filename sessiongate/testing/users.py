@@ -21,7 +21,7 @@ CHEAP = {"memory_kib": 8, "passes": 1, "lanes": 1}
 
 
 class TestUser(msgspec.Struct, frozen=True):
-    """Somebody who can log in."""
+    """A user who can log in."""
 
     __test__ = False  # for pytest, which takes classes of such names for tests
 

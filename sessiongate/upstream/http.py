@@ -49,7 +49,7 @@ class HttpUpstream:
         self._client: HttpClient | None = None
 
     async def start(self) -> None:
-        """Get ready to call. Calls nobody yet."""
+        """Prepare to call. Connects to nothing yet."""
         # Importing it takes a tenth of a server's start, and most call nobody.
         http_client = import_module("sessiongate.upstream.http_client")
         self._client = http_client.HttpClient(
@@ -63,7 +63,7 @@ class HttpUpstream:
         )
 
     async def close(self) -> None:
-        """Let go of connections. Idempotent."""
+        """Close connections. Idempotent."""
         if self._client is not None:
             await self._client.close()
             self._client = None

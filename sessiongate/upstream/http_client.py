@@ -55,7 +55,7 @@ class HttpClient:
         )
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         await self._session.close()
 
     async def call(self, verb: str, ask: Ask) -> Answer:

@@ -56,9 +56,9 @@ class SessionUpstream(Protocol):
         ...
 
     async def start(self) -> None:
-        """Get ready to call. Calls nobody yet: a server that is down must not keep us down."""
+        """Prepare to call. Connects to nothing yet: a server that is down must not keep us down."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections. Idempotent."""
+        """Close connections. Idempotent."""
         ...

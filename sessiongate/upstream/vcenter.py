@@ -112,11 +112,11 @@ class VCenter:
         raise UpstreamUnavailable(f"{self.name}: logout: {why}")
 
     async def start(self) -> None:
-        """Get ready to call. Calls nobody yet."""
+        """Prepare to call. Connects to nothing yet."""
         await self._http.start()
 
     async def close(self) -> None:
-        """Let go of connections. Idempotent."""
+        """Close connections. Idempotent."""
         await self._http.close()
 
 

@@ -204,4 +204,4 @@ class ZvmLogins:
         """Nothing to do: its connections are the gateway's."""
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""

@@ -71,7 +71,7 @@ class ZvmSession(UpstreamSession, frozen=True):
     process was given it."""
 
     def secrets(self) -> tuple[Secret, ...]:
-        """All by which somebody could use it, or get its next token."""
+        """All that suffices to use it, or get its next token."""
         refresh = (self.renewal.refresh,) if self.renewal is not None else ()
         return (*UpstreamSession.secrets(self), *refresh)
 

@@ -3,7 +3,10 @@
 from sessiongate.cli.checks import Row, exit_code_of
 from sessiongate.cli.output import Exit
 
-GOOD, AWAY = Row("settings", "ok", ""), Row("upstream.vc1", "problem", "no connection", away=True)
+GOOD, AWAY = (
+    Row("settings", "ok", ""),
+    Row("upstream.vc1", "problem", "no connection", is_unreachable=True),
+)
 WRONG = Row("users of local", "problem", "none")
 
 

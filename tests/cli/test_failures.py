@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.cli.output import Exit, Output
-from sessiongate.cli.root import asked_for
+from sessiongate.cli.root import output_form
 from tests.docs.from_commands import commands
 from tests.each import each
 from tests.end_to_end.serving import Finished, run_command, run_here
@@ -220,7 +220,7 @@ def test_without_json_people_read_it_on_stderr(tmp_path: Path) -> None:
     ],
 )
 def test_the_form_is_known_before_the_command_is(words: list[str], output: Output) -> None:
-    assert asked_for(words) is output
+    assert output_form(words) is output
 
 
 @pytest.mark.parametrize("args", [("sessions", "list"), ("sessions", "terminate", "--all")])

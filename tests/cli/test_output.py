@@ -11,8 +11,8 @@ from sessiongate.cli.output import (
     fail,
     json_line,
     note,
-    regret,
-    say,
+    print_problems,
+    print_sentence,
     show_facts,
     show_json,
     show_rows,
@@ -73,12 +73,12 @@ def test_sec_42_nothing_that_is_printed_steers_the_terminal(
 ) -> None:
     steering = "\x1b]0;x\x07\x9b2J\u202e\x7f"
     for output in Output:
-        regret([steering], output)
+        print_problems([steering], output)
         show_facts({steering: steering}, output)
         show_rows([{"name": steering}], ("name",), output, "")
         show_rows([], ("name",), output, steering)
     note(steering)
-    say(steering)
+    print_sentence(steering)
     told = capsys.readouterr()
     for line in (told.out + told.err + json_line({steering: steering})).split("\n"):
         assert line.isprintable()
@@ -90,7 +90,7 @@ def test_regret_goes_to_stderr_with_its_code(capsys: pytest.CaptureFixture[str])
     with pytest.raises(Failed) as leaving:
         fail(Exit.UNREACHABLE, "No server is running.", "Start one.")
     assert leaving.value.code is Exit.UNREACHABLE
-    regret(leaving.value.sentences, Output.TABLE)
+    print_problems(leaving.value.sentences, Output.TABLE)
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err == "sessiongate: No server is running.\nsessiongate: Start one.\n"

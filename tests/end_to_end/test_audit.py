@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sessiongate.audit import offline as inbox
-from sessiongate.cli.control_client import tell_users_changed
+from sessiongate.cli.control_client import refresh_users
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.serving import ADMIN, USER, Client, Reply, Server, run_command, vim
 from tests.peers.ports import free_port
@@ -61,7 +61,7 @@ def test_sec_69_changes_by_many_commands_at_once_are_each_written_down_once(
     def commands(mine: list[str]) -> None:
         for name in mine:
             inbox.leave_event(server.data_dir, "user added", name)
-            assert tell_users_changed(server.data_dir)
+            assert refresh_users(server.data_dir)
 
     with ThreadPoolExecutor(len(names)) as many:
         list(many.map(commands, names))

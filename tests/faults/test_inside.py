@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sessiongate.faults.book import Hit
-from sessiongate.faults.inside import meeting, met
+from sessiongate.faults.inside import hit_of, meeting
 from sessiongate.testing import Gate
 from tests.faults.speakers import SPEAKERS, Said, ask, gist, soap, vi_json
 from tests.identity.tokens import issuers
@@ -23,8 +23,8 @@ def test_a_refusal_that_a_fault_makes_is_in_the_audit_as_any(gate: Gate) -> None
         SPEAKERS["zerto"].login(gate)
     (refused,) = gate.events("login refused")
     assert (refused.user, refused.reason) == ("ci", "LockedOut")
-    (met,) = gate.events("fault met")
-    assert (met.how, met.user, met.detail) == ("r1", "ci", "login.refuse by r1, at Login")
+    (hit_of,) = gate.events("fault met")
+    assert (hit_of.how, hit_of.user, hit_of.detail) == ("r1", "ci", "login.refuse by r1, at Login")
 
 
 def test_the_vendors_cap_names_the_user_and_550_sessions(gate: Gate) -> None:
@@ -123,7 +123,7 @@ def test_whoever_knows_names_may_be_away(asking: Gate) -> None:
     clone = vi_json(asking, "AcquireCloneTicket", token).body.strip('"')
     active = {"sessionID": session.key, "userName": "CI"}
     with asking.fault("provider.down") as placed:
-        met = (
+        hit_of = (
             SPEAKERS["vi-json"].login(asking),
             by_token(asking),
             vi_json(asking, "AcquireLocalTicket", arguments={"userName": "ci"}),
@@ -131,14 +131,14 @@ def test_whoever_knows_names_may_be_away(asking: Gate) -> None:
             vi_json(asking, "ImpersonateUser", token, {"userName": "reader"}),
             vi_json(asking, "SessionIsActive", token, active),
         )
-        assert list(map(gist, met)) == ["503 SystemError"] * len(met)
-        assert placed.hits == len(met)
+        assert list(map(gist, hit_of)) == ["503 SystemError"] * len(hit_of)
+        assert placed.hits == len(hit_of)
         not_met = (
             vi_json(asking, "CloneSession", arguments={"cloneTicket": clone}),
             SPEAKERS["vi-json"].call(asking, token),
         )
         assert list(map(gist, not_met)) == ["200", "200"]
-        assert placed.hits == len(met)
+        assert placed.hits == len(hit_of)
     assert gist(by_token(asking)) == "200"
     assert vi_json(asking, "SessionIsActive", token, active).body == "true"
 
@@ -166,11 +166,11 @@ async def test_what_a_request_leaves_behind_meets_nothing() -> None:
 
     async def left_behind() -> Hit | None:
         await replied.wait()
-        return met("store.down")
+        return hit_of("store.down")
 
     with meeting(Hit("r1", "store.down", {})):
         task = asyncio.create_task(left_behind())
-        assert met("store.down") is not None
+        assert hit_of("store.down") is not None
     replied.set()
     assert await task is None
-    assert met("store.down") is None
+    assert hit_of("store.down") is None

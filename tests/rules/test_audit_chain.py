@@ -71,5 +71,5 @@ def test_a_head_that_has_become_the_anchor_is_known() -> None:
 def test_what_events_stand_for_is_added_up_and_what_was_let_go_follows_from_the_first() -> None:
     links = chain([b"1", b"20", b"300"])
     verdict = verify(links[1:], (1, links[0].hash), 3, weigh=int)
-    assert (verdict.merged, verdict.let_go, verdict.events) == (320, 1, 2)
-    assert verify([], (0, START), 0, weigh=int).let_go == 0
+    assert (verdict.merged, verdict.pruned, verdict.events) == (320, 1, 2)
+    assert verify([], (0, START), 0, weigh=int).pruned == 0

@@ -5,7 +5,14 @@ import random
 import pytest
 
 from sessiongate.errors import Malformed
-from sessiongate.rules.byte_ranges import FilePart, RangeCut, WantedRange, asked, read, told
+from sessiongate.rules.byte_ranges import (
+    FilePart,
+    RangeCut,
+    WantedRange,
+    ask_widened,
+    read,
+    read_content_range,
+)
 from tests.each import each
 
 
@@ -30,15 +37,15 @@ def test_one_range_is_widened(text: str, wanted: WantedRange, wider: str) -> Non
 def test_anything_else_is_the_whole_file(text: str) -> None:
     assert read(text) is None
     headers = (("range", text), ("if-range", '"x"'), ("accept", "a/b"))
-    assert asked(headers, 10, cuts=True) == ((("accept", "a/b"),), None)
+    assert ask_widened(headers, 10, cuts=True) == ((("accept", "a/b"),), None)
 
 
 def test_what_has_no_use_for_a_range_asks_for_none() -> None:
     headers = (("range", "bytes=0-1"), ("if-match", '"x"'))
-    assert asked(headers, 10, cuts=False) == ((("if-match", '"x"'),), None)
-    assert asked((*headers, headers[0]), 10, cuts=True) == ((("if-match", '"x"'),), None)
+    assert ask_widened(headers, 10, cuts=False) == ((("if-match", '"x"'),), None)
+    assert ask_widened((*headers, headers[0]), 10, cuts=True) == ((("if-match", '"x"'),), None)
     wider = (("if-match", '"x"'), ("range", "bytes=0-11"))
-    assert asked(headers, 10, cuts=True) == (wider, WantedRange(0, 1))
+    assert ask_widened(headers, 10, cuts=True) == (wider, WantedRange(0, 1))
 
 
 def served(file: bytes, text: str) -> tuple[FilePart, bytes] | None:
@@ -72,7 +79,7 @@ def test_a_client_has_what_it_would_have_had_by_itself(seed: int) -> None:
     got = b"".join(cut.of(data[at : at + size]) for at in range(0, len(data), size))
     assert cut.done
     if directly is None:
-        assert (found.length, got, found.told) == (0, b"", f"bytes */{len(file)}")
+        assert (found.length, got, found.content_range) == (0, b"", f"bytes */{len(file)}")
     else:
         assert (found, got) == directly
 
@@ -80,11 +87,11 @@ def test_a_client_has_what_it_would_have_had_by_itself(seed: int) -> None:
 @each("value", ["bytes 0-9/*", "bytes 5-4/9", "bytes 0-9/9", "bytes */9", "0-1/2", ""])
 def test_a_part_that_does_not_say_which_it_is_is_not_handed_on(value: str) -> None:
     with pytest.raises(Malformed):
-        told([("content-range", value)])
+        read_content_range([("content-range", value)])
     with pytest.raises(Malformed):
-        told([])
+        read_content_range([])
     with pytest.raises(Malformed):
-        told([("content-range", "bytes 0-1/9"), ("content-range", "bytes 0-1/9")])
+        read_content_range([("content-range", "bytes 0-1/9"), ("content-range", "bytes 0-1/9")])
 
 
 def test_a_part_that_was_not_asked_for_is_not_handed_on() -> None:

@@ -200,7 +200,7 @@ async def test_sec_78_a_flood_of_anonymous_refusals_pushes_no_decision_out(
     verdict = await place.verdict(Chain.ANONYMOUS)
     if verdict is not None:
         assert (verdict.broken_at, verdict.merged) == (None, sum(one.merged for one in kept))
-        assert verdict.let_go == verdict.last - len(kept) > 0
+        assert verdict.pruned == verdict.last - len(kept) > 0
 
 
 async def test_sec_78_nor_does_one_from_more_addresses_than_anybody_can_count(

@@ -35,7 +35,7 @@ class TokenFiles:
         self._now = now
         self._due = 0.0
         self._found: dict[bytes, ManagerCaller] = {}
-        self._told: dict[tuple[str, Path], str] = {}
+        self._warned: dict[tuple[str, Path], str] = {}
         """What is wrong with a client's file, once it was said."""
         wrong = [
             f"session_manager.clients.{one.client}.token_files: {one.file} {one.why}"
@@ -53,9 +53,9 @@ class TokenFiles:
         good: list[_InFile] = []
         for name, file, token in _read(self._clients):
             if isinstance(token, str):
-                self._say(file, name, token)
+                self._warn_once(file, name, token)
             elif not is_manager_token(token.reveal()):
-                self._say(file, name, f"it holds no token: {_FORM}")
+                self._warn_once(file, name, f"it holds no token: {_FORM}")
             else:
                 good.append(_InFile(name, file, token.digest()))
         self._found = self._owned(good)
@@ -76,16 +76,16 @@ class TokenFiles:
                 and owner.name != one.client
                 and (one.digest, owner.name) in holders
             ):
-                self._say(one.file, one.client, f"its token is one {_of_another(owner.name)}")
+                self._warn_once(one.file, one.client, f"its token is one {_of_another(owner.name)}")
                 continue
-            self._told.pop((one.client, one.file), None)
+            self._warned.pop((one.client, one.file), None)
             upstreams = frozenset(self._clients[one.client].upstreams)
             found[one.digest] = ManagerCaller(one.client, one.digest, upstreams)
         return found
 
-    def _say(self, file: Path, name: str, why: str) -> None:
-        if self._told.get((name, file)) != why:
-            self._told[name, file] = why
+    def _warn_once(self, file: Path, name: str, why: str) -> None:
+        if self._warned.get((name, file)) != why:
+            self._warned[name, file] = why
             _log.warning(
                 "a file holds no token of its client", client=name, file=str(file), why=why
             )

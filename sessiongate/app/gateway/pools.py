@@ -158,13 +158,13 @@ class PoolCommands:
         self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = ""
     ) -> dict[str, object]:
         """Send nothing new."""
-        return await self._stand(name, Standing.PAUSED, "pool paused", by, _said(how, detail))
+        return await self._stand(name, Standing.PAUSED, "pool paused", by, _details(how, detail))
 
     async def resume(
         self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = ""
     ) -> dict[str, object]:
         """Send calls again, and try a password again that was refused."""
-        return await self._stand(name, Standing.OPEN, "pool resumed", by, _said(how, detail))
+        return await self._stand(name, Standing.OPEN, "pool resumed", by, _details(how, detail))
 
     async def drain(
         self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = "", *, force: bool
@@ -174,7 +174,7 @@ class PoolCommands:
         `force` ends the sessions of clients that have.
         """
         gate = self._gate(name)
-        said = _said(how, detail)
+        said = _details(how, detail)
         told = await self._stand(name, Standing.DRAINING, "pool drained", by, said)
         ended = 0
         if force:
@@ -188,7 +188,7 @@ class PoolCommands:
         """Replace each lease by a new one."""
         gate = self._gate(name)
         count = await gate.rotate()
-        await self._happened("pool rotated", name, by, _said(how, detail))
+        await self._happened("pool rotated", name, by, _details(how, detail))
         return {"name": name, "replaces": count, "standing": gate.accounts.standing.value}
 
     async def sessions(self, name: str) -> dict[str, object]:
@@ -262,7 +262,7 @@ class PoolCommands:
         )
 
 
-def _said(how: str, detail: str) -> EventDetails:
+def _details(how: str, detail: str) -> EventDetails:
     return EventDetails(how=how, detail=detail) if detail else EventDetails(how=how)
 
 

@@ -68,7 +68,7 @@ class ManagerParts:
                 gate.accounts.parent.wanted = True
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         await self.accounts.close()
 
 

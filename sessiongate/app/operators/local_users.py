@@ -66,7 +66,7 @@ class UsersOfFiles:
             raise InvalidArgument("name", str(refused)) from None
 
     async def set_disabled(self, who: Person, disabled: bool, by: str, said: EventDetails) -> None:
-        """Keep somebody out, or let in again."""
+        """Disable a user, or enable one again."""
 
         def change(path: Path) -> User:
             if disabled:
@@ -76,7 +76,7 @@ class UsersOfFiles:
         await self._change("user disabled" if disabled else "user enabled", who, change, by, said)
 
     async def set_role(self, who: Person, role: str, by: str, said: EventDetails) -> None:
-        """Give somebody another role."""
+        """Set a user's role."""
 
         def change(path: Path) -> User:
             self._refuse_the_last(path, who.name)
@@ -87,7 +87,7 @@ class UsersOfFiles:
     async def add(
         self, who: Person, full_name: str, role: str, password: Secret, by: str, said: EventDetails
     ) -> str:
-        """Add somebody."""
+        """Add a user."""
 
         def change(path: Path) -> User:
             return new_user(self._config, path, who.name, password, role, full_name)
@@ -98,7 +98,7 @@ class UsersOfFiles:
     async def set_password(
         self, who: Person, password: Secret, by: str, said: EventDetails
     ) -> None:
-        """Give somebody another password."""
+        """Set a user's password."""
 
         def change(path: Path) -> User:
             return new_password(self._config, path, who.name, password)

@@ -83,7 +83,7 @@ class TokenCommands:
         token = Secret(make(secrets.token_bytes(MANAGER_BYTES)))
         stored = StoredToken(token.digest(), name, scopes, self._clock.now())
         await self._tokens.add(stored)
-        await self._told("token created", name, stored.digest, by, ", ".join(scopes))
+        await self._record("token created", name, stored.digest, by, ", ".join(scopes))
         return {**msgspec.structs.asdict(_row(stored, None)), "token": token.reveal()}
 
     def _for_tickets(self, upstreams: Sequence[str]) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ class TokenCommands:
             raise NotFound(self._none(name))
         for token in tokens:
             await self._tokens.remove(token.digest)
-            await self._told("token revoked", name, token.digest, by, "")
+            await self._record("token revoked", name, token.digest, by, "")
         return {"name": name, "revoked": len(tokens), "ids": [_id(one.digest) for one in tokens]}
 
     def _none(self, name: str) -> str:
@@ -151,7 +151,7 @@ class TokenCommands:
             )
         return f"there is no such token of {name!r}; `sessiongate tokens list` has all"
 
-    async def _told(self, what: str, name: str, digest: bytes, by: str, where: str) -> None:
+    async def _record(self, what: str, name: str, digest: bytes, by: str, where: str) -> None:
         said = f"token {_id(digest)}{f' for {where}' if where else ''}"
         await self._journal.happened(what, user=by, subject=name, how="command line", detail=said)
 

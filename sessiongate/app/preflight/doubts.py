@@ -39,7 +39,7 @@ class Doubt(msgspec.Struct, frozen=True):
 
     about: str
     """What it is about, as `check` names its rows."""
-    says: str
+    sentence: str
     serious: bool = False
 
 
@@ -145,13 +145,13 @@ def listener_doubts(config: Config) -> Iterator[Doubt]:
 
 
 def upstream_doubts(config: Config) -> Iterator[Doubt]:
-    """Tables of upstreams that are hardly what somebody meant."""
+    """Tables of upstreams that are probably mistakes."""
     for about, says, serious in doubts_of_upstreams(config):
         yield Doubt(about, says, serious)
 
 
 def forward_auth_doubts(config: Config) -> Iterator[Doubt]:
-    """Settings of forward-auth that are hardly what somebody meant."""
+    """Settings of forward-auth that are probably mistakes."""
     for says, serious in doubts_of_forward_auth(config):
         yield Doubt("forward-auth", says, serious)
 
@@ -180,7 +180,7 @@ class Watch:
         self._config = config  # asked anew at each look: a reload changes it
         self._served = served
         self._clock = clock
-        self._told: set[Doubt] = set()
+        self._logged: set[Doubt] = set()
         self._next: datetime | None = None
 
     async def look(self) -> None:
@@ -203,7 +203,7 @@ class Watch:
             async with asyncio.timeout(_PATIENCE.total_seconds()):
                 found |= set(await store_doubts(config, lambda: datetime.now(UTC)))
         except (StoreUnavailable, TimeoutError):  # an outage is told by whoever needs the store
-            found |= {one for one in self._told if one.about == "store"}
-        for doubt in sorted(found - self._told, key=lambda one: one.about):
-            _log.warning("something is not as it should be", about=doubt.about, why=doubt.says)
-        self._told = found
+            found |= {one for one in self._logged if one.about == "store"}
+        for doubt in sorted(found - self._logged, key=lambda one: one.about):
+            _log.warning("something is not as it should be", about=doubt.about, why=doubt.sentence)
+        self._logged = found

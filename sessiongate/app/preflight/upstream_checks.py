@@ -41,7 +41,7 @@ class CheckedUpstream(msgspec.Struct, frozen=True):
     about: str
     result: str
     detail: str
-    away: bool = False
+    is_unreachable: bool = False
     """Whether the problem is that it cannot be reached."""
 
 

@@ -14,7 +14,7 @@ from sessiongate.app.setup.roles_and_users import new_user, users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
-from sessiongate.files import is_there, made_once, read_named
+from sessiongate.files import is_there, read_named, read_or_make
 from sessiongate.identity.local.users_file import list_users
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.passwords import problem_with
@@ -57,7 +57,7 @@ def bootstrap(config: Config, environ: Mapping[str, str]) -> bool:
     path = users_file(config)
     if _is_spent(config, path):
         _spend(config)
-        _say_so(path)
+        _log_ignored(path)
         return False
     secret = _read(file) if file else password
     if problem := problem_with(secret, name, config.hashing.min_length):
@@ -79,10 +79,10 @@ def _is_spent(config: Config, users: Path) -> bool:
 
 
 def _spend(config: Config) -> None:
-    made_once(config.server.data_dir / MARK, lambda: _WHY, 0o644)
+    read_or_make(config.server.data_dir / MARK, lambda: _WHY, 0o644)
 
 
-def _say_so(path: Path) -> None:
+def _log_ignored(path: Path) -> None:
     what = f"{PREFIX}* ignored: they work once, and this data directory has had users"
     if list_users(path):
         _log.info(what)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sessiongate.config import Config, show
 from sessiongate.config.addresses import without_port
-from sessiongate.files import made_once
+from sessiongate.files import read_or_make
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import Certificates
@@ -40,5 +40,5 @@ def digest_of(config: Config) -> str:
 def instance_of(config: Config) -> str:
     """The server's own UUID: made once, and the same after every restart."""
     path = config.server.data_dir / "instance"
-    found = made_once(path, lambda: f"{guid(os.urandom(GUID_BYTES))}\n".encode("ascii"), 0o644)
+    found = read_or_make(path, lambda: f"{guid(os.urandom(GUID_BYTES))}\n".encode("ascii"), 0o644)
     return found.decode("ascii").strip()

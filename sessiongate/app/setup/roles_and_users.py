@@ -55,7 +55,7 @@ def new_user(
     *,
     any_length: bool = False,
 ) -> User:
-    """Add somebody to this users file, by the rules of the settings. Blocks.
+    """Add a user to this users file, by the rules of the settings. Blocks.
 
     `any_length` leaves the rules for passwords out. Raises ConfigError, and InvalidArgument for a
     name, role or password that cannot be.
@@ -74,7 +74,7 @@ def new_user(
 
 
 def new_password(config: Config, path: Path, name: str, password: Secret) -> User:
-    """Give somebody of this users file another password, by the same rules. Blocks.
+    """Set the password of a user in this file, by the same rules. Blocks.
 
     Raises ConfigError, NotFound, and InvalidArgument for a password that cannot be.
     """

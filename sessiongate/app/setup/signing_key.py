@@ -9,7 +9,7 @@ from joserfc.jwk import RSAKey
 
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError
-from sessiongate.files import made_once
+from sessiongate.files import read_or_make
 
 
 def signing_key_of(config: Config) -> RSAKey:
@@ -18,7 +18,7 @@ def signing_key_of(config: Config) -> RSAKey:
     Raises ConfigError for a file that holds none.
     """
     path = config.server.data_dir / "openid.key"
-    found = made_once(
+    found = read_or_make(
         path, lambda: RSAKey.generate_key(2048, private=True).as_pem(private=True), 0o600
     )
     try:

@@ -19,7 +19,7 @@ async def serve(config: Config, announce: Announce, reread: Reread | None = None
     again = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
     async with running(config, signals=True, watched=True) as it:
-        server, done = it.server, it.told_to_stop
+        server, done = it.server, it.stop_requested
         reloading = asyncio.create_task(
             reload_when(again, reread, lambda: server.config, server.reload)
         )

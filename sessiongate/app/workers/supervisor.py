@@ -172,7 +172,7 @@ class Supervisor:
             await asyncio.gather(work, stopped, return_exceptions=True)
             _log.info("stopping")
             for end in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(end, self._hurry)
+                loop.add_signal_handler(end, self._stop_at_once)
             try:
                 await asyncio.gather(*(self._end(process) for process in self._workers.values()))
             finally:
@@ -180,8 +180,8 @@ class Supervisor:
         if failed is not None:
             raise failed
 
-    def _hurry(self) -> None:
-        """Told to stop once more: so are the workers, which then wait no longer."""
+    def _stop_at_once(self) -> None:
+        """Stop the workers a second time, at which they wait for nothing more."""
         for process in self._workers.values():
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()

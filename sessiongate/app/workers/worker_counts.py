@@ -21,11 +21,11 @@ _ASKED = b"GET %b HTTP/1.1\r\nhost: worker\r\nconnection: close\r\n\r\n" % ADDRE
 async def counts_of_others(config: Config) -> dict[int, ProcessCounts]:
     """By their numbers; without those that do not answer."""
     numbers = range(1, config.server.workers)
-    told = await asyncio.gather(*(_asked(config.server.data_dir, one) for one in numbers))
+    told = await asyncio.gather(*(_fetch_counts(config.server.data_dir, one) for one in numbers))
     return {number: counts for number, counts in zip(numbers, told, strict=True) if counts}
 
 
-async def _asked(data_dir: Path, worker: int) -> ProcessCounts | None:
+async def _fetch_counts(data_dir: Path, worker: int) -> ProcessCounts | None:
     path = control_address(data_dir, worker).removeprefix("unix:")
     try:
         async with asyncio.timeout(_PATIENCE):

@@ -7,17 +7,17 @@ from sessiongate.cli.scenario import rules_of
 from sessiongate.errors import ConfigError
 from sessiongate.faults.points import Faults
 from sessiongate.faults.reader import read_line, read_rule
-from sessiongate.faults.scenarios import Told
+from sessiongate.faults.scenarios import RuleFacts
 from sessiongate.secret import Secret
 from sessiongate.testing.clock import TravelClock
 
 
-def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[Told, ...]:
+def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[RuleFacts, ...]:
     """The rules of these options, or exit with all that is wrong in them.
 
     Whether there is an upstream for those that need one is said once there are settings.
     """
-    rules: list[Told] = []
+    rules: list[RuleFacts] = []
     problems: list[str] = []
     for option, texts in (("--fault", faults), ("--scenario", scenarios)):
         for text in texts:
@@ -31,14 +31,14 @@ def rules_asked_for(faults: Sequence[str], scenarios: Sequence[str]) -> tuple[To
     return tuple(rules)
 
 
-def _rule_of(line: str) -> Told:
+def _rule_of(line: str) -> RuleFacts:
     told = read_line(line)
     read_rule(told, gateway=True)
     return told
 
 
 def faults_of(
-    rules: Sequence[Told],
+    rules: Sequence[RuleFacts],
     clock: TravelClock,
     seed: int,
     token: str,
@@ -59,7 +59,7 @@ def faults_of(
     return faults
 
 
-def banner(rules: Sequence[Told]) -> list[str]:
+def banner(rules: Sequence[RuleFacts]) -> list[str]:
     """What is said at the start of a server that has faults; nothing of one that has none."""
     if not rules:
         return []

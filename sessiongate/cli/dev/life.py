@@ -24,13 +24,13 @@ def has_started(server: DevServerThread, signals: Signals, ends: frozenset[int])
     while True:
         either: list[Readable] = [server, signals]
         ready, _, _ = select.select(either, [], [])
-        if told := ends.intersection(signals.come()):
+        if told := ends.intersection(signals.received()):
             return min(told)
         if server in ready:
             return None
 
 
-def until_told(server: DevServerThread, signals: Signals, *, stdin: bool) -> None:
+def until_stopped(server: DevServerThread, signals: Signals, *, stdin: bool) -> None:
     """Wait for a signal to end, and with `stdin` for the end of standard input.
 
     A hangup asks for settings to be read again, which these are not. Fails where the server has
@@ -39,7 +39,7 @@ def until_told(server: DevServerThread, signals: Signals, *, stdin: bool) -> Non
     watched: list[Readable | int] = [server, signals, *([_STDIN] if stdin else [])]
     while True:
         ready, _, _ = select.select(watched, [], [])
-        told = signals.come()
+        told = signals.received()
         if signal.SIGHUP in told:
             _log.warning("settings not reloaded", why=["a dev server keeps those of its start"])
         if not ENDS.isdisjoint(told) or (_STDIN in ready and _is_over()):

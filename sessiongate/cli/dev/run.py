@@ -21,7 +21,7 @@ from sessiongate.cli.announcement import (
 )
 from sessiongate.cli.dev.environment import environment_for
 from sessiongate.cli.dev.faults import banner, faults_of
-from sessiongate.cli.dev.life import ENDS, code_of, has_started, until_it_ends, until_told
+from sessiongate.cli.dev.life import ENDS, code_of, has_started, until_it_ends, until_stopped
 from sessiongate.cli.dev.options import OnLeaks
 from sessiongate.cli.dev.server import DevServerThread
 from sessiongate.cli.dev.settings import throw_away_settings
@@ -31,10 +31,10 @@ from sessiongate.cli.dev.watcher import Watcher
 from sessiongate.cli.login.child_process import Signals
 from sessiongate.cli.output import json_line, note
 from sessiongate.config import Config
-from sessiongate.faults.scenarios import Told
+from sessiongate.faults.scenarios import RuleFacts
 from sessiongate.operations.control import SessionRow
 from sessiongate.testing.clock import TravelClock
-from sessiongate.testing.observed import told_of
+from sessiongate.testing.observed import describe_session
 from sessiongate.testing.ready_file import (
     DevServer,
     DevUser,
@@ -62,7 +62,7 @@ class DevOptions(msgspec.Struct, frozen=True):
     text: bool
     """Whether log lines are for people."""
     seed: int
-    rules: Sequence[Told]
+    rules: Sequence[RuleFacts]
     """The faults that it begins with."""
     header: bool
     """Whether replies name the rule of a fault that they have met."""
@@ -99,15 +99,15 @@ class DevRun:
     """A server that serves until there is nothing left to serve for."""
 
     def __init__(self, config: Config, asked: DevOptions, users: Sequence[TestUser]) -> None:
-        self._config, self._asked, self._users = config, asked, users
+        self._config, self._options, self._users = config, asked, users
         self._token, self._clock = secrets.token_hex(32), TravelClock()
         how = {"header": asked.header, "gateway": bool(config.upstream)}
         self._faults = faults_of(asked.rules, self._clock, asked.seed, self._token, **how)
-        self._said: DevServer | None = None
+        self._facts: DevServer | None = None
 
     def to_its_end(self, signals: Signals) -> int:
         """The exit code."""
-        folder, file = self._config.server.data_dir, self._asked.ready_file
+        folder, file = self._config.server.data_dir, self._options.ready_file
         if file is not None:
             clear_ready_file(file)
         # Before there are threads: it is forked.
@@ -118,8 +118,8 @@ class DevRun:
             code = self._serve(server, signals, watcher)
         finally:
             left = server.end()
-            if file is not None and self._said is not None:
-                remove_ready_file(file, self._said.pid)
+            if file is not None and self._facts is not None:
+                remove_ready_file(file, self._facts.pid)
             watcher.done()
         return self._judged(code, left)
 
@@ -127,17 +127,17 @@ class DevRun:
         return Supplied(clock=self._clock, hasher=cheap_hasher(2), faults=self._faults)
 
     def _serve(self, server: DevServerThread, signals: Signals, watcher: Watcher) -> int:
-        asked = self._asked
+        asked = self._options
         ends = ENDS | {signal.SIGHUP} if asked.command else ENDS
         if (number := has_started(server, signals, ends)) is not None:
             return code_of(number) if asked.command else 0
         started = server.started()
-        said = self._said = self._of(started)
+        said = self._facts = self._of(started)
         if asked.ready_file is not None:
             write_ready_file(asked.ready_file, said)
-        self._tell(started, said)
+        self._announce(started, said)
         if not asked.command:
-            until_told(server, signals, stdin=asked.stdin)
+            until_stopped(server, signals, stdin=asked.stdin)
             return 0
         data_dir = self._config.server.data_dir
         environ = environment_for(said, data_dir, asked.kinds, os.environ)
@@ -154,12 +154,12 @@ class DevRun:
             {one.name: DevUser(one.password, one.role) for one in self._users},
             self._token,
             os.getpid(),
-            self._asked.seed,
+            self._options.seed,
         )
 
-    def _tell(self, started: Started, said: DevServer) -> None:
+    def _announce(self, started: Started, said: DevServer) -> None:
         """Say that it listens, to whoever asked."""
-        asked, config = self._asked, self._config
+        asked, config = self._options, self._config
         if asked.as_json:
             print(json_line(said), flush=True)
             return
@@ -182,8 +182,8 @@ class DevRun:
 
     def _judged(self, code: int, left: Sequence[SessionRow]) -> int:
         """The exit code, in the light of what was left open."""
-        if not left or self._asked.leaks is OnLeaks.OFF:
+        if not left or self._options.leaks is OnLeaks.OFF:
             return code
-        for line in (f"sessions that were left open: {len(left)}", *map(told_of, left)):
+        for line in (f"sessions that were left open: {len(left)}", *map(describe_session, left)):
             note(line)
-        return code or (LEFT_OPEN if self._asked.leaks is OnLeaks.FAIL else 0)
+        return code or (LEFT_OPEN if self._options.leaks is OnLeaks.FAIL else 0)

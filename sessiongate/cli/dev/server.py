@@ -38,7 +38,7 @@ class DevServerThread:
         self._reads, self._writes = os.pipe()
         self._began = Event()
         self._started: Future[Started] = Future()
-        self._left: list[SessionRow] = []
+        self._open_at_end: list[SessionRow] = []
         self._thread = Thread(target=self._run, name="sessiongate", daemon=True)
 
     def fileno(self) -> int:
@@ -62,7 +62,7 @@ class DevServerThread:
             with suppress(RuntimeError):  # its loop is closed: it has ended by itself
                 self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join()
-        return self._left
+        return self._open_at_end
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -88,9 +88,9 @@ class DevServerThread:
             self._started.set_result(it.started)
             os.write(self._writes, b".")
             try:
-                await it.told_to_stop.wait()
+                await it.stop_requested.wait()
             finally:
-                self._left = await open_sessions(it.server)
+                self._open_at_end = await open_sessions(it.server)
                 await self._faults.break_off()
 
 

@@ -35,12 +35,12 @@ def throw_away_settings(
     }
     if free:
         loaded = settings(file, folder, {**wanted, **free})
-    loaded = _apart(loaded)
+    loaded = _detached(loaded)
     refuse_what_is_taken(loaded, "--listen 127.0.0.1:0 takes a free port")
     return loaded
 
 
-def _apart(config: Config) -> Config:
+def _detached(config: Config) -> Config:
     """The same, with users in the data directory alone, and without copies of the audit."""
     identity = {
         name: {key: value for key, value in table.items() if key != "path"}

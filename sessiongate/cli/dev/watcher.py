@@ -1,4 +1,4 @@
-"""Whoever sees to it that nothing is left where `dev` is killed: a process of its own.
+"""A process that cleans up where `dev` is killed.
 
 It is forked before there are threads, and holds one end of a pipe whose other end is `dev`'s. When
 that end is gone and nobody has said that all is well, it ends the command with its process group,
@@ -46,7 +46,7 @@ class Watcher:
         os.write(self._line, f"{group}\n".encode())
 
     def done(self) -> None:
-        """Nothing is left. It ends."""
+        """Say that all is cleaned up, so that it ends and does nothing."""
         os.write(self._line, _DONE)
         os.close(self._line)
         with suppress(ChildProcessError):

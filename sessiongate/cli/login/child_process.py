@@ -76,8 +76,8 @@ class Signals:
         """For `select`: there are some."""
         return self._reads
 
-    def come(self) -> list[int]:
-        """The numbers of those that have come, in order."""
+    def received(self) -> list[int]:
+        """The numbers of the signals that came since the last call, in order."""
         with suppress(BlockingIOError):
             return list(os.read(self._reads, 4096))
         return []
@@ -120,11 +120,11 @@ class Child:
             seconds = [one for one in (due(), self._until_killed()) if one is not None]
             watched: list[Readable] = [signals, *(one for one, _ in others)]
             ready, _, _ = select.select(watched, [], [], min(seconds, default=None))
-            for number in signals.come():
+            for number in signals.received():
                 self._pass_on(number)
             others = [(one, deed) for one, deed in others if one not in ready or deed()]
             if self._killed_at is not None and time.monotonic() >= self._killed_at:
-                self.tell(signal.SIGKILL)
+                self.send(signal.SIGKILL)
                 self._killed_at = None
         self._take_terminal()
         return code
@@ -138,7 +138,7 @@ class Child:
         """The number of its process group."""
         return self._process.pid
 
-    def tell(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send its whole group a signal."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
@@ -148,8 +148,8 @@ class Child:
 
     def _pass_on(self, number: int) -> None:
         if number in PASSED_ON:
-            self.tell(number)
-            self.tell(signal.SIGCONT)  # who is stopped hears nothing
+            self.send(number)
+            self.send(signal.SIGCONT)  # who is stopped hears nothing
             if self._killed_at is None:
                 self._killed_at = time.monotonic() + _GRACE
 
@@ -172,7 +172,7 @@ class Child:
         os.kill(os.getpid(), signal.SIGSTOP)
         with suppress(OSError):
             os.tcsetpgrp(self._terminal, self._process.pid)
-        self.tell(signal.SIGCONT)
+        self.send(signal.SIGCONT)
 
     def _take_terminal(self) -> None:
         if self._terminal is not None:

@@ -16,7 +16,7 @@ from sessiongate.cli.login.guardian import (
     TRIES,
     Guardian,
     NotWaitedFor,
-    say_what_is_left,
+    report_left_session,
 )
 from sessiongate.cli.login.no_dumps import keep_secrets_in
 from sessiongate.cli.login.session_environment import (
@@ -138,19 +138,19 @@ class _Run:
         self._target, self._session, self._guardian = target, session, guardian
         self._on_expiry, self._in_file, self._strict = on_expiry, in_file, strict
         self._directory: PrivateDirectory | None = None
-        self._told: Mapping[str, Any] = {}
+        self._session_facts: Mapping[str, Any] = {}
         self._over = False
         self._warned = False
 
     def to_its_end(self, command: list[str]) -> int:
         """The exit code."""
         try:
-            first = self._guardian.told()
+            first = self._guardian.next_message()
             if first is None or "opened" not in first:
                 why = "the process that logs in has ended" if first is None else first["failed"]
                 note(f"the login failed: {why}")
                 return LOGIN_FAILED
-            self._told = first["opened"]
+            self._session_facts = first["opened"]
             with Signals() as signals:
                 try:
                     code = self._run(command, signals)
@@ -167,30 +167,30 @@ class _Run:
         environ = environment_of(
             self._target,
             self._session,
-            self._told,
+            self._session_facts,
             directory,
             os.environ,
             in_file=self._in_file,
         )
-        if self._told["expires_at"] is not None and not self._in_file:
-            left = max(0, round(self._told["expires_at"] - time.time()))
+        if self._session_facts["expires_at"] is not None and not self._in_file:
+            left = max(0, round(self._session_facts["expires_at"] - time.time()))
             note(f"the session's token ends in {left} seconds; --file keeps one up to date")
             self._warned = left <= _WARNS_BEFORE
         child = started(command, environ)
         if isinstance(child, int):
             return child
         self._child = child
-        return self._child.wait(signals, [(self._guardian, self._heard)], self._until_due)
+        return self._child.wait(signals, [(self._guardian, self._read_guardian)], self._until_due)
 
-    def _heard(self) -> bool:
+    def _read_guardian(self) -> bool:
         """Take in what the guardian says; False where it has ended."""
-        said = self._guardian.told(0)
+        said = self._guardian.next_message(0)
         if said is None:
             return not self._guardian.is_gone
         if "renewed" in said:
-            self._told = said["renewed"]
+            self._session_facts = said["renewed"]
             if self._in_file and self._directory is not None:
-                write_header(self._session, self._told, self._directory)
+                write_header(self._session, self._session_facts, self._directory)
         elif "trouble" in said:
             note(f"the session could not be kept in use: {said['trouble']}")
         elif "over" in said and not self._over:
@@ -201,7 +201,7 @@ class _Run:
 
     def _until_due(self) -> float | None:
         """Warn in time of an end that is known; the seconds until the next look."""
-        ends = self._told["expires_at"]
+        ends = self._session_facts["expires_at"]
         if ends is None or self._in_file or self._over:
             return None
         left: float = ends - time.time()
@@ -230,10 +230,10 @@ class _Run:
             return False
         if ended is None:
             # It was killed: what it has told us is enough to do its work.
-            self._session.adopt(self._told)
+            self._session.adopt(self._session_facts)
             ended = self._session.logout(tries=TRIES, timeout=SECONDS)
         if not ended:
-            say_what_is_left(self._target, self._told)
+            report_left_session(self._target, self._session_facts)
         return ended
 
 

@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import Any, NoReturn
 
 from sessiongate.cli.login.child_process import PASSED_ON, Readable, Signals
-from sessiongate.cli.login.session_users import SessionUsers, received, say
+from sessiongate.cli.login.session_users import SessionUsers, received, send
 from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import note
 from sessiongate.client import LoginRefused, Session, SessionError
@@ -38,7 +38,7 @@ One that is not renewed is handed to nobody any more from then on.
 _PATIENCE = TRIES * (SECONDS + 0.5) * 2 + 5
 _LONGEST_MESSAGE = 1 << 20
 
-Told = dict[str, Any]
+Message = dict[str, Any]
 
 
 class NotWaitedFor(Exception):
@@ -66,7 +66,7 @@ class Guardian:
         renews: bool,
         listening: socket.socket | None = None,
     ) -> "Guardian":
-        """Fork it. It logs in at once; `told` says how that went.
+        """Fork it. It logs in at once; `next_message` says how that went.
 
         It uses the session every `keep_alive` seconds, never for 0. With `renews` it opens another
         where the server has ended it. Others who use the session come where it is `listening`.
@@ -82,22 +82,24 @@ class Guardian:
         return cls(ours, pid, shared=listening is not None)
 
     def fileno(self) -> int:
-        """For `select`: there is something to be `told`."""
+        """For `select`: there is something to be `next_message`."""
         return self._line.fileno()
 
-    def told(self, seconds: float | None = None, signals: Signals | None = None) -> Told | None:
+    def next_message(
+        self, seconds: float | None = None, signals: Signals | None = None
+    ) -> Message | None:
         """What it says next; None where it has ended, or says nothing for so many seconds.
 
         Raises NotWaitedFor for one of the `signals` that ask for an end.
         """
-        if not self.is_heard(seconds, signals):
+        if not self.has_message(seconds, signals):
             return None
         line, _, self._rest = self._rest.partition(b"\n")
-        said: Told = json.loads(line)
+        said: Message = json.loads(line)
         return said
 
-    def is_heard(self, seconds: float | None = None, signals: Signals | None = None) -> bool:
-        """Whether it says something, which `told` has then. Waits for it, and raises, as that."""
+    def has_message(self, seconds: float | None = None, signals: Signals | None = None) -> bool:
+        """Whether there is a message for `next_message`. Waits and raises as that does."""
         watched: list[Readable] = [self._line]
         if signals is not None:
             watched.append(signals)
@@ -105,7 +107,7 @@ class Guardian:
             ready, _, _ = select.select(watched, [], [], seconds)
             if not ready:
                 return False
-            if signals is not None and any(one in PASSED_ON for one in signals.come()):
+            if signals is not None and any(one in PASSED_ON for one in signals.received()):
                 raise NotWaitedFor
             if self._line not in ready:
                 continue
@@ -117,17 +119,17 @@ class Guardian:
         return True
 
     def end(self, signals: Signals | None = None) -> bool | None:
-        """Have it log out. Whether that went well; None where it cannot say so, and has ended.
+        """Have it log out. Whether that went well; None where it has ended without an answer.
 
-        Raises NotWaitedFor as `told` does, and where it is shared and too busy to say so: it logs
-        out all the same, with the last who uses it, and says what is left itself.
+        Raises NotWaitedFor as `next_message` does, and where it is shared and too busy to answer:
+        it logs out all the same, with the last who uses it, and says what is left itself.
         """
         if not self.is_gone:
             with suppress(OSError):
                 self._line.shutdown(socket.SHUT_WR)
-            said: Told | None = {}
+            said: Message | None = {}
             while said is not None and "ended" not in said:
-                said = self.told(_PATIENCE, signals)
+                said = self.next_message(_PATIENCE, signals)
             if said is not None:
                 self._collect(goes_on="goes_on" in said)
                 return bool(said["ended"])
@@ -152,7 +154,7 @@ class Guardian:
                 os.waitpid(self._pid, os.WNOHANG if self.is_gone or goes_on else 0)
 
 
-def say_what_is_left(target: Target, told: Mapping[str, Any]) -> None:
+def report_left_session(target: Target, told: Mapping[str, Any]) -> None:
     """Say which session could not be logged out of: by its key, or by as much as names it."""
     if told.get("key"):
         name = f"its key is {told['key']}"
@@ -198,20 +200,20 @@ def keep(users: SessionUsers, session: Session, keep_alive: float, renews: bool)
     except SessionError as problem:
         users.refuse({"failed": str(problem)})
         return
-    users.tell({"opened": told})
+    users.send_all({"opened": told})
     use = _using(users, session, renews)
     while True:
         last = _last_left(users, told, _until_used(told, keep_alive, renews), renews)
         if last is not None:
             ended = session.logout(tries=TRIES, timeout=SECONDS)
-            if not say(last, {"ended": ended}) and not ended:
+            if not send(last, {"ended": ended}) and not ended:
                 sys.stderr.write(_left_behind(session, told))
             return
         told = use(told)
 
 
 def _last_left(
-    users: SessionUsers, told: Told, pause: float | None, renews: bool
+    users: SessionUsers, told: Message, pause: float | None, renews: bool
 ) -> socket.socket | None:
     """Wait until the session has to be used. The last one's line, where that leaves before."""
     due = None if pause is None else time.monotonic() + pause
@@ -228,7 +230,7 @@ def _last_left(
     return None
 
 
-def _until_used(told: Told, keep_alive: float, renews: bool) -> float | None:
+def _until_used(told: Message, keep_alive: float, renews: bool) -> float | None:
     """Seconds until the session has to be used, or renewed."""
     good = _until_old(told) if renews else None
     pauses = [keep_alive] if keep_alive else []
@@ -237,13 +239,13 @@ def _until_used(told: Told, keep_alive: float, renews: bool) -> float | None:
     return min(pauses, default=None)
 
 
-def _until_old(told: Told) -> float | None:
+def _until_old(told: Message) -> float | None:
     """Seconds until its token is shortly before its end; None where that is not told."""
     ends: float | None = told["expires_at"]
     return None if ends is None else ends - time.time() - EARLY
 
 
-def _using(users: SessionUsers, session: Session, renews: bool) -> Callable[[Told], Told]:
+def _using(users: SessionUsers, session: Session, renews: bool) -> Callable[[Message], Message]:
     """What is done from time to time: use the session, and say what has become of it.
 
     Of failures that follow each other the first is told. One that is over, for good, is handed to
@@ -251,7 +253,7 @@ def _using(users: SessionUsers, session: Session, renews: bool) -> Callable[[Tol
     """
     fails = False
 
-    def use(told: Told) -> Told:
+    def use(told: Message) -> Message:
         nonlocal fails
         before, fails = fails, False
         try:
@@ -259,7 +261,7 @@ def _using(users: SessionUsers, session: Session, renews: bool) -> Callable[[Tol
             if not session.keep_alive():
                 if not renews:
                     users.take_no_more()
-                    users.tell({"over": True})
+                    users.send_all({"over": True})
                     return told
                 session.renew()
                 now = session.hand_over()
@@ -268,16 +270,16 @@ def _using(users: SessionUsers, session: Session, renews: bool) -> Callable[[Tol
             if isinstance(problem, LoginRefused):  # no other is opened in its place then
                 users.take_no_more()
             if not before:
-                users.tell({"trouble": str(problem)})
+                users.send_all({"trouble": str(problem)})
             return told
         if now["token"] != told["token"]:
-            users.tell({"renewed": now})
+            users.send_all({"renewed": now})
         return now
 
     return use
 
 
-def _left_behind(session: Session, told: Told) -> str:
+def _left_behind(session: Session, told: Message) -> str:
     digest = sha256(str(told["token"]).encode()).hexdigest()[:8]
     name = f"its key is {told['key']}" if told["key"] else f"its token's SHA-256 begins {digest}"
     return f"sessiongate: a session is left at {session.url()}: {name}\n"

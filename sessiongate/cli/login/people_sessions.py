@@ -11,9 +11,16 @@ from typing import Annotated
 
 import typer
 
-from sessiongate.cli.login.guardian import SECONDS, TRIES, say_what_is_left
-from sessiongate.cli.login.kept_sessions import KeptSession, all_kept, end, keep, kept_of, name_of
+from sessiongate.cli.login.guardian import SECONDS, TRIES, report_left_session
 from sessiongate.cli.login.no_dumps import keep_secrets_in
+from sessiongate.cli.login.saved_sessions import (
+    SavedSession,
+    end,
+    name_of,
+    save,
+    saved_session_for,
+    saved_sessions,
+)
 from sessiongate.cli.login.target_options import (
     AsOption,
     CaOption,
@@ -28,7 +35,7 @@ from sessiongate.cli.login.target_options import (
 )
 from sessiongate.cli.login.targets import save_target
 from sessiongate.cli.options import OutputOption
-from sessiongate.cli.output import Exit, Output, fail, say, show_facts
+from sessiongate.cli.output import Exit, Output, fail, print_sentence, show_facts
 from sessiongate.client import SessionError
 
 WhichOption = Annotated[
@@ -65,22 +72,20 @@ def login(
     try:
         if save is not None:
             save_target(save, target)
-        path = _kept_in_place_of_another(
-            KeptSession(save or name_of(to), target, told, time.time())
-        )
+        path = _replace_saved(SavedSession(save or name_of(to), target, told, time.time()))
     except BaseException:  # Ctrl-C too: nobody else knows this session, to log out of it
         if not session.logout(tries=TRIES, timeout=SECONDS):
-            say_what_is_left(target, told)
+            report_left_session(target, told)
         raise
-    say(f"Logged in to {session.url()} as {target.user}. The session is kept in {path}")
+    print_sentence(f"Logged in to {session.url()} as {target.user}. The session is kept in {path}")
 
 
-def _kept_in_place_of_another(kept: KeptSession) -> Path:
+def _replace_saved(kept: SavedSession) -> Path:
     """Where it is kept. The one of this name before it is logged out of."""
-    before = all_kept().get(kept.name)
+    before = saved_sessions().get(kept.name)
     if before is not None and not end(before):
-        say_what_is_left(before.target, before.told)
-    return keep(kept)
+        report_left_session(before.target, before.told)
+    return save(kept)
 
 
 def logout(
@@ -91,19 +96,21 @@ def logout(
 ) -> None:
     """Log out of the session that `login` has kept."""
     keep_secrets_in()
-    chosen = list(all_kept().values()) if every else [kept_of(to)]
+    chosen = list(saved_sessions().values()) if every else [saved_session_for(to)]
     left = [kept for kept in chosen if not end(kept)]
     for kept in left:
-        say_what_is_left(kept.target, kept.told)
+        report_left_session(kept.target, kept.told)
     if left:
         fail(Exit.UNREACHABLE, "the server could not be told; it is kept, for another try")
-    say(f"Logged out of {', '.join(one.name for one in chosen) or 'nothing: none is kept'}.")
+    print_sentence(
+        f"Logged out of {', '.join(one.name for one in chosen) or 'nothing: none is kept'}."
+    )
 
 
 def whoami(to: WhichOption = "", output: OutputOption = Output.TABLE) -> None:
     """Say of the session that is kept whose it is, where, and whether it lives."""
     keep_secrets_in()
-    kept = kept_of(to)
+    kept = saved_session_for(to)
     session = kept.session()
     try:
         lives = session.keep_alive()
@@ -127,7 +134,7 @@ def whoami(to: WhichOption = "", output: OutputOption = Output.TABLE) -> None:
 def print_header(to: WhichOption = "") -> None:
     """Print the header that carries the session, for `curl -H "$(sessiongate print-header)"`."""
     keep_secrets_in()
-    kept = kept_of(to)
+    kept = saved_session_for(to)
     session = kept.session()
     try:
         told = session.hand_over()
@@ -135,6 +142,6 @@ def print_header(to: WhichOption = "") -> None:
         fail(Exit.REFUSED, str(problem))
     if told != kept.told:  # an access token that was renewed
         with suppress(OSError):
-            keep(KeptSession(kept.name, kept.target, told, kept.opened_at))
+            save(SavedSession(kept.name, kept.target, told, kept.opened_at))
     ((name, value),) = session.header.items()
     print(f"{name}: {value}")

@@ -25,18 +25,18 @@ class SessionUsers:
         if listening is not None:
             listening.setblocking(False)
 
-    def tell(self, what: What) -> None:
-        """Tell all of them, as far as they are there."""
+    def send_all(self, what: What) -> None:
+        """Send a message to each that is still connected."""
         for line in self._lines:
-            say(line, what)
+            send(line, what)
 
     def refuse(self, what: What) -> None:
-        """Tell this all of them, and those who have come meanwhile. Nobody comes any more."""
-        self.tell(what)
+        """Send a last message to all, also to those that have just connected; accept no more."""
+        self.send_all(what)
         self.take_no_more(what)
 
     def take_no_more(self, greeting: What | None = None) -> None:
-        """Have nobody come any more.
+        """Accept no more connections.
 
         Who has come, and was not let in yet, hears the greeting. Without one it hears nothing, and
         looks for another session.
@@ -76,7 +76,7 @@ class SessionUsers:
             nowhere = null_device()
             os.dup2(nowhere, 2)
             os.close(nowhere)
-        say(line, {"ended": True, "goes_on": True})
+        send(line, {"ended": True, "goes_on": True})
         line.close()
 
     def _admit(self, greeting: What) -> None:
@@ -86,11 +86,11 @@ class SessionUsers:
             except BlockingIOError:
                 return
             self._lines.append(line)
-            say(line, greeting)
+            send(line, greeting)
 
 
-def say(line: socket.socket, what: What) -> bool:
-    """Send this. False where nobody is there any more."""
+def send(line: socket.socket, what: What) -> bool:
+    """Send a message. False where the other end is closed."""
     try:
         line.sendall(json.dumps(what).encode() + b"\n")
     except OSError:
@@ -99,7 +99,7 @@ def say(line: socket.socket, what: What) -> bool:
 
 
 def received(line: socket.socket, most: int) -> bytes:
-    """What has come; nothing where nobody is there any more."""
+    """What has been received; empty where the other end is closed."""
     try:
         return line.recv(most)
     except ConnectionError:

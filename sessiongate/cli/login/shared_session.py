@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from sessiongate.cli.login.guardian import Guardian
-from sessiongate.cli.login.kept_sessions import place_of
+from sessiongate.cli.login.saved_sessions import place_of
 from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import Exit, fail
 from sessiongate.errors import ConfigError
@@ -71,7 +71,7 @@ class SharedSession:
         except OSError:
             line.close()
             return None
-        if not guardian.is_heard():  # it has just ended, with the last who has used it
+        if not guardian.has_message():  # it has just ended, with the last who has used it
             line.close()
             return None
         return guardian

@@ -78,7 +78,7 @@ def password_for(target: Target, file: Path | None, stdin: bool, command: str | 
         if stdin:
             return Secret(secret_text(_first_line_of_stdin()))
         if command is not None:
-            return Secret(secret_text(_said_by(command)))
+            return Secret(secret_text(_first_line_of(command)))
     except OSError as problem:
         fail(Exit.SETTINGS, f"--password-file: {problem.strerror}")
     except UnicodeDecodeError:
@@ -103,7 +103,7 @@ def _first_line_of_stdin() -> bytes:
     return line
 
 
-def _said_by(command: str) -> bytes:
+def _first_line_of(command: str) -> bytes:
     try:
         words = shlex.split(command)
         done = subprocess.run(words, stdout=subprocess.PIPE, check=False)  # noqa: S603 - as asked

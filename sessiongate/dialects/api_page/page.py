@@ -56,9 +56,9 @@ class ApiPage:
     def _answer(self, request: Request) -> Reply:
         file, moved = self._files.get(request.path), _MOVED.get(request.path)
         if file is None and moved is None:
-            return _words(404, "There is nothing at this address.")
+            return _error_reply(404, "There is nothing at this address.")
         if request.method not in FILE_METHODS:
-            words = _words(405, "This address takes GET and HEAD only.")
+            words = _error_reply(405, "This address takes GET and HEAD only.")
             return Reply(405, (*words.headers, ("allow", ", ".join(FILE_METHODS))), words.body)
         if file is None:
             return Reply(302, (("location", moved or ""),))
@@ -83,6 +83,6 @@ def _read_files() -> Mapping[str, File]:
     }
 
 
-def _words(status: int, text: str) -> Reply:
+def _error_reply(status: int, text: str) -> Reply:
     body = msgspec.json.encode({"Message": text})
     return Reply(status, (("content-type", "application/json"),), body)

@@ -93,7 +93,7 @@ class AccessTokens:
                 "realm_access": {"roles": sorted(session.roles)},
                 "scope": scope,
                 _GENERATION: generation,
-                **_person(session),
+                **_user_claims(session),
             },
         )
 
@@ -113,7 +113,7 @@ class AccessTokens:
     def identity(self, session: Session, issuer: str, client: str) -> str:
         """An ID token."""
         return self._sign(
-            "ID", session, issuer, client, self.life, {"aud": client, **_person(session)}
+            "ID", session, issuer, client, self.life, {"aud": client, **_user_claims(session)}
         )
 
     def _sign(
@@ -179,7 +179,7 @@ def subject_of(session: Session) -> str:
     return str(uuid.uuid5(_SUBJECTS, f"{session.provider}/{session.principal}"))
 
 
-def _person(session: Session) -> dict[str, Any]:
+def _user_claims(session: Session) -> dict[str, Any]:
     return {
         "preferred_username": session.login_name,
         "name": session.full_name,

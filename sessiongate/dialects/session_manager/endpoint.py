@@ -110,7 +110,7 @@ class SessionManagerEndpoint:
         return _reply(200, body, undelivered=_counting(accounts))
 
     def _refused(self, error: errors.SessionGateError, pause: int) -> Reply:
-        reply = _said(_form(error), error.says)
+        reply = _error_reply(_form(error), error.says)
         if isinstance(error, errors.BadCredentials):
             reply.headers = (*reply.headers, ("www-authenticate", "Bearer"))
         if isinstance(error, errors.Unavailable):
@@ -121,8 +121,8 @@ class SessionManagerEndpoint:
 
 
 def refuse(_: Request, error: errors.SessionGateError | None) -> Reply:
-    """A refusal before anybody was asked; None stands for an error that nobody foresaw."""
-    reply = _said(_UNFORESEEN if error is None else _form(error))
+    """A refusal before anybody was asked; None stands for an unforeseen error."""
+    reply = _error_reply(_UNFORESEEN if error is None else _form(error))
     if isinstance(error, errors.WrongVerb):
         reply.headers = (*reply.headers, ("allow", ", ".join(error.allowed)))
     return reply
@@ -133,7 +133,7 @@ def _form(error: errors.SessionGateError) -> _Refusal:
     return next((form for kind, form in _FORMS if isinstance(error, kind)), other)
 
 
-def _said(form: _Refusal, why: str = "") -> Reply:
+def _error_reply(form: _Refusal, why: str = "") -> Reply:
     says = f"{form.says}: {why}" if why else form.says
     return _reply(form.status, {"error": says, "request_id": str(request_id.current.get())})
 

@@ -47,7 +47,7 @@ def type_names() -> set[str]:
     fields = [field for one in SESSION_METHODS.values() for field in (*one.params, one.result)]
     fields += [one.field for one in SESSION_PROPERTIES.values()]
     fields += [Field("fault", name) for name in (*fault_names(), "MethodFault")]
-    return _reached(field for field in fields if field is not None)
+    return _types_in(field for field in fields if field is not None)
 
 
 def request_name(method: Method) -> str:
@@ -57,7 +57,7 @@ def request_name(method: Method) -> str:
 
 def components() -> dict[str, Json]:
     """Every schema by name: the types, then the request bodies."""
-    sent = _reached(param for method in SESSION_METHODS.values() for param in method.params)
+    sent = _types_in(param for method in SESSION_METHODS.values() for param in method.params)
     shown = type_names()
     faults = fault_names()
     schemas = {
@@ -87,7 +87,7 @@ def reference(name: str) -> Json:
 
 def slot(field: Field, *, nullable: bool = False) -> Json:
     """What a member, parameter or result may hold. `nullable` where unset is written as null."""
-    schema = _one(field.type)
+    schema = _schema_of(field.type)
     if field.secret:
         schema = {**schema, "format": "password", "writeOnly": True}
     if field.array:
@@ -104,7 +104,7 @@ def body(method: Method) -> Json:
     return _members(method.params)
 
 
-def _one(kind: str) -> Json:
+def _schema_of(kind: str) -> Json:
     if kind in _PRIMITIVES:
         return dict(_PRIMITIVES[kind])
     narrower = [name for name, base in BASES.items() if base == kind]
@@ -159,7 +159,7 @@ def _any() -> Json:
     }
 
 
-def _reached(fields: Iterable[Field]) -> set[str]:
+def _types_in(fields: Iterable[Field]) -> set[str]:
     """Names of the data types that these fields hold, at any depth."""
     reached: set[str] = set()
     waiting = [field.type for field in fields]

@@ -169,7 +169,7 @@ class PropertyCollector(ManagedObject):
             one.told = BEING_TOLD
         updates: list[Value] = []
         try:
-            await self._tell(context, news, updates)
+            await self._report(context, news, updates)
         finally:  # the others, nobody has heard of
             for _, one in news[len(updates) :]:
                 one.told = NOT_TOLD
@@ -181,7 +181,7 @@ class PropertyCollector(ManagedObject):
             members["truncated"] = True
         return Data("UpdateSet", members)
 
-    async def _tell(
+    async def _report(
         self, context: Context, news: Sequence[tuple[MoRef, Filter]], updates: list[Value]
     ) -> None:
         """Tell of filters, one after the other, until the budget of the request is spent.

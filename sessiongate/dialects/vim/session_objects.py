@@ -20,7 +20,7 @@ from sessiongate import errors
 from sessiongate.dialects.vim.context import Context
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended, Session
-from sessiongate.wire.vim.methods import OBJECTS, PROPERTY_COLLECTOR, made_id
+from sessiongate.wire.vim.methods import OBJECTS, PROPERTY_COLLECTOR, session_object_id
 from sessiongate.wire.vim.types import Data, MoRef
 
 # Of one session. Real clients have up to a few dozen, of 1 to 3 kB each.
@@ -178,7 +178,7 @@ class SessionObjects:
         except errors.SessionGateError:
             self._drop_if_idle(caller.key)
             raise
-        target = MoRef(kind, made_id(kind, caller.key, self._random(_ID_BYTES)))
+        target = MoRef(kind, session_object_id(kind, caller.key, self._random(_ID_BYTES)))
         made.size = context.size
         held.made[target.name] = made
         self._count_made(held, 1, made.size)

@@ -77,13 +77,13 @@ class Views(ManagedObject):
     # One kind of view each
 
     async def container(self, context: Context) -> Value | None:
-        return self._asked(context, "container")
+        return self._argument(context, "container")
 
     async def type(self, context: Context) -> Value | None:
-        return self._asked(context, "type") or []
+        return self._argument(context, "type") or []
 
     async def recursive(self, context: Context) -> Value | None:
-        return self._asked(context, "recursive")
+        return self._argument(context, "recursive")
 
     async def modify_list_view(
         self,
@@ -127,7 +127,7 @@ class Views(ManagedObject):
             raise errors.UnknownObject(target.kind, target.name)
         return made
 
-    def _asked(self, context: Context, name: str) -> Value | None:
+    def _argument(self, context: Context, name: str) -> Value | None:
         asked = self._view(context, context.target).asked
         return asked.members.get(name) if asked is not None else None
 

@@ -47,14 +47,14 @@ class WsdlEndpoint:
             return Reply(405, (("allow", "GET, HEAD, POST" if described else "GET, HEAD"),))
         gate = self._gates.of(request) if self._gates is not None else None
         if gate is not None:
-            return await self._theirs(gate, request)
+            return await self._of_upstream(gate, request)
         if described:
             return Reply(200, _HEADERS, wsdl.service(self._own.origin(request)))
         if request.path not in wsdl.PARTS:
             return await router.nowhere(request)
         return Reply(200, _HEADERS, wsdl.parts()[request.path], shared=True)
 
-    async def _theirs(self, gate: Gate, request: Request) -> Reply:
+    async def _of_upstream(self, gate: Gate, request: Request) -> Reply:
         """The upstream's, at our address."""
         try:
             answer = await gate.public.description(request.path)

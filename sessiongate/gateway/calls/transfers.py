@@ -30,7 +30,7 @@ from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
 from sessiongate.gateway.relay_rules import USE, RelayRules
 from sessiongate.rules import byte_ranges
 from sessiongate.rules.relay_rest import is_below
-from sessiongate.rules.transfers import READING, Family, leads_to, told
+from sessiongate.rules.transfers import READING, Family, leads_to, reply_headers
 from sessiongate.session import Person, Session
 from sessiongate.upstream.exchange import Exchange, Outgoing
 from sessiongate.upstream.line import Incoming
@@ -225,7 +225,9 @@ class Transfers:
     def _told(self, reply: Incoming) -> Headers:
         """What of its head the client gets. Raises NotSupported where it would lead astray."""
         rules = self._rules
-        headers = told(reply.headers, self._exchange.url, rules.hosts, leaves=rules.service_tickets)
+        headers = reply_headers(
+            reply.headers, self._exchange.url, rules.hosts, leaves=rules.service_tickets
+        )
         lost = [value for name, value in reply.headers if name == "location"]
         if 300 <= reply.status < 400 and lost and "location" not in dict(headers):
             host = leads_to(lost[0])
@@ -255,7 +257,7 @@ class Transfers:
         wanted, within = transfer.wanted, self._rules.timeout
         cookies = () if lease is None else (session_cookie(lease.session.token),)
         # A part comes with what stands around it: nothing is had in two halves of it.
-        headers, transfer.range = byte_ranges.asked(
+        headers, transfer.range = byte_ranges.ask_widened(
             wanted.headers, self._tokens.longest - 1, cuts=wanted.method == "GET"
         )
         ask = Ask(wanted.target, (*headers, *cookies), b"", wanted.method)
@@ -325,7 +327,7 @@ class Transfer:
         if reply.status != 206:
             return headers
         try:
-            part = byte_ranges.told(headers)
+            part = byte_ranges.read_content_range(headers)
             if self.range is None:
                 raise Malformed("a part of a file that nobody has asked for")
             found = self.range.of(part)
@@ -333,7 +335,7 @@ class Transfer:
             raise OutcomeUnknown(str(wrong)) from None
         self._cut = byte_ranges.RangeCut(part, found), found
         kept = tuple(one for one in headers if one[0] != "content-range")
-        return (*kept, ("content-range", found.told))
+        return (*kept, ("content-range", found.content_range))
 
     def goes_on(self, reply: Incoming, headers: Headers, gap: float) -> None:
         """The head has come."""

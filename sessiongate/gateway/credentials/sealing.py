@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sessiongate.errors import ConfigError
-from sessiongate.files import made_once, open_named, open_own
+from sessiongate.files import open_named, open_own, read_or_make
 from sessiongate.secret import Secret
 from sessiongate.store.port import StoredLease
 
@@ -139,7 +139,7 @@ def lease_key(key_file: Path | None, data_dir: Path) -> LeaseKey:
     """
     path = data_dir / KEY_NAME if key_file is None else key_file
     if key_file is None:
-        made_once(path, lambda: f"{secrets.token_hex(KEY_BYTES)}\n".encode("ascii"), 0o600)
+        read_or_make(path, lambda: f"{secrets.token_hex(KEY_BYTES)}\n".encode("ascii"), 0o600)
     try:
         number = open_own(path, os.O_RDONLY) if key_file is None else open_named(path)
         with os.fdopen(number, "rb") as file:

@@ -131,7 +131,7 @@ class FileIdentity:
         self._highest_cost = _highest_cost(self._users, self._hasher.cost)
 
     async def close(self) -> None:
-        """Nothing to let go of: the hasher belongs to whoever made it."""
+        """Nothing to close: the hasher belongs to whoever made it."""
 
     def name_of(self, account: Account) -> str:
         """The one name under which tries of this account count, whether it exists or not."""

@@ -79,7 +79,7 @@ class KeySource(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         ...
 
 
@@ -307,7 +307,7 @@ class UrlSource:
         return await _fetch(self._upstream, self._path)
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         await self._upstream.close()
 
 
@@ -340,7 +340,7 @@ class DiscoveredSource:
         raise IdentityUnavailable("the issuer's keys are at another host; set jwks_url")
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         await self._upstream.close()
 
 

@@ -46,7 +46,7 @@ class OidcVerifier:
         await self._keys.start()
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         await self._keys.close()
 
     def takes(self, presented: PresentedToken) -> bool:

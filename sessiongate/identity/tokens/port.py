@@ -65,7 +65,7 @@ class TokenVerifier(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of what it holds."""
+        """Release what it holds."""
         ...
 
 

@@ -65,7 +65,7 @@ class ServiceAccounts:
             await cluster.keys.start()
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         for cluster in self._clusters:
             await cluster.keys.close()
 

@@ -130,7 +130,7 @@ class VCenterIdentity:
         """Never calls `tell`: a vCenter does not say when an account changes."""
 
     async def start(self) -> None:
-        """Get ready to call. Calls nobody yet: the vCenter may be down now and up in a minute."""
+        """Prepare to call. Connects to nothing yet: the vCenter may be down for a while."""
         await self._upstream.start()
 
     async def close(self) -> None:

@@ -46,7 +46,7 @@ def attention(
     """
     return [
         *_full(values, cap, upstreams),
-        *_away(providers),
+        *_unreachable_providers(providers),
         *_locked(values),
         *_audit(values),
         *_certificate(values, now),
@@ -71,7 +71,7 @@ def _full(
             yield Notice(f"{used} of {there.most} sessions at {name} are in use.", page)
 
 
-def _away(providers: Mapping[str, bool]) -> Iterator[Notice]:
+def _unreachable_providers(providers: Mapping[str, bool]) -> Iterator[Notice]:
     for name, answers in providers.items():
         if not answers:
             text = f"The identity provider {name} does not answer: nobody logs in by it."

@@ -129,15 +129,15 @@ _BEGIN = Input("begin", "How many are on the pages before: `next` of the page be
 
 async def _audit(insights: Insights, visit: Visit) -> AuditPage:
     query = visit.query
-    chain, before = _chain(query.one("chain")), _number(query, "before")
+    chain, before = _chain(query.first("chain")), _number(query, "before")
     found, missing = FoundEvents([], None, 0), NO_AUDIT
     if insights.audit.is_kept:
-        wanted, missing = read_event_filter(query.one), ""
+        wanted, missing = read_event_filter(query.first), ""
         found = await insights.audit.search(wanted, before, ROWS, chain)
     return AuditPage(
         found.rows,
         chain.value,
-        {name: query.one(name) for name in FIELDS},
+        {name: query.first(name) for name in FIELDS},
         query.but("before", "seen", "did", "count"),
         before,
         found.before,
@@ -149,8 +149,8 @@ async def _audit(insights: Insights, visit: Visit) -> AuditPage:
 
 async def _export(insights: Insights, visit: Visit) -> Raw:
     query = visit.query
-    wanted = read_event_filter(query.one)
-    found = await insights.audit.search(wanted, None, MOST_EXPORTED, _chain(query.one("chain")))
+    wanted = read_event_filter(query.first)
+    found = await insights.audit.search(wanted, None, MOST_EXPORTED, _chain(query.first("chain")))
     lines = b"".join(msgspec.json.encode(one) + b"\n" for one in reversed(found.rows))
     return Raw(lines, _LINES, "audit.jsonl")
 
@@ -159,7 +159,7 @@ async def _verify(parts: ConsoleParts, visit: Visit) -> Went | Again:
     if not parts.insights.audit.verify():
         return Again("A verification is under way; it goes on.")
     by = visit.session.principal
-    await parts.journal.happened("audit verification begun", user=by, **visit.said)
+    await parts.journal.happened("audit verification begun", user=by, **visit.audit_details)
     return Went("audit", "verifying")
 
 
@@ -168,7 +168,7 @@ async def _ended(insights: Insights, visit: Visit) -> EndedPage:
     begin = min(_number(query, "begin") or 0, MOST_ENDED)
     rows, missing = [], NO_AUDIT
     if insights.audit.is_kept:
-        wanted = read_event_filter(lambda name: query.one(name) if name in _ENDED_FIELDS else "")
+        wanted = read_event_filter(lambda name: query.first(name) if name in _ENDED_FIELDS else "")
         rows, missing = await insights.audit.ended(wanted), ""
     following = begin + ROWS
     return EndedPage(
@@ -176,7 +176,7 @@ async def _ended(insights: Insights, visit: Visit) -> EndedPage:
         len(rows),
         begin,
         following if following < len(rows) else None,
-        {name: query.one(name) for name in _ENDED_FIELDS},
+        {name: query.first(name) for name in _ENDED_FIELDS},
         query.but("begin"),
         missing,
     )
@@ -190,7 +190,7 @@ def _chain(text: str) -> Chain:
 
 
 def _number(query: Values, name: str) -> int | None:
-    text = query.one(name)
+    text = query.first(name)
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) > LARGEST:

@@ -133,7 +133,7 @@ def _shown_by(look: Look) -> type[msgspec.Struct] | None:
 def _looked_at(page: Page, schema: Json) -> Json:
     content = {page.content_type: {"schema": schema}}
     answer = {"description": "What the page shows.", "content": content}
-    return {**_operation("get", page.path, page.title, page.needs, answer), **_asked(page)}
+    return {**_operation("get", page.path, page.title, page.needs, answer), **_parameters(page)}
 
 
 def _done_by(action: Action) -> Json:
@@ -144,8 +144,8 @@ def _done_by(action: Action) -> Json:
         told["description"] += f" {BY_PERSON}"
         told["security"] = [{"cookie": []}]
     if action.verb == "DELETE":
-        return {**told, **_asked(action)}
-    told |= _asked(msgspec.structs.replace(action, asks=()))
+        return {**told, **_parameters(action)}
+    told |= _parameters(msgspec.structs.replace(action, asks=()))
     if action.asks:
         form = _form(action.asks)
         told["requestBody"] = {
@@ -170,7 +170,7 @@ def _operation(verb: str, path: str, title: str, needs: str, answer: Json) -> Js
     }
 
 
-def _asked(line: Page | Action) -> Json:
+def _parameters(line: Page | Action) -> Json:
     """The parameters in the address and in the query."""
     names = [one[1:-1] for one in line.path.split("/") if one.startswith("{")]
     there = [

@@ -42,8 +42,8 @@ from sessiongate.operations.console.page import (
     Values,
     Visit,
     Went,
+    outcome_sentence,
     parts_of,
-    said_by,
 )
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.replies import gone_to, guarded, html, json
@@ -114,7 +114,7 @@ class Console:
         return guarded(request, reply)
 
     def refuse(self, request: Request, error: SessionGateError | None) -> Reply:
-        """The reply for an error; None is one that nobody foresaw."""
+        """The reply for an error; None is an unforeseen one."""
         return guarded(request, self._refused(request, error))
 
     def nothing(self, request: Request) -> Reply:
@@ -122,7 +122,7 @@ class Console:
         return self.refuse(request, NotFound("There is nothing at this address."))
 
     def _refused(self, request: Request, error: SessionGateError | None) -> Reply:
-        status, words = _told(error)
+        status, words = _status_and_sentence(error)
         more = extra_headers(error)
         if request.path.startswith(TWINS):
             if isinstance(error, BadCredentials):
@@ -160,10 +160,10 @@ class Console:
     async def _show(self, request: Request, where: str, *, is_twin: bool) -> Reply:
         query = Values.read(request.query)
         # What asks by itself is no sign of a person.
-        polls = request.header("hx-request") is not None or bool(query.one("seen"))
+        polls = request.header("hx-request") is not None or bool(query.first("seen"))
         caller = await self._callers.of(request, is_twin=is_twin, touch=not (polls or is_twin))
         if caller is None:
-            return self._nobody(request, request.path, is_twin=is_twin, polls=polls)
+            return self._not_signed_in(request, request.path, is_twin=is_twin, polls=polls)
         page, parts = self._page_of(where)
         visit = self._visit(request, caller, query, parts)
         self._require(visit, page.needs, page.path)
@@ -178,9 +178,9 @@ class Console:
             return _file(data)
         if is_twin:
             return json(200, msgspec.json.encode(data))
-        return self._shown(page, visit, data, polls=polls, mark=mark)
+        return self._page_reply(page, visit, data, polls=polls, mark=mark)
 
-    def _shown(
+    def _page_reply(
         self,
         page: Page,
         visit: Visit,
@@ -196,7 +196,7 @@ class Console:
             text, version = self._loaded[1].fragment(page.fragment, facts, as_of)
             self._unchanged.note(page, visit, mark, version)
             if polls:
-                return Reply(204) if visit.query.one("seen") == version else html(200, text)
+                return Reply(204) if visit.query.first("seen") == version else html(200, text)
             facts["live"] = text
         return html(400 if problem else 200, self._render(page.template, facts))
 
@@ -211,7 +211,7 @@ class Console:
             "here": page.path.partition("/")[0],
             "csrf": self._form_keys.of(visit.session.digest),
             "holds": lambda privilege: holds(visit.privileges, privilege),
-            "said": said_by(visit.query),
+            "said": outcome_sentence(visit.query),
             "problem": problem,
             "stopping": self._parts.insights.stopping(),
         }
@@ -220,7 +220,7 @@ class Console:
         caller = await self._callers.of(request, is_twin=is_twin, touch=True)
         if caller is None:
             there = f"{ROOT}{self._form_page(where)}"
-            return self._nobody(request, there, is_twin=is_twin, polls=False)
+            return self._not_signed_in(request, there, is_twin=is_twin, polls=False)
         form = form_of(request)
         if not caller.is_script:
             self._entrance.require_form(request, caller.session, form)
@@ -232,13 +232,13 @@ class Console:
             return json(403, msgspec.json.encode({"error": BY_PERSON}))
         done = await action.act(visit)
         if is_twin:
-            return _told_to_script(done)
+            return _script_reply(done)
         if isinstance(done, Again):
             page, _ = self._page_of(action.page(where, parts))
             data = await page.look(visit)
             if isinstance(data, Raw):
                 raise NotFound("There is nothing at this address.")
-            return self._shown(page, visit, data, problem=done.problem)
+            return self._page_reply(page, visit, data, problem=done.problem)
         separator = "&" if "?" in done.to else "?"
         did = f"{separator}did={done.did}&count={done.count}" if done.did else ""
         return gone_to(f"{ROOT}{done.to}{did}")
@@ -281,10 +281,8 @@ class Console:
             return ""
         return action.page(path, parts)
 
-    def _nobody(self, request: Request, path: str, *, is_twin: bool, polls: bool) -> Reply:
-        """Nobody is signed in: a person is led to the login and from there to `path`, a script is
-        told.
-        """
+    def _not_signed_in(self, request: Request, path: str, *, is_twin: bool, polls: bool) -> Reply:
+        """Without a session: a redirect to the login and then to `path`; a 401 for scripts."""
         if is_twin:
             return json(401, msgspec.json.encode({"error": WHO}), _BEARER)
         asked = Values.read(request.query).but("seen", "did", "count")
@@ -317,13 +315,13 @@ def _file(data: Raw) -> Reply:
     return Reply(200, (("content-type", data.content_type), named), data.content)
 
 
-def _told_to_script(done: Went | Again) -> Reply:
+def _script_reply(done: Went | Again) -> Reply:
     if isinstance(done, Again):
         return json(400, msgspec.json.encode({"error": done.problem}))
     return json(200, msgspec.json.encode({"did": done.did, "count": done.count}))
 
 
-def _told(error: SessionGateError | None) -> tuple[int, str]:
+def _status_and_sentence(error: SessionGateError | None) -> tuple[int, str]:
     """Status and sentence of an error."""
     if error is None:
         return 500, "An internal error occurred; the log has more of it."

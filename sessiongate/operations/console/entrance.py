@@ -9,7 +9,7 @@ from sessiongate.http.message import Reply, Request
 from sessiongate.operations.console.first_start import FirstStart
 from sessiongate.operations.console.forms import LOOKS, client_of, form_of, require_own_page
 from sessiongate.operations.console.origin_checks import FIELD, HEADER, FormKeys
-from sessiongate.operations.console.page import Values, said_by
+from sessiongate.operations.console.page import Values, outcome_sentence
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.replies import gone_to, html
 from sessiongate.operations.console.sign_in import place_to_go, sign_in
@@ -52,17 +52,17 @@ class Entrance:
     def require_form(self, request: Request, session: Session, form: Values) -> None:
         """Raise ForeignOrigin unless a page of ours sends this, of this very session."""
         require_own_page(request)
-        given = form.one(FIELD) or request.header(HEADER) or ""
+        given = form.first(FIELD) or request.header(HEADER) or ""
         if not self._form_keys.is_right(given, session.digest):
             raise ForeignOrigin("this form is none of this session's; load the page again")
 
     async def _login(self, request: Request) -> Reply:
         if request.method in LOOKS:
             query = Values.read(request.query)
-            there = place_to_go(query.one("next"))
-            return self._login_page(200, there, said=said_by(query))
+            there = place_to_go(query.first("next"))
+            return self._login_page(200, there, said=outcome_sentence(query))
         form = _posted(request)
-        there, name = place_to_go(form.one("next")), form.one("name")
+        there, name = place_to_go(form.first("next")), form.first("name")
         opened = await sign_in(self._parts, form, client_of(request))
         if isinstance(opened, str):
             return self._login_page(403, there, name=name, problem=opened)
@@ -97,7 +97,7 @@ class Entrance:
             return html(200, self._render("setup.html", facts))
         form = _posted(request)
         if problem := await self._first_start.add(token, form):
-            facts |= {"problem": problem, "name": form.one("name")}
+            facts |= {"problem": problem, "name": form.first("name")}
             return html(400, self._render("setup.html", facts))
         return gone_to(f"{LOGIN}?did=added")
 

@@ -98,15 +98,15 @@ async def _do(faults: FaultControl, what: str, visit: Visit) -> int:
     """How many rules, or sessions, that was about."""
     match what:
         case "add":
-            faults.add(visit.form.one("rule"))
+            faults.add(visit.form.first("rule"))
         case "scenario":
-            return faults.add_scenario(visit.form.one("name"))
+            return faults.add_scenario(visit.form.first("name"))
         case "remove":
-            faults.remove(visit.parts.get("id") or visit.form.one("id"))
+            faults.remove(visit.parts.get("id") or visit.form.first("id"))
         case "clear":
             return faults.clear()
         case "advance":
-            return await faults.advance(visit.form.one("by"))
+            return await faults.advance(visit.form.first("by"))
         case _:
             raise NotFound("There is no such action.")
     return 1

@@ -55,7 +55,7 @@ class FirstStart:
 
         Of many at once one does it.
         """
-        name, password, again = form.one("name"), form.exact("password"), form.exact("again")
+        name, password, again = form.first("name"), form.exact("password"), form.exact("again")
         if not name or not password:
             return "A name and a password are needed."
         if password != again:

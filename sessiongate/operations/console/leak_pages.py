@@ -56,7 +56,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
 
 
 async def _leaks(insights: Insights, visit: Visit) -> LeaksPage:
-    span = visit.query.one("span")
+    span = visit.query.first("span")
     span = span if span in SPANS else "24h"
     report = await insights.leaks.report(SPANS[span], _FRESH)
     left, leaving = totals(report.clients)

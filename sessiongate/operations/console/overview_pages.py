@@ -71,10 +71,10 @@ async def _overview(insights: Insights, visit: Visit) -> OverviewPage:
     values = await insights.values()
     there = {name: one.now() for name, one in insights.upstreams.items() if one.now is not None}
     clients = await _clients(insights)
-    span = visit.query.one("span")
+    span = visit.query.first("span")
     span = span if span in SPANS else SPANS[0]
     began = insights.timeline.began
-    polls = bool(visit.query.one("seen"))
+    polls = bool(visit.query.first("seen"))
     return OverviewPage(
         tiles_of(insights, values, there, visit),
         attention(values, insights.caps.total, there, insights.providers(), clients, visit.now),

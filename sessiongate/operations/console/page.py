@@ -34,7 +34,7 @@ class Values:
             raise Malformed("the query or form cannot be read") from None
         return cls(pairs)
 
-    def one(self, name: str) -> str:
+    def first(self, name: str) -> str:
         """The first value of this name, "" where there is none."""
         return next((value for given, value in self._pairs if given == name), "")
 
@@ -86,11 +86,11 @@ class Visit(msgspec.Struct, frozen=True):
     """Whether a token says who it is: then nobody is there to be asked for a password."""
 
     @property
-    def said(self) -> EventDetails:
+    def audit_details(self) -> EventDetails:
         """What the audit has of an action besides who did it: from where, and the form's reason."""
         token = f" token {self.session.digest[:4].hex()}" if self.is_script else ""
         said = EventDetails(how=f"console{token} from {self.client.ip_address}")
-        if reason := self.form.one("reason")[:_LONGEST_REASON]:
+        if reason := self.form.first("reason")[:_LONGEST_REASON]:
             said["detail"] = reason
         return said
 
@@ -197,10 +197,10 @@ DEEDS: Mapping[str, str] = {
 """What pages say of what was done, as `did` in an address: no other text gets onto a page so."""
 
 
-def said_by(query: Values) -> str:
+def outcome_sentence(query: Values) -> str:
     """What an address says was done; "" where it says nothing that we know."""
-    count = query.one("count")
-    words = DEEDS.get(query.one("did"), "")
+    count = query.first("count")
+    words = DEEDS.get(query.first("did"), "")
     return words.format(count=count if count.isdecimal() and len(count) < _LONG else "some")
 
 

@@ -93,7 +93,7 @@ async def _show(parts: ConsoleParts, visit: Visit) -> PoolPage:
 
 async def _act(parts: ConsoleParts, what: str, visit: Visit) -> Went | Again:
     name, by, pools = visit.parts["name"], visit.session.principal, parts.pools
-    how, detail = visit.said.get("how", ""), visit.said.get("detail", "")
+    how, detail = visit.audit_details.get("how", ""), visit.audit_details.get("detail", "")
     clients = 0
     match what:
         case "pause":
@@ -106,7 +106,7 @@ async def _act(parts: ConsoleParts, what: str, visit: Visit) -> Went | Again:
             there: Any = msgspec.to_builtins(pools.show(name))
             if why := await objection_to_step(parts, visit, there["clients"]):
                 return Again(why)
-            force = visit.form.one("force") == "yes"
+            force = visit.form.first("force") == "yes"
             done: Any = await pools.drain(name, by, how, detail, force=force)
             clients = done["clients"]
         case _:

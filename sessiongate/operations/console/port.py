@@ -112,23 +112,23 @@ class LocalUsers(Protocol):
         ...
 
     async def set_disabled(self, who: Person, disabled: bool, by: str, said: EventDetails) -> None:
-        """Keep somebody out, or let in again; never keep out the last administrator."""
+        """Disable a user, or enable one again; never keep out the last administrator."""
         ...
 
     async def set_role(self, who: Person, role: str, by: str, said: EventDetails) -> None:
-        """Give somebody another role; never take the last administrator's."""
+        """Set a user's role; never take the last administrator's."""
         ...
 
     async def add(
         self, who: Person, full_name: str, role: str, password: Secret, by: str, said: EventDetails
     ) -> str:
-        """Add somebody, who may log in at once. The canonical name."""
+        """Add a user, who may log in at once. The canonical name."""
         ...
 
     async def set_password(
         self, who: Person, password: Secret, by: str, said: EventDetails
     ) -> None:
-        """Give somebody another password; sessions that were opened with the old one end."""
+        """Set a user's password; sessions that were opened with the old one end."""
         ...
 
 

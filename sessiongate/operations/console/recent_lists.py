@@ -20,7 +20,7 @@ _MOST = 32
 """Lists that are kept, of some fifty sessions each."""
 
 
-class _Made(msgspec.Struct, frozen=True):
+class _MadeList(msgspec.Struct, frozen=True):
     found: ListedSessions
     began: datetime
     until: datetime
@@ -31,7 +31,7 @@ class RecentLists:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: dict[str, _Made] = {}
+        self._lists: dict[str, _MadeList] = {}
         self._turn = asyncio.Lock()
 
     async def of(
@@ -39,21 +39,21 @@ class RecentLists:
     ) -> ListedSessions:
         """The list of what was asked for. Polls make one at a time."""
         if not polls:
-            return await self._made(asked, make)
+            return await self._make(asked, make)
         async with self._turn:
-            kept = self._kept.get(asked)
+            kept = self._lists.get(asked)
             if kept is not None and kept.began <= self._clock.now() < kept.until:
                 return kept.found
-            return await self._made(asked, make)
+            return await self._make(asked, make)
 
-    async def _made(
+    async def _make(
         self, asked: str, make: Callable[[], Awaitable[ListedSessions]]
     ) -> ListedSessions:
         began = self._clock.now()
         found = await make()
         took = max(timedelta(0), self._clock.now() - began)
-        self._kept.pop(asked, None)
-        if len(self._kept) >= _MOST:
-            del self._kept[next(iter(self._kept))]
-        self._kept[asked] = _Made(found, began, began + took + _SHARE * took)
+        self._lists.pop(asked, None)
+        if len(self._lists) >= _MOST:
+            del self._lists[next(iter(self._lists))]
+        self._lists[asked] = _MadeList(found, began, began + took + _SHARE * took)
         return found

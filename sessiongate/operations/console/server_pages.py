@@ -84,7 +84,8 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
 async def _settings(parts: ConsoleParts, _: Visit) -> SettingsPage:
     facts = await parts.facts()
     rows = [
-        SettingLine(name, _shown(one), str(one["origin"])) for name, one in facts.settings.items()
+        SettingLine(name, _value_of(one), str(one["origin"]))
+        for name, one in facts.settings.items()
     ]
     listeners = [ListenerLine("Dialects", one) for one in facts.urls]
     listeners += [ListenerLine(name, address) for name, address in facts.own_urls.items()]
@@ -99,7 +100,7 @@ async def _settings(parts: ConsoleParts, _: Visit) -> SettingsPage:
     )
 
 
-def _shown(setting: Mapping[str, object]) -> object:
+def _value_of(setting: Mapping[str, object]) -> object:
     value = setting["value"]
     return "" if value is None else value
 

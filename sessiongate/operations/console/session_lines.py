@@ -151,7 +151,7 @@ async def all_that_fit(
     parts: ConsoleParts, visit: Visit, query: Values
 ) -> tuple[list[Session], bool]:
     """The sessions that fit the query, at most `EXACT`, and whether there are more."""
-    search = search_of(read_filter(query.one), visit.now, newest=EXACT)
+    search = search_of(read_filter(query.first), visit.now, newest=EXACT)
     found = await parts.sessions.search(search)
     return found.sessions, found.more
 

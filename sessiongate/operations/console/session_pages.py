@@ -129,7 +129,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
         Page(
             "sessions/end",
             "End sessions",
-            of(_asked_to_end),
+            of(_end_page),
             "end.html",
             TERMINATE_SESSION,
             asks=(_KEY, _ALL, *FILTER),
@@ -166,20 +166,20 @@ _AFTER = Input("after", "Where the page begins: `next` of the page before.")
 
 async def _list(recent: RecentLists, parts: ConsoleParts, visit: Visit) -> SessionsPage:
     query = visit.query
-    order, after = query.one("order") or "last", query.one("after")
-    wanted = read_filter(query.one)
+    order, after = query.first("order") or "last", query.first("after")
+    wanted = read_filter(query.first)
     found = await recent.of(
         # A list of before the last news is nobody's; None over Redis, where nobody knows of news.
         f"{parts.sessions.revision}?{query.but('seen', 'did', 'count')}",
         lambda: listed(parts.sessions, wanted, visit.now, order, after),
-        polls=bool(query.one("seen")),
+        polls=bool(query.first("seen")),
     )
     return SessionsPage(
         lines_of(parts, found.sessions, visit),
         found.total,
         found.more,
         found.order,
-        {name: query.one(name) for name in FIELDS},
+        {name: query.first(name) for name in FIELDS},
         bool(parts.insights.upstreams),
         query.but("after", "seen", "did", "count"),
         after,
@@ -234,18 +234,18 @@ async def _events_of(parts: ConsoleParts, session: Session) -> tuple[list[AuditR
 
 async def _chosen(parts: ConsoleParts, visit: Visit, values: Values) -> tuple[list[Session], bool]:
     """What is to be ended: the sessions of these keys, or all that fit but the visitor's own."""
-    if values.one("all"):
+    if values.first("all"):
         found, more = await all_that_fit(parts, visit, values)
         return [one for one in found if one.key != visit.session.key], more
     some = [await parts.sessions.find(key) for key in dict.fromkeys(values.all("key"))]
     return [one for one in some if one is not None], False
 
 
-async def _asked_to_end(parts: ConsoleParts, visit: Visit) -> EndPage:
+async def _end_page(parts: ConsoleParts, visit: Visit) -> EndPage:
     # After a form that did not do, what was in it is asked about again.
-    values = visit.form if visit.form.one("key") or visit.form.one("all") else visit.query
+    values = visit.form if visit.form.first("key") or visit.form.first("all") else visit.query
     found, more = await _chosen(parts, visit, values)
-    every = bool(values.one("all"))
+    every = bool(values.first("all"))
     return EndPage(
         lines_of(parts, found[:MANY], visit),
         len(found),
@@ -253,7 +253,7 @@ async def _asked_to_end(parts: ConsoleParts, visit: Visit) -> EndPage:
         every,
         every or takes_a_step(parts, visit, len(found)),
         [] if every else [one.key for one in found],
-        {name: values.one(name) for name in FIELDS if every and values.one(name)},
+        {name: values.first(name) for name in FIELDS if every and values.first(name)},
     )
 
 
@@ -271,14 +271,14 @@ async def _end(parts: ConsoleParts, visit: Visit) -> Went | Again:
         return Went("sessions", "nothing")
     if more:
         return Again(f"More than {EXACT} sessions fit: narrow the filter.")
-    many = bool(visit.form.one("all")) or takes_a_step(parts, visit, len(found))
+    many = bool(visit.form.first("all")) or takes_a_step(parts, visit, len(found))
     if many and (why := await objection_to_step(parts, visit, len(found))):
         return Again(why)
     if not many:
         parts.ends.note(visit.session.key, len(found), visit.now)
     by = visit.session.principal
     keys = [one.key for one in found]
-    ended = await parts.sessions.end_each(keys, Ended.TERMINATED, by, visit.said)
-    left = {name: visit.form.one(name) for name in FIELDS if visit.form.one(name)}
-    query = urlencode(left) if visit.form.one("all") else ""
+    ended = await parts.sessions.end_each(keys, Ended.TERMINATED, by, visit.audit_details)
+    left = {name: visit.form.first(name) for name in FIELDS if visit.form.first(name)}
+    query = urlencode(left) if visit.form.first("all") else ""
     return Went(f"sessions?{query}" if query else "sessions", "ended", ended)

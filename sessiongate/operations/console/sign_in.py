@@ -46,7 +46,7 @@ async def sign_in(parts: ConsoleParts, form: Values, client: Client) -> Opened |
     """
     try:
         opened = await parts.logins.login(
-            form.one("name"),
+            form.first("name"),
             Secret(form.exact("password")),
             client,
             default=parts.provider,

@@ -22,7 +22,7 @@ async def objection_to_step(parts: ConsoleParts, visit: Visit, affected: int) ->
     A wrong password counts as any other does. Of a script the number alone is asked. Raises
     Unavailable.
     """
-    if visit.form.one("count") != str(affected):
+    if visit.form.first("count") != str(affected):
         what = "`count` has to be" if visit.is_script else "type"
         return f"{affected} would be affected: {what} that number."
     if visit.is_script:  # it has shown its token with this very request

@@ -33,7 +33,7 @@ class Unchanged:
             shown is not None
             and mark is not None
             and shown.mark == mark
-            and shown.version == visit.query.one("seen")
+            and shown.version == visit.query.first("seen")
             and timedelta(0) <= visit.now - shown.at < FRESH
         )
 

@@ -229,10 +229,10 @@ def _place(one: UserLine) -> tuple[bool, bool, str, str]:
 
 
 async def _users(parts: ConsoleParts, visit: Visit) -> UsersPage:
-    wanted = visit.query.one("user").lower()
+    wanted = visit.query.first("user").lower()
     fit = [one for one in await _everybody(parts) if wanted in one.name.lower()]
     return UsersPage(
-        fit[:MOST_USERS], len(fit), visit.query.one("user"), bool(parts.users.rules.files)
+        fit[:MOST_USERS], len(fit), visit.query.first("user"), bool(parts.users.rules.files)
     )
 
 
@@ -259,7 +259,7 @@ async def _found(parts: ConsoleParts, who: Person) -> UserLine | None:
 
 def _named(visit: Visit) -> Person:
     """Whom a page's address names, or a script's form."""
-    given = [visit.query.one(one) or visit.form.one(one) for one in ("provider", "name")]
+    given = [visit.query.first(one) or visit.form.first(one) for one in ("provider", "name")]
     return Person(*given)
 
 
@@ -271,7 +271,7 @@ def _back(visit: Visit, did: str) -> Went:
 async def _unlock(parts: ConsoleParts, visit: Visit) -> Went | Again:
     who, by = _named(visit), visit.session.principal
     try:
-        did = "unlocked" if await parts.users.unlock(who.name, by, visit.said) else "free"
+        did = "unlocked" if await parts.users.unlock(who.name, by, visit.audit_details) else "free"
     except InvalidArgument as error:
         return Again(f"{error}.")
     if visit.is_script:  # it is led nowhere
@@ -293,7 +293,7 @@ async def _enable(parts: ConsoleParts, visit: Visit) -> Went | Again:
 async def _set_disabled(parts: ConsoleParts, visit: Visit, *, disabled: bool) -> Went | Again:
     by = visit.session.principal
     try:
-        await parts.users.set_disabled(_named(visit), disabled, by, visit.said)
+        await parts.users.set_disabled(_named(visit), disabled, by, visit.audit_details)
     except InvalidArgument as error:
         return Again(f"{error}.")
     return _back(visit, "disabled" if disabled else "enabled")
@@ -302,9 +302,9 @@ async def _set_disabled(parts: ConsoleParts, visit: Visit, *, disabled: bool) ->
 async def _role(parts: ConsoleParts, visit: Visit) -> Went | Again:
     if why := await objection_to_password(parts, visit):
         return Again(why)
-    by, role = visit.session.principal, visit.form.one("role")
+    by, role = visit.session.principal, visit.form.first("role")
     try:
-        await parts.users.set_role(_named(visit), role, by, visit.said)
+        await parts.users.set_role(_named(visit), role, by, visit.audit_details)
     except InvalidArgument as error:
         return Again(f"{error}.")
     return _back(visit, "role")
@@ -315,7 +315,9 @@ async def _password(parts: ConsoleParts, visit: Visit) -> Went | Again:
         return Again(why)
     new = Secret(visit.form.exact("new"))
     try:
-        await parts.users.set_password(_named(visit), new, visit.session.principal, visit.said)
+        await parts.users.set_password(
+            _named(visit), new, visit.session.principal, visit.audit_details
+        )
     except InvalidArgument as error:
         return Again(f"{error}.")
     return _back(visit, "password")
@@ -323,15 +325,17 @@ async def _password(parts: ConsoleParts, visit: Visit) -> Went | Again:
 
 async def _add(parts: ConsoleParts, visit: Visit) -> Went | Again:
     form, files = visit.form, parts.users.rules.files
-    provider = form.one("provider") or next(iter(files), "")
+    provider = form.first("provider") or next(iter(files), "")
     if provider not in files:
         return Again(f"The provider must be one of: {', '.join(files)}.")
     if why := await _objection(parts, visit):
         return Again(why)
-    who, new = Person(provider, form.one("name")), Secret(form.exact("new"))
-    role, by = form.one("role"), visit.session.principal
+    who, new = Person(provider, form.first("name")), Secret(form.exact("new"))
+    role, by = form.first("role"), visit.session.principal
     try:
-        name = await parts.users.add(who, form.one("full_name"), role, new, by, visit.said)
+        name = await parts.users.add(
+            who, form.first("full_name"), role, new, by, visit.audit_details
+        )
     except InvalidArgument as error:
         return Again(f"{error}.")
     return Went(f"user?{urlencode({'provider': provider, 'name': name})}", "user-added")

@@ -134,7 +134,7 @@ class MemoryAudit:
         now: datetime | None = None,
         chain: Chain = Chain.DECISIONS,
     ) -> None:
-        """Let go of the oldest events beyond so many."""
+        """Delete the oldest events beyond so many."""
         kept = self._payloads[chain]
         while len(kept) > most:
             kept.popleft()
@@ -201,7 +201,7 @@ class SqliteAudit:
         now: datetime | None = None,
         chain: Chain = Chain.DECISIONS,
     ) -> None:
-        """Let go of the oldest events: those beyond so many, and those of before this time."""
+        """Delete the oldest events: those beyond so many, and those of before this time."""
         if self._writer is not None:
             of = _OF[chain]
             self._writer.retry_until_written(of.anchor_by_time, (micros(before),))
@@ -225,7 +225,7 @@ class SqliteAudit:
 
 
 def _anchor(connection: sqlite3.Connection, chain: Chain) -> tuple[int, bytes]:
-    """Number and hash of the last event that was let go; of none, before the first."""
+    """Number and hash of the last event that was deleted; of none, before the first."""
     row = connection.execute(_OF[chain].anchor).fetchone()
     return read_anchor(*row) if row is not None else (0, START)
 
@@ -275,7 +275,7 @@ class AuditFile:
             return verify(links, anchor, last, known_head, weigh)
 
     def since(self, chain: Chain = Chain.DECISIONS) -> datetime | None:
-        """Since when events have been let go. None for never, and where nobody has noted it."""
+        """Since when events have been deleted. None for never, and where nobody has noted it."""
         with self._open() as connection:
             row = connection.execute(_OF[chain].since).fetchone()
         return moment_in(row[0]) if row is not None else None

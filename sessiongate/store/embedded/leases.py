@@ -44,7 +44,7 @@ class LeaseTable:
         self.keep(lease, lease.holder)
 
     def replace(self, old: StoredLease, new: StoredLease) -> bool:
-        """Keep the one instead of the other, if it still is as the old one says."""
+        """Replace the old lease by the new one, if it is unchanged since."""
         check_same_lease(old, new)
         if self._leases.get(old.id) not in (old, new):
             return False
@@ -77,7 +77,7 @@ class MemoryLeases:
         self._table.reserve(lease, most)
 
     async def replace(self, old: StoredLease, new: StoredLease) -> bool:
-        """Keep the one instead of the other, if it still is as the old one says."""
+        """Replace the old lease by the new one, if it is unchanged since."""
         return self._table.replace(old, new)
 
     async def remove(self, lease_id: str) -> None:
@@ -117,7 +117,7 @@ class SqliteLeases:
             raise
 
     async def replace(self, old: StoredLease, new: StoredLease) -> bool:
-        """Keep the one instead of the other. Where the disk refuses, the file follows."""
+        """Replace the old lease by the new one. Where the disk refuses, the file follows."""
         writer = self._writer()
         if not self._table.replace(old, new):
             return False

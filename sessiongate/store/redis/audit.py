@@ -89,7 +89,7 @@ class RedisAudit:
         now: datetime | None = None,
         chain: Chain = Chain.DECISIONS,
     ) -> None:
-        """Let go of the oldest events."""
+        """Delete the oldest events."""
         self._chains[chain].prune(most, micros(before), 0 if now is None else micros(now))
 
 
@@ -146,7 +146,7 @@ class _RedisChain:
             await self._add()
 
     def prune(self, most: int, before: int, now: int) -> None:
-        """Let go of the oldest events. Times in microseconds; `now` of 0 is not known."""
+        """Delete the oldest events. Times in microseconds; `now` of 0 is not known."""
         calls = self._calls
         if calls is not None and (self._trimming is None or self._trimming.done()):
             self._trimming = asyncio.create_task(

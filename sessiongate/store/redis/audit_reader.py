@@ -1,7 +1,7 @@
 """The audit in Redis, read from outside: servers may be adding to it meanwhile.
 
 It is read in pages, and each page comes with the chain's head and its anchor of the same moment.
-Where events were let go between two pages, the reading begins again after the new anchor.
+Where events were deleted between two pages, the reading begins again after the new anchor.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 class _LetGo(Exception):
-    """Events that were still to be read have been let go."""
+    """Events that were still to be read have been deleted."""
 
 
 class RedisAuditReader:
@@ -88,7 +88,7 @@ class RedisAuditReader:
         raise _too_fast()
 
     def all(self, chain: Chain = Chain.DECISIONS) -> Iterator[Link]:
-        """Every event of a chain, oldest first. What is let go meanwhile is left out."""
+        """Every event of a chain, oldest first. What is deleted meanwhile is left out."""
         now = self._page(chain, 0, 0)
         after = now.anchor[0]
         while after < now.newest:
@@ -118,7 +118,7 @@ class RedisAuditReader:
         raise _too_fast()
 
     def since(self, chain: Chain = Chain.DECISIONS) -> datetime | None:
-        """Since when events have been let go. None for never, and where nobody has noted it."""
+        """Since when events have been deleted. None for never, and where nobody has noted it."""
         return self._page(chain, 0, 0).since
 
     def _links(self, chain: Chain, after: int, until: int) -> Iterator[Link]:

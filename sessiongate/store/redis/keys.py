@@ -102,14 +102,14 @@ class RedisKeys:
         return f"{self._gateway}owners:{upstream}"
 
     def notes(self, upstream: str) -> str:
-        """The key of a hash: topic -> what servers tell each other of an upstream."""
+        """The key of a hash: topic -> notes about an upstream."""
         return f"{self._gateway}notes:{upstream}"
 
     def chain(self, chain: Chain) -> tuple[str, str, str]:
         """The keys of one of the audit's chains.
 
         A stream with the events; a hash with number and hash of the last event; and a hash with
-        those of the last event that was let go, and since when any were.
+        those of the last event that was deleted, and since when any were.
         """
         name = self._audit if chain is Chain.DECISIONS else f"{self._audit}{chain.value}-"
         return f"{name}chain", f"{name}head", f"{name}anchor"

@@ -87,7 +87,7 @@ class RedisLeases:
             raise ValueError("a lease with this id is already kept")
 
     async def replace(self, old: StoredLease, new: StoredLease) -> bool:
-        """Keep the one instead of the other, if it still is as the old one says."""
+        """Replace the old lease by the new one, if it is unchanged since."""
         check_same_lease(old, new)
         rows = lease_row(old), lease_row(new)
         done = bool(await self._calls().run(REPLACE, self._keys.leases, text(old.id), *rows))

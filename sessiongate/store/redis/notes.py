@@ -1,4 +1,4 @@
-"""Notes about one upstream in Redis, a hash for each: what servers tell each other of it."""
+"""Notes about one upstream in Redis, a hash for each: notes about it."""
 
 from collections.abc import Callable
 

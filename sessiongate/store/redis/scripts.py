@@ -320,7 +320,7 @@ return {1}
 """Add events after the head that the caller knows; else say what the head is: {0, number, hash}.
 
 KEYS: chain, head, anchor. A head that Redis has lost, by a policy of eviction perhaps, is where the
-chain ends, or where all that was let go of does; the answer is then one longer. Without a chain it
+chain ends, or where all that was deleted of does; the answer is then one longer. Without a chain it
 begins anew, so that who verifies it is told.
 """
 
@@ -349,7 +349,7 @@ return 1
 """,
     full=True,
 )
-"""Let go of the oldest events, and move the chain's anchor along. KEYS: chain, head, anchor.
+"""Delete the oldest events, and move the chain's anchor along. KEYS: chain, head, anchor.
 
 What began in a release that did not say when has a `since` of 0.
 """
@@ -377,5 +377,5 @@ return told
 """A page of events after a number, and where the chain begins and ends at that moment.
 
 KEYS: chain, head, anchor. Answers anchor's number and hash, the newest number, since when events
-were let go, and then number, payload and hash of each event.
+were deleted, and then number, payload and hash of each event.
 """

@@ -4,7 +4,15 @@ import asyncio
 
 from sessiongate.store.gateway_port import Changes, LeaseState, StayOutcome
 from sessiongate.testing.stores.contract import Contract
-from sessiongate.testing.stores.lease_users import A_VIEW, NOW, book, killed, shown, use_of, used
+from sessiongate.testing.stores.lease_users import (
+    A_VIEW,
+    NOW,
+    book,
+    contents_of,
+    killed,
+    use_of,
+    used,
+)
 
 
 class ClientBookContract(Contract):
@@ -28,22 +36,22 @@ class ClientBookContract(Contract):
             books = store.books("vc1")
             lease = await used(store, "one")
             first = await books.enter("ada", "one:1", lease.id)
-            assert (first.home, shown(first.book)) == (lease.id, book())
+            assert (first.home, contents_of(first.book)) == (lease.id, book())
             opened = Changes(opened=(("v1", A_VIEW), ("v2", A_VIEW)), page=("p", NOW + 5))
             noted = await books.note("ada", lease.id, opened, first.version)
             assert noted.entry is StayOutcome.IN
             assert noted.version > first.version
             other = await books.enter("ada", "two:1", "another")
             assert (other.home, other.version) == (lease.id, noted.version)
-            assert shown(other.book) == book("v1", "v2", p=NOW + 5)
+            assert contents_of(other.book) == book("v1", "v2", p=NOW + 5)
             ended = Changes(ended=("v1", "p"), collector="c")
             later = await books.note("ada", lease.id, ended, other.version)
             third = await books.enter("ada", "one:2", "", known=noted.version)
             assert (third.home, third.version) == (lease.id, later.version)
-            assert shown(third.book) == book("v2", collector="c")
+            assert contents_of(third.book) == book("v2", collector="c")
             # Of another client, and at another upstream, nothing of it is known.
-            assert shown((await books.enter("bob", "one:3", "")).book) == book()
-            assert shown((await store.books("vc2").enter("ada", "one:4", "")).book) == book()
+            assert contents_of((await books.enter("bob", "one:3", "")).book) == book()
+            assert contents_of((await store.books("vc2").enter("ada", "one:4", "")).book) == book()
 
     async def test_sec_60_an_object_is_one_clients_until_it_is_over(self) -> None:
         async with self.opened() as store:
@@ -71,7 +79,7 @@ class ClientBookContract(Contract):
             first = await books.enter("ada", "one:1", lease.id)
             await books.note("ada", lease.id, Changes(collector="c1"), first.version)
             late = await books.note("ada", lease.id, Changes(collector="c2"), first.version)
-            assert shown(late.book) == book(collector="c1")
+            assert contents_of(late.book) == book(collector="c1")
             assert (await books.enter("bob", "one:2", "", names=("c2",))).entry is StayOutcome.IN
 
     async def test_sec_57_a_lease_alone_has_one_client(self) -> None:
@@ -137,16 +145,16 @@ class ClientBookContract(Contract):
             assert await books.leave("ada", "one:1", lease.id, NOW)
             # Whoever remembers the book of before hears that it is over, and of the next one.
             looked = await books.enter("ada", "two:1", "", known=noted.version)
-            assert (looked.home, shown(looked.book)) == ("", book())
+            assert (looked.home, contents_of(looked.book)) == ("", book())
             assert looked.version >= ended.version
             again = await books.enter("ada", "one:2", lease.id, known=ended.version)
             assert again.version > ended.version
-            assert shown(again.book) == book()
+            assert contents_of(again.book) == book()
             more = Changes(opened=(("v2", A_VIEW),))
             later = await books.note("ada", lease.id, more, again.version)
             assert later.version > again.version
             told = await books.enter("ada", "two:2", "", known=ended.version)
-            assert shown(told.book) == book("v2")
+            assert contents_of(told.book) == book("v2")
             assert (await books.enter("bob", "two:3", "", names=("",))).entry is StayOutcome.IN
 
     async def test_sec_65_stays_of_the_killed_keep_no_home(self) -> None:
@@ -177,7 +185,7 @@ class ClientBookContract(Contract):
             stay = f"one:{answers.index(True)}"
             assert await books.turn("ada", stay, "p", NOW), "asked again"
             found = await books.enter("ada", "one:98", "")
-            assert shown(found.book) == book()
+            assert contents_of(found.book) == book()
             await books.leave("ada", stay, lease.id, NOW)
             assert not await books.turn("ada", stay, "p", NOW)
 
@@ -191,7 +199,10 @@ class ClientBookContract(Contract):
             )
             cleared = await books.clear("ada", "one:1", NOW)
             assert cleared is not None
-            assert (cleared.home, shown(cleared.book)) == (lease.id, book("v1", collector="c"))
+            assert (cleared.home, contents_of(cleared.book)) == (
+                lease.id,
+                book("v1", collector="c"),
+            )
             assert await books.clear("ada", "three:1", NOW) is None
             # Nothing of it begins, and what was under way leaves nothing.
             assert (await books.enter("ada", "two:2", lease.id)).entry is StayOutcome.OVER
@@ -237,7 +248,7 @@ class ClientBookContract(Contract):
             await killed(store, "one")
             cleared = await books.clear("ada", "two:1", NOW)
             assert cleared is not None
-            assert shown(cleared.book) == book(collector="c")
+            assert contents_of(cleared.book) == book(collector="c")
             assert await books.leave("ada", "two:1", lease.id, NOW)
             assert await store.lease_users.clients(lease.id) == []
 
@@ -262,7 +273,7 @@ class ClientBookContract(Contract):
             moved = await books.enter("bob", "one:3", other.id, names=("ada's",))
             assert (moved.entry, moved.home) == (StayOutcome.IN, other.id)
             assert not await books.leave("bob", "one:1", other.id, NOW), "it has two stays"
-            assert shown((await books.enter("eve", "one:4", "")).book) == book("eve's")
+            assert contents_of((await books.enter("eve", "one:4", "")).book) == book("eve's")
             cleared = await books.clear("ada", "one:5", NOW)
             assert cleared is not None
             assert not cleared.home

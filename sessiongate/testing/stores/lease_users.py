@@ -49,7 +49,7 @@ def book(*names: str, collector: str = "", **pages: float) -> tuple[object, ...]
     return dict.fromkeys(names, A_VIEW), pages, collector
 
 
-def shown(found: Book | None) -> tuple[object, ...] | None:
+def contents_of(found: Book | None) -> tuple[object, ...] | None:
     """What stands in a book."""
     return None if found is None else (found.objects, found.pages, found.collector)
 

@@ -65,7 +65,7 @@ class UpstreamSession(msgspec.Struct, frozen=True):
     """The one of the Automation API beside it, where that has sessions of its own."""
 
     def secrets(self) -> tuple[Secret, ...]:
-        """All by which somebody could use it."""
+        """All that suffices to use it."""
         return (self.token, *((self.rest.token,) if self.rest is not None else ()))
 
 

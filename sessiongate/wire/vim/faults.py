@@ -133,7 +133,7 @@ def _fields(error: errors.SessionGateError | None) -> dict[str, str]:
     return found
 
 
-def _says(error: errors.SessionGateError) -> str:
+def _public_text(error: errors.SessionGateError) -> str:
     return error.says
 
 
@@ -148,8 +148,8 @@ _EXPLAIN: Mapping[type[errors.SessionGateError], Callable[[errors.SessionGateErr
     errors.UnknownAddress: str,
     errors.UnknownName: str,
     errors.WrongVerb: str,
-    errors.UpstreamUnavailable: _says,
-    errors.Overloaded: _says,
+    errors.UpstreamUnavailable: _public_text,
+    errors.Overloaded: _public_text,
 }
 """Errors whose own sentence helps the client and holds nothing that the client may not know.
 

@@ -11,7 +11,7 @@ SESSION_OVER = frozenset({"NotAuthenticated", "InvalidSession"})
 """Of a call without a session that lives."""
 
 CANCELLED = frozenset({"RequestCanceled"})
-"""Of a wait that somebody has ended."""
+"""Of a wait that was ended on purpose."""
 
 # These faults are short. Others may be long, and are not looked into.
 _LONGEST = 64 * 1024

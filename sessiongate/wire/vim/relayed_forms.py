@@ -25,7 +25,7 @@ class Replies(Protocol):
         ...
 
     def says_it_was_cancelled(self, answer: Answer) -> bool:
-        """Whether it is the answer of a wait that somebody has ended."""
+        """Whether it is the answer of a wait that was ended on purpose."""
         ...
 
     def require_whole(self, answer: Answer) -> None:

@@ -56,7 +56,7 @@ def says_session_is_over(answer: Answer) -> bool:
 
 
 def says_it_was_cancelled(answer: Answer) -> bool:
-    """Whether it is the answer of a wait that somebody has ended."""
+    """Whether it is the answer of a wait that was ended on purpose."""
     return is_one_of(WireForm.JSON, answer, CANCELLED)
 
 

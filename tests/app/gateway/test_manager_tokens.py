@@ -117,7 +117,7 @@ async def test_check_names_files_that_are_no_use(tmp_path: Path) -> None:
         ("clients.csi", True),
         ("clusters.prod", True),
     ]
-    said = " ".join(one.says for one in found)
+    said = " ".join(one.sentence for one in found)
     assert f"token_files: {missing} holds no token yet: it cannot be read" in said
     assert f"token_files: {wrong} holds none: a token begins with sgm_" in said
     assert "one token cannot be of two clients" in said

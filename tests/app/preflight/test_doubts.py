@@ -41,7 +41,7 @@ def made(tmp_path: Path, clock: FakeClock) -> Certificates:
 
 
 def says(config: Config, made: Certificates, now: datetime) -> list[tuple[str, bool]]:
-    return [(one.says, one.serious) for one in certificate_doubts(config, made.facts, now)]
+    return [(one.sentence, one.serious) for one in certificate_doubts(config, made.facts, now)]
 
 
 def test_a_good_certificate_raises_no_doubt(
@@ -111,7 +111,7 @@ def test_users_that_others_may_read_or_change(mode: int, about: list[str], tmp_p
     found = list(file_doubts(config))
     assert [one.about for one in found] == about
     assert [one.serious for one in found] == [mode == 0o602] * len(found)
-    assert all("chmod 600" in one.says for one in found)
+    assert all("chmod 600" in one.sentence for one in found)
 
 
 def test_a_key_that_others_may_read(tmp_path: Path, made: Certificates) -> None:
@@ -135,7 +135,7 @@ def test_settings_and_secrets_that_others_may_change_or_read(tmp_path: Path) -> 
     assert load(settings).loose == ()
     secret.chmod(0o644)
     settings.chmod(0o666)
-    changed, read = (one.says for one in file_doubts(load(settings)))
+    changed, read = (one.sentence for one in file_doubts(load(settings)))
     assert "sessiongate.toml can be changed by every account" in changed
     assert "store.password_file names a file that every account of this machine may read" in read
     assert "a secret of ours" not in changed + read
@@ -153,7 +153,7 @@ def test_settings_that_hold_secrets_and_can_be_read_by_all(mode: int, tmp_path: 
         encoding="utf-8",
     )
     settings.chmod(mode)
-    found = [one.says for one in file_doubts(load(settings))]
+    found = [one.sentence for one in file_doubts(load(settings))]
     if mode == 0o640:
         assert found == []
         return

@@ -127,7 +127,7 @@ def heard_by_another(path: Path) -> dict[str, Any]:
         except OSError:
             return {}
         another = Guardian(line, None)
-        heard = another.told(PATIENCE)
+        heard = another.next_message(PATIENCE)
         if heard is not None:
             assert another.end()
         return heard or {}
@@ -143,7 +143,7 @@ def test_a_token_that_is_good_is_for_who_comes_too(
 
 def test_a_token_that_nobody_renews_is_for_nobody_shortly_before_its_end(folder: Path) -> None:
     with kept_for(guardian.EARLY + 0.1, folder) as (first, path):
-        assert "opened" in (first.told(PATIENCE) or {})
+        assert "opened" in (first.next_message(PATIENCE) or {})
         wait_until(lambda: not path.exists())
         assert heard_by_another(path) == {}
 
@@ -155,9 +155,9 @@ def test_a_session_that_is_refused_another_is_for_nobody_who_comes(folder: Path)
         ZertoSession(url, USER, PASSWORD) as session,
         kept(session, folder, keep_alive=0.05, renews=True) as (first, path),
     ):
-        assert "opened" in (first.told(PATIENCE) or {})
+        assert "opened" in (first.next_message(PATIENCE) or {})
         script.refuses = True
         script.expire()
-        assert "trouble" in (first.told(PATIENCE) or {})
+        assert "trouble" in (first.next_message(PATIENCE) or {})
         assert not path.exists()
         assert heard_by_another(path) == {}

@@ -47,7 +47,7 @@ def test_once_nobody_comes_any_more_those_inside_stay(
             with come(path) as waits:
                 users.take_no_more(greeting)
                 assert not path.exists()
-                users.tell(OVER)
+                users.send_all(OVER)
                 assert heard(inside) == [GREETING, OVER]
                 assert heard(waits) == ([] if greeting is None else [GREETING, OVER])
         assert users.last_left(PATIENCE, GREETING) is None

@@ -573,7 +573,7 @@ async def test_sec_52_a_hostile_name_stays_text(gate: Gate) -> None:
     name = "</userName><x>&"
     principal = gate.identity.add("mallory", "mallorymallory", "user")
     hostile = msgspec.structs.replace(principal, user_name=name, full_name=name)
-    gate.identity._people["mallory"] = ("mallorymallory", hostile)
+    gate.identity._accounts["mallory"] = ("mallorymallory", hostile)
     answer = await Soap(gate).login("mallory")
     for member in ("userName", "fullName"):
         written = answer.returned.child(member)

@@ -135,7 +135,7 @@ class FakePools:
         self.held: list[ClientLease] = []
         """What clients have in its leases."""
         self.done: list[tuple[str, str, str]] = []
-        self.said: list[tuple[str, str]] = []
+        self.audit_details: list[tuple[str, str]] = []
         """Of each of those, from where and why."""
 
     def list(self) -> object:
@@ -181,7 +181,7 @@ class FakePools:
 
     def _did(self, what: str, name: str, by: str, how: str, detail: str) -> object:
         self.done.append((what, name, by))
-        self.said.append((how, detail))
+        self.audit_details.append((how, detail))
         return {"clients": 2}
 
 

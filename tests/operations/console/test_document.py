@@ -84,9 +84,9 @@ class Noted(Values):
         super().__init__(list(given.items()))
         self.names: set[str] = set()
 
-    def one(self, name: str) -> str:
+    def first(self, name: str) -> str:
         self.names.add(name)
-        return super().one(name)
+        return super().first(name)
 
     def exact(self, name: str) -> str:
         self.names.add(name)

@@ -213,7 +213,7 @@ async def looked(visit: Visit) -> Count:
 
 
 async def done(visit: Visit) -> Went | Again:
-    return Went("sessions", "ended", 7) if visit.form.one("sure") else Again("Be sure.")
+    return Went("sessions", "ended", 7) if visit.form.first("sure") else Again("Be sure.")
 
 
 PAGES = (

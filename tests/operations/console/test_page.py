@@ -3,15 +3,15 @@
 import pytest
 
 from sessiongate.errors import Malformed
-from sessiongate.operations.console.page import Values, parts_of, said_by
+from sessiongate.operations.console.page import Values, outcome_sentence, parts_of
 from tests.each import each
 
 
 def test_values_are_read_by_name() -> None:
     values = Values.read("user=+ann+&key=a&key=b&empty=&password=+x+")
-    assert values.one("user") == "ann"
+    assert values.first("user") == "ann"
     assert values.all("key") == ["a", "b"]
-    assert (values.one("empty"), values.one("missing"), values.exact("missing")) == ("", "", "")
+    assert (values.first("empty"), values.first("missing"), values.exact("missing")) == ("", "", "")
     assert values.exact("password") == " x "
 
 
@@ -53,4 +53,4 @@ def test_a_pattern_takes_what_stands_for_its_names(
     ],
 )
 def test_only_our_own_words_get_onto_a_page_by_its_address(query: str, says: str) -> None:
-    assert said_by(Values.read(query)) == says
+    assert outcome_sentence(Values.read(query)) == says

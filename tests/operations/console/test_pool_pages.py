@@ -22,7 +22,7 @@ async def test_sec_69_the_audit_is_told_from_where_and_why_a_pool_is_touched(
     await ada.get("/console/pools/dc1")
     given = {"count": "2", "password": "adaada", "reason": "maintenance"}
     assert (await ada.post(f"/console/pools/dc1/{what}", **given)).status == 303
-    assert desk.pools.said[-1] == ("console from 192.0.2.9", "maintenance")
+    assert desk.pools.audit_details[-1] == ("console from 192.0.2.9", "maintenance")
 
 
 @each("what", ["pause", "resume", "rotate"])

@@ -65,4 +65,4 @@ async def test_no_more_lists_are_kept_than_a_bound() -> None:
     slow.takes = timedelta(hours=1)
     for number in range(200):
         await slow.ask(f"user=u{number}")
-    assert len(slow.lists._kept) < 100
+    assert len(slow.lists._lists) < 100

@@ -186,7 +186,7 @@ async def test_sec_71_a_name_that_is_somebody_elses_by_now_takes_no_step(desk: D
     await desk.gate.login("bob")
     ada = await desk.signed_in("ada")
     await ada.get("/console/sessions")
-    people = desk.gate.identity._people
+    people = desk.gate.identity._accounts
     people["ada"], was = people["eve"], people["ada"]
     form = {"all": "yes", "user": "bob", "count": "1"}
     reply = await ada.post("/console/sessions/end", **form, password="eveeve")

@@ -187,11 +187,11 @@ async def test_sec_70_what_strangers_fill_evicts_no_decision(
     assert [one.payload for one in audit.all()] == [b"one", b"two"]
     assert [one.payload for one in audit.tail(2, Chain.ANONYMOUS)] == [b"18", b"19"]
     verdict = audit.verify(None, Chain.ANONYMOUS, int)
-    assert (verdict.broken_at, verdict.first, verdict.last, verdict.let_go) == (None, 16, 20, 15)
+    assert (verdict.broken_at, verdict.first, verdict.last, verdict.pruned) == (None, 16, 20, 15)
     assert verdict.merged == 15 + 16 + 17 + 18 + 19
     assert audit.since(Chain.ANONYMOUS) == T0 + timedelta(hours=1)
     assert audit.since() is None
-    assert audit.verify(None).let_go == 0
+    assert audit.verify(None).pruned == 0
 
 
 async def test_since_when_events_are_let_go_is_kept_once(store: SqliteStore, file: Path) -> None:
@@ -200,7 +200,7 @@ async def test_since_when_events_are_let_go_is_kept_once(store: SqliteStore, fil
         store.audit.prune(3 - hours, T0, T0 + timedelta(hours=hours))
         await store.set_message("written")
     assert AuditFile(file).since() == T0 + timedelta(hours=1)
-    assert AuditFile(file).verify().let_go == 2
+    assert AuditFile(file).verify().pruned == 2
 
 
 async def test_both_chains_go_on_after_a_restart(store: SqliteStore, file: Path) -> None:
@@ -242,9 +242,9 @@ async def test_sec_70_an_audit_of_the_first_release_verifies_and_goes_on(file: P
     of_the_first_release(file)
     audit = AuditFile(file)
     before = audit.verify()
-    assert (before.broken_at, before.first, before.last, before.let_go) == (None, 4, 8, 3)
+    assert (before.broken_at, before.first, before.last, before.pruned) == (None, 4, 8, 3)
     strangers = audit.verify(None, Chain.ANONYMOUS)
-    assert (strangers.broken_at, strangers.events, strangers.let_go) == (None, 0, 0)
+    assert (strangers.broken_at, strangers.events, strangers.pruned) == (None, 0, 0)
     assert audit.tail(5, Chain.ANONYMOUS) == list(audit.all(Chain.ANONYMOUS)) == []
     store = SqliteStore(file, LIMITS)
     await store.start()

@@ -189,11 +189,11 @@ async def test_sec_70_what_strangers_fill_evicts_no_decision(
     await store.audit.write(payload(4), T0)
     later = T0 + timedelta(hours=1)
     deadline = time.monotonic() + PATIENCE
-    while (strangers := await of_strangers(settings)).let_go == 0:
+    while (strangers := await of_strangers(settings)).pruned == 0:
         store.audit.prune(5, EPOCH, later, Chain.ANONYMOUS)
         store.audit.prune(5, EPOCH, later)
         assert time.monotonic() < deadline
-    assert (strangers.broken_at, strangers.events, strangers.let_go) == (None, 5, 15)
+    assert (strangers.broken_at, strangers.events, strangers.pruned) == (None, 5, 15)
     assert strangers.merged == 5 * 2
     assert numbers(await read(settings, lambda reader: list(reader.all()))) == [1, 2, 3, 4]
     assert numbers(await read(settings, lambda reader: reader.tail(2, Chain.ANONYMOUS))) == [19, 20]
@@ -217,10 +217,10 @@ async def test_what_an_older_release_has_let_go_has_no_beginning(redis: Redis) -
         redis.ask("HSET", f"{audit}anchor", "number", 4, "hash", fourth.hash)
         redis.ask("XTRIM", f"{audit}chain", "MINID", "5-0")
         deadline = time.monotonic() + PATIENCE
-        while (verdict := await read(settings, lambda reader: reader.verify())).let_go == 4:
+        while (verdict := await read(settings, lambda reader: reader.verify())).pruned == 4:
             store.audit.prune(1, EPOCH, T0)
             assert time.monotonic() < deadline
-        assert (verdict.broken_at, verdict.let_go) == (None, 5)
+        assert (verdict.broken_at, verdict.pruned) == (None, 5)
         assert await read(settings, lambda reader: reader.since()) is None
     finally:
         await store.close()

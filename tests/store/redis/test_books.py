@@ -17,7 +17,15 @@ from sessiongate.store.redis.keys import RedisKeys
 from sessiongate.store.redis.lease_users import DETACH
 from sessiongate.store.redis.scripts import Script
 from sessiongate.testing import LIMITS, a_lease
-from sessiongate.testing.stores.lease_users import A_VIEW, NOW, book, killed, living, shown, used
+from sessiongate.testing.stores.lease_users import (
+    A_VIEW,
+    NOW,
+    book,
+    contents_of,
+    killed,
+    living,
+    used,
+)
 from sessiongate.testing.stores.leases import held_by
 from tests.each import each
 from tests.peers.redis import Cluster, Redis
@@ -35,7 +43,7 @@ NAMES = ("v1", "v2", "v3", "v4")
 def told(answer: object) -> object:
     """An answer as it can be compared: Redis leaves out a book that the caller knows."""
     if isinstance(answer, Entered):
-        return answer.entry, answer.home, answer.foreign, answer.version, shown(answer.book)
+        return answer.entry, answer.home, answer.foreign, answer.version, contents_of(answer.book)
     return answer
 
 
@@ -126,7 +134,7 @@ async def test_what_is_asked_twice_since_its_answer_was_lost_is_done_once(own: R
                 relay.lose_answer_to = script.sha
                 answer = await ask()
                 assert relay.lose_answer_to is None, "no answer was lost"
-                found = shown(answer.book) if isinstance(answer, Entered) else answer
+                found = contents_of(answer.book) if isinstance(answer, Entered) else answer
                 assert found == expected, script.text
 
 

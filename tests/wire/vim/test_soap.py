@@ -35,7 +35,7 @@ from sessiongate.wire.vim.methods import (
     Call,
     Method,
     keyword,
-    made_id,
+    session_object_id,
 )
 from sessiongate.wire.vim.soap import (
     ENVELOPE,
@@ -283,7 +283,7 @@ def test_a_call_without_an_object_is_malformed(this: str) -> None:
 
 
 def of_kind(kind: str) -> MoRef:
-    made = MoRef(kind, made_id(kind, "0f8fad5b-d9cb-469f-a165-70867728950e", bytes(16)))
+    made = MoRef(kind, session_object_id(kind, "0f8fad5b-d9cb-469f-a165-70867728950e", bytes(16)))
     return OBJECTS.get(kind) or made
 
 

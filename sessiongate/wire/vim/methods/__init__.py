@@ -30,8 +30,8 @@ from sessiongate.wire.vim.methods.objects import (
     SESSION_MANAGER,
     has_some,
     is_a,
-    made_id,
     resolve,
+    session_object_id,
 )
 from sessiongate.wire.vim.methods.refused import REFUSED
 from sessiongate.wire.vim.methods.rows import Call, Method, Property, keyword
@@ -56,9 +56,9 @@ __all__ = [
     "is_a",
     "is_method_name",
     "keyword",
-    "made_id",
     "method_of",
     "resolve",
+    "session_object_id",
 ]
 
 _MODULES = (

@@ -87,7 +87,7 @@ _WITH_SOME = frozenset({_TOP}).union(*_WIDER.values())
 _ID = re.compile(r"session\[[0-9a-fA-F-]{36}\]([A-Za-z]+)-[0-9a-f]{32}")
 
 
-def made_id(kind: str, session: str, random: bytes) -> str:
+def session_object_id(kind: str, session: str, random: bytes) -> str:
     """The id of an object that the client of a session, named by its key, has made."""
     return f"session[{session}]{kind}-{random.hex()}"
 

@@ -11,8 +11,8 @@ from sessiongate.wire.vim.methods.objects import (
     ROOT_FOLDER,
     has_some,
     is_a,
-    made_id,
     resolve,
+    session_object_id,
 )
 from sessiongate.wire.vim.types import MoRef
 
@@ -31,14 +31,14 @@ def test_an_id_alone_decides_and_a_wider_type_is_right_too() -> None:
 
 @pytest.mark.parametrize("kind", sorted(MADE))
 def test_the_id_of_what_a_client_made_says_its_type(kind: str) -> None:
-    name = made_id(kind, KEY, bytes(range(16)))
+    name = session_object_id(kind, KEY, bytes(range(16)))
     assert resolve(MoRef("", name)) == resolve(MoRef(kind, name)) == MoRef(kind, name)
     assert resolve(MoRef("Folder", name)) is None
     assert resolve(MoRef("", name[:-1])) is None
 
 
 def test_no_id_names_a_type_that_no_client_makes() -> None:
-    assert resolve(MoRef("", made_id("SessionManager", KEY, bytes(16)))) is None
+    assert resolve(MoRef("", session_object_id("SessionManager", KEY, bytes(16)))) is None
 
 
 @given(st.text(), st.text())
