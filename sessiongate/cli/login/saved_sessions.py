@@ -37,7 +37,7 @@ class SavedSession(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """Without the token."""
-        return f"KeptSession({self.name!r})"
+        return f"SavedSession({self.name!r})"
 
     def session(self) -> Session:
         """The session itself; it is not opened anew where it has ended."""
