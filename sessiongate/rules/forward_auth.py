@@ -96,10 +96,10 @@ def asked(method: str, host: str, target: str) -> Asked:
         raise Malformed("the path is too long")
     path = target.partition("?")[0]
     short = len(method) + len(host) + len(path) <= _LONGEST_KEPT
-    return (_kept_asked if short else _asked)(method, host, path)
+    return (_read_request_cached if short else _read_request)(method, host, path)
 
 
-def _asked(method: str, host: str, path: str) -> Asked:
+def _read_request(method: str, host: str, path: str) -> Asked:
     if _METHOD.fullmatch(method) is None:
         raise Malformed("the method is none")
     if _HOST.fullmatch(host) is None:
@@ -136,7 +136,7 @@ def _plain_path(path: str) -> str | None:
 
 # The same pages are asked for all day, and each is read alike for everybody. A kilobyte each.
 _LONGEST_KEPT, _MOST_KEPT = 256, 1024
-_kept_asked = lru_cache(maxsize=_MOST_KEPT)(_asked)
+_read_request_cached = lru_cache(maxsize=_MOST_KEPT)(_read_request)
 _kept_path = lru_cache(maxsize=_MOST_KEPT)(_plain_path)
 
 

@@ -77,18 +77,18 @@ class ForwardAuthEndpoint:
         try:
             session = await self._session(request)
         except NoSession as error:
-            return self._no_session(request, wanted, _said(wanted, hop), error)
+            return self._no_session(request, wanted, _audit_text(wanted, hop), error)
         except Unavailable as error:
-            return self._refused(request, UNAVAILABLE, _said(wanted, hop), error=error)
+            return self._refused(request, UNAVAILABLE, _audit_text(wanted, hop), error=error)
         for one in (wanted, *others):
             verdict = decide(self._rules, one, session.roles)
             if verdict is not _LETS_THROUGH:
                 also = "" if one is wanted else f", as {one.method[:_LONGEST_METHOD]}"
-                said = f"{_said(wanted, hop)}{also}"
+                said = f"{_audit_text(wanted, hop)}{also}"
                 return self._refused(request, verdict.value, said, session=session)
         self._counts[self._name, _ALLOWED] += 1
         if not self._checks.is_known(session, wanted.host):
-            client, said = self._client(request), _said(wanted, hop)
+            client, said = self._client(request), _audit_text(wanted, hop)
             self._checks.allowed(session, client, self._name, wanted.host, said)
         return Reply(200, (NO_STORE, *self._identity(session)))
 
@@ -140,7 +140,7 @@ _LONGEST = 160
 _LONGEST_METHOD = 32
 
 
-def _said(wanted: Asked, hop: Hop) -> str:
+def _audit_text(wanted: Asked, hop: Hop) -> str:
     """What the audit says of a request."""
     return f"{wanted.method} {wanted.host}{wanted.path[:_LONGEST]} through {hop.address}"
 
