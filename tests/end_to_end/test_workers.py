@@ -19,7 +19,6 @@ import pytest
 
 from tests.basic import basic
 from tests.end_to_end.many import (
-    answered,
     one_at_each,
     operations,
     operations_of,
@@ -238,20 +237,23 @@ def test_sec_15_57_parallel_logins_at_all_workers_leave_exactly_the_cap(
     server = make_server(settings=settings + "[sessions]\nmax_per_principal = 50\n")
     statuses: list[int] = []
 
-    def log_in() -> None:
-        with server.connected() as client:
-            for _ in range(10):
-                reply = client.request("POST", "/v1/session/add", {"Authorization": basic(*ADMIN)})
-                statuses.append(reply.status)
+    def log_in(client: Client) -> None:
+        for _ in range(10):
+            reply = client.request("POST", "/v1/session/add", {"Authorization": basic(*ADMIN)})
+            statuses.append(reply.status)
 
-    with running([log_in] * 20):
-        pass
-    assert sorted(statuses) == [200] * 50 + [503] * 150
-    assert len(server.run("sessions", "list", "--output", "json").json()) == 50
-    for address in operations_of(server):
-        assert answered(address) > 0
-    # Somebody else still finds room, and so does the same user when one session has ended.
+    def come_and_log_in() -> None:
+        with server.connected() as client:
+            log_in(client)
+
+    # Where the machine is busy, one worker may take all connections that come at once.
     with one_at_each(server) as clients:
+        at_each = [partial(log_in, client) for client in clients]
+        with running([*at_each, *[come_and_log_in] * 18]):
+            pass
+        assert sorted(statuses) == [200] * 50 + [503] * 150
+        assert len(server.run("sessions", "list", "--output", "json").json()) == 50
+        # Somebody else still finds room, and so does the same user when one session has ended.
         for client in clients:
             assert DIALECTS[0].worked(DIALECTS[0].login(client, *USER))
             assert not DIALECTS[0].worked(DIALECTS[0].login(client, *ADMIN))
