@@ -204,6 +204,7 @@ def guards_of(
             lockout=lockout,
             tries=store.attempts(name, lockout.policies),
             verified=None if one.each_login else cache,
+            each_login=one.each_login,
         )
         for name, one in made.items()
     }

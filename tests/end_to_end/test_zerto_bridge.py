@@ -118,6 +118,19 @@ class Script:
         return self._gate.request("DELETE", "/v1/session", {"x-zerto-session": self.token}).status
 
 
+def test_scripts_that_log_in_at_once_have_a_session_there_each(
+    upstream: Server, make_server: MakeServer
+) -> None:
+    gate = make_server(settings=callers(upstream))
+    with ThreadPoolExecutor(5) as pool:
+        scripts = list(pool.map(lambda _: Script(gate, ZOE), range(5)))
+    assert len(sessions(upstream)) == 5
+    with ThreadPoolExecutor(5) as pool:
+        replies = list(pool.map(lambda one: one.get("/v1/localsite").status, scripts))
+    assert replies == [200] * 5
+    assert [one.logout() for one in scripts] == [200] * 5
+
+
 def terminated(server: Server, key: str) -> None:
     assert server.run("sessions", "terminate", key).code == 0
 

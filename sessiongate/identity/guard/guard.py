@@ -92,8 +92,11 @@ class Guard:
         lockout: Lockout | None = None,
         tries: AttemptStore | None = None,
         verified: VerifiedCredentials | None = None,
+        each_login: bool = False,
     ) -> None:
+        """`each_login`: a check opens what one login alone may have; only refusals are shared."""
         self.name = name
+        self._each_login = each_login
         self._inner = inner
         self._names = inner if isinstance(inner, KnowsNames) else None
         self._attempts = inner if isinstance(inner, TakesAttempts) else None
@@ -152,6 +155,9 @@ class Guard:
             await self._welcome(key, self._verified.counted(key) | {name}, address)
             return principal
         flight = self._flights.get(key)
+        while flight is not None and self._each_login:
+            await _arrival(flight.task)
+            flight = self._flights.get(key)
         if flight is None:
             attempt = Attempt(self._tries, address, self._clock)
             check = self._check(key, name, account, password, attempt)

@@ -707,3 +707,18 @@ async def test_sec_78_a_local_user_is_known_to_exist_at_the_first_try(
         with pytest.raises(BadCredentials) as refused:
             await local.login(name, password)
         assert refused.value.known is exists
+
+
+async def test_logins_at_once_that_open_something_have_a_check_each() -> None:
+    """At a ZVM each opens a session there, which one client alone may have. A refusal serves all:
+    the same password is tried once."""
+    house = House(Lockout(attempts=ATTEMPTS))
+    guard = Guard("fake", house.inner, house.clock, dummy=house.dummy, each_login=True)
+    alice = parse_account("alice")
+    found = await asyncio.gather(*(guard.authenticate(alice, PASSWORD, HERE) for _ in range(8)))
+    assert {one.name for one in found} == {"alice"}
+    assert house.inner.checks == 8
+    tries = (guard.authenticate(alice, WRONG, HERE) for _ in range(8))
+    refused = await asyncio.gather(*tries, return_exceptions=True)
+    assert {type(one) for one in refused} == {BadCredentials}
+    assert house.inner.checks == 9
