@@ -193,10 +193,10 @@ def _install(python: Path, *packages: str) -> bool:
     done = python.parent.parent / "done"
     if not done.exists():
         venv.create(python.parent.parent, with_pip=False, clear=True)
+        install: tuple[str | Path, ...] = (*_PIP, "--python", python, "--no-input", "install")
+        install = (*install, "--no-compile")
         if uv := os.environ.get("UV"):
             install = (uv, "pip", "install", "--python", python)
-        else:
-            install = (*_PIP, "--python", python, "--no-input", "install", "--no-compile")
         subprocess.run((*install, "-q", *packages), check=True)
         done.touch()
     return True
