@@ -206,14 +206,14 @@ def verdict(wire: bytes, step: int) -> str:
 
 NAMES = st.sampled_from(["Date", "Server", "Content-Type", "Set-Cookie", "X-Odd", "Connection"])
 VALUES = st.sampled_from(["a", "b", " close ", "keep-alive", "text/xml; charset=utf-8", "ÿ"])
-HEADS = st.tuples(
+DRAWN_HEADS = st.tuples(
     st.sampled_from(["HTTP/1.1 200 OK", "HTTP/1.0 200 OK", "HTTP/1.1 500 No", "HTTP/1.1 204 No"]),
     st.lists(st.tuples(NAMES, VALUES).map(": ".join), max_size=4),
     st.sampled_from(["Content-Length: 3", "content-length: 0", "Content-Length: 7", "X: y"]),
 ).map(lambda said: "\r\n".join((said[0], *said[1], said[2], "", "")).encode("latin-1"))
 
 
-@given(HEADS, st.sampled_from([b"", b"abc", b"abcdefg", b"abcdefgh"]), st.booleans())
+@given(DRAWN_HEADS, st.sampled_from([b"", b"abc", b"abcdefg", b"abcdefgh"]), st.booleans())
 def test_a_head_that_was_read_before_says_what_it_says_anew(
     head: bytes, body: bytes, to_head: bool
 ) -> None:
