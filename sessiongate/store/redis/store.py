@@ -38,6 +38,9 @@ STEP = 250
 # take; short, since what a server was looking at when it died is looked at again after it.
 CLAIM = timedelta(seconds=10)
 
+# For how long Redis is not asked again for sessions that are due, after it had no more of them.
+_NONE_DUE_FOR = timedelta(seconds=0.5)
+
 
 class RedisStore:
     """Keeps everything in Redis. `start` before use; `close` in the end."""
@@ -53,6 +56,8 @@ class RedisStore:
         self._running: Pipeline | None = None
         self._cache_sync: CacheSync | None = None
         self._unreported: Endings = []
+        self._none_due_at = EPOCH
+        """When Redis was last asked for sessions that are due, and had no more of them."""
         self._seen = EPOCH
         self.audit = RedisAudit(self._keys)
         self.leases = RedisLeases(lambda: self._calls, self._keys, self._for_good)
@@ -229,7 +234,8 @@ class RedisStore:
         if self._cache_sync is not None:
             await self._cache_sync.flush_before(now)
         ended, self._unreported = self._unreported[:at_most], self._unreported[at_most:]
-        if len(ended) < at_most:
+        # A sweep asks a hundred times each second. Where nothing is due, nothing is a moment later.
+        if len(ended) < at_most and not timedelta(0) <= now - self._none_due_at < _NONE_DUE_FOR:
             ended += await self._reap(now, at_most - len(ended))
         return ended
 
@@ -367,6 +373,8 @@ class RedisStore:
             scripts.DUE, self._book, micros(now), at_most, micros(now + CLAIM)
         )
         places = [(found[at], found[at + 1][:32]) for at in range(0, len(found), 2)]
+        if len(places) < at_most:
+            self._none_due_at = now
         if not places:
             return []
         asked = [

@@ -1,6 +1,7 @@
 """Several servers on one Redis: what one does, all others know."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -367,6 +368,26 @@ async def test_each_end_by_time_is_told_to_one_node(url: str) -> None:
             told += [session.key for ended in swept for session, _ in ended]
         assert sorted(told) == sorted(one.key for one in sessions)
         assert await stores[0].count() == 0
+
+
+async def test_a_sweep_asks_redis_once_where_nothing_is_due(own: Redis) -> None:
+    async with nodes(own.url, 1) as (store,):
+        await store.add(a_session(), NO_CAPS)
+        own.ask("CONFIG", "RESETSTAT")
+        for _ in range(100):
+            assert await store.expire(T0, 50) == []
+        assert calls_of(own, "evalsha") == 1
+        # A moment later there may be some.
+        assert await store.expire(T0 + timedelta(seconds=1), 50) == []
+        assert calls_of(own, "evalsha") == 2
+        assert len(await store.expire(T0 + LIMITS.idle, 50)) == 1
+
+
+def calls_of(own: Redis, command: str) -> int:
+    """How often a command was called since the last reset, but in scripts."""
+    stats = str(own.ask("INFO", "commandstats"))
+    found = re.search(rf"cmdstat_{command}:calls=(\d+)", stats)
+    return int(found[1]) if found else 0
 
 
 # The cache
