@@ -41,7 +41,7 @@ class RedisClients:
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._client: Client | None = None
-        self._sentinel: Sentinel | None = None
+        self._sentinels: tuple[Redis, ...] = ()
         self._listeners: list[Redis] = []
 
     @property
@@ -64,12 +64,10 @@ class RedisClients:
             asked: dict[str, Any] = {"retry": _never(), **self._patience(), **self._tls()}
             if self._settings.sentinel_password is not None:
                 asked["password"] = self._settings.sentinel_password.reveal()
-            self._sentinel = Sentinel(  # type: ignore[no-untyped-call]
-                servers.hosts, sentinel_kwargs=asked
-            )
-            self._client = self._sentinel.master_for(
-                servers.service, db=servers.db, **self._options()
-            )
+            sentinel = Sentinel(servers.hosts, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
+            # Its own list loses one and has another twice, where two ask for the primary at once.
+            self._sentinels = tuple(sentinel.sentinels)
+            self._client = sentinel.master_for(servers.service, db=servers.db, **self._options())
         else:
             where: dict[str, Any] = {"unix_socket_path": servers.path}
             if not servers.path:
@@ -96,12 +94,11 @@ class RedisClients:
     async def close(self) -> None:
         """Hang up."""
         client, self._client = self._client, None
-        sentinel, self._sentinel = self._sentinel, None
+        sentinels, self._sentinels = self._sentinels, ()
         if client is not None:
             await client.aclose()
-        if sentinel is not None:
-            for one in sentinel.sentinels:
-                await one.aclose()
+        for one in sentinels:
+            await one.aclose()
 
     def _options(self) -> dict[str, Any]:
         settings = self._settings

@@ -68,6 +68,8 @@ class RedisKeys:
         """Hash: provider and principal -> how many sessions."""
         self.seen = f"{book}seen"
         """The latest time that any server has told."""
+        self.book = self.places, self.due, self.counts, self.seen
+        """What scripts take that give a session its place, or free it."""
         self.sync = f"{book}sync"
         """Nothing; written to see whether a replica is in step."""
         self.locked = f"{book}locked"

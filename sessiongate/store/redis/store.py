@@ -8,9 +8,9 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sessiongate.errors import CapReached, StoreUnavailable, UnreadableRow
+from sessiongate.errors import CapReached, StoreUnavailable
 from sessiongate.rules.life import due_at
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
@@ -23,6 +23,7 @@ from sessiongate.store.redis.audit import RedisAudit
 from sessiongate.store.redis.books import RedisBooks
 from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisClients, RedisSettings
+from sessiongate.store.redis.due import DueSessions
 from sessiongate.store.redis.lease_users import RedisLeaseUsers
 from sessiongate.store.redis.leases import RedisLeases
 from sessiongate.store.redis.listing import listed
@@ -33,13 +34,6 @@ from sessiongate.store.search import FoundSessions, SessionSearch, found_among
 
 # Sessions that are looked at together before a login is refused for a cap.
 STEP = 250
-
-# For how long those that a server looks at are left alone by the others. Longer than a look can
-# take; short, since what a server was looking at when it died is looked at again after it.
-CLAIM = timedelta(seconds=10)
-
-# For how long Redis is not asked again for sessions that are due, after it had no more of them.
-_NONE_DUE_FOR = timedelta(seconds=0.5)
 
 
 class RedisStore:
@@ -52,14 +46,13 @@ class RedisStore:
         self._limits = limits
         self._limit_args = rows.limits_args(limits)
         self._keep_for = rows.keep_for(limits)
-        self._book = (self._keys.places, self._keys.due, self._keys.counts, self._keys.seen)
+        self._book = self._keys.book
         self._running: Pipeline | None = None
         self._cache_sync: CacheSync | None = None
         self._unreported: Endings = []
-        self._none_due_at = EPOCH
-        """When Redis was last asked for sessions that are due, and had no more of them."""
         self._seen = EPOCH
         self.audit = RedisAudit(self._keys)
+        self._due = DueSessions(lambda: self._calls, self._keys, self._limit_args, self._forget)
         self.leases = RedisLeases(lambda: self._calls, self._keys, self._for_good)
         self.lease_users = RedisLeaseUsers(lambda: self._calls, self._keys)
         self.manager_tokens = RedisManagerTokens(lambda: self._calls, self._keys, self._for_good)
@@ -118,7 +111,7 @@ class RedisStore:
             taken = await place
             if taken in full:
                 # Perhaps it is only that nobody has swept yet.
-                self._unreported += await self._reap(now, STEP)
+                self._unreported += await self._due.end(now, STEP)
                 taken = await self._reserve(session, caps, now)
             is_placed, is_put = taken == b"ok", bool(await put)
             if taken in full:
@@ -234,9 +227,8 @@ class RedisStore:
         if self._cache_sync is not None:
             await self._cache_sync.flush_before(now)
         ended, self._unreported = self._unreported[:at_most], self._unreported[at_most:]
-        # A sweep asks a hundred times each second. Where nothing is due, nothing is a moment later.
-        if len(ended) < at_most and not timedelta(0) <= now - self._none_due_at < _NONE_DUE_FOR:
-            ended += await self._reap(now, at_most - len(ended))
+        if len(ended) < at_most and not self._due.are_none(now):
+            ended += await self._due.end(now, at_most - len(ended))
         return ended
 
     async def put(self, digest: bytes, ticket: Ticket) -> None:
@@ -366,43 +358,3 @@ class RedisStore:
             scripts.RESERVE, self._book, *who, due, caps.per_principal, caps.total, micros(now)
         )
         return answer
-
-    async def _reap(self, now: datetime, at_most: int) -> Endings:
-        """Look at sessions that are due: end those that are over, and look later at others."""
-        found = await self._calls.run(
-            scripts.DUE, self._book, micros(now), at_most, micros(now + CLAIM)
-        )
-        places = [(found[at], found[at + 1][:32]) for at in range(0, len(found), 2)]
-        if len(places) < at_most:
-            self._none_due_at = now
-        if not places:
-            return []
-        asked = [
-            self._calls.run(
-                scripts.REAP,
-                self._at(digest),
-                *self._judge(now),
-                self._keys.channel,
-                os.urandom(rows.NONCE),
-            )
-            for _, digest in places
-        ]
-        gone: list[bytes] = []
-        later: list[bytes] = []
-        ended: Endings = []
-        for (key, digest), looked in zip(
-            places, await asyncio.gather(*asked, return_exceptions=True), strict=True
-        ):
-            if isinstance(looked, BaseException):
-                continue  # looked at again when the claim is over
-            if looked[0] == 1:
-                later += [key, looked[1]]
-                continue
-            gone.append(key)
-            if looked[0] == 2:
-                self._forget(digest)
-                with suppress(UnreadableRow):  # its place is free all the same
-                    ended.append((rows.session_from(digest, looked[2]), rows.REASONS[looked[1]]))
-        with suppress(StoreUnavailable):  # they are over all the same
-            await self._calls.run(scripts.SETTLE, self._book, len(gone), *gone, *later)
-        return ended
