@@ -8,6 +8,7 @@ through any, is not local. On a Unix socket the kernel knows who has connected.
 import asyncio
 import socket
 import struct
+from functools import lru_cache
 from ipaddress import ip_address
 
 from sessiongate.http.message import Request
@@ -63,14 +64,19 @@ def is_local(request: Request) -> bool:
     """Whether the caller is proved to be on the server's own host."""
     if request.proxied or any(_tells_of_a_proxy(name) for name, _ in request.headers):
         return False
-    if request.user is not None:
-        return True
+    return request.user is not None or _is_loopback(request.peer)
+
+
+# Both are asked at each login, nearly always of what was asked a moment ago.
+@lru_cache(maxsize=1024)
+def _is_loopback(peer: str) -> bool:
     try:
-        return ip_address(request.peer).is_loopback
+        return ip_address(peer).is_loopback
     except ValueError:  # a Unix socket on a system that does not say who is there
         return False
 
 
+@lru_cache(maxsize=128)
 def _tells_of_a_proxy(name: str) -> bool:
     words = name.replace("_", "-").split("-")
     return name in _OTHERS or name.startswith(_BEGINNINGS) or not _WORDS.isdisjoint(words)

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -108,10 +108,12 @@ def _as_json(line: structlog.typing.EventDict) -> str:
     msgspec takes an eighth of the time of json and writes other letters out, so json escapes those
     few lines that hold any, and what msgspec does not know.
     """
-    with suppress(TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+    try:
         text = msgspec.json.encode(line)
         if text.isascii():
             return text.decode("ascii")
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+        pass
     return str(_escaped(None, "", line))
 
 

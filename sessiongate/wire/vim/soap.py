@@ -125,37 +125,32 @@ def message_of(root: Element) -> Message:
     bodies = [part for part in root.children if _is_soap(part, "Body")]
     if len(bodies) != 1 or len(bodies[0].children) != 1:
         raise Malformed("the envelope does not hold one body with one element")
-    carriers, call = tuple(_carriers(root)), bodies[0].children[0]
-    return Message(call, carriers, _operation_id(root), _asserted(root))
+    call = bodies[0].children[0]
+    blocks = [one for part in root.children if _is_soap(part, "Header") for one in part.children]
+    if not blocks:
+        return Message(call, ())
+    return Message(call, tuple(_carriers(blocks)), _operation_id(blocks), _asserted(blocks))
 
 
-def _operation_id(root: Element) -> str:
-    found = [block.text.strip() for block in _blocks(root) if block.name == "operationID"]
-    return found[0] if found else ""
+def _operation_id(blocks: list[Element]) -> str:
+    return next((block.text.strip() for block in blocks if block.name == "operationID"), "")
 
 
-def _asserted(root: Element) -> bool:
+def _asserted(blocks: list[Element]) -> bool:
     return any(
         part.name == "Assertion"
-        for block in _blocks(root)
+        for block in blocks
         if block.name == "Security" and block.namespace == SECURITY
         for part in block.children
     )
 
 
-def _carriers(root: Element) -> Iterator[tuple[str, str]]:
+def _carriers(blocks: list[Element]) -> Iterator[tuple[str, str]]:
     """The session's token as clients copy it from another service's cookie, name and all or not."""
-    for block in _blocks(root):
+    for block in blocks:
         if block.name == VC_COOKIE:
             text = block.text.partition(";")[0].strip(_SPACE).removeprefix(f"{SOAP_COOKIE}=")
             yield VC_COOKIE, text.strip('"')
-
-
-def _blocks(root: Element) -> Iterator[Element]:
-    """What stands in the header."""
-    for header in root.children:
-        if _is_soap(header, "Header"):
-            yield from header.children
 
 
 def _is_soap(part: Element, name: str) -> bool:
@@ -351,6 +346,8 @@ def _fault(code: str, text: str, detail: str) -> bytes:
 def _written(field: Field, value: Value) -> str:
     if isinstance(value, str):  # first, as most values are texts
         return f"<{field.name}>{escape(value)}</{field.name}>"
+    if type(value) in _PLAIN:
+        return f"<{field.name}>{_text(value)}</{field.name}>"
     if field.array and isinstance(value, list | tuple):
         return "".join(_element(field.name, field.type, item) for item in value)
     return _element(field.name, field.type, value)
@@ -384,10 +381,11 @@ def _boxed(name: str, box: Boxed) -> str:
 
 def _inside(data: Data) -> str:
     """The members in the order of the type: stubs of .NET and Java skip what comes out of turn."""
-    members = data.members
-    return "".join(
-        _written(field, members[field.name]) for field in TYPES[data.type] if field.name in members
-    )
+    kept, fields = data.members, TYPES[data.type]
+    return "".join([_written(one, kept[one.name]) for one in fields if one.name in kept])
+
+
+_PLAIN = frozenset({bool, int, datetime})
 
 
 def _text(value: Value) -> str:
