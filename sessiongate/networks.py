@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*?)\.*(?::([0-9]{0,5}))?")
 _HIGHEST_PORT = 65535
@@ -40,6 +40,38 @@ def _parted(host: str) -> tuple[str, int] | None:
         except ValueError:
             return None
     return name, port
+
+
+_WITH_PORT = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*))(?::([0-9]{1,5}))?")
+
+# The longest form of an IPv6 address with its zone's name, and brackets and a port around it.
+_LONGEST_ADDRESS = 72
+
+
+def read_address(text: str) -> IPv4Address | IPv6Address | None:
+    """The IP address in this text in the form that all its spellings share; None where it is none.
+
+    A port may follow: `192.0.2.7:80`, `[2001:db8::1]:80`. IPv4 written as IPv6 is IPv4, and the
+    zone of an address is no part of it.
+    """
+    return _address_in(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=1024)  # the same proxies and clients all day, and reading one takes 4 µs
+def _address_in(text: str) -> IPv4Address | IPv6Address | None:
+    found = _WITH_PORT.fullmatch(text)
+    bracketed = found is not None and found[1] is not None
+    if found is not None:
+        if int(found[3] or 0) > _HIGHEST_PORT:
+            return None
+        text = found[1] if bracketed else found[2]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return None if bracketed else address
+    return address.ipv4_mapped or IPv6Address(int(address))
 
 
 # How much of an IPv6 address names the host that guesses. A host owns the 2**64 addresses of its

@@ -6,16 +6,18 @@ are a stranger's claim and change nothing.
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sessiongate.http.framing import is_host
 from sessiongate.http.message import Handler, Hop, Reply, Request
+from sessiongate.networks import read_address
 
 Trusted = Sequence[IPv4Network | IPv6Network | Literal["unix"]]
 """Networks, and "unix" for whoever comes by a Unix socket."""
@@ -23,7 +25,7 @@ Trusted = Sequence[IPv4Network | IPv6Network | Literal["unix"]]
 
 def is_trusted(trusted: Trusted, address: str) -> bool:
     """Whether an IP address is in one of the networks."""
-    if not trusted or (found := _read(address)) is None:
+    if not trusted or (found := read_address(address)) is None:
         return False
     return any(found in one for one in trusted if one != "unix")
 
@@ -33,33 +35,33 @@ def client_behind(trusted: Trusted, peer: str, headers: Iterable[tuple[str, str]
 
     `peer` is a trusted proxy, and who is told where it names nobody.
     """
+    return _behind(trusted, peer, headers)[0]
+
+
+def _behind(
+    trusted: Trusted, peer: str, headers: Iterable[tuple[str, str]]
+) -> tuple[str, str | None]:
+    """The client, and the entry in its place that is no address, if there is one."""
     said = [value for name, value in headers if name == "x-forwarded-for"]
     client = peer
     for hop in reversed([hop.strip() for line in said for hop in line.split(",")]):
-        found = _read(hop)
+        found = read_address(hop)
         if found is None:
-            break
+            return client, hop
         client = str(found)
         if not is_trusted(trusted, client):
             break
-    return client
+    return client, None
 
 
-# The longest form of an IPv6 address with its zone's name; no address is longer.
+# The longest form of an IPv6 address with its zone's name; no peer's is longer.
 _LONGEST_ADDRESS = 64
 
+# How many proxies the log has a line about, and how much it shows of what they sent.
+_MOST_TOLD = 100
+_SHOWN = 64
 
-def _read(text: str) -> IPv4Address | IPv6Address | None:
-    """The address in this text, None where it is none."""
-    return _known(text) if len(text) <= _LONGEST_ADDRESS else None
-
-
-@lru_cache(maxsize=1024)  # the same proxies and clients all day, and reading one takes 4 µs
-def _known(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
+_log = structlog.get_logger("sessiongate")
 
 
 class TrustedProxies:
@@ -71,6 +73,7 @@ class TrustedProxies:
         self._unix = "unix" in trusted
         self._kept = lru_cache(maxsize=1024)(self._is_trusted)
         self._header = certificate_header.lower() if certificate_header is not None else None
+        self._told: set[str] = set()
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with what the proxy says taken over where it may be."""
@@ -88,9 +91,7 @@ class TrustedProxies:
             proxied=True,
             hop=Hop(peer, request.header("host") or ""),
             headers=_as_asked(request) if "x-forwarded-host" in said else request.headers,
-            peer=client_behind(self._trusted, peer, request.headers)
-            if "x-forwarded-for" in said
-            else peer,
+            peer=self._client(request) if "x-forwarded-for" in said else peer,
             secure=request.secure or ("x-forwarded-proto" in said and _came_by_tls(request)),
             certificate=self._certificate(request) if self._header in said else None,
         )
@@ -100,6 +101,21 @@ class TrustedProxies:
 
     def _is_trusted(self, address: str) -> bool:
         return is_trusted(self._trusted, address)
+
+    def _client(self, request: Request) -> str:
+        """Who is behind a trusted proxy; where it says no address, the log says so once for it."""
+        proxy = request.peer
+        client, unread = _behind(self._trusted, proxy, request.headers)
+        if unread is not None and proxy not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(proxy)
+            _log.warning(
+                "a proxy names a client by no address, and all such count as one client",
+                proxy=proxy,
+                counts_as=client,
+                sent=unread[:_SHOWN].encode("ascii", "backslashreplace").decode("ascii"),
+                way_out="have it put the client's address last in X-Forwarded-For",
+            )
+        return client
 
     def _certificate(self, request: Request) -> bytes | None:
         """The certificate in the configured header; a header given twice is believed not at all."""

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
+from structlog.testing import capture_logs
 
 from sessiongate.http.local import is_local
 from sessiongate.http.message import Reply, Request
@@ -56,7 +57,19 @@ async def test_sec_26_a_stranger_cannot_claim_another_address(peer: str) -> None
         ("2001:db8::5, fd00::9", "2001:db8::5"),
         ("unknown", "10.0.0.5"),
         ("203.0.113.5, spoofed", "10.0.0.5"),
-        ("203.0.113.5:1234", "10.0.0.5"),
+        ("198.51.100.99:4711", "198.51.100.99"),
+        ("[2001:db8::1]:80", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("203.0.113.5:1, 10.0.0.7:2", "203.0.113.5"),
+        ("203.0.113.5, [fd00::9]:443", "203.0.113.5"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("[::ffff:198.51.100.7]:80", "198.51.100.7"),
+        ("2001:DB8:0::5", "2001:db8::5"),
+        ("203.0.113.5, ::ffff:10.0.0.7", "203.0.113.5"),
+        ("203.0.113.5:65536", "10.0.0.5"),
+        ("203.0.113.5:", "10.0.0.5"),
+        ("[203.0.113.5]:80", "10.0.0.5"),
+        ("_hidden", "10.0.0.5"),
         ("0" * 70_000, "10.0.0.5"),
         ("", "10.0.0.5"),
     ],
@@ -65,6 +78,46 @@ async def test_sec_26_the_last_hop_that_is_no_proxy_of_ours_is_the_client(
     line: str, client: str
 ) -> None:
     assert (await seen_by([("x-forwarded-for", line)], "10.0.0.5")).peer == client
+
+
+async def test_sec_79_the_log_has_one_line_for_each_proxy_that_says_no_address() -> None:
+    """However many requests, and whatever they say; an address, or silence, is none of it."""
+
+    async def inner(_: Request) -> Reply:
+        return Reply(204)
+
+    proxies = TrustedProxies(inner, TRUSTED, HEADER)
+
+    async def ask(line: str | None, peer: str) -> None:
+        headers = [("x-forwarded-for", line)] if line is not None else []
+        await proxies(Request("GET", "/", "", headers, b"", peer, secure=True))
+
+    with capture_logs() as logs:
+        for line in ("203.0.113.5", "203.0.113.5:80", "10.0.0.8", None):
+            await ask(line, "10.0.0.5")
+        await ask("unknown", "192.0.2.9")  # a stranger
+        assert logs == []
+        for line in ("unknown", "_hidden", "", "203.0.113.5, \x9b" + "x" * 100):
+            await ask(line, "10.0.0.5")
+        await ask("_hidden\x9b, 10.0.0.7", "10.0.0.6")
+    told = [(one["log_level"], one["proxy"], one["counts_as"], one["sent"]) for one in logs]
+    assert told == [
+        ("warning", "10.0.0.5", "10.0.0.5", "unknown"),
+        ("warning", "10.0.0.6", "10.0.0.7", "_hidden\\x9b"),
+    ]
+
+
+async def test_sec_79_only_so_many_proxies_are_told_of() -> None:
+    async def inner(_: Request) -> Reply:
+        return Reply(204)
+
+    proxies = TrustedProxies(inner, TRUSTED, HEADER)
+    with capture_logs() as logs:
+        for number in range(200):
+            headers = [("x-forwarded-for", "unknown")]
+            peer = f"10.0.0.{number}"
+            await proxies(Request("GET", "/", "", headers, b"", peer, secure=True))
+    assert len(logs) == 100
 
 
 async def test_sec_79_a_proxy_may_come_by_a_unix_socket() -> None:
