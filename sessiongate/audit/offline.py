@@ -23,6 +23,7 @@ from sessiongate.audit import event as audit
 from sessiongate.audit.event import Event
 from sessiongate.errors import ConfigError
 from sessiongate.files import make_directory, open_own
+from sessiongate.remedies import because
 
 _NAME = "audit-inbox.jsonl"
 
@@ -47,11 +48,11 @@ def leave_event(data_dir: Path, what: str, subject: str, detail: str = "") -> No
     try:
         _append(path, audit.write(event) + b"\n")
     except OSError as problem:
+        why = because(problem, "let the server's account write server.data_dir")
         raise ConfigError(
             [
-                f"{path}: cannot be written: {problem.strerror}; the change was made, and the audit"
-                " will not have it. Move the file away, and let the server's account write"
-                " server.data_dir"
+                f"{path}: cannot be written: {why} (the change was made, and the audit will not"
+                " have it)"
             ]
         ) from None
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sessiongate.errors import ConfigError
 from sessiongate.files import is_there, make_directory, own_directory, read_named, read_own
+from sessiongate.remedies import because
 from sessiongate.secret import Secret
 from sessiongate.tls.local_ca import CA_NAME, Pair, may_sign, new_ca, new_leaf
 
@@ -213,8 +214,8 @@ def _directory(data_dir: Path) -> Path:
 
 
 def _cannot_write(path: Path, problem: OSError) -> str:
-    why = problem.strerror or "no access"
-    return f"{path}: cannot be written: {why}; make server.data_dir a directory the server may use"
+    why = because(problem, "make server.data_dir a directory the server may use")
+    return f"{path}: cannot be written: {why}"
 
 
 def _pair(directory: Path, stem: str) -> Pair | None:

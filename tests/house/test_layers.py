@@ -15,7 +15,7 @@ from tests.house.sources import (
     tree_of,
 )
 
-WORDS = {"errors", "secret", "session", "clock", "files", "networks"}
+WORDS = {"errors", "secret", "session", "clock", "files", "networks", "remedies"}
 GATEWAY = WORDS | {
     *("rules", "wire", "telemetry", "store.port", "store.gateway_port", "upstream"),
 }
@@ -45,15 +45,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": {"secret"},
     "access_lists": set(),
     "holders": {"access_lists"},
-    "files": {"errors", "holders"},
+    "files": {"errors", "holders", "remedies"},
     "networks": set(),
+    "remedies": set(),
     "plugins": {"errors"},
     "telemetry": set(),
     "rules": {"errors", "secret", "session", "networks"},
     "messages": {"rules"},
     "wire": {"errors", "secret", "session", "messages", "rules"},
-    "tls": {"errors", "secret", "clock", "files"},
-    "http": {"errors", "secret", "tls", "telemetry", "networks", "files"},
+    "tls": {"errors", "secret", "clock", "files", "remedies"},
+    "http": {"errors", "secret", "tls", "telemetry", "networks", "files", "remedies"},
     "config": {"errors", "secret", "session", "files", "plugins", "rules", "tls.trust"},
     "upstream": WORDS | {"rules", "wire", "tls"},
     "store": WORDS | {"rules", "telemetry"},

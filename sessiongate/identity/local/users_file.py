@@ -32,6 +32,7 @@ from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, Not
 from sessiongate.files import make_directory, open_named, open_own, sync_directory
 from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.stored_hash import is_stored_hash
+from sessiongate.remedies import because
 from sessiongate.rules.access import no_such_role
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.passwords import problem_with
@@ -304,9 +305,8 @@ def _change(path: Path, change: Callable[[dict[str, User]], T]) -> T:
             answer = change(users)
             _write(path, users)
     except OSError as problem:
-        where, why = problem.filename or path, problem.strerror or problem
-        way = "give this account the right to"
-        raise ConfigError([f"{where}: cannot be written: {why}; {way}"]) from problem
+        where, why = problem.filename or path, because(problem, "give this account the right to")
+        raise ConfigError([f"{where}: cannot be written: {why}"]) from problem
     return answer
 
 

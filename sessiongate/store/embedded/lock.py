@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import is_there, open_own
+from sessiongate.remedies import because
 
 
 def is_owned(file: Path) -> bool:
@@ -39,9 +40,9 @@ class FileLock:
         try:
             lock = open_own(path, os.O_RDWR | os.O_CREAT)
         except OSError as broken:
+            why = because(broken, f"give this user the right to write in {path.parent}")
             raise StoreUnavailable(
-                f"the lock {path} cannot be opened ({broken.strerror}): give this user the right "
-                f"to write in {path.parent}, or name another file in store.url"
+                f"the lock {path} cannot be opened: {why}, or name another file in store.url"
             ) from broken
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.files import make_directory, open_own
+from sessiongate.remedies import because
 from sessiongate.rules.audit_chain import read_number
 from sessiongate.session import Session, Ticket
 from sessiongate.store.embedded.table import CLIENTS_SHARED, SessionTable
@@ -146,9 +147,9 @@ def open_file(path: Path) -> sqlite3.Connection:
         # Made here, not by SQLite, whose files are readable for all; -wal and -shm take after it.
         os.close(open_own(path, os.O_RDWR | os.O_CREAT))
     except OSError as broken:
+        why = because(broken, "give this user the right to write it")
         raise StoreUnavailable(
-            f"the session file {path} cannot be opened ({broken.strerror}): give this user the "
-            "right to write it, or name another file in store.url"
+            f"the session file {path} cannot be opened: {why}, or name another file in store.url"
         ) from broken
     connection = connect(path)
     try:

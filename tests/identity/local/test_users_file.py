@@ -1,6 +1,8 @@
 """users.toml: read whole, rewritten whole, under a lock."""
 
+import errno
 import json
+import os
 import stat
 import threading
 from codecs import BOM_UTF8
@@ -22,6 +24,7 @@ from sessiongate.identity.local.users_file import (
     set_role,
 )
 from sessiongate.secret import Secret
+from tests.each import each
 from tests.identity.fakes import NOON, PASSWORD, WRONG, cheap_hasher
 
 HASHER = cheap_hasher()
@@ -151,8 +154,41 @@ def test_what_a_link_leads_to_is_not_changed(path: Path, tmp_path: Path) -> None
 
 def test_a_directory_in_which_nothing_may_be_made_is_named(path: Path) -> None:
     path.with_name(f"{path.name}.lock").mkdir(parents=True)
-    with pytest.raises(ConfigError, match=r"\.lock: cannot be written: .*; give this account"):
+    with pytest.raises(ConfigError, match=r"\.lock: cannot be written: .*; remove that directory"):
         add(path, "alice")
+
+
+@each(
+    ("code", "way"),
+    [
+        (errno.ENOSPC, "free space on its disk"),
+        (errno.EROFS, "mount it writable, or name another directory"),
+        (errno.EACCES, "give this account the right to"),
+    ],
+)
+def test_the_way_out_fits_what_the_disk_says(
+    code: int, way: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(ConfigError) as told:
+        add(path, "alice")
+    assert told.value.problems == [f"{path}: cannot be written: {os.strerror(code)}; {way}"]
+
+
+@each("kind", ["link", "pipe"])
+def test_what_stands_in_the_place_of_the_lock_is_to_be_removed(kind: str, path: Path) -> None:
+    lock = path.with_name(f"{path.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "link":
+        lock.symlink_to("elsewhere")
+    else:
+        os.mkfifo(lock)
+    with pytest.raises(ConfigError, match=r"\.lock: cannot be written: is a link.*; remove it"):
+        add(path, "alice")
+    lock.unlink()
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(path: Path) -> None:
