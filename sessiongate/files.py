@@ -2,7 +2,8 @@
 
 A file of our own, in the data directory, is opened by its name: who may write the directory may put
 a link, a pipe or a device in its place, and what a link leads to is neither read nor changed. A
-file that the settings or a command line name may be reached by a link. In both cases anything but
+file that the settings or a command line name may be reached by a link, but root writes none behind
+a link that another account could have put there. In both cases anything but
 a regular file is refused with OSError, and a size is a bound: nothing that is named can keep a
 start, a reload or a stop waiting.
 
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from sessiongate.errors import ConfigError
 from sessiongate.holders import names_of, way_to
+from sessiongate.remedies import because
 
 LARGEST = 16 << 20
 """Bytes. Some hundred times the certificates that a system trusts, and far below what hurts."""
@@ -39,20 +41,91 @@ _KINDS = {
 def open_named(path: Path, flags: int = os.O_RDONLY) -> int:
     """Open a file that somebody has named, links followed, and return its descriptor.
 
-    One that `flags` make is for this account alone. Raises OSError for whatever `open` refuses, and
-    for anything but a regular file.
+    One that `flags` make is for this account alone. Raises OSError for whatever `open` refuses, for
+    anything but a regular file, and where root would write what another account may have led to.
     """
     # Looked at first: to open a pipe wakes whoever waits at its other end, and to open a device
     # may do anything. What takes the file's place after that is judged below.
     with contextlib.suppress(FileNotFoundError):
         _refuse_unless_regular(path, path.stat().st_mode)
-    number = os.open(path, flags | _CAREFULLY, 0o600)
+    reads = flags & os.O_ACCMODE == os.O_RDONLY
+    if reads or os.geteuid() != 0 or _is_roots_alone(path):
+        number = os.open(path, flags | _CAREFULLY, 0o600)
+    else:
+        number = _open_past_links(path, flags)
     try:
         _refuse_unless_regular(path, os.fstat(number).st_mode)
     except OSError:
         os.close(number)
         raise
     return number
+
+
+def _is_roots_alone(path: Path) -> bool:
+    """Whether this is there, and nobody but root could put something else in its place."""
+    way = way_to(path)
+    return way.there and not way.objection and way.holders <= {0}
+
+
+def _open_past_links(path: Path, flags: int) -> int:
+    """Open a file of this name where others could put a link on the way, and follow none.
+
+    Raises OSError where there is one, and for a file with a second name: it may be anybody's.
+    """
+    whole = path.absolute()
+    # What is root's alone may have links on the way; from there on each step is looked at.
+    start = next((one for one in whole.parents if _is_roots_alone(one)), Path("/"))
+    step = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    here, below = start, os.open(start, step)
+    try:
+        for name in whole.relative_to(start).parts[:-1]:
+            here /= name
+            above, below = below, _open_at(here, step, below)
+            os.close(above)
+        number = _open_at(whole, flags | _CAREFULLY, below)
+    finally:
+        os.close(below)
+    if os.fstat(number).st_nlink > 1:
+        os.close(number)
+        raise _in_other_hands(whole, "has a second name")
+    return number
+
+
+def _open_at(path: Path, flags: int, directory: int) -> int:
+    """Open the last name of a path in a directory that is open, unless it is a link."""
+    try:
+        return os.open(path.name, flags | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+    except OSError as problem:
+        if problem.errno == errno.ELOOP or path.is_symlink():
+            raise _in_other_hands(path, "is a link") from None
+        raise
+
+
+def _in_other_hands(path: Path, what: str) -> OSError:
+    why = (
+        f"{path} {what}, which another account may have made, and root writes nothing there; name"
+        " the file itself, in a directory that only root may write"
+    )
+    return OSError(errno.EPERM, why, str(path))
+
+
+def set_socket_mode(path: Path, mode: int) -> None:
+    """Give a Unix socket this mode, unless it has it. Raises OSError for anything but a socket.
+
+    A link that has taken its place is not followed, where the system can say so.
+    """
+    if not hasattr(os, "O_PATH"):
+        path.chmod(mode)
+        return
+    number = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(number).st_mode
+        if not stat.S_ISSOCK(found):
+            raise OSError(errno.EINVAL, "another has put something in its place", str(path))
+        if stat.S_IMODE(found) != mode:
+            os.chmod(f"/proc/self/fd/{number}", mode)  # noqa: PTH101 - a name of a descriptor
+    finally:
+        os.close(number)
 
 
 def read_named(path: Path, most: int = LARGEST) -> bytes:
@@ -168,9 +241,8 @@ def read_or_make(path: Path, make: Callable[[], bytes], mode: int) -> bytes:
     try:
         return _read_or_make(path, make, mode)
     except OSError as problem:
-        why = problem.strerror or problem
-        way = "move it away, or let the server's account write server.data_dir"
-        raise ConfigError([f"{path}: cannot be used: {why}; {way}"]) from None
+        why = because(problem, "let the server's account read it, and write server.data_dir")
+        raise ConfigError([f"{path}: cannot be used: {why}"]) from None
 
 
 def _read_or_make(path: Path, make: Callable[[], bytes], mode: int) -> bytes:

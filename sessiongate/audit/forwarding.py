@@ -22,6 +22,7 @@ import structlog
 from sessiongate.audit.own_output import NUMBERS, OwnOutput
 from sessiongate.errors import ConfigError
 from sessiongate.files import open_named
+from sessiongate.remedies import because
 
 # About ten seconds of a login storm; beyond it a receiver that does not keep up loses copies.
 _MOST_WAITING = 50_000
@@ -43,6 +44,12 @@ _LAST_WAIT = 1.0
 
 # authpriv (10), info (6), as RFC 5424 puts them together.
 _PRIORITY = b"<86>"
+
+_APPENDING = os.O_WRONLY | os.O_APPEND
+
+_NAME_ANOTHER = (
+    "name a file that the server may write, or have a syslog take the copies (audit.syslog)"
+)
 
 _log = structlog.get_logger("sessiongate.audit")
 
@@ -222,6 +229,32 @@ class _Carrier:
             )
 
 
+def file_problem(path: Path) -> str:
+    """Why no server would start with this for `audit.file`, empty where one would.
+
+    Nothing is made.
+    """
+    if path in NUMBERS:
+        return ""
+    try:
+        os.close(open_named(path, _APPENDING))
+    except FileNotFoundError as missing:
+        if not path.parent.is_dir():
+            return _refusal(path, missing)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            return f"{path} cannot be written: {path.parent} takes no new files; {_NAME_ANOTHER}"
+    except OSError as error:
+        return _refusal(path, error)
+    return ""
+
+
+def _refusal(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        # Not made: it would be a directory of an owner and a mode that nobody chose.
+        return f"the directory {path.parent} does not exist; make it"
+    return f"{path} cannot be written: {because(error, _NAME_ANOTHER)}"
+
+
 class _File:
     """A file of lines, which a log rotator may move away."""
 
@@ -233,18 +266,8 @@ class _File:
         self._torn = False
         try:
             os.close(self._opened())
-        except FileNotFoundError:
-            # Not made: it would be a directory of an owner and a mode that nobody chose.
-            raise ConfigError(
-                [f"audit.file: the directory {path.parent} does not exist; make it"]
-            ) from None
         except OSError as error:
-            raise ConfigError(
-                [
-                    f"audit.file: {path} cannot be written: {error.strerror}; name a file that the"
-                    " server may write, or have a syslog take the copies (audit.syslog)"
-                ]
-            ) from None
+            raise ConfigError([f"audit.file: {_refusal(path, error)}"]) from None
 
     def send(self, line: bytes, within: float) -> None:
         if self._number is not None and not self._is_still_there(self._number):
@@ -268,7 +291,7 @@ class _File:
             self._number = None
 
     def _opened(self) -> int:
-        return open_named(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        return open_named(self._path, _APPENDING | os.O_CREAT)
 
     def _is_still_there(self, number: int) -> bool:
         try:

@@ -34,6 +34,7 @@ from sessiongate.app.setup.roles_and_users import (
     roles_of,
     users_file,
 )
+from sessiongate.audit.forwarding import file_problem
 from sessiongate.cli.accounts import no_administrator
 from sessiongate.cli.control_client import running_server, server_nearby
 from sessiongate.cli.output import Exit
@@ -190,11 +191,8 @@ async def _store(config: Config) -> list[Row]:
 def _copies(file: Path | None) -> list[Row]:
     if file is None:
         return []
-    if not file.parent.is_dir():
-        return [Row("audit.file", "problem", f"the directory {file.parent} does not exist")]
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        return [Row("audit.file", "problem", f"{file} is not writable for this account")]
-    return [Row("audit.file", "ok", str(file))]
+    problem = file_problem(file)
+    return [Row("audit.file", "problem" if problem else "ok", problem or str(file))]
 
 
 def _users(config: Config) -> list[Row]:

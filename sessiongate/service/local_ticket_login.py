@@ -27,7 +27,7 @@ from sessiongate.errors import (
     SessionGateError,
     StoreUnavailable,
 )
-from sessiongate.files import own_directory
+from sessiongate.files import open_own, own_directory
 from sessiongate.rules.access import SYSTEM_VIEW
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
 from sessiongate.secret import Secret
@@ -170,8 +170,9 @@ def _write(folder: Path, ticket: Secret) -> Path:
     for stale in oldest[: max(0, len(oldest) - _MOST_FILES + 1)]:
         stale.unlink(missing_ok=True)
     path = folder / ticket.digest().hex()
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(ticket.reveal(), encoding="ascii")
+    number = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    with os.fdopen(number, "w", encoding="ascii") as file:
+        file.write(ticket.reveal())
     return path
 
 

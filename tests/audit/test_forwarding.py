@@ -1,5 +1,7 @@
 """Copies of events arrive: in a file that may be rotated, and at a syslog that may be away."""
 
+import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.audit.forwarding import Shipping
+from sessiongate.audit.forwarding import Shipping, file_problem
 from sessiongate.errors import ConfigError
 from tests.peers.ports import free_port
 from tests.until import PATIENCE, wait_until
@@ -115,6 +117,37 @@ def test_nowhere_to_ship_to_is_no_work() -> None:
 def test_a_file_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^audit\.file: .* cannot be written: it is a directory"):
         Shipping(tmp_path, None)
+
+
+@pytest.mark.parametrize("kind", ["fine", "directory", "no directory", "link of another's"])
+def test_sec_80_what_a_start_refuses_is_known_before_it(kind: str, tmp_path: Path) -> None:
+    """In the same words, and nothing is made by asking."""
+    path = tmp_path / "audit.jsonl"
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "no directory":
+        path = tmp_path / "logs" / "audit.jsonl"
+    elif kind == "link of another's":
+        if os.geteuid() != 0:
+            pytest.skip("only root gives files to others")
+        path.symlink_to(tmp_path / "victim")
+        nobody = pwd.getpwnam("nobody")
+        os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
+    before = sorted(tmp_path.iterdir())
+    problem = file_problem(path)
+    assert sorted(tmp_path.iterdir()) == before
+    if kind == "fine":
+        assert problem == ""
+        Shipping(path, None).close()
+        return
+    with pytest.raises(ConfigError) as told:
+        Shipping(path, None)
+    assert told.value.problems == [f"audit.file: {problem}"]
+    assert not (tmp_path / "victim").exists()
+
+
+def test_our_own_output_is_no_file_to_look_at() -> None:
+    assert file_problem(Path("/dev/stdout")) == ""
 
 
 def test_the_directory_of_a_file_is_not_made_unasked(tmp_path: Path) -> None:
@@ -237,7 +270,7 @@ def test_a_copy_that_is_too_long_for_a_datagram_holds_up_no_other() -> None:
 FULL_DISK = """
 import resource, signal, sys, time
 from pathlib import Path
-from sessiongate.audit.forwarding import Shipping
+from sessiongate.audit.forwarding import Shipping, file_problem
 
 file = Path(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

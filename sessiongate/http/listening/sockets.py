@@ -12,6 +12,8 @@ import stat
 from pathlib import Path
 
 from sessiongate.errors import ConfigError
+from sessiongate.files import set_socket_mode
+from sessiongate.remedies import remedy
 
 # Connections that the kernel holds for us before we accept: a whole site logging in after a
 # restart. Linux cuts it to net.core.somaxconn (4096 by default since 5.4).
@@ -36,7 +38,8 @@ def bind_socket(address: str, socket_mode: int = 0o600) -> socket.socket:
     except OSError as error:
         # Not its own words, which repeat the address.
         why = os.strerror(error.errno) if error.errno else type(error).__name__
-        way_out = "free it" if error.errno == errno.EADDRINUSE else "have that changed"
+        changed = remedy(error, "") or "have that changed"
+        way_out = "free it" if error.errno == errno.EADDRINUSE else changed
         rule = f"{address} cannot be had: {why}; {way_out}, or listen elsewhere"
         raise ConfigError([f"listen: {rule}"]) from None
     return opened
@@ -133,7 +136,7 @@ def _unix_socket(path: str, mode: int) -> socket.socket:
         with contextlib.suppress(OSError):
             os.fchmod(opened.fileno(), mode)
         opened.bind(path)
-        Path(path).chmod(mode)
+        set_socket_mode(Path(path), mode)
     except OSError:
         opened.close()
         raise
