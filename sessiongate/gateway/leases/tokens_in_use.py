@@ -51,7 +51,8 @@ _MOST_TICKETS = 1000
 """Of those, the newest. Each takes some six kilobytes."""
 
 _LARGE = 4096
-"""Bytes of a piece of a body from which on it is worth while not to copy it twice."""
+"""Bytes of a piece of a body from which on it is worth while not to copy it twice, if no token is
+longer: else it could lie over three pieces."""
 
 _MEANT = 8
 """Characters of a token. What is no longer could be anything."""
@@ -190,7 +191,7 @@ class TokensInUse:
         async with aclosing(pieces):
             async for piece in pieces:
                 edge = self._longest - 1
-                if len(piece) < _LARGE:
+                if len(piece) < max(_LARGE, self._longest):
                     data = held + piece
                     self.require_none(data)
                     ready = max(0, len(data) - edge)
@@ -200,7 +201,7 @@ class TokensInUse:
                     continue
                 self.require_none(held + piece[:edge])
                 self.require_none(piece)
-                ready = max(0, len(piece) - edge)
+                ready = len(piece) - edge
                 begun, held = held, piece[ready:]
                 yield b"".join((begun, memoryview(piece)[:ready]))  # it is copied once
         if held:

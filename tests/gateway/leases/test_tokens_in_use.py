@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -271,6 +272,37 @@ async def test_sec_92_none_of_a_token_goes_out_that_comes_in_pieces(leases: int)
     single = [whole[at : at + 1] for at in range(len(whole))]
     out, is_all = await passed(tokens, *single)
     assert (out.strip(b"x"), is_all) == (b"", False)
+
+
+@each("length", (39, 4096, 9000, 16384))
+async def test_sec_92_none_of_a_token_goes_out_that_comes_over_large_pieces(length: int) -> None:
+    """Also where a piece is large and a token is longer than that, as one of Zerto's may be."""
+    chance = random.Random(length)
+    token = chance.randbytes(length // 2 + 1).hex()[:length].encode()
+    user = UserSession("", "svc", "", "en")
+    tokens = TokensInUse()
+    tokens.put("lease", UpstreamSession(WireForm.SOAP, Secret(token.decode()), user))
+    edges = sorted({0, 1, 2, length // 3, length // 2, length - 2, length - 1, length})
+    for around in (0, 1, 20000):
+        whole = b"x" * around + token + b"y" * around
+        for first in edges:
+            for second in edges[edges.index(first) :]:
+                cuts = (0, around + first, around + second, len(whole))
+                pieces = (whole[begin:end] for begin, end in pairwise(cuts))
+                out, is_all = await passed(tokens, *pieces)
+                assert (out.strip(b"x"), is_all) == (b"", False), (around, first, second)
+
+
+async def test_no_piece_that_goes_out_is_empty() -> None:
+    """One that is ends a body that is sent in chunks."""
+    for length in (39, 9000):
+        tokens = tokens_of(1)
+        tokens.hand_out(Secret("t" * length))
+        for size in (length - 1, length, max(length, 4096)):
+            sent = (b"a" * size, b"b" * size)
+            out = [piece async for piece in tokens.passed(pieces_of(*sent))]
+            assert all(out)
+            assert b"".join(out) == b"".join(sent)
 
 
 async def test_what_shows_none_goes_through_as_it_came() -> None:
