@@ -46,15 +46,13 @@ class Deadlines:
         self._due.pop(reply, None)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        now, first = loop.time(), math.inf
-        late = []
-        for reply, due in self._due.items():
-            if due <= now:
-                late.append(reply)
-            else:
-                first = min(first, due)
-        again = first < math.inf
-        self.timer = loop.call_at(min(first, now + TICK), self._look, loop) if again else None
-        for reply in late:
-            del self._due[reply]
-            reply.break_off(LATE)
+        now = loop.time()
+        late = [reply for reply, due in self._due.items() if due <= now]
+        try:
+            for reply in late:
+                del self._due[reply]
+                reply.break_off(LATE)
+        finally:  # where one cannot be broken off, the next look has the others, at once
+            first = min(self._due.values(), default=math.inf)
+            again = first < math.inf
+            self.timer = loop.call_at(min(first, now + TICK), self._look, loop) if again else None

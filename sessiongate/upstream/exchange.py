@@ -104,10 +104,11 @@ class Exchange:
         waited for here; None waits for as long as it takes. Raises UpstreamUnavailable (nothing was
         sent) or OutcomeUnknown.
         """
+        data = self._written(ask)
         line = self._kept.pop() if self._kept else await self._connected()
         reply, goes_on = Incoming(line, to_head=ask.method == "HEAD"), False
         reader, is_whole = reply.reader, False
-        line.send(self._written(ask), reply)
+        line.send(data, reply)
         if within is not None:
             self._deadlines.put(reply, within.total_seconds(), line.loop)
         try:

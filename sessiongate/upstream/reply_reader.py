@@ -8,6 +8,7 @@ what followed it on the connection could be taken for the reply to somebody else
 
 import re
 from enum import StrEnum
+from http import HTTPStatus
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -32,8 +33,11 @@ that go on in the next one. `is_unfit` says the same of a whole head."""
 _ORDINARY = bytes(set(range(256)) - {*range(9), 11, 12, *range(14, 32), 127})
 
 # Heads of final replies that were read lately: an upstream says the same of nearly all replies of
-# one second. Kept are short ones that hold nothing but what these names say, none of it a secret.
+# one second. Kept are short ones that hold nothing but what these names say, none of it a secret,
+# and the usual phrase of their status or none: it may be any text.
 _MOST_HEADS, _LONGEST_HEAD_KEPT = 64, 1024
+_BEFORE_PHRASE = len(b"HTTP/1.1 200")
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _NO_SECRETS = frozenset(
     {
         *("accept-ranges", "cache-control", "connection", "content-encoding", "content-language"),
@@ -257,6 +261,9 @@ class ReplyReader:
 def _keep(raw: bytes, head: _Head) -> None:
     """Keep a head that may come again, and names nothing that could be a secret."""
     if len(raw) > _LONGEST_HEAD_KEPT or not _NO_SECRETS.issuperset(dict(head.headers)):
+        return
+    phrase = raw[_BEFORE_PHRASE : raw.index(b"\r")].strip(b" ")
+    if phrase and phrase != _PHRASES.get(head.status):
         return
     if len(KEPT_HEADS) >= _MOST_HEADS:
         del KEPT_HEADS[next(iter(KEPT_HEADS))]

@@ -61,3 +61,26 @@ def test_what_has_come_is_not_broken_off_and_nothing_ticks_for_nobody() -> None:
     assert reply.why == []
     assert deadlines.timer is None
     loop.close()
+
+
+def test_one_that_cannot_be_broken_off_leaves_the_other_late_ones_to_be() -> None:
+    class Stuck(Reply):
+        def break_off(self, why: str) -> None:
+            raise RuntimeError(why)
+
+    loop, deadlines, late, patient = Loop(), Deadlines(), Reply(), Reply()
+    told: list[object] = []
+    loop.set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+    deadlines.put(Stuck(), 1.0, loop)
+    deadlines.put(late, 1.0, loop)
+    loop.tick(1.0)
+    loop.tick(0.0)
+    assert (late.why, told) == ([LATE], [LATE])
+    assert deadlines.timer is None
+    deadlines.put(Stuck(), 1.0, loop)
+    deadlines.put(patient, 2.0, loop)
+    for _ in range(2):
+        loop.tick(1.0)
+        loop.tick(0.0)
+    assert (patient.why, told) == ([LATE], [LATE, LATE])
+    loop.close()

@@ -101,6 +101,18 @@ async def test_a_request_goes_out_as_it_is() -> None:
     assert third.headers["content-length"] == "0"
 
 
+async def test_a_request_that_cannot_be_written_takes_no_connection() -> None:
+    odd = Ask("/sdk", (("x-odd", "\u0141"),), b"")
+    async with FakeServer(saying(OK)) as server, calling(server.url) as exchange:
+        await ask(exchange)
+        for work in (ask(exchange, odd), exchange.open(odd, within=LONG)):
+            with pytest.raises(UnicodeEncodeError):
+                await work
+            await ask(exchange)
+        assert exchange.connections == 1
+    assert len(server.asked) == 3
+
+
 async def test_one_connection_carries_one_request_after_the_other_and_no_two_at_once() -> None:
     async with FakeServer(saying(OK)) as server, calling(server.url) as exchange:
         for _ in range(5):

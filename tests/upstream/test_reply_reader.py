@@ -239,3 +239,24 @@ def test_of_heads_a_few_short_ones_are_kept() -> None:
     read(long)
     assert len(reply_reader.KEPT_HEADS) == 64
     assert long not in reply_reader.KEPT_HEADS
+
+
+@each(
+    "line, is_kept",
+    [
+        (b"HTTP/1.1 200 OK", True),
+        (b"HTTP/1.1 200 ", True),
+        (b"HTTP/1.1 200", True),
+        (b"HTTP/1.1 500 Internal Server Error", True),
+        (b"HTTP/1.1 200 canary", False),
+        (b"HTTP/1.1 200 Created", False),
+        (b"HTTP/1.1 299 canary", False),
+    ],
+)
+def test_of_heads_none_is_kept_that_says_what_it_likes_of_its_status(
+    line: bytes, is_kept: bool
+) -> None:
+    head = line + b"\r\nContent-Length: 0\r\n\r\n"
+    reply_reader.KEPT_HEADS.clear()
+    assert read(head)[0].status == int(line[9:12])
+    assert (head in reply_reader.KEPT_HEADS) is is_kept
