@@ -132,10 +132,11 @@ class LeaseUsers(Protocol):
 
     async def detach(
         self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
-    ) -> bool:
+    ) -> bool | None:
         """Let go of a lease. True where nobody that lives uses it and no client has a home in it.
 
-        Then it is ending, and this instance, alone of all, has to log it out and remove it.
+        Then it is ending, and this instance, alone of all, has to log it out and remove it. None
+        where there is no such lease: it was removed, or the store has lost it.
         `despite_homes`: also where clients have something in it, which is lost then. Not `ends`:
         it is left to whoever uses it next.
         """

@@ -84,7 +84,7 @@ class MeasuredLeaseUsers:
 
     async def detach(
         self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
-    ) -> bool:
+    ) -> bool | None:
         """Let go of a lease."""
         work = self._inner.detach(lease_id, instance, despite_homes=despite_homes, ends=ends)
         return await self._measured(work)

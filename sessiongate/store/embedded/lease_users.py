@@ -61,11 +61,11 @@ class LeaseUserTable:
 
     async def detach(
         self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
-    ) -> bool:
+    ) -> bool | None:
         """Let go of a lease: whether it has to be logged out."""
         use = self.uses.get(lease_id)
         if use is None:
-            return False
+            return None
         use.instances = set(filter(self.lives, use.instances - {instance}))
         if use.instances or (use.homes and not despite_homes) or not ends:
             return False

@@ -87,7 +87,7 @@ return 1
 DETACH = script(
     _USERS
     + """
-if not use then return 0 end
+if not use then return false end
 local state, live = string.sub(use, 1, 1), others()
 if live ~= '' or ARGV[4] == '0' or (ARGV[3] == '0' and redis.call('SCARD', KEYS[3]) > 0) then
   redis.call('HSET', KEYS[1], lease, state .. live)
@@ -98,7 +98,7 @@ return 1
 """,
     full=True,
 )
-"""Let go of a lease. 1: nobody uses it, and it is this instance's to end."""
+"""Let go of a lease. 1: it is this instance's to end; nothing: there is none."""
 
 
 class RedisLeaseUsers:
@@ -140,11 +140,12 @@ class RedisLeaseUsers:
 
     async def detach(
         self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
-    ) -> bool:
+    ) -> bool | None:
         """Let go of a lease: whether it has to be logged out."""
         keys = (*self._keys.lease_users, self._keys.homes(lease_id))
         told = text(lease_id), text(instance), int(despite_homes), int(ends)
-        return bool(await self._calls().run(DETACH, keys, *told))
+        answer = await self._calls().run(DETACH, keys, *told)
+        return None if answer is None else bool(answer)
 
     async def clients(self, lease_id: str) -> list[str]:
         """The clients that have their home in it."""
