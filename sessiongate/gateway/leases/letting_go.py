@@ -35,7 +35,7 @@ class LettingGo:
         self._held: dict[str, Lease] = {}
         """Leases that are used here no longer, of which the store could not be told."""
         self._gone: dict[str, Lease] = {}
-        """Leases that the store has lost, and that have calls under way perhaps."""
+        """Leases that the store has lost, and by which calls, waits or files go perhaps."""
         self._stopping = False
         self._apart = Apart()
 
@@ -43,8 +43,6 @@ class LettingGo:
         """Use a lease no longer, and log it out where nobody else uses it."""
         self._held.pop(lease.id, None)
         try:
-            # Before the others may have it removed.
-            gone = self._shared and not await self._rows.has(lease.id)
             last = await self._rows.let_go(lease.id, despite_homes=self._stopping)
         except Unavailable:
             self._held[lease.id] = lease
@@ -55,7 +53,7 @@ class LettingGo:
             with suppress(Unavailable):  # then by what is known here, which may do as well
                 changed = await self._rows.changed(lease.id) if self._shared else None
             await self._logouts.end(lease.id, changed or lease.session)
-        elif gone:
+        elif last is None:
             self.gone(lease)
             self._end_gone()
         else:
@@ -66,14 +64,14 @@ class LettingGo:
         await self._tokens.settled(lease)
         if await self._rows.keep(lease.id):
             return
-        self.gone(lease)
+        _warn_of_loss(lease)
         await self._logouts.end(lease.id, lease.session)
 
     def gone(self, lease: Lease) -> None:
-        """The store has lost it, so nobody else will log it out: soon, when no call goes by it."""
+        """The store has lost it, so nobody else will log it out: soon, when nothing goes by it."""
         if lease.id in self._gone:
             return
-        _log.warning("the row of a lease is gone, and its session is logged out", lease=lease.id)
+        _warn_of_loss(lease)
         self._gone[lease.id] = lease
 
     def retired(self, lease: Lease) -> None:
@@ -97,7 +95,7 @@ class LettingGo:
 
     def _end_gone(self) -> None:
         for lease in list(self._gone.values()):
-            if self._stopping or not lease.calls:
+            if self._stopping or not lease.used_by:
                 del self._gone[lease.id]
                 self._apart.begin(self._end(lease), "log out what the store has lost")
 
@@ -108,3 +106,7 @@ class LettingGo:
     async def _tell_retired(self, lease: Lease) -> None:
         with suppress(Unavailable):  # others go on with it until it is lost
             await self._rows.retire(lease.id)
+
+
+def _warn_of_loss(lease: Lease) -> None:
+    _log.warning("the row of a lease is gone, and its session is logged out", lease=lease.id)

@@ -218,10 +218,6 @@ class StoredLeases:
         """The rows of this upstream, whoever has opened them."""
         return [row for row in await self._store.all() if row.upstream == self._upstream]
 
-    async def has(self, lease_id: str) -> bool:
-        """Whether the store has a row of this id."""
-        return any(row.id == lease_id for row in await self.all())
-
     async def look(self) -> dict[str, LeaseUse]:
         """Say that this process runs, and who uses which lease, by its id."""
         await self._users.beat(self.instance, SILENT)
@@ -232,7 +228,8 @@ class StoredLeases:
         before = self._listed.copy()
         uses = await self.look()
         for lease_id in before.difference(uses):
-            self._forget(lease_id)
+            if lease_id not in self._known:  # else replies may show it until it is logged out
+                self._forget(lease_id)
         self._looked_at.intersection_update(uses)
         if self._looked_at.issuperset(uses):
             return uses
@@ -310,13 +307,13 @@ class StoredLeases:
         """Let no client begin anything in it, of whatever process."""
         await self._users.retire(lease_id)
 
-    async def let_go(self, lease_id: str, *, despite_homes: bool = False) -> bool:
+    async def let_go(self, lease_id: str, *, despite_homes: bool = False) -> bool | None:
         """Use a lease no longer. True where it has to be logged out: nobody else needs it.
 
-        `despite_homes`: or at least no other process uses it.
+        `despite_homes`: or at least no other process uses it. None where the store has no row.
         """
         last = await self._users.detach(lease_id, self.instance, despite_homes=despite_homes)
-        if not last:
+        if last is False:
             self._known.pop(lease_id, None)
         return last
 

@@ -1,0 +1,161 @@
+"""Leases that nobody uses here any longer, in a store of several processes that may lose them."""
+
+import asyncio
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from sessiongate.gateway.credentials.sealing import LeaseKey
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.lease_events import LeaseEvents
+from sessiongate.gateway.leases.letting_go import LettingGo
+from sessiongate.gateway.leases.logouts import Logouts
+from sessiongate.gateway.leases.session_kind import LeaseTokens, SessionKind
+from sessiongate.gateway.leases.stored_leases import SERVICE, StoredLeases
+from sessiongate.secret import Secret
+from sessiongate.store.embedded.lease_users import LeaseUserTable
+from sessiongate.store.embedded.leases import MemoryLeases
+from sessiongate.store.gateway_port import LeaseState
+from sessiongate.store.port import StoredLease
+from sessiongate.telemetry.upstream_counters import UpstreamMeters
+from sessiongate.testing import FakeClock
+from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
+
+TOKEN = "7bea00000000000000000000000000000canary{:02d}"
+FAR = timedelta(minutes=5)
+KEY = "52a67ed8-0f0b-1714-4534-86a177fc51{:02d}"
+
+
+class Rows(MemoryLeases):
+    """Rows that say how often all of them were read."""
+
+    def __init__(self, users: LeaseUserTable) -> None:
+        super().__init__(users)
+        self.readings = 0
+
+    async def all(self) -> list[StoredLease]:
+        self.readings += 1
+        return await super().all()
+
+    def forget(self) -> None:
+        """What a store does that has lost its data."""
+        self._table.clear()
+
+
+class There:
+    """An upstream that ends sessions, and what its leases go by besides: nothing."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    async def end(self, opened: UpstreamSession) -> str:
+        self.ended.append(opened.token.reveal())
+        return ""
+
+    async def settled(self, _: Lease) -> None:
+        pass
+
+
+class Case:
+    """One process of several."""
+
+    def __init__(self) -> None:
+        self.users = LeaseUserTable()
+        self.rows = Rows(self.users)
+        self.there = There()
+        ids = iter(range(100))
+        self.stored = StoredLeases(
+            *("vc1", self.rows, self.users, LeaseKey(bytes(32)), "here", FakeClock().now),
+            lambda: f"lease-{next(ids)}",
+        )
+        kind, tokens = cast("SessionKind", self.there), cast("LeaseTokens", self.there)
+        events = LeaseEvents("vc1", None)
+        logouts = Logouts(kind, self.stored, events, UpstreamMeters())
+        self.letting_go = LettingGo(self.stored, tokens, logouts, events, shared=True)
+
+    async def lease(self) -> Lease:
+        row = await self.stored.reserve(SERVICE, 9)
+        number = int(row.id.removeprefix("lease-"))
+        user = UserSession(KEY.format(number), "svc", "", "en")
+        opened = UpstreamSession(WireForm.SOAP, Secret(TOKEN.format(number)), user)
+        await self.stored.fill(row, opened)
+        return Lease(row.id, opened, asyncio.get_running_loop().time())
+
+    async def second(self) -> None:
+        """What is done once a second."""
+        await self.stored.watch()
+        self.letting_go.tidy()
+        await self.letting_go.all_done()
+
+    def shows(self, lease: Lease) -> bool:
+        """Whether a reply with the token of this lease is noticed."""
+        return self.stored.tokens.show_in(lease.session.token.reveal().encode())
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case()
+
+
+async def test_sec_65_what_the_store_has_lost_is_logged_out_when_nothing_goes_by_it(
+    case: Case,
+) -> None:
+    """Calls, waits and files alike: until then, no reply shows its token either."""
+    lease = await case.lease()
+    lease.used_by["k1"] = 1
+    case.rows.forget()
+    case.letting_go.gone(lease)
+    for _ in range(3):
+        await case.second()
+    assert case.there.ended == []
+    assert case.shows(lease)
+    lease.used_by.clear()
+    await case.second()
+    assert case.there.ended == [TOKEN.format(0)]
+    assert not case.shows(lease)
+
+
+async def test_sec_92_the_token_of_another_process_is_forgotten_with_its_row(case: Case) -> None:
+    await case.users.beat("there", FAR)
+    lease = await case.lease()
+    assert await case.users.attach(lease.id, "there") is LeaseState.OPEN
+    await case.letting_go.close(lease)
+    await case.second()
+    assert case.shows(lease)
+    await case.rows.remove(lease.id)
+    await case.second()
+    assert not case.shows(lease)
+    assert case.there.ended == []
+
+
+async def test_what_others_use_on_is_left_to_them_without_a_look_at_all_rows(case: Case) -> None:
+    await case.users.beat("there", FAR)
+    lease = await case.lease()
+    assert await case.users.attach(lease.id, "there") is LeaseState.OPEN
+    await case.letting_go.close(lease)
+    assert case.there.ended == []
+    assert case.rows.readings == 0
+
+
+async def test_sec_65_a_row_that_is_gone_at_the_end_of_its_use_is_logged_out_once(
+    case: Case,
+) -> None:
+    lease = await case.lease()
+    case.rows.forget()
+    await case.letting_go.close(lease)
+    for _ in range(2):
+        await case.second()
+    assert case.there.ended == [TOKEN.format(0)]
+    assert not case.shows(lease)
+
+
+async def test_sec_65_what_could_not_be_kept_is_logged_out_once_whatever_else_is_let_go(
+    case: Case,
+) -> None:
+    one, two = await case.lease(), await case.lease()
+    case.rows.forget()
+    await case.letting_go.keep(one)
+    await case.letting_go.close(two)
+    await case.letting_go.all_done()
+    assert case.there.ended == [TOKEN.format(0), TOKEN.format(1)]
